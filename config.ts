@@ -1,0 +1,84 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+
+const portSchema = z.coerce.number().int().min(0).max(65_535);
+
+/** Shortest secret accepted for signing links, in characters. */
+const MIN_SECRET_LENGTH = 32;
+
+/** What the environment may say. Secrets have no default; only a local start generates them. */
+const envSchema = z.object({
+  KEEPSAKE_DATA_DIR: z.string().min(1).default('.keepsake'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: portSchema.default(8080),
+  PUBLIC_URL: z.url().optional(),
+  DATABASE_URL: z.string().min(1),
+  TEMPORAL_UI_URL: z.url().optional(),
+  TEMPORAL_TASK_QUEUE: z.string().min(1).default('keepsake'),
+  WORKFLOW_BUNDLE: z.string().min(1).optional(),
+  RESEND_API_KEY: z.string().min(1),
+  RESEND_BASE_URL: z.url().optional(),
+  MAIL_FROM: z.string().min(3).default('Keepsake <keepsake@localhost.localdomain>'),
+  LINK_SECRET: z.string().min(MIN_SECRET_LENGTH),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+type Env = z.infer<typeof envSchema>;
+
+/** Checks the environment. @throws Error naming every variable that is missing or malformed. */
+export const readEnv = (env: NodeJS.ProcessEnv = process.env): Env => {
+  const parsed = envSchema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`Keepsake cannot start, its settings are incomplete:\n${problems.join('\n')}`);
+};
+
+/** The settings of the API and worker processes; the same for both. */
+export const envToConfig = (env: Env) => {
+  const dataDir = resolve(env.KEEPSAKE_DATA_DIR);
+  return {
+    dataDir,
+    storageDir: join(dataDir, 'files'),
+    host: env.HOST,
+    port: env.PORT,
+    publicUrl: (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
+    databaseUrl: env.DATABASE_URL,
+    temporalUiUrl: env.TEMPORAL_UI_URL?.replace(/\/+$/, ''),
+    taskQueue: env.TEMPORAL_TASK_QUEUE,
+    workflowBundle: env.WORKFLOW_BUNDLE,
+    resendApiKey: env.RESEND_API_KEY,
+    resendBaseUrl: env.RESEND_BASE_URL,
+    mailFrom: env.MAIL_FROM,
+    linkSecret: env.LINK_SECRET,
+    logLevel: env.LOG_LEVEL,
+  };
+};
+
+export type Config = ReturnType<typeof envToConfig>;
+
+/** What `npm start` reads beside: ports and what replaces an embedded part. */
+const localEnvSchema = z.object({
+  KEEPSAKE_DATA_DIR: z.string().min(1).default('.keepsake'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: portSchema.default(8080),
+  TEMPORAL_PORT: portSchema.default(7233),
+  TEMPORAL_UI_PORT: portSchema.default(8233),
+  OUTBOX_PORT: portSchema.default(8025),
+  PUBLIC_URL: z.url().optional(),
+  MAIL_FROM: z.string().min(3).optional(),
+  DATABASE_URL: z.string().min(1).optional(),
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_UI_URL: z.url().optional(),
+  TEMPORAL_CLI_PATH: z.string().min(1).optional(),
+  RESEND_API_KEY: z.string().min(1).optional(),
+});
+
+export type LocalEnv = z.infer<typeof localEnvSchema>;
+
+/** @throws Error naming every variable that is malformed. */
+export const readLocalEnv = (env: NodeJS.ProcessEnv = process.env): LocalEnv => {
+  const parsed = localEnvSchema.safeParse(env);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  throw new Error(`Keepsake cannot start, its settings are malformed:\n${problems.join('\n')}`);
+};
