@@ -1,0 +1,40 @@
+import { uuidv7 } from 'uuidv7';
+import type { Db } from './client.ts';
+
+export type ActivityKind =
+  | 'exportStarted'
+  | 'exportFinished'
+  | 'deletionStarted'
+  | 'deletionFinished'
+  | 'jobCancelled'
+  | 'download'
+  | 'linkCreated'
+  | 'linkRevoked';
+
+export interface NewActivity {
+  workspaceId: string;
+  kind: ActivityKind;
+  /** The key that did it; none when it was the service itself, or the holder of a link. */
+  actorKeyId?: string;
+  jobId?: string;
+  exportId?: string;
+  reason?: string;
+  counts?: Record<string, number>;
+}
+
+/** Appends to the activity log, in the transaction of what it tells when given one. */
+export const recordActivity = async (db: Db, activity: NewActivity): Promise<void> => {
+  await db
+    .insertInto('activity')
+    .values({
+      id: uuidv7(),
+      workspace_id: activity.workspaceId,
+      kind: activity.kind,
+      actor_key_id: activity.actorKeyId ?? null,
+      job_id: activity.jobId ?? null,
+      export_id: activity.exportId ?? null,
+      reason: activity.reason ?? null,
+      counts: JSON.stringify(activity.counts ?? {}),
+    })
+    .execute();
+};

@@ -1,0 +1,33 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Migrator, sql, type Migration, type MigrationProvider } from 'kysely';
+import { openDatabase } from './client.ts';
+
+const MIGRATIONS = join(import.meta.dirname, 'migrations');
+
+/** One SQL file a migration, applied in the order of their names; there is no way down. */
+const sqlFiles: MigrationProvider = {
+  getMigrations: async () => {
+    const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql'));
+    const migrations = names.map(async (name): Promise<[string, Migration]> => {
+      const text = await readFile(join(MIGRATIONS, name), 'utf8');
+      return [name.slice(0, -'.sql'.length), { up: async (db) => void (await sql.raw(text).execute(db)) }];
+    });
+    return Object.fromEntries(await Promise.all(migrations));
+  },
+};
+
+/**
+ * Brings the schema up to date, as the database's owner. Safe to run twice and side by side.
+ *
+ * @throws Error when a migration fails; the schema is then as before
+ */
+export const migrateToLatest = async (databaseUrl: string): Promise<void> => {
+  const database = openDatabase(databaseUrl, { applicationName: 'keepsake-migrate', maxConnections: 2 });
+  try {
+    const { error } = await new Migrator({ db: database.db, provider: sqlFiles }).migrateToLatest();
+    if (error !== undefined) throw error;
+  } finally {
+    await database.close();
+  }
+};

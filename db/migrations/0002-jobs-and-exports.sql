@@ -1,0 +1,164 @@
+CREATE TABLE previews (
+  id uuid PRIMARY KEY,
+  workspace_id text NOT NULL REFERENCES workspaces,
+  actor_key_id uuid NOT NULL REFERENCES api_keys,
+  selection jsonb NOT NULL,
+  count bigint NOT NULL,
+  held bigint NOT NULL,
+  snapshot pg_snapshot NOT NULL,
+  recorded_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  created_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL,
+  CONSTRAINT recorded_after_snapshot CHECK (recorded_in >= pg_snapshot_xmax(snapshot))
+);
+
+CREATE TABLE jobs (
+  id uuid PRIMARY KEY,
+  workspace_id text NOT NULL REFERENCES workspaces,
+  type text NOT NULL CHECK (type IN ('export', 'deletion')),
+  state text NOT NULL DEFAULT 'queued' CHECK (state IN
+    ('queued', 'running', 'waiting', 'cancelling', 'succeeded', 'partiallySucceeded', 'failed', 'cancelled')),
+  phase text,
+  selection jsonb NOT NULL,
+  options jsonb NOT NULL DEFAULT '{}',
+  reason text,
+  actor_key_id uuid NOT NULL REFERENCES api_keys,
+  preview_id uuid UNIQUE REFERENCES previews,
+  idempotency_key text,
+  request_hash text,
+  parent_id uuid REFERENCES jobs,
+  retry_of uuid REFERENCES jobs,
+  run_id text,
+  total bigint,
+  counts jsonb,
+  result jsonb,
+  error_type text,
+  error_message text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  started_at timestamptz,
+  phase_started_at timestamptz,
+  finished_at timestamptz,
+  UNIQUE (workspace_id, idempotency_key)
+);
+CREATE INDEX jobs_newest ON jobs (workspace_id, created_at DESC, id DESC);
+CREATE INDEX jobs_unfinished ON jobs (created_at) WHERE finished_at IS NULL;
+
+-- Users chosen by id: those the request named (pass 1), and those a later pass looks at again.
+CREATE TABLE job_targets (
+  job_id uuid NOT NULL REFERENCES jobs,
+  pass int NOT NULL CHECK (pass >= 1),
+  user_id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (job_id, pass, user_id)
+);
+
+CREATE TABLE exports (
+  id uuid PRIMARY KEY,
+  job_id uuid NOT NULL REFERENCES jobs,
+  workspace_id text NOT NULL REFERENCES workspaces,
+  purpose text NOT NULL CHECK (purpose IN ('download', 'backup')),
+  pass int NOT NULL CHECK (pass >= 1),
+  compression text NOT NULL CHECK (compression IN ('gzip', 'none')),
+  state text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'written', 'verified', 'damaged', 'removed')),
+  attempt int,
+  rows bigint,
+  bytes bigint,
+  sha256 text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  verified_at timestamptz,
+  expires_at timestamptz NOT NULL,
+  UNIQUE (job_id, pass)
+);
+
+-- Insert-only, and the one place a backup's snapshot is read from. The row is written by a
+-- transaction that began after the snapshot: if it survived a crash, so did every transaction id
+-- the snapshot knows, and none of them is given out again.
+CREATE TABLE export_attempts (
+  export_id uuid NOT NULL REFERENCES exports,
+  attempt int NOT NULL CHECK (attempt >= 1),
+  snapshot pg_snapshot NOT NULL,
+  fingerprint text NOT NULL,
+  recorded_in xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  PRIMARY KEY (export_id, attempt),
+  CONSTRAINT recorded_after_snapshot CHECK (recorded_in >= pg_snapshot_xmax(snapshot))
+);
+
+-- A part is one file. Part 0 is the header line. `tids` are the places of its rows in the partition
+-- as of the attempt's snapshot; `cursor` and `deleted` move only with a committed batch.
+CREATE TABLE export_parts (
+  export_id uuid NOT NULL,
+  attempt int NOT NULL,
+  part int NOT NULL CHECK (part >= 0),
+  rows int NOT NULL CHECK (rows >= 0),
+  raw_bytes bigint NOT NULL,
+  raw_sha256 text NOT NULL,
+  bytes bigint NOT NULL,
+  sha256 text NOT NULL,
+  tids tid[] NOT NULL DEFAULT '{}',
+  cursor int NOT NULL DEFAULT 0 CHECK (cursor BETWEEN 0 AND rows),
+  deleted int NOT NULL DEFAULT 0 CHECK (deleted BETWEEN 0 AND rows),
+  PRIMARY KEY (export_id, attempt, part),
+  FOREIGN KEY (export_id, attempt) REFERENCES export_attempts,
+  CHECK (cardinality(tids) IN (0, rows))
+);
+
+CREATE TABLE deletion_batches (
+  export_id uuid NOT NULL,
+  attempt int NOT NULL,
+  part int NOT NULL,
+  cursor int NOT NULL,
+  deleted_ids text[] NOT NULL,
+  committed_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (export_id, attempt, part, cursor),
+  FOREIGN KEY (export_id, attempt, part) REFERENCES export_parts
+);
+
+-- Only what was not plainly deleted; the deleted are in deletion_batches.
+CREATE TABLE outcomes (
+  job_id uuid NOT NULL REFERENCES jobs,
+  user_id text COLLATE "C" NOT NULL,
+  outcome text NOT NULL CHECK (outcome IN
+    ('changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed')),
+  reason text,
+  PRIMARY KEY (job_id, user_id)
+);
+
+CREATE TABLE download_links (
+  id uuid PRIMARY KEY,
+  export_id uuid NOT NULL REFERENCES exports,
+  created_by uuid NOT NULL REFERENCES api_keys,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz NOT NULL,
+  revoked_at timestamptz
+);
+
+-- Mails that the provider has accepted.
+CREATE TABLE notices (
+  job_id uuid NOT NULL REFERENCES jobs,
+  kind text NOT NULL,
+  provider_id text NOT NULL,
+  accepted_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (job_id, kind)
+);
+
+CREATE TABLE activity (
+  id uuid PRIMARY KEY,
+  workspace_id text NOT NULL REFERENCES workspaces,
+  kind text NOT NULL,
+  actor_key_id uuid REFERENCES api_keys,
+  job_id uuid REFERENCES jobs,
+  export_id uuid REFERENCES exports,
+  reason text,
+  counts jsonb NOT NULL DEFAULT '{}',
+  at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX activity_newest ON activity (workspace_id, at DESC, id DESC);
+
+CREATE TABLE worker_heartbeats (
+  worker_id text PRIMARY KEY,
+  beat_at timestamptz NOT NULL DEFAULT now()
+);
+
+GRANT SELECT, INSERT ON previews, job_targets, export_attempts, export_parts, notices, activity TO keepsake_app;
+GRANT SELECT, INSERT, UPDATE ON jobs, exports, outcomes, download_links TO keepsake_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON worker_heartbeats TO keepsake_app;
+GRANT SELECT ON deletion_batches TO keepsake_app;

@@ -1,0 +1,190 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
+
+export type Role = 'admin' | 'platform' | 'ops';
+export type JobType = 'export' | 'deletion';
+export type JobState =
+  | 'queued'
+  | 'running'
+  | 'waiting'
+  | 'cancelling'
+  | 'succeeded'
+  | 'partiallySucceeded'
+  | 'failed'
+  | 'cancelled';
+export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
+export type Purpose = 'download' | 'backup';
+export type Compression = 'gzip' | 'none';
+export type Outcome = 'changedSinceBackup' | 'notFound' | 'held' | 'failed' | 'unprocessed';
+export type PropertyType =
+  | 'string'
+  | 'number'
+  | 'boolean'
+  | 'date'
+  | 'time'
+  | 'datetime'
+  | 'list'
+  | 'email'
+  | 'phone'
+  | 'url';
+
+/** Read as parsed JSON, written as text, so that an array is never taken for a PostgreSQL array. */
+type Json = ColumnType<unknown, string, string>;
+type WithDefault<T> = ColumnType<T, T | undefined, T>;
+type CreatedAt = ColumnType<Date, Date | undefined, never>;
+type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
+
+export interface Schema {
+  workspaces: { id: string; name: string; created_at: CreatedAt };
+  api_keys: {
+    id: string;
+    role: Role;
+    workspace_id: string | null;
+    owner_name: string;
+    owner_email: string;
+    hash: Buffer;
+    created_at: CreatedAt;
+    revoked_at: Nullable<Date>;
+  };
+  users: {
+    workspace_id: string;
+    user_id: string;
+    first_name: Nullable<string>;
+    last_name: Nullable<string>;
+    gender: Nullable<string>;
+    country: Nullable<string>;
+    city: Nullable<string>;
+    language: Nullable<string>;
+    timezone: Nullable<string>;
+    email: Nullable<string>;
+    phone: Nullable<string>;
+    last_channel: Nullable<string>;
+    dob: Nullable<string>;
+    email_optin: Nullable<boolean>;
+    sms_optin: Nullable<boolean>;
+    whats_app_optin: Nullable<boolean>;
+    tags: Nullable<string[]>;
+    properties: Json;
+    legal_hold: Generated<boolean>;
+    created_at: Generated<Date>;
+    updated_at: Generated<Date>;
+    written_in: Generated<string>;
+    inserted_in: Generated<string>;
+  };
+  properties: { workspace_id: string; name: string; type: PropertyType; created_at: CreatedAt };
+  segments: {
+    id: string;
+    workspace_id: string;
+    name: string;
+    filter: Json;
+    created_at: CreatedAt;
+    updated_at: Generated<Date>;
+  };
+  previews: {
+    id: string;
+    workspace_id: string;
+    actor_key_id: string;
+    selection: Json;
+    count: number;
+    held: number;
+    snapshot: string;
+    recorded_in: Generated<string>;
+    created_at: CreatedAt;
+    expires_at: Date;
+  };
+  jobs: {
+    id: string;
+    workspace_id: string;
+    type: JobType;
+    state: WithDefault<JobState>;
+    phase: Nullable<string>;
+    selection: Json;
+    options: Json;
+    reason: Nullable<string>;
+    actor_key_id: string;
+    preview_id: Nullable<string>;
+    idempotency_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    parent_id: Nullable<string>;
+    retry_of: Nullable<string>;
+    run_id: Nullable<string>;
+    total: Nullable<number>;
+    counts: ColumnType<unknown, string | null | undefined, string | null>;
+    result: ColumnType<unknown, string | null | undefined, string | null>;
+    error_type: Nullable<string>;
+    error_message: Nullable<string>;
+    created_at: CreatedAt;
+    started_at: Nullable<Date>;
+    phase_started_at: Nullable<Date>;
+    finished_at: Nullable<Date>;
+  };
+  job_targets: { job_id: string; pass: number; user_id: string };
+  exports: {
+    id: string;
+    job_id: string;
+    workspace_id: string;
+    purpose: Purpose;
+    pass: number;
+    compression: Compression;
+    state: WithDefault<ExportState>;
+    attempt: Nullable<number>;
+    rows: Nullable<number>;
+    bytes: Nullable<number>;
+    sha256: Nullable<string>;
+    created_at: CreatedAt;
+    verified_at: Nullable<Date>;
+    expires_at: Date;
+  };
+  export_attempts: {
+    export_id: string;
+    attempt: number;
+    snapshot: string;
+    fingerprint: string;
+    recorded_in: Generated<string>;
+  };
+  export_parts: {
+    export_id: string;
+    attempt: number;
+    part: number;
+    rows: number;
+    raw_bytes: number;
+    raw_sha256: string;
+    bytes: number;
+    sha256: string;
+    /** An array literal: tens of thousands of places travel as one text. */
+    tids: WithDefault<string>;
+    cursor: Generated<number>;
+    deleted: Generated<number>;
+  };
+  deletion_batches: {
+    export_id: string;
+    attempt: number;
+    part: number;
+    cursor: number;
+    deleted_ids: string[];
+    committed_at: Date;
+  };
+  outcomes: { job_id: string; user_id: string; outcome: Outcome; reason: Nullable<string> };
+  download_links: {
+    id: string;
+    export_id: string;
+    created_by: string;
+    created_at: CreatedAt;
+    expires_at: Date;
+    revoked_at: Nullable<Date>;
+  };
+  notices: { job_id: string; kind: string; provider_id: string; accepted_at: CreatedAt };
+  activity: {
+    id: string;
+    workspace_id: string;
+    kind: string;
+    actor_key_id: Nullable<string>;
+    job_id: Nullable<string>;
+    export_id: Nullable<string>;
+    reason: Nullable<string>;
+    counts: ColumnType<unknown, string | undefined, never>;
+    at: CreatedAt;
+  };
+  worker_heartbeats: { worker_id: string; beat_at: Date };
+}
