@@ -1,0 +1,117 @@
+/**
+ * What workflows, activities, API and worker agree on: names, ids, inputs, results. Everything here
+ * lands in Temporal's histories, so it holds ids and counts and never a user's data.
+ */
+
+export const WORKFLOW_TYPES = { export: 'ExportUsers', deletion: 'DeleteUsers' } as const;
+export const SWEEP_TYPE = 'StartQueued';
+/** Id of the schedule that starts jobs left `queued`. */
+export const SWEEP_SCHEDULE_ID = 'start-queued';
+
+export type JobType = keyof typeof WORKFLOW_TYPES;
+
+const ID_PREFIXES = { export: 'export', deletion: 'delete' } as const;
+
+/** The same job always has the same workflow id, so a second start finds the first. */
+export const workflowIdOf = (job: { id: string; type: JobType }): string =>
+  `${ID_PREFIXES[job.type]}/${job.id}`;
+
+/** Search attributes, by name and type; the worker registers what is missing. */
+export const SEARCH_ATTRIBUTES = {
+  KeepsakeJob: 'KEYWORD',
+  KeepsakePhase: 'KEYWORD',
+  KeepsakeWorkspace: 'KEYWORD',
+  KeepsakeFailures: 'INT',
+} as const;
+
+/** The first backup of a deletion, and up to two more for users who changed meanwhile. */
+export const MAX_PASSES = 3;
+
+export const STATE_QUERY = 'state';
+
+export interface JobInput {
+  jobId: string;
+}
+
+export type Phase =
+  | 'exporting'
+  | 'verifying'
+  | 'backingUp'
+  | 'verifyingBackup'
+  | 'deleting'
+  | 'notifying';
+
+/** How many users of a deletion came to what. They add up to `selected`. */
+export interface DeletionCounts {
+  selected: number;
+  deleted: number;
+  changedSinceBackup: number;
+  notFound: number;
+  held: number;
+  failed: number;
+  unprocessed: number;
+}
+
+export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
+
+/** How a job ended; what its row says and its workflow returns. */
+export interface JobResult {
+  state: FinalState;
+  /** Users not dealt with as asked: failed, changed or unprocessed. */
+  failures: number;
+  error?: { type: string; message: string };
+}
+
+/** A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice. */
+export interface ClaimedJob {
+  type: JobType;
+  workspaceId: string;
+  notify: boolean;
+  finished?: JobResult;
+}
+
+/** An export that is written, or verified. */
+export interface WrittenExport {
+  exportId: string;
+  rows: number;
+}
+
+/** What a pass left behind. `changed` users are the targets of the next pass. */
+export interface PassResult {
+  deleted: number;
+  changed: number;
+}
+
+/** What the `state` query answers. */
+export interface LiveState {
+  phase: Phase | null;
+  pass: number;
+}
+
+/** Every activity may run twice, or again after a crash: each answers with the state of the world. */
+export interface Activities {
+  /** Takes a queued job into `running`; a finished one answers with its stored result. */
+  claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
+  enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
+  /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
+  writeExport: (input: JobInput & { pass: number }) => Promise<WrittenExport>;
+  /** Reads an export back whole and compares it with what PostgreSQL sent. */
+  verifyExport: (input: { exportId: string }) => Promise<WrittenExport>;
+  /** Deletes what the verified backup holds, unchanged since its snapshot. */
+  deleteBackedUpUsers: (input: JobInput & { exportId: string }) => Promise<{ deleted: number }>;
+  /** Says of every user of the pass who was not deleted what became of them. */
+  settlePass: (
+    input: JobInput & { exportId: string; pass: number; isLast: boolean },
+  ) => Promise<PassResult>;
+  /** Stores a job's final state, once; a second call answers what the first stored. */
+  finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
+  /** Mails the job's starter; once per job, however often it is called. */
+  notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
+  startQueuedJobs: () => Promise<{ started: number; ended: number }>;
+}
+
+/** How a story ended: told through, broken off by an admin, or failed for a reason. */
+export type JobEnd =
+  | { kind: 'completed' }
+  | { kind: 'cancelled' }
+  | { kind: 'failed'; type: string; message: string };
