@@ -1,0 +1,24 @@
+import type pg from 'pg';
+import type { Database } from '../db/client.ts';
+import type { Storage } from '../storage/storage.ts';
+
+/** Places where a fault test kills the worker. */
+export type CrashPoint =
+  | 'export:attempt-recorded'
+  | 'export:part-written'
+  | 'export:snapshot-committed'
+  | 'export:verified'
+  | 'delete:batch-open'
+  | 'delete:batch-committed';
+
+export interface ActivityDeps {
+  database: Database;
+  /**
+   * Connections of their own for exports and deletions: an export that holds a snapshot must never
+   * wait for a connection that waits for it.
+   */
+  lanes: pg.Pool;
+  storage: Storage;
+  /** Does nothing; only the worker of a fault test has one that kills. */
+  crashPoint: (point: CrashPoint) => void;
+}

@@ -1,0 +1,93 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import pg from 'pg';
+import { StorageError, type StorageProblem } from '../storage/storage.ts';
+
+const final = (type: string, message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, type);
+
+/** Every failure a job can end with. Messages hold ids and counts, never a user's data. */
+export const failures = {
+  jobNotRunning: (jobId: string, state: string) =>
+    final('jobNotRunning', `Job ${jobId} is ${state}.`),
+  selectionChanged: (confirmed: number, found: number) =>
+    final(
+      'selectionChanged',
+      `${confirmed} users were confirmed and ${found} match now. Nothing was deleted. ` +
+        'Make a new preview and confirm its count.',
+    ),
+  deleteAllRequired: (selected: number, all: number) =>
+    final(
+      'delete-all-required',
+      `The selection holds ${selected} of the workspace's ${all} users. Nothing was deleted. ` +
+        'Deleting nearly everyone needs the approval of the platform team.',
+    ),
+  usersNotStamped: (workspaceId: string) =>
+    final(
+      'usersNotStamped',
+      `The trigger zzz_stamp on the users of ${workspaceId} is missing, switched off, changed, or ` +
+        'not the last to fire. Nothing was deleted. Restore it as the migration makes it, then start again.',
+    ),
+  snapshotLost: (jobId: string) =>
+    final(
+      'snapshotLost',
+      `The snapshot that job ${jobId} was bound to does not belong to this server any more. ` +
+        'Make a new preview and start again.',
+    ),
+  cascade: (constraint: string) =>
+    final(
+      'foreignKeyCascades',
+      `The foreign key ${constraint} would change rows the backup does not hold. Nothing was ` +
+        'deleted. Drop it or make it restrict, then start again.',
+    ),
+  exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
+    final(
+      'backupDamaged',
+      `Part ${part.part} of export ${part.exportId} is not what was written (${figure} differs). ` +
+        'Nothing more is deleted by it. Check the storage, then start again.',
+    ),
+  sumsDoNotClose: (selected: number, sum: number) =>
+    final('sumsDoNotClose', `${selected} users were selected and ${sum} are accounted for.`),
+};
+
+const STORAGE_ADVICE: Record<StorageProblem, string> = {
+  full: 'The storage is full. Free some space, then start again.',
+  unwritable: 'The storage folder cannot be written. Mend its permissions, then start again.',
+  missing: 'A file is missing from the storage.',
+  broken: 'The storage failed.',
+};
+
+const storageFailure = (error: StorageError): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: `storage${error.problem[0]?.toUpperCase()}${error.problem.slice(1)}`,
+    message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
+    // A disk may answer again; a full or forbidden one needs a person.
+    nonRetryable: error.problem !== 'broken',
+  });
+
+/** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
+const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
+
+/**
+ * PostgreSQL's own text may quote a row, so only its code and the names of things are kept.
+ * Errors without a SQLSTATE come from the driver: the connection was lost.
+ */
+const databaseFailure = (error: pg.DatabaseError): ApplicationFailure => {
+  const where = [error.table, error.constraint].filter((name) => name !== undefined).join(' ');
+  return ApplicationFailure.create({
+    type: 'databaseRefused',
+    message: `PostgreSQL refused with SQLSTATE ${error.code}${where && ` (${where})`}.`,
+    nonRetryable: !PASSING.test(error.code ?? ''),
+  });
+};
+
+/** The one translation of errors into what Temporal retries or a job ends with. */
+export const toFailure = (error: unknown): Error => {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (error instanceof StorageError) return storageFailure(error);
+  if (error instanceof pg.DatabaseError) return databaseFailure(error);
+  const { code, name } = error as NodeJS.ErrnoException;
+  return ApplicationFailure.retryable(
+    `A step broke off (${code ?? name}); it is tried again.`,
+    'brokenOff',
+  );
+};

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Config } from '../config.ts';
+import type { Database, Db } from '../db/client.ts';
+import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
+import { closeSums, jobSummary, sumOf, type JobExport, type SummedCounts } from '../db/job-summary.ts';
+import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
+import { deletionFinished } from '../mail/deletion-mail.ts';
+import { exportFailed, exportReady } from '../mail/export-mails.ts';
+import type { Message } from '../mail/letter.ts';
+import { sendMail, type Mailer } from '../mail/send.ts';
+import { createLinkToken } from '../storage/link-token.ts';
+import type { Activities, JobEnd } from '../workflows/contract.ts';
+
+export interface NotifyJobDeps {
+  database: Database;
+  config: Pick<Config, 'publicUrl' | 'linkSecret' | 'mailFrom'>;
+  mailer: Mailer;
+  /** For one try; 10 seconds when not given. */
+  deadlineMs?: number;
+}
+
+type NoticeSubject = NonNullable<Awaited<ReturnType<typeof findNoticeSubject>>>;
+
+/** An export with all that verifying it brought. */
+type Verified = JobExport & { rows: number; bytes: number; sha256: string };
+
+const isVerified = (file: JobExport): file is Verified =>
+  file.state === 'verified' && file.rows !== null && file.bytes !== null && file.sha256 !== null;
+
+/** Always the same for an export, as a UUID (version 8): a mail sent again carries the same link. */
+const mailLinkId = (exportId: string): string => {
+  const hash = createHash('sha256').update(`keepsake mail link\n${exportId}`).digest('hex');
+  return hash.replace(
+    /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
+    (_, a, b, c, d, e) => `${a}-${b}-8${c}-8${d}-${e}`,
+  );
+};
+
+const linkTo = async (db: Db, deps: NotifyJobDeps, subject: NoticeSubject, file: Verified) => {
+  const link = await createLink(db, {
+    id: mailLinkId(file.id),
+    exportId: file.id,
+    createdBy: subject.actor_key_id,
+    hours: MAX_LINK_HOURS,
+  });
+  const token = createLinkToken(link.id, deps.config.linkSecret);
+  return { linkUrl: `${deps.config.publicUrl}/d/${token}`, linkExpiresAt: link.expiresAt };
+};
+
+const ofExport = async (
+  deps: NotifyJobDeps,
+  subject: NoticeSubject,
+  end: JobEnd,
+): Promise<Message> => {
+  const { db } = deps.database;
+  const ids = { jobId: subject.id, workspaceName: subject.workspace_name };
+  const jobUrl = `${deps.config.publicUrl}/v1/jobs/${subject.id}`;
+  if (end.kind === 'cancelled') return exportFailed({ ...ids, jobUrl });
+  if (end.kind === 'failed') return exportFailed({ ...ids, jobUrl, errorType: end.type });
+  const file = (await jobSummary(db, subject.id)).exports.find(isVerified);
+  if (file === undefined) {
+    throw ApplicationFailure.nonRetryable(
+      `Export job ${subject.id} has no verified file to tell of.`,
+      'nothingToTell',
+    );
+  }
+  const link = await linkTo(db, deps, subject, file);
+  return exportReady({ ...ids, ...file, ...link, fileExpiresAt: file.expires_at });
+};
+
+/** A job that broke off has not yet written who was not reached: they are what is missing in the sum. */
+const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
+  if (end.kind === 'completed' || counts.selected === null) return counts;
+  const missing = counts.selected - sumOf(counts);
+  return { ...counts, unprocessed: counts.unprocessed + Math.max(missing, 0) };
+};
+
+const ofDeletion = async (
+  deps: NotifyJobDeps,
+  subject: NoticeSubject,
+  end: JobEnd,
+): Promise<Message> => {
+  const { db } = deps.database;
+  const { publicUrl } = deps.config;
+  const summary = await jobSummary(db, subject.id);
+  const closed = closeSums(summary.counts, end);
+  const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
+  const backups = await Promise.all(
+    files.map(async (file) => ({ ...file, ...(await linkTo(db, deps, subject, file)) })),
+  );
+  const firstToGo = Math.min(...files.map((file) => file.expires_at.getTime()));
+  return deletionFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
+    counts: withUnreached(summary.counts, end),
+    backups,
+    restoreUntil: files.length > 0 ? new Date(firstToGo) : null,
+    logUrl: `${publicUrl}/v1/deletions/${subject.id}/log`,
+    jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
+  });
+};
+
+/**
+ * Mails the owner of the key that started a job how it ended. A mail the provider accepted is never
+ * sent again; a second try carries the same key, link and content as the first.
+ */
+export const createNotifyJob =
+  (deps: NotifyJobDeps): Activities['notifyJob'] =>
+  async ({ jobId, end }) => {
+    const { db } = deps.database;
+    if (await isNoticed(db, jobId, 'finished')) return;
+    const subject = await findNoticeSubject(db, jobId);
+    if (subject === undefined) {
+      throw ApplicationFailure.nonRetryable(`There is no job ${jobId} to tell of.`, 'nothingToTell');
+    }
+    const compose = subject.type === 'export' ? ofExport : ofDeletion;
+    const providerId = await sendMail(deps.mailer, await compose(deps, subject, end), {
+      to: subject.owner_email,
+      from: deps.config.mailFrom,
+      idempotencyKey: `${jobId}/finished`,
+      ...(deps.deadlineMs !== undefined && { deadlineMs: deps.deadlineMs }),
+    });
+    await recordNotice(db, { jobId, kind: 'finished', providerId });
+  };

@@ -1,0 +1,165 @@
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import type { Db } from '../db/client.ts';
+import {
+  completeExport,
+  ensureExport,
+  getExport,
+  listVoidAttempts,
+  recordAttempt,
+  recordPart,
+} from '../db/exports.ts';
+import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
+import { findFirstSnapshot, findPreviewSnapshot, setJobTotal } from '../db/job-runs.ts';
+import { propertyTypesOf } from '../db/properties.ts';
+import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
+import { compileSelection } from '../selection/compile-selection.ts';
+import { coversWorkspace } from '../selection/gate.ts';
+import { attemptPrefix } from '../storage/part-key.ts';
+import type { WrittenExport } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { planExport, type ExportPlan, type PlannedSelection } from './export-plan.ts';
+import { failures } from './failures.ts';
+import { writeParts } from './export-lanes.ts';
+import { getRunningJob, type RunningJob } from './running-job.ts';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const DOWNLOAD_TTL_DAYS = 7;
+const BACKUP_TTL_DAYS = 30;
+
+type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
+
+const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRow> => {
+  const isBackup = job.type === 'deletion';
+  const ttlDays = isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS;
+  return ensureExport(db, {
+    // A download shares its job's id, so /v1/exports/{id} is one thing.
+    id: isBackup ? uuidv7() : job.id,
+    jobId: job.id,
+    workspaceId: job.workspaceId,
+    purpose: isBackup ? 'backup' : 'download',
+    pass,
+    compression: job.options.compression ?? 'gzip',
+    expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
+  });
+};
+
+/**
+ * Users who were not there when the admin looked are never selected: not in the preview's snapshot,
+ * or, for a later pass, not in the first backup's.
+ */
+const knownSince = async (db: Db, job: RunningJob, pass: number): Promise<RawBuilder<SqlBool>> => {
+  if (pass === 1 && job.previewId === null) return sql<SqlBool>`true`;
+  const snapshot =
+    pass === 1 && job.previewId !== null
+      ? await findPreviewSnapshot(db, job.previewId)
+      : await findFirstSnapshot(db, job.id);
+  if (snapshot === undefined) throw failures.snapshotLost(job.id);
+  return sql<SqlBool>`pg_visible_in_snapshot(users.inserted_in, ${snapshot}::pg_snapshot)`;
+};
+
+const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<PlannedSelection> => {
+  const { selection, workspaceId } = job;
+  const isChosen = pass > 1 || selection.type === 'ids';
+  const matches =
+    selection.type === 'ids'
+      ? sql<SqlBool>`true`
+      : compileSelection(selection, await propertyTypesOf(db, workspaceId));
+  return {
+    workspaceId,
+    purpose: job.type === 'deletion' ? 'backup' : 'download',
+    where: sql<SqlBool>`(${matches}) AND ${await knownSince(db, job, pass)}`,
+    ...(isChosen && { targets: { jobId: job.id, pass } }),
+  };
+};
+
+/** What must hold of the table before anything is deleted by a backup of it. */
+const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string): Promise<void> => {
+  if (!held.isStamped) throw failures.usersNotStamped(workspaceId);
+  const constraint = await cascadingForeignKey(db, workspaceId);
+  if (constraint !== undefined) throw failures.cascade(constraint);
+};
+
+/** What a first backup may hold: no more than was confirmed, and not nearly everyone. */
+const assertConfirmed = async (
+  held: HeldSnapshot,
+  job: RunningJob,
+  rows: number,
+): Promise<void> => {
+  if (job.confirmedCount !== null && rows > job.confirmedCount) {
+    throw failures.selectionChanged(job.confirmedCount, rows);
+  }
+  const all = await countUsers(held.client, job.workspaceId);
+  if (coversWorkspace(rows, all)) throw failures.deleteAllRequired(rows, all);
+};
+
+const countRows = async (held: HeldSnapshot, plan: ExportPlan): Promise<number> => {
+  const { rows } = await held.client.query<{ count: number }>(plan.count);
+  return rows[0]?.count ?? 0;
+};
+
+/** Writes one attempt and commits its snapshot. Nothing counts before that commit has succeeded. */
+const writeAttempt = async (
+  deps: ActivityDeps,
+  job: RunningJob,
+  row: ExportRow,
+  signal: AbortSignal,
+): Promise<{ attempt: number; rows: number }> => {
+  const { db } = deps.database;
+  const selection = await selectionOf(db, job, row.pass);
+  const held = await holdSnapshot(deps.lanes, job.workspaceId);
+  let isWhole = false;
+  try {
+    if (row.purpose === 'backup') await assertDeletable(db, held, job.workspaceId);
+    const plan = await planExport(held, selection);
+    if (row.purpose === 'download') await setJobTotal(db, job.id, await countRows(held, plan));
+    const attempt = await recordAttempt(db, {
+      exportId: row.id,
+      snapshot: held.snapshot,
+      fingerprint: held.fingerprint,
+    });
+    const target = { exportId: row.id, attempt, compression: row.compression };
+    deps.crashPoint('export:attempt-recorded');
+    const rows = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
+    if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(held, job, rows);
+    await held.client.query('COMMIT');
+    isWhole = true;
+    return { attempt, rows };
+  } finally {
+    held.client.release(!isWhole);
+  }
+};
+
+/** Files of attempts that came to nothing. What is missed here goes when the export expires. */
+const removeVoidAttempts = async (deps: ActivityDeps, exportId: string, attempt: number) => {
+  for (const lost of await listVoidAttempts(deps.database.db, exportId, attempt)) {
+    await deps.storage.remove(attemptPrefix(exportId, lost));
+  }
+};
+
+/**
+ * Writes the users of a job's pass to a new export, all under one snapshot. A worker that dies
+ * leaves an attempt behind, and the next begins another under a new snapshot, as pg_dump would.
+ */
+export const createWriteExport =
+  (deps: ActivityDeps) =>
+  async (
+    { jobId, pass }: { jobId: string; pass: number },
+    signal: AbortSignal,
+  ): Promise<WrittenExport> => {
+    const { db } = deps.database;
+    const job = await getRunningJob(db, jobId);
+    const row = await ensureExportOf(db, job, pass);
+    if (row.state !== 'writing') return { exportId: row.id, rows: row.rows ?? 0 };
+
+    const { attempt, rows } = await writeAttempt(deps, job, row, signal);
+    deps.crashPoint('export:snapshot-committed');
+    await db.transaction().execute(async (trx) => {
+      const isOurs = await completeExport(trx, { exportId: row.id, attempt, rows });
+      const isSelection = pass === 1 && job.selection.type !== 'ids';
+      if (isOurs && isSelection) await setJobTotal(trx, jobId, rows);
+    });
+    const written = await getExport(db, row.id);
+    await removeVoidAttempts(deps, row.id, written.attempt ?? attempt);
+    return { exportId: row.id, rows: written.rows ?? 0 };
+  };

@@ -1,0 +1,68 @@
+import { Readable, type Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import type pg from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+import type { Compression } from '../db/schema.ts';
+import { createDigestTap } from '../storage/digest-tap.ts';
+import { StorageError, type Storage } from '../storage/storage.ts';
+
+/** Level 1 costs half of level 6 and gives up a tenth of its gain. */
+const GZIP_LEVEL = 1;
+const GZIP_CHUNK_BYTES = 256 * 1024;
+
+export interface PartFacts {
+  /** As the `COPY` tag says. */
+  rows: number;
+  rawBytes: number;
+  rawSha256: string;
+  bytes: number;
+  sha256: string;
+}
+
+interface PartTarget {
+  storage: Storage;
+  key: string;
+  compression: Compression;
+  signal: AbortSignal;
+}
+
+const storePart = async (
+  source: Readable,
+  { storage, key, compression, signal }: PartTarget,
+): Promise<Omit<PartFacts, 'rows'>> => {
+  const raw = createDigestTap();
+  const stored = createDigestTap();
+  const between: Transform[] =
+    compression === 'gzip' ? [createGzip({ level: GZIP_LEVEL, chunkSize: GZIP_CHUNK_BYTES })] : [];
+  const [piped, put] = await Promise.allSettled([
+    pipeline([source, raw, ...between, stored], { signal }),
+    storage.put(key, stored),
+  ]);
+  // Either side's error breaks off the other; the storage's own says more than the echo of it.
+  if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
+  if (piped.status === 'rejected') throw piped.reason;
+  if (put.status === 'rejected') throw put.reason;
+  const rawFacts = raw.facts();
+  return { rawBytes: rawFacts.bytes, rawSha256: rawFacts.sha256, ...stored.facts() };
+};
+
+/**
+ * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
+ * JavaScript value.
+ */
+export const writePart = async (
+  client: pg.ClientBase,
+  selectSql: string,
+  target: PartTarget,
+): Promise<PartFacts> => {
+  const copy = client.query(copyTo(`COPY (${selectSql}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')`));
+  const facts = await storePart(copy, target);
+  return { rows: copy.rowCount, ...facts };
+};
+
+/** The header line, a part of its own: parts follow each other in any number. */
+export const writeHeader = async (columns: string[], target: PartTarget): Promise<PartFacts> => {
+  const facts = await storePart(Readable.from([Buffer.from(`${columns.join(',')}\n`)]), target);
+  return { rows: 0, ...facts };
+};

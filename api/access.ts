@@ -1,0 +1,83 @@
+import type { RouteOptions } from 'fastify';
+import type { Role } from '../db/schema.ts';
+
+/**
+ * Who may call a route, and how its workspace is found. `one`: the route is about one workspace, an
+ * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and naming
+ * it is optional for those who see all. `none`: the route is about no workspace.
+ */
+export type Access =
+  | { public: true }
+  | { public?: false; roles: readonly Role[]; workspace: 'one' | 'byId' | 'none' };
+
+const PUBLIC: Access = { public: true };
+const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
+const ALL_IN_ONE: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'one' };
+const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
+
+/** Every route of the API. What holds users, samples or ids of users is for admins only. */
+export const ACCESS: Readonly<Record<string, Access>> = {
+  'GET /healthz': PUBLIC,
+  'GET /readyz': PUBLIC,
+  'GET /openapi.json': PUBLIC,
+  'GET /problems/:slug': PUBLIC,
+  'GET /d/:token': PUBLIC,
+  'GET /d/:token/file': PUBLIC,
+  'GET /docs': PUBLIC,
+  'GET /docs/': PUBLIC,
+  'GET /docs/json': PUBLIC,
+  'GET /docs/yaml': PUBLIC,
+  'GET /docs/static/*': PUBLIC,
+  'GET /docs/static/index.html': PUBLIC,
+  'GET /docs/static/swagger-initializer.js': PUBLIC,
+
+  'GET /v1/me': ALL_BY_ID,
+
+  'GET /v1/users': ADMINS,
+  'POST /v1/users': ADMINS,
+  'GET /v1/users/:userId': ADMINS,
+  'PATCH /v1/users/:userId': ADMINS,
+  'DELETE /v1/users/:userId': ADMINS,
+
+  'GET /v1/properties': ADMINS,
+  'POST /v1/properties': ADMINS,
+  'GET /v1/segments': ADMINS,
+  'POST /v1/segments': ADMINS,
+  'GET /v1/segments/:id': ADMINS,
+  'PATCH /v1/segments/:id': ADMINS,
+  'DELETE /v1/segments/:id': ADMINS,
+
+  'POST /v1/exports': ADMINS,
+  'GET /v1/exports/:id': ALL_BY_ID,
+  'GET /v1/exports/:id/file': ADMINS,
+  'GET /v1/exports/:id/links': ADMINS,
+  'POST /v1/exports/:id/links': ADMINS,
+  'DELETE /v1/exports/:id/links/:linkId': ADMINS,
+
+  'POST /v1/deletion-previews': ADMINS,
+  'POST /v1/deletions': ADMINS,
+  'GET /v1/deletions/:id': ALL_BY_ID,
+  'GET /v1/deletions/:id/records': ADMINS,
+  'GET /v1/deletions/:id/log': ADMINS,
+
+  'GET /v1/backups': ALL_IN_ONE,
+  'GET /v1/backups/:id': ALL_BY_ID,
+  'GET /v1/backups/:id/file': ADMINS,
+
+  'GET /v1/jobs': ALL_IN_ONE,
+  'GET /v1/jobs/:id': ALL_BY_ID,
+  'POST /v1/jobs/:id/cancel': ALL_BY_ID,
+};
+
+/** A route's line in the table; HEAD goes where GET goes. */
+export const findAccess = (method: string, url: string): Access | undefined =>
+  ACCESS[`${method === 'HEAD' ? 'GET' : method} ${url}`];
+
+/** @throws Error when the table says nothing about a route: who may call it must be decided first */
+export const requireAccess = ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void => {
+  for (const name of [method].flat()) {
+    if (findAccess(name, url) === undefined) {
+      throw new Error(`${name} ${url} has no line in api/access.ts: add who may call it`);
+    }
+  }
+};

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import type { Storage } from '../storage/storage.ts';
+import { requireAccess } from './access.ts';
+import { authenticate } from './auth.ts';
+import { handleError } from './error-handler.ts';
+import { BODY_LIMIT_BYTES, HEADERS_TIMEOUT_MS, HTTP_LIMITS } from './limits.ts';
+import { describeError, logResponses } from './logging.ts';
+import { documentApi } from './openapi.ts';
+import { readBodies } from './read-bodies.ts';
+import { registerRoutes } from './routes.ts';
+import type { JobStarter } from './start-job.ts';
+import { answerUnknown } from './unknown-route.ts';
+import { validatorCompiler } from './validation.ts';
+
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export interface ApiDeps {
+  database: Database;
+  storage: Storage;
+  jobs: JobStarter;
+  config: Pick<Config, 'publicUrl' | 'temporalUiUrl' | 'linkSecret'>;
+  logLevel: Config['logLevel'];
+  /** Where log lines go; standard output when not given. */
+  logStream?: { write: (line: string) => void };
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A caller's own request id is taken when it is a UUID, which cannot hold anyone's data. */
+const requestIdOf = ({ headers }: IncomingMessage): string => {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
+};
+
+const createServer = ({ logLevel, logStream }: ApiDeps): App =>
+  fastify({
+    ...HTTP_LIMITS,
+    bodyLimit: BODY_LIMIT_BYTES,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    logger: {
+      level: logLevel,
+      ...(logStream !== undefined && { stream: logStream }),
+      serializers: { err: describeError, req: () => ({}), res: () => ({}) },
+    },
+    disableRequestLogging: true,
+    requestIdLogLabel: 'requestId',
+    genReqId: requestIdOf,
+    requestIdHeader: false,
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => handleError(error, request, reply),
+  }).withTypeProvider<ZodTypeProvider>();
+
+const secure = async (app: App): Promise<void> => {
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store').header('x-request-id', request.id);
+  });
+};
+
+/** Puts the API together, without listening. @throws Error when a route has no line in api/access.ts */
+export const buildApp = async (deps: ApiDeps): Promise<App> => {
+  const app = createServer(deps);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
+  app.addHook('onRoute', requireAccess);
+  answerUnknown(app);
+  logResponses(app);
+  await secure(app);
+  authenticate(app, deps.database.db);
+  readBodies(app);
+  await documentApi(app);
+  registerRoutes(app, deps);
+  await app.ready();
+  return app;
+};
+

@@ -1,0 +1,111 @@
+import type { FastifyRequest } from 'fastify';
+import { findApiKey } from '../db/api-keys.ts';
+import type { Db } from '../db/client.ts';
+import type { Role } from '../db/schema.ts';
+import { findWorkspace } from '../db/workspaces.ts';
+import { type Access, findAccess } from './access.ts';
+import { invalidRequest, notFound, problem } from './problems.ts';
+import type { App } from './app.ts';
+
+/** The key a request came with. */
+export interface Actor {
+  id: string;
+  role: Role;
+  /** The one workspace of an admin; null for those who see all. */
+  workspaceId: string | null;
+  ownerName: string;
+  ownerEmail: string;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Filled before the body is read; `actor` and `workspaceId` are the ways to read it. */
+    access: { actor: Actor | null; workspaceId: string | null };
+    /** Who asks. Only a public route has none, and must not ask. */
+    readonly actor: Actor;
+    /** The one workspace the request is about. @throws ProblemError when it is about none */
+    readonly workspaceId: string;
+  }
+}
+
+const KEY_PATTERN = /^Bearer (ks_[A-Za-z0-9_-]{43})$/i;
+
+const unauthenticated = (detail: string) =>
+  problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="keepsake"' } });
+
+const findActor = async (db: Db, header: string | undefined): Promise<Actor> => {
+  if (header === undefined) throw unauthenticated('The request carries no Authorization header.');
+  const key = KEY_PATTERN.exec(header)?.[1];
+  if (key === undefined) throw unauthenticated('Authorization is not of the form: Bearer ks_…');
+  const row = await findApiKey(db, key);
+  if (row === undefined) throw unauthenticated('This key is unknown or was revoked.');
+  return {
+    id: row.id,
+    role: row.role,
+    workspaceId: row.workspace_id,
+    ownerName: row.owner_name,
+    ownerEmail: row.owner_email,
+  };
+};
+
+/** Takes `?workspace=` out of the query, so that no route's own schema has to know it. */
+const takeWorkspace = (request: FastifyRequest): string | undefined => {
+  const query = request.query as Record<string, unknown>;
+  const named = query['workspace'];
+  delete query['workspace'];
+  if (named === undefined || typeof named === 'string') return named;
+  throw invalidRequest([{ detail: 'is given more than once', pointer: '?workspace' }]);
+};
+
+const findScope = async (
+  db: Db,
+  actor: Actor,
+  named: string | undefined,
+): Promise<string | null> => {
+  if (actor.workspaceId !== null) {
+    if (named === undefined || named === actor.workspaceId) return actor.workspaceId;
+    throw notFound('workspace');
+  }
+  if (named === undefined) return null;
+  const workspace = named.includes('\0') ? undefined : await findWorkspace(db, named);
+  if (workspace === undefined) throw notFound('workspace');
+  return workspace.id;
+};
+
+const admit = async (db: Db, request: FastifyRequest, access: Access): Promise<void> => {
+  if (access.public === true) return;
+  const actor = await findActor(db, request.headers.authorization);
+  request.access.actor = actor;
+  if (!access.roles.includes(actor.role)) {
+    const roles = access.roles.join(', ');
+    throw problem('forbidden', `This is for keys of role ${roles}; yours is ${actor.role}.`);
+  }
+  const workspaceId = await findScope(db, actor, takeWorkspace(request));
+  request.access.workspaceId = workspaceId;
+  if (access.workspace === 'one' && workspaceId === null) {
+    throw problem('workspace-required', 'Name a workspace with ?workspace=<id>.');
+  }
+};
+
+/** Finds out who asks, and for which workspace, before anything of the body is read. */
+export const authenticate = (app: App, db: Db): void => {
+  app.decorateRequest('access');
+  app.decorateRequest('actor', {
+    getter(this: FastifyRequest) {
+      if (this.access.actor === null) throw unauthenticated('This needs an API key.');
+      return this.access.actor;
+    },
+  });
+  app.decorateRequest('workspaceId', {
+    getter(this: FastifyRequest) {
+      if (this.access.workspaceId !== null) return this.access.workspaceId;
+      throw problem('workspace-required', 'Name a workspace with ?workspace=<id>.');
+    },
+  });
+  app.addHook('onRequest', async (request) => {
+    request.access = { actor: null, workspaceId: null };
+    const { url } = request.routeOptions;
+    const access = url === undefined ? undefined : findAccess(request.method, url);
+    if (access !== undefined) await admit(db, request, access);
+  });
+};

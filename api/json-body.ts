@@ -1,0 +1,105 @@
+import { pointerOf } from './pointer.ts';
+import { invalidRequest, problem, type ProblemError } from './problems.ts';
+
+/** Deepest nesting of a body; a filter, the deepest thing we read, stays far below. */
+export const MAX_DEPTH = 64;
+
+/** True for text with NUL or half of a surrogate pair, which PostgreSQL cannot store. */
+export const isUnstorable = (text: string): boolean =>
+  text.includes('\0') || /\p{Surrogate}/u.test(text);
+
+/** An object or array being read. */
+interface Frame {
+  /** Names met so far; none for an array. */
+  names: Set<string> | null;
+  /** Name of the member, or index of the item, being read. */
+  at: string | number;
+}
+
+const wrong = (frames: readonly Frame[], detail: string): ProblemError =>
+  invalidRequest([{ detail, pointer: pointerOf(frames.map(({ at }) => at)) }]);
+
+/** One past the closing quote of the string that opens at `start`. */
+const endOfString = (text: string, start: number): number => {
+  let end = start + 1;
+  while (text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+  return end + 1;
+};
+
+const enterName = (frames: readonly Frame[], frame: Frame, name: string): void => {
+  frame.at = name;
+  if (isUnstorable(name)) {
+    throw wrong(frames.slice(0, -1), 'has a name with a character that cannot be stored');
+  }
+  if (name === '__proto__') throw wrong(frames, 'is a name that is not allowed');
+  if (frame.names?.has(name)) throw wrong(frames, 'is there twice in the same object');
+  frame.names?.add(name);
+};
+
+/**
+ * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that cannot
+ * be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
+ *
+ * @throws ProblemError with a pointer to the place
+ */
+export const checkJsonText = (text: string): void => {
+  const frames: Frame[] = [];
+  let expectsName = false;
+  for (let index = 0; index < text.length; index++) {
+    const frame = frames.at(-1);
+    switch (text[index]) {
+      case '{':
+      case '[':
+        if (frames.length === MAX_DEPTH) throw wrong(frames, `is nested deeper than ${MAX_DEPTH}`);
+        expectsName = text[index] === '{';
+        frames.push({ names: expectsName ? new Set() : null, at: 0 });
+        break;
+      case '}':
+      case ']':
+        frames.pop();
+        expectsName = false;
+        break;
+      case ',':
+        if (typeof frame?.at === 'number') frame.at++;
+        expectsName = frame?.names !== null;
+        break;
+      case '"': {
+        const end = endOfString(text, index);
+        const value = JSON.parse(text.slice(index, end)) as string;
+        if (expectsName && frame !== undefined) enterName(frames, frame, value);
+        else if (isUnstorable(value)) {
+          throw wrong(frames, 'holds a character that cannot be stored (NUL, or half a pair)');
+        }
+        expectsName = false;
+        index = end - 1;
+        break;
+      }
+      default:
+    }
+  }
+};
+
+const parseValid = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const at = /position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
+    throw problem('malformed-json', `The body is not valid JSON${at === undefined ? '' : `, at ${at}`}.`);
+  }
+};
+
+const decode = (bytes: Buffer): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw problem('malformed-json', 'The body is not UTF-8.');
+  }
+};
+
+/** Reads a body without dropping or changing anything in it. @throws ProblemError saying what is wrong */
+export const parseJsonBody = (bytes: Buffer): unknown => {
+  const text = decode(bytes);
+  const value = parseValid(text);
+  checkJsonText(text);
+  return value;
+};

@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+
+/** The route as it was declared: an address may hold a user's id or a link's token. */
+export const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
+
+/** Lines and columns of our own code, without the message, which may quote a user's data. */
+const framesOf = (error: Error): string =>
+  (error.stack ?? '')
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');
+
+const isFromDatabase = (error: object): boolean => 'severity' in error && 'routine' in error;
+
+/** What is logged of an error: where and of what kind, never the values it met. */
+export const describeError = (
+  error: Error,
+): { type: string; message: string; stack: string; [name: string]: unknown } => {
+  const { code, table, constraint } = error as { code?: unknown; table?: unknown; constraint?: unknown };
+  return {
+    type: error.name,
+    message: isFromDatabase(error) ? 'a database error' : error.message,
+    stack: framesOf(error),
+    ...(code !== undefined && { code }),
+    ...(table !== undefined && { table }),
+    ...(constraint !== undefined && { constraint }),
+    ...(error.cause instanceof Error && { cause: describeError(error.cause) }),
+  };
+};
+
+/** One line a request: no address, no header, no body. */
+export const logResponses = (app: FastifyInstance): void => {
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: routeOf(request),
+        status: reply.statusCode,
+        milliseconds: Math.round(reply.elapsedTime),
+        ...(request.access.actor !== null && { keyId: request.access.actor.id }),
+        ...(request.access.workspaceId !== null && { workspaceId: request.access.workspaceId }),
+      },
+      'request',
+    );
+  });
+};

@@ -1,0 +1,146 @@
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { findAccess } from './access.ts';
+import type { App } from './app.ts';
+import { PROBLEMS, type ProblemSlug } from './problems.ts';
+
+interface OpenApi {
+  paths?: Record<string, Record<string, Operation | undefined>>;
+  components?: Record<string, Record<string, unknown>>;
+}
+
+/** Swagger UI styles its elements from script and loads nothing from elsewhere. */
+const DOCS_CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const problemSchema = z.object({
+  type: z.string().describe('Path of a page about this kind of error'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What failed, for which id, why, and what to do'),
+  requestId: z.string(),
+  errors: z
+    .array(
+      z.object({
+        detail: z.string(),
+        pointer: z.string().describe('`/a/b` in the body, `?name` in the query, `{name}` in the path'),
+      }),
+    )
+    .optional(),
+});
+
+const WORKSPACE_PARAMETER = {
+  name: 'workspace',
+  in: 'query',
+  schema: { type: 'string' },
+  description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
+};
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+/** Errors that any route may answer with, and those that only some do. */
+const COMMON_STATUSES = [400, 404, 500, 503];
+const BODY_STATUSES = [413, 415, 422];
+
+const titlesOf = (status: number): string =>
+  (Object.keys(PROBLEMS) as ProblemSlug[])
+    .filter((slug) => PROBLEMS[slug].status === status)
+    .map((slug) => `\`${slug}\``)
+    .join(', ');
+
+const problemStatuses = (): number[] => [
+  ...new Set(Object.values(PROBLEMS).map(({ status }) => status)),
+];
+
+interface Operation {
+  responses?: Record<string, unknown>;
+  parameters?: unknown[];
+  requestBody?: unknown;
+  security?: unknown[];
+}
+
+/** Adds what the access table and the catalogue of errors say, so that no route repeats it. */
+const completeOperation = (method: string, path: string, operation: Operation): void => {
+  const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+  const access = findAccess(method.toUpperCase(), url);
+  const isPublic = access === undefined || access.public === true;
+  const statuses = new Set(COMMON_STATUSES);
+  if (operation.requestBody !== undefined) for (const status of BODY_STATUSES) statuses.add(status);
+  if (method !== 'get') statuses.add(409);
+  if (isPublic) {
+    operation.security = [];
+  } else {
+    statuses.add(401).add(403);
+    operation.security = [{ apiKey: [] }];
+    operation.parameters = [...(operation.parameters ?? []), WORKSPACE_PARAMETER];
+  }
+  const responses: Record<string, unknown> = { ...operation.responses };
+  for (const status of statuses) {
+    responses[String(status)] ??= { $ref: `#/components/responses/problem${status}` };
+  }
+  operation.responses = responses;
+};
+
+const complete = (document: object): OpenApi => {
+  const openapi = document as OpenApi;
+  for (const [path, item] of Object.entries(openapi.paths ?? {})) {
+    for (const method of METHODS) {
+      const operation = item[method];
+      if (operation !== undefined) completeOperation(method, path, operation);
+    }
+  }
+  const responses = problemStatuses().map((status) => [
+    `problem${status}`,
+    {
+      description: `A problem: ${titlesOf(status)}`,
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    },
+  ]);
+  openapi.components = {
+    ...openapi.components,
+    schemas: { ...openapi.components?.['schemas'], Problem: z.toJSONSchema(problemSchema) },
+    responses: Object.fromEntries(responses) as Record<string, unknown>,
+  };
+  return openapi;
+};
+
+/** Must come before the routes it tells of. */
+export const documentApi = async (app: App): Promise<void> => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Keepsake',
+        version: '1',
+        description:
+          'Exports users in bulk, and deletes them only when that exact version of each lies in a verified backup.',
+      },
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
+        },
+      },
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
+    transformObject: (document) =>
+      complete('openapiObject' in document ? document.openapiObject : document.swaggerObject) as never,
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_CSP,
+    uiConfig: { url: '/openapi.json', persistAuthorization: false, validatorUrl: null },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(app.swagger()),
+  );
+};

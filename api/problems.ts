@@ -1,0 +1,218 @@
+/** Every kind of error the API answers with; `docs/errors.md` and `/problems/<slug>` tell the same. */
+
+interface ProblemType {
+  status: number;
+  title: string;
+  /** What the caller can do about it. */
+  advice: string;
+}
+
+const catalogue = {
+  'invalid-request': {
+    status: 400,
+    title: 'The request is malformed',
+    advice: 'Correct each place named in `errors`; `pointer` says where it is.',
+  },
+  'malformed-json': {
+    status: 400,
+    title: 'The body is not valid JSON',
+    advice: 'Send one well-formed JSON value in UTF-8, without duplicate names in an object.',
+  },
+  'workspace-required': {
+    status: 400,
+    title: 'No workspace is named',
+    advice: 'Your key sees several workspaces: name one with `?workspace=<id>`.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'No valid API key',
+    advice: 'Send `Authorization: Bearer ks_…` with a key that was not revoked.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Your role may not do this',
+    advice: 'Use a key of one of the roles named in `detail`.',
+  },
+  'not-found': {
+    status: 404,
+    title: 'There is no such thing',
+    advice: 'Check the path and the id. Things of other workspaces are not found either.',
+  },
+  'method-not-allowed': {
+    status: 405,
+    title: 'This path knows other methods only',
+    advice: 'Use one of the methods in the `Allow` header.',
+  },
+  'request-timeout': {
+    status: 408,
+    title: 'The request took too long to arrive',
+    advice: 'Send it again, faster or in smaller pieces.',
+  },
+  'already-exists': {
+    status: 409,
+    title: 'There is one already',
+    advice: 'Choose another name, or use the one that is there.',
+  },
+  'wrong-state': {
+    status: 409,
+    title: 'Its state does not allow this',
+    advice: 'Read its current state; a finished job cannot be changed, a preview is used once.',
+  },
+  'selection-changed': {
+    status: 409,
+    title: 'The count to confirm is not the count of the preview',
+    advice: 'Make a new preview, look at it, and confirm its count.',
+  },
+  'delete-all-required': {
+    status: 409,
+    title: 'This selection covers nearly the whole workspace',
+    advice: 'Deleting nearly everyone is not possible this way; choose a smaller selection.',
+  },
+  'link-expired': {
+    status: 410,
+    title: 'The link or file has expired',
+    advice: 'Ask for a new link, or export again.',
+  },
+  'preview-expired': {
+    status: 410,
+    title: 'The preview has expired',
+    advice: 'Make a new preview; it is valid for 15 minutes.',
+  },
+  'body-too-large': {
+    status: 413,
+    title: 'The body is too large',
+    advice: 'Send less at a time.',
+  },
+  'uri-too-long': {
+    status: 414,
+    title: 'The address is too long',
+    advice: 'Shorten the path or the query.',
+  },
+  'unsupported-media-type': {
+    status: 415,
+    title: 'The body is of a type this path does not read',
+    advice: 'Send `Content-Type: application/json`.',
+  },
+  'range-not-satisfiable': {
+    status: 416,
+    title: 'The range lies outside the file',
+    advice: 'Ask for a range within the size named in `Content-Range`.',
+  },
+  unprocessable: {
+    status: 422,
+    title: 'The request is well-formed but makes no sense here',
+    advice: 'Correct what `detail` and `errors` name.',
+  },
+  'empty-selection': {
+    status: 422,
+    title: 'The selection matches nobody',
+    advice: 'Nothing is to be done; preview another selection.',
+  },
+  'idempotency-key-reused': {
+    status: 422,
+    title: 'This idempotency key was used for another request',
+    advice: 'Send a new key with a new request, and the same key only with the very same request.',
+  },
+  'too-many-requests': {
+    status: 429,
+    title: 'Too many requests',
+    advice: 'Wait as long as `Retry-After` says.',
+  },
+  'headers-too-large': {
+    status: 431,
+    title: 'The headers are too large',
+    advice: 'Send fewer or shorter headers.',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    advice: 'Try again; if it stays, report the `requestId`.',
+  },
+  'database-unavailable': {
+    status: 503,
+    title: 'The database is away',
+    advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
+  },
+  'temporal-unavailable': {
+    status: 503,
+    title: 'Temporal is away',
+    advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
+  },
+  'storage-unavailable': {
+    status: 503,
+    title: 'The file cannot be read at the moment',
+    advice: 'Send the request again after `Retry-After` seconds.',
+  },
+  busy: {
+    status: 503,
+    title: 'Other work holds what this needs',
+    advice: 'Nothing was changed. Send the request again after `Retry-After` seconds.',
+  },
+  'not-ready': {
+    status: 503,
+    title: 'A part of the service is missing',
+    advice: 'Bring up what `detail` names.',
+  },
+} as const satisfies Record<string, ProblemType>;
+
+export type ProblemSlug = keyof typeof catalogue;
+
+export const PROBLEMS: Readonly<Record<ProblemSlug, ProblemType>> = catalogue;
+
+/** One place of the input that is wrong. `pointer` is a JSON pointer into the body, or `?name`, `{name}`. */
+export interface InputError {
+  detail: string;
+  pointer: string;
+}
+
+/** An error that is answered as RFC 9457 says. */
+export interface ProblemError extends Error {
+  slug: ProblemSlug;
+  statusCode: number;
+  detail: string;
+  errors: InputError[];
+  headers: Record<string, string>;
+}
+
+export interface ProblemExtras {
+  errors?: InputError[];
+  headers?: Record<string, string>;
+}
+
+/** Seconds after which a caller may try again when a part of the service is away. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/** Makes an error to throw. `detail` says what failed, for which id, why, what to do; no user's data. */
+export const problem = (
+  slug: ProblemSlug,
+  detail: string,
+  { errors = [], headers = {} }: ProblemExtras = {},
+): ProblemError => {
+  const { status } = PROBLEMS[slug];
+  const retry = status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
+  return Object.assign(new Error(detail), {
+    name: 'ProblemError',
+    slug,
+    statusCode: status,
+    detail,
+    errors,
+    headers: { ...retry, ...headers },
+  });
+};
+
+export const isProblem = (error: unknown): error is ProblemError =>
+  error instanceof Error && error.name === 'ProblemError';
+
+/** Bad input at one or more places of the request. */
+export const invalidRequest = (errors: InputError[]): ProblemError =>
+  problem(
+    'invalid-request',
+    errors.length === 1
+      ? `${errors[0]?.pointer || 'the body'}: ${errors[0]?.detail}`
+      : `${errors.length} places of the request are wrong; see errors.`,
+    { errors },
+  );
+
+/** What is not there, or belongs to another workspace. */
+export const notFound = (what: string): ProblemError =>
+  problem('not-found', `There is no such ${what} in this workspace.`);

@@ -1,0 +1,55 @@
+import type { Client } from '@temporalio/client';
+import { type StartableJob, startJobWorkflow } from '../temporal/start-job.ts';
+import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract.ts';
+
+/** How long the answers to a reader may be held up by Temporal, in milliseconds. */
+const QUERY_DEADLINE_MS = 1_000;
+const CANCEL_DEADLINE_MS = 3_000;
+const HEALTH_DEADLINE_MS = 2_000;
+
+/** What the API asks of Temporal. */
+export interface JobStarter {
+  namespace: string;
+  /** Starts the job's workflow; started before is as good. @throws Error when Temporal is away */
+  start: (job: StartableJob) => Promise<void>;
+  /** Asks the job's workflow to stop. @throws Error when Temporal is away or knows no such workflow */
+  cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
+  /** What the workflow says of itself; undefined when no worker answers in time. */
+  readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
+  isReachable: () => Promise<boolean>;
+}
+
+export const createJobStarter = (
+  { client, namespace }: { client: Client; namespace: string },
+  taskQueue: string,
+): JobStarter => {
+  const within = <T>(milliseconds: number, ask: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + milliseconds, ask);
+
+  return {
+    namespace,
+    start: (job) => startJobWorkflow(client, taskQueue, job),
+    cancel: async (job) => {
+      const handle = client.workflow.getHandle(workflowIdOf(job));
+      await within(CANCEL_DEADLINE_MS, () => handle.cancel());
+    },
+    readLive: async (job) => {
+      const handle = client.workflow.getHandle(workflowIdOf(job));
+      try {
+        return await within(QUERY_DEADLINE_MS, () => handle.query<LiveState>(STATE_QUERY));
+      } catch {
+        return undefined;
+      }
+    },
+    isReachable: async () => {
+      try {
+        await within(HEALTH_DEADLINE_MS, () =>
+          client.workflowService.describeNamespace({ namespace }),
+        );
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+};

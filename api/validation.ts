@@ -1,0 +1,79 @@
+import type { FastifySchemaCompiler } from 'fastify';
+import { z } from 'zod';
+import { isUnstorable } from './json-body.ts';
+import { pointerOf } from './pointer.ts';
+import { type InputError, invalidRequest } from './problems.ts';
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/** How many places are named at most in one answer. */
+const MAX_ERRORS = 100;
+
+/** How far into the input a branch of a union got: the deepest is the one that was meant. */
+const depthOf = (issues: readonly Issue[]): number =>
+  Math.max(0, ...issues.map((issue) => issue.path.length + (isWrongKind(issue) ? 0 : 1)));
+
+/** A branch that fails on a tag or on unknown names was hardly the one that was meant. */
+const isWrongKind = (issue: Issue): boolean =>
+  issue.code === 'invalid_value' || issue.code === 'unrecognized_keys';
+
+const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
+  branches.toSorted((a, b) => depthOf(b) - depthOf(a) || a.length - b.length)[0] ?? [];
+
+const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
+  const path = [...base, ...issue.path];
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not known here' }));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    return closestBranch(issue.errors).flatMap((inner) => flatten(inner, path));
+  }
+  if ((issue.code === 'invalid_key' || issue.code === 'invalid_element') && issue.issues.length > 0) {
+    return issue.issues.flatMap((inner) => flatten(inner, path));
+  }
+  return [{ path, detail: issue.message }];
+};
+
+/** Where something is: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
+const placeOf = (httpPart: string | undefined, path: Path): string => {
+  switch (httpPart) {
+    case 'querystring':
+      return `?${path.map(String).join('.')}`;
+    case 'params':
+      return `{${path.map(String).join('.')}}`;
+    case 'headers':
+      return path.map(String).join('.');
+    default:
+      return pointerOf(path);
+  }
+};
+
+/** The places a zod error names, as the API tells them. */
+export const toInputErrors = (error: z.core.$ZodError, httpPart = 'body'): InputError[] =>
+  error.issues
+    .flatMap((issue) => flatten(issue, []))
+    .slice(0, MAX_ERRORS)
+    .map(({ path, detail }) => ({ detail, pointer: placeOf(httpPart, path) }));
+
+/** Text of path and query that cannot be stored cannot be looked for either. */
+const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[] => {
+  if (httpPart === 'body' || typeof data !== 'object' || data === null) return [];
+  return Object.entries(data)
+    .filter(([, value]) => [value].flat().some((text) => isUnstorable(String(text))))
+    .map(([name]) => ({
+      detail: 'holds a character that cannot be stored',
+      pointer: placeOf(httpPart, [name]),
+    }));
+};
+
+/** Checks with zod as the schema says: nothing is coerced, dropped or added but by the schema. */
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
+  ({ schema, httpPart }) =>
+  (data: unknown) => {
+    const unstorable = unstorableIn(data, httpPart);
+    if (unstorable.length > 0) return { error: invalidRequest(unstorable) };
+    const result = schema.safeParse(data);
+    if (result.success) return { value: result.data };
+    return { error: invalidRequest(toInputErrors(result.error, httpPart)) };
+  };

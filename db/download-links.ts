@@ -1,0 +1,110 @@
+import { sql } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import type { Db, Trx } from './client.ts';
+
+/** Longest life of a link, in hours: 7 days. */
+export const MAX_LINK_HOURS = 168;
+const HOUR_MS = 3_600_000;
+
+export interface NewLink {
+  /** Given when a second try must find the same link; a new one otherwise. */
+  id?: string;
+  exportId: string;
+  createdBy: string;
+  hours: number;
+}
+
+/**
+ * Makes a link that ends after so many hours, and never after its file. When a link of that id is
+ * there already, answers with it as it is.
+ *
+ * @throws NoResultError when there is no such export, or the id belongs to another export's link
+ */
+export const createLink = async (
+  db: Db,
+  { id = uuidv7(), exportId, createdBy, hours }: NewLink,
+): Promise<{ id: string; expiresAt: Date }> => {
+  const wanted = new Date(Date.now() + hours * HOUR_MS);
+  await db
+    .insertInto('download_links')
+    .columns(['id', 'export_id', 'created_by', 'expires_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('exports')
+        .select([
+          sql<string>`${id}::uuid`.as('id'),
+          'exports.id as export_id',
+          sql<string>`${createdBy}::uuid`.as('created_by'),
+          sql<Date>`least(${wanted}::timestamptz, exports.expires_at)`.as('expires_at'),
+        ])
+        .where('exports.id', '=', exportId),
+    )
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute();
+  const row = await db
+    .selectFrom('download_links')
+    .select('expires_at')
+    .where('id', '=', id)
+    .where('export_id', '=', exportId)
+    .executeTakeFirstOrThrow();
+  return { id, expiresAt: row.expires_at };
+};
+
+/** A link with the file it leads to. Whether both still hold is for the caller to say. */
+export const findLink = (db: Db, id: string) =>
+  db
+    .selectFrom('download_links as link')
+    .innerJoin('exports', 'exports.id', 'link.export_id')
+    .innerJoin('workspaces', 'workspaces.id', 'exports.workspace_id')
+    .selectAll('exports')
+    .select([
+      'link.id as link_id',
+      'link.expires_at as link_expires_at',
+      'link.revoked_at as link_revoked_at',
+      'workspaces.name as workspace_name',
+    ])
+    .where('link.id', '=', id)
+    .executeTakeFirst();
+
+/** Newest first, ended ones too. */
+export const listLinks = (db: Db, exportId: string) =>
+  db
+    .selectFrom('download_links')
+    .select(['id', 'created_at', 'expires_at', 'revoked_at'])
+    .where('export_id', '=', exportId)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .execute();
+
+export type Revocation =
+  | { status: 'revoked'; exportId: string; jobId: string }
+  | { status: 'revokedBefore' }
+  | { status: 'unknown' };
+
+/**
+ * Takes a link back. `fileId` is the id of its export, or of the export's job. Of calls side by side
+ * one answers `revoked`, the others wait for it and answer `revokedBefore`.
+ */
+export const revokeLink = async (
+  trx: Trx,
+  link: { workspaceId: string; fileId: string; linkId: string },
+): Promise<Revocation> => {
+  const found = await trx
+    .selectFrom('download_links as link')
+    .innerJoin('exports', 'exports.id', 'link.export_id')
+    .select(['exports.id as exportId', 'exports.job_id as jobId'])
+    .where('link.id', '=', link.linkId)
+    .where('exports.workspace_id', '=', link.workspaceId)
+    .where(({ eb, or }) =>
+      or([eb('exports.id', '=', link.fileId), eb('exports.job_id', '=', link.fileId)]),
+    )
+    .executeTakeFirst();
+  if (found === undefined) return { status: 'unknown' };
+  const { numUpdatedRows } = await trx
+    .updateTable('download_links')
+    .set({ revoked_at: new Date() })
+    .where('id', '=', link.linkId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n ? { status: 'revoked', ...found } : { status: 'revokedBefore' };
+};

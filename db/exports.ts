@@ -1,0 +1,138 @@
+import { sql } from 'kysely';
+import type { Db, Trx } from './client.ts';
+import type { Compression, Purpose, Schema } from './schema.ts';
+import type { Insertable } from 'kysely';
+
+/** Finds or makes the one export of a job's pass. */
+export const ensureExport = async (
+  db: Db,
+  wanted: {
+    id: string;
+    jobId: string;
+    workspaceId: string;
+    purpose: Purpose;
+    pass: number;
+    compression: Compression;
+    expiresAt: Date;
+  },
+) => {
+  await db
+    .insertInto('exports')
+    .values({
+      id: wanted.id,
+      job_id: wanted.jobId,
+      workspace_id: wanted.workspaceId,
+      purpose: wanted.purpose,
+      pass: wanted.pass,
+      compression: wanted.compression,
+      expires_at: wanted.expiresAt,
+    })
+    .onConflict((conflict) => conflict.columns(['job_id', 'pass']).doNothing())
+    .execute();
+  return db
+    .selectFrom('exports')
+    .selectAll()
+    .where('job_id', '=', wanted.jobId)
+    .where('pass', '=', wanted.pass)
+    .executeTakeFirstOrThrow();
+};
+
+export const findExport = (db: Db, exportId: string) =>
+  db.selectFrom('exports').selectAll().where('id', '=', exportId).executeTakeFirst();
+
+export const getExport = (db: Db, exportId: string) =>
+  db.selectFrom('exports').selectAll().where('id', '=', exportId).executeTakeFirstOrThrow();
+
+/** The backups or the one download of a job, by pass. */
+export const listExportsOfJob = (db: Db, jobId: string) =>
+  db.selectFrom('exports').selectAll().where('job_id', '=', jobId).orderBy('pass').execute();
+
+/**
+ * Records the snapshot an attempt reads under, and so begins the attempt. Must run after the
+ * snapshot was taken, in a transaction of its own: that is what makes the row worth trusting.
+ */
+export const recordAttempt = async (
+  db: Db,
+  attempt: { exportId: string; snapshot: string; fingerprint: string },
+): Promise<number> => {
+  const row = await db
+    .insertInto('export_attempts')
+    .values({
+      export_id: attempt.exportId,
+      attempt: sql<number>`(SELECT coalesce(max(attempt), 0) + 1 FROM export_attempts
+                             WHERE export_id = ${attempt.exportId})`,
+      snapshot: attempt.snapshot,
+      fingerprint: attempt.fingerprint,
+    })
+    .returning('attempt')
+    .executeTakeFirstOrThrow();
+  return row.attempt;
+};
+
+export const recordPart = async (db: Db, part: Insertable<Schema['export_parts']>): Promise<void> => {
+  await db.insertInto('export_parts').values(part).execute();
+};
+
+/** Parts of an attempt in their order, the header first; without their tids. */
+export const listParts = (db: Db, exportId: string, attempt: number) =>
+  db
+    .selectFrom('export_parts')
+    .select(['part', 'rows', 'raw_bytes', 'raw_sha256', 'bytes', 'sha256', 'cursor', 'deleted'])
+    .where('export_id', '=', exportId)
+    .where('attempt', '=', attempt)
+    .orderBy('part')
+    .execute();
+
+/** Makes an attempt the export's one attempt. False when another was first: then this one is void. */
+export const completeExport = async (
+  trx: Trx,
+  done: { exportId: string; attempt: number; rows: number },
+): Promise<boolean> => {
+  const { numUpdatedRows } = await trx
+    .updateTable('exports')
+    .set({ state: 'written', attempt: done.attempt, rows: done.rows })
+    .where('id', '=', done.exportId)
+    .where('state', '=', 'writing')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+/** Compare-and-set on the attempt that was read back. */
+export const markVerified = async (
+  db: Db,
+  verified: { exportId: string; attempt: number; bytes: number; sha256: string },
+): Promise<void> => {
+  await db
+    .updateTable('exports')
+    .set({
+      state: 'verified',
+      bytes: verified.bytes,
+      sha256: verified.sha256,
+      verified_at: new Date(),
+    })
+    .where('id', '=', verified.exportId)
+    .where('attempt', '=', verified.attempt)
+    .where('state', '=', 'written')
+    .execute();
+};
+
+/** A damaged export is never deleted by, downloaded, or restored from. */
+export const markDamaged = async (db: Db, exportId: string): Promise<void> => {
+  await db
+    .updateTable('exports')
+    .set({ state: 'damaged' })
+    .where('id', '=', exportId)
+    .where('state', 'in', ['written', 'verified'])
+    .execute();
+};
+
+/** Attempts that lost to the export's own; their files are of no use. */
+export const listVoidAttempts = async (db: Db, exportId: string, attempt: number) => {
+  const rows = await db
+    .selectFrom('export_attempts')
+    .select('attempt')
+    .where('export_id', '=', exportId)
+    .where('attempt', '!=', attempt)
+    .execute();
+  return rows.map((row) => row.attempt);
+};

@@ -1,0 +1,91 @@
+import type pg from 'pg';
+import { partitionOf } from './workspaces.ts';
+
+/** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+/** Time-outs that would end the holder of a snapshot in the middle of an export. */
+const SESSION_TIMEOUTS = [
+  'statement_timeout',
+  'lock_timeout',
+  'idle_in_transaction_session_timeout',
+  'transaction_timeout', // PostgreSQL 17 and later
+];
+
+/** A workspace's partition as one snapshot sees it. */
+export interface HeldSnapshot {
+  workspaceId: string;
+  /** The connection that holds it; the snapshot lives until its transaction ends. */
+  client: pg.PoolClient;
+  /** For `SET TRANSACTION SNAPSHOT` on other connections. */
+  exportedId: string;
+  /** `pg_current_snapshot()` as text. */
+  snapshot: string;
+  fingerprint: string;
+  /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
+  isStamped: boolean;
+  pages: number;
+  /** Every column of the partition, in the table's order. */
+  columns: string[];
+}
+
+const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
+
+/**
+ * The lock comes before the snapshot: a table rewritten or truncated in between would read as empty,
+ * without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
+ */
+const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
+  await client.query(`SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY ($1)`, [
+    SESSION_TIMEOUTS,
+  ]);
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await client.query(`LOCK TABLE ${quote(workspaceId)} IN ACCESS SHARE MODE`);
+  await client.query('SET LOCAL lock_timeout = 0');
+};
+
+/** Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits. */
+export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
+  const client = await pool.connect();
+  try {
+    await beginUnderLock(client, workspaceId);
+    const { rows } = await client.query<Omit<HeldSnapshot, 'client' | 'workspaceId'>>(
+      `SELECT pg_export_snapshot() AS "exportedId", pg_current_snapshot()::text AS snapshot,
+              users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
+              (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
+              (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+         FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = 'public'::regnamespace`,
+      [partitionOf(workspaceId)],
+    );
+    const held = rows[0];
+    if (held === undefined) throw new Error(`workspace ${workspaceId} has no partition`);
+    return { workspaceId, client, ...held };
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+};
+
+/**
+ * One more connection under a held snapshot, or none when the pool has none free at once: waiting
+ * for a connection while holding a snapshot could wait for itself.
+ */
+export const joinSnapshot = async (
+  pool: pg.Pool,
+  workspaceId: string,
+  exportedId: string,
+): Promise<pg.PoolClient | undefined> => {
+  const isFree = pool.idleCount > 0 || pool.totalCount < pool.options.max;
+  if (!isFree || pool.waitingCount > 0) return undefined;
+  const client = await pool.connect();
+  try {
+    await beginUnderLock(client, workspaceId);
+    await client.query(`SET TRANSACTION SNAPSHOT '${exportedId}'`);
+    return client;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+};

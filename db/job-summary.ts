@@ -1,0 +1,62 @@
+import type { DeletionCounts, JobEnd } from '../workflows/contract.ts';
+import type { Db } from './client.ts';
+import { listExportsOfJob } from './exports.ts';
+
+/** `selected` is null while it is not known; then the others cannot be added up. */
+export type SummedCounts = Omit<DeletionCounts, 'selected'> & { selected: number | null };
+
+export type JobExport = Awaited<ReturnType<typeof listExportsOfJob>>[number];
+
+export interface JobSummary {
+  counts: SummedCounts;
+  /** By pass; those of a deletion are its backups. */
+  exports: JobExport[];
+}
+
+/** Of every attempt: who was deleted by one that was given up later is gone all the same. */
+const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
+  const { deleted } = await db
+    .selectFrom('export_parts')
+    .innerJoin('exports', 'exports.id', 'export_parts.export_id')
+    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('deleted'), eb.lit(0)).as('deleted'))
+    .where('exports.job_id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  return Number(deleted);
+};
+
+/** What the rows say of a job, whatever its state: who went, who did not, and its files. */
+export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => {
+  const job = await db
+    .selectFrom('jobs')
+    .select('total')
+    .where('id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  const outcomes = await db
+    .selectFrom('outcomes')
+    .select((eb) => ['outcome', eb.fn.countAll<number>().as('count')])
+    .where('job_id', '=', jobId)
+    .groupBy('outcome')
+    .execute();
+  const counts: SummedCounts = {
+    selected: job.total,
+    deleted: await sumDeleted(db, jobId),
+    changedSinceBackup: 0,
+    notFound: 0,
+    held: 0,
+    failed: 0,
+    unprocessed: 0,
+  };
+  for (const { outcome, count } of outcomes) counts[outcome] = count;
+  return { counts, exports: await listExportsOfJob(db, jobId) };
+};
+
+export const sumOf = ({ selected: _, ...outcomes }: SummedCounts): number =>
+  Object.values(outcomes).reduce((sum, count) => sum + count, 0);
+
+/** A deletion that says it is done, but whose sums do not close, has failed. */
+export const closeSums = (counts: SummedCounts, end: JobEnd): JobEnd => {
+  const sum = sumOf(counts);
+  if (end.kind !== 'completed' || counts.selected === sum) return end;
+  const message = `${counts.selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
+  return { kind: 'failed', type: 'sumsDoNotClose', message };
+};

@@ -1,0 +1,29 @@
+import { sql } from 'kysely';
+import type pg from 'pg';
+import type { Db } from './client.ts';
+import { partitionOf } from './workspaces.ts';
+
+/**
+ * Name of a foreign key by which deleting a user would delete or change other rows, if there is one.
+ * Such rows go in silence, and no backup of users holds them.
+ */
+export const cascadingForeignKey = async (
+  db: Db,
+  workspaceId: string,
+): Promise<string | undefined> => {
+  const { rows } = await sql<{ conname: string }>`
+    SELECT conname FROM pg_constraint
+     WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
+       AND confrelid IN ('public.users'::regclass,
+                         ${`public."${partitionOf(workspaceId)}"`}::regclass)
+     LIMIT 1`.execute(db);
+  return rows[0]?.conname;
+};
+
+/** How many users a workspace has, as the connection's snapshot sees it. */
+export const countUsers = async (client: pg.ClientBase, workspaceId: string): Promise<number> => {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*) FROM ONLY public."${partitionOf(workspaceId)}"`,
+  );
+  return rows[0]?.count ?? 0;
+};

@@ -1,0 +1,14 @@
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { writePrivateFile } from './data-folder.ts';
+import { PROJECT_FOLDER } from './keepsake-process.ts';
+
+// A script of its own: bundling keeps a thread busy for seconds, and the supervisor must hear signals.
+const [target] = process.argv.slice(2);
+if (target === undefined) throw new Error('bundle-workflows.ts needs the path to write to');
+
+const { code } = await bundleWorkflowCode({
+  workflowsPath: join(PROJECT_FOLDER, 'workflows', 'index.ts'),
+  logger: new DefaultLogger('WARN'),
+});
+writePrivateFile(target, code);

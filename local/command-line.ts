@@ -1,0 +1,64 @@
+import { join, resolve } from 'node:path';
+import { readLocalEnv } from '../config.ts';
+import { openDatabase, type Db } from '../db/client.ts';
+import { readJson } from './data-folder.ts';
+
+const USAGE_CODE = 'ERR_USAGE';
+
+/** The caller's mistake; answered with the usage text and exit code 2. */
+export const usageError = (message: string): Error =>
+  Object.assign(new Error(message), { code: USAGE_CODE });
+
+/** The database of DATABASE_URL, else that of the stack that runs on the data folder. */
+const findDatabaseUrl = (): string => {
+  const env = readLocalEnv();
+  if (env.DATABASE_URL !== undefined) return env.DATABASE_URL;
+  const infoFile = join(resolve(env.KEEPSAKE_DATA_DIR), 'local.json');
+  const info = readJson(infoFile) as { databaseUrl?: string } | undefined;
+  if (info?.databaseUrl !== undefined) return info.databaseUrl;
+  throw new Error(
+    `There is no database: DATABASE_URL is not set, and no Keepsake runs here (no ${infoFile}). ` +
+      'Start it with npm start, or set DATABASE_URL or KEEPSAKE_DATA_DIR.',
+  );
+};
+
+/** Does something with the database as its owner. */
+export const withDatabase = async <T>(work: (db: Db) => Promise<T>): Promise<T> => {
+  const database = openDatabase(findDatabaseUrl(), { applicationName: 'keepsake-admin' });
+  try {
+    return await work(database.db);
+  } finally {
+    await database.close();
+  }
+};
+
+/** Prints rows as columns, each as wide as its widest cell. */
+export const printTable = (head: string[], rows: string[][]): void => {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  for (const row of all) {
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+};
+
+const isUsageError = (error: unknown): boolean => {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return code === USAGE_CODE || code.startsWith('ERR_PARSE_ARGS');
+};
+
+/** Runs a command to its exit code: 0, 2 for a wrong command line, 1 for everything else. */
+export const runCommand = async (usage: string, command: () => Promise<void>): Promise<void> => {
+  try {
+    await command();
+  } catch (error) {
+    const isUsage = isUsageError(error);
+    console.error((error as Error).message);
+    if (isUsage) console.error(`\n${usage}`);
+    process.exitCode = isUsage ? 2 : 1;
+  }
+};

@@ -1,0 +1,75 @@
+import { execFile, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { openLogFile } from './log-file.ts';
+import { TERMINATE } from './stop-process.ts';
+import { supervise, type Supervised } from './supervise.ts';
+
+export const PROJECT_FOLDER = dirname(import.meta.dirname);
+
+const SCRIPT_DEADLINE_MS = 120_000;
+
+/** Arguments for `node`. The loader is named by its URL, so it is found from any working directory. */
+const nodeArguments = (file: string, args: string[]): string[] => [
+  '--import',
+  import.meta.resolve('tsx'),
+  join(PROJECT_FOLDER, file),
+  ...args,
+];
+
+export interface KeepsakeProcessOptions {
+  name: string;
+  /** Its main file, from the project's folder. */
+  file: string;
+  env: NodeJS.ProcessEnv;
+  logFile: string;
+  onStart: (pid: number) => void;
+  onRestart: (pid: number) => void;
+  log: (line: string) => void;
+}
+
+/**
+ * Runs a main file of Keepsake until it is stopped.
+ *
+ * Not by `npx tsx`: a signal would end only that and leave the process behind.
+ */
+export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised =>
+  supervise({
+    name: options.name,
+    spawn: () => {
+      const log = openLogFile(options.logFile);
+      const child = spawn(process.execPath, nodeArguments(options.file, []), {
+        cwd: PROJECT_FOLDER,
+        env: options.env,
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
+      closeSync(log);
+      return child;
+    },
+    stopSteps: TERMINATE,
+    onStart: options.onStart,
+    onRestart: options.onRestart,
+    log: options.log,
+  });
+
+/** Runs a script of Keepsake to its end. @throws Error with what it said, when it fails */
+export const runScript = async (
+  file: string,
+  args: string[],
+  signal: AbortSignal | undefined,
+): Promise<void> => {
+  const limits = { timeout: SCRIPT_DEADLINE_MS, killSignal: 'SIGKILL' } as const;
+  try {
+    await promisify(execFile)(process.execPath, nodeArguments(file, args), {
+      cwd: PROJECT_FOLDER,
+      ...limits,
+      ...(signal && { signal }),
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const said = (error as { stderr?: string }).stderr?.trim();
+    throw new Error(`${file} failed:\n${said || (error as Error).message}`, { cause: error });
+  }
+};

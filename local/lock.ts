@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson, writePrivateJson } from './data-folder.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+
+const ATTEMPTS = 5;
+
+const readOwner = (path: string): ProcessIdentity | undefined => {
+  try {
+    return readJson(path) as ProcessIdentity | undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const tryLink = (draft: string, path: string): boolean => {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+};
+
+/** Takes a dead owner's lock away, by a rename, so that of two starters only one does it. */
+const removeStale = (path: string): void => {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  const owner = readOwner(aside);
+  // Somebody else was faster, and this is their fresh lock: it goes back.
+  if (owner !== undefined && isAlive(owner)) tryLink(aside, path);
+  rmSync(aside, { force: true });
+};
+
+/**
+ * Makes this process the only one that runs a stack on the data folder.
+ *
+ * @returns what gives the folder back
+ * @throws Error when a living process has it
+ */
+export const lockDataFolder = (dataDir: string): (() => void) => {
+  const path = join(dataDir, 'lock.json');
+  const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  writePrivateJson(draft, identify(process.pid));
+  try {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      // Unlike a rename, a link fails when the name is taken.
+      if (tryLink(draft, path)) return () => rmSync(path, { force: true });
+      const owner = readOwner(path);
+      if (owner !== undefined && isAlive(owner)) {
+        throw new Error(
+          `Keepsake already runs on the data folder ${dataDir} (process ${owner.pid}). ` +
+            'Stop it first, or set KEEPSAKE_DATA_DIR to another folder.',
+        );
+      }
+      removeStale(path);
+    }
+    throw new Error(`The lock ${path} changes hands all the time; start Keepsake once only.`);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+};

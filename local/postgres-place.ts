@@ -1,0 +1,130 @@
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
+import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
+
+/** Where PostgreSQL runs: its programs, its own folder, and whom it runs as when not as ourselves. */
+export interface PostgresPlace {
+  binaries: string;
+  home: string;
+  user: ServerUser | undefined;
+}
+
+/** Where things go that PostgreSQL's user must reach, when it cannot enter the data folder. */
+const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
+
+const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
+
+/** A folder others can write to, or that is not ours, could be prepared by someone else. */
+const openBase = (base: string, user: ServerUser): boolean => {
+  try {
+    if (!existsSync(base)) {
+      mkdirSync(base);
+      chmodSync(base, 0o755);
+    }
+    const stats = lstatSync(base);
+    const isOurs = stats.isDirectory() && stats.uid === 0 && (stats.mode & 0o022) === 0;
+    return isOurs && canEnter(base, user);
+  } catch {
+    return false;
+  }
+};
+
+const findBase = (user: ServerUser): string => {
+  const base = REACHABLE_BASES.find((candidate) => openBase(candidate, user));
+  if (base !== undefined) return base;
+  throw new Error(
+    `PostgreSQL runs as the user ${user.name}, who can enter neither the data folder nor ` +
+      `${REACHABLE_BASES.join(' or ')}. Set KEEPSAKE_DATA_DIR to a folder that can be entered, ` +
+      'start Keepsake as another user than root, or set DATABASE_URL.',
+  );
+};
+
+const makePrivateFolder = (folder: string, user: ServerUser): void => {
+  mkdirSync(folder, { mode: 0o700 });
+  chownSync(folder, user.uid, user.gid);
+};
+
+/** Lets the server's group through a private data folder of root's; what lies in it stays as private as it is. */
+const letThrough = (dataDir: string, user: ServerUser): void => {
+  const { uid, mode } = statSync(dataDir);
+  if (uid !== 0 || (mode & 0o077) !== 0) return;
+  chownSync(dataDir, 0, user.gid);
+  chmodSync(dataDir, 0o710);
+};
+
+/** The folder in use is the data folder's own, or the one its link `postgres` leads to. */
+const makeHome = (dataDir: string, user: ServerUser): string => {
+  const link = linkIn(dataDir);
+  if (canEnter(dirname(realpathSync(dataDir)), user)) letThrough(dataDir, user);
+  if (canEnter(dataDir, user)) {
+    makePrivateFolder(link, user);
+    return realpathSync(link);
+  }
+  // The random part: a data folder that was removed and made anew must not find the old one's data.
+  const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
+  const home = join(findBase(user), hash.digest('hex').slice(0, 16));
+  makePrivateFolder(home, user);
+  symlinkSync(home, link);
+  return home;
+};
+
+const findHome = (dataDir: string): string | undefined => {
+  const link = linkIn(dataDir);
+  const stats = lstatSync(link, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  if (existsSync(link)) return realpathSync(link);
+  throw new Error(
+    `The database of ${dataDir} lay in ${readlinkSync(link)}, which is gone. Put it back, ` +
+      `or remove ${dataDir} to begin anew.`,
+  );
+};
+
+const ownerOf = (home: string): ServerUser => {
+  const { uid, gid } = statSync(home);
+  return { name: `with the id ${uid}`, uid, gid };
+};
+
+/** Finds the folder a former start has used, or makes it where PostgreSQL's user can enter it. */
+export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
+  const binaries = findPostgresBinaries();
+  const found = findHome(dataDir);
+  if (!isRoot()) {
+    const home = found ?? linkIn(dataDir);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    const folder = completeInPlace(binaries) ? binaries.folder : copyBinaries(binaries, dataDir);
+    return { binaries: folder, home, user: undefined };
+  }
+  // Data that a start as someone else has made is served as that user.
+  const user = found === undefined ? findServerUser() : ownerOf(found);
+  const home = found ?? makeHome(dataDir, user);
+  if (user.uid === 0 || !canEnter(home, user)) {
+    throw new Error(
+      `PostgreSQL's user (${user.name}) cannot enter ${home}: make each folder above it enterable ` +
+        '(chmod o+x), or start Keepsake as the user the folder belongs to.',
+    );
+  }
+  const { folder } = binaries;
+  const isUsable = completeInPlace(binaries) && canEnter(folder, user) && canReadTree(folder, user);
+  return { binaries: isUsable ? folder : copyBinaries(binaries, findBase(user)), home, user };
+};
+
+/** Removes a data folder and all that was put elsewhere for it. Nothing may run on it any more. */
+export const removeDataFolder = (dataDir: string): void => {
+  const link = linkIn(dataDir);
+  const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+  if (isLink) rmSync(readlinkSync(link), { recursive: true, force: true });
+  rmSync(dataDir, { recursive: true, force: true });
+};

@@ -1,0 +1,216 @@
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { openDataFolder, readJson, writePrivateJson } from './data-folder.ts';
+import { openLogFile } from './log-file.ts';
+import { freePort, isPortFree } from './ports.ts';
+import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
+import { commandLineOf, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
+import { supervise, type Supervised } from './supervise.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
+
+const OWNER = 'keepsake';
+const DATABASE = 'keepsake';
+const PASSWORD_BYTES = 24;
+const INITDB_DEADLINE_MS = 120_000;
+/** Long enough for the recovery after a crash that left a full `max_wal_size` behind. */
+const READY_DEADLINE_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+const SETTINGS: Record<string, string> = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '256MB',
+  max_wal_size: '4GB',
+  wal_compression: 'on',
+  fsync: 'on',
+  synchronous_commit: 'on',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+};
+
+export interface PostgresOptions {
+  dataDir: string;
+  /** Added to, and before, the settings it starts with. */
+  settings?: Record<string, string>;
+  onStart?: (pid: number) => void;
+  onRestart?: (pid: number) => void;
+  log?: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+/** A running server; started again when it ends by itself, on the same port. */
+export interface Postgres {
+  /** The owner's, a superuser's, to the database `keepsake`. */
+  url: string;
+  pid: () => number | undefined;
+  stop: () => Promise<void>;
+}
+
+interface Account {
+  password: string;
+  port: number;
+  supervisor?: ProcessIdentity | undefined;
+}
+
+const dataOf = (place: PostgresPlace): string => join(place.home, 'data');
+
+/** Nothing of the caller's: PGOPTIONS and its like would change the server. */
+const environment = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
+const processOptions = ({ home, user }: PostgresPlace) => ({
+  cwd: home,
+  env: environment,
+  ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
+});
+
+const createCluster = async (place: PostgresPlace, password: string): Promise<void> => {
+  const passwordFile = join(place.home, 'password');
+  const draft = join(place.home, 'data.new');
+  rmSync(draft, { recursive: true, force: true });
+  rmSync(passwordFile, { force: true });
+  writeFileSync(passwordFile, password, { mode: 0o600, flag: 'wx' });
+  if (place.user !== undefined) chownSync(passwordFile, place.user.uid, place.user.gid);
+  const options = [
+    `--pgdata=${draft}`,
+    `--username=${OWNER}`,
+    `--pwfile=${passwordFile}`,
+    '--auth-host=scram-sha-256',
+    '--auth-local=reject',
+    '--encoding=UTF8',
+    // The server's own: sorting does not change with the operating system's libraries.
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+  ];
+  try {
+    const initdb = join(place.binaries, 'bin', 'initdb');
+    const limits = { timeout: INITDB_DEADLINE_MS, killSignal: 'SIGKILL' } as const;
+    await promisify(execFile)(initdb, options, { ...processOptions(place), ...limits });
+  } catch (error) {
+    const said = ((error as { stderr?: string }).stderr ?? '').trim();
+    throw new Error(`PostgreSQL's data could not be created in ${place.home}: ${said}`, {
+      cause: error,
+    });
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+  // Only a whole cluster gets the name that later starts look for.
+  renameSync(draft, dataOf(place));
+};
+
+/** Stops the server of a supervisor that was killed. @throws Error when that supervisor lives */
+const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void> => {
+  const pidFile = join(dataOf(place), 'postmaster.pid');
+  if (!existsSync(pidFile)) return;
+  const target = identify(Number(readFileSync(pidFile, 'utf8').split('\n')[0]));
+  if (target === undefined || commandLineOf(target.pid)?.includes(dataOf(place)) !== true) return;
+  if (account.supervisor !== undefined && isAlive(account.supervisor)) {
+    throw new Error(
+      `PostgreSQL already runs on ${dataOf(place)} (process ${target.pid}, started by process ` +
+        `${account.supervisor.pid}). Stop that first.`,
+    );
+  }
+  await stopProcess('PostgreSQL', target, SHUT_DOWN_POSTGRES);
+};
+
+const openAccount = async (place: PostgresPlace, path: string): Promise<Account> => {
+  const known = readJson(path) as Account | undefined;
+  if (known === undefined && existsSync(dataOf(place))) {
+    throw new Error(`${path}, with the password of the database in ${place.home}, is gone.`);
+  }
+  const account = known ?? { password: randomBytes(PASSWORD_BYTES).toString('hex'), port: 0 };
+  await stopOrphan(place, account);
+  const port =
+    account.port > 0 && (await isPortFree(account.port)) ? account.port : await freePort();
+  const opened = { ...account, port, supervisor: identify(process.pid) };
+  writePrivateJson(path, opened);
+  return opened;
+};
+
+const urlOf = ({ password, port }: Account, database: string): string =>
+  `postgres://${OWNER}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
+
+/** True when the server answers and the database is there. */
+const makeDatabase = async (account: Account): Promise<boolean> => {
+  const client = new Client({
+    connectionString: urlOf(account, 'postgres'),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  // A connection that breaks is the next attempt's business.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    const found = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+    return true;
+  } finally {
+    await client.end().catch(() => {});
+  }
+};
+
+const superviseServer = (
+  place: PostgresPlace,
+  port: number,
+  logFile: string,
+  options: PostgresOptions,
+): Supervised => {
+  const settings = Object.entries({ ...SETTINGS, ...options.settings });
+  const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return supervise({
+    name: 'postgres',
+    spawn: () => {
+      const log = openLogFile(logFile);
+      const child = spawn(
+        join(place.binaries, 'bin', 'postgres'),
+        ['-D', dataOf(place), '-p', String(port), ...flags],
+        { ...processOptions(place), detached: true, stdio: ['ignore', log, log] },
+      );
+      closeSync(log);
+      return child;
+    },
+    stopSteps: SHUT_DOWN_POSTGRES,
+    onStart: options.onStart,
+    onRestart: options.onRestart,
+    log: options.log ?? (() => {}),
+  });
+};
+
+/** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
+export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
+  const { dataDir, signal } = options;
+  openDataFolder(dataDir);
+  const place = preparePostgresPlace(dataDir);
+  const account = await openAccount(place, join(dataDir, 'postgres.json'));
+  if (!existsSync(dataOf(place))) await createCluster(place, account.password);
+  signal?.throwIfAborted();
+
+  const logFile = join(dataDir, 'logs', 'postgres.log');
+  const server = superviseServer(place, account.port, logFile, options);
+  try {
+    await waitUntilReady({
+      name: 'PostgreSQL',
+      isReady: () => makeDatabase(account),
+      deadlineMs: READY_DEADLINE_MS,
+      processes: [{ process: server, logFile }],
+      signal,
+    });
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return { url: urlOf(account, DATABASE), pid: server.pid, stop: server.stop };
+};

@@ -1,0 +1,61 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson, writePrivateJson } from './data-folder.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { sendSignal, SHUT_DOWN_POSTGRES, stopProcess, TERMINATE } from './stop-process.ts';
+
+/** The processes of one stack, on disk from the moment each starts, so that even after SIGKILL none is lost. */
+export interface ProcessRecord {
+  /** Replaces what is known of `name`. */
+  note: (name: string, pid: number) => void;
+  clear: () => void;
+}
+
+const SERVERS = ['postgres', 'temporal'];
+
+type Processes = Record<string, ProcessIdentity>;
+
+const pathIn = (dataDir: string): string => join(dataDir, 'processes.json');
+
+const readProcesses = (dataDir: string): Processes => {
+  try {
+    return (readJson(pathIn(dataDir)) ?? {}) as Processes;
+  } catch {
+    return {};
+  }
+};
+
+export const openProcessRecord = (dataDir: string): ProcessRecord => {
+  const processes: Processes = {};
+  return {
+    note: (name, pid) => {
+      const identity = identify(pid);
+      if (identity === undefined) delete processes[name];
+      else processes[name] = identity;
+      writePrivateJson(pathIn(dataDir), processes);
+    },
+    clear: () => rmSync(pathIn(dataDir), { force: true }),
+  };
+};
+
+/** Stops what a killed supervisor left running. A pid that meanwhile belongs to someone else is let alone. */
+export const stopOrphans = async (dataDir: string, log: (line: string) => void): Promise<void> => {
+  const living = Object.entries(readProcesses(dataDir)).filter(([, target]) => isAlive(target));
+  const stop = async ([name, target]: [string, ProcessIdentity]) => {
+    log(`Stopping ${name} (process ${target.pid}), left over from a start that was killed`);
+    await stopProcess(name, target, name === 'postgres' ? SHUT_DOWN_POSTGRES : TERMINATE);
+  };
+  // Servers go last: what uses them ends more quickly while they are there.
+  await Promise.all(living.filter(([name]) => !SERVERS.includes(name)).map(stop));
+  await Promise.all(living.filter(([name]) => SERVERS.includes(name)).map(stop));
+};
+
+/** Ends every recorded process at once, without a wait: for a second Ctrl-C. */
+export const killRecorded = (dataDir: string): void => {
+  for (const [name, target] of Object.entries(readProcesses(dataDir))) {
+    if (!isAlive(target)) continue;
+    // PostgreSQL's children have groups of their own; at SIGQUIT it takes them along.
+    if (name === 'postgres') sendSignal(target.pid, 'SIGQUIT');
+    else sendSignal(-target.pid, 'SIGKILL');
+  }
+};

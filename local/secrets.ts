@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJson, writePrivateJson } from './data-folder.ts';
+
+const SECRET_BYTES = 32;
+
+const secretsSchema = z.object({
+  LINK_SECRET: z.string().length(2 * SECRET_BYTES),
+  /** The outbox's; no account stands behind it. */
+  RESEND_API_KEY: z.string().min(1),
+  /** Of the database role that API and worker log in as. */
+  APP_DATABASE_PASSWORD: z.string().regex(/^[0-9a-f]+$/),
+});
+
+export type Secrets = z.infer<typeof secretsSchema>;
+
+const randomHex = (): string => randomBytes(SECRET_BYTES).toString('hex');
+
+/** Reads the data folder's secrets; the first time it makes them up. @throws Error when the file is damaged */
+export const openSecrets = (dataDir: string): Secrets => {
+  const path = join(dataDir, 'secrets.json');
+  const known = readJson(path);
+  if (known !== undefined) {
+    const parsed = secretsSchema.safeParse(known);
+    if (parsed.success) return parsed.data;
+    throw new Error(`${path} is damaged:\n${z.prettifyError(parsed.error)}`);
+  }
+  const made = {
+    LINK_SECRET: randomHex(),
+    RESEND_API_KEY: `re_local_${randomHex()}`,
+    APP_DATABASE_PASSWORD: randomHex(),
+  };
+  writePrivateJson(path, made);
+  return made;
+};

@@ -1,0 +1,141 @@
+import { Client } from 'pg';
+import type { LocalEnv } from '../config.ts';
+import { APP_ROLE } from '../db/client.ts';
+import { migrateToLatest } from '../db/migrate.ts';
+import { startOutbox, type Outbox } from './outbox.ts';
+import { startPostgres, type Postgres } from './postgres.ts';
+import type { ProcessRecord } from './process-record.ts';
+import type { Secrets } from './secrets.ts';
+import type { StackPorts } from './stack-ports.ts';
+import { startTemporal, type Temporal } from './temporal.ts';
+import { prepareWorkflowBundle } from './workflow-bundle.ts';
+
+/** What the parts of one start share. */
+export interface StartContext {
+  env: LocalEnv;
+  /** What the processes inherit. */
+  inherited: NodeJS.ProcessEnv;
+  dataDir: string;
+  cliCacheDir: string;
+  headless: boolean;
+  ports: StackPorts;
+  secrets: Secrets;
+  record: ProcessRecord;
+  log: (line: string) => void;
+  onRestart: () => void;
+  signal: AbortSignal;
+}
+
+/** A database with its schema; `server` only when it is ours. */
+export interface PreparedDatabase {
+  ownerUrl: string;
+  appUrl: string;
+  server: Postgres | undefined;
+}
+
+/** What the processes need; a part given by the environment has no server here. */
+export interface Servers {
+  database: PreparedDatabase;
+  temporal: Temporal | undefined;
+  outbox: Outbox | undefined;
+  workflowBundle: string;
+}
+
+/** Called with each server as soon as it must be stopped again. */
+export type OnStarted = (server: { stop: () => Promise<void> }) => void;
+
+/** Lets the role of API and worker log in, with the right to delete nobody. */
+const openAppLogin = async (ownerUrl: string, password: string): Promise<string> => {
+  const client = new Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    // Utility statements take no parameters; the password is hexadecimal.
+    await client.query(`ALTER ROLE ${APP_ROLE} LOGIN PASSWORD '${password}'`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(ownerUrl);
+  url.username = APP_ROLE;
+  url.password = password;
+  return url.href;
+};
+
+const prepareDatabase = async (
+  context: StartContext,
+  onStarted: OnStarted,
+): Promise<PreparedDatabase> => {
+  const { env, dataDir, secrets, record, log, onRestart, signal } = context;
+  if (env.DATABASE_URL !== undefined) {
+    await migrateToLatest(env.DATABASE_URL);
+    return { ownerUrl: env.DATABASE_URL, appUrl: env.DATABASE_URL, server: undefined };
+  }
+  const onStart = (pid: number) => record.note('postgres', pid);
+  const server = await startPostgres({ dataDir, onStart, onRestart, log, signal });
+  onStarted(server);
+  await migrateToLatest(server.url);
+  const appUrl = await openAppLogin(server.url, secrets.APP_DATABASE_PASSWORD);
+  return { ownerUrl: server.url, appUrl, server };
+};
+
+const prepareTemporal = async (
+  context: StartContext,
+  onStarted: OnStarted,
+): Promise<Temporal | undefined> => {
+  const { env, inherited, dataDir, cliCacheDir, headless, ports, record, log, signal } = context;
+  if (env.TEMPORAL_ADDRESS !== undefined) return undefined;
+  const server = await startTemporal({
+    dataDir,
+    cliCacheDir,
+    cliPath: env.TEMPORAL_CLI_PATH,
+    searchPath: inherited['PATH'],
+    port: ports.temporal,
+    uiPort: ports.temporalUi,
+    headless,
+    env: inherited,
+    onStart: (pid) => record.note('temporal', pid),
+    onRestart: context.onRestart,
+    log,
+    signal,
+  });
+  onStarted(server);
+  return server;
+};
+
+const prepareOutbox = async (
+  { env, dataDir, ports, secrets }: StartContext,
+  onStarted: OnStarted,
+): Promise<Outbox | undefined> => {
+  if (env.RESEND_API_KEY !== undefined) return undefined;
+  const apiKey = secrets.RESEND_API_KEY;
+  const outbox = await startOutbox({ dataDir, port: ports.outbox, apiKey });
+  onStarted(outbox);
+  return outbox;
+};
+
+/**
+ * Starts all servers side by side. When one fails, the others are broken off.
+ *
+ * @throws the first one's error, once none is being started any more
+ */
+export const startServers = async (
+  context: StartContext,
+  onStarted: OnStarted,
+): Promise<Servers> => {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([context.signal, failure.signal]);
+  const shared = { ...context, signal };
+  const parts = [
+    prepareDatabase(shared, onStarted),
+    prepareTemporal(shared, onStarted),
+    prepareOutbox(shared, onStarted),
+    prepareWorkflowBundle(context.dataDir, signal),
+  ] as const;
+  try {
+    const [database, temporal, outbox, workflowBundle] = await Promise.all(parts);
+    return { database, temporal, outbox, workflowBundle };
+  } catch (error) {
+    failure.abort();
+    await Promise.allSettled(parts);
+    throw error;
+  }
+};

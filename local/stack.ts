@@ -1,0 +1,200 @@
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { LocalEnv } from '../config.ts';
+import { openDataFolder, writePrivateJson } from './data-folder.ts';
+import { seedDemo, type DemoKeys } from './demo-seed.ts';
+import { runKeepsakeProcess } from './keepsake-process.ts';
+import { lockDataFolder } from './lock.ts';
+import { apiUrlOf, processEnv, publicUrlOf } from './process-env.ts';
+import { openProcessRecord, stopOrphans } from './process-record.ts';
+import { openSecrets } from './secrets.ts';
+import { choosePorts } from './stack-ports.ts';
+import { startServers, type Servers, type StartContext } from './stack-servers.ts';
+import type { Supervised } from './supervise.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
+
+const READY_DEADLINE_MS = 60_000;
+const PROBE_DEADLINE_MS = 3_000;
+
+export interface StackOptions {
+  env: LocalEnv;
+  /** In place of `env.KEEPSAKE_DATA_DIR`. */
+  dataDir?: string;
+  log: (line: string) => void;
+  /** Without Temporal's Web UI. */
+  headless?: boolean;
+  /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
+  demo?: boolean;
+  /** Where a fetched Temporal CLI is kept; in the data folder if not said. */
+  cliCacheDir?: string;
+  /** What the processes inherit; this process's own environment if not said. */
+  inherited?: NodeJS.ProcessEnv;
+  /** Breaks the start off. */
+  signal?: AbortSignal;
+}
+
+/** `local.json`: where the running parts are. A part that the environment gives has no process here. */
+export interface LocalInfo {
+  api: string;
+  publicUrl: string;
+  temporal: string;
+  temporalUi: string | undefined;
+  outbox: string | undefined;
+  /** The owner's. */
+  databaseUrl: string;
+  /** That of API and worker. */
+  appDatabaseUrl: string;
+  pids: {
+    supervisor: number;
+    api: number | undefined;
+    worker: number | undefined;
+    temporal: number | undefined;
+    postgres: number | undefined;
+  };
+}
+
+export interface Stack {
+  /** As it is now; process ids change when one is started again. */
+  info: () => LocalInfo;
+  /** Only when this start made them. */
+  newKeys: DemoKeys | undefined;
+  /** Stops everything, API and worker first. */
+  stop: () => Promise<void>;
+}
+
+interface Stoppable {
+  stop: () => Promise<void>;
+}
+
+/** @throws the first one's error, when all have been tried */
+const stopAll = async (parts: Stoppable[]): Promise<void> => {
+  const results = await Promise.allSettled(parts.map((part) => part.stop()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+};
+
+const infoOf = (
+  context: StartContext,
+  servers: Servers,
+  processes: Record<'api' | 'worker', Supervised>,
+): LocalInfo => ({
+  api: apiUrlOf(context.env.HOST, context.ports.api),
+  publicUrl: publicUrlOf(context),
+  temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
+  temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
+  outbox: servers.outbox?.url,
+  databaseUrl: servers.database.ownerUrl,
+  appDatabaseUrl: servers.database.appUrl,
+  pids: {
+    supervisor: process.pid,
+    api: processes.api.pid(),
+    worker: processes.worker.pid(),
+    temporal: servers.temporal?.pid(),
+    postgres: servers.database.server?.pid(),
+  },
+});
+
+const startProcesses = (
+  context: StartContext,
+  servers: Servers,
+): Record<'api' | 'worker', Supervised> => {
+  const { dataDir, record, log, onRestart } = context;
+  const env = processEnv(context, servers);
+  const run = (name: string) =>
+    runKeepsakeProcess({
+      name,
+      file: `${name}/main.ts`,
+      env,
+      logFile: join(dataDir, 'logs', `${name}.log`),
+      onStart: (pid) => record.note(name, pid),
+      onRestart,
+      log,
+    });
+  return { worker: run('worker'), api: run('api') };
+};
+
+const waitForApi = (
+  context: StartContext,
+  processes: Record<'api' | 'worker', Supervised>,
+): Promise<void> => {
+  const url = `${apiUrlOf(context.env.HOST, context.ports.api)}/readyz`;
+  return waitUntilReady({
+    name: 'Keepsake',
+    isReady: async () => {
+      const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
+      if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+      return true;
+    },
+    deadlineMs: READY_DEADLINE_MS,
+    processes: Object.values(processes).map((process) => ({
+      process,
+      logFile: join(context.dataDir, 'logs', `${process.name}.log`),
+    })),
+    signal: context.signal,
+  });
+};
+
+/** Starts what the environment does not give, then worker and API; answers when all is ready. */
+export const startStack = async (options: StackOptions): Promise<Stack> => {
+  const { env, log, demo = false, headless = false } = options;
+  const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
+  options.signal?.throwIfAborted();
+  openDataFolder(dataDir);
+  const unlock = lockDataFolder(dataDir);
+  const infoFile = join(dataDir, 'local.json');
+  const record = openProcessRecord(dataDir);
+  const servers: Stoppable[] = [];
+  const processes: Stoppable[] = [];
+  let publish: (() => void) | undefined;
+
+  const stopOnce = async (): Promise<void> => {
+    publish = undefined;
+    rmSync(infoFile, { force: true });
+    try {
+      await stopAll(processes);
+    } finally {
+      await stopAll(servers);
+    }
+    record.clear();
+    unlock();
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopping ??= stopOnce());
+
+  try {
+    // What a killed start has left says nothing true any more.
+    rmSync(infoFile, { force: true });
+    await stopOrphans(dataDir, log);
+    const context: StartContext = {
+      env,
+      inherited: options.inherited ?? process.env,
+      dataDir,
+      cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
+      headless,
+      ports: await choosePorts(env, headless),
+      secrets: openSecrets(dataDir),
+      record,
+      log,
+      onRestart: () => publish?.(),
+      signal: options.signal ?? new AbortController().signal,
+    };
+    const started = await startServers(context, (server) => servers.push(server));
+    context.signal.throwIfAborted();
+    const running = startProcesses(context, started);
+    processes.push(...Object.values(running));
+    await waitForApi(context, running);
+
+    const info = () => infoOf(context, started, running);
+    const isOurs = started.database.server !== undefined;
+    const newKeys =
+      demo && isOurs
+        ? await seedDemo({ dataDir, info: info(), log, signal: context.signal })
+        : undefined;
+    publish = () => writePrivateJson(infoFile, info());
+    publish();
+    return { info, newKeys, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};

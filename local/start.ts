@@ -1,0 +1,121 @@
+import { join, resolve } from 'node:path';
+import type { DemoKeys } from './demo-seed.ts';
+import { killRecorded } from './process-record.ts';
+import type { Stack } from './stack.ts';
+
+/** npm hands on the Ctrl-C that the terminal has sent here as well: two at once are one. */
+const SECOND_SIGNAL_MS = 1_000;
+const PARENT_POLL_MS = 250;
+const FORCED_EXIT_CODE = 130;
+
+const say = (line: string): void => console.log(line);
+
+const shellQuote = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+const keyLines = (keys: DemoKeys, file: string): string[] => [
+  '',
+  `Keys of the workspace demo, shown this once; they stay in ${file}:`,
+  ...Object.entries(keys).map(([who, key]) => `  ${who.padEnd(12)} ${key}`),
+];
+
+const curlLines = (api: string, keysFile: string): string[] => {
+  const script = `JSON.parse(fs.readFileSync(${JSON.stringify(keysFile)})).admin`;
+  const header = `-H "Authorization: Bearer $(node -p ${shellQuote(script)})"`;
+  return ['', 'Try:', `  curl ${header} '${api}/v1/users?limit=3'`];
+};
+
+const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean): void => {
+  const { api, temporal, temporalUi, outbox } = info();
+  const keysFile = join(dataDir, 'keys.json');
+  const seconds = (performance.now() / 1_000).toFixed(1);
+  const places = [
+    ['API', api],
+    ['Docs', `${api}/docs`],
+    ['Temporal UI', temporalUi ?? `that of the server at ${temporal}`],
+    ['Outbox', outbox ?? 'none: mails are really sent'],
+    ['Data', dataDir],
+  ];
+  const lines = [
+    `Keepsake is ready, after ${seconds} s.`,
+    '',
+    ...places.map(([name = '', place]) => `  ${name.padEnd(12)} ${place}`),
+    ...(newKeys === undefined ? [] : keyLines(newKeys, keysFile)),
+    ...(hasDemo
+      ? curlLines(api, keysFile)
+      : ['', 'Make a workspace and keys with "npm run workspaces" and "npm run keys".']),
+    '',
+    'Ctrl-C stops everything.',
+  ];
+  say(lines.join('\n'));
+};
+
+/** Aborts at the first signal; a later one ends all that runs without waiting. */
+const listenForSignals = (getDataDir: () => string): AbortSignal => {
+  const controller = new AbortController();
+  let firstAt: number | undefined;
+  const onSignal = () => {
+    if (firstAt === undefined) {
+      firstAt = Date.now();
+      say('Stopping. Once more to force it.');
+      controller.abort();
+    } else if (Date.now() - firstAt > SECOND_SIGNAL_MS) {
+      killRecorded(getDataDir());
+      process.exit(FORCED_EXIT_CODE);
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // Killed, npm and the shell between hand nothing on; what they started should not stay behind.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent && firstAt === undefined) onSignal();
+  }, PARENT_POLL_MS);
+  watch.unref();
+  if (!('npm_lifecycle_event' in process.env)) clearInterval(watch);
+  // After the terminal is gone there is nobody to write to, but still a stack to stop.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  return controller.signal;
+};
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    if (signal.aborted) done();
+    // A listener alone does not keep the process alive.
+    const timer = setInterval(() => {}, 60_000);
+    signal.addEventListener('abort', () => {
+      clearInterval(timer);
+      done();
+    });
+  });
+
+const main = async (): Promise<void> => {
+  // For all processes as well: what they write is for this user only.
+  process.umask(0o077);
+  let dataDir = '';
+  const signal = listenForSignals(() => dataDir);
+  let stack: Stack | undefined;
+  try {
+    // Loading takes a second, in which signals must already be heard.
+    const [{ readLocalEnv }, { startStack }] = await Promise.all([
+      import('../config.ts'),
+      import('./stack.ts'),
+    ]);
+    const env = readLocalEnv();
+    dataDir = resolve(env.KEEPSAKE_DATA_DIR);
+    stack = await startStack({ env, dataDir, log: say, demo: true, signal });
+    showReady(stack, dataDir, env.DATABASE_URL === undefined);
+    await untilAborted(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await stack?.stop();
+  }
+  say('Stopped.');
+};
+
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
+  console.error(`\n${(error as Error).message}`);
+  process.exit(1);
+}

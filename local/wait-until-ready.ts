@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Supervised } from './supervise.ts';
+
+const POLL_MS = 50;
+/** A process that dies this often before it is ready will not become so. */
+const DEATHS_BEFORE_GIVING_UP = 3;
+const SHOWN_LOG_LINES = 15;
+
+export interface Awaited {
+  name: string;
+  /** True when it is ready; false or an error when not yet. */
+  isReady: () => Promise<boolean>;
+  deadlineMs: number;
+  /** Whose deaths mean that waiting is in vain, and where each logs. */
+  processes: { process: Supervised; logFile: string }[];
+  signal?: AbortSignal | undefined;
+}
+
+const lastLogLines = (name: string, logFile: string): string => {
+  const lines = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n') : [];
+  const shown = lines.slice(-SHOWN_LOG_LINES).map((line) => `  ${line}`);
+  return `The last lines of ${name}'s log (${logFile}):\n${shown.join('\n') || '  (empty)'}`;
+};
+
+/** @throws Error with the last log lines of whom it waited for, when that dies or the deadline passes */
+export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
+  const { name, isReady, deadlineMs, processes, signal } = awaited;
+  const deadline = Date.now() + deadlineMs;
+  let problem = 'no answer';
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      if (await isReady()) return;
+      problem = 'not ready yet';
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    const dying = processes.filter((each) => each.process.deathCount() >= DEATHS_BEFORE_GIVING_UP);
+    if (dying.length > 0 || Date.now() > deadline) {
+      const why = dying.length > 0 ? 'it ends each time it starts' : `after ${deadlineMs / 1000} s`;
+      const logs = (dying.length > 0 ? dying : processes).map((each) =>
+        lastLogLines(each.process.name, each.logFile),
+      );
+      throw new Error(`${name} did not become ready: ${why} (${problem}).\n${logs.join('\n')}`);
+    }
+    await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
+  }
+};

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writePrivateFile } from './data-folder.ts';
+import { PROJECT_FOLDER, runScript } from './keepsake-process.ts';
+
+/** Workflows import from their own folder and from packages only, so these files decide what comes out. */
+const inputHash = (): string => {
+  const folder = join(PROJECT_FOLDER, 'workflows');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .toSorted()
+    .map((name) => join(folder, name));
+  const hash = createHash('sha256').update(process.version);
+  for (const path of [...sources, join(PROJECT_FOLDER, 'package-lock.json')]) {
+    hash.update(`\0${path}\0`).update(readFileSync(path));
+  }
+  return hash.digest('hex');
+};
+
+/**
+ * Bundles the workflows before the worker starts, so that one that dies is back without the seconds this takes.
+ *
+ * @returns the bundle's path; the former one when nothing has changed
+ */
+export const prepareWorkflowBundle = async (
+  dataDir: string,
+  signal?: AbortSignal,
+): Promise<string> => {
+  const bundle = join(dataDir, 'workflow-bundle.js');
+  const hashFile = join(dataDir, 'workflow-bundle.sha256');
+  const wanted = inputHash();
+  const isThere = existsSync(bundle) && existsSync(hashFile);
+  if (isThere && readFileSync(hashFile, 'utf8') === wanted) return bundle;
+  await runScript('local/bundle-workflows.ts', [bundle], signal);
+  writePrivateFile(hashFile, wanted);
+  return bundle;
+};

@@ -1,0 +1,131 @@
+import type { SummedCounts } from '../db/job-summary.ts';
+import { formatBytes, formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import { renderLetter, type Letter, type Message } from './letter.ts';
+
+export interface BackupFacts {
+  id: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+  linkUrl: string;
+  linkExpiresAt: Date;
+}
+
+export interface DeletionFinished {
+  jobId: string;
+  workspaceName: string;
+  end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
+  counts: SummedCounts;
+  /** One a pass. */
+  backups: BackupFacts[];
+  /** Until when every backup is kept; null when there is none. */
+  restoreUntil: Date | null;
+  logUrl: string;
+  jobUrl: string;
+}
+
+const OUTCOMES: [keyof SummedCounts, string][] = [
+  ['selected', 'Selected'],
+  ['deleted', 'Deleted'],
+  ['held', 'Under legal hold, kept'],
+  ['changedSinceBackup', 'Changed since the backup, kept'],
+  ['notFound', 'Not there'],
+  ['failed', 'Could not be deleted'],
+  ['unprocessed', 'Not reached'],
+];
+
+const deletedOf = ({ counts }: DeletionFinished): string =>
+  counts.selected === null || counts.selected === counts.deleted
+    ? formatUsers(counts.deleted)
+    : `${formatCount(counts.deleted)} of ${formatUsers(counts.selected)}`;
+
+const isPartial = ({ counts }: DeletionFinished): boolean =>
+  counts.failed + counts.changedSinceBackup + counts.unprocessed > 0;
+
+const openingOf = (facts: DeletionFinished): Pick<Letter, 'heading' | 'tone'> => {
+  const nobody = facts.counts.deleted === 0;
+  const deleted = `${deletedOf(facts)} deleted`;
+  switch (facts.end.kind) {
+    case 'completed':
+      if (nobody) return { heading: 'Deletion finished: nobody was deleted', tone: 'mixed' };
+      if (isPartial(facts)) return { heading: `Deletion finished in part: ${deleted}`, tone: 'mixed' };
+      return { heading: `Deletion finished: ${deleted}`, tone: 'good' };
+    case 'cancelled':
+      if (nobody) return { heading: 'Deletion cancelled: nobody was deleted', tone: 'mixed' };
+      return { heading: `Deletion cancelled: ${deleted} before`, tone: 'mixed' };
+    case 'failed':
+      if (nobody) return { heading: 'Deletion failed: nobody was deleted', tone: 'bad' };
+      return { heading: `Deletion failed: ${deleted} before`, tone: 'bad' };
+  }
+};
+
+const paragraphsOf = (facts: DeletionFinished): string[] => {
+  if (facts.counts.deleted === 0) {
+    const advice = facts.end.kind === 'failed' ? ' Look at the job for what went wrong.' : '';
+    return [`Nothing was deleted: every user of ${facts.workspaceName} is still there.${advice}`];
+  }
+  const paragraphs = [
+    `${deletedOf(facts)} of ${facts.workspaceName} were deleted. ` +
+      'Each of them was first written to a backup, and the backup read back.',
+  ];
+  if (facts.end.kind === 'failed') {
+    paragraphs.push('Then the job failed. Look at the job for what went wrong.');
+  }
+  if (facts.restoreUntil !== null) {
+    paragraphs.push(
+      `Restoring is possible until ${formatMoment(facts.restoreUntil)}. ` +
+        'After that the backup is destroyed and the deletion is final.',
+    );
+  }
+  return paragraphs;
+};
+
+const actionsOf = (facts: DeletionFinished): Letter['actions'] => {
+  const many = facts.backups.length > 1;
+  const backups = facts.backups.map((backup, index) => ({
+    label: many ? `Download backup ${index + 1} of ${facts.backups.length}` : 'Download the backup',
+    url: backup.linkUrl,
+    note:
+      `Works until ${formatMoment(backup.linkExpiresAt)}. ` +
+      'Whoever has this link can download the file, and each download is logged.',
+  }));
+  const log = {
+    label: 'Download the log',
+    url: facts.logUrl,
+    note: 'What became of each user, as CSV. Needs an API key.',
+  };
+  const job = { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' };
+  return facts.end.kind === 'failed' ? [...backups, job, log] : [...backups, log];
+};
+
+const tablesOf = (facts: DeletionFinished): Letter['tables'] => {
+  const outcomes = OUTCOMES.flatMap(([name, label]): [string, string][] => {
+    const count = facts.counts[name];
+    const isShown = count !== null && (count > 0 || name === 'selected' || name === 'deleted');
+    return isShown ? [[label, formatCount(count)]] : [];
+  });
+  const backups = facts.backups.map((backup, index) => ({
+    title: facts.backups.length > 1 ? `Backup ${index + 1}` : 'The backup',
+    rows: [
+      ['Users', formatCount(backup.rows)],
+      ['Size', formatBytes(backup.bytes)],
+      ['SHA-256', backup.sha256],
+      ['Backup', backup.id],
+    ] satisfies [string, string][],
+  }));
+  const job: [string, string][] = [['Deletion', facts.jobId]];
+  if (facts.end.kind === 'failed') job.push(['Error', facts.end.errorType]);
+  return [{ title: 'Users', rows: outcomes }, ...backups, { title: 'The job', rows: job }];
+};
+
+/** Goes out however a deletion ended; says plainly when nobody was deleted. */
+export const deletionFinished = (facts: DeletionFinished): Message => {
+  const opening = openingOf(facts);
+  return renderLetter({
+    subject: `${opening.heading} (${facts.workspaceName})`,
+    ...opening,
+    paragraphs: paragraphsOf(facts),
+    actions: actionsOf(facts),
+    tables: tablesOf(facts),
+  });
+};

@@ -1,0 +1,77 @@
+import { formatBytes, formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import { renderLetter, type Message } from './letter.ts';
+
+export interface ExportReady {
+  jobId: string;
+  workspaceName: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+  linkUrl: string;
+  linkExpiresAt: Date;
+  fileExpiresAt: Date;
+}
+
+/** Goes out once the file is complete and verified. */
+export const exportReady = (facts: ExportReady): Message =>
+  renderLetter({
+    subject: `Export ready: ${formatUsers(facts.rows)} of ${facts.workspaceName}`,
+    heading: 'Your export is ready',
+    tone: 'good',
+    paragraphs: [
+      `${formatUsers(facts.rows)} of ${facts.workspaceName} are in one file. It is complete: ` +
+        'it was read back and matches what the database sent.',
+    ],
+    actions: [
+      {
+        label: 'Download the export',
+        url: facts.linkUrl,
+        note:
+          `Works until ${formatMoment(facts.linkExpiresAt)}. ` +
+          'Whoever has this link can download the file, and each download is logged.',
+      },
+    ],
+    tables: [
+      {
+        title: 'The file',
+        rows: [
+          ['Users', formatCount(facts.rows)],
+          ['Size', formatBytes(facts.bytes)],
+          ['SHA-256', facts.sha256],
+          ['Removed after', formatMoment(facts.fileExpiresAt)],
+          ['Export', facts.jobId],
+        ],
+      },
+    ],
+  });
+
+export interface ExportEnded {
+  jobId: string;
+  workspaceName: string;
+  /** The failure's type; none when an admin cancelled the export. */
+  errorType?: string;
+  jobUrl: string;
+}
+
+/** Goes out when there is no file: the export failed, or was cancelled. */
+export const exportFailed = ({ jobId, workspaceName, errorType, jobUrl }: ExportEnded): Message => {
+  const end = errorType === undefined ? 'cancelled' : 'failed';
+  return renderLetter({
+    subject: `Export ${end}: ${workspaceName}`,
+    heading: `Your export ${end === 'failed' ? 'failed' : 'was cancelled'}`,
+    tone: end === 'failed' ? 'bad' : 'mixed',
+    paragraphs: [
+      `There is no file of ${workspaceName} to download, and no user was changed.`,
+      ...(end === 'failed' ? ['Look at the job for what went wrong, then export again.'] : []),
+    ],
+    actions: [{ label: 'Look at the job', url: jobUrl, note: 'Needs an API key.' }],
+    tables: [
+      {
+        title: 'The export',
+        rows: [['Export', jobId], ...(errorType === undefined ? [] : [errorRow(errorType)])],
+      },
+    ],
+  });
+};
+
+const errorRow = (errorType: string): [string, string] => ['Error', errorType];

@@ -1,0 +1,103 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { uuidv7 } from 'uuidv7';
+import { StorageError, type ByteRange, type Storage } from './storage.ts';
+
+const READ_CHUNK_BYTES = 256 * 1024;
+
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Makes a folder and syncs each new name into its parent, so that a crash does not lose the path. */
+const makeFolder = async (folder: string): Promise<void> => {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let path = folder; path.length >= first.length; path = dirname(path)) {
+    await syncFolder(dirname(path));
+  }
+};
+
+/** Whether writing failed, and not the source of the bytes, such as a database connection. */
+const isOwnError = (error: unknown): boolean => {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && syscall !== 'read';
+};
+
+/**
+ * After a failed sync the file is thrown away by the caller, never synced again: a second fsync may
+ * report success for pages the first one lost.
+ */
+const writeDurably = async (path: string, content: Readable): Promise<void> => {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await pipeline(content, file.createWriteStream({ autoClose: false }));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+};
+
+/** Files in a folder, readable by this user only. */
+export const createDirectoryStorage = (root: string): Storage => {
+  const base = resolve(root);
+  const pathOf = (key: string): string => {
+    const path = resolve(base, key);
+    if (path !== base && !path.startsWith(base + sep)) throw new Error(`no such key: ${key}`);
+    return path;
+  };
+
+  const put = async (key: string, content: Readable): Promise<void> => {
+    const path = pathOf(key);
+    const partial = `${path}.${uuidv7()}.partial`;
+    try {
+      await makeFolder(dirname(path));
+      await writeDurably(partial, content);
+      await rename(partial, path);
+      await syncFolder(dirname(path));
+    } catch (error) {
+      content.destroy();
+      await rm(partial, { force: true }).catch(() => {});
+      throw isOwnError(error) ? new StorageError(key, error) : error;
+    }
+  };
+
+  const get = async (key: string, range?: ByteRange): Promise<Readable> => {
+    try {
+      const file = await open(pathOf(key), 'r');
+      return file.createReadStream({ ...range, highWaterMark: READ_CHUNK_BYTES });
+    } catch (error) {
+      throw new StorageError(key, error);
+    }
+  };
+
+  const remove = async (prefix: string): Promise<void> => {
+    try {
+      await rm(pathOf(prefix), { recursive: true, force: true });
+    } catch (error) {
+      throw new StorageError(prefix, error);
+    }
+  };
+
+  const list = async (prefix: string): Promise<string[]> => {
+    try {
+      const entries = await readdir(pathOf(prefix), { recursive: true, withFileTypes: true });
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(base, join(entry.parentPath, entry.name)).split(sep).join('/'))
+        .toSorted();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw new StorageError(prefix, error);
+    }
+  };
+
+  return { put, get, remove, list };
+};

@@ -1,0 +1,38 @@
+/** How mails and the download page tell of a file: counts, sizes and moments for people to read. */
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+export const formatCount = (count: number): string => count.toLocaleString('en-US');
+
+/** "1 user", "12,431 users". */
+export const formatUsers = (count: number): string =>
+  `${formatCount(count)} ${count === 1 ? 'user' : 'users'}`;
+
+/** "812 bytes", "12.4 MB": powers of 1,000, one decimal. */
+export const formatBytes = (bytes: number): string => {
+  let value = bytes;
+  let unit = 0;
+  // 999.95 would round to 1000.0.
+  while (value >= (unit === 0 ? 1_000 : 999.95) && unit < UNITS.length - 1) {
+    value /= 1_000;
+    unit += 1;
+  }
+  return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${UNITS[unit]}`;
+};
+
+const MOMENT = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  hourCycle: 'h23',
+  timeZone: 'UTC',
+});
+
+/** "24 November 2026, 10:15 UTC". Whole minutes, rounded down: a deadline is never told too late. */
+export const formatMoment = (moment: Date): string => {
+  const parts = new Map(MOMENT.formatToParts(moment).map(({ type, value }) => [type, value]));
+  const day = `${parts.get('day')} ${parts.get('month')} ${parts.get('year')}`;
+  return `${day}, ${parts.get('hour')}:${parts.get('minute')} UTC`;
+};

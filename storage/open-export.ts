@@ -1,0 +1,84 @@
+import { Readable } from 'node:stream';
+import type { Db } from '../db/client.ts';
+import { listParts } from '../db/exports.ts';
+import type { Compression } from '../db/schema.ts';
+import { partKey } from './part-key.ts';
+import type { ByteRange, Storage } from './storage.ts';
+
+export interface ExportFile {
+  id: string;
+  attempt: number;
+  compression: Compression;
+  /** Of the whole file. */
+  bytes: number;
+}
+
+/** What one part gives to the file asked for. */
+interface Slice extends ByteRange {
+  part: number;
+}
+
+/** The parts a range of the file touches, in order, with the bytes of each. */
+const slicesOf = (parts: { part: number; bytes: number }[], range: ByteRange): Slice[] => {
+  const slices: Slice[] = [];
+  let offset = 0;
+  for (const { part, bytes } of parts) {
+    const start = Math.max(range.start - offset, 0);
+    const end = Math.min(range.end - offset, bytes - 1);
+    if (start <= end) slices.push({ part, start, end });
+    offset += bytes;
+  }
+  return slices;
+};
+
+const assertWhole = (file: ExportFile, parts: { part: number; bytes: number }[]): void => {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const isWhole = bytes === file.bytes && parts.every(({ part }, index) => part === index);
+  if (isWhole) return;
+  throw new Error(
+    `export ${file.id} is not whole: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
+  );
+};
+
+/**
+ * The bytes of an export, or of a range of it, as one stream. Parts are opened one after the other, each
+ * once the reader has taken the one before; the open one is closed when the reader goes away.
+ *
+ * The first part is open when this resolves, so a file that cannot be read is known before a header
+ * is sent. A part that turns out short ends the stream with an error.
+ *
+ * @throws StorageError when the first part cannot be opened, Error when parts are missing
+ */
+export const openExport = async (
+  deps: { db: Db; storage: Storage },
+  file: ExportFile,
+  range: ByteRange = { start: 0, end: file.bytes - 1 },
+): Promise<Readable> => {
+  const parts = await listParts(deps.db, file.id, file.attempt);
+  assertWhole(file, parts);
+  const slices = slicesOf(parts, range);
+  const open = ({ part, start, end }: Slice): Promise<Readable> =>
+    deps.storage.get(
+      partKey({ exportId: file.id, attempt: file.attempt, part, compression: file.compression }),
+      { start, end },
+    );
+
+  const [first] = slices;
+  let current = first === undefined ? undefined : await open(first);
+  const read = async function* (): AsyncGenerator<Buffer> {
+    for (const [index, slice] of slices.entries()) {
+      const content = index === 0 && current !== undefined ? current : await open(slice);
+      current = content;
+      let left = slice.end - slice.start + 1;
+      for await (const chunk of content as AsyncIterable<Buffer>) {
+        left -= chunk.length;
+        yield chunk;
+      }
+      if (left !== 0) throw new Error(`part ${slice.part} of export ${file.id} is short`);
+    }
+  };
+  const stream = Readable.from(read(), { objectMode: false });
+  // A generator that never started, or waits for a part, does not notice that its reader is gone.
+  stream.once('close', () => current?.destroy());
+  return stream;
+};

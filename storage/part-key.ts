@@ -1,0 +1,14 @@
+/** Each attempt writes below a prefix of its own, so no attempt meets another's files. */
+export const attemptPrefix = (exportId: string, attempt: number): string =>
+  `exports/${exportId}/${attempt}`;
+
+export const partKey = (part: {
+  exportId: string;
+  attempt: number;
+  part: number;
+  compression: 'gzip' | 'none';
+}): string => {
+  const name = String(part.part).padStart(6, '0');
+  const ending = part.compression === 'gzip' ? 'csv.gz' : 'csv';
+  return `${attemptPrefix(part.exportId, part.attempt)}/${name}.${ending}`;
+};

@@ -1,0 +1,52 @@
+import type { Readable } from 'node:stream';
+
+/** First and last byte, both included. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+/** Where files live. Keys are relative, `/`-separated; a file appears whole or not at all. */
+export interface Storage {
+  /** Resolves once the bytes are durable. @throws StorageError when they are not; nothing is left then */
+  put: (key: string, content: Readable) => Promise<void>;
+  /** @throws StorageError of kind `missing` when there is no such file */
+  get: (key: string, range?: ByteRange) => Promise<Readable>;
+  /** Removes every file below a prefix; a prefix that is not there is no error. */
+  remove: (prefix: string) => Promise<void>;
+  /** Keys of every file below a prefix, sorted. */
+  list: (prefix: string) => Promise<string[]>;
+}
+
+export type StorageProblem = 'full' | 'unwritable' | 'missing' | 'broken';
+
+const problemOf = (cause: unknown): StorageProblem => {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return 'full';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOTDIR':
+      return 'unwritable';
+    case 'ENOENT':
+      return 'missing';
+    default:
+      return 'broken';
+  }
+};
+
+/** A file that could not be stored or read. */
+export class StorageError extends Error {
+  readonly problem: StorageProblem;
+
+  constructor(key: string, cause: unknown) {
+    const problem = problemOf(cause);
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
+    super(`storage ${problem} at ${key} (${code})`, { cause });
+    this.name = 'StorageError';
+    this.problem = problem;
+  }
+}

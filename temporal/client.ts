@@ -1,0 +1,23 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+
+/** Temporal as its own environment configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, …). */
+export interface Temporal {
+  client: Client;
+  namespace: string;
+  close: () => Promise<void>;
+}
+
+/** Connects at the first call, so that a process starts, and says so, where Temporal is away. */
+export const connectTemporal = (): Temporal => {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { address, tls, apiKey, metadata } = connectionOptions;
+  const connection = Connection.lazy({
+    ...(address !== undefined && { address }),
+    ...(tls !== undefined && { tls }),
+    ...(apiKey !== undefined && { apiKey }),
+    ...(metadata !== undefined && { metadata }),
+  });
+  const client = new Client({ connection, namespace });
+  return { client, namespace, close: () => connection.close() };
+};

@@ -1,0 +1,51 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { type JobType, WORKFLOW_TYPES, workflowIdOf } from '../workflows/contract.ts';
+
+/** What Temporal is told of a job. */
+export interface StartableJob {
+  id: string;
+  type: JobType;
+  workspaceId: string;
+}
+
+/** Longest wait for Temporal to take a job, in milliseconds. */
+const START_DEADLINE_MS = 5_000;
+
+const SUMMARIES = { export: 'Export users of workspace', deletion: 'Delete users of workspace' };
+
+const jobAttribute = defineSearchAttributeKey('KeepsakeJob', SearchAttributeType.KEYWORD);
+const workspaceAttribute = defineSearchAttributeKey(
+  'KeepsakeWorkspace',
+  SearchAttributeType.KEYWORD,
+);
+
+/**
+ * Starts a job's workflow; one that runs or ran already is as good. Safe to call again.
+ *
+ * @throws Error when Temporal did not take it in time; it may have taken it all the same
+ */
+export const startJobWorkflow = async (
+  client: Client,
+  taskQueue: string,
+  job: StartableJob,
+): Promise<void> => {
+  const start = () =>
+    client.workflow.start(WORKFLOW_TYPES[job.type], {
+      workflowId: workflowIdOf(job),
+      taskQueue,
+      args: [{ jobId: job.id }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      typedSearchAttributes: [
+        { key: jobAttribute, value: job.type },
+        { key: workspaceAttribute, value: job.workspaceId },
+      ],
+      staticSummary: `${SUMMARIES[job.type]} ${job.workspaceId}`,
+    });
+  try {
+    await client.connection.withDeadline(Date.now() + START_DEADLINE_MS, start);
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+};

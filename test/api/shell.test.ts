@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest';
+import { useApi } from './support.ts';
+
+const api = useApi();
+
+test('answers 401 with a challenge where there is no key, and none in the problem is a key', async () => {
+  for (const key of [null, 'ks_short', `ks_${'A'.repeat(43)}`]) {
+    const answer = await api().call('GET', '/v1/me', { key });
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer/);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.body).toMatchObject({ type: '/problems/unauthenticated', status: 401 });
+    expect(answer.body.requestId).toBe(answer.headers['x-request-id']);
+  }
+});
+
+test('says who I am', async () => {
+  const { call, keys } = api();
+  expect((await call('GET', '/v1/me')).body).toMatchObject({
+    key: { role: 'admin', ownerName: 'ada', ownerEmail: 'ada@keys.example' },
+    workspace: { id: 'one', name: 'Workspace one' },
+  });
+  const platform = await call('GET', '/v1/me', { key: keys.platform });
+  expect(platform.body.workspace).toBeNull();
+  const named = await call('GET', '/v1/me?workspace=two', { key: keys.platform });
+  expect(named.body.workspace.id).toBe('two');
+});
+
+test('tells an unknown path from a wrong method', async () => {
+  const unknown = await api().call('GET', '/v1/nothing');
+  expect(unknown).toMatchObject({ status: 404, body: { type: '/problems/not-found' } });
+  const wrong = await api().call('DELETE', '/v1/me');
+  expect(wrong).toMatchObject({ status: 405, body: { type: '/problems/method-not-allowed' } });
+  expect(wrong.headers['allow']).toBe('GET, HEAD');
+});
+
+test('refuses an unknown parameter, a doubled one, and text that cannot be stored', async () => {
+  const { call } = api();
+  expect((await call('GET', '/v1/me?x=1')).body.errors).toEqual([
+    { detail: 'is not known here', pointer: '?x' },
+  ]);
+  expect((await call('GET', '/v1/me?workspace=one&workspace=two')).status).toBe(400);
+  expect((await call('GET', '/v1/me?x=%00')).body.errors[0].pointer).toBe('?x');
+  expect((await call('GET', '/v1/%zz')).status).toBe(400);
+});
+
+test('sends strict headers and never lets an answer be stored', async () => {
+  const { headers } = await api().call('GET', '/healthz');
+  expect(headers['content-security-policy']).toContain("default-src 'none'");
+  expect(headers['cache-control']).toBe('no-store');
+  expect(headers['x-content-type-options']).toBe('nosniff');
+});
+
+test('takes a request id that is a UUID and no other', async () => {
+  const id = '0190a0a0-0000-7000-8000-000000000001';
+  const taken = await api().call('GET', '/healthz', { headers: { 'x-request-id': id } });
+  expect(taken.headers['x-request-id']).toBe(id);
+  const other = await api().call('GET', '/healthz', { headers: { 'x-request-id': 'a@b.example' } });
+  expect(other.headers['x-request-id']).not.toContain('example');
+});
+
+test('logs route patterns, never addresses, keys or bodies', async () => {
+  const { call, log, keys } = api();
+  await call('GET', '/v1/users/canary-user-1?x=canary-query');
+  await call('POST', '/v1/exports', { body: { selection: 'canary-body' } });
+  await call('GET', '/canary-path');
+  const text = log.join('');
+  expect(text).not.toContain('canary');
+  expect(text).not.toContain(keys.one);
+  expect(text).toContain('"route":"/healthz"');
+});
+
+test('is ready only with database, Temporal and a worker that beat lately', async () => {
+  const { call, starter, database } = api();
+  const beat = (ago: string) =>
+    database.owner.pool.query(
+      `INSERT INTO worker_heartbeats VALUES ('w', now() - $1::interval)
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = excluded.beat_at`,
+      [ago],
+    );
+  expect((await call('GET', '/readyz')).body.detail).toBe('Missing: a living worker.');
+  await beat('16 seconds');
+  expect((await call('GET', '/readyz')).status).toBe(503);
+  await beat('1 second');
+  expect((await call('GET', '/readyz')).status).toBe(200);
+  starter.isAway = true;
+  const away = await call('GET', '/readyz');
+  starter.isAway = false;
+  expect(away).toMatchObject({ status: 503, body: { type: '/problems/not-ready' } });
+  expect(away.body.detail).toBe('Missing: Temporal.');
+  expect(away.headers['retry-after']).toBe('5');
+});

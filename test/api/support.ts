@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { buildApp, type App } from '../../api/app.ts';
+import type { JobStarter } from '../../api/start-job.ts';
+import { createApiKey } from '../../db/api-keys.ts';
+import type { Role } from '../../db/schema.ts';
+import { createWorkspace } from '../../db/workspaces.ts';
+import { createDirectoryStorage } from '../../storage/directory.ts';
+import type { StartableJob } from '../../temporal/start-job.ts';
+import { useDatabase, type TestDatabase } from '../support/database.ts';
+
+/** Stands in for Temporal: remembers what it was asked, and can be away. */
+export interface FakeStarter extends JobStarter {
+  started: StartableJob[];
+  cancelled: string[];
+  isAway: boolean;
+}
+
+export const createFakeStarter = (): FakeStarter => {
+  const starter: FakeStarter = {
+    namespace: 'default',
+    started: [],
+    cancelled: [],
+    isAway: false,
+    start: async (job) => {
+      if (starter.isAway) throw new Error('Temporal is away');
+      starter.started.push(job);
+    },
+    cancel: async ({ id }) => {
+      if (starter.isAway) throw new Error('Temporal is away');
+      starter.cancelled.push(id);
+    },
+    readLive: async () => undefined,
+    isReachable: async () => !starter.isAway,
+  };
+  return starter;
+};
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | number | undefined>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into whatever came
+  body: any;
+  text: string;
+}
+
+export interface TestApi {
+  app: App;
+  starter: FakeStarter;
+  database: TestDatabase;
+  /** Lines the API logged. */
+  log: string[];
+  /** Keys of the workspaces `one` and `two`, and of those who see both. */
+  keys: Record<'one' | 'two' | 'platform' | 'ops', string>;
+  keyIds: Record<'one' | 'two' | 'platform' | 'ops', string>;
+  /** Sends a request, as the admin of `one` unless told. */
+  call: (
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT' | 'HEAD',
+    url: string,
+    options?: { key?: string | null; body?: unknown; headers?: Record<string, string> },
+  ) => Promise<Answer>;
+  /** Adds users `prefix-00000` and so on to a workspace. */
+  addUsers: (workspaceId: string, count: number, prefix?: string) => Promise<string[]>;
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+const makeCall =
+  (app: App, defaultKey: string): TestApi['call'] =>
+  async (method, url, { key = defaultKey, body, headers = {} } = {}) => {
+    const response = await app.inject({
+      method,
+      url,
+      headers: {
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && {
+        payload: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    });
+    return {
+      status: response.statusCode,
+      headers: response.headers,
+      body: parse(response.body),
+      text: response.body,
+    };
+  };
+
+const makeKeys = async ({ owner }: TestDatabase) => {
+  const make = (role: Role, workspaceId: string | null, name: string) =>
+    createApiKey(owner.db, {
+      role,
+      workspaceId,
+      ownerName: name,
+      ownerEmail: `${name}@keys.example`,
+    });
+  return {
+    one: await make('admin', 'one', 'ada'),
+    two: await make('admin', 'two', 'bob'),
+    platform: await make('platform', null, 'pia'),
+    ops: await make('ops', null, 'ole'),
+  };
+};
+
+/** The whole API over a database of its own with two workspaces, from `beforeAll` on. */
+export const useApi = (): (() => TestApi) => {
+  const database = useDatabase();
+  let current: TestApi | undefined;
+
+  beforeAll(async () => {
+    const { owner } = database();
+    await createWorkspace(owner.db, { id: 'one', name: 'Workspace one' });
+    await createWorkspace(owner.db, { id: 'two', name: 'Workspace two' });
+    const made = await makeKeys(database());
+    const starter = createFakeStarter();
+    const log: string[] = [];
+    const app = await buildApp({
+      database: database().app,
+      storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
+      jobs: starter,
+      config: {
+        publicUrl: 'http://keepsake.example',
+        temporalUiUrl: 'http://temporal.example',
+        linkSecret: 'a secret that is long enough for links',
+      },
+      logLevel: 'info',
+      logStream: { write: (line) => void log.push(line) },
+    });
+    current = {
+      app,
+      starter,
+      database: database(),
+      log,
+      keys: {
+        one: made.one.key,
+        two: made.two.key,
+        platform: made.platform.key,
+        ops: made.ops.key,
+      },
+      keyIds: { one: made.one.id, two: made.two.id, platform: made.platform.id, ops: made.ops.id },
+      call: makeCall(app, made.one.key),
+      addUsers: async (workspaceId, count, prefix = 'user') => {
+        const ids = Array.from(
+          { length: count },
+          (_, index) => `${prefix}-${String(index).padStart(5, '0')}`,
+        );
+        await database().owner.pool.query(
+          'INSERT INTO users (workspace_id, user_id) SELECT $1, unnest($2::text[])',
+          [workspaceId, ids],
+        );
+        return ids;
+      },
+    };
+  });
+
+  afterAll(async () => {
+    await current?.app.close();
+  });
+
+  return () => {
+    if (current === undefined) throw new Error('the API is there from beforeAll on');
+    return current;
+  };
+};
