@@ -24,7 +24,12 @@ const readTids = async (client: pg.ClientBase, query: string): Promise<string> =
   return rows[0]?.tids ?? '{}';
 };
 
-const record = (deps: ActivityDeps, { target }: Attempt, part: number, facts: PartFacts & { tids?: string }) =>
+const record = (
+  deps: ActivityDeps,
+  { target }: Attempt,
+  part: number,
+  facts: PartFacts & { tids?: string },
+) =>
   recordPart(deps.database.db, {
     export_id: target.exportId,
     attempt: target.attempt,
@@ -87,7 +92,12 @@ export const writeParts = async (deps: ActivityDeps, given: Attempt): Promise<nu
   const attempt = { ...given, signal: AbortSignal.any([given.signal, broken.signal]) };
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
-  const header = await writeHeader(plan.header, { ...target, storage: deps.storage, key, signal: attempt.signal });
+  const header = await writeHeader(plan.header, {
+    ...target,
+    storage: deps.storage,
+    key,
+    signal: attempt.signal,
+  });
   await record(deps, attempt, 0, header);
 
   const queue = plan.parts.entries();

@@ -3,7 +3,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Config } from '../config.ts';
 import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
-import { closeSums, jobSummary, sumOf, type JobExport, type SummedCounts } from '../db/job-summary.ts';
+import {
+  closeSums,
+  jobSummary,
+  sumOf,
+  type JobExport,
+  type SummedCounts,
+} from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';
@@ -113,7 +119,10 @@ export const createNotifyJob =
     if (await isNoticed(db, jobId, 'finished')) return;
     const subject = await findNoticeSubject(db, jobId);
     if (subject === undefined) {
-      throw ApplicationFailure.nonRetryable(`There is no job ${jobId} to tell of.`, 'nothingToTell');
+      throw ApplicationFailure.nonRetryable(
+        `There is no job ${jobId} to tell of.`,
+        'nothingToTell',
+      );
     }
     const compose = subject.type === 'export' ? ofExport : ofDeletion;
     const providerId = await sendMail(deps.mailer, await compose(deps, subject, end), {

@@ -13,7 +13,7 @@ import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import { findFirstSnapshot, findPreviewSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
-import { compileSelection } from '../selection/compile-selection.ts';
+import { compileSelection } from '../selection/compile.ts';
 import { coversWorkspace } from '../selection/gate.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';

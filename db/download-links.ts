@@ -95,8 +95,8 @@ export const revokeLink = async (
     .select(['exports.id as exportId', 'exports.job_id as jobId'])
     .where('link.id', '=', link.linkId)
     .where('exports.workspace_id', '=', link.workspaceId)
-    .where(({ eb, or }) =>
-      or([eb('exports.id', '=', link.fileId), eb('exports.job_id', '=', link.fileId)]),
+    .where((eb) =>
+      eb.or([eb('exports.id', '=', link.fileId), eb('exports.job_id', '=', link.fileId)]),
     )
     .executeTakeFirst();
   if (found === undefined) return { status: 'unknown' };

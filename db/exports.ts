@@ -69,7 +69,10 @@ export const recordAttempt = async (
   return row.attempt;
 };
 
-export const recordPart = async (db: Db, part: Insertable<Schema['export_parts']>): Promise<void> => {
+export const recordPart = async (
+  db: Db,
+  part: Insertable<Schema['export_parts']>,
+): Promise<void> => {
   await db.insertInto('export_parts').values(part).execute();
 };
 

@@ -15,13 +15,13 @@ export interface JobSummary {
 
 /** Of every attempt: who was deleted by one that was given up later is gone all the same. */
 const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
-  const { deleted } = await db
+  const sum = await db
     .selectFrom('export_parts')
     .innerJoin('exports', 'exports.id', 'export_parts.export_id')
     .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('deleted'), eb.lit(0)).as('deleted'))
     .where('exports.job_id', '=', jobId)
     .executeTakeFirstOrThrow();
-  return Number(deleted);
+  return sum.deleted;
 };
 
 /** What the rows say of a job, whatever its state: who went, who did not, and its files. */
@@ -50,8 +50,14 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
   return { counts, exports: await listExportsOfJob(db, jobId) };
 };
 
-export const sumOf = ({ selected: _, ...outcomes }: SummedCounts): number =>
-  Object.values(outcomes).reduce((sum, count) => sum + count, 0);
+/** How many users have come to something. */
+export const sumOf = (counts: SummedCounts): number =>
+  counts.deleted +
+  counts.changedSinceBackup +
+  counts.notFound +
+  counts.held +
+  counts.failed +
+  counts.unprocessed;
 
 /** A deletion that says it is done, but whose sums do not close, has failed. */
 export const closeSums = (counts: SummedCounts, end: JobEnd): JobEnd => {

@@ -11,7 +11,10 @@ const sqlFiles: MigrationProvider = {
     const names = (await readdir(MIGRATIONS)).filter((name) => name.endsWith('.sql'));
     const migrations = names.map(async (name): Promise<[string, Migration]> => {
       const text = await readFile(join(MIGRATIONS, name), 'utf8');
-      return [name.slice(0, -'.sql'.length), { up: async (db) => void (await sql.raw(text).execute(db)) }];
+      return [
+        name.slice(0, -'.sql'.length),
+        { up: async (db) => void (await sql.raw(text).execute(db)) },
+      ];
     });
     return Object.fromEntries(await Promise.all(migrations));
   },
@@ -23,7 +26,10 @@ const sqlFiles: MigrationProvider = {
  * @throws Error when a migration fails; the schema is then as before
  */
 export const migrateToLatest = async (databaseUrl: string): Promise<void> => {
-  const database = openDatabase(databaseUrl, { applicationName: 'keepsake-migrate', maxConnections: 2 });
+  const database = openDatabase(databaseUrl, {
+    applicationName: 'keepsake-migrate',
+    maxConnections: 2,
+  });
   try {
     const { error } = await new Migrator({ db: database.db, provider: sqlFiles }).migrateToLatest();
     if (error !== undefined) throw error;

@@ -48,7 +48,7 @@ interface StoredMail {
   payloadSha256: string;
 }
 
-export type Acceptance =
+type Acceptance =
   | { status: 'accepted'; id: string }
   | {
       status: 'refused';

@@ -27,7 +27,7 @@ export interface StartContext {
 }
 
 /** A database with its schema; `server` only when it is ours. */
-export interface PreparedDatabase {
+interface PreparedDatabase {
   ownerUrl: string;
   appUrl: string;
   server: Postgres | undefined;

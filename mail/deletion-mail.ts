@@ -42,21 +42,19 @@ const deletedOf = ({ counts }: DeletionFinished): string =>
 const isPartial = ({ counts }: DeletionFinished): boolean =>
   counts.failed + counts.changedSinceBackup + counts.unprocessed > 0;
 
-const openingOf = (facts: DeletionFinished): Pick<Letter, 'heading' | 'tone'> => {
-  const nobody = facts.counts.deleted === 0;
-  const deleted = `${deletedOf(facts)} deleted`;
-  switch (facts.end.kind) {
-    case 'completed':
-      if (nobody) return { heading: 'Deletion finished: nobody was deleted', tone: 'mixed' };
-      if (isPartial(facts)) return { heading: `Deletion finished in part: ${deleted}`, tone: 'mixed' };
-      return { heading: `Deletion finished: ${deleted}`, tone: 'good' };
-    case 'cancelled':
-      if (nobody) return { heading: 'Deletion cancelled: nobody was deleted', tone: 'mixed' };
-      return { heading: `Deletion cancelled: ${deleted} before`, tone: 'mixed' };
-    case 'failed':
-      if (nobody) return { heading: 'Deletion failed: nobody was deleted', tone: 'bad' };
-      return { heading: `Deletion failed: ${deleted} before`, tone: 'bad' };
-  }
+const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+const headingOf = (facts: DeletionFinished): string => {
+  const end = `Deletion ${ENDS[facts.end.kind]}`;
+  if (facts.counts.deleted === 0) return `${end}: nobody was deleted`;
+  if (facts.end.kind !== 'completed') return `${end}: ${deletedOf(facts)} deleted before`;
+  return `${end}${isPartial(facts) ? ' in part' : ''}: ${deletedOf(facts)} deleted`;
+};
+
+const toneOf = (facts: DeletionFinished): Letter['tone'] => {
+  if (facts.end.kind === 'failed') return 'bad';
+  const isDone = facts.end.kind === 'completed' && facts.counts.deleted > 0 && !isPartial(facts);
+  return isDone ? 'good' : 'mixed';
 };
 
 const paragraphsOf = (facts: DeletionFinished): string[] => {
@@ -120,10 +118,11 @@ const tablesOf = (facts: DeletionFinished): Letter['tables'] => {
 
 /** Goes out however a deletion ended; says plainly when nobody was deleted. */
 export const deletionFinished = (facts: DeletionFinished): Message => {
-  const opening = openingOf(facts);
+  const heading = headingOf(facts);
   return renderLetter({
-    subject: `${opening.heading} (${facts.workspaceName})`,
-    ...opening,
+    subject: `${heading} (${facts.workspaceName})`,
+    heading,
+    tone: toneOf(facts),
     paragraphs: paragraphsOf(facts),
     actions: actionsOf(facts),
     tables: tablesOf(facts),

@@ -1,0 +1,141 @@
+import type { Db } from '../db/client.ts';
+import {
+  type JobProgressRow,
+  listProgress,
+  listVerifiedExports,
+  type VerifiedExport,
+} from '../db/job-progress.ts';
+import type { JobRow } from '../db/jobs.ts';
+import type { Role } from '../db/schema.ts';
+import { workflowIdOf } from '../workflows/contract.ts';
+import type { ApiDeps } from './app.ts';
+import { progressOf } from './job-progress.ts';
+import type { JobJson } from './job-schema.ts';
+
+export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
+
+/** Path of a job under its own kind. */
+export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
+  `/v1/${type === 'export' ? 'exports' : 'deletions'}/${id}`;
+
+/** A selection without ids of users, and for those who see no users without values of them either. */
+const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
+  const { excludeIds, filter, ...shown } = selection as {
+    type: string;
+    excludeIds?: string[];
+    filter?: unknown;
+  };
+  return {
+    ...shown,
+    ...(excludeIds !== undefined && { excludedCount: excludeIds.length }),
+    ...(filter !== undefined && role === 'admin' && { filter }),
+  };
+};
+
+const workflowOf = (job: JobRow, { jobs, config }: JobJsonDeps): JobJson['workflow'] => {
+  const id = workflowIdOf(job);
+  const page = `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${encodeURIComponent(id)}`;
+  return {
+    id,
+    runId: job.run_id,
+    uiUrl:
+      config.temporalUiUrl === undefined
+        ? null
+        : page + (job.run_id === null ? '' : `/${job.run_id}`),
+  };
+};
+
+const factsOf = ({ rows, bytes, sha256 }: VerifiedExport) => ({
+  rows: rows ?? 0,
+  bytes: bytes ?? 0,
+  sha256: sha256 ?? '',
+});
+
+const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
+  const [file] = files;
+  if (file === undefined) return null;
+  if (job.type === 'export') {
+    return { exportId: file.id, ...factsOf(file), expiresAt: file.expires_at.toISOString() };
+  }
+  return { backups: files.map((backup) => ({ id: backup.id, ...factsOf(backup) })) };
+};
+
+const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
+  const self = pathOfJob(job);
+  const isFinished = job.finished_at !== null;
+  return {
+    self,
+    ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
+    ...(job.type === 'export' && hasFile && { file: `${self}/file` }),
+    ...(job.type === 'deletion' && {
+      records: `${self}/records`,
+      log: `${self}/log`,
+      backups: `/v1/backups?deletionId=${job.id}`,
+    }),
+  };
+};
+
+const toJobJson = (
+  job: JobRow,
+  made: { progress: JobProgressRow | undefined; files: readonly VerifiedExport[] },
+  role: Role,
+  deps: JobJsonDeps,
+): JobJson => ({
+  id: job.id,
+  type: job.type,
+  state: job.state,
+  phase: job.phase,
+  selection: shownSelection(job.selection, role),
+  actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
+  reason: job.reason,
+  createdAt: job.created_at.toISOString(),
+  startedAt: job.started_at?.toISOString() ?? null,
+  finishedAt: job.finished_at?.toISOString() ?? null,
+  progress: progressOf(job, made.progress),
+  counts: job.type === 'deletion' ? (job.counts as JobJson['counts']) : null,
+  retryOf: job.retry_of,
+  parent: job.parent_id,
+  result: resultOf(job, made.files),
+  error:
+    job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
+  links: linksOf(job, made.files.length > 0),
+  workflow: workflowOf(job, deps),
+});
+
+/** Jobs as the API tells of them to a role, with their progress and their files. */
+export const describeJobs = async (
+  jobs: readonly JobRow[],
+  role: Role,
+  deps: JobJsonDeps,
+): Promise<JobJson[]> => {
+  const db: Db = deps.database.db;
+  const ids = jobs.map(({ id }) => id);
+  const [progress, files] = await Promise.all([
+    listProgress(db, ids),
+    listVerifiedExports(db, ids),
+  ]);
+  return jobs.map((job) => {
+    const own = files.filter((file) => file.job_id === job.id);
+    return toJobJson(job, { progress: progress.get(job.id), files: own }, role, deps);
+  });
+};
+
+export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): Promise<JobJson> => {
+  const [json] = await describeJobs([job], role, deps);
+  if (json === undefined) throw new Error(`job ${job.id} was not described`);
+  return json;
+};
+
+/** With what its workflow says of itself, while it has not ended and a worker answers in time. */
+export const describeLiveJob = async (
+  job: JobRow,
+  role: Role,
+  deps: JobJsonDeps,
+): Promise<JobJson> => {
+  const isStarted = job.finished_at === null && job.state !== 'queued';
+  const [json, live] = await Promise.all([
+    describeJob(job, role, deps),
+    isStarted ? deps.jobs.readLive(job) : undefined,
+  ]);
+  return live === undefined ? json : { ...json, live: { phase: live.phase, pass: live.pass } };
+};

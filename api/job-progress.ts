@@ -1,0 +1,43 @@
+import type { JobProgressRow } from '../db/job-progress.ts';
+import type { JobRow } from '../db/jobs.ts';
+import type { JobJson } from './job-schema.ts';
+
+type Progress = JobJson['progress'];
+
+/** How many users the job's phase is about, and how many of them are dealt with. */
+const amountOf = (
+  job: JobRow,
+  made: JobProgressRow | undefined,
+): Pick<Progress, 'total' | 'processed'> => {
+  const rows = made?.rows ?? 0;
+  switch (job.phase) {
+    case 'deleting':
+      return { total: rows, processed: made?.cursor ?? 0 };
+    case 'verifying':
+    case 'verifyingBackup':
+    case 'notifying':
+      return { total: rows, processed: rows };
+    default:
+      return { total: job.total, processed: rows };
+  }
+};
+
+const isCounted = (phase: string | null): boolean =>
+  phase === 'exporting' || phase === 'backingUp' || phase === 'deleting';
+
+/** Rate and remaining time are null where they are not known: never a guess. */
+export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {
+  const { total, processed } = amountOf(job, made);
+  const unknown = { total, processed, ratePerSecond: null, etaSeconds: null };
+  const seconds = job.phase_seconds;
+  const isMoving = job.finished_at === null && isCounted(job.phase) && processed > 0;
+  if (!isMoving || seconds === null || seconds <= 0) return unknown;
+  const rate = processed / seconds;
+  const left = total === null ? null : Math.max(0, total - processed);
+  return {
+    total,
+    processed,
+    ratePerSecond: Math.round(rate * 10) / 10,
+    etaSeconds: left === null ? null : Math.ceil(left / rate),
+  };
+};

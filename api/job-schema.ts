@@ -1,0 +1,73 @@
+import { z } from 'zod';
+
+export const JOB_STATES = [
+  'queued',
+  'running',
+  'waiting',
+  'cancelling',
+  'succeeded',
+  'partiallySucceeded',
+  'failed',
+  'cancelled',
+] as const;
+
+export const JOB_TYPES = ['export', 'deletion'] as const;
+
+const time = z.string().describe('RFC 3339, UTC');
+
+const fileFacts = { rows: z.int(), bytes: z.int(), sha256: z.string() };
+
+const deletionCounts = z.object({
+  selected: z.int(),
+  deleted: z.int(),
+  changedSinceBackup: z.int(),
+  notFound: z.int(),
+  held: z.int(),
+  failed: z.int(),
+  unprocessed: z.int(),
+});
+
+const exportResult = z.object({ exportId: z.uuid(), ...fileFacts, expiresAt: time });
+
+const deletionResult = z.object({
+  backups: z.array(z.object({ id: z.uuid(), ...fileFacts })).describe('One a pass, once verified'),
+});
+
+/** A job as the API tells of it. */
+export const jobSchema = z.object({
+  id: z.uuid(),
+  type: z.enum(JOB_TYPES),
+  state: z.enum(JOB_STATES),
+  phase: z.string().nullable(),
+  selection: z.looseObject({ type: z.string() }).describe('Chosen ids are shown as their count'),
+  actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
+  reason: z.string().nullable(),
+  createdAt: time,
+  startedAt: time.nullable(),
+  finishedAt: time.nullable(),
+  progress: z
+    .object({
+      total: z.int().nullable(),
+      processed: z.int(),
+      ratePerSecond: z.number().nullable(),
+      etaSeconds: z.int().nullable(),
+    })
+    .describe('Of the phase the job is in'),
+  counts: deletionCounts.nullable().describe('Of a deletion, once it has ended; they add up'),
+  retryOf: z.uuid().nullable(),
+  parent: z.uuid().nullable(),
+  result: z.union([deletionResult, exportResult]).nullable(),
+  error: z.object({ type: z.string(), message: z.string() }).nullable(),
+  links: z.record(z.string(), z.string()),
+  workflow: z.object({
+    id: z.string(),
+    runId: z.string().nullable(),
+    uiUrl: z.string().nullable(),
+  }),
+  live: z
+    .object({ phase: z.string().nullable(), pass: z.int() })
+    .optional()
+    .describe('What the workflow says of itself, when a worker answers in time'),
+});
+
+export type JobJson = z.infer<typeof jobSchema>;

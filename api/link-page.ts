@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { formatBytes, formatCount, formatMoment } from '../storage/file-facts.ts';
+import type { OpenFile } from './send-export.ts';
+
+const STYLE =
+  ':root{color-scheme:light dark;--ink:#1f2328;--soft:#57606a;--line:#d8dee4;--card:#fff;--back:#f3f5f7;' +
+  '--act:#0b57d0;--on:#fff}@media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#9aa4af;' +
+  '--line:#3a4149;--card:#1b1f24;--back:#111418;--act:#8ab4f8;--on:#0b1a33}}' +
+  'body{margin:0;padding:3rem 1rem;background:var(--back);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}' +
+  'main{max-width:36rem;margin:auto;padding:2rem;background:var(--card);border:1px solid var(--line);' +
+  'border-radius:.5rem}h1{margin:0 0 1rem;font-size:1.35rem;line-height:1.3}' +
+  'a{display:inline-block;margin:.5rem 0 1.5rem;padding:.65rem 1.4rem;border-radius:.4rem;' +
+  'background:var(--act);color:var(--on);font-weight:600;text-decoration:none}' +
+  'a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}' +
+  'dl{display:grid;grid-template-columns:auto 1fr;gap:.5rem 1.25rem;margin:0;padding-top:1.25rem;' +
+  'border-top:1px solid var(--line)}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}' +
+  'code{font-size:.85em}small{display:block;margin-top:1.5rem;color:var(--soft)}';
+
+/** The pages run no script, load nothing, post nowhere and are shown in no frame. */
+export const LINK_PAGE_CSP = `default-src 'none'; style-src 'sha256-${createHash('sha256')
+  .update(STYLE)
+  .digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
+const toHtml = (text: string): string =>
+  text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+
+const pageOf = (title: string, content: string): string => `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex"><title>${toHtml(title)}</title><style>${STYLE}</style></head>
+<body><main><h1>${toHtml(title)}</h1>
+${content}</main></body>
+</html>
+`;
+
+export interface LinkPage {
+  token: string;
+  workspaceName: string;
+  file: OpenFile;
+  linkExpiresAt: Date;
+}
+
+/** What a link leads to. Reading this page uses nothing up, so a mail scanner may. */
+export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: LinkPage): string => {
+  const isBackup = file.purpose === 'backup';
+  const title = `${isBackup ? 'Backup' : 'Export'} of users of ${workspaceName}`;
+  const kind = isBackup ? 'Backup of a deletion' : 'Export';
+  const format = file.compression === 'gzip' ? 'CSV, gzip' : 'CSV';
+  return pageOf(
+    title,
+    `<p>This file holds personal data. Save it where only those may read it who need to.</p>
+<p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
+<dl>
+<dt>Kind</dt><dd>${kind} (${format})</dd>
+<dt>Workspace</dt><dd>${toHtml(workspaceName)}</dd>
+<dt>Users</dt><dd>${formatCount(file.rows)}</dd>
+<dt>Size</dt><dd>${formatCount(file.bytes)} bytes</dd>
+<dt>SHA-256</dt><dd><code>${file.sha256}</code></dd>
+<dt>Link works until</dt><dd>${formatMoment(linkExpiresAt)}</dd>
+<dt>File kept until</dt><dd>${formatMoment(file.expires_at)}</dd>
+</dl>
+<small>Each download is logged.</small>
+`,
+  );
+};
+
+/** A link that leads nowhere: not one of ours, or no longer one. */
+export const renderNoLinkPage = (title: string, advice: string): string =>
+  pageOf(title, `<p>${toHtml(advice)}</p>\n`);

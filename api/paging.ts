@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { invalidRequest } from './problems.ts';
+
+export const MAX_PAGE = 200;
+export const DEFAULT_PAGE = 50;
+
+/** `?limit=`: a whole number from 1 to 200, 50 when not given. */
+export const limitSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,2}$/, `is not a whole number from 1 to ${MAX_PAGE}`)
+  .transform(Number)
+  .refine((limit) => limit <= MAX_PAGE, `is more than ${MAX_PAGE}`)
+  .default(DEFAULT_PAGE)
+  .meta({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_PAGE,
+    default: DEFAULT_PAGE,
+    description: 'How many at most.',
+  });
+
+/** `?cursor=`: as an answer's `nextCursor` gave it. */
+export const cursorSchema = z
+  .string()
+  .max(4_000)
+  .optional()
+  .describe('From `nextCursor` of the page before.');
+
+/** A place in a list as opaque text. Must hold no user's data: it travels in addresses. */
+export const encodeCursor = (place: unknown): string =>
+  Buffer.from(JSON.stringify(place)).toString('base64url');
+
+/** The place a cursor names; undefined for none. @throws ProblemError when it is none of ours */
+export const decodeCursor = <T>(schema: z.ZodType<T>, cursor: string | undefined): T | undefined => {
+  if (cursor === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+  } catch {
+    throw invalidRequest([{ detail: 'is not a cursor of this list', pointer: '?cursor' }]);
+  }
+};
+
+/** Cuts a list read one longer than asked into a page and the cursor of the next. */
+export const toPage = <T>(
+  rows: readonly T[],
+  limit: number,
+  placeOf: (row: T) => unknown,
+): { rows: T[]; nextCursor: string | null } => {
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  const hasMore = rows.length > limit && last !== undefined;
+  return { rows: page, nextCursor: hasMore ? encodeCursor(placeOf(last)) : null };
+};
+
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() });

@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { findBackup, findDownload } from '../../db/export-files.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { notFound } from '../problems.ts';
+import { requireOpenFile, sendExport } from '../send-export.ts';
+
+const FILE = {
+  description: 'The file, or the range of it that was asked for',
+  content: {
+    'application/gzip': { schema: z.string() },
+    'text/csv': { schema: z.string() },
+  },
+};
+
+const schemaOf = (operationId: string, summary: string, tag: string) => ({
+  operationId,
+  summary,
+  description:
+    'Takes `Range` (one range), `If-Range` and `If-None-Match`. `Repr-Digest` and `ETag` hold the ' +
+    'SHA-256 of the whole file. Each download is in the activity log.',
+  tags: [tag],
+  params: z.strictObject({ id: z.uuid() }),
+  response: { 200: FILE, 206: FILE },
+});
+
+export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+
+  app.get(
+    '/v1/exports/:id/file',
+    { schema: schemaOf('downloadExport', "An export's file", 'exports') },
+    async (request, reply) => {
+      const row = await findDownload(db, request.workspaceId, request.params.id);
+      if (row === undefined) throw notFound('export');
+      const by = { actorKeyId: request.actor.id };
+      return sendExport(deps, { request, reply }, requireOpenFile(row), by);
+    },
+  );
+
+  app.get(
+    '/v1/backups/:id/file',
+    { schema: schemaOf('downloadBackup', "A backup's file", 'backups') },
+    async (request, reply) => {
+      const row = await findBackup(db, request.workspaceId, request.params.id);
+      if (row === undefined) throw notFound('backup');
+      const by = { actorKeyId: request.actor.id };
+      return sendExport(deps, { request, reply }, requireOpenFile(row), by);
+    },
+  );
+};

@@ -1,0 +1,118 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { cancelJob, findJobRow, type JobRow, listJobs } from '../../db/jobs.ts';
+import type { JobType } from '../../db/schema.ts';
+import { acceptJob } from '../begin-job.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { describeJobs, describeLiveJob } from '../job-json.ts';
+import { JOB_STATES, JOB_TYPES, jobSchema } from '../job-schema.ts';
+import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { notFound, problem } from '../problems.ts';
+
+const idParams = z.strictObject({ id: z.uuid() });
+
+/** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
+const getJob = async (
+  { access }: FastifyRequest,
+  { database }: ApiDeps,
+  id: string,
+  type?: JobType,
+): Promise<JobRow> => {
+  const job = await findJobRow(database.db, id, access.workspaceId);
+  if (job === undefined || (type !== undefined && job.type !== type)) throw notFound(type ?? 'job');
+  return job;
+};
+
+const registerOneJob = (app: App, deps: ApiDeps): void => {
+  const kinds = [
+    { path: '/v1/jobs/:id', operationId: 'getJob', noun: 'job', type: undefined },
+    { path: '/v1/exports/:id', operationId: 'getExport', noun: 'export', type: 'export' },
+    { path: '/v1/deletions/:id', operationId: 'getDeletion', noun: 'deletion', type: 'deletion' },
+  ] as const;
+  for (const { path, operationId, noun, type } of kinds) {
+    app.get(
+      path,
+      {
+        schema: {
+          operationId,
+          summary: `One ${noun} with its progress`,
+          tags: [`${noun}s`],
+          params: idParams,
+          querystring: z.strictObject({}),
+          response: { 200: jobSchema },
+        },
+      },
+      async (request) => {
+        const job = await getJob(request, deps, request.params.id, type);
+        return describeLiveJob(job, request.actor.role, deps);
+      },
+    );
+  }
+};
+
+const registerCancel = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      schema: {
+        operationId: 'cancelJob',
+        summary: 'Stop a job at its next batch',
+        tags: ['jobs'],
+        params: idParams,
+        querystring: z.strictObject({}),
+        response: { 202: jobSchema },
+      },
+    },
+    async (request, reply) => {
+      const job = await getJob(request, deps, request.params.id);
+      const isChanged = await cancelJob(deps.database.db, {
+        id: job.id,
+        actorKeyId: request.actor.id,
+      });
+      const now = await getJob(request, deps, job.id);
+      if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
+        throw problem('wrong-state', `Job ${job.id} has ended (${now.state}).`);
+      }
+      // The row alone stops the next batch; the workflow hears of it sooner when Temporal is there.
+      await deps.jobs.cancel(job).catch((error: unknown) => {
+        request.log.warn({ jobId: job.id, err: error }, 'the workflow was not told of the cancel');
+      });
+      return acceptJob(request, reply.code(202), now, deps);
+    },
+  );
+};
+
+export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
+  app.get(
+    '/v1/jobs',
+    {
+      schema: {
+        operationId: 'listJobs',
+        summary: 'Jobs of the workspace, newest first',
+        tags: ['jobs'],
+        querystring: z.strictObject({
+          type: z.enum(JOB_TYPES).optional(),
+          state: z.enum(JOB_STATES).optional(),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: { 200: pageOf(jobSchema) },
+      },
+    },
+    async (request) => {
+      const { type, state, cursor, limit } = request.query;
+      const rows = await listJobs(deps.database.db, {
+        workspaceId: request.workspaceId,
+        type,
+        state,
+        beforeId: decodeCursor(z.uuid(), cursor),
+        limit: limit + 1,
+      });
+      const page = toPage(rows, limit, (job) => job.id);
+      const data = await describeJobs(page.rows, request.actor.role, deps);
+      return { data, nextCursor: page.nextCursor };
+    },
+  );
+  registerOneJob(app, deps);
+  registerCancel(app, deps);
+};

@@ -1,0 +1,136 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type NewActivity, recordActivity } from '../db/activity.ts';
+import type { Compression, ExportState, Purpose } from '../db/schema.ts';
+import { openExport } from '../storage/open-export.ts';
+import type { ByteRange } from '../storage/storage.ts';
+import type { ApiDeps } from './app.ts';
+import { namesTag, readByteRange } from './byte-range.ts';
+import { problem } from './problems.ts';
+
+/** An export's row as far as a download needs it; null until the export got there. */
+export interface ExportRow {
+  id: string | null;
+  job_id: string;
+  workspace_id: string;
+  purpose: Purpose | null;
+  compression: Compression | null;
+  state: ExportState | null;
+  attempt: number | null;
+  rows: number | null;
+  bytes: number | null;
+  sha256: string | null;
+  verified_at: Date | null;
+  expires_at: Date | null;
+}
+
+/** An export that is complete and still there. */
+export type OpenFile = { [K in keyof ExportRow]: NonNullable<ExportRow[K]> };
+
+const isFilled = (row: ExportRow): row is OpenFile =>
+  Object.values(row).every((value) => value !== null);
+
+export const hasExpired = (row: Pick<ExportRow, 'state' | 'expires_at'>): boolean =>
+  row.state === 'removed' || (row.expires_at !== null && row.expires_at.getTime() <= Date.now());
+
+/** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
+export const requireOpenFile = (row: ExportRow): OpenFile => {
+  const id = row.id ?? row.job_id;
+  if (hasExpired(row)) {
+    throw problem('link-expired', `The file of export ${id} has expired and was removed.`);
+  }
+  if (row.state === 'damaged') {
+    throw problem('wrong-state', `The file of export ${id} is damaged; export again.`);
+  }
+  if (row.state === 'verified' && isFilled(row)) return row;
+  throw problem(
+    'wrong-state',
+    `The file of export ${id} is not complete and verified. Look at job ${row.job_id}: ` +
+      'wait while it runs, or export again if it ended.',
+  );
+};
+
+/** Of the last characters: the first of a UUIDv7 are its time, alike for exports of one day. */
+const SHORT_ID_LENGTH = 8;
+
+const fileNameOf = (file: OpenFile): string => {
+  const subject = file.purpose === 'backup' ? 'backup' : 'users';
+  const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
+  const ending = file.compression === 'gzip' ? 'csv.gz' : 'csv';
+  return `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}.${ending}`;
+};
+
+const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
+  'content-type': file.compression === 'gzip' ? 'application/gzip' : 'text/csv; charset=utf-8',
+  'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
+  'accept-ranges': 'bytes',
+  // A proxy that compressed it once more would break digest and ranges.
+  'cache-control': 'no-store, no-transform',
+  etag: tag,
+  'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
+});
+
+/** The part asked for; HEAD has no ranges, and `If-Range` with another tag means the whole file. */
+const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
+  const condition = headers['if-range'];
+  if (method !== 'GET' || (condition !== undefined && condition !== tag)) return 'whole';
+  return readByteRange(headers.range, file.bytes);
+};
+
+const openAndRecord = async (
+  { database: { db }, storage }: Pick<ApiDeps, 'database' | 'storage'>,
+  file: OpenFile,
+  range: ByteRange,
+  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
+) => {
+  const content = await openExport({ db, storage }, file, range);
+  try {
+    await recordActivity(db, {
+      ...by,
+      kind: 'download',
+      workspaceId: file.workspace_id,
+      jobId: file.job_id,
+      exportId: file.id,
+      counts: { from: range.start, bytes: range.end - range.start + 1 },
+    });
+  } catch (error) {
+    content.destroy();
+    throw error;
+  }
+  return content;
+};
+
+/**
+ * Answers with an export's file, or the range of it that is asked for. What is sent is in the activity
+ * log first: a file that nobody can be said to have taken is not given out.
+ */
+export const sendExport = async (
+  deps: Pick<ApiDeps, 'database' | 'storage'>,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  file: OpenFile,
+  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
+): Promise<FastifyReply> => {
+  const tag = `"${file.sha256}"`;
+  const headers = headersOf(file, tag);
+  if (namesTag(request.headers['if-none-match'], tag)) {
+    return reply
+      .code(304)
+      .headers({ ...headers, 'content-type': undefined })
+      .send('');
+  }
+  const range = rangeOf(request, file, tag);
+  if (range === 'unsatisfiable') {
+    throw problem('range-not-satisfiable', `The file has ${file.bytes} bytes.`, {
+      headers: { 'content-range': `bytes */${file.bytes}`, 'accept-ranges': 'bytes' },
+    });
+  }
+  if (request.method === 'HEAD') {
+    return reply.headers({ ...headers, 'content-length': file.bytes }).send('');
+  }
+  const { start, end } = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
+  const content = await openAndRecord(deps, file, { start, end }, by);
+  reply.headers({ ...headers, 'content-length': end - start + 1 });
+  if (range !== 'whole') {
+    reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`);
+  }
+  return reply.send(content);
+};

@@ -1,0 +1,48 @@
+import { sql } from 'kysely';
+import type { Db } from './client.ts';
+
+const backupRows = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .select([
+      'id',
+      'job_id',
+      'pass',
+      'state',
+      'rows',
+      'bytes',
+      'sha256',
+      'created_at',
+      'verified_at',
+      'expires_at',
+    ])
+    .where('purpose', '=', 'backup');
+
+export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
+
+/** Backups of a workspace, or of one of its deletions, newest first. */
+export const listBackups = (
+  db: Db,
+  page: {
+    workspaceId: string;
+    deletionId?: string | undefined;
+    beforeId?: string | undefined;
+    limit: number;
+  },
+) => {
+  let query = backupRows(db).where('workspace_id', '=', page.workspaceId);
+  if (page.deletionId !== undefined) query = query.where('job_id', '=', page.deletionId);
+  if (page.beforeId !== undefined) {
+    query = query.where(
+      sql<boolean>`(created_at, id) < (SELECT created_at, id FROM exports WHERE id = ${page.beforeId})`,
+    );
+  }
+  return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(page.limit).execute();
+};
+
+/** A backup by its id; of one workspace, or of any when that is null. */
+export const findBackup = (db: Db, id: string, workspaceId: string | null) =>
+  backupRows(db)
+    .where('id', '=', id)
+    .$if(workspaceId !== null, (query) => query.where('workspace_id', '=', workspaceId ?? ''))
+    .executeTakeFirst();

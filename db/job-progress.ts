@@ -1,0 +1,43 @@
+import { sql } from 'kysely';
+import type { Db } from './client.ts';
+
+/** How far a job's newest export is: rows written, looked at for deletion, deleted. */
+export interface JobProgressRow {
+  job_id: string;
+  rows: number;
+  cursor: number;
+}
+
+/** Progress of the newest attempt of each job's newest export; none for a job without an export. */
+export const listProgress = async (
+  db: Db,
+  jobIds: readonly string[],
+): Promise<Map<string, JobProgressRow>> => {
+  const { rows } = await sql<JobProgressRow>`
+    SELECT DISTINCT ON (e.job_id) e.job_id, p.rows, p.cursor
+      FROM exports e
+     CROSS JOIN LATERAL (
+       SELECT coalesce(sum(part.rows), 0) AS rows, coalesce(sum(part.cursor), 0) AS cursor
+         FROM export_parts part
+        WHERE part.export_id = e.id
+          AND part.attempt = coalesce(e.attempt, (SELECT max(attempt) FROM export_attempts
+                                                   WHERE export_id = e.id))) p
+     WHERE e.job_id = ANY (${jobIds}::uuid[])
+     ORDER BY e.job_id, e.pass DESC
+  `.execute(db);
+  return new Map(rows.map((row) => [row.job_id, row]));
+};
+
+/** Verified exports of jobs: the backups of a deletion, by pass, or the file of an export. */
+export const listVerifiedExports = async (db: Db, jobIds: readonly string[]) =>
+  jobIds.length === 0
+    ? []
+    : db
+        .selectFrom('exports')
+        .select(['id', 'job_id', 'rows', 'bytes', 'sha256', 'expires_at'])
+        .where('job_id', 'in', [...jobIds])
+        .where('state', '=', 'verified')
+        .orderBy('pass')
+        .execute();
+
+export type VerifiedExport = Awaited<ReturnType<typeof listVerifiedExports>>[number];

@@ -1,0 +1,184 @@
+import { sql } from 'kysely';
+import { type ActivityKind, recordActivity } from './activity.ts';
+import type { Db, Trx } from './client.ts';
+import type { JobState, JobType } from './schema.ts';
+
+/** Longest wait for an open batch of the job to end before a cancel gives up. */
+const CANCEL_LOCK_TIMEOUT = '8s';
+
+const STARTED: Record<JobType, ActivityKind> = {
+  export: 'exportStarted',
+  deletion: 'deletionStarted',
+};
+
+export interface NewJob {
+  id: string;
+  workspaceId: string;
+  type: JobType;
+  /** Frozen. One of ids holds their count; the ids are `targetIds`. */
+  selection: object;
+  options: object;
+  reason?: string;
+  actorKeyId: string;
+  previewId?: string;
+  idempotency?: { key: string; requestHash: string };
+  targetIds?: readonly string[];
+}
+
+/** Jobs as the API tells of them, with who started them and how long their phase has lasted. */
+const jobRows = (db: Db) =>
+  db
+    .selectFrom('jobs')
+    .innerJoin('api_keys as actor', 'actor.id', 'jobs.actor_key_id')
+    .selectAll('jobs')
+    .select([
+      'actor.role as actor_role',
+      'actor.owner_name as actor_name',
+      sql<number | null>`extract(epoch FROM now() - jobs.phase_started_at)::float8`.as(
+        'phase_seconds',
+      ),
+    ]);
+
+export type JobRow = Awaited<ReturnType<ReturnType<typeof jobRows>['executeTakeFirstOrThrow']>>;
+
+const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): Promise<void> => {
+  await sql`
+    INSERT INTO job_targets (job_id, pass, user_id)
+    SELECT ${jobId}, 1, user_id FROM unnest(${ids}::text[]) AS user_id
+    ON CONFLICT DO NOTHING
+  `.execute(trx);
+};
+
+/**
+ * Writes a job with its targets and its line in the activity log, all or nothing. False when its
+ * idempotency key or its preview belongs to a job already; nothing is written then.
+ */
+export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    const inserted = await trx
+      .insertInto('jobs')
+      .values({
+        id: job.id,
+        workspace_id: job.workspaceId,
+        type: job.type,
+        selection: JSON.stringify(job.selection),
+        options: JSON.stringify(job.options),
+        reason: job.reason ?? null,
+        actor_key_id: job.actorKeyId,
+        preview_id: job.previewId ?? null,
+        idempotency_key: job.idempotency?.key ?? null,
+        request_hash: job.idempotency?.requestHash ?? null,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (inserted === undefined) return false;
+    if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
+    await recordActivity(trx, {
+      workspaceId: job.workspaceId,
+      kind: STARTED[job.type],
+      actorKeyId: job.actorKeyId,
+      jobId: job.id,
+      ...(job.reason !== undefined && { reason: job.reason }),
+    });
+    return true;
+  });
+
+/** A job by its id; of one workspace, or of any when that is null. */
+export const findJobRow = (db: Db, id: string, workspaceId: string | null) =>
+  jobRows(db)
+    .where('jobs.id', '=', id)
+    .$if(workspaceId !== null, (query) => query.where('jobs.workspace_id', '=', workspaceId ?? ''))
+    .executeTakeFirst();
+
+export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
+  jobRows(db)
+    .where('jobs.workspace_id', '=', workspaceId)
+    .where('jobs.idempotency_key', '=', key)
+    .executeTakeFirst();
+
+export interface JobPage {
+  workspaceId: string;
+  type?: JobType | undefined;
+  state?: JobState | undefined;
+  /** Only jobs older than this one. */
+  beforeId?: string | undefined;
+  limit: number;
+}
+
+/** Jobs of a workspace, newest first, by the index `jobs_newest`. */
+export const listJobs = (db: Db, { workspaceId, type, state, beforeId, limit }: JobPage) => {
+  let query = jobRows(db).where('jobs.workspace_id', '=', workspaceId);
+  if (type !== undefined) query = query.where('jobs.type', '=', type);
+  if (state !== undefined) query = query.where('jobs.state', '=', state);
+  if (beforeId !== undefined) {
+    query = query.where(
+      sql<boolean>`(jobs.created_at, jobs.id) < (SELECT created_at, id FROM jobs WHERE id = ${beforeId})`,
+    );
+  }
+  return query.orderBy('jobs.created_at', 'desc').orderBy('jobs.id', 'desc').limit(limit).execute();
+};
+
+/**
+ * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back.
+ * False when it is not queued any more: then it was taken after all.
+ */
+export const failUnstarted = async (db: Db, id: string, message: string): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({
+      state: 'failed',
+      preview_id: null,
+      error_type: 'notStarted',
+      error_message: message,
+      finished_at: sql<Date>`now()`,
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'queued')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+};
+
+const NO_COUNTS = JSON.stringify({
+  selected: 0,
+  deleted: 0,
+  changedSinceBackup: 0,
+  notFound: 0,
+  held: 0,
+  failed: 0,
+  unprocessed: 0,
+});
+
+/**
+ * Ends a queued job, and tells a running one to stop. Waits for the job's open batch, which holds a
+ * share lock on its row; after that no further batch can commit. False when it was ended or told before.
+ *
+ * @throws the lock timeout (55P03) when the batch outlasts the wait; nothing is changed then
+ */
+export const cancelJob = (
+  db: Db,
+  { id, actorKeyId }: { id: string; actorKeyId: string },
+): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    await sql`SELECT set_config('lock_timeout', ${CANCEL_LOCK_TIMEOUT}, true)`.execute(trx);
+    const job = await trx
+      .updateTable('jobs')
+      .set({
+        state: sql<JobState>`CASE state WHEN 'queued' THEN 'cancelled' ELSE 'cancelling' END`,
+        counts: sql<string>`CASE WHEN state = 'queued' AND type = 'deletion'
+                                 THEN ${NO_COUNTS}::jsonb ELSE counts END`,
+        finished_at: sql<Date | null>`CASE state WHEN 'queued' THEN now() END`,
+      })
+      .where('id', '=', id)
+      .where('state', 'in', ['queued', 'running', 'waiting'])
+      .returning('workspace_id')
+      .executeTakeFirst();
+    if (job === undefined) return false;
+    await recordActivity(trx, {
+      workspaceId: job.workspace_id,
+      kind: 'jobCancelled',
+      actorKeyId,
+      jobId: id,
+    });
+    return true;
+  });

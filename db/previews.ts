@@ -1,0 +1,115 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import type { Db, Trx } from './client.ts';
+
+/** Users shown of a preview at most. */
+export const SAMPLE_SIZE = 100;
+
+/** How long a preview may be confirmed. */
+const PREVIEW_MINUTES = 15;
+
+export interface NewPreview {
+  workspaceId: string;
+  actorKeyId: string;
+  /** Frozen, and with its ids when it is one of ids. */
+  selection: object;
+  /** What the users of the selection satisfy. */
+  where: RawBuilder<SqlBool>;
+}
+
+const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview) => {
+  const { rows } = await sql<{ count: number; held: number }>`
+    SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held
+      FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})
+  `.execute(trx);
+  return rows[0] ?? { count: 0, held: 0 };
+};
+
+const listSample = (trx: Trx, { workspaceId, where }: NewPreview) =>
+  trx
+    .selectFrom('users')
+    .selectAll()
+    .where('workspace_id', '=', workspaceId)
+    .where(where)
+    .orderBy('user_id')
+    .limit(SAMPLE_SIZE)
+    .execute();
+
+const insertPreview = (
+  trx: Trx,
+  preview: NewPreview,
+  seen: { snapshot: string; count: number; held: number },
+) =>
+  trx
+    .insertInto('previews')
+    .values({
+      id: uuidv7(),
+      workspace_id: preview.workspaceId,
+      actor_key_id: preview.actorKeyId,
+      selection: JSON.stringify(preview.selection),
+      count: seen.count,
+      held: seen.held,
+      snapshot: seen.snapshot,
+      expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
+    })
+    .returning(['id', 'count', 'held', 'expires_at'])
+    .executeTakeFirstOrThrow();
+
+/**
+ * Looks at a selection and records what was seen, all under one snapshot. The snapshot is read before
+ * the transaction writes, so the row that holds it is newer than all it knows. `check` may throw to
+ * refuse what was counted; nothing is kept then.
+ */
+export const createPreview = (
+  db: Db,
+  preview: NewPreview,
+  check: (count: number, trx: Trx) => Promise<void>,
+) =>
+  db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      const { rows } = await sql<{
+        snapshot: string;
+      }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
+      const snapshot = rows[0]?.snapshot ?? '';
+      const { count, held } = await countMatches(trx, preview);
+      await check(count, trx);
+      const sample = await listSample(trx, preview);
+      return { ...(await insertPreview(trx, preview, { snapshot, count, held })), sample };
+    });
+
+/** A preview of a workspace, and whether it may still be confirmed, by the database's clock. */
+export const findPreview = (db: Db, id: string, workspaceId: string) =>
+  db
+    .selectFrom('previews')
+    .select(['id', 'selection', 'count', 'held', 'expires_at'])
+    .select(sql<boolean>`expires_at <= now()`.as('is_expired'))
+    .where('id', '=', id)
+    .where('workspace_id', '=', workspaceId)
+    .executeTakeFirst();
+
+/** Users a workspace has. */
+export const countWorkspaceUsers = async (db: Db, workspaceId: string): Promise<number> => {
+  const { count } = await db
+    .selectFrom('users')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('workspace_id', '=', workspaceId)
+    .executeTakeFirstOrThrow();
+  return count;
+};
+
+/** How many of these ids are users of the workspace, by the primary key. */
+export const countExistingUsers = async (
+  db: Db,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<number> => {
+  const { count } = await db
+    .selectFrom('users')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('workspace_id', '=', workspaceId)
+    .where(sql<SqlBool>`user_id = ANY (${ids}::text[])`)
+    .executeTakeFirstOrThrow();
+  return count;
+};

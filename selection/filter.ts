@@ -1,0 +1,166 @@
+import { z } from 'zod';
+import { findField, type PropertyTypes, type ValueKind } from './fields.ts';
+import { momentOf } from './moments.ts';
+
+export const MAX_FILTER_DEPTH = 5;
+export const MAX_FILTER_CONDITIONS = 50;
+export const MAX_IN_VALUES = 1_000;
+const MAX_VALUE_LENGTH = 255;
+const MAX_DAYS_AGO = 36_500;
+
+/** Which operators make sense for which kind of value. */
+const OPS_BY_KIND = {
+  text: ['is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown'],
+  list: ['contains', 'notContains', 'isKnown', 'isNotKnown'],
+  boolean: ['is', 'isNot', 'isKnown', 'isNotKnown'],
+  number: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
+  date: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
+  time: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
+  datetime: ['is', 'isNot', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
+} as const satisfies Record<ValueKind, readonly Op[]>;
+
+const opSchema = z.enum([
+  'is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte',
+]); // prettier-ignore
+export type Op = z.infer<typeof opSchema>;
+
+const scalarSchema = z.union([z.string().max(MAX_VALUE_LENGTH), z.number(), z.boolean()]);
+const relativeSchema = z.strictObject({ daysAgo: z.int().min(0).max(MAX_DAYS_AGO) });
+const valueSchema = z.union([
+  scalarSchema,
+  z.array(scalarSchema).min(1).max(MAX_IN_VALUES),
+  relativeSchema,
+]);
+
+export type Scalar = z.infer<typeof scalarSchema>;
+export type Value = z.infer<typeof valueSchema>;
+
+const conditionSchema = z.strictObject({
+  field: z.string().min(1).max(80),
+  op: opSchema,
+  value: valueSchema.optional(),
+});
+export type Condition = z.infer<typeof conditionSchema>;
+
+export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | Condition;
+
+const childrenSchema = z
+  .lazy(() => z.array(filterSchema).min(1).max(MAX_FILTER_CONDITIONS))
+  .meta({ description: 'One or more nodes; an empty list is an error' });
+
+/** A filter by its form; `checkFilter` says whether its fields and values fit the workspace. */
+export const filterSchema: z.ZodType<Filter> = z
+  .lazy(() =>
+    z.union([
+      z.strictObject({ and: childrenSchema }),
+      z.strictObject({ or: childrenSchema }),
+      z.strictObject({ not: filterSchema }),
+      conditionSchema,
+    ]),
+  )
+  .meta({ id: 'Filter' });
+
+declare const frozen: unique symbol;
+/** A filter without relative dates: it means the same at any later time. */
+export type FrozenFilter = Filter & { readonly [frozen]?: true };
+
+export interface FilterProblem {
+  detail: string;
+  pointer: string;
+}
+
+const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
+  const isText = typeof value === 'string';
+  switch (kind) {
+    case 'text':
+    case 'list':
+      return isText && value !== '' ? undefined : 'must be a text that is not empty';
+    case 'number':
+      return typeof value === 'number' && Number.isFinite(value) ? undefined : 'must be a number';
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : 'must be true or false';
+    case 'date':
+      return isText && momentOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a date: YYYY-MM-DD';
+    case 'time':
+      return isText && momentOf(value, kind) !== undefined ? undefined : 'must be a time: HH:MM:SS';
+    case 'datetime':
+      return isText && momentOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a time with its offset: 2026-11-23T09:30:00Z';
+  }
+};
+
+const checkValue = ({ op, value }: Condition, kind: ValueKind): string | undefined => {
+  if (op === 'isKnown' || op === 'isNotKnown') {
+    return value === undefined ? undefined : `goes without a value for ${op}`;
+  }
+  if (value === undefined) return `is missing; ${op} compares with one`;
+  if (op === 'in') {
+    if (!Array.isArray(value)) return 'must be a list for in';
+    return value.map((item) => checkScalar(item, kind)).find((problem) => problem !== undefined);
+  }
+  if (Array.isArray(value)) return `must be one value for ${op}, not a list`;
+  if (typeof value !== 'object') return checkScalar(value, kind);
+  const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
+  return isComparison && (kind === 'date' || kind === 'datetime')
+    ? undefined
+    : 'can be relative only where a date is compared by lt, lte, gt or gte';
+};
+
+/** What of a filter does not fit the workspace: unknown fields, operators and values of a wrong kind, its size. */
+export const checkFilter = (
+  filter: Filter,
+  properties: PropertyTypes,
+  pointer = '/filter',
+): FilterProblem[] => {
+  let conditions = 0;
+  const checkCondition = (node: Condition, at: string): FilterProblem[] => {
+    conditions += 1;
+    const field = findField(node.field, properties);
+    if (field === undefined) return [{ detail: 'is no known property', pointer: `${at}/field` }];
+    const ops: readonly Op[] = OPS_BY_KIND[field.kind];
+    if (!ops.includes(node.op)) {
+      return [{ detail: `must be one of ${ops.join(', ')} here`, pointer: `${at}/op` }];
+    }
+    const problem = checkValue(node, field.kind);
+    return problem === undefined ? [] : [{ detail: problem, pointer: `${at}/value` }];
+  };
+  const check = (node: Filter, at: string, depth: number): FilterProblem[] => {
+    if (depth > MAX_FILTER_DEPTH) {
+      return [{ detail: `is nested deeper than ${MAX_FILTER_DEPTH}`, pointer: at }];
+    }
+    if ('not' in node) return check(node.not, `${at}/not`, depth + 1);
+    if ('field' in node) return checkCondition(node, at);
+    const [name, children] =
+      'and' in node ? (['and', node.and] as const) : (['or', node.or] as const);
+    return children.flatMap((child, i) => check(child, `${at}/${name}/${i}`, depth + 1));
+  };
+  const problems = check(filter, pointer, 1);
+  if (conditions > MAX_FILTER_CONDITIONS) {
+    problems.push({ detail: `has more than ${MAX_FILTER_CONDITIONS} conditions`, pointer });
+  }
+  return problems;
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Copies a checked filter with its relative dates turned into moments, counted back from `now`. */
+export const freezeFilter = (
+  filter: Filter,
+  properties: PropertyTypes,
+  now: Date,
+): FrozenFilter => {
+  const freeze = (node: Filter): Filter => {
+    if ('and' in node) return { and: node.and.map(freeze) };
+    if ('or' in node) return { or: node.or.map(freeze) };
+    if ('not' in node) return { not: freeze(node.not) };
+    const { value } = node;
+    if (typeof value !== 'object' || Array.isArray(value)) return node;
+    const moment = new Date(now.getTime() - value.daysAgo * DAY_MS).toISOString();
+    const isDate = findField(node.field, properties)?.kind === 'date';
+    return { ...node, value: isDate ? moment.slice(0, 10) : moment };
+  };
+  return freeze(filter);
+};
