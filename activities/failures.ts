@@ -33,6 +33,8 @@ export const failures = {
       `The snapshot that job ${jobId} was bound to does not belong to this server any more. ` +
         'Make a new preview and start again.',
     ),
+  exportUnknown: (exportId: string) =>
+    final('exportUnknown', `Export ${exportId} is not there, damaged, or removed.`),
   cascade: (constraint: string) =>
     final(
       'foreignKeyCascades',

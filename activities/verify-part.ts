@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Compression } from '../db/schema.ts';
 import { createRecordCounter } from '../storage/csv-records.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
-import type { Storage } from '../storage/storage.ts';
+import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 
 export interface StoredPart {
@@ -79,3 +80,8 @@ export const recheckPart = async (
   const difference = differenceOf(part, stored.facts());
   if (difference !== undefined) throw failures.exportDamaged(part, difference);
 };
+
+/** Whether an error says that a stored file is not what was written. */
+export const isDamage = (error: unknown): boolean =>
+  (error instanceof ApplicationFailure && error.type === 'backupDamaged') ||
+  (error instanceof StorageError && error.problem === 'missing');

@@ -4,6 +4,7 @@ import {
   chownSync,
   closeSync,
   existsSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -23,6 +24,7 @@ import { waitUntilReady } from './wait-until-ready.ts';
 
 const OWNER = 'keepsake';
 const DATABASE = 'keepsake';
+const DRAFT_PREFIX = 'data.new.';
 const PASSWORD_BYTES = 24;
 const INITDB_DEADLINE_MS = 120_000;
 /** Long enough for the recovery after a crash that left a full `max_wal_size` behind. */
@@ -79,8 +81,11 @@ const processOptions = ({ home, user }: PostgresPlace) => ({
 
 const createCluster = async (place: PostgresPlace, password: string): Promise<void> => {
   const passwordFile = join(place.home, 'password');
-  const draft = join(place.home, 'data.new');
-  rmSync(draft, { recursive: true, force: true });
+  for (const name of readdirSync(place.home).filter((name) => name.startsWith(DRAFT_PREFIX))) {
+    rmSync(join(place.home, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+  // A name of its own: the initdb of a start that was killed may still be writing to the former.
+  const draft = join(place.home, `${DRAFT_PREFIX}${randomBytes(6).toString('hex')}`);
   rmSync(passwordFile, { force: true });
   writeFileSync(passwordFile, password, { mode: 0o600, flag: 'wx' });
   if (place.user !== undefined) chownSync(passwordFile, place.user.uid, place.user.gid);

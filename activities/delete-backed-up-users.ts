@@ -1,0 +1,110 @@
+import type { PoolClient } from 'pg';
+import { deleteBatch } from '../db/deletion-batches.ts';
+import { getExport, listParts, markDamaged } from '../db/exports.ts';
+import type { ActivityDeps } from './deps.ts';
+import { failures } from './failures.ts';
+import { getRunningJob } from './running-job.ts';
+import { isDamage, recheckPart, type StoredPart } from './verify-part.ts';
+
+/** Rows deleted by one transaction. */
+const BATCH_ROWS = 20_000;
+/** Connections that delete side by side, each a part of its own. */
+const LANES = 2;
+
+type Part = StoredPart & { cursor: number };
+
+interface Run {
+  deps: ActivityDeps;
+  jobId: string;
+  exportId: string;
+  signal: AbortSignal;
+  queue: IterableIterator<Part>;
+  /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
+  isVoid: boolean;
+}
+
+/** Where another attempt has left a part. */
+const cursorOf = async ({ deps, exportId }: Run, part: Part): Promise<number> => {
+  const parts = await listParts(deps.database.db, exportId, part.attempt);
+  return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
+};
+
+const deletePart = async (run: Run, client: PoolClient, part: Part): Promise<void> => {
+  const { deps, exportId, signal } = run;
+  let { cursor } = part;
+  while (cursor < part.rows && !run.isVoid) {
+    signal.throwIfAborted();
+    const batch = { exportId, part: part.part, cursor, limit: BATCH_ROWS };
+    const result = await deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
+    deps.crashPoint('delete:batch-committed');
+    switch (result.status) {
+      case 'deleted':
+        cursor += BATCH_ROWS;
+        break;
+      case 'moved':
+        cursor = await cursorOf(run, part);
+        break;
+      case 'void':
+        run.isVoid = true;
+        break;
+      case 'stopped':
+        throw failures.jobNotRunning(run.jobId, 'not deleting any more');
+    }
+  }
+};
+
+const runLane = async (run: Run): Promise<void> => {
+  const client = await run.deps.lanes.connect();
+  let isWhole = false;
+  try {
+    for (const part of run.queue) {
+      if (run.isVoid) break;
+      await recheckPart(run.deps.storage, part, run.signal);
+      await deletePart(run, client, part);
+    }
+    isWhole = true;
+  } finally {
+    client.release(!isWhole);
+  }
+};
+
+/**
+ * Deletes what a verified backup holds, unchanged since its snapshot. A part's file is hashed once
+ * more just before its own users go. What is done stays done: a second run goes on at the cursors.
+ */
+export const createDeleteBackedUpUsers =
+  (deps: ActivityDeps) =>
+  async (
+    { jobId, exportId }: { jobId: string; exportId: string },
+    signal: AbortSignal,
+  ): Promise<{ deleted: number }> => {
+    const { db } = deps.database;
+    await getRunningJob(db, jobId);
+    const backup = await getExport(db, exportId);
+    const attempt = backup.attempt ?? 0;
+    const parts = (await listParts(db, exportId, attempt)).map((part): Part => ({
+      ...part,
+      exportId,
+      attempt,
+      compression: backup.compression,
+    }));
+    const queue = parts.filter((part) => part.cursor < part.rows).values();
+    const broken = new AbortController();
+    const run: Run = {
+      deps,
+      jobId,
+      exportId,
+      queue,
+      isVoid: false,
+      signal: AbortSignal.any([signal, broken.signal]),
+    };
+    const lanes = Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));
+    for (const lane of lanes) lane.catch((error: unknown) => broken.abort(error));
+    await Promise.allSettled(lanes);
+    if (broken.signal.aborted) {
+      if (isDamage(broken.signal.reason)) await markDamaged(db, exportId);
+      throw broken.signal.reason;
+    }
+    const done = await listParts(db, exportId, attempt);
+    return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
+  };

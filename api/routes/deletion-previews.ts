@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { createPreview } from '../../db/previews.ts';
+import { deletionSelectionSchema } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { refuseNearlyAll } from '../delete-gate.ts';
+import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
+import { resolveSelection } from '../resolve-selection.ts';
+import { toUserJson, userSchema } from '../user-json.ts';
+
+const previewSchema = z.object({
+  id: z.uuid(),
+  count: z.int().describe('How many users match, those under hold included'),
+  held: z.int().describe('How many of them are under hold: they stay'),
+  sample: z.array(userSchema),
+  expiresAt: z.string(),
+});
+
+export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/deletion-previews',
+    {
+      bodyLimit: SELECTION_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'previewDeletion',
+        summary: 'See who a deletion would delete; valid for 15 minutes',
+        tags: ['deletions'],
+        querystring: z.strictObject({}),
+        body: z.strictObject({ selection: deletionSelectionSchema }),
+        response: { 201: previewSchema },
+      },
+    },
+    async ({ workspaceId, actor, body: { selection } }, reply) => {
+      const { db } = deps.database;
+      const { frozen, targetIds, where } = await resolveSelection(db, workspaceId, selection);
+      const preview = await createPreview(
+        db,
+        {
+          workspaceId,
+          actorKeyId: actor.id,
+          selection: targetIds === undefined ? frozen : { type: 'ids', ids: targetIds },
+          where,
+        },
+        (count, trx) => refuseNearlyAll(trx, workspaceId, count),
+      );
+      return reply.code(201).send({
+        id: preview.id,
+        count: preview.count,
+        held: preview.held,
+        sample: preview.sample.map(toUserJson),
+        expiresAt: preview.expires_at.toISOString(),
+      });
+    },
+  );
+};

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { idsSchema } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob, beginJob } from '../begin-job.ts';
+import { readIdempotency } from '../idempotency.ts';
+import { jobSchema } from '../job-schema.ts';
+import { reasonSchema } from '../reason.ts';
+import { wantConfirmedDeletion, wantDeletionOfIds } from '../want-deletion.ts';
+
+/** Most users a deletion may name without a preview. */
+const MAX_DIRECT_IDS = 100;
+
+const notifySchema = z.boolean().default(true).describe('Mail the outcome');
+
+const confirmedSchema = z.strictObject({
+  previewId: z.uuid(),
+  confirm: z.strictObject({ count: z.int().min(0) }),
+  reason: reasonSchema,
+  notify: notifySchema,
+});
+
+const directSchema = z.strictObject({
+  selection: z.strictObject({ type: z.literal('ids'), ids: idsSchema.max(MAX_DIRECT_IDS) }),
+  reason: reasonSchema,
+  notify: notifySchema,
+});
+
+export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/deletions',
+    {
+      schema: {
+        operationId: 'startDeletion',
+        summary: 'Back up, verify, and delete what a preview showed, or up to 100 chosen users',
+        tags: ['deletions'],
+        querystring: z.strictObject({}),
+        body: z.union([confirmedSchema, directSchema]),
+        response: { 202: jobSchema },
+      },
+    },
+    async (request, reply) => {
+      const { body, workspaceId } = request;
+      const { db } = deps.database;
+      const job = await beginJob(request, readIdempotency(request), deps, () =>
+        'previewId' in body
+          ? wantConfirmedDeletion(db, workspaceId, { ...body, count: body.confirm.count })
+          : wantDeletionOfIds(db, workspaceId, { ...body, ids: body.selection.ids }),
+      );
+      return acceptJob(request, reply, job, deps);
+    },
+  );
+};

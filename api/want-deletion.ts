@@ -1,0 +1,61 @@
+import { uuidv7 } from 'uuidv7';
+import type { Db } from '../db/client.ts';
+import { countExistingUsers, findPreview } from '../db/previews.ts';
+import type { WantedJob } from './begin-job.ts';
+import { refuseNearlyAll } from './delete-gate.ts';
+import { notFound, problem } from './problems.ts';
+
+interface Wish {
+  reason: string;
+  notify: boolean;
+}
+
+/** A deletion of users named one by one, without a preview. */
+export const wantDeletionOfIds = async (
+  db: Db,
+  workspaceId: string,
+  { ids, reason, notify }: Wish & { ids: readonly string[] },
+): Promise<WantedJob> => {
+  const targetIds = [...new Set(ids)];
+  await refuseNearlyAll(db, workspaceId, await countExistingUsers(db, workspaceId, targetIds));
+  return {
+    id: uuidv7(),
+    type: 'deletion',
+    selection: { type: 'ids', count: targetIds.length },
+    options: { notify },
+    reason,
+    targetIds,
+  };
+};
+
+/** What a preview recorded: a frozen selection, or one that names its users. */
+type PreviewedSelection = { type: 'ids'; ids: string[] } | { type: 'segment' | 'filter' };
+
+/** A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not */
+export const wantConfirmedDeletion = async (
+  db: Db,
+  workspaceId: string,
+  { previewId, count, reason, notify }: Wish & { previewId: string; count: number },
+): Promise<WantedJob> => {
+  const preview = await findPreview(db, previewId, workspaceId);
+  if (preview === undefined) throw notFound('preview');
+  if (preview.is_expired) {
+    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+  }
+  if (preview.count !== count) {
+    throw problem(
+      'selection-changed',
+      `The preview showed ${preview.count} users, ${count} were confirmed.`,
+    );
+  }
+  if (count === 0) throw problem('empty-selection', `Preview ${previewId} found nobody to delete.`);
+  const selection = preview.selection as PreviewedSelection;
+  const common = { id: uuidv7(), type: 'deletion' as const, options: { notify }, reason, previewId };
+  return 'ids' in selection
+    ? {
+        ...common,
+        selection: { type: 'ids', count: selection.ids.length },
+        targetIds: selection.ids,
+      }
+    : { ...common, selection };
+};

@@ -1,0 +1,56 @@
+import pg from 'pg';
+import type { PoolClient } from 'pg';
+
+/** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
+const LOCK_TIMEOUT_MS = 30_000;
+/** A batch takes some 50 ms; far longer means that something is wrong. */
+const STATEMENT_TIMEOUT_MS = 5 * 60_000;
+
+export interface Batch {
+  exportId: string;
+  part: number;
+  cursor: number;
+  limit: number;
+}
+
+export type BatchResult =
+  | { status: 'deleted'; deleted: number }
+  /** Another attempt took this slice. */
+  | { status: 'moved' }
+  /** The backup does not fit the table any more; another is needed. */
+  | { status: 'void' }
+  /** The job was cancelled or has ended. */
+  | { status: 'stopped' };
+
+/** What `delete_backed_up_users` raises when it refuses; the transaction is rolled back then. */
+const REFUSALS: Record<string, BatchResult> = {
+  KS001: { status: 'void' },
+  KS002: { status: 'moved' },
+  KS003: { status: 'void' },
+  KS004: { status: 'stopped' },
+};
+
+/** Deletes one slice of a part in a transaction of its own. The database decides whether it may. */
+export const deleteBatch = async (
+  client: PoolClient,
+  batch: Batch,
+  beforeCommit: () => void,
+): Promise<BatchResult> => {
+  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await client.query(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  try {
+    const { rows } = await client.query<{ deleted: number }>(
+      'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
+      [batch.exportId, batch.part, batch.cursor, batch.limit],
+    );
+    beforeCommit();
+    await client.query('COMMIT');
+    return { status: 'deleted', deleted: rows[0]?.deleted ?? 0 };
+  } catch (error) {
+    const refusal = error instanceof pg.DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
+    if (refusal === undefined) throw error;
+    await client.query('ROLLBACK');
+    return refusal;
+  }
+};

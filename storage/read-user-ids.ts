@@ -1,0 +1,31 @@
+import { createGunzip } from 'node:zlib';
+import { parse } from 'csv-parse';
+import type { Compression } from '../db/schema.ts';
+import { partKey } from './part-key.ts';
+import type { Storage } from './storage.ts';
+
+interface PartFile {
+  exportId: string;
+  attempt: number;
+  part: number;
+  compression: Compression;
+}
+
+const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<string[]> {
+  const file = await storage.get(partKey(part));
+  const text = part.compression === 'gzip' ? file.pipe(createGunzip()) : file;
+  file.on('error', (error) => text.destroy(error));
+  const parser = parse();
+  text.on('error', (error) => parser.destroy(error));
+  yield* text.pipe(parser) as AsyncIterable<string[]>;
+};
+
+/** Ids of a backup part's users, in the order of the file; the header part says which column holds them. */
+export const readUserIds = async (storage: Storage, part: PartFile): Promise<string[]> => {
+  const header = await records(storage, { ...part, part: 0 }).next();
+  const column = (header.value as string[] | undefined)?.indexOf('userId') ?? -1;
+  if (column < 0) throw new Error(`export ${part.exportId} has no column userId`);
+  const ids: string[] = [];
+  for await (const record of records(storage, part)) ids.push(record[column] ?? '');
+  return ids;
+};
