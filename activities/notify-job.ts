@@ -6,7 +6,7 @@ import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import {
   closeSums,
   jobSummary,
-  sumOf,
+  withUnreached,
   type JobExport,
   type SummedCounts,
 } from '../db/job-summary.ts';
@@ -73,13 +73,6 @@ const ofExport = async (
   }
   const link = await linkTo(db, deps, subject, file);
   return exportReady({ ...ids, ...file, ...link, fileExpiresAt: file.expires_at });
-};
-
-/** A job that broke off has not yet written who was not reached: they are what is missing in the sum. */
-const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
-  if (end.kind === 'completed' || counts.selected === null) return counts;
-  const missing = counts.selected - sumOf(counts);
-  return { ...counts, unprocessed: counts.unprocessed + Math.max(missing, 0) };
 };
 
 const ofDeletion = async (

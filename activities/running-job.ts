@@ -1,6 +1,6 @@
 import type { Db } from '../db/client.ts';
 import { findRunningJob } from '../db/job-runs.ts';
-import type { Compression } from '../db/schema.ts';
+import type { Compression, JobState } from '../db/schema.ts';
 import type { FrozenSelection } from '../selection/selection.ts';
 import type { JobType } from '../workflows/contract.ts';
 import { failures } from './failures.ts';
@@ -16,18 +16,28 @@ export interface RunningJob {
   confirmedCount: number | null;
 }
 
-/** @throws jobNotRunning when it was cancelled or has ended: then there is nothing left to do */
-export const getRunningJob = async (db: Db, jobId: string): Promise<RunningJob> => {
+/** A job in whatever state. @throws jobNotRunning when there is none */
+export const findJobOf = async (
+  db: Db,
+  jobId: string,
+): Promise<RunningJob & { state: JobState }> => {
   const row = await findRunningJob(db, jobId);
   if (row === undefined) throw failures.jobNotRunning(jobId, 'unknown');
-  if (row.state !== 'running') throw failures.jobNotRunning(jobId, row.state);
   return {
     id: row.id,
     type: row.type,
+    state: row.state,
     workspaceId: row.workspace_id,
     selection: row.selection as FrozenSelection,
     options: row.options as RunningJob['options'],
     previewId: row.preview_id,
     confirmedCount: row.confirmed_count,
   };
+};
+
+/** @throws jobNotRunning when it was cancelled or has ended: then there is nothing left to do */
+export const getRunningJob = async (db: Db, jobId: string): Promise<RunningJob> => {
+  const job = await findJobOf(db, jobId);
+  if (job.state !== 'running') throw failures.jobNotRunning(jobId, job.state);
+  return job;
 };

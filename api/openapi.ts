@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { createJsonSchemaTransform } from 'fastify-type-provider-zod';
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
@@ -114,6 +114,9 @@ const complete = (document: object): OpenApi => {
   return openapi;
 };
 
+const zodToJsonConfig = { unrepresentable: 'any' } as const;
+const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
+
 /** Must come before the routes it tells of. */
 export const documentApi = async (app: App): Promise<void> => {
   await app.register(swagger, {
@@ -131,9 +134,8 @@ export const documentApi = async (app: App): Promise<void> => {
         },
       },
     },
-    transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
-    transformObject: (document) =>
-      complete('openapiObject' in document ? document.openapiObject : document.swaggerObject) as never,
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: (document) => complete(addSharedSchemas(document)) as never,
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',

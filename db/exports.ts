@@ -139,3 +139,11 @@ export const listVoidAttempts = async (db: Db, exportId: string, attempt: number
     .execute();
   return rows.map((row) => row.attempt);
 };
+
+export const findExportOfPass = (db: Db, jobId: string, pass: number) =>
+  db
+    .selectFrom('exports')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where('pass', '=', pass)
+    .executeTakeFirst();

@@ -1,5 +1,8 @@
 import { sql } from 'kysely';
+import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
+import type { JobType } from './schema.ts';
+import type { JobResult } from '../workflows/contract.ts';
 
 /** What activities need of a job, with the count its preview showed. */
 export const findRunningJob = (db: Db, jobId: string) =>
@@ -18,6 +21,10 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
     .set({
       state: sql`CASE state WHEN 'queued' THEN 'running' ELSE state END`,
       run_id: runId,
+      // Of chosen users there are as many as were named, found or not.
+      total: sql`coalesce(total,
+        (SELECT nullif(count(*), 0) FROM job_targets WHERE job_id = ${jobId} AND pass = 1),
+        (SELECT count FROM previews WHERE id = preview_id))`,
       started_at: sql`coalesce(started_at, now())`,
     })
     .where('id', '=', jobId)
@@ -74,3 +81,111 @@ export const findFirstSnapshot = async (db: Db, jobId: string) =>
       .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
       .executeTakeFirst()
   )?.snapshot;
+
+/** The snapshot a written backup was read under. */
+export const findAttemptSnapshot = async (db: Db, exportId: string) =>
+  (
+    await db
+      .selectFrom('exports')
+      .innerJoin('export_attempts as a', (join) =>
+        join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
+      )
+      .select('a.snapshot')
+      .where('exports.id', '=', exportId)
+      .executeTakeFirst()
+  )?.snapshot;
+
+/** The last pass a job began: the newest that has targets, or the first. */
+export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
+  const { last } = await db
+    .selectFrom('job_targets')
+    .select((eb) => eb.fn.coalesce(eb.fn.max('pass'), eb.lit(1)).as('last'))
+    .where('job_id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  return last;
+};
+
+/** How a finished job ended; undefined while it has not. */
+export const findStoredResult = async (db: Db, jobId: string): Promise<JobResult | undefined> => {
+  const row = await db
+    .selectFrom('jobs')
+    .select(['state', 'counts', 'error_type', 'error_message', 'finished_at'])
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  if (!row || row.finished_at === null) return undefined;
+  const counts = (row.counts ?? {}) as Record<string, number>;
+  const failures = ['changedSinceBackup', 'failed', 'unprocessed'].map((name) => counts[name] ?? 0);
+  return {
+    state: row.state as JobResult['state'],
+    failures: failures.reduce((sum, count) => sum + count, 0),
+    ...(row.error_type !== null && {
+      error: { type: row.error_type, message: row.error_message ?? '' },
+    }),
+  };
+};
+
+/** Writes the end of a job and its line in the activity log, unless it ended before. */
+export const finishJob = async (
+  db: Db,
+  end: {
+    jobId: string;
+    workspaceId: string;
+    type: JobType;
+    result: JobResult;
+    counts: Record<string, number>;
+  },
+): Promise<JobResult> => {
+  const { state, error } = end.result;
+  await db.transaction().execute(async (trx) => {
+    const { numUpdatedRows } = await trx
+      .updateTable('jobs')
+      .set({
+        state,
+        phase: null,
+        counts: JSON.stringify(end.counts),
+        error_type: error?.type ?? null,
+        error_message: error?.message ?? null,
+        finished_at: sql`now()`,
+      })
+      .where('id', '=', end.jobId)
+      .where('finished_at', 'is', null)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return;
+    await recordActivity(trx, {
+      workspaceId: end.workspaceId,
+      kind: end.type === 'export' ? 'exportFinished' : 'deletionFinished',
+      jobId: end.jobId,
+      counts: end.counts,
+    });
+  });
+  return (await findStoredResult(db, end.jobId)) ?? end.result;
+};
+
+/** Unfinished jobs older than so many seconds, oldest first; children are their parents' business. */
+export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
+  db
+    .selectFrom('jobs')
+    .select(['id', 'type', 'state', 'workspace_id'])
+    .where('finished_at', 'is', null)
+    .where('parent_id', 'is', null)
+    .where('created_at', '<', sql<Date>`now() - make_interval(secs => ${seconds})`)
+    .orderBy('created_at')
+    .limit(limit)
+    .execute();
+
+/** Ends a job whose workflow is no more. What it deleted is told by its batches. */
+export const endAbandonedJob = async (db: Db, jobId: string): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({
+      state: sql`CASE state WHEN 'cancelling' THEN 'cancelled' ELSE 'failed' END`,
+      phase: null,
+      error_type: 'workflowTerminated',
+      error_message: 'The workflow was terminated before the job ended.',
+      finished_at: sql`now()`,
+    })
+    .where('id', '=', jobId)
+    .where('finished_at', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+};

@@ -66,3 +66,10 @@ export const closeSums = (counts: SummedCounts, end: JobEnd): JobEnd => {
   const message = `${counts.selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
   return { kind: 'failed', type: 'sumsDoNotClose', message };
 };
+
+/** Whom a job that broke off did not reach and could not name: they are what is missing in the sum. */
+export const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
+  if (end.kind === 'completed' || counts.selected === null) return counts;
+  const missing = counts.selected - sumOf(counts);
+  return { ...counts, unprocessed: counts.unprocessed + Math.max(missing, 0) };
+};

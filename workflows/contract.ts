@@ -39,6 +39,7 @@ export type Phase =
   | 'backingUp'
   | 'verifyingBackup'
   | 'deleting'
+  | 'settling'
   | 'notifying';
 
 /** How many users of a deletion came to what. They add up to `selected`. */
@@ -101,7 +102,7 @@ export interface Activities {
   deleteBackedUpUsers: (input: JobInput & { exportId: string }) => Promise<{ deleted: number }>;
   /** Says of every user of the pass who was not deleted what became of them. */
   settlePass: (
-    input: JobInput & { exportId: string; pass: number; isLast: boolean },
+    input: JobInput & { pass: number; isLast: boolean; deleted: number },
   ) => Promise<PassResult>;
   /** Stores a job's final state, once; a second call answers what the first stored. */
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { countExistingUsers } from '../../db/previews.ts';
+import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
@@ -41,7 +42,7 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
         operationId: 'deleteUser',
         summary: 'Back up, verify, and delete one user; `Prefer: wait=10` waits for the end',
         tags: ['users'],
-        params: z.strictObject({ userId: z.string().min(1).max(255) }),
+        params: z.strictObject({ userId: userIdSchema }),
         querystring: querySchema,
         response: { 200: jobSchema, 202: jobSchema },
       },

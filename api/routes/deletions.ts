@@ -1,14 +1,11 @@
 import { z } from 'zod';
-import { idsSchema } from '../../selection/selection.ts';
+import { idsSelectionSchema, MAX_DIRECT_IDS } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
 import { reasonSchema } from '../reason.ts';
 import { wantConfirmedDeletion, wantDeletionOfIds } from '../want-deletion.ts';
-
-/** Most users a deletion may name without a preview. */
-const MAX_DIRECT_IDS = 100;
 
 const notifySchema = z.boolean().default(true).describe('Mail the outcome');
 
@@ -20,7 +17,7 @@ const confirmedSchema = z.strictObject({
 });
 
 const directSchema = z.strictObject({
-  selection: z.strictObject({ type: z.literal('ids'), ids: idsSchema.max(MAX_DIRECT_IDS) }),
+  selection: idsSelectionSchema(MAX_DIRECT_IDS),
   reason: reasonSchema,
   notify: notifySchema,
 });

@@ -1,0 +1,68 @@
+import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
+import type { Activities } from '../workflows/contract.ts';
+import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
+import type { ActivityDeps } from './deps.ts';
+import { toFailure } from './failures.ts';
+import { createFinishJob } from './finish-job.ts';
+import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
+import { findJobOf } from './running-job.ts';
+import { createSettlePass } from './settle-pass.ts';
+import { createStartQueuedJobs, type SweepDeps } from './start-queued-jobs.ts';
+import { createVerifyExport } from './verify-export.ts';
+import { createWriteExport } from './write-export.ts';
+
+const HEARTBEAT_INTERVAL_MS = 2_000;
+
+/** Reports life while a long step runs, and hands it the signal by which it is broken off. */
+const whileBeating =
+  <Input, Result>(step: (input: Input, signal: AbortSignal) => Promise<Result>) =>
+  async (input: Input): Promise<Result> => {
+    const beat = setInterval(() => heartbeat(), HEARTBEAT_INTERVAL_MS);
+    try {
+      return await step(input, cancellationSignal());
+    } finally {
+      clearInterval(beat);
+    }
+  };
+
+const createClaimJob =
+  ({ database: { db } }: ActivityDeps): Activities['claimJob'] =>
+  async ({ jobId, runId }) => {
+    await claimJob(db, jobId, runId);
+    const job = await findJobOf(db, jobId);
+    const finished = await findStoredResult(db, jobId);
+    return {
+      type: job.type,
+      workspaceId: job.workspaceId,
+      notify: job.options.notify ?? false,
+      ...(finished !== undefined && { finished }),
+    };
+  };
+
+type AnyActivity = (input: never) => Promise<unknown>;
+
+/** Every error leaves an activity as one of the failures of the catalogue. */
+const withFailures = (activities: Activities): Activities =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
+      name,
+      (input: never) =>
+        activity(input).catch((error: unknown) => {
+          throw toFailure(error);
+        }),
+    ]),
+  ) as unknown as Activities;
+
+export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps): Activities =>
+  withFailures({
+    claimJob: createClaimJob(deps),
+    enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
+    writeExport: whileBeating(createWriteExport(deps)),
+    verifyExport: whileBeating(createVerifyExport(deps)),
+    deleteBackedUpUsers: whileBeating(createDeleteBackedUpUsers(deps)),
+    settlePass: whileBeating(createSettlePass(deps)),
+    finishJob: whileBeating(createFinishJob(deps)),
+    notifyJob: createNotifyJob(deps),
+    startQueuedJobs: createStartQueuedJobs(deps),
+  });

@@ -1,0 +1,81 @@
+import { findStoredResult, finishJob, lastPassOf, enterPhase } from '../db/job-runs.ts';
+import { jobSummary, sumOf, withUnreached, type SummedCounts } from '../db/job-summary.ts';
+import { countTargets } from '../db/settlement.ts';
+import type { Activities, JobEnd, JobResult } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { failures } from './failures.ts';
+import { findJobOf, type RunningJob } from './running-job.ts';
+import { settle } from './settle-pass.ts';
+
+interface Ending {
+  result: JobResult;
+  counts: Record<string, number>;
+}
+
+const failed = (counts: Record<string, number>, type: string, message: string): Ending => ({
+  result: { state: 'failed', failures: counts['unprocessed'] ?? 0, error: { type, message } },
+  counts,
+});
+
+const endDeletion = (summed: SummedCounts, end: JobEnd): Ending => {
+  const counts = { ...summed, selected: summed.selected ?? 0 };
+  const sum = sumOf(summed);
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  if (counts.selected !== sum) {
+    const { message } = failures.sumsDoNotClose(counts.selected, sum);
+    return failed(counts, 'sumsDoNotClose', message);
+  }
+  const left = counts.changedSinceBackup + counts.failed + counts.unprocessed;
+  if (end.kind === 'cancelled') return { result: { state: 'cancelled', failures: left }, counts };
+  const state = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  return { result: { state, failures: left }, counts };
+};
+
+/** Verdicts for those a broken-off deletion did not reach, pass by pass. */
+const settleInterrupted = async (deps: ActivityDeps, job: RunningJob): Promise<void> => {
+  const { db } = deps.database;
+  await enterPhase(db, job.id, 'settling');
+  const last = await lastPassOf(db, job.id);
+  for (let pass = 1; pass <= last; pass++) await settle(deps, job, pass, 'interrupted');
+};
+
+const finishDeletion = async (
+  deps: ActivityDeps,
+  job: RunningJob,
+  end: JobEnd,
+): Promise<Ending> => {
+  if (end.kind !== 'completed') await settleInterrupted(deps, job);
+  const { counts } = await jobSummary(deps.database.db, job.id);
+  return endDeletion(withUnreached(counts, end), end);
+};
+
+const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const { db } = deps.database;
+  const summary = await jobSummary(db, job.id);
+  const exported = end.kind === 'completed' ? (summary.exports[0]?.rows ?? 0) : 0;
+  const chosen = await countTargets(db, job.id, 1);
+  const counts = {
+    selected: chosen || (summary.counts.selected ?? exported),
+    exported,
+    notFound: end.kind === 'completed' ? Math.max(chosen - exported, 0) : 0,
+  };
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  const state = end.kind === 'cancelled' ? 'cancelled' : 'succeeded';
+  return { result: { state, failures: 0 }, counts };
+};
+
+/** Writes how a job ended, once; whoever comes later is told what the first wrote. */
+export const createFinishJob =
+  (deps: ActivityDeps): Activities['finishJob'] =>
+  async ({ jobId, end }) => {
+    const { db } = deps.database;
+    const stored = await findStoredResult(db, jobId);
+    if (stored !== undefined) return stored;
+    const job = await findJobOf(db, jobId);
+    // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of its own.
+    const told: JobEnd =
+      end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : end;
+    const finish = job.type === 'deletion' ? finishDeletion : finishExport;
+    const { result, counts } = await finish(deps, job, told);
+    return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
+  };

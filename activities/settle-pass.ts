@@ -1,0 +1,84 @@
+import { sql, type SqlBool } from 'kysely';
+import { findExportOfPass, listParts } from '../db/exports.ts';
+import { enterPhase, findAttemptSnapshot, findFirstSnapshot } from '../db/job-runs.ts';
+import { propertyTypesOf } from '../db/properties.ts';
+import {
+  countTargets,
+  partLeft,
+  settleLeftovers,
+  targetsLeft,
+  type Leftovers,
+  type SettleMode,
+} from '../db/settlement.ts';
+import { compileSelection } from '../selection/compile.ts';
+import { readUserIds } from '../storage/read-user-ids.ts';
+import type { Activities, PassResult } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { getRunningJob, type RunningJob } from './running-job.ts';
+
+type Base = Omit<Leftovers, 'source' | 'isComplete'>;
+
+const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
+  job.selection.type === 'ids'
+    ? sql<SqlBool>`true`
+    : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
+
+/** The first pass of a segment or filter knows its users by the backup's files alone. */
+const settleParts = async (
+  deps: ActivityDeps,
+  backup: NonNullable<Awaited<ReturnType<typeof findExportOfPass>>>,
+  base: Base,
+): Promise<void> => {
+  const { db } = deps.database;
+  const attempt = backup.attempt ?? 0;
+  for (const part of await listParts(db, backup.id, attempt)) {
+    if (part.deleted === part.rows) continue;
+    const file = { ...part, exportId: backup.id, attempt, compression: backup.compression };
+    const userIds = await readUserIds(deps.storage, file);
+    const source = partLeft(userIds, backup.id, part.part);
+    await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
+  }
+};
+
+/**
+ * Gives everyone a pass has left a verdict, or a place in the next pass. Users without a backup to
+ * name them stay without one.
+ */
+export const settle = async (
+  deps: ActivityDeps,
+  job: RunningJob,
+  pass: number,
+  mode: SettleMode,
+): Promise<void> => {
+  const { db } = deps.database;
+  const backup = await findExportOfPass(db, job.id, pass);
+  const base: Base = {
+    jobId: job.id,
+    workspaceId: job.workspaceId,
+    pass,
+    mode,
+    matches: await matchesOf(deps, job),
+    firstSnapshot: await findFirstSnapshot(db, job.id),
+    snapshot: backup && (await findAttemptSnapshot(db, backup.id)),
+  };
+  const isByTargets = pass > 1 || job.selection.type === 'ids';
+  if (!isByTargets) {
+    if (backup?.state === 'verified') await settleParts(deps, backup, base);
+    return;
+  }
+  const parts = backup?.attempt ? await listParts(db, backup.id, backup.attempt) : [];
+  const isComplete = parts.every((part) => part.cursor === part.rows);
+  const source = targetsLeft(job.id, pass, backup?.id);
+  await settleLeftovers(db, { ...base, source, isComplete });
+};
+
+/** Closes the gate first: once the job has left `deleting`, no batch of this pass can commit. */
+export const createSettlePass =
+  (deps: ActivityDeps): Activities['settlePass'] =>
+  async ({ jobId, pass, isLast, deleted }): Promise<PassResult> => {
+    const { db } = deps.database;
+    const job = await getRunningJob(db, jobId);
+    await enterPhase(db, jobId, 'settling');
+    await settle(deps, job, pass, isLast ? 'last' : 'again');
+    return { deleted, changed: isLast ? 0 : await countTargets(db, jobId, pass + 1) };
+  };

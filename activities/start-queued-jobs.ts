@@ -1,0 +1,46 @@
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Database } from '../db/client.ts';
+import { endAbandonedJob, listStaleJobs } from '../db/job-runs.ts';
+import { startJobWorkflow } from '../temporal/start-job.ts';
+import { workflowIdOf, type Activities } from '../workflows/contract.ts';
+
+/** A job younger than this is its own request's business. */
+const STALE_AFTER_SECONDS = 15;
+const SWEEP_LIMIT = 200;
+
+export interface SweepDeps {
+  database: Database;
+  temporal: Client;
+  taskQueue: string;
+}
+
+/** Whether Temporal has closed the job's workflow, or knows none. */
+const isGone = async (client: Client, workflowId: string): Promise<boolean> => {
+  try {
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    return status.name !== 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return true;
+    throw error;
+  }
+};
+
+/**
+ * Starts what a crash left between database and Temporal, and ends the jobs whose workflow was
+ * terminated, so that no job stays unfinished for ever.
+ */
+export const createStartQueuedJobs =
+  ({ database: { db }, temporal, taskQueue }: SweepDeps): Activities['startQueuedJobs'] =>
+  async () => {
+    const swept = { started: 0, ended: 0 };
+    for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
+      if (job.state === 'queued') {
+        await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
+        swept.started += 1;
+      } else if (await isGone(temporal, workflowIdOf(job))) {
+        if (await endAbandonedJob(db, job.id)) swept.ended += 1;
+      }
+    }
+    return swept;
+  };

@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { checkJsonText, MAX_DEPTH, parseJsonBody } from '../../api/json-body.ts';
+import { isProblem } from '../../api/problems.ts';
+
+const parse = (text: string): unknown => parseJsonBody(Buffer.from(text));
+
+const pointerOfFailure = (text: string): string => {
+  try {
+    parse(text);
+  } catch (error) {
+    if (isProblem(error)) return error.errors[0]?.pointer ?? error.slug;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+};
+
+test('reads whatever JSON.parse reads, the same way', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 8 }), (text) => {
+      fc.pre(!text.includes('__proto__') && !/\\u0000|\\ud[89a-f]/i.test(text));
+      expect(parse(text)).toEqual(JSON.parse(text));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('refuses a name that is there twice, however it is escaped and wherever it stands', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.json({ maxDepth: 3 }), (name, value) => {
+      fc.pre(name !== '__proto__' && !name.includes('\0') && !/\\u0000|\\ud[89a-f]|__proto__/i.test(value));
+      const plain = JSON.stringify(name);
+      const escaped = `"${[...name].flatMap((c) => [...Array(c.length).keys()].map((i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`)).join('')}"`;
+      expect(() => parse(`[{"a": {${plain}: ${value} , ${escaped} : 1}}]`)).toThrow('twice');
+    }),
+  );
+  expect(pointerOfFailure('{"a":[1,{"b":1,"b":2}]}')).toBe('/a/1/b');
+  expect(pointerOfFailure('{"a/b":{"c~d":1,"c~d":2}}')).toBe('/a~1b/c~0d');
+});
+
+test('lets the same name stand in different objects, and as a value', () => {
+  for (const text of ['{"a":{"a":"a"},"b":["a","a",{"a":1},{"a":1}]}', '["a","a"]', '{"a":"\\"a\\":"}']) {
+    expect(parse(text)).toEqual(JSON.parse(text));
+  }
+});
+
+test('refuses what cannot be stored, and says where', () => {
+  expect(pointerOfFailure('{"a":["x","\\u0000"]}')).toBe('/a/1');
+  expect(pointerOfFailure('{"a":{"b":"\\ud800"}}')).toBe('/a/b');
+  expect(pointerOfFailure('{"a":{"\\udc00":1}}')).toBe('/a');
+  expect(pointerOfFailure('{"a":{"__proto__":{"x":1}}}')).toBe('/a/__proto__');
+  expect(pointerOfFailure('{"a":{"\\u005f_proto__":1}}')).toBe('/a/__proto__');
+});
+
+test('refuses text that is no JSON, no UTF-8, or nested without end', () => {
+  for (const text of ['{', '{"a":1,}', 'nil', '"\n"', '{"a":01}', '[1 2]']) {
+    expect(pointerOfFailure(text)).toBe('malformed-json');
+  }
+  expect(() => parseJsonBody(Buffer.from([0x22, 0xff, 0x22]))).toThrow('UTF-8');
+  expect(() => parse('['.repeat(MAX_DEPTH) + ']'.repeat(MAX_DEPTH))).not.toThrow();
+  expect(() => parse('['.repeat(MAX_DEPTH + 1) + ']'.repeat(MAX_DEPTH + 1))).toThrow('deeper');
+  expect(() => parse('['.repeat(200_000) + ']'.repeat(200_000))).toThrow('deeper');
+});
+
+test('takes time in proportion to the text', () => {
+  const timeOf = (text: string): number => {
+    const begin = performance.now();
+    checkJsonText(text);
+    return performance.now() - begin;
+  };
+  const hostile = (size: number): string[] => [
+    `{${Array.from({ length: size }, (_, i) => `"k${i}":1`).join(',')}}`,
+    `["${'\\\\'.repeat(size * 4)}"]`,
+    `{"a"${' '.repeat(size * 8)}:1}`,
+    `[${'"",'.repeat(size * 2)}""]`,
+  ];
+  for (const text of hostile(200_000)) expect(timeOf(text)).toBeLessThan(2_000);
+});

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { PROBLEMS } from '../../api/problems.ts';
+import { useApi } from './support.ts';
+
+const api = useApi();
+
+test('docs/errors.md and the catalogue tell the same, in both directions', async () => {
+  const text = await readFile(join(import.meta.dirname, '../../docs/errors.md'), 'utf8');
+  const told = [...text.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (.+?) \| (.+?) \|$/gm)].map(
+    ([, slug, status, title, advice]) => ({ slug, status: Number(status), title, advice }),
+  );
+  const known = Object.entries(PROBLEMS).map(([slug, type]) => ({ slug, ...type }));
+  expect(told, 'write docs/errors.md anew from api/problems.ts').toEqual(known);
+});
+
+test('serves a readable page for each kind of error, and none for others', async () => {
+  const { call } = api();
+  for (const [slug, { title }] of Object.entries(PROBLEMS)) {
+    const page = await call('GET', `/problems/${slug}`, { key: null });
+    expect(page.status).toBe(200);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.text).toContain(title);
+  }
+  expect((await call('GET', '/problems/constructor', { key: null })).status).toBe(404);
+  expect((await call('GET', '/problems/nothing', { key: null })).status).toBe(404);
+});

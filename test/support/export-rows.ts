@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { uuidv7 } from 'uuidv7';
+import type { Db } from '../../db/client.ts';
+import type { ExportState, JobType } from '../../db/schema.ts';
+import { partKey } from '../../storage/part-key.ts';
+import type { Storage } from '../../storage/storage.ts';
+
+export const makeJob = async (
+  db: Db,
+  job: { workspaceId: string; keyId: string; type?: JobType; total?: number },
+): Promise<string> => {
+  const id = uuidv7();
+  await db
+    .insertInto('jobs')
+    .values({
+      id,
+      workspace_id: job.workspaceId,
+      type: job.type ?? 'export',
+      state: 'running',
+      selection: '{"type":"all"}',
+      options: '{}',
+      actor_key_id: job.keyId,
+      total: job.total ?? null,
+    })
+    .execute();
+  return id;
+};
+
+export interface ExportToMake {
+  jobId: string;
+  workspaceId: string;
+  pass?: number;
+  purpose?: 'download' | 'backup';
+  compression?: 'gzip' | 'none';
+  state?: ExportState;
+  expiresAt?: Date;
+  /** Text of each part, the header first. */
+  parts?: string[];
+  /** Users of the first part that were deleted. */
+  deleted?: number;
+}
+
+const DAY_MS = 86_400_000;
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+const writePart = async (
+  { db, storage }: { db: Db; storage?: Storage },
+  of: { exportId: string; part: number; compression: 'gzip' | 'none'; deleted: number },
+  text: string,
+): Promise<Buffer> => {
+  const bytes = of.compression === 'gzip' ? gzipSync(text) : Buffer.from(text);
+  const rows = of.part === 0 ? 0 : text.split('\n').length - 1;
+  await storage?.put(partKey({ ...of, attempt: 1 }), Readable.from([bytes]));
+  await db
+    .insertInto('export_parts')
+    .values({
+      export_id: of.exportId,
+      attempt: 1,
+      part: of.part,
+      rows,
+      raw_bytes: Buffer.byteLength(text),
+      raw_sha256: sha256(Buffer.from(text)),
+      bytes: bytes.length,
+      sha256: sha256(bytes),
+      cursor: of.deleted,
+      deleted: of.deleted,
+    })
+    .execute();
+  return bytes;
+};
+
+/** An export as the activities leave it, with its files when there is a storage. */
+export const makeExport = async (
+  deps: { db: Db; storage?: Storage },
+  wanted: ExportToMake,
+): Promise<{ id: string; content: Buffer; sha256: string }> => {
+  const { db } = deps;
+  const id = uuidv7();
+  const compression = wanted.compression ?? 'gzip';
+  const texts = wanted.parts ?? ['userId,email\n', 'u1,a\nu2,b\n', 'u3,c\n'];
+  await db
+    .insertInto('exports')
+    .values({
+      id,
+      job_id: wanted.jobId,
+      workspace_id: wanted.workspaceId,
+      purpose: wanted.purpose ?? 'download',
+      pass: wanted.pass ?? 1,
+      compression,
+      expires_at: wanted.expiresAt ?? new Date(Date.now() + 30 * DAY_MS),
+    })
+    .execute();
+  await db
+    .insertInto('export_attempts')
+    .values({ export_id: id, attempt: 1, snapshot: '1:1:', fingerprint: 'none' })
+    .execute();
+  const files: Buffer[] = [];
+  for (const [part, text] of texts.entries()) {
+    const deleted = part === 1 ? (wanted.deleted ?? 0) : 0;
+    files.push(await writePart(deps, { exportId: id, part, compression, deleted }, text));
+  }
+  const content = Buffer.concat(files);
+  const state = wanted.state ?? 'verified';
+  const isDone = state !== 'writing';
+  await db
+    .updateTable('exports')
+    .set({
+      state,
+      ...(isDone && {
+        attempt: 1,
+        rows: texts.slice(1).join('').split('\n').length - 1,
+        bytes: content.length,
+        sha256: sha256(content),
+        verified_at: new Date('2026-11-24T10:00:00Z'),
+      }),
+    })
+    .where('id', '=', id)
+    .execute();
+  return { id, content, sha256: sha256(content) };
+};
