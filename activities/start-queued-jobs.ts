@@ -1,16 +1,22 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { Database } from '../db/client.ts';
-import { endAbandonedJob, listStaleJobs } from '../db/job-runs.ts';
+import { listStaleJobs } from '../db/job-runs.ts';
 import { startJobWorkflow } from '../temporal/start-job.ts';
-import { workflowIdOf, type Activities } from '../workflows/contract.ts';
+import { workflowIdOf, type Activities, type JobEnd } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { createFinishJob } from './finish-job.ts';
 
 /** A job younger than this is its own request's business. */
 const STALE_AFTER_SECONDS = 15;
 const SWEEP_LIMIT = 200;
 
+const TERMINATED: JobEnd = {
+  kind: 'failed',
+  type: 'workflowTerminated',
+  message: 'The workflow was terminated before the job ended.',
+};
+
 export interface SweepDeps {
-  database: Database;
   temporal: Client;
   taskQueue: string;
 }
@@ -31,15 +37,19 @@ const isGone = async (client: Client, workflowId: string): Promise<boolean> => {
  * terminated, so that no job stays unfinished for ever.
  */
 export const createStartQueuedJobs =
-  ({ database: { db }, temporal, taskQueue }: SweepDeps): Activities['startQueuedJobs'] =>
+  (deps: ActivityDeps & SweepDeps): Activities['startQueuedJobs'] =>
   async () => {
+    const { temporal, taskQueue } = deps;
+    const { db } = deps.database;
+    const finishJob = createFinishJob(deps);
     const swept = { started: 0, ended: 0 };
     for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
       if (job.state === 'queued') {
         await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
         swept.started += 1;
       } else if (await isGone(temporal, workflowIdOf(job))) {
-        if (await endAbandonedJob(db, job.id)) swept.ended += 1;
+        await finishJob({ jobId: job.id, end: TERMINATED });
+        swept.ended += 1;
       }
     }
     return swept;

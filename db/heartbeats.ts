@@ -11,3 +11,20 @@ export const hasLivingWorker = async (db: Db, withinSeconds: number): Promise<bo
     .executeTakeFirst();
   return row !== undefined;
 };
+
+/** Written down anew at each beat; rows of workers long gone go with it. */
+export const beat = async (db: Db, workerId: string): Promise<void> => {
+  await db
+    .insertInto('worker_heartbeats')
+    .values({ worker_id: workerId, beat_at: sql<Date>`now()` })
+    .onConflict((conflict) => conflict.column('worker_id').doUpdateSet({ beat_at: sql`now()` }))
+    .execute();
+  await db
+    .deleteFrom('worker_heartbeats')
+    .where('beat_at', '<', sql<Date>`now() - interval '1 day'`)
+    .execute();
+};
+
+export const forgetWorker = async (db: Db, workerId: string): Promise<void> => {
+  await db.deleteFrom('worker_heartbeats').where('worker_id', '=', workerId).execute();
+};

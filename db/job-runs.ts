@@ -172,20 +172,3 @@ export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
     .orderBy('created_at')
     .limit(limit)
     .execute();
-
-/** Ends a job whose workflow is no more. What it deleted is told by its batches. */
-export const endAbandonedJob = async (db: Db, jobId: string): Promise<boolean> => {
-  const { numUpdatedRows } = await db
-    .updateTable('jobs')
-    .set({
-      state: sql`CASE state WHEN 'cancelling' THEN 'cancelled' ELSE 'failed' END`,
-      phase: null,
-      error_type: 'workflowTerminated',
-      error_message: 'The workflow was terminated before the job ended.',
-      finished_at: sql`now()`,
-    })
-    .where('id', '=', jobId)
-    .where('finished_at', 'is', null)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
-};

@@ -1,91 +1,99 @@
-import type { PropertyType } from '../db/schema.ts';
+import type { PropertyType } from './property-types.ts';
 
-/** How a system property is stored; decides how it is compared and rendered. */
-export type SystemType = 'text' | 'boolean' | 'date' | 'timestamp' | 'list';
-
+/** A property every user has. This list is the one description of them, in the order of answers. */
 export interface SystemField {
-  /** As the API, filters and file headers call it. */
+  /** As the API names it. */
   name: string;
-  column: string;
-  type: SystemType;
+  column: SystemColumn;
+  /** How PostgreSQL holds it. */
+  type: 'text' | 'date' | 'boolean' | 'list' | 'timestamp';
+  /** Which values it takes, as if it were a custom property. */
+  takes: PropertyType;
+  /** Never unknown. */
+  isRequired: boolean;
+  /** Set by the service alone, or once and for all when the user is made. */
+  isReadOnly: boolean;
 }
 
-const field = (name: string, type: SystemType): SystemField => ({
-  name,
-  column: name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  type,
-});
+export type TextColumn =
+  | 'user_id'
+  | 'first_name'
+  | 'last_name'
+  | 'gender'
+  | 'country'
+  | 'city'
+  | 'language'
+  | 'timezone'
+  | 'email'
+  | 'phone'
+  | 'last_channel';
+export type BooleanColumn = 'email_optin' | 'sms_optin' | 'whats_app_optin' | 'legal_hold';
+export type SystemColumn =
+  | TextColumn
+  | BooleanColumn
+  | 'dob'
+  | 'tags'
+  | 'created_at'
+  | 'updated_at';
 
-/** The system properties of a user, in the order files and answers list them. */
-export const SYSTEM_FIELDS: readonly SystemField[] = [
-  field('userId', 'text'),
-  field('firstName', 'text'),
-  field('lastName', 'text'),
-  field('gender', 'text'),
-  field('country', 'text'),
-  field('city', 'text'),
-  field('language', 'text'),
-  field('timezone', 'text'),
-  field('email', 'text'),
-  field('phone', 'text'),
-  field('lastChannel', 'text'),
-  field('dob', 'date'),
-  field('emailOptin', 'boolean'),
-  field('smsOptin', 'boolean'),
-  field('whatsAppOptin', 'boolean'),
-  field('tags', 'list'),
-  field('legalHold', 'boolean'),
-  field('createdAt', 'timestamp'),
-  field('updatedAt', 'timestamp'),
-];
+const optional = { isRequired: false, isReadOnly: false } as const;
+const text = { type: 'text', takes: 'string', ...optional } as const;
+const boolean = { type: 'boolean', takes: 'boolean', ...optional } as const;
+const timestamp = {
+  type: 'timestamp',
+  takes: 'datetime',
+  isRequired: true,
+  isReadOnly: true,
+} as const;
 
-/** Types of a workspace's custom properties, by name. */
+export const SYSTEM_FIELDS = [
+  { ...text, name: 'userId', column: 'user_id', isRequired: true, isReadOnly: true },
+  { ...text, name: 'firstName', column: 'first_name' },
+  { ...text, name: 'lastName', column: 'last_name' },
+  { ...text, name: 'gender', column: 'gender' },
+  { ...text, name: 'country', column: 'country' },
+  { ...text, name: 'city', column: 'city' },
+  { ...text, name: 'language', column: 'language' },
+  { ...text, name: 'timezone', column: 'timezone' },
+  { ...text, name: 'email', column: 'email', takes: 'email' },
+  { ...text, name: 'phone', column: 'phone', takes: 'phone' },
+  { ...text, name: 'lastChannel', column: 'last_channel' },
+  { ...optional, name: 'dob', column: 'dob', type: 'date', takes: 'date' },
+  { ...boolean, name: 'emailOptin', column: 'email_optin' },
+  { ...boolean, name: 'smsOptin', column: 'sms_optin' },
+  { ...boolean, name: 'whatsAppOptin', column: 'whats_app_optin' },
+  { ...optional, name: 'tags', column: 'tags', type: 'list', takes: 'list' },
+  { ...boolean, name: 'legalHold', column: 'legal_hold', isRequired: true },
+  { ...timestamp, name: 'createdAt', column: 'created_at' },
+  { ...timestamp, name: 'updatedAt', column: 'updated_at' },
+] as const satisfies readonly SystemField[];
+
+const BY_NAME: ReadonlyMap<string, SystemField> = new Map(
+  SYSTEM_FIELDS.map((field) => [field.name, field]),
+);
+
+export const findSystemField = (name: string): SystemField | undefined => BY_NAME.get(name);
+
+/** Custom properties by name. */
 export type PropertyTypes = ReadonlyMap<string, PropertyType>;
 
-/** What values of a field are, whatever it is stored as. */
-export type ValueKind = 'text' | 'number' | 'boolean' | 'date' | 'time' | 'datetime' | 'list';
-
-const KIND_OF_SYSTEM: Record<SystemType, ValueKind> = {
-  text: 'text',
-  boolean: 'boolean',
-  date: 'date',
-  timestamp: 'datetime',
-  list: 'list',
-};
-
-const KIND_OF_PROPERTY: Record<PropertyType, ValueKind> = {
-  string: 'text',
-  email: 'text',
-  phone: 'text',
-  url: 'text',
-  number: 'number',
-  boolean: 'boolean',
-  date: 'date',
-  time: 'time',
-  datetime: 'datetime',
-  list: 'list',
-};
-
-/** A field of a filter: a system property by its name, or a custom one as `properties.<name>`. */
+/** What a filter's `field` stands for. */
 export type Field =
-  | { source: 'system'; kind: ValueKind; column: string; type: SystemType }
-  | { source: 'custom'; kind: ValueKind; key: string };
+  | { kind: 'system'; field: SystemField }
+  | { kind: 'custom'; name: string; takes: PropertyType };
 
-const PREFIX = 'properties.';
+const CUSTOM_PREFIX = 'properties.';
 
+/** `firstName` is a system property, `properties.plan` a custom one. */
 export const findField = (name: string, properties: PropertyTypes): Field | undefined => {
-  if (name.startsWith(PREFIX)) {
-    const key = name.slice(PREFIX.length);
-    const type = properties.get(key);
-    return type && { source: 'custom', kind: KIND_OF_PROPERTY[type], key };
+  if (!name.startsWith(CUSTOM_PREFIX)) {
+    const field = findSystemField(name);
+    return field && { kind: 'system', field };
   }
-  const system = SYSTEM_FIELDS.find((candidate) => candidate.name === name);
-  return (
-    system && {
-      source: 'system',
-      kind: KIND_OF_SYSTEM[system.type],
-      column: system.column,
-      type: system.type,
-    }
-  );
+  const custom = name.slice(CUSTOM_PREFIX.length);
+  const takes = properties.get(custom);
+  return takes && { kind: 'custom', name: custom, takes };
 };
+
+export const takesOf = (field: Field): PropertyType =>
+  field.kind === 'system' ? field.field.takes : field.takes;

@@ -1,0 +1,114 @@
+import { parseDate, parseDatetime, parseTime } from './moments.ts';
+import type { PropertyType } from './property-types.ts';
+
+/** Longest text of a property or an item of a list, in characters. */
+export const MAX_TEXT_LENGTH = 255;
+export const MAX_LIST_ITEMS = 100;
+/** What a double holds without loss. */
+export const MAX_SIGNIFICANT_DIGITS = 15;
+
+/** A value as it is stored: dates, times and moments in the one spelling that sorts as text. */
+export type Value = string | number | boolean | string[];
+
+/** A value in stored form, or what is wrong with it. An empty text or list is an unknown value: null. */
+export type Parsed<T = Value> = { value: T | null } | { detail: string };
+
+const MAIL = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\].]+(?:\.[^\s@<>(),;:"\\[\].]+)*$/u;
+const PHONE = /^[0-9]{5,20}$/;
+const WEB_PROTOCOLS = ['http:', 'https:'];
+
+/** NUL, or half of a surrogate pair: PostgreSQL cannot store them. */
+export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
+
+/** Characters as PostgreSQL counts them: code points. */
+export const lengthOf = (text: string): number => {
+  let length = 0;
+  for (const _ of text) length++;
+  return length;
+};
+
+const textProblem = (text: string): string | undefined => {
+  if (!isStorable(text)) return 'holds a character that cannot be stored (NUL, or half a pair)';
+  if (lengthOf(text) > MAX_TEXT_LENGTH) return `is longer than ${MAX_TEXT_LENGTH} characters`;
+  return undefined;
+};
+
+const parseText =
+  (check: (text: string) => string | undefined) =>
+  (input: unknown): Parsed<string> => {
+    if (typeof input !== 'string') return { detail: 'must be a text' };
+    if (input === '') return { value: null };
+    const detail = textProblem(input);
+    if (detail !== undefined) return { detail };
+    const stored = check(input);
+    return stored === undefined ? { value: input } : { detail: stored };
+  };
+
+const parseMoment =
+  (parse: (text: string) => string | undefined, form: string) =>
+  (input: unknown): Parsed<string> => {
+    if (typeof input !== 'string') return { detail: `must be a text of the form ${form}` };
+    if (input === '') return { value: null };
+    const value = parse(input);
+    return value === undefined ? { detail: `must be of the form ${form}, and exist` } : { value };
+  };
+
+const isWebAddress = (text: string): boolean =>
+  !/\s/u.test(text) && WEB_PROTOCOLS.includes(URL.parse(text)?.protocol ?? '');
+
+/** True when no digit of it was lost on the way into a double. */
+export const isExactNumber = (value: number): boolean =>
+  Number.isFinite(value) && Number(value.toPrecision(MAX_SIGNIFICANT_DIGITS)) === value;
+
+const parseNumber = (input: unknown): Parsed<number> => {
+  if (typeof input !== 'number') return { detail: 'must be a number' };
+  if (!isExactNumber(input)) {
+    return { detail: `must be a number of at most ${MAX_SIGNIFICANT_DIGITS} significant digits` };
+  }
+  return { value: input };
+};
+
+const parseBoolean = (input: unknown): Parsed<boolean> =>
+  typeof input === 'boolean' ? { value: input } : { detail: 'must be true or false' };
+
+const itemProblem = (item: unknown): string | undefined => {
+  if (typeof item !== 'string') return 'must be a list of texts';
+  if (item === '') return 'must not hold an empty text';
+  if (item.includes(';')) return 'must not hold a ";" in an item';
+  const detail = textProblem(item);
+  return detail && `has an item that ${detail}`;
+};
+
+const parseList = (input: unknown): Parsed<string[]> => {
+  if (!Array.isArray(input)) return { detail: 'must be a list of texts' };
+  if (input.length > MAX_LIST_ITEMS) {
+    return { detail: `must hold at most ${MAX_LIST_ITEMS} items` };
+  }
+  const detail = input.map(itemProblem).find((problem) => problem !== undefined);
+  if (detail !== undefined) return { detail };
+  return { value: input.length === 0 ? null : (input as string[]) };
+};
+
+const unless = (isFine: (text: string) => boolean, detail: string) => (text: string) =>
+  isFine(text) ? undefined : detail;
+
+const PARSERS: Record<PropertyType, (input: unknown) => Parsed> = {
+  string: parseText(() => undefined),
+  email: parseText(unless((text) => MAIL.test(text), 'must be a mail address: name@example.com')),
+  phone: parseText(
+    unless((text) => PHONE.test(text), 'must be 5 to 20 digits, with the country code'),
+  ),
+  url: parseText(unless(isWebAddress, 'must be an address that begins with http:// or https://')),
+  number: parseNumber,
+  boolean: parseBoolean,
+  date: parseMoment(parseDate, 'YYYY-MM-DD'),
+  time: parseMoment(parseTime, 'HH:MM or HH:MM:SS'),
+  datetime: parseMoment(
+    parseDatetime,
+    'YYYY-MM-DDTHH:MM:SSZ, with an offset and at most 6 digits of a second',
+  ),
+  list: parseList,
+};
+
+/** Brings a value of a user or a filter into its stored form. */
+export const parseValue = (type: PropertyType, input: unknown): Parsed => PARSERS[type](input);

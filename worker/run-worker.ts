@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { pino } from 'pino';
+import { Resend } from 'resend';
+import { createActivities } from '../activities/activities.ts';
+import type { CrashPoint } from '../activities/deps.ts';
+import type { Config } from '../config.ts';
+import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { assertDurable } from '../db/durability.ts';
+import { createDirectoryStorage } from '../storage/directory.ts';
+import { connectTemporal } from '../temporal/client.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { ensureSweep, registerSearchAttributes } from './registration.ts';
+
+/** Time a step has to reach its next safe point once the worker is asked to stop. */
+const SHUTDOWN_GRACE = '5 s';
+/** Steps at once; each long one uses up to two lanes. */
+const MAX_ACTIVITIES = 8;
+const MAX_LANES = 2 * MAX_ACTIVITIES;
+
+export interface WorkerOptions {
+  /** For fault tests only. */
+  crashPoint?: (point: CrashPoint) => void;
+}
+
+/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
+export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      const method = level === 'WARN' ? 'warn' : level === 'ERROR' ? 'error' : 'info';
+      log[method]({ activity: meta?.['activityType'], workflowId: meta?.['workflowId'] }, message);
+    }),
+    shutdownSignals: ['SIGTERM', 'SIGINT'],
+  });
+  const database = openDatabase(config.databaseUrl, {
+    applicationName: 'keepsake-worker',
+    role: APP_ROLE,
+  });
+  const lanes = openDatabase(config.databaseUrl, {
+    applicationName: 'keepsake-lanes',
+    role: APP_ROLE,
+    maxConnections: MAX_LANES,
+  });
+  const temporal = connectTemporal();
+  const { connectionOptions } = loadClientConnectConfig();
+  await assertDurable(database.db);
+  await registerSearchAttributes(temporal.client, temporal.namespace);
+  await ensureSweep(temporal.client, config.taskQueue);
+  const connection = await NativeConnection.connect(connectionOptions);
+  const worker = await Worker.create({
+    connection,
+    namespace: temporal.namespace,
+    taskQueue: config.taskQueue,
+    ...(config.workflowBundle === undefined
+      ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
+      : { workflowBundle: { codePath: config.workflowBundle } }),
+    activities: createActivities({
+      database,
+      lanes: lanes.pool,
+      storage: createDirectoryStorage(config.storageDir),
+      mailer: new Resend(config.resendApiKey, {
+        ...(config.resendBaseUrl !== undefined && { baseUrl: config.resendBaseUrl }),
+      }),
+      config,
+      temporal: temporal.client,
+      taskQueue: config.taskQueue,
+      crashPoint: options.crashPoint ?? (() => {}),
+    }),
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    shutdownGraceTime: SHUTDOWN_GRACE,
+    stickyQueueScheduleToStartTimeout: '2 s',
+  });
+  const heartbeat = startHeartbeat(database.db, randomUUID(), log);
+  log.info({ taskQueue: config.taskQueue }, 'worker is ready');
+  try {
+    await worker.run();
+  } finally {
+    await heartbeat.stop();
+    await connection.close();
+    await temporal.close();
+    await lanes.close();
+    await database.close();
+  }
+};

@@ -1,0 +1,12 @@
+import type { JobInput } from './contract.ts';
+import { runJob } from './run-job.ts';
+import { verifyExport, writeExport } from './steps.ts';
+
+/** Writes the selected users to a file and reads it back; only then is anyone told of it. */
+export const exportUsers = ({ jobId }: JobInput) =>
+  runJob(jobId, async (job) => {
+    await job.enter('exporting');
+    const { exportId } = await writeExport({ jobId, pass: 1 });
+    await job.enter('verifying');
+    await verifyExport({ exportId });
+  });

@@ -1,0 +1,4 @@
+/** The registered types: what Temporal and its UI call the workflows. */
+export { deleteUsers as DeleteUsers } from './delete-users.ts';
+export { exportUsers as ExportUsers } from './export-users.ts';
+export { startQueued as StartQueued } from './start-queued.ts';

@@ -1,0 +1,108 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  defineQuery,
+  defineSearchAttributeKey,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  STATE_QUERY,
+  type ClaimedJob,
+  type JobEnd,
+  type JobResult,
+  type LiveState,
+  type Phase,
+} from './contract.ts';
+import { claimJob, enterPhase, finishJob, notifyLater, notifySoon } from './steps.ts';
+
+const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
+const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
+
+const stateQuery = defineQuery<LiveState>(STATE_QUERY);
+
+/** A job as its story tells it. */
+export interface JobTeller {
+  enter: (phase: Phase, pass?: number) => Promise<void>;
+}
+
+const endOf = (error: unknown): JobEnd => {
+  if (isCancellation(error)) return { kind: 'cancelled' };
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+  return {
+    kind: 'failed',
+    type: type ?? 'brokenOff',
+    message: cause instanceof Error ? cause.message : 'The job broke off.',
+  };
+};
+
+const tellStory = async (
+  story: (job: JobTeller) => Promise<void>,
+  job: JobTeller,
+): Promise<JobEnd> => {
+  try {
+    await story(job);
+    return { kind: 'completed' };
+  } catch (error) {
+    return endOf(error);
+  }
+};
+
+/** A mail that cannot be sent fails no job. */
+const tryToNotify = async (notify: typeof notifySoon, jobId: string, end: JobEnd) => {
+  try {
+    await notify({ jobId, end });
+    return true;
+  } catch (error) {
+    log.warn('the mail was not accepted', { type: endOf(error).kind });
+    return false;
+  }
+};
+
+const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: JobEnd) => {
+  let isTold = !claimed.notify;
+  if (!isTold) {
+    await job.enter('notifying');
+    isTold = await tryToNotify(notifySoon, jobId, end);
+  }
+  const result = await finishJob({ jobId, end });
+  upsertSearchAttributes([
+    { key: phaseAttribute, value: result.state },
+    { key: failuresAttribute, value: result.failures },
+  ]);
+  const why = result.error ? `: ${result.error.message}` : '';
+  setCurrentDetails(`**${result.state}**${why}`);
+  if (!isTold) await tryToNotify(notifyLater, jobId, end);
+  return result;
+};
+
+/**
+ * Claims a job, tells its story, and stores how it ended. A job that has ended before, as after a
+ * reset, answers with its stored result and does nothing again.
+ */
+export const runJob = async (
+  jobId: string,
+  story: (job: JobTeller) => Promise<void>,
+): Promise<JobResult> => {
+  const live: LiveState = { phase: null, pass: 1 };
+  setHandler(stateQuery, () => live);
+  const claimed = await claimJob({ jobId, runId: workflowInfo().runId });
+  if (claimed.finished !== undefined) return claimed.finished;
+
+  const job: JobTeller = {
+    enter: async (phase, pass = live.pass) => {
+      Object.assign(live, { phase, pass });
+      upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
+      setCurrentDetails(`**${phase}**, pass ${pass}, workspace \`${claimed.workspaceId}\``);
+      await enterPhase({ jobId, phase });
+    },
+  };
+  const end = await tellStory(story, job);
+  return CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end));
+};

@@ -1,0 +1,40 @@
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import type { Activities } from './contract.ts';
+
+/** Short steps of one small query each; as local activities they cost 2 ms instead of 20. */
+export const { claimJob, enterPhase } = proxyLocalActivities<Activities>({
+  startToCloseTimeout: '10 s',
+  scheduleToCloseTimeout: '1 day',
+  retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
+});
+
+/**
+ * Long steps. A worker that dies is noticed by its missing heartbeat; a database or disk that is away
+ * is tried again for a day, while what cannot get better fails at once.
+ */
+export const { writeExport, verifyExport, deleteBackedUpUsers, settlePass, finishJob } =
+  proxyActivities<Activities>({
+    startToCloseTimeout: '12 hours',
+    scheduleToCloseTimeout: '1 day',
+    heartbeatTimeout: '10 s',
+    retry: { initialInterval: '500 ms', maximumInterval: '10 s' },
+  });
+
+/** The first tries at a mail, before the job's end is stored; it is no reason to keep anyone waiting. */
+export const notifySoon = proxyActivities<Activities>({
+  startToCloseTimeout: '20 s',
+  scheduleToCloseTimeout: '15 s',
+  retry: { initialInterval: '500 ms', maximumInterval: '5 s' },
+}).notifyJob;
+
+/** Further tries, for as long as the provider keeps an idempotency key. */
+export const notifyLater = proxyActivities<Activities>({
+  startToCloseTimeout: '20 s',
+  scheduleToCloseTimeout: '23 hours',
+  retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
+}).notifyJob;
+
+export const { startQueuedJobs } = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  retry: { maximumAttempts: 2 },
+});
