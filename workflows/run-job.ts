@@ -3,7 +3,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   defineQuery,
-  defineSearchAttributeKey,
   isCancellation,
   log,
   setCurrentDetails,
@@ -11,6 +10,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   STATE_QUERY,
   type ClaimedJob,

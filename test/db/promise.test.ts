@@ -1,0 +1,149 @@
+import { sql } from 'kysely';
+import { beforeAll, expect, test } from 'vitest';
+import { useDatabase } from '../support/database.ts';
+import {
+  countOf,
+  createDeletionSteps,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  type DeletionSteps,
+} from '../support/deletion.ts';
+import { deletedOutsideBackup } from '../support/witness.ts';
+
+const database = useDatabase();
+let steps: DeletionSteps;
+
+beforeAll(async () => {
+  steps = await createDeletionSteps(database());
+});
+
+const outcomesOf = async (jobId: string) => {
+  const { rows } = await sql<{ user_id: string; outcome: string }>`
+    SELECT user_id, outcome FROM outcomes WHERE job_id = ${jobId} ORDER BY user_id`.execute(
+    database().owner.db,
+  );
+  return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
+};
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+test('deletes everyone a filter matches, and no one else, each in the backed-up version', async () => {
+  const workspace = await seedWorkspace(database(), 'plain', 60_000);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 30_000 });
+  const backup = await steps.backUp(jobId);
+  expect(backup.rows).toBe(30_000);
+  expect(await steps.remove(jobId, backup.exportId)).toEqual({ deleted: 30_000 });
+  expect(await steps.settle(jobId, 1)).toEqual({ deleted: 0, changed: 0 });
+  const result = await steps.finish({ jobId, end: { kind: 'completed' } });
+  expect(result).toEqual({ state: 'succeeded', failures: 0 });
+  expect(await countOf(database(), 'plain')).toBe(30_000);
+  expect(await deletedOutsideBackup(database(), steps.storageDir, 'plain')).toEqual([]);
+});
+
+test('a user changed, removed, re-added or held after the snapshot is not deleted by that backup', async () => {
+  const workspace = await seedWorkspace(database(), 'moving', 10);
+  await asOwner(`UPDATE users SET legal_hold = true WHERE workspace_id = 'moving' AND user_id = 'u-8'`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const backup = await steps.backUp(jobId);
+  await asOwner(`
+    UPDATE users SET city = 'Pune' WHERE workspace_id = 'moving' AND user_id = 'u-2';
+    UPDATE users SET country = 'FR' WHERE workspace_id = 'moving' AND user_id = 'u-4';
+    DELETE FROM users WHERE workspace_id = 'moving' AND user_id = 'u-6';
+    INSERT INTO users (workspace_id, user_id, country) VALUES ('moving', 'u-6', 'IN'), ('moving', 'new', 'IN');
+  `);
+  expect(await steps.remove(jobId, backup.exportId)).toEqual({ deleted: 1 });
+  expect(await steps.settle(jobId, 1)).toEqual({ deleted: 0, changed: 1 });
+  const second = await steps.backUp(jobId, 2);
+  expect(second.rows).toBe(1);
+  expect(await steps.remove(jobId, second.exportId)).toEqual({ deleted: 1 });
+  await steps.settle(jobId, 2);
+  const result = await steps.finish({ jobId, end: { kind: 'completed' } });
+  expect(await outcomesOf(jobId)).toEqual({
+    'u-4': 'changedSinceBackup',
+    'u-6': 'notFound',
+    'u-8': 'held',
+  });
+  expect(result.state).toBe('partiallySucceeded');
+  expect(await countOf(database(), 'moving')).toBe(9);
+  await asOwner(`DELETE FROM witness WHERE user_id = 'u-6' AND workspace_id = 'moving'`);
+  expect(await deletedOutsideBackup(database(), steps.storageDir, 'moving')).toEqual([]);
+});
+
+test('a change within a savepoint counts as a change', async () => {
+  const workspace = await seedWorkspace(database(), 'savepoint', 4);
+  const client = await database().owner.pool.connect();
+  await client.query(`BEGIN; SAVEPOINT a;
+    UPDATE users SET city = 'Goa' WHERE workspace_id = 'savepoint' AND user_id = 'u-2'; RELEASE a`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const backup = await steps.backUp(jobId);
+  await client.query('COMMIT');
+  client.release();
+  expect(await steps.remove(jobId, backup.exportId)).toEqual({ deleted: 1 });
+  expect(await steps.settle(jobId, 1)).toMatchObject({ changed: 1 });
+});
+
+test.each([
+  ['a column with a default', (t: string) => `ALTER TABLE users ADD COLUMN score int DEFAULT 7`],
+  ['a changed type', (t: string) => `ALTER TABLE users ALTER COLUMN city TYPE varchar USING upper(city)`],
+  ['a rewrite', (t: string) => `VACUUM FULL ${t}`],
+  [
+    'an update with the trigger off',
+    (t: string) => `ALTER TABLE ${t} DISABLE TRIGGER zzz_stamp;
+      UPDATE ${t} SET city = 'X'; ALTER TABLE ${t} ENABLE ALWAYS TRIGGER zzz_stamp`,
+  ],
+  [
+    'a detached partition',
+    (t: string) => `ALTER TABLE users DETACH PARTITION ${t}; UPDATE ${t} SET city = 'X';
+      ALTER TABLE users ATTACH PARTITION ${t} FOR VALUES IN ('${t.slice(6)}')`,
+  ],
+])('%s after the backup voids it: nothing is deleted, another backup is asked for', async (name, change) => {
+  const id = `void${name.length}`;
+  const workspace = await seedWorkspace(database(), id, 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const backup = await steps.backUp(jobId);
+  await asOwner(change(`users_${id}`));
+  expect(await steps.remove(jobId, backup.exportId)).toEqual({ deleted: 0 });
+  expect(await steps.settle(jobId, 1)).toMatchObject({ changed: 5 });
+  expect(await countOf(database(), id)).toBe(10);
+});
+
+test('refuses to back up for deletion where the stamp trigger is off, not always on, or not last', async () => {
+  const workspace = await seedWorkspace(database(), 'unstamped', 10);
+  const broken = [
+    'DISABLE TRIGGER zzz_stamp',
+    'ENABLE TRIGGER zzz_stamp',
+    'ENABLE REPLICA TRIGGER zzz_stamp',
+  ];
+  for (const change of broken) {
+    await asOwner(`ALTER TABLE users_unstamped ${change}`);
+    const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+    await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotStamped' });
+  }
+  await asOwner(`ALTER TABLE users_unstamped ENABLE ALWAYS TRIGGER zzz_stamp;
+    CREATE TRIGGER zzzz BEFORE UPDATE ON users_unstamped FOR EACH ROW EXECUTE FUNCTION stamp_user()`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotStamped' });
+});
+
+test('the role of API and worker can neither delete users nor forge what guards them', async () => {
+  await seedWorkspace(database(), 'guarded', 3);
+  const refused = [
+    'DELETE FROM users',
+    'DELETE FROM users_guarded',
+    'TRUNCATE users_guarded',
+    'DELETE FROM workspaces',
+    `UPDATE export_attempts SET snapshot = pg_current_snapshot()`,
+    `UPDATE export_parts SET deleted = 0`,
+    `INSERT INTO deletion_batches SELECT`,
+    'DROP TABLE users_guarded',
+    'ALTER TABLE users_guarded DISABLE TRIGGER zzz_stamp',
+    `UPDATE previews SET snapshot = pg_current_snapshot()`,
+  ];
+  for (const statement of refused) {
+    await expect(database().app.pool.query(statement), statement).rejects.toMatchObject({
+      code: expect.stringMatching(/^42/),
+    });
+  }
+  expect(await countOf(database(), 'guarded')).toBe(3);
+});

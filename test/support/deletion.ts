@@ -1,0 +1,134 @@
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
+import type { ActivityDeps } from '../../activities/deps.ts';
+import { createFinishJob } from '../../activities/finish-job.ts';
+import { createSettlePass } from '../../activities/settle-pass.ts';
+import { createVerifyExport } from '../../activities/verify-export.ts';
+import { createWriteExport } from '../../activities/write-export.ts';
+import { createApiKey } from '../../db/api-keys.ts';
+import { claimJob, enterPhase } from '../../db/job-runs.ts';
+import { createWorkspace } from '../../db/workspaces.ts';
+import { createDirectoryStorage } from '../../storage/directory.ts';
+import type { TestDatabase } from './database.ts';
+
+const never = new AbortController().signal;
+
+/** The activities of a deletion on a real database and folder, to be interleaved by hand. */
+export const createDeletionSteps = async (database: TestDatabase) => {
+  const storageDir = await mkdtemp(join(tmpdir(), 'keepsake-files-'));
+  const deps: ActivityDeps = {
+    database: database.app,
+    lanes: database.app.pool,
+    storage: createDirectoryStorage(storageDir),
+    crashPoint: () => {},
+  };
+  const writeExport = createWriteExport(deps);
+  const verifyExport = createVerifyExport(deps);
+  const deleteBackedUp = createDeleteBackedUpUsers(deps);
+  const settlePass = createSettlePass(deps);
+  const enter = (jobId: string, phase: string) => enterPhase(deps.database.db, jobId, phase);
+  return {
+    deps,
+    storageDir,
+    enter,
+    backUp: async (jobId: string, pass = 1) => {
+      await enter(jobId, 'backingUp');
+      const written = await writeExport({ jobId, pass }, never);
+      await verifyExport({ exportId: written.exportId }, never);
+      return written;
+    },
+    write: (jobId: string, pass = 1) => writeExport({ jobId, pass }, never),
+    verify: (exportId: string) => verifyExport({ exportId }, never),
+    remove: async (jobId: string, exportId: string) => {
+      await enter(jobId, 'deleting');
+      return deleteBackedUp({ jobId, exportId }, never);
+    },
+    settle: (jobId: string, pass: number, isLast = false) =>
+      settlePass({ jobId, pass, isLast, deleted: 0 }),
+    finish: createFinishJob(deps),
+  };
+};
+
+export type DeletionSteps = Awaited<ReturnType<typeof createDeletionSteps>>;
+
+/** A workspace of its own with `count` users `u-1` … and a witness of every row that is deleted. */
+export const seedWorkspace = async ({ owner }: TestDatabase, id: string, count: number) => {
+  const { db } = owner;
+  await createWorkspace(db, { id, name: id });
+  const { id: keyId } = await createApiKey(db, {
+    role: 'admin',
+    workspaceId: id,
+    ownerName: 'Ada',
+    ownerEmail: 'ada@example.com',
+  });
+  await sql`
+    INSERT INTO users (workspace_id, user_id, first_name, email, country, tags, properties)
+    SELECT ${id}, 'u-' || n, 'Zoë "Z" ' || n || E'\n', 'u' || n || '@example.com',
+           CASE WHEN n % 2 = 0 THEN 'IN' ELSE 'DE' END, ARRAY['a,b', '🎈'],
+           jsonb_build_object('n', n, 'big', 12345678901234567890123::numeric, 'text', E'a"b\n,c')
+      FROM generate_series(1, ${count}::int) n`.execute(db);
+  await sql`
+    CREATE TABLE IF NOT EXISTS witness (workspace_id text, user_id text, row text)`.execute(db);
+  await sql`
+    CREATE OR REPLACE FUNCTION witness_user() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN INSERT INTO witness VALUES (OLD.workspace_id, OLD.user_id, OLD::text); RETURN NULL; END $$`.execute(
+    db,
+  );
+  await sql`CREATE TRIGGER witness AFTER DELETE ON ${sql.id(`users_${id}`)}
+    FOR EACH ROW EXECUTE FUNCTION witness_user()`.execute(db);
+  return { workspaceId: id, keyId };
+};
+
+export type SeededWorkspace = Awaited<ReturnType<typeof seedWorkspace>>;
+
+/** A running deletion of the chosen ids, or of those a filter matches as confirmed by a preview. */
+export const startDeletion = async (
+  { app }: TestDatabase,
+  workspace: SeededWorkspace,
+  what: { ids: string[] } | { filter: unknown; confirmed: number },
+) => {
+  const jobId = uuidv7();
+  const previewId = 'filter' in what ? uuidv7() : null;
+  const selection =
+    'ids' in what
+      ? { type: 'ids', count: what.ids.length }
+      : { type: 'filter', filter: what.filter };
+  if ('filter' in what) {
+    await sql`
+      INSERT INTO previews (id, workspace_id, actor_key_id, selection, count, held, snapshot, expires_at)
+      VALUES (${previewId}, ${workspace.workspaceId}, ${workspace.keyId}, ${JSON.stringify(selection)},
+              ${what.confirmed}, 0, pg_current_snapshot(), now() + interval '15 minutes')`.execute(
+      app.db,
+    );
+  }
+  await app.db
+    .insertInto('jobs')
+    .values({
+      id: jobId,
+      workspace_id: workspace.workspaceId,
+      type: 'deletion',
+      selection: JSON.stringify(selection),
+      actor_key_id: workspace.keyId,
+      preview_id: previewId,
+    })
+    .execute();
+  if ('ids' in what) {
+    await sql`INSERT INTO job_targets SELECT ${jobId}::uuid, 1, unnest(${what.ids}::text[])`.execute(
+      app.db,
+    );
+  }
+  await claimJob(app.db, jobId, 'test-run');
+  return jobId;
+};
+
+export const inIndia = { field: 'country', op: 'is', value: 'IN' };
+
+export const countOf = async ({ owner }: TestDatabase, workspaceId: string): Promise<number> => {
+  const { rows } = await sql<{ n: number }>`
+    SELECT count(*) AS n FROM users WHERE workspace_id = ${workspaceId}`.execute(owner.db);
+  return rows[0]?.n ?? -1;
+};
