@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import pg from 'pg';
+import { DatabaseError } from 'pg';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
 const final = (type: string, message: string): ApplicationFailure =>
@@ -73,7 +73,7 @@ const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
  * PostgreSQL's own text may quote a row, so only its code and the names of things are kept.
  * Errors without a SQLSTATE come from the driver: the connection was lost.
  */
-const databaseFailure = (error: pg.DatabaseError): ApplicationFailure => {
+const databaseFailure = (error: DatabaseError): ApplicationFailure => {
   const where = [error.table, error.constraint].filter((name) => name !== undefined).join(' ');
   return ApplicationFailure.create({
     type: 'databaseRefused',
@@ -86,7 +86,7 @@ const databaseFailure = (error: pg.DatabaseError): ApplicationFailure => {
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
-  if (error instanceof pg.DatabaseError) return databaseFailure(error);
+  if (error instanceof DatabaseError) return databaseFailure(error);
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(
     `A step broke off (${code ?? name}); it is tried again.`,

@@ -3,13 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Config } from '../config.ts';
 import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
-import {
-  closeSums,
-  jobSummary,
-  withUnreached,
-  type JobExport,
-  type SummedCounts,
-} from '../db/job-summary.ts';
+import { closeSums, jobSummary, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';

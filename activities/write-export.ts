@@ -7,7 +7,6 @@ import {
   getExport,
   listVoidAttempts,
   recordAttempt,
-  recordPart,
 } from '../db/exports.ts';
 import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import { findFirstSnapshot, findPreviewSnapshot, setJobTotal } from '../db/job-runs.ts';

@@ -100,4 +100,3 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   await app.ready();
   return app;
 };
-

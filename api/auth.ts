@@ -31,7 +31,9 @@ declare module 'fastify' {
 const KEY_PATTERN = /^Bearer (ks_[A-Za-z0-9_-]{43})$/i;
 
 const unauthenticated = (detail: string) =>
-  problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="keepsake"' } });
+  problem('unauthenticated', detail, {
+    headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
+  });
 
 const findActor = async (db: Db, header: string | undefined): Promise<Actor> => {
   if (header === undefined) throw unauthenticated('The request carries no Authorization header.');

@@ -20,7 +20,8 @@ const BY_CODE: Record<string, [ProblemSlug, string]> = {
 };
 
 /** SQLSTATEs and Node errors that say that PostgreSQL is away, starting, stopping or full. */
-const DATABASE_AWAY = /^(?:08...|57P0[1-4]|53300|E(?:CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN))$/;
+const DATABASE_AWAY =
+  /^(?:08...|57P0[1-4]|53300|E(?:CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN))$/;
 /** Messages of `pg`, which gives them no code. */
 const CONNECTION_LOST =
   /timeout exceeded when trying to connect|Connection terminated|Cannot use a pool after|Client has encountered a connection error/;
@@ -34,7 +35,8 @@ const codeOf = (error: unknown): string => {
 const isDatabaseAway = (error: Error): boolean =>
   DATABASE_AWAY.test(codeOf(error)) ||
   CONNECTION_LOST.test(error.message) ||
-  (error instanceof AggregateError && error.errors.some((inner) => DATABASE_AWAY.test(codeOf(inner))));
+  (error instanceof AggregateError &&
+    error.errors.some((inner) => DATABASE_AWAY.test(codeOf(inner))));
 
 /** Turns whatever was thrown into one of the catalogue's problems. */
 export const toProblem = (error: Error): ProblemError => {

@@ -10,7 +10,7 @@ const amountOf = (
   made: JobProgressRow | undefined,
 ): Pick<Progress, 'total' | 'processed'> => {
   const rows = made?.rows ?? 0;
-  switch (job.phase) {
+  switch (job.phase ?? '') {
     case 'deleting':
       return { total: rows, processed: made?.cursor ?? 0 };
     case 'verifying':

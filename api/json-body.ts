@@ -47,7 +47,7 @@ export const checkJsonText = (text: string): void => {
   let expectsName = false;
   for (let index = 0; index < text.length; index++) {
     const frame = frames.at(-1);
-    switch (text[index]) {
+    switch (text.charAt(index)) {
       case '{':
       case '[':
         if (frames.length === MAX_DEPTH) throw wrong(frames, `is nested deeper than ${MAX_DEPTH}`);
@@ -84,7 +84,10 @@ const parseValid = (text: string): unknown => {
     return JSON.parse(text);
   } catch (error) {
     const at = /position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
-    throw problem('malformed-json', `The body is not valid JSON${at === undefined ? '' : `, at ${at}`}.`);
+    throw problem(
+      'malformed-json',
+      `The body is not valid JSON${at === undefined ? '' : `, at ${at}`}.`,
+    );
   }
 };
 

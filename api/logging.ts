@@ -16,7 +16,11 @@ const isFromDatabase = (error: object): boolean => 'severity' in error && 'routi
 export const describeError = (
   error: Error,
 ): { type: string; message: string; stack: string; [name: string]: unknown } => {
-  const { code, table, constraint } = error as { code?: unknown; table?: unknown; constraint?: unknown };
+  const { code, table, constraint } = error as {
+    code?: unknown;
+    table?: unknown;
+    constraint?: unknown;
+  };
   return {
     type: error.name,
     message: isFromDatabase(error) ? 'a database error' : error.message,

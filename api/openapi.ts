@@ -1,6 +1,9 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+} from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
@@ -33,7 +36,9 @@ const problemSchema = z.object({
     .array(
       z.object({
         detail: z.string(),
-        pointer: z.string().describe('`/a/b` in the body, `?name` in the query, `{name}` in the path'),
+        pointer: z
+          .string()
+          .describe('`/a/b` in the body, `?name` in the query, `{name}` in the path'),
       }),
     )
     .optional(),

@@ -15,8 +15,7 @@ export const limitSchema = z
     type: 'integer',
     minimum: 1,
     maximum: MAX_PAGE,
-    default: DEFAULT_PAGE,
-    description: 'How many at most.',
+    description: `How many at most; ${DEFAULT_PAGE} when not given.`,
   });
 
 /** `?cursor=`: as an answer's `nextCursor` gave it. */
@@ -31,7 +30,10 @@ export const encodeCursor = (place: unknown): string =>
   Buffer.from(JSON.stringify(place)).toString('base64url');
 
 /** The place a cursor names; undefined for none. @throws ProblemError when it is none of ours */
-export const decodeCursor = <T>(schema: z.ZodType<T>, cursor: string | undefined): T | undefined => {
+export const decodeCursor = <T>(
+  schema: z.ZodType<T>,
+  cursor: string | undefined,
+): T | undefined => {
   if (cursor === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));

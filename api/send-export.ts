@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type NewActivity, recordActivity } from '../db/activity.ts';
 import type { Compression, ExportState, Purpose } from '../db/schema.ts';
@@ -27,7 +28,12 @@ export interface ExportRow {
 export type OpenFile = { [K in keyof ExportRow]: NonNullable<ExportRow[K]> };
 
 const isFilled = (row: ExportRow): row is OpenFile =>
-  Object.values(row).every((value) => value !== null);
+  row.id !== null &&
+  row.attempt !== null &&
+  row.rows !== null &&
+  row.bytes !== null &&
+  row.sha256 !== null &&
+  row.verified_at !== null;
 
 export const hasExpired = (row: Pick<ExportRow, 'state' | 'expires_at'>): boolean =>
   row.state === 'removed' || (row.expires_at !== null && row.expires_at.getTime() <= Date.now());
@@ -68,6 +74,10 @@ const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
   etag: tag,
   'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
 });
+
+/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
+const sendNothing = ({ method }: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  reply.send(method === 'HEAD' ? Readable.from([]) : undefined);
 
 /** The part asked for; HEAD has no ranges, and `If-Range` with another tag means the whole file. */
 const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
@@ -124,7 +134,7 @@ export const sendExport = async (
     });
   }
   if (request.method === 'HEAD') {
-    return reply.headers({ ...headers, 'content-length': file.bytes }).send('');
+    return sendNothing(request, reply.headers({ ...headers, 'content-length': file.bytes }));
   }
   const { start, end } = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
   const content = await openAndRecord(deps, file, { start, end }, by);

@@ -1,5 +1,5 @@
 import type { FastifySchemaCompiler } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isUnstorable } from './json-body.ts';
 import { pointerOf } from './pointer.ts';
 import { type InputError, invalidRequest } from './problems.ts';
@@ -10,16 +10,20 @@ type Path = readonly PropertyKey[];
 /** How many places are named at most in one answer. */
 const MAX_ERRORS = 100;
 
-/** How far into the input a branch of a union got: the deepest is the one that was meant. */
-const depthOf = (issues: readonly Issue[]): number =>
-  Math.max(0, ...issues.map((issue) => issue.path.length + (isWrongKind(issue) ? 0 : 1)));
+/** Names a branch of a union does not know: the more, the less it was the one that was meant. */
+const unknownNames = (issues: readonly Issue[]): number =>
+  issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
+  ).length;
 
-/** A branch that fails on a tag or on unknown names was hardly the one that was meant. */
-const isWrongKind = (issue: Issue): boolean =>
-  issue.code === 'invalid_value' || issue.code === 'unrecognized_keys';
+/** How far into the input a branch got before it failed. */
+const depthOf = (issues: readonly Issue[]): number =>
+  Math.max(0, ...issues.map(({ path }) => path.length));
 
 const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
-  branches.toSorted((a, b) => depthOf(b) - depthOf(a) || a.length - b.length)[0] ?? [];
+  branches.toSorted(
+    (a, b) => unknownNames(a) - unknownNames(b) || depthOf(b) - depthOf(a) || a.length - b.length,
+  )[0] ?? [];
 
 const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
   const path = [...base, ...issue.path];
@@ -29,7 +33,10 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     return closestBranch(issue.errors).flatMap((inner) => flatten(inner, path));
   }
-  if ((issue.code === 'invalid_key' || issue.code === 'invalid_element') && issue.issues.length > 0) {
+  if (
+    (issue.code === 'invalid_key' || issue.code === 'invalid_element') &&
+    issue.issues.length > 0
+  ) {
     return issue.issues.flatMap((inner) => flatten(inner, path));
   }
   return [{ path, detail: issue.message }];
@@ -37,7 +44,7 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
 
 /** Where something is: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
 const placeOf = (httpPart: string | undefined, path: Path): string => {
-  switch (httpPart) {
+  switch (httpPart ?? 'body') {
     case 'querystring':
       return `?${path.map(String).join('.')}`;
     case 'params':

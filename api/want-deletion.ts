@@ -50,7 +50,13 @@ export const wantConfirmedDeletion = async (
   }
   if (count === 0) throw problem('empty-selection', `Preview ${previewId} found nobody to delete.`);
   const selection = preview.selection as PreviewedSelection;
-  const common = { id: uuidv7(), type: 'deletion' as const, options: { notify }, reason, previewId };
+  const common = {
+    id: uuidv7(),
+    type: 'deletion' as const,
+    options: { notify },
+    reason,
+    previewId,
+  };
   return 'ids' in selection
     ? {
         ...common,

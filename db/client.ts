@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
-import pg from 'pg';
+import { Pool, types as pgTypes } from 'pg';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
@@ -31,22 +31,27 @@ export interface DatabaseOptions {
 /** A pool of connections and its query builder. `close` waits for the queries under way. */
 export interface Database {
   db: Db;
-  pool: pg.Pool;
+  pool: Pool;
   close: () => Promise<void>;
 }
+
+const INT8: number = pgTypes.builtins.INT8;
 
 const types = {
   // Counts and sizes stay far below 2^53.
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 && format !== 'binary'
+    oid === INT8 && format !== 'binary'
       ? Number
-      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+      : (pgTypes.getTypeParser as (oid: number, format?: string) => unknown)(
+          oid,
+          format,
+        )) as typeof pgTypes.getTypeParser,
 };
 
 export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {}): Database => {
   const settings: Record<string, string> = { ...RENDERING };
   if (options.role !== undefined) settings['role'] = options.role;
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: databaseUrl,
     application_name: options.applicationName ?? 'keepsake',
     max: options.maxConnections ?? 10,

@@ -1,5 +1,4 @@
-import pg from 'pg';
-import type { PoolClient } from 'pg';
+import { DatabaseError, type PoolClient } from 'pg';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -48,7 +47,7 @@ export const deleteBatch = async (
     await client.query('COMMIT');
     return { status: 'deleted', deleted: rows[0]?.deleted ?? 0 };
   } catch (error) {
-    const refusal = error instanceof pg.DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
+    const refusal = error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
     if (refusal === undefined) throw error;
     await client.query('ROLLBACK');
     return refusal;

@@ -29,6 +29,7 @@ const listSample = (trx: Trx, { workspaceId, where }: NewPreview) =>
   trx
     .selectFrom('users')
     .selectAll()
+    .$narrowType<{ properties: Record<string, unknown> }>()
     .where('workspace_id', '=', workspaceId)
     .where(where)
     .orderBy('user_id')

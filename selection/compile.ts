@@ -11,6 +11,8 @@ import type { FrozenSelection } from './selection.ts';
 const operandOf = (field: Field): RawBuilder<unknown> => {
   if (field.source === 'system') {
     const column = sql.ref(`users.${field.column}`);
+    // A plain column, so that the primary key can be used.
+    if (field.column === 'user_id') return sql`${column} COLLATE "C"`;
     return field.kind === 'text' ? sql`(nullif(${column}, '') COLLATE "C")` : sql`${column}`;
   }
   const json = sql`users.properties -> ${field.key}::text`;
@@ -43,12 +45,16 @@ const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   return kind === 'date' ? sql`${moment}::date` : sql`${moment}::timestamptz`;
 };
 
-const LIKE_SPECIAL = /[\\%_]/g;
-
 const membership = (field: Field, operand: RawBuilder<unknown>, value: RawBuilder<unknown>) => {
   if (field.kind !== 'list') return undefined;
-  return field.source === 'system' ? sql`${value} = ANY (${operand})` : sql`${operand} ? ${value}`;
+  return field.source === 'system'
+    ? sql`${value} COLLATE "C" = ANY (${operand})`
+    : sql`${operand} ? ${value}`;
 };
+
+/** Under "C" `lower` knows the letters A to Z and no others, on every server alike. */
+const contains = (operand: RawBuilder<unknown>, value: RawBuilder<unknown>) =>
+  sql`strpos(lower(${operand}), lower(${value} COLLATE "C")) > 0`;
 
 /** True, false or, for an unknown value, null; the caller makes it two-valued. */
 const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> => {
@@ -62,10 +68,8 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
       return sql`${operand} IN (${sql.join((value as Scalar[]).map((item) => valueOf(field, item)))})`;
     case 'contains':
     case 'notContains': {
-      const pattern = `%${String(scalar).replace(LIKE_SPECIAL, '\\$&')}%`;
-      return (
-        membership(field, operand, valueOf(field, scalar)) ?? sql`${operand} LIKE ${pattern}::text`
-      );
+      const part = valueOf(field, scalar);
+      return membership(field, operand, part) ?? contains(operand, part);
     }
     case 'isKnown':
     case 'isNotKnown':

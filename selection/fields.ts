@@ -1,19 +1,7 @@
 import type { PropertyType } from './property-types.ts';
 
-/** A property every user has. This list is the one description of them, in the order of answers. */
-export interface SystemField {
-  /** As the API names it. */
-  name: string;
-  column: SystemColumn;
-  /** How PostgreSQL holds it. */
-  type: 'text' | 'date' | 'boolean' | 'list' | 'timestamp';
-  /** Which values it takes, as if it were a custom property. */
-  takes: PropertyType;
-  /** Never unknown. */
-  isRequired: boolean;
-  /** Set by the service alone, or once and for all when the user is made. */
-  isReadOnly: boolean;
-}
+/** How a system property is stored; decides how it is compared and rendered. */
+export type SystemType = 'text' | 'boolean' | 'date' | 'timestamp' | 'list';
 
 export type TextColumn =
   | 'user_id'
@@ -28,26 +16,26 @@ export type TextColumn =
   | 'phone'
   | 'last_channel';
 export type BooleanColumn = 'email_optin' | 'sms_optin' | 'whats_app_optin' | 'legal_hold';
-export type SystemColumn =
-  | TextColumn
-  | BooleanColumn
-  | 'dob'
-  | 'tags'
-  | 'created_at'
-  | 'updated_at';
+export type SystemColumn = TextColumn | BooleanColumn | 'dob' | 'tags' | 'created_at' | 'updated_at';
 
-const optional = { isRequired: false, isReadOnly: false } as const;
-const text = { type: 'text', takes: 'string', ...optional } as const;
-const boolean = { type: 'boolean', takes: 'boolean', ...optional } as const;
-const timestamp = {
-  type: 'timestamp',
-  takes: 'datetime',
-  isRequired: true,
-  isReadOnly: true,
-} as const;
+export interface SystemField {
+  /** As the API, filters and file headers call it. */
+  name: string;
+  column: SystemColumn;
+  type: SystemType;
+  /** Which values it takes, as if it were a custom property. */
+  takes: PropertyType;
+  /** Set by the service alone, or once and for all when the user is made. */
+  isReadOnly: boolean;
+}
 
+const text = { type: 'text', takes: 'string', isReadOnly: false } as const;
+const boolean = { type: 'boolean', takes: 'boolean', isReadOnly: false } as const;
+const timestamp = { type: 'timestamp', takes: 'datetime', isReadOnly: true } as const;
+
+/** The system properties of a user, in the order files and answers list them. */
 export const SYSTEM_FIELDS = [
-  { ...text, name: 'userId', column: 'user_id', isRequired: true, isReadOnly: true },
+  { ...text, name: 'userId', column: 'user_id', isReadOnly: true },
   { ...text, name: 'firstName', column: 'first_name' },
   { ...text, name: 'lastName', column: 'last_name' },
   { ...text, name: 'gender', column: 'gender' },
@@ -58,12 +46,12 @@ export const SYSTEM_FIELDS = [
   { ...text, name: 'email', column: 'email', takes: 'email' },
   { ...text, name: 'phone', column: 'phone', takes: 'phone' },
   { ...text, name: 'lastChannel', column: 'last_channel' },
-  { ...optional, name: 'dob', column: 'dob', type: 'date', takes: 'date' },
+  { name: 'dob', column: 'dob', type: 'date', takes: 'date', isReadOnly: false },
   { ...boolean, name: 'emailOptin', column: 'email_optin' },
   { ...boolean, name: 'smsOptin', column: 'sms_optin' },
   { ...boolean, name: 'whatsAppOptin', column: 'whats_app_optin' },
-  { ...optional, name: 'tags', column: 'tags', type: 'list', takes: 'list' },
-  { ...boolean, name: 'legalHold', column: 'legal_hold', isRequired: true },
+  { name: 'tags', column: 'tags', type: 'list', takes: 'list', isReadOnly: false },
+  { ...boolean, name: 'legalHold', column: 'legal_hold' },
   { ...timestamp, name: 'createdAt', column: 'created_at' },
   { ...timestamp, name: 'updatedAt', column: 'updated_at' },
 ] as const satisfies readonly SystemField[];
@@ -74,26 +62,53 @@ const BY_NAME: ReadonlyMap<string, SystemField> = new Map(
 
 export const findSystemField = (name: string): SystemField | undefined => BY_NAME.get(name);
 
-/** Custom properties by name. */
+/** Types of a workspace's custom properties, by name. */
 export type PropertyTypes = ReadonlyMap<string, PropertyType>;
 
-/** What a filter's `field` stands for. */
-export type Field =
-  | { kind: 'system'; field: SystemField }
-  | { kind: 'custom'; name: string; takes: PropertyType };
+/** What values of a field are, whatever it is stored as. */
+export type ValueKind = 'text' | 'number' | 'boolean' | 'date' | 'time' | 'datetime' | 'list';
 
-const CUSTOM_PREFIX = 'properties.';
-
-/** `firstName` is a system property, `properties.plan` a custom one. */
-export const findField = (name: string, properties: PropertyTypes): Field | undefined => {
-  if (!name.startsWith(CUSTOM_PREFIX)) {
-    const field = findSystemField(name);
-    return field && { kind: 'system', field };
-  }
-  const custom = name.slice(CUSTOM_PREFIX.length);
-  const takes = properties.get(custom);
-  return takes && { kind: 'custom', name: custom, takes };
+const KIND_OF_SYSTEM: Record<SystemType, ValueKind> = {
+  text: 'text',
+  boolean: 'boolean',
+  date: 'date',
+  timestamp: 'datetime',
+  list: 'list',
 };
 
-export const takesOf = (field: Field): PropertyType =>
-  field.kind === 'system' ? field.field.takes : field.takes;
+const KIND_OF_PROPERTY: Record<PropertyType, ValueKind> = {
+  string: 'text',
+  email: 'text',
+  phone: 'text',
+  url: 'text',
+  number: 'number',
+  boolean: 'boolean',
+  date: 'date',
+  time: 'time',
+  datetime: 'datetime',
+  list: 'list',
+};
+
+/** A field of a filter: a system property by its name, or a custom one as `properties.<name>`. */
+export type Field =
+  | { source: 'system'; kind: ValueKind; column: string; type: SystemType }
+  | { source: 'custom'; kind: ValueKind; key: string };
+
+const PREFIX = 'properties.';
+
+export const findField = (name: string, properties: PropertyTypes): Field | undefined => {
+  if (name.startsWith(PREFIX)) {
+    const key = name.slice(PREFIX.length);
+    const type = properties.get(key);
+    return type && { source: 'custom', kind: KIND_OF_PROPERTY[type], key };
+  }
+  const system = findSystemField(name);
+  return (
+    system && {
+      source: 'system',
+      kind: KIND_OF_SYSTEM[system.type],
+      column: system.column,
+      type: system.type,
+    }
+  );
+};

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findField, type PropertyTypes, type ValueKind } from './fields.ts';
 import { momentOf } from './moments.ts';
+import { isExactNumber, MAX_SIGNIFICANT_DIGITS } from './values.ts';
 
 export const MAX_FILTER_DEPTH = 5;
 export const MAX_FILTER_CONDITIONS = 50;
@@ -16,7 +17,7 @@ const OPS_BY_KIND = {
   number: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
   date: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
   time: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
-  datetime: ['is', 'isNot', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
+  datetime: ['is', 'isNot', 'in', 'isKnown', 'isNotKnown', 'lt', 'lte', 'gt', 'gte'],
 } as const satisfies Record<ValueKind, readonly Op[]>;
 
 const opSchema = z.enum([
@@ -62,7 +63,7 @@ export const filterSchema: z.ZodType<Filter> = z
 
 declare const frozen: unique symbol;
 /** A filter without relative dates: it means the same at any later time. */
-export type FrozenFilter = Filter & { readonly [frozen]?: true };
+export type FrozenFilter = Filter & { readonly [frozen]: true };
 
 export interface FilterProblem {
   detail: string;
@@ -76,7 +77,9 @@ const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
     case 'list':
       return isText && value !== '' ? undefined : 'must be a text that is not empty';
     case 'number':
-      return typeof value === 'number' && Number.isFinite(value) ? undefined : 'must be a number';
+      return typeof value === 'number' && isExactNumber(value)
+        ? undefined
+        : `must be a number of at most ${MAX_SIGNIFICANT_DIGITS} significant digits`;
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'must be true or false';
     case 'date':
@@ -92,15 +95,18 @@ const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
   }
 };
 
+const checkItems = (items: Scalar[], kind: ValueKind, pointer: string): FilterProblem[] =>
+  items.flatMap((item, index) => {
+    const detail = checkScalar(item, kind);
+    return detail === undefined ? [] : [{ detail, pointer: `${pointer}/${index}` }];
+  });
+
 const checkValue = ({ op, value }: Condition, kind: ValueKind): string | undefined => {
   if (op === 'isKnown' || op === 'isNotKnown') {
     return value === undefined ? undefined : `goes without a value for ${op}`;
   }
   if (value === undefined) return `is missing; ${op} compares with one`;
-  if (op === 'in') {
-    if (!Array.isArray(value)) return 'must be a list for in';
-    return value.map((item) => checkScalar(item, kind)).find((problem) => problem !== undefined);
-  }
+  if (op === 'in') return 'must be a list for in';
   if (Array.isArray(value)) return `must be one value for ${op}, not a list`;
   if (typeof value !== 'object') return checkScalar(value, kind);
   const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
@@ -123,6 +129,9 @@ export const checkFilter = (
     const ops: readonly Op[] = OPS_BY_KIND[field.kind];
     if (!ops.includes(node.op)) {
       return [{ detail: `must be one of ${ops.join(', ')} here`, pointer: `${at}/op` }];
+    }
+    if (node.op === 'in' && Array.isArray(node.value)) {
+      return checkItems(node.value, field.kind, `${at}/value`);
     }
     const problem = checkValue(node, field.kind);
     return problem === undefined ? [] : [{ detail: problem, pointer: `${at}/value` }];
@@ -162,5 +171,5 @@ export const freezeFilter = (
     const isDate = findField(node.field, properties)?.kind === 'date';
     return { ...node, value: isDate ? moment.slice(0, 10) : moment };
   };
-  return freeze(filter);
+  return freeze(filter) as FrozenFilter;
 };

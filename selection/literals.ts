@@ -25,6 +25,7 @@ const literalOf = (value: unknown): string => {
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (Array.isArray(value)) return arrayLiteral(value);
+  if (value instanceof Date) return textLiteral(value.toISOString());
   throw new Error(`a value of type ${typeof value} is not written in SQL`);
 };
 

@@ -1,4 +1,4 @@
-/** What a property can be; it never changes. Order and names as in the `properties` table. */
+/** What a property can be; it never changes. The same as the check of the `properties` table. */
 export const PROPERTY_TYPES = [
   'string',
   'number',

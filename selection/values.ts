@@ -1,4 +1,4 @@
-import { parseDate, parseDatetime, parseTime } from './moments.ts';
+import { momentOf } from './moments.ts';
 import type { PropertyType } from './property-types.ts';
 
 /** Longest text of a property or an item of a list, in characters. */
@@ -18,14 +18,10 @@ const PHONE = /^[0-9]{5,20}$/;
 const WEB_PROTOCOLS = ['http:', 'https:'];
 
 /** NUL, or half of a surrogate pair: PostgreSQL cannot store them. */
-export const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
+export const isStorable = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text);
 
 /** Characters as PostgreSQL counts them: code points. */
-export const lengthOf = (text: string): number => {
-  let length = 0;
-  for (const _ of text) length++;
-  return length;
-};
+export const lengthOf = (text: string): number => Array.from(text).length;
 
 const textProblem = (text: string): string | undefined => {
   if (!isStorable(text)) return 'holds a character that cannot be stored (NUL, or half a pair)';
@@ -45,16 +41,16 @@ const parseText =
   };
 
 const parseMoment =
-  (parse: (text: string) => string | undefined, form: string) =>
+  (kind: 'date' | 'time' | 'datetime', form: string) =>
   (input: unknown): Parsed<string> => {
     if (typeof input !== 'string') return { detail: `must be a text of the form ${form}` };
     if (input === '') return { value: null };
-    const value = parse(input);
+    const value = momentOf(input, kind);
     return value === undefined ? { detail: `must be of the form ${form}, and exist` } : { value };
   };
 
 const isWebAddress = (text: string): boolean =>
-  !/\s/u.test(text) && WEB_PROTOCOLS.includes(URL.parse(text)?.protocol ?? '');
+  !/\s/u.test(text) && URL.canParse(text) && WEB_PROTOCOLS.includes(new URL(text).protocol);
 
 /** True when no digit of it was lost on the way into a double. */
 export const isExactNumber = (value: number): boolean =>
@@ -101,10 +97,10 @@ const PARSERS: Record<PropertyType, (input: unknown) => Parsed> = {
   url: parseText(unless(isWebAddress, 'must be an address that begins with http:// or https://')),
   number: parseNumber,
   boolean: parseBoolean,
-  date: parseMoment(parseDate, 'YYYY-MM-DD'),
-  time: parseMoment(parseTime, 'HH:MM or HH:MM:SS'),
+  date: parseMoment('date', 'YYYY-MM-DD'),
+  time: parseMoment('time', 'HH:MM or HH:MM:SS'),
   datetime: parseMoment(
-    parseDatetime,
+    'datetime',
     'YYYY-MM-DDTHH:MM:SSZ, with an offset and at most 6 digits of a second',
   ),
   list: parseList,

@@ -69,6 +69,7 @@ export const openExport = async (
     for (const [index, slice] of slices.entries()) {
       const content = index === 0 && current !== undefined ? current : await open(slice);
       current = content;
+      if (stream.destroyed) content.destroy();
       let left = slice.end - slice.start + 1;
       for await (const chunk of content as AsyncIterable<Buffer>) {
         left -= chunk.length;
@@ -77,8 +78,19 @@ export const openExport = async (
       if (left !== 0) throw new Error(`part ${slice.part} of export ${file.id} is short`);
     }
   };
-  const stream = Readable.from(read(), { objectMode: false });
-  // A generator that never started, or waits for a part, does not notice that its reader is gone.
-  stream.once('close', () => current?.destroy());
+  const chunks = read();
+  // Not Readable.from: destroyed, that waits for the chunk under way, which may never come.
+  const stream = new Readable({
+    read: () => {
+      chunks.next().then(
+        ({ done, value }) => stream.push(done === true ? null : value),
+        (error: unknown) => stream.destroy(error as Error),
+      );
+    },
+    destroy: (error, done) => {
+      current?.destroy();
+      done(error);
+    },
+  });
   return stream;
 };

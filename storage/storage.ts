@@ -21,7 +21,7 @@ export interface Storage {
 export type StorageProblem = 'full' | 'unwritable' | 'missing' | 'broken';
 
 const problemOf = (cause: unknown): StorageProblem => {
-  switch ((cause as NodeJS.ErrnoException).code) {
+  switch ((cause as NodeJS.ErrnoException).code ?? '') {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':

@@ -17,7 +17,7 @@ const querySchema = z.strictObject({
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
-    .meta({ type: 'boolean', default: false, description: 'Mail the outcome' }),
+    .meta({ type: 'boolean', description: 'Mail the outcome; not when not given' }),
   reason: reasonSchema.default('single user deletion'),
 });
 

@@ -55,7 +55,8 @@ interface Records {
 
 const pageOfDeleted = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
   if (page.place !== undefined && 'skip' in page.place) return { rows: [], next: undefined };
-  if (page.outcome !== undefined && page.outcome !== 'deleted') return { rows: [], next: undefined };
+  if (page.outcome !== undefined && page.outcome !== 'deleted')
+    return { rows: [], next: undefined };
   const found = await listDeletedAfter(db, jobId, page.place ?? FIRST_PLACE, page.limit + 1);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
@@ -147,13 +148,16 @@ const registerLog = (app: App, { database }: ApiDeps): void => {
     async ({ workspaceId, params: { id } }, reply) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== 'deletion') throw notFound('deletion');
-      if (open >= MAX_LOGS_AT_ONCE) throw problem('busy', 'Other logs are being sent; wait a little.');
+      if (open >= MAX_LOGS_AT_ONCE)
+        throw problem('busy', 'Other logs are being sent; wait a little.');
       open++;
       const release = () => void open--;
-      const log = await copyText(database.pool, logCopyStatement(job.id)).catch((error: unknown) => {
-        release();
-        throw error;
-      });
+      const log = await copyText(database.pool, logCopyStatement(job.id)).catch(
+        (error: unknown) => {
+          release();
+          throw error;
+        },
+      );
       log.once('close', release);
       return reply
         .type('text/csv; charset=utf-8; header=present')

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { cancelJob, findJobRow, type JobRow, listJobs } from '../../db/jobs.ts';
 import type { JobType } from '../../db/schema.ts';
@@ -13,12 +12,12 @@ const idParams = z.strictObject({ id: z.uuid() });
 
 /** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
 const getJob = async (
-  { access }: FastifyRequest,
   { database }: ApiDeps,
   id: string,
+  workspaceId: string | null,
   type?: JobType,
 ): Promise<JobRow> => {
-  const job = await findJobRow(database.db, id, access.workspaceId);
+  const job = await findJobRow(database.db, id, workspaceId);
   if (job === undefined || (type !== undefined && job.type !== type)) throw notFound(type ?? 'job');
   return job;
 };
@@ -42,9 +41,9 @@ const registerOneJob = (app: App, deps: ApiDeps): void => {
           response: { 200: jobSchema },
         },
       },
-      async (request) => {
-        const job = await getJob(request, deps, request.params.id, type);
-        return describeLiveJob(job, request.actor.role, deps);
+      async ({ access, actor, params: { id } }) => {
+        const job = await getJob(deps, id, access.workspaceId, type);
+        return describeLiveJob(job, actor.role, deps);
       },
     );
   }
@@ -64,12 +63,13 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       },
     },
     async (request, reply) => {
-      const job = await getJob(request, deps, request.params.id);
+      const { workspaceId } = request.access;
+      const job = await getJob(deps, request.params.id, workspaceId);
       const isChanged = await cancelJob(deps.database.db, {
         id: job.id,
         actorKeyId: request.actor.id,
       });
-      const now = await getJob(request, deps, job.id);
+      const now = await getJob(deps, job.id, workspaceId);
       if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
         throw problem('wrong-state', `Job ${job.id} has ended (${now.state}).`);
       }
@@ -77,7 +77,7 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       await deps.jobs.cancel(job).catch((error: unknown) => {
         request.log.warn({ jobId: job.id, err: error }, 'the workflow was not told of the cancel');
       });
-      return acceptJob(request, reply.code(202), now, deps);
+      return acceptJob(request, reply, now, deps);
     },
   );
 };
@@ -99,17 +99,16 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
         response: { 200: pageOf(jobSchema) },
       },
     },
-    async (request) => {
-      const { type, state, cursor, limit } = request.query;
+    async ({ workspaceId, actor, query: { type, state, cursor, limit } }) => {
       const rows = await listJobs(deps.database.db, {
-        workspaceId: request.workspaceId,
+        workspaceId,
         type,
         state,
         beforeId: decodeCursor(z.uuid(), cursor),
         limit: limit + 1,
       });
       const page = toPage(rows, limit, (job) => job.id);
-      const data = await describeJobs(page.rows, request.actor.role, deps);
+      const data = await describeJobs(page.rows, actor.role, deps);
       return { data, nextCursor: page.nextCursor };
     },
   );

@@ -6,7 +6,6 @@ import { createLinkToken } from '../../storage/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
 import { requireOpenFile } from '../send-export.ts';
-import { registerPublicLinkRoutes } from './public-links.ts';
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
@@ -128,10 +127,9 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Making, listing and taking back links, and serving them. */
+/** Making, listing and taking back the links that `public-links.ts` serves. */
 export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
   registerCreate(app, deps);
   registerList(app, deps);
   registerRevoke(app, deps);
-  registerPublicLinkRoutes(app, deps);
 };

@@ -12,6 +12,7 @@ EXCEPTION WHEN duplicate_object THEN
   NULL; -- another database of this cluster is being set up at the same moment
 END $$;
 
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO keepsake_app, keepsake_deleter;
 
 CREATE TABLE workspaces (

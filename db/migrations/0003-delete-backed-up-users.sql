@@ -37,11 +37,14 @@ $$;
 -- selected again: a row goes only if it stands where the backup found it, in the version the backup
 -- holds. All of it is one transaction of the caller's, who commits it or loses it whole.
 --
+-- `public` is on the search path for the sake of triggers that others put on the table; nobody but
+-- the owner may create anything there.
+--
 -- Errors: KS001 no verified backup, KS002 the slice was taken before, KS003 the table changed since
 -- the backup, KS004 the job may not delete (any more).
 CREATE FUNCTION delete_backed_up_users(p_export uuid, p_part int, p_cursor int, p_limit int)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
+SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   backup record;
   slice tid[];

@@ -52,11 +52,16 @@ beforeAll(async () => {
   );
 });
 
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
 const readAll = async (parameters: string): Promise<{ userId: string; outcome: string }[]> => {
   const all: { userId: string; outcome: string }[] = [];
   let cursor = '';
   do {
-    const { status, body } = await api().call('GET', `/v1/deletions/${jobId}/records?${parameters}${cursor}`);
+    const { status, body } = await api().call(
+      'GET',
+      `/v1/deletions/${jobId}/records?${parameters}${cursor}`,
+    );
     expect(status).toBe(200);
     all.push(...body.data);
     cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
@@ -81,8 +86,13 @@ test('shows one outcome only', async () => {
 });
 
 test('refuses a cursor it did not give', async () => {
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  for (const cursor of ['x', encode({ skip: -1 }), encode({ skip: 1e18 }), encode([1]), encode(null)]) {
+  for (const cursor of [
+    'x',
+    encode({ skip: -1 }),
+    encode({ skip: 1e18 }),
+    encode([1]),
+    encode(null),
+  ]) {
     const answer = await api().call('GET', `/v1/deletions/${jobId}/records?cursor=${cursor}`);
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
   }
@@ -130,5 +140,7 @@ test('lists the backups in the job and by themselves', async () => {
   expect(backup.body).toMatchObject({ id, deletionId: jobId, pass: 2, state: 'verified' });
   expect((await call('GET', `/v1/backups/${id}`, { key: keys.two })).status).toBe(404);
   expect((await call('GET', '/v1/backups', { key: keys.two })).body.data).toEqual([]);
-  expect((await call('GET', '/v1/backups', { key: keys.ops })).body.type).toBe('/problems/workspace-required');
+  expect((await call('GET', '/v1/backups', { key: keys.ops })).body.type).toBe(
+    '/problems/workspace-required',
+  );
 });

@@ -61,7 +61,9 @@ test('a confirmed preview becomes a job with the frozen filter, once', async () 
   expect(started.body.selection).toEqual(having('churned'));
   const second = await startDeletion(body);
   expect(second).toMatchObject({ status: 409, body: { type: '/problems/wrong-state' } });
-  await query("UPDATE previews SET expires_at = now() - interval '1 second' WHERE id = $1", [seen.id]);
+  await query("UPDATE previews SET expires_at = now() - interval '1 second' WHERE id = $1", [
+    seen.id,
+  ]);
   const again = await startDeletion(body, 'confirm-1');
   expect(again).toMatchObject({ status: 202, body: { id: started.body.id } });
   expect((await startDeletion(body)).status).toBe(410);
@@ -71,7 +73,9 @@ test('one preview confirmed twice at once makes one job', async () => {
   const { body: seen } = await preview(having('churned'));
   const body = { previewId: seen.id, confirm: { count: 250 }, reason: 'r' };
   const answers = await Promise.all([1, 2, 3, 4].map((n) => startDeletion(body, `race-${n}`)));
-  expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 409, 409, 409]);
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+    202, 409, 409, 409,
+  ]);
   const { body: other } = await preview(having('churned'));
   const same = await Promise.all(
     [1, 2, 3, 4].map(() => startDeletion({ ...body, previewId: other.id }, 'race-same')),
@@ -122,7 +126,9 @@ test('a selection of nearly everyone is refused from 100 users on', async () => 
     body: { selection: { type: 'ids', ids }, reason: 'r' },
   });
   expect(direct.body.type).toBe('/problems/delete-all-required');
-  expect((await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'")).rows).toEqual(rows);
+  expect(
+    (await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'")).rows,
+  ).toEqual(rows);
   await addUsers('two', 12, 'padding');
   expect((await preview(having('more'), keys.two)).status).toBe(201);
 });
@@ -132,9 +138,10 @@ test('up to 100 ids go without a preview, and become targets of pass 1', async (
   const answer = await startDeletion({ selection: { type: 'ids', ids }, reason: 'asked for it' });
   expect(answer).toMatchObject({ status: 202, body: { selection: { type: 'ids', count: 2 } } });
   expect(answer.text).not.toContain('not-there');
-  const { rows } = await query('SELECT pass, user_id FROM job_targets WHERE job_id = $1 ORDER BY 2', [
-    answer.body.id,
-  ]);
+  const { rows } = await query(
+    'SELECT pass, user_id FROM job_targets WHERE job_id = $1 ORDER BY 2',
+    [answer.body.id],
+  );
   expect(rows).toEqual(ids.map((user_id) => ({ pass: 1, user_id })));
   const tooMany = Array.from({ length: 101 }, (_, n) => `u${n}`);
   const refused = await startDeletion({ selection: { type: 'ids', ids: tooMany }, reason: 'r' });
@@ -144,7 +151,11 @@ test('up to 100 ids go without a preview, and become targets of pass 1', async (
 test('chosen ids of a preview become targets when it is confirmed', async () => {
   const { body: seen } = await preview({ type: 'ids', ids: ['churned-00001', 'not-there'] });
   expect(seen.count).toBe(1);
-  const { body: job } = await startDeletion({ previewId: seen.id, confirm: { count: 1 }, reason: 'r' });
+  const { body: job } = await startDeletion({
+    previewId: seen.id,
+    confirm: { count: 1 },
+    reason: 'r',
+  });
   expect(job.selection).toEqual({ type: 'ids', count: 2 });
   const { rows } = await query('SELECT count(*) AS n FROM job_targets WHERE job_id = $1', [job.id]);
   expect(rows[0].n).toBe(2);
@@ -177,7 +188,10 @@ test.each([
   [{ selection: { type: 'all' } }, '/selection/type'],
   [{ selection: { type: 'filter', filter: {} } }, '/selection/filter'],
   [{ selection: { type: 'filter', filter: { and: [] } } }, '/selection/filter/and'],
-  [{ selection: { type: 'filter', filter: { field: 'nope', op: 'is', value: 'x' } } }, '/selection/filter/field'],
+  [
+    { selection: { type: 'filter', filter: { field: 'nope', op: 'is', value: 'x' } } },
+    '/selection/filter/field',
+  ],
   [{ selection: { type: 'segment', segmentId: 'x' } }, '/selection/segmentId'],
   [{ selection: { type: 'ids', ids: ['a'], excludeIds: ['a'] } }, '/selection/excludeIds'],
   [{}, '/selection'],
@@ -198,8 +212,12 @@ test('deletes one user: 202, 404 where absent, no mail unless asked', async () =
   ]);
   expect(rows.map(({ options }) => options.notify)).toEqual([false, true]);
   expect((await call('DELETE', '/v1/users/not-there')).status).toBe(404);
-  expect((await call('DELETE', '/v1/users/churned-00002', { key: api().keys.two })).status).toBe(404);
-  expect((await call('DELETE', '/v1/users/churned-00002?notify=yes')).body.errors[0].pointer).toBe('?notify');
+  expect((await call('DELETE', '/v1/users/churned-00002', { key: api().keys.two })).status).toBe(
+    404,
+  );
+  expect((await call('DELETE', '/v1/users/churned-00002?notify=yes')).body.errors[0].pointer).toBe(
+    '?notify',
+  );
   const long = encodeURIComponent('💜'.repeat(255));
   expect([400, 404]).toContain((await call('DELETE', `/v1/users/${long}`)).status);
 });
@@ -212,7 +230,9 @@ test('Prefer: wait answers 200 once the job has ended, 202 when it has not in ti
   const { start } = starter;
   starter.start = async (job) => {
     setTimeout(() => {
-      void query("UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1", [job.id]);
+      void query("UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1", [
+        job.id,
+      ]);
     }, 200);
   };
   const done = await call('DELETE', '/v1/users/churned-00005', {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { APP_ROLE, openDatabase, type Database } from '../../db/client.ts';
 import { TEMPLATE } from './global-setup.ts';
@@ -13,7 +13,7 @@ export interface TestDatabase {
 }
 
 const asAdmin = async (sql: string): Promise<void> => {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') });
+  const client = new Client({ connectionString: inject('postgresUrl') });
   await client.connect();
   await client.query(sql);
   await client.end();

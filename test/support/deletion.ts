@@ -112,6 +112,7 @@ export const startDeletion = async (
       workspace_id: workspace.workspaceId,
       type: 'deletion',
       selection: JSON.stringify(selection),
+      options: '{}',
       actor_key_id: workspace.keyId,
       preview_id: previewId,
     })

@@ -1,0 +1,100 @@
+import { beforeAll, expect, test } from 'vitest';
+import { ACCESS } from '../../api/access.ts';
+import { useApi } from './support.ts';
+
+const api = useApi();
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  security?: unknown[];
+  responses: Record<string, { $ref?: string }>;
+}
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: Record<string, Record<string, unknown>>;
+}
+
+let document: Document;
+
+beforeAll(async () => {
+  document = (await api().call('GET', '/openapi.json', { key: null })).body;
+});
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+/** Every `$ref` in a value. */
+const refsIn = (value: unknown): string[] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : Object.entries(value).flatMap(([name, inner]) =>
+        name === '$ref' && typeof inner === 'string' ? [inner] : refsIn(inner),
+      );
+
+test('is OpenAPI 3.1 and tells of every route but those of the documentation itself', () => {
+  expect(document.openapi).toMatch(/^3\.1\./);
+  const told = operations().map(
+    ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+  );
+  const known = Object.keys(ACCESS).filter(
+    (route) => !route.startsWith('GET /docs') && route !== 'GET /openapi.json',
+  );
+  expect(told.toSorted()).toEqual(known.toSorted());
+});
+
+test('every operation has a name of its own, a summary, an answer and its problems', () => {
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(ids).not.toContain(undefined);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { path, operation } of operations()) {
+    const statuses = Object.keys(operation.responses);
+    expect({ path, summary: operation.summary }).not.toEqual({ path, summary: undefined });
+    expect(statuses.some((status) => status.startsWith('2'))).toBe(true);
+    expect(operation.responses['503']).toEqual({ $ref: '#/components/responses/problem503' });
+    expect('401' in operation.responses).toBe(operation.security?.length === 1);
+  }
+});
+
+test('every reference leads somewhere within the document', () => {
+  const refs = new Set(refsIn(document));
+  expect(refs.size).toBeGreaterThan(3);
+  for (const ref of refs) {
+    expect(ref).toMatch(/^#\//);
+    const target = ref
+      .slice(2)
+      .split('/')
+      .reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], document);
+    expect({ ref, target }).not.toEqual({ ref, target: undefined });
+  }
+});
+
+test('shows the limits of a list as numbers', () => {
+  const { parameters } = document.paths['/v1/jobs']!['get'] as unknown as {
+    parameters: { name: string; schema: Record<string, unknown> }[];
+  };
+  const limit = parameters.find(({ name }) => name === 'limit');
+  expect(limit?.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 200 });
+  expect(parameters.some(({ name }) => name === 'workspace')).toBe(true);
+});
+
+test('the readable page and all it loads come from here, under its own policy', async () => {
+  const { call } = api();
+  const page = await call('GET', '/docs/', { key: null });
+  expect(page.status).toBe(200);
+  expect(page.headers['content-security-policy']).toContain("script-src 'self'");
+  expect(page.text).not.toMatch(/(?:src|href)="https?:/);
+  expect(page.text).not.toMatch(/<script(?![^>]*\bsrc=)/);
+  const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, asset]) => asset!);
+  expect(assets.length).toBeGreaterThan(3);
+  for (const asset of assets) {
+    const { pathname } = new URL(asset, 'http://keepsake.example/docs/');
+    expect({ pathname, status: (await call('GET', pathname, { key: null })).status }).toEqual({
+      pathname,
+      status: 200,
+    });
+  }
+});
