@@ -66,16 +66,19 @@ const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
   if (job.state !== 'queued') return;
   try {
     await deps.jobs.start({ id: job.id, type: job.type, workspaceId: job.workspace_id });
-  } catch {
+  } catch (cause) {
     if (job.idempotency_key !== null) {
       throw problem(
         'temporal-unavailable',
         `Job ${job.id} is written but not started. Send the same request with the same key again: it finishes the same job.`,
+        { cause },
       );
     }
     const message = 'Temporal was away when the job was to start; nothing was done.';
     if (!(await failUnstarted(deps.database.db, job.id, message))) return;
-    throw problem('temporal-unavailable', 'Temporal does not answer; nothing was started.');
+    throw problem('temporal-unavailable', 'Temporal does not answer; nothing was started.', {
+      cause,
+    });
   }
 };
 

@@ -83,9 +83,17 @@ export const sendProblem = (
   );
 };
 
+/** A part that is away is told in a line; what is our fault with all there is to find it. */
+const logFailure = (error: Error, answer: ProblemError, request: FastifyRequest): void => {
+  const cause = isProblem(error) ? error.cause : error;
+  const details = { problem: answer.slug, ...(cause instanceof Error && { err: cause }) };
+  if (answer.slug === 'internal') request.log.error(details, answer.detail);
+  else request.log.warn(details, answer.detail);
+};
+
 /** The one place where an error becomes an answer; what is our fault is logged with the request's id. */
 export const handleError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
   const answer = toProblem(error);
-  if (answer.statusCode >= 500) request.log.error({ err: error }, 'request failed');
+  if (answer.statusCode >= 500) logFailure(error, answer, request);
   void sendProblem(request, reply, answer);
 };

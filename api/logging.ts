@@ -32,6 +32,15 @@ export const describeError = (
   };
 };
 
+/** By ids only. A request that was refused before anything was asked of it has no access yet. */
+const whoOf = (request: FastifyRequest): { keyId?: string; workspaceId?: string } => {
+  const { access } = request as Partial<Pick<FastifyRequest, 'access'>>;
+  return {
+    ...(access?.actor && { keyId: access.actor.id }),
+    ...(access?.workspaceId && { workspaceId: access.workspaceId }),
+  };
+};
+
 /** One line a request: no address, no header, no body. */
 export const logResponses = (app: FastifyInstance): void => {
   app.addHook('onResponse', async (request, reply) => {
@@ -41,8 +50,7 @@ export const logResponses = (app: FastifyInstance): void => {
         route: routeOf(request),
         status: reply.statusCode,
         milliseconds: Math.round(reply.elapsedTime),
-        ...(request.access.actor !== null && { keyId: request.access.actor.id }),
-        ...(request.access.workspaceId !== null && { workspaceId: request.access.workspaceId }),
+        ...whoOf(request),
       },
       'request',
     );

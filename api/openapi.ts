@@ -51,6 +51,29 @@ const WORKSPACE_PARAMETER = {
   description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
 };
 
+const header = (name: string, description: string) => ({
+  name,
+  in: 'header',
+  schema: { type: 'string' },
+  description,
+});
+
+const IDEMPOTENCY_KEY = header(
+  'Idempotency-Key',
+  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job.',
+);
+const PREFER = header(
+  'Prefer',
+  '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
+);
+
+/** Headers of operations that start work; read from the request by hand, since others come along. */
+const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
+  startExport: [IDEMPOTENCY_KEY],
+  startDeletion: [IDEMPOTENCY_KEY],
+  deleteUser: [IDEMPOTENCY_KEY, PREFER],
+};
+
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** Errors that any route may answer with, and those that only some do. */
@@ -68,6 +91,7 @@ const problemStatuses = (): number[] => [
 ];
 
 interface Operation {
+  operationId?: string;
   responses?: Record<string, unknown>;
   parameters?: unknown[];
   requestBody?: unknown;
@@ -87,7 +111,11 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   } else {
     statuses.add(401).add(403);
     operation.security = [{ apiKey: [] }];
-    operation.parameters = [...(operation.parameters ?? []), WORKSPACE_PARAMETER];
+    operation.parameters = [
+      ...(operation.parameters ?? []),
+      ...(HEADERS_OF[operation.operationId ?? ''] ?? []),
+      WORKSPACE_PARAMETER,
+    ];
   }
   const responses: Record<string, unknown> = { ...operation.responses };
   for (const status of statuses) {
@@ -145,7 +173,7 @@ export const documentApi = async (app: App): Promise<void> => {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_CSP,
-    uiConfig: { url: '/openapi.json', persistAuthorization: false, validatorUrl: null },
+    uiConfig: { layout: 'BaseLayout', validatorUrl: null },
   });
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(app.swagger()),

@@ -177,6 +177,8 @@ export interface ProblemError extends Error {
 export interface ProblemExtras {
   errors?: InputError[];
   headers?: Record<string, string>;
+  /** What went wrong below; logged, never answered. */
+  cause?: unknown;
 }
 
 /** Seconds after which a caller may try again when a part of the service is away. */
@@ -186,11 +188,11 @@ export const RETRY_AFTER_SECONDS = 5;
 export const problem = (
   slug: ProblemSlug,
   detail: string,
-  { errors = [], headers = {} }: ProblemExtras = {},
+  { errors = [], headers = {}, cause }: ProblemExtras = {},
 ): ProblemError => {
   const { status } = PROBLEMS[slug];
   const retry = status === 503 ? { 'retry-after': String(RETRY_AFTER_SECONDS) } : {};
-  return Object.assign(new Error(detail), {
+  return Object.assign(new Error(detail, { cause }), {
     name: 'ProblemError',
     slug,
     statusCode: status,

@@ -63,8 +63,8 @@ const paragraphsOf = (facts: DeletionFinished): string[] => {
     return [`Nothing was deleted: every user of ${facts.workspaceName} is still there.${advice}`];
   }
   const paragraphs = [
-    `${deletedOf(facts)} of ${facts.workspaceName} were deleted. ` +
-      'Each of them was first written to a backup, and the backup read back.',
+    `Deleted from ${facts.workspaceName}: ${deletedOf(facts)}. ` +
+      'Each was first written to a backup, and the backup read back and compared.',
   ];
   if (facts.end.kind === 'failed') {
     paragraphs.push('Then the job failed. Look at the job for what went wrong.');

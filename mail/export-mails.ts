@@ -19,7 +19,7 @@ export const exportReady = (facts: ExportReady): Message =>
     heading: 'Your export is ready',
     tone: 'good',
     paragraphs: [
-      `${formatUsers(facts.rows)} of ${facts.workspaceName} are in one file. It is complete: ` +
+      `The file holds ${formatUsers(facts.rows)} of ${facts.workspaceName}. It is complete: ` +
         'it was read back and matches what the database sent.',
     ],
     actions: [

@@ -44,7 +44,7 @@ const renderRow = ([label, value]: [string, string]): string => {
     ? `font-family:${MONO};font-size:12px;word-break:break-all`
     : 'font-variant-numeric:tabular-nums';
   return (
-    `<tr><td style="padding:6px 16px 6px 0;color:#57606a;vertical-align:top;white-space:nowrap">` +
+    `<tr><td style="width:1%;padding:6px 20px 6px 0;color:#57606a;vertical-align:top;white-space:nowrap">` +
     `${escapeHtml(label)}</td><td style="padding:6px 0;vertical-align:top;${style}">` +
     `${escapeHtml(value)}</td></tr>`
   );

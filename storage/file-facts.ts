@@ -17,7 +17,8 @@ export const formatBytes = (bytes: number): string => {
     value /= 1_000;
     unit += 1;
   }
-  return unit === 0 ? `${bytes} bytes` : `${value.toFixed(1)} ${UNITS[unit]}`;
+  if (unit === 0) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
+  return `${value.toFixed(1)} ${UNITS[unit]}`;
 };
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', {

@@ -40,8 +40,13 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps): void =
         summary: 'Make a link to download an export without a key',
         tags: ['exports'],
         params: paramsSchema,
-        body: newLinkSchema.prefault({}),
+        body: newLinkSchema,
         response: { 201: createdLinkSchema },
+      },
+      // Nothing to say is the same as `{}`; the JSON value `null` is not.
+      preValidation: async (request) => {
+        const isEmpty = request.headers['content-type'] === undefined;
+        if (isEmpty) request.body ??= { expiresInHours: MAX_LINK_HOURS };
       },
     },
     async ({ params, body, actor, workspaceId }, reply) => {

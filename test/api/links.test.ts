@@ -211,6 +211,22 @@ test.each([
   expect(answer.json()['errors']).toMatchObject([{ pointer: `/${Object.keys(body)[0]}` }]);
 });
 
+test('a body of JSON null is refused, an absent one is not', async () => {
+  const file = await api().addExport();
+  const send = async (headers: Record<string, string>, payload?: string) => {
+    const answer = await api().app.inject({
+      method: 'POST',
+      url: `/v1/exports/${file.id}/links`,
+      headers: { authorization: `Bearer ${api().keys.demo.key}`, ...headers },
+      ...(payload !== undefined && { payload }),
+    });
+    return answer.statusCode;
+  };
+  expect(await send({ 'content-type': 'application/json' }, 'null')).toBe(400);
+  expect(await send({ 'content-type': 'application/json' }, '')).toBe(400);
+  expect(await send({})).toBe(201);
+});
+
 test('there is no link to a file that is not verified, gone, or a backup', async () => {
   const writing = await api().addExport({ state: 'writing' });
   const removed = await api().addExport({ state: 'removed' });

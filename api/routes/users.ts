@@ -1,0 +1,158 @@
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { propertyTypesOf } from '../../db/properties.ts';
+import { mergeUsers } from '../../db/user-merge.ts';
+import { countUsersWhere, findUser, listUsers, type UserPlace } from '../../db/users.ts';
+import { userIdSchema } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
+import { decodeCursor, pageOf, toPage } from '../paging.ts';
+import { invalidRequest, notFound, problem } from '../problems.ts';
+import { readUser, userPatchSchema } from '../user-input.ts';
+import { userSchema } from '../user-json.ts';
+import {
+  HOLD_IS_FOR_PLATFORM,
+  mergeBodySchema,
+  mergeGiven,
+  mergeOptionsFor,
+  mergeResultSchema,
+} from '../user-merge.ts';
+import { conditionOf, userQuerySchema } from '../user-query.ts';
+
+const paramsSchema = z.strictObject({ userId: userIdSchema });
+
+const placeSchema: z.ZodType<UserPlace> = z.strictObject({
+  userId: userIdSchema,
+  createdAt: z.string().regex(/^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z|-?infinity)$/),
+});
+
+/** Sends what PostgreSQL wrote as it is, past the route's serializer. */
+const sendJson = (reply: FastifyReply, json: string): FastifyReply =>
+  reply
+    .type('application/json; charset=utf-8')
+    .serializer((text: string) => text)
+    .send(json);
+
+const registerList = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/users',
+    {
+      schema: {
+        operationId: 'listUsers',
+        summary: 'Users, by prefix, segment or filter',
+        tags: ['users'],
+        querystring: userQuerySchema,
+        response: { 200: pageOf(userSchema).extend({ count: z.int().optional() }) },
+      },
+    },
+    async ({ workspaceId, query }, reply) => {
+      const { sort, limit } = query;
+      const after = decodeCursor(placeSchema, query.cursor);
+      const where = await conditionOf(db, workspaceId, query);
+      const rows = await listUsers(db, { workspaceId, where, sort, after, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ userId, createdAt }) => ({ userId, createdAt }));
+      const members = [
+        `"data":[${page.rows.map(({ json }) => json).join(',')}]`,
+        `"nextCursor":${JSON.stringify(page.nextCursor)}`,
+      ];
+      if (query.count === 'exact') {
+        members.push(`"count":${await countUsersWhere(db, workspaceId, where)}`);
+      }
+      return sendJson(reply, `{${members.join(',')}}`);
+    },
+  );
+};
+
+const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
+  app.post(
+    '/v1/users',
+    {
+      bodyLimit: USERS_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'mergeUsers',
+        summary: 'Add or change one user or up to 1,000; what is not given stays, null clears',
+        tags: ['users'],
+        querystring: z.strictObject({}),
+        body: mergeBodySchema,
+        response: { 200: mergeResultSchema },
+      },
+    },
+    async ({ workspaceId, actor, body }) => ({
+      data: await mergeGiven(db, workspaceId, body, mergeOptionsFor(actor.role, true)),
+    }),
+  );
+};
+
+const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/users/:userId',
+    {
+      schema: {
+        operationId: 'getUser',
+        summary: 'One user',
+        tags: ['users'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: userSchema },
+      },
+    },
+    async ({ workspaceId, params }, reply) => {
+      const json = await findUser(db, workspaceId, params.userId);
+      if (json === undefined) throw notFound('user');
+      return sendJson(reply, json);
+    },
+  );
+};
+
+/** The platform team holds users, and sees nothing else of them. */
+const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
+  const names = Object.keys(body);
+  if (names.length === 1 && names[0] === 'legalHold') return;
+  throw problem('forbidden', 'A key of role platform changes legalHold of a user, nothing else.');
+};
+
+const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
+  app.patch(
+    '/v1/users/:userId',
+    {
+      schema: {
+        operationId: 'changeUser',
+        summary: 'Change what is given of a user; null clears',
+        description: 'A hold is set by admins and the platform team and cleared by the latter.',
+        tags: ['users'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: userPatchSchema,
+        response: {
+          200: z.union([userSchema, z.object({ userId: z.string(), legalHold: z.boolean() })]),
+        },
+      },
+    },
+    async ({ workspaceId, actor, params: { userId }, body }, reply) => {
+      const isPlatform = actor.role === 'platform';
+      if (isPlatform) requireHoldOnly(body);
+      const read = readUser(body, await propertyTypesOf(db, workspaceId));
+      if ('errors' in read) throw invalidRequest(read.errors);
+      const changes = [{ userId, ...read.change }];
+      const options = mergeOptionsFor(actor.role, false);
+      const [outcome] = await mergeUsers(db, workspaceId, changes, options);
+      if (outcome === 'held') {
+        const errors = [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }];
+        throw problem('forbidden', 'Only a key of role platform clears a hold.', { errors });
+      }
+      if (outcome === 'notFound') throw notFound('user');
+      if (isPlatform) return { userId, legalHold: body['legalHold'] === true };
+      const json = await findUser(db, workspaceId, userId);
+      if (json === undefined) throw notFound('user');
+      return sendJson(reply, json);
+    },
+  );
+};
+
+/** Users: found, added, changed. Deleting one is a job, in delete-user.ts. */
+export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
+  registerList(app, deps);
+  registerMerge(app, deps);
+  registerGet(app, deps);
+  registerPatch(app, deps);
+};

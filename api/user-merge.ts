@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import type { Db } from '../db/client.ts';
+import { propertyTypesOf } from '../db/properties.ts';
+import {
+  MAX_MERGED_USERS,
+  type MergeOptions,
+  type MergeOutcome,
+  mergeUsers,
+  type UserChange,
+} from '../db/user-merge.ts';
+import type { Role } from '../db/schema.ts';
+import type { InputError } from './problems.ts';
+import { readUser, userInputSchema } from './user-input.ts';
+
+export const mergeBodySchema = z.union([
+  userInputSchema,
+  z.array(userInputSchema).min(1).max(MAX_MERGED_USERS),
+]);
+
+export const mergeResultSchema = z.object({
+  data: z
+    .array(
+      z.object({
+        userId: z.string(),
+        outcome: z.enum(['created', 'updated', 'failed']),
+        error: z.object({ detail: z.string(), pointer: z.string() }).optional(),
+      }),
+    )
+    .describe('In the order given'),
+});
+
+type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
+
+export const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+
+export const mergeOptionsFor = (role: Role, mayCreate: boolean): MergeOptions => ({
+  mayCreate,
+  mayClearHold: role === 'platform',
+});
+
+const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
+  const fail = (detail: string, pointer: string): MergeResult => ({
+    userId,
+    outcome: 'failed',
+    error: { detail, pointer: `${at}${pointer}` },
+  });
+  switch (outcome) {
+    case 'created':
+    case 'updated':
+      return { userId, outcome };
+    case 'held':
+      return fail(HOLD_IS_FOR_PLATFORM, '/legalHold');
+    case 'notFound':
+      return fail('is no user of this workspace', '/userId');
+  }
+};
+
+type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
+
+/** Merges users; one that cannot be merged does not stop the others. */
+export const mergeGiven = async (
+  db: Db,
+  workspaceId: string,
+  body: z.infer<typeof mergeBodySchema>,
+  options: MergeOptions,
+): Promise<MergeResult[]> => {
+  const types = await propertyTypesOf(db, workspaceId);
+  const entries = [body].flat().map(({ userId, ...given }, index): Entry => {
+    const at = Array.isArray(body) ? `/${index}` : '';
+    const read = readUser(given, types);
+    if ('change' in read) return { userId, at, change: { userId, ...read.change } };
+    const [first = { detail: 'is wrong', pointer: '' }] = read.errors;
+    return { userId, at, error: { ...first, pointer: `${at}${first.pointer}` } };
+  });
+  const changes = entries.flatMap((entry) => ('change' in entry ? [entry.change] : []));
+  const outcomes = (await mergeUsers(db, workspaceId, changes, options)).values();
+  return entries.map((entry): MergeResult => {
+    const { userId, at } = entry;
+    if ('error' in entry) return { userId, outcome: 'failed', error: entry.error };
+    return toResult(userId, outcomes.next().value ?? 'notFound', at);
+  });
+};

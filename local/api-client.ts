@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const REQUEST_DEADLINE_MS = 60_000;
+const POLL_INTERVAL_MS = 150;
+const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
+
+/** A job as the API answers it; what the demo and the tests look at. */
+export interface Job {
+  id: string;
+  state: string;
+  phase: string | null;
+  progress: { total: number | null; processed: number | null };
+  counts: Record<string, number> | null;
+  result: { backups?: Backup[]; rows?: number; bytes?: number; sha256?: string } | null;
+  error: { type: string; message: string } | null;
+}
+
+export interface Backup {
+  id: string;
+  rows: number;
+  bytes: number;
+  sha256: string;
+}
+
+export interface Answer<Body> {
+  status: number;
+  headers: Headers;
+  body: Body;
+}
+
+/** Speaks to the API as the holder of a key. */
+export const createApiClient = (api: string, key: string) => {
+  const request = (method: string, path: string, body?: unknown, headers = {}) =>
+    fetch(`${api}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
+    });
+
+  /** Any answer, also an error. */
+  const call = async <Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers = {},
+  ): Promise<Answer<Body>> => {
+    const response = await request(method, path, body, headers);
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    const parsed = (isJson ? JSON.parse(text) : text) as Body;
+    return { status: response.status, headers: response.headers, body: parsed };
+  };
+
+  /** @throws Error with the answer, when it is not a success */
+  const succeed = async <Body>(method: string, path: string, body?: unknown): Promise<Body> => {
+    const headers = method === 'GET' ? {} : { 'idempotency-key': randomUUID() };
+    const answer = await call<Body>(method, path, body, headers);
+    if (answer.status >= 300) {
+      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    return answer.body;
+  };
+
+  /** Polls a job until it has ended. @throws Error when that takes longer than `deadlineMs` */
+  const finish = async (
+    jobId: string,
+    onProgress: (job: Job) => void = () => {},
+    deadlineMs = 120_000,
+  ): Promise<Job> => {
+    for (const start = Date.now(); Date.now() - start < deadlineMs;) {
+      const job = await succeed<Job>('GET', `/v1/jobs/${jobId}`);
+      onProgress(job);
+      if (FINAL_STATES.includes(job.state)) return job;
+      await sleep(POLL_INTERVAL_MS);
+    }
+    throw new Error(`job ${jobId} did not end within ${deadlineMs} ms`);
+  };
+
+  /** The bytes of a file. */
+  const download = async (path: string, headers = {}): Promise<Buffer> => {
+    const response = await request('GET', path, undefined, headers);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
+    return Buffer.from(await response.arrayBuffer());
+  };
+
+  return { call, succeed, finish, download };
+};
+
+export type ApiClient = ReturnType<typeof createApiClient>;

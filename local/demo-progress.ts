@@ -1,0 +1,37 @@
+const BAR_WIDTH = 28;
+
+export interface Step {
+  show: (done: number, total: number | null) => void;
+}
+
+const bar = (share: number): string => {
+  const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
+  return '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
+};
+
+/** Runs one step of the demo under a progress bar, and says how long it took. */
+export const runStep = async <Result>(
+  title: string,
+  run: (step: Step) => Promise<Result>,
+): Promise<Result> => {
+  const start = performance.now();
+  const isTerminal = process.stdout.isTTY;
+  const label = title.padEnd(44);
+  const show = (done: number, total: number | null): void => {
+    if (!isTerminal || total === null || total === 0) return;
+    const counts = `${done.toLocaleString('en')} of ${total.toLocaleString('en')}`;
+    process.stdout.write(`\r${label} ${bar(done / total)} ${counts}\u001b[K`);
+  };
+  const result = await run({ show });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  process.stdout.write(`${isTerminal ? '\r' : ''}${label} ${bar(1)} ${seconds} s\u001b[K\n`);
+  return result;
+};
+
+/** A sum the demo is about. @throws Error with both figures, when it does not close */
+export const check = (what: string, actual: unknown, expected: unknown): void => {
+  if (actual !== expected) throw new Error(`${what}: ${String(actual)}, not ${String(expected)}`);
+  console.log(
+    `  ✓ ${what}: ${typeof actual === 'number' ? actual.toLocaleString('en') : String(actual)}`,
+  );
+};

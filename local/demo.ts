@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
+import { readLocalEnv } from '../config.ts';
+import { createApiKey } from '../db/api-keys.ts';
+import { openDatabase } from '../db/client.ts';
+import { createWorkspace } from '../db/workspaces.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
+import { propertiesOfCsv, usersOfCsv } from './demo-csv.ts';
+import { check, runStep } from './demo-progress.ts';
+import { demoProperties, demoUsers } from './demo-users.ts';
+import type { OutboxMail } from './outbox-mails.ts';
+import { removeDataFolder } from './postgres-place.ts';
+import { startStack, type Stack } from './stack.ts';
+
+const USER_COUNT = 100_000;
+const USERS_PER_REQUEST = 1_000;
+const REQUESTS_AT_ONCE = 2;
+const OWNER_EMAIL = 'ada.admin@example.com';
+
+const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
+  const { db, close } = openDatabase(stack.info().databaseUrl, { maxConnections: 1 });
+  await createWorkspace(db, { id: 'demo', name: 'Demo' });
+  const { key } = await createApiKey(db, {
+    role: 'admin',
+    workspaceId: 'demo',
+    ownerName: 'Ada Admin',
+    ownerEmail: OWNER_EMAIL,
+  });
+  await close();
+  return createApiClient(stack.info().api, key);
+};
+
+interface AddedUser {
+  outcome: string;
+  error?: { detail: string };
+}
+
+/** Adds users a thousand a request. @returns how many the API created */
+const addUsers = async (
+  admin: ApiClient,
+  users: AsyncIterable<unknown> | Iterable<unknown>,
+  show: (done: number) => void,
+): Promise<number> => {
+  let created = 0;
+  const post = async (page: unknown[]): Promise<void> => {
+    const answer = await admin.succeed<{ data: AddedUser[] }>('POST', '/v1/users', page);
+    const failed = answer.data.find((user) => user.outcome === 'failed');
+    if (failed !== undefined) throw new Error(`a user was refused: ${failed.error?.detail}`);
+    created += answer.data.filter((user) => user.outcome === 'created').length;
+    show(created);
+  };
+  let page: unknown[] = [];
+  let open: Promise<void>[] = [];
+  for await (const user of users) {
+    page.push(user);
+    if (page.length < USERS_PER_REQUEST) continue;
+    open.push(post(page));
+    page = [];
+    if (open.length < REQUESTS_AT_ONCE) continue;
+    await Promise.all(open);
+    open = [];
+  }
+  await Promise.all([...open, ...(page.length > 0 ? [post(page)] : [])]);
+  return created;
+};
+
+const idsIn = (file: Buffer): Set<string> => {
+  const rows: Record<string, string>[] = parse(gunzipSync(file), { columns: true });
+  return new Set(rows.map((row) => row['userId'] ?? ''));
+};
+
+const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
+
+/** The file behind the link of the newest mail. */
+const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
+  const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
+  const mail = mails.findLast((one) => one.text?.includes(jobId) === true) ?? mails.at(-1);
+  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(mail?.text ?? '')?.[0];
+  if (mail === undefined || link === undefined) throw new Error('no mail with a link arrived');
+  console.log(`  ✉ ${mail.to.join(', ')}: ${mail.subject}`);
+  return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
+};
+
+const countUsers = async (admin: ApiClient): Promise<number> =>
+  (await admin.succeed<{ count: number }>('GET', '/v1/users?limit=1&count=exact')).count;
+
+const exportAll = async (
+  stack: Stack,
+  admin: ApiClient,
+  expected: number,
+): Promise<Set<string>> => {
+  const job = await runStep('Export all users', async ({ show }) => {
+    const body = { selection: { type: 'all' }, format: 'csv', compression: 'gzip' };
+    const { id } = await admin.succeed<{ id: string }>('POST', '/v1/exports', body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('export', job.state, 'succeeded');
+  const file = await openMail(stack, job.id);
+  check('SHA-256 of the mailed file', digestOf(file), job.result?.sha256);
+  const ids = idsIn(file);
+  check('users in the file', ids.size, expected);
+  return ids;
+};
+
+const deleteSegment = async (stack: Stack, admin: ApiClient, all: Set<string>): Promise<void> => {
+  const filter = {
+    or: [
+      { field: 'country', op: 'is', value: 'IN' },
+      { field: 'email', op: 'isNotKnown' },
+    ],
+  };
+  const segment = await admin.succeed<{ id: string }>('POST', '/v1/segments', {
+    name: 'Demo',
+    filter,
+  });
+  const selection = { type: 'segment', segmentId: segment.id };
+  const preview = await admin.succeed<{ id: string; count: number; held: number }>(
+    'POST',
+    '/v1/deletion-previews',
+    { selection },
+  );
+  console.log(`  ${preview.count.toLocaleString('en')} users match, ${preview.held} under hold`);
+  const job = await runStep('Back up, verify and delete a segment', async ({ show }) => {
+    const body = { previewId: preview.id, confirm: { count: preview.count }, reason: 'Demo' };
+    const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('deletion', job.state, 'succeeded');
+  check('deleted', job.counts?.['deleted'], preview.count);
+  const backup = idsIn(await openMail(stack, job.id));
+  check('users in the backup', backup.size, preview.count);
+  check('backed up, but never exported', [...backup].filter((id) => !all.has(id)).length, 0);
+  check('users left', await countUsers(admin), all.size - preview.count);
+};
+
+const tellDemo = async (stack: Stack, csv: string | undefined): Promise<void> => {
+  const admin = await openWorkspace(stack);
+  const properties =
+    csv === undefined
+      ? demoProperties
+      : (await propertiesOfCsv(csv)).map((name) => ({ name, type: 'string' }));
+  for (const property of properties) await admin.succeed('POST', '/v1/properties', property);
+  const users = csv === undefined ? demoUsers(USER_COUNT) : usersOfCsv(csv);
+  const total = csv === undefined ? USER_COUNT : null;
+  const added = await runStep('Add users through the API', ({ show }) =>
+    addUsers(admin, users, (done) => show(done, total)),
+  );
+  check('users in the workspace', await countUsers(admin), added);
+  const all = await exportAll(stack, admin, added);
+  await deleteSegment(stack, admin, all);
+};
+
+const main = async (): Promise<void> => {
+  const [csv] = process.argv.slice(2);
+  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-demo-'));
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
+  try {
+    const stack = await runStep('Start PostgreSQL, Temporal, worker, API', () =>
+      startStack({
+        env: readLocalEnv({ ...ports, KEEPSAKE_DATA_DIR: dataDir }),
+        inherited: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+        log: () => {},
+        headless: true,
+        cliCacheDir: resolve('node_modules/.cache/keepsake'),
+        signal: stopping.signal,
+      }),
+    );
+    const stopped = new Promise<never>((_resolve, reject) => {
+      stopping.signal.addEventListener('abort', () => reject(new Error('stopped')));
+    });
+    try {
+      await Promise.race([tellDemo(stack, csv), stopped]);
+      console.log('All sums close.');
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    removeDataFolder(dataDir);
+  }
+};
+
+await main().catch((error: unknown) => {
+  console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});

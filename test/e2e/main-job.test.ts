@@ -1,0 +1,134 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
+import { expect, test } from 'vitest';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack();
+
+const users = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    userId: `u-${i}`,
+    firstName: i % 3 === 0 ? 'Zoë "Z"' : '李伟',
+    email: `u${i}@example.com`,
+    country: i % 2 === 0 ? 'IN' : 'DE',
+    tags: ['a', 'b,c'],
+    properties: { plan: i % 2 === 0 ? 'pro' : 'free' },
+  }));
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+const waitForMail = async (to: string, subject: RegExp) => {
+  await expect
+    .poll(async () => (await stack().mails()).filter((m) => m.to.includes(to)).length, {
+      timeout: 10_000,
+    })
+    .toBeGreaterThan(0);
+  const mail = (await stack().mails()).findLast(
+    (m) => m.to.includes(to) && subject.test(m.subject),
+  );
+  expect(mail, `a mail to ${to} like ${subject}`).toBeDefined();
+  return mail!;
+};
+
+test('an admin exports all users, gets the link by mail, and the file holds every one of them', async () => {
+  const admin = await stack().workspace('exporting');
+  await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
+  await admin.succeed('POST', '/v1/users', users(500));
+  const started = await admin.call<{ id: string }>(
+    'POST',
+    '/v1/exports',
+    { selection: { type: 'all' }, format: 'csv' },
+    { 'idempotency-key': randomUUID() },
+  );
+  expect(started.status).toBe(202);
+  expect(started.headers.get('location')).toBe(`/v1/exports/${started.body.id}`);
+  const job = await admin.finish(started.body.id);
+  expect(job).toMatchObject({ state: 'succeeded', counts: { exported: 500 } });
+
+  const file = await admin.download(`/v1/exports/${job.id}/file`);
+  expect(sha256(file)).toBe(job.result?.sha256);
+  const records: Record<string, string>[] = parse(gunzipSync(file), { columns: true });
+  expect(records).toHaveLength(500);
+  expect(records.find((r) => r['userId'] === 'u-3')).toMatchObject({
+    firstName: 'Zoë "Z"',
+    country: 'DE',
+    tags: 'a;b,c',
+    legalHold: 'false',
+    properties: '{"plan": "free"}',
+  });
+
+  const mail = await waitForMail('admin@exporting.example.com', /./);
+  const link = /https?:\/\/[^\s"<>]+\/d\/[^\s"<>]+/.exec(mail.text ?? '')?.[0] ?? '';
+  expect((await fetch(link)).status).toBe(200);
+  const linked = Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
+  expect(sha256(linked)).toBe(sha256(file));
+});
+
+test('deletes a segment by its preview: what is shown is what goes, in the backup and the log', async () => {
+  const admin = await stack().workspace('deleting');
+  await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
+  await admin.succeed('POST', '/v1/users', users(600));
+  const segment = await admin.succeed<{ id: string }>('POST', '/v1/segments', {
+    name: 'India',
+    filter: { field: 'properties.plan', op: 'is', value: 'pro' },
+  });
+  const preview = await admin.succeed<{ id: string; count: number }>(
+    'POST',
+    '/v1/deletion-previews',
+    { selection: { type: 'segment', segmentId: segment.id } },
+  );
+  expect(preview).toMatchObject({ count: 300, held: 0 });
+  await admin.succeed('POST', '/v1/users', { userId: 'new', properties: { plan: 'pro' } });
+  const wrong = await admin.call<{ type: string }>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: 299 },
+    reason: 'clean-up',
+  });
+  expect(wrong).toMatchObject({ status: 409, body: { type: '/problems/selection-changed' } });
+
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: 300 },
+    reason: 'clean-up',
+  });
+  const job = await admin.finish(id);
+  expect(job).toMatchObject({ state: 'succeeded', counts: { selected: 300, deleted: 300 } });
+  const left = await admin.succeed<{ count: number }>('GET', '/v1/users?count=exact&limit=1');
+  expect(left.count).toBe(301);
+
+  const [backup] = job.result?.backups ?? [];
+  const file = await admin.download(`/v1/backups/${backup?.id}/file`);
+  expect(sha256(file)).toBe(backup?.sha256);
+  const inBackup = parse(gunzipSync(file), { columns: true }) as Record<string, string>[];
+  const log = await admin.download(`/v1/deletions/${id}/log`);
+  const inLog = parse(log, { columns: true }) as Record<string, string>[];
+  const ids = (rows: Record<string, string>[]) => rows.map((row) => row['userId']).toSorted();
+  expect(ids(inLog)).toEqual(ids(inBackup));
+  expect(inLog).toHaveLength(300);
+  await waitForMail('admin@deleting.example.com', /./);
+});
+
+test('one user: DELETE answers with the finished job when asked to wait', async () => {
+  const admin = await stack().workspace('single');
+  await admin.succeed('POST', '/v1/users', users(3));
+  const answer = await admin.call<{ state: string }>('DELETE', '/v1/users/u-1', undefined, {
+    prefer: 'wait=20',
+  });
+  expect(answer).toMatchObject({ status: 200, body: { state: 'succeeded' } });
+  expect((await admin.call('GET', '/v1/users/u-1')).status).toBe(404);
+  expect((await admin.call('DELETE', '/v1/users/u-1')).status).toBe(404);
+});
+
+test('the same key sent twice at once starts one job', async () => {
+  const admin = await stack().workspace('twice');
+  await admin.succeed('POST', '/v1/users', users(10));
+  const body = { selection: { type: 'ids', ids: ['u-1', 'u-2', 'gone'] }, reason: 'asked to' };
+  const key = { 'idempotency-key': randomUUID() };
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => admin.call<{ id: string }>('POST', '/v1/deletions', body, key)),
+  );
+  expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
+  const job = await admin.finish(answers[0]!.body.id);
+  expect(job.counts).toMatchObject({ selected: 3, deleted: 2, notFound: 1 });
+});
