@@ -95,6 +95,12 @@ const ofDeletion = async (
   });
 };
 
+/** A step that finds its job being cancelled breaks off; that is told as finishJob stores it. */
+const toldEnd = ({ state }: NoticeSubject, end: JobEnd): JobEnd =>
+  end.kind === 'failed' && (state === 'cancelling' || state === 'cancelled')
+    ? { kind: 'cancelled' }
+    : end;
+
 /**
  * Mails the owner of the key that started a job how it ended. A mail the provider accepted is never
  * sent again; a second try carries the same key, link and content as the first.
@@ -112,7 +118,8 @@ export const createNotifyJob =
       );
     }
     const compose = subject.type === 'export' ? ofExport : ofDeletion;
-    const providerId = await sendMail(deps.mailer, await compose(deps, subject, end), {
+    const message = await compose(deps, subject, toldEnd(subject, end));
+    const providerId = await sendMail(deps.mailer, message, {
       to: subject.owner_email,
       from: deps.config.mailFrom,
       idempotencyKey: `${jobId}/finished`,

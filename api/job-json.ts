@@ -92,7 +92,7 @@ const toJobJson = (
   startedAt: job.started_at?.toISOString() ?? null,
   finishedAt: job.finished_at?.toISOString() ?? null,
   progress: progressOf(job, made.progress),
-  counts: job.type === 'deletion' ? (job.counts as JobJson['counts']) : null,
+  counts: job.counts as JobJson['counts'],
   retryOf: job.retry_of,
   parent: job.parent_id,
   result: resultOf(job, made.files),

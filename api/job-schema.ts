@@ -27,6 +27,8 @@ const deletionCounts = z.object({
   unprocessed: z.int(),
 });
 
+const exportCounts = z.object({ selected: z.int(), exported: z.int(), notFound: z.int() });
+
 const exportResult = z.object({ exportId: z.uuid(), ...fileFacts, expiresAt: time });
 
 const deletionResult = z.object({
@@ -53,7 +55,10 @@ export const jobSchema = z.object({
       etaSeconds: z.int().nullable(),
     })
     .describe('Of the phase the job is in'),
-  counts: deletionCounts.nullable().describe('Of a deletion, once it has ended; they add up'),
+  counts: z
+    .union([deletionCounts, exportCounts])
+    .nullable()
+    .describe('Once the job has ended; those of a deletion add up to selected'),
   retryOf: z.uuid().nullable(),
   parent: z.uuid().nullable(),
   result: z.union([deletionResult, exportResult]).nullable(),

@@ -50,7 +50,7 @@ export const userPatchSchema = z
 /** A user to merge, by its form. */
 export const userInputSchema = userPatchSchema
   .extend({ userId: userIdSchema })
-  .meta({ id: 'UserInput' });
+  .meta({ id: 'NewUser' });
 
 type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };
 

@@ -35,6 +35,7 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
     .select([
       'jobs.id',
       'jobs.type',
+      'jobs.state',
       'jobs.actor_key_id',
       'api_keys.owner_email',
       'workspaces.name as workspace_name',

@@ -29,6 +29,8 @@ export interface StackOptions {
   cliCacheDir?: string;
   /** What the processes inherit; this process's own environment if not said. */
   inherited?: NodeJS.ProcessEnv;
+  /** What the worker process runs; fault tests have one of their own. */
+  workerFile?: string;
   /** Breaks the start off. */
   signal?: AbortSignal;
 }
@@ -97,20 +99,21 @@ const infoOf = (
 const startProcesses = (
   context: StartContext,
   servers: Servers,
+  workerFile: string,
 ): Record<'api' | 'worker', Supervised> => {
   const { dataDir, record, log, onRestart } = context;
   const env = processEnv(context, servers);
-  const run = (name: string) =>
+  const run = (name: string, file: string) =>
     runKeepsakeProcess({
       name,
-      file: `${name}/main.ts`,
+      file,
       env,
       logFile: join(dataDir, 'logs', `${name}.log`),
       onStart: (pid) => record.note(name, pid),
       onRestart,
       log,
     });
-  return { worker: run('worker'), api: run('api') };
+  return { worker: run('worker', workerFile), api: run('api', 'api/main.ts') };
 };
 
 const waitForApi = (
@@ -180,7 +183,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     };
     const started = await startServers(context, (server) => servers.push(server));
     context.signal.throwIfAborted();
-    const running = startProcesses(context, started);
+    const running = startProcesses(context, started, options.workerFile ?? 'worker/main.ts');
     processes.push(...Object.values(running));
     await waitForApi(context, running);
 

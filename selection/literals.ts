@@ -19,13 +19,26 @@ const arrayLiteral = (items: readonly unknown[]): string => {
   return textLiteral(`{${quoted.join(',')}}`);
 };
 
+/** Years that PostgreSQL reads in this spelling. */
+const momentLiteral = (moment: Date): string => {
+  const text = moment.toISOString();
+  if (!/^\d{4}-/.test(text) || text.startsWith('0000')) {
+    throw new Error('a moment outside the years 0001 to 9999 cannot be written in SQL');
+  }
+  return textLiteral(text);
+};
+
+/**
+ * Everything is quoted, numbers too: PostgreSQL then infers a type just as for a parameter, and a
+ * negative number after a minus does not begin a comment.
+ */
 const literalOf = (value: unknown): string => {
   if (value === null) return 'NULL';
   if (typeof value === 'string') return textLiteral(value);
-  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
-  if (typeof value === 'number' && Number.isFinite(value)) return String(value);
+  if (typeof value === 'boolean' || typeof value === 'bigint') return textLiteral(String(value));
+  if (typeof value === 'number' && Number.isFinite(value)) return textLiteral(String(value));
   if (Array.isArray(value)) return arrayLiteral(value);
-  if (value instanceof Date) return textLiteral(value.toISOString());
+  if (value instanceof Date) return momentLiteral(value);
   throw new Error(`a value of type ${typeof value} is not written in SQL`);
 };
 

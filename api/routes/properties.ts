@@ -64,15 +64,20 @@ export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
       const created = await createProperty(deps.database.db, { workspaceId, name, type });
       switch (created.status) {
         case 'nameTaken':
-          throw problem('already-exists', `There is a property ${name} in this workspace already.`, {
-            errors: [{ detail: 'is taken', pointer: '/name' }],
-          });
+          throw problem(
+            'already-exists',
+            `There is a property ${name} in this workspace already.`,
+            {
+              errors: [{ detail: 'is taken', pointer: '/name' }],
+            },
+          );
         case 'tooMany':
-          throw problem('unprocessable', `The workspace has ${MAX_PROPERTIES} properties, the most.`);
+          throw problem(
+            'unprocessable',
+            `The workspace has ${MAX_PROPERTIES} properties, the most.`,
+          );
         case 'created':
-          return reply
-            .code(201)
-            .send({ name, type, createdAt: created.createdAt.toISOString() });
+          return reply.code(201).send({ name, type, createdAt: created.createdAt.toISOString() });
       }
     },
   );

@@ -22,11 +22,15 @@ const escapeAll = (text: string): string =>
     return `\\u${unit}`;
   }).join('');
 
-const millisecondsFor = (text: string): number => {
-  const begin = performance.now();
-  checkJsonText(text);
-  return performance.now() - begin;
-};
+/** The best of some tries: other work on the machine only ever adds. */
+const millisecondsFor = (text: string): number =>
+  Math.min(
+    ...[1, 2, 3, 4, 5].map(() => {
+      const begin = performance.now();
+      checkJsonText(text);
+      return performance.now() - begin;
+    }),
+  );
 
 /** Texts that a careless scanner goes over again and again. */
 const hostileTexts = (size: number): string[] => [
@@ -92,5 +96,10 @@ test('refuses text that is no JSON, no UTF-8, or nested without end', () => {
 });
 
 test('takes time in proportion to the text', () => {
-  for (const text of hostileTexts(200_000)) expect(millisecondsFor(text)).toBeLessThan(2_000);
+  const small = hostileTexts(20_000).map(millisecondsFor);
+  const large = hostileTexts(160_000).map(millisecondsFor);
+  // Eight times the text; a scanner that goes back would take sixty-four times as long.
+  for (const [index, time] of large.entries()) {
+    expect(time).toBeLessThan(32 * Math.max(small[index]!, 1));
+  }
 });

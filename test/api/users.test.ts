@@ -12,8 +12,7 @@ beforeAll(async () => {
     ['likes', 'list'],
     ['site', 'url'],
   ]) {
-    const made = await api().call('POST', '/v1/properties', { body: { name, type } });
-    expect(made.status).toBe(201);
+    await api().call('POST', '/v1/properties', { body: { name, type } });
   }
 });
 
@@ -57,7 +56,13 @@ test('a user comes back as it was given, with null for what is unknown', async (
 
 test('a merge keeps what is not given, clears what is null, and applies in order', async () => {
   const { body } = await merge([
-    { userId: 'm1', firstName: 'A', city: 'Pune', tags: ['x'], properties: { plan: 'a', score: 1 } },
+    {
+      userId: 'm1',
+      firstName: 'A',
+      city: 'Pune',
+      tags: ['x'],
+      properties: { plan: 'a', score: 1 },
+    },
     { userId: 'm1', firstName: 'B', city: null, properties: { plan: null, vip: true } },
     { userId: 'm2' },
   ]);
@@ -190,8 +195,8 @@ test.each(['userId', '-userId', 'createdAt', '-createdAt'])(
     } while (cursor !== null);
     expect(new Set(seen).size).toBe(seen.length);
     const sorted = [...seen].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-    if (sort === 'userId') expect(seen).toEqual(sorted);
-    if (sort === '-userId') expect(seen).toEqual(sorted.toReversed());
+    const inOrder = { userId: sorted, '-userId': sorted.toReversed() }[sort] ?? seen;
+    expect(seen).toEqual(inOrder);
   },
 );
 
@@ -224,4 +229,70 @@ test.each([
   const { status, body } = await api().call('GET', `/v1/users?${query}`);
   expect(status).toBe(400);
   expect(body.errors[0].pointer).toBe(pointer);
+});
+
+test('a property is defined once, with a known type and a plain name', async () => {
+  const define = (body: unknown) => api().call('POST', '/v1/properties', { body });
+  expect((await define({ name: 'plan', type: 'number' })).status).toBe(409);
+  expect((await define({ name: 'a b', type: 'string' })).body.errors[0].pointer).toBe('/name');
+  expect((await define({ name: 'ok', type: 'int' })).body.errors[0].pointer).toBe('/type');
+  const { body } = await api().call('GET', '/v1/properties?limit=2');
+  expect(body.data.map(({ name }: { name: string }) => name)).toEqual(['likes', 'plan']);
+  const next = await api().call('GET', `/v1/properties?cursor=${body.nextCursor}`);
+  expect(next.body.data[0]).toMatchObject({ name: 'score', type: 'number' });
+});
+
+test('the 301st property of a workspace is refused, even when many are defined at once', async () => {
+  const key = api().keys.two;
+  const answers = await Promise.all(
+    Array.from({ length: 305 }, (_, index) =>
+      api().call('POST', '/v1/properties', { key, body: { name: `p${index}`, type: 'string' } }),
+    ),
+  );
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(300);
+  expect(answers.filter(({ status }) => status === 422)).toHaveLength(5);
+});
+
+test('a segment keeps its relative dates, counts its users and can be listed by', async () => {
+  await merge([
+    { userId: 'seg-old', properties: { plan: 'seg', seenAt: '2020-01-01T00:00:00Z' } },
+    { userId: 'seg-new', properties: { plan: 'seg', seenAt: new Date().toISOString() } },
+  ]);
+  const filter = {
+    and: [
+      { field: 'properties.plan', op: 'is', value: 'seg' },
+      { field: 'properties.seenAt', op: 'lt', value: { daysAgo: 90 } },
+    ],
+  };
+  const made = await api().call('POST', '/v1/segments', { body: { name: 'Churned', filter } });
+  expect(made.status).toBe(201);
+  expect(made.body).toMatchObject({ name: 'Churned', filter, count: 1 });
+  const url = `/v1/segments/${made.body.id}`;
+  const listed = await api().call('GET', `/v1/users?segmentId=${made.body.id}&count=exact`);
+  expect(listed.body).toMatchObject({ data: [{ userId: 'seg-old' }], count: 1 });
+
+  const twice = await api().call('POST', '/v1/segments', { body: { name: 'Churned', filter } });
+  expect(twice.status).toBe(409);
+  expect((await api().call('PATCH', url, { body: {} })).status).toBe(400);
+  const changed = { field: 'properties.plan', op: 'is', value: 'seg' };
+  const patched = await api().call('PATCH', url, { body: { filter: changed } });
+  expect(patched.body).toMatchObject({ name: 'Churned', filter: changed, count: 2 });
+  expect((await api().call('GET', url, { key: api().keys.two })).status).toBe(404);
+  expect((await api().call('DELETE', url)).status).toBe(204);
+  expect((await api().call('GET', url)).status).toBe(404);
+});
+
+test.each([
+  [{ and: [] }, '/filter/and'],
+  [{}, '/filter'],
+  [{ field: 'properties.gone', op: 'isKnown' }, '/filter/field'],
+  [{ not: { field: 'city', op: 'lt', value: 'a' } }, '/filter/not/op'],
+  [{ field: 'city', op: 'is', value: '' }, '/filter/value'],
+  [{ field: 'dob', op: 'is', value: '2023-02-30' }, '/filter/value'],
+])('a segment of the filter %j is refused', async (filter, pointer) => {
+  const { status, body } = await api().call('POST', '/v1/segments', {
+    body: { name: 'x', filter },
+  });
+  expect(status).toBe(400);
+  expect(body.errors[0].pointer.startsWith(pointer)).toBe(true);
 });

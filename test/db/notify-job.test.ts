@@ -224,6 +224,14 @@ test('a cancelled deletion counts those it did not reach', async () => {
   expect(mails[0]?.text).toContain('Not reached: 2');
 });
 
+test('a job that broke off because it is being cancelled is told as cancelled', async () => {
+  const jobId = await addDeletion([1]);
+  const { db } = database().owner;
+  await db.updateTable('jobs').set({ state: 'cancelling' }).where('id', '=', jobId).execute();
+  await notify({ jobId, end: { kind: 'failed', type: 'jobNotRunning', message: '' } });
+  expect(mails[0]?.subject).toMatch(/^Deletion cancelled: 1 of 3/);
+});
+
 test('a deletion whose sums do not close is told as failed', async () => {
   const jobId = await addDeletion([2]);
   await notify({ jobId, end: COMPLETED });

@@ -38,7 +38,7 @@ test('deletes everyone a filter matches, and no one else, each in the backed-up 
   const result = await steps.finish({ jobId, end: { kind: 'completed' } });
   expect(result).toEqual({ state: 'succeeded', failures: 0 });
   expect(await countOf(database(), 'plain')).toBe(30_000);
-  expect(await deletedOutsideBackup(database(), steps.storageDir, 'plain')).toEqual([]);
+  expect(await deletedOutsideBackup(database().owner, steps.storageDir, 'plain')).toEqual([]);
 });
 
 test('a user changed, removed, re-added or held after the snapshot is not deleted by that backup', async () => {
@@ -69,7 +69,7 @@ test('a user changed, removed, re-added or held after the snapshot is not delete
   expect(result.state).toBe('partiallySucceeded');
   expect(await countOf(database(), 'moving')).toBe(9);
   await asOwner(`DELETE FROM witness WHERE user_id = 'u-6' AND workspace_id = 'moving'`);
-  expect(await deletedOutsideBackup(database(), steps.storageDir, 'moving')).toEqual([]);
+  expect(await deletedOutsideBackup(database().owner, steps.storageDir, 'moving')).toEqual([]);
 });
 
 test('a change within a savepoint counts as a change', async () => {

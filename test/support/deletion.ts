@@ -14,6 +14,7 @@ import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { TestDatabase } from './database.ts';
+import { addWitness } from './witness.ts';
 
 const never = new AbortController().signal;
 
@@ -56,8 +57,8 @@ export const createDeletionSteps = async (database: TestDatabase) => {
 export type DeletionSteps = Awaited<ReturnType<typeof createDeletionSteps>>;
 
 /** A workspace of its own with `count` users `u-1` … and a witness of every row that is deleted. */
-export const seedWorkspace = async ({ owner }: TestDatabase, id: string, count: number) => {
-  const { db } = owner;
+export const seedWorkspace = async (database: TestDatabase, id: string, count: number) => {
+  const { db } = database.owner;
   await createWorkspace(db, { id, name: id });
   const { id: keyId } = await createApiKey(db, {
     role: 'admin',
@@ -71,15 +72,7 @@ export const seedWorkspace = async ({ owner }: TestDatabase, id: string, count: 
            CASE WHEN n % 2 = 0 THEN 'IN' ELSE 'DE' END, ARRAY['a,b', '🎈'],
            jsonb_build_object('n', n, 'big', 12345678901234567890123::numeric, 'text', E'a"b\n,c')
       FROM generate_series(1, ${count}::int) n`.execute(db);
-  await sql`
-    CREATE TABLE IF NOT EXISTS witness (workspace_id text, user_id text, row text)`.execute(db);
-  await sql`
-    CREATE OR REPLACE FUNCTION witness_user() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
-    $$ BEGIN INSERT INTO witness VALUES (OLD.workspace_id, OLD.user_id, OLD::text); RETURN NULL; END $$`.execute(
-    db,
-  );
-  await sql`CREATE TRIGGER witness AFTER DELETE ON ${sql.id(`users_${id}`)}
-    FOR EACH ROW EXECUTE FUNCTION witness_user()`.execute(db);
+  await addWitness(database.owner, id);
   return { workspaceId: id, keyId };
 };
 

@@ -27,7 +27,7 @@ export interface TestStack {
 }
 
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
-export const useStack = (): (() => TestStack) => {
+export const useStack = (options: { workerFile?: string } = {}): (() => TestStack) => {
   let current: TestStack | undefined;
   let close = async (): Promise<void> => {};
 
@@ -40,6 +40,7 @@ export const useStack = (): (() => TestStack) => {
       log: () => {},
       headless: true,
       cliCacheDir: CLI_CACHE,
+      ...options,
     });
     const client = new Client({ connectionString: stack.info().databaseUrl });
     await client.connect();

@@ -5,11 +5,21 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { partKey } from '../../storage/part-key.ts';
-import type { TestDatabase } from './database.ts';
+import type { Database } from '../../db/client.ts';
+
+/** Keeps the text of every row that is deleted, by whomever. Made before a trial, in test databases only. */
+export const addWitness = async ({ pool }: Database, workspaceId: string): Promise<void> => {
+  await pool.query(`
+    CREATE TABLE IF NOT EXISTS witness (workspace_id text, user_id text, row text);
+    CREATE OR REPLACE FUNCTION witness_user() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN INSERT INTO witness VALUES (OLD.workspace_id, OLD.user_id, OLD::text); RETURN NULL; END $$;
+    CREATE TRIGGER witness AFTER DELETE ON "users_${workspaceId}"
+      FOR EACH ROW EXECUTE FUNCTION witness_user()`);
+};
 
 /** Every byte of an export's rows, without the header. */
 const readBackup = async (
-  { owner }: TestDatabase,
+  owner: Database,
   storageDir: string,
   exportId: string,
 ): Promise<Buffer> => {
@@ -30,11 +40,11 @@ const readBackup = async (
  * `users` and compares PostgreSQL's own text of each row, byte for byte.
  */
 export const deletedOutsideBackup = async (
-  database: TestDatabase,
+  owner: Database,
   storageDir: string,
   workspaceId: string,
 ): Promise<string[]> => {
-  const client = await database.owner.pool.connect();
+  const client = await owner.pool.connect();
   try {
     const { rows: backups } = await client.query<{ id: string }>(
       `SELECT id FROM exports WHERE workspace_id = $1 AND state = 'verified' AND purpose = 'backup'`,
@@ -44,7 +54,7 @@ export const deletedOutsideBackup = async (
       `CREATE TEMP TABLE loaded (LIKE public."users_${workspaceId}") ON COMMIT PRESERVE ROWS`,
     );
     for (const { id } of backups) {
-      const bytes = await readBackup(database, storageDir, id);
+      const bytes = await readBackup(owner, storageDir, id);
       const copy = client.query(copyFrom('COPY loaded FROM STDIN (FORMAT csv)'));
       await pipeline(Readable.from([bytes]), copy);
     }
