@@ -33,14 +33,13 @@ type SampleRow = Omit<Selectable<Schema['users']>, 'written_in' | 'inserted_in' 
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
 /** `pg` makes of a `date` the midnight of that day where the process runs, and of infinity a number. */
-const dayText = (value: unknown): unknown =>
-  value instanceof Date
-    ? [
-        String(value.getFullYear()).padStart(4, '0'),
-        twoDigits(value.getMonth() + 1),
-        twoDigits(value.getDate()),
-      ].join('-')
-    : value;
+const dayText = (value: unknown): string | null => {
+  if (value instanceof Date) {
+    const year = String(value.getFullYear()).padStart(4, '0');
+    return `${year}-${twoDigits(value.getMonth() + 1)}-${twoDigits(value.getDate())}`;
+  }
+  return typeof value === 'number' ? String(value) : null;
+};
 
 const toJson = ({ type }: SystemField, value: unknown): unknown => {
   switch (type) {

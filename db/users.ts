@@ -100,6 +100,8 @@ export const countUsersWhere = async (
   where: RawBuilder<SqlBool>,
 ): Promise<number> => {
   const { rows } = await sql<{ count: number }>`
-    SELECT count(*) FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})`.execute(db);
+    SELECT count(*) FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})`.execute(
+    db,
+  );
   return rows[0]?.count ?? 0;
 };

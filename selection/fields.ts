@@ -16,7 +16,13 @@ export type TextColumn =
   | 'phone'
   | 'last_channel';
 export type BooleanColumn = 'email_optin' | 'sms_optin' | 'whats_app_optin' | 'legal_hold';
-export type SystemColumn = TextColumn | BooleanColumn | 'dob' | 'tags' | 'created_at' | 'updated_at';
+export type SystemColumn =
+  | TextColumn
+  | BooleanColumn
+  | 'dob'
+  | 'tags'
+  | 'created_at'
+  | 'updated_at';
 
 export interface SystemField {
   /** As the API, filters and file headers call it. */

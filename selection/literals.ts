@@ -1,5 +1,5 @@
 import { PostgresQueryCompiler, type RawBuilder, type RootOperationNode } from 'kysely';
-import pg from 'pg';
+import { escapeLiteral } from 'pg';
 
 const hasLoneSurrogate = (text: string): boolean =>
   /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/.test(text);
@@ -8,7 +8,7 @@ const textLiteral = (text: string): string => {
   if (text.includes('\0') || hasLoneSurrogate(text)) {
     throw new Error('a text with NUL or half a surrogate pair cannot be written in SQL');
   }
-  return pg.escapeLiteral(text);
+  return escapeLiteral(text);
 };
 
 const arrayLiteral = (items: readonly unknown[]): string => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type RawBuilder, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { toSqlText } from '../../selection/literals.ts';
@@ -73,5 +73,7 @@ test.each([
   [new Date('+010000-01-01T00:00:00Z')],
   [new Date('-000001-01-01T00:00:00Z')],
 ])('what has no safe literal is refused, not guessed (%#)', (value) => {
-  expect(() => toSqlText(sql`SELECT ${value}`)).toThrow();
+  expect(() => toSqlText(sql`SELECT ${value}`)).toThrow(
+    /cannot be written in SQL|written in SQL|Invalid time/,
+  );
 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Filter, Scalar } from '../../selection/filter.ts';
 import type { PropertyType } from '../../selection/property-types.ts';
 import type { OracleUser } from './oracle.ts';
@@ -125,7 +125,11 @@ const scalarOf = (type: PropertyType): fc.Arbitrary<Scalar> => {
       return oneOf([...TIMES, '09:30']);
     case 'datetime':
       return oneOf(MOMENT_SPELLINGS);
-    default:
+    case 'string':
+    case 'email':
+    case 'phone':
+    case 'url':
+    case 'list':
       return oneOf([...TEXTS, 'user-1', 'USER']);
   }
 };

@@ -139,9 +139,9 @@ const holds = ({ op, value }: Condition, read: Read, now: Date): boolean => {
     case 'in':
       return (value as Scalar[]).some((item) => equals(read, item));
     case 'contains':
-      return contains(read, String(value));
+      return contains(read, value as string);
     case 'notContains':
-      return !contains(read, String(value));
+      return !contains(read, value as string);
     case 'isKnown':
       return read.value !== null;
     case 'isNotKnown':

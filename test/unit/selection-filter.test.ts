@@ -10,6 +10,10 @@ const is = (field: string, value: unknown): Filter => ({ field, op: 'is', value 
 const nest = (levels: number): Filter =>
   levels === 1 ? is('firstName', 'Ada') : { not: nest(levels - 1) };
 
+const group = (count: number): Filter => ({
+  and: Array.from({ length: count }, () => is('firstName', 'Ada')),
+});
+
 test.each([
   {},
   [],
@@ -68,9 +72,6 @@ test('five levels are allowed, six are not', () => {
 });
 
 test('fifty conditions are allowed, fifty-one are not, however they are grouped', () => {
-  const group = (count: number): Filter => ({
-    and: Array.from({ length: count }, () => is('firstName', 'Ada')),
-  });
   expect(checkFilter({ or: [group(25), group(25)] }, TYPES)).toEqual([]);
   expect(checkFilter({ or: [group(25), group(26)] }, TYPES)).toHaveLength(1);
 });
