@@ -65,9 +65,13 @@ const tryToNotify = async (notify: typeof notifySoon, jobId: string, end: JobEnd
   }
 };
 
+/**
+ * Who sees a job completed finds its mail sent, if the provider takes it at once. A job that broke off
+ * is finished first: only then does it know of everyone what became of them.
+ */
 const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: JobEnd) => {
   let isTold = !claimed.notify;
-  if (!isTold) {
+  if (!isTold && end.kind === 'completed') {
     await job.enter('notifying');
     isTold = await tryToNotify(notifySoon, jobId, end);
   }

@@ -2,8 +2,16 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/properties.ts';
 import { mergeUsers } from '../../db/user-merge.ts';
-import { countUsersWhere, findUser, listUsers, type UserPlace } from '../../db/users.ts';
+import {
+  countUsersWhere,
+  findUser,
+  listUsers,
+  type UserPlace,
+  type UserSort,
+} from '../../db/users.ts';
+import { momentOf } from '../../selection/moments.ts';
 import { userIdSchema } from '../../selection/selection.ts';
+import { isStorable } from '../../selection/values.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
 import { decodeCursor, pageOf, toPage } from '../paging.ts';
@@ -21,10 +29,15 @@ import { conditionOf, userQuerySchema } from '../user-query.ts';
 
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
-const placeSchema: z.ZodType<UserPlace> = z.strictObject({
-  userId: userIdSchema,
-  createdAt: z.string().regex(/^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z|-?infinity)$/),
-});
+/** A place is good for one order only; a date that does not exist would be an error of PostgreSQL. */
+const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
+  z.strictObject({
+    sort: z.literal(sort),
+    userId: userIdSchema.refine(isStorable),
+    createdAt: z
+      .string()
+      .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') === text),
+  });
 
 /** Sends what PostgreSQL wrote as it is, past the route's serializer. */
 const sendJson = (reply: FastifyReply, json: string): FastifyReply =>
@@ -47,10 +60,10 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
     },
     async ({ workspaceId, query }, reply) => {
       const { sort, limit } = query;
-      const after = decodeCursor(placeSchema, query.cursor);
+      const after = decodeCursor(placeSchemaOf(sort), query.cursor);
       const where = await conditionOf(db, workspaceId, query);
       const rows = await listUsers(db, { workspaceId, where, sort, after, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ userId, createdAt }) => ({ userId, createdAt }));
+      const page = toPage(rows, limit, ({ userId, createdAt }) => ({ sort, userId, createdAt }));
       const members = [
         `"data":[${page.rows.map(({ json }) => json).join(',')}]`,
         `"nextCursor":${JSON.stringify(page.nextCursor)}`,

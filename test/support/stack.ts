@@ -67,7 +67,7 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       await client.end();
       await owner.close();
       await stack.stop();
-      removeDataFolder(dataDir);
+      if (process.env['KEEP_DATA'] === undefined) removeDataFolder(dataDir);
     };
   }, 120_000);
 

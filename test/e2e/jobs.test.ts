@@ -1,0 +1,179 @@
+import { chmod } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { workflowIdOf } from '../../workflows/contract.ts';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack();
+let temporal: Client;
+
+beforeAll(async () => {
+  const connection = await Connection.connect({ address: stack().stack.info().temporal });
+  temporal = new Client({ connection });
+});
+afterAll(() => temporal?.connection.close());
+
+const india = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
+
+const insertUsers = (workspaceId: string, count: number, prefix = 'u-') =>
+  stack().sql(
+    `INSERT INTO users (workspace_id, user_id, country, email)
+     SELECT $1, $3 || n, CASE WHEN n % 5 = 0 THEN 'DE' ELSE 'IN' END, $3 || n || '@example.com'
+       FROM generate_series(1, $2::int) n`,
+    [workspaceId, count, prefix],
+  );
+
+const countUsers = async (workspaceId: string) => {
+  const rows = await stack().sql<{ n: number }>(
+    'SELECT count(*)::int AS n FROM users WHERE workspace_id = $1',
+    [workspaceId],
+  );
+  return rows[0]?.n;
+};
+
+type Admin = Awaited<ReturnType<ReturnType<typeof stack>['workspace']>>;
+
+const startDeletion = async (admin: Admin, selection: unknown = india) => {
+  const preview = await admin.succeed<{ id: string; count: number }>(
+    'POST',
+    '/v1/deletion-previews',
+    { selection },
+  );
+  const body = { previewId: preview.id, confirm: { count: preview.count }, reason: 'test' };
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', body);
+  return { id, count: preview.count };
+};
+
+test('deleting a segment of 60,000 deletes 60,000, not a page of them', async () => {
+  const admin = await stack().workspace('large');
+  await insertUsers('large', 75_000);
+  const { id, count } = await startDeletion(admin);
+  expect(count).toBe(60_000);
+  const job = await admin.finish(id);
+  expect(job).toMatchObject({ state: 'succeeded', counts: { selected: 60_000, deleted: 60_000 } });
+  expect(await countUsers('large')).toBe(15_000);
+});
+
+test('two overlapping jobs delete each user once and count each once', async () => {
+  const admin = await stack().workspace('overlap');
+  await insertUsers('overlap', 50_000);
+  const [first, second] = [await startDeletion(admin), await startDeletion(admin)];
+  const jobs = await Promise.all([admin.finish(first.id), admin.finish(second.id)]);
+  const sum = (name: string) => jobs.reduce((all, job) => all + (job.counts?.[name] ?? 0), 0);
+  expect(sum('deleted')).toBe(40_000);
+  expect(sum('selected')).toBe(sum('deleted') + sum('notFound'));
+  expect(await countUsers('overlap')).toBe(10_000);
+});
+
+test('histories, search attributes and ids hold no name, mail, phone or user id', async () => {
+  const admin = await stack().workspace('canary');
+  const canary = `canary${randomUUID().slice(0, 8)}`;
+  await admin.succeed('POST', '/v1/users', [
+    { userId: `${canary}-id`, firstName: canary, email: `${canary}@example.com`, country: 'IN' },
+    { userId: `${canary}-2`, lastName: canary, phone: '919000500000' },
+  ]);
+  const selection = { type: 'ids', ids: [`${canary}-id`] };
+  const exported = await admin.succeed<{ id: string }>('POST', '/v1/exports', { selection });
+  await admin.finish(exported.id);
+  const { id } = await startDeletion(admin, selection);
+  const job = await admin.finish(id);
+  expect(job.counts).toMatchObject({ deleted: 1 });
+
+  const jobs = [
+    { id: exported.id, type: 'export' },
+    { id, type: 'deletion' },
+  ] as const;
+  for (const one of jobs) {
+    const handle = temporal.workflow.getHandle(workflowIdOf(one));
+    const history = historyToJSON(await handle.fetchHistory());
+    const decoded = history.replace(/"data": ?"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
+      Buffer.from(data, 'base64').toString('utf8'),
+    );
+    expect(decoded).toContain(one.id);
+    for (const text of [history, decoded, JSON.stringify(await handle.describe())]) {
+      expect(text).not.toContain(canary);
+      expect(text).not.toContain('919000500000');
+      expect(text).not.toContain('@');
+    }
+  }
+});
+
+test('a workflow that is reset after it finished does nothing twice', async () => {
+  const admin = await stack().workspace('resetting');
+  await insertUsers('resetting', 100);
+  const { id } = await startDeletion(admin, { type: 'ids', ids: ['u-1', 'u-2'] });
+  const before = await admin.finish(id);
+  await insertUsers('resetting', 1, 'again-');
+  const handle = temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
+  const { firstExecutionRunId } = await (async () => {
+    await handle.result();
+    return { firstExecutionRunId: (await handle.describe()).runId };
+  })();
+  const history = await handle.fetchHistory();
+  const taskDone = history.events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  await temporal.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    requestId: randomUUID(),
+    reason: 'test',
+    workflowExecution: { workflowId: handle.workflowId, runId: firstExecutionRunId },
+    workflowTaskFinishEventId: taskDone?.eventId ?? null,
+  });
+  await temporal.workflow.getHandle(handle.workflowId).result();
+  const after = await admin.succeed('GET', `/v1/jobs/${id}`);
+  expect(after).toMatchObject({ state: before.state, counts: before.counts });
+  expect(await countUsers('resetting')).toBe(99);
+  const mails = await stack().mails();
+  expect(mails.filter((mail) => mail.text?.includes(id))).toHaveLength(1);
+});
+
+test('what a crash left queued is started by the sweep, and finishes once', async () => {
+  const admin = await stack().workspace('swept');
+  await insertUsers('swept', 10);
+  const [key] = await stack().sql<{ id: string }>(
+    `SELECT id FROM api_keys WHERE workspace_id = 'swept'`,
+  );
+  const id = randomUUID();
+  await stack().sql(
+    `INSERT INTO jobs (id, workspace_id, type, selection, actor_key_id, created_at)
+     VALUES ($1, 'swept', 'export', '{"type": "all"}', $2, now() - interval '1 minute')`,
+    [id, key?.id],
+  );
+  await temporal.schedule.getHandle('start-queued').trigger();
+  expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
+});
+
+test('cancelled before its first batch: nobody is deleted and everyone is unprocessed', async () => {
+  const admin = await stack().workspace('cancelled');
+  await insertUsers('cancelled', 50_000);
+  const { id, count } = await startDeletion(admin);
+  const cancelled = await admin.call<{ state: string }>('POST', `/v1/jobs/${id}/cancel`);
+  expect(cancelled.status).toBe(202);
+  const job = await admin.finish(id);
+  expect(job.state).toBe('cancelled');
+  expect(await countUsers('cancelled')).toBe(50_000 - (job.counts?.['deleted'] ?? 0));
+  expect((job.counts?.['deleted'] ?? 0) + (job.counts?.['unprocessed'] ?? 0)).toBe(count);
+});
+
+test('a storage that cannot be written: zero deletes and an error that says so', async () => {
+  const admin = await stack().workspace('unwritable');
+  await insertUsers('unwritable', 100);
+  const folder = join(stack().dataDir, 'files', 'exports');
+  // Root may write anywhere, so the folder is made immutable where that is possible.
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) execFileSync('chattr', ['+i', folder]);
+  else await chmod(folder, 0o500);
+  try {
+    const { id } = await startDeletion(admin, { type: 'ids', ids: ['u-1', 'u-2'] });
+    const job = await admin.finish(id);
+    expect(job).toMatchObject({ state: 'failed', error: { type: 'storageUnwritable' } });
+    expect(job.counts).toMatchObject({ selected: 2, deleted: 0, unprocessed: 2 });
+  } finally {
+    if (isRoot) execFileSync('chattr', ['-i', folder]);
+    else await chmod(folder, 0o700);
+  }
+  expect(await countUsers('unwritable')).toBe(100);
+});
