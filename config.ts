@@ -29,7 +29,9 @@ type Env = z.infer<typeof envSchema>;
 export const readEnv = (env: NodeJS.ProcessEnv = process.env): Env => {
   const parsed = envSchema.safeParse(env);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const problems = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
+  );
   throw new Error(`Keepsake cannot start, its settings are incomplete:\n${problems.join('\n')}`);
 };
 
@@ -79,6 +81,8 @@ export type LocalEnv = z.infer<typeof localEnvSchema>;
 export const readLocalEnv = (env: NodeJS.ProcessEnv = process.env): LocalEnv => {
   const parsed = localEnvSchema.safeParse(env);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const problems = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
+  );
   throw new Error(`Keepsake cannot start, its settings are malformed:\n${problems.join('\n')}`);
 };

@@ -48,7 +48,6 @@ export const exportSelectionSchema = z.discriminatedUnion('type', [
   filterSelectionSchema,
 ]);
 
-export type DeletionSelection = z.infer<typeof deletionSelectionSchema>;
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
 /** As a job keeps it: the segment's filter copied, relative dates made moments, ids kept beside. */

@@ -29,7 +29,7 @@ export interface TestStack {
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
 export const useStack = (options: { workerFile?: string } = {}): (() => TestStack) => {
   let current: TestStack | undefined;
-  let close = async (): Promise<void> => {};
+  let close: (() => Promise<void>) | undefined;
 
   beforeAll(async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-stack-'));
@@ -67,11 +67,11 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       await client.end();
       await owner.close();
       await stack.stop();
-      if (process.env['KEEP_DATA'] === undefined) removeDataFolder(dataDir);
+      removeDataFolder(dataDir);
     };
   }, 120_000);
 
-  afterAll(() => close(), 60_000);
+  afterAll(() => close?.(), 60_000);
 
   return () => {
     expect(current).toBeDefined();
