@@ -34,7 +34,6 @@ const valueSchema = z.union([
 ]);
 
 export type Scalar = z.infer<typeof scalarSchema>;
-type Value = z.infer<typeof valueSchema>;
 
 const conditionSchema = z.strictObject({
   field: z.string().min(1).max(80),
