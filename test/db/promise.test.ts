@@ -1,5 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { sql } from 'kysely';
 import { beforeAll, expect, test } from 'vitest';
+import { partKey } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
@@ -70,6 +73,57 @@ test('a user changed, removed, re-added or held after the snapshot is not delete
   expect(await countOf(database(), 'moving')).toBe(9);
   await asOwner(`DELETE FROM witness WHERE user_id = 'u-6' AND workspace_id = 'moving'`);
   expect(await deletedOutsideBackup(database().owner, steps.storageDir, 'moving')).toEqual([]);
+});
+
+test('edits that make more match than were confirmed end the job before anything is deleted', async () => {
+  const workspace = await seedWorkspace(database(), 'widened', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await asOwner(
+    `UPDATE users SET country = 'IN' WHERE workspace_id = 'widened' AND user_id = 'u-1'`,
+  );
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'selectionChanged' });
+  const end = { kind: 'failed', type: 'selectionChanged', message: 'more match' } as const;
+  expect(await steps.finish({ jobId, end })).toMatchObject({ state: 'failed' });
+  expect(await countOf(database(), 'widened')).toBe(10);
+});
+
+test('a backup of nearly everyone is refused, whatever the preview said', async () => {
+  const workspace = await seedWorkspace(database(), 'everyone', 200);
+  const filter = { field: 'userId', op: 'isKnown' };
+  const jobId = await startDeletion(database(), workspace, { filter, confirmed: 200 });
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'delete-all-required' });
+});
+
+test('users who came after the preview are not selected', async () => {
+  const workspace = await seedWorkspace(database(), 'newcomers', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await asOwner(
+    `INSERT INTO users (workspace_id, user_id, country) VALUES ('newcomers', 'new', 'IN')`,
+  );
+  expect(await steps.backUp(jobId)).toMatchObject({ rows: 5 });
+});
+
+test('a foreign key that would cascade stops the job before anything is deleted', async () => {
+  const workspace = await seedWorkspace(database(), 'cascading', 4);
+  await asOwner(`CREATE TABLE orders (w text, u text COLLATE "C",
+    CONSTRAINT orders_user FOREIGN KEY (w, u) REFERENCES users_cascading ON DELETE CASCADE)`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'foreignKeyCascades' });
+});
+
+test('a part damaged after verification is found before its users go', async () => {
+  const workspace = await seedWorkspace(database(), 'damaged', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const { exportId } = await steps.backUp(jobId);
+  const file = join(
+    steps.storageDir,
+    partKey({ exportId, attempt: 1, part: 1, compression: 'gzip' }),
+  );
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(30) ^ 1, 30);
+  await writeFile(file, bytes);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'backupDamaged' });
+  expect(await countOf(database(), 'damaged')).toBe(10);
 });
 
 test('a change within a savepoint counts as a change', async () => {
