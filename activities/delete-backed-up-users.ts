@@ -88,6 +88,8 @@ export const createDeleteBackedUpUsers =
       attempt,
       compression: backup.compression,
     }));
+    // Without its header nobody could tell what the columns of the parts are.
+    for (const part of parts) if (part.part === 0) await recheckPart(deps.storage, part, signal);
     const queue = parts.filter((part) => part.cursor < part.rows).values();
     const broken = new AbortController();
     const run: Run = {

@@ -35,6 +35,12 @@ export const failures = {
     ),
   exportUnknown: (exportId: string) =>
     final('exportUnknown', `Export ${exportId} is not there, damaged, or removed.`),
+  othersWouldGo: () =>
+    final(
+      'othersWouldGo',
+      'A trigger on users deletes further users, whom the backup does not hold, or track_counts is ' +
+        'off. The batch was rolled back. Remove the trigger or turn the setting on, then start again.',
+    ),
   cascade: (constraint: string) =>
     final(
       'foreignKeyCascades',
@@ -66,6 +72,9 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
     nonRetryable: error.problem !== 'broken',
   });
 
+/** What the database function raises when triggers would delete users the backup does not hold. */
+const OTHERS_WOULD_GO = 'KS005';
+
 /** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
 const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
 
@@ -74,6 +83,7 @@ const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
  * Errors without a SQLSTATE come from the driver: the connection was lost.
  */
 const databaseFailure = (error: DatabaseError): ApplicationFailure => {
+  if (error.code === OTHERS_WOULD_GO) return failures.othersWouldGo();
   const where = [error.table, error.constraint].filter((name) => name !== undefined).join(' ');
   return ApplicationFailure.create({
     type: 'databaseRefused',

@@ -1,6 +1,6 @@
 import { sql, type SqlBool } from 'kysely';
 import { findExportOfPass, listParts } from '../db/exports.ts';
-import { enterPhase, findAttemptSnapshot, findFirstSnapshot } from '../db/job-runs.ts';
+import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import {
   countTargets,
@@ -11,7 +11,7 @@ import {
   type SettleMode,
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
-import { readUserIds } from '../storage/read-user-ids.ts';
+import { readUserIds, type PartFile } from '../storage/read-user-ids.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
@@ -22,6 +22,19 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
   job.selection.type === 'ids'
     ? sql<SqlBool>`true`
     : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
+
+/**
+ * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
+ * can name any more are counted as unprocessed.
+ */
+const readLeftIds = async (deps: ActivityDeps, file: PartFile, mode: SettleMode) => {
+  try {
+    return await readUserIds(deps.storage, file);
+  } catch (error) {
+    if (mode === 'interrupted') return [];
+    throw error;
+  }
+};
 
 /** The first pass of a segment or filter knows its users by the backup's files alone. */
 const settleParts = async (
@@ -34,7 +47,7 @@ const settleParts = async (
   for (const part of await listParts(db, backup.id, attempt)) {
     if (part.deleted === part.rows) continue;
     const file = { ...part, exportId: backup.id, attempt, compression: backup.compression };
-    const userIds = await readUserIds(deps.storage, file);
+    const userIds = await readLeftIds(deps, file, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
     await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
   }
@@ -58,7 +71,7 @@ export const settle = async (
     pass,
     mode,
     matches: await matchesOf(deps, job),
-    firstSnapshot: await findFirstSnapshot(db, job.id),
+    knownIn: await findSelectionSnapshot(db, job),
     snapshot: backup && (await findAttemptSnapshot(db, backup.id)),
   };
   const isByTargets = pass > 1 || job.selection.type === 'ids';

@@ -9,7 +9,7 @@ import {
   recordAttempt,
 } from '../db/exports.ts';
 import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
-import { findFirstSnapshot, findPreviewSnapshot, setJobTotal } from '../db/job-runs.ts';
+import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
@@ -44,15 +44,12 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
 };
 
 /**
- * Users who were not there when the admin looked are never selected: not in the preview's snapshot,
- * or, for a later pass, not in the first backup's.
+ * Users who were not there when the admin looked are never selected, in any pass. Without a preview,
+ * later passes know those of the first backup only.
  */
 const knownSince = async (db: Db, job: RunningJob, pass: number): Promise<RawBuilder<SqlBool>> => {
   if (pass === 1 && job.previewId === null) return sql<SqlBool>`true`;
-  const snapshot =
-    pass === 1 && job.previewId !== null
-      ? await findPreviewSnapshot(db, job.previewId)
-      : await findFirstSnapshot(db, job.id);
+  const snapshot = await findSelectionSnapshot(db, job);
   if (snapshot === undefined) throw failures.snapshotLost(job.id);
   return sql<SqlBool>`pg_visible_in_snapshot(users.inserted_in, ${snapshot}::pg_snapshot)`;
 };

@@ -61,8 +61,14 @@ export const writePart = async (
   return { rows: copy.rowCount, ...facts };
 };
 
+const quoted = (name: string): string =>
+  /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+
 /** The header line, a part of its own: parts follow each other in any number. */
 export const writeHeader = async (columns: string[], target: PartTarget): Promise<PartFacts> => {
-  const facts = await storePart(Readable.from([Buffer.from(`${columns.join(',')}\n`)]), target);
+  const facts = await storePart(
+    Readable.from([Buffer.from(`${columns.map(quoted).join(',')}\n`)]),
+    target,
+  );
   return { rows: 0, ...facts };
 };

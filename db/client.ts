@@ -64,6 +64,8 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
   });
   // A connection lost while idle is replaced at its next use; without a listener it ends the process.
   pool.on('error', () => {});
+  // Nor may one lost while lent out, between two statements: its next statement fails and says so.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };
 };

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from './client.ts';
+import { lockJob } from './lock-job.ts';
 import type { Compression, Purpose, Schema } from './schema.ts';
 import type { Insertable } from 'kysely';
 
@@ -54,20 +55,22 @@ export const listExportsOfJob = (db: Db, jobId: string) =>
 export const recordAttempt = async (
   db: Db,
   attempt: { exportId: string; snapshot: string; fingerprint: string },
-): Promise<number> => {
-  const row = await db
-    .insertInto('export_attempts')
-    .values({
-      export_id: attempt.exportId,
-      attempt: sql<number>`(SELECT coalesce(max(attempt), 0) + 1 FROM export_attempts
+): Promise<number> =>
+  db.transaction().execute(async (trx) => {
+    await lockJob(trx, attempt.exportId);
+    const row = await trx
+      .insertInto('export_attempts')
+      .values({
+        export_id: attempt.exportId,
+        attempt: sql<number>`(SELECT coalesce(max(attempt), 0) + 1 FROM export_attempts
                              WHERE export_id = ${attempt.exportId})`,
-      snapshot: attempt.snapshot,
-      fingerprint: attempt.fingerprint,
-    })
-    .returning('attempt')
-    .executeTakeFirstOrThrow();
-  return row.attempt;
-};
+        snapshot: attempt.snapshot,
+        fingerprint: attempt.fingerprint,
+      })
+      .returning('attempt')
+      .executeTakeFirstOrThrow();
+    return row.attempt;
+  });
 
 export const recordPart = async (
   db: Db,

@@ -57,7 +57,7 @@ export const setJobTotal = async (db: Db, jobId: string, total: number): Promise
  */
 const trusted = sql<boolean>`xmin = recorded_in::xid`;
 
-export const findPreviewSnapshot = async (db: Db, previewId: string) =>
+const findPreviewSnapshot = async (db: Db, previewId: string) =>
   (
     await db
       .selectFrom('previews')
@@ -68,7 +68,7 @@ export const findPreviewSnapshot = async (db: Db, previewId: string) =>
   )?.snapshot;
 
 /** The snapshot of a job's first backup. */
-export const findFirstSnapshot = async (db: Db, jobId: string) =>
+const findFirstSnapshot = async (db: Db, jobId: string) =>
   (
     await db
       .selectFrom('exports')
@@ -172,3 +172,13 @@ export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
     .orderBy('created_at')
     .limit(limit)
     .execute();
+
+/**
+ * The snapshot every user of a job must have been there in: what its admin looked at, or, where there
+ * was no preview, the first backup. Undefined when there is none yet, or none to trust.
+ */
+export const findSelectionSnapshot = (
+  db: Db,
+  job: { id: string; previewId: string | null },
+): Promise<string | undefined> =>
+  job.previewId === null ? findFirstSnapshot(db, job.id) : findPreviewSnapshot(db, job.previewId);

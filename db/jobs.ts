@@ -139,15 +139,13 @@ export const failUnstarted = async (db: Db, id: string, message: string): Promis
   return numUpdatedRows > 0n;
 };
 
-const NO_COUNTS = JSON.stringify({
-  selected: 0,
-  deleted: 0,
-  changedSinceBackup: 0,
-  notFound: 0,
-  held: 0,
-  failed: 0,
-  unprocessed: 0,
-});
+/** Of a deletion that never began: everyone it was about is unprocessed. */
+const UNBEGUN_COUNTS = sql<string>`
+  (SELECT jsonb_build_object('selected', n, 'deleted', 0, 'changedSinceBackup', 0, 'notFound', 0,
+                             'held', 0, 'failed', 0, 'unprocessed', n)
+     FROM (SELECT coalesce(
+       (SELECT nullif(count(*), 0) FROM job_targets WHERE job_id = jobs.id AND pass = 1),
+       (SELECT count FROM previews WHERE previews.id = jobs.preview_id), 0) AS n) AS about)`;
 
 /**
  * Ends a queued job, and tells a running one to stop. Waits for the job's open batch, which holds a
@@ -166,7 +164,7 @@ export const cancelJob = (
       .set({
         state: sql<JobState>`CASE state WHEN 'queued' THEN 'cancelled' ELSE 'cancelling' END`,
         counts: sql<string>`CASE WHEN state = 'queued' AND type = 'deletion'
-                                 THEN ${NO_COUNTS}::jsonb ELSE counts END`,
+                                 THEN ${UNBEGUN_COUNTS} ELSE counts END`,
         finished_at: sql<Date | null>`CASE state WHEN 'queued' THEN now() END`,
       })
       .where('id', '=', id)

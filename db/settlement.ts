@@ -1,5 +1,6 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Db } from './client.ts';
+import { lockJob } from './lock-job.ts';
 import { partitionOf } from './workspaces.ts';
 
 /** What becomes of those a pass has left: looked at again, reported for good, or not reached. */
@@ -14,8 +15,9 @@ export interface Leftovers {
   source: RawBuilder<unknown>;
   /** The selection, over the alias `users`. */
   matches: RawBuilder<SqlBool>;
-  /** Of the job's first backup, and of this pass's; undefined where there is none. */
-  firstSnapshot: string | undefined;
+  /** Who was not there in this one is a stranger to the job; undefined where nothing was backed up. */
+  knownIn: string | undefined;
+  /** Of this pass's backup. */
   snapshot: string | undefined;
   /** Whether the pass went through its whole backup; if not, an untouched user is not at fault. */
   isComplete: boolean;
@@ -43,7 +45,7 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
 export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
   const isLast = left.mode === 'last';
-  await sql`
+  const settled = sql`
     WITH leftover AS (
       (${left.source})
       EXCEPT SELECT user_id FROM outcomes WHERE job_id = ${left.jobId}::uuid
@@ -52,7 +54,7 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
     ), judged AS (
       SELECT leftover.user_id, CASE
           WHEN users.user_id IS NULL
-            OR NOT coalesce(pg_visible_in_snapshot(users.inserted_in, ${left.firstSnapshot ?? null}::pg_snapshot), true)
+            OR NOT coalesce(pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot), true)
             THEN 'notFound'
           WHEN users.legal_hold THEN 'held'
           WHEN ${left.mode === 'interrupted'}::boolean THEN 'unprocessed'
@@ -70,7 +72,12 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
     INSERT INTO outcomes (job_id, user_id, outcome, reason)
     SELECT ${left.jobId}::uuid, user_id, verdict,
            CASE verdict WHEN 'failed' THEN 'refused' END
-      FROM judged WHERE verdict <> 'again'`.execute(db);
+      FROM judged WHERE verdict <> 'again'`;
+  await db.transaction().execute(async (trx) => {
+    // One at a time: an attempt that is still at it must not give a second verdict beside this one.
+    await lockJob(trx, left.jobId);
+    await settled.execute(trx);
+  });
 };
 
 /** How many users a pass was given by the one before. */

@@ -17,7 +17,8 @@ SET search_path = pg_catalog, pg_temp AS $$
        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE t.tgrelid = p_partition)), 'UTF8')), 'hex')
 $$;
 
--- True when the stamp trigger is ours, always on, unconditional, and the last to touch a row.
+-- True when the stamp trigger is ours, always on, unconditional, and the last to touch a row, and no
+-- rule makes a statement on the table mean something else.
 CREATE FUNCTION users_are_stamped(p_partition oid) RETURNS boolean LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (
@@ -30,7 +31,7 @@ SET search_path = pg_catalog, pg_temp AS $$
     SELECT FROM pg_trigger t
      WHERE t.tgrelid = p_partition AND t.tgname > 'zzz_stamp' AND t.tgenabled <> 'D'
        AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0
-  )
+  ) AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p_partition AND c.relhasrules)
 $$;
 
 -- The one statement that deletes users. Takes a slice of a verified part's tids, so nothing is
@@ -41,7 +42,7 @@ $$;
 -- the owner may create anything there.
 --
 -- Errors: KS001 no verified backup, KS002 the slice was taken before, KS003 the table changed since
--- the backup, KS004 the job may not delete (any more).
+-- the backup, KS004 the job may not delete (any more), KS005 other users would go as well.
 CREATE FUNCTION delete_backed_up_users(p_export uuid, p_part int, p_cursor int, p_limit int)
 RETURNS int LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -50,6 +51,8 @@ DECLARE
   slice tid[];
   partition_oid oid;
   deleted_count int;
+  all_before bigint;
+  all_after bigint;
 BEGIN
   -- Each statement below must see what was committed before it began.
   IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -80,6 +83,10 @@ BEGIN
     RAISE EXCEPTION 'part % of export % has moved past %', p_part, p_export, p_cursor USING ERRCODE = 'KS002';
   END IF;
 
+  -- What triggers of others delete beside the slice is in no backup, so it must be nothing.
+  SET CONSTRAINTS ALL IMMEDIATE;
+  SELECT coalesce(sum(pg_stat_get_xact_tuples_deleted(i.inhrelid)), 0) INTO all_before
+    FROM pg_inherits i WHERE i.inhparent = 'public.users'::regclass;
   EXECUTE format($sql$
     WITH gone AS (
       DELETE FROM public.%I u
@@ -92,6 +99,13 @@ BEGIN
   $sql$, 'users_' || backup.workspace_id)
   INTO deleted_count
   USING slice, backup.snapshot, p_export, backup.attempt, p_part, p_cursor;
+
+  SELECT coalesce(sum(pg_stat_get_xact_tuples_deleted(i.inhrelid)), 0) INTO all_after
+    FROM pg_inherits i WHERE i.inhparent = 'public.users'::regclass;
+  IF all_after - all_before <> deleted_count THEN
+    RAISE EXCEPTION '% users would go, % of them by the backup', all_after - all_before, deleted_count
+      USING ERRCODE = 'KS005', HINT = 'track_counts must be on, and no trigger may delete users';
+  END IF;
 
   UPDATE public.export_parts p SET deleted = p.deleted + deleted_count
    WHERE p.export_id = p_export AND p.attempt = backup.attempt AND p.part = p_part;

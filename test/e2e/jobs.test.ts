@@ -162,7 +162,7 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
 });
 
-test('cancelled before its first batch: nobody is deleted and everyone is unprocessed', async () => {
+test('cancelled: the counts say what is gone and what is not, and add up', async () => {
   const admin = await stack().workspace('cancelled');
   await insertUsers('cancelled', 50_000);
   const { id, count } = await startDeletion(admin);
