@@ -36,7 +36,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/users': ADMINS,
   'POST /v1/users': ADMINS,
   'GET /v1/users/:userId': ADMINS,
-  'PATCH /v1/users/:userId': ADMINS,
+  // The platform team sets and clears holds, and may read and write nothing else here.
+  'PATCH /v1/users/:userId': { roles: ['admin', 'platform'], workspace: 'one' },
   'DELETE /v1/users/:userId': ADMINS,
 
   'GET /v1/properties': ADMINS,
