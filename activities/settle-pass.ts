@@ -11,9 +11,10 @@ import {
   type SettleMode,
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
-import { readUserIds, type PartFile } from '../storage/read-user-ids.ts';
+import { readUserIds } from '../storage/read-user-ids.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { recheckPart, type StoredPart } from './verify-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 
 type Base = Omit<Leftovers, 'source' | 'isComplete'>;
@@ -27,8 +28,10 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
  * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
  * can name any more are counted as unprocessed.
  */
-const readLeftIds = async (deps: ActivityDeps, file: PartFile, mode: SettleMode) => {
+const readLeftIds = async (deps: ActivityDeps, file: StoredPart, mode: SettleMode) => {
   try {
+    // The ids it names may be deleted in the next pass: it must still be what was verified.
+    await recheckPart(deps.storage, file, new AbortController().signal);
     return await readUserIds(deps.storage, file);
   } catch (error) {
     if (mode === 'interrupted') return [];

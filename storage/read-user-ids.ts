@@ -4,7 +4,7 @@ import type { Compression } from '../db/schema.ts';
 import { partKey } from './part-key.ts';
 import type { Storage } from './storage.ts';
 
-export interface PartFile {
+interface PartFile {
   exportId: string;
   attempt: number;
   part: number;
