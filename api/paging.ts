@@ -25,7 +25,10 @@ export const cursorSchema = z
   .optional()
   .describe('From `nextCursor` of the page before.');
 
-/** A place in a list as opaque text. Must hold no user's data: it travels in addresses. */
+/**
+ * A place in a list as opaque text. It travels in addresses, so of a user it holds the id at most,
+ * as the address of the user itself does.
+ */
 export const encodeCursor = (place: unknown): string =>
   Buffer.from(JSON.stringify(place)).toString('base64url');
 

@@ -78,15 +78,18 @@ const readValue = (
   else into[key] = parsed.value;
 };
 
+const UNKNOWN = 'is not known here; custom properties go under properties';
+
+const whyNotTaken = (name: string, value: unknown): string | undefined => {
+  if (READ_ONLY.has(name)) return 'cannot be changed';
+  return name === 'legalHold' && value === null ? 'must be true or false' : undefined;
+};
+
 const readSystem = (reading: Reading, name: string, value: unknown): void => {
   const field = FIELDS.get(name);
-  const fail = (detail: string) => reading.errors.push({ detail, pointer: pointerOf([name]) });
-  if (field === undefined) {
-    fail('is not known here; custom properties go under properties');
-  } else if (READ_ONLY.has(name)) {
-    fail('cannot be changed');
-  } else if (name === 'legalHold' && value === null) {
-    fail('must be true or false');
+  const detail = whyNotTaken(name, value);
+  if (field === undefined || detail !== undefined) {
+    reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
   } else {
     readValue(reading, reading.columns, {
       key: field.column,

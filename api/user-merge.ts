@@ -8,7 +8,7 @@ import {
   mergeUsers,
   type UserChange,
 } from '../db/user-merge.ts';
-import type { Role } from '../db/schema.ts';
+import type { Actor } from './auth.ts';
 import type { InputError } from './problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';
 
@@ -33,25 +33,30 @@ type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 
 export const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
 
-export const mergeOptionsFor = (role: Role, mayCreate: boolean): MergeOptions => ({
+export const mergeOptionsFor = (
+  { id, role }: Pick<Actor, 'id' | 'role'>,
+  mayCreate: boolean,
+): MergeOptions => ({
+  actorKeyId: id,
   mayCreate,
   mayClearHold: role === 'platform',
 });
 
+const failed = (userId: string, detail: string, pointer: string): MergeResult => ({
+  userId,
+  outcome: 'failed',
+  error: { detail, pointer },
+});
+
 const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
-  const fail = (detail: string, pointer: string): MergeResult => ({
-    userId,
-    outcome: 'failed',
-    error: { detail, pointer: `${at}${pointer}` },
-  });
   switch (outcome) {
     case 'created':
     case 'updated':
       return { userId, outcome };
     case 'held':
-      return fail(HOLD_IS_FOR_PLATFORM, '/legalHold');
+      return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
     case 'notFound':
-      return fail('is no user of this workspace', '/userId');
+      return failed(userId, 'is no user of this workspace', `${at}/userId`);
   }
 };
 

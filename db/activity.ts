@@ -9,7 +9,9 @@ export type ActivityKind =
   | 'jobCancelled'
   | 'download'
   | 'linkCreated'
-  | 'linkRevoked';
+  | 'linkRevoked'
+  | 'holdSet'
+  | 'holdCleared';
 
 export interface NewActivity {
   workspaceId: string;

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
+import { userJson } from './user-json.ts';
 
 /** Users shown of a preview at most. */
 export const SAMPLE_SIZE = 100;
@@ -25,16 +26,18 @@ const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview) => {
   return rows[0] ?? { count: 0, held: 0 };
 };
 
-const listSample = (trx: Trx, { workspaceId, where }: NewPreview) =>
-  trx
+/** Users as JSON text, as the API shows them elsewhere. */
+const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<string[]> => {
+  const rows = await trx
     .selectFrom('users')
-    .selectAll()
-    .$narrowType<{ properties: Record<string, unknown> }>()
+    .select(userJson.as('json'))
     .where('workspace_id', '=', workspaceId)
     .where(where)
     .orderBy('user_id')
     .limit(SAMPLE_SIZE)
     .execute();
+  return rows.map(({ json }) => json);
+};
 
 const insertPreview = (
   trx: Trx,

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import { SYSTEM_FIELDS } from '../selection/fields.ts';
+import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 
 /** Users merged by one call at most. */
@@ -18,6 +19,7 @@ export interface UserChange {
 export type MergeOutcome = 'created' | 'updated' | 'held' | 'notFound';
 
 export interface MergeOptions {
+  actorKeyId: string;
   mayCreate: boolean;
   mayClearHold: boolean;
 }
@@ -47,6 +49,12 @@ interface Plan {
   changes: Map<string, UserChange>;
 }
 
+const joinChanges = (before: UserChange, after: UserChange): UserChange => ({
+  userId: after.userId,
+  columns: { ...before.columns, ...after.columns },
+  properties: { ...before.properties, ...after.properties },
+});
+
 const planMerge = (
   given: readonly UserChange[],
   holds: Map<string, boolean>,
@@ -61,27 +69,23 @@ const planMerge = (
     if (hold === false && isHeld === true && !mayClearHold) return 'held';
     holds.set(userId, typeof hold === 'boolean' ? hold : (isHeld ?? false));
     const before = changes.get(userId);
-    changes.set(userId, {
-      userId,
-      columns: { ...before?.columns, ...change.columns },
-      properties: { ...before?.properties, ...change.properties },
-    });
+    changes.set(userId, before === undefined ? change : joinChanges(before, change));
     return isHeld === undefined ? 'created' : 'updated';
   });
   return { outcomes, changes };
 };
 
+const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
 /** The changes as a table: one bound text, however many they are. */
 const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
-  const rows = changes.map(({ userId, columns, properties }) => {
-    const entries = Object.entries(properties);
-    return {
-      user_id: userId,
-      columns,
-      known: Object.fromEntries(entries.filter(([, value]) => value !== null)),
-      cleared: entries.filter(([, value]) => value === null).map(([name]) => name),
-    };
-  });
+  const rows = changes.map(({ userId, columns, properties }) => ({
+    user_id: userId,
+    columns,
+    known: withoutNulls(properties),
+    cleared: Object.keys(properties).filter((name) => properties[name] === null),
+  }));
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
     AS c(user_id text, columns jsonb, known jsonb, cleared text[])`;
 };
@@ -93,23 +97,31 @@ const insertUsers = async (
   changes: readonly UserChange[],
 ): Promise<number> => {
   if (changes.length === 0) return 0;
+  const rows = changes.map(({ userId, columns, properties }) => ({
+    ...columns,
+    user_id: userId,
+    properties: withoutNulls(properties),
+  }));
   const { numAffectedRows } = await sql`
     INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${columnList()})
-    SELECT ${workspaceId}, c.user_id, c.known, coalesce(n.legal_hold, false), ${columnList('n.')}
-      FROM ${changeTable(changes)}
-      CROSS JOIN LATERAL jsonb_populate_record(NULL::users, c.columns) n
-     ORDER BY c.user_id COLLATE "C"
+    SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false), ${columnList('n.')}
+      FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) n
+     ORDER BY n.user_id
     ON CONFLICT (workspace_id, user_id) DO NOTHING`.execute(trx);
   return Number(numAffectedRows ?? 0n);
 };
 
-/** Writes the users that differ from what they become, and no others: an unchanged row keeps its stamp. */
+/**
+ * Writes the users that differ from what they become, and no others: an unchanged row keeps its stamp.
+ * The ids are named so that it reads by the primary key, also where the table has no statistics yet.
+ */
 const updateUsers = async (
   trx: Trx,
   workspaceId: string,
   changes: readonly UserChange[],
 ): Promise<void> => {
   if (changes.length === 0) return;
+  const ids = changes.map(({ userId }) => userId);
   const sets = [...CHANGEABLE, 'legal_hold', 'properties'].map(
     (column) => sql`${sql.ref(column)} = ${sql.ref(`n.${column}`)}`,
   );
@@ -120,7 +132,31 @@ const updateUsers = async (
       CROSS JOIN LATERAL jsonb_populate_record(o, c.columns || jsonb_build_object(
         'properties', (o.properties || c.known) - c.cleared)) n
      WHERE users.workspace_id = ${workspaceId} AND users.user_id = o.user_id
+       AND users.user_id = ANY (${ids}::text[]) AND o.user_id = ANY (${ids}::text[])
        AND n IS DISTINCT FROM o`.execute(trx);
+};
+
+interface Holds {
+  before: ReadonlyMap<string, boolean>;
+  after: ReadonlyMap<string, boolean>;
+  actorKeyId: string;
+}
+
+/** Tells the activity log how many users came under hold and out of it, not who. */
+const recordHolds = async (
+  trx: Trx,
+  workspaceId: string,
+  { before, after, actorKeyId }: Holds,
+): Promise<void> => {
+  const changed = [...after].filter(([id, hold]) => hold !== (before.get(id) ?? false));
+  for (const [kind, isHeld] of [
+    ['holdSet', true],
+    ['holdCleared', false],
+  ] as const) {
+    const users = changed.filter(([, hold]) => hold === isHeld).length;
+    if (users === 0) continue;
+    await recordActivity(trx, { workspaceId, kind, actorKeyId, counts: { users } });
+  }
 };
 
 const mergeOnce = async (
@@ -130,8 +166,8 @@ const mergeOnce = async (
   options: MergeOptions,
 ): Promise<MergeOutcome[] | undefined> => {
   const ids = [...new Set(given.map(({ userId }) => userId))];
-  const holds = await lockUsers(trx, workspaceId, ids);
-  const present = new Set(holds.keys());
+  const present = await lockUsers(trx, workspaceId, ids);
+  const holds = new Map(present);
   const { outcomes, changes } = planMerge(given, holds, options);
   const all = [...changes.values()];
   const missing = all.filter(({ userId }) => !present.has(userId));
@@ -141,6 +177,7 @@ const mergeOnce = async (
     workspaceId,
     all.filter(({ userId }) => present.has(userId)),
   );
+  await recordHolds(trx, workspaceId, { before: present, after: holds, ...options });
   return outcomes;
 };
 
@@ -148,7 +185,7 @@ const ROLLED_BACK = Symbol('rolled back');
 
 /**
  * Merges changes into users, creating those that are missing, in one transaction: three statements
- * for up to 1,000 users. Outcomes are in the order given; changes for the same user apply one after
+ * for up to 1,000 users, and a line in the activity log for holds set and one for holds cleared. Outcomes are in the order given; changes for the same user apply one after
  * the other. Rows are locked, then created, in the order of ids, so merges do not deadlock; one that
  * meets users created meanwhile lets go of all and begins anew.
  *

@@ -9,7 +9,7 @@ const isRealDate = (text: string): boolean => {
     DATE.test(text) &&
     text >= '0001' &&
     !Number.isNaN(time) &&
-    new Date(time).toISOString().startsWith(text)
+    new Date(time).getUTCDate() === Number(text.slice(8))
   );
 };
 

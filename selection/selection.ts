@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { filterSchema, type FrozenFilter } from './filter.ts';
+import { isLongerThan } from './values.ts';
 
 export const MAX_CHOSEN_IDS = 10_000;
 export const MAX_EXCLUDED_IDS = 10_000;
@@ -7,7 +8,13 @@ export const MAX_EXCLUDED_IDS = 10_000;
 export const MAX_DIRECT_IDS = 100;
 const MAX_USER_ID_LENGTH = 255;
 
-export const userIdSchema = z.string().min(1).max(MAX_USER_ID_LENGTH);
+export const userIdSchema = z
+  .string()
+  .min(1)
+  .refine((id) => !isLongerThan(id, MAX_USER_ID_LENGTH), {
+    error: `is longer than ${MAX_USER_ID_LENGTH} characters`,
+  })
+  .meta({ maxLength: MAX_USER_ID_LENGTH });
 
 const idList = (max: number) =>
   z

@@ -18,14 +18,15 @@ const PHONE = /^[0-9]{5,20}$/;
 const WEB_PROTOCOLS = ['http:', 'https:'];
 
 /** NUL, or half of a surrogate pair: PostgreSQL cannot store them. */
-export const isStorable = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text);
+export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
-/** Characters as PostgreSQL counts them: code points. */
-export const lengthOf = (text: string): number => Array.from(text).length;
+/** Counts characters as PostgreSQL does: code points, each of one or two UTF-16 units. */
+export const isLongerThan = (text: string, max: number): boolean =>
+  text.length > max && (text.length > 2 * max || Array.from(text).length > max);
 
 const textProblem = (text: string): string | undefined => {
   if (!isStorable(text)) return 'holds a character that cannot be stored (NUL, or half a pair)';
-  if (lengthOf(text) > MAX_TEXT_LENGTH) return `is longer than ${MAX_TEXT_LENGTH} characters`;
+  if (isLongerThan(text, MAX_TEXT_LENGTH)) return `is longer than ${MAX_TEXT_LENGTH} characters`;
   return undefined;
 };
 

@@ -5,7 +5,8 @@ import type { ApiDeps, App } from '../app.ts';
 import { refuseNearlyAll } from '../delete-gate.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { resolveSelection } from '../resolve-selection.ts';
-import { toUserJson, userSchema } from '../user-json.ts';
+import { sendJson } from '../send-json.ts';
+import { userSchema } from '../user-json.ts';
 
 const previewSchema = z.object({
   id: z.uuid(),
@@ -42,13 +43,9 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
         },
         (count, trx) => refuseNearlyAll(trx, workspaceId, count),
       );
-      return reply.code(201).send({
-        id: preview.id,
-        count: preview.count,
-        held: preview.held,
-        sample: preview.sample.map(toUserJson),
-        expiresAt: preview.expires_at.toISOString(),
-      });
+      const { id, count, held, sample, expires_at: expiresAt } = preview;
+      const seen = JSON.stringify({ id, count, held, expiresAt });
+      return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
     },
   );
 };

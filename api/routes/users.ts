@@ -1,4 +1,3 @@
-import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/properties.ts';
 import { mergeUsers } from '../../db/user-merge.ts';
@@ -16,6 +15,7 @@ import type { ApiDeps, App } from '../app.ts';
 import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
 import { decodeCursor, pageOf, toPage } from '../paging.ts';
 import { invalidRequest, notFound, problem } from '../problems.ts';
+import { sendJson } from '../send-json.ts';
 import { readUser, userPatchSchema } from '../user-input.ts';
 import { userSchema } from '../user-json.ts';
 import {
@@ -38,13 +38,6 @@ const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }
       .string()
       .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') === text),
   });
-
-/** Sends what PostgreSQL wrote as it is, past the route's serializer. */
-const sendJson = (reply: FastifyReply, json: string): FastifyReply =>
-  reply
-    .type('application/json; charset=utf-8')
-    .serializer((text: string) => text)
-    .send(json);
 
 const registerList = (app: App, { database: { db } }: ApiDeps): void => {
   app.get(
@@ -91,7 +84,7 @@ const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
       },
     },
     async ({ workspaceId, actor, body }) => ({
-      data: await mergeGiven(db, workspaceId, body, mergeOptionsFor(actor.role, true)),
+      data: await mergeGiven(db, workspaceId, body, mergeOptionsFor(actor, true)),
     }),
   );
 };
@@ -147,7 +140,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
       const read = readUser(body, await propertyTypesOf(db, workspaceId));
       if ('errors' in read) throw invalidRequest(read.errors);
       const changes = [{ userId, ...read.change }];
-      const options = mergeOptionsFor(actor.role, false);
+      const options = mergeOptionsFor(actor, false);
       const [outcome] = await mergeUsers(db, workspaceId, changes, options);
       if (outcome === 'held') {
         const errors = [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }];

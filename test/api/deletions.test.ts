@@ -241,3 +241,44 @@ test('Prefer: wait answers 200 once the job has ended, 202 when it has not in ti
   starter.start = start;
   expect(done).toMatchObject({ status: 200, body: { state: 'succeeded' } });
 });
+
+/** A list of an answer as it was written. */
+const listIn = (text: string, name: string): string =>
+  new RegExp(`"${name}":(\\[.*\\])`).exec(text)?.[1] ?? name;
+
+test('a preview shows users digit by digit as GET /v1/users does', async () => {
+  await query(
+    `INSERT INTO users (workspace_id, user_id, created_at, dob, tags, properties)
+     VALUES ('two', 'exact-1', '2026-01-02T03:04:05.678901Z', '0044-03-15', '{a,"b c"}',
+             '{"big": 12345678901234567890.123456789}'),
+            ('two', 'exact-2', 'infinity', '-infinity', NULL, '{}')`,
+  );
+  const { call, keys } = api();
+  const filter = JSON.stringify(having('exact').filter);
+  const listed = await call('GET', `/v1/users?filter=${encodeURIComponent(filter)}`, {
+    key: keys.two,
+  });
+  const seen = await preview(having('exact'), keys.two);
+  expect(seen.status).toBe(201);
+  expect(seen.text).toContain('12345678901234567890.123456789');
+  expect(seen.text).toContain('2026-01-02T03:04:05.678901Z');
+  expect(listIn(seen.text, 'sample')).toBe(listIn(listed.text, 'data'));
+});
+
+test('a deletion cancelled while queued tells everyone it was about as unprocessed', async () => {
+  const { call } = api();
+  const ids = ['churned-00003', 'churned-00004', 'not-there'];
+  const chosen = await startDeletion({ selection: { type: 'ids', ids }, reason: 'r' });
+  const { body: seen } = await preview(having('churned-0001'));
+  const confirm = { count: seen.count };
+  const filtered = await startDeletion({ previewId: seen.id, confirm, reason: 'r' });
+  for (const [job, selected] of [
+    [chosen.body, 3],
+    [filtered.body, 10],
+  ]) {
+    const { status, body } = await call('POST', `/v1/jobs/${job.id}/cancel`);
+    expect({ status, state: body.state }).toEqual({ status: 202, state: 'cancelled' });
+    const none = { deleted: 0, changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
+    expect(body.counts).toEqual({ ...none, selected, unprocessed: selected });
+  }
+});

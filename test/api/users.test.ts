@@ -296,3 +296,13 @@ test.each([
   expect(status).toBe(400);
   expect(body.errors[0].pointer.startsWith(pointer)).toBe(true);
 });
+
+test('an id is as long as PostgreSQL counts it: 255 characters, of two UTF-16 units each', async () => {
+  const longest = '🎉'.repeat(255);
+  expect((await merge({ userId: longest })).body.data[0].outcome).toBe('created');
+  expect((await get(longest)).body.userId).toBe(longest);
+  for (const userId of [`${longest}x`, 'x'.repeat(256), 'x'.repeat(600)]) {
+    const refused = await merge({ userId });
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/userId' }] } });
+  }
+});

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { createApiKey } from '../../db/api-keys.ts';
 import { mergeUsers, type UserChange } from '../../db/user-merge.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
@@ -7,10 +8,17 @@ const database = useDatabase();
 const ADMIN = { mayCreate: true, mayClearHold: false };
 const PLATFORM = { mayCreate: false, mayClearHold: true };
 
-beforeAll(() => createWorkspace(database().owner.db, { id: 'one', name: 'One' }));
+beforeAll(async () => {
+  const { db } = database().owner;
+  await createWorkspace(db, { id: 'one', name: 'One' });
+  const owner = { ownerName: 'ada', ownerEmail: 'ada@keys.example' };
+  actorKeyId = (await createApiKey(db, { role: 'admin', workspaceId: 'one', ...owner })).id;
+});
+
+let actorKeyId = '';
 
 const merge = (changes: UserChange[], options = ADMIN) =>
-  mergeUsers(database().app.db, 'one', changes, options);
+  mergeUsers(database().app.db, 'one', changes, { actorKeyId, ...options });
 
 const change = (userId: string, columns = {}, properties = {}): UserChange => ({
   userId,
@@ -81,4 +89,38 @@ test('a merge keeps when a user was created and moves when it was changed', asyn
   expect(after.inserted_in).toBe(before.inserted_in);
   expect(after.updated_at.getTime()).toBeGreaterThanOrEqual(before.updated_at.getTime());
   expect(after.written_in).not.toBe(before.written_in);
+});
+
+test('holds set and cleared are told in the activity log as counts, and only when they change', async () => {
+  const { db } = database().owner;
+  await db.deleteFrom('activity').execute();
+  await merge([
+    change('log-a', { legal_hold: true }),
+    change('log-b', { legal_hold: true }),
+    change('log-c', { legal_hold: true }),
+    change('log-c', { legal_hold: false }),
+    change('log-d', { city: 'Rome' }),
+  ]);
+  await merge([change('log-a', { legal_hold: true })]);
+  await merge([change('log-a', { legal_hold: false })], PLATFORM);
+  const lines = await db.selectFrom('activity').selectAll().orderBy('id').execute();
+  expect(lines).toMatchObject([
+    { kind: 'holdSet', actor_key_id: actorKeyId, workspace_id: 'one', counts: { users: 3 } },
+    { kind: 'holdCleared', actor_key_id: actorKeyId, counts: { users: 1 } },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain('log-');
+});
+
+test('a hold that cannot be logged is not set', async () => {
+  const { db } = database().owner;
+  const stranger = { ...ADMIN, actorKeyId: '00000000-0000-7000-8000-000000000000' };
+  await expect(merge([change('unlogged', { legal_hold: true })], stranger)).rejects.toThrow(
+    'activity_actor_key_id_fkey',
+  );
+  const found = await db
+    .selectFrom('users')
+    .select('user_id')
+    .where('user_id', '=', 'unlogged')
+    .execute();
+  expect(found).toEqual([]);
 });
