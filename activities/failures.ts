@@ -75,11 +75,8 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
 /** What the database function raises when triggers would delete users the backup does not hold. */
 const OTHERS_WOULD_GO = 'KS005';
 
-/**
- * Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query
- * ended; 22023 is a snapshot whose holder has died.
- */
-const PASSING = /^(08|40|53|57)|^55P03$|^25P03$|^22023$/;
+/** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
+const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
 
 /**
  * PostgreSQL's own text may quote a row, so only its code and the names of things are kept.

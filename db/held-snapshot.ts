@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { DatabaseError } from 'pg';
 import { partitionOf } from './workspaces.ts';
 
 /** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
@@ -68,9 +69,16 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
   }
 };
 
+/** What PostgreSQL says of a snapshot whose holder has died: up to version 16, and from 17 on. */
+const SNAPSHOT_GONE = ['22023', '42704'];
+
+const isGone = (error: unknown): boolean =>
+  error instanceof DatabaseError && SNAPSHOT_GONE.includes(error.code ?? '');
+
 /**
- * One more connection under a held snapshot, or none when the pool has none free at once: waiting
- * for a connection while holding a snapshot could wait for itself.
+ * One more connection under a held snapshot. None when the pool has none free at once, for waiting
+ * for one while holding a snapshot could wait for itself; and none when the holder has died, which
+ * its own lane finds out and reports.
  */
 export const joinSnapshot = async (
   pool: pg.Pool,
@@ -86,6 +94,7 @@ export const joinSnapshot = async (
     return client;
   } catch (error) {
     client.release(true);
+    if (isGone(error)) return undefined;
     throw error;
   }
 };
