@@ -1,40 +1,38 @@
 import type { PoolClient } from 'pg';
 import { deleteBatch } from '../db/deletion-batches.ts';
-import { getExport, listParts, markDamaged } from '../db/exports.ts';
+import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { getRunningJob } from './running-job.ts';
-import { isDamage, recheckPart, type StoredPart } from './verify-part.ts';
+import { isDamage, recheckPart } from './verify-part.ts';
 
 /** Rows deleted by one transaction. */
 const BATCH_ROWS = 20_000;
 /** Connections that delete side by side, each a part of its own. */
 const LANES = 2;
 
-type Part = StoredPart & { cursor: number };
-
 interface Run {
   deps: ActivityDeps;
   jobId: string;
-  exportId: string;
+  backup: Awaited<ReturnType<typeof getExport>>;
   signal: AbortSignal;
-  queue: IterableIterator<Part>;
+  queue: IterableIterator<StoredPart>;
   /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
   isVoid: boolean;
 }
 
 /** Where another attempt has left a part. */
-const cursorOf = async ({ deps, exportId }: Run, part: Part): Promise<number> => {
-  const parts = await listParts(deps.database.db, exportId, part.attempt);
+const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
+  const parts = await listParts(deps.database.db, backup);
   return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
 };
 
-const deletePart = async (run: Run, client: PoolClient, part: Part): Promise<void> => {
-  const { deps, exportId, signal } = run;
+const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
+  const { deps, signal } = run;
   let { cursor } = part;
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
-    const batch = { exportId, part: part.part, cursor, limit: BATCH_ROWS };
+    const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
     const result = await deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
     deps.crashPoint('delete:batch-committed');
     switch (result.status) {
@@ -81,13 +79,7 @@ export const createDeleteBackedUpUsers =
     const { db } = deps.database;
     await getRunningJob(db, jobId);
     const backup = await getExport(db, exportId);
-    const attempt = backup.attempt ?? 0;
-    const parts = (await listParts(db, exportId, attempt)).map((part): Part => ({
-      ...part,
-      exportId,
-      attempt,
-      compression: backup.compression,
-    }));
+    const parts = await listParts(db, backup);
     // Without its header nobody could tell what the columns of the parts are.
     for (const part of parts) if (part.part === 0) await recheckPart(deps.storage, part, signal);
     const queue = parts.filter((part) => part.cursor < part.rows).values();
@@ -95,7 +87,7 @@ export const createDeleteBackedUpUsers =
     const run: Run = {
       deps,
       jobId,
-      exportId,
+      backup,
       queue,
       isVoid: false,
       signal: AbortSignal.any([signal, broken.signal]),
@@ -107,6 +99,6 @@ export const createDeleteBackedUpUsers =
       if (isDamage(broken.signal.reason)) await markDamaged(db, exportId);
       throw broken.signal.reason;
     }
-    const done = await listParts(db, exportId, attempt);
+    const done = await listParts(db, backup);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
   };

@@ -1,5 +1,5 @@
 import { sql, type SqlBool } from 'kysely';
-import { findExportOfPass, listParts } from '../db/exports.ts';
+import { findExportOfPass, listParts, type StoredPart } from '../db/exports.ts';
 import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import {
@@ -14,8 +14,8 @@ import { compileSelection } from '../selection/compile.ts';
 import { readUserIds } from '../storage/read-user-ids.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
-import { recheckPart, type StoredPart } from './verify-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
+import { recheckPart } from './verify-part.ts';
 
 type Base = Omit<Leftovers, 'source' | 'isComplete'>;
 
@@ -28,10 +28,17 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
  * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
  * can name any more are counted as unprocessed.
  */
-const readLeftIds = async (deps: ActivityDeps, file: StoredPart, mode: SettleMode) => {
+const readLeftIds = async (
+  deps: ActivityDeps,
+  header: StoredPart,
+  file: StoredPart,
+  mode: SettleMode,
+) => {
+  const { signal } = new AbortController();
   try {
-    // The ids it names may be deleted in the next pass: it must still be what was verified.
-    await recheckPart(deps.storage, file, new AbortController().signal);
+    // The ids they name may be deleted in the next pass: both must still be what was verified.
+    await recheckPart(deps.storage, header, signal);
+    await recheckPart(deps.storage, file, signal);
     return await readUserIds(deps.storage, file);
   } catch (error) {
     if (mode === 'interrupted') return [];
@@ -46,11 +53,11 @@ const settleParts = async (
   base: Base,
 ): Promise<void> => {
   const { db } = deps.database;
-  const attempt = backup.attempt ?? 0;
-  for (const part of await listParts(db, backup.id, attempt)) {
+  const [header, ...parts] = await listParts(db, backup);
+  if (header === undefined) return;
+  for (const part of parts) {
     if (part.deleted === part.rows) continue;
-    const file = { ...part, exportId: backup.id, attempt, compression: backup.compression };
-    const userIds = await readLeftIds(deps, file, base.mode);
+    const userIds = await readLeftIds(deps, header, part, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
     await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
   }
@@ -82,7 +89,7 @@ export const settle = async (
     if (backup?.state === 'verified') await settleParts(deps, backup, base);
     return;
   }
-  const parts = backup?.attempt ? await listParts(db, backup.id, backup.attempt) : [];
+  const parts = backup === undefined ? [] : await listParts(db, backup);
   const isComplete = parts.every((part) => part.cursor === part.rows);
   const source = targetsLeft(job.id, pass, backup?.id);
   await settleLeftovers(db, { ...base, source, isComplete });

@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
-import { findExport, listParts, markDamaged, markVerified } from '../db/exports.ts';
+import {
+  findExport,
+  listParts,
+  markDamaged,
+  markVerified,
+  type StoredPart,
+} from '../db/exports.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
-import { isDamage, verifyPart, type StoredPart } from './verify-part.ts';
+import { isDamage, verifyPart } from './verify-part.ts';
 
 /** Parts read back side by side. */
 const LANES = 2;
@@ -37,16 +43,14 @@ export const createVerifyExport =
     const { db } = deps.database;
     const row = await findExport(db, exportId);
     if (row === undefined || row.attempt === null) throw failures.exportUnknown(exportId);
-    const { attempt, compression } = row;
+    const { attempt } = row;
     const rows = row.rows ?? 0;
     if (row.state === 'verified') return { exportId, rows };
     if (row.state !== 'written') throw failures.exportUnknown(exportId);
 
-    const stored = await listParts(db, exportId, attempt);
-    const parts = stored.map((part): StoredPart => ({ ...part, exportId, attempt, compression }));
-    if (parts.reduce((sum, part) => sum + part.rows, 0) !== rows) {
-      throw failures.sumsDoNotClose(rows, stored.length);
-    }
+    const parts = await listParts(db, row);
+    const inParts = parts.reduce((sum, part) => sum + part.rows, 0);
+    if (inParts !== rows) throw failures.sumsDoNotClose(rows, inParts);
     try {
       await verifyAll(deps, parts, signal);
     } catch (error) {

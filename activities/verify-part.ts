@@ -3,24 +3,12 @@ import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Compression } from '../db/schema.ts';
+import type { StoredPart } from '../db/exports.ts';
 import { createRecordCounter } from '../storage/csv-records.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
-
-export interface StoredPart {
-  exportId: string;
-  attempt: number;
-  part: number;
-  compression: Compression;
-  rows: number;
-  raw_bytes: number;
-  raw_sha256: string;
-  bytes: number;
-  sha256: string;
-}
 
 /** What is wrong with a part, or undefined when every figure matches. */
 const differenceOf = (part: StoredPart, read: Record<string, number | string | null>) =>

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { formatBytes, formatCount, formatMoment } from '../storage/file-facts.ts';
+import { escapeHtml, pageCsp } from './html-page.ts';
 import type { OpenFile } from './send-export.ts';
 
 const STYLE =
@@ -16,23 +16,13 @@ const STYLE =
   'border-top:1px solid var(--line)}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}' +
   'code{font-size:.85em}small{display:block;margin-top:1.5rem;color:var(--soft)}';
 
-/** The pages run no script, load nothing, post nowhere and are shown in no frame. */
-export const LINK_PAGE_CSP = `default-src 'none'; style-src 'sha256-${createHash('sha256')
-  .update(STYLE)
-  .digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
-
-const toHtml = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+export const LINK_PAGE_CSP = pageCsp(STYLE);
 
 const pageOf = (title: string, content: string): string => `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="robots" content="noindex"><title>${toHtml(title)}</title><style>${STYLE}</style></head>
-<body><main><h1>${toHtml(title)}</h1>
+<meta name="robots" content="noindex"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head>
+<body><main><h1>${escapeHtml(title)}</h1>
 ${content}</main></body>
 </html>
 `;
@@ -56,7 +46,7 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
 <p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
 <dl>
 <dt>Kind</dt><dd>${kind} (${format})</dd>
-<dt>Workspace</dt><dd>${toHtml(workspaceName)}</dd>
+<dt>Workspace</dt><dd>${escapeHtml(workspaceName)}</dd>
 <dt>Users</dt><dd>${formatCount(file.rows)}</dd>
 <dt>Size</dt><dd>${formatCount(file.bytes)} bytes</dd>
 <dt>SHA-256</dt><dd><code>${file.sha256}</code></dd>
@@ -70,4 +60,4 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
 
 /** A link that leads nowhere: not one of ours, or no longer one. */
 export const renderNoLinkPage = (title: string, advice: string): string =>
-  pageOf(title, `<p>${toHtml(advice)}</p>\n`);
+  pageOf(title, `<p>${escapeHtml(advice)}</p>\n`);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PropertyType } from '../db/schema.ts';
+import type { PropertyType } from '../selection/property-types.ts';
 import type { UserChange } from '../db/user-merge.ts';
 import { type PropertyTypes, SYSTEM_FIELDS, type SystemField } from '../selection/fields.ts';
 import { userIdSchema } from '../selection/selection.ts';

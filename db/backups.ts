@@ -1,22 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 
-const backupRows = (db: Db) =>
-  db
-    .selectFrom('exports')
-    .select([
-      'id',
-      'job_id',
-      'pass',
-      'state',
-      'rows',
-      'bytes',
-      'sha256',
-      'created_at',
-      'verified_at',
-      'expires_at',
-    ])
-    .where('purpose', '=', 'backup');
+const backupRows = (db: Db) => db.selectFrom('exports').selectAll().where('purpose', '=', 'backup');
 
 export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
 

@@ -14,13 +14,3 @@ export const findDownload = (db: Db, workspaceId: string, id: string) =>
     .where('jobs.type', '=', 'export')
     .where((eb) => eb.or([eb('jobs.id', '=', id), eb('exports.id', '=', id)]))
     .executeTakeFirst();
-
-/** A backup by its own id: a deletion may have several. */
-export const findBackup = (db: Db, workspaceId: string, id: string) =>
-  db
-    .selectFrom('exports')
-    .selectAll()
-    .where('workspace_id', '=', workspaceId)
-    .where('purpose', '=', 'backup')
-    .where('id', '=', id)
-    .executeTakeFirst();

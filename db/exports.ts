@@ -79,15 +79,24 @@ export const recordPart = async (
   await db.insertInto('export_parts').values(part).execute();
 };
 
-/** Parts of an attempt in their order, the header first; without their tids. */
-export const listParts = (db: Db, exportId: string, attempt: number) =>
-  db
+/** Parts of an export's own attempt in their order, the header first; without their tids. */
+export const listParts = async (
+  db: Db,
+  { id, attempt, compression }: { id: string; attempt: number | null; compression: Compression },
+) => {
+  if (attempt === null) return [];
+  const rows = await db
     .selectFrom('export_parts')
     .select(['part', 'rows', 'raw_bytes', 'raw_sha256', 'bytes', 'sha256', 'cursor', 'deleted'])
-    .where('export_id', '=', exportId)
+    .where('export_id', '=', id)
     .where('attempt', '=', attempt)
     .orderBy('part')
     .execute();
+  return rows.map((row) => ({ ...row, exportId: id, attempt, compression }));
+};
+
+/** A part and which file it is. */
+export type StoredPart = Awaited<ReturnType<typeof listParts>>[number];
 
 /** Makes an attempt the export's one attempt. False when another was first: then this one is void. */
 export const completeExport = async (

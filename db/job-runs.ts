@@ -67,15 +67,18 @@ const findPreviewSnapshot = async (db: Db, previewId: string) =>
       .executeTakeFirst()
   )?.snapshot;
 
+const attemptSnapshots = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .innerJoin('export_attempts as a', (join) =>
+      join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
+    )
+    .select('a.snapshot');
+
 /** The snapshot of a job's first backup. */
 const findFirstSnapshot = async (db: Db, jobId: string) =>
   (
-    await db
-      .selectFrom('exports')
-      .innerJoin('export_attempts as a', (join) =>
-        join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
-      )
-      .select('a.snapshot')
+    await attemptSnapshots(db)
       .where('exports.job_id', '=', jobId)
       .where('exports.pass', '=', 1)
       .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
@@ -84,16 +87,7 @@ const findFirstSnapshot = async (db: Db, jobId: string) =>
 
 /** The snapshot a written backup was read under. */
 export const findAttemptSnapshot = async (db: Db, exportId: string) =>
-  (
-    await db
-      .selectFrom('exports')
-      .innerJoin('export_attempts as a', (join) =>
-        join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
-      )
-      .select('a.snapshot')
-      .where('exports.id', '=', exportId)
-      .executeTakeFirst()
-  )?.snapshot;
+  (await attemptSnapshots(db).where('exports.id', '=', exportId).executeTakeFirst())?.snapshot;
 
 /** The last pass a job began: the newest that has targets, or the first. */
 export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { PropertyTypes } from '../selection/fields.ts';
 import type { Db } from './client.ts';
-import type { PropertyType } from './schema.ts';
+import type { PropertyType } from '../selection/property-types.ts';
 
 /** Custom properties a workspace has at most. */
 export const MAX_PROPERTIES = 300;

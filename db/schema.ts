@@ -1,4 +1,5 @@
 import type { ColumnType, Generated } from 'kysely';
+import type { PropertyType } from '../selection/property-types.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
@@ -17,18 +18,6 @@ export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'remo
 export type Purpose = 'download' | 'backup';
 export type Compression = 'gzip' | 'none';
 export type Outcome = 'changedSinceBackup' | 'notFound' | 'held' | 'failed' | 'unprocessed';
-export type PropertyType =
-  | 'string'
-  | 'number'
-  | 'boolean'
-  | 'date'
-  | 'time'
-  | 'datetime'
-  | 'list'
-  | 'email'
-  | 'phone'
-  | 'url';
-
 /** Read as parsed JSON, written as text, so that an array is never taken for a PostgreSQL array. */
 type Json = ColumnType<unknown, string, string>;
 type WithDefault<T> = ColumnType<T, T | undefined, T>;

@@ -54,7 +54,7 @@ export const openExport = async (
   file: ExportFile,
   range: ByteRange = { start: 0, end: file.bytes - 1 },
 ): Promise<Readable> => {
-  const parts = await listParts(deps.db, file.id, file.attempt);
+  const parts = await listParts(deps.db, file);
   assertWhole(file, parts);
   const slices = slicesOf(parts, range);
   const open = ({ part, start, end }: Slice): Promise<Readable> =>

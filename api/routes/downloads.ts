@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { findBackup, findDownload } from '../../db/export-files.ts';
+import { findBackup } from '../../db/backups.ts';
+import { findDownload } from '../../db/export-files.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
 import { requireOpenFile, sendExport } from '../send-export.ts';
@@ -41,7 +42,7 @@ export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
     '/v1/backups/:id/file',
     { schema: schemaOf('downloadBackup', "A backup's file", 'backups') },
     async (request, reply) => {
-      const row = await findBackup(db, request.workspaceId, request.params.id);
+      const row = await findBackup(db, request.params.id, request.workspaceId);
       if (row === undefined) throw notFound('backup');
       const by = { actorKeyId: request.actor.id };
       return sendExport(deps, { request, reply }, requireOpenFile(row), by);

@@ -1,23 +1,17 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { App } from '../app.ts';
+import { escapeHtml, pageCsp } from '../html-page.ts';
 import { problem, PROBLEMS, type ProblemSlug } from '../problems.ts';
 
 const STYLE =
   'body{font:1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;' +
   'color:#1a1a1a;background:#fff}@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}';
 
-const PAGE_CSP = `default-src 'none'; style-src 'sha256-${createHash('sha256')
-  .update(STYLE)
-  .digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const PAGE_CSP = pageCsp(STYLE);
 
 /** The catalogue's texts are ours; backticks are the only markup in them. */
 const toHtml = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+  escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 
 const pageOf = (slug: ProblemSlug): string => {
   const { status, title, advice } = PROBLEMS[slug];

@@ -9,6 +9,7 @@ import {
   countOf,
   createDeletionSteps,
   inIndia,
+  outcomesOf,
   seedWorkspace,
   startDeletion,
   type DeletionSteps,
@@ -25,14 +26,6 @@ beforeAll(async () => {
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
 const completed = { kind: 'completed' } as const;
-
-const outcomesOf = async (jobId: string) => {
-  const { rows } = await sql<{ user_id: string; outcome: string }>`
-    SELECT user_id, outcome FROM outcomes WHERE job_id = ${jobId} ORDER BY user_id`.execute(
-    database().owner.db,
-  );
-  return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
-};
 
 const fileOf = (exportId: string, part: number): string =>
   join(steps.storageDir, partKey({ exportId, attempt: 1, part, compression: 'gzip' }));
@@ -72,7 +65,7 @@ test('someone added after the preview is not deleted by a later pass either', as
     await steps.settle(jobId, 2);
   }
   expect(await countOf(database(), 'stranger')).toBe(3);
-  expect(await outcomesOf(jobId)).toEqual({ 'u-2': 'notFound' });
+  expect(await outcomesOf(database(), jobId)).toEqual({ 'u-2': 'notFound' });
 });
 
 test('someone added after the preview who was never touched again is notFound, not failed', async () => {
@@ -83,7 +76,7 @@ test('someone added after the preview who was never touched again is notFound, n
   const { exportId } = await steps.backUp(jobId);
   await steps.remove(jobId, exportId);
   await steps.settle(jobId, 1);
-  expect(await outcomesOf(jobId)).toEqual({ new: 'notFound' });
+  expect(await outcomesOf(database(), jobId)).toEqual({ new: 'notFound' });
 });
 
 test.each([

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sql } from 'kysely';
 import { beforeAll, expect, test } from 'vitest';
 import { partKey } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
@@ -8,6 +7,7 @@ import {
   countOf,
   createDeletionSteps,
   inIndia,
+  outcomesOf,
   seedWorkspace,
   startDeletion,
   type DeletionSteps,
@@ -20,14 +20,6 @@ let steps: DeletionSteps;
 beforeAll(async () => {
   steps = await createDeletionSteps(database());
 });
-
-const outcomesOf = async (jobId: string) => {
-  const { rows } = await sql<{ user_id: string; outcome: string }>`
-    SELECT user_id, outcome FROM outcomes WHERE job_id = ${jobId} ORDER BY user_id`.execute(
-    database().owner.db,
-  );
-  return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
-};
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
@@ -64,7 +56,7 @@ test('a user changed, removed, re-added or held after the snapshot is not delete
   expect(await steps.remove(jobId, second.exportId)).toEqual({ deleted: 1 });
   await steps.settle(jobId, 2);
   const result = await steps.finish({ jobId, end: { kind: 'completed' } });
-  expect(await outcomesOf(jobId)).toEqual({
+  expect(await outcomesOf(database(), jobId)).toEqual({
     'u-4': 'changedSinceBackup',
     'u-6': 'notFound',
     'u-8': 'held',

@@ -126,3 +126,12 @@ export const countOf = async ({ owner }: TestDatabase, workspaceId: string): Pro
     SELECT count(*) AS n FROM users WHERE workspace_id = ${workspaceId}`.execute(owner.db);
   return rows[0]?.n ?? -1;
 };
+
+/** What became of each user of a job who was not plainly deleted, by id. */
+export const outcomesOf = async ({ owner }: TestDatabase, jobId: string) => {
+  const { rows } = await sql<{ user_id: string; outcome: string }>`
+    SELECT user_id, outcome FROM outcomes WHERE job_id = ${jobId} ORDER BY user_id`.execute(
+    owner.db,
+  );
+  return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
+};

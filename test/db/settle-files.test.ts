@@ -1,0 +1,50 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { partKey } from '../../storage/part-key.ts';
+import { useDatabase } from '../support/database.ts';
+import {
+  createDeletionSteps,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  type DeletionSteps,
+} from '../support/deletion.ts';
+
+const database = useDatabase();
+let steps: DeletionSteps;
+
+beforeAll(async () => {
+  steps = await createDeletionSteps(database());
+});
+
+test.each([
+  ['part', 1, ',u-2,', ',u-1,'],
+  ['header', 0, 'workspaceId,userId,firstName', 'workspaceId,firstName,userId'],
+])(
+  'a %s altered between deletion and settlement brings nobody into the next pass',
+  async (name, part, before, after) => {
+    const id = `altered-${name}`;
+    const { pool } = database().owner;
+    const workspace = await seedWorkspace(database(), id, 10);
+    const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+    await pool.query(`UPDATE jobs SET options = '{"compression": "none"}' WHERE id = $1`, [jobId]);
+    const { exportId } = await steps.backUp(jobId);
+    await pool.query(
+      `UPDATE users SET city = 'Pune', country = 'IN'
+        WHERE workspace_id = $1 AND user_id IN ('u-1', 'u-2')`,
+      [id],
+    );
+    expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4 });
+    const file = join(
+      steps.storageDir,
+      partKey({ exportId, attempt: 1, part, compression: 'none' }),
+    );
+    const text = await readFile(file, 'utf8');
+    expect(text).toContain(before);
+    await writeFile(file, text.replace(before, after));
+    await expect(steps.settle(jobId, 1)).rejects.toMatchObject({ type: 'backupDamaged' });
+    const { rows } = await pool.query('SELECT user_id FROM job_targets WHERE job_id = $1', [jobId]);
+    expect(rows).toEqual([]);
+  },
+);
