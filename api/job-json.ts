@@ -7,7 +7,7 @@ import {
 } from '../db/job-progress.ts';
 import type { JobRow } from '../db/jobs.ts';
 import type { Role } from '../db/schema.ts';
-import { workflowIdOf } from '../workflows/contract.ts';
+import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
@@ -16,7 +16,7 @@ export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 
 /** Path of a job under its own kind. */
 export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
-  `/v1/${type === 'export' ? 'exports' : 'deletions'}/${id}`;
+  `/v1/${JOB_KINDS[type].path}/${id}`;
 
 /** A selection without ids of users, and for those who see no users without values of them either. */
 const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { JOB_KINDS, type JobType } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
   'queued',
@@ -11,7 +12,7 @@ export const JOB_STATES = [
   'cancelled',
 ] as const;
 
-export const JOB_TYPES = ['export', 'deletion'] as const;
+export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 
 const time = z.string().describe('RFC 3339, UTC');
 

@@ -1,11 +1,10 @@
 import { uuidv7 } from 'uuidv7';
+import type { JobType } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 
 export type ActivityKind =
-  | 'exportStarted'
-  | 'exportFinished'
-  | 'deletionStarted'
-  | 'deletionFinished'
+  | `${JobType}Started`
+  | `${JobType}Finished`
   | 'jobCancelled'
   | 'download'
   | 'linkCreated'

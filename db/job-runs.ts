@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
-import type { JobType } from './schema.ts';
-import type { JobResult } from '../workflows/contract.ts';
+import type { JobResult, JobType } from '../workflows/contract.ts';
 
 /** What activities need of a job, with the count its preview showed. */
 export const findRunningJob = (db: Db, jobId: string) =>
@@ -147,7 +146,7 @@ export const finishJob = async (
     if (numUpdatedRows === 0n) return;
     await recordActivity(trx, {
       workspaceId: end.workspaceId,
-      kind: end.type === 'export' ? 'exportFinished' : 'deletionFinished',
+      kind: `${end.type}Finished`,
       jobId: end.jobId,
       counts: end.counts,
     });

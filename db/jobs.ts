@@ -1,15 +1,11 @@
 import { sql } from 'kysely';
-import { type ActivityKind, recordActivity } from './activity.ts';
+import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
-import type { JobState, JobType } from './schema.ts';
+import type { JobType } from '../workflows/contract.ts';
+import type { JobState } from './schema.ts';
 
 /** Longest wait for an open batch of the job to end before a cancel gives up. */
 const CANCEL_LOCK_TIMEOUT = '8s';
-
-const STARTED: Record<JobType, ActivityKind> = {
-  export: 'exportStarted',
-  deletion: 'deletionStarted',
-};
 
 export interface NewJob {
   id: string;
@@ -76,7 +72,7 @@ export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
     if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
     await recordActivity(trx, {
       workspaceId: job.workspaceId,
-      kind: STARTED[job.type],
+      kind: `${job.type}Started`,
       actorKeyId: job.actorKeyId,
       jobId: job.id,
       ...(job.reason !== undefined && { reason: job.reason }),

@@ -1,10 +1,10 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
+import type { JobType } from '../workflows/contract.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
 export type Role = 'admin' | 'platform' | 'ops';
-export type JobType = 'export' | 'deletion';
 export type JobState =
   | 'queued'
   | 'running'

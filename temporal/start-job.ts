@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { type JobType, WORKFLOW_TYPES, workflowIdOf } from '../workflows/contract.ts';
+import { type JobType, JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 
 /** What Temporal is told of a job. */
 export interface StartableJob {
@@ -31,7 +31,7 @@ export const startJobWorkflow = async (
   job: StartableJob,
 ): Promise<void> => {
   const start = () =>
-    client.workflow.start(WORKFLOW_TYPES[job.type], {
+    client.workflow.start(JOB_KINDS[job.type].workflowType, {
       workflowId: workflowIdOf(job),
       taskQueue,
       args: [{ jobId: job.id }],

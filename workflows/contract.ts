@@ -3,18 +3,21 @@
  * lands in Temporal's histories, so it holds ids and counts and never a user's data.
  */
 
-export const WORKFLOW_TYPES = { export: 'ExportUsers', deletion: 'DeleteUsers' } as const;
-export const SWEEP_TYPE = 'StartQueued';
-/** Id of the schedule that starts jobs left `queued`. */
-export const SWEEP_SCHEDULE_ID = 'start-queued';
+/** Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the API. */
+export const JOB_KINDS = {
+  export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
+  deletion: { workflowType: 'DeleteUsers', idPrefix: 'delete', path: 'deletions' },
+} as const;
 
-export type JobType = keyof typeof WORKFLOW_TYPES;
-
-const ID_PREFIXES = { export: 'export', deletion: 'delete' } as const;
+export type JobType = keyof typeof JOB_KINDS;
 
 /** The same job always has the same workflow id, so a second start finds the first. */
 export const workflowIdOf = (job: { id: string; type: JobType }): string =>
-  `${ID_PREFIXES[job.type]}/${job.id}`;
+  `${JOB_KINDS[job.type].idPrefix}/${job.id}`;
+
+export const SWEEP_TYPE = 'StartQueued';
+/** Id of the schedule that starts jobs left `queued`. */
+export const SWEEP_SCHEDULE_ID = 'start-queued';
 
 /** Search attributes, by name and type; the worker registers what is missing. */
 export const SEARCH_ATTRIBUTES = {

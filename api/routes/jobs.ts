@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { cancelJob, findJobRow, type JobRow, listJobs } from '../../db/jobs.ts';
-import type { JobType } from '../../db/schema.ts';
 import { acceptJob } from '../begin-job.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { describeJobs, describeLiveJob } from '../job-json.ts';
 import { JOB_STATES, JOB_TYPES, jobSchema } from '../job-schema.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
 import { notFound, problem } from '../problems.ts';
+import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 
@@ -23,19 +23,16 @@ const getJob = async (
 };
 
 const registerOneJob = (app: App, deps: ApiDeps): void => {
-  const kinds = [
-    { path: '/v1/jobs/:id', operationId: 'getJob', noun: 'job', type: undefined },
-    { path: '/v1/exports/:id', operationId: 'getExport', noun: 'export', type: 'export' },
-    { path: '/v1/deletions/:id', operationId: 'getDeletion', noun: 'deletion', type: 'deletion' },
-  ] as const;
-  for (const { path, operationId, noun, type } of kinds) {
+  for (const type of [undefined, ...JOB_TYPES]) {
+    const noun = type ?? 'job';
+    const path = type === undefined ? 'jobs' : JOB_KINDS[type].path;
     app.get(
-      path,
+      `/v1/${path}/:id`,
       {
         schema: {
-          operationId,
+          operationId: `get${noun[0]?.toUpperCase()}${noun.slice(1)}`,
           summary: `One ${noun} with its progress`,
-          tags: [`${noun}s`],
+          tags: [path],
           params: idParams,
           querystring: z.strictObject({}),
           response: { 200: jobSchema },

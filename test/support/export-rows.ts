@@ -3,7 +3,8 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
-import type { ExportState, JobType } from '../../db/schema.ts';
+import type { ExportState } from '../../db/schema.ts';
+import type { JobType } from '../../workflows/contract.ts';
 import { partKey } from '../../storage/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
 
