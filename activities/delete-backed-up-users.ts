@@ -3,6 +3,7 @@ import { deleteBatch } from '../db/deletion-batches.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
+import { runLanes } from './lanes.ts';
 import { getRunningJob } from './running-job.ts';
 import { isDamage, recheckPart } from './verify-part.ts';
 
@@ -83,21 +84,14 @@ export const createDeleteBackedUpUsers =
     // Without its header nobody could tell what the columns of the parts are.
     for (const part of parts) if (part.part === 0) await recheckPart(deps.storage, part, signal);
     const queue = parts.filter((part) => part.cursor < part.rows).values();
-    const broken = new AbortController();
-    const run: Run = {
-      deps,
-      jobId,
-      backup,
-      queue,
-      isVoid: false,
-      signal: AbortSignal.any([signal, broken.signal]),
-    };
-    const lanes = Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));
-    for (const lane of lanes) lane.catch((error: unknown) => broken.abort(error));
-    await Promise.allSettled(lanes);
-    if (broken.signal.aborted) {
-      if (isDamage(broken.signal.reason)) await markDamaged(db, exportId);
-      throw broken.signal.reason;
+    try {
+      await runLanes(signal, (broken) => {
+        const run: Run = { deps, jobId, backup, queue, isVoid: false, signal: broken };
+        return Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));
+      });
+    } catch (error) {
+      if (isDamage(error)) await markDamaged(db, exportId);
+      throw error;
     }
     const done = await listParts(db, backup);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };

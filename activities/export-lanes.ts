@@ -5,6 +5,7 @@ import type { Compression } from '../db/schema.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { ExportPlan } from './export-plan.ts';
+import { runLanes } from './lanes.ts';
 import { writeHeader, writePart, type PartFacts } from './write-part.ts';
 
 /** Connections that read one snapshot side by side, the holder's included. */
@@ -87,9 +88,7 @@ const runJoinedLane = async (
 };
 
 /** Writes the header and every part of the plan. @returns how many users they hold */
-export const writeParts = async (deps: ActivityDeps, given: Attempt): Promise<number> => {
-  const broken = new AbortController();
-  const attempt = { ...given, signal: AbortSignal.any([given.signal, broken.signal]) };
+export const writeParts = async (deps: ActivityDeps, attempt: Attempt): Promise<number> => {
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
   const header = await writeHeader(plan.header, {
@@ -101,13 +100,12 @@ export const writeParts = async (deps: ActivityDeps, given: Attempt): Promise<nu
   await record(deps, attempt, 0, header);
 
   const queue = plan.parts.entries();
-  const lanes = [runLane(deps, attempt, held.client, queue)];
-  while (lanes.length < Math.min(LANES, plan.parts.length)) {
-    lanes.push(runJoinedLane(deps, attempt, queue));
-  }
-  // The first failure stops the others; all are awaited, since they use the holder's snapshot.
-  for (const lane of lanes) lane.catch((error: unknown) => broken.abort(error));
-  const settled = await Promise.allSettled(lanes);
-  if (broken.signal.aborted) throw broken.signal.reason;
-  return settled.reduce((sum, lane) => sum + (lane.status === 'fulfilled' ? lane.value : 0), 0);
+  const further = Math.min(LANES, plan.parts.length) - 1;
+  const rows = await runLanes(attempt.signal, (signal) => [
+    runLane(deps, { ...attempt, signal }, held.client, queue),
+    ...Array.from({ length: Math.max(further, 0) }, () =>
+      runJoinedLane(deps, { ...attempt, signal }, queue),
+    ),
+  ]);
+  return rows.reduce((sum, count) => sum + count, 0);
 };

@@ -10,6 +10,7 @@ import { partKey } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
+import { runLanes } from './lanes.ts';
 import { isDamage, verifyPart } from './verify-part.ts';
 
 /** Parts read back side by side. */
@@ -27,10 +28,10 @@ const hashWhole = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortS
 
 const verifyAll = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortSignal) => {
   const queue = parts.values();
-  const lane = async (): Promise<void> => {
-    for (const part of queue) await verifyPart(deps.storage, part, signal);
+  const runLane = async (broken: AbortSignal): Promise<void> => {
+    for (const part of queue) await verifyPart(deps.storage, part, broken);
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
 };
 
 /**
