@@ -27,6 +27,12 @@ export const failures = {
       `The trigger zzz_stamp on the users of ${workspaceId} is missing, switched off, changed, or ` +
         'not the last to fire. Nothing was deleted. Restore it as the migration makes it, then start again.',
     ),
+  usersHaveRules: (workspaceId: string) =>
+    final(
+      'usersHaveRules',
+      `A rule on the users of ${workspaceId} changes what statements on them mean. Nothing was ` +
+        'deleted. Drop the rule, then start again.',
+    ),
   snapshotLost: (jobId: string) =>
     final(
       'snapshotLost',

@@ -82,6 +82,7 @@ export const settle = async (
     mode,
     matches: await matchesOf(deps, job),
     knownIn: await findSelectionSnapshot(db, job),
+    exportId: backup?.id,
     snapshot: backup && (await findAttemptSnapshot(db, backup.id)),
   };
   const isByTargets = pass > 1 || job.selection.type === 'ids';

@@ -34,7 +34,8 @@ const isGone = async (client: Client, workflowId: string): Promise<boolean> => {
 
 /**
  * Starts what a crash left between database and Temporal, and ends the jobs whose workflow was
- * terminated, so that no job stays unfinished for ever.
+ * terminated, so that no job stays unfinished for ever. One that cannot be dealt with keeps no other
+ * waiting; the failure is thrown at the end.
  */
 export const createStartQueuedJobs =
   (deps: ActivityDeps & SweepDeps): Activities['startQueuedJobs'] =>
@@ -43,7 +44,8 @@ export const createStartQueuedJobs =
     const { db } = deps.database;
     const finishJob = createFinishJob(deps);
     const swept = { started: 0, ended: 0 };
-    for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
+    const troubles: unknown[] = [];
+    const sweep = async (job: Awaited<ReturnType<typeof listStaleJobs>>[number]) => {
       if (job.state === 'queued') {
         await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
         swept.started += 1;
@@ -51,6 +53,10 @@ export const createStartQueuedJobs =
         await finishJob({ jobId: job.id, end: TERMINATED });
         swept.ended += 1;
       }
+    };
+    for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
+      await sweep(job).catch((error: unknown) => troubles.push(error));
     }
+    if (troubles.length > 0) throw troubles[0];
     return swept;
   };

@@ -72,6 +72,7 @@ const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<Plann
 /** What must hold of the table before anything is deleted by a backup of it. */
 const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string): Promise<void> => {
   if (!held.isStamped) throw failures.usersNotStamped(workspaceId);
+  if (held.hasRules) throw failures.usersHaveRules(workspaceId);
   const constraint = await cascadingForeignKey(db, workspaceId);
   if (constraint !== undefined) throw failures.cascade(constraint);
 };

@@ -25,6 +25,8 @@ export interface HeldSnapshot {
   fingerprint: string;
   /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
   isStamped: boolean;
+  /** Whether rules make a statement on the table mean something else; then nothing may be deleted either. */
+  hasRules: boolean;
   pages: number;
   /** Every column of the partition, in the table's order. */
   columns: string[];
@@ -54,6 +56,7 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
     const { rows } = await client.query<Omit<HeldSnapshot, 'client' | 'workspaceId'>>(
       `SELECT pg_export_snapshot() AS "exportedId", pg_current_snapshot()::text AS snapshot,
               users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
+              EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
               (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns

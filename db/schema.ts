@@ -152,6 +152,8 @@ export interface Schema {
     part: number;
     cursor: number;
     deleted_ids: string[];
+    failed_ids: string[];
+    reasons: string[];
     committed_at: Date;
   };
   outcomes: { job_id: string; user_id: string; outcome: Outcome; reason: Nullable<string> };

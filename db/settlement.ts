@@ -17,11 +17,25 @@ export interface Leftovers {
   matches: RawBuilder<SqlBool>;
   /** Who was not there in this one is a stranger to the job; undefined where nothing was backed up. */
   knownIn: string | undefined;
-  /** Of this pass's backup. */
+  /** This pass's backup, and its snapshot. */
+  exportId: string | undefined;
   snapshot: string | undefined;
   /** Whether the pass went through its whole backup; if not, an untouched user is not at fault. */
   isComplete: boolean;
 }
+
+/** Who a pass tried to delete and could not, and why. */
+const failuresOf = (exportId: string | undefined) =>
+  sql`SELECT f.user_id, f.reason FROM deletion_batches b
+    CROSS JOIN LATERAL unnest(b.failed_ids, b.reasons) AS f (user_id, reason)
+    WHERE b.export_id = ${exportId ?? null}::uuid`;
+
+/**
+ * Moments of this server come after it has begun no transaction yet: such a stamp was loaded from a
+ * dump of another server, and no snapshot of this one can vouch for the row.
+ */
+const stampedElsewhere = sql<SqlBool>`greatest(users.written_in, users.inserted_in)
+  >= pg_snapshot_xmax(pg_current_snapshot())`;
 
 /** The users chosen for a pass who are in none of its committed batches. */
 export const targetsLeft = (jobId: string, pass: number, exportId: string | undefined) => {
@@ -44,34 +58,38 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
  */
 export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
-  const isLast = left.mode === 'last';
+  const known = sql`pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot)`;
+  const unchanged = sql`pg_visible_in_snapshot(users.written_in, ${left.snapshot ?? null}::pg_snapshot)`;
   const settled = sql`
     WITH leftover AS (
       (${left.source})
       EXCEPT SELECT user_id FROM outcomes WHERE job_id = ${left.jobId}::uuid
       EXCEPT SELECT user_id FROM job_targets
               WHERE job_id = ${left.jobId}::uuid AND pass = ${left.pass + 1}::int
-    ), judged AS (
-      SELECT leftover.user_id, CASE
-          WHEN users.user_id IS NULL
-            OR NOT coalesce(pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot), true)
-            THEN 'notFound'
+    ), failure AS (${failuresOf(left.exportId)}), judged AS (
+      SELECT leftover.user_id, coalesce(failure.reason,
+          CASE WHEN ${stampedElsewhere} THEN 'stampedElsewhere' ELSE 'refused' END) AS reason, CASE
+          WHEN users.user_id IS NULL THEN 'notFound'
+          WHEN ${stampedElsewhere} THEN 'failed'
+          WHEN NOT coalesce(${known}, true) THEN 'notFound'
           WHEN users.legal_hold THEN 'held'
+          WHEN ${unchanged} AND failure.reason IS NOT NULL
+           AND (failure.reason <> 'locked' OR ${left.mode !== 'again'}::boolean) THEN 'failed'
           WHEN ${left.mode === 'interrupted'}::boolean THEN 'unprocessed'
           WHEN NOT ${left.matches} THEN 'changedSinceBackup'
-          WHEN ${left.isComplete}::boolean
-           AND pg_visible_in_snapshot(users.written_in, ${left.snapshot ?? null}::pg_snapshot) THEN 'failed'
-          WHEN ${isLast}::boolean THEN 'changedSinceBackup'
+          WHEN ${unchanged} AND failure.reason IS NULL AND ${left.isComplete}::boolean THEN 'failed'
+          WHEN ${left.mode === 'last'}::boolean THEN 'changedSinceBackup'
           ELSE 'again' END AS verdict
-        FROM leftover LEFT JOIN ONLY ${partition} AS users
+        FROM leftover
+        LEFT JOIN failure ON failure.user_id = leftover.user_id
+        LEFT JOIN ONLY ${partition} AS users
           ON users.workspace_id = ${left.workspaceId} AND users.user_id = leftover.user_id
     ), again AS (
       INSERT INTO job_targets (job_id, pass, user_id)
       SELECT ${left.jobId}::uuid, ${left.pass + 1}::int, user_id FROM judged WHERE verdict = 'again'
     )
     INSERT INTO outcomes (job_id, user_id, outcome, reason)
-    SELECT ${left.jobId}::uuid, user_id, verdict,
-           CASE verdict WHEN 'failed' THEN 'refused' END
+    SELECT ${left.jobId}::uuid, user_id, verdict, CASE verdict WHEN 'failed' THEN reason END
       FROM judged WHERE verdict <> 'again'`;
   await db.transaction().execute(async (trx) => {
     // One at a time: an attempt that is still at it must not give a second verdict beside this one.

@@ -111,7 +111,8 @@ GRANT SELECT ON workspaces, api_keys TO keepsake_app;
 GRANT SELECT, INSERT, UPDATE ON users TO keepsake_app;
 GRANT SELECT, INSERT ON properties TO keepsake_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON segments TO keepsake_app;
-GRANT SELECT, DELETE ON users TO keepsake_deleter;
+-- Locking a row asks for the right to update some column; the trigger never lets an id change.
+GRANT SELECT, DELETE, UPDATE (user_id) ON users TO keepsake_deleter;
 
 -- The one way to make a workspace. PARTITION OF would wait for every reader of `users`; attaching a
 -- table made beforehand does not. Partitions are read and emptied by their own name, so they need
@@ -125,6 +126,6 @@ BEGIN
   EXECUTE format('ALTER TABLE %I ADD CHECK (workspace_id = %L)', partition_name, p_id);
   EXECUTE format('ALTER TABLE users ATTACH PARTITION %I FOR VALUES IN (%L)', partition_name, p_id);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO keepsake_app', partition_name);
-  EXECUTE format('GRANT SELECT, DELETE ON %I TO keepsake_deleter', partition_name);
+  EXECUTE format('GRANT SELECT, DELETE, UPDATE (user_id) ON %I TO keepsake_deleter', partition_name);
 END $$;
 REVOKE ALL ON FUNCTION create_workspace FROM PUBLIC;

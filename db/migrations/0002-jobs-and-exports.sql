@@ -107,9 +107,13 @@ CREATE TABLE deletion_batches (
   part int NOT NULL,
   cursor int NOT NULL,
   deleted_ids text[] NOT NULL,
+  -- Who could not be deleted, and why, in the same order.
+  failed_ids text[] NOT NULL DEFAULT '{}',
+  reasons text[] NOT NULL DEFAULT '{}',
   committed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (export_id, attempt, part, cursor),
-  FOREIGN KEY (export_id, attempt, part) REFERENCES export_parts
+  FOREIGN KEY (export_id, attempt, part) REFERENCES export_parts,
+  CHECK (cardinality(failed_ids) = cardinality(reasons))
 );
 
 -- Only what was not plainly deleted; the deleted are in deletion_batches.

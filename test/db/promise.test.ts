@@ -134,6 +134,12 @@ test('a change within a savepoint counts as a change', async () => {
 test.each([
   ['a column with a default', () => `ALTER TABLE users ADD COLUMN score int DEFAULT 7`],
   ['a changed type', () => `ALTER TABLE users ALTER COLUMN city TYPE varchar USING upper(city)`],
+  [
+    'a renamed label',
+    () => `ALTER TYPE mood RENAME VALUE 'glad' TO 'sad'`,
+    (t: string) => `CREATE TYPE mood AS ENUM ('glad'); ALTER TABLE users ADD COLUMN mood mood;
+      UPDATE ${t} SET mood = 'glad'`,
+  ],
   ['a rewrite', (t: string) => `VACUUM FULL ${t}`],
   [
     'an update with the trigger off',
@@ -147,9 +153,10 @@ test.each([
   ],
 ])(
   '%s after the backup voids it: nothing is deleted, another backup is asked for',
-  async (name, change) => {
+  async (name, change, prepare = (_table: string) => '') => {
     const id = `void${name.length}`;
     const workspace = await seedWorkspace(database(), id, 10);
+    await asOwner(prepare(`users_${id}`));
     const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
     const backup = await steps.backUp(jobId);
     await asOwner(change(`users_${id}`));
@@ -175,6 +182,17 @@ test('refuses to back up for deletion where the stamp trigger is off, not always
     CREATE TRIGGER zzzz BEFORE UPDATE ON users_unstamped FOR EACH ROW EXECUTE FUNCTION stamp_user()`);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotStamped' });
+});
+
+test('refuses to back up for deletion where the stamp function is not the one of the migration', async () => {
+  const workspace = await seedWorkspace(database(), 'restamped', 10);
+  const { rows } = await asOwner(`SELECT pg_get_functiondef('stamp_user'::regproc) AS text`);
+  const { text } = rows[0] as { text: string };
+  await asOwner(text.replace('BEGIN', `BEGIN IF NEW.city = 'X' THEN RETURN NEW; END IF;`));
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotStamped' });
+  await asOwner(text);
+  expect(await steps.backUp(jobId)).toMatchObject({ rows: 1 });
 });
 
 test('the role of API and worker can neither delete users nor forge what guards them', async () => {

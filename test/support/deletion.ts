@@ -135,3 +135,11 @@ export const outcomesOf = async ({ owner }: TestDatabase, jobId: string) => {
   );
   return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
 };
+
+/** The same with their reasons. */
+export const reasonsOf = async ({ owner }: TestDatabase, jobId: string) => {
+  const { rows } = await sql<{ user_id: string; text: string }>`
+    SELECT user_id, concat_ws(' ', outcome, reason) AS text FROM outcomes
+     WHERE job_id = ${jobId} ORDER BY user_id`.execute(owner.db);
+  return Object.fromEntries(rows.map((row) => [row.user_id, row.text]));
+};
