@@ -133,7 +133,7 @@ test('a trigger of others that takes along users of the same or another workspac
       CREATE TRIGGER along AFTER DELETE ON users_${id} FOR EACH ROW EXECUTE FUNCTION ${id}_along()`);
     const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
     const { exportId } = await steps.backUp(jobId);
-    await expect(steps.remove(jobId, exportId)).rejects.toThrow();
+    await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ code: 'KS005' });
     expect(await countOf(database(), id)).toBe(10);
   }
   expect(await countOf(database(), other.workspaceId)).toBe(4);
