@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { DEFAULT_DELETE_ALL_PERCENT } from './selection/gate.ts';
 
 const portSchema = z.coerce.number().int().min(0).max(65_535);
 
@@ -20,6 +21,7 @@ const envSchema = z.object({
   RESEND_BASE_URL: z.url().optional(),
   MAIL_FROM: z.string().min(3).default('Keepsake <keepsake@localhost.localdomain>'),
   LINK_SECRET: z.string().min(MIN_SECRET_LENGTH),
+  DELETE_ALL_PERCENT: z.coerce.number().min(1).max(100).default(DEFAULT_DELETE_ALL_PERCENT),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -52,6 +54,7 @@ export const envToConfig = (env: Env) => {
     resendBaseUrl: env.RESEND_BASE_URL,
     mailFrom: env.MAIL_FROM,
     linkSecret: env.LINK_SECRET,
+    deleteAllPercent: env.DELETE_ALL_PERCENT,
     logLevel: env.LOG_LEVEL,
   };
 };

@@ -79,6 +79,7 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
 
 /** What a first backup may hold: no more than was confirmed, and not nearly everyone. */
 const assertConfirmed = async (
+  { deleteAllPercent }: ActivityDeps,
   held: HeldSnapshot,
   job: RunningJob,
   rows: number,
@@ -87,7 +88,7 @@ const assertConfirmed = async (
     throw failures.selectionChanged(job.confirmedCount, rows);
   }
   const all = await countUsers(held.client, job.workspaceId);
-  if (coversWorkspace(rows, all)) throw failures.deleteAllRequired(rows, all);
+  if (coversWorkspace(rows, all, deleteAllPercent)) throw failures.deleteAllRequired(rows, all);
 };
 
 const countRows = async (held: HeldSnapshot, plan: ExportPlan): Promise<number> => {
@@ -118,7 +119,7 @@ const writeAttempt = async (
     const target = { exportId: row.id, attempt, compression: row.compression };
     deps.crashPoint('export:attempt-recorded');
     const rows = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
-    if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(held, job, rows);
+    if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(deps, held, job, rows);
     await held.client.query('COMMIT');
     isWhole = true;
     return { attempt, rows };

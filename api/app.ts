@@ -30,7 +30,7 @@ export interface ApiDeps {
   database: Database;
   storage: Storage;
   jobs: JobStarter;
-  config: Pick<Config, 'publicUrl' | 'temporalUiUrl' | 'linkSecret'>;
+  config: Pick<Config, 'publicUrl' | 'temporalUiUrl' | 'linkSecret' | 'deleteAllPercent'>;
   logLevel: Config['logLevel'];
   /** Where log lines go; standard output when not given. */
   logStream?: { write: (line: string) => void };

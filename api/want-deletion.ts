@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
+import type { ApiDeps } from './app.ts';
 import { countExistingUsers, findPreview } from '../db/previews.ts';
 import type { WantedJob } from './begin-job.ts';
 import { refuseNearlyAll } from './delete-gate.ts';
@@ -12,12 +13,13 @@ interface Wish {
 
 /** A deletion of users named one by one, without a preview. */
 export const wantDeletionOfIds = async (
-  db: Db,
+  { database: { db }, config }: Pick<ApiDeps, 'database' | 'config'>,
   workspaceId: string,
   { ids, reason, notify }: Wish & { ids: readonly string[] },
 ): Promise<WantedJob> => {
   const targetIds = [...new Set(ids)];
-  await refuseNearlyAll(db, workspaceId, await countExistingUsers(db, workspaceId, targetIds));
+  const present = await countExistingUsers(db, workspaceId, targetIds);
+  await refuseNearlyAll(db, config, workspaceId, present);
   return {
     id: uuidv7(),
     type: 'deletion',

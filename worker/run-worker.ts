@@ -65,6 +65,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
         ...(config.resendBaseUrl !== undefined && { baseUrl: config.resendBaseUrl }),
       }),
       config,
+      deleteAllPercent: config.deleteAllPercent,
       temporal: temporal.client,
       taskQueue: config.taskQueue,
       crashPoint: options.crashPoint ?? (() => {}),

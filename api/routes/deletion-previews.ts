@@ -41,7 +41,7 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
           selection: targetIds === undefined ? frozen : { type: 'ids', ids: targetIds },
           where,
         },
-        (count, trx) => refuseNearlyAll(trx, workspaceId, count),
+        (count, trx) => refuseNearlyAll(trx, deps.config, workspaceId, count),
       );
       const { id, count, held, sample, expires_at: expiresAt } = preview;
       const seen = JSON.stringify({ id, count, held, expiresAt });

@@ -65,6 +65,7 @@ export const useFileApi = (): (() => FileApi) => {
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: undefined,
         linkSecret: LINK_SECRET,
+        deleteAllPercent: 90,
       },
       logLevel: 'info',
       logStream: { write: (line) => void log.push(line) },

@@ -132,6 +132,7 @@ export const useApi = (): (() => TestApi) => {
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: 'http://temporal.example',
         linkSecret: 'a secret that is long enough for links',
+        deleteAllPercent: 90,
       },
       logLevel: 'info',
       logStream: { write: (line) => void log.push(line) },

@@ -12,6 +12,7 @@ import { createWriteExport } from '../../activities/write-export.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
+import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { TestDatabase } from './database.ts';
 import { addWitness } from './witness.ts';
@@ -25,6 +26,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     database: database.app,
     lanes: database.app.pool,
     storage: createDirectoryStorage(storageDir),
+    deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
     crashPoint: () => {},
   };
   const writeExport = createWriteExport(deps);
