@@ -6,6 +6,7 @@ import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failures.ts';
 import { createFinishJob } from './finish-job.ts';
 import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
+import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
 import { createSettlePass } from './settle-pass.ts';
 import { createStartQueuedJobs, type SweepDeps } from './start-queued-jobs.ts';
@@ -62,6 +63,8 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     verifyExport: whileBeating(createVerifyExport(deps)),
     deleteBackedUpUsers: whileBeating(createDeleteBackedUpUsers(deps)),
     settlePass: whileBeating(createSettlePass(deps)),
+    verifyBackup: whileBeating(createVerifyBackup(deps)),
+    restoreBackedUpUsers: whileBeating(createRestoreBackedUpUsers(deps)),
     finishJob: whileBeating(createFinishJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),

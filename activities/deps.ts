@@ -9,7 +9,9 @@ export type CrashPoint =
   | 'export:snapshot-committed'
   | 'export:verified'
   | 'delete:batch-open'
-  | 'delete:batch-committed';
+  | 'delete:batch-committed'
+  | 'restore:chunk-open'
+  | 'restore:chunk-committed';
 
 export interface ActivityDeps {
   database: Database;

@@ -53,6 +53,12 @@ export const failures = {
       `The foreign key ${constraint} would change rows the backup does not hold. Nothing was ` +
         'deleted. Drop it or make it restrict, then start again.',
     ),
+  columnGone: (exportId: string, column: string) =>
+    final(
+      'columnGone',
+      `Backup ${exportId} has a column ${column} that the users have no longer. Nobody was restored. ` +
+        'Add the column again, then start again.',
+    ),
   exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
     final(
       'backupDamaged',

@@ -1,5 +1,6 @@
 import { findStoredResult, finishJob, lastPassOf, enterPhase } from '../db/job-runs.ts';
 import { jobSummary, sumOf, withUnreached, type SummedCounts } from '../db/job-summary.ts';
+import { countRestore, settleRestore } from '../db/restores.ts';
 import { countTargets } from '../db/settlement.ts';
 import type { Activities, JobEnd, JobResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -64,6 +65,25 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
   return { result: { state, failures: 0 }, counts };
 };
 
+const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const { db } = deps.database;
+  if (end.kind !== 'completed' && job.backupId !== null) {
+    const isChosen = job.selection.type === 'ids';
+    await settleRestore(db, { id: job.id, backupId: job.backupId, isChosen }, true);
+  }
+  const { selected, ...others } = await countRestore(db, job.id);
+  const counts = { selected, ...others };
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  const sum = Object.values(others).reduce((all, count) => all + count, 0);
+  if (sum !== selected) {
+    return failed(counts, 'sumsDoNotClose', failures.sumsDoNotClose(selected, sum).message);
+  }
+  const state = end.kind === 'cancelled' ? 'cancelled' : 'succeeded';
+  return { result: { state, failures: others.unprocessed }, counts };
+};
+
+const FINISHERS = { export: finishExport, deletion: finishDeletion, restore: finishRestore };
+
 /** Writes how a job ended, once; whoever comes later is told what the first wrote. */
 export const createFinishJob =
   (deps: ActivityDeps): Activities['finishJob'] =>
@@ -75,7 +95,6 @@ export const createFinishJob =
     // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of its own.
     const told: JobEnd =
       end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : end;
-    const finish = job.type === 'deletion' ? finishDeletion : finishExport;
-    const { result, counts } = await finish(deps, job, told);
+    const { result, counts } = await FINISHERS[job.type](deps, job, told);
     return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
   };

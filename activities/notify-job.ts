@@ -5,9 +5,11 @@ import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import { closeSums, jobSummary, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
+import { countRestore } from '../db/restores.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';
 import type { Message } from '../mail/letter.ts';
+import { restoreFinished } from '../mail/restore-mail.ts';
 import { sendMail, type Mailer } from '../mail/send.ts';
 import { createLinkToken } from '../storage/link-token.ts';
 import type { Activities, JobEnd } from '../workflows/contract.ts';
@@ -95,6 +97,25 @@ const ofDeletion = async (
   });
 };
 
+const ofRestore = async (
+  deps: NotifyJobDeps,
+  subject: NoticeSubject,
+  end: JobEnd,
+): Promise<Message> => {
+  const { publicUrl } = deps.config;
+  return restoreFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    backupId: subject.backup_id ?? '',
+    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
+    counts: await countRestore(deps.database.db, subject.id),
+    logUrl: `${publicUrl}/v1/restores/${subject.id}/log`,
+    jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
+  });
+};
+
+const COMPOSERS = { export: ofExport, deletion: ofDeletion, restore: ofRestore };
+
 /** A step that finds its job being cancelled breaks off; that is told as finishJob stores it. */
 const toldEnd = ({ state }: NoticeSubject, end: JobEnd): JobEnd =>
   end.kind === 'failed' && (state === 'cancelling' || state === 'cancelled')
@@ -117,8 +138,7 @@ export const createNotifyJob =
         'nothingToTell',
       );
     }
-    const compose = subject.type === 'export' ? ofExport : ofDeletion;
-    const message = await compose(deps, subject, toldEnd(subject, end));
+    const message = await COMPOSERS[subject.type](deps, subject, toldEnd(subject, end));
     const providerId = await sendMail(deps.mailer, message, {
       to: subject.owner_email,
       from: deps.config.mailFrom,

@@ -12,6 +12,8 @@ export interface RunningJob {
   selection: FrozenSelection;
   options: { compression?: Compression; notify?: boolean };
   previewId: string | null;
+  /** The backup a restore takes from. */
+  backupId: string | null;
   /** The count the admin confirmed; null where none was asked for. */
   confirmedCount: number | null;
 }
@@ -31,6 +33,7 @@ export const findJobOf = async (
     selection: row.selection as FrozenSelection,
     options: row.options as RunningJob['options'],
     previewId: row.preview_id,
+    backupId: row.backup_id,
     confirmedCount: row.confirmed_count,
   };
 };

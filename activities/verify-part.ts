@@ -10,11 +10,19 @@ import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 
-/** What is wrong with a part, or undefined when every figure matches. */
-const differenceOf = (part: StoredPart, read: Record<string, number | string | null>) =>
-  Object.entries(read).find(([name, value]) => value !== part[name as keyof StoredPart])?.[0];
+/** @throws backupDamaged naming the first figure that is not what was written down of the part */
+export const assertSame = (
+  part: StoredPart,
+  read: Record<string, number | string | null>,
+): void => {
+  const different = Object.entries(read).find(
+    ([name, value]) => value !== part[name as keyof StoredPart],
+  );
+  if (different !== undefined) throw failures.exportDamaged(part, different[0]);
+};
 
-const isUnreadable = (error: unknown): boolean =>
+/** Whether an error says that compressed data does not hold together. */
+export const isUnreadable = (error: unknown): boolean =>
   /^(Z_|ERR_STREAM_PREMATURE)/.test((error as NodeJS.ErrnoException).code ?? '');
 
 /**
@@ -47,14 +55,13 @@ export const verifyPart = async (
     if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
     throw error;
   }
-  const difference = differenceOf(part, {
+  assertSame(part, {
     ...stored.facts(),
     raw_sha256: rawHash.digest('hex'),
     raw_bytes: rawBytes,
     // The header part's one record is no row.
     rows: part.part === 0 ? (counter.end() ?? 0) - 1 : counter.end(),
   });
-  if (difference !== undefined) throw failures.exportDamaged(part, difference);
 };
 
 /** Hashes a part's file once more, cheaply: what was verified must still be there. */
@@ -65,8 +72,7 @@ export const recheckPart = async (
 ): Promise<void> => {
   const stored = createDigestTap();
   await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
-  const difference = differenceOf(part, stored.facts());
-  if (difference !== undefined) throw failures.exportDamaged(part, difference);
+  assertSame(part, stored.facts());
 };
 
 /** Whether an error says that a stored file is not what was written. */

@@ -64,6 +64,12 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/backups': ALL_IN_ONE,
   'GET /v1/backups/:id': ALL_BY_ID,
   'GET /v1/backups/:id/file': ADMINS,
+  'POST /v1/backups/:id/restore-previews': ADMINS,
+  'POST /v1/backups/:id/restores': ADMINS,
+
+  'GET /v1/restores/:id': ALL_BY_ID,
+  'GET /v1/restores/:id/records': ADMINS,
+  'GET /v1/restores/:id/log': ADMINS,
 
   'GET /v1/jobs': ALL_IN_ONE,
   'GET /v1/jobs/:id': ALL_BY_ID,

@@ -52,6 +52,7 @@ const factsOf = ({ rows, bytes, sha256 }: VerifiedExport) => ({
 });
 
 const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
+  if (job.backup_id !== null) return { backupId: job.backup_id };
   const [file] = files;
   if (file === undefined) return null;
   if (job.type === 'export') {
@@ -67,11 +68,9 @@ const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
     self,
     ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
     ...(job.type === 'export' && hasFile && { file: `${self}/file` }),
-    ...(job.type === 'deletion' && {
-      records: `${self}/records`,
-      log: `${self}/log`,
-      backups: `/v1/backups?deletionId=${job.id}`,
-    }),
+    ...(job.type !== 'export' && { records: `${self}/records`, log: `${self}/log` }),
+    ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
+    ...(job.backup_id !== null && { backup: `/v1/backups/${job.backup_id}` }),
   };
 };
 

@@ -9,6 +9,7 @@ const amountOf = (
   job: JobRow,
   made: JobProgressRow | undefined,
 ): Pick<Progress, 'total' | 'processed'> => {
+  if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
   const rows = made?.rows ?? 0;
   switch (job.phase ?? '') {
     case 'deleting':
@@ -23,7 +24,7 @@ const amountOf = (
 };
 
 const isCounted = (phase: string | null): boolean =>
-  phase === 'exporting' || phase === 'backingUp' || phase === 'deleting';
+  ['exporting', 'backingUp', 'deleting', 'restoring'].includes(phase ?? '');
 
 /** Rate and remaining time are null where they are not known: never a guess. */
 export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {

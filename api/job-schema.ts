@@ -30,6 +30,14 @@ const deletionCounts = z.object({
 
 const exportCounts = z.object({ selected: z.int(), exported: z.int(), notFound: z.int() });
 
+const restoreCounts = z.object({
+  selected: z.int(),
+  restored: z.int(),
+  present: z.int().describe('There already, and left as they are'),
+  notFound: z.int(),
+  unprocessed: z.int(),
+});
+
 const exportResult = z.object({ exportId: z.uuid(), ...fileFacts, expiresAt: time });
 
 const deletionResult = z.object({
@@ -57,12 +65,12 @@ export const jobSchema = z.object({
     })
     .describe('Of the phase the job is in'),
   counts: z
-    .union([deletionCounts, exportCounts])
+    .union([deletionCounts, restoreCounts, exportCounts])
     .nullable()
-    .describe('Once the job has ended; those of a deletion add up to selected'),
+    .describe('Once the job has ended; those of a deletion or restore add up to selected'),
   retryOf: z.uuid().nullable(),
   parent: z.uuid().nullable(),
-  result: z.union([deletionResult, exportResult]).nullable(),
+  result: z.union([deletionResult, exportResult, z.object({ backupId: z.uuid() })]).nullable(),
   error: z.object({ type: z.string(), message: z.string() }).nullable(),
   links: z.record(z.string(), z.string()),
   workflow: z.object({

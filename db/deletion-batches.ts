@@ -2,6 +2,8 @@ import { DatabaseError, type PoolClient } from 'pg';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
 const LOCK_TIMEOUT_MS = 30_000;
+/** Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks. */
+const IDLE_TIMEOUT_MS = 10_000;
 /** A batch takes some 50 ms; far longer means that something is wrong. */
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
@@ -38,6 +40,7 @@ export const deleteBatch = async (
   await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
   await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
   await client.query(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
+  await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`);
   try {
     const { rows } = await client.query<{ deleted: number }>(
       'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',

@@ -23,7 +23,8 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
       // Of chosen users there are as many as were named, found or not.
       total: sql`coalesce(total,
         (SELECT nullif(count(*), 0) FROM job_targets WHERE job_id = ${jobId} AND pass = 1),
-        (SELECT count FROM previews WHERE id = preview_id))`,
+        (SELECT count FROM previews WHERE id = preview_id),
+        (SELECT sum(deleted) FROM export_parts WHERE export_id = backup_id))`,
       started_at: sql`coalesce(started_at, now())`,
     })
     .where('id', '=', jobId)

@@ -1,6 +1,7 @@
 import type { DeletionCounts, JobEnd } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 import { listExportsOfJob } from './exports.ts';
+import { countOutcomes } from './outcomes.ts';
 
 /** `selected` is null while it is not known; then the others cannot be added up. */
 export type SummedCounts = Omit<DeletionCounts, 'selected'> & { selected: number | null };
@@ -31,22 +32,16 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
     .select('total')
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
-  const outcomes = await db
-    .selectFrom('outcomes')
-    .select((eb) => ['outcome', eb.fn.countAll<number>().as('count')])
-    .where('job_id', '=', jobId)
-    .groupBy('outcome')
-    .execute();
+  const outcomes = await countOutcomes(db, jobId);
   const counts: SummedCounts = {
     selected: job.total,
     deleted: await sumDeleted(db, jobId),
-    changedSinceBackup: 0,
-    notFound: 0,
-    held: 0,
-    failed: 0,
-    unprocessed: 0,
+    changedSinceBackup: outcomes.changedSinceBackup ?? 0,
+    notFound: outcomes.notFound ?? 0,
+    held: outcomes.held ?? 0,
+    failed: outcomes.failed ?? 0,
+    unprocessed: outcomes.unprocessed ?? 0,
   };
-  for (const { outcome, count } of outcomes) counts[outcome] = count;
   return { counts, exports: await listExportsOfJob(db, jobId) };
 };
 

@@ -17,6 +17,8 @@ export interface NewJob {
   reason?: string;
   actorKeyId: string;
   previewId?: string;
+  /** The backup a restore takes from; locked while the job is written, so that it is not destroyed first. */
+  backupId?: string;
   idempotency?: { key: string; requestHash: string };
   targetIds?: readonly string[];
 }
@@ -62,6 +64,7 @@ export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
         reason: job.reason ?? null,
         actor_key_id: job.actorKeyId,
         preview_id: job.previewId ?? null,
+        backup_id: job.backupId ?? null,
         idempotency_key: job.idempotency?.key ?? null,
         request_hash: job.idempotency?.requestHash ?? null,
       })

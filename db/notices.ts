@@ -37,6 +37,7 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
       'jobs.type',
       'jobs.state',
       'jobs.actor_key_id',
+      'jobs.backup_id',
       'api_keys.owner_email',
       'workspaces.name as workspace_name',
     ])

@@ -1,16 +1,19 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
-import type { Outcome } from './schema.ts';
+import type { Outcome, Schema } from './schema.ts';
 
-/** What became of one user of a deletion. */
-export interface DeletionRecord {
+/** To whom a job did what was asked. */
+export type DoneOutcome = Schema['done_batches']['outcome'];
+
+/** What became of one user of a job. */
+export interface UserRecord {
   user_id: string;
-  outcome: 'deleted' | Outcome;
+  outcome: DoneOutcome | Outcome;
   reason: string | null;
 }
 
-/** Where a deleted user stands: the batch, by its first row, and the place in it. */
-export interface DeletedPlace {
+/** Where a user stands to whom it was done: the batch, by its first row, and the place in it. */
+export interface DonePlace {
   pass: number;
   attempt: number;
   part: number;
@@ -18,36 +21,34 @@ export interface DeletedPlace {
   index: number;
 }
 
-export const FIRST_PLACE: DeletedPlace = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
+export const FIRST_PLACE: DonePlace = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
 
 /**
- * Deleted users after a place, in the order of the backup. Batches come in that order from the
+ * Users deleted or restored after a place, in the order of the backup. Batches come in that order from the
  * inner query, so only those the page needs are unpacked.
  */
-export const listDeletedAfter = async (
+export const listDoneAfter = async (
   db: Db,
   jobId: string,
-  after: DeletedPlace,
+  after: DonePlace,
   limit: number,
-): Promise<(DeletedPlace & { user_id: string })[]> => {
+): Promise<(DonePlace & { user_id: string })[]> => {
   const batch = sql`(${after.pass}::int, ${after.attempt}::int, ${after.part}::int, ${after.cursor}::int`;
-  const { rows } = await sql<DeletedPlace & { user_id: string }>`
-    SELECT b.pass, b.attempt, b.part, b.cursor, gone.index, gone.user_id
-      FROM (SELECT e.pass, d.attempt, d.part, d.cursor, d.deleted_ids
-              FROM exports e
-              JOIN deletion_batches d ON d.export_id = e.id
-             WHERE e.job_id = ${jobId}
-               AND (e.pass, d.attempt, d.part, d.cursor) >= ${batch})
-             ORDER BY e.pass, d.attempt, d.part, d.cursor OFFSET 0) b
-     CROSS JOIN LATERAL unnest(b.deleted_ids) WITH ORDINALITY AS gone (user_id, index)
-     WHERE (b.pass, b.attempt, b.part, b.cursor, gone.index) > ${batch}, ${after.index}::bigint)
-     ORDER BY b.pass, b.attempt, b.part, b.cursor, gone.index
+  const { rows } = await sql<DonePlace & { user_id: string }>`
+    SELECT b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id
+      FROM (SELECT pass, attempt, part, cursor, user_ids
+              FROM done_batches
+             WHERE job_id = ${jobId} AND (pass, attempt, part, cursor) >= ${batch})
+             ORDER BY pass, attempt, part, cursor OFFSET 0) b
+     CROSS JOIN LATERAL unnest(b.user_ids) WITH ORDINALITY AS done (user_id, index)
+     WHERE (b.pass, b.attempt, b.part, b.cursor, done.index) > ${batch}, ${after.index}::bigint)
+     ORDER BY b.pass, b.attempt, b.part, b.cursor, done.index
      LIMIT ${limit}
   `.execute(db);
   return rows;
 };
 
-/** Users of a deletion who were not plainly deleted, by id; the first `skip` left out. */
+/** Users of a job to whom it was not plainly done, by id; the first `skip` left out. */
 export const listOutcomes = (
   db: Db,
   jobId: string,
@@ -63,19 +64,32 @@ export const listOutcomes = (
     .limit(limit)
     .execute();
 
+/** How many users of a job came to each outcome. */
+export const countOutcomes = async (
+  db: Db,
+  jobId: string,
+): Promise<Partial<Record<Outcome, number>>> => {
+  const rows = await db
+    .selectFrom('outcomes')
+    .select((eb) => ['outcome', eb.fn.countAll<number>().as('count')])
+    .where('job_id', '=', jobId)
+    .groupBy('outcome')
+    .execute();
+  return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
+};
+
 const UUID = /^[0-9a-f-]{36}$/i;
 
-/** The COPY statement of a deletion's log: one line a user, the deleted first. COPY takes no parameters. */
+/** The COPY statement of a job's log: one line a user, those it was done to first. COPY takes no parameters. */
 export const logCopyStatement = (jobId: string): string => {
   if (!UUID.test(jobId)) throw new Error('a job id is a UUID');
   return `COPY (
     SELECT user_id AS "userId", outcome, reason FROM (
-      SELECT 0 AS kind, e.pass, d.attempt, d.part, d.cursor, gone.index, gone.user_id, 'deleted' AS outcome,
+      SELECT 0 AS kind, b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id, b.outcome,
              NULL AS reason
-        FROM exports e
-        JOIN deletion_batches d ON d.export_id = e.id
-       CROSS JOIN LATERAL unnest(d.deleted_ids) WITH ORDINALITY AS gone (user_id, index)
-       WHERE e.job_id = '${jobId}'
+        FROM done_batches b
+       CROSS JOIN LATERAL unnest(b.user_ids) WITH ORDINALITY AS done (user_id, index)
+       WHERE b.job_id = '${jobId}'
       UNION ALL
       SELECT 1, 0, 0, 0, 0, 0, user_id, outcome, reason FROM outcomes WHERE job_id = '${jobId}'
     ) record ORDER BY kind, pass, attempt, part, cursor, index, user_id

@@ -17,7 +17,13 @@ export type JobState =
 export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
 export type Purpose = 'download' | 'backup';
 export type Compression = 'gzip' | 'none';
-export type Outcome = 'changedSinceBackup' | 'notFound' | 'held' | 'failed' | 'unprocessed';
+export type Outcome =
+  | 'changedSinceBackup'
+  | 'notFound'
+  | 'held'
+  | 'failed'
+  | 'unprocessed'
+  | 'present';
 /** Read as parsed JSON, written as text, so that an array is never taken for a PostgreSQL array. */
 type Json = ColumnType<unknown, string, string>;
 type WithDefault<T> = ColumnType<T, T | undefined, T>;
@@ -93,6 +99,7 @@ export interface Schema {
     reason: Nullable<string>;
     actor_key_id: string;
     preview_id: Nullable<string>;
+    backup_id: Nullable<string>;
     idempotency_key: Nullable<string>;
     request_hash: Nullable<string>;
     parent_id: Nullable<string>;
@@ -157,6 +164,24 @@ export interface Schema {
     committed_at: Date;
   };
   outcomes: { job_id: string; user_id: string; outcome: Outcome; reason: Nullable<string> };
+  restore_chunks: {
+    job_id: string;
+    part: number;
+    restored: number;
+    present: number;
+    restored_ids: string[];
+    committed_at: Generated<Date>;
+  };
+  /** A view. */
+  done_batches: {
+    job_id: string;
+    pass: number;
+    attempt: number;
+    part: number;
+    cursor: number;
+    user_ids: string[];
+    outcome: 'deleted' | 'restored';
+  };
   download_links: {
     id: string;
     export_id: string;

@@ -16,7 +16,8 @@ export const userIdSchema = z
   })
   .meta({ maxLength: MAX_USER_ID_LENGTH });
 
-const idList = (max: number) =>
+/** Users named one by one, at least one, none twice. */
+export const chosenIdsSchema = (max = MAX_CHOSEN_IDS) =>
   z
     .array(userIdSchema)
     .min(1)
@@ -24,9 +25,9 @@ const idList = (max: number) =>
     .refine((ids) => new Set(ids).size === ids.length, { error: 'names a user twice' });
 
 export const idsSelectionSchema = (max = MAX_CHOSEN_IDS) =>
-  z.strictObject({ type: z.literal('ids'), ids: idList(max) });
+  z.strictObject({ type: z.literal('ids'), ids: chosenIdsSchema(max) });
 
-const excludeIdsSchema = idList(MAX_EXCLUDED_IDS).optional();
+const excludeIdsSchema = chosenIdsSchema(MAX_EXCLUDED_IDS).optional();
 
 const segmentSelectionSchema = z.strictObject({
   type: z.literal('segment'),

@@ -20,10 +20,15 @@ const records = async function* (storage: Storage, part: PartFile): AsyncGenerat
   yield* text.pipe(parser) as AsyncIterable<string[]>;
 };
 
+/** The names of a backup's columns, in the order of its file. */
+export const readHeader = async (storage: Storage, part: PartFile): Promise<string[]> => {
+  const { value } = await records(storage, { ...part, part: 0 }).next();
+  return (value as string[] | undefined) ?? [];
+};
+
 /** Ids of a backup part's users, in the order of the file; the header part says which column holds them. */
 export const readUserIds = async (storage: Storage, part: PartFile): Promise<string[]> => {
-  const header = await records(storage, { ...part, part: 0 }).next();
-  const column = (header.value as string[] | undefined)?.indexOf('userId') ?? -1;
+  const column = (await readHeader(storage, part)).indexOf('userId');
   if (column < 0) throw new Error(`export ${part.exportId} has no column userId`);
   const ids: string[] = [];
   for await (const record of records(storage, part)) ids.push(record[column] ?? '');

@@ -12,7 +12,11 @@ export interface StartableJob {
 /** Longest wait for Temporal to take a job, in milliseconds. */
 const START_DEADLINE_MS = 5_000;
 
-const SUMMARIES = { export: 'Export users of workspace', deletion: 'Delete users of workspace' };
+const SUMMARIES: Record<JobType, string> = {
+  export: 'Export users of workspace',
+  deletion: 'Delete users of workspace',
+  restore: 'Restore users of workspace',
+};
 
 const jobAttribute = defineSearchAttributeKey('KeepsakeJob', SearchAttributeType.KEYWORD);
 const workspaceAttribute = defineSearchAttributeKey(

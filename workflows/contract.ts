@@ -7,6 +7,7 @@
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
   deletion: { workflowType: 'DeleteUsers', idPrefix: 'delete', path: 'deletions' },
+  restore: { workflowType: 'RestoreUsers', idPrefix: 'restore', path: 'restores' },
 } as const;
 
 export type JobType = keyof typeof JOB_KINDS;
@@ -42,6 +43,7 @@ export type Phase =
   | 'backingUp'
   | 'verifyingBackup'
   | 'deleting'
+  | 'restoring'
   | 'settling'
   | 'notifying';
 
@@ -53,6 +55,17 @@ export interface DeletionCounts {
   notFound: number;
   held: number;
   failed: number;
+  unprocessed: number;
+}
+
+/** How many users of a restore came to what. They add up to `selected`. */
+export interface RestoreCounts {
+  selected: number;
+  restored: number;
+  /** There already, and left as they are. */
+  present: number;
+  /** Not among those whom the backup's deletion deleted by it. */
+  notFound: number;
   unprocessed: number;
 }
 
@@ -107,6 +120,10 @@ export interface Activities {
   settlePass: (
     input: JobInput & { pass: number; isLast: boolean; deleted: number },
   ) => Promise<PassResult>;
+  /** Reads back the parts of the backup a restore takes from. */
+  verifyBackup: (input: JobInput) => Promise<void>;
+  /** Puts back whom the backup's deletion deleted by it, and who is not there. */
+  restoreBackedUpUsers: (input: JobInput) => Promise<{ restored: number }>;
   /** Stores a job's final state, once; a second call answers what the first stored. */
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */

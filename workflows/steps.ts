@@ -12,13 +12,20 @@ export const { claimJob, enterPhase } = proxyLocalActivities<Activities>({
  * Long steps. A worker that dies is noticed by its missing heartbeat; a database or disk that is away
  * is tried again for a day, while what cannot get better fails at once.
  */
-export const { writeExport, verifyExport, deleteBackedUpUsers, settlePass, finishJob } =
-  proxyActivities<Activities>({
-    startToCloseTimeout: '12 hours',
-    scheduleToCloseTimeout: '1 day',
-    heartbeatTimeout: '10 s',
-    retry: { initialInterval: '500 ms', maximumInterval: '10 s' },
-  });
+export const {
+  writeExport,
+  verifyExport,
+  deleteBackedUpUsers,
+  settlePass,
+  verifyBackup,
+  restoreBackedUpUsers,
+  finishJob,
+} = proxyActivities<Activities>({
+  startToCloseTimeout: '12 hours',
+  scheduleToCloseTimeout: '1 day',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '500 ms', maximumInterval: '10 s' },
+});
 
 /** The first tries at a mail, before the job's end is stored; it is no reason to keep anyone waiting. */
 export const notifySoon = proxyActivities<Activities>({

@@ -15,7 +15,7 @@ CREATE TABLE previews (
 CREATE TABLE jobs (
   id uuid PRIMARY KEY,
   workspace_id text NOT NULL REFERENCES workspaces,
-  type text NOT NULL CHECK (type IN ('export', 'deletion')),
+  type text NOT NULL CHECK (type IN ('export', 'deletion', 'restore')),
   state text NOT NULL DEFAULT 'queued' CHECK (state IN
     ('queued', 'running', 'waiting', 'cancelling', 'succeeded', 'partiallySucceeded', 'failed', 'cancelled')),
   phase text,
@@ -26,6 +26,8 @@ CREATE TABLE jobs (
   preview_id uuid UNIQUE REFERENCES previews,
   idempotency_key text,
   request_hash text,
+  -- The backup a restore takes from.
+  backup_id uuid,
   parent_id uuid REFERENCES jobs,
   retry_of uuid REFERENCES jobs,
   run_id text,
@@ -68,6 +70,9 @@ CREATE TABLE exports (
   expires_at timestamptz NOT NULL,
   UNIQUE (job_id, pass)
 );
+
+ALTER TABLE jobs ADD FOREIGN KEY (backup_id) REFERENCES exports;
+CREATE INDEX jobs_backup ON jobs (backup_id) WHERE backup_id IS NOT NULL;
 
 -- Insert-only, and the one place a backup's snapshot is read from. The row is written by a
 -- transaction that began after the snapshot: if it survived a crash, so did every transaction id
@@ -116,12 +121,13 @@ CREATE TABLE deletion_batches (
   CHECK (cardinality(failed_ids) = cardinality(reasons))
 );
 
--- Only what was not plainly deleted; the deleted are in deletion_batches.
+-- Only what did not plainly become of users what was asked for; the others are in deletion_batches and
+-- restore_chunks.
 CREATE TABLE outcomes (
   job_id uuid NOT NULL REFERENCES jobs,
   user_id text COLLATE "C" NOT NULL,
   outcome text NOT NULL CHECK (outcome IN
-    ('changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed')),
+    ('changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed', 'present')),
   reason text,
   PRIMARY KEY (job_id, user_id)
 );

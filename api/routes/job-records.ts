@@ -2,66 +2,70 @@ import { z } from 'zod';
 import { copyText } from '../../db/copy-text.ts';
 import { findJobRow } from '../../db/jobs.ts';
 import {
-  type DeletionRecord,
+  type DoneOutcome,
   FIRST_PLACE,
-  listDeletedAfter,
+  listDoneAfter,
   listOutcomes,
   logCopyStatement,
+  type UserRecord,
 } from '../../db/outcomes.ts';
 import type { Db } from '../../db/client.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../paging.ts';
 import { notFound, problem } from '../problems.ts';
+import { JOB_KINDS } from '../../workflows/contract.ts';
 
-const OUTCOMES = [
-  'deleted',
-  'changedSinceBackup',
-  'notFound',
-  'held',
-  'failed',
-  'unprocessed',
-] as const;
+/** What may become of a user, by kind of job; to whom it was done comes first. */
+const OUTCOMES = {
+  deletion: ['deleted', 'changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed'],
+  restore: ['restored', 'present', 'notFound', 'unprocessed'],
+} as const;
+
+type RecordedType = keyof typeof OUTCOMES;
+type RecordOutcome = UserRecord['outcome'];
 
 /** Logs sent at the same time: each holds a connection for as long as its reader takes. */
 const MAX_LOGS_AT_ONCE = 3;
 
-const recordSchema = z.object({
-  userId: z.string(),
-  outcome: z.enum(OUTCOMES),
-  reason: z.string().nullable(),
-});
+const recordSchemaOf = (type: RecordedType) =>
+  z.object({
+    userId: z.string(),
+    outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]),
+    reason: z.string().nullable().describe('Why, where it failed'),
+  });
 
 const count = z.int().min(0).max(2_147_483_647);
 
-/** The deleted come first, by their place in the backups; then the others, by how many came before. */
+/** Those it was done to come first, by their place in the backups; then the others, by how many before. */
 const placeSchema = z.union([
   z.strictObject({ pass: count, attempt: count, part: count, cursor: count, index: count }),
   z.strictObject({ skip: count }),
 ]);
 
 type Place = z.infer<typeof placeSchema>;
-type RecordOutcome = (typeof OUTCOMES)[number];
-
 interface RecordPage {
+  /** To whom it was done. */
+  done: DoneOutcome;
   outcome: RecordOutcome | undefined;
   place: Place | undefined;
   limit: number;
 }
 
 interface Records {
-  rows: DeletionRecord[];
+  rows: UserRecord[];
   next: Place | undefined;
 }
 
-const pageOfDeleted = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
   if (page.place !== undefined && 'skip' in page.place) return { rows: [], next: undefined };
-  if (page.outcome !== undefined && page.outcome !== 'deleted')
+  if (page.outcome !== undefined && page.outcome !== page.done) {
     return { rows: [], next: undefined };
-  const found = await listDeletedAfter(db, jobId, page.place ?? FIRST_PLACE, page.limit + 1);
+  }
+  const found = await listDoneAfter(db, jobId, page.place ?? FIRST_PLACE, page.limit + 1);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
   return {
-    rows: rows.map(({ user_id }) => ({ user_id, outcome: 'deleted', reason: null })),
+    rows: rows.map(({ user_id }) => ({ user_id, outcome: page.done, reason: null })),
     next:
       found.length > page.limit && last !== undefined
         ? {
@@ -76,9 +80,9 @@ const pageOfDeleted = async (db: Db, jobId: string, page: RecordPage): Promise<R
 };
 
 const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  if (page.outcome === 'deleted') return { rows: [], next: undefined };
-  const skip = page.place !== undefined && 'skip' in page.place ? page.place.skip : 0;
   const { outcome, limit } = page;
+  if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
+  const skip = page.place !== undefined && 'skip' in page.place ? page.place.skip : 0;
   const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
   return {
     rows: found.slice(0, limit),
@@ -87,36 +91,40 @@ const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Re
 };
 
 const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  const deleted = await pageOfDeleted(db, jobId, page);
-  if (deleted.next !== undefined) return deleted;
-  const room = page.limit - deleted.rows.length;
-  // A full page of deleted users still has to know whether anyone comes after them.
+  const done = await pageOfDone(db, jobId, page);
+  if (done.next !== undefined) return done;
+  const room = page.limit - done.rows.length;
+  // A full page of them still has to know whether anyone comes after them.
   const others = await pageOfOthers(db, jobId, { ...page, limit: room });
-  return { rows: [...deleted.rows, ...others.rows], next: others.next };
+  return { rows: [...done.rows, ...others.rows], next: others.next };
 };
 
-const registerRecords = (app: App, { database }: ApiDeps): void => {
+const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
+
+const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): void => {
+  const { path } = JOB_KINDS[type];
   app.get(
-    '/v1/deletions/:id/records',
+    `/v1/${path}/:id/records`,
     {
       schema: {
-        operationId: 'listDeletionRecords',
-        summary: 'What became of each user of a deletion',
-        tags: ['deletions'],
+        operationId: `list${capitalized(type)}Records`,
+        summary: `What became of each user of a ${type}`,
+        tags: [path],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({
-          outcome: z.enum(OUTCOMES).optional(),
+          outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]).optional(),
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(recordSchema) },
+        response: { 200: pageOf(recordSchemaOf(type)) },
       },
     },
     async ({ workspaceId, params: { id }, query: { outcome, cursor, limit } }) => {
       const job = await findJobRow(database.db, id, workspaceId);
-      if (job?.type !== 'deletion') throw notFound('deletion');
+      if (job?.type !== type) throw notFound(type);
       const place = decodeCursor(placeSchema, cursor);
-      const { rows, next } = await listRecords(database.db, id, { outcome, place, limit });
+      const [done] = OUTCOMES[type];
+      const { rows, next } = await listRecords(database.db, id, { done, outcome, place, limit });
       return {
         data: rows.map((row) => ({
           userId: row.user_id,
@@ -129,15 +137,20 @@ const registerRecords = (app: App, { database }: ApiDeps): void => {
   );
 };
 
-const registerLog = (app: App, { database }: ApiDeps): void => {
-  let open = 0;
+const registerLog = (
+  app: App,
+  { database }: ApiDeps,
+  type: RecordedType,
+  sending: { count: number },
+): void => {
+  const { path } = JOB_KINDS[type];
   app.get(
-    '/v1/deletions/:id/log',
+    `/v1/${path}/:id/log`,
     {
       schema: {
-        operationId: 'getDeletionLog',
+        operationId: `get${capitalized(type)}Log`,
         summary: 'The same as one CSV file: userId, outcome, reason',
-        tags: ['deletions'],
+        tags: [path],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
         response: {
@@ -147,11 +160,12 @@ const registerLog = (app: App, { database }: ApiDeps): void => {
     },
     async ({ workspaceId, params: { id } }, reply) => {
       const job = await findJobRow(database.db, id, workspaceId);
-      if (job?.type !== 'deletion') throw notFound('deletion');
-      if (open >= MAX_LOGS_AT_ONCE)
+      if (job?.type !== type) throw notFound(type);
+      if (sending.count >= MAX_LOGS_AT_ONCE) {
         throw problem('busy', 'Other logs are being sent; wait a little.');
-      open++;
-      const release = () => void open--;
+      }
+      sending.count += 1;
+      const release = () => void (sending.count -= 1);
       const log = await copyText(database.pool, logCopyStatement(job.id)).catch(
         (error: unknown) => {
           release();
@@ -161,13 +175,17 @@ const registerLog = (app: App, { database }: ApiDeps): void => {
       log.once('close', release);
       return reply
         .type('text/csv; charset=utf-8; header=present')
-        .header('content-disposition', `attachment; filename="deletion-${job.id}.csv"`)
+        .header('content-disposition', `attachment; filename="${type}-${job.id}.csv"`)
         .send(log);
     },
   );
 };
 
-export const registerDeletionRecordRoutes = (app: App, deps: ApiDeps): void => {
-  registerRecords(app, deps);
-  registerLog(app, deps);
+/** What became of each user of a deletion or restore, as pages and as one file. */
+export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
+  const sending = { count: 0 };
+  for (const type of Object.keys(OUTCOMES) as RecordedType[]) {
+    registerRecords(app, deps, type);
+    registerLog(app, deps, type, sending);
+  }
 };

@@ -1,0 +1,103 @@
+import { apiNameOf } from '../db/column-names.ts';
+import { getExport } from '../db/exports.ts';
+import {
+  countRestore,
+  listPartsToRestore,
+  listUserColumns,
+  settleRestore,
+} from '../db/restores.ts';
+import { readHeader } from '../storage/read-user-ids.ts';
+import type { Activities } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+import { failures } from './failures.ts';
+import { runLanes } from './lanes.ts';
+import { restorePart } from './restore-part.ts';
+import { getRunningJob, type RunningJob } from './running-job.ts';
+import { recheckPart, verifyPart } from './verify-part.ts';
+
+/** Parts read back or put back side by side. */
+const LANES = 2;
+
+const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
+  if (job.backupId === null) throw failures.exportUnknown(job.id);
+  const backup = await getExport(db, job.backupId);
+  const isChosen = job.selection.type === 'ids';
+  const parts = await listPartsToRestore(db, { id: job.id, isChosen }, backup);
+  return { backup, isChosen, parts };
+};
+
+/** Columns of a backup in the order of its file. @throws columnsGone when the table has lost some */
+const columnsOf = async (
+  deps: ActivityDeps,
+  { workspaceId }: RunningJob,
+  backup: Awaited<ReturnType<typeof getExport>>,
+): Promise<string[]> => {
+  const { attempt, compression, id: exportId } = backup;
+  const header = await readHeader(deps.storage, {
+    exportId,
+    attempt: attempt ?? 0,
+    part: 0,
+    compression,
+  });
+  const columns = await listUserColumns(deps.database.db, workspaceId);
+  const byName = new Map(columns.map((column) => [apiNameOf(column), column]));
+  return header.map((name) => {
+    const column = byName.get(name);
+    if (column === undefined) throw failures.columnGone(exportId, name);
+    return column;
+  });
+};
+
+type Step<Name extends keyof Activities> = (
+  input: Parameters<Activities[Name]>[0],
+  signal: AbortSignal,
+) => ReturnType<Activities[Name]>;
+
+/** Reads back every part a restore takes from, so that damage is known before a row is written. */
+export const createVerifyBackup =
+  (deps: ActivityDeps): Step<'verifyBackup'> =>
+  async ({ jobId }, signal) => {
+    const job = await getRunningJob(deps.database.db, jobId);
+    const { backup, parts } = await planRestore(deps, job);
+    await columnsOf(deps, job, backup);
+    const queue = parts.values();
+    const runLane = async (broken: AbortSignal): Promise<void> => {
+      for (const part of queue) await verifyPart(deps.storage, part, broken);
+    };
+    await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
+  };
+
+/**
+ * Puts back whom a backup's job deleted by it: part by part, each in one transaction. Who is there is
+ * left as they are. A second run goes on with the parts that are not done.
+ */
+export const createRestoreBackedUpUsers =
+  (deps: ActivityDeps): Step<'restoreBackedUpUsers'> =>
+  async ({ jobId }, signal) => {
+    const { db } = deps.database;
+    const job = await getRunningJob(db, jobId);
+    const { backup, isChosen, parts } = await planRestore(deps, job);
+    const columns = await columnsOf(deps, job, backup);
+    const queue = parts.values();
+    const runLane = async (broken: AbortSignal): Promise<void> => {
+      const client = await deps.lanes.connect();
+      let isWhole = false;
+      try {
+        for (const part of queue) {
+          broken.throwIfAborted();
+          const chunk = { jobId, workspaceId: job.workspaceId, isChosen, part, columns };
+          const tools = { client, storage: deps.storage, signal: broken };
+          await restorePart(tools, chunk, () => deps.crashPoint('restore:chunk-open'));
+          deps.crashPoint('restore:chunk-committed');
+        }
+        isWhole = true;
+      } finally {
+        client.release(!isWhole);
+      }
+    };
+    const count = Math.min(LANES, parts.length);
+    await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
+    await settleRestore(db, { id: jobId, backupId: backup.id, isChosen }, false);
+    const { restored } = await countRestore(db, jobId);
+    return { restored };
+  };

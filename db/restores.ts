@@ -1,0 +1,187 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { PoolClient } from 'pg';
+import type { Db } from './client.ts';
+import { listParts, type StoredPart } from './exports.ts';
+import { countOutcomes } from './outcomes.ts';
+import type { RestoreCounts } from '../workflows/contract.ts';
+import { partitionOf } from './workspaces.ts';
+
+/** Users a backup's job has deleted by it, limited to those named if any are: a query of their ids. */
+const deletedIds = (backupId: string, ids?: readonly string[]): RawBuilder<unknown> => {
+  const deleted = sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+    WHERE export_id = ${backupId}::uuid`;
+  return ids === undefined ? deleted : sql`${deleted} INTERSECT SELECT unnest(${ids}::text[])`;
+};
+
+/**
+ * How many users a restore would bring back, and how many are there now and would be left as they are.
+ * Walks the primary key, or the whole partition where nearly all are asked for.
+ */
+export const countRestorable = async (
+  db: Db,
+  backup: { id: string; workspace_id: string },
+  ids?: readonly string[],
+): Promise<{ restorable: number; present: number; notFound: number }> => {
+  const { rows } = await sql<{ deleted: number; present: number }>`
+    SELECT count(*) AS deleted, count(users.user_id) AS present
+      FROM (${deletedIds(backup.id, ids)}) AS gone
+      LEFT JOIN ONLY ${sql.id('public', partitionOf(backup.workspace_id))} AS users
+        ON users.workspace_id = ${backup.workspace_id} AND users.user_id = gone.user_id`.execute(
+    db,
+  );
+  const { deleted = 0, present = 0 } = rows[0] ?? {};
+  return { restorable: deleted - present, present, notFound: (ids?.length ?? deleted) - deleted };
+};
+
+/** A part that holds users to be put back. */
+export interface PartToRestore extends StoredPart {
+  /** Whether every row of it is to be put back. */
+  isWhole: boolean;
+}
+
+/**
+ * Parts with users that a job is to put back, without those it has put back before. Users chosen by id
+ * are the job's targets.
+ */
+export const listPartsToRestore = async (
+  db: Db,
+  job: { id: string; isChosen: boolean },
+  backup: Parameters<typeof listParts>[1],
+): Promise<PartToRestore[]> => {
+  const { rows } = await sql<{ part: number }>`
+    SELECT DISTINCT part FROM deletion_batches d
+     WHERE export_id = ${backup.id}::uuid AND attempt = ${backup.attempt}::int
+       AND NOT EXISTS (SELECT FROM restore_chunks c WHERE c.job_id = ${job.id} AND c.part = d.part)
+       AND (NOT ${job.isChosen}::boolean OR EXISTS (
+         SELECT FROM unnest(deleted_ids) AS gone (user_id)
+           JOIN job_targets t ON t.job_id = ${job.id} AND t.pass = 1 AND t.user_id = gone.user_id))
+  `.execute(db);
+  const wanted = new Set(rows.map(({ part }) => part));
+  const parts = await listParts(db, backup);
+  return parts
+    .filter(({ part }) => wanted.has(part))
+    .map((part) => ({ ...part, isWhole: !job.isChosen && part.deleted === part.rows }));
+};
+
+const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Columns of a workspace's users, by number. */
+export const listUserColumns = async (db: Db, workspaceId: string): Promise<string[]> => {
+  const { rows } = await sql<{ name: string }>`
+    SELECT attname AS name FROM pg_attribute
+     WHERE attrelid = ${`public.${quote(partitionOf(workspaceId))}`}::regclass
+       AND attnum > 0 AND NOT attisdropped ORDER BY attnum`.execute(db);
+  return rows.map(({ name }) => name);
+};
+
+/** Makes the table a part is loaded into; gone with the transaction. @returns the COPY that loads it */
+export const createStaging = async (
+  client: PoolClient,
+  workspaceId: string,
+  columns: readonly string[],
+): Promise<string> => {
+  const partition = quote(partitionOf(workspaceId));
+  await client.query(`CREATE TEMP TABLE restoring (LIKE public.${partition}) ON COMMIT DROP`);
+  return `COPY restoring (${columns.map(quote).join(', ')}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')`;
+};
+
+export interface Chunk {
+  jobId: string;
+  workspaceId: string;
+  isChosen: boolean;
+  part: PartToRestore;
+  columns: readonly string[];
+}
+
+/**
+ * Lets the staged users in whom this part's committed batches have deleted, and writes the chunk down.
+ * Who is there already stays as they are and is reported. False when another attempt was faster; then
+ * the transaction must be rolled back.
+ */
+export const insertStaged = async (client: PoolClient, chunk: Chunk): Promise<boolean> => {
+  const { jobId, part, columns, isChosen } = chunk;
+  const names = columns.map(quote).join(', ');
+  const { rowCount } = await client.query(
+    `WITH wanted AS MATERIALIZED (
+       SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+        WHERE export_id = $1 AND attempt = $2 AND part = $3
+       ${isChosen ? 'INTERSECT SELECT user_id FROM job_targets WHERE job_id = $4 AND pass = 1' : ''}
+     ), restored AS (
+       INSERT INTO public.${quote(partitionOf(chunk.workspaceId))} (${names})
+       SELECT ${names} FROM restoring
+        ${part.isWhole ? '' : 'WHERE user_id IN (SELECT user_id FROM wanted)'}
+       ON CONFLICT DO NOTHING RETURNING user_id
+     ), present AS (
+       INSERT INTO outcomes (job_id, user_id, outcome)
+       SELECT $4, user_id, 'present' FROM (
+         SELECT user_id FROM wanted EXCEPT SELECT user_id FROM restored) AS there
+       RETURNING user_id
+     )
+     INSERT INTO restore_chunks (job_id, part, restored, present, restored_ids)
+     SELECT $4, $3, cardinality(ids), (SELECT count(*) FROM present), ids
+       FROM (SELECT coalesce(array_agg(user_id), '{}') AS ids FROM restored) AS all_restored
+     ON CONFLICT DO NOTHING`,
+    [part.exportId, part.attempt, part.part, jobId],
+  );
+  return rowCount === 1;
+};
+
+/**
+ * Whether job and backup still allow a chunk to commit. Cancel, purge and expiry change these rows
+ * first, and wait for the locks that this takes.
+ */
+export const mayRestore = async (
+  client: PoolClient,
+  { jobId, part }: Pick<Chunk, 'jobId' | 'part'>,
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `SELECT FROM jobs j, exports e
+      WHERE j.id = $1 AND j.type = 'restore' AND j.state = 'running' AND j.phase = 'restoring'
+        AND e.id = $2 AND e.attempt = $3 AND e.state IN ('verified', 'damaged')
+        FOR SHARE`,
+    [jobId, part.exportId, part.attempt],
+  );
+  return rowCount === 1;
+};
+
+/** What the rows say of a restore, whatever its state. */
+export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
+  const { total, restored } = await db
+    .selectFrom('jobs')
+    .select((eb) => [
+      'total',
+      eb
+        .selectFrom('restore_chunks')
+        .select(sql<number>`coalesce(sum(restored), 0)`.as('restored'))
+        .where('job_id', '=', jobId)
+        .as('restored'),
+    ])
+    .where('id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  const { present = 0, notFound = 0, unprocessed = 0 } = await countOutcomes(db, jobId);
+  return { selected: total ?? 0, restored: restored ?? 0, present, notFound, unprocessed };
+};
+
+/**
+ * Gives everyone of a restore who has none yet an outcome: chosen users whom the backup's job did not
+ * delete are `notFound`, and of a restore that broke off all others are `unprocessed`.
+ */
+export const settleRestore = async (
+  db: Db,
+  job: { id: string; backupId: string; isChosen: boolean },
+  isBrokenOff: boolean,
+): Promise<void> => {
+  const targets = sql`SELECT user_id FROM job_targets WHERE job_id = ${job.id}::uuid AND pass = 1`;
+  const deleted = deletedIds(job.backupId);
+  const give = (outcome: string, who: RawBuilder<unknown>) =>
+    sql`INSERT INTO outcomes (job_id, user_id, outcome)
+      SELECT ${job.id}::uuid, user_id, ${outcome} FROM (${who}) AS left_over
+      ON CONFLICT DO NOTHING`.execute(db);
+  if (job.isChosen) await give('notFound', sql`${targets} EXCEPT ${deleted}`);
+  if (!isBrokenOff) return;
+  await give(
+    'unprocessed',
+    sql`(${job.isChosen ? targets : deleted}) EXCEPT
+      SELECT unnest(restored_ids) FROM restore_chunks WHERE job_id = ${job.id}::uuid`,
+  );
+};

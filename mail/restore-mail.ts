@@ -1,0 +1,75 @@
+import { formatCount, formatUsers } from '../storage/file-facts.ts';
+import type { RestoreCounts } from '../workflows/contract.ts';
+import { renderLetter, type Letter, type Message } from './letter.ts';
+
+export interface RestoreFinished {
+  jobId: string;
+  workspaceName: string;
+  backupId: string;
+  end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
+  counts: RestoreCounts;
+  logUrl: string;
+  jobUrl: string;
+}
+
+const OUTCOMES: [keyof RestoreCounts, string][] = [
+  ['selected', 'Selected'],
+  ['restored', 'Restored'],
+  ['present', 'There already, left as they are'],
+  ['notFound', 'Not deleted by this backup'],
+  ['unprocessed', 'Not reached'],
+];
+
+const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+const paragraphsOf = ({ counts, workspaceName, end }: RestoreFinished): string[] => {
+  const { restored, present } = counts;
+  const paragraphs = [
+    restored === 0
+      ? `Nobody was restored to ${workspaceName}.`
+      : `Back in ${workspaceName}: ${formatUsers(restored)}, each exactly as it was deleted.`,
+  ];
+  if (present > 0) {
+    paragraphs.push(`Left as they are, since they are there already: ${formatUsers(present)}.`);
+  }
+  if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
+  return paragraphs;
+};
+
+const toneOf = ({ end, counts }: RestoreFinished): Letter['tone'] => {
+  if (end.kind === 'failed') return 'bad';
+  return end.kind === 'completed' && counts.restored === counts.selected ? 'good' : 'mixed';
+};
+
+/** Goes out however a restore ended. */
+export const restoreFinished = (facts: RestoreFinished): Message => {
+  const heading = `Restore ${ENDS[facts.end.kind]}: ${formatUsers(facts.counts.restored)} back`;
+  const job: [string, string][] = [
+    ['Restore', facts.jobId],
+    ['Backup', facts.backupId],
+  ];
+  if (facts.end.kind === 'failed') job.push(['Error', facts.end.errorType]);
+  return renderLetter({
+    subject: `${heading} (${facts.workspaceName})`,
+    heading,
+    tone: toneOf(facts),
+    paragraphs: paragraphsOf(facts),
+    actions: [
+      {
+        label: 'Download the log',
+        url: facts.logUrl,
+        note: 'What became of each user, as CSV. Needs an API key.',
+      },
+      { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' },
+    ],
+    tables: [
+      {
+        title: 'Users',
+        rows: OUTCOMES.filter(([name]) => facts.counts[name] > 0 || name === 'selected').map(
+          ([name, label]) => [label, formatCount(facts.counts[name])],
+        ),
+      },
+      { title: 'The job', rows: job },
+    ],
+  });
+};
