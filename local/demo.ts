@@ -68,20 +68,30 @@ const addUsers = async (
   return created;
 };
 
-const idsIn = (file: Buffer): Set<string> => {
+/** Each user's record in a file, as text, by their id. */
+type Records = Map<string, string>;
+
+const recordsIn = (file: Buffer): Records => {
   const rows: Record<string, string>[] = parse(gunzipSync(file), { columns: true });
-  return new Set(rows.map((row) => row['userId'] ?? ''));
+  return new Map(rows.map((row) => [row['userId'] ?? '', JSON.stringify(row)]));
 };
 
 const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
 
-/** The file behind the link of the newest mail. */
-const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
+/** The mail about a job. @throws Error when there is none */
+const findMail = async (stack: Stack, jobId: string): Promise<OutboxMail> => {
   const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
-  const mail = mails.findLast((one) => one.text?.includes(jobId) === true) ?? mails.at(-1);
-  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(mail?.text ?? '')?.[0];
-  if (mail === undefined || link === undefined) throw new Error('no mail with a link arrived');
+  const mail = mails.find((one) => one.text?.includes(jobId) === true);
+  if (mail === undefined) throw new Error(`no mail about job ${jobId} arrived`);
   console.log(`  ✉ ${mail.to.join(', ')}: ${mail.subject}`);
+  return mail;
+};
+
+/** The file behind the link of the mail about a job. */
+const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
+  const { text } = await findMail(stack, jobId);
+  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
+  if (link === undefined) throw new Error(`the mail about job ${jobId} holds no link`);
   return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
 };
 
@@ -91,9 +101,9 @@ const countUsers = async (admin: ApiClient): Promise<number> =>
 const exportAll = async (
   stack: Stack,
   admin: ApiClient,
-  expected: number,
-): Promise<Set<string>> => {
-  const job = await runStep('Export all users', async ({ show }) => {
+  { title, expected }: { title: string; expected: number },
+): Promise<Records> => {
+  const job = await runStep(title, async ({ show }) => {
     const body = { selection: { type: 'all' }, format: 'csv', compression: 'gzip' };
     const { id } = await admin.succeed<{ id: string }>('POST', '/v1/exports', body);
     return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
@@ -101,12 +111,13 @@ const exportAll = async (
   check('export', job.state, 'succeeded');
   const file = await openMail(stack, job.id);
   check('SHA-256 of the mailed file', digestOf(file), job.result?.sha256);
-  const ids = idsIn(file);
-  check('users in the file', ids.size, expected);
-  return ids;
+  const records = recordsIn(file);
+  check('users in the file', records.size, expected);
+  return records;
 };
 
-const deleteSegment = async (stack: Stack, admin: ApiClient, all: Set<string>): Promise<void> => {
+/** @returns the id of the backup that was taken first */
+const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Promise<string> => {
   const filter = {
     or: [
       { field: 'country', op: 'is', value: 'IN' },
@@ -131,10 +142,29 @@ const deleteSegment = async (stack: Stack, admin: ApiClient, all: Set<string>): 
   });
   check('deletion', job.state, 'succeeded');
   check('deleted', job.counts?.['deleted'], preview.count);
-  const backup = idsIn(await openMail(stack, job.id));
+  const backup = recordsIn(await openMail(stack, job.id));
   check('users in the backup', backup.size, preview.count);
-  check('backed up, but never exported', [...backup].filter((id) => !all.has(id)).length, 0);
+  const strangers = [...backup.keys()].filter((id) => !all.has(id));
+  check('backed up, but never exported', strangers.length, 0);
   check('users left', await countUsers(admin), all.size - preview.count);
+  return job.result?.backups?.[0]?.id ?? '';
+};
+
+const restoreBackup = async (stack: Stack, admin: ApiClient, backupId: string): Promise<void> => {
+  const path = `/v1/backups/${backupId}`;
+  const { restorable } = await admin.succeed<{ restorable: number }>(
+    'POST',
+    `${path}/restore-previews`,
+    {},
+  );
+  const job = await runStep('Restore them from the backup', async ({ show }) => {
+    const body = { reason: 'Demo' };
+    const { id } = await admin.succeed<{ id: string }>('POST', `${path}/restores`, body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('restore', job.state, 'succeeded');
+  check('restored', job.counts?.['restored'], restorable);
+  await findMail(stack, job.id);
 };
 
 const tellDemo = async (stack: Stack, csv: string | undefined): Promise<void> => {
@@ -150,8 +180,13 @@ const tellDemo = async (stack: Stack, csv: string | undefined): Promise<void> =>
     addUsers(admin, users, (done) => show(done, total)),
   );
   check('users in the workspace', await countUsers(admin), added);
-  const all = await exportAll(stack, admin, added);
-  await deleteSegment(stack, admin, all);
+  const before = await exportAll(stack, admin, { title: 'Export all users', expected: added });
+  const backupId = await deleteSegment(stack, admin, before);
+  await restoreBackup(stack, admin, backupId);
+  const title = 'Export all users again';
+  const after = await exportAll(stack, admin, { title, expected: added });
+  const changed = [...before].filter(([id, record]) => after.get(id) !== record);
+  check('users not exactly as before', changed.length, 0);
 };
 
 const main = async (): Promise<void> => {
