@@ -14,6 +14,8 @@ import { createVerifyExport } from './verify-export.ts';
 import { createWriteExport } from './write-export.ts';
 
 const HEARTBEAT_INTERVAL_MS = 2_000;
+/** Users up to whom each step of a job takes milliseconds. */
+const SMALL_JOB_USERS = 100;
 
 /** Reports life while a long step runs, and hands it the signal by which it is broken off. */
 const whileBeating =
@@ -37,6 +39,7 @@ const createClaimJob =
       type: job.type,
       workspaceId: job.workspaceId,
       notify: job.options.notify ?? false,
+      isSmall: job.selection.type === 'ids' && job.selection.count <= SMALL_JOB_USERS,
       ...(finished !== undefined && { finished }),
     };
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Db } from '../db/client.ts';
 import { findJobRow, type JobRow } from '../db/jobs.ts';
@@ -5,7 +6,10 @@ import { findJobRow, type JobRow } from '../db/jobs.ts';
 /** Longest wait a caller gets, in seconds; proxies commonly give up after 60. */
 const MAX_WAIT_SECONDS = 30;
 
-const POLL_MS = 150;
+/** First pause between two looks, in milliseconds; each further one is longer, up to the last. */
+const FIRST_POLL_MS = 20;
+const LAST_POLL_MS = 250;
+const POLL_GROWTH = 1.2;
 
 /** `Prefer: wait=N` in seconds, 30 at most. What is malformed is no preference (RFC 7240). */
 export const waitSecondsOf = ({ headers }: FastifyRequest): number => {
@@ -22,10 +26,12 @@ export const waitForEnd = async (
   request: FastifyRequest,
 ): Promise<JobRow | undefined> => {
   const deadline = Date.now() + seconds * 1_000;
+  let pause = FIRST_POLL_MS;
   while (Date.now() < deadline && !request.socket.destroyed) {
     const job = await findJobRow(db, jobId, request.workspaceId);
     if (job !== undefined && job.finished_at !== null) return job;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(pause);
+    pause = Math.min(pause * POLL_GROWTH, LAST_POLL_MS);
   }
   return undefined;
 };

@@ -71,6 +71,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
       crashPoint: options.crashPoint ?? (() => {}),
     }),
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
     shutdownGraceTime: SHUTDOWN_GRACE,
     stickyQueueScheduleToStartTimeout: '2 s',
   });

@@ -84,6 +84,8 @@ export interface ClaimedJob {
   type: JobType;
   workspaceId: string;
   notify: boolean;
+  /** Whether it is about a few users, named one by one. */
+  isSmall: boolean;
   finished?: JobResult;
 }
 

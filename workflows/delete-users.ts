@@ -1,6 +1,5 @@
 import { MAX_PASSES, type JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
-import { deleteBackedUpUsers, settlePass, verifyExport, writeExport } from './steps.ts';
 
 /**
  * Backs users up, then deletes exactly the users in the backup.
@@ -10,7 +9,7 @@ import { deleteBackedUpUsers, settlePass, verifyExport, writeExport } from './st
  * changed after the backup was taken get a backup of their new version, and another turn.
  */
 export const deleteUsers = ({ jobId }: JobInput) =>
-  runJob(jobId, async (job) => {
+  runJob(jobId, async (job, { writeExport, verifyExport, deleteBackedUpUsers, settlePass }) => {
     for (let pass = 1; pass <= MAX_PASSES; pass++) {
       await job.enter('backingUp', pass);
       const { exportId } = await writeExport({ jobId, pass });

@@ -1,10 +1,9 @@
 import type { JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
-import { restoreBackedUpUsers, verifyBackup } from './steps.ts';
 
 /** Reads a backup back, then puts back whom its deletion took; nobody who is there is touched. */
 export const restoreUsers = ({ jobId }: JobInput) =>
-  runJob(jobId, async (job) => {
+  runJob(jobId, async (job, { verifyBackup, restoreBackedUpUsers }) => {
     await job.enter('verifyingBackup');
     await verifyBackup({ jobId });
     await job.enter('restoring');

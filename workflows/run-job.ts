@@ -19,7 +19,7 @@ import {
   type LiveState,
   type Phase,
 } from './contract.ts';
-import { claimJob, enterPhase, finishJob, notifyLater, notifySoon } from './steps.ts';
+import { claimJob, enterPhase, notifyLater, notifySoon, type Steps, stepsOf } from './steps.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
 const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
@@ -42,12 +42,12 @@ const endOf = (error: unknown): JobEnd => {
   };
 };
 
-const tellStory = async (
-  story: (job: JobTeller) => Promise<void>,
-  job: JobTeller,
-): Promise<JobEnd> => {
+/** What happens in a job, told with the steps that suit its size. */
+export type Story = (job: JobTeller, steps: Steps) => Promise<void>;
+
+const tellStory = async (story: Story, job: JobTeller, steps: Steps): Promise<JobEnd> => {
   try {
-    await story(job);
+    await story(job, steps);
     return { kind: 'completed' };
   } catch (error) {
     return endOf(error);
@@ -75,7 +75,7 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
     await job.enter('notifying');
     isTold = await tryToNotify(notifySoon, jobId, end);
   }
-  const result = await finishJob({ jobId, end });
+  const result = await stepsOf(claimed).finishJob({ jobId, end });
   upsertSearchAttributes([
     { key: phaseAttribute, value: result.state },
     { key: failuresAttribute, value: result.failures },
@@ -90,10 +90,7 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
  * Claims a job, tells its story, and stores how it ended. A job that has ended before, as after a
  * reset, answers with its stored result and does nothing again.
  */
-export const runJob = async (
-  jobId: string,
-  story: (job: JobTeller) => Promise<void>,
-): Promise<JobResult> => {
+export const runJob = async (jobId: string, story: Story): Promise<JobResult> => {
   const live: LiveState = { phase: null, pass: 1 };
   setHandler(stateQuery, () => live);
   const claimed = await claimJob({ jobId, runId: workflowInfo().runId });
@@ -107,6 +104,6 @@ export const runJob = async (
       await enterPhase({ jobId, phase });
     },
   };
-  const end = await tellStory(story, job);
+  const end = await tellStory(story, job, stepsOf(claimed));
   return CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end));
 };
