@@ -39,7 +39,7 @@ const createClaimJob =
       type: job.type,
       workspaceId: job.workspaceId,
       notify: job.options.notify ?? false,
-      isSmall: job.selection.type === 'ids' && job.selection.count <= SMALL_JOB_USERS,
+      isSmall: job.isChosen && (job.total ?? Infinity) <= SMALL_JOB_USERS,
       ...(finished !== undefined && { finished }),
     };
   };

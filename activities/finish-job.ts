@@ -68,8 +68,7 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
 const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
   const { db } = deps.database;
   if (end.kind !== 'completed' && job.backupId !== null) {
-    const isChosen = job.selection.type === 'ids';
-    await settleRestore(db, { id: job.id, backupId: job.backupId, isChosen }, true);
+    await settleRestore(db, { ...job, backupId: job.backupId }, true);
   }
   const { selected, ...others } = await countRestore(db, job.id);
   const counts = { selected, ...others };

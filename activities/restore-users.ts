@@ -21,9 +21,7 @@ const LANES = 2;
 const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
   if (job.backupId === null) throw failures.exportUnknown(job.id);
   const backup = await getExport(db, job.backupId);
-  const isChosen = job.selection.type === 'ids';
-  const parts = await listPartsToRestore(db, { id: job.id, isChosen }, backup);
-  return { backup, isChosen, parts };
+  return { backup, parts: await listPartsToRestore(db, job, backup) };
 };
 
 /** Columns of a backup in the order of its file. @throws columnsGone when the table has lost some */
@@ -76,7 +74,7 @@ export const createRestoreBackedUpUsers =
   async ({ jobId }, signal) => {
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
-    const { backup, isChosen, parts } = await planRestore(deps, job);
+    const { backup, parts } = await planRestore(deps, job);
     const columns = await columnsOf(deps, job, backup);
     const queue = parts.values();
     const runLane = async (broken: AbortSignal): Promise<void> => {
@@ -85,7 +83,8 @@ export const createRestoreBackedUpUsers =
       try {
         for (const part of queue) {
           broken.throwIfAborted();
-          const chunk = { jobId, workspaceId: job.workspaceId, isChosen, part, columns };
+          const { workspaceId, isChosen } = job;
+          const chunk = { jobId, workspaceId, isChosen, part, columns };
           const tools = { client, storage: deps.storage, signal: broken };
           await restorePart(tools, chunk, () => deps.crashPoint('restore:chunk-open'));
           deps.crashPoint('restore:chunk-committed');
@@ -97,7 +96,7 @@ export const createRestoreBackedUpUsers =
     };
     const count = Math.min(LANES, parts.length);
     await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
-    await settleRestore(db, { id: jobId, backupId: backup.id, isChosen }, false);
+    await settleRestore(db, { ...job, backupId: backup.id }, false);
     const { restored } = await countRestore(db, jobId);
     return { restored };
   };

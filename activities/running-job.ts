@@ -1,5 +1,6 @@
 import type { Db } from '../db/client.ts';
 import { findRunningJob } from '../db/job-runs.ts';
+import { type Confirmation, findConfirmation } from '../db/retries.ts';
 import type { Compression, JobState } from '../db/schema.ts';
 import type { FrozenSelection } from '../selection/selection.ts';
 import type { JobType } from '../workflows/contract.ts';
@@ -11,11 +12,14 @@ export interface RunningJob {
   workspaceId: string;
   selection: FrozenSelection;
   options: { compression?: Compression; notify?: boolean };
-  previewId: string | null;
+  /** What its users were confirmed by; for a retry, what the first job's were. */
+  confirmation: Confirmation;
+  /** Whether its users are named, one by one. */
+  isChosen: boolean;
+  /** How many users it is about, once that is known. */
+  total: number | null;
   /** The backup a restore takes from. */
   backupId: string | null;
-  /** The count the admin confirmed; null where none was asked for. */
-  confirmedCount: number | null;
 }
 
 /** A job in whatever state. @throws jobNotRunning when there is none */
@@ -23,7 +27,10 @@ export const findJobOf = async (
   db: Db,
   jobId: string,
 ): Promise<RunningJob & { state: JobState }> => {
-  const row = await findRunningJob(db, jobId);
+  const [row, confirmation] = await Promise.all([
+    findRunningJob(db, jobId),
+    findConfirmation(db, jobId),
+  ]);
   if (row === undefined) throw failures.jobNotRunning(jobId, 'unknown');
   return {
     id: row.id,
@@ -32,9 +39,10 @@ export const findJobOf = async (
     workspaceId: row.workspace_id,
     selection: row.selection as FrozenSelection,
     options: row.options as RunningJob['options'],
-    previewId: row.preview_id,
+    confirmation,
+    isChosen: row.has_targets,
+    total: row.total,
     backupId: row.backup_id,
-    confirmedCount: row.confirmed_count,
   };
 };
 

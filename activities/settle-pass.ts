@@ -81,11 +81,11 @@ export const settle = async (
     pass,
     mode,
     matches: await matchesOf(deps, job),
-    knownIn: await findSelectionSnapshot(db, job),
+    knownIn: await findSelectionSnapshot(db, job.confirmation),
     exportId: backup?.id,
     snapshot: backup && (await findAttemptSnapshot(db, backup.id)),
   };
-  const isByTargets = pass > 1 || job.selection.type === 'ids';
+  const isByTargets = pass > 1 || job.isChosen;
   if (!isByTargets) {
     if (backup?.state === 'verified') await settleParts(deps, backup, base);
     return;

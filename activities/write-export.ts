@@ -44,19 +44,25 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
 };
 
 /**
- * Users who were not there when the admin looked are never selected, in any pass. Without a preview,
- * later passes know those of the first backup only.
+ * Users who were not there when the admin looked are never selected, in any pass or retry. Without a
+ * preview, all but the very first backup know those of the first one only.
  */
-const knownSince = async (db: Db, job: RunningJob, pass: number): Promise<RawBuilder<SqlBool>> => {
-  if (pass === 1 && job.previewId === null) return sql<SqlBool>`true`;
-  const snapshot = await findSelectionSnapshot(db, job);
-  if (snapshot === undefined) throw failures.snapshotLost(job.id);
-  return sql<SqlBool>`pg_visible_in_snapshot(users.inserted_in, ${snapshot}::pg_snapshot)`;
+const knownSince = async (
+  db: Db,
+  { id, confirmation }: RunningJob,
+  pass: number,
+): Promise<RawBuilder<SqlBool>> => {
+  const snapshot = await findSelectionSnapshot(db, confirmation);
+  if (snapshot !== undefined) {
+    return sql<SqlBool>`pg_visible_in_snapshot(users.inserted_in, ${snapshot}::pg_snapshot)`;
+  }
+  if (pass > 1 || confirmation.previewId !== null) throw failures.snapshotLost(id);
+  return sql<SqlBool>`true`;
 };
 
 const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<PlannedSelection> => {
   const { selection, workspaceId } = job;
-  const isChosen = pass > 1 || selection.type === 'ids';
+  const isChosen = pass > 1 || job.isChosen;
   const matches =
     selection.type === 'ids'
       ? sql<SqlBool>`true`
@@ -84,9 +90,8 @@ const assertConfirmed = async (
   job: RunningJob,
   rows: number,
 ): Promise<void> => {
-  if (job.confirmedCount !== null && rows > job.confirmedCount) {
-    throw failures.selectionChanged(job.confirmedCount, rows);
-  }
+  const { count } = job.confirmation;
+  if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
   const all = await countUsers(held.client, job.workspaceId);
   if (coversWorkspace(rows, all, deleteAllPercent)) throw failures.deleteAllRequired(rows, all);
 };
@@ -154,7 +159,7 @@ export const createWriteExport =
     deps.crashPoint('export:snapshot-committed');
     await db.transaction().execute(async (trx) => {
       const isOurs = await completeExport(trx, { exportId: row.id, attempt, rows });
-      const isSelection = pass === 1 && job.selection.type !== 'ids';
+      const isSelection = pass === 1 && !job.isChosen;
       if (isOurs && isSelection) await setJobTotal(trx, jobId, rows);
     });
     const written = await getExport(db, row.id);

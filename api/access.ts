@@ -74,6 +74,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/jobs': ALL_IN_ONE,
   'GET /v1/jobs/:id': ALL_BY_ID,
   'POST /v1/jobs/:id/cancel': ALL_BY_ID,
+  'POST /v1/jobs/:id/retry': { roles: ['admin', 'ops'], workspace: 'byId' },
 };
 
 /** A route's line in the table; HEAD goes where GET goes. */

@@ -58,7 +58,12 @@ const write = async (
   // The same key, sent twice at once: the other request's job is there now.
   const other = await findEarlier(request, idempotency, deps);
   if (other !== undefined) return other;
-  throw problem('wrong-state', 'This preview was confirmed before; make a new one.');
+  throw problem(
+    'wrong-state',
+    wanted.retry === undefined
+      ? 'This preview was confirmed before; make a new one.'
+      : `Job ${wanted.retry.of} was retried before.`,
+  );
 };
 
 /** Starts a job that is still queued: a new one, or one whose start was lost by a crash. */

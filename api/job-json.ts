@@ -66,6 +66,7 @@ const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
   const isFinished = job.finished_at !== null;
   return {
     self,
+    ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
     ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
     ...(job.type === 'export' && hasFile && { file: `${self}/file` }),
     ...(job.type !== 'export' && { records: `${self}/records`, log: `${self}/log` }),
@@ -93,6 +94,7 @@ const toJobJson = (
   progress: progressOf(job, made.progress),
   counts: job.counts as JobJson['counts'],
   retryOf: job.retry_of,
+  retriedBy: job.retried_by,
   parent: job.parent_id,
   result: resultOf(job, made.files),
   error:

@@ -68,7 +68,8 @@ export const jobSchema = z.object({
     .union([deletionCounts, restoreCounts, exportCounts])
     .nullable()
     .describe('Once the job has ended; those of a deletion or restore add up to selected'),
-  retryOf: z.uuid().nullable(),
+  retryOf: z.uuid().nullable().describe('The job that this one tries again'),
+  retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
   parent: z.uuid().nullable(),
   result: z.union([deletionResult, exportResult, z.object({ backupId: z.uuid() })]).nullable(),
   error: z.object({ type: z.string(), message: z.string() }).nullable(),

@@ -14,6 +14,7 @@ import { registerProblemRoutes } from './routes/problems.ts';
 import { registerPropertyRoutes } from './routes/properties.ts';
 import { registerPublicLinkRoutes } from './routes/public-links.ts';
 import { registerRestoreRoutes } from './routes/restores.ts';
+import { registerRetryRoutes } from './routes/retries.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
 import { registerUserRoutes } from './routes/users.ts';
 
@@ -34,6 +35,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerRestoreRoutes(app, deps);
   registerJobRecordRoutes(app, deps);
   registerJobRoutes(app, deps);
+  registerRetryRoutes(app, deps);
   registerHealthRoutes(app, deps);
   registerProblemRoutes(app);
 };

@@ -1,15 +1,19 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
+import type { Confirmation } from './retries.ts';
 import type { JobResult, JobType } from '../workflows/contract.ts';
 
-/** What activities need of a job, with the count its preview showed. */
+/** What activities need of a job, and whether its users are named. */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
-    .leftJoin('previews', 'previews.id', 'jobs.preview_id')
     .selectAll('jobs')
-    .select('previews.count as confirmed_count')
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM job_targets WHERE job_id = jobs.id AND pass = 1)`.as(
+        'has_targets',
+      ),
+    )
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
 
@@ -75,13 +79,15 @@ const attemptSnapshots = (db: Db) =>
     )
     .select('a.snapshot');
 
-/** The snapshot of a job's first backup. */
-const findFirstSnapshot = async (db: Db, jobId: string) =>
+/** The snapshot of the first backup that any of these jobs has taken. */
+const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
   (
     await attemptSnapshots(db)
-      .where('exports.job_id', '=', jobId)
+      .where('exports.job_id', 'in', jobIds)
       .where('exports.pass', '=', 1)
       .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
+      .orderBy('exports.created_at')
+      .limit(1)
       .executeTakeFirst()
   )?.snapshot;
 
@@ -169,10 +175,11 @@ export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
 
 /**
  * The snapshot every user of a job must have been there in: what its admin looked at, or, where there
- * was no preview, the first backup. Undefined when there is none yet, or none to trust.
+ * was no preview, the first backup. A retry has that of the job it began with. Undefined when there is
+ * none yet, or none to trust.
  */
 export const findSelectionSnapshot = (
   db: Db,
-  job: { id: string; previewId: string | null },
+  { previewId, chain }: Confirmation,
 ): Promise<string | undefined> =>
-  job.previewId === null ? findFirstSnapshot(db, job.id) : findPreviewSnapshot(db, job.previewId);
+  previewId === null ? findFirstSnapshot(db, chain) : findPreviewSnapshot(db, previewId);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 import type { JobType } from '../workflows/contract.ts';
+import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from './schema.ts';
 
 /** Longest wait for an open batch of the job to end before a cancel gives up. */
@@ -21,6 +22,8 @@ export interface NewJob {
   backupId?: string;
   idempotency?: { key: string; requestHash: string };
   targetIds?: readonly string[];
+  /** The job this one tries again, and whether its users are those that one has left, or all of its. */
+  retry?: { of: string; users: 'left' | 'all' };
 }
 
 /** Jobs as the API tells of them, with who started them and how long their phase has lasted. */
@@ -32,6 +35,8 @@ const jobRows = (db: Db) =>
     .select([
       'actor.role as actor_role',
       'actor.owner_name as actor_name',
+      retriedBy.as('retried_by'),
+      isRetryable.as('is_retryable'),
       sql<number | null>`extract(epoch FROM now() - jobs.phase_started_at)::float8`.as(
         'phase_seconds',
       ),
@@ -49,7 +54,7 @@ const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): P
 
 /**
  * Writes a job with its targets and its line in the activity log, all or nothing. False when its
- * idempotency key or its preview belongs to a job already; nothing is written then.
+ * idempotency key, its preview or the job it retries belongs to a job already; nothing is written then.
  */
 export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -65,6 +70,7 @@ export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
         actor_key_id: job.actorKeyId,
         preview_id: job.previewId ?? null,
         backup_id: job.backupId ?? null,
+        retry_of: job.retry?.of ?? null,
         idempotency_key: job.idempotency?.key ?? null,
         request_hash: job.idempotency?.requestHash ?? null,
       })
@@ -73,6 +79,9 @@ export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
       .executeTakeFirst();
     if (inserted === undefined) return false;
     if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
+    if (job.retry !== undefined) {
+      await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);
+    }
     await recordActivity(trx, {
       workspaceId: job.workspaceId,
       kind: `${job.type}Started`,
@@ -100,16 +109,20 @@ export interface JobPage {
   workspaceId: string;
   type?: JobType | undefined;
   state?: JobState | undefined;
+  /** Only those that may be retried. */
+  retryable?: true | undefined;
   /** Only jobs older than this one. */
   beforeId?: string | undefined;
   limit: number;
 }
 
 /** Jobs of a workspace, newest first, by the index `jobs_newest`. */
-export const listJobs = (db: Db, { workspaceId, type, state, beforeId, limit }: JobPage) => {
+export const listJobs = (db: Db, page: JobPage) => {
+  const { workspaceId, type, state, retryable, beforeId, limit } = page;
   let query = jobRows(db).where('jobs.workspace_id', '=', workspaceId);
   if (type !== undefined) query = query.where('jobs.type', '=', type);
   if (state !== undefined) query = query.where('jobs.state', '=', state);
+  if (retryable !== undefined) query = query.where(isRetryable);
   if (beforeId !== undefined) {
     query = query.where(
       sql<boolean>`(jobs.created_at, jobs.id) < (SELECT created_at, id FROM jobs WHERE id = ${beforeId})`,
@@ -119,7 +132,8 @@ export const listJobs = (db: Db, { workspaceId, type, state, beforeId, limit }: 
 };
 
 /**
- * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back.
+ * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back, or
+ * the job it was to retry.
  * False when it is not queued any more: then it was taken after all.
  */
 export const failUnstarted = async (db: Db, id: string, message: string): Promise<boolean> => {
@@ -128,6 +142,7 @@ export const failUnstarted = async (db: Db, id: string, message: string): Promis
     .set({
       state: 'failed',
       preview_id: null,
+      retry_of: null,
       error_type: 'notStarted',
       error_message: message,
       finished_at: sql<Date>`now()`,

@@ -90,17 +90,20 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
         querystring: z.strictObject({
           type: z.enum(JOB_TYPES).optional(),
           state: z.enum(JOB_STATES).optional(),
+          retryable: z.literal('true').optional().describe('Only those that may be retried'),
           cursor: cursorSchema,
           limit: limitSchema,
         }),
         response: { 200: pageOf(jobSchema) },
       },
     },
-    async ({ workspaceId, actor, query: { type, state, cursor, limit } }) => {
+    async ({ workspaceId, actor, query }) => {
+      const { type, state, cursor, limit } = query;
       const rows = await listJobs(deps.database.db, {
         workspaceId,
         type,
         state,
+        retryable: query.retryable && true,
         beforeId: decodeCursor(z.uuid(), cursor),
         limit: limit + 1,
       });

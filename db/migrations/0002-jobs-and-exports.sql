@@ -29,7 +29,7 @@ CREATE TABLE jobs (
   -- The backup a restore takes from.
   backup_id uuid,
   parent_id uuid REFERENCES jobs,
-  retry_of uuid REFERENCES jobs,
+  retry_of uuid UNIQUE REFERENCES jobs,
   run_id text,
   total bigint,
   counts jsonb,

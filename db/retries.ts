@@ -1,0 +1,82 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Db, Trx } from './client.ts';
+
+/** Users a deletion has left that another one may delete. */
+const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
+
+/** Ends that trying the same again cannot change: they need another preview, or another selection. */
+const FINAL_ERRORS = ['selectionChanged', 'delete-all-required'];
+
+/** How many users of a deletion are left, by its counts. */
+const leftCount = sql<number>`(${sql.join(
+  LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
+  sql` + `,
+)})`;
+
+/**
+ * Whether a job may be retried: it has ended, has left something undone that may be done now, and was
+ * not retried before.
+ */
+export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
+  jobs.finished_at IS NOT NULL
+  AND coalesce(jobs.error_type, '') <> ALL (${FINAL_ERRORS}::text[])
+  AND CASE jobs.type WHEN 'deletion' THEN ${leftCount} > 0
+                     ELSE jobs.state IN ('failed', 'cancelled') END
+  AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id))`;
+
+/** The job a job was retried by; at most one. */
+export const retriedBy = sql<
+  string | null
+>`(SELECT id FROM jobs AS next WHERE next.retry_of = jobs.id)`;
+
+/**
+ * Whether outcomes name all whom a deletion has left. Those of one that broke off before its backup was
+ * verified, or whose file is lost, are counted, but nobody knows who they are.
+ */
+export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isComplete: boolean }>`
+    SELECT ${leftCount} = (SELECT count(*) FROM outcomes
+                            WHERE job_id = jobs.id AND outcome = ANY (${[...LEFT]}::text[])) AS "isComplete"
+      FROM jobs WHERE id = ${jobId}`.execute(db);
+  return rows[0]?.isComplete ?? false;
+};
+
+/** Makes the users that a job was about, or those a deletion has left, the targets of its retry. */
+export const copyTargets = async (
+  trx: Trx,
+  from: { jobId: string; onlyLeft: boolean },
+  toJobId: string,
+): Promise<void> => {
+  const users = from.onlyLeft
+    ? sql`SELECT user_id FROM outcomes
+           WHERE job_id = ${from.jobId} AND outcome = ANY (${[...LEFT]}::text[])`
+    : sql`SELECT user_id FROM job_targets WHERE job_id = ${from.jobId} AND pass = 1`;
+  await sql`INSERT INTO job_targets (job_id, pass, user_id)
+    SELECT ${toJobId}::uuid, 1, user_id FROM (${users}) AS users`.execute(trx);
+};
+
+/** What a job's users were confirmed by, at the beginning of its chain of retries. */
+export interface Confirmation {
+  /** The job and those before it that it tries again, the first one first. */
+  chain: string[];
+  /** The first one's preview, and the count that it showed. */
+  previewId: string | null;
+  count: number | null;
+}
+
+export const findConfirmation = async (db: Db, jobId: string): Promise<Confirmation> => {
+  const { rows } = await sql<{ id: string; previewId: string | null; count: number | null }>`
+    WITH RECURSIVE chain AS (
+      SELECT id, retry_of, preview_id, 1 AS step FROM jobs WHERE id = ${jobId}
+      UNION ALL
+      SELECT j.id, j.retry_of, j.preview_id, step + 1 FROM jobs j JOIN chain ON j.id = chain.retry_of)
+    SELECT chain.id, chain.preview_id AS "previewId", previews.count
+      FROM chain LEFT JOIN previews ON previews.id = chain.preview_id ORDER BY step DESC`.execute(
+    db,
+  );
+  return {
+    chain: rows.map(({ id }) => id),
+    previewId: rows[0]?.previewId ?? null,
+    count: rows[0]?.count ?? null,
+  };
+};
