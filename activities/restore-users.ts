@@ -13,7 +13,7 @@ import { failures } from './failures.ts';
 import { runLanes } from './lanes.ts';
 import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
-import { recheckPart, verifyPart } from './verify-part.ts';
+import { verifyPart } from './verify-part.ts';
 
 /** Parts read back or put back side by side. */
 const LANES = 2;

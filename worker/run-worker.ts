@@ -25,6 +25,9 @@ export interface WorkerOptions {
   crashPoint?: (point: CrashPoint) => void;
 }
 
+const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
+  new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
+
 /** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
@@ -61,9 +64,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
       database,
       lanes: lanes.pool,
       storage: createDirectoryStorage(config.storageDir),
-      mailer: new Resend(config.resendApiKey, {
-        ...(config.resendBaseUrl !== undefined && { baseUrl: config.resendBaseUrl }),
-      }),
+      mailer: createMailer(config),
       config,
       deleteAllPercent: config.deleteAllPercent,
       temporal: temporal.client,

@@ -73,9 +73,9 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         },
       },
     },
-    async (request) => {
-      const backup = await requireRestorable(deps, request);
-      return countRestorable(deps.database.db, backup, request.body.ids);
+    async ({ workspaceId, params, body }) => {
+      const backup = await requireRestorable(deps, { workspaceId, params });
+      return countRestorable(deps.database.db, backup, body.ids);
     },
   );
 };

@@ -107,7 +107,13 @@ test('a retry takes nobody who came later, nobody who matches no longer, and nob
   const done = await retry(admin, admin, failed?.id ?? '');
   expect(done).toMatchObject({ state: 'succeeded', counts: { selected: 7, deleted: 7 } });
   expect(await idsOf('unnamed')).toEqual([
-    ...['new-1', 'new-2', 'new-3', 'new-4', 'u-1', 'u-10', 'u-5'],
+    'new-1',
+    'new-2',
+    'new-3',
+    'new-4',
+    'u-1',
+    'u-10',
+    'u-5',
   ]);
 });
 
