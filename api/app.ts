@@ -16,6 +16,7 @@ import { readBodies } from './read-bodies.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
 import { answerUnknown } from './unknown-route.ts';
+import { closeUnusedConnections } from './unused-connections.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type App = FastifyInstance<
@@ -91,6 +92,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
   app.addHook('onRoute', requireAccess);
+  closeUnusedConnections(app);
   answerUnknown(app);
   logResponses(app);
   await secure(app);
