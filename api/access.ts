@@ -73,6 +73,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   'GET /v1/jobs': ALL_IN_ONE,
   'GET /v1/jobs/:id': ALL_BY_ID,
+  'GET /v1/jobs/:id/events': ALL_BY_ID,
   'POST /v1/jobs/:id/cancel': ALL_BY_ID,
   'POST /v1/jobs/:id/retry': { roles: ['admin', 'ops'], workspace: 'byId' },
 };

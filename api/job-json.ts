@@ -32,7 +32,10 @@ const shownSelection = (selection: unknown, role: Role): JobJson['selection'] =>
   };
 };
 
-const workflowOf = (job: JobRow, { jobs, config }: JobJsonDeps): JobJson['workflow'] => {
+const workflowOf = (
+  job: JobRow,
+  { jobs, config }: Pick<JobJsonDeps, 'jobs' | 'config'>,
+): JobJson['workflow'] => {
   const id = workflowIdOf(job);
   const page = `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${encodeURIComponent(id)}`;
   return {
@@ -67,6 +70,7 @@ const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
   return {
     self,
     ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
+    events: `/v1/jobs/${job.id}/events`,
     ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
     ...(job.type === 'export' && hasFile && { file: `${self}/file` }),
     ...(job.type !== 'export' && { records: `${self}/records`, log: `${self}/log` }),
@@ -75,11 +79,18 @@ const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
   };
 };
 
-const toJobJson = (
-  job: JobRow,
-  made: { progress: JobProgressRow | undefined; files: readonly VerifiedExport[] },
+/** All rows that telling of a job takes. */
+export interface JobFacts {
+  job: JobRow;
+  progress: JobProgressRow | undefined;
+  files: readonly VerifiedExport[];
+}
+
+/** A job as the API tells of it to a role. */
+export const toJobJson = (
+  { job, progress, files }: JobFacts,
   role: Role,
-  deps: JobJsonDeps,
+  deps: Pick<JobJsonDeps, 'jobs' | 'config'>,
 ): JobJson => ({
   id: job.id,
   type: job.type,
@@ -91,17 +102,31 @@ const toJobJson = (
   createdAt: job.created_at.toISOString(),
   startedAt: job.started_at?.toISOString() ?? null,
   finishedAt: job.finished_at?.toISOString() ?? null,
-  progress: progressOf(job, made.progress),
+  progress: progressOf(job, progress),
   counts: job.counts as JobJson['counts'],
   retryOf: job.retry_of,
   retriedBy: job.retried_by,
   parent: job.parent_id,
-  result: resultOf(job, made.files),
+  result: resultOf(job, files),
   error:
     job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
-  links: linksOf(job, made.files.length > 0),
+  links: linksOf(job, files.length > 0),
   workflow: workflowOf(job, deps),
 });
+
+/** Adds to jobs what their exports say of progress and files. */
+export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
+  const ids = jobs.map(({ id }) => id);
+  const [progress, files] = await Promise.all([
+    listProgress(db, ids),
+    listVerifiedExports(db, ids),
+  ]);
+  return jobs.map((job) => ({
+    job,
+    progress: progress.get(job.id),
+    files: files.filter((file) => file.job_id === job.id),
+  }));
+};
 
 /** Jobs as the API tells of them to a role, with their progress and their files. */
 export const describeJobs = async (
@@ -109,16 +134,8 @@ export const describeJobs = async (
   role: Role,
   deps: JobJsonDeps,
 ): Promise<JobJson[]> => {
-  const db: Db = deps.database.db;
-  const ids = jobs.map(({ id }) => id);
-  const [progress, files] = await Promise.all([
-    listProgress(db, ids),
-    listVerifiedExports(db, ids),
-  ]);
-  return jobs.map((job) => {
-    const own = files.filter((file) => file.job_id === job.id);
-    return toJobJson(job, { progress: progress.get(job.id), files: own }, role, deps);
-  });
+  const facts = await readJobFacts(deps.database.db, jobs);
+  return facts.map((one) => toJobJson(one, role, deps));
 };
 
 export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): Promise<JobJson> => {

@@ -67,11 +67,17 @@ const PREFER = header(
   '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
 );
 
-/** Headers of operations that start work; read from the request by hand, since others come along. */
+const LAST_EVENT_ID = header(
+  'Last-Event-ID',
+  'The `id` of the last event that arrived; what it told is not told again.',
+);
+
+/** Headers that operations take; read from the request by hand, since others come along. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   startExport: [IDEMPOTENCY_KEY],
   startDeletion: [IDEMPOTENCY_KEY],
   deleteUser: [IDEMPOTENCY_KEY, PREFER],
+  streamJob: [LAST_EVENT_ID],
 };
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;

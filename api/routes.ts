@@ -7,6 +7,7 @@ import { registerDownloadRoutes } from './routes/downloads.ts';
 import { registerExportRoutes } from './routes/exports.ts';
 import { registerHealthRoutes } from './routes/health.ts';
 import { registerJobRecordRoutes } from './routes/job-records.ts';
+import { registerJobEventRoute } from './routes/job-events.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
 import { registerLinkRoutes } from './routes/links.ts';
 import { registerMeRoutes } from './routes/me.ts';
@@ -36,6 +37,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerJobRecordRoutes(app, deps);
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);
+  registerJobEventRoute(app, deps);
   registerHealthRoutes(app, deps);
   registerProblemRoutes(app);
 };

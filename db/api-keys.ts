@@ -47,6 +47,17 @@ export const findApiKey = (db: Db, key: string) =>
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
 
+/** Which of these keys were revoked. */
+export const listRevoked = async (db: Db, ids: readonly string[]): Promise<string[]> => {
+  const rows = await db
+    .selectFrom('api_keys')
+    .select('id')
+    .where('id', 'in', [...ids])
+    .where('revoked_at', 'is not', null)
+    .execute();
+  return rows.map(({ id }) => id);
+};
+
 /** All keys, oldest first, without their hashes. */
 export const listApiKeys = (db: Db) =>
   db

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
+import { openEvents, type ServerEvent } from '../support/events.ts';
 import { useStack } from '../support/stack.ts';
 
 const stack = useStack();
@@ -133,4 +134,45 @@ test('the same key sent twice at once starts one job', async () => {
   expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
   const job = await admin.finish(answers[0]!.body.id);
   expect(job.counts).toMatchObject({ selected: 3, deleted: 2, notFound: 1 });
+});
+
+test('a deletion can be watched as it happens, over a connection that was cut and made again', async () => {
+  const admin = await stack().workspace('watched');
+  await stack().sql(
+    `INSERT INTO users (workspace_id, user_id, country)
+     SELECT 'watched', 'u-' || n, CASE WHEN n % 5 = 0 THEN 'DE' ELSE 'IN' END
+       FROM generate_series(1, 100000) n`,
+  );
+  const filter = { field: 'country', op: 'is', value: 'IN' };
+  const preview = await admin.succeed<{ id: string }>('POST', '/v1/deletion-previews', {
+    selection: { type: 'filter', filter },
+  });
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: 80_000 },
+    reason: 'clean-up',
+  });
+  const url = `${stack().stack.info().api}/v1/jobs/${id}/events`;
+  const key = await stack().adminKey('watched');
+  const seen: ServerEvent[] = [];
+  const first = await openEvents(url, key);
+  seen.push((await first.next())!);
+  first.close();
+  const second = await openEvents(url, key, seen[0]?.id);
+  for (let event = await second.next(); event !== undefined; event = await second.next()) {
+    expect(event.id).not.toBe(seen.at(-1)?.id);
+    seen.push(event);
+  }
+
+  expect(seen.length).toBeGreaterThan(1);
+  expect(seen.map(({ event }) => event)).toEqual([
+    ...seen.slice(1).map(() => 'progress'),
+    'finished',
+  ]);
+  const order = [null, 'backingUp', 'verifyingBackup', 'deleting', 'settling', 'notifying'];
+  const steps = seen.slice(0, -1).map(({ data }) => order.indexOf(data.phase));
+  expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+  expect(seen.at(-1)?.data).toEqual(await admin.succeed('GET', `/v1/jobs/${id}`));
+  expect(seen.at(-1)?.data.counts).toMatchObject({ selected: 80_000, deleted: 80_000 });
+  expect((await openEvents(url, key, seen.at(-1)?.id)).status).toBe(204);
 });

@@ -23,6 +23,8 @@ export interface TestStack {
   mails: () => Promise<OutboxMail[]>;
   /** A workspace of its own, and the API as its admin. */
   workspace: (id: string) => Promise<ApiClient>;
+  /** A further admin's key for a workspace. */
+  adminKey: (workspaceId: string) => Promise<string>;
   asRole: (role: 'platform' | 'ops') => Promise<ApiClient>;
 }
 
@@ -46,6 +48,10 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
     await client.connect();
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
     const { api, outbox = '' } = stack.info();
+    const adminKey = async (id: string) => {
+      const person = { workspaceId: id, ownerName: 'Ada', ownerEmail: `admin@${id}.example.com` };
+      return (await createApiKey(owner.db, { role: 'admin', ...person })).key;
+    };
     current = {
       stack,
       dataDir,
@@ -53,11 +59,9 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       mails: async () => (await (await fetch(`${outbox}/emails`)).json()) as OutboxMail[],
       workspace: async (id) => {
         await createWorkspace(owner.db, { id, name: id });
-        const ownerEmail = `admin@${id}.example.com`;
-        const person = { workspaceId: id, ownerName: 'Ada', ownerEmail };
-        const { key } = await createApiKey(owner.db, { role: 'admin', ...person });
-        return createApiClient(api, key);
+        return createApiClient(api, await adminKey(id));
       },
+      adminKey,
       asRole: async (role) => {
         const person = { workspaceId: null, ownerName: role, ownerEmail: `${role}@example.com` };
         return createApiClient(api, (await createApiKey(owner.db, { role, ...person })).key);

@@ -1,0 +1,99 @@
+import type { Readable } from 'node:stream';
+import { listRevoked } from '../db/api-keys.ts';
+import { findJobRow } from '../db/jobs.ts';
+import type { Role } from '../db/schema.ts';
+import type { Actor } from './auth.ts';
+import { type EventStream, openEventStream } from './event-stream.ts';
+import { toJobEvent, type JobEvent } from './job-event.ts';
+import { type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
+import { createJobWatch } from './job-watch.ts';
+import { problem } from './problems.ts';
+
+/** Streams open at once: of one key, and of all. Each holds a connection, but none to PostgreSQL. */
+export const MAX_STREAMS_PER_KEY = 20;
+const MAX_STREAMS = 1_000;
+const RETRY_AFTER_SECONDS = '10';
+
+/** Longest a revoked key goes on reading, in milliseconds. */
+export const KEY_CHECK_MS = 5_000;
+
+export interface JobStreams {
+  /**
+   * The states of a job as server-sent events, from the one that was just read on; undefined when it
+   * has ended and the reader knows that.
+   *
+   * @throws ProblemError when too many streams are open
+   */
+  open: (
+    reader: Pick<Actor, 'id' | 'role'>,
+    facts: JobFacts,
+    lastSeenId: string | undefined,
+  ) => Readable | undefined;
+  /** Ends every stream, and opens no more. */
+  close: () => void;
+}
+
+/** One look at a job told to readers of different roles, rendered once for each role. */
+const createTeller = (facts: JobFacts, deps: JobJsonDeps) => {
+  const events = new Map<Role, JobEvent>();
+  return (role: Role): JobEvent => {
+    const event = events.get(role) ?? toJobEvent(toJobJson(facts, role, deps));
+    events.set(role, event);
+    return event;
+  };
+};
+
+const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): void => {
+  const own = [...streams.values()].filter((id) => id === keyId).length;
+  if (own >= MAX_STREAMS_PER_KEY) {
+    throw problem('too-many-requests', `This key has ${own} streams open; close some first.`, {
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+    });
+  }
+  if (streams.size >= MAX_STREAMS) {
+    throw problem('busy', 'Too many streams are open; ask for the job itself, or wait a little.');
+  }
+};
+
+export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
+  const { db } = deps.database;
+  /** Open streams, with the id of the key that reads each. */
+  const streams = new Map<EventStream, string>();
+  let isClosed = false;
+
+  const watch = createJobWatch(async (jobId) => {
+    const job = await findJobRow(db, jobId, null);
+    const [facts] = job === undefined ? [] : await readJobFacts(db, [job]);
+    return facts && createTeller(facts, deps);
+  });
+
+  const endRevoked = async (): Promise<void> => {
+    if (streams.size === 0) return;
+    // While PostgreSQL is away no key can be checked, and no job be read either.
+    const revoked = await listRevoked(db, [...new Set(streams.values())]).catch((): string[] => []);
+    for (const [stream, keyId] of streams) if (revoked.includes(keyId)) stream.end();
+  };
+  const keyCheck = setInterval(() => void endRevoked(), KEY_CHECK_MS);
+
+  return {
+    open: (reader, facts, lastSeenId) => {
+      if (isClosed) throw problem('busy', 'This API is stopping; ask again.');
+      const first = createTeller(facts, deps)(reader.role);
+      if (first.isLast && first.id === lastSeenId) return undefined;
+      requireRoom(streams, reader.id);
+      const stream = openEventStream(lastSeenId, () => {
+        streams.delete(stream);
+        stopWatching();
+      });
+      const stopWatching = watch.add(facts.job.id, (tell) => stream.show(tell(reader.role)));
+      streams.set(stream, reader.id);
+      stream.show(first);
+      return stream.readable;
+    },
+    close: () => {
+      isClosed = true;
+      clearInterval(keyCheck);
+      for (const stream of streams.keys()) stream.end();
+    },
+  };
+};
