@@ -22,6 +22,8 @@ const envSchema = z.object({
   MAIL_FROM: z.string().min(3).default('Keepsake <keepsake@localhost.localdomain>'),
   LINK_SECRET: z.string().min(MIN_SECRET_LENGTH),
   DELETE_ALL_PERCENT: z.coerce.number().min(1).max(100).default(DEFAULT_DELETE_ALL_PERCENT),
+  RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
+  TRUSTED_PROXIES: z.string().default(''),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -55,6 +57,11 @@ export const envToConfig = (env: Env) => {
     mailFrom: env.MAIL_FROM,
     linkSecret: env.LINK_SECRET,
     deleteAllPercent: env.DELETE_ALL_PERCENT,
+    rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
+    /** Addresses and networks whose `X-Forwarded-For` is believed. */
+    trustedProxies: env.TRUSTED_PROXIES.split(',')
+      .map((text) => text.trim())
+      .filter(Boolean),
     logLevel: env.LOG_LEVEL,
   };
 };

@@ -4,21 +4,23 @@ import type { Role } from '../db/schema.ts';
 /**
  * Who may call a route, and how its workspace is found. `one`: the route is about one workspace, an
  * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and naming
- * it is optional for those who see all. `none`: the route is about no workspace.
+ * it is optional for those who see all. `none`: the route is about no workspace. `isUnlimited`: no
+ * rate limit holds, for machines that must always know how this one does.
  */
 export type Access =
-  | { public: true }
+  | { public: true; isUnlimited?: true }
   | { public?: false; roles: readonly Role[]; workspace: 'one' | 'byId' | 'none' };
 
 const PUBLIC: Access = { public: true };
+const PROBE: Access = { public: true, isUnlimited: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
 const ALL_IN_ONE: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'one' };
 const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
 
 /** Every route of the API. What holds users, samples or ids of users is for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {
-  'GET /healthz': PUBLIC,
-  'GET /readyz': PUBLIC,
+  'GET /healthz': PROBE,
+  'GET /readyz': PROBE,
   'GET /openapi.json': PUBLIC,
   'GET /problems/:slug': PUBLIC,
   'GET /d/:token': PUBLIC,

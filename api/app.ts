@@ -12,6 +12,7 @@ import { handleError } from './error-handler.ts';
 import { BODY_LIMIT_BYTES, HEADERS_TIMEOUT_MS, HTTP_LIMITS } from './limits.ts';
 import { describeError, logResponses } from './logging.ts';
 import { documentApi } from './openapi.ts';
+import { createRates } from './rate-limit.ts';
 import { readBodies } from './read-bodies.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
@@ -31,7 +32,15 @@ export interface ApiDeps {
   database: Database;
   storage: Storage;
   jobs: JobStarter;
-  config: Pick<Config, 'publicUrl' | 'temporalUiUrl' | 'linkSecret' | 'deleteAllPercent'>;
+  config: Pick<
+    Config,
+    | 'publicUrl'
+    | 'temporalUiUrl'
+    | 'linkSecret'
+    | 'deleteAllPercent'
+    | 'rateLimitPerMinute'
+    | 'trustedProxies'
+  >;
   logLevel: Config['logLevel'];
   /** Where log lines go; standard output when not given. */
   logStream?: { write: (line: string) => void };
@@ -45,7 +54,7 @@ const requestIdOf = ({ headers }: IncomingMessage): string => {
   return typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
 };
 
-const createServer = ({ logLevel, logStream }: ApiDeps): App =>
+const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
   fastify({
     ...HTTP_LIMITS,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -61,6 +70,7 @@ const createServer = ({ logLevel, logStream }: ApiDeps): App =>
     }),
     genReqId: requestIdOf,
     requestIdHeader: false,
+    trustProxy: config.trustedProxies,
     return503OnClosing: true,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => handleError(error, request, reply),
@@ -96,7 +106,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   answerUnknown(app);
   logResponses(app);
   await secure(app);
-  authenticate(app, deps.database.db);
+  authenticate(app, deps.database.db, await createRates(app, deps.config));
   readBodies(app);
   await documentApi(app);
   registerRoutes(app, deps);

@@ -4,8 +4,9 @@ import type { Db } from '../db/client.ts';
 import type { Role } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { type Access, findAccess } from './access.ts';
-import { invalidRequest, notFound, problem } from './problems.ts';
+import { invalidRequest, isProblem, notFound, problem, type ProblemError } from './problems.ts';
 import type { App } from './app.ts';
+import type { Rates } from './rate-limit.ts';
 
 /** The key a request came with. */
 export interface Actor {
@@ -35,12 +36,13 @@ const unauthenticated = (detail: string) =>
     headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
   });
 
-const findActor = async (db: Db, header: string | undefined): Promise<Actor> => {
-  if (header === undefined) throw unauthenticated('The request carries no Authorization header.');
+/** Whose key the request carries, or why that is nobody's. */
+const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
+  if (header === undefined) return unauthenticated('The request carries no Authorization header.');
   const key = KEY_PATTERN.exec(header)?.[1];
-  if (key === undefined) throw unauthenticated('Authorization is not of the form: Bearer ks_…');
+  if (key === undefined) return unauthenticated('Authorization is not of the form: Bearer ks_…');
   const row = await findApiKey(db, key);
-  if (row === undefined) throw unauthenticated('This key is unknown or was revoked.');
+  if (row === undefined) return unauthenticated('This key is unknown or was revoked.');
   return {
     id: row.id,
     role: row.role,
@@ -74,10 +76,13 @@ const findScope = async (
   return workspace.id;
 };
 
-const admit = async (db: Db, request: FastifyRequest, access: Access): Promise<void> => {
-  if (access.public === true) return;
-  const actor = await findActor(db, request.headers.authorization);
-  request.access.actor = actor;
+/** @throws ProblemError when the actor may not call the route, or the workspace is not theirs */
+const admit = async (
+  db: Db,
+  request: FastifyRequest,
+  access: Exclude<Access, { public: true }>,
+): Promise<void> => {
+  const { actor } = request;
   if (!access.roles.includes(actor.role)) {
     const roles = access.roles.join(', ');
     throw problem('forbidden', `This is for keys of role ${roles}; yours is ${actor.role}.`);
@@ -89,8 +94,14 @@ const admit = async (db: Db, request: FastifyRequest, access: Access): Promise<v
   }
 };
 
-/** Finds out who asks, and for which workspace, before anything of the body is read. */
-export const authenticate = (app: App, db: Db): void => {
+/** A path or method there is none of: anyone may ask for it, and is told so. */
+const UNKNOWN: Access = { public: true };
+
+/**
+ * Finds out who asks, and for which workspace, and whether they have asked too often, before anything
+ * of the body is read.
+ */
+export const authenticate = (app: App, db: Db, rates: Rates): void => {
   app.decorateRequest('access');
   app.decorateRequest('actor', {
     getter(this: FastifyRequest) {
@@ -104,10 +115,18 @@ export const authenticate = (app: App, db: Db): void => {
       throw problem('workspace-required', 'Name a workspace with ?workspace=<id>.');
     },
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     request.access = { actor: null, workspaceId: null };
     const { url } = request.routeOptions;
-    const access = url === undefined ? undefined : findAccess(request.method, url);
-    if (access !== undefined) await admit(db, request, access);
+    const access = (url === undefined ? undefined : findAccess(request.method, url)) ?? UNKNOWN;
+    if (access.public === true && access.isUnlimited === true) return;
+    await rates.requireRoom(request);
+    const found =
+      access.public === true ? null : await findActor(db, request.headers.authorization);
+    // Counted first: a key that is none of ours is a request of its address.
+    if (!isProblem(found)) request.access.actor = found;
+    await rates.count(request, reply);
+    if (isProblem(found)) throw found;
+    if (access.public !== true) await admit(db, request, access);
   });
 };

@@ -86,6 +86,10 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 const COMMON_STATUSES = [400, 404, 500, 503];
 const BODY_STATUSES = [413, 415, 422];
 
+const RETRY_AFTER = {
+  'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' },
+};
+
 const titlesOf = (status: number): string =>
   (Object.keys(PROBLEMS) as ProblemSlug[])
     .filter((slug) => PROBLEMS[slug].status === status)
@@ -112,6 +116,7 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   const statuses = new Set(COMMON_STATUSES);
   if (operation.requestBody !== undefined) for (const status of BODY_STATUSES) statuses.add(status);
   if (method !== 'get') statuses.add(409);
+  if (access?.public !== true || access.isUnlimited !== true) statuses.add(429);
   if (isPublic) {
     operation.security = [];
   } else {
@@ -142,6 +147,7 @@ const complete = (document: object): OpenApi => {
     `problem${status}`,
     {
       description: `A problem: ${titlesOf(status)}`,
+      ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     },
   ]);

@@ -66,6 +66,8 @@ export const useFileApi = (): (() => FileApi) => {
         temporalUiUrl: undefined,
         linkSecret: LINK_SECRET,
         deleteAllPercent: 90,
+        rateLimitPerMinute: 100_000,
+        trustedProxies: [],
       },
       logLevel: 'info',
       logStream: { write: (line) => void log.push(line) },

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { buildApp, type App } from '../../api/app.ts';
+import { buildApp, type ApiDeps, type App } from '../../api/app.ts';
 import type { JobStarter } from '../../api/start-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import type { Role } from '../../db/schema.ts';
@@ -59,7 +59,13 @@ export interface TestApi {
   call: (
     method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT' | 'HEAD',
     url: string,
-    options?: { key?: string | null; body?: unknown; headers?: Record<string, string> },
+    options?: {
+      key?: string | null;
+      body?: unknown;
+      headers?: Record<string, string>;
+      /** Where the request comes from; 127.0.0.1 unless told. */
+      remoteAddress?: string;
+    },
   ) => Promise<Answer>;
   /** Adds users `prefix-00000` and so on to a workspace. */
   addUsers: (workspaceId: string, count: number, prefix?: string) => Promise<string[]>;
@@ -75,10 +81,11 @@ const parse = (text: string): unknown => {
 
 const makeCall =
   (app: App, defaultKey: string): TestApi['call'] =>
-  async (method, url, { key = defaultKey, body, headers = {} } = {}) => {
+  async (method, url, { key = defaultKey, body, headers = {}, remoteAddress } = {}) => {
     const response = await app.inject({
       method,
       url,
+      ...(remoteAddress !== undefined && { remoteAddress }),
       headers: {
         ...(key !== null && { authorization: `Bearer ${key}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
@@ -113,7 +120,7 @@ const makeKeys = async ({ owner }: TestDatabase) => {
 };
 
 /** The whole API over a database of its own with two workspaces, from `beforeAll` on. */
-export const useApi = (): (() => TestApi) => {
+export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi) => {
   const database = useDatabase();
   let current: TestApi | undefined;
 
@@ -133,6 +140,9 @@ export const useApi = (): (() => TestApi) => {
         temporalUiUrl: 'http://temporal.example',
         linkSecret: 'a secret that is long enough for links',
         deleteAllPercent: 90,
+        rateLimitPerMinute: 1_000_000,
+        trustedProxies: [],
+        ...config,
       },
       logLevel: 'info',
       logStream: { write: (line) => void log.push(line) },
