@@ -8,8 +8,13 @@ import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireAccess } from './access.ts';
 import { authenticate } from './auth.ts';
-import { handleError } from './error-handler.ts';
-import { BODY_LIMIT_BYTES, HEADERS_TIMEOUT_MS, HTTP_LIMITS } from './limits.ts';
+import { answerBroken, handleError } from './error-handler.ts';
+import {
+  BODY_LIMIT_BYTES,
+  CONNECTION_CHECK_MS,
+  HEADERS_TIMEOUT_MS,
+  HTTP_LIMITS,
+} from './limits.ts';
 import { describeError, logResponses } from './logging.ts';
 import { documentApi } from './openapi.ts';
 import { createRates } from './rate-limit.ts';
@@ -58,7 +63,10 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
   fastify({
     ...HTTP_LIMITS,
     bodyLimit: BODY_LIMIT_BYTES,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+    },
     logger: {
       level: logLevel,
       ...(logStream !== undefined && { stream: logStream }),
@@ -73,6 +81,7 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
     trustProxy: config.trustedProxies,
     return503OnClosing: true,
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerBroken,
     frameworkErrors: (error, request, reply) => handleError(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 

@@ -12,6 +12,9 @@ export const SELECTION_BODY_LIMIT_BYTES = 12 * MIB;
 /** Time for the headers to arrive: they fit into one packet or a few. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 
+/** How often connections are looked over for requests that arrive too slowly; Node's 30 s are long. */
+export const CONNECTION_CHECK_MS = 5_000;
+
 /** An id of 255 characters, each four bytes, each byte written as `%XX`. */
 const MAX_PARAM_LENGTH = 255 * 12;
 
