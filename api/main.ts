@@ -1,30 +1,4 @@
 import { envToConfig, readEnv } from '../config.ts';
-import { APP_ROLE, openDatabase } from '../db/client.ts';
-import { createDirectoryStorage } from '../storage/directory.ts';
-import { connectTemporal } from '../temporal/client.ts';
-import { buildApp } from './app.ts';
-import { createJobStarter } from './start-job.ts';
+import { runApi } from './run-api.ts';
 
-const config = envToConfig(readEnv());
-const database = openDatabase(config.databaseUrl, {
-  applicationName: 'keepsake-api',
-  role: APP_ROLE,
-});
-const temporal = connectTemporal();
-const app = await buildApp({
-  database,
-  storage: createDirectoryStorage(config.storageDir),
-  jobs: createJobStarter(temporal, config.taskQueue),
-  config,
-  logLevel: config.logLevel,
-});
-
-/** Lets requests under way finish, then closes what was opened, in reverse. */
-const stop = async (): Promise<void> => {
-  await app.close();
-  await temporal.close();
-  await database.close();
-};
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
-
-await app.listen({ host: config.host, port: config.port });
+await runApi(envToConfig(readEnv()));

@@ -7,6 +7,9 @@ const QUERY_DEADLINE_MS = 1_000;
 const CANCEL_DEADLINE_MS = 3_000;
 const HEALTH_DEADLINE_MS = 2_000;
 
+/** Places where a fault test kills the API: before Temporal has a job, and before its caller knows. */
+export type ApiCrashPoint = 'job:written' | 'job:started';
+
 /** What the API asks of Temporal. */
 export interface JobStarter {
   namespace: string;
@@ -22,13 +25,18 @@ export interface JobStarter {
 export const createJobStarter = (
   { client, namespace }: { client: Client; namespace: string },
   taskQueue: string,
+  crashPoint: (point: ApiCrashPoint) => void = () => {},
 ): JobStarter => {
   const within = <T>(milliseconds: number, ask: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + milliseconds, ask);
 
   return {
     namespace,
-    start: (job) => startJobWorkflow(client, taskQueue, job),
+    start: async (job) => {
+      crashPoint('job:written');
+      await startJobWorkflow(client, taskQueue, job);
+      crashPoint('job:started');
+    },
     cancel: async (job) => {
       const handle = client.workflow.getHandle(workflowIdOf(job));
       await within(CANCEL_DEADLINE_MS, () => handle.cancel());

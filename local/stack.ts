@@ -29,7 +29,8 @@ export interface StackOptions {
   cliCacheDir?: string;
   /** What the processes inherit; this process's own environment if not said. */
   inherited?: NodeJS.ProcessEnv;
-  /** What the worker process runs; fault tests have one of their own. */
+  /** What the two processes run; fault tests have files of their own. */
+  apiFile?: string;
   workerFile?: string;
   /** Breaks the start off. */
   signal?: AbortSignal;
@@ -99,7 +100,7 @@ const infoOf = (
 const startProcesses = (
   context: StartContext,
   servers: Servers,
-  workerFile: string,
+  { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
   const { dataDir, record, log, onRestart } = context;
   const env = processEnv(context, servers);
@@ -113,7 +114,7 @@ const startProcesses = (
       onRestart,
       log,
     });
-  return { worker: run('worker', workerFile), api: run('api', 'api/main.ts') };
+  return { worker: run('worker', workerFile), api: run('api', apiFile) };
 };
 
 const waitForApi = (
@@ -183,7 +184,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     };
     const started = await startServers(context, (server) => servers.push(server));
     context.signal.throwIfAborted();
-    const running = startProcesses(context, started, options.workerFile ?? 'worker/main.ts');
+    const running = startProcesses(context, started, options);
     processes.push(...Object.values(running));
     await waitForApi(context, running);
 

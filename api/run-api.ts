@@ -1,0 +1,37 @@
+import type { Config } from '../config.ts';
+import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { createDirectoryStorage } from '../storage/directory.ts';
+import { connectTemporal } from '../temporal/client.ts';
+import { buildApp } from './app.ts';
+import { type ApiCrashPoint, createJobStarter } from './start-job.ts';
+
+export interface ApiOptions {
+  /** For fault tests only. */
+  crashPoint?: (point: ApiCrashPoint) => void;
+}
+
+/** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
+export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
+  const database = openDatabase(config.databaseUrl, {
+    applicationName: 'keepsake-api',
+    role: APP_ROLE,
+  });
+  const temporal = connectTemporal();
+  const app = await buildApp({
+    database,
+    storage: createDirectoryStorage(config.storageDir),
+    jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
+    config,
+    logLevel: config.logLevel,
+  });
+
+  /** Lets requests under way finish, then closes what was opened, in reverse. */
+  const stop = async (): Promise<void> => {
+    await app.close();
+    await temporal.close();
+    await database.close();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
+
+  await app.listen({ host: config.host, port: config.port });
+};
