@@ -52,14 +52,16 @@ export const createDirectoryStorage = (root: string): Storage => {
   const put = async (key: string, content: Readable): Promise<void> => {
     const path = pathOf(key);
     const partial = `${path}.${uuidv7()}.partial`;
+    let written = partial;
     try {
       await makeFolder(dirname(path));
       await writeDurably(partial, content);
       await rename(partial, path);
+      written = path;
       await syncFolder(dirname(path));
     } catch (error) {
       content.destroy();
-      await rm(partial, { force: true }).catch(() => {});
+      await rm(written, { force: true }).catch(() => {});
       throw isOwnError(error) ? new StorageError(key, error) : error;
     }
   };
