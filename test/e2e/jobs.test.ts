@@ -1,20 +1,12 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
 import { useStack } from '../support/stack.ts';
 
 const stack = useStack();
-let temporal: Client;
-
-beforeAll(async () => {
-  const connection = await Connection.connect({ address: stack().stack.info().temporal });
-  temporal = new Client({ connection });
-});
-afterAll(() => temporal?.connection.close());
 
 const india = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 
@@ -63,7 +55,7 @@ test('many users take no more history than few', async () => {
   const eventsOf = async (selection: unknown) => {
     const { id } = await startDeletion(admin, selection);
     expect((await admin.finish(id)).state).toBe('succeeded');
-    const handle = temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
+    const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
     await handle.result();
     return (await handle.fetchHistory()).events?.length ?? 0;
   };
@@ -107,7 +99,7 @@ test('histories, search attributes and ids hold no name, mail, phone or user id'
     { id, type: 'deletion' },
   ] as const;
   for (const one of jobs) {
-    const handle = temporal.workflow.getHandle(workflowIdOf(one));
+    const handle = stack().temporal.workflow.getHandle(workflowIdOf(one));
     const history = historyToJSON(await handle.fetchHistory());
     const decoded = history.replace(/"data": ?"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
       Buffer.from(data, 'base64').toString('utf8'),
@@ -127,21 +119,21 @@ test('a workflow that is reset after it finished does nothing twice', async () =
   const { id } = await startDeletion(admin, { type: 'ids', ids: ['u-1', 'u-2'] });
   const before = await admin.finish(id);
   await insertUsers('resetting', 1, 'again-');
-  const handle = temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
+  const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
   const { firstExecutionRunId } = await (async () => {
     await handle.result();
     return { firstExecutionRunId: (await handle.describe()).runId };
   })();
   const history = await handle.fetchHistory();
   const taskDone = history.events?.find((event) => event.workflowTaskCompletedEventAttributes);
-  await temporal.workflowService.resetWorkflowExecution({
+  await stack().temporal.workflowService.resetWorkflowExecution({
     namespace: 'default',
     requestId: randomUUID(),
     reason: 'test',
     workflowExecution: { workflowId: handle.workflowId, runId: firstExecutionRunId },
     workflowTaskFinishEventId: taskDone?.eventId ?? null,
   });
-  await temporal.workflow.getHandle(handle.workflowId).result();
+  await stack().temporal.workflow.getHandle(handle.workflowId).result();
   const after = await admin.succeed('GET', `/v1/jobs/${id}`);
   expect(after).toMatchObject({ state: before.state, counts: before.counts });
   expect(await countUsers('resetting')).toBe(99);
@@ -161,7 +153,7 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
      VALUES ($1, 'swept', 'export', '{"type": "all"}', $2, now() - interval '1 minute')`,
     [id, key?.id],
   );
-  await temporal.schedule.getHandle('start-queued').trigger();
+  await stack().temporal.schedule.getHandle('start-queued').trigger();
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
 });
 

@@ -11,6 +11,7 @@ import { createVerifyExport } from '../../activities/verify-export.ts';
 import { createWriteExport } from '../../activities/write-export.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
+import { insertJob } from '../../db/jobs.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
@@ -87,7 +88,7 @@ export const startDeletion = async (
   what: { ids: string[] } | { filter: unknown; confirmed: number },
 ) => {
   const jobId = uuidv7();
-  const previewId = 'filter' in what ? uuidv7() : null;
+  const previewId = uuidv7();
   const selection =
     'ids' in what
       ? { type: 'ids', count: what.ids.length }
@@ -100,23 +101,30 @@ export const startDeletion = async (
       app.db,
     );
   }
-  await app.db
-    .insertInto('jobs')
-    .values({
-      id: jobId,
-      workspace_id: workspace.workspaceId,
-      type: 'deletion',
-      selection: JSON.stringify(selection),
-      options: '{}',
-      actor_key_id: workspace.keyId,
-      preview_id: previewId,
-    })
-    .execute();
-  if ('ids' in what) {
-    await sql`INSERT INTO job_targets SELECT ${jobId}::uuid, 1, unnest(${what.ids}::text[])`.execute(
-      app.db,
-    );
-  }
+  await insertJob(app.db, {
+    id: jobId,
+    workspaceId: workspace.workspaceId,
+    type: 'deletion',
+    selection,
+    options: {},
+    actorKeyId: workspace.keyId,
+    ...('ids' in what ? { targetIds: what.ids } : { previewId }),
+  });
+  await claimJob(app.db, jobId, 'test-run');
+  return jobId;
+};
+
+/** A running export of everyone to a file. */
+export const startExport = async ({ app }: TestDatabase, workspace: SeededWorkspace) => {
+  const jobId = uuidv7();
+  await insertJob(app.db, {
+    id: jobId,
+    workspaceId: workspace.workspaceId,
+    type: 'export',
+    selection: { type: 'all' },
+    options: {},
+    actorKeyId: workspace.keyId,
+  });
   await claimJob(app.db, jobId, 'test-run');
   return jobId;
 };

@@ -1,16 +1,16 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client } from 'pg';
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import { openDatabase } from '../../db/client.ts';
+import { openDatabase, type Database } from '../../db/client.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createApiClient, type ApiClient } from '../../local/api-client.ts';
 import type { OutboxMail } from '../../local/outbox-mails.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
-import { startStack, type Stack } from '../../local/stack.ts';
+import { startStack, type Stack, type StackOptions } from '../../local/stack.ts';
 
 /** A fetched Temporal CLI is kept between runs. */
 const CLI_CACHE = resolve('node_modules/.cache/keepsake');
@@ -18,6 +18,9 @@ const CLI_CACHE = resolve('node_modules/.cache/keepsake');
 export interface TestStack {
   stack: Stack;
   dataDir: string;
+  storageDir: string;
+  owner: Database;
+  temporal: Client;
   /** As the database's owner. */
   sql: <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;
   mails: () => Promise<OutboxMail[]>;
@@ -29,7 +32,9 @@ export interface TestStack {
 }
 
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
-export const useStack = (options: { workerFile?: string } = {}): (() => TestStack) => {
+export const useStack = (
+  options: Pick<StackOptions, 'apiFile' | 'workerFile'> = {},
+): (() => TestStack) => {
   let current: TestStack | undefined;
   let close: (() => Promise<void>) | undefined;
 
@@ -44,10 +49,9 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       cliCacheDir: CLI_CACHE,
       ...options,
     });
-    const client = new Client({ connectionString: stack.info().databaseUrl });
-    await client.connect();
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
-    const { api, outbox = '' } = stack.info();
+    const { api, outbox = '', temporal } = stack.info();
+    const connection = await Connection.connect({ address: temporal });
     const adminKey = async (id: string) => {
       const person = { workspaceId: id, ownerName: 'Ada', ownerEmail: `admin@${id}.example.com` };
       return (await createApiKey(owner.db, { role: 'admin', ...person })).key;
@@ -55,7 +59,10 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
     current = {
       stack,
       dataDir,
-      sql: async (text, values) => (await client.query(text, values)).rows,
+      storageDir: join(dataDir, 'files'),
+      owner,
+      temporal: new Client({ connection }),
+      sql: async (text, values) => (await owner.pool.query(text, values)).rows,
       mails: async () => (await (await fetch(`${outbox}/emails`)).json()) as OutboxMail[],
       workspace: async (id) => {
         await createWorkspace(owner.db, { id, name: id });
@@ -68,8 +75,8 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       },
     };
     close = async () => {
-      await client.end();
       await owner.close();
+      await connection.close();
       await stack.stop();
       removeDataFolder(dataDir);
     };

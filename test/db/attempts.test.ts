@@ -1,0 +1,185 @@
+import { EventEmitter, once } from 'node:events';
+import { beforeAll, expect, test } from 'vitest';
+import { getExport } from '../../db/exports.ts';
+import { attemptPrefix } from '../../storage/part-key.ts';
+import { useDatabase } from '../support/database.ts';
+import {
+  createDeletionSteps,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  startExport,
+  type DeletionSteps,
+} from '../support/deletion.ts';
+import { expectInvariants } from '../support/invariants.ts';
+
+/** An export may be tried more than once, and a try that was given up may still be running. */
+
+const database = useDatabase();
+let steps: DeletionSteps;
+
+beforeAll(async () => {
+  steps = await createDeletionSteps(database());
+});
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+const finish = async (jobId: string, workspaceId: string, users: number) => {
+  await steps.settle(jobId, 1);
+  const result = await steps.finish({ jobId, end: { kind: 'completed' } });
+  const { owner } = database();
+  await expectInvariants({ owner, storageDir: steps.storageDir, workspaceId, users });
+  return result;
+};
+
+/** Holds up the writing of one file, before its first byte, until it is let go. */
+const holdUp = (file: string) => {
+  const { storage } = steps.deps;
+  const { put } = storage;
+  const hold = new EventEmitter();
+  const isLetGo = once(hold, 'letGo');
+  storage.put = async (key, content) => {
+    if (key.includes(file)) {
+      storage.put = put;
+      hold.emit('reached');
+      await isLetGo;
+    }
+    await put(key, content);
+  };
+  return { isReached: once(hold, 'reached'), letGo: () => hold.emit('letGo') };
+};
+
+const filesOf = (exportId: string, attempt: number) =>
+  steps.deps.storage.list(attemptPrefix(exportId, attempt));
+
+const exportOf = async (jobId: string) => {
+  const { rows } = await asOwner(`SELECT id FROM exports WHERE job_id = '${jobId}'`);
+  return (rows as { id: string }[])[0]!.id;
+};
+
+test.each(['written', 'verified', 'deleted'])(
+  'an attempt that was given up and ends when the next is %s changes nothing, and leaves nothing',
+  async (when) => {
+    const id = `given-up-${when}`;
+    const workspace = await seedWorkspace(database(), id, 10);
+    const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+    await steps.enter(jobId, 'backingUp');
+    const { isReached, letGo } = holdUp('/1/000001.');
+    const givenUp = steps.write(jobId);
+    await isReached;
+    const exportId = await exportOf(jobId);
+    // The two attempts see other versions, and another number of users.
+    await asOwner(`UPDATE users SET city = 'Pune' WHERE workspace_id = '${id}' AND user_id = 'u-2';
+      UPDATE users SET country = 'FR' WHERE workspace_id = '${id}' AND user_id = 'u-4'`);
+    const second = holdUp('/2/000001.');
+    const winner = steps.write(jobId);
+    await second.isReached;
+    expect(await filesOf(exportId, 1), 'not swept while none has won').toHaveLength(1);
+    second.letGo();
+    expect(await winner).toEqual({ exportId, rows: 4 });
+    expect(await filesOf(exportId, 1), 'swept once one has won').toEqual([]);
+
+    const endGivenUp = async (now: string) => {
+      if (now !== when) return;
+      const before = await getExport(database().app.db, exportId);
+      letGo();
+      expect(await givenUp, 'answers with what is').toEqual({ exportId, rows: 4 });
+      expect(await getExport(database().app.db, exportId)).toEqual(before);
+      expect(before).toMatchObject({ attempt: 2, rows: 4 });
+      expect(await filesOf(exportId, 1)).toEqual([]);
+    };
+    await endGivenUp('written');
+    await steps.verify(exportId);
+    await endGivenUp('verified');
+    expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4 });
+    await endGivenUp('deleted');
+    expect(await finish(jobId, id, 10)).toEqual({ state: 'succeeded', failures: 0 });
+  },
+);
+
+/** An export of two parts, whose holder is killed once it has written the first. */
+const killHolder = async (jobId: string) => {
+  await steps.enter(jobId, 'exporting');
+  const lane = holdUp('/1/000002.');
+  const written = steps.write(jobId);
+  await lane.isReached;
+  const exportId = await exportOf(jobId);
+  const parts = async () => {
+    const { rows } = await asOwner(
+      `SELECT part FROM export_parts WHERE export_id = '${exportId}' ORDER BY part`,
+    );
+    return (rows as { part: number }[]).map(({ part }) => part);
+  };
+  await expect.poll(parts, { timeout: 20_000 }).toEqual([0, 1]);
+  const { rowCount } = await asOwner(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%''(0,0)''%'`);
+  expect(rowCount).toBe(1);
+  lane.letGo();
+  await expect(written).rejects.toThrow('onnection');
+  expect(await parts(), 'the lane went on').toEqual([0, 1, 2]);
+  const row = await getExport(database().app.db, exportId);
+  expect(row).toMatchObject({ state: 'writing', attempt: null, rows: null });
+  return exportId;
+};
+
+test('the holder of the snapshot killed while a lane goes on: the attempt does not count', async () => {
+  const workspace = await seedWorkspace(database(), 'held', 10);
+  // Rows that take a page each: more than one part has, so that a lane joins the holder.
+  await asOwner(`ALTER TABLE users_held SET (fillfactor = 10);
+    INSERT INTO users (workspace_id, user_id, country, first_name)
+    SELECT 'held', 'far-' || n, CASE WHEN n % 5 = 0 THEN 'DE' ELSE 'IN' END, repeat('x', 900)
+      FROM generate_series(1, 5000) n`);
+  const downloadId = await startExport(database(), workspace);
+  await killHolder(downloadId);
+  expect(await steps.write(downloadId)).toMatchObject({ rows: 5010 });
+
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 4005 });
+  const exportId = await killHolder(jobId);
+  await steps.enter(jobId, 'deleting');
+  await expect(
+    database().app.pool.query('SELECT delete_backed_up_users($1, 2, 0, 1000)', [exportId]),
+  ).rejects.toMatchObject({ code: 'KS001' });
+  expect(await steps.backUp(jobId)).toEqual({ exportId, rows: 4005 });
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4005 });
+  expect(await finish(jobId, 'held', 5010)).toEqual({ state: 'succeeded', failures: 0 });
+});
+
+test('two attempts recorded at the same moment get a number each', async () => {
+  const workspace = await seedWorkspace(database(), 'numbers', 10);
+  await asOwner(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
+    CREATE TRIGGER late BEFORE INSERT ON export_attempts FOR EACH ROW EXECUTE FUNCTION late()`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await steps.enter(jobId, 'backingUp');
+  const written = await Promise.allSettled([steps.write(jobId), steps.write(jobId)]);
+  await asOwner('DROP TRIGGER late ON export_attempts');
+  expect(written.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+});
+
+test('the holder of a snapshot killed between its statements fails the attempt, not the process', async () => {
+  const workspace = await seedWorkspace(database(), 'killed', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const uncaught: unknown[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error));
+  const { storage } = steps.deps;
+  const { put } = storage;
+  storage.put = async (key, content) => {
+    await put(key, content);
+    if (!key.includes('/000001.')) return;
+    await asOwner(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE state = 'idle in transaction' AND datname = current_database()`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  };
+  try {
+    await steps.enter(jobId, 'backingUp');
+    await expect(steps.write(jobId)).rejects.toThrow('onnection');
+    storage.put = put;
+    expect(uncaught).toEqual([]);
+    expect(await steps.write(jobId)).toMatchObject({ rows: 5 });
+  } finally {
+    storage.put = put;
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+});
