@@ -10,22 +10,17 @@ import {
   startDeletion,
   type DeletionSteps,
 } from '../support/deletion.ts';
+import { withoutChecks, type Check } from '../support/gate.ts';
 
 /** Each guard of the promise, shown to be needed: with it out, someone goes who must not. */
 
 const database = useDatabase();
 let steps: DeletionSteps;
-/** The function as it is migrated. */
-let gate: string;
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
 beforeAll(async () => {
   steps = await createDeletionSteps(database());
-  const { rows } = await database().owner.pool.query<{ text: string }>(
-    `SELECT pg_get_functiondef('delete_backed_up_users'::regproc) AS text`,
-  );
-  gate = rows[0]?.text ?? '';
 });
 
 interface Target {
@@ -86,8 +81,7 @@ const changesAtOnce = async (statement: string): Promise<boolean> => {
 
 interface Guard {
   name: string;
-  /** The check, and what stands in its place when it is taken out. */
-  check: [string, string];
+  check: Check;
   /** @returns whether someone went who must not */
   attack: (target: Target) => Promise<boolean>;
 }
@@ -198,27 +192,17 @@ const prepare = async (): Promise<Target> => {
 
 test.each(GUARDS)('without $name someone is lost; with it no one', async ({ check, attack }) => {
   expect(await attack(await prepare())).toBe(false);
-  expect(gate).toContain(check[0]);
-  await asOwner(gate.replaceAll(check[0], () => check[1]));
-  try {
-    expect(await attack(await prepare())).toBe(true);
-  } finally {
-    await asOwner(gate);
-  }
+  const isLost = withoutChecks(database().owner, [check], async () => attack(await prepare()));
+  expect(await isLost).toBe(true);
 });
 
 test('without the cursor a slice is taken twice, and only the key of its batch stops it', async () => {
-  const check = 'AND p.cursor = p_cursor';
   const target = await prepare();
   expect([await call(target), await call(target)]).toEqual(['done', 'KS002']);
-  expect(gate).toContain(check);
-  await asOwner(gate.replace(check, ''));
-  try {
+  await withoutChecks(database().owner, [['AND p.cursor = p_cursor', '']], async () => {
     const other = await prepare();
     expect([await call(other), await call(other)]).toEqual(['done', '23505']);
-  } finally {
-    await asOwner(gate);
-  }
+  });
 });
 
 test('without the second hash users go whose file is not what was verified', async () => {
@@ -230,39 +214,4 @@ test('without the second hash users go whose file is not what was verified', asy
   expect(await isThere(kept, 'u-2')).toBe(true);
   expect(await call(lost)).toBe('done');
   expect(await isThere(lost, 'u-2')).toBe(false);
-});
-
-test.each([
-  ['before', 2],
-  ['after', 0],
-])('locked %s its snapshot, a table rewritten in between reads as %i users', async (when, rows) => {
-  const workspace = await seedWorkspace(database(), `lock-${when}`, 4);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
-  await steps.enter(jobId, 'backingUp');
-  const { lanes } = steps.deps;
-  const connect = async () => {
-    const client = await lanes.connect();
-    const query = client.query.bind(client) as (text: string) => Promise<unknown>;
-    const waylaid = async (text: string): Promise<unknown> => {
-      if (text.startsWith('LOCK TABLE')) {
-        Reflect.deleteProperty(client, 'query');
-        if (when === 'after') await query('SELECT 1');
-        await asOwner(`ALTER TABLE users ALTER city TYPE text USING 'rewritten'`);
-      }
-      return query(text);
-    };
-    // The settings before the lock come with parameters, which change nothing here.
-    const settings = (text: string, values?: unknown[]) =>
-      values === undefined ? waylaid(text) : database().owner.pool.query(text, values);
-    Object.assign(client, { query: settings });
-    return client;
-  };
-  steps.deps.lanes = new Proxy(lanes, {
-    get: (pool, key) => (key === 'connect' ? connect : Reflect.get(pool, key, pool)),
-  });
-  try {
-    expect(await steps.write(jobId)).toMatchObject({ rows });
-  } finally {
-    steps.deps.lanes = lanes;
-  }
 });
