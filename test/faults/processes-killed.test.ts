@@ -1,0 +1,119 @@
+import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { expect, onTestFailed, test } from 'vitest';
+import type { ApiCrashPoint } from '../../api/start-job.ts';
+import { sendSignal } from '../../local/stop-process.ts';
+import { SWEEP_SCHEDULE_ID, workflowIdOf } from '../../workflows/contract.ts';
+import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
+import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack({ apiFile: 'test/support/crashing-api.ts' });
+
+const jobsOf = ({ workspaceId }: FaultTrial) =>
+  stack().sql<{ id: string; state: string }>('SELECT id, state FROM jobs WHERE workspace_id = $1', [
+    workspaceId,
+  ]);
+
+const workflowsOf = async ({ workspaceId }: FaultTrial): Promise<string[]> => {
+  const found: string[] = [];
+  const query = `KeepsakeWorkspace = "${workspaceId}"`;
+  for await (const run of stack().temporal.workflow.list({ query })) found.push(run.workflowId);
+  return found;
+};
+
+/** Has the API killed in the middle of a request that deletes one user, and waits until it is back. */
+const sendAndKill = async (
+  trial: FaultTrial,
+  point: ApiCrashPoint,
+  send: () => Promise<unknown>,
+) => {
+  const { dataDir, stack: running } = stack();
+  await orderCrash(dataDir, point);
+  await expect(send()).rejects.toThrow('fetch failed');
+  expect(hasCrashedAt(dataDir, point), 'the crash point was reached').toBe(true);
+  const isBack = async () => (await fetch(`${running.info().api}/healthz`)).status;
+  await expect.poll(isBack, { timeout: 30_000, interval: 200 }).toBe(200);
+  const [job, ...others] = await jobsOf(trial);
+  expect(others).toEqual([]);
+  return job!;
+};
+
+/** One job, one workflow, one user gone, one mail. */
+const expectOnce = async (trial: FaultTrial, id: string) => {
+  expect(await trial.admin.finish(id)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: 1, deleted: 1 },
+  });
+  expect(await jobsOf(trial)).toEqual([{ id, state: 'succeeded' }]);
+  await expect.poll(() => workflowsOf(trial)).toEqual([workflowIdOf({ id, type: 'deletion' })]);
+  const mails = await stack().mails();
+  expect(mails.filter(({ text }) => text?.includes(id))).toHaveLength(1);
+  await expectInvariants(trial);
+};
+
+const deletionOfOne = (trial: FaultTrial) => {
+  const body = { selection: { type: 'ids', ids: ['u-1'] }, reason: 'fault test' };
+  const key = { 'idempotency-key': randomUUID() };
+  return () => trial.admin.call<{ id: string }>('POST', '/v1/deletions', body, key);
+};
+
+test.each<ApiCrashPoint>(['job:written', 'job:started'])(
+  'API killed at %s: the same key sent again finishes the same single job',
+  async (point) => {
+    const trial = await prepareTrial(stack(), `again-${point.slice(4)}`, 10);
+    const send = deletionOfOne(trial);
+    const { id } = await sendAndKill(trial, point, send);
+    expect(await send()).toMatchObject({ status: 202, body: { id } });
+    await expectOnce(trial, id);
+  },
+);
+
+test('API killed between database and Temporal, and no one asks again: the sweep finishes the job', async () => {
+  const trial = await prepareTrial(stack(), 'unasked', 10);
+  const { temporal, sql } = stack();
+  const { id, state } = await sendAndKill(trial, 'job:written', deletionOfOne(trial));
+  expect(state).toBe('queued');
+  const workflow = temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
+  await expect(workflow.describe()).rejects.toThrow(WorkflowNotFoundError);
+  // The sweep leaves a young job to its request.
+  await sql(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE id = $1`, [id]);
+  await temporal.schedule.getHandle(SWEEP_SCHEDULE_ID).trigger();
+  await expectOnce(trial, id);
+});
+
+const SEED = Number(process.env['FAULT_SEED'] ?? randomInt(2 ** 31));
+
+/** The n-th moment of this run's seed, from 0 up to `most`. */
+const momentOf = (n: number, most: number): number =>
+  (createHash('sha256').update(`${SEED}/${n}`).digest().readUInt32BE() / 2 ** 32) * most;
+
+const workerPid = () => stack().stack.info().pids.worker;
+
+const killWorker = async (): Promise<void> => {
+  await expect.poll(workerPid, { timeout: 30_000 }).toBeDefined();
+  sendSignal(workerPid()!, 'SIGKILL');
+};
+
+test('worker killed twice at random while three jobs run: nothing lost, nothing counted twice', async () => {
+  onTestFailed(() => {
+    console.error(`Run it again with FAULT_SEED=${SEED}`);
+  });
+  const trials: FaultTrial[] = [];
+  for (const n of [1, 2, 3]) trials.push(await prepareTrial(stack(), `random-${n}`, 20_000));
+  const running = trials.map(async (trial, n) => {
+    await sleep(momentOf(n, 500));
+    return trial.admin.finish(await trial.start());
+  });
+  await sleep(momentOf(3, 2_000));
+  await killWorker();
+  // The steps cut off are given out again after 10 s without a heartbeat.
+  await sleep(momentOf(4, 13_000));
+  await killWorker();
+  for (const [n, job] of (await Promise.all(running)).entries()) {
+    expect(job).toMatchObject(allDeleted(trials[n]!));
+    await expectInvariants(trials[n]!);
+  }
+}, 120_000);
