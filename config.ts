@@ -24,6 +24,7 @@ const envSchema = z.object({
   DELETE_ALL_PERCENT: z.coerce.number().min(1).max(100).default(DEFAULT_DELETE_ALL_PERCENT),
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
   TRUSTED_PROXIES: z.string().default(''),
+  METRICS_PORT: portSchema.optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -62,6 +63,8 @@ export const envToConfig = (env: Env) => {
     trustedProxies: env.TRUSTED_PROXIES.split(',')
       .map((text) => text.trim())
       .filter(Boolean),
+    /** Where the worker serves its metrics; nowhere when not set. */
+    metricsPort: env.METRICS_PORT,
     logLevel: env.LOG_LEVEL,
   };
 };
@@ -76,6 +79,7 @@ const localEnvSchema = z.object({
   TEMPORAL_PORT: portSchema.default(7233),
   TEMPORAL_UI_PORT: portSchema.default(8233),
   OUTBOX_PORT: portSchema.default(8025),
+  METRICS_PORT: portSchema.default(0),
   PUBLIC_URL: z.url().optional(),
   MAIL_FROM: z.string().min(3).optional(),
   DATABASE_URL: z.string().min(1).optional(),

@@ -34,7 +34,8 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
     const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
-    const result = await deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
+    const deletion = deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
+    const result = await deps.meter.batch(deletion);
     deps.crashPoint('delete:batch-committed');
     switch (result.status) {
       case 'deleted':

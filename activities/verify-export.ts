@@ -29,7 +29,10 @@ const hashWhole = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortS
 const verifyAll = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortSignal) => {
   const queue = parts.values();
   const runLane = async (broken: AbortSignal): Promise<void> => {
-    for (const part of queue) await verifyPart(deps.storage, part, broken);
+    for (const part of queue) {
+      await verifyPart(deps.storage, part, broken);
+      deps.meter.rows('verified', part.rows);
+    }
   };
   await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
 };

@@ -124,6 +124,7 @@ const writeAttempt = async (
     const target = { exportId: row.id, attempt, compression: row.compression };
     deps.crashPoint('export:attempt-recorded');
     const rows = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
+    deps.meter.rows('written', rows);
     if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(deps, held, job, rows);
     await held.client.query('COMMIT');
     isWhole = true;

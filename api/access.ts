@@ -21,6 +21,7 @@ const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byI
 export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /healthz': PROBE,
   'GET /readyz': PROBE,
+  'GET /metrics': PROBE,
   'GET /openapi.json': PUBLIC,
   'GET /problems/:slug': PUBLIC,
   'GET /d/:token': PUBLIC,

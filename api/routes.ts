@@ -11,6 +11,7 @@ import { registerJobEventRoute } from './routes/job-events.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
 import { registerLinkRoutes } from './routes/links.ts';
 import { registerMeRoutes } from './routes/me.ts';
+import { registerMetricsRoute } from './routes/metrics.ts';
 import { registerProblemRoutes } from './routes/problems.ts';
 import { registerPropertyRoutes } from './routes/properties.ts';
 import { registerPublicLinkRoutes } from './routes/public-links.ts';
@@ -39,5 +40,6 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerRetryRoutes(app, deps);
   registerJobEventRoute(app, deps);
   registerHealthRoutes(app, deps);
+  registerMetricsRoute(app, deps);
   registerProblemRoutes(app);
 };

@@ -131,6 +131,14 @@ export const listJobs = (db: Db, page: JobPage) => {
   return query.orderBy('jobs.created_at', 'desc').orderBy('jobs.id', 'desc').limit(limit).execute();
 };
 
+/** How many jobs of all workspaces there are, by type and state. Reads the whole table. */
+export const countJobs = (db: Db) =>
+  db
+    .selectFrom('jobs')
+    .select((eb) => ['type', 'state', eb.fn.countAll<number>().as('count')])
+    .groupBy(['type', 'state'])
+    .execute();
+
 /**
  * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back, or
  * the job it was to retry.

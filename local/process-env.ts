@@ -56,6 +56,7 @@ export const processEnv = (context: StartContext, servers: Servers): NodeJS.Proc
     DATABASE_URL: database.appUrl,
     HOST: env.HOST,
     PORT: String(ports.api),
+    METRICS_PORT: String(ports.metrics),
     PUBLIC_URL: publicUrlOf(context),
     WORKFLOW_BUNDLE: workflowBundle,
   };

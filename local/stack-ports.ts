@@ -7,11 +7,13 @@ export interface StackPorts {
   temporal: number;
   temporalUi: number;
   outbox: number;
+  /** Of the worker's metrics. */
+  metrics: number;
 }
 
 const choose = async (
   name: string,
-  envName: 'PORT' | 'TEMPORAL_PORT' | 'TEMPORAL_UI_PORT' | 'OUTBOX_PORT',
+  envName: 'PORT' | 'TEMPORAL_PORT' | 'TEMPORAL_UI_PORT' | 'OUTBOX_PORT' | 'METRICS_PORT',
   env: LocalEnv,
   taken: Set<number>,
   host?: string,
@@ -32,8 +34,9 @@ const choose = async (
 /** Takes the ports that are set, and free ones for 0. @throws Error saying which setting to change */
 export const choosePorts = async (env: LocalEnv, headless: boolean): Promise<StackPorts> => {
   const taken = new Set<number>();
-  const ports = { api: 0, temporal: 0, temporalUi: 0, outbox: 0 };
+  const ports = { api: 0, temporal: 0, temporalUi: 0, outbox: 0, metrics: 0 };
   ports.api = await choose('The API', 'PORT', env, taken, env.HOST);
+  ports.metrics = await choose("The worker's metrics", 'METRICS_PORT', env, taken, env.HOST);
   if (env.TEMPORAL_ADDRESS === undefined) {
     ports.temporal = await choose('Temporal', 'TEMPORAL_PORT', env, taken);
     if (!headless) {

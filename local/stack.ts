@@ -43,6 +43,8 @@ export interface LocalInfo {
   temporal: string;
   temporalUi: string | undefined;
   outbox: string | undefined;
+  /** The worker's; the API's are at its own address. */
+  metrics: string;
   /** The owner's. */
   databaseUrl: string;
   /** That of API and worker. */
@@ -86,6 +88,7 @@ const infoOf = (
   temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
   temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
   outbox: servers.outbox?.url,
+  metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics)}/metrics`,
   databaseUrl: servers.database.ownerUrl,
   appDatabaseUrl: servers.database.appUrl,
   pids: {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
 import type { CrashPoint } from '../activities/deps.ts';
@@ -12,6 +12,7 @@ import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { openMetrics, type WorkerMetrics } from './metrics.ts';
 import { ensureSweep, registerSearchAttributes } from './registration.ts';
 
 /** Time a step has to reach its next safe point once the worker is asked to stop. */
@@ -28,16 +29,22 @@ export interface WorkerOptions {
 const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
   new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
 
-/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
-export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
-  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void => {
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       const method = level === 'WARN' ? 'warn' : level === 'ERROR' ? 'error' : 'info';
       log[method]({ activity: meta?.['activityType'], workflowId: meta?.['workflowId'] }, message);
     }),
     shutdownSignals: ['SIGTERM', 'SIGINT'],
+    telemetryOptions,
   });
+};
+
+/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
+export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+  const metrics = await openMetrics(config);
+  installRuntime(log, metrics);
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-worker',
     role: APP_ROLE,
@@ -69,6 +76,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
       deleteAllPercent: config.deleteAllPercent,
       temporal: temporal.client,
       taskQueue: config.taskQueue,
+      meter: metrics.meter,
       crashPoint: options.crashPoint ?? (() => {}),
     }),
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
@@ -86,5 +94,6 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     await temporal.close();
     await lanes.close();
     await database.close();
+    await metrics.close();
   }
 };

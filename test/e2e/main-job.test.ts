@@ -176,3 +176,31 @@ test('a deletion can be watched as it happens, over a connection that was cut an
   expect(seen.at(-1)?.data.counts).toMatchObject({ selected: 80_000, deleted: 80_000 });
   expect((await openEvents(url, key, seen.at(-1)?.id)).status).toBe(204);
 });
+
+test('one scrape of the worker tells what it wrote, verified and deleted, and what Temporal does', async () => {
+  const answer = await fetch(stack().stack.info().metrics);
+  expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const text = await answer.text();
+  const valueOf = (metric: string): number =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${metric} `))
+        ?.split(' ')
+        .at(-1),
+    );
+  // The export, the segment, the user, two chosen users and the watched deletion of the tests above.
+  expect(valueOf('keepsake_rows_total{step="deleted"}')).toBe(300 + 1 + 2 + 80_000);
+  expect(valueOf('keepsake_rows_total{step="written"}')).toBe(500 + 300 + 1 + 2 + 80_000);
+  expect(valueOf('keepsake_rows_total{step="verified"}')).toBe(500 + 300 + 1 + 2 + 80_000);
+  const batches = 'keepsake_delete_batch_duration_seconds_count{result="deleted"}';
+  expect(valueOf(batches)).toBeGreaterThan(4);
+  expect(text).toMatch(/^temporal_workflow_completed_total\{.*workflow_type="DeleteUsers".*\} \d/m);
+  expect(text).toMatch(/^temporal_activity_execution_latency_seconds_bucket\{/m);
+  expect(text).toMatch(/^process_cpu_seconds_total /m);
+  const names = text.split('\n').filter((line) => line.startsWith('# TYPE '));
+  expect(new Set(names).size).toBe(names.length);
+  for (const secret of ['example.com', 'u-1', 'watched', 'Zo']) expect(text).not.toContain(secret);
+  const other = await fetch(new URL('/', stack().stack.info().metrics));
+  expect(other.status).toBe(404);
+});

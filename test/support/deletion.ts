@@ -28,6 +28,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     lanes: database.app.pool,
     storage: createDirectoryStorage(storageDir),
     deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
+    meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };
   const writeExport = createWriteExport(deps);

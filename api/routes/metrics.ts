@@ -1,0 +1,34 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { z } from 'zod';
+import type { ApiDeps, App } from '../app.ts';
+import { countJobsIn, timeRequests } from '../metrics.ts';
+
+const TEXT = {
+  description: 'In the text format of Prometheus, version 0.0.4',
+  content: { 'text/plain': { schema: z.string() } },
+};
+
+/** What this process tells of itself and of the jobs: counts and times, and nobody's data. */
+export const registerMetricsRoute = (app: App, { database }: ApiDeps): void => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  timeRequests(app, registry);
+  countJobsIn(registry, database.db);
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'getMetrics',
+        summary: 'Figures for Prometheus',
+        tags: ['service'],
+        response: { 200: TEXT },
+      },
+    },
+    async (_request, reply) =>
+      reply
+        .type(registry.contentType)
+        .serializer((text: string) => text)
+        .send(await registry.metrics()),
+  );
+};

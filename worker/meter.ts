@@ -1,0 +1,39 @@
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Meter } from '../activities/meter.ts';
+
+/** In seconds; a batch of 20,000 takes some 50 ms, and gives up waiting for a lock after 30 s. */
+const BATCH_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Keeps what the steps tell in a registry, to be scraped. */
+export const createMeter = (registry: Registry): Meter => {
+  const registers = [registry];
+  const rows = new Counter({
+    name: 'keepsake_rows_total',
+    help: 'Users whose rows were written to files, verified in them, or deleted',
+    labelNames: ['step'],
+    registers,
+  });
+  for (const step of ['written', 'verified', 'deleted']) rows.inc({ step }, 0);
+  const batches = new Histogram({
+    name: 'keepsake_delete_batch_duration_seconds',
+    help: 'Time of each transaction that deletes users, by how it ended',
+    labelNames: ['result'],
+    buckets: BATCH_BUCKETS,
+    registers,
+  });
+  return {
+    rows: (step, count) => rows.inc({ step }, count),
+    batch: async (batch) => {
+      const end = batches.startTimer();
+      try {
+        const result = await batch;
+        end({ result: result.status });
+        rows.inc({ step: 'deleted' }, result.deleted ?? 0);
+        return result;
+      } catch (error) {
+        end({ result: 'error' });
+        throw error;
+      }
+    },
+  };
+};
