@@ -1,0 +1,120 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Client as TemporalClient, Connection } from '@temporalio/client';
+import { Client } from 'pg';
+import { readLocalEnv } from '../config.ts';
+import { createApiKey } from '../db/api-keys.ts';
+import { openDatabase } from '../db/client.ts';
+import { createWorkspace } from '../db/workspaces.ts';
+import { createApiClient, type ApiClient } from '../local/api-client.ts';
+import { removeDataFolder } from '../local/postgres-place.ts';
+import { startStack, type LocalInfo } from '../local/stack.ts';
+import type { BenchOptions } from './options.ts';
+import { loadPeople, makePeople, type Population } from './people.ts';
+
+export const WORKSPACE = 'bench';
+
+/** What every row has at hand. */
+export interface Bench extends Pick<BenchOptions, 'rows' | 'users' | 'rounds'> {
+  info: () => LocalInfo;
+  /** As the database's owner, on the connection that prepares and never measures. */
+  owner: Client;
+  /** The API as the workspace's admin. */
+  api: ApiClient;
+  keyId: string;
+  temporal: TemporalClient;
+  /** For files of the peers, on the same file system as Keepsake's own. */
+  folder: string;
+  log: (line: string) => void;
+  /** Brings the workspace's users back to the same state, whoever has deleted them. */
+  load: (population: Population) => Promise<void>;
+}
+
+const openWorkspace = async (databaseUrl: string): Promise<{ id: string; key: string }> => {
+  const { db, close } = openDatabase(databaseUrl, { maxConnections: 1 });
+  try {
+    await createWorkspace(db, { id: WORKSPACE, name: 'Bench' });
+    return await createApiKey(db, {
+      role: 'admin',
+      workspaceId: WORKSPACE,
+      ownerName: 'Ada Admin',
+      ownerEmail: 'ada.admin@example.com',
+    });
+  } finally {
+    await close();
+  }
+};
+
+/** Makes people up anew only when others are wanted than the time before. */
+const createLoader = (owner: Client, log: Bench['log']) => {
+  let made: Population | undefined;
+  return async (wanted: Population): Promise<void> => {
+    if (made?.total !== wanted.total || made.going !== wanted.going) {
+      log(`making up ${wanted.total.toLocaleString('en')} users`);
+      await makePeople(owner, wanted);
+      made = wanted;
+    }
+    await loadPeople(owner, WORKSPACE);
+  };
+};
+
+const openBench = async (
+  options: BenchOptions,
+  info: () => LocalInfo,
+  folder: string,
+  log: Bench['log'],
+): Promise<{ bench: Bench; close: () => Promise<void> }> => {
+  const owner = new Client({ connectionString: info().databaseUrl });
+  await owner.connect();
+  const connection = await Connection.connect({ address: info().temporal });
+  const { id, key } = await openWorkspace(info().databaseUrl);
+  const bench: Bench = {
+    ...options,
+    info,
+    owner,
+    api: createApiClient(info().api, key),
+    keyId: id,
+    temporal: new TemporalClient({ connection }),
+    folder,
+    log,
+    load: createLoader(owner, log),
+  };
+  return { bench, close: () => Promise.all([owner.end(), connection.close()]).then(() => {}) };
+};
+
+/** Runs `measure` beside a stack of its own on free ports, in a folder that is gone afterwards. */
+export const withBench = async (
+  options: BenchOptions,
+  log: Bench['log'],
+  signal: AbortSignal,
+  measure: (bench: Bench) => Promise<void>,
+): Promise<void> => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-bench-'));
+  const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
+  try {
+    log('starting PostgreSQL, Temporal, worker and API');
+    const stack = await startStack({
+      env: readLocalEnv({ ...ports, KEEPSAKE_DATA_DIR: dataDir }),
+      inherited: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'warn' },
+      log,
+      headless: true,
+      cliCacheDir: resolve('node_modules/.cache/keepsake'),
+      signal,
+    });
+    try {
+      const folder = join(dataDir, 'peers');
+      mkdirSync(folder);
+      const { bench, close } = await openBench(options, stack.info, folder, log);
+      try {
+        await measure(bench);
+      } finally {
+        await close();
+      }
+    } finally {
+      await stack.stop();
+    }
+  } finally {
+    removeDataFolder(dataDir);
+  }
+};

@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util';
+
+/** What can be measured, in the order of a run: rows that share a state of the table stand together. */
+export const ROWS = [
+  'export',
+  'list',
+  'one',
+  'delete',
+  'durable',
+  'restore',
+  'others',
+  'growth',
+] as const;
+
+export type RowName = (typeof ROWS)[number];
+
+export interface BenchOptions {
+  rows: readonly RowName[];
+  /** Users exported, and users deleted of a workspace that is larger. */
+  users: number;
+  /** How often each contender runs; the median counts. */
+  rounds: number;
+}
+
+export const USAGE = `npm run bench -- [--rows ${ROWS.join(',')}] [--users 1000000] [--rounds 3]
+
+  --rows    what to measure; all of it when not said
+  --users   how many users the bulk rows are about, 1000 at least
+  --rounds  how often each contender runs; the median counts`;
+
+const MIN_USERS = 1_000;
+
+const wholeNumber = (name: string, text: string, min: number): number => {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value) && value >= min) return value;
+  throw new Error(`--${name} ${text}: give a whole number of at least ${min}.\n\n${USAGE}`);
+};
+
+const isRow = (name: string): name is RowName => ROWS.some((row) => row === name);
+
+/** @throws Error that says what is wrong and how to call it */
+export const readOptions = (args: string[]): BenchOptions => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      rows: { type: 'string', default: ROWS.join(',') },
+      users: { type: 'string', default: '1000000' },
+      rounds: { type: 'string', default: '3' },
+    },
+  });
+  const wanted = values.rows.split(',').map((name) => name.trim());
+  const unknown = wanted.find((name) => !isRow(name));
+  if (unknown !== undefined) throw new Error(`--rows: there is no row ${unknown}.\n\n${USAGE}`);
+  return {
+    rows: ROWS.filter((row) => wanted.includes(row)),
+    users: wholeNumber('users', values.users, MIN_USERS),
+    rounds: wholeNumber('rounds', values.rounds, 1),
+  };
+};

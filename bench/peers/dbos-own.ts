@@ -1,0 +1,75 @@
+import { DBOS } from '@dbos-inc/dbos-sdk';
+import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
+import type { ActivityDeps } from '../../activities/deps.ts';
+import { createFinishJob } from '../../activities/finish-job.ts';
+import { createSettlePass } from '../../activities/settle-pass.ts';
+import { createVerifyExport } from '../../activities/verify-export.ts';
+import { createWriteExport } from '../../activities/write-export.ts';
+import { wantConfirmedDeletion } from '../../api/want-deletion.ts';
+import { openDatabase } from '../../db/client.ts';
+import { claimJob, enterPhase } from '../../db/job-runs.ts';
+import { insertJob } from '../../db/jobs.ts';
+import { createDirectoryStorage } from '../../storage/directory.ts';
+import { MAX_PASSES } from '../../workflows/contract.ts';
+
+/** As many as the worker has. */
+const MAX_LANES = 16;
+
+export interface OwnDeletion {
+  workspaceId: string;
+  keyId: string;
+  preview: { id: string; count: number };
+}
+
+const step = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
+  DBOS.runStep(run, { name, retriesAllowed: true });
+
+/** Keepsake's deletion with DBOS in Temporal's place: the same steps in the same order, but no mail. */
+export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) => {
+  const database = openDatabase(appDatabaseUrl);
+  const lanes = openDatabase(appDatabaseUrl, { maxConnections: MAX_LANES });
+  const { db } = database;
+  const deps: ActivityDeps = {
+    database,
+    lanes: lanes.pool,
+    storage: createDirectoryStorage(storageDir),
+    crashPoint: () => {},
+  };
+  const writeExport = createWriteExport(deps);
+  const verifyExport = createVerifyExport(deps);
+  const deleteBackedUpUsers = createDeleteBackedUpUsers(deps);
+  const settlePass = createSettlePass(deps);
+  const finishJob = createFinishJob(deps);
+  const { signal } = new AbortController();
+
+  const workflow = async (jobId: string): Promise<string> => {
+    const enter = (phase: string) => step('enterPhase', () => enterPhase(db, jobId, phase));
+    await step('claimJob', () => claimJob(db, jobId, 'dbos'));
+    for (let pass = 1; pass <= MAX_PASSES; pass++) {
+      await enter('backingUp');
+      const { exportId } = await step('writeExport', () => writeExport({ jobId, pass }, signal));
+      await enter('verifyingBackup');
+      await step('verifyExport', () => verifyExport({ exportId }, signal));
+      await enter('deleting');
+      const { deleted } = await step('deleteBackedUpUsers', () =>
+        deleteBackedUpUsers({ jobId, exportId }, signal),
+      );
+      const isLast = pass === MAX_PASSES;
+      const left = await step('settlePass', () => settlePass({ jobId, pass, isLast, deleted }));
+      if (left.changed === 0) break;
+    }
+    const end = { kind: 'completed' } as const;
+    return (await step('finishJob', () => finishJob({ jobId, end }))).state;
+  };
+  const registered = DBOS.registerWorkflow(workflow, { name: 'deleteWithOwnCode' });
+
+  const run = async ({ workspaceId, keyId, preview }: OwnDeletion): Promise<void> => {
+    const wish = { previewId: preview.id, count: preview.count, reason: 'bench', notify: false };
+    const wanted = await wantConfirmedDeletion(db, workspaceId, wish);
+    await insertJob(db, { ...wanted, workspaceId, actorKeyId: keyId });
+    const state = await registered(wanted.id);
+    if (state !== 'succeeded') throw new Error(`job ${wanted.id} ended ${state}`);
+  };
+
+  return { run, close: () => Promise.all([lanes.close(), database.close()]) };
+};

@@ -1,0 +1,84 @@
+import { execFileSync, fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { partitionOf } from '../../db/workspaces.ts';
+import { SWEEP_SCHEDULE_ID } from '../../workflows/contract.ts';
+import { WORKSPACE, type Bench } from '../bench-stack.ts';
+import { GOES } from '../people.ts';
+import type { DbosRequest } from './dbos-process.ts';
+
+const BENCH_FOLDER = dirname(import.meta.dirname);
+const SDK = join(BENCH_FOLDER, 'node_modules/@dbos-inc/dbos-sdk');
+
+/** Installs what only this peer needs, unless it is there. @throws Error when npm fails */
+const installSdk = (log: Bench['log']): void => {
+  if (existsSync(SDK)) return;
+  log("installing the peers' packages in bench/");
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: BENCH_FOLDER, stdio: 'ignore' });
+};
+
+/** Its next message, or its exit code if it ends first. */
+const nextWord = async (child: ChildProcess): Promise<string | number | null> => {
+  const [word] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  return word as string | number | null;
+};
+
+const startProcess = async ({ info, folder }: Bench): Promise<ChildProcess> => {
+  const { databaseUrl, appDatabaseUrl } = info();
+  const system = new URL(databaseUrl);
+  system.pathname = '/keepsake_dbos';
+  const child = fork(join(import.meta.dirname, 'dbos-process.ts'), {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    env: {
+      PATH: process.env['PATH'],
+      OWNER_URL: databaseUrl,
+      APP_URL: appDatabaseUrl,
+      SYSTEM_URL: system.href,
+      FOLDER: join(folder, 'dbos'),
+      // Those of the SDK's own code.
+      NODE_NO_WARNINGS: '1',
+    },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const said = await nextWord(child);
+  if (said !== 'ready') throw new Error(`the DBOS process ended with ${said}`);
+  return child;
+};
+
+/** @returns how long it took from request to answer, in seconds */
+const ask = async (child: ChildProcess, request: DbosRequest): Promise<number> => {
+  const start = performance.now();
+  const answered = nextWord(child);
+  child.send(request);
+  const error = await answered;
+  if (error !== null) throw new Error(`DBOS, ${request.kind}: ${error}`);
+  return (performance.now() - start) / 1_000;
+};
+
+/** A process in which DBOS is up and waits for work, as Keepsake's worker does. */
+export const startDbosPeer = async (bench: Bench) => {
+  installSdk(bench.log);
+  const child = await startProcess(bench);
+  const sweep = bench.temporal.schedule.getHandle(SWEEP_SCHEDULE_ID);
+  return {
+    deleteInPages: () =>
+      ask(child, {
+        kind: 'pages',
+        input: { table: `"${partitionOf(WORKSPACE)}"`, condition: GOES.sql },
+      }),
+    deleteWithOwnCode: async (preview: { id: string; count: number }) => {
+      // To Keepsake's sweep a job without a workflow of Temporal's is one to end.
+      await sweep.pause();
+      const input = { workspaceId: WORKSPACE, keyId: bench.keyId, preview };
+      const seconds = await ask(child, { kind: 'own', input });
+      await sweep.unpause();
+      return seconds;
+    },
+    stop: async () => {
+      if (child.exitCode !== null) return;
+      child.disconnect();
+      await once(child, 'exit');
+    },
+  };
+};
