@@ -83,6 +83,13 @@ const openBench = async (
   return { bench, close: () => Promise.all([owner.end(), connection.close()]).then(() => {}) };
 };
 
+/** Never resolves. @throws the signal's reason once it is aborted */
+const whenAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });
+
 /** Runs `measure` beside a stack of its own on free ports, in a folder that is gone afterwards. */
 export const withBench = async (
   options: BenchOptions,
@@ -107,7 +114,7 @@ export const withBench = async (
       mkdirSync(folder);
       const { bench, close } = await openBench(options, stack.info, folder, log);
       try {
-        await measure(bench);
+        await Promise.race([measure(bench), whenAborted(signal)]);
       } finally {
         await close();
       }

@@ -1,4 +1,6 @@
+import type { Bench } from './bench-stack.ts';
 import { formatSeconds, median } from './figures.ts';
+import { processorTimes, usedBetween, type ProcessorTimes } from './usage.ts';
 
 /** What one run took. Whatever else was seen goes into the raw figures. */
 export interface Run {
@@ -13,23 +15,31 @@ export interface Contender {
   run: () => Promise<Run>;
 }
 
-export type Runs = Record<string, Run[]>;
+/** Runs by contender, each with the processor time used meanwhile, by process and in seconds. */
+export type Runs = Record<string, (Run & { processor: ProcessorTimes })[]>;
+
+const timesOf = ({ info }: Bench): ProcessorTimes => {
+  const { worker = 0, api = 0, temporal = 0, postgres = 0 } = info().pids;
+  return processorTimes({ worker, api, temporal, postgres });
+};
 
 /** Lets contenders run one after another, round by round, each round beginning with the next of them. */
-export const contest = async (
-  contenders: readonly Contender[],
-  rounds: number,
-  log: (line: string) => void,
-): Promise<Runs> => {
+export const contest = async (bench: Bench, contenders: readonly Contender[]): Promise<Runs> => {
   const runs: Runs = Object.fromEntries(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < bench.rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(round + turn) % contenders.length];
       if (contender === undefined) continue;
       await contender.prepare();
+      const before = timesOf(bench);
       const run = await contender.run();
-      log(`round ${round + 1}: ${contender.name} ${formatSeconds(run.seconds)}`);
-      runs[contender.name]?.push(run);
+      const processor = usedBetween(before, timesOf(bench));
+      const used = Object.values(processor).reduce((sum, seconds) => sum + seconds, 0);
+      bench.log(
+        `round ${round + 1}: ${contender.name} ${formatSeconds(run.seconds)}, ` +
+          `${formatSeconds(used)} of processor time`,
+      );
+      runs[contender.name]?.push({ ...run, processor });
     }
   }
   return runs;

@@ -3,9 +3,9 @@ import type { Job as JobJson } from '../local/api-client.ts';
 import type { Bench } from './bench-stack.ts';
 import type { Run } from './contest.ts';
 import { readSteps, type Step } from './job-steps.ts';
-import { cpuSeconds, watchMemory } from './usage.ts';
+import { watchMemory } from './usage.ts';
 
-const POLL_MS = 50;
+const POLL_MS = 100;
 const DEADLINE_MS = 30 * 60_000;
 const FINAL = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
 
@@ -14,8 +14,6 @@ type Job = JobJson & { workflow: { id: string } };
 export interface JobRun extends Run {
   /** The most each had resident while the job ran. */
   peakBytes: { worker: number; api: number };
-  /** Processor time while the job ran, by process; PostgreSQL's with all of its own. */
-  cpu: Record<string, number>;
   steps: Step[];
 }
 
@@ -31,16 +29,6 @@ const waitForEnd = async ({ api }: Bench, jobId: string): Promise<Job> => {
   throw new Error(`job ${jobId} did not end within ${DEADLINE_MS} ms`);
 };
 
-const processIds = ({ info }: Bench): Record<string, number> => {
-  const { worker = 0, api = 0, temporal = 0, postgres = 0 } = info().pids;
-  return { worker, api, temporal, postgres };
-};
-
-const cpuByProcess = (bench: Bench): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(processIds(bench)).map(([name, pid]) => [name, cpuSeconds(pid)]),
-  );
-
 /**
  * Asks for a job and waits for its final state, both through the API. @throws Error when the job ends
  * otherwise than `succeeded`
@@ -50,14 +38,12 @@ export const runJob = async (
   path: string,
   body: object,
 ): Promise<{ run: JobRun; job: Job }> => {
-  const { worker = 0, api = 0 } = processIds(bench);
+  const { worker = 0, api = 0 } = bench.info().pids;
   const memory = { worker: watchMemory(worker), api: watchMemory(api) };
-  const before = cpuByProcess(bench);
   const start = performance.now();
   const { id } = await bench.api.succeed<{ id: string }>('POST', path, body);
   const job = await waitForEnd(bench, id);
   const seconds = (performance.now() - start) / 1_000;
-  const after = cpuByProcess(bench);
   if (job.state !== 'succeeded') {
     throw new Error(
       `${path}: the job ended ${job.state}: ${JSON.stringify(job.error ?? job.counts)}`,
@@ -66,9 +52,6 @@ export const runJob = async (
   const run = {
     seconds,
     peakBytes: { worker: memory.worker.peakBytes(), api: memory.api.peakBytes() },
-    cpu: Object.fromEntries(
-      Object.entries(after).map(([name, total]) => [name, total - (before[name] ?? 0)]),
-    ),
     steps: await readSteps(bench.temporal, job.workflow.id),
   };
   return { run, job };

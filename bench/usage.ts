@@ -35,29 +35,59 @@ export const watchMemory = (pid: number): { peakBytes: () => number } => {
   };
 };
 
-/** Fields of /proc/<pid>/stat after the name; 0 is the state, 1 the parent. */
-const statOf = (pid: number): number[] => {
+interface Stat {
+  parent: number;
+  /** Of the process itself, in seconds. */
+  own: number;
+  /** Of its children that have ended. */
+  ended: number;
+}
+
+const readStat = (pid: number): Stat => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
+    // After the name, which may hold spaces: state, parent, and from the twelfth on the times.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15).map(Number);
+    return {
+      parent: Number(fields[1]),
+      own: (user + system) / TICKS,
+      ended: (endedUser + endedSystem) / TICKS,
+    };
   } catch {
-    return [];
+    return { parent: 0, own: 0, ended: 0 };
   }
 };
 
-/** Processor time of a process, its living children and those it has waited for; 0 without /proc. */
-export const cpuSeconds = (pid: number): number => {
-  if (!hasProc) return 0;
-  const own = statOf(pid)
-    .slice(11, 15)
-    .reduce((sum, ticks) => sum + ticks, 0);
-  const children = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => statOf(Number(name)))
-    .filter((stat) => stat[1] === pid)
-    .reduce((sum, stat) => sum + (stat[11] ?? 0) + (stat[12] ?? 0), 0);
-  return (own + children) / TICKS;
+export type ProcessorTimes = Record<string, number>;
+
+/**
+ * Processor time of this process' named children, each with its own children, in seconds; as `peers`
+ * that of all other children, ended ones too; as `bench` that of this process. Nothing without /proc.
+ */
+export const processorTimes = (named: Record<string, number>): ProcessorTimes => {
+  if (!hasProc) return {};
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const stats = new Map(pids.map((name) => [Number(name), readStat(Number(name))]));
+  const withChildren = (pid: number): number => {
+    const { own = 0, ended = 0 } = stats.get(pid) ?? {};
+    const children = [...stats.values()].filter(({ parent }) => parent === pid);
+    return own + ended + children.reduce((sum, child) => sum + child.own, 0);
+  };
+  const known = new Set(Object.values(named));
+  const others = [...stats]
+    .filter(([pid, { parent }]) => parent === process.pid && !known.has(pid))
+    .reduce((sum, [pid]) => sum + withChildren(pid), 0);
+  const self = readStat(process.pid);
+  return {
+    ...Object.fromEntries(Object.entries(named).map(([name, pid]) => [name, withChildren(pid)])),
+    peers: others + self.ended,
+    bench: self.own,
+  };
 };
+
+/** What was used between two looks. */
+export const usedBetween = (before: ProcessorTimes, after: ProcessorTimes): ProcessorTimes =>
+  Object.fromEntries(
+    Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
+  );

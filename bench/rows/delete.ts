@@ -108,7 +108,7 @@ export const measureDelete = async (bench: Bench): Promise<RowReport> => {
       ...(bench.rows.includes('delete') ? [script(bench)] : []),
       ...(dbos === undefined ? [] : dbosContenders(bench, dbos)),
     ];
-    const runs = await contest(contenders, bench.rounds, bench.log);
+    const runs = await contest(bench, contenders);
     return { lines: linesOf(bench, runs), raw: runs };
   } finally {
     await dbos?.stop();

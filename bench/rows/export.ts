@@ -43,15 +43,11 @@ export const measureExport = async (bench: Bench): Promise<RowReport> => {
   });
   const body = { selection: { type: 'all' }, format: 'csv', compression: 'gzip' };
   await bench.load(populationOf(bench.users));
-  const runs = await contest(
-    [
-      { name: KEEPSAKE, prepare, run: async () => (await runJob(bench, '/v1/exports', body)).run },
-      script(COPY_TABLE, TABLE),
-      script(COPY_SAME, SAME_COLUMNS),
-    ],
-    bench.rounds,
-    bench.log,
-  );
+  const runs = await contest(bench, [
+    { name: KEEPSAKE, prepare, run: async () => (await runJob(bench, '/v1/exports', body)).run },
+    script(COPY_TABLE, TABLE),
+    script(COPY_SAME, SAME_COLUMNS),
+  ]);
   const line = (name: string, peer: string, aim?: number) =>
     compare(runs, { what: 'export, gzip', own: KEEPSAKE, peer: name, shown: peer, aim });
   return {

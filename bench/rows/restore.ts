@@ -84,7 +84,7 @@ export const measureRestore = async (bench: Bench): Promise<RowReport> => {
     const aim = `≤ ${formatTimes(AIM)}`;
     return { lines: [{ what: WHAT, peer: PEER, result, aim, isMet: undefined }], raw: null };
   }
-  const runs = await contest([keepsake(bench), script(bench)], bench.rounds, bench.log);
+  const runs = await contest(bench, [keepsake(bench), script(bench)]);
   return {
     lines: [compare(runs, { what: WHAT, own: KEEPSAKE, peer: SCRIPT, shown: PEER, aim: AIM })],
     raw: runs,
