@@ -13,7 +13,7 @@ import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
-import { coversWorkspace } from '../selection/gate.ts';
+import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -92,6 +92,8 @@ const assertConfirmed = async (
 ): Promise<void> => {
   const { count } = job.confirmation;
   if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
+  // So few are never nearly everyone, and to count the others is to read the whole table.
+  if (rows < DELETE_ALL_MIN_USERS) return;
   const all = await countUsers(held.client, job.workspaceId);
   if (coversWorkspace(rows, all, deleteAllPercent)) throw failures.deleteAllRequired(rows, all);
 };
