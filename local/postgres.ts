@@ -37,7 +37,6 @@ const SETTINGS: Record<string, string> = {
   max_connections: '100',
   shared_buffers: '256MB',
   max_wal_size: '4GB',
-  wal_compression: 'on',
   fsync: 'on',
   synchronous_commit: 'on',
   timezone: 'UTC',
