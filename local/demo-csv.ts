@@ -1,46 +1,168 @@
 import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
+import { MAX_PROPERTIES } from '../db/properties.ts';
+import { propertyNameSchema } from '../api/routes/properties.ts';
+import { readUser } from '../api/user-input.ts';
+import { findSystemField, SYSTEM_FIELDS } from '../selection/fields.ts';
+import { userIdSchema } from '../selection/selection.ts';
 
-const BOOLEANS = ['emailOptin', 'smsOptin', 'whatsAppOptin'];
-const READ_ONLY = ['createdAt', 'updatedAt', 'legalHold'];
 const PREFIX = 'properties.';
+/** An export has these too; nobody sets them by a file. */
+const LEFT_OUT = ['createdAt', 'updatedAt', 'legalHold'];
+/** How many problems are told at most. */
+const MAX_TOLD = 10;
+
+type User = Record<string, unknown> & { userId: string };
+
+interface Row {
+  cells: string[];
+  /** Where the row ends in the file; the first line is 1. */
+  line: number;
+}
+
+const textOf = async function* (path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    yield decoder.decode(chunk, { stream: true });
+  }
+  yield decoder.decode();
+};
+
+/** @throws Error naming the file, when it cannot be read, or is no CSV in UTF-8 */
+const rowsOf = async function* (path: string): AsyncGenerator<Row> {
+  // The error of any of them comes out of the last one's iteration.
+  const parser = pipeline(textOf(path), parse({ info: true, skip_empty_lines: true }), () => {});
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{
+      record: string[];
+      info: { lines: number };
+    }>) {
+      yield { cells: record, line: info.lines };
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
+    throw new Error(`${path} cannot be read as CSV: ${why}`, { cause: error });
+  }
+};
+
+const columnProblem = (column: string, columns: readonly string[]): string | undefined => {
+  if (columns.indexOf(column) !== columns.lastIndexOf(column)) return 'is there twice';
+  if (findSystemField(column) !== undefined) return undefined;
+  if (!column.startsWith(PREFIX)) {
+    const known = SYSTEM_FIELDS.map(({ name }) => name).join(', ');
+    return `is not known; custom properties are named ${PREFIX}<name>, the others are ${known}`;
+  }
+  const name = propertyNameSchema.safeParse(column.slice(PREFIX.length));
+  return name.success
+    ? undefined
+    : `cannot be a property: its name ${name.error.issues[0]?.message}`;
+};
+
+const headerProblems = (columns: readonly string[]): string[] => {
+  const problems = [...new Set(columns)].flatMap((column) => {
+    const problem = columnProblem(column, columns);
+    return problem === undefined ? [] : [`column "${column}" ${problem}`];
+  });
+  if (!columns.includes('userId')) problems.push('there is no column "userId"');
+  const count = propertiesIn(columns).length;
+  if (count > MAX_PROPERTIES) problems.push(`${count} properties are more than ${MAX_PROPERTIES}`);
+  return problems;
+};
+
+const propertiesIn = (columns: readonly string[]): string[] =>
+  columns
+    .filter((column) => column.startsWith(PREFIX))
+    .map((column) => column.slice(PREFIX.length));
+
+/** What does not become a boolean stays text, and is refused as the API would. */
+const booleanOf = (text: string): boolean | string => {
+  const lower = text.toLowerCase();
+  return lower === 'true' || lower === 'false' ? lower === 'true' : text;
+};
 
 const valueOf = (column: string, text: string): unknown => {
-  if (BOOLEANS.includes(column)) return text === 'true';
-  return column === 'tags' ? text.split(';') : text;
+  const type = findSystemField(column)?.type;
+  if (type === 'boolean') return booleanOf(text);
+  return type === 'list' ? text.split(';') : text;
 };
 
 /** A row as the API takes it; empty cells are unknown. */
-const userOf = (row: Record<string, string>): Record<string, unknown> => {
-  const user: Record<string, unknown> = {};
-  const properties: Record<string, unknown> = {};
-  for (const [column, text] of Object.entries(row)) {
-    if (text === '' || READ_ONLY.includes(column)) continue;
+const userOf = (columns: readonly string[], { cells }: Row): User => {
+  const user: User = { userId: '' };
+  const properties: Record<string, string> = {};
+  for (const [index, column] of columns.entries()) {
+    const text = cells[index] ?? '';
+    if (text === '' || LEFT_OUT.includes(column)) continue;
     if (column.startsWith(PREFIX)) properties[column.slice(PREFIX.length)] = text;
     else user[column] = valueOf(column, text);
   }
   return { ...user, properties };
 };
 
-/**
- * Users of a CSV file with the API's names as header. Columns `properties.<name>` are taken as text.
- *
- * @throws Error when the file cannot be read or has no column userId
- */
-export const usersOfCsv = async function* (path: string): AsyncGenerator<Record<string, unknown>> {
-  const rows = createReadStream(path).pipe(parse({ columns: true, bom: true }));
-  for await (const row of rows as AsyncIterable<Record<string, string>>) {
-    if (row['userId'] === undefined) throw new Error(`${path} has no column userId`);
-    yield userOf(row);
-  }
+const rowProblems = ({ userId, ...given }: User, types: Parameters<typeof readUser>[1]) => {
+  const id = userIdSchema.safeParse(userId);
+  const read = readUser(given, types);
+  const problems = 'errors' in read ? read.errors : [];
+  return [
+    ...(id.success ? [] : [`column "userId" ${id.error.issues[0]?.message}`]),
+    ...problems.map(
+      ({ pointer, detail }) => `column "${pointer.slice(1).replaceAll('/', '.')}" ${detail}`,
+    ),
+  ];
 };
 
-/** Names of the custom properties a CSV file's header mentions. */
-export const propertiesOfCsv = async (path: string): Promise<string[]> => {
-  const rows = createReadStream(path).pipe(parse({ bom: true, to: 1 }));
-  for await (const header of rows as AsyncIterable<string[]>) {
-    const custom = header.filter((column) => column.startsWith(PREFIX));
-    return custom.map((column) => column.slice(PREFIX.length));
+const refuse = (path: string, problems: readonly string[]): Error => {
+  const told = problems.slice(0, MAX_TOLD).map((problem) => `  ${problem}`);
+  const more = problems.length > MAX_TOLD ? ['  and more of the kind'] : [];
+  return new Error([`${path} cannot be taken:`, ...told, ...more].join('\n'));
+};
+
+/** What a checked file holds. */
+export interface CsvFacts {
+  /** How many users, one a row. */
+  rows: number;
+  /** Names of its custom properties; all are text. */
+  properties: string[];
+  /** Its columns that nobody sets by a file. */
+  leftOut: string[];
+}
+
+/**
+ * Reads a file to its end, by the API's own rules.
+ *
+ * @throws Error naming the file, and each line and column that the API would refuse
+ */
+export const checkCsv = async (path: string): Promise<CsvFacts> => {
+  let columns: string[] | undefined;
+  let types: Map<string, 'string'> = new Map();
+  let rows = 0;
+  const problems: string[] = [];
+  for await (const row of rowsOf(path)) {
+    if (columns === undefined) {
+      columns = row.cells;
+      types = new Map(propertiesIn(columns).map((name) => [name, 'string']));
+      const wrong = headerProblems(columns);
+      if (wrong.length > 0) throw refuse(path, wrong);
+      continue;
+    }
+    rows += 1;
+    const wrong = rowProblems(userOf(columns, row), types);
+    problems.push(...wrong.map((problem) => `line ${row.line}, ${problem}`));
+    if (problems.length > MAX_TOLD) break;
   }
-  return [];
+  if (problems.length > 0) throw refuse(path, problems);
+  if (rows === 0) throw refuse(path, ['it holds no users']);
+  const leftOut = LEFT_OUT.filter((name) => columns?.includes(name) === true);
+  return { rows, properties: [...types.keys()], leftOut };
+};
+
+/** Users of a checked file, as `POST /v1/users` takes them. */
+export const usersOfCsv = async function* (path: string): AsyncGenerator<User> {
+  let columns: string[] | undefined;
+  for await (const row of rowsOf(path)) {
+    if (columns === undefined) columns = row.cells;
+    else yield userOf(columns, row);
+  }
 };

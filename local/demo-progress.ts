@@ -24,7 +24,8 @@ export const runStep = async <Result>(
   };
   const result = await run({ show });
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  process.stdout.write(`${isTerminal ? '\r' : ''}${label} ${bar(1)} ${seconds} s\u001b[K\n`);
+  const line = `${label} ${bar(1)} ${seconds} s`;
+  process.stdout.write(isTerminal ? `\r${line}\u001b[K\n` : `${line}\n`);
   return result;
 };
 

@@ -7,11 +7,13 @@ import { problem } from '../problems.ts';
 
 const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
+export const propertyNameSchema = z
+  .string()
+  .regex(NAME, 'must be 1 to 64 letters, digits and underscores, a letter first')
+  .describe('Written `properties.<name>` in filters and file headers');
+
 const newPropertySchema = z.strictObject({
-  name: z
-    .string()
-    .regex(NAME, 'must be 1 to 64 letters, digits and underscores, a letter first')
-    .describe('Written `properties.<name>` in filters and file headers'),
+  name: propertyNameSchema,
   type: z.enum(PROPERTY_TYPES).describe('Never changes'),
 });
 
