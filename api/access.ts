@@ -67,6 +67,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/backups': ALL_IN_ONE,
   'GET /v1/backups/:id': ALL_BY_ID,
   'GET /v1/backups/:id/file': ADMINS,
+  'GET /v1/backups/:id/links': ADMINS,
+  'POST /v1/backups/:id/links': ADMINS,
+  'DELETE /v1/backups/:id/links/:linkId': ADMINS,
   'POST /v1/backups/:id/restore-previews': ADMINS,
   'POST /v1/backups/:id/restores': ADMINS,
 

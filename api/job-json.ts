@@ -72,7 +72,7 @@ const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
     ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
     events: `/v1/jobs/${job.id}/events`,
     ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
-    ...(job.type === 'export' && hasFile && { file: `${self}/file` }),
+    ...(job.type === 'export' && hasFile && { file: `${self}/file`, links: `${self}/links` }),
     ...(job.type !== 'export' && { records: `${self}/records`, log: `${self}/log` }),
     ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
     ...(job.backup_id !== null && { backup: `/v1/backups/${job.backup_id}` }),

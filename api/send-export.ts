@@ -40,18 +40,19 @@ export const hasExpired = (row: Pick<ExportRow, 'state' | 'expires_at'>): boolea
 
 /** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
 export const requireOpenFile = (row: ExportRow): OpenFile => {
-  const id = row.id ?? row.job_id;
-  if (hasExpired(row)) {
-    throw problem('link-expired', `The file of export ${id} has expired and was removed.`);
-  }
+  const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
+  if (hasExpired(row)) throw problem('link-expired', `${file} has expired.`);
   if (row.state === 'damaged') {
-    throw problem('wrong-state', `The file of export ${id} is damaged; export again.`);
+    throw problem(
+      'wrong-state',
+      `${file} is damaged: it is not what was written. Start a new job.`,
+    );
   }
   if (row.state === 'verified' && isFilled(row)) return row;
   throw problem(
     'wrong-state',
-    `The file of export ${id} is not complete and verified. Look at job ${row.job_id}: ` +
-      'wait while it runs, or export again if it ended.',
+    `${file} is not complete and verified. Look at job ${row.job_id}: ` +
+      'wait while it runs, or start a new one if it ended.',
   );
 };
 

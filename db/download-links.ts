@@ -76,35 +76,24 @@ export const listLinks = (db: Db, exportId: string) =>
     .orderBy('id', 'desc')
     .execute();
 
-export type Revocation =
-  | { status: 'revoked'; exportId: string; jobId: string }
-  | { status: 'revokedBefore' }
-  | { status: 'unknown' };
-
-/**
- * Takes a link back. `fileId` is the id of its export, or of the export's job. Of calls side by side
- * one answers `revoked`, the others wait for it and answer `revokedBefore`.
- */
+/** Takes a link of an export back. Of calls side by side one answers `revoked`. */
 export const revokeLink = async (
   trx: Trx,
-  link: { workspaceId: string; fileId: string; linkId: string },
-): Promise<Revocation> => {
-  const found = await trx
-    .selectFrom('download_links as link')
-    .innerJoin('exports', 'exports.id', 'link.export_id')
-    .select(['exports.id as exportId', 'exports.job_id as jobId'])
-    .where('link.id', '=', link.linkId)
-    .where('exports.workspace_id', '=', link.workspaceId)
-    .where((eb) =>
-      eb.or([eb('exports.id', '=', link.fileId), eb('exports.job_id', '=', link.fileId)]),
-    )
-    .executeTakeFirst();
-  if (found === undefined) return { status: 'unknown' };
+  { exportId, linkId }: { exportId: string; linkId: string },
+): Promise<'revoked' | 'revokedBefore' | 'unknown'> => {
   const { numUpdatedRows } = await trx
     .updateTable('download_links')
     .set({ revoked_at: new Date() })
-    .where('id', '=', link.linkId)
+    .where('id', '=', linkId)
+    .where('export_id', '=', exportId)
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
-  return numUpdatedRows > 0n ? { status: 'revoked', ...found } : { status: 'revokedBefore' };
+  if (numUpdatedRows > 0n) return 'revoked';
+  const isThere = await trx
+    .selectFrom('download_links')
+    .select('id')
+    .where('id', '=', linkId)
+    .where('export_id', '=', exportId)
+    .executeTakeFirst();
+  return isThere === undefined ? 'unknown' : 'revokedBefore';
 };

@@ -32,7 +32,10 @@ const toBackupJson = (row: BackupRow): z.infer<typeof backupSchema> => ({
   links: {
     self: `/v1/backups/${row.id}`,
     deletion: `/v1/deletions/${row.job_id}`,
-    ...(row.state === 'verified' && { file: `/v1/backups/${row.id}/file` }),
+    ...(row.state === 'verified' && {
+      file: `/v1/backups/${row.id}/file`,
+      links: `/v1/backups/${row.id}/links`,
+    }),
   },
 });
 

@@ -1,11 +1,33 @@
 import { z } from 'zod';
 import { recordActivity } from '../../db/activity.ts';
+import { findBackup } from '../../db/backups.ts';
+import type { Db } from '../../db/client.ts';
 import { createLink, listLinks, MAX_LINK_HOURS, revokeLink } from '../../db/download-links.ts';
 import { findDownload } from '../../db/export-files.ts';
 import { createLinkToken } from '../../storage/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
-import { requireOpenFile } from '../send-export.ts';
+import { type ExportRow, requireOpenFile } from '../send-export.ts';
+
+/** What has links: its paths begin with the plural of its name. */
+interface Kind {
+  noun: 'export' | 'backup';
+  find: (db: Db, workspaceId: string, id: string) => Promise<ExportRow | undefined>;
+}
+
+const KINDS: Kind[] = [
+  { noun: 'export', find: findDownload },
+  { noun: 'backup', find: (db, workspaceId, id) => findBackup(db, id, workspaceId) },
+];
+
+const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
+
+/** @throws ProblemError 404 when it is not there, or another workspace's */
+const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
+  const row = await find(db, workspaceId, id);
+  if (row === undefined) throw notFound(noun);
+  return row;
+};
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
@@ -31,14 +53,14 @@ const linkSchema = z.object({
   revokedAt: z.iso.datetime().nullable(),
 });
 
-const registerCreate = (app: App, { database: { db }, config }: ApiDeps): void => {
+const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: Kind): void => {
   app.post(
-    '/v1/exports/:id/links',
+    `/v1/${kind.noun}s/:id/links`,
     {
       schema: {
-        operationId: 'createLink',
-        summary: 'Make a link to download an export without a key',
-        tags: ['exports'],
+        operationId: `create${capitalized(kind.noun)}Link`,
+        summary: `Make a link to download the file of this ${kind.noun} without a key`,
+        tags: [`${kind.noun}s`],
         params: paramsSchema,
         body: newLinkSchema,
         response: { 201: createdLinkSchema },
@@ -50,9 +72,7 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps): void =
       },
     },
     async ({ params, body, actor, workspaceId }, reply) => {
-      const row = await findDownload(db, workspaceId, params.id);
-      if (row === undefined) throw notFound('export');
-      const file = requireOpenFile(row);
+      const file = requireOpenFile(await getFile(kind, db, workspaceId, params.id));
       const link = await db.transaction().execute(async (trx) => {
         const hours = body.expiresInHours;
         const created = await createLink(trx, { exportId: file.id, createdBy: actor.id, hours });
@@ -72,23 +92,22 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps): void =
   );
 };
 
-const registerList = (app: App, { database: { db } }: ApiDeps): void => {
+const registerList = (app: App, { database: { db } }: ApiDeps, kind: Kind): void => {
   app.get(
-    '/v1/exports/:id/links',
+    `/v1/${kind.noun}s/:id/links`,
     {
       schema: {
-        operationId: 'listLinks',
-        summary: 'The links to an export, newest first, ended ones too',
-        tags: ['exports'],
+        operationId: `list${capitalized(kind.noun)}Links`,
+        summary: `The links to this ${kind.noun}, that of its mail too, newest first, ended ones too`,
+        tags: [`${kind.noun}s`],
         params: paramsSchema,
         querystring: z.strictObject({}),
         response: { 200: z.object({ data: z.array(linkSchema), nextCursor: z.null() }) },
       },
     },
     async ({ params, workspaceId }) => {
-      const row = await findDownload(db, workspaceId, params.id);
-      if (row === undefined) throw notFound('export');
-      const links = row.id === null ? [] : await listLinks(db, row.id);
+      const file = await getFile(kind, db, workspaceId, params.id);
+      const links = file.id === null ? [] : await listLinks(db, file.id);
       const data = links.map((link) => ({
         id: link.id,
         createdAt: link.created_at.toISOString(),
@@ -100,30 +119,31 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-const registerRevoke = (app: App, { database: { db } }: ApiDeps): void => {
+const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): void => {
   app.delete(
-    '/v1/exports/:id/links/:linkId',
+    `/v1/${kind.noun}s/:id/links/:linkId`,
     {
       schema: {
-        operationId: 'revokeLink',
+        operationId: `revoke${capitalized(kind.noun)}Link`,
         summary: 'Take a link back; doing so twice is no error',
-        description: 'Takes back the link of a mail too; `id` may be a backup or a deletion then.',
-        tags: ['exports'],
+        tags: [`${kind.noun}s`],
         params: paramsSchema.extend({ linkId: z.uuid() }),
         response: { 204: z.undefined().describe('The link leads nowhere any more') },
       },
     },
     async ({ params: { id, linkId }, actor, workspaceId }, reply) => {
+      const file = await getFile(kind, db, workspaceId, id);
+      const exportId = file.id;
+      if (exportId === null) throw notFound('link');
       await db.transaction().execute(async (trx) => {
-        const revocation = await revokeLink(trx, { workspaceId, fileId: id, linkId });
-        if (revocation.status === 'unknown') throw notFound('link');
-        if (revocation.status === 'revokedBefore') return;
-        const { exportId, jobId } = revocation;
+        const revocation = await revokeLink(trx, { exportId, linkId });
+        if (revocation === 'unknown') throw notFound('link');
+        if (revocation === 'revokedBefore') return;
         await recordActivity(trx, {
           kind: 'linkRevoked',
           workspaceId,
           actorKeyId: actor.id,
-          jobId,
+          jobId: file.job_id,
           exportId,
         });
       });
@@ -134,7 +154,9 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps): void => {
 
 /** Making, listing and taking back the links that `public-links.ts` serves. */
 export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
-  registerCreate(app, deps);
-  registerList(app, deps);
-  registerRevoke(app, deps);
+  for (const kind of KINDS) {
+    registerCreate(app, deps, kind);
+    registerList(app, deps, kind);
+    registerRevoke(app, deps, kind);
+  }
 };

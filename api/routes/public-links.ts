@@ -27,7 +27,7 @@ const ANSWERS = {
     slug: 'link-expired',
     code: 410,
     title: 'This link has ended',
-    advice: 'It expired or was taken back, or its file was removed. Ask an admin for a new one.',
+    advice: 'It or its file has expired, or it was taken back. Ask an admin for a new one.',
   },
 } as const;
 

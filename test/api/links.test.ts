@@ -173,6 +173,30 @@ test('a revoked link has ended at once; revoking twice is no error and logged on
   expect(list['data']).toMatchObject([{ id, revokedAt: expect.any(String) }]);
 });
 
+test("a backup's links are made, listed and taken back under its own path", async () => {
+  const backup = await api().addExport({ purpose: 'backup' });
+  const links = `/v1/backups/${backup.id}/links`;
+  const shown = (await api().call('GET', `/v1/backups/${backup.id}`)).json();
+  expect(shown['links']).toMatchObject({ links });
+  const made = (await api().call('POST', links, {}, {})).json() as { id: string; url: string };
+  const { pathname } = new URL(made.url);
+  expect((await visit(`${pathname}/file`)).bytes).toEqual(backup.content);
+  expect((await api().call('GET', links)).json()['data']).toMatchObject([
+    { id: made.id, revokedAt: null },
+  ]);
+  const asOther = { authorization: `Bearer ${api().keys.other.key}` };
+  for (const wrong of [
+    await api().call('DELETE', `${links}/${made.id}`, asOther),
+    await api().call('DELETE', `/v1/exports/${backup.jobId}/links/${made.id}`),
+    await api().call('GET', `/v1/backups/${backup.jobId}/links`),
+  ]) {
+    expect(wrong.status).toBe(404);
+  }
+  expect((await api().call('DELETE', `${links}/${made.id}`)).status).toBe(204);
+  expect((await visit(pathname)).status).toBe(410);
+  expect((await api().call('POST', links, {}, {})).status).toBe(201);
+});
+
 test("another workspace's admin can neither make, list nor revoke a link", async () => {
   const { path, id, file } = await makeLink();
   const other = { authorization: `Bearer ${api().keys.other.key}` };
