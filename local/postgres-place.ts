@@ -12,6 +12,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { markOwner, sweepAbandonedClusters } from './abandoned-clusters.ts';
 import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
 import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
 
@@ -28,15 +29,18 @@ const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
 const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
 
 /** A folder others can write to, or that is not ours, could be prepared by someone else. */
+const isOurs = (base: string): boolean => {
+  const stats = lstatSync(base, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o022) === 0;
+};
+
 const openBase = (base: string, user: ServerUser): boolean => {
   try {
     if (!existsSync(base)) {
       mkdirSync(base);
       chmodSync(base, 0o755);
     }
-    const stats = lstatSync(base);
-    const isOurs = stats.isDirectory() && stats.uid === 0 && (stats.mode & 0o022) === 0;
-    return isOurs && canEnter(base, user);
+    return isOurs(base) && canEnter(base, user);
   } catch {
     return false;
   }
@@ -77,6 +81,7 @@ const makeHome = (dataDir: string, user: ServerUser): string => {
   const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
   const home = join(findBase(user), hash.digest('hex').slice(0, 16));
   makePrivateFolder(home, user);
+  markOwner(home, realpathSync(dataDir));
   symlinkSync(home, link);
   return home;
 };
@@ -107,6 +112,9 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
     const folder = completeInPlace(binaries) ? binaries.folder : copyBinaries(binaries, dataDir);
     return { binaries: folder, home, user: undefined };
   }
+  for (const base of REACHABLE_BASES.filter(isOurs)) {
+    sweepAbandonedClusters(base, realpathSync(dataDir), found);
+  }
   // Data that a start as someone else has made is served as that user.
   const user = found === undefined ? findServerUser() : ownerOf(found);
   const home = found ?? makeHome(dataDir, user);
@@ -121,10 +129,27 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   return { binaries: isUsable ? folder : copyBinaries(binaries, findBase(user)), home, user };
 };
 
-/** Removes a data folder and all that was put elsewhere for it. Nothing may run on it any more. */
-export const removeDataFolder = (dataDir: string): void => {
+/** Where the database of a data folder lies when not in it; undefined when it does, or there is none. */
+export const databaseElsewhere = (dataDir: string): string | undefined => {
   const link = linkIn(dataDir);
   const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  if (isLink) rmSync(readlinkSync(link), { recursive: true, force: true });
+  return isLink ? readlinkSync(link) : undefined;
+};
+
+export const hasDatabase = (dataDir: string): boolean =>
+  lstatSync(linkIn(dataDir), { throwIfNoEntry: false }) !== undefined;
+
+/** Removes a data folder's database, and what means nothing without it. Nothing may run on it any more. */
+export const removeDatabase = (dataDir: string): void => {
+  const home = databaseElsewhere(dataDir);
+  if (home !== undefined) rmSync(home, { recursive: true, force: true });
+  for (const name of ['postgres', 'postgres.json', 'keys.json', 'demo.json']) {
+    rmSync(join(dataDir, name), { recursive: true, force: true });
+  }
+};
+
+/** Removes a data folder and all that was put elsewhere for it. Nothing may run on it any more. */
+export const removeDataFolder = (dataDir: string): void => {
+  removeDatabase(dataDir);
   rmSync(dataDir, { recursive: true, force: true });
 };

@@ -6,6 +6,7 @@ import { seedDemo, type DemoKeys } from './demo-seed.ts';
 import { runKeepsakeProcess } from './keepsake-process.ts';
 import { lockDataFolder } from './lock.ts';
 import { apiUrlOf, processEnv, publicUrlOf } from './process-env.ts';
+import { hasDatabase, removeDatabase } from './postgres-place.ts';
 import { openProcessRecord, stopOrphans } from './process-record.ts';
 import { openSecrets } from './secrets.ts';
 import { choosePorts } from './stack-ports.ts';
@@ -153,6 +154,8 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const servers: Stoppable[] = [];
   const processes: Stoppable[] = [];
   let publish: (() => void) | undefined;
+  // Until it was ready once, a database made by this start holds nothing for anyone.
+  let isDisposable = env.DATABASE_URL === undefined && !hasDatabase(dataDir);
 
   const stopOnce = async (): Promise<void> => {
     publish = undefined;
@@ -162,6 +165,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     } finally {
       await stopAll(servers);
     }
+    if (isDisposable) removeDatabase(dataDir);
     record.clear();
     unlock();
   };
@@ -197,6 +201,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       demo && isOurs
         ? await seedDemo({ dataDir, info: info(), log, signal: context.signal })
         : undefined;
+    isDisposable = false;
     publish = () => writePrivateJson(infoFile, info());
     publish();
     return { info, newKeys, stop };

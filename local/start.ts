@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { DemoKeys } from './demo-seed.ts';
+import { databaseElsewhere } from './postgres-place.ts';
 import { listenForSignals } from './signals.ts';
 import type { Stack } from './stack.ts';
 
@@ -22,6 +23,7 @@ const curlLines = (api: string, keysFile: string): string[] => {
 const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean): void => {
   const { api, temporal, temporalUi, outbox } = info();
   const keysFile = join(dataDir, 'keys.json');
+  const elsewhere = databaseElsewhere(dataDir);
   const seconds = (performance.now() / 1_000).toFixed(1);
   const places = [
     ['API', api],
@@ -29,6 +31,7 @@ const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean):
     ['Temporal UI', temporalUi ?? `that of the server at ${temporal}`],
     ['Outbox', outbox ?? 'none: mails are really sent'],
     ['Data', dataDir],
+    ...(elsewhere === undefined ? [] : [['Database', elsewhere]]),
   ];
   const lines = [
     `Keepsake is ready, after ${seconds} s.`,

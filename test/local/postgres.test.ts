@@ -1,11 +1,12 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { removeDataFolder } from '../../local/postgres-place.ts';
+import { databaseElsewhere, removeDataFolder } from '../../local/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../local/postgres.ts';
 import { identify } from '../../local/process-identity.ts';
+import { isRoot } from '../../local/server-user.ts';
 import { sendSignal } from '../../local/stop-process.ts';
 
 let closed: string;
@@ -85,5 +86,16 @@ test('a second server on the same data is refused while the first one’s starte
   mkdirSync(dataDir);
   postgres = await startPostgres({ dataDir });
   await expect(startPostgres({ dataDir })).rejects.toThrow('already runs');
+  expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
+});
+
+test.runIf(isRoot())('the next start removes a database whose data folder is gone', async () => {
+  postgres = await startPostgres({ dataDir });
+  await postgres.stop();
+  const home = databaseElsewhere(dataDir)!;
+  rmSync(dataDir, { recursive: true });
+  expect(existsSync(home)).toBe(true);
+  postgres = await startPostgres({ dataDir });
+  expect(existsSync(home)).toBe(false);
   expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
 });

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrateToLatest } from '../../db/migrate.ts';
+import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startPostgres } from '../../local/postgres.ts';
 
 declare module 'vitest' {
@@ -47,13 +48,21 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     return async () => {};
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-test-'));
-  const postgres = await startPostgres({ dataDir });
-  await makeTemplate(postgres.url);
-  project.provide('postgresUrl', postgres.url);
-  return async () => {
-    await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
+  let stop = async (): Promise<void> => {};
+  const tearDown = async (): Promise<void> => {
+    await stop();
+    removeDataFolder(dataDir);
   };
+  try {
+    const postgres = await startPostgres({ dataDir });
+    stop = postgres.stop;
+    await makeTemplate(postgres.url);
+    project.provide('postgresUrl', postgres.url);
+    return tearDown;
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
 };
 
 export default setup;

@@ -1,0 +1,63 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { readJson, writePrivateJson } from './data-folder.ts';
+import { commandLineOf } from './process-identity.ts';
+
+/** In a cluster's home that lies outside its data folder: whose it is. */
+const OWNER_FILE = 'belongs-to.json';
+
+const ownerSchema = z.object({
+  /** Its real path. */
+  dataDir: z.string(),
+  /** The file system it lies on: one that is not mounted just now is not gone. */
+  device: z.number(),
+  /** Another machine, or container, has other folders under the same names. */
+  host: z.string(),
+});
+
+type Owner = z.infer<typeof ownerSchema>;
+
+export const markOwner = (home: string, dataDir: string): void => {
+  const owner: Owner = { dataDir, device: statSync(dataDir).dev, host: hostname() };
+  writePrivateJson(join(home, OWNER_FILE), owner);
+};
+
+const ownerOf = (home: string): Owner | undefined => {
+  try {
+    return ownerSchema.parse(readJson(join(home, OWNER_FILE)));
+  } catch {
+    return undefined;
+  }
+};
+
+const nearestThere = (path: string): string =>
+  existsSync(path) ? path : nearestThere(dirname(path));
+
+const isRunning = (home: string): boolean => {
+  const pidFile = join(home, 'data', 'postmaster.pid');
+  if (!existsSync(pidFile)) return false;
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  return commandLineOf(pid)?.includes(home) === true;
+};
+
+/**
+ * Removes the clusters below `base` whose data folder is gone, or is `dataDir`, which the caller holds and
+ * which has `current` or none. One that we have not marked, or that may still be in use, stays.
+ */
+export const sweepAbandonedClusters = (
+  base: string,
+  dataDir: string,
+  current: string | undefined,
+): void => {
+  if (!existsSync(base)) return;
+  for (const name of readdirSync(base)) {
+    const home = join(base, name);
+    const owner = home === current ? undefined : ownerOf(home);
+    if (owner === undefined || owner.host !== hostname() || isRunning(home)) continue;
+    const isGone = owner.dataDir === dataDir || !existsSync(owner.dataDir);
+    const isSameDisk = statSync(nearestThere(owner.dataDir)).dev === owner.device;
+    if (isGone && isSameDisk) rmSync(home, { recursive: true, force: true });
+  }
+};
