@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Config } from '../config.ts';
 import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
-import { closeSums, jobSummary, withUnreached, type JobExport } from '../db/job-summary.ts';
+import { closeSums, jobSummary, sumOf, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
 import { countRestore } from '../db/restores.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
@@ -92,7 +92,8 @@ const ofDeletion = async (
     counts: withUnreached(summary.counts, end),
     backups,
     restoreUntil: files.length > 0 ? new Date(firstToGo) : null,
-    logUrl: `${publicUrl}/v1/deletions/${subject.id}/log`,
+    // Before anyone is added whom nobody can name.
+    logUrl: sumOf(summary.counts) > 0 ? `${publicUrl}/v1/deletions/${subject.id}/log` : null,
     jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
   });
 };

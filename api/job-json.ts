@@ -1,6 +1,7 @@
 import type { Db } from '../db/client.ts';
 import {
   type JobProgressRow,
+  listJobsWithRecords,
   listProgress,
   listVerifiedExports,
   type VerifiedExport,
@@ -64,67 +65,76 @@ const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['resul
   return { backups: files.map((backup) => ({ id: backup.id, ...factsOf(backup) })) };
 };
 
-const linksOf = (job: JobRow, hasFile: boolean): Record<string, string> => {
+/** All rows that telling of a job takes. */
+export interface JobFacts {
+  job: JobRow;
+  progress: JobProgressRow | undefined;
+  files: readonly VerifiedExport[];
+  /** Whether it is known by name what became of anyone. */
+  hasRecords: boolean;
+}
+
+const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
   const self = pathOfJob(job);
   const isFinished = job.finished_at !== null;
+  const hasFile = files.length > 0;
+  const isRecorded = job.type !== 'export' && (hasRecords || !isFinished);
   return {
     self,
     ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
     events: `/v1/jobs/${job.id}/events`,
     ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
     ...(job.type === 'export' && hasFile && { file: `${self}/file`, links: `${self}/links` }),
-    ...(job.type !== 'export' && { records: `${self}/records`, log: `${self}/log` }),
+    ...(isRecorded && { records: `${self}/records`, log: `${self}/log` }),
     ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
     ...(job.backup_id !== null && { backup: `/v1/backups/${job.backup_id}` }),
   };
 };
 
-/** All rows that telling of a job takes. */
-export interface JobFacts {
-  job: JobRow;
-  progress: JobProgressRow | undefined;
-  files: readonly VerifiedExport[];
-}
-
 /** A job as the API tells of it to a role. */
 export const toJobJson = (
-  { job, progress, files }: JobFacts,
+  facts: JobFacts,
   role: Role,
   deps: Pick<JobJsonDeps, 'jobs' | 'config'>,
-): JobJson => ({
-  id: job.id,
-  type: job.type,
-  state: job.state,
-  phase: job.phase,
-  selection: shownSelection(job.selection, role),
-  actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
-  reason: job.reason,
-  createdAt: job.created_at.toISOString(),
-  startedAt: job.started_at?.toISOString() ?? null,
-  finishedAt: job.finished_at?.toISOString() ?? null,
-  progress: progressOf(job, progress),
-  counts: job.counts as JobJson['counts'],
-  retryOf: job.retry_of,
-  retriedBy: job.retried_by,
-  parent: job.parent_id,
-  result: resultOf(job, files),
-  error:
-    job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
-  links: linksOf(job, files.length > 0),
-  workflow: workflowOf(job, deps),
-});
+): JobJson => {
+  const { job, progress, files } = facts;
+  return {
+    id: job.id,
+    type: job.type,
+    state: job.state,
+    phase: job.phase as JobJson['phase'],
+    selection: shownSelection(job.selection, role),
+    actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
+    reason: job.reason,
+    createdAt: job.created_at.toISOString(),
+    startedAt: job.started_at?.toISOString() ?? null,
+    finishedAt: job.finished_at?.toISOString() ?? null,
+    progress: progressOf(job, progress),
+    counts: job.counts as JobJson['counts'],
+    retryOf: job.retry_of,
+    retriedBy: job.retried_by,
+    parent: job.parent_id,
+    result: resultOf(job, files),
+    error:
+      job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
+    links: linksOf(facts),
+    workflow: workflowOf(job, deps),
+  };
+};
 
 /** Adds to jobs what their exports say of progress and files. */
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
-  const [progress, files] = await Promise.all([
+  const [progress, files, recorded] = await Promise.all([
     listProgress(db, ids),
     listVerifiedExports(db, ids),
+    listJobsWithRecords(db, ids),
   ]);
   return jobs.map((job) => ({
     job,
     progress: progress.get(job.id),
     files: files.filter((file) => file.job_id === job.id),
+    hasRecords: recorded.has(job.id),
   }));
 };
 

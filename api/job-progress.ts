@@ -3,12 +3,24 @@ import type { JobRow } from '../db/jobs.ts';
 import type { JobJson } from './job-schema.ts';
 
 type Progress = JobJson['progress'];
+type Amount = Pick<Progress, 'total' | 'processed'>;
 
-/** How many users the job's phase is about, and how many of them are dealt with. */
-const amountOf = (
-  job: JobRow,
-  made: JobProgressRow | undefined,
-): Pick<Progress, 'total' | 'processed'> => {
+/** Of an ended job: all it was about, and whom it came to an end with, however that was. */
+const amountOfEnded = ({ counts, total }: JobRow): Amount => {
+  if (counts === null) return { total, processed: 0 };
+  const {
+    selected = 0,
+    unprocessed,
+    exported = 0,
+    notFound = 0,
+  } = counts as Partial<Record<string, number>>;
+  const processed = unprocessed === undefined ? exported + notFound : selected - unprocessed;
+  return { total: selected, processed };
+};
+
+/** How many users the job's phase is about, in its pass, and how many of them are dealt with. */
+const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
+  if (job.finished_at !== null) return amountOfEnded(job);
   if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
   const rows = made?.rows ?? 0;
   switch (job.phase ?? '') {
@@ -16,10 +28,12 @@ const amountOf = (
       return { total: rows, processed: made?.cursor ?? 0 };
     case 'verifying':
     case 'verifyingBackup':
-    case 'notifying':
+    case 'settling':
       return { total: rows, processed: rows };
+    case 'notifying':
+      return { total: job.total, processed: job.total ?? 0 };
     default:
-      return { total: job.total, processed: rows };
+      return { total: made?.targets ?? job.total, processed: rows };
   }
 };
 
@@ -29,15 +43,15 @@ const isCounted = (phase: string | null): boolean =>
 /** Rate and remaining time are null where they are not known: never a guess. */
 export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {
   const { total, processed } = amountOf(job, made);
-  const unknown = { total, processed, ratePerSecond: null, etaSeconds: null };
+  const pass = made?.pass ?? null;
+  const unknown = { pass, total, processed, ratePerSecond: null, etaSeconds: null };
   const seconds = job.phase_seconds;
   const isMoving = job.finished_at === null && isCounted(job.phase) && processed > 0;
   if (!isMoving || seconds === null || seconds <= 0) return unknown;
   const rate = processed / seconds;
   const left = total === null ? null : Math.max(0, total - processed);
   return {
-    total,
-    processed,
+    ...unknown,
     ratePerSecond: Math.round(rate * 10) / 10,
     etaSeconds: left === null ? null : Math.ceil(left / rate),
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JOB_KINDS, type JobType } from '../workflows/contract.ts';
+import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
   'queued',
@@ -13,6 +13,42 @@ export const JOB_STATES = [
 ] as const;
 
 export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
+
+/** What a job does in each phase, in the order they come. */
+const PHASES = {
+  exporting: 'writes the users of an export',
+  verifying: 'reads the export back',
+  backingUp: 'writes the users of a deletion to a backup',
+  verifyingBackup: 'reads the backup back',
+  deleting: 'deletes whom the backup holds',
+  settling: 'finds out about those it did not delete; another pass may follow',
+  restoring: 'puts users back from a backup',
+  notifying: 'sends the mail',
+} as const satisfies Record<Phase, string>;
+
+const phaseSchema = z
+  .enum(Object.keys(PHASES) as Phase[])
+  .nullable()
+  .describe(
+    Object.entries(PHASES)
+      .map(([phase, does]) => `${phase}: ${does}`)
+      .join('; ') + '. Null before the first and after the end.',
+  );
+
+const progressSchema = z
+  .object({
+    pass: z.int().nullable().describe('Null once the job has ended'),
+    total: z.int().nullable(),
+    processed: z.int(),
+    ratePerSecond: z.number().nullable(),
+    etaSeconds: z.int().nullable(),
+  })
+  .describe(
+    'How many users the phase is about, and how many of them it has dealt with; both begin anew with each ' +
+      'phase and pass, and a step that is tried again counts again. A further pass of a deletion is about ' +
+      'those alone who changed after the backup before it. Phases that go by files, not users, show all as ' +
+      'processed. Once the job has ended: how many it was about, and all of them but the unprocessed.',
+  );
 
 const time = z.string().describe('RFC 3339, UTC');
 
@@ -49,21 +85,14 @@ export const jobSchema = z.object({
   id: z.uuid(),
   type: z.enum(JOB_TYPES),
   state: z.enum(JOB_STATES),
-  phase: z.string().nullable(),
+  phase: phaseSchema,
   selection: z.looseObject({ type: z.string() }).describe('Chosen ids are shown as their count'),
   actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
   reason: z.string().nullable(),
   createdAt: time,
   startedAt: time.nullable(),
   finishedAt: time.nullable(),
-  progress: z
-    .object({
-      total: z.int().nullable(),
-      processed: z.int(),
-      ratePerSecond: z.number().nullable(),
-      etaSeconds: z.int().nullable(),
-    })
-    .describe('Of the phase the job is in'),
+  progress: progressSchema,
   counts: z
     .union([deletionCounts, restoreCounts, exportCounts])
     .nullable()
@@ -73,14 +102,18 @@ export const jobSchema = z.object({
   parent: z.uuid().nullable(),
   result: z.union([deletionResult, exportResult, z.object({ backupId: z.uuid() })]).nullable(),
   error: z.object({ type: z.string(), message: z.string() }).nullable(),
-  links: z.record(z.string(), z.string()),
+  links: z
+    .record(z.string(), z.string())
+    .describe(
+      'What can be asked about it now; records and log once ended only if they name anyone',
+    ),
   workflow: z.object({
     id: z.string(),
     runId: z.string().nullable(),
     uiUrl: z.string().nullable(),
   }),
   live: z
-    .object({ phase: z.string().nullable(), pass: z.int() })
+    .object({ phase: phaseSchema, pass: z.int() })
     .optional()
     .describe('What the workflow says of itself, when a worker answers in time'),
 });

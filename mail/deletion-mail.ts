@@ -20,7 +20,8 @@ export interface DeletionFinished {
   backups: BackupFacts[];
   /** Until when every backup is kept; null when there is none. */
   restoreUntil: Date | null;
-  logUrl: string;
+  /** Null when the job ended before it had listed anyone. */
+  logUrl: string | null;
   jobUrl: string;
 }
 
@@ -60,7 +61,9 @@ const toneOf = (facts: DeletionFinished): Letter['tone'] => {
 const paragraphsOf = (facts: DeletionFinished): string[] => {
   if (facts.counts.deleted === 0) {
     const advice = facts.end.kind === 'failed' ? ' Look at the job for what went wrong.' : '';
-    return [`Nothing was deleted: every user of ${facts.workspaceName} is still there.${advice}`];
+    const noLog =
+      facts.logUrl === null ? ' It ended before its users were listed, so there is no log.' : '';
+    return [`This deletion took nobody from ${facts.workspaceName}.${noLog}${advice}`];
   }
   const paragraphs = [
     `Deleted from ${facts.workspaceName}: ${deletedOf(facts)}. ` +
@@ -87,13 +90,19 @@ const actionsOf = (facts: DeletionFinished): Letter['actions'] => {
       `Works until ${formatMoment(backup.linkExpiresAt)}. ` +
       'Whoever has this link can download the file, and each download is logged.',
   }));
-  const log = {
-    label: 'Download the log',
-    url: facts.logUrl,
-    note: 'What became of each user, as CSV. Needs an API key.',
-  };
+  const log =
+    facts.logUrl === null
+      ? []
+      : [
+          {
+            label: 'Download the log',
+            url: facts.logUrl,
+            note: 'What became of each user, as CSV. Needs an API key.',
+          },
+        ];
   const job = { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' };
-  return facts.end.kind === 'failed' ? [...backups, job, log] : [...backups, log];
+  const isJobShown = facts.end.kind === 'failed' || log.length === 0;
+  return [...backups, ...(isJobShown ? [job] : []), ...log];
 };
 
 const tablesOf = (facts: DeletionFinished): Letter['tables'] => {

@@ -148,8 +148,17 @@ test.each<DeletionFinished['end']>([
   const counts = { ...COUNTS, deleted: 0, held: 100 };
   const { subject, text } = deletion({ end, counts, backups: [], restoreUntil: null });
   expect(subject).toMatch(/^Deletion (finished|cancelled|failed): nobody was deleted \(Demo\)$/);
-  expect(text).toContain('Nothing was deleted: every user of Demo is still there.');
+  expect(text).toContain('This deletion took nobody from Demo.');
   expect(text).not.toMatch(/restor|backup/i);
+});
+
+test('a deletion that ended before its users were listed offers no log, and says why', () => {
+  const counts = { ...COUNTS, deleted: 0, unprocessed: 100 };
+  const end = { kind: 'failed', errorType: 'selectionChanged' } as const;
+  const { text } = deletion({ end, counts, backups: [], restoreUntil: null, logUrl: null });
+  expect(text).toContain('before its users were listed, so there is no log');
+  expect(text).not.toContain('Download the log');
+  expect(text).toContain('Look at the job:\nhttps://keepsake.example/v1/jobs/1');
 });
 
 test('a deletion in several passes links every backup', () => {
