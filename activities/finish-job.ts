@@ -1,8 +1,14 @@
-import { findStoredResult, finishJob, lastPassOf, enterPhase } from '../db/job-runs.ts';
+import {
+  enterPhase,
+  findStoredResult,
+  finishJob,
+  lastPassOf,
+  type StoredResult,
+} from '../db/job-runs.ts';
 import { jobSummary, sumOf, withUnreached, type SummedCounts } from '../db/job-summary.ts';
 import { countRestore, settleRestore } from '../db/restores.ts';
 import { countTargets } from '../db/settlement.ts';
-import type { Activities, JobEnd, JobResult } from '../workflows/contract.ts';
+import type { JobEnd, JobInput, JobResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { findJobOf, type RunningJob } from './running-job.ts';
@@ -85,8 +91,8 @@ const FINISHERS = { export: finishExport, deletion: finishDeletion, restore: fin
 
 /** Writes how a job ended, once; whoever comes later is told what the first wrote. */
 export const createFinishJob =
-  (deps: ActivityDeps): Activities['finishJob'] =>
-  async ({ jobId, end }) => {
+  (deps: ActivityDeps) =>
+  async ({ jobId, end }: JobInput & { end: JobEnd }): Promise<StoredResult> => {
     const { db } = deps.database;
     const stored = await findStoredResult(db, jobId);
     if (stored !== undefined) return stored;

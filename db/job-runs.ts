@@ -105,8 +105,14 @@ export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
   return last;
 };
 
+/** A stored end, with how many users came to what. */
+export type StoredResult = JobResult & { counts: Record<string, number> };
+
 /** How a finished job ended; undefined while it has not. */
-export const findStoredResult = async (db: Db, jobId: string): Promise<JobResult | undefined> => {
+export const findStoredResult = async (
+  db: Db,
+  jobId: string,
+): Promise<StoredResult | undefined> => {
   const row = await db
     .selectFrom('jobs')
     .select(['state', 'counts', 'error_type', 'error_message', 'finished_at'])
@@ -118,6 +124,7 @@ export const findStoredResult = async (db: Db, jobId: string): Promise<JobResult
   return {
     state: row.state as JobResult['state'],
     failures: failures.reduce((sum, count) => sum + count, 0),
+    counts,
     ...(row.error_type !== null && {
       error: { type: row.error_type, message: row.error_message ?? '' },
     }),
@@ -134,7 +141,7 @@ export const finishJob = async (
     result: JobResult;
     counts: Record<string, number>;
   },
-): Promise<JobResult> => {
+): Promise<StoredResult> => {
   const { state, error } = end.result;
   await db.transaction().execute(async (trx) => {
     const { numUpdatedRows } = await trx
@@ -158,7 +165,7 @@ export const finishJob = async (
       counts: end.counts,
     });
   });
-  return (await findStoredResult(db, end.jobId)) ?? end.result;
+  return (await findStoredResult(db, end.jobId)) ?? { ...end.result, counts: end.counts };
 };
 
 /** Unfinished jobs older than so many seconds, oldest first; children are their parents' business. */

@@ -29,7 +29,18 @@ const stateQuery = defineQuery<LiveState>(STATE_QUERY);
 /** A job as its story tells it. */
 export interface JobTeller {
   enter: (phase: Phase, pass?: number) => Promise<void>;
+  /** It is in no phase any more, whatever its mail still waits for. */
+  leave: () => void;
 }
+
+/** A stored end, with how many users came to what. */
+type Ended = JobResult & { counts?: Record<string, number> };
+
+const detailsOf = ({ state, counts = {}, error }: Ended): string => {
+  const told = Object.entries(counts).filter(([name, count]) => name === 'selected' || count > 0);
+  const sums = told.map(([name, count]) => `${name} ${count}`).join(', ');
+  return [`**${state}**`, sums, error?.message].filter(Boolean).join(': ');
+};
 
 const endOf = (error: unknown): JobEnd => {
   if (isCancellation(error)) return { kind: 'cancelled' };
@@ -75,13 +86,13 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
     await job.enter('notifying');
     isTold = await tryToNotify(notifySoon, jobId, end);
   }
-  const result = await stepsOf(claimed).finishJob({ jobId, end });
+  const result: Ended = await stepsOf(claimed).finishJob({ jobId, end });
+  job.leave();
   upsertSearchAttributes([
     { key: phaseAttribute, value: result.state },
     { key: failuresAttribute, value: result.failures },
   ]);
-  const why = result.error ? `: ${result.error.message}` : '';
-  setCurrentDetails(`**${result.state}**${why}`);
+  setCurrentDetails(detailsOf(result));
   if (!isTold) await tryToNotify(notifyLater, jobId, end);
   return result;
 };
@@ -103,6 +114,7 @@ export const runJob = async (jobId: string, story: Story): Promise<JobResult> =>
       setCurrentDetails(`**${phase}**, pass ${pass}, workspace \`${claimed.workspaceId}\``);
       await enterPhase({ jobId, phase });
     },
+    leave: () => void (live.phase = null),
   };
   const end = await tellStory(story, job, stepsOf(claimed));
   return CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end));
