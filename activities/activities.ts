@@ -1,9 +1,9 @@
-import { cancellationSignal, heartbeat } from '@temporalio/activity';
+import { cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
-import { toFailure } from './failures.ts';
+import { isUnknown, toFailure } from './failures.ts';
 import { createFinishJob } from './finish-job.ts';
 import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
@@ -35,6 +35,9 @@ const createClaimJob =
     await claimJob(db, jobId, runId);
     const job = await findJobOf(db, jobId);
     const finished = await findStoredResult(db, jobId);
+    if (finished === undefined) {
+      log.info('job started', { jobId, type: job.type, workspaceId: job.workspaceId });
+    }
     return {
       type: job.type,
       workspaceId: job.workspaceId,
@@ -43,6 +46,22 @@ const createClaimJob =
       ...(finished !== undefined && { finished }),
     };
   };
+
+/** Says in the log how a job ended. */
+const createLoggedFinishJob = (deps: ActivityDeps): ReturnType<typeof createFinishJob> => {
+  const finishJob = createFinishJob(deps);
+  return async (input) => {
+    const result = await finishJob(input);
+    const { state, counts, error } = result;
+    log.info('job ended', {
+      jobId: input.jobId,
+      state,
+      counts,
+      ...(error && { errorType: error.type, errorMessage: error.message }),
+    });
+    return result;
+  };
+};
 
 type AnyActivity = (input: never) => Promise<unknown>;
 
@@ -53,7 +72,9 @@ const withFailures = (activities: Activities): Activities =>
       name,
       (input: never) =>
         activity(input).catch((error: unknown) => {
-          throw toFailure(error);
+          const failure = toFailure(error);
+          if (isUnknown(failure)) log.warn('a step met an unknown error', { error });
+          throw failure;
         }),
     ]),
   ) as unknown as Activities;
@@ -68,7 +89,7 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     settlePass: whileBeating(createSettlePass(deps)),
     verifyBackup: whileBeating(createVerifyBackup(deps)),
     restoreBackedUpUsers: whileBeating(createRestoreBackedUpUsers(deps)),
-    finishJob: whileBeating(createFinishJob(deps)),
+    finishJob: whileBeating(createLoggedFinishJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
   });

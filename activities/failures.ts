@@ -104,6 +104,9 @@ const databaseFailure = (error: DatabaseError): ApplicationFailure => {
   });
 };
 
+/** Type of a failure that stands for an error of no known kind. */
+const UNKNOWN = 'brokenOff';
+
 /** The one translation of errors into what Temporal retries or a job ends with. */
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
@@ -112,6 +115,10 @@ export const toFailure = (error: unknown): Error => {
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(
     `A step broke off (${code ?? name}); it is tried again.`,
-    'brokenOff',
+    UNKNOWN,
   );
 };
+
+/** True for what stands for an error that nobody foresaw. */
+export const isUnknown = (failure: Error): boolean =>
+  failure instanceof ApplicationFailure && failure.type === UNKNOWN;

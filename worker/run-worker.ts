@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
@@ -14,6 +14,7 @@ import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { openMetrics, type WorkerMetrics } from './metrics.ts';
 import { ensureSweep, registerSearchAttributes } from './registration.ts';
+import { createTemporalLogger } from './temporal-logger.ts';
 
 /** Time a step has to reach its next safe point once the worker is asked to stop. */
 const SHUTDOWN_GRACE = '5 s';
@@ -31,12 +32,12 @@ const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
 
 const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void => {
   Runtime.install({
-    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
-      const method = level === 'WARN' ? 'warn' : level === 'ERROR' ? 'error' : 'info';
-      log[method]({ activity: meta?.['activityType'], workflowId: meta?.['workflowId'] }, message);
-    }),
+    logger: createTemporalLogger(log),
+    telemetryOptions: {
+      ...telemetryOptions,
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+    },
     shutdownSignals: ['SIGTERM', 'SIGINT'],
-    telemetryOptions,
   });
 };
 
