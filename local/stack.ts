@@ -196,11 +196,9 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     await waitForApi(context, running);
 
     const info = () => infoOf(context, started, running);
-    const isOurs = started.database.server !== undefined;
-    const newKeys =
-      demo && isOurs
-        ? await seedDemo({ dataDir, info: info(), log, signal: context.signal })
-        : undefined;
+    // Never into a database that was given.
+    const isSeeded = demo && started.database.server !== undefined;
+    const newKeys = isSeeded ? await seedDemo({ ...context, info: info() }) : undefined;
     isDisposable = false;
     publish = () => writePrivateJson(infoFile, info());
     publish();

@@ -49,7 +49,7 @@ test.each([
     const workspace = await seedWorkspace(database(), id, 30_000);
     await asOwner(raising(id, `OLD.user_id IN ('u-2', 'u-20000')`, action));
     const { result, reasons } = await run(id, 15_000, workspace);
-    expect(result).toEqual({ state: 'partiallySucceeded', failures: 2 });
+    expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 2 });
     expect(reasons).toEqual({ 'u-2': `failed ${reason}`, 'u-20000': `failed ${reason}` });
     expect(await countOf(database(), id)).toBe(15_002);
     expect(await deletedOutsideBackup(database().owner, steps.storageDir, id)).toEqual([]);

@@ -48,14 +48,13 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     return async () => {};
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-test-'));
-  let stop = async (): Promise<void> => {};
+  let postgres: Awaited<ReturnType<typeof startPostgres>> | undefined;
   const tearDown = async (): Promise<void> => {
-    await stop();
+    await postgres?.stop();
     removeDataFolder(dataDir);
   };
   try {
-    const postgres = await startPostgres({ dataDir });
-    stop = postgres.stop;
+    postgres = await startPostgres({ dataDir });
     await makeTemplate(postgres.url);
     project.provide('postgresUrl', postgres.url);
     return tearDown;
