@@ -33,6 +33,12 @@ const isOwnError = (error: unknown): boolean => {
   return syscall !== undefined && syscall !== 'read';
 };
 
+/** What was to be written cannot be missing: its folder was swept meanwhile, and another try may do. */
+const putError = (key: string, cause: unknown): StorageError => {
+  const error = new StorageError(key, cause);
+  return error.problem === 'missing' ? new StorageError(key, cause, 'broken') : error;
+};
+
 /**
  * `flush` syncs the file before it is closed. After a failed sync the file is thrown away by the caller, never synced again: a second fsync may
  * report success for pages the first one lost.
@@ -62,7 +68,7 @@ export const createDirectoryStorage = (root: string): Storage => {
     } catch (error) {
       content.destroy();
       await rm(written, { force: true }).catch(() => {});
-      throw isOwnError(error) ? new StorageError(key, error) : error;
+      throw isOwnError(error) ? putError(key, error) : error;
     }
   };
 

@@ -42,8 +42,7 @@ const problemOf = (cause: unknown): StorageProblem => {
 export class StorageError extends Error {
   readonly problem: StorageProblem;
 
-  constructor(key: string, cause: unknown) {
-    const problem = problemOf(cause);
+  constructor(key: string, cause: unknown, problem: StorageProblem = problemOf(cause)) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     super(`storage ${problem} at ${key} (${code})`, { cause });
     this.name = 'StorageError';

@@ -1,5 +1,7 @@
 import { EventEmitter, once } from 'node:events';
+import { Readable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
+import { toFailure } from '../../activities/failures.ts';
 import { getExport } from '../../db/exports.ts';
 import { attemptPrefix } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
@@ -96,6 +98,41 @@ test.each(['written', 'verified', 'deleted'])(
     expect(await finish(jobId, id, 10)).toEqual({ state: 'succeeded', failures: 0 });
   },
 );
+
+test('an attempt that was given up and ends first wins, and the next finds that out when it is tried again', async () => {
+  const workspace = await seedWorkspace(database(), 'wins', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await steps.enter(jobId, 'backingUp');
+  const first = holdUp('/1/000001.');
+  const givenUp = steps.write(jobId);
+  await first.isReached;
+  const exportId = await exportOf(jobId);
+
+  const { storage } = steps.deps;
+  const { put } = storage;
+  const hold = new EventEmitter();
+  const isLetGo = once(hold, 'letGo');
+  storage.put = (key, content) => {
+    const neverEnding = async function* () {
+      yield* content;
+      if (key.includes('/2/000001.')) await isLetGo;
+    };
+    return put(key, Readable.from(neverEnding()));
+  };
+  const next = steps.write(jobId).catch(toFailure);
+  const partial = [expect.stringContaining('000000'), expect.stringContaining('.partial')];
+  await expect.poll(() => filesOf(exportId, 2)).toEqual(partial);
+  first.letGo();
+  expect(await givenUp).toEqual({ exportId, rows: 5 });
+  hold.emit('letGo');
+  storage.put = put;
+  expect(await next).toMatchObject({ type: 'storageBroken', nonRetryable: false });
+  expect(await filesOf(exportId, 2)).toEqual([]);
+
+  expect(await steps.backUp(jobId)).toEqual({ exportId, rows: 5 });
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 5 });
+  expect(await finish(jobId, 'wins', 10)).toEqual({ state: 'succeeded', failures: 0 });
+});
 
 /** An export of two parts, whose holder is killed once it has written the first. */
 const killHolder = async (jobId: string) => {
