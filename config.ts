@@ -4,6 +4,15 @@ import { DEFAULT_DELETE_ALL_PERCENT } from './selection/gate.ts';
 
 const portSchema = z.coerce.number().int().min(0).max(65_535);
 
+const databaseUrlSchema = z.url({
+  protocol: /^postgres(ql)?$/,
+  error: 'must be of the form postgres://user:password@host:port/database',
+});
+
+/** A variable that is empty is not set. */
+export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+
 /** Shortest secret accepted for signing links, in characters. */
 const MIN_SECRET_LENGTH = 32;
 
@@ -13,7 +22,7 @@ const envSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: portSchema.default(8080),
   PUBLIC_URL: z.url().optional(),
-  DATABASE_URL: z.string().min(1),
+  DATABASE_URL: databaseUrlSchema,
   TEMPORAL_UI_URL: z.url().optional(),
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('keepsake'),
   WORKFLOW_BUNDLE: z.string().min(1).optional(),
@@ -32,7 +41,7 @@ type Env = z.infer<typeof envSchema>;
 
 /** Checks the environment. @throws Error naming every variable that is missing or malformed. */
 export const readEnv = (env: NodeJS.ProcessEnv = process.env): Env => {
-  const parsed = envSchema.safeParse(env);
+  const parsed = envSchema.safeParse(withoutEmpty(env));
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(
     (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
@@ -82,7 +91,7 @@ const localEnvSchema = z.object({
   METRICS_PORT: portSchema.default(0),
   PUBLIC_URL: z.url().optional(),
   MAIL_FROM: z.string().min(3).optional(),
-  DATABASE_URL: z.string().min(1).optional(),
+  DATABASE_URL: databaseUrlSchema.optional(),
   TEMPORAL_ADDRESS: z.string().min(1).optional(),
   TEMPORAL_UI_URL: z.url().optional(),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
@@ -93,7 +102,7 @@ export type LocalEnv = z.infer<typeof localEnvSchema>;
 
 /** @throws Error naming every variable that is malformed. */
 export const readLocalEnv = (env: NodeJS.ProcessEnv = process.env): LocalEnv => {
-  const parsed = localEnvSchema.safeParse(env);
+  const parsed = localEnvSchema.safeParse(withoutEmpty(env));
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(
     (issue) => `  ${issue.path.join('.')}: ${issue.message}`,

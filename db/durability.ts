@@ -8,5 +8,7 @@ export const assertDurable = async (db: Db): Promise<void> => {
      WHERE name IN ('fsync', 'synchronous_commit') AND setting = 'off'`.execute(db);
   if (rows.length === 0) return;
   const names = rows.map((row) => row.name).join(' and ');
-  throw new Error(`PostgreSQL runs with ${names} off. Turn it on: a crash would lose backups.`);
+  throw new Error(
+    `PostgreSQL runs with ${names} off, so a crash could lose backups. Turn it on, for this login and database too.`,
+  );
 };

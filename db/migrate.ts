@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Migrator, sql, type Migration, type MigrationProvider } from 'kysely';
-import { openDatabase } from './client.ts';
+import { openDatabase, type Db } from './client.ts';
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');
 
@@ -20,6 +20,17 @@ const sqlFiles: MigrationProvider = {
   },
 };
 
+/** @throws Error when the database cannot hold every character, or would count bytes as characters */
+export const assertUtf8 = async (db: Db): Promise<void> => {
+  const { rows } = await sql<{ name: string; encoding: string }>`
+    SELECT current_database() AS name, current_setting('server_encoding') AS encoding`.execute(db);
+  const { name, encoding } = rows[0] ?? {};
+  if (encoding === 'UTF8') return;
+  throw new Error(
+    `The database ${name} has the encoding ${encoding}. Use one that was created with ENCODING 'UTF8'.`,
+  );
+};
+
 /**
  * Brings the schema up to date, as the database's owner. Safe to run twice and side by side.
  *
@@ -31,8 +42,12 @@ export const migrateToLatest = async (databaseUrl: string): Promise<void> => {
     maxConnections: 2,
   });
   try {
+    await assertUtf8(database.db);
     const { error } = await new Migrator({ db: database.db, provider: sqlFiles }).migrateToLatest();
-    if (error !== undefined) throw error;
+    if (error !== undefined) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`The schema could not be brought up to date: ${why}`, { cause: error });
+    }
   } finally {
     await database.close();
   }

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { LocalEnv } from '../config.ts';
+import { type LocalEnv, withoutEmpty } from '../config.ts';
 import { openDataFolder, writePrivateJson } from './data-folder.ts';
 import { seedDemo, type DemoKeys } from './demo-seed.ts';
+import { checkGivenServers } from './given-servers.ts';
 import { runKeepsakeProcess } from './keepsake-process.ts';
 import { lockDataFolder } from './lock.ts';
 import { apiUrlOf, processEnv, publicUrlOf } from './process-env.ts';
@@ -147,6 +148,8 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const { env, log, demo = false, headless = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
+  const inherited = withoutEmpty(options.inherited ?? process.env);
+  await checkGivenServers(env, inherited);
   openDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
   const infoFile = join(dataDir, 'local.json');
@@ -178,7 +181,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     await stopOrphans(dataDir, log);
     const context: StartContext = {
       env,
-      inherited: options.inherited ?? process.env,
+      inherited,
       dataDir,
       cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
       headless,

@@ -9,8 +9,9 @@ export interface Temporal {
 }
 
 /** Connects at the first call, so that a process starts, and says so, where Temporal is away. */
-export const connectTemporal = (): Temporal => {
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+export const connectTemporal = (env: NodeJS.ProcessEnv = process.env): Temporal => {
+  const overrideEnvVars = env as Record<string, string>;
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars });
   const { address, tls, apiKey, metadata } = connectionOptions;
   const connection = Connection.lazy({
     ...(address !== undefined && { address }),

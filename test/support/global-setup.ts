@@ -41,7 +41,7 @@ const makeTemplate = async (postgresUrl: string): Promise<void> => {
 /** One PostgreSQL for the whole run, or the one TEST_DATABASE_URL names (another major version, say). */
 const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const given = process.env['TEST_DATABASE_URL'];
-  if (given !== undefined) {
+  if (given !== undefined && given !== '') {
     assertLoopback(given);
     await makeTemplate(given);
     project.provide('postgresUrl', given);

@@ -1,0 +1,120 @@
+import { sql } from 'kysely';
+import type { LocalEnv } from '../config.ts';
+import { APP_ROLE, openDatabase, type Db } from '../db/client.ts';
+import { assertDurable } from '../db/durability.ts';
+import { assertUtf8 } from '../db/migrate.ts';
+import { connectTemporal } from '../temporal/client.ts';
+
+const TEMPORAL_DEADLINE_MS = 5_000;
+const OLDEST_POSTGRES = 15;
+
+/** What the codes of a refused connection mean, and what to do. */
+const REFUSALS: Record<string, string> = {
+  '28000': 'refuses this login: correct user and password, or let it in (pg_hba.conf)',
+  '28P01': 'refuses this password: correct it',
+  '3D000': 'has no database of this name: create it, or correct the name',
+};
+
+const connectionProblem = (error: NodeJS.ErrnoException): string =>
+  REFUSALS[error.code ?? ''] ??
+  `does not answer as PostgreSQL (${error.code ?? error.message}): start it, or correct the address`;
+
+const connect = async (db: Db, place: string): Promise<void> => {
+  try {
+    await sql`SELECT 1`.execute(db);
+  } catch (error) {
+    throw new Error(`${place} ${connectionProblem(error as Error)}.`, { cause: error });
+  }
+};
+
+/** Only a database that has no schema yet needs more of its login than to own the tables. */
+const assertUsable = async (db: Db, place: string): Promise<void> => {
+  const { rows } = await sql<{ version: number; may_set_up: boolean }>`
+    SELECT current_setting('server_version_num')::int / 10000 AS version,
+           to_regclass('public.kysely_migration') IS NOT NULL
+           OR (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
+           OR (SELECT count(*) = 2 FROM pg_roles
+                WHERE rolname IN (${APP_ROLE}, 'keepsake_deleter')
+                  AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')) AS may_set_up`.execute(db);
+  const { version = 0, may_set_up: maySetUp = false } = rows[0] ?? {};
+  if (version < OLDEST_POSTGRES) {
+    throw new Error(`${place} is PostgreSQL ${version}: use ${OLDEST_POSTGRES} or later.`);
+  }
+  if (!maySetUp) {
+    throw new Error(
+      `${place} lets in a login that may not create roles, which setting up the schema needs: ` +
+        'give it CREATEROLE, or start once with another login.',
+    );
+  }
+};
+
+const checkDatabase = async (databaseUrl: string): Promise<void> => {
+  const { host } = new URL(databaseUrl);
+  const place = `DATABASE_URL: the server at ${host}`;
+  const database = openDatabase(databaseUrl, {
+    applicationName: 'keepsake-check',
+    maxConnections: 1,
+  });
+  try {
+    await connect(database.db, place);
+    await assertUsable(database.db, place);
+    for (const check of [assertUtf8, assertDurable]) {
+      await check(database.db).catch((error: Error) => {
+        throw new Error(`DATABASE_URL: ${error.message}`, { cause: error });
+      });
+    }
+  } finally {
+    await database.close();
+  }
+};
+
+/** Codes of gRPC. */
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
+
+const describeTemporal = async (env: NodeJS.ProcessEnv): Promise<void> => {
+  const { client, namespace, close } = connectTemporal(env);
+  try {
+    await client.connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+      client.workflowService.describeNamespace({ namespace }),
+    );
+  } finally {
+    await close();
+  }
+};
+
+const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Promise<void> => {
+  try {
+    await describeTemporal({ ...inherited, TEMPORAL_ADDRESS: address });
+  } catch (error) {
+    const { code, details, message } = error as {
+      code?: number;
+      details?: string;
+      message: string;
+    };
+    if (code === NOT_FOUND) {
+      throw new Error(
+        `TEMPORAL_NAMESPACE: the server at ${address} does not have it (${details}): create it, or correct the name.`,
+        { cause: error },
+      );
+    }
+    const why = code === DEADLINE_EXCEEDED ? 'no answer in time' : (details ?? message);
+    throw new Error(
+      `TEMPORAL_ADDRESS: no Temporal answers at ${address} (${why}): start it, or correct the address.`,
+      { cause: error },
+    );
+  }
+};
+
+/**
+ * Looks whether the servers that the environment names can be used, before anything is started.
+ *
+ * @throws Error naming the setting, what is wrong, and what to do
+ */
+export const checkGivenServers = async (
+  { DATABASE_URL, TEMPORAL_ADDRESS }: LocalEnv,
+  inherited: NodeJS.ProcessEnv,
+): Promise<void> => {
+  if (DATABASE_URL !== undefined) await checkDatabase(DATABASE_URL);
+  if (TEMPORAL_ADDRESS !== undefined) await checkTemporal(TEMPORAL_ADDRESS, inherited);
+};

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { readLocalEnv } from '../../config.ts';
+import { migrateToLatest } from '../../db/migrate.ts';
+import { checkGivenServers } from '../../local/given-servers.ts';
+import { freePort } from '../../local/ports.ts';
+
+const id = randomUUID().slice(0, 8);
+const database = `given_${id}`;
+const ascii = `given_ascii_${id}`;
+const login = `given_login_${id}`;
+const password = 'a-password-of-the-test';
+let admin: Client;
+
+beforeAll(async () => {
+  admin = new Client({ connectionString: inject('postgresUrl') });
+  await admin.connect();
+  await admin.query(`CREATE ROLE ${login} LOGIN PASSWORD '${password}'`);
+  await admin.query(`CREATE DATABASE ${database} OWNER ${login}`);
+  await admin.query(
+    `CREATE DATABASE ${ascii} ENCODING 'SQL_ASCII' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0`,
+  );
+});
+
+afterAll(async () => {
+  await admin.query(`DROP DATABASE ${database} WITH (FORCE)`);
+  await admin.query(`DROP DATABASE ${ascii} WITH (FORCE)`);
+  await admin.query(`DROP ROLE ${login}`);
+  await admin.end();
+});
+
+const urlOf = (changes: { name?: string; asLogin?: string; port?: number }): string => {
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${changes.name ?? database}`;
+  if (changes.asLogin !== undefined)
+    Object.assign(url, { username: login, password: changes.asLogin });
+  if (changes.port !== undefined) url.port = String(changes.port);
+  return url.href;
+};
+
+const check = (env: NodeJS.ProcessEnv) => checkGivenServers(readLocalEnv(env), {});
+
+test('a database that can be used is let pass', async () => {
+  await check({ DATABASE_URL: urlOf({}) });
+});
+
+test.each(['mysql://a:b@127.0.0.1/x', 'nonsense', 'postgres://127.0.0.1:99999/x'])(
+  'DATABASE_URL=%s says of which form it must be',
+  (url) => {
+    expect(() => readLocalEnv({ DATABASE_URL: url })).toThrow(
+      'DATABASE_URL: must be of the form postgres://user:password@host:port/database',
+    );
+  },
+);
+
+test('an address where no PostgreSQL answers is named, without the password', async () => {
+  const port = await freePort();
+  const url = urlOf({ port, asLogin: password });
+  const error = await check({ DATABASE_URL: url }).catch((reason: unknown) => reason);
+  expect(String(error)).toContain(`DATABASE_URL: the server at 127.0.0.1:${port} does not answer`);
+  expect(String(error)).not.toContain(password);
+});
+
+test('a wrong password, name or login says so', async () => {
+  await expect(check({ DATABASE_URL: urlOf({ asLogin: 'wrong' }) })).rejects.toThrow(
+    'refuses this password',
+  );
+  await expect(check({ DATABASE_URL: urlOf({ name: 'nowhere' }) })).rejects.toThrow(
+    'has no database of this name',
+  );
+  await expect(check({ DATABASE_URL: urlOf({ asLogin: password }) })).rejects.toThrow('CREATEROLE');
+});
+
+test('a database that may forget commits is refused', async () => {
+  await admin.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
+  const checked = check({ DATABASE_URL: urlOf({}) });
+  await expect(checked).rejects.toThrow(
+    'DATABASE_URL: PostgreSQL runs with synchronous_commit off',
+  );
+  await admin.query(`ALTER DATABASE ${database} RESET synchronous_commit`);
+});
+
+test('a database that is not UTF-8 is refused, by the check and by the migration', async () => {
+  const url = urlOf({ name: ascii });
+  await expect(check({ DATABASE_URL: url })).rejects.toThrow('has the encoding SQL_ASCII');
+  await expect(migrateToLatest(url)).rejects.toThrow('has the encoding SQL_ASCII');
+});
+
+test('an address where no Temporal answers, or that is none, is named', async () => {
+  for (const address of [`127.0.0.1:${await freePort()}`, 'http://127.0.0.1:1/x']) {
+    await expect(check({ TEMPORAL_ADDRESS: address })).rejects.toThrow(
+      `TEMPORAL_ADDRESS: no Temporal answers at ${address}`,
+    );
+  }
+});
+
+test('an empty setting is not set', () => {
+  const env = readLocalEnv({ DATABASE_URL: '', PORT: '', TEMPORAL_ADDRESS: '', PUBLIC_URL: '' });
+  expect(env).toMatchObject({ PORT: 8080 });
+  expect(env.DATABASE_URL ?? env.TEMPORAL_ADDRESS ?? env.PUBLIC_URL).toBeUndefined();
+});
