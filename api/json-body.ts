@@ -51,7 +51,7 @@ const enterName = (frames: readonly Frame[], frame: Frame, name: string): void =
  *
  * @throws ProblemError with a pointer to the place
  */
-export const checkJsonText = (text: string): void => {
+const checkJsonText = (text: string): void => {
   const frames: Frame[] = [];
   let expectsName = false;
   for (let index = 0; index < text.length; index++) {
