@@ -88,30 +88,36 @@ const checkJsonText = (text: string): void => {
   }
 };
 
-const parseValid = (text: string): unknown => {
+const parseValid = (what: string, text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch (error) {
     const at = /position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
     throw problem(
       'malformed-json',
-      `The body is not valid JSON${at === undefined ? '' : `, at ${at}`}.`,
+      `${what} is not valid JSON${at === undefined ? '' : `, at ${at}`}.`,
     );
   }
 };
 
-const decode = (bytes: Buffer): string => {
+const decode = (what: string, bytes: Buffer): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw problem('malformed-json', 'The body is not UTF-8.');
+    throw problem('malformed-json', `${what} is not UTF-8.`);
   }
 };
 
-/** Reads a body without dropping or changing anything in it. @throws ProblemError saying what is wrong */
-export const parseJsonBody = (bytes: Buffer): unknown => {
-  const text = decode(bytes);
-  const value = parseValid(text);
+/**
+ * Reads JSON without dropping or changing anything in it.
+ *
+ * @throws ProblemError saying what is wrong with `what`
+ */
+export const parseJson = (what: string, bytes: Buffer): unknown => {
+  const text = decode(what, bytes);
+  const value = parseValid(what, text);
   checkJsonText(text);
   return value;
 };
+
+export const parseJsonBody = (bytes: Buffer): unknown => parseJson('The body', bytes);

@@ -9,7 +9,7 @@ import {
   type UserChange,
 } from '../db/user-merge.ts';
 import type { Actor } from './auth.ts';
-import type { InputError } from './problems.ts';
+import { type InputError, invalidRequest, problem } from './problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';
 
 export const mergeBodySchema = z.union([
@@ -31,7 +31,13 @@ export const mergeResultSchema = z.object({
 
 type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 
-export const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+
+/** Told where a request is about one user alone. */
+export const holdForbidden = () =>
+  problem('forbidden', 'Only a key of role platform clears a hold.', {
+    errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
+  });
 
 export const mergeOptionsFor = (
   { id, role }: Pick<Actor, 'id' | 'role'>,
@@ -62,7 +68,11 @@ const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResul
 
 type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
 
-/** Merges users; one that cannot be merged does not stop the others. */
+/**
+ * Merges users; of a list, one that cannot be merged does not stop the others.
+ *
+ * @throws ProblemError when it is no list, and that one user is malformed
+ */
 export const mergeGiven = async (
   db: Db,
   workspaceId: string,
@@ -74,11 +84,14 @@ export const mergeGiven = async (
     const at = Array.isArray(body) ? `/${index}` : '';
     const read = readUser(given, types);
     if ('change' in read) return { userId, at, change: { userId, ...read.change } };
+    if (!Array.isArray(body)) throw invalidRequest(read.errors);
     const [first = { detail: 'is wrong', pointer: '' }] = read.errors;
     return { userId, at, error: { ...first, pointer: `${at}${first.pointer}` } };
   });
   const changes = entries.flatMap((entry) => ('change' in entry ? [entry.change] : []));
-  const outcomes = (await mergeUsers(db, workspaceId, changes, options)).values();
+  const merged = await mergeUsers(db, workspaceId, changes, options);
+  if (!Array.isArray(body) && merged.includes('held')) throw holdForbidden();
+  const outcomes = merged.values();
   return entries.map((entry): MergeResult => {
     const { userId, at } = entry;
     if ('error' in entry) return { userId, outcome: 'failed', error: entry.error };

@@ -6,7 +6,7 @@ import { findSegment } from '../db/segments.ts';
 import { matchesPrefix } from '../db/users.ts';
 import { compileFilter } from '../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../selection/filter.ts';
-import { parseJsonBody } from './json-body.ts';
+import { parseJson } from './json-body.ts';
 import { cursorSchema, limitSchema } from './paging.ts';
 import {
   type InputError,
@@ -15,7 +15,7 @@ import {
   problem,
   type ProblemError,
 } from './problems.ts';
-import { toInputErrors } from './validation.ts';
+import { readInput } from './validation.ts';
 
 const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
 
@@ -38,9 +38,9 @@ const within = (errors: InputError[]): ProblemError =>
     errors.map(({ detail, pointer }) => ({ detail, pointer: `${POINTER}${pointer}` })),
   );
 
-const parseJson = (text: string): unknown => {
+const parseFilterText = (text: string): unknown => {
   try {
-    return parseJsonBody(Buffer.from(text));
+    return parseJson('The filter', Buffer.from(text));
   } catch (error) {
     if (!isProblem(error)) throw error;
     throw within(error.errors.length > 0 ? error.errors : [{ detail: error.detail, pointer: '' }]);
@@ -48,9 +48,9 @@ const parseJson = (text: string): unknown => {
 };
 
 const parseFilter = (text: string): Filter => {
-  const result = filterSchema.safeParse(parseJson(text));
-  if (result.success) return result.data;
-  throw within(toInputErrors(result.error));
+  const read = readInput(filterSchema, parseFilterText(text));
+  if ('value' in read) return read.value;
+  throw within(read.errors);
 };
 
 const readSegment = async (db: Db, workspaceId: string, segmentId: string): Promise<Filter> => {

@@ -1,5 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
+import { NO_BRANCH, tellIssue } from './input-messages.ts';
 import { isUnstorable } from './json-body.ts';
 import { pointerOf } from './pointer.ts';
 import { type InputError, invalidRequest } from './problems.ts';
@@ -20,9 +21,24 @@ const unknownNames = (issues: readonly Issue[]): number =>
 const depthOf = (issues: readonly Issue[]): number =>
   Math.max(0, ...issues.map(({ path }) => path.length));
 
+/** True where a list was given for an object, or the like: another branch was meant, if one fits better. */
+const isOfOtherKind = (issues: readonly Issue[]): boolean =>
+  issues.some(
+    (issue) =>
+      issue.path.length === 0 &&
+      (issue.code === 'invalid_type' ||
+        (issue.code === 'invalid_union' &&
+          issue.errors.length > 0 &&
+          issue.errors.every(isOfOtherKind))),
+  );
+
 const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
   branches.toSorted(
-    (a, b) => unknownNames(a) - unknownNames(b) || depthOf(b) - depthOf(a) || a.length - b.length,
+    (a, b) =>
+      Number(isOfOtherKind(a)) - Number(isOfOtherKind(b)) ||
+      unknownNames(a) - unknownNames(b) ||
+      depthOf(b) - depthOf(a) ||
+      a.length - b.length,
   )[0] ?? [];
 
 const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
@@ -30,7 +46,8 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not known here' }));
   }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+  const isTold = issue.message !== NO_BRANCH;
+  if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isTold) {
     return closestBranch(issue.errors).flatMap((inner) => flatten(inner, path));
   }
   if (
@@ -57,11 +74,23 @@ const placeOf = (httpPart: string | undefined, path: Path): string => {
 };
 
 /** The places a zod error names, as the API tells them. */
-export const toInputErrors = (error: z.core.$ZodError, httpPart = 'body'): InputError[] =>
+const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): InputError[] =>
   error.issues
     .flatMap((issue) => flatten(issue, []))
     .slice(0, MAX_ERRORS)
     .map(({ path, detail }) => ({ detail, pointer: placeOf(httpPart, path) }));
+
+/** Reads an input by its schema, or tells every place that is wrong. */
+export const readInput = <T>(
+  schema: z.ZodType<T>,
+  data: unknown,
+  httpPart?: string,
+): { value: T } | { errors: InputError[] } => {
+  const result = schema.safeParse(data, { error: tellIssue });
+  return result.success
+    ? { value: result.data }
+    : { errors: toInputErrors(result.error, httpPart) };
+};
 
 /** Text of path and query that cannot be stored cannot be looked for either. */
 const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[] => {
@@ -80,7 +109,6 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   (data: unknown) => {
     const unstorable = unstorableIn(data, httpPart);
     if (unstorable.length > 0) return { error: invalidRequest(unstorable) };
-    const result = schema.safeParse(data);
-    if (result.success) return { value: result.data };
-    return { error: invalidRequest(toInputErrors(result.error, httpPart)) };
+    const read = readInput(schema, data, httpPart);
+    return 'value' in read ? read : { error: invalidRequest(read.errors) };
   };

@@ -44,19 +44,27 @@ export type Condition = z.infer<typeof conditionSchema>;
 
 export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | Condition;
 
+const EMPTY = 'is empty; an empty filter is an error, never everyone';
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+
 const childrenSchema = z
-  .lazy(() => z.array(filterSchema).min(1).max(MAX_FILTER_CONDITIONS))
+  .lazy(() => z.array(filterSchema).min(1, EMPTY).max(MAX_FILTER_CONDITIONS))
   .meta({ description: 'One or more nodes; an empty list is an error' });
 
 /** A filter by its form; `checkFilter` says whether its fields and values fit the workspace. */
 export const filterSchema: z.ZodType<Filter> = z
   .lazy(() =>
-    z.union([
-      z.strictObject({ and: childrenSchema }),
-      z.strictObject({ or: childrenSchema }),
-      z.strictObject({ not: filterSchema }),
-      conditionSchema,
-    ]),
+    z.union(
+      [
+        z.strictObject({ and: childrenSchema }),
+        z.strictObject({ or: childrenSchema }),
+        z.strictObject({ not: filterSchema }),
+        conditionSchema,
+      ],
+      { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) },
+    ),
   )
   .meta({ id: 'Filter' });
 

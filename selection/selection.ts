@@ -10,22 +10,34 @@ const MAX_USER_ID_LENGTH = 255;
 
 export const userIdSchema = z
   .string()
-  .min(1)
+  .min(1, 'is empty')
   .refine((id) => !isLongerThan(id, MAX_USER_ID_LENGTH), {
     error: `is longer than ${MAX_USER_ID_LENGTH} characters`,
   })
   .meta({ maxLength: MAX_USER_ID_LENGTH });
 
+const findRepeated = (ids: readonly string[]): number[] => {
+  const seen = new Set<string>();
+  return ids.flatMap((id, index) => {
+    const isRepeated = seen.has(id);
+    seen.add(id);
+    return isRepeated ? [index] : [];
+  });
+};
+
 /** Users named one by one, at least one, none twice. */
-export const chosenIdsSchema = (max = MAX_CHOSEN_IDS) =>
+export const chosenIdsSchema = (max = MAX_CHOSEN_IDS, tooMany?: string) =>
   z
     .array(userIdSchema)
     .min(1)
-    .max(max)
-    .refine((ids) => new Set(ids).size === ids.length, { error: 'names a user twice' });
+    .max(max, tooMany)
+    .superRefine((ids, context) => {
+      for (const index of findRepeated(ids)) {
+        context.addIssue({ code: 'custom', message: 'is there twice', path: [index] });
+      }
+    });
 
-export const idsSelectionSchema = (max = MAX_CHOSEN_IDS) =>
-  z.strictObject({ type: z.literal('ids'), ids: chosenIdsSchema(max) });
+const idsSelectionSchema = z.strictObject({ type: z.literal('ids'), ids: chosenIdsSchema() });
 
 const excludeIdsSchema = chosenIdsSchema(MAX_EXCLUDED_IDS).optional();
 
@@ -41,9 +53,21 @@ const filterSelectionSchema = z.strictObject({
   excludeIds: excludeIdsSchema,
 });
 
+const NEEDS_PREVIEW =
+  'must be ids; of a segment or filter make a preview first (POST /v1/deletion-previews), then confirm it';
+
+const TOO_MANY = `names more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
+
+/** Users that may be deleted at once; any other selection has to be looked at first. */
+export const directSelectionSchema = z.discriminatedUnion(
+  'type',
+  [idsSelectionSchema.extend({ ids: chosenIdsSchema(MAX_DIRECT_IDS, TOO_MANY) })],
+  { error: ({ code }) => (code === 'invalid_union' ? NEEDS_PREVIEW : undefined) },
+);
+
 /** Which users a deletion is about; never all of them. */
 export const deletionSelectionSchema = z.discriminatedUnion('type', [
-  idsSelectionSchema(),
+  idsSelectionSchema,
   segmentSelectionSchema,
   filterSelectionSchema,
 ]);
@@ -51,7 +75,7 @@ export const deletionSelectionSchema = z.discriminatedUnion('type', [
 /** Which users an export holds. */
 export const exportSelectionSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('all') }),
-  idsSelectionSchema(),
+  idsSelectionSchema,
   segmentSelectionSchema,
   filterSelectionSchema,
 ]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idsSelectionSchema, MAX_DIRECT_IDS } from '../../selection/selection.ts';
+import { directSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
@@ -17,7 +17,7 @@ const confirmedSchema = z.strictObject({
 });
 
 const directSchema = z.strictObject({
-  selection: idsSelectionSchema(MAX_DIRECT_IDS),
+  selection: directSelectionSchema,
   reason: reasonSchema,
   notify: notifySchema,
 });

@@ -19,7 +19,7 @@ import { sendJson } from '../send-json.ts';
 import { readUser, userPatchSchema } from '../user-input.ts';
 import { userSchema } from '../user-json.ts';
 import {
-  HOLD_IS_FOR_PLATFORM,
+  holdForbidden,
   mergeBodySchema,
   mergeGiven,
   mergeOptionsFor,
@@ -77,6 +77,9 @@ const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
       schema: {
         operationId: 'mergeUsers',
         summary: 'Add or change one user or up to 1,000; what is not given stays, null clears',
+        description:
+          'Of a list, each user has an outcome of its own, and the answer is 200 whatever they are. One user ' +
+          'that is malformed, given by itself, is answered with 400.',
         tags: ['users'],
         querystring: z.strictObject({}),
         body: mergeBodySchema,
@@ -142,10 +145,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
       const changes = [{ userId, ...read.change }];
       const options = mergeOptionsFor(actor, false);
       const [outcome] = await mergeUsers(db, workspaceId, changes, options);
-      if (outcome === 'held') {
-        const errors = [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }];
-        throw problem('forbidden', 'Only a key of role platform clears a hold.', { errors });
-      }
+      if (outcome === 'held') throw holdForbidden();
       if (outcome === 'notFound') throw notFound('user');
       if (isPlatform) return { userId, legalHold: body['legalHold'] === true };
       const json = await findUser(db, workspaceId, userId);

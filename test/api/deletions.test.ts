@@ -168,7 +168,7 @@ test.each([
   [{ selection: { type: 'ids', ids: ['a'] }, reason: null }, ['/reason']],
   [{ selection: { type: 'ids', ids: [] }, reason: 'r' }, ['/selection/ids']],
   [{ selection: { type: 'ids', ids: ['a', 7] }, reason: 'r' }, ['/selection/ids/1']],
-  [{ selection: { type: 'ids', ids: ['a', 'a'] }, reason: 'r' }, ['/selection/ids']],
+  [{ selection: { type: 'ids', ids: ['a', 'a'] }, reason: 'r' }, ['/selection/ids/1']],
   [{ selection: { type: 'ids', ids: ['a'] }, reason: 'r', notify: 'no' }, ['/notify']],
   [{ selection: { type: 'ids', ids: ['a'] }, reason: 'r', force: true }, ['/force']],
   [{ previewId: 'x', confirm: { count: 1 }, reason: 'r' }, ['/previewId']],

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { toInputErrors } from '../../api/validation.ts';
+import { readInput } from '../../api/validation.ts';
 
 const pointersOf = (schema: z.ZodType, value: unknown, part?: string): string[] => {
-  const result = schema.safeParse(value);
-  return result.success ? [] : toInputErrors(result.error, part).map(({ pointer }) => pointer);
+  const read = readInput(schema, value, part);
+  return 'value' in read ? [] : read.errors.map(({ pointer }) => pointer);
 };
 
 test('points into the body by RFC 6901', () => {
