@@ -3,8 +3,8 @@ import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure } from './failures.ts';
-import { createFinishJob } from './finish-job.ts';
 import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
@@ -47,22 +47,6 @@ const createClaimJob =
     };
   };
 
-/** Says in the log how a job ended. */
-const createLoggedFinishJob = (deps: ActivityDeps): ReturnType<typeof createFinishJob> => {
-  const finishJob = createFinishJob(deps);
-  return async (input) => {
-    const result = await finishJob(input);
-    const { state, counts, error } = result;
-    log.info('job ended', {
-      jobId: input.jobId,
-      state,
-      counts,
-      ...(error && { errorType: error.type, errorMessage: error.message }),
-    });
-    return result;
-  };
-};
-
 type AnyActivity = (input: never) => Promise<unknown>;
 
 /** Every error leaves an activity as one of the failures of the catalogue. */
@@ -89,7 +73,7 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     settlePass: whileBeating(createSettlePass(deps)),
     verifyBackup: whileBeating(createVerifyBackup(deps)),
     restoreBackedUpUsers: whileBeating(createRestoreBackedUpUsers(deps)),
-    finishJob: whileBeating(createLoggedFinishJob(deps)),
+    finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
   });

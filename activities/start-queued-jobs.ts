@@ -4,7 +4,7 @@ import { listStaleJobs } from '../db/job-runs.ts';
 import { startJobWorkflow } from '../temporal/start-job.ts';
 import { workflowIdOf, type Activities, type JobEnd } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
-import { createFinishJob } from './finish-job.ts';
+import { createEndJob } from './end-job.ts';
 
 /** A job younger than this is its own request's business. */
 const STALE_AFTER_SECONDS = 15;
@@ -42,7 +42,7 @@ export const createStartQueuedJobs =
   async () => {
     const { temporal, taskQueue } = deps;
     const { db } = deps.database;
-    const finishJob = createFinishJob(deps);
+    const endJob = createEndJob(deps);
     const swept = { started: 0, ended: 0 };
     const troubles: unknown[] = [];
     const sweep = async (job: Awaited<ReturnType<typeof listStaleJobs>>[number]) => {
@@ -50,7 +50,7 @@ export const createStartQueuedJobs =
         await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
         swept.started += 1;
       } else if (await isGone(temporal, workflowIdOf(job))) {
-        await finishJob({ jobId: job.id, end: TERMINATED });
+        await endJob({ jobId: job.id, end: TERMINATED });
         swept.ended += 1;
       }
     };

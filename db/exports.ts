@@ -152,6 +152,28 @@ export const listVoidAttempts = async (db: Db, exportId: string, attempt: number
   return rows.map((row) => row.attempt);
 };
 
+/** Exports of a job that has ended, which never became verified, and by which nobody was deleted. */
+export const listUnverifiedExports = (db: Db, jobId: string) =>
+  db
+    .selectFrom('exports')
+    .innerJoin('jobs', 'jobs.id', 'exports.job_id')
+    .select('exports.id')
+    .where('exports.job_id', '=', jobId)
+    .where('jobs.finished_at', 'is not', null)
+    .where('exports.state', 'in', ['writing', 'written'])
+    .where('exports.verified_at', 'is', null)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('deletion_batches')
+            .select('export_id')
+            .whereRef('export_id', '=', 'exports.id'),
+        ),
+      ),
+    )
+    .execute();
+
 export const findExportOfPass = (db: Db, jobId: string, pass: number) =>
   db
     .selectFrom('exports')

@@ -1,6 +1,9 @@
+/** Every file of an export, whatever its attempt. */
+export const exportPrefix = (exportId: string): string => `exports/${exportId}`;
+
 /** Each attempt writes below a prefix of its own, so no attempt meets another's files. */
 export const attemptPrefix = (exportId: string, attempt: number): string =>
-  `exports/${exportId}/${attempt}`;
+  `${exportPrefix(exportId)}/${attempt}`;
 
 export const partKey = (part: {
   exportId: string;
