@@ -1,16 +1,33 @@
 import { uuidv7 } from 'uuidv7';
-import type { JobType } from '../workflows/contract.ts';
+import { JOB_KINDS, type JobType } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 
-export type ActivityKind =
-  | `${JobType}Started`
-  | `${JobType}Finished`
-  | 'jobCancelled'
-  | 'download'
-  | 'linkCreated'
-  | 'linkRevoked'
-  | 'holdSet'
-  | 'holdCleared';
+/** What is told beside the beginnings and ends of jobs. */
+const EVENTS = [
+  'jobCancelled',
+  'download',
+  'linkCreated',
+  'linkRevoked',
+  'holdSet',
+  'holdCleared',
+  'backupExtended',
+  'backupHeld',
+  'backupReleased',
+  'backupPurged',
+  'backupExpired',
+  'exportExpired',
+  'leftoversRemoved',
+] as const;
+
+export type ActivityKind = `${JobType}Started` | `${JobType}Finished` | (typeof EVENTS)[number];
+
+/** Every kind of line there is. */
+export const ACTIVITY_KINDS: readonly ActivityKind[] = [
+  ...(Object.keys(JOB_KINDS) as JobType[]).flatMap(
+    (type) => [`${type}Started`, `${type}Finished`] as const,
+  ),
+  ...EVENTS,
+];
 
 export interface NewActivity {
   workspaceId: string;
@@ -21,6 +38,8 @@ export interface NewActivity {
   exportId?: string;
   reason?: string;
   counts?: Record<string, number>;
+  /** States, moments, checksums: what else it takes as proof. Never a user's data. */
+  details?: Record<string, unknown>;
 }
 
 /** Appends to the activity log, in the transaction of what it tells when given one. */
@@ -36,6 +55,7 @@ export const recordActivity = async (db: Db, activity: NewActivity): Promise<voi
       export_id: activity.exportId ?? null,
       reason: activity.reason ?? null,
       counts: JSON.stringify(activity.counts ?? {}),
+      details: JSON.stringify(activity.details ?? {}),
     })
     .execute();
 };

@@ -163,6 +163,7 @@ export const finishJob = async (
       kind: `${end.type}Finished`,
       jobId: end.jobId,
       counts: end.counts,
+      details: { state, ...(error !== undefined && { error: error.type }) },
     });
   });
   return (await findStoredResult(db, end.jobId)) ?? { ...end.result, counts: end.counts };

@@ -144,22 +144,31 @@ export const countJobs = (db: Db) =>
  * the job it was to retry.
  * False when it is not queued any more: then it was taken after all.
  */
-export const failUnstarted = async (db: Db, id: string, message: string): Promise<boolean> => {
-  const { numUpdatedRows } = await db
-    .updateTable('jobs')
-    .set({
-      state: 'failed',
-      preview_id: null,
-      retry_of: null,
-      error_type: 'notStarted',
-      error_message: message,
-      finished_at: sql<Date>`now()`,
-    })
-    .where('id', '=', id)
-    .where('state', '=', 'queued')
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
-};
+export const failUnstarted = (db: Db, id: string, message: string): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    const job = await trx
+      .updateTable('jobs')
+      .set({
+        state: 'failed',
+        preview_id: null,
+        retry_of: null,
+        error_type: 'notStarted',
+        error_message: message,
+        finished_at: sql<Date>`now()`,
+      })
+      .where('id', '=', id)
+      .where('state', '=', 'queued')
+      .returning(['workspace_id', 'type'])
+      .executeTakeFirst();
+    if (job === undefined) return false;
+    await recordActivity(trx, {
+      workspaceId: job.workspace_id,
+      kind: `${job.type}Finished`,
+      jobId: id,
+      details: { state: 'failed', error: 'notStarted' },
+    });
+    return true;
+  });
 
 /** Of a deletion that never began: everyone it was about is unprocessed. */
 const UNBEGUN_COUNTS = sql<string>`

@@ -114,6 +114,7 @@ export interface Schema {
     started_at: Nullable<Date>;
     phase_started_at: Nullable<Date>;
     finished_at: Nullable<Date>;
+    erased_at: Nullable<Date>;
   };
   job_targets: { job_id: string; pass: number; user_id: string };
   exports: {
@@ -131,6 +132,10 @@ export interface Schema {
     created_at: CreatedAt;
     verified_at: Nullable<Date>;
     expires_at: Date;
+    legal_hold: Generated<boolean>;
+    removed_at: Nullable<Date>;
+    removed_by: Nullable<string>;
+    destroyed_at: Nullable<Date>;
   };
   export_attempts: {
     export_id: string;
@@ -200,6 +205,7 @@ export interface Schema {
     export_id: Nullable<string>;
     reason: Nullable<string>;
     counts: ColumnType<unknown, string | undefined, never>;
+    details: ColumnType<unknown, string | undefined, never>;
     at: CreatedAt;
   };
   worker_heartbeats: { worker_id: string; beat_at: Date };

@@ -11,6 +11,7 @@ CREATE TABLE previews (
   expires_at timestamptz NOT NULL,
   CONSTRAINT recorded_after_snapshot CHECK (recorded_in >= pg_snapshot_xmax(snapshot))
 );
+CREATE INDEX previews_to_erase ON previews (expires_at) WHERE NOT selection ? 'erased';
 
 CREATE TABLE jobs (
   id uuid PRIMARY KEY,
@@ -40,10 +41,14 @@ CREATE TABLE jobs (
   started_at timestamptz,
   phase_started_at timestamptz,
   finished_at timestamptz,
+  -- Since when ids of its users are gone: with a backup go its traces. Nothing may begin from them.
+  erased_at timestamptz CHECK (erased_at IS NULL OR finished_at IS NOT NULL),
+  CHECK (NOT selection ? 'erased' OR erased_at IS NOT NULL),
   UNIQUE (workspace_id, idempotency_key)
 );
 CREATE INDEX jobs_newest ON jobs (workspace_id, created_at DESC, id DESC);
 CREATE INDEX jobs_unfinished ON jobs (created_at) WHERE finished_at IS NULL;
+CREATE INDEX jobs_to_erase ON jobs (finished_at) WHERE erased_at IS NULL;
 
 -- Users chosen by id: those the request named (pass 1), and those a later pass looks at again.
 CREATE TABLE job_targets (
@@ -68,8 +73,16 @@ CREATE TABLE exports (
   created_at timestamptz NOT NULL DEFAULT now(),
   verified_at timestamptz,
   expires_at timestamptz NOT NULL,
+  -- Set by the platform team: such a backup neither expires nor is purged.
+  legal_hold boolean NOT NULL DEFAULT false CHECK (NOT legal_hold OR (purpose = 'backup' AND state <> 'removed')),
+  -- When it was removed and by which key; by none when it expired or came to nothing. The row comes
+  -- first; `destroyed_at` says when its files and the traces of its users were gone.
+  removed_at timestamptz CHECK ((removed_at IS NOT NULL) = (state = 'removed')),
+  removed_by uuid REFERENCES api_keys CHECK (removed_by IS NULL OR removed_at IS NOT NULL),
+  destroyed_at timestamptz CHECK (destroyed_at IS NULL OR removed_at IS NOT NULL),
   UNIQUE (job_id, pass)
 );
+CREATE INDEX exports_to_expire ON exports (expires_at) WHERE state <> 'removed';
 
 ALTER TABLE jobs ADD FOREIGN KEY (backup_id) REFERENCES exports;
 CREATE INDEX jobs_backup ON jobs (backup_id) WHERE backup_id IS NOT NULL;
@@ -159,9 +172,21 @@ CREATE TABLE activity (
   export_id uuid REFERENCES exports,
   reason text,
   counts jsonb NOT NULL DEFAULT '{}',
+  -- States, moments, checksums; never a user's data.
+  details jsonb NOT NULL DEFAULT '{}',
   at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX activity_newest ON activity (workspace_id, at DESC, id DESC);
+CREATE INDEX activity_of_job ON activity (job_id) WHERE job_id IS NOT NULL;
+
+-- What was written stays, whoever asks: the owner too, and a session that replays a replica's changes.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the % is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON activity
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE activity ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TABLE worker_heartbeats (
   worker_id text PRIMARY KEY,
