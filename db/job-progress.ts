@@ -59,15 +59,23 @@ export const listJobsWithRecords = async (
   return new Set(rows.map(({ id }) => id));
 };
 
-/** Verified exports of jobs: the backups of a deletion, by pass, or the file of an export. */
+/**
+ * Exports of jobs that were verified: the backups of a deletion, by pass, or the file of an export.
+ * Removed ones are among them: what they were stays as proof.
+ */
 export const listVerifiedExports = async (db: Db, jobIds: readonly string[]) =>
   jobIds.length === 0
     ? []
     : db
         .selectFrom('exports')
-        .select(['id', 'job_id', 'rows', 'bytes', 'sha256', 'expires_at'])
+        .select(['id', 'job_id', 'state', 'rows', 'bytes', 'sha256', 'expires_at', 'removed_at'])
         .where('job_id', 'in', [...jobIds])
-        .where('state', '=', 'verified')
+        .where((eb) =>
+          eb.or([
+            eb('state', '=', 'verified'),
+            eb.and([eb('state', '=', 'removed'), eb('verified_at', 'is not', null)]),
+          ]),
+        )
         .orderBy('pass')
         .execute();
 

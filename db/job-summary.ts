@@ -25,13 +25,20 @@ const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
   return sum.deleted;
 };
 
-/** What the rows say of a job, whatever its state: who went, who did not, and its files. */
+/**
+ * What the rows say of a job, whatever its state: who went, who did not, and its files. Of one whose
+ * users are erased, what was stored when it ended.
+ */
 export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => {
   const job = await db
     .selectFrom('jobs')
-    .select('total')
+    .select(['total', 'counts', 'erased_at'])
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
+  const files = await listExportsOfJob(db, jobId);
+  if (job.erased_at !== null && job.counts !== null) {
+    return { counts: job.counts as SummedCounts, exports: files };
+  }
   const outcomes = await countOutcomes(db, jobId);
   const counts: SummedCounts = {
     selected: job.total,
@@ -42,7 +49,7 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
     failed: outcomes.failed ?? 0,
     unprocessed: outcomes.unprocessed ?? 0,
   };
-  return { counts, exports: await listExportsOfJob(db, jobId) };
+  return { counts, exports: files };
 };
 
 /** How many users have come to something. */

@@ -144,12 +144,14 @@ export const mayRestore = async (
   return rowCount === 1;
 };
 
-/** What the rows say of a restore, whatever its state. */
+/** What the rows say of a restore; of one whose users are erased, what was stored when it ended. */
 export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
-  const { total, restored } = await db
+  const { total, restored, counts, erased_at } = await db
     .selectFrom('jobs')
     .select((eb) => [
       'total',
+      'counts',
+      'erased_at',
       eb
         .selectFrom('restore_chunks')
         .select(sql<number>`coalesce(sum(restored), 0)`.as('restored'))
@@ -158,6 +160,7 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
     ])
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
+  if (erased_at !== null && counts !== null) return counts as RestoreCounts;
   const { present = 0, notFound = 0, unprocessed = 0 } = await countOutcomes(db, jobId);
   return { selected: total ?? 0, restored: restored ?? 0, present, notFound, unprocessed };
 };

@@ -7,13 +7,16 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keepsake_deleter') THEN
     CREATE ROLE keepsake_deleter NOLOGIN;
   END IF;
-  EXECUTE format('GRANT keepsake_app, keepsake_deleter TO %I', current_user);
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keepsake_eraser') THEN
+    CREATE ROLE keepsake_eraser NOLOGIN;
+  END IF;
+  EXECUTE format('GRANT keepsake_app, keepsake_deleter, keepsake_eraser TO %I', current_user);
 EXCEPTION WHEN duplicate_object THEN
   NULL; -- another database of this cluster is being set up at the same moment
 END $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO keepsake_app, keepsake_deleter;
+GRANT USAGE ON SCHEMA public TO keepsake_app, keepsake_deleter, keepsake_eraser;
 
 CREATE TABLE workspaces (
   id text PRIMARY KEY CHECK (id ~ '^[a-z][a-z0-9-]{0,39}$'),

@@ -3,9 +3,10 @@
 CREATE TABLE restore_chunks (
   job_id uuid NOT NULL REFERENCES jobs,
   part int NOT NULL CHECK (part >= 1),
-  restored int NOT NULL CHECK (restored = cardinality(restored_ids)),
+  restored int NOT NULL CHECK (restored >= 0),
   present int NOT NULL CHECK (present >= 0),
-  restored_ids text[] NOT NULL,
+  -- Empty once they are erased.
+  restored_ids text[] NOT NULL CHECK (cardinality(restored_ids) IN (0, restored)),
   committed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (job_id, part)
 );

@@ -139,7 +139,7 @@ test('a link works to its last second and not a second longer', async () => {
 
 test('a link to a file that was removed, expired or found damaged has ended', async () => {
   for (const change of [
-    { state: 'removed' as const },
+    { state: 'removed' as const, removed_at: new Date() },
     { state: 'damaged' as const },
     { expires_at: new Date(Date.now() - 1) },
   ]) {

@@ -127,7 +127,7 @@ const GUARDS: Guard[] = [
       let isPurged = false;
       await call(target, async () => {
         isPurged = await changesAtOnce(
-          `UPDATE exports SET state = 'removed' WHERE id = '${target.exportId}'`,
+          `UPDATE exports SET state = 'removed', removed_at = now() WHERE id = '${target.exportId}'`,
         );
         if (isPurged) await rm(fileOf(target.exportId));
       });

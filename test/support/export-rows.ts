@@ -109,6 +109,7 @@ export const makeExport = async (
     .updateTable('exports')
     .set({
       state,
+      ...(state === 'removed' && { removed_at: new Date() }),
       ...(isDone && {
         attempt: 1,
         rows: texts.slice(1).join('').split('\n').length - 1,
