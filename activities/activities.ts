@@ -3,6 +3,7 @@ import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure } from './failures.ts';
 import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
@@ -76,4 +77,5 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
+    destroyExpiredExports: whileBeating(createDestroyExpired(deps)),
   });

@@ -12,7 +12,8 @@ export type CrashPoint =
   | 'delete:batch-open'
   | 'delete:batch-committed'
   | 'restore:chunk-open'
-  | 'restore:chunk-committed';
+  | 'restore:chunk-committed'
+  | 'destroy:row-removed';
 
 export interface ActivityDeps {
   database: Database;

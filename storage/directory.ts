@@ -85,7 +85,9 @@ export const createDirectoryStorage = (root: string): Storage => {
   const remove = async (prefix: string): Promise<void> => {
     try {
       await rm(pathOf(prefix), { recursive: true, force: true });
+      await syncFolder(dirname(pathOf(prefix)));
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw new StorageError(prefix, error);
     }
   };

@@ -12,7 +12,7 @@ export interface Storage {
   put: (key: string, content: Readable) => Promise<void>;
   /** @throws StorageError of kind `missing` when there is no such file */
   get: (key: string, range?: ByteRange) => Promise<Readable>;
-  /** Removes every file below a prefix; a prefix that is not there is no error. */
+  /** Resolves once every file below a prefix is durably gone; a prefix that is not there is no error. */
   remove: (prefix: string) => Promise<void>;
   /** Keys of every file below a prefix, sorted. */
   list: (prefix: string) => Promise<string[]>;

@@ -1,8 +1,6 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID, SWEEP_TYPE } from '../workflows/contract.ts';
-
-const SWEEP_INTERVAL = '1 minute';
+import { SCHEDULES, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 const TYPES = {
@@ -22,23 +20,31 @@ export const registerSearchAttributes = async (client: Client, namespace: string
   });
 };
 
-/** Creates the sweep's schedule, unless another worker has. */
-export const ensureSweep = async (client: Client, taskQueue: string): Promise<void> => {
+const ensureSchedule = async (
+  client: Client,
+  taskQueue: string,
+  { id, workflowType, every, timeout }: (typeof SCHEDULES)[number],
+): Promise<void> => {
   try {
     await client.schedule.create({
-      scheduleId: SWEEP_SCHEDULE_ID,
-      spec: { intervals: [{ every: SWEEP_INTERVAL }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: SWEEP_INTERVAL },
+      scheduleId: id,
+      spec: { intervals: [{ every }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: every },
       action: {
         type: 'startWorkflow',
-        workflowType: SWEEP_TYPE,
-        workflowId: SWEEP_SCHEDULE_ID,
+        workflowType,
+        workflowId: id,
         taskQueue,
         args: [],
-        workflowExecutionTimeout: '5 minutes',
+        workflowExecutionTimeout: timeout,
       },
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
   }
+};
+
+/** Creates the schedules, but those another worker has created. */
+export const ensureSchedules = async (client: Client, taskQueue: string): Promise<void> => {
+  for (const schedule of SCHEDULES) await ensureSchedule(client, taskQueue, schedule);
 };

@@ -13,7 +13,7 @@ import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { openMetrics, type WorkerMetrics } from './metrics.ts';
-import { ensureSweep, registerSearchAttributes } from './registration.ts';
+import { ensureSchedules, registerSearchAttributes } from './registration.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 
 /** Time a step has to reach its next safe point once the worker is asked to stop. */
@@ -59,7 +59,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
   const { connectionOptions } = loadClientConnectConfig();
   await assertDurable(database.db);
   await registerSearchAttributes(temporal.client, temporal.namespace);
-  await ensureSweep(temporal.client, config.taskQueue);
+  await ensureSchedules(temporal.client, config.taskQueue);
   const connection = await NativeConnection.connect(connectionOptions);
   const worker = await Worker.create({
     connection,

@@ -16,9 +16,14 @@ export type JobType = keyof typeof JOB_KINDS;
 export const workflowIdOf = (job: { id: string; type: JobType }): string =>
   `${JOB_KINDS[job.type].idPrefix}/${job.id}`;
 
-export const SWEEP_TYPE = 'StartQueued';
-/** Id of the schedule that starts jobs left `queued`. */
-export const SWEEP_SCHEDULE_ID = 'start-queued';
+/**
+ * What runs by itself: the sweep, and the end of what has expired. Each schedule has the id of the
+ * workflow it starts, so no two of them run at once.
+ */
+export const SCHEDULES = [
+  { id: 'start-queued', workflowType: 'StartQueued', every: '1 minute', timeout: '5 minutes' },
+  { id: 'destroy-expired', workflowType: 'DestroyExpired', every: '1 hour', timeout: '12 hours' },
+] as const;
 
 /** Search attributes, by name and type; the worker registers what is missing. */
 export const SEARCH_ATTRIBUTES = {
@@ -131,6 +136,21 @@ export interface Activities {
   /** Mails the job's starter; once per job, however often it is called. */
   notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
   startQueuedJobs: () => Promise<{ started: number; ended: number }>;
+  /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
+  destroyExpiredExports: () => Promise<DestroyedResult>;
+}
+
+/** What one round of `DestroyExpired` has done. */
+export interface DestroyedResult {
+  /** Exports that are removed from now on. */
+  removed: number;
+  /** Removed exports without files and traces now; those of the last two days again each time. */
+  destroyed: number;
+  /** Attempts of living exports whose files were of no use. */
+  leftovers: number;
+  /** Jobs without a file, and previews, whose users are erased. */
+  jobs: number;
+  previews: number;
 }
 
 /** How a story ended: told through, broken off by an admin, or failed for a reason. */

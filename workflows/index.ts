@@ -1,5 +1,6 @@
 /** The registered types: what Temporal and its UI call the workflows. */
 export { deleteUsers as DeleteUsers } from './delete-users.ts';
+export { destroyExpired as DestroyExpired } from './destroy-expired.ts';
 export { exportUsers as ExportUsers } from './export-users.ts';
 export { restoreUsers as RestoreUsers } from './restore-users.ts';
 export { startQueued as StartQueued } from './start-queued.ts';

@@ -58,3 +58,9 @@ export const { startQueuedJobs } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 2 },
 });
+
+export const { destroyExpiredExports } = proxyActivities<Activities>({
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '5 s', maximumAttempts: 3 },
+});

@@ -1,0 +1,108 @@
+import { recordActivity } from '../db/activity.ts';
+import {
+  eraseFruitlessJobs,
+  eraseOldPreviews,
+  expireExport,
+  listDueExports,
+  listExportsToDestroy,
+  listLostAttempts,
+} from '../db/removals.ts';
+import { destroyExport } from '../storage/destroy-export.ts';
+import { attemptPrefix } from '../storage/part-key.ts';
+import type { DestroyedResult } from '../workflows/contract.ts';
+import type { ActivityDeps } from './deps.ts';
+
+/** Rows looked at by one query. */
+const PAGE = 100;
+
+/** One kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
+interface Duty<Item> {
+  list: (limit: number, after: Item | undefined) => Promise<Item[]>;
+  deal: (item: Item) => Promise<boolean>;
+}
+
+/** Deals with each item once. One that cannot be dealt with keeps no other waiting. */
+const runDuty = async <Item>(
+  { list, deal }: Duty<Item>,
+  signal: AbortSignal,
+  troubles: unknown[],
+): Promise<number> => {
+  let done = 0;
+  let last: Item | undefined;
+  do {
+    const items = await list(PAGE, last);
+    for (const item of items) {
+      signal.throwIfAborted();
+      try {
+        if (await deal(item)) done += 1;
+      } catch (error) {
+        troubles.push(error);
+      }
+    }
+    last = items.length < PAGE ? undefined : items.at(-1);
+  } while (last !== undefined);
+  return done;
+};
+
+const dutiesOf = (deps: ActivityDeps) => {
+  const { storage, database, crashPoint } = deps;
+  const { db } = database;
+  const expire: Duty<{ id: string }> = {
+    list: (limit, after) => listDueExports(db, limit, after?.id),
+    deal: async ({ id }) => {
+      const isRemoved = await expireExport(db, id);
+      if (isRemoved) crashPoint('destroy:row-removed');
+      return isRemoved;
+    },
+  };
+  const destroy: Duty<{ id: string }> = {
+    list: (limit, after) => listExportsToDestroy(db, limit, after?.id),
+    deal: async ({ id }) => {
+      await destroyExport({ db, storage }, id);
+      return true;
+    },
+  };
+  const cleanUp: Duty<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
+    list: (limit, after) => listLostAttempts(db, limit, after),
+    deal: async ({ id, job_id: jobId, workspace_id: workspaceId, attempt }) => {
+      const prefix = attemptPrefix(id, attempt);
+      const files = (await storage.list(prefix)).length;
+      if (files === 0) return false;
+      const line = { kind: 'leftoversRemoved', workspaceId, jobId, exportId: id } as const;
+      await recordActivity(db, { ...line, counts: { files }, details: { attempt } });
+      await storage.remove(prefix);
+      return true;
+    },
+  };
+  return { expire, destroy, cleanUp };
+};
+
+const eraseAll = async (erase: (limit: number) => Promise<number>, signal: AbortSignal) => {
+  let all = 0;
+  for (let erased = PAGE; erased === PAGE; all += erased) {
+    signal.throwIfAborted();
+    erased = await erase(PAGE);
+  }
+  return all;
+};
+
+/**
+ * Removes what has expired: rows first, then files and the traces of their users. Finishes what broke
+ * off in between, whoever began it. What a job that has not ended needs is left for the next time.
+ */
+export const createDestroyExpired =
+  (deps: ActivityDeps) =>
+  async (_input: void, signal: AbortSignal): Promise<DestroyedResult> => {
+    const { db } = deps.database;
+    const { expire, destroy, cleanUp } = dutiesOf(deps);
+    const troubles: unknown[] = [];
+    const result = {
+      removed: await runDuty(expire, signal, troubles),
+      destroyed: await runDuty(destroy, signal, troubles),
+      leftovers: await runDuty(cleanUp, signal, troubles),
+      jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
+      previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
+    };
+    if (troubles.length > 0) throw troubles[0];
+    return result;
+  };
