@@ -70,6 +70,8 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/backups/:id/links': ADMINS,
   'POST /v1/backups/:id/links': ADMINS,
   'DELETE /v1/backups/:id/links/:linkId': ADMINS,
+  'PATCH /v1/backups/:id': { roles: ['admin', 'platform'], workspace: 'byId' },
+  'POST /v1/backups/:id/purge': { roles: ['platform'], workspace: 'byId' },
   'POST /v1/backups/:id/restore-previews': ADMINS,
   'POST /v1/backups/:id/restores': ADMINS,
 
@@ -82,6 +84,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/jobs/:id/events': ALL_BY_ID,
   'POST /v1/jobs/:id/cancel': ALL_BY_ID,
   'POST /v1/jobs/:id/retry': { roles: ['admin', 'ops'], workspace: 'byId' },
+
+  'GET /v1/activity': ALL_IN_ONE,
+  'GET /v1/activity/:id/log': ADMINS,
 };
 
 /** A route's line in the table; HEAD goes where GET goes. */

@@ -6,7 +6,7 @@ import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } fro
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
-/** What Fastify and Node call the errors they find before a handler runs. */
+/** What Fastify and Node call the errors they find before a handler runs, and our own database code. */
 const BY_CODE: Record<string, [ProblemSlug, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this path allows.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
@@ -20,6 +20,8 @@ const BY_CODE: Record<string, [ProblemSlug, string]> = {
   FST_ERR_BAD_URL: ['invalid-request', 'The path is not properly percent-encoded.'],
   FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the path is too long.'],
   FST_ERR_ASYNC_CONSTRAINT: ['not-found', 'There is no such path.'],
+  // Raised by the database for a job that would begin from what has just been removed.
+  KS006: ['gone', 'What this needs has been removed and is gone for good.'],
 };
 
 /** SQLSTATEs and Node errors that say that PostgreSQL is away, starting, stopping or full. */

@@ -10,6 +10,7 @@ import type { JobRow } from '../db/jobs.ts';
 import type { Role } from '../db/schema.ts';
 import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
+import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
 
@@ -49,10 +50,11 @@ const workflowOf = (
   };
 };
 
-const factsOf = ({ rows, bytes, sha256 }: VerifiedExport) => ({
+const factsOf = ({ rows, bytes, sha256, removed_at: removedAt }: VerifiedExport) => ({
   rows: rows ?? 0,
   bytes: bytes ?? 0,
   sha256: sha256 ?? '',
+  removedAt: removedAt?.toISOString() ?? null,
 });
 
 const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
@@ -77,8 +79,8 @@ export interface JobFacts {
 const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
   const self = pathOfJob(job);
   const isFinished = job.finished_at !== null;
-  const hasFile = files.length > 0;
-  const isRecorded = job.type !== 'export' && (hasRecords || !isFinished);
+  const hasFile = files.some(({ state }) => state === 'verified');
+  const isRecorded = hasLog(job) && job.erased_at === null && (hasRecords || !isFinished);
   return {
     self,
     ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
@@ -115,6 +117,7 @@ export const toJobJson = (
     retriedBy: job.retried_by,
     parent: job.parent_id,
     result: resultOf(job, files),
+    erasedAt: job.erased_at?.toISOString() ?? null,
     error:
       job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
     links: linksOf(facts),

@@ -52,7 +52,12 @@ const progressSchema = z
 
 const time = z.string().describe('RFC 3339, UTC');
 
-const fileFacts = { rows: z.int(), bytes: z.int(), sha256: z.string() };
+const fileFacts = {
+  rows: z.int(),
+  bytes: z.int(),
+  sha256: z.string(),
+  removedAt: time.nullable().describe('Since when the file is gone; what it was stays as proof'),
+};
 
 const deletionCounts = z.object({
   selected: z.int(),
@@ -101,6 +106,9 @@ export const jobSchema = z.object({
   retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
   parent: z.uuid().nullable(),
   result: z.union([deletionResult, exportResult, z.object({ backupId: z.uuid() })]).nullable(),
+  erasedAt: time
+    .nullable()
+    .describe('Since when its records are gone: they went with its backup, or with one of them'),
   error: z.object({ type: z.string(), message: z.string() }).nullable(),
   links: z
     .record(z.string(), z.string())

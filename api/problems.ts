@@ -73,6 +73,12 @@ const catalogue = {
     title: 'The link or file has expired',
     advice: 'Ask for a new link, or export again.',
   },
+  gone: {
+    status: 410,
+    title: 'It was removed and is gone for good',
+    advice:
+      'Nothing brings it back; counts, times and checksums stay in its job and the activity log.',
+  },
   'preview-expired': {
     status: 410,
     title: 'The preview has expired',

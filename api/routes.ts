@@ -1,4 +1,7 @@
 import type { ApiDeps, App } from './app.ts';
+import { createSendCsv } from './job-log.ts';
+import { registerActivityRoutes } from './routes/activity.ts';
+import { registerBackupChangeRoutes } from './routes/backup-changes.ts';
 import { registerBackupRoutes } from './routes/backups.ts';
 import { registerDeleteUserRoute } from './routes/delete-user.ts';
 import { registerDeletionPreviewRoutes } from './routes/deletion-previews.ts';
@@ -22,6 +25,7 @@ import { registerUserRoutes } from './routes/users.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
 export const registerRoutes = (app: App, deps: ApiDeps): void => {
+  const sendCsv = createSendCsv(deps);
   registerMeRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);
@@ -34,11 +38,13 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerDeletionPreviewRoutes(app, deps);
   registerDeletionRoutes(app, deps);
   registerBackupRoutes(app, deps);
+  registerBackupChangeRoutes(app, deps);
   registerRestoreRoutes(app, deps);
-  registerJobRecordRoutes(app, deps);
+  registerJobRecordRoutes(app, deps, sendCsv);
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);
   registerJobEventRoute(app, deps);
+  registerActivityRoutes(app, deps, sendCsv);
   registerHealthRoutes(app, deps);
   registerMetricsRoute(app, deps);
   registerProblemRoutes(app);

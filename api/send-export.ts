@@ -22,6 +22,7 @@ export interface ExportRow {
   sha256: string | null;
   verified_at: Date | null;
   expires_at: Date | null;
+  legal_hold: boolean | null;
 }
 
 /** An export that is complete and still there. */
@@ -35,8 +36,14 @@ const isFilled = (row: ExportRow): row is OpenFile =>
   row.sha256 !== null &&
   row.verified_at !== null;
 
-export const hasExpired = (row: Pick<ExportRow, 'state' | 'expires_at'>): boolean =>
-  row.state === 'removed' || (row.expires_at !== null && row.expires_at.getTime() <= Date.now());
+/** Whether a file is gone, or about to be; a held one stays past its time. */
+export const hasExpired = (
+  row: Pick<ExportRow, 'state' | 'expires_at' | 'legal_hold'>,
+): boolean => {
+  if (row.state === 'removed') return true;
+  const isOver = row.expires_at !== null && row.expires_at.getTime() <= Date.now();
+  return isOver && row.legal_hold !== true;
+};
 
 /** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
 export const requireOpenFile = (row: ExportRow): OpenFile => {

@@ -1,18 +1,17 @@
 import { z } from 'zod';
-import { copyText } from '../../db/copy-text.ts';
 import { findJobRow } from '../../db/jobs.ts';
 import {
   type DoneOutcome,
   FIRST_PLACE,
   listDoneAfter,
   listOutcomes,
-  logCopyStatement,
   type UserRecord,
 } from '../../db/outcomes.ts';
 import type { Db } from '../../db/client.ts';
 import type { ApiDeps, App } from '../app.ts';
+import { requireRecords, type SendCsv, sendJobLog } from '../job-log.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../paging.ts';
-import { notFound, problem } from '../problems.ts';
+import { notFound } from '../problems.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
 
 /** What may become of a user, by kind of job; to whom it was done comes first. */
@@ -23,9 +22,6 @@ const OUTCOMES = {
 
 type RecordedType = keyof typeof OUTCOMES;
 type RecordOutcome = UserRecord['outcome'];
-
-/** Logs sent at the same time: each holds a connection for as long as its reader takes. */
-const MAX_LOGS_AT_ONCE = 3;
 
 const recordSchemaOf = (type: RecordedType) =>
   z.object({
@@ -122,6 +118,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
     async ({ workspaceId, params: { id }, query: { outcome, cursor, limit } }) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
+      requireRecords(job);
       const place = decodeCursor(placeSchema, cursor);
       const [done] = OUTCOMES[type];
       const { rows, next } = await listRecords(database.db, id, { done, outcome, place, limit });
@@ -141,7 +138,7 @@ const registerLog = (
   app: App,
   { database }: ApiDeps,
   type: RecordedType,
-  sending: { count: number },
+  sendCsv: SendCsv,
 ): void => {
   const { path } = JOB_KINDS[type];
   app.get(
@@ -161,31 +158,15 @@ const registerLog = (
     async ({ workspaceId, params: { id } }, reply) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
-      if (sending.count >= MAX_LOGS_AT_ONCE) {
-        throw problem('busy', 'Other logs are being sent; wait a little.');
-      }
-      sending.count += 1;
-      const release = () => void (sending.count -= 1);
-      const log = await copyText(database.pool, logCopyStatement(job.id)).catch(
-        (error: unknown) => {
-          release();
-          throw error;
-        },
-      );
-      log.once('close', release);
-      return reply
-        .type('text/csv; charset=utf-8; header=present')
-        .header('content-disposition', `attachment; filename="${type}-${job.id}.csv"`)
-        .send(log);
+      return sendJobLog(sendCsv, reply, job);
     },
   );
 };
 
 /** What became of each user of a deletion or restore, as pages and as one file. */
-export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
-  const sending = { count: 0 };
+export const registerJobRecordRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   for (const type of Object.keys(OUTCOMES) as RecordedType[]) {
     registerRecords(app, deps, type);
-    registerLog(app, deps, type, sending);
+    registerLog(app, deps, type, sendCsv);
   }
 };

@@ -31,10 +31,7 @@ const requireRestorable = async (
   const backup = await findBackup(db, params.id, workspaceId);
   if (backup === undefined) throw notFound('backup');
   if (hasExpired(backup)) {
-    throw problem(
-      'link-expired',
-      `Backup ${backup.id} has expired; what it held is gone for good.`,
-    );
+    throw problem('gone', `Backup ${backup.id} is removed; what it held is gone for good.`);
   }
   const deletion = await findJobRow(db, backup.job_id, workspaceId);
   if (deletion === undefined || deletion.finished_at === null) {

@@ -25,7 +25,7 @@ export interface FileApi {
     wanted?: Partial<ExportToMake>,
   ) => Promise<{ id: string; jobId: string; content: Buffer; sha256: string }>;
   call: (
-    method: 'GET' | 'HEAD' | 'POST' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE',
     url: string,
     headers?: Record<string, string>,
     body?: object,

@@ -1,0 +1,61 @@
+import type { FastifyReply } from 'fastify';
+import { copyText } from '../db/copy-text.ts';
+import type { JobRow } from '../db/jobs.ts';
+import { logCopyStatement } from '../db/outcomes.ts';
+import type { ApiDeps } from './app.ts';
+import { problem } from './problems.ts';
+
+/** Logs sent at the same time: each holds a connection for as long as its reader takes. */
+const MAX_LOGS_AT_ONCE = 3;
+
+/** Answers with what a COPY statement gives as a CSV file of that name. */
+export type SendCsv = (
+  reply: FastifyReply,
+  csv: { fileName: string; statement: string },
+) => Promise<FastifyReply>;
+
+/** @returns what sends a file; all files sent by it count against the same limit */
+export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
+  let sending = 0;
+  return async (reply, { fileName, statement }) => {
+    if (sending >= MAX_LOGS_AT_ONCE) {
+      throw problem('busy', 'Other logs are being sent; wait a little.');
+    }
+    sending += 1;
+    const release = () => void (sending -= 1);
+    const log = await copyText(database.pool, statement).catch((error: unknown) => {
+      release();
+      throw error;
+    });
+    log.once('close', release);
+    return reply
+      .type('text/csv; charset=utf-8; header=present')
+      .header('content-disposition', `attachment; filename="${fileName}"`)
+      .send(log);
+  };
+};
+
+/** Whether a job keeps records of each user. */
+export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
+
+/** @throws ProblemError `gone` when records of its users went with a backup: a log is whole or not at all */
+export const requireRecords = (job: Pick<JobRow, 'id' | 'erased_at'>): void => {
+  if (job.erased_at === null) return;
+  throw problem(
+    'gone',
+    `The records of job ${job.id} were erased at ${job.erased_at.toISOString()}, with its backup.`,
+  );
+};
+
+/** A job's log as a file: what became of each of its users. */
+export const sendJobLog = (
+  sendCsv: SendCsv,
+  reply: FastifyReply,
+  job: Pick<JobRow, 'id' | 'type' | 'erased_at'>,
+): Promise<FastifyReply> => {
+  requireRecords(job);
+  return sendCsv(reply, {
+    fileName: `${job.type}-${job.id}.csv`,
+    statement: logCopyStatement(job.id),
+  });
+};
