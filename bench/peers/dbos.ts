@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { partitionOf } from '../../db/workspaces.ts';
-import { SWEEP_SCHEDULE_ID } from '../../workflows/contract.ts';
 import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { GOES } from '../people.ts';
 import type { DbosRequest } from './dbos-process.ts';
@@ -60,7 +59,7 @@ const ask = async (child: ChildProcess, request: DbosRequest): Promise<number> =
 export const startDbosPeer = async (bench: Bench) => {
   installSdk(bench.log);
   const child = await startProcess(bench);
-  const sweep = bench.temporal.schedule.getHandle(SWEEP_SCHEDULE_ID);
+  const sweep = bench.temporal.schedule.getHandle('start-queued');
   return {
     deleteInPages: () =>
       ask(child, {

@@ -244,7 +244,7 @@ test('backups of other workspaces are not found, for those who see one or name o
   const other = api().keys.other.key;
   expect((await change(id, { expiresAt: inDays(60) }, other)).status).toBe(404);
   expect((await change(`${id}?workspace=other`, { legalHold: true })).status).toBe(404);
-  expect((await purge(`${uuidv7()}`, confirmed)).status).toBe(404);
+  expect((await purge(uuidv7(), confirmed)).status).toBe(404);
   expect((await send('POST', `${id}/purge?workspace=other`, platform.key, confirmed)).status).toBe(
     404,
   );

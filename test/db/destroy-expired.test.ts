@@ -28,6 +28,7 @@ beforeEach(async () => {
     lanes: database().app.pool,
     storage: createDirectoryStorage(folder),
     deleteAllPercent: 90,
+    meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };
 });

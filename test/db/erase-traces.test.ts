@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { jobSummary } from '../../db/job-summary.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { eraseExport, eraseFruitlessJobs, eraseOldPreviews } from '../../db/removals.ts';
+import { countRestore } from '../../db/restores.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,
@@ -21,6 +22,9 @@ beforeAll(async () => {
 
 const asOwner = (statement: string, values: unknown[] = []) =>
   database().owner.pool.query(statement, values);
+
+const asRows = async <Row extends object>(text: string, values?: unknown[]) =>
+  (await database().owner.pool.query<Row>(text, values)).rows;
 
 const remove = (exportId: string) =>
   asOwner(`UPDATE exports SET state = 'removed', removed_at = now() WHERE id = $1`, [exportId]);
@@ -57,6 +61,8 @@ const deleteInTwoPasses = async (id: string) => {
   return { workspace, jobId, first: first.exportId, second: second.exportId };
 };
 
+const RESTORED = { selected: 2, restored: 1, present: 1, notFound: 0, unprocessed: 0 };
+
 const finishedRestore = async (id: string, keyId: string, backupId: string) => {
   const jobId = uuidv7();
   const ids = [`${CANARY}-${id}-2`, `${CANARY}-${id}-3`];
@@ -76,7 +82,10 @@ const finishedRestore = async (id: string, keyId: string, backupId: string) => {
     [jobId, ids.slice(0, 1)],
   );
   await asOwner(`INSERT INTO outcomes VALUES ($1, $2, 'present')`, [jobId, ids[1]]);
-  await asOwner(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [jobId]);
+  await asOwner(
+    `UPDATE jobs SET state = 'succeeded', finished_at = now(), counts = $2 WHERE id = $1`,
+    [jobId, JSON.stringify(RESTORED)],
+  );
   return jobId;
 };
 
@@ -89,8 +98,8 @@ test('with the last backup of a deletion every trace of its users goes, and the 
     FROM exports e JOIN export_parts p ON p.export_id = e.id
    WHERE e.job_id = '${jobId}' GROUP BY e.id ORDER BY e.pass`;
   const { rows: proof } = await asOwner(facts);
-  const held = await tablesHolding(database().owner, [`${CANARY}-traces`]);
-  expect(held.map((line) => line.split(':')[0])).toEqual([
+  const held = await tablesHolding(asRows, [`${CANARY}-traces`]);
+  expect(held).toEqual([
     'deletion_batches',
     'job_targets',
     'jobs',
@@ -101,21 +110,16 @@ test('with the last backup of a deletion every trace of its users goes, and the 
 
   await remove(first);
   await eraseExport(database().app.db, first);
-  const left = await tablesHolding(database().owner, [`${CANARY}-traces`]);
-  expect(left.map((line) => line.split(':')[0])).toEqual([
-    'deletion_batches',
-    'job_targets',
-    'jobs',
-    'outcomes',
-    'previews',
-  ]);
-  expect(await tablesHolding(database().owner, [`${CANARY}-traces-2`])).toEqual([]);
+  const left = await tablesHolding(asRows, [`${CANARY}-traces`]);
+  expect(left).toEqual(['deletion_batches', 'job_targets', 'jobs', 'outcomes', 'previews']);
+  expect(await tablesHolding(asRows, [`${CANARY}-traces-2`])).toEqual([]);
 
   await remove(second);
   await eraseExport(database().app.db, second);
   await eraseExport(database().app.db, second);
-  expect(await tablesHolding(database().owner, [`${CANARY}-traces`])).toEqual([]);
+  expect(await tablesHolding(asRows, [`${CANARY}-traces`])).toEqual([]);
   expect(await jobSummary(database().app.db, jobId)).toMatchObject({ counts: before.counts });
+  expect(await countRestore(database().app.db, restore)).toEqual(RESTORED);
   expect((await asOwner(facts)).rows).toEqual(proof);
   const { rows } = await asOwner(
     'SELECT selection, erased_at IS NOT NULL AS erased FROM jobs WHERE id = ANY ($1) ORDER BY id',
@@ -255,10 +259,10 @@ test('jobs that never had a file are erased after 30 days, unconfirmed previews 
   expect([await eraseFruitlessJobs(db, 10), await eraseOldPreviews(db, 10)]).toEqual([1, 1]);
   expect([await eraseFruitlessJobs(db, 10), await eraseOldPreviews(db, 10)]).toEqual([0, 0]);
   await asOwner(`DELETE FROM users WHERE user_id LIKE '${CANARY}-fruitless-%'`);
-  expect(await tablesHolding(database().owner, [`${CANARY}-fruitless-1`])).toEqual([]);
+  expect(await tablesHolding(asRows, [`${CANARY}-fruitless-1`])).toEqual([]);
   const { rows } = await asOwner('SELECT selection FROM previews WHERE id = $1', [preview]);
   expect(rows).toEqual([{ selection: { type: 'ids', count: 2, erased: true } }]);
-  const held = await tablesHolding(database().owner, [`${CANARY}-fruitless-2`]);
-  expect(held.map((line) => line.split(':')[0])).toEqual(['jobs', 'previews']);
+  const held = await tablesHolding(asRows, [`${CANARY}-fruitless-2`]);
+  expect(held).toEqual(['jobs', 'previews']);
   expect(used).not.toBe(jobId);
 });

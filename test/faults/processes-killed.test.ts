@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, expect, onTestFailed, test } from 'vitest';
 import type { ApiCrashPoint } from '../../api/start-job.ts';
 import { sendSignal } from '../../local/stop-process.ts';
-import { SWEEP_SCHEDULE_ID, workflowIdOf } from '../../workflows/contract.ts';
+import { workflowIdOf } from '../../workflows/contract.ts';
 import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
 import { expectInvariants } from '../support/invariants.ts';
@@ -13,7 +13,7 @@ import { useStack } from '../support/stack.ts';
 const stack = useStack({ apiFile: 'test/support/crashing-api.ts' });
 
 // The sweep would in time heal what the request sent again must heal by itself.
-beforeAll(() => stack().temporal.schedule.getHandle(SWEEP_SCHEDULE_ID).pause());
+beforeAll(() => stack().temporal.schedule.getHandle('start-queued').pause());
 
 const jobsOf = ({ workspaceId }: FaultTrial) =>
   stack().sql<{ id: string; state: string }>('SELECT id, state FROM jobs WHERE workspace_id = $1', [
@@ -83,7 +83,7 @@ test('API killed between database and Temporal, and no one asks again: the sweep
   await expect(workflow.describe()).rejects.toThrow(WorkflowNotFoundError);
   // The sweep leaves a young job to its request.
   await sql(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE id = $1`, [id]);
-  await temporal.schedule.getHandle(SWEEP_SCHEDULE_ID).trigger();
+  await temporal.schedule.getHandle('start-queued').trigger();
   await expectOnce(trial, id);
 });
 
