@@ -15,7 +15,7 @@ import type { ActivityDeps } from './deps.ts';
 /** Rows looked at by one query. */
 const PAGE = 100;
 
-/** One kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
+/** A kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
 interface Duty<Item> {
   list: (limit: number, after: Item | undefined) => Promise<Item[]>;
   deal: (item: Item) => Promise<boolean>;

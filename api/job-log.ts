@@ -38,7 +38,11 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
 /** Whether a job keeps records of each user. */
 export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
 
-/** @throws ProblemError `gone` when records of its users went with a backup: a log is whole or not at all */
+/**
+ * A log is whole or not at all.
+ *
+ * @throws ProblemError `gone` when records of the job's users went with one of its backups
+ */
 export const requireRecords = (job: Pick<JobRow, 'id' | 'erased_at'>): void => {
   if (job.erased_at === null) return;
   throw problem(

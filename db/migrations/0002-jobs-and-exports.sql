@@ -74,7 +74,8 @@ CREATE TABLE exports (
   verified_at timestamptz,
   expires_at timestamptz NOT NULL,
   -- Set by the platform team: such a backup neither expires nor is purged.
-  legal_hold boolean NOT NULL DEFAULT false CHECK (NOT legal_hold OR (purpose = 'backup' AND state <> 'removed')),
+  legal_hold boolean NOT NULL DEFAULT false
+    CHECK (NOT legal_hold OR (purpose = 'backup' AND state <> 'removed')),
   -- When it was removed and by which key; by none when it expired or came to nothing. The row comes
   -- first; `destroyed_at` says when its files and the traces of its users were gone.
   removed_at timestamptz CHECK ((removed_at IS NOT NULL) = (state = 'removed')),

@@ -44,7 +44,8 @@ DECLARE
   erased int;
 BEGIN
   UPDATE public.previews p SET selection = public.erased_selection(p.selection),
-         recorded_in = CASE WHEN p.xmin = p.recorded_in::xid THEN pg_current_xact_id() ELSE p.recorded_in END
+         recorded_in = CASE WHEN p.xmin = p.recorded_in::xid THEN pg_current_xact_id()
+                            ELSE p.recorded_in END
    WHERE p.id = ANY (p_ids) AND NOT p.selection ? 'erased'
      AND p.recorded_in::xid <> pg_current_xact_id()::xid;
   GET DIAGNOSTICS erased = ROW_COUNT;
@@ -54,12 +55,15 @@ END $$;
 CREATE FUNCTION erase_job(p_job uuid) RETURNS void LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  UPDATE public.jobs SET erased_at = coalesce(erased_at, now()), selection = public.erased_selection(selection)
+  UPDATE public.jobs
+     SET erased_at = coalesce(erased_at, now()), selection = public.erased_selection(selection)
    WHERE id = p_job AND NOT selection ? 'erased';
   DELETE FROM public.job_targets WHERE job_id = p_job;
   DELETE FROM public.outcomes WHERE job_id = p_job;
-  UPDATE public.restore_chunks SET restored_ids = '{}' WHERE job_id = p_job AND restored_ids <> '{}';
-  PERFORM public.erase_previews(ARRAY[preview_id]) FROM public.jobs WHERE id = p_job AND preview_id IS NOT NULL;
+  UPDATE public.restore_chunks SET restored_ids = '{}'
+   WHERE job_id = p_job AND restored_ids <> '{}';
+  PERFORM public.erase_previews(ARRAY[preview_id]) FROM public.jobs
+   WHERE id = p_job AND preview_id IS NOT NULL;
 END $$;
 
 -- Erases the traces of a removed export's users: in its batches, in the restores from it, and, once
@@ -71,7 +75,8 @@ SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   gone record;
 BEGIN
-  SELECT job_id, pass INTO gone FROM public.exports WHERE id = p_export AND state = 'removed' FOR NO KEY UPDATE;
+  SELECT job_id, pass INTO gone FROM public.exports
+   WHERE id = p_export AND state = 'removed' FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'export % is not removed', p_export USING ERRCODE = 'KS007';
   END IF;

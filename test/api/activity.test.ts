@@ -64,7 +64,8 @@ const list = async (parameters = '', key?: string) => {
     key === undefined ? {} : { key },
   );
   expect(answer.status).toBe(200);
-  return answer.body as { data: Record<string, any>[]; nextCursor: string | null }; // oxlint-disable-line typescript/no-explicit-any
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into whatever came
+  return answer.body as { data: Record<string, any>[]; nextCursor: string | null };
 };
 
 const kindsOf = async (parameters: string) => (await list(parameters)).data.map(({ kind }) => kind);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../db/api-keys.ts';
 import { exportPrefix } from '../../storage/part-key.ts';
@@ -223,6 +223,23 @@ test('nothing is purged while its deletion or a restore from it has not ended', 
   });
   expect(existsSync(join(api().storageDir, exportPrefix(id)))).toBe(true);
   expect(await linesOf(id)).toEqual([]);
+});
+
+test('a restore that finds its backup removed only when it is written is 410, and not written', async () => {
+  const { id } = await addBackup();
+  const client = await api().database.owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query(`UPDATE exports SET state = 'removed', removed_at = now() WHERE id = $1`, [
+    id,
+  ]);
+  const answer = api().call('POST', `/v1/backups/${id}/restores`, {}, {});
+  await vi.waitUntil(
+    async () => (await query('SELECT FROM pg_locks WHERE NOT granted')).length > 0,
+  );
+  await client.query('COMMIT');
+  client.release();
+  expect((await answer).json()).toMatchObject({ status: 410, type: '/problems/gone' });
+  expect(await query('SELECT id FROM jobs WHERE backup_id = $1', [id])).toEqual([]);
 });
 
 test('is 202 when its files cannot be removed yet: removed it is, the rest is left to the schedule', async () => {

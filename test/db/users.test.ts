@@ -93,7 +93,7 @@ test('a merge keeps when a user was created and moves when it was changed', asyn
 
 test('holds set and cleared are told in the activity log as counts, and only when they change', async () => {
   const { db } = database().owner;
-  await db.deleteFrom('activity').execute();
+  const earlier = (await db.selectFrom('activity').select('id').execute()).map(({ id }) => id);
   await merge([
     change('log-a', { legal_hold: true }),
     change('log-b', { legal_hold: true }),
@@ -103,7 +103,8 @@ test('holds set and cleared are told in the activity log as counts, and only whe
   ]);
   await merge([change('log-a', { legal_hold: true })]);
   await merge([change('log-a', { legal_hold: false })], PLATFORM);
-  const lines = await db.selectFrom('activity').selectAll().orderBy('id').execute();
+  const all = await db.selectFrom('activity').selectAll().orderBy('id').execute();
+  const lines = all.filter(({ id }) => !earlier.includes(id));
   expect(lines).toMatchObject([
     { kind: 'holdSet', actor_key_id: actorKeyId, workspace_id: 'one', counts: { users: 3 } },
     { kind: 'holdCleared', actor_key_id: actorKeyId, counts: { users: 1 } },
