@@ -40,7 +40,8 @@ export const findJobOf = async (
     selection: row.selection as FrozenSelection,
     options: row.options as RunningJob['options'],
     confirmation,
-    isChosen: row.has_targets,
+    // Without its targets a job of chosen users is about nobody, never about everyone.
+    isChosen: row.has_targets || (row.selection as FrozenSelection).type === 'ids',
     total: row.total,
     backupId: row.backup_id,
   };

@@ -18,7 +18,7 @@ const leftCount = sql<number>`(${sql.join(
  * not retried before.
  */
 export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
-  jobs.finished_at IS NOT NULL
+  jobs.finished_at IS NOT NULL AND jobs.erased_at IS NULL
   AND coalesce(jobs.error_type, '') <> ALL (${FINAL_ERRORS}::text[])
   AND CASE jobs.type WHEN 'deletion' THEN ${leftCount} > 0
                      ELSE jobs.state IN ('failed', 'cancelled') END

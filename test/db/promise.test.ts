@@ -222,3 +222,13 @@ test('the role of API and worker can neither delete users nor forge what guards 
   }
   expect(await countOf(database(), 'guarded')).toBe(3);
 });
+
+test('a deletion of chosen users whose list is gone is about nobody', async () => {
+  const workspace = await seedWorkspace(database(), 'listless', 10);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
+  await asOwner(`DELETE FROM job_targets WHERE job_id = '${jobId}'`);
+  const { exportId, rows } = await steps.backUp(jobId);
+  expect(rows).toBe(0);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 0 });
+  expect(await countOf(database(), 'listless')).toBe(10);
+});
