@@ -33,8 +33,9 @@ export interface TestStack {
 
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
 export const useStack = (
-  options: Pick<StackOptions, 'apiFile' | 'workerFile'> = {},
+  options: Pick<StackOptions, 'apiFile' | 'workerFile'> & { env?: NodeJS.ProcessEnv } = {},
 ): (() => TestStack) => {
+  const { env, ...files } = options;
   let current: TestStack | undefined;
   let close: (() => Promise<void>) | undefined;
 
@@ -42,12 +43,12 @@ export const useStack = (
     const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-stack-'));
     const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
     const stack = await startStack({
-      env: readLocalEnv({ ...ports, KEEPSAKE_DATA_DIR: dataDir }),
-      inherited: { PATH: process.env['PATH'], LOG_LEVEL: 'info' },
+      env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
+      inherited: { PATH: process.env['PATH'], LOG_LEVEL: 'info', ...env },
       log: () => {},
       headless: true,
       cliCacheDir: CLI_CACHE,
-      ...options,
+      ...files,
     });
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
     const { api, outbox = '', temporal } = stack.info();

@@ -1,0 +1,58 @@
+import { afterAll, expect, test } from 'vitest';
+import {
+  accepted,
+  acceptedThenReset,
+  cut,
+  html,
+  json,
+  noAnswer,
+  startMailProvider,
+  type Answer,
+} from '../support/mail-provider.ts';
+import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { useStack } from '../support/stack.ts';
+
+const provider = await startMailProvider(accepted);
+const stack = useStack({ env: { RESEND_API_KEY: 're_test', RESEND_BASE_URL: provider.url } });
+
+afterAll(() => provider.stop());
+
+const tooMany = json(
+  429,
+  { statusCode: 429, name: 'rate_limit_exceeded', message: 'no' },
+  { 'retry-after': '1' },
+);
+
+const FAILURES: [name: string, workspace: string, answers: Answer[]][] = [
+  ['429', 'busy', [tooMany, tooMany]],
+  ['500', 'broken', [json(500, { statusCode: 500, name: 'internal_server_error', message: 'no' })]],
+  ['an HTML 503', 'html', [html(503), html(503)]],
+  ['a reset', 'reset', [cut]],
+  ['acceptance, and then a reset', 'lost', [acceptedThenReset]],
+  ['nothing at all', 'silent', [noAnswer]],
+];
+
+test.each(FAILURES)(
+  'the mail provider answers %s: the deletion ends right, its mail arrives under one key',
+  async (_name, workspaceId, answers) => {
+    const trial = await prepareTrial(stack(), workspaceId, 100);
+    provider.plan(...answers, accepted);
+    const id = await trial.start();
+    const job = await trial.admin.finish(id);
+    expect(job).toMatchObject(allDeleted(trial));
+    await expectInvariants(trial);
+    const tries = () => provider.seen.filter(({ body }) => body.includes(id));
+    await expect
+      .poll(() => tries().some(({ isAccepted, key }) => isAccepted && key !== undefined), {
+        timeout: 60_000,
+      })
+      .toBe(true);
+    await expect
+      .poll(() => tries().length, { timeout: 60_000 })
+      .toBeGreaterThanOrEqual(answers.length + 1);
+    expect(new Set(tries().map(({ key }) => key)).size).toBe(1);
+    expect(new Set(tries().map(({ body }) => body)).size).toBe(1);
+  },
+  120_000,
+);

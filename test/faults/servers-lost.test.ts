@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { Job } from '../../local/api-client.ts';
+import { sendSignal } from '../../local/stop-process.ts';
+import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack();
+
+const USERS = 50_000;
+const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
+
+/** Each batch of the workspace's deletions takes a while, so that a fault can meet it. */
+const slowDown = ({ workspaceId }: FaultTrial) =>
+  stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+    CREATE TRIGGER slow AFTER DELETE ON users_${workspaceId}
+      FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
+
+/** The job as soon as it is as wanted, whatever is away meanwhile. */
+const waitFor = async (
+  { admin }: FaultTrial,
+  id: string,
+  isWanted: (job: Job) => boolean,
+): Promise<Job> => {
+  for (;;) {
+    const answer = await admin.call<Job>('GET', `/v1/jobs/${id}`).catch(() => undefined);
+    if (answer?.status === 200 && isWanted(answer.body)) return answer.body;
+    await sleep(50);
+  }
+};
+
+const pidOf = (name: 'worker' | 'temporal' | 'postgres'): number => {
+  const pid = stack().stack.info().pids[name];
+  if (pid === undefined) throw new Error(`${name} does not run`);
+  return pid;
+};
+
+/** Ends every connection to the database but the one that asks. */
+const cutConnections = () =>
+  stack().sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+
+const FAULTS: [name: string, workspace: string, strike: () => unknown][] = [
+  ['every connection to PostgreSQL ended', 'cut', cutConnections],
+  ['PostgreSQL stopped immediately', 'immediate', () => sendSignal(pidOf('postgres'), 'SIGQUIT')],
+  ['Temporal killed', 'temporal', () => sendSignal(pidOf('temporal'), 'SIGKILL')],
+  ['the worker asked to stop', 'sigterm', () => sendSignal(pidOf('worker'), 'SIGTERM')],
+];
+
+test.each(FAULTS)(
+  '%s while backing up and while deleting: the job ends as if nothing had been',
+  async (_name, workspaceId, strike) => {
+    const trial = await prepareTrial(stack(), workspaceId, USERS);
+    await slowDown(trial);
+    const id = await trial.start();
+    await waitFor(trial, id, ({ phase }) => phase !== null);
+    await strike();
+    await waitFor(
+      trial,
+      id,
+      ({ phase, state }) => phase === 'deleting' || FINAL_STATES.includes(state),
+    );
+    await strike();
+    const job = await waitFor(trial, id, ({ state }) => FINAL_STATES.includes(state));
+    expect(job).toMatchObject(allDeleted(trial));
+    await expectInvariants(trial);
+  },
+  180_000,
+);
