@@ -16,8 +16,8 @@ import { openMetrics, type WorkerMetrics } from './metrics.ts';
 import { ensureSchedules, registerSearchAttributes } from './registration.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 
-/** Time a step has to reach its next safe point once the worker is asked to stop. */
-const SHUTDOWN_GRACE = '5 s';
+/** Time a step has to end by itself once the worker is asked to stop; then another worker takes it over. */
+const SHUTDOWN_GRACE = '1 s';
 /** Steps at once; each long one uses up to two lanes. */
 const MAX_ACTIVITIES = 8;
 const MAX_LANES = 2 * MAX_ACTIVITIES;
