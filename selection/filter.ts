@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findField, type PropertyTypes, type ValueKind } from './fields.ts';
 import { momentOf } from './moments.ts';
-import { isExactNumber, MAX_SIGNIFICANT_DIGITS } from './values.ts';
+import { numberProblem } from './values.ts';
 
 export const MAX_FILTER_DEPTH = 5;
 export const MAX_FILTER_CONDITIONS = 50;
@@ -84,9 +84,7 @@ const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
     case 'list':
       return isText && value !== '' ? undefined : 'must be a text that is not empty';
     case 'number':
-      return typeof value === 'number' && isExactNumber(value)
-        ? undefined
-        : `must be a number of at most ${MAX_SIGNIFICANT_DIGITS} significant digits`;
+      return numberProblem(value);
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'must be true or false';
     case 'date':

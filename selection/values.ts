@@ -4,8 +4,8 @@ import type { PropertyType } from './property-types.ts';
 /** Longest text of a property or an item of a list, in characters. */
 export const MAX_TEXT_LENGTH = 255;
 export const MAX_LIST_ITEMS = 100;
-/** What a double holds without loss. */
-export const MAX_SIGNIFICANT_DIGITS = 15;
+/** As many as a double holds without loss. */
+const MAX_DIGITS = 15;
 
 /** A value as it is stored: dates, times and moments in the one spelling that sorts as text. */
 export type Value = string | number | boolean | string[];
@@ -53,16 +53,24 @@ const parseMoment =
 const isWebAddress = (text: string): boolean =>
   !/\s/u.test(text) && URL.canParse(text) && WEB_PROTOCOLS.includes(new URL(text).protocol);
 
-/** True when no digit of it was lost on the way into a double. */
-export const isExactNumber = (value: number): boolean =>
-  Number.isFinite(value) && Number(value.toPrecision(MAX_SIGNIFICANT_DIGITS)) === value;
+/** Digits of a number written without an exponent; a zero that stands alone before the point is none. */
+const digitsOf = (value: number): number => {
+  const [mantissa = '', exponent = '0'] = String(Math.abs(value)).split('e');
+  const [whole = '', fraction = ''] = mantissa.split('.');
+  const shift = Number(exponent);
+  const wholeDigits = whole === '0' ? 0 : whole.length;
+  return Math.max(wholeDigits + shift, 0) + Math.max(fraction.length - shift, 0);
+};
+
+/** What is wrong with a number: too long to be kept, shown and compared as it was given. */
+export const numberProblem = (value: unknown): string | undefined =>
+  typeof value === 'number' && Number.isFinite(value) && digitsOf(value) <= MAX_DIGITS
+    ? undefined
+    : `must be a number of at most ${MAX_DIGITS} digits when written without an exponent`;
 
 const parseNumber = (input: unknown): Parsed<number> => {
-  if (typeof input !== 'number') return { detail: 'must be a number' };
-  if (!isExactNumber(input)) {
-    return { detail: `must be a number of at most ${MAX_SIGNIFICANT_DIGITS} significant digits` };
-  }
-  return { value: input };
+  const detail = numberProblem(input);
+  return detail === undefined ? { value: input as number } : { detail };
 };
 
 const parseBoolean = (input: unknown): Parsed<boolean> =>
