@@ -223,4 +223,7 @@ export const invalidRequest = (errors: InputError[]): ProblemError =>
 
 /** What is not there, or belongs to another workspace. */
 export const notFound = (what: string): ProblemError =>
-  problem('not-found', `There is no such ${what} in this workspace.`);
+  problem(
+    'not-found',
+    `There is no such ${what}${what === 'workspace' ? '' : ' in this workspace'}.`,
+  );

@@ -57,8 +57,9 @@ export const runCommand = async (usage: string, command: () => Promise<void>): P
     await command();
   } catch (error) {
     const isUsage = isUsageError(error);
+    // The reason comes last, where the eye is.
+    if (isUsage) console.error(`${usage}\n`);
     console.error((error as Error).message);
-    if (isUsage) console.error(`\n${usage}`);
     process.exitCode = isUsage ? 2 : 1;
   }
 };

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { createApiKey, listApiKeys, revokeApiKey } from '../db/api-keys.ts';
 import { findWorkspace } from '../db/workspaces.ts';
+import { nameSchema } from '../selection/names.ts';
+import { parseValue } from '../selection/values.ts';
 import { printTable, runCommand, usageError, withDatabase } from './command-line.ts';
 
 const USAGE = `Usage:
@@ -10,23 +12,28 @@ const USAGE = `Usage:
   npm run keys -- list
   npm run keys -- revoke <key id>`;
 
+const isMailAddress = (text: string): boolean =>
+  text !== '' && 'value' in parseValue('email', text);
+
 const newKeySchema = z
   .object({
     role: z.enum(['admin', 'platform', 'ops']),
     workspace: z.string().min(1).optional(),
-    name: z.string().trim().min(1),
-    email: z.email(),
+    name: z.string().trim().pipe(nameSchema),
+    email: z.string().refine(isMailAddress, 'must be a mail address: name@example.com'),
   })
   .refine(({ role, workspace }) => (role === 'admin') === (workspace !== undefined), {
-    message: 'an admin belongs to one workspace, the others to none',
+    message: 'is for an admin, who belongs to one; the others belong to none',
     path: ['workspace'],
   });
 
 const create = async (values: Record<string, string | undefined>): Promise<void> => {
-  const parsed = newKeySchema.safeParse(values);
+  const parsed = newKeySchema.safeParse(values, {
+    error: ({ input }) => (input === undefined ? 'is missing' : undefined),
+  });
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
-      (issue) => `--${issue.path.join('.')}: ${issue.message}`,
+      (issue) => `--${issue.path.join('.')} ${issue.message}`,
     );
     throw usageError(problems.join('\n'));
   }

@@ -1,3 +1,4 @@
+import { formatMoment } from '../storage/file-facts.ts';
 import type { OutboxMail } from './outbox-mails.ts';
 
 /**
@@ -25,11 +26,11 @@ const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
 
 const STYLE = `
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
   details { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 .75rem; padding: .6rem .9rem }
   summary { cursor: pointer }
   summary span { color: #555; margin-left: .5rem }
-  iframe { width: 100%; height: 24rem; border: 0; border-top: 1px solid #ddd; margin-top: .6rem; background: #fff }
+  iframe { width: 100%; height: 44rem; border: 0; border-top: 1px solid #ddd; margin-top: .6rem; background: #fff }
   pre { white-space: pre-wrap; overflow-wrap: anywhere }
 `;
 
@@ -42,7 +43,7 @@ const entry = (mail: OutboxMail, isOpen: boolean): string => `
   <details${isOpen ? ' open' : ''}>
     <summary><strong>${escape(mail.subject)}</strong>
       <span>to ${escape(mail.to.join(', '))}</span>
-      <span><time>${escape(mail.receivedAt)}</time></span></summary>
+      <span><time datetime="${escape(mail.receivedAt)}">${formatMoment(new Date(mail.receivedAt))}</time></span></summary>
     ${mail.html === null ? `<pre>${escape(mail.text ?? '')}</pre>` : frame(mail.html)}
   </details>`;
 

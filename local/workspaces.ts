@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { createWorkspace, findWorkspace, listWorkspaces } from '../db/workspaces.ts';
+import { nameSchema } from '../selection/names.ts';
 import { printTable, runCommand, usageError, withDatabase } from './command-line.ts';
 
 const USAGE = `Usage:
@@ -12,12 +13,13 @@ const ID = /^[a-z][a-z0-9-]{0,39}$/;
 
 const create = async (id: string | undefined, name: string | undefined): Promise<void> => {
   if (id === undefined || !ID.test(id)) throw usageError(`"${id ?? ''}" cannot be an id`);
-  if (name?.trim() === '') throw usageError('--name is empty');
+  const named = nameSchema.safeParse(name?.trim() ?? id);
+  if (!named.success) throw usageError(`--name ${named.error.issues[0]?.message}`);
   await withDatabase(async (db) => {
     if ((await findWorkspace(db, id)) !== undefined) {
       throw new Error(`There is a workspace "${id}" already.`);
     }
-    await createWorkspace(db, { id, name: name?.trim() ?? id });
+    await createWorkspace(db, { id, name: named.data });
   });
   console.log(`Workspace ${id} is there.`);
 };

@@ -101,8 +101,11 @@ const renderText = (letter: Letter): string => {
   return `${blocks.join('\n\n')}\n`;
 };
 
+/** Whatever a name holds, a subject is one line: a second one would be a header of the mail. */
+const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+
 export const renderLetter = (letter: Letter): Message => ({
-  subject: letter.subject,
+  subject: oneLine(letter.subject),
   html: renderHtml(letter),
   text: renderText(letter),
 });

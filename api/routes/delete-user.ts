@@ -40,7 +40,7 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'deleteUser',
-        summary: 'Back up, verify, and delete one user; `Prefer: wait=10` waits for the end',
+        summary: 'Back up, verify, and delete one user; with Prefer: wait=10 it waits for the end',
         tags: ['users'],
         params: z.strictObject({ userId: userIdSchema }),
         querystring: querySchema,

@@ -11,11 +11,10 @@ import {
 import { countUsersWhere } from '../../db/users.ts';
 import { compileFilter } from '../../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
+import { nameSchema } from '../../selection/names.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
 import { invalidRequest, notFound, problem } from '../problems.ts';
-
-const nameSchema = z.string().max(255).regex(/\S/, 'must not be empty');
 
 const newSegmentSchema = z.strictObject({ name: nameSchema, filter: filterSchema });
 

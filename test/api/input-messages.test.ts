@@ -56,6 +56,8 @@ test.each([
     'must be one of gzip, none',
   ],
   ['/v1/segments', { name: 'x'.repeat(256), filter: is }, '/name', 'is longer than 255 characters'],
+  ['/v1/segments', { name: 'a\r\nb', filter: is }, '/name', /holds a line break/],
+  ['/v1/segments', { name: ' ', filter: is }, '/name', 'is empty'],
 ])('POST %s: one place, one sentence (%#)', async (path, body, pointer, detail) => {
   const answer = await api().call('POST', path, { body });
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });

@@ -85,6 +85,19 @@ test('names are escaped in HTML and kept as they are in the text', () => {
   expect(text).toContain('Tom & <i>Jerry</i> "Ltd"');
 });
 
+test('a subject is one line, whatever the workspace is called', () => {
+  const workspaceName = 'Demo\r\nBcc: all@example.com\u2028x';
+  const ids = { jobId: '1', workspaceName, jobUrl: 'https://keepsake.example/v1/jobs/1' };
+  for (const { subject } of [
+    exportReady({ ...READY, workspaceName }),
+    exportFailed(ids),
+    deletion({ workspaceName }),
+  ]) {
+    expect(subject).toContain('Demo Bcc: all@example.com x');
+    expect(subject).not.toMatch(/[\r\n\u2028]/);
+  }
+});
+
 test('an export that failed or was cancelled says that there is no file', () => {
   const ids = { jobId: '1', workspaceName: 'Demo', jobUrl: 'https://keepsake.example/v1/jobs/1' };
   const failed = exportFailed({ ...ids, errorType: 'storageFull' });
