@@ -13,36 +13,37 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'an object',
 };
 
-const UNITS: Readonly<Record<string, string>> = { string: 'characters', array: 'items' };
+type Bound = number | bigint;
 
-const count = (value: number | bigint): string => value.toLocaleString('en-US');
+const count = (value: Bound): string => value.toLocaleString('en-US');
+
+const tooSmall = (origin: string, minimum: Bound): string => {
+  if (origin !== 'string' && origin !== 'array') return `must be at least ${count(minimum)}`;
+  // No text or list of the API has a minimum other than one.
+  return 'is empty';
+};
+
+const tooBig = (origin: string, maximum: Bound): string => {
+  if (origin === 'string') return `is longer than ${count(maximum)} characters`;
+  if (origin === 'array') return `holds more than ${count(maximum)} items`;
+  return `must be at most ${count(maximum)}`;
+};
 
 const oneOf = (values: readonly unknown[]): string =>
   values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.join(', ')}`;
 
 /** What is wrong with a value in the API's own words; a schema's own words come before. */
 export const tellIssue: z.core.$ZodErrorMap = (issue) => {
-  if (issue.input === undefined && issue.code !== 'custom') return 'is missing';
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${KINDS[issue.expected] ?? issue.expected}`;
-    case 'invalid_value':
-      return oneOf(issue.values);
-    case 'invalid_format':
-      return issue.format === 'regex' ? undefined : `is no ${issue.format}`;
-    case 'too_small': {
-      const unit = UNITS[issue.origin];
-      if (unit === undefined) return `must be at least ${count(issue.minimum)}`;
-      return issue.minimum === 1 ? 'is empty' : `holds fewer than ${count(issue.minimum)} ${unit}`;
-    }
-    case 'too_big': {
-      const unit = UNITS[issue.origin];
-      if (unit === undefined) return `must be at most ${count(issue.maximum)}`;
-      return `${unit === 'items' ? 'holds more' : 'is longer'} than ${count(issue.maximum)} ${unit}`;
-    }
-    case 'invalid_union':
-      return Array.isArray(issue['options']) ? oneOf(issue['options']) : NO_BRANCH;
-    default:
-      return undefined;
+  const { code, input } = issue;
+  if (code === 'custom') return undefined;
+  if (input === undefined) return 'is missing';
+  if (code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+  if (code === 'invalid_value') return oneOf(issue.values);
+  if (code === 'invalid_format') return `is no ${issue.format}`;
+  if (code === 'too_small') return tooSmall(issue.origin, issue.minimum);
+  if (code === 'too_big') return tooBig(issue.origin, issue.maximum);
+  if (code === 'invalid_union') {
+    return Array.isArray(issue['options']) ? oneOf(issue['options']) : NO_BRANCH;
   }
+  return undefined;
 };

@@ -45,8 +45,8 @@ export const migrateToLatest = async (databaseUrl: string): Promise<void> => {
     await assertUtf8(database.db);
     const { error } = await new Migrator({ db: database.db, provider: sqlFiles }).migrateToLatest();
     if (error !== undefined) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new Error(`The schema could not be brought up to date: ${why}`, { cause: error });
+      const { message } = error as Error;
+      throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
     }
   } finally {
     await database.close();

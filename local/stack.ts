@@ -80,6 +80,16 @@ const stopAll = async (parts: Stoppable[]): Promise<void> => {
   if (failed !== undefined) throw failed.reason;
 };
 
+/** Stops each group once the one before it is done with, whether that went well or not. */
+const stopInOrder = async ([first, ...later]: Stoppable[][]): Promise<void> => {
+  if (first === undefined) return;
+  try {
+    await stopAll(first);
+  } finally {
+    await stopInOrder(later);
+  }
+};
+
 const infoOf = (
   context: StartContext,
   servers: Servers,
@@ -163,11 +173,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const stopOnce = async (): Promise<void> => {
     publish = undefined;
     rmSync(infoFile, { force: true });
-    try {
-      await stopAll(processes);
-    } finally {
-      await stopAll(servers);
-    }
+    await stopInOrder([processes, servers]);
     if (isDisposable) removeDatabase(dataDir);
     record.clear();
     unlock();

@@ -62,8 +62,7 @@ test.each([
   const answer = await api().call('POST', path, { body });
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
   expect(answer.body.errors).toHaveLength(1);
-  if (typeof detail === 'string') expect(answer.body.errors[0].detail).toBe(detail);
-  else expect(answer.body.errors[0].detail).toMatch(detail);
+  expect(answer.body.errors[0].detail).toMatch(detail);
 });
 
 test.each([

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
-import { startPostgres } from '../../local/postgres.ts';
+import { type Postgres, startPostgres } from '../../local/postgres.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -48,7 +48,7 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     return async () => {};
   }
   const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-test-'));
-  let postgres: Awaited<ReturnType<typeof startPostgres>> | undefined;
+  let postgres: Postgres | undefined;
   const tearDown = async (): Promise<void> => {
     await postgres?.stop();
     removeDataFolder(dataDir);
