@@ -12,6 +12,7 @@ import { answerBroken, handleError } from './error-handler.ts';
 import {
   BODY_LIMIT_BYTES,
   CONNECTION_CHECK_MS,
+  HEADERS_LIMIT_BYTES,
   HEADERS_TIMEOUT_MS,
   HTTP_LIMITS,
 } from './limits.ts';
@@ -64,6 +65,7 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
     ...HTTP_LIMITS,
     bodyLimit: BODY_LIMIT_BYTES,
     http: {
+      maxHeaderSize: HEADERS_LIMIT_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
     },
@@ -112,10 +114,10 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
   app.addHook('onRoute', requireAccess);
   closeUnusedConnections(app);
-  answerUnknown(app);
   logResponses(app);
   await secure(app);
   authenticate(app, deps.database.db, await createRates(app, deps.config));
+  answerUnknown(app);
   readBodies(app);
   await documentApi(app);
   registerRoutes(app, deps);

@@ -89,7 +89,7 @@ export const sendProblem = (
 /** What Node calls the errors it finds before there is a request. */
 const BROKEN: Record<string, [ProblemSlug, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
-  HPE_HEADER_OVERFLOW: ['headers-too-large', 'Address and headers are larger than 16 KiB.'],
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'Address and headers are larger than 64 KiB.'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'The extensions of a chunk are too large.'],
 };
 

@@ -9,6 +9,9 @@ export const USERS_BODY_LIMIT_BYTES = 5 * MIB;
 /** 10,000 ids of 255 characters of up to four bytes, with quotes and commas. */
 export const SELECTION_BODY_LIMIT_BYTES = 12 * MIB;
 
+/** Largest address and headers together, in bytes: a filter may stand in an address. */
+export const HEADERS_LIMIT_BYTES = 64 * 1024;
+
 /** Time for the headers to arrive: they fit into one packet or a few. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 

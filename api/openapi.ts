@@ -26,7 +26,7 @@ const DOCS_CSP = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const problemSchema = z.object({
+export const problemSchema = z.object({
   type: z.string().describe('Path of a page about this kind of error'),
   title: z.string(),
   status: z.int(),
@@ -51,16 +51,17 @@ const WORKSPACE_PARAMETER = {
   description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
 };
 
-const header = (name: string, description: string) => ({
+const header = (name: string, description: string, pattern?: string) => ({
   name,
   in: 'header',
-  schema: { type: 'string' },
+  schema: { type: 'string', ...(pattern !== undefined && { pattern }) },
   description,
 });
 
 const IDEMPOTENCY_KEY = header(
   'Idempotency-Key',
   '1 to 255 visible ASCII characters. The same key with the same request always answers the same job.',
+  '^[\\x21-\\x7e]{1,255}$',
 );
 const PREFER = header(
   'Prefer',
@@ -82,9 +83,21 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** Errors that any route may answer with, and those that only some do. */
-const COMMON_STATUSES = [400, 404, 500, 503];
-const BODY_STATUSES = [413, 415, 422];
+/** Errors that any route may answer with, and those of routes that read bodies and change things. */
+const COMMON_STATUSES = [400, 404, 431, 500, 503];
+const WRITE_STATUSES = [408, 409, 413, 415, 422];
+/** A part of a path may be too long. */
+const PARAMETER_STATUS = 414;
+
+const FILE_STATUSES = [409, 410, 416];
+/** Errors that only these operations answer with. */
+const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
+  startDeletion: [410],
+  createLink: [410],
+  downloadExport: FILE_STATUSES,
+  downloadBackup: FILE_STATUSES,
+  downloadByLink: FILE_STATUSES,
+};
 
 const RETRY_AFTER = {
   'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' },
@@ -113,9 +126,12 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
   const access = findAccess(method.toUpperCase(), url);
   const isPublic = access === undefined || access.public === true;
-  const statuses = new Set(COMMON_STATUSES);
-  if (operation.requestBody !== undefined) for (const status of BODY_STATUSES) statuses.add(status);
-  if (method !== 'get') statuses.add(409);
+  const statuses = new Set([
+    ...COMMON_STATUSES,
+    ...(method === 'get' ? [] : WRITE_STATUSES),
+    ...(path.includes('{') ? [PARAMETER_STATUS] : []),
+    ...(STATUSES_OF[operation.operationId ?? ''] ?? []),
+  ]);
   if (access?.public !== true || access.isUnlimited !== true) statuses.add(429);
   if (isPublic) {
     operation.security = [];

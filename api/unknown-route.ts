@@ -9,7 +9,10 @@ interface KnownRoute {
 const patternOf = (url: string): RegExp =>
   new RegExp(`^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`);
 
-/** Answers 405 with `Allow` where a path knows other methods, 404 where there is no such path. */
+/**
+ * Answers 405 with `Allow` where a path knows other methods, 404 where there is no such path; before
+ * anything of a body is read.
+ */
 export const answerUnknown = (app: App): void => {
   const routes = new Map<string, KnownRoute>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -17,7 +20,8 @@ export const answerUnknown = (app: App): void => {
     for (const name of [method].flat()) known.methods.add(name);
     routes.set(url, known);
   });
-  app.setNotFoundHandler((request) => {
+  app.addHook('onRequest', async (request) => {
+    if (!request.is404) return;
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = [...routes.values()]
       .filter(({ pattern }) => pattern.test(path))

@@ -17,12 +17,19 @@ import {
 } from './problems.ts';
 import { readInput } from './validation.ts';
 
+/** Fits into the headers' limit even if most of it has to be written as `%XX`. */
+const MAX_FILTER_LENGTH = 16_000;
+
 const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
 
 export const userQuerySchema = z.strictObject({
   q: z.string().min(1).max(255).optional().describe('Prefix of id, mail, phone or a name'),
   segmentId: z.uuid().optional(),
-  filter: z.string().max(64_000).optional().describe('A filter, as JSON'),
+  filter: z
+    .string()
+    .max(MAX_FILTER_LENGTH)
+    .optional()
+    .describe('A filter, as JSON; the whole address has to fit into 64 KiB'),
   sort: z.enum(SORTS).default('userId'),
   cursor: cursorSchema,
   limit: limitSchema,

@@ -17,7 +17,7 @@ const querySchema = z.strictObject({
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
-    .meta({ type: 'boolean', description: 'Mail the outcome; not when not given' }),
+    .describe('Mail the outcome; not when not given'),
   reason: reasonSchema.default('single user deletion'),
 });
 

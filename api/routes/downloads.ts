@@ -5,6 +5,8 @@ import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
 import { requireOpenFile, sendExport } from '../send-export.ts';
 
+const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
+
 const FILE = {
   description: 'The file, or the range of it that was asked for',
   content: {
@@ -21,7 +23,7 @@ const schemaOf = (operationId: string, summary: string, tag: string) => ({
     'SHA-256 of the whole file. Each download is in the activity log.',
   tags: [tag],
   params: z.strictObject({ id: z.uuid() }),
-  response: { 200: FILE, 206: FILE },
+  response: { 200: FILE, 206: FILE, 304: NOT_MODIFIED },
 });
 
 export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {

@@ -14,9 +14,16 @@ const DESCRIPTION =
   'it does not know; after `finished` that is nothing (204), and it stops. A comment comes every 15 ' +
   'seconds of silence. The stream also ends after some minutes, and when its key is revoked.';
 
+/** One event; the document has no other way to tell of a stream than by its items. */
+const eventSchema = z.object({
+  id: z.string(),
+  event: z.enum(['progress', 'finished']),
+  data: z.string().meta({ contentMediaType: 'application/json', description: 'The job' }),
+});
+
 const EVENTS = {
   description: 'The events',
-  content: { 'text/event-stream': { schema: z.string() } },
+  content: { 'text/event-stream': { schema: eventSchema } },
 };
 
 /** Neither kept back nor packed by a proxy on its way; its connection ends with it. */

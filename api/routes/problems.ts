@@ -36,7 +36,7 @@ export const registerProblemRoutes = (app: App): void => {
         operationId: 'getProblemPage',
         summary: 'A readable page about one kind of error',
         tags: ['service'],
-        params: z.strictObject({ slug: z.string() }),
+        params: z.strictObject({ slug: z.string().meta({ enum: Object.keys(PROBLEMS) }) }),
         response: {
           200: { description: 'The page', content: { 'text/html': { schema: z.string() } } },
         },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findLink } from '../../db/download-links.ts';
 import { readLinkToken } from '../../storage/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
+import { problemSchema } from '../openapi.ts';
 import { LINK_PAGE_CSP, renderLinkPage, renderNoLinkPage } from '../link-page.ts';
 import { problem } from '../problems.ts';
 import { hasExpired, requireOpenFile, sendExport, type OpenFile } from '../send-export.ts';
@@ -70,6 +71,12 @@ const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { status }: No
 };
 
 const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
+/** A person gets a page, a program that asks for JSON a problem. */
+const NO_LINK = {
+  description: 'No such link, or it has ended',
+  content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
+};
+const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
 const FILE = {
   description: 'The file, or the range of it that was asked for',
   content: { 'application/gzip': { schema: z.string() }, 'text/csv': { schema: z.string() } },
@@ -94,7 +101,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'The page a link of a mail leads to; looking at it uses nothing up',
         tags: ['links'],
         params: paramsSchema,
-        response: { 200: PAGE, 404: PAGE, 410: PAGE },
+        response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
       },
     },
     async (request, reply) => {
@@ -114,7 +121,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'The file a link leads to; each download is in the activity log',
         tags: ['links'],
         params: paramsSchema,
-        response: { 200: FILE, 206: FILE, 404: PAGE, 410: PAGE },
+        response: { 200: FILE, 206: FILE, 304: NOT_MODIFIED, 404: NO_LINK, 410: NO_LINK },
       },
     },
     async (request, reply) => {

@@ -20,7 +20,8 @@ const newSegmentSchema = z.strictObject({ name: nameSchema, filter: filterSchema
 
 const patchSchema = newSegmentSchema
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change');
+  .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change')
+  .meta({ minProperties: 1 });
 
 const segmentSchema = z
   .object({

@@ -27,6 +27,9 @@ const operations = () =>
     Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
   );
 
+const statusesOf = (path: string, method: string): string[] =>
+  Object.keys(document.paths[path]![method]!.responses);
+
 /** Every `$ref` in a value. */
 const refsIn = (value: unknown): string[] =>
   typeof value !== 'object' || value === null
@@ -57,6 +60,16 @@ test('every operation has a name of its own, a summary, an answer and its proble
     expect(operation.responses['503']).toEqual({ $ref: '#/components/responses/problem503' });
     expect('401' in operation.responses).toBe(operation.security?.length === 1);
   }
+});
+
+test('tells of every error that a file, a body or a long address can meet', () => {
+  expect(statusesOf('/v1/exports/{id}/file', 'get')).toEqual(
+    expect.arrayContaining(['206', '304', '409', '410', '414', '416', '431']),
+  );
+  expect(statusesOf('/v1/deletions', 'post')).toEqual(
+    expect.arrayContaining(['408', '409', '410', '413', '415', '422', '429']),
+  );
+  expect(statusesOf('/healthz', 'get')).not.toContain('429');
 });
 
 test('every reference leads somewhere within the document', () => {
