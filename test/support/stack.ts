@@ -28,6 +28,7 @@ export interface TestStack {
   workspace: (id: string) => Promise<ApiClient>;
   /** A further admin's key for a workspace. */
   adminKey: (workspaceId: string) => Promise<string>;
+  roleKey: (role: 'platform' | 'ops') => Promise<string>;
   asRole: (role: 'platform' | 'ops') => Promise<ApiClient>;
 }
 
@@ -44,7 +45,12 @@ export const useStack = (
     const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
     const stack = await startStack({
       env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
-      inherited: { PATH: process.env['PATH'], LOG_LEVEL: 'info', ...env },
+      inherited: {
+        PATH: process.env['PATH'],
+        LOG_LEVEL: 'info',
+        RATE_LIMIT_PER_MINUTE: '1000000',
+        ...env,
+      },
       log: () => {},
       headless: true,
       cliCacheDir: CLI_CACHE,
@@ -56,6 +62,10 @@ export const useStack = (
     const adminKey = async (id: string) => {
       const person = { workspaceId: id, ownerName: 'Ada', ownerEmail: `admin@${id}.example.com` };
       return (await createApiKey(owner.db, { role: 'admin', ...person })).key;
+    };
+    const roleKey = async (role: 'platform' | 'ops') => {
+      const person = { workspaceId: null, ownerName: role, ownerEmail: `${role}@example.com` };
+      return (await createApiKey(owner.db, { role, ...person })).key;
     };
     current = {
       stack,
@@ -70,10 +80,8 @@ export const useStack = (
         return createApiClient(api, await adminKey(id));
       },
       adminKey,
-      asRole: async (role) => {
-        const person = { workspaceId: null, ownerName: role, ownerEmail: `${role}@example.com` };
-        return createApiClient(api, (await createApiKey(owner.db, { role, ...person })).key);
-      },
+      roleKey,
+      asRole: async (role) => createApiClient(api, await roleKey(role)),
     };
     close = async () => {
       await owner.close();
