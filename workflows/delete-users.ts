@@ -18,6 +18,7 @@ export const deleteUsers = ({ jobId }: JobInput) =>
 
       await job.enter('deleting');
       const { deleted } = await deleteBackedUpUsers({ jobId, exportId });
+      await job.enter('settling');
       const left = await settlePass({ jobId, pass, isLast: pass === MAX_PASSES, deleted });
       if (left.changed === 0) return;
     }

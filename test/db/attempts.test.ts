@@ -95,7 +95,7 @@ test.each(['written', 'verified', 'deleted'])(
     await endGivenUp('verified');
     expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4 });
     await endGivenUp('deleted');
-    expect(await finish(jobId, id, 10)).toEqual({ state: 'succeeded', failures: 0 });
+    expect(await finish(jobId, id, 10)).toMatchObject({ state: 'succeeded', failures: 0 });
   },
 );
 
@@ -131,7 +131,7 @@ test('an attempt that was given up and ends first wins, and the next finds that 
 
   expect(await steps.backUp(jobId)).toEqual({ exportId, rows: 5 });
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 5 });
-  expect(await finish(jobId, 'wins', 10)).toEqual({ state: 'succeeded', failures: 0 });
+  expect(await finish(jobId, 'wins', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
 /** An export of two parts, whose holder is killed once it has written the first. */
@@ -178,7 +178,7 @@ test('the holder of the snapshot killed while a lane goes on: the attempt does n
   ).rejects.toMatchObject({ code: 'KS001' });
   expect(await steps.backUp(jobId)).toEqual({ exportId, rows: 4005 });
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4005 });
-  expect(await finish(jobId, 'held', 5010)).toEqual({ state: 'succeeded', failures: 0 });
+  expect(await finish(jobId, 'held', 5010)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
 test('two attempts recorded at the same moment get a number each', async () => {

@@ -193,7 +193,7 @@ test('a backup verified before the crash deletes whom it holds, and no one writt
   expect(await steps.remove(jobId, second.exportId)).toEqual({ deleted: 1 });
   await steps.settle(jobId, 2);
   const end = { kind: 'completed' } as const;
-  expect(await steps.finish({ jobId, end })).toEqual({ state: 'succeeded', failures: 0 });
+  expect(await steps.finish({ jobId, end })).toMatchObject({ state: 'succeeded', failures: 0 });
   const { owner } = database;
   const { storageDir } = steps;
   await expectInvariants({ owner, storageDir, workspaceId: 'backed-up', users: 11 });

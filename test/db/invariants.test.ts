@@ -34,6 +34,12 @@ test('a deletion without faults keeps all invariants', async () => {
 const setCount = (kind: string, count: number) =>
   `UPDATE jobs SET counts = jsonb_set(counts, '{${kind}}', '${count}')`;
 
+/** What only the owner can do, by switching the guard of the log off. */
+const rewriteActivity = (from: string, to: string): string => `
+  ALTER TABLE activity DISABLE TRIGGER append_only;
+  UPDATE activity SET kind = '${to}' WHERE kind = '${from}';
+  ALTER TABLE activity ENABLE ALWAYS TRIGGER append_only`;
+
 test.each([
   [
     'users deleted, and in no batch',
@@ -65,8 +71,8 @@ test.each([
   ['jobs that count other outcomes than they recorded', setCount('held', 0), setCount('held', 1)],
   [
     'jobs without one beginning and one end in the activity log',
-    `UPDATE activity SET kind = 'download' WHERE kind = 'deletionStarted'`,
-    `UPDATE activity SET kind = 'deletionStarted' WHERE kind = 'download'`,
+    rewriteActivity('deletionStarted', 'download'),
+    rewriteActivity('download', 'deletionStarted'),
   ],
   [
     'users neither there nor seen to be deleted',
