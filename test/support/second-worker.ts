@@ -16,7 +16,8 @@ const environmentOf = (pid: number): NodeJS.ProcessEnv =>
 export const startSecondWorker = (pid: number): (() => Promise<void>) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
     cwd: PROJECT_FOLDER,
-    env: environmentOf(pid),
+    // Its metrics would want the port of the first one's.
+    env: { ...environmentOf(pid), METRICS_PORT: '' },
     stdio: 'ignore',
   });
   return async () => {
