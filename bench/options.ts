@@ -22,7 +22,7 @@ export interface BenchOptions {
   rounds: number;
 }
 
-export const USAGE = `npm run bench -- [--rows ${ROWS.join(',')}] [--users 1000000] [--rounds 3]
+const USAGE = `npm run bench -- [--rows ${ROWS.join(',')}] [--users 1000000] [--rounds 3]
 
   --rows    what to measure; all of it when not said
   --users   how many users the bulk rows are about, 1000 at least
@@ -38,16 +38,24 @@ const wholeNumber = (name: string, text: string, min: number): number => {
 
 const isRow = (name: string): name is RowName => ROWS.some((row) => row === name);
 
+const parse = (args: string[]) => {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        rows: { type: 'string', default: ROWS.join(',') },
+        users: { type: 'string', default: '1000000' },
+        rounds: { type: 'string', default: '3' },
+      },
+    });
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n\n${USAGE}`, { cause: error });
+  }
+};
+
 /** @throws Error that says what is wrong and how to call it */
 export const readOptions = (args: string[]): BenchOptions => {
-  const { values } = parseArgs({
-    args,
-    options: {
-      rows: { type: 'string', default: ROWS.join(',') },
-      users: { type: 'string', default: '1000000' },
-      rounds: { type: 'string', default: '3' },
-    },
-  });
+  const { values } = parse(args);
   const wanted = values.rows.split(',').map((name) => name.trim());
   const unknown = wanted.find((name) => !isRow(name));
   if (unknown !== undefined) throw new Error(`--rows: there is no row ${unknown}.\n\n${USAGE}`);
