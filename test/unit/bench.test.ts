@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { median, percentile } from '../../bench/figures.ts';
+import { readOptions, ROWS } from '../../bench/options.ts';
+import { populationFor, populationOf } from '../../bench/people.ts';
+import { compare } from '../../bench/report.ts';
+import { coversWorkspace } from '../../selection/gate.ts';
+
+const run = (seconds: number) => ({ seconds, processor: {} });
+
+describe('the bench', () => {
+  it('takes percentiles by nearest rank, whatever the order', () => {
+    expect(median([9, 1, 5])).toBe(5);
+    expect(median([4, 1, 3, 2])).toBe(2);
+    const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
+    expect(percentile(hundred, 95)).toBe(95);
+    expect(() => median([])).toThrow('nothing was measured');
+  });
+
+  it('compares medians, and says whether the aim is met', () => {
+    const runs = { own: [run(9), run(2), run(1)], peer: [run(4), run(4), run(100)] };
+    const of = { what: 'w', own: 'own', peer: 'peer', shown: 'a peer' };
+    expect(compare(runs, { ...of, aim: 0.5 })).toMatchObject({
+      result: '0.50 × (2.00 s to 4.00 s)',
+      isMet: true,
+    });
+    expect(compare(runs, { ...of, aim: 0.49 })).toMatchObject({ isMet: false });
+    expect(compare(runs, { ...of, aim: undefined })).toMatchObject({ isMet: undefined });
+  });
+
+  it('runs the rows that are asked for in its own order, and refuses others', () => {
+    expect(readOptions([])).toEqual({ rows: [...ROWS], users: 1_000_000, rounds: 3 });
+    expect(readOptions(['--rows', 'one,export', '--rounds', '1']).rows).toEqual(['export', 'one']);
+    for (const wrong of [['--rows', 'two'], ['--users', '9'], ['--rounds', '1.5'], ['--help']]) {
+      expect(() => readOptions(wrong)).toThrow('npm run bench --');
+    }
+  });
+
+  it('selects no more of a workspace than the gate for nearly everyone lets pass', () => {
+    for (const { total, going } of [populationFor(1_000_000), populationOf(1_000_000)]) {
+      expect(coversWorkspace(going, total)).toBe(false);
+    }
+  });
+});
