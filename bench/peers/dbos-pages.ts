@@ -11,7 +11,7 @@ const GZIP_LEVEL = 1;
 
 /** What to back up and delete, in words of SQL. */
 export interface PagedDeletion {
-  table: string;
+  workspaceId: string;
   condition: string;
   /** Where the pages of the backup go. */
   folder: string;
@@ -38,9 +38,9 @@ export const createPagedDeletion = (databaseUrl: string) => {
 
   const backUpPage = async (job: PagedDeletion, page: number, after: string): Promise<string[]> => {
     const { rows, fields } = await pool.query<(string | null)[]>({
-      text: `SELECT * FROM ${job.table} WHERE ${job.condition} AND user_id > $1
+      text: `SELECT * FROM users WHERE workspace_id = $1 AND user_id > $2 AND (${job.condition})
               ORDER BY user_id LIMIT ${PAGE_ROWS}`,
-      values: [after],
+      values: [job.workspaceId, after],
       rowMode: 'array',
       types: asText,
     });
@@ -50,8 +50,11 @@ export const createPagedDeletion = (databaseUrl: string) => {
     return rows.map((row) => row[id] ?? '');
   };
 
-  const deletePage = async ({ table }: PagedDeletion, ids: string[]): Promise<number> => {
-    const { rowCount } = await pool.query(`DELETE FROM ${table} WHERE user_id = ANY ($1)`, [ids]);
+  const deletePage = async (job: PagedDeletion, ids: string[]): Promise<number> => {
+    const { rowCount } = await pool.query(
+      'DELETE FROM users WHERE workspace_id = $1 AND user_id = ANY ($2)',
+      [job.workspaceId, ids],
+    );
     return rowCount ?? 0;
   };
 

@@ -2,7 +2,6 @@ import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { partitionOf } from '../../db/workspaces.ts';
 import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { GOES } from '../people.ts';
 import type { DbosRequest } from './dbos-process.ts';
@@ -64,7 +63,7 @@ export const startDbosPeer = async (bench: Bench) => {
     deleteInPages: () =>
       ask(child, {
         kind: 'pages',
-        input: { table: `"${partitionOf(WORKSPACE)}"`, condition: GOES.sql },
+        input: { workspaceId: WORKSPACE, condition: GOES.sql },
       }),
     deleteWithOwnCode: async (preview: { id: string; count: number }) => {
       // To Keepsake's sweep a job without a workflow of Temporal's is one to end.
