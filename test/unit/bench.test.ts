@@ -3,7 +3,7 @@ import { median, percentile } from '../../bench/figures.ts';
 import { readOptions, ROWS } from '../../bench/options.ts';
 import { populationFor, populationOf } from '../../bench/people.ts';
 import { compare } from '../../bench/report.ts';
-import { coversWorkspace } from '../../selection/gate.ts';
+import { coversWorkspace, DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 
 const run = (seconds: number) => ({ seconds, processor: {} });
 
@@ -37,7 +37,7 @@ describe('the bench', () => {
 
   it('selects no more of a workspace than the gate for nearly everyone lets pass', () => {
     for (const { total, going } of [populationFor(1_000_000), populationOf(1_000_000)]) {
-      expect(coversWorkspace(going, total)).toBe(false);
+      expect(coversWorkspace(going, total, DEFAULT_DELETE_ALL_PERCENT)).toBe(false);
     }
   });
 });
