@@ -8,14 +8,12 @@ import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
-import { assertSame, isUnreadable } from './verify-part.ts';
+import { assertSame, GUNZIP_CHUNK_BYTES, isUnreadable } from './verify-part.ts';
 
 /** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
 /** Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its locks. */
 const IDLE_TIMEOUT_MS = 30_000;
-
-const GUNZIP_CHUNK_BYTES = 256 * 1024;
 
 /** Loads a part's rows into the staging table, and only if they are byte for byte what was backed up. */
 const stagePart = async (

@@ -135,6 +135,10 @@ CREATE TABLE deletion_batches (
   CHECK (cardinality(failed_ids) = cardinality(reasons))
 );
 
+-- Thousands of places and ids a row: compressing them would cost more time than it saves in space.
+ALTER TABLE export_parts ALTER tids SET STORAGE EXTERNAL;
+ALTER TABLE deletion_batches ALTER deleted_ids SET STORAGE EXTERNAL;
+
 -- Only what did not plainly become of users what was asked for; the others are in deletion_batches and
 -- restore_chunks.
 CREATE TABLE outcomes (

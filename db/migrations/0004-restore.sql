@@ -10,6 +10,7 @@ CREATE TABLE restore_chunks (
   committed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (job_id, part)
 );
+ALTER TABLE restore_chunks ALTER restored_ids SET STORAGE EXTERNAL;
 GRANT SELECT, INSERT ON restore_chunks TO keepsake_app;
 
 -- To whom a job did as asked, in batches. A user's place is the batch's and the place in it.
