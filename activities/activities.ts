@@ -5,11 +5,14 @@ import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
 import { toFailure } from './failures.ts';
 import { createFinishJob } from './finish-job.ts';
-import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
+import { createClaimRequest, createDecideRequest } from './decide-request.ts';
+import { createNotifyJob } from './notify-job.ts';
+import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
 import { createSettlePass } from './settle-pass.ts';
-import { createStartQueuedJobs, type SweepDeps } from './start-queued-jobs.ts';
+import { createStartQueuedJobs } from './start-queued-jobs.ts';
+import type { RequestSweepDeps } from './sweep-requests.ts';
 import { createVerifyExport } from './verify-export.ts';
 import { createWriteExport } from './write-export.ts';
 
@@ -55,7 +58,7 @@ const withFailures = (activities: Activities): Activities =>
     ]),
   ) as unknown as Activities;
 
-export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps): Activities =>
+export const createActivities = (deps: RequestSweepDeps): Activities =>
   withFailures({
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
@@ -68,4 +71,7 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     finishJob: whileBeating(createFinishJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
+    claimRequest: createClaimRequest(deps),
+    decideRequest: createDecideRequest(deps),
+    notifyRequest: createNotifyRequest(deps),
   });

@@ -14,6 +14,8 @@ export interface RunningJob {
   previewId: string | null;
   /** The backup a restore takes from. */
   backupId: string | null;
+  /** The delete-all request it is the run of. */
+  parentId: string | null;
   /** The count the admin confirmed; null where none was asked for. */
   confirmedCount: number | null;
 }
@@ -34,6 +36,7 @@ export const findJobOf = async (
     options: row.options as RunningJob['options'],
     previewId: row.preview_id,
     backupId: row.backup_id,
+    parentId: row.parent_id,
     confirmedCount: row.confirmed_count,
   };
 };

@@ -77,7 +77,7 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
   if (constraint !== undefined) throw failures.cascade(constraint);
 };
 
-/** What a first backup may hold: no more than was confirmed, and not nearly everyone. */
+/** What a first backup may hold: no more than was confirmed, and nearly everyone only by approval. */
 const assertConfirmed = async (
   { deleteAllPercent }: ActivityDeps,
   held: HeldSnapshot,
@@ -87,6 +87,7 @@ const assertConfirmed = async (
   if (job.confirmedCount !== null && rows > job.confirmedCount) {
     throw failures.selectionChanged(job.confirmedCount, rows);
   }
+  if (job.parentId !== null) return;
   const all = await countUsers(held.client, job.workspaceId);
   if (coversWorkspace(rows, all, deleteAllPercent)) throw failures.deleteAllRequired(rows, all);
 };

@@ -13,6 +13,7 @@ import { BODY_LIMIT_BYTES, HEADERS_TIMEOUT_MS, HTTP_LIMITS } from './limits.ts';
 import { describeError, logResponses } from './logging.ts';
 import { documentApi } from './openapi.ts';
 import { readBodies } from './read-bodies.ts';
+import type { RequestSender } from './request-sender.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
 import { answerUnknown } from './unknown-route.ts';
@@ -30,6 +31,7 @@ export interface ApiDeps {
   database: Database;
   storage: Storage;
   jobs: JobStarter;
+  requests: RequestSender;
   config: Pick<Config, 'publicUrl' | 'temporalUiUrl' | 'linkSecret' | 'deleteAllPercent'>;
   logLevel: Config['logLevel'];
   /** Where log lines go; standard output when not given. */

@@ -3,6 +3,7 @@ import { APP_ROLE, openDatabase } from '../db/client.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
+import { createRequestSender } from './request-sender.ts';
 import { createJobStarter } from './start-job.ts';
 
 const config = envToConfig(readEnv());
@@ -15,6 +16,7 @@ const app = await buildApp({
   database,
   storage: createDirectoryStorage(config.storageDir),
   jobs: createJobStarter(temporal, config.taskQueue),
+  requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
   config,
   logLevel: config.logLevel,
 });

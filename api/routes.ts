@@ -1,5 +1,8 @@
 import type { ApiDeps, App } from './app.ts';
 import { registerBackupRoutes } from './routes/backups.ts';
+import { registerDeleteAllDecisionRoutes } from './routes/delete-all-decisions.ts';
+import { registerDeleteAllRequestRoutes } from './routes/delete-all-requests.ts';
+import { registerDeleteAllRunRoutes } from './routes/delete-all-runs.ts';
 import { registerDeleteUserRoute } from './routes/delete-user.ts';
 import { registerDeletionPreviewRoutes } from './routes/deletion-previews.ts';
 import { registerDeletionRoutes } from './routes/deletions.ts';
@@ -30,6 +33,9 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerPublicLinkRoutes(app, deps);
   registerDeletionPreviewRoutes(app, deps);
   registerDeletionRoutes(app, deps);
+  registerDeleteAllRequestRoutes(app, deps);
+  registerDeleteAllDecisionRoutes(app, deps);
+  registerDeleteAllRunRoutes(app, deps);
   registerBackupRoutes(app, deps);
   registerRestoreRoutes(app, deps);
   registerJobRecordRoutes(app, deps);

@@ -1,5 +1,5 @@
 import { uuidv7 } from 'uuidv7';
-import type { JobType } from '../workflows/contract.ts';
+import type { DecisionKind, JobType } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 
 export type ActivityKind =
@@ -10,7 +10,9 @@ export type ActivityKind =
   | 'linkCreated'
   | 'linkRevoked'
   | 'holdSet'
-  | 'holdCleared';
+  | 'holdCleared'
+  | `deleteAll${'Asked' | 'Refused'}`
+  | `deleteAll${Capitalize<DecisionKind>}`;
 
 export interface NewActivity {
   workspaceId: string;
@@ -19,6 +21,7 @@ export interface NewActivity {
   actorKeyId?: string;
   jobId?: string;
   exportId?: string;
+  requestId?: string;
   reason?: string;
   counts?: Record<string, number>;
 }
@@ -34,6 +37,7 @@ export const recordActivity = async (db: Db, activity: NewActivity): Promise<voi
       actor_key_id: activity.actorKeyId ?? null,
       job_id: activity.jobId ?? null,
       export_id: activity.exportId ?? null,
+      request_id: activity.requestId ?? null,
       reason: activity.reason ?? null,
       counts: JSON.stringify(activity.counts ?? {}),
     })

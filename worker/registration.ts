@@ -8,6 +8,7 @@ const { IndexedValueType } = proto.temporal.api.enums.v1;
 const TYPES = {
   KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
   INT: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+  DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 } as const;
 
 /** Registers the search attributes that are missing: a workflow that sets an unknown one never gets on. */

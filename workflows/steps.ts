@@ -41,6 +41,19 @@ export const notifyLater = proxyActivities<Activities>({
   retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
 }).notifyJob;
 
+/** Steps of a request; one may wait for a database that is away as long as its window is open. */
+export const { claimRequest, decideRequest } = proxyActivities<Activities>({
+  startToCloseTimeout: '20 s',
+  retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
+});
+
+/** Tried for as long as the provider keeps an idempotency key. */
+export const { notifyRequest } = proxyActivities<Activities>({
+  startToCloseTimeout: '5 minutes',
+  scheduleToCloseTimeout: '23 hours',
+  retry: { initialInterval: '1 s', maximumInterval: '10 minutes' },
+});
+
 export const { startQueuedJobs } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 2 },
