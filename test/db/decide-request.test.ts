@@ -101,7 +101,9 @@ test('two who approve at once: one window, opened by one of them', async () => {
     steps.submit(id, 'approve', ASKED_AT + 20, { by: people.paul }),
   ]);
   expect(one.view.closesAt).toBe(two.view.closesAt);
-  expect([one, two].map(({ view }) => view.refusal).toSorted()).toEqual(['wrongState', undefined]);
+  expect(new Set([one, two].map(({ view }) => view.refusal))).toEqual(
+    new Set([undefined, 'wrongState']),
+  );
 });
 
 test('the same approval again, at whatever time, is answered and changes nothing', async () => {

@@ -7,7 +7,7 @@ import { insertPending } from '../../db/decisions.ts';
 import { findRequest, insertRequest } from '../../db/delete-all-requests.ts';
 import type { Role } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
-import type { Decide, DecisionKind, MessageKind } from '../../workflows/contract.ts';
+import type { Decide, DecisionKind, MessageKind, RequestNotice } from '../../workflows/contract.ts';
 import { fakeDeps } from './activity-deps.ts';
 import type { TestDatabase } from './database.ts';
 
@@ -49,11 +49,15 @@ export const createRequestSteps = (database: TestDatabase) => {
   const claimRequest = createClaimRequest(deps);
   const windowMs = 3 * DAY_MS;
 
-  const ask = async ({ workspaceId, ada }: People): Promise<string> => {
+  const insert = async ({ workspaceId, ada }: People): Promise<string> => {
     const id = uuidv7();
     const reason = 'the contract has ended';
     const asked = { id, workspaceId, requesterKeyId: ada, reason, usersThen: 3 };
     if (!(await insertRequest(db, asked))) throw new Error('there is one already');
+    return id;
+  };
+  const ask = async (people: People): Promise<string> => {
+    const id = await insert(people);
     await claimRequest({ requestId: id, runId: 'run', at: ASKED_AT, lapseMs: 14 * DAY_MS });
     return id;
   };
@@ -64,10 +68,20 @@ export const createRequestSteps = (database: TestDatabase) => {
     message: Partial<Decide> = {},
   ) => decideRequest({ requestId, kind, at, windowMs, id: randomUUID(), ...message });
 
+  /** What the API writes before it sends a message. */
+  const insertDecision = async (
+    requestId: string,
+    kind: MessageKind,
+    { by, ...texts }: { by: string; reason?: string; previewId?: string },
+  ): Promise<string> => {
+    const id = uuidv7();
+    await insertPending(db, { id, requestId, kind, keyId: by, ...texts });
+    return id;
+  };
+
   return {
-    deps,
-    claimRequest,
-    decideRequest,
+    insert,
+    insertDecision,
     ask,
     decide,
     /** As the API does it: a row with the words, then a message that names it. */
@@ -75,11 +89,10 @@ export const createRequestSteps = (database: TestDatabase) => {
       requestId: string,
       kind: MessageKind,
       at: number,
-      { by, ...texts }: { by: string; reason?: string; previewId?: string },
+      wish: { by: string; reason?: string; previewId?: string },
     ) => {
-      const decisionId = uuidv7();
-      await insertPending(db, { id: decisionId, requestId, kind, keyId: by, ...texts });
-      const view = await decide(requestId, kind, at, { by, decisionId });
+      const decisionId = await insertDecision(requestId, kind, wish);
+      const view = await decide(requestId, kind, at, { by: wish.by, decisionId });
       return { decisionId, view };
     },
     /** A preview of everyone, bound to the request, valid from `at` on for 15 minutes. */
@@ -108,6 +121,16 @@ export const createRequestSteps = (database: TestDatabase) => {
         .where('request_id', '=', requestId)
         .orderBy('created_at')
         .execute(),
+    /** Whether everyone who is to hear of it was mailed. */
+    isMailed: async (requestId: string, kind: RequestNotice) => {
+      const rows = await db
+        .selectFrom('request_notices')
+        .select('accepted_at')
+        .where('request_id', '=', requestId)
+        .where('kind', '=', kind)
+        .execute();
+      return rows.length > 0 && rows.every((row) => row.accepted_at !== null);
+    },
     activity: async (requestId: string) => {
       const rows = await db
         .selectFrom('activity')

@@ -126,13 +126,13 @@ test('whatever comes in whatever order, only arrows of the diagram are gone, and
       let world = START;
       for (const tried of events) {
         const next = step(world, tried);
-        if (!isUnfinished(world.state)) expect(next.state).toBe(world.state);
-        if (world.closesAt !== null) expect(next.closesAt).toBe(world.closesAt);
+        expect(isUnfinished(world.state) || next.state === world.state).toBe(true);
+        expect([next.closesAt, null]).toContain(world.closesAt);
         world = next;
       }
       expect(world.opened).toBeLessThanOrEqual(1);
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -170,12 +170,16 @@ test('the last moment of a deadline is in time, the deadline itself is not', () 
   expect(run(300)).toEqual({ refusal: 'tooLate' });
 });
 
+const endRun = (
+  state: 'failed' | 'partiallySucceeded' | 'cancelled',
+  deleted: number,
+  at: number,
+) => ruleOn('running', 'finish', facts({ at, closesAt: 300, run: { state, deleted } }));
+
 test('a run that broke off before anyone went hands the window back, or finds it closed', () => {
-  const end = (state: 'failed' | 'partiallySucceeded' | 'cancelled', deleted: number, at: number) =>
-    ruleOn('running', 'finish', facts({ at, closesAt: 300, run: { state, deleted } }));
-  expect(end('failed', 0, 299)).toEqual({ to: 'open' });
-  expect(end('failed', 0, 300)).toEqual({ to: 'expired' });
-  expect(end('failed', 1, 299)).toEqual({ to: 'failed' });
-  expect(end('partiallySucceeded', 0, 299)).toEqual({ to: 'open' });
-  expect(end('cancelled', 0, 299)).toEqual({ to: 'cancelled' });
+  expect(endRun('failed', 0, 299)).toEqual({ to: 'open' });
+  expect(endRun('failed', 0, 300)).toEqual({ to: 'expired' });
+  expect(endRun('failed', 1, 299)).toEqual({ to: 'failed' });
+  expect(endRun('partiallySucceeded', 0, 299)).toEqual({ to: 'open' });
+  expect(endRun('cancelled', 0, 299)).toEqual({ to: 'cancelled' });
 });
