@@ -38,9 +38,12 @@ export const getRequest = async (
   return row;
 };
 
-/** The state does not allow what is wanted; where a window was open and is no more, it is gone. */
-export const refusedBy = ({ id, state, closes_at }: RequestRow): ProblemError =>
-  closes_at !== null && (!isUnfinished(state) || state === 'open')
+/** What the state does not allow. For what needs the window, one that is over is gone. */
+export const refusedBy = (
+  { id, state, closes_at: closesAt }: RequestRow,
+  needsWindow: boolean,
+): ProblemError =>
+  needsWindow && closesAt !== null && state !== 'running'
     ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
     : problem('wrong-state', `Request ${id} is ${state}.`);
 
@@ -62,8 +65,14 @@ const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemEr
   stillRunning: () => problem('internal', 'The run has not ended.'),
 };
 
-const toProblem = (refusal: Refusal, request: RequestRow): ProblemError =>
-  refusal === 'wrongState' || refusal === 'tooLate' ? refusedBy(request) : ADVICE[refusal]();
+const toProblem = (
+  refusal: Refusal,
+  request: RequestRow,
+  kind: DecisionRow['kind'],
+): ProblemError =>
+  refusal === 'wrongState' || refusal === 'tooLate'
+    ? refusedBy(request, kind === 'run')
+    : ADVICE[refusal]();
 
 const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
   problem(
@@ -175,7 +184,7 @@ export const decide = async (
   let decision = earlier;
   if (decision === undefined) {
     const wish = await check(row);
-    if (!isUnfinished(row.state)) throw refusedBy(row);
+    if (!isUnfinished(row.state)) throw refusedBy(row, wish.kind === 'run');
     const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
     decision = await write(deps, from, wish);
   }
@@ -183,5 +192,5 @@ export const decide = async (
   const now = await getRequest(deps, id, workspaceId);
   if (decision.refusal === null) return now;
   const isOver = decision.refusal === 'unanswered' && !isUnfinished(now.state);
-  throw isOver ? refusedBy(now) : toProblem(decision.refusal, now);
+  throw toProblem(isOver ? 'wrongState' : decision.refusal, now, decision.kind);
 };

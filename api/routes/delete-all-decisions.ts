@@ -13,13 +13,13 @@ interface Words {
 const DECISIONS: readonly {
   kind: Exclude<MessageKind, 'run'>;
   summary: string;
-  /** None: it takes no body. */
-  body?: z.ZodType<Words | undefined>;
+  /** Where every word is optional, no body is as good; where there is no schema, none is taken. */
+  body?: z.ZodType<Words | null | undefined>;
 }[] = [
   {
     kind: 'approve',
     summary: 'Open the window; never for oneself, by whichever key',
-    body: z.strictObject({ note: reasonSchema.optional() }).optional(),
+    body: z.strictObject({ note: reasonSchema.optional() }).nullish(),
   },
   {
     kind: 'deny',
@@ -29,7 +29,7 @@ const DECISIONS: readonly {
   {
     kind: 'revoke',
     summary: 'Close an open window before its time',
-    body: z.strictObject({ reason: reasonSchema.optional() }).optional(),
+    body: z.strictObject({ reason: reasonSchema.optional() }).nullish(),
   },
   {
     kind: 'withdraw',
