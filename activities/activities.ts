@@ -73,5 +73,5 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     startQueuedJobs: createStartQueuedJobs(deps),
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
-    notifyRequest: createNotifyRequest(deps),
+    notifyRequest: whileBeating(createNotifyRequest(deps)),
   });

@@ -43,14 +43,15 @@ export const notifyLater = proxyActivities<Activities>({
 
 /** Steps of a request; one may wait for a database that is away as long as its window is open. */
 export const { claimRequest, decideRequest } = proxyActivities<Activities>({
-  startToCloseTimeout: '20 s',
+  startToCloseTimeout: '10 s',
   retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
 });
 
-/** Tried for as long as the provider keeps an idempotency key. */
+/** Mails to many, tried for as long as the provider keeps an idempotency key. */
 export const { notifyRequest } = proxyActivities<Activities>({
-  startToCloseTimeout: '5 minutes',
+  startToCloseTimeout: '1 hour',
   scheduleToCloseTimeout: '23 hours',
+  heartbeatTimeout: '10 s',
   retry: { initialInterval: '1 s', maximumInterval: '10 minutes' },
 });
 

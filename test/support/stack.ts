@@ -1,7 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Client } from 'pg';
+import { Pool } from 'pg';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
 import { createApiKey } from '../../db/api-keys.ts';
@@ -13,7 +13,7 @@ import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 
 /** A fetched Temporal CLI is kept between runs. */
-const CLI_CACHE = resolve('node_modules/.cache/keepsake');
+export const CLI_CACHE = resolve('node_modules/.cache/keepsake');
 
 export interface TestStack {
   stack: Stack;
@@ -27,7 +27,10 @@ export interface TestStack {
 }
 
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
-export const useStack = (options: { workerFile?: string } = {}): (() => TestStack) => {
+export const useStack = (
+  options: { workerFile?: string; settings?: Record<string, string> } = {},
+): (() => TestStack) => {
+  const { settings, ...files } = options;
   let current: TestStack | undefined;
   let close: (() => Promise<void>) | undefined;
 
@@ -36,20 +39,21 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
     const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
     const stack = await startStack({
       env: readLocalEnv({ ...ports, KEEPSAKE_DATA_DIR: dataDir }),
-      inherited: { PATH: process.env['PATH'], LOG_LEVEL: 'info' },
+      inherited: { PATH: process.env['PATH'], LOG_LEVEL: 'info', ...settings },
       log: () => {},
       headless: true,
       cliCacheDir: CLI_CACHE,
-      ...options,
+      ...files,
     });
-    const client = new Client({ connectionString: stack.info().databaseUrl });
-    await client.connect();
+    const pool = new Pool({ connectionString: stack.info().databaseUrl, max: 2 });
+    // A fault test ends the server; the next query connects anew.
+    pool.on('error', () => {});
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
     const { api, outbox = '' } = stack.info();
     current = {
       stack,
       dataDir,
-      sql: async (text, values) => (await client.query(text, values)).rows,
+      sql: async (text, values) => (await pool.query(text, values)).rows,
       mails: async () => (await (await fetch(`${outbox}/emails`)).json()) as OutboxMail[],
       workspace: async (id) => {
         await createWorkspace(owner.db, { id, name: id });
@@ -64,7 +68,7 @@ export const useStack = (options: { workerFile?: string } = {}): (() => TestStac
       },
     };
     close = async () => {
-      await client.end();
+      await pool.end();
       await owner.close();
       await stack.stop();
       removeDataFolder(dataDir);
