@@ -37,7 +37,7 @@ const isState = (state: string) => (request: DeleteAllRequest) => request.state 
 
 test('killed while it waits: asked once, lapsing when it would have, and answered afterwards', async () => {
   const { admin, id } = await api.ask('killed-asked', 10);
-  const { lapsesAt } = (await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null))!;
+  const { lapsesAt } = await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null);
   for (const victim of VICTIMS) await kill(victim);
   const after = await api.until(admin, id, isState('requested'));
   expect(after.lapsesAt).toBe(lapsesAt);

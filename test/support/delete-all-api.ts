@@ -25,6 +25,9 @@ const PATH = '/v1/delete-all-requests';
 /** A part of the stack that was killed is back within this. */
 const PATIENCE_MS = 90_000;
 
+const read = (client: ApiClient, id: string) =>
+  client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);
+
 /** Asking, deciding and running on a real stack, by its API. */
 export const createDeleteAllApi = ({ stack, sql, workspace }: TestStack) => {
   const { api, databaseUrl } = stack.info();
@@ -36,18 +39,17 @@ export const createDeleteAllApi = ({ stack, sql, workspace }: TestStack) => {
     await owner.close();
     return { id: made.id, client: createApiClient(api, made.key) };
   };
-  const read = (client: ApiClient, id: string) =>
-    client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);
+  const insertUsers = (id: string, count: number, prefix = 'u-') =>
+    sql(
+      `INSERT INTO users (workspace_id, user_id, email)
+       SELECT $1, $3 || n, $3 || n || '@example.com' FROM generate_series(1, $2::int) n`,
+      [id, count, prefix],
+    );
 
   return {
     makeKey,
     read,
-    insertUsers: (id: string, count: number, prefix = 'u-') =>
-      sql(
-        `INSERT INTO users (workspace_id, user_id, email)
-         SELECT $1, $3 || n, $3 || n || '@example.com' FROM generate_series(1, $2::int) n`,
-        [id, count, prefix],
-      ),
+    insertUsers,
     countUsers: async (id: string) => {
       const rows = await sql<{ n: number }>(
         'SELECT count(*)::int AS n FROM users WHERE workspace_id = $1',
@@ -58,11 +60,7 @@ export const createDeleteAllApi = ({ stack, sql, workspace }: TestStack) => {
     /** A workspace with so many users, whose admin has asked. */
     ask: async (workspaceId: string, users: number) => {
       const admin = await workspace(workspaceId);
-      await sql(
-        `INSERT INTO users (workspace_id, user_id)
-         SELECT $1, 'u-' || n FROM generate_series(1, $2::int) n`,
-        [workspaceId, users],
-      );
+      await insertUsers(workspaceId, users);
       const body = { reason: 'the contract has ended', ticket: 'T-1' };
       const { id } = await admin.succeed<DeleteAllRequest>('POST', PATH, body);
       return { admin, id };
