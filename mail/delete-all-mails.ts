@@ -82,9 +82,11 @@ const ended = (facts: RequestFacts): Told => {
     heading: `Deleting all users ${isDone ? 'is done' : 'ended'}: ${counted} deleted`,
     tone: isDone ? 'good' : end.state === 'failed' ? 'bad' : 'mixed',
     paragraphs: [
-      `Deleted from ${workspaceName}: ${counted}. Each was backed up and the backup verified before.`,
+      end.deleted === 0
+        ? `${NOTHING} Whoever of ${workspaceName} was there has stayed.`
+        : `Deleted from ${workspaceName}: ${counted}. Each was backed up, and the backup verified, ` +
+          'before; they can be restored from it until it expires.',
       ...(isDone ? [] : ['Not everyone was deleted. The job says who, and why.']),
-      'Whom it deleted can be restored from the backup until that expires.',
     ],
   };
 };

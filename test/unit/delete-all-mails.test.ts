@@ -60,6 +60,7 @@ test('until when, why and how many are said where they matter', () => {
 test.each([
   ['completed', 3, 'is done: 3 of 3 users deleted'],
   ['failed', 1, 'ended: 1 of 3 users deleted'],
+  ['cancelled', 0, 'ended: 0 of 3 users deleted'],
 ])('the end of a run that %s with %i deleted', (state, deleted, said) => {
   const end = { state, jobId: '0193563c-0000-7000-8000-000000000002', selected: 3, deleted };
   const { subject, text } = deleteAllMail(
@@ -68,5 +69,6 @@ test.each([
   );
   expect(subject).toContain(said);
   expect(text).toContain(end.jobId);
+  expect(text.includes('Nothing was deleted.')).toBe(deleted === 0);
   expect(text.includes('Not everyone was deleted')).toBe(state !== 'completed');
 });
