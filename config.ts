@@ -12,6 +12,28 @@ const databaseUrlSchema = z.url({
 /** A variable that is empty is not set. */
 export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const DURATION = /^([1-9]\d{0,5})([smhd])$/;
+/** Temporal keeps closed histories for 30 days; nothing here needs to wait longer. */
+const MAX_DURATION_MS = 30 * UNIT_MS.d;
+const MAX_REMINDERS = 5;
+
+const toMs = (text: string): number => {
+  const [, count = '', unit = 's'] = DURATION.exec(text) ?? [];
+  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+};
+
+/** A whole number and its unit: `30s`, `15m`, `24h`, `3d`; 30 days at most. In milliseconds. */
+const durationSchema = z
+  .string()
+  .regex(DURATION, 'is not a whole number of s, m, h or d, such as 3d')
+  .transform(toMs)
+  .refine((ms) => ms <= MAX_DURATION_MS, 'is longer than 30d');
+
+const durationsSchema = z
+  .string()
+  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .pipe(z.array(durationSchema).max(MAX_REMINDERS));
 
 /** Shortest secret accepted for signing links, in characters. */
 const MIN_SECRET_LENGTH = 32;
@@ -34,6 +56,10 @@ const envSchema = z.object({
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
   TRUSTED_PROXIES: z.string().default(''),
   METRICS_PORT: portSchema.optional(),
+  DELETE_ALL_WINDOW: durationSchema.default(3 * UNIT_MS.d),
+  DELETE_ALL_LAPSE: durationSchema.default(14 * UNIT_MS.d),
+  DELETE_ALL_REMIND_AFTER: durationSchema.default(24 * UNIT_MS.h),
+  DELETE_ALL_CLOSING_REMINDERS: durationsSchema.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -74,6 +100,12 @@ export const envToConfig = (env: Env) => {
       .filter(Boolean),
     /** Where the worker serves its metrics; nowhere when not set. */
     metricsPort: env.METRICS_PORT,
+    deleteAllTimes: {
+      remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
+      lapseMs: env.DELETE_ALL_LAPSE,
+      windowMs: env.DELETE_ALL_WINDOW,
+      closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
+    },
     logLevel: env.LOG_LEVEL,
   };
 };

@@ -3,14 +3,17 @@ import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createClaimRequest, createDecideRequest } from './decide-request.ts';
 import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure } from './failures.ts';
-import { createNotifyJob, type NotifyJobDeps } from './notify-job.ts';
+import { createNotifyJob } from './notify-job.ts';
+import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
 import { createSettlePass } from './settle-pass.ts';
-import { createStartQueuedJobs, type SweepDeps } from './start-queued-jobs.ts';
+import { createStartQueuedJobs } from './start-queued-jobs.ts';
+import type { RequestSweepDeps } from './sweep-requests.ts';
 import { createVerifyExport } from './verify-export.ts';
 import { createWriteExport } from './write-export.ts';
 
@@ -64,7 +67,7 @@ const withFailures = (activities: Activities): Activities =>
     ]),
   ) as unknown as Activities;
 
-export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps): Activities =>
+export const createActivities = (deps: RequestSweepDeps): Activities =>
   withFailures({
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
@@ -78,4 +81,7 @@ export const createActivities = (deps: ActivityDeps & NotifyJobDeps & SweepDeps)
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
     destroyExpiredExports: whileBeating(createDestroyExpired(deps)),
+    claimRequest: createClaimRequest(deps),
+    decideRequest: createDecideRequest(deps),
+    notifyRequest: whileBeating(createNotifyRequest(deps)),
   });

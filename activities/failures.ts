@@ -9,6 +9,8 @@ const final = (type: string, message: string): ApplicationFailure =>
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
+  requestUnknown: (requestId: string) =>
+    final('requestUnknown', `There is no delete-all request ${requestId}.`),
   selectionChanged: (confirmed: number, found: number) =>
     final(
       'selectionChanged',

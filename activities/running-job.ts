@@ -20,6 +20,8 @@ export interface RunningJob {
   total: number | null;
   /** The backup a restore takes from. */
   backupId: string | null;
+  /** The delete-all request it is the run of. */
+  parentId: string | null;
 }
 
 /** A job in whatever state. @throws jobNotRunning when there is none */
@@ -44,6 +46,7 @@ export const findJobOf = async (
     isChosen: row.has_targets || (row.selection as FrozenSelection).type === 'ids',
     total: row.total,
     backupId: row.backup_id,
+    parentId: row.parent_id,
   };
 };
 

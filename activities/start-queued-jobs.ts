@@ -1,10 +1,8 @@
-import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { listStaleJobs } from '../db/job-runs.ts';
 import { startJobWorkflow } from '../temporal/start-job.ts';
 import { workflowIdOf, type Activities, type JobEnd } from '../workflows/contract.ts';
-import type { ActivityDeps } from './deps.ts';
 import { createEndJob } from './end-job.ts';
+import { findRun, sweepRequests, type RequestSweepDeps } from './sweep-requests.ts';
 
 /** A job younger than this is its own request's business. */
 const STALE_AFTER_SECONDS = 15;
@@ -16,47 +14,34 @@ const TERMINATED: JobEnd = {
   message: 'The workflow was terminated before the job ended.',
 };
 
-export interface SweepDeps {
-  temporal: Client;
-  taskQueue: string;
-}
-
-/** Whether Temporal has closed the job's workflow, or knows none. */
-const isGone = async (client: Client, workflowId: string): Promise<boolean> => {
-  try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
-    return status.name !== 'RUNNING';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return true;
-    throw error;
-  }
-};
-
 /**
- * Starts what a crash left between database and Temporal, and ends the jobs whose workflow was
- * terminated, so that no job stays unfinished for ever. One that cannot be dealt with keeps no other
+ * Starts what a crash left between database and Temporal, and ends the jobs and requests whose workflow
+ * was terminated, so that none stays unfinished for ever. One that cannot be dealt with keeps no other
  * waiting; the failure is thrown at the end.
  */
 export const createStartQueuedJobs =
-  (deps: ActivityDeps & SweepDeps): Activities['startQueuedJobs'] =>
-  async () => {
+  (deps: RequestSweepDeps): Activities['startQueuedJobs'] =>
+  async ({ at }) => {
     const { temporal, taskQueue } = deps;
     const { db } = deps.database;
-    const endJob = createEndJob(deps);
+    const end = createEndJob(deps);
+    const endJob = (jobId: string) => end({ jobId, end: TERMINATED });
     const swept = { started: 0, ended: 0 };
     const troubles: unknown[] = [];
     const sweep = async (job: Awaited<ReturnType<typeof listStaleJobs>>[number]) => {
       if (job.state === 'queued') {
         await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
         swept.started += 1;
-      } else if (await isGone(temporal, workflowIdOf(job))) {
-        await endJob({ jobId: job.id, end: TERMINATED });
+      } else if ((await findRun(temporal, workflowIdOf(job)))?.isRunning !== true) {
+        await endJob(job.id);
         swept.ended += 1;
       }
     };
     for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
       await sweep(job).catch((error: unknown) => troubles.push(error));
     }
+    const limits = { at, staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
+    const requests = await sweepRequests(deps, endJob, limits, (error) => troubles.push(error));
     if (troubles.length > 0) throw troubles[0];
-    return swept;
+    return { started: swept.started + requests.started, ended: swept.ended + requests.ended };
   };

@@ -83,7 +83,7 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
   if (constraint !== undefined) throw failures.cascade(constraint);
 };
 
-/** What a first backup may hold: no more than was confirmed, and not nearly everyone. */
+/** What a first backup may hold: no more than was confirmed, and nearly everyone only by approval. */
 const assertConfirmed = async (
   { deleteAllPercent }: ActivityDeps,
   held: HeldSnapshot,
@@ -92,6 +92,7 @@ const assertConfirmed = async (
 ): Promise<void> => {
   const { count } = job.confirmation;
   if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
+  if (job.parentId !== null) return;
   // So few are never nearly everyone, and to count the others is to read the whole table.
   if (rows < DELETE_ALL_MIN_USERS) return;
   const all = await countUsers(held.client, job.workspaceId);

@@ -14,6 +14,7 @@ export type Access =
 const PUBLIC: Access = { public: true };
 const PROBE: Access = { public: true, isUnlimited: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
+const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
 const ALL_IN_ONE: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'one' };
 const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
 
@@ -63,6 +64,16 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/deletions/:id': ALL_BY_ID,
   'GET /v1/deletions/:id/records': ADMINS,
   'GET /v1/deletions/:id/log': ADMINS,
+
+  'GET /v1/delete-all-requests': ALL_BY_ID,
+  'POST /v1/delete-all-requests': ADMINS,
+  'GET /v1/delete-all-requests/:id': ALL_BY_ID,
+  'POST /v1/delete-all-requests/:id/approve': PLATFORM,
+  'POST /v1/delete-all-requests/:id/deny': PLATFORM,
+  'POST /v1/delete-all-requests/:id/revoke': PLATFORM,
+  'POST /v1/delete-all-requests/:id/withdraw': ADMINS,
+  'POST /v1/delete-all-requests/:id/preview': ADMINS,
+  'POST /v1/delete-all-requests/:id/run': ADMINS,
 
   'GET /v1/backups': ALL_IN_ONE,
   'GET /v1/backups/:id': ALL_BY_ID,

@@ -20,6 +20,7 @@ import { describeError, logResponses } from './logging.ts';
 import { documentApi } from './openapi.ts';
 import { createRates } from './rate-limit.ts';
 import { readBodies } from './read-bodies.ts';
+import type { RequestSender } from './request-sender.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
 import { answerUnknown } from './unknown-route.ts';
@@ -38,6 +39,7 @@ export interface ApiDeps {
   database: Database;
   storage: Storage;
   jobs: JobStarter;
+  requests: RequestSender;
   config: Pick<
     Config,
     | 'publicUrl'

@@ -79,6 +79,12 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   startDeletion: [IDEMPOTENCY_KEY],
   deleteUser: [IDEMPOTENCY_KEY, PREFER],
   streamJob: [LAST_EVENT_ID],
+  askToDeleteAll: [IDEMPOTENCY_KEY],
+  approveDeleteAll: [IDEMPOTENCY_KEY],
+  denyDeleteAll: [IDEMPOTENCY_KEY],
+  revokeDeleteAll: [IDEMPOTENCY_KEY],
+  withdrawDeleteAll: [IDEMPOTENCY_KEY],
+  runDeleteAll: [IDEMPOTENCY_KEY],
 };
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;

@@ -33,6 +33,11 @@ const catalogue = {
     title: 'Your role may not do this',
     advice: 'Use a key of one of the roles named in `detail`.',
   },
+  'self-approval': {
+    status: 403,
+    title: 'Nobody decides what they asked for themselves',
+    advice: 'Somebody else of the platform team approves or denies it.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such thing',
@@ -66,7 +71,12 @@ const catalogue = {
   'delete-all-required': {
     status: 409,
     title: 'This selection covers nearly the whole workspace',
-    advice: 'Deleting nearly everyone is not possible this way; choose a smaller selection.',
+    advice: 'Choose a smaller selection, or ask for it with `POST /v1/delete-all-requests`.',
+  },
+  'request-already-open': {
+    status: 409,
+    title: 'The workspace has a delete-all request already',
+    advice: 'Go on with the one `detail` names, or withdraw it first.',
   },
   'link-expired': {
     status: 410,
@@ -83,6 +93,11 @@ const catalogue = {
     status: 410,
     title: 'The preview has expired',
     advice: 'Make a new preview; it is valid for 15 minutes.',
+  },
+  'window-closed': {
+    status: 410,
+    title: 'The window for deleting all users is closed',
+    advice: 'Nothing was started by this call; ask for a new window.',
   },
   'body-too-large': {
     status: 413,
@@ -113,6 +128,11 @@ const catalogue = {
     status: 422,
     title: 'The selection matches nobody',
     advice: 'Nothing is to be done; preview another selection.',
+  },
+  'wrong-phrase': {
+    status: 422,
+    title: 'The phrase to type is another',
+    advice: 'Type it as the preview gives it, with its number.',
   },
   'idempotency-key-reused': {
     status: 422,

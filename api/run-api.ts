@@ -3,6 +3,7 @@ import { APP_ROLE, openDatabase } from '../db/client.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
+import { createRequestSender } from './request-sender.ts';
 import { type ApiCrashPoint, createJobStarter } from './start-job.ts';
 
 export interface ApiOptions {
@@ -21,6 +22,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     database,
     storage: createDirectoryStorage(config.storageDir),
     jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
+    requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
     config,
     logLevel: config.logLevel,
   });

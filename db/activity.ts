@@ -1,5 +1,10 @@
 import { uuidv7 } from 'uuidv7';
-import { JOB_KINDS, type JobType } from '../workflows/contract.ts';
+import {
+  DECISION_KINDS,
+  type DecisionKind,
+  JOB_KINDS,
+  type JobType,
+} from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 
 /** What is told beside the beginnings and ends of jobs. */
@@ -19,12 +24,24 @@ const EVENTS = [
   'leftoversRemoved',
 ] as const;
 
-export type ActivityKind = `${JobType}Started` | `${JobType}Finished` | (typeof EVENTS)[number];
+type DecisionEvent = `deleteAll${Capitalize<DecisionKind>}`;
+
+export type ActivityKind =
+  | `${JobType}Started`
+  | `${JobType}Finished`
+  | `deleteAll${'Asked' | 'Refused'}`
+  | DecisionEvent
+  | (typeof EVENTS)[number];
 
 /** Every kind of line there is. */
 export const ACTIVITY_KINDS: readonly ActivityKind[] = [
   ...(Object.keys(JOB_KINDS) as JobType[]).flatMap(
     (type) => [`${type}Started`, `${type}Finished`] as const,
+  ),
+  'deleteAllAsked',
+  'deleteAllRefused',
+  ...DECISION_KINDS.map(
+    (kind) => `deleteAll${kind[0]?.toUpperCase()}${kind.slice(1)}` as DecisionEvent,
   ),
   ...EVENTS,
 ];
@@ -36,6 +53,7 @@ export interface NewActivity {
   actorKeyId?: string;
   jobId?: string;
   exportId?: string;
+  requestId?: string;
   reason?: string;
   counts?: Record<string, number>;
   /** States, moments, checksums: what else it takes as proof. Never a user's data. */
@@ -53,6 +71,7 @@ export const recordActivity = async (db: Db, activity: NewActivity): Promise<voi
       actor_key_id: activity.actorKeyId ?? null,
       job_id: activity.jobId ?? null,
       export_id: activity.exportId ?? null,
+      request_id: activity.requestId ?? null,
       reason: activity.reason ?? null,
       counts: JSON.stringify(activity.counts ?? {}),
       details: JSON.stringify(activity.details ?? {}),

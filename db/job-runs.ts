@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
+import type { FinalState, JobResult, JobType } from '../workflows/contract.ts';
 import type { Confirmation } from './retries.ts';
-import type { JobResult, JobType } from '../workflows/contract.ts';
 
 /** What activities need of a job, and whether its users are named. */
 export const findRunningJob = (db: Db, jobId: string) =>
@@ -131,6 +131,22 @@ export const findStoredResult = async (
   };
 };
 
+/** How a job ended and how many it deleted; null while it has not ended, or there is none. */
+export const findRunEnd = async (
+  db: Db,
+  jobId: string | null,
+): Promise<{ state: FinalState; deleted: number } | null> => {
+  if (jobId === null) return null;
+  const row = await db
+    .selectFrom('jobs')
+    .select(['state', 'counts', 'finished_at'])
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  if (!row || row.finished_at === null) return null;
+  const { deleted = 0 } = (row.counts ?? {}) as Record<string, number>;
+  return { state: row.state as FinalState, deleted };
+};
+
 /** Writes the end of a job and its line in the activity log, unless it ended before. */
 export const finishJob = async (
   db: Db,
@@ -169,13 +185,22 @@ export const finishJob = async (
   return (await findStoredResult(db, end.jobId)) ?? { ...end.result, counts: end.counts };
 };
 
-/** Unfinished jobs older than so many seconds, oldest first; children are their parents' business. */
+/**
+ * Unfinished jobs older than so many seconds, oldest first. To start one that has a parent is the
+ * parent's business, but for retries, which come after it.
+ */
 export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
   db
     .selectFrom('jobs')
     .select(['id', 'type', 'state', 'workspace_id'])
     .where('finished_at', 'is', null)
-    .where('parent_id', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb('parent_id', 'is', null),
+        eb('retry_of', 'is not', null),
+        eb('state', '!=', 'queued'),
+      ]),
+    )
     .where('created_at', '<', sql<Date>`now() - make_interval(secs => ${seconds})`)
     .orderBy('created_at')
     .limit(limit)

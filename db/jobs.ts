@@ -18,6 +18,8 @@ export interface NewJob {
   reason?: string;
   actorKeyId: string;
   previewId?: string;
+  /** The delete-all request the job is the run of. */
+  parentId?: string;
   /** The backup a restore takes from; locked while the job is written, so that it is not destroyed first. */
   backupId?: string;
   idempotency?: { key: string; requestHash: string };
@@ -52,45 +54,50 @@ const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): P
   `.execute(trx);
 };
 
+/** As `insertJob`, in the transaction of what it belongs to. */
+export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
+  const inserted = await trx
+    .insertInto('jobs')
+    .values({
+      id: job.id,
+      workspace_id: job.workspaceId,
+      type: job.type,
+      selection: JSON.stringify(job.selection),
+      options: JSON.stringify(job.options),
+      reason: job.reason ?? null,
+      actor_key_id: job.actorKeyId,
+      preview_id: job.previewId ?? null,
+      parent_id: job.parentId ?? null,
+      backup_id: job.backupId ?? null,
+      retry_of: job.retry?.of ?? null,
+      idempotency_key: job.idempotency?.key ?? null,
+      request_hash: job.idempotency?.requestHash ?? null,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (inserted === undefined) return false;
+  if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
+  if (job.retry !== undefined) {
+    await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);
+  }
+  await recordActivity(trx, {
+    workspaceId: job.workspaceId,
+    kind: `${job.type}Started`,
+    actorKeyId: job.actorKeyId,
+    jobId: job.id,
+    ...(job.reason !== undefined && { reason: job.reason }),
+    ...(job.parentId !== undefined && { requestId: job.parentId }),
+  });
+  return true;
+};
+
 /**
  * Writes a job with its targets and its line in the activity log, all or nothing. False when its
  * idempotency key, its preview or the job it retries belongs to a job already; nothing is written then.
  */
 export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
-  db.transaction().execute(async (trx) => {
-    const inserted = await trx
-      .insertInto('jobs')
-      .values({
-        id: job.id,
-        workspace_id: job.workspaceId,
-        type: job.type,
-        selection: JSON.stringify(job.selection),
-        options: JSON.stringify(job.options),
-        reason: job.reason ?? null,
-        actor_key_id: job.actorKeyId,
-        preview_id: job.previewId ?? null,
-        backup_id: job.backupId ?? null,
-        retry_of: job.retry?.of ?? null,
-        idempotency_key: job.idempotency?.key ?? null,
-        request_hash: job.idempotency?.requestHash ?? null,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    if (inserted === undefined) return false;
-    if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
-    if (job.retry !== undefined) {
-      await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);
-    }
-    await recordActivity(trx, {
-      workspaceId: job.workspaceId,
-      kind: `${job.type}Started`,
-      actorKeyId: job.actorKeyId,
-      jobId: job.id,
-      ...(job.reason !== undefined && { reason: job.reason }),
-    });
-    return true;
-  });
+  db.transaction().execute((trx) => insertJobIn(trx, job));
 
 /** A job by its id; of one workspace, or of any when that is null. */
 export const findJobRow = (db: Db, id: string, workspaceId: string | null) =>
@@ -104,6 +111,10 @@ export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
     .where('jobs.workspace_id', '=', workspaceId)
     .where('jobs.idempotency_key', '=', key)
     .executeTakeFirst();
+
+/** The job a preview was confirmed for. */
+export const findJobOfPreview = (db: Db, previewId: string) =>
+  jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
 
 export interface JobPage {
   workspaceId: string;

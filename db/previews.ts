@@ -16,6 +16,8 @@ export interface NewPreview {
   selection: object;
   /** What the users of the selection satisfy. */
   where: RawBuilder<SqlBool>;
+  /** The delete-all request it is made for; then the selection is everyone. */
+  requestId?: string;
 }
 
 const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview) => {
@@ -54,6 +56,7 @@ const insertPreview = (
       count: seen.count,
       held: seen.held,
       snapshot: seen.snapshot,
+      request_id: preview.requestId ?? null,
       expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
     })
     .returning(['id', 'count', 'held', 'expires_at'])
@@ -83,14 +86,32 @@ export const createPreview = (
       return { ...(await insertPreview(trx, preview, { snapshot, count, held })), sample };
     });
 
-/** A preview of a workspace, and whether it may still be confirmed, by the database's clock. */
-export const findPreview = (db: Db, id: string, workspaceId: string) =>
+/**
+ * A preview of a workspace, and whether it may still be confirmed, by the database's clock. Those made
+ * for a delete-all request, and no others, are found by naming it.
+ */
+export const findPreview = (
+  db: Db,
+  id: string,
+  workspaceId: string,
+  requestId: string | null = null,
+) =>
   db
     .selectFrom('previews')
     .select(['id', 'selection', 'count', 'held', 'expires_at'])
     .select(sql<boolean>`expires_at <= now()`.as('is_expired'))
     .where('id', '=', id)
     .where('workspace_id', '=', workspaceId)
+    .where('request_id', 'is not distinct from', requestId)
+    .executeTakeFirst();
+
+/** What a preview was made for, and the job that was made of it. */
+export const findPreviewUse = (db: Db, id: string) =>
+  db
+    .selectFrom('previews')
+    .leftJoin('jobs', 'jobs.preview_id', 'previews.id')
+    .select(['previews.request_id', 'previews.expires_at', 'jobs.id as job_id'])
+    .where('previews.id', '=', id)
     .executeTakeFirst();
 
 /** Users a workspace has. */

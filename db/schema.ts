@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
-import type { JobType } from '../workflows/contract.ts';
+import type { DecisionKind, JobType, Refusal, RequestState } from '../workflows/contract.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
@@ -87,6 +87,7 @@ export interface Schema {
     recorded_in: Generated<string>;
     created_at: CreatedAt;
     expires_at: Date;
+    request_id: Nullable<string>;
   };
   jobs: {
     id: string;
@@ -207,6 +208,49 @@ export interface Schema {
     counts: ColumnType<unknown, string | undefined, never>;
     details: ColumnType<unknown, string | undefined, never>;
     at: CreatedAt;
+    request_id: Nullable<string>;
+  };
+  delete_all_requests: {
+    id: string;
+    workspace_id: string;
+    requester_key_id: string;
+    reason: string;
+    ticket: Nullable<string>;
+    state: WithDefault<RequestState>;
+    users_then: number;
+    idempotency_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    run_id: Nullable<string>;
+    created_at: CreatedAt;
+    asked_at: Nullable<Date>;
+    lapses_at: Nullable<Date>;
+    opens_at: Nullable<Date>;
+    closes_at: Nullable<Date>;
+    job_id: Nullable<string>;
+    finished_at: Nullable<Date>;
+  };
+  decisions: {
+    id: string;
+    request_id: string;
+    kind: DecisionKind;
+    key_id: Nullable<string>;
+    reason: Nullable<string>;
+    preview_id: Nullable<string>;
+    outcome: WithDefault<'pending' | 'accepted' | 'refused'>;
+    refusal: Nullable<Refusal>;
+    state: Nullable<RequestState>;
+    idempotency_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    created_at: CreatedAt;
+    decided_at: Nullable<Date>;
+  };
+  request_notices: {
+    id: string;
+    request_id: string;
+    kind: string;
+    person: string;
+    provider_id: Nullable<string>;
+    accepted_at: Nullable<Date>;
   };
   worker_heartbeats: { worker_id: string; beat_at: Date };
 }

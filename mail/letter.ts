@@ -13,6 +13,8 @@ export interface Letter {
   paragraphs: string[];
   tables: { title: string; rows: [label: string, value: string][] }[];
   actions: { label: string; url: string; note: string }[];
+  /** Why the reader gets this; when not given, because of a job of theirs. */
+  footer?: string;
 }
 
 const ACCENTS: Record<Letter['tone'], string> = {
@@ -23,7 +25,7 @@ const ACCENTS: Record<Letter['tone'], string> = {
 
 const FONT = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const MONO = "ui-monospace,'SF Mono',Menlo,Consolas,monospace";
-const FOOTER = 'Keepsake sent this because a job was started with your API key.';
+const JOB_FOOTER = 'Keepsake sent this because a job was started with your API key.';
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
@@ -88,7 +90,7 @@ const renderHtml = (letter: Letter): string => {
     letter.actions.map(renderAction).join('') +
     letter.tables.map(renderTable).join('') +
     '</td></tr></table><p style="max-width:600px;margin:16px auto 0;text-align:center;' +
-    `font-size:12px;color:#57606a">${FOOTER}</p></body></html>`
+    `font-size:12px;color:#57606a">${escapeHtml(letter.footer ?? JOB_FOOTER)}</p></body></html>`
   );
 };
 
@@ -97,7 +99,13 @@ const renderText = (letter: Letter): string => {
   const tables = letter.tables.map(({ title, rows }) =>
     [title, ...rows.map(([label, value]) => `  ${label}: ${value}`)].join('\n'),
   );
-  const blocks = [letter.heading, ...letter.paragraphs, ...actions, ...tables, `-- \n${FOOTER}`];
+  const blocks = [
+    letter.heading,
+    ...letter.paragraphs,
+    ...actions,
+    ...tables,
+    `-- \n${letter.footer ?? JOB_FOOTER}`,
+  ];
   return `${blocks.join('\n\n')}\n`;
 };
 

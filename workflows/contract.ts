@@ -31,6 +31,7 @@ export const SEARCH_ATTRIBUTES = {
   KeepsakePhase: 'KEYWORD',
   KeepsakeWorkspace: 'KEYWORD',
   KeepsakeFailures: 'INT',
+  KeepsakeWindowClosesAt: 'DATETIME',
 } as const;
 
 /** The first backup of a deletion, and up to two more for users who changed meanwhile. */
@@ -135,7 +136,13 @@ export interface Activities {
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */
   notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
-  startQueuedJobs: () => Promise<{ started: number; ended: number }>;
+  startQueuedJobs: (input: { at: number }) => Promise<{ started: number; ended: number }>;
+  /** Makes this run the one that tells of a request; sets when it lapses, once. */
+  claimRequest: (input: RequestClaim) => Promise<RequestView>;
+  /** The one way to move a request on. What was decided before is answered, not decided again. */
+  decideRequest: (input: Decide) => Promise<RequestView>;
+  /** Mails everyone who is to hear of it; each once, however often it is called. */
+  notifyRequest: (input: { requestId: string; kind: RequestNotice }) => Promise<void>;
   /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
   destroyExpiredExports: () => Promise<DestroyedResult>;
 }
@@ -158,3 +165,148 @@ export type JobEnd =
   | { kind: 'completed' }
   | { kind: 'cancelled' }
   | { kind: 'failed'; type: string; message: string };
+
+/** What a request to delete every user of a workspace may be in; the first three are unfinished. */
+export const REQUEST_STATES = [
+  'requested',
+  'open',
+  'running',
+  'completed',
+  'completedWithFailures',
+  'failed',
+  'cancelled',
+  'denied',
+  'withdrawn',
+  'lapsed',
+  'expired',
+  'revoked',
+] as const;
+export type RequestState = (typeof REQUEST_STATES)[number];
+
+export const isUnfinished = (state: RequestState): boolean =>
+  state === 'requested' || state === 'open' || state === 'running';
+
+/** What people send to a request's workflow, as signals; from the API, Temporal's UI or its CLI. */
+export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run'] as const;
+export type MessageKind = (typeof MESSAGE_KINDS)[number];
+
+/** What moves a request on: a message, the clock, the end of a run, or an operator who stops it. */
+export const DECISION_KINDS = [...MESSAGE_KINDS, 'lapse', 'expire', 'finish', 'stop'] as const;
+export type DecisionKind = (typeof DECISION_KINDS)[number];
+
+/** Why a decision was refused. */
+export type Refusal =
+  | 'malformed'
+  | 'decisionMismatch'
+  | 'unknownKey'
+  | 'revokedKey'
+  | 'wrongRole'
+  | 'selfApproval'
+  | 'reasonRequired'
+  | 'wrongState'
+  | 'tooEarly'
+  | 'tooLate'
+  | 'notConfirmed'
+  | 'previewExpired'
+  | 'previewUsed'
+  | 'stillRunning'
+  /** Nobody decided in time, and the caller was told so. */
+  | 'unanswered';
+
+export const DELETE_ALL_TYPE = 'DeleteAllUsers';
+/** The same request always has the same workflow id, so a second start finds the first. */
+export const requestWorkflowIdOf = (requestId: string): string => `delete-all/${requestId}`;
+
+/** Tells a workflow to look at its request's row again, as after a reset. */
+export const LOOK_SIGNAL = 'look';
+
+/** How long a request waits for what, in milliseconds. */
+export interface DeleteAllTimes {
+  /** Silence after which the platform team is reminded. */
+  remindAfterMs: number;
+  lapseMs: number;
+  windowMs: number;
+  /** So long before the window closes its admins are reminded. */
+  closingRemindersMs: readonly number[];
+}
+
+export interface DeleteAllInput {
+  requestId: string;
+  times: DeleteAllTimes;
+}
+
+export interface RequestClaim {
+  requestId: string;
+  runId: string;
+  /** Workflow time, in milliseconds; so is every time below. */
+  at: number;
+  lapseMs: number;
+}
+
+/** A try to move a request on. */
+export interface Decide {
+  requestId: string;
+  kind: DecisionKind;
+  at: number;
+  windowMs: number;
+  /** The workflow's own id of this try. */
+  id: string;
+  /** The id a message came with: of the row that holds its texts, when the API wrote one. */
+  decisionId?: string;
+  /** A key's id, as the message claims. */
+  by?: string;
+  reason?: string;
+  /** The message could not be read. */
+  malformed?: true;
+}
+
+/** A request as its row stands after a decision. */
+export interface RequestView {
+  workspaceId: string;
+  state: RequestState;
+  askedAt: number;
+  lapsesAt: number;
+  closesAt: number | null;
+  jobId: string | null;
+  /** Why the decision asked for was refused. */
+  refusal?: Refusal;
+}
+
+/** What people are mailed about a request: how it stands, and reminders. */
+export type RequestNotice =
+  | 'asked'
+  | 'approved'
+  | 'unanswered'
+  | 'ended'
+  | `closing/${number}`
+  | 'denied'
+  | 'withdrawn'
+  | 'lapsed'
+  | 'expired'
+  | 'revoked';
+
+/** What people hear when a request comes to be in a state; of a run they hear when it ends. */
+export const noticeOf = (state: RequestState): RequestNotice | undefined => {
+  switch (state) {
+    case 'requested':
+      return 'asked';
+    case 'open':
+      return 'approved';
+    case 'running':
+      return undefined;
+    case 'completed':
+    case 'completedWithFailures':
+    case 'failed':
+    case 'cancelled':
+      return 'ended';
+    case 'denied':
+    case 'withdrawn':
+    case 'lapsed':
+    case 'expired':
+    case 'revoked':
+      return state;
+  }
+};
+
+/** What the `state` query of a request answers; null before it is claimed. */
+export type LiveRequest = RequestView | null;

@@ -1,4 +1,5 @@
 /** The registered types: what Temporal and its UI call the workflows. */
+export { deleteAllUsers as DeleteAllUsers } from './delete-all-users.ts';
 export { deleteUsers as DeleteUsers } from './delete-users.ts';
 export { destroyExpired as DestroyExpired } from './destroy-expired.ts';
 export { exportUsers as ExportUsers } from './export-users.ts';

@@ -54,6 +54,20 @@ export const notifyLater = proxyActivities<Activities>({
   retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
 }).notifyJob;
 
+/** Steps of a request; one may wait for a database that is away as long as its window is open. */
+export const { claimRequest, decideRequest } = proxyActivities<Activities>({
+  startToCloseTimeout: '10 s',
+  retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
+});
+
+/** Mails to many, tried for as long as the provider keeps an idempotency key. */
+export const { notifyRequest } = proxyActivities<Activities>({
+  startToCloseTimeout: '1 hour',
+  scheduleToCloseTimeout: '23 hours',
+  heartbeatTimeout: '10 s',
+  retry: { initialInterval: '1 s', maximumInterval: '10 minutes' },
+});
+
 export const { startQueuedJobs } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 2 },

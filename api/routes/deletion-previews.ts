@@ -8,7 +8,7 @@ import { resolveSelection } from '../resolve-selection.ts';
 import { sendJson } from '../send-json.ts';
 import { userSchema } from '../user-json.ts';
 
-const previewSchema = z.object({
+export const previewSchema = z.object({
   id: z.uuid(),
   count: z.int().describe('How many users match, those under hold included'),
   held: z.int().describe('How many of them are under hold: they stay'),

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Db } from '../../db/client.ts';
+import { findUnfinishedRequest } from '../../db/delete-all-requests.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
 import type { ApiDeps, App } from '../app.ts';
 
@@ -10,8 +12,27 @@ const meSchema = z.object({
     ownerEmail: z.string(),
   }),
   workspace: z.object({ id: z.string(), name: z.string() }).nullable(),
-  features: z.object({}),
+  features: z.object({
+    deleteAll: z
+      .object({
+        enabled: z.boolean().describe('Its window is open'),
+        until: z.string().nullable(),
+        requestId: z.uuid().nullable().describe('The request that has not ended'),
+      })
+      .nullable()
+      .describe('Of the workspace; null where none is named'),
+  }),
 });
+
+const deleteAllOf = async (db: Db, workspaceId: string) => {
+  const request = await findUnfinishedRequest(db, workspaceId);
+  const until = request?.state === 'open' ? request.closes_at : null;
+  return {
+    enabled: until !== null && until.getTime() > Date.now(),
+    until: until?.toISOString() ?? null,
+    requestId: request?.id ?? null,
+  };
+};
 
 export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
   app.get(
@@ -38,7 +59,10 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
           ownerEmail: actor.ownerEmail,
         },
         workspace: workspace === undefined ? null : { id: workspace.id, name: workspace.name },
-        features: {},
+        features: {
+          deleteAll:
+            access.workspaceId === null ? null : await deleteAllOf(database.db, access.workspaceId),
+        },
       };
     },
   );

@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
+import { findRequest } from '../../db/delete-all-requests.ts';
 import { findJobRow, type JobRow } from '../../db/jobs.ts';
 import { namesAllLeft } from '../../db/retries.ts';
 import type { ApiDeps, App } from '../app.ts';
@@ -22,17 +23,26 @@ const whyNot = (job: JobRow): string => {
   return 'left nothing undone';
 };
 
+/** A run of a delete-all request is retried while the window it was approved for is open, no longer. */
+const requireWindow = async ({ database: { db } }: ApiDeps, job: JobRow): Promise<void> => {
+  if (job.parent_id === null) return;
+  const request = await findRequest(db, job.parent_id, job.workspace_id);
+  if (request?.closes_at != null && request.closes_at.getTime() > Date.now()) return;
+  throw problem('window-closed', `The window of request ${job.parent_id} is closed.`);
+};
+
 /**
  * A job over what another has left: the very users where outcomes name them all, else its selection
  * again, bound to what was confirmed for the first one.
  */
 const wantRetry = async (
-  { database: { db } }: ApiDeps,
+  deps: ApiDeps,
   job: JobRow,
   reason: string | undefined,
 ): Promise<WantedJob> => {
   if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${whyNot(job)}.`);
-  const isLeft = job.type === 'deletion' && (await namesAllLeft(db, job.id));
+  await requireWindow(deps, job);
+  const isLeft = job.type === 'deletion' && (await namesAllLeft(deps.database.db, job.id));
   const why = reason ?? job.reason;
   return {
     id: uuidv7(),
@@ -42,6 +52,7 @@ const wantRetry = async (
     retry: { of: job.id, users: isLeft ? 'left' : 'all' },
     ...(why !== null && { reason: why }),
     ...(job.backup_id !== null && { backupId: job.backup_id }),
+    ...(job.parent_id !== null && { parentId: job.parent_id }),
   };
 };
 

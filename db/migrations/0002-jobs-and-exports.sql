@@ -29,7 +29,8 @@ CREATE TABLE jobs (
   request_hash text,
   -- The backup a restore takes from.
   backup_id uuid,
-  parent_id uuid REFERENCES jobs,
+  -- The delete-all request a deletion of everyone is the run of.
+  parent_id uuid,
   retry_of uuid UNIQUE REFERENCES jobs,
   run_id text,
   total bigint,
@@ -44,7 +45,9 @@ CREATE TABLE jobs (
   -- Since when ids of its users are gone: with a backup go its traces. Nothing may begin from them.
   erased_at timestamptz CHECK (erased_at IS NULL OR finished_at IS NOT NULL),
   CHECK (NOT selection ? 'erased' OR erased_at IS NOT NULL),
-  UNIQUE (workspace_id, idempotency_key)
+  UNIQUE (workspace_id, idempotency_key),
+  CONSTRAINT everyone_needs_a_request CHECK
+     (type <> 'deletion' OR selection ->> 'type' <> 'all' OR parent_id IS NOT NULL)
 );
 CREATE INDEX jobs_newest ON jobs (workspace_id, created_at DESC, id DESC);
 CREATE INDEX jobs_unfinished ON jobs (created_at) WHERE finished_at IS NULL;

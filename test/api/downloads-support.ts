@@ -9,6 +9,7 @@ import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { makeExport, makeJob, type ExportToMake } from '../support/export-rows.ts';
+import { createFakeSender } from './fake-sender.ts';
 import { createFakeStarter } from './support.ts';
 
 export const LINK_SECRET = 'a secret that is long enough for links';
@@ -61,6 +62,7 @@ export const useFileApi = (): (() => FileApi) => {
       database: asApp,
       storage,
       jobs: createFakeStarter(),
+      requests: createFakeSender(asApp),
       config: {
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: undefined,

@@ -10,6 +10,7 @@ import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
+import { createFakeSender, type FakeSender } from './fake-sender.ts';
 
 /** Stands in for Temporal: remembers what it was asked, and can be away. */
 export interface FakeStarter extends JobStarter {
@@ -49,6 +50,7 @@ export interface Answer {
 export interface TestApi {
   app: App;
   starter: FakeStarter;
+  sender: FakeSender;
   database: TestDatabase;
   /** Lines the API logged. */
   log: string[];
@@ -130,11 +132,13 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     await createWorkspace(owner.db, { id: 'two', name: 'Workspace two' });
     const made = await makeKeys(database());
     const starter = createFakeStarter();
+    const sender = createFakeSender(database().app);
     const log: string[] = [];
     const app = await buildApp({
       database: database().app,
       storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
       jobs: starter,
+      requests: sender,
       config: {
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: 'http://temporal.example',
@@ -150,6 +154,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     current = {
       app,
       starter,
+      sender,
       database: database(),
       log,
       keys: {

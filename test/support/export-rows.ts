@@ -20,7 +20,7 @@ export const makeJob = async (
       workspace_id: job.workspaceId,
       type: job.type ?? 'export',
       state: 'running',
-      selection: '{"type":"all"}',
+      selection: job.type === 'deletion' ? '{"type":"filter"}' : '{"type":"all"}',
       options: '{}',
       actor_key_id: job.keyId,
       total: job.total ?? null,

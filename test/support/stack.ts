@@ -13,7 +13,7 @@ import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startStack, type Stack, type StackOptions } from '../../local/stack.ts';
 
 /** A fetched Temporal CLI is kept between runs. */
-const CLI_CACHE = resolve('node_modules/.cache/keepsake');
+export const CLI_CACHE = resolve('node_modules/.cache/keepsake');
 
 export interface TestStack {
   stack: Stack;

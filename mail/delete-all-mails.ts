@@ -1,0 +1,144 @@
+import { formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import type { RequestNotice } from '../workflows/contract.ts';
+import { renderLetter, type Letter, type Message } from './letter.ts';
+
+/** What a mail about a delete-all request may tell. The texts are those of the people who decided. */
+export interface RequestFacts {
+  requestId: string;
+  workspaceName: string;
+  reason: string;
+  ticket: string | null;
+  usersThen: number;
+  lapsesAt: Date;
+  closesAt: Date | null;
+  /** The note of an approval, the reason of a denial or a revocation. */
+  words: string | null;
+  end: { state: string; jobId: string; selected: number; deleted: number } | null;
+  requestUrl: string;
+  jobUrl: string | null;
+}
+
+type Told = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
+
+const NOTHING = 'Nothing was deleted.';
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+/** "24 hours", "30 minutes"; a setting need not be whole hours. */
+const formatDuration = (ms: number): string => {
+  const [count, unit] = ms >= HOUR_MS ? [ms / HOUR_MS, 'hour'] : [ms / MINUTE_MS, 'minute'];
+  const rounded = Math.max(1, Math.round(count));
+  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
+};
+
+const untilOf = ({ closesAt }: RequestFacts): string =>
+  closesAt === null ? 'its end' : formatMoment(closesAt);
+
+const asked = (facts: RequestFacts, heading: string): Told => ({
+  heading,
+  tone: 'mixed',
+  paragraphs: [
+    `An admin of ${facts.workspaceName} asks to delete every user of it: ` +
+      `${formatUsers(facts.usersThen)} when it was asked.`,
+    `Reason: ${facts.reason}`,
+    'Someone of the platform team, and not the person who asked, approves or denies it. ' +
+      `Without an answer it lapses on ${formatMoment(facts.lapsesAt)}.`,
+    'Nothing is deleted by an approval: it opens a window in which an admin may do so.',
+  ],
+});
+
+const approved = (facts: RequestFacts): Told => ({
+  heading: `Deleting all users is possible until ${untilOf(facts)}`,
+  tone: 'mixed',
+  paragraphs: [
+    `The platform team has approved deleting every user of ${facts.workspaceName}. Until ` +
+      `${untilOf(facts)} an admin of the workspace may preview and run it, once.`,
+    ...(facts.words === null ? [] : [`Note: ${facts.words}`]),
+    'Every user is backed up, and the backup verified, before anyone is deleted.',
+  ],
+});
+
+const closing = (facts: RequestFacts, leftMs: number): Told => ({
+  heading: `Deleting all users closes in ${formatDuration(leftMs)}`,
+  tone: 'mixed',
+  paragraphs: [
+    `Deleting every user of ${facts.workspaceName} was approved and not run. The window closes on ` +
+      `${untilOf(facts)}; after that it must be asked for again.`,
+  ],
+});
+
+const over = (heading: string, ...paragraphs: (string | null)[]): Told => ({
+  heading: `Deleting all users: ${heading}`,
+  tone: 'mixed',
+  paragraphs: paragraphs.filter((paragraph) => paragraph !== null),
+});
+
+const ended = (facts: RequestFacts): Told => {
+  const { end, workspaceName } = facts;
+  if (end === null) return over('stopped by an operator', `${NOTHING} It can be asked for again.`);
+  const isDone = end.state === 'completed';
+  const counted = `${formatCount(end.deleted)} of ${formatUsers(end.selected)}`;
+  return {
+    heading: `Deleting all users ${isDone ? 'is done' : 'ended'}: ${counted} deleted`,
+    tone: isDone ? 'good' : end.state === 'failed' ? 'bad' : 'mixed',
+    paragraphs: [
+      end.deleted === 0
+        ? `${NOTHING} Whoever of ${workspaceName} was there has stayed.`
+        : `Deleted from ${workspaceName}: ${counted}. Each was backed up, and the backup verified, ` +
+          'before; they can be restored from it until it expires.',
+      ...(isDone ? [] : ['Not everyone was deleted. The job says who, and why.']),
+    ],
+  };
+};
+
+const tell = (facts: RequestFacts, kind: RequestNotice): Told => {
+  const { workspaceName, words } = facts;
+  const said = words === null ? null : `Reason: ${words}`;
+  switch (kind) {
+    case 'asked':
+      return asked(facts, `Asked: delete all users of ${workspaceName}`);
+    case 'unanswered':
+      return asked(facts, `Still unanswered: delete all users of ${workspaceName}`);
+    case 'approved':
+      return approved(facts);
+    case 'denied':
+      return over('denied', `The platform team has said no. ${NOTHING}`, said);
+    case 'withdrawn':
+      return over('withdrawn', `An admin of ${workspaceName} has withdrawn it. ${NOTHING}`);
+    case 'revoked':
+      return over('revoked', `The platform team has closed the window. ${NOTHING}`, said);
+    case 'lapsed':
+      return over('lapsed', `Nobody answered in time. ${NOTHING} It can be asked for again.`);
+    case 'expired':
+      return over('the window has closed', `${NOTHING} It can be asked for again.`);
+    case 'ended':
+      return ended(facts);
+    default:
+      return closing(facts, Number(kind.slice('closing/'.length)));
+  }
+};
+
+const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
+  title: 'The request',
+  rows: [
+    ['Workspace', facts.workspaceName],
+    ['Request', facts.requestId],
+    ...(facts.ticket === null ? [] : [['Ticket', facts.ticket] satisfies [string, string]]),
+    ...(facts.end === null ? [] : [['Deletion', facts.end.jobId] satisfies [string, string]]),
+  ],
+});
+
+/** What the platform team and the admins of the workspace are mailed, from the question to the end. */
+export const deleteAllMail = (facts: RequestFacts, kind: RequestNotice): Message => {
+  const told = tell(facts, kind);
+  const note = 'Needs an API key.';
+  const job = facts.jobUrl === null ? [] : [{ label: 'Look at the job', url: facts.jobUrl, note }];
+  return renderLetter({
+    ...told,
+    subject: `${told.heading} (${facts.workspaceName})`,
+    actions: [...job, { label: 'Look at the request', url: facts.requestUrl, note }],
+    tables: [tableOf(facts)],
+    footer:
+      'Keepsake sent this because you are of the platform team, or an admin of the workspace.',
+  });
+};

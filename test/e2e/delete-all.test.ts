@@ -1,0 +1,213 @@
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ApiClient, Job } from '../../local/api-client.ts';
+import { createDeleteAllApi, type DeleteAllRequest } from '../support/delete-all-api.ts';
+import { useStack } from '../support/stack.ts';
+import { createShell, documented } from '../support/temporal-command.ts';
+
+const stack = useStack();
+
+const DAY_MS = 86_400_000;
+
+let temporal: Client;
+let api: ReturnType<typeof createDeleteAllApi>;
+let shell: Awaited<ReturnType<typeof createShell>>;
+let pia: { id: string; client: ApiClient };
+
+beforeAll(async () => {
+  const address = stack().stack.info().temporal;
+  temporal = new Client({ connection: await Connection.connect({ address }) });
+  api = createDeleteAllApi(stack());
+  shell = await createShell(address);
+  pia = await api.makeKey('platform', null, 'pia@platform.example');
+});
+afterAll(() => temporal?.connection.close());
+
+const signal = (kind: string) => documented(`temporal workflow signal --name ${kind} `);
+
+const handleOf = (id: string) => temporal.workflow.getHandle(`delete-all/${id}`);
+
+const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;
+
+test('asked, approved, previewed, run: everyone is gone, and can be restored', async () => {
+  const { admin, id } = await api.ask('whole', 1_000);
+  const { body: approved } = await api.decide(pia.client, id, 'approve', { note: 'agreed' });
+  expect(approved.state).toBe('open');
+  const { opensAt, closesAt } = approved.window!;
+  expect(Date.parse(closesAt) - Date.parse(opensAt)).toBe(3 * DAY_MS);
+  const deleteAll = { enabled: true, until: closesAt, requestId: id };
+  expect(await admin.succeed('GET', '/v1/me')).toMatchObject({ features: { deleteAll } });
+  const preview = await api.preview(admin, id);
+  expect(preview).toMatchObject({ count: 1_000, phrase: 'delete all 1000 users' });
+  await api.insertUsers('whole', 5, 'newcomer-');
+  const job = await admin.finish((await api.run(admin, id, preview)).id);
+  expect(job).toMatchObject({ state: 'succeeded', counts: { selected: 1_000, deleted: 1_000 } });
+  expect(await api.countUsers('whole')).toBe(5);
+  await api.until(admin, id, isState('completed'));
+  await expect.poll(() => handleOf(id).result()).toBe('completed');
+  const told = (await stack().mails()).filter(({ text }) => text?.includes(id));
+  const subjects = told.map(({ to, subject }) => `${String(to)} ${subject}`).toSorted();
+  expect(subjects.filter((line) => line.startsWith('admin@whole.example.com'))).toEqual([
+    'admin@whole.example.com Asked: delete all users of whole (whole)',
+    'admin@whole.example.com Deleting all users is done: 1,000 of 1,000 users deleted (whole)',
+    expect.stringContaining('Deleting all users is possible until'),
+  ]);
+  const backup = job.result?.backups?.[0]?.id;
+  const restore = await admin.succeed<Job>('POST', `/v1/backups/${backup}/restores`, {});
+  expect((await admin.finish(restore.id)).counts).toMatchObject({ restored: 1_000 });
+  expect(await api.countUsers('whole')).toBe(1_005);
+});
+
+test('approved, revoked and denied by the temporal CLI, as the documentation has it', async () => {
+  const one = await api.ask('by-cli', 3);
+  const ids = { 'request id': one.id, 'key id': pia.id };
+  await shell(signal('approve'), ids);
+  const open = await api.until(one.admin, one.id, isState('open'));
+  expect(open.timeline.at(-1)).toMatchObject({ event: 'approve', outcome: 'accepted' });
+  await shell(signal('revoke'), ids);
+  await api.until(one.admin, one.id, isState('revoked'));
+  const two = await api.ask('by-cli-too', 3);
+  await shell(signal('deny'), { ...ids, 'request id': two.id });
+  const denied = await api.until(two.admin, two.id, isState('denied'));
+  expect(denied.timeline.at(-1)?.reason).toMatch(/\w/);
+});
+
+test('by the CLI as by the API: who may not decide does not, and it can be seen', async () => {
+  const { admin, id } = await api.ask('strict', 3);
+  const own = await api.makeKey('platform', null, 'Admin@strict.example.com');
+  const ops = await api.makeKey('admin', 'strict', 'bob@strict.example.com');
+  const approve = signal('approve');
+  const by = (keyId: string) => shell(approve, { 'request id': id, 'key id': keyId });
+  await by(own.id);
+  await by(ops.id);
+  await by('00000000-0000-4000-8000-000000000000');
+  await by('nobody');
+  await shell(approve.replace(/--input .*/, `--input '["approve"]'`), { 'request id': id });
+  await shell(approve.replace(/--input .*/, `--input '{"by": 7, "x": {}}'`), { 'request id': id });
+  const binary = `--input 'garbage' --input-meta encoding=binary/unheard-of`;
+  await shell(approve.replace(/--input .*/, binary), { 'request id': id }).catch(() => undefined);
+  const refusals = ['selfApproval', 'wrongRole', 'unknownKey', ...Array(3).fill('malformed')];
+  const seen = await api.until(admin, id, ({ timeline }) => timeline.length > refusals.length);
+  expect(seen.state).toBe('requested');
+  const told = seen.timeline.slice(1, 1 + refusals.length);
+  expect(told.map(({ refusal }) => refusal)).toEqual(refusals);
+  expect((await handleOf(id).describe()).status.name).toBe('RUNNING');
+  expect((await api.decide(own.client, id, 'approve')).status).toBe(403);
+
+  await by(pia.id);
+  const { window } = await api.until(admin, id, isState('open'));
+  await by(pia.id);
+  const again = await api.until(admin, id, ({ timeline }) => {
+    const last = timeline.at(-1);
+    return last?.event === 'approve' && last.refusal === 'wrongState';
+  });
+  expect(again.window).toEqual(window);
+});
+
+test('an open window reset, with and without its signals: the same window, once', async () => {
+  const { admin, id } = await api.ask('reset-open', 10);
+  const { body: open } = await api.decide(pia.client, id, 'approve');
+  const resets = [
+    documented('temporal workflow reset --type FirstWorkflowTask '),
+    'temporal workflow reset --type FirstWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
+    'temporal workflow reset --type LastWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
+  ];
+  for (const reset of resets) {
+    const { runId } = await handleOf(id).describe();
+    await shell(reset, { 'request id': id });
+    const after = await handleOf(id).describe();
+    expect(after.runId).not.toBe(runId);
+    const state = { state: 'open', closesAt: Date.parse(open.window!.closesAt) };
+    await expect.poll(() => handleOf(id).query('state'), { timeout: 20_000 }).toMatchObject(state);
+    expect((await api.read(admin, id)).window).toEqual(open.window);
+  }
+  const preview = await api.preview(admin, id);
+  const job = await admin.finish((await api.run(admin, id, preview)).id);
+  expect(job).toMatchObject({ state: 'succeeded', counts: { deleted: 10 } });
+  await api.until(admin, id, isState('completed'));
+  const mails = (await stack().mails()).filter(({ to, text }) => {
+    return String(to).includes('admin@reset-open') && text?.includes(id);
+  });
+  expect(new Set(mails.map(({ subject }) => subject)).size).toBe(mails.length);
+}, 120_000);
+
+test('a finished request reset: no second window, no second run', async () => {
+  const { admin, id } = await api.ask('reset-done', 10);
+  await api.decide(pia.client, id, 'approve');
+  const preview = await api.preview(admin, id);
+  const job = await admin.finish((await api.run(admin, id, preview)).id);
+  const done = await api.until(admin, id, isState('completed'));
+  await handleOf(id).result();
+  await api.insertUsers('reset-done', 7, 'later-');
+  const resets = [
+    documented('temporal workflow reset --type FirstWorkflowTask '),
+    'temporal workflow reset --type FirstWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
+  ];
+  for (const reset of resets) {
+    await shell(reset, { 'request id': id });
+    expect(await handleOf(id).result()).toBe('completed');
+    const after = await api.read(admin, id);
+    expect(after).toMatchObject({ window: done.window, jobId: job.id, state: 'completed' });
+  }
+  expect(await api.countUsers('reset-done')).toBe(7);
+  expect((await api.decide(pia.client, id, 'approve')).status).toBe(409);
+});
+
+test('a terminated workflow: the sweep ends its request', async () => {
+  const { admin, id } = await api.ask('terminated', 10);
+  await api.decide(pia.client, id, 'approve');
+  const old = `UPDATE delete_all_requests SET created_at = now() - interval '1 hour' WHERE id = $1`;
+  await stack().sql(old, [id]);
+  await handleOf(id).terminate('test');
+  await temporal.schedule.getHandle('start-queued').trigger();
+  const ended = await api.until(admin, id, isState('cancelled'));
+  expect(ended.timeline.at(-1)).toMatchObject({ event: 'stop', outcome: 'accepted' });
+  expect(await api.countUsers('terminated')).toBe(10);
+});
+
+test('terminated while its run is under way: the run goes on, and decides how the request ended', async () => {
+  const { admin, id } = await api.ask('terminated-run', 10);
+  await api.decide(pia.client, id, 'approve');
+  const preview = await api.preview(admin, id);
+  const release = await api.holdUsers('terminated-run');
+  const { id: jobId } = await api.run(admin, id, preview);
+  await expect
+    .poll(async () => (await admin.succeed<Job>('GET', `/v1/jobs/${jobId}`)).phase, {
+      timeout: 20_000,
+    })
+    .toBe('deleting');
+  await handleOf(id).terminate('test');
+  const old = `UPDATE delete_all_requests SET created_at = now() - interval '1 hour' WHERE id = $1`;
+  await stack().sql(old, [id]);
+  await temporal.schedule.getHandle('start-queued').trigger();
+  await release();
+  expect(await admin.finish(jobId)).toMatchObject({ state: 'succeeded', counts: { deleted: 10 } });
+  await temporal.schedule.getHandle('start-queued').trigger();
+  await api.until(admin, id, isState('completed'));
+}, 120_000);
+
+test('asked while a crash kept it from its workflow: the sweep starts it', async () => {
+  const admin = await stack().workspace('unstarted');
+  const [key] = await stack().sql<{ id: string }>(
+    `SELECT id FROM api_keys WHERE workspace_id = 'unstarted'`,
+  );
+  const [row] = await stack().sql<{ id: string }>(
+    `INSERT INTO delete_all_requests (id, workspace_id, requester_key_id, reason, users_then, created_at)
+     VALUES (gen_random_uuid(), 'unstarted', $1, 'r', 0, now() - interval '1 hour') RETURNING id`,
+    [key?.id],
+  );
+  const { id } = row!;
+  await temporal.schedule.getHandle('start-queued').trigger();
+  await expect
+    .poll(
+      () =>
+        handleOf(id)
+          .describe()
+          .catch(() => null),
+      { timeout: 20_000 },
+    )
+    .toBeTruthy();
+  await expect
+    .poll(async () => (await api.decide(admin, id, 'withdraw')).status, { timeout: 30_000 })
+    .toBe(200);
+});

@@ -1,0 +1,116 @@
+import { beforeAll, expect, test, vi } from 'vitest';
+import type { ApiClient } from '../../local/api-client.ts';
+import { createDeleteAllApi, type DeleteAllRequest } from '../support/delete-all-api.ts';
+import { useStack } from '../support/stack.ts';
+
+/** The window of the fault tests: long enough to kill everything in it, short enough to wait for its end. */
+const WINDOW_MS = 60_000;
+const PATIENCE_MS = 90_000;
+
+const stack = useStack({ env: { DELETE_ALL_WINDOW: '60s' } });
+
+const VICTIMS = ['worker', 'api', 'temporal', 'postgres'] as const;
+
+let api: ReturnType<typeof createDeleteAllApi>;
+let pia: { id: string; client: ApiClient };
+
+beforeAll(async () => {
+  api = createDeleteAllApi(stack());
+  pia = await api.makeKey('platform', null, 'pia@platform.example');
+});
+
+const isReady = async (): Promise<boolean> => {
+  const answer = await fetch(`${stack().stack.info().api}/readyz`).catch(() => undefined);
+  return answer?.status === 200;
+};
+
+/** Kills a part of the stack and waits until another has taken its place and all is ready. */
+const kill = async (victim: (typeof VICTIMS)[number]): Promise<void> => {
+  const pidOf = () => stack().stack.info().pids[victim];
+  const pid = await vi.waitUntil(pidOf, { timeout: PATIENCE_MS });
+  process.kill(pid, 'SIGKILL');
+  await vi.waitUntil(() => pidOf() !== undefined && pidOf() !== pid, { timeout: PATIENCE_MS });
+  await vi.waitUntil(isReady, { timeout: PATIENCE_MS, interval: 200 });
+};
+
+const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;
+
+test('killed while it waits: asked once, lapsing when it would have, and answered afterwards', async () => {
+  const { admin, id } = await api.ask('killed-asked', 10);
+  const { lapsesAt } = await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null);
+  for (const victim of VICTIMS) await kill(victim);
+  const after = await api.until(admin, id, isState('requested'));
+  expect(after.lapsesAt).toBe(lapsesAt);
+  const { status, body } = await api.decide(pia.client, id, 'approve');
+  expect({ status, state: body.state }).toEqual({ status: 200, state: 'open' });
+  await api.decide(admin, id, 'withdraw');
+  const people = ['admin@killed-asked.example.com', 'pia@platform.example'];
+  await vi.waitFor(
+    async () => {
+      const mails = (await stack().mails()).filter(({ text }) => text?.includes(id));
+      const asked = mails.filter(({ subject }) => subject.startsWith('Asked'));
+      expect(asked.map(({ to }) => String(to)).toSorted()).toEqual(people);
+    },
+    { timeout: PATIENCE_MS, interval: 500 },
+  );
+}, 300_000);
+
+test('killed while open: the window closes when it would have, and not later', async () => {
+  const { admin, id } = await api.ask('killed-open', 10);
+  const { body: open } = await api.decide(pia.client, id, 'approve');
+  const { opensAt, closesAt } = open.window!;
+  expect(Date.parse(closesAt) - Date.parse(opensAt)).toBe(WINDOW_MS);
+  for (const victim of VICTIMS) await kill(victim);
+  const over = await api.until(admin, id, isState('expired'));
+  expect(over.window).toEqual(open.window);
+  expect(Date.parse(over.finishedAt!)).toBeGreaterThanOrEqual(Date.parse(closesAt));
+  expect(over.timeline.map(({ event }) => event)).toEqual(['ask', 'approve', 'expire']);
+  expect(await api.countUsers('killed-open')).toBe(10);
+  expect((await api.decide(admin, id, 'preview')).status).toBe(410);
+}, 300_000);
+
+test('killed while it runs: the run goes on, each user is gone once, after the window if need be', async () => {
+  const count = 20_000;
+  const { admin, id } = await api.ask('killed-running', count);
+  await api.decide(pia.client, id, 'approve');
+  const preview = await api.preview(admin, id);
+  const release = await api.holdUsers('killed-running');
+  const { id: jobId } = await api.run(admin, id, preview);
+  await api.until(admin, id, isState('running'));
+  // PostgreSQL last: it takes the lock along that keeps the run from its end.
+  for (const victim of VICTIMS) await kill(victim);
+  await release();
+  const done = await api.until(admin, id, isState('completed'));
+  expect(done).toMatchObject({ jobId });
+  expect(await admin.finish(jobId)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: count, deleted: count },
+  });
+  expect(await api.countUsers('killed-running')).toBe(0);
+  expect(done.timeline.map(({ event }) => event)).toEqual(['ask', 'approve', 'run', 'finish']);
+}, 300_000);
+
+test('decided while the worker is away: taken once it is back, at the time it is taken', async () => {
+  const { admin, id } = await api.ask('killed-deciding', 10);
+  await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null);
+  const pid = stack().stack.info().pids.worker!;
+  process.kill(pid, 'SIGSTOP');
+  const send = () =>
+    pia.client.call<DeleteAllRequest>(
+      'POST',
+      `/v1/delete-all-requests/${id}/approve`,
+      {},
+      {
+        'idempotency-key': 'one-approval',
+      },
+    );
+  try {
+    expect((await send()).status).toBe(503);
+  } finally {
+    process.kill(pid, 'SIGKILL');
+  }
+  await api.until(admin, id, isState('open'));
+  const again = await send();
+  expect(again.status).toBe(200);
+  expect(again.body.timeline.map(({ event }) => event)).toEqual(['ask', 'approve']);
+}, 300_000);

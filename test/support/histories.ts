@@ -1,0 +1,36 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+
+const FOLDER = join(import.meta.dirname, '..', 'workflow', 'histories');
+
+/** Set to write the histories anew: `WRITE_HISTORIES=1 npx vitest run test/workflow/paths.test.ts`. */
+const isWriting = process.env['WRITE_HISTORIES'] !== undefined;
+
+/** A history as text, with what its payloads hold. */
+export const readHistory = async (handle: WorkflowHandle): Promise<string> =>
+  historyToJSON(await handle.fetchHistory()).replaceAll(
+    /"data": ?"([A-Za-z0-9+/=]+)"/g,
+    (_all, data: string) => Buffer.from(data, 'base64').toString('utf8'),
+  );
+
+/** Keeps the history of a path through the story, for the replay test, when told to. */
+export const keepHistory = async (path: string, handle: WorkflowHandle): Promise<void> => {
+  if (!isWriting) return;
+  mkdirSync(FOLDER, { recursive: true });
+  const history = JSON.parse(historyToJSON(await handle.fetchHistory()), (name, value: unknown) =>
+    // Of which machine and process it was says nothing to anyone else.
+    name === 'identity' ? 'test' : value,
+  ) as unknown;
+  writeFileSync(join(FOLDER, `${path}.json`), `${JSON.stringify(history)}\n`);
+};
+
+/** The saved histories by the paths they are of. */
+export const readHistories = (): { path: string; history: unknown }[] =>
+  readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => ({
+      path: name.slice(0, -'.json'.length),
+      history: JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as unknown,
+    }));

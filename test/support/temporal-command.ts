@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { findTemporalCli } from '../../local/temporal-cli.ts';
+import { CLI_CACHE } from './stack.ts';
+
+const OPERATIONS = resolve('docs/operations.md');
+
+/** The one line of docs/operations.md that begins so, as an operator would copy it. */
+export const documented = (beginning: string): string => {
+  const lines = readFileSync(OPERATIONS, 'utf8').split('\n');
+  const found = lines.filter((line) => line.startsWith(beginning));
+  if (found.length !== 1) throw new Error(`docs/operations.md has ${found.length} × ${beginning}`);
+  return found[0]!;
+};
+
+/** Runs a line in a shell that has the real `temporal` on its PATH, against the server given. */
+export const createShell = async (address: string) => {
+  const searchPath = process.env['PATH'] ?? '';
+  const program = await findTemporalCli({ cliCacheDir: CLI_CACHE, searchPath });
+  const bin = mkdtempSync(join(tmpdir(), 'keepsake-bin-'));
+  symlinkSync(program, join(bin, 'temporal'));
+  const env = {
+    PATH: `${bin}${delimiter}${searchPath}`,
+    HOME: bin,
+    TEMPORAL_ADDRESS: address,
+  };
+  /** Answers with what it printed. @throws Error when the command fails */
+  return async (line: string, values: Record<string, string> = {}): Promise<string> => {
+    const filled = Object.entries(values).reduce(
+      (text, [name, value]) => text.replaceAll(`<${name}>`, value),
+      line,
+    );
+    const { stdout } = await promisify(execFile)('bash', ['-c', filled], { env });
+    return stdout;
+  };
+};

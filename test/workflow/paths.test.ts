@@ -1,0 +1,221 @@
+import { expect, test, vi } from 'vitest';
+import { formatMoment } from '../../storage/file-facts.ts';
+import { DAY_MS } from '../support/delete-all.ts';
+import { keepHistory } from '../support/histories.ts';
+import { useTimeSkipping } from '../support/time-skipping.ts';
+
+const { ask, plan, database } = useTimeSkipping();
+
+const HOUR_MS = DAY_MS / 24;
+
+type Request = Awaited<ReturnType<typeof ask>>;
+
+const asked = (of: Request) => `Asked: delete all users of ${of.people.workspaceId}`;
+
+/** What a person was mailed in all; mails are sent beside the story, in no order. */
+const hears = (of: Request, person: string, subjects: string[]) =>
+  vi.waitFor(() => expect(of.mailsTo(person).toSorted()).toEqual(subjects.toSorted()), {
+    timeout: 20_000,
+  });
+
+const approve = async (request: Request, reason?: string) => {
+  const { pia } = request.people;
+  await request.send('approve', { by: pia, ...(reason !== undefined && { reason }) });
+  const row = await request.request();
+  expect(row.state).toBe('open');
+  await request.mailed('approved');
+  return row.closes_at!.getTime();
+};
+
+const possible = async (of: Request) => {
+  const { closes_at: closesAt } = await of.request();
+  return `Deleting all users is possible until ${formatMoment(closesAt!)}`;
+};
+
+const countUsers = async ({ people }: Request): Promise<number> => {
+  const { rows } = await database().owner.pool.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM users WHERE workspace_id = $1',
+    [people.workspaceId],
+  );
+  return rows[0]!.n;
+};
+
+test('lapsed: a reminder after a day of silence, the end after fourteen', async () => {
+  const request = await ask();
+  const askedAt = (await request.request()).asked_at!.getTime();
+  await request.sleep(DAY_MS - HOUR_MS);
+  await hears(request, 'pia', [asked(request)]);
+  await request.sleep(2 * HOUR_MS);
+  const unanswered = `Still unanswered: delete all users of ${request.people.workspaceId}`;
+  await hears(request, 'pia', [asked(request), unanswered]);
+  await request.sleep(13 * DAY_MS - 1.5 * HOUR_MS);
+  expect((await request.request()).state).toBe('requested');
+  await request.sleep(HOUR_MS);
+  expect(await request.ends('lapsed')).toBe('lapsed');
+  const { finished_at: finishedAt } = await request.request();
+  expect(finishedAt!.getTime()).toBeGreaterThanOrEqual(askedAt + 14 * DAY_MS);
+  expect(finishedAt!.getTime()).toBeLessThan(askedAt + 14 * DAY_MS + HOUR_MS);
+  const lapsed = 'Deleting all users: lapsed';
+  await hears(request, 'pia', [asked(request), unanswered, lapsed]);
+  await hears(request, 'bob', [asked(request), lapsed]);
+  await hears(request, 'ole', []);
+  await keepHistory('lapsed', request.handle);
+});
+
+test('expired: open for three days, reminders a day and two hours before, nobody deleted', async () => {
+  const request = await ask();
+  const closesAt = await approve(request, 'agreed');
+  const { opens_at: opensAt } = await request.request();
+  expect(closesAt - opensAt!.getTime()).toBe(3 * DAY_MS);
+  const state = { state: 'open', closesAt };
+  expect(await request.handle.query('state')).toMatchObject(state);
+  const until = new Date(closesAt).toISOString();
+  const { searchAttributes } = await request.handle.describe();
+  expect(searchAttributes['KeepsakePhase']).toEqual(['open']);
+  expect(searchAttributes['KeepsakeWindowClosesAt']).toEqual([new Date(closesAt)]);
+  const details = await request.handle.query('__temporal_workflow_metadata');
+  expect(details).toMatchObject({ currentDetails: expect.stringContaining(`until ${until}`) });
+  await request.sleep(2 * DAY_MS - HOUR_MS);
+  const subjects = [asked(request), await possible(request)];
+  await hears(request, 'bob', subjects);
+  await request.sleep(2 * HOUR_MS);
+  subjects.push('Deleting all users closes in 24 hours');
+  await hears(request, 'bob', subjects);
+  await request.sleep(22 * HOUR_MS);
+  subjects.push('Deleting all users closes in 2 hours');
+  await hears(request, 'bob', subjects);
+  await hears(request, 'pia', subjects.slice(0, 2));
+  expect((await request.request()).state).toBe('open');
+  await request.sleep(2 * HOUR_MS);
+  expect(await request.ends('expired')).toBe('expired');
+  const closed = 'Deleting all users: the window has closed';
+  await hears(request, 'bob', [...subjects, closed]);
+  await hears(request, 'pia', [...subjects.slice(0, 2), closed]);
+  expect((await request.request()).finished_at!.getTime()).toBeGreaterThanOrEqual(closesAt);
+  expect(await countUsers(request)).toBe(3);
+  await keepHistory('expired', request.handle);
+});
+
+test('denied, with its reason told to both sides', async () => {
+  const request = await ask();
+  const { pia } = request.people;
+  await request.send('deny', { by: pia, reason: 'not in this quarter' });
+  expect(await request.ends('denied')).toBe('denied');
+  await hears(request, 'ada', [asked(request), 'Deleting all users: denied']);
+  await hears(request, 'paul', [asked(request), 'Deleting all users: denied']);
+  await keepHistory('denied', request.handle);
+});
+
+test.each(['requested', 'open'])('withdrawn by an admin while %s', async (state) => {
+  const request = await ask();
+  if (state === 'open') await approve(request);
+  await request.send('withdraw', { by: request.people.bob });
+  expect(await request.ends('withdrawn')).toBe('withdrawn');
+  expect(request.mailsTo('ada')).toContain('Deleting all users: withdrawn');
+  await keepHistory(`withdrawn-${state}`, request.handle);
+});
+
+test('revoked by the platform team while open', async () => {
+  const request = await ask();
+  await approve(request);
+  await request.send('revoke', { by: request.people.paul, reason: 'a doubt' });
+  expect(await request.ends('revoked')).toBe('revoked');
+  expect(request.mailsTo('ada')).toContain('Deleting all users: revoked');
+  await keepHistory('revoked', request.handle);
+});
+
+test('completed: the run is a child that really deletes whom the preview showed', async () => {
+  const request = await ask();
+  await approve(request);
+  await request.run();
+  await request.until('running');
+  expect(await request.ends('completed')).toBe('completed');
+  expect(await countUsers(request)).toBe(0);
+  expect(request.mailsTo('pia')).toContain('Deleting all users is done: 3 of 3 users deleted');
+  const { job_id: jobId } = await request.request();
+  const { rows } = await database().owner.pool.query('SELECT * FROM jobs WHERE id = $1', [jobId]);
+  expect(rows).toMatchObject([{ state: 'succeeded', parent_id: request.id }]);
+  await keepHistory('completed', request.handle);
+});
+
+test.each([
+  ['partiallySucceeded', 2, 'completedWithFailures'],
+  ['failed', 1, 'failed'],
+  ['cancelled', 1, 'cancelled'],
+] as const)('a run that ends %s after %i ends the request %s', async (state, deleted, end) => {
+  const request = await ask();
+  await approve(request);
+  plan({ state, deleted });
+  await request.run();
+  expect(await request.ends(end)).toBe(end);
+  expect(request.mailsTo('bob')).toContain(
+    `Deleting all users ended: ${deleted} of 3 users deleted`,
+  );
+  await keepHistory(end, request.handle);
+});
+
+test('a run that deleted nobody hands the window back; it closes when it would have closed', async () => {
+  const request = await ask();
+  const closesAt = await approve(request);
+  await request.sleep(DAY_MS);
+  plan({ state: 'failed', deleted: 0 });
+  const first = await request.run();
+  await vi.waitUntil(async () => (await request.request()).job_id !== null);
+  await request.until('open');
+  const { job_id: jobId, closes_at: after } = await request.request();
+  expect(after!.getTime()).toBe(closesAt);
+  // The first confirmation is used up: sent again, it starts nothing.
+  await request.handle.signal('run', { by: request.people.bob, decisionId: first });
+  plan({ state: 'failed', deleted: 0 });
+  await request.run(request.people.ada);
+  await vi.waitUntil(async () => (await request.request()).job_id !== jobId);
+  await request.until('open');
+  await request.sleep(2 * DAY_MS);
+  expect(await request.ends('expired')).toBe('expired');
+  expect((await request.request()).finished_at!.getTime()).toBeLessThan(closesAt + HOUR_MS);
+  const approvals = request.mailsTo('bob').filter((subject) => subject.includes('is possible'));
+  expect(approvals).toHaveLength(1);
+  await keepHistory('handed-back', request.handle);
+});
+
+test('a run may end after the window has closed, and its window is not handed back then', async () => {
+  const windowMs = 1_500;
+  const finished = await ask({ windowMs });
+  await approve(finished);
+  const over = () => new Promise<void>((done) => setTimeout(done, 2 * windowMs));
+  plan({ state: 'succeeded', deleted: 3, after: over() });
+  await finished.run();
+  expect(await finished.ends('completed')).toBe('completed');
+  const broken = await ask({ windowMs });
+  await approve(broken);
+  plan({ state: 'failed', deleted: 0, after: over() });
+  await broken.run();
+  expect(await broken.ends('expired')).toBe('expired');
+});
+
+test('cancelled by an operator: the workflow ends the request, and tells so', async () => {
+  const request = await ask();
+  await approve(request);
+  await request.handle.cancel();
+  expect(await request.ends('cancelled')).toBe('cancelled');
+  expect(request.mailsTo('bob')).toContain('Deleting all users: stopped by an operator');
+  await keepHistory('stopped', request.handle);
+});
+
+test('in a window shorter than a reminder, that reminder is left out', async () => {
+  const request = await ask({ windowMs: 12 * HOUR_MS, lapseMs: 6 * HOUR_MS });
+  await approve(request);
+  await request.sleep(11 * HOUR_MS);
+  await request.sleep(HOUR_MS);
+  expect(await request.ends('expired')).toBe('expired');
+  await hears(request, 'ada', [
+    asked(request),
+    await possible(request),
+    'Deleting all users closes in 2 hours',
+    'Deleting all users: the window has closed',
+  ]);
+  const lapsing = await ask({ lapseMs: 6 * HOUR_MS });
+  await lapsing.sleep(6 * HOUR_MS);
+  expect(await lapsing.ends('lapsed')).toBe('lapsed');
+  await hears(lapsing, 'pia', [asked(lapsing), 'Deleting all users: lapsed']);
+});

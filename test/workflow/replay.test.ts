@@ -1,0 +1,48 @@
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { beforeAll, expect, test } from 'vitest';
+import { readHistories } from '../support/histories.ts';
+import { bundleWorkflows } from '../support/time-skipping.ts';
+
+/** A path without a history is one whose change nobody would notice. */
+const PATHS = [
+  'cancelled',
+  'completed',
+  'completedWithFailures',
+  'denied',
+  'expired',
+  'failed',
+  'handed-back',
+  'lapsed',
+  'malformed',
+  'refused-selfApproval',
+  'refused-unknownKey',
+  'refused-wrongRole',
+  'revoked',
+  'stopped',
+  'withdrawn-open',
+  'withdrawn-requested',
+];
+
+let workflowBundle: Awaited<ReturnType<typeof bundleWorkflows>>;
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  workflowBundle = await bundleWorkflows();
+});
+
+test('there is one history a path', () => {
+  expect(readHistories().map(({ path }) => path)).toEqual(PATHS);
+});
+
+test.each(readHistories())(
+  'requests of the path "$path" that are open while this version starts go on',
+  async ({ history }) => {
+    await expect(Worker.runReplayHistory({ workflowBundle }, history)).resolves.toBeUndefined();
+  },
+);
+
+test('a story that went another way is noticed', async () => {
+  const text = JSON.stringify(readHistories().find(({ path }) => path === 'denied')?.history);
+  const other = JSON.parse(text.replaceAll('"decideRequest"', '"judgeRequest"')) as unknown;
+  await expect(Worker.runReplayHistory({ workflowBundle }, other)).rejects.toThrow(/determinism/i);
+});

@@ -1,0 +1,41 @@
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import type { RequestView } from './contract.ts';
+
+const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
+const closesAttribute = defineSearchAttributeKey('KeepsakeWindowClosesAt', 'DATETIME');
+
+const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView): string => {
+  switch (state) {
+    case 'requested':
+      return `waits until ${new Date(lapsesAt).toISOString()} for the platform team to approve or deny`;
+    case 'open':
+      return (
+        `until ${new Date(closesAt ?? 0).toISOString()} an admin of workspace \`${workspaceId}\` may ` +
+        'run it; the platform team may revoke it'
+      );
+    case 'running':
+      return `deletion \`${jobId}\` is under way`;
+    case 'completed':
+    case 'completedWithFailures':
+    case 'failed':
+    case 'cancelled':
+    case 'denied':
+    case 'withdrawn':
+    case 'lapsed':
+    case 'expired':
+    case 'revoked':
+      return 'has ended';
+  }
+};
+
+/** Tells Temporal's UI what is waited for and until when: a state, an id and times, nothing of anyone. */
+export const showRequest = (view: RequestView, refusal?: string): void => {
+  const closesAt = view.state === 'open' && view.closesAt !== null ? view.closesAt : null;
+  upsertSearchAttributes([
+    { key: phaseAttribute, value: view.state },
+    { key: closesAttribute, value: closesAt === null ? null : new Date(closesAt) },
+  ]);
+  const refused = refusal === undefined ? '' : `\n\nThe last message was refused: ${refusal}`;
+  setCurrentDetails(`**${view.state}**: ${waitsFor(view)}${refused}`);
+};
