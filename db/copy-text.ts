@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream';
 import type pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
+import { copyOut } from './copy-out.ts';
 
 /**
  * What a COPY statement gives, as a stream. Holds a connection until the stream has ended; one that
@@ -9,7 +9,7 @@ import { to as copyTo } from 'pg-copy-streams';
  */
 export const copyText = async (pool: pg.Pool, statement: string): Promise<Readable> => {
   const client = await pool.connect();
-  const stream = client.query(copyTo(statement));
+  const stream = client.query(copyOut(statement));
   finished(stream, (error) => {
     client.release(error ?? false);
   });
