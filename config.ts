@@ -32,7 +32,7 @@ const durationSchema = z
 
 const durationsSchema = z
   .string()
-  .transform((text) => text.split(',').filter((part) => part !== ''))
+  .transform((text) => (text === 'none' ? [] : text.split(',')))
   .pipe(z.array(durationSchema).max(MAX_REMINDERS));
 
 /** Shortest secret accepted for signing links, in characters. */
