@@ -211,3 +211,29 @@ test('asked while a crash kept it from its workflow: the sweep starts it', async
     .poll(async () => (await api.decide(admin, id, 'withdraw')).status, { timeout: 30_000 })
     .toBe(200);
 });
+
+test('what a run has left is retried while its window is open, and no longer', async () => {
+  const { admin, id } = await api.ask('left', 10);
+  await stack().sql(`CREATE FUNCTION no_left() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF OLD.user_id LIKE '%-3' THEN RAISE 'no'; END IF; RETURN OLD; END $$`);
+  await stack().sql(
+    'CREATE TRIGGER no BEFORE DELETE ON users_left FOR EACH ROW EXECUTE FUNCTION no_left()',
+  );
+  await api.decide(pia.client, id, 'approve', {});
+  const run = await admin.finish((await api.run(admin, id, await api.preview(admin, id))).id);
+  expect(run).toMatchObject({ state: 'partiallySucceeded', counts: { deleted: 9, failed: 1 } });
+  await api.until(admin, id, isState('completedWithFailures'));
+  await stack().sql('DROP TRIGGER no ON users_left');
+  const closeWindow = (moment: string) =>
+    stack().sql(
+      `ALTER TABLE delete_all_requests DISABLE TRIGGER ALL;
+       UPDATE delete_all_requests SET closes_at = ${moment}, opens_at = ${moment} - interval '3 days' WHERE id = '${id}';
+       ALTER TABLE delete_all_requests ENABLE TRIGGER ALL`,
+    );
+  await closeWindow(`now() - interval '1 second'`);
+  expect((await admin.call('POST', `/v1/jobs/${run.id}/retry`)).status).toBe(410);
+  await closeWindow(`now() + interval '1 hour'`);
+  const retry = await admin.succeed<Job>('POST', `/v1/jobs/${run.id}/retry`);
+  expect((await admin.finish(retry.id)).counts).toMatchObject({ selected: 1, deleted: 1 });
+  expect(await api.countUsers('left')).toBe(0);
+});
