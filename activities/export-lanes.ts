@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { recordPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
-import type { Compression } from '../db/schema.ts';
+import type { Compression, Format } from '../db/schema.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { ExportPlan } from './export-plan.ts';
@@ -14,7 +14,7 @@ const LANES = 2;
 interface Attempt {
   held: HeldSnapshot;
   plan: ExportPlan;
-  target: { exportId: string; attempt: number; compression: Compression };
+  target: { exportId: string; attempt: number; format: Format; compression: Compression };
   purpose: 'backup' | 'download';
   signal: AbortSignal;
 }
@@ -56,7 +56,7 @@ const runLane = async (
     attempt.signal.throwIfAborted();
     const part = index + 1;
     const key = partKey({ ...attempt.target, part });
-    const to = { storage, key, compression: attempt.target.compression, signal: attempt.signal };
+    const to = { ...attempt.target, storage, key, signal: attempt.signal };
     const facts = await writePart(client, queries.rows, to);
     // A download is never deleted by, so it needs no places.
     const tids = attempt.purpose === 'backup' ? await readTids(client, queries.tids) : '{}';

@@ -1,7 +1,10 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { HeldSnapshot } from '../db/held-snapshot.ts';
+import type { Format } from '../db/schema.ts';
+import { userCsv } from '../db/user-csv.ts';
+import { userJsonOf } from '../db/user-json.ts';
 import { partitionOf } from '../db/workspaces.ts';
-import { SYSTEM_FIELDS, type SystemField } from '../selection/fields.ts';
+import { findSystemField, type Field } from '../selection/fields.ts';
 import { toSqlText } from '../selection/literals.ts';
 
 /** Pages of the table a part covers: 32 MiB, some 57,000 users of 540 bytes. */
@@ -22,31 +25,55 @@ export interface ExportPlan {
 const camelCase = (column: string): string =>
   column.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 
-/** Renders a column the way the API would; what PostgreSQL holds comes out with all its digits. */
-const rendered = ({ column, type }: SystemField): RawBuilder<unknown> => {
-  const value = sql.ref(`users.${column}`);
-  switch (type) {
-    case 'boolean':
-      return sql`${value}::text`;
-    case 'list':
-      return sql`array_to_string(${value}, ';')`;
-    case 'timestamp':
-      return sql`CASE WHEN isfinite(${value}) THEN
-        to_char(${value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ELSE ${value}::text END`;
-    case 'text':
-    case 'date':
-      return value;
-  }
+/** The columns of a download, by the names its request gave them. */
+export interface Download {
+  format: Format;
+  columns: { name: string; field: Field }[];
+  spreadsheetSafe: boolean;
+}
+
+/** Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds. */
+interface Content {
+  header: string[];
+  rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
+}
+
+/**
+ * The custom properties that were not chosen are taken away, so that those chosen keep their stored
+ * form. Read under the snapshot: no user in it can have a property that is not defined in it.
+ */
+const chosenProperties = async (
+  { client, workspaceId }: HeldSnapshot,
+  columns: Download['columns'],
+): Promise<RawBuilder<unknown> | undefined> => {
+  const chosen = columns.flatMap(({ field }) => (field.source === 'custom' ? [field.key] : []));
+  if (chosen.length === 0) return undefined;
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT name FROM properties WHERE workspace_id = $1 AND name <> ALL ($2)',
+    [workspaceId, chosen],
+  );
+  if (rows.length === 0) return sql`users.properties`;
+  return sql`users.properties - ${rows.map(({ name }) => name)}::text[]`;
 };
 
-/** A backup holds every column as stored, whatever columns there are; a download those of the API. */
-const columnsOf = (purpose: 'backup' | 'download', held: HeldSnapshot) =>
-  purpose === 'backup'
-    ? { header: held.columns.map(camelCase), select: sql`users.*` }
-    : {
-        header: [...SYSTEM_FIELDS.map((field) => field.name), 'properties'],
-        select: sql.join([...SYSTEM_FIELDS.map(rendered), sql`users.properties`]),
-      };
+/** A backup holds every column as stored, whatever columns there are; a download those chosen. */
+const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
+  if (download === undefined) {
+    return {
+      header: held.columns.map(camelCase),
+      rows: (source) => sql`SELECT users.* ${source}`,
+    };
+  }
+  const { format, columns, spreadsheetSafe } = download;
+  const header = columns.map(({ name }) => name);
+  if (format === 'csv') {
+    const fields = columns.map(({ field }) => field);
+    return { header, rows: (source) => userCsv(fields, spreadsheetSafe, source) };
+  }
+  const fields = header.flatMap((name) => findSystemField(name) ?? []);
+  const json = userJsonOf(fields, await chosenProperties(held, columns));
+  return { header, rows: (source) => sql`SELECT ${json} ${source}` };
+};
 
 /** Page ranges; the last is open, since the table may have grown after its size was read. */
 const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
@@ -81,7 +108,8 @@ const targetRanges = async (
 
 export interface PlannedSelection {
   workspaceId: string;
-  purpose: 'backup' | 'download';
+  /** Undefined for a backup. */
+  download?: Download;
   /** What every user of the export satisfies. */
   where: RawBuilder<SqlBool>;
   /** The chosen users it is further limited to. */
@@ -98,10 +126,10 @@ export const planExport = async (
     targets === undefined
       ? pageRanges(held.pages)
       : await targetRanges(held, { workspaceId, ...targets });
-  const { header, select } = columnsOf(selection.purpose, held);
+  const content = await contentOf(held, selection.download);
   const from = sql`FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users`;
   const parts = ranges.map((range) => ({
-    rows: toSqlText(sql`SELECT ${select} ${from} WHERE ${range} AND ${selection.where}`),
+    rows: toSqlText(content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
     tids: toSqlText(
       sql`SELECT array_agg(users.ctid)::text AS tids ${from} WHERE ${range} AND ${selection.where}`,
     ),
@@ -112,5 +140,5 @@ export const planExport = async (
       : sql`users.user_id IN (SELECT user_id FROM job_targets
           WHERE job_id = ${targets.jobId}::uuid AND pass = ${targets.pass}::int)`;
   const count = toSqlText(sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`);
-  return { header, parts, count };
+  return { header: content.header, parts, count };
 };

@@ -1,17 +1,14 @@
 import type { Db } from '../db/client.ts';
 import { findRunningJob } from '../db/job-runs.ts';
 import { type Confirmation, findConfirmation } from '../db/retries.ts';
-import type { Compression, JobState } from '../db/schema.ts';
+import type { Compression, ExportOptions, JobState } from '../db/schema.ts';
 import type { FrozenSelection } from '../selection/selection.ts';
-import type { JobType } from '../workflows/contract.ts';
 import { failures } from './failures.ts';
 
-export interface RunningJob {
+export type RunningJob = {
   id: string;
-  type: JobType;
   workspaceId: string;
   selection: FrozenSelection;
-  options: { compression?: Compression; notify?: boolean };
   /** What its users were confirmed by; for a retry, what the first job's were. */
   confirmation: Confirmation;
   /** Whether its users are named, one by one. */
@@ -22,7 +19,10 @@ export interface RunningJob {
   backupId: string | null;
   /** The delete-all request it is the run of. */
   parentId: string | null;
-}
+} & (
+  | { type: 'export'; options: ExportOptions }
+  | { type: 'deletion' | 'restore'; options: { compression?: Compression; notify?: boolean } }
+);
 
 /** A job in whatever state. @throws jobNotRunning when there is none */
 export const findJobOf = async (
@@ -34,13 +34,13 @@ export const findJobOf = async (
     findConfirmation(db, jobId),
   ]);
   if (row === undefined) throw failures.jobNotRunning(jobId, 'unknown');
-  return {
+  const job = {
     id: row.id,
     type: row.type,
     state: row.state,
     workspaceId: row.workspace_id,
     selection: row.selection as FrozenSelection,
-    options: row.options as RunningJob['options'],
+    options: row.options,
     confirmation,
     // Without its targets a job of chosen users is about nobody, never about everyone.
     isChosen: row.has_targets || (row.selection as FrozenSelection).type === 'ids',
@@ -48,6 +48,7 @@ export const findJobOf = async (
     backupId: row.backup_id,
     parentId: row.parent_id,
   };
+  return job as RunningJob & { state: JobState };
 };
 
 /** @throws jobNotRunning when it was cancelled or has ended: then there is nothing left to do */

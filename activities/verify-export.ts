@@ -55,14 +55,12 @@ export const createVerifyExport =
     const parts = await listParts(db, row);
     const inParts = parts.reduce((sum, part) => sum + part.rows, 0);
     if (inParts !== rows) throw failures.sumsDoNotClose(rows, inParts);
-    try {
-      await verifyAll(deps, parts, signal);
-    } catch (error) {
+    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    const reading = [hashWhole(deps, parts, signal), verifyAll(deps, parts, signal)] as const;
+    const [sha256] = await Promise.all(reading).catch(async (error: unknown) => {
       if (isDamage(error)) await markDamaged(db, exportId);
       throw error;
-    }
-    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    const sha256 = await hashWhole(deps, parts, signal);
+    });
     await markVerified(db, { exportId, attempt, bytes, sha256 });
     deps.crashPoint('export:verified');
     return { exportId, rows };

@@ -13,11 +13,17 @@ import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
+import { findField, type PropertyTypes } from '../selection/fields.ts';
 import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
-import { planExport, type ExportPlan, type PlannedSelection } from './export-plan.ts';
+import {
+  planExport,
+  type Download,
+  type ExportPlan,
+  type PlannedSelection,
+} from './export-plan.ts';
 import { failures } from './failures.ts';
 import { writeParts } from './export-lanes.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
@@ -38,6 +44,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     workspaceId: job.workspaceId,
     purpose: isBackup ? 'backup' : 'download',
     pass,
+    format: job.type === 'export' ? job.options.format : 'csv',
     compression: job.options.compression ?? 'gzip',
     expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
   });
@@ -60,16 +67,26 @@ const knownSince = async (
   return sql<SqlBool>`true`;
 };
 
+const downloadOf = (job: RunningJob, types: PropertyTypes): { download?: Download } => {
+  if (job.type !== 'export') return {};
+  const { format, spreadsheetSafe } = job.options;
+  const columns = job.options.columns.map((name) => {
+    const field = findField(name, types);
+    if (field === undefined) throw new Error(`job ${job.id} asks for the unknown column ${name}`);
+    return { name, field };
+  });
+  return { download: { format, columns, spreadsheetSafe } };
+};
+
 const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<PlannedSelection> => {
   const { selection, workspaceId } = job;
   const isChosen = pass > 1 || job.isChosen;
+  const types = await propertyTypesOf(db, workspaceId);
   const matches =
-    selection.type === 'ids'
-      ? sql<SqlBool>`true`
-      : compileSelection(selection, await propertyTypesOf(db, workspaceId));
+    selection.type === 'ids' ? sql<SqlBool>`true` : compileSelection(selection, types);
   return {
     workspaceId,
-    purpose: job.type === 'deletion' ? 'backup' : 'download',
+    ...downloadOf(job, types),
     where: sql<SqlBool>`(${matches}) AND ${await knownSince(db, job, pass)}`,
     ...(isChosen && { targets: { jobId: job.id, pass } }),
   };
@@ -124,7 +141,8 @@ const writeAttempt = async (
       snapshot: held.snapshot,
       fingerprint: held.fingerprint,
     });
-    const target = { exportId: row.id, attempt, compression: row.compression };
+    const { format, compression } = row;
+    const target = { exportId: row.id, attempt, format, compression };
     deps.crashPoint('export:attempt-recorded');
     const rows = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
     deps.meter.rows('written', rows);

@@ -7,7 +7,7 @@ import {
   type VerifiedExport,
 } from '../db/job-progress.ts';
 import type { JobRow } from '../db/jobs.ts';
-import type { Role } from '../db/schema.ts';
+import type { ExportOptions, Role } from '../db/schema.ts';
 import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
 import { hasLog } from './job-log.ts';
@@ -32,6 +32,13 @@ const shownSelection = (selection: unknown, role: Role): JobJson['selection'] =>
     ...(excludeIds !== undefined && { excludedCount: excludeIds.length }),
     ...(filter !== undefined && role === 'admin' && { filter }),
   };
+};
+
+/** What was asked of an export's file. */
+const exportOptionsOf = ({ type, options }: JobRow) => {
+  if (type !== 'export') return {};
+  const { format, compression, columns, spreadsheetSafe } = options as ExportOptions;
+  return { format, compression, columns, spreadsheetSafe };
 };
 
 const workflowOf = (
@@ -106,6 +113,7 @@ export const toJobJson = (
     state: job.state,
     phase: job.phase as JobJson['phase'],
     selection: shownSelection(job.selection, role),
+    ...exportOptionsOf(job),
     actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
     reason: job.reason,
     createdAt: job.created_at.toISOString(),

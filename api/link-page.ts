@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatMoment } from '../storage/file-facts.ts';
+import { formatBytes, formatCount, formatKind, formatMoment } from '../storage/file-facts.ts';
 import { escapeHtml, pageCsp } from './html-page.ts';
 import type { OpenFile } from './send-export.ts';
 
@@ -39,13 +39,12 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
   const isBackup = file.purpose === 'backup';
   const title = `${isBackup ? 'Backup' : 'Export'} of users of ${workspaceName}`;
   const kind = isBackup ? 'Backup of a deletion' : 'Export';
-  const format = file.compression === 'gzip' ? 'CSV, gzip' : 'CSV';
   return pageOf(
     title,
     `<p>This file holds personal data. Save it where only those may read it who need to.</p>
 <p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
 <dl>
-<dt>Kind</dt><dd>${kind} (${format})</dd>
+<dt>Kind</dt><dd>${kind} (${formatKind(file)})</dd>
 <dt>Workspace</dt><dd>${escapeHtml(workspaceName)}</dd>
 <dt>Users</dt><dd>${formatCount(file.rows)}</dd>
 <dt>Size</dt><dd>${formatCount(file.bytes)} bytes</dd>

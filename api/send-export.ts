@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { type NewActivity, recordActivity } from '../db/activity.ts';
-import type { Compression, ExportState, Purpose } from '../db/schema.ts';
+import type { Compression, ExportState, Format, Purpose } from '../db/schema.ts';
 import { openExport } from '../storage/open-export.ts';
+import { endingOf } from '../storage/part-key.ts';
 import type { ByteRange } from '../storage/storage.ts';
 import type { ApiDeps } from './app.ts';
 import { namesTag, readByteRange } from './byte-range.ts';
@@ -14,6 +16,7 @@ export interface ExportRow {
   job_id: string;
   workspace_id: string;
   purpose: Purpose | null;
+  format: Format | null;
   compression: Compression | null;
   state: ExportState | null;
   attempt: number | null;
@@ -69,12 +72,20 @@ const SHORT_ID_LENGTH = 8;
 const fileNameOf = (file: OpenFile): string => {
   const subject = file.purpose === 'backup' ? 'backup' : 'users';
   const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
-  const ending = file.compression === 'gzip' ? 'csv.gz' : 'csv';
-  return `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}.${ending}`;
+  const name = `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}`;
+  return `${name}.${endingOf(file)}`;
 };
 
+const MEDIA_TYPES: Record<Format, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+};
+
+const mediaTypeOf = ({ format, compression }: OpenFile): string =>
+  compression === 'gzip' ? 'application/gzip' : MEDIA_TYPES[format];
+
 const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
-  'content-type': file.compression === 'gzip' ? 'application/gzip' : 'text/csv; charset=utf-8',
+  'content-type': mediaTypeOf(file),
   'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
   'accept-ranges': 'bytes',
   // A proxy that compressed it once more would break digest and ranges.
@@ -115,6 +126,16 @@ const openAndRecord = async (
     throw error;
   }
   return content;
+};
+
+/** How a route's answer is described. */
+export const FILE_ANSWER = {
+  description: 'The file, or the range of it that was asked for',
+  content: {
+    'application/gzip': { schema: z.string() },
+    'text/csv': { schema: z.string() },
+    'application/x-ndjson': { schema: z.string() },
+  },
 };
 
 /**

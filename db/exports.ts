@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from './client.ts';
 import { lockJob } from './lock-job.ts';
-import type { Compression, Purpose, Schema } from './schema.ts';
-import type { Insertable } from 'kysely';
+import type { Compression, Format, Purpose, Schema } from './schema.ts';
+import type { Insertable, Selectable } from 'kysely';
 
 /** Finds or makes the one export of a job's pass. */
 export const ensureExport = async (
@@ -13,6 +13,7 @@ export const ensureExport = async (
     workspaceId: string;
     purpose: Purpose;
     pass: number;
+    format: Format;
     compression: Compression;
     expiresAt: Date;
   },
@@ -25,6 +26,7 @@ export const ensureExport = async (
       workspace_id: wanted.workspaceId,
       purpose: wanted.purpose,
       pass: wanted.pass,
+      format: wanted.format,
       compression: wanted.compression,
       expires_at: wanted.expiresAt,
     })
@@ -37,6 +39,8 @@ export const ensureExport = async (
     .where('pass', '=', wanted.pass)
     .executeTakeFirstOrThrow();
 };
+
+type ExportRow = Selectable<Schema['exports']>;
 
 export const findExport = (db: Db, exportId: string) =>
   db.selectFrom('exports').selectAll().where('id', '=', exportId).executeTakeFirst();
@@ -82,7 +86,12 @@ export const recordPart = async (
 /** Parts of an export's own attempt in their order, the header first; without their tids. */
 export const listParts = async (
   db: Db,
-  { id, attempt, compression }: { id: string; attempt: number | null; compression: Compression },
+  {
+    id,
+    attempt,
+    format,
+    compression,
+  }: Pick<ExportRow, 'id' | 'attempt' | 'format' | 'compression'>,
 ) => {
   if (attempt === null) return [];
   const rows = await db
@@ -92,7 +101,7 @@ export const listParts = async (
     .where('attempt', '=', attempt)
     .orderBy('part')
     .execute();
-  return rows.map((row) => ({ ...row, exportId: id, attempt, compression }));
+  return rows.map((row) => ({ ...row, exportId: id, attempt, format, compression }));
 };
 
 /** A part and which file it is. */

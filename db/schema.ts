@@ -16,7 +16,16 @@ export type JobState =
   | 'cancelled';
 export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
 export type Purpose = 'download' | 'backup';
+export type Format = 'csv' | 'ndjson';
 export type Compression = 'gzip' | 'none';
+/** What an export's job keeps of its request: `columns` are all it had when the job was written. */
+export interface ExportOptions {
+  format: Format;
+  compression: Compression;
+  columns: string[];
+  spreadsheetSafe: boolean;
+  notify: boolean;
+}
 export type Outcome =
   | 'changedSinceBackup'
   | 'notFound'
@@ -124,6 +133,7 @@ export interface Schema {
     workspace_id: string;
     purpose: Purpose;
     pass: number;
+    format: WithDefault<Format>;
     compression: Compression;
     state: WithDefault<ExportState>;
     attempt: Nullable<number>;

@@ -86,7 +86,7 @@ export const listUsers = async (
   { workspaceId, where, sort, after, limit }: UserQuery,
 ): Promise<(UserPlace & { json: string })[]> => {
   const { rows } = await sql<UserPlace & { json: string }>`
-    SELECT users.user_id AS "userId", ${momentText('created_at')} AS "createdAt", ${userJson} AS json
+    SELECT users.user_id AS "userId", ${momentText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
       FROM users
      WHERE users.workspace_id = ${workspaceId} AND (${where})
        AND ${after === undefined ? sql`true` : isAfter(after, sort)}

@@ -1,9 +1,18 @@
-import { formatBytes, formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import type { Compression, Format } from '../db/schema.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatKind,
+  formatMoment,
+  formatUsers,
+} from '../storage/file-facts.ts';
 import { renderLetter, type Message } from './letter.ts';
 
 export interface ExportReady {
   jobId: string;
   workspaceName: string;
+  format: Format;
+  compression: Compression;
   rows: number;
   bytes: number;
   sha256: string;
@@ -36,6 +45,7 @@ export const exportReady = (facts: ExportReady): Message =>
         title: 'The file',
         rows: [
           ['Users', formatCount(facts.rows)],
+          ['Format', formatKind(facts)],
           ['Size', formatBytes(facts.bytes)],
           ['SHA-256', facts.sha256],
           ['Removed after', formatMoment(facts.fileExpiresAt)],

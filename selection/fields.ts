@@ -102,6 +102,12 @@ export type Field =
 
 const PREFIX = 'properties.';
 
+/** Every property as filters and files name it: the system's in their order, then custom ones by name. */
+export const fieldNames = (properties: PropertyTypes): string[] => [
+  ...SYSTEM_FIELDS.map(({ name }) => name),
+  ...[...properties.keys()].toSorted().map((name) => PREFIX + name),
+];
+
 export const findField = (name: string, properties: PropertyTypes): Field | undefined => {
   if (name.startsWith(PREFIX)) {
     const key = name.slice(PREFIX.length);

@@ -1,3 +1,5 @@
+import type { Compression, Format } from '../db/schema.ts';
+
 /** How mails and the download page tell of a file: counts, sizes and moments for people to read. */
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
@@ -20,6 +22,12 @@ export const formatBytes = (bytes: number): string => {
   if (unit === 0) return bytes === 1 ? '1 byte' : `${bytes} bytes`;
   return `${value.toFixed(1)} ${UNITS[unit]}`;
 };
+
+const FORMAT_NAMES: Record<Format, string> = { csv: 'CSV', ndjson: 'NDJSON' };
+
+/** "CSV", "NDJSON, gzip". */
+export const formatKind = (file: { format: Format; compression: Compression }): string =>
+  FORMAT_NAMES[file.format] + (file.compression === 'gzip' ? ', gzip' : '');
 
 const MOMENT = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',

@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import type { Db } from '../db/client.ts';
 import { listParts } from '../db/exports.ts';
-import type { Compression } from '../db/schema.ts';
+import type { Compression, Format } from '../db/schema.ts';
 import { partKey } from './part-key.ts';
 import type { ByteRange, Storage } from './storage.ts';
 
 export interface ExportFile {
   id: string;
   attempt: number;
+  format: Format;
   compression: Compression;
   /** Of the whole file. */
   bytes: number;
@@ -58,10 +59,7 @@ export const openExport = async (
   assertWhole(file, parts);
   const slices = slicesOf(parts, range);
   const open = ({ part, start, end }: Slice): Promise<Readable> =>
-    deps.storage.get(
-      partKey({ exportId: file.id, attempt: file.attempt, part, compression: file.compression }),
-      { start, end },
-    );
+    deps.storage.get(partKey({ ...file, exportId: file.id, part }), { start, end });
 
   const [first] = slices;
   let current = first === undefined ? undefined : await open(first);

@@ -1,15 +1,7 @@
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
-import type { Compression } from '../db/schema.ts';
-import { partKey } from './part-key.ts';
+import { type PartFile, partKey } from './part-key.ts';
 import type { Storage } from './storage.ts';
-
-interface PartFile {
-  exportId: string;
-  attempt: number;
-  part: number;
-  compression: Compression;
-}
 
 const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<string[]> {
   const file = await storage.get(partKey(part));

@@ -3,17 +3,9 @@ import { findBackup } from '../../db/backups.ts';
 import { findDownload } from '../../db/export-files.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
-import { requireOpenFile, sendExport } from '../send-export.ts';
+import { FILE_ANSWER, requireOpenFile, sendExport } from '../send-export.ts';
 
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
-
-const FILE = {
-  description: 'The file, or the range of it that was asked for',
-  content: {
-    'application/gzip': { schema: z.string() },
-    'text/csv': { schema: z.string() },
-  },
-};
 
 const schemaOf = (operationId: string, summary: string, tag: string) => ({
   operationId,
@@ -23,7 +15,7 @@ const schemaOf = (operationId: string, summary: string, tag: string) => ({
     'SHA-256 of the whole file. Each download is in the activity log.',
   tags: [tag],
   params: z.strictObject({ id: z.uuid() }),
-  response: { 200: FILE, 206: FILE, 304: NOT_MODIFIED },
+  response: { 200: FILE_ANSWER, 206: FILE_ANSWER, 304: NOT_MODIFIED },
 });
 
 export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { exportSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
+import { exportOptionsShape, freezeExportOptions } from '../export-options.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
@@ -10,9 +11,7 @@ import { resolveSelection } from '../resolve-selection.ts';
 
 const bodySchema = z.strictObject({
   selection: exportSelectionSchema,
-  format: z.literal('csv').default('csv'),
-  compression: z.enum(['gzip', 'none']).default('gzip'),
-  notify: z.boolean().default(true).describe('Mail a link once the file is verified'),
+  ...exportOptionsShape,
 });
 
 export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
@@ -30,15 +29,17 @@ export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
       },
     },
     async (request, reply) => {
-      const { selection, format, compression, notify } = request.body;
+      const { selection, ...wanted } = request.body;
+      const { workspaceId } = request;
       const { db } = deps.database;
       const job = await beginJob(request, readIdempotency(request), deps, async () => {
-        const { frozen, targetIds } = await resolveSelection(db, request.workspaceId, selection);
+        const options = await freezeExportOptions(db, workspaceId, wanted);
+        const { frozen, targetIds } = await resolveSelection(db, workspaceId, selection);
         return {
           id: uuidv7(),
           type: 'export',
           selection: frozen,
-          options: { format, compression, notify },
+          options,
           ...(targetIds !== undefined && { targetIds }),
         };
       });

@@ -6,7 +6,13 @@ import type { ApiDeps, App } from '../app.ts';
 import { problemSchema } from '../openapi.ts';
 import { LINK_PAGE_CSP, renderLinkPage, renderNoLinkPage } from '../link-page.ts';
 import { problem } from '../problems.ts';
-import { hasExpired, requireOpenFile, sendExport, type OpenFile } from '../send-export.ts';
+import {
+  FILE_ANSWER,
+  hasExpired,
+  requireOpenFile,
+  sendExport,
+  type OpenFile,
+} from '../send-export.ts';
 
 type OpenLink = {
   status: 'open';
@@ -77,10 +83,6 @@ const NO_LINK = {
   content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
 };
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
-const FILE = {
-  description: 'The file, or the range of it that was asked for',
-  content: { 'application/gzip': { schema: z.string() }, 'text/csv': { schema: z.string() } },
-};
 
 const paramsSchema = z.strictObject({ token: z.string() });
 
@@ -121,7 +123,13 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'The file a link leads to; each download is in the activity log',
         tags: ['links'],
         params: paramsSchema,
-        response: { 200: FILE, 206: FILE, 304: NOT_MODIFIED, 404: NO_LINK, 410: NO_LINK },
+        response: {
+          200: FILE_ANSWER,
+          206: FILE_ANSWER,
+          304: NOT_MODIFIED,
+          404: NO_LINK,
+          410: NO_LINK,
+        },
       },
     },
     async (request, reply) => {

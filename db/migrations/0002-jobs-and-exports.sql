@@ -67,6 +67,7 @@ CREATE TABLE exports (
   workspace_id text NOT NULL REFERENCES workspaces,
   purpose text NOT NULL CHECK (purpose IN ('download', 'backup')),
   pass int NOT NULL CHECK (pass >= 1),
+  format text NOT NULL DEFAULT 'csv' CHECK (format IN ('csv', 'ndjson')),
   compression text NOT NULL CHECK (compression IN ('gzip', 'none')),
   state text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'written', 'verified', 'damaged', 'removed')),
   attempt int,
@@ -84,7 +85,8 @@ CREATE TABLE exports (
   removed_at timestamptz CHECK ((removed_at IS NOT NULL) = (state = 'removed')),
   removed_by uuid REFERENCES api_keys CHECK (removed_by IS NULL OR removed_at IS NOT NULL),
   destroyed_at timestamptz CHECK (destroyed_at IS NULL OR removed_at IS NOT NULL),
-  UNIQUE (job_id, pass)
+  UNIQUE (job_id, pass),
+  CHECK (purpose = 'download' OR format = 'csv')
 );
 CREATE INDEX exports_to_expire ON exports (expires_at) WHERE state <> 'removed';
 
@@ -104,7 +106,7 @@ CREATE TABLE export_attempts (
   CONSTRAINT recorded_after_snapshot CHECK (recorded_in >= pg_snapshot_xmax(snapshot))
 );
 
--- A part is one file. Part 0 is the header line. `tids` are the places of its rows in the partition
+-- A part is one file. Part 0 is the header line; of NDJSON, which has none, it is empty. `tids` are the places of its rows in the partition
 -- as of the attempt's snapshot; `cursor` and `deleted` move only with a committed batch.
 CREATE TABLE export_parts (
   export_id uuid NOT NULL,

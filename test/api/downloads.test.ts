@@ -42,6 +42,28 @@ test('a plain export is sent as CSV in UTF-8', async () => {
   expect(answer.bytes.toString()).toBe('userId,email\nu1,a\nu2,b\nu3,c\n');
 });
 
+test('NDJSON is sent under its own name and type, whole and by ranges, also when it is empty', async () => {
+  const parts = ['', '{"userId":"u1"}\n', '{"userId":"u2"}\n'];
+  const plain = await api().addExport({ format: 'ndjson', compression: 'none', parts });
+  const answer = await api().call('GET', fileOf(plain.id));
+  expect(answer.headers['content-type']).toBe('application/x-ndjson');
+  expect(answer.headers['content-disposition']).toMatch(/\.ndjson"$/);
+  expect(answer.bytes.toString()).toBe(parts.join(''));
+  const some = await api().call('GET', fileOf(plain.id), range('bytes=14-18'));
+  expect(some.bytes).toEqual(plain.content.subarray(14, 19));
+
+  const zipped = await api().addExport({ format: 'ndjson', parts });
+  const packed = await api().call('GET', fileOf(zipped.id));
+  expect(packed.headers['content-type']).toBe('application/gzip');
+  expect(packed.headers['content-disposition']).toMatch(/\.ndjson\.gz"$/);
+  expect(gunzipSync(packed.bytes).toString()).toBe(parts.join(''));
+
+  const nobody = await api().addExport({ format: 'ndjson', compression: 'none', parts: [''] });
+  const empty = await api().call('GET', fileOf(nobody.id));
+  expect(empty).toMatchObject({ status: 200, headers: { 'content-length': '0' } });
+  expect(empty.bytes).toHaveLength(0);
+});
+
 test('every range gives exactly its bytes, within parts and across their borders', async () => {
   const file = await api().addExport({
     compression: 'none',
@@ -246,7 +268,8 @@ test('one part is open at a time, and is closed when the reader goes away', asyn
       return part;
     },
   };
-  const file = { id: made.id, attempt: 1, compression: 'none', bytes: 6 } as const;
+  const kind = { format: 'csv', compression: 'none' } as const;
+  const file = { id: made.id, attempt: 1, ...kind, bytes: 6 };
   const stream = await openExport({ db: database.app.db, storage }, file);
   expect(opened).toHaveLength(1);
   let read = '';

@@ -7,6 +7,11 @@ const api = useApi();
 const post = (body: unknown, headers: Record<string, string> = {}) =>
   api().call('POST', '/v1/exports', { body, headers });
 
+const manyNames = (count: number) => Array.from({ length: count }, (_, n) => `properties.p${n}`);
+
+const define = (name: string) =>
+  api().call('POST', '/v1/properties', { body: { name, type: 'string' } });
+
 const refuse = () =>
   Promise.reject(Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }));
 
@@ -18,10 +23,22 @@ test.each([
   [{ selection: { type: 'all', x: 1 } }, '/selection/x'],
   [{ selection: { type: 'ids', ids: [] } }, '/selection/ids'],
   [{ selection: { type: 'ids', ids: [''] } }, '/selection/ids/0'],
-  [{ selection: { type: 'all' }, format: 'ndjson' }, '/format'],
+  [{ selection: { type: 'all' }, format: 'xml' }, '/format'],
   [{ selection: { type: 'all' }, compression: null }, '/compression'],
   [{ selection: { type: 'all' }, notify: 1 }, '/notify'],
-  [{ selection: { type: 'all' }, columns: ['userId'] }, '/columns'],
+  [{ selection: { type: 'all' }, columns: null }, '/columns'],
+  [{ selection: { type: 'all' }, columns: 'userId' }, '/columns'],
+  [{ selection: { type: 'all' }, columns: [] }, '/columns'],
+  [{ selection: { type: 'all' }, columns: ['userId', ''] }, '/columns/1'],
+  [{ selection: { type: 'all' }, columns: ['userId', 'tags', 'userId'] }, '/columns/2'],
+  [{ selection: { type: 'all' }, columns: ['userId', 'user_id'] }, '/columns/1'],
+  [{ selection: { type: 'all' }, columns: ['userId', 'tags', 'dob', 'plan'] }, '/columns/3'],
+  [{ selection: { type: 'all' }, columns: ['properties.plan2'] }, '/columns/0'],
+  [{ selection: { type: 'all' }, columns: ['properties'] }, '/columns/0'],
+  [{ selection: { type: 'all' }, columns: ['constructor'] }, '/columns/0'],
+  [{ selection: { type: 'all' }, columns: manyNames(320) }, '/columns'],
+  [{ selection: { type: 'all' }, spreadsheetSafe: 'no' }, '/spreadsheetSafe'],
+  [{ selection: { type: 'all' }, spreadsheetSafe: null }, '/spreadsheetSafe'],
   ['{"selection":{"type":"all"},"selection":{"type":"all"}}', '/selection'],
   ['{"selection":{"type":"ids","ids":["a\\u0000"]}}', '/selection/ids/0'],
   ['{"selection":{"type":"all","__proto__":{}}}', '/selection/__proto__'],
@@ -29,6 +46,49 @@ test.each([
   const answer = await post(body);
   expect(answer).toMatchObject({ status: 400, body: { type: '/problems/invalid-request' } });
   expect(answer.body.errors[0].pointer).toBe(pointer);
+});
+
+test('a file of all columns is frozen to those there are, custom ones by name', async () => {
+  await define('plan');
+  await define('Zip');
+  const { status, body } = await post({ selection: { type: 'all' } });
+  expect(status).toBe(202);
+  expect(body).toMatchObject({ format: 'csv', compression: 'gzip', spreadsheetSafe: true });
+  expect(body.columns.slice(0, 2)).toEqual(['userId', 'firstName']);
+  expect(body.columns.slice(17)).toEqual([
+    'createdAt',
+    'updatedAt',
+    'properties.Zip',
+    'properties.plan',
+  ]);
+  await define('later');
+  const again = await api().call('GET', `/v1/jobs/${body.id}`);
+  expect(again.body.columns).toEqual(body.columns);
+});
+
+test('what was asked for is kept and shown, in its order', async () => {
+  await define('score');
+  const columns = ['properties.score', 'userId'];
+  const asked = { format: 'ndjson', compression: 'none', columns };
+  const json = await post({ selection: { type: 'all' }, ...asked });
+  expect(json).toMatchObject({ status: 202, body: { ...asked, spreadsheetSafe: false } });
+  const plain = await post({ selection: { type: 'all' }, spreadsheetSafe: false });
+  expect(plain.body).toMatchObject({ format: 'csv', spreadsheetSafe: false });
+  const ops = await api().call('GET', `/v1/jobs/${json.body.id}`, { key: api().keys.ops });
+  expect(ops.body.columns).toEqual(columns);
+  const theirs = await api().call('POST', '/v1/exports', {
+    key: api().keys.two,
+    body: { selection: { type: 'all' }, columns },
+  });
+  expect(theirs.body.errors[0].pointer).toBe('/columns/0');
+});
+
+test('NDJSON is not made safe for spreadsheets', async () => {
+  const body = { selection: { type: 'all' }, format: 'ndjson', spreadsheetSafe: true };
+  const answer = await post(body);
+  expect(answer).toMatchObject({ status: 422, body: { type: '/problems/unprocessable' } });
+  expect(answer.body.errors).toEqual([{ detail: expect.any(String), pointer: '/spreadsheetSafe' }]);
+  expect((await post({ ...body, spreadsheetSafe: false })).status).toBe(202);
 });
 
 test('a body that is no JSON, none at all, or of another type is refused', async () => {

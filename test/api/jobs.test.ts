@@ -46,7 +46,9 @@ test('starts an export: 202, where it is, when to look again, and the job', asyn
     workspaceId: 'one',
   });
   const { rows } = await query('SELECT options FROM jobs WHERE id = $1', [answer.body.id]);
-  expect(rows[0].options).toEqual({ format: 'csv', compression: 'gzip', notify: true });
+  const { columns } = answer.body;
+  const asked = { format: 'csv', compression: 'gzip', spreadsheetSafe: true, notify: true };
+  expect(rows[0].options).toEqual({ ...asked, columns });
   const { rows: lines } = await query('SELECT kind FROM activity WHERE job_id = $1', [
     answer.body.id,
   ]);

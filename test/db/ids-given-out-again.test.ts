@@ -94,6 +94,7 @@ const startBackup = async (workspaceId: string) => {
     workspaceId,
     purpose: 'backup',
     pass: 1,
+    format: 'csv',
     compression: 'gzip',
     expiresAt: new Date(Date.now() + 3_600_000),
   });

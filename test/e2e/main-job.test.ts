@@ -61,7 +61,7 @@ test('an admin exports all users, gets the link by mail, and the file holds ever
     country: 'DE',
     tags: 'a;b,c',
     legalHold: 'false',
-    properties: '{"plan": "free"}',
+    'properties.plan': 'free',
   });
 
   const mail = await waitForMail('admin@exporting.example.com', /./);

@@ -12,6 +12,7 @@ import { createWriteExport } from '../../activities/write-export.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
+import type { ExportOptions } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
@@ -116,14 +117,25 @@ export const startDeletion = async (
 };
 
 /** A running export of everyone to a file. */
-export const startExport = async ({ app }: TestDatabase, workspace: SeededWorkspace) => {
+export const startExport = async (
+  { app }: TestDatabase,
+  workspace: SeededWorkspace,
+  options: Partial<ExportOptions> = {},
+) => {
   const jobId = uuidv7();
   await insertJob(app.db, {
     id: jobId,
     workspaceId: workspace.workspaceId,
     type: 'export',
     selection: { type: 'all' },
-    options: {},
+    options: {
+      format: 'csv',
+      compression: 'gzip',
+      columns: ['userId'],
+      spreadsheetSafe: false,
+      notify: false,
+      ...options,
+    } satisfies ExportOptions,
     actorKeyId: workspace.keyId,
   });
   await claimJob(app.db, jobId, 'test-run');

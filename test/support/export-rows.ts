@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
 import type { ExportState } from '../../db/schema.ts';
 import type { JobType } from '../../workflows/contract.ts';
-import { partKey } from '../../storage/part-key.ts';
+import { type PartFile, partKey } from '../../storage/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
 
 export const makeJob = async (
@@ -34,6 +34,7 @@ export interface ExportToMake {
   workspaceId: string;
   pass?: number;
   purpose?: 'download' | 'backup';
+  format?: 'csv' | 'ndjson';
   compression?: 'gzip' | 'none';
   state?: ExportState;
   expiresAt?: Date;
@@ -48,12 +49,12 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 
 const writePart = async (
   { db, storage }: { db: Db; storage?: Storage },
-  of: { exportId: string; part: number; compression: 'gzip' | 'none'; deleted: number },
+  of: PartFile & { deleted: number },
   text: string,
 ): Promise<Buffer> => {
   const bytes = of.compression === 'gzip' ? gzipSync(text) : Buffer.from(text);
   const rows = of.part === 0 ? 0 : text.split('\n').length - 1;
-  await storage?.put(partKey({ ...of, attempt: 1 }), Readable.from([bytes]));
+  await storage?.put(partKey(of), Readable.from([bytes]));
   await db
     .insertInto('export_parts')
     .values({
@@ -79,7 +80,7 @@ export const makeExport = async (
 ): Promise<{ id: string; content: Buffer; sha256: string }> => {
   const { db } = deps;
   const id = uuidv7();
-  const compression = wanted.compression ?? 'gzip';
+  const { format = 'csv', compression = 'gzip' } = wanted;
   const texts = wanted.parts ?? ['userId,email\n', 'u1,a\nu2,b\n', 'u3,c\n'];
   await db
     .insertInto('exports')
@@ -89,6 +90,7 @@ export const makeExport = async (
       workspace_id: wanted.workspaceId,
       purpose: wanted.purpose ?? 'download',
       pass: wanted.pass ?? 1,
+      format,
       compression,
       expires_at: wanted.expiresAt ?? new Date(Date.now() + 30 * DAY_MS),
     })
@@ -100,7 +102,8 @@ export const makeExport = async (
   const files: Buffer[] = [];
   for (const [part, text] of texts.entries()) {
     const deleted = part === 1 ? (wanted.deleted ?? 0) : 0;
-    files.push(await writePart(deps, { exportId: id, part, compression, deleted }, text));
+    const of = { exportId: id, attempt: 1, part, format, compression, deleted };
+    files.push(await writePart(deps, of, text));
   }
   const content = Buffer.concat(files);
   const state = wanted.state ?? 'verified';

@@ -7,13 +7,15 @@ import { formatBytes, formatMoment, formatUsers } from '../../storage/file-facts
 const READY = {
   jobId: '0193563c-0000-7000-8000-000000000001',
   workspaceName: 'Tom & <i>Jerry</i> "Ltd"',
+  format: 'ndjson',
+  compression: 'gzip',
   rows: 12_431,
   bytes: 1_234_567,
   sha256: 'ab'.repeat(32),
   linkUrl: 'https://keepsake.example/d/token?a=1&b=2',
   linkExpiresAt: new Date('2026-12-01T10:15:59Z'),
   fileExpiresAt: new Date('2026-12-01T23:59:00Z'),
-};
+} as const;
 
 const COUNTS = {
   selected: 100,
@@ -62,6 +64,7 @@ test('an export mail holds count, size, checksum, expiry and link, in both rende
   for (const said of [
     '12,431',
     '1.2 MB',
+    'NDJSON, gzip',
     READY.sha256,
     '1 December 2026, 10:15 UTC',
     '23:59 UTC',
