@@ -1,0 +1,126 @@
+import type { Readable } from 'node:stream';
+import { findSystemField, type PropertyTypes, SYSTEM_FIELDS } from '../selection/fields.ts';
+import type { PropertyType } from '../selection/property-types.ts';
+import { ImportFileError } from './file-error.ts';
+import { type RawRecord, recordsOf, splitCells } from './records.ts';
+
+/** Wrong columns that are told at most. */
+const MAX_TOLD_ERRORS = 20;
+
+const SEPARATORS = [',', ';', '\t'] as const;
+const PREFIX = 'properties.';
+/** Files of exports have these; nobody sets them by a file. */
+const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
+/** Columns that only the files of backups have. */
+const OF_BACKUPS = new Set(['workspaceId', 'properties', 'writtenIn', 'insertedIn']);
+
+export interface ImportColumn {
+  /** As the header has it. */
+  name: string;
+  /** Of its cells, from 0. */
+  index: number;
+  /** `system`: into a column of the database; `custom`: into a custom property; `ignored`: nowhere. */
+  target: 'system' | 'custom' | 'ignored';
+  /** Name of the database's column, or of the custom property. */
+  key: string;
+  type: PropertyType;
+}
+
+export interface ImportHeader {
+  columns: ImportColumn[];
+  separator: string;
+}
+
+/** `pointer` is a JSON pointer: `/file`, or `/file/columns/<index>`. */
+export interface HeaderError {
+  detail: string;
+  pointer: string;
+}
+
+/** What splits the header into the most cells; quotes around names change nothing. */
+const separatorOf = ({ text }: RawRecord): string => {
+  const cellCount = (separator: string) => text.split(separator).length;
+  return SEPARATORS.toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
+};
+
+const findColumn = (
+  name: string,
+  index: number,
+  types: PropertyTypes,
+): ImportColumn | undefined => {
+  const field = findSystemField(name);
+  if (field !== undefined) {
+    const target = IGNORED.has(name) ? 'ignored' : 'system';
+    return { name, index, target, key: field.column, type: field.takes };
+  }
+  if (!name.startsWith(PREFIX)) return undefined;
+  const key = name.slice(PREFIX.length);
+  const type = types.get(key);
+  return type && { name, index, target: 'custom', key, type };
+};
+
+const whyUnknown = (name: string): string => {
+  if (name === '') return 'has no name';
+  if (name.startsWith(PREFIX)) return 'is no property of this workspace; define it first';
+  return 'is no known property; custom ones are named properties.<name>';
+};
+
+type Checked = { columns: ImportColumn[] } | { errors: HeaderError[] };
+
+/** Names are compared as they are: exact, also in case. */
+const checkNames = (names: readonly string[], types: PropertyTypes): Checked => {
+  if (names.some((name) => OF_BACKUPS.has(name))) {
+    const detail = 'is of a backup: restore the backup, or import an export instead';
+    return { errors: [{ detail, pointer: '/file' }] };
+  }
+  if (!names.includes('userId')) {
+    const first = names[0] === '' ? '' : ' in its first line';
+    const detail = `has no column userId${first}; the names are ${SYSTEM_FIELDS[0].name}, …`;
+    return { errors: [{ detail, pointer: '/file' }] };
+  }
+  const seen = new Set<string>();
+  const columns: ImportColumn[] = [];
+  const errors: HeaderError[] = [];
+  for (const [index, name] of names.entries()) {
+    const column = findColumn(name, index, types);
+    const detail = seen.has(name) ? 'is there twice' : whyUnknown(name);
+    if (column !== undefined && !seen.has(name)) columns.push(column);
+    else errors.push({ detail, pointer: `/file/columns/${index}` });
+    seen.add(name);
+  }
+  return errors.length > 0 ? { errors: errors.slice(0, MAX_TOLD_ERRORS) } : { columns };
+};
+
+/** What the first record of a file says of its columns. @throws ImportFileError when a quote is wrong */
+export const checkHeader = (
+  record: RawRecord,
+  types: PropertyTypes,
+): ImportHeader | { errors: HeaderError[] } => {
+  const separator = separatorOf(record);
+  const checked = checkNames(splitCells(record, separator), types);
+  return 'errors' in checked ? checked : { columns: checked.columns, separator };
+};
+
+const firstRecord = async (file: Readable): Promise<RawRecord> => {
+  for await (const [record] of recordsOf(file)) {
+    if (record !== undefined) return record;
+  }
+  throw new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
+};
+
+/**
+ * Reads the columns of a file and closes it. A file that cannot be read that far has an error too.
+ *
+ * @throws what the stream throws
+ */
+export const readHeader = async (
+  file: Readable,
+  types: PropertyTypes,
+): Promise<ImportHeader | { errors: HeaderError[] }> => {
+  try {
+    return checkHeader(await firstRecord(file), types);
+  } catch (error) {
+    if (!(error instanceof ImportFileError)) throw error;
+    return { errors: [{ detail: error.message, pointer: '/file' }] };
+  }
+};
