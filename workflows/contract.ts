@@ -6,6 +6,7 @@
 /** Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the API. */
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
+  import: { workflowType: 'ImportUsers', idPrefix: 'import', path: 'imports' },
   deletion: { workflowType: 'DeleteUsers', idPrefix: 'delete', path: 'deletions' },
   restore: { workflowType: 'RestoreUsers', idPrefix: 'restore', path: 'restores' },
 } as const;
@@ -46,6 +47,8 @@ export interface JobInput {
 export type Phase =
   | 'exporting'
   | 'verifying'
+  | 'checking'
+  | 'importing'
   | 'backingUp'
   | 'verifyingBackup'
   | 'deleting'
@@ -75,12 +78,40 @@ export interface RestoreCounts {
   unprocessed: number;
 }
 
+/** How many lines of an imported file came to what. All but `unchanged` add up to `lines`. */
+export interface ImportCounts {
+  /** As many as were read, where the file was not read to its end. */
+  lines: number;
+  /** They made a new user. */
+  imported: number;
+  /** They were about a user who was there. */
+  merged: number;
+  /** Of those merged: there was nothing to change. */
+  unchanged: number;
+  /** About a user who was there, and is left alone. */
+  skipped: number;
+  failed: number;
+  unprocessed: number;
+}
+
+/** What an import fails with whose file cannot be read to its end, before any user is written. */
+export const UNREADABLE_FILES = [
+  'empty',
+  'invalidCsv',
+  'invalidGzip',
+  'invalidHeader',
+  'notUtf8',
+  'recordTooLong',
+  'tooLarge',
+  'tooManyRows',
+] as const;
+
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
 /** How a job ended; what its row says and its workflow returns. */
 export interface JobResult {
   state: FinalState;
-  /** Users not dealt with as asked: failed, changed or unprocessed. */
+  /** Users or lines not dealt with as asked: failed, changed or unprocessed. */
   failures: number;
   error?: { type: string; message: string };
 }
