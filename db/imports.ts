@@ -1,6 +1,9 @@
 import { sql } from 'kysely';
+import type { PoolClient } from 'pg';
+import type { FailedLine } from '../imports/read-chunks.ts';
 import type { ImportCounts, JobEnd } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
+import type { Merged } from './import-merge.ts';
 
 /**
  * What the rows say of an import; of one whose lines are erased, what was stored when it ended. A line
@@ -43,4 +46,78 @@ export const closeImport = (counts: ImportCounts, end: JobEnd): JobEnd => {
     `None of the ${lines} lines could be imported. The log says of each why; mend the file, then ` +
     'upload it again.';
   return { kind: 'failed', type: 'everyLineFailed', message };
+};
+
+/** Writes down lines that failed; those that are there stay as they are. */
+export const insertFailures = async (
+  client: Pick<PoolClient, 'query'>,
+  jobId: string,
+  failed: readonly FailedLine[],
+): Promise<void> => {
+  if (failed.length === 0) return;
+  await client.query(
+    `INSERT INTO import_failures (job_id, line, payload, code, message)
+     SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING`,
+    [
+      jobId,
+      failed.map(({ line }) => line),
+      failed.map(({ payload }) => payload),
+      failed.map(({ code }) => code),
+      failed.map(({ message }) => message),
+    ],
+  );
+};
+
+/** Says how many lines of its file a job has read. False when it is not being checked any more. */
+export const setLinesRead = async (db: Db, jobId: string, lines: number): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({ total: lines })
+    .where('id', '=', jobId)
+    .where('state', '=', 'running')
+    .where('phase', '=', 'checking')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+/** Chunks that a job has dealt with. */
+export const listDoneChunks = async (db: Db, jobId: string): Promise<Set<number>> => {
+  const rows = await db
+    .selectFrom('import_chunks')
+    .select('chunk')
+    .where('job_id', '=', jobId)
+    .execute();
+  return new Set(rows.map(({ chunk }) => chunk));
+};
+
+/** Writes a chunk down. False when another attempt was faster; then its users must be rolled back. */
+export const insertChunk = async (
+  client: PoolClient,
+  chunk: { jobId: string; chunk: number; lines: number; failed: number } & Merged,
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `INSERT INTO import_chunks (job_id, chunk, lines, imported, merged, unchanged, skipped, failed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+    [
+      chunk.jobId,
+      chunk.chunk,
+      chunk.lines,
+      chunk.imported,
+      chunk.merged,
+      chunk.unchanged,
+      chunk.skipped,
+      chunk.failed,
+    ],
+  );
+  return rowCount === 1;
+};
+
+/** Whether the job still allows a chunk to commit. Cancel changes its row first, and waits for this lock. */
+export const mayImport = async (client: PoolClient, jobId: string): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `SELECT FROM jobs WHERE id = $1 AND type = 'import' AND state = 'running' AND phase = 'importing'
+        FOR SHARE`,
+    [jobId],
+  );
+  return rowCount === 1;
 };

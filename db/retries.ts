@@ -1,17 +1,12 @@
 import { sql, type RawBuilder } from 'kysely';
-import { UNREADABLE_FILES } from '../workflows/contract.ts';
+import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { Db, Trx } from './client.ts';
 
 /** Users a deletion has left that another one may delete. */
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 
 /** Ends that trying the same again cannot change: they need another preview, selection or file. */
-const FINAL_ERRORS = [
-  'selectionChanged',
-  'delete-all-required',
-  'everyLineFailed',
-  ...UNREADABLE_FILES,
-];
+const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
 
 /** How many users of a deletion are left, by its counts. */
 const leftCount = sql<number>`(${sql.join(

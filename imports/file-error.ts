@@ -1,12 +1,16 @@
-export type FileErrorType =
-  | 'empty'
-  | 'invalidCsv'
-  | 'invalidGzip'
-  | 'invalidHeader'
-  | 'notUtf8'
-  | 'recordTooLong'
-  | 'tooLarge'
-  | 'tooManyRows';
+/** Why a file cannot be read to its end; the job that was to import it fails with it. */
+export const FILE_ERRORS = [
+  'empty',
+  'invalidCsv',
+  'invalidGzip',
+  'invalidHeader',
+  'notUtf8',
+  'recordTooLong',
+  'tooLarge',
+  'tooManyRows',
+] as const;
+
+export type FileErrorType = (typeof FILE_ERRORS)[number];
 
 /**
  * A file that cannot be read to its end, whatever its lines say. The message says what to do and holds

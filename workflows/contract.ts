@@ -94,18 +94,6 @@ export interface ImportCounts {
   unprocessed: number;
 }
 
-/** What an import fails with whose file cannot be read to its end, before any user is written. */
-export const UNREADABLE_FILES = [
-  'empty',
-  'invalidCsv',
-  'invalidGzip',
-  'invalidHeader',
-  'notUtf8',
-  'recordTooLong',
-  'tooLarge',
-  'tooManyRows',
-] as const;
-
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
 /** How a job ended; what its row says and its workflow returns. */
@@ -163,6 +151,10 @@ export interface Activities {
   verifyBackup: (input: JobInput) => Promise<void>;
   /** Puts back whom the backup's deletion deleted by it, and who is not there. */
   restoreBackedUpUsers: (input: JobInput) => Promise<{ restored: number }>;
+  /** Reads the file of an import whole and checks each line; writes no user. */
+  checkImportFile: (input: JobInput) => Promise<{ lines: number }>;
+  /** Imports the lines that can be, chunk by chunk in the order of the file. */
+  importUsers: (input: JobInput) => Promise<Pick<ImportCounts, 'imported' | 'merged'>>;
   /** Stores a job's final state, once; a second call answers what the first stored. */
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */
