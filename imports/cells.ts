@@ -38,9 +38,6 @@ const UNKNOWN: Parsed = { value: null };
 /** Different cells of a column up to which it is taken for one of few values, such as a country. */
 const MAX_REMEMBERED = 256;
 
-/** A text of its own: a cell cut out of the file's text would keep a whole piece of that. */
-const copyOf = (text: string): string => Buffer.from(text).toString();
-
 /**
  * Reads cells of one column into the stored form of its values; an empty one is an unknown value. What
  * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
@@ -60,9 +57,8 @@ export const cellReader = (
     if (!isOfFew) return read(cell);
     const known = remembered.get(cell);
     if (known !== undefined) return known;
-    const own = copyOf(cell);
-    const parsed = read(own);
-    remembered.set(own, parsed);
+    const parsed = read(cell);
+    remembered.set(cell, parsed);
     isOfFew = remembered.size < MAX_REMEMBERED;
     if (!isOfFew) remembered.clear();
     return parsed;

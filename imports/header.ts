@@ -2,12 +2,11 @@ import type { Readable } from 'node:stream';
 import { findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { ImportFileError } from './file-error.ts';
-import { type RawRecord, recordsOf, splitCells } from './records.ts';
+import { recordsOf } from './records.ts';
 
 /** Wrong columns that are told at most. */
 const MAX_TOLD_ERRORS = 20;
 
-const SEPARATORS = [',', ';', '\t'] as const;
 const PREFIX = 'properties.';
 const USER_ID = 'userId';
 /** Files of exports have these; nobody sets them by a file. */
@@ -27,22 +26,11 @@ export interface ImportColumn {
   type: PropertyType;
 }
 
-export interface ImportHeader {
-  columns: ImportColumn[];
-  separator: string;
-}
-
 /** `pointer` is a JSON pointer: `/file`, or `/file/columns/<index>`. */
 export interface HeaderError {
   detail: string;
   pointer: string;
 }
-
-/** What splits the header into the most cells; quotes around names change nothing. */
-const separatorOf = ({ text }: RawRecord): string => {
-  const cellCount = (separator: string) => text.split(separator).length;
-  return SEPARATORS.toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
-};
 
 const targetOf = (name: string): ImportColumn['target'] => {
   if (name === USER_ID) return 'userId';
@@ -70,10 +58,10 @@ const whyUnknown = (name: string): string => {
   return 'is no known property; custom ones are named properties.<name>';
 };
 
-type Checked = { columns: ImportColumn[] } | { errors: HeaderError[] };
+export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[] };
 
-/** Names are compared as they are: exact, also in case. */
-const checkNames = (names: readonly string[], types: PropertyTypes): Checked => {
+/** What the first record of a file says. Names are compared as they are: exact, also in case. */
+export const checkHeader = (names: readonly string[], types: PropertyTypes): ImportHeader => {
   if (names.some((name) => OF_BACKUPS.has(name))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { errors: [{ detail, pointer: '/file' }] };
@@ -95,37 +83,20 @@ const checkNames = (names: readonly string[], types: PropertyTypes): Checked => 
   return errors.length > 0 ? { errors: errors.slice(0, MAX_TOLD_ERRORS) } : { columns };
 };
 
-/** What the first record of a file says of its columns. @throws ImportFileError when a quote is wrong */
-export const checkHeader = (
-  record: RawRecord,
-  types: PropertyTypes,
-): ImportHeader | { errors: HeaderError[] } => {
-  const separator = separatorOf(record);
-  const checked = checkNames(splitCells(record, separator), types);
-  return 'errors' in checked ? checked : { columns: checked.columns, separator };
-};
-
 export const emptyFile = (): ImportFileError =>
   new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
-
-const firstRecord = async (file: Readable): Promise<RawRecord> => {
-  for await (const [record] of recordsOf(file)) {
-    if (record !== undefined) return record;
-  }
-  throw emptyFile();
-};
 
 /**
  * Reads the columns of a file and closes it. A file that cannot be read that far has an error too.
  *
  * @throws what the stream throws
  */
-export const readHeader = async (
-  file: Readable,
-  types: PropertyTypes,
-): Promise<ImportHeader | { errors: HeaderError[] }> => {
+export const readHeader = async (file: Readable, types: PropertyTypes): Promise<ImportHeader> => {
   try {
-    return checkHeader(await firstRecord(file), types);
+    for await (const [first] of recordsOf(file)) {
+      if (first !== undefined) return checkHeader(first.cells, types);
+    }
+    throw emptyFile();
   } catch (error) {
     if (!(error instanceof ImportFileError)) throw error;
     return { errors: [{ detail: error.message, pointer: '/file' }] };

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
+import { stringify } from 'csv-stringify/sync';
 import type { PropertyTypes } from '../selection/fields.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
-import { ImportFileError } from './file-error.ts';
-import { checkHeader, emptyFile, type ImportColumn, type ImportHeader } from './header.ts';
-import { type RawRecord, recordsOf, splitCells } from './records.ts';
+import type { ImportColumn } from './header.ts';
+import { linesOf } from './lines.ts';
+import type { CsvRecord } from './records.ts';
 
-export const MAX_LINES = 5_000_000;
 export const MAX_CHUNK_LINES = 10_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
@@ -23,7 +23,7 @@ export interface ImportRow {
   columns: Record<string, unknown>;
   /** By their names, all custom properties that the file has. */
   properties: Record<string, unknown>;
-  /** The line as it stands in the file, fit to be stored. */
+  /** The line written anew, its cells separated by commas, fit to be stored. */
   payload: () => string;
 }
 
@@ -54,11 +54,13 @@ interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
 }
 
-/** NUL is the one character of UTF-8 that PostgreSQL cannot store. */
-const payloadOf = ({ text }: RawRecord): string =>
-  isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
+/** For the line to be put right and imported again. NUL is the one character PostgreSQL cannot store. */
+const payloadOf = ({ cells }: CsvRecord): string => {
+  const text = stringify([cells], { eof: false });
+  return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
+};
 
-const failedLine = (record: RawRecord, code: FailureCode, message: string): FailedLine => ({
+const failedLine = (record: CsvRecord, code: FailureCode, message: string): FailedLine => ({
   line: record.line,
   payload: payloadOf(record),
   code,
@@ -66,7 +68,6 @@ const failedLine = (record: RawRecord, code: FailureCode, message: string): Fail
 });
 
 interface Reader {
-  separator: string;
   cellCount: number;
   /** Those that are read; the others are not even looked at. */
   columns: Column[];
@@ -80,8 +81,7 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
-const readerOf = ({ columns, separator }: ImportHeader, spreadsheetSafe: boolean): Reader => ({
-  separator,
+const readerOf = (columns: readonly ImportColumn[], spreadsheetSafe: boolean): Reader => ({
   cellCount: columns.length,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
@@ -90,8 +90,8 @@ const readerOf = ({ columns, separator }: ImportHeader, spreadsheetSafe: boolean
   unknownProperties: unknownOf(columns, 'custom'),
 });
 
-const readLine = (record: RawRecord, reader: Reader): ImportRow | FailedLine => {
-  const cells = splitCells(record, reader.separator);
+const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
+  const { cells } = record;
   if (cells.length !== reader.cellCount) {
     const message = `has ${cells.length} cells, and the header ${reader.cellCount}`;
     return failedLine(record, 'wrongCellCount', message);
@@ -114,13 +114,6 @@ const readLine = (record: RawRecord, reader: Reader): ImportRow | FailedLine => 
   return { line: record.line, userId, columns, properties, payload: () => payloadOf(record) };
 };
 
-const headerOf = (record: RawRecord, types: PropertyTypes): ImportHeader => {
-  const header = checkHeader(record, types);
-  if (!('errors' in header)) return header;
-  const told = header.errors.map(({ pointer, detail }) => `${pointer} ${detail}`);
-  throw new ImportFileError('invalidHeader', record.line, told.join('; '));
-};
-
 /** Adds what a record says to a chunk. */
 const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
   if ('code' in read) chunk.failed.push(read);
@@ -140,31 +133,20 @@ export const readChunks = async function* (
   { types, spreadsheetSafe }: ReadOptions,
 ): AsyncGenerator<ImportChunk> {
   let reader: Reader | undefined;
-  let lines = 0;
   let length = 0;
   let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
-  for await (const records of recordsOf(file)) {
+  for await (const { columns, records } of linesOf(file, types)) {
+    reader ??= readerOf(columns, spreadsheetSafe);
     for (const record of records) {
-      if (reader === undefined) {
-        reader = readerOf(headerOf(record, types), spreadsheetSafe);
-        continue;
-      }
-      lines += 1;
-      if (lines > MAX_LINES) {
-        const message = `there are more than ${MAX_LINES} lines. Split the file.`;
-        throw new ImportFileError('tooManyRows', record.line, message);
-      }
-      const isFull =
-        chunk.lines === MAX_CHUNK_LINES || length + record.text.length > MAX_CHUNK_LENGTH;
+      const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {
         yield chunk;
         chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [] };
         length = 0;
       }
-      length += record.text.length;
+      length += record.length;
       addLine(chunk, readLine(record, reader));
     }
   }
-  if (reader === undefined) throw emptyFile();
   if (chunk.lines > 0) yield chunk;
 };

@@ -1,126 +1,103 @@
-import { isAscii, isUtf8 } from 'node:buffer';
+import { isUtf8 } from 'node:buffer';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { type FileErrorType, ImportFileError } from './file-error.ts';
 
 /** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
 const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const UNPACKED_CHUNK_BYTES = 256 * 1024;
-const BYTE_ORDER_MARK = '\uFEFF';
+/** Of a character whose last one is still to come. */
+const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** Text that ends here, for a reason that lies in the file; whoever counts lines says where. */
-export class TextError extends Error {
-  readonly type: 'invalidGzip' | 'notUtf8' | 'tooLarge';
-
-  constructor(type: TextError['type'], message: string) {
-    super(message);
-    this.name = 'TextError';
-    this.type = type;
-  }
-}
-
-const chunksFrom = async function* (
-  first: Buffer,
-  rest: AsyncIterableIterator<Buffer>,
-): AsyncGenerator<Buffer> {
-  try {
-    yield first;
-    yield* rest;
-  } finally {
-    // Closes the file also when nobody came to the rest.
-    await rest.return?.();
-  }
-};
-
-/** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
+/**
+ * The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib.
+ */
 const unpacked = async (file: Readable): Promise<AsyncIterable<Buffer>> => {
-  const chunks = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let first: Buffer = Buffer.alloc(0);
-  while (first.length < GZIP_MAGIC.length) {
-    const next = await chunks.next();
+  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < GZIP_MAGIC.length) {
+    const next = await pieces.next();
     if (next.done === true) break;
-    first = Buffer.concat([first, next.value]);
+    head = Buffer.concat([head, next.value]);
   }
-  const all = chunksFrom(first, chunks);
-  if (!first.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) return all;
+  const all = async function* (): AsyncGenerator<Buffer> {
+    yield head;
+    yield* pieces;
+  };
+  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) return all();
   // The error of either comes out of the last one's iteration.
   return pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
-};
-
-/** Where the last character begins that is not all there; else the end. */
-const endOfCharacters = (bytes: Buffer): number => {
-  for (let length = 1; length <= Math.min(3, bytes.length); length++) {
-    const byte = bytes.readUInt8(bytes.length - length);
-    const isContinuation = (byte & 0xc0) === 0x80;
-    if (isContinuation) continue;
-    const wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
-    return wanted > length ? bytes.length - length : bytes.length;
-  }
-  return bytes.length;
-};
-
-/** Where the line begins that holds the first bytes that are not UTF-8. */
-const startOfBrokenLine = (bytes: Buffer): number => {
-  let start = 0;
-  for (const [index, byte] of bytes.entries()) {
-    if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) continue;
-    if (!isUtf8(bytes.subarray(start, index))) break;
-    start = index + 1;
-  }
-  return start;
-};
-
-/** ASCII, by far the most, is decoded several times as fast as the rest. */
-const decode = (bytes: Buffer): string =>
-  isAscii(bytes) ? bytes.toString('latin1') : bytes.toString('utf8');
-
-const withoutMark = (text: string): string =>
-  text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text;
-
-const decoded = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
-  let tail: Buffer = Buffer.alloc(0);
-  let byteCount = 0;
-  for await (const chunk of chunks) {
-    byteCount += chunk.length;
-    if (byteCount > MAX_TEXT_BYTES) {
-      throw new TextError('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
-    }
-    const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
-    const end = endOfCharacters(bytes);
-    const whole = bytes.subarray(0, end);
-    tail = bytes.subarray(end);
-    if (!isUtf8(whole)) {
-      yield decode(whole.subarray(0, startOfBrokenLine(whole)));
-      tail = whole;
-      break;
-    }
-    yield decode(whole);
-  }
-  if (tail.length > 0)
-    throw new TextError('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
 };
 
 const isFromGunzip = (error: unknown): boolean =>
   ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 
+/** The bytes without a last character that is not all there, if the rest is UTF-8. */
+const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
+  for (let cut = 0; cut <= Math.min(MAX_CUT_BYTES, bytes.length); cut++) {
+    const whole = bytes.subarray(0, bytes.length - cut);
+    if (isUtf8(whole)) return whole;
+  }
+  return undefined;
+};
+
+/** The bytes before the first ones that are not UTF-8. */
+const beforeBroken = (bytes: Buffer): Buffer => {
+  const repaired = Buffer.from(bytes.toString());
+  const broken = bytes.findIndex((byte, at) => byte !== repaired[at]);
+  return bytes.subarray(0, broken);
+};
+
+const countOf = (mark: number, bytes: Buffer): number => {
+  let count = 0;
+  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 1)) count += 1;
+  return count;
+};
+
+/** Numbers the lines of what goes by. */
+const createLineCounter = () => {
+  let feeds = 0;
+  let returns = 0;
+  return {
+    count: (bytes: Buffer): void => {
+      feeds += countOf(LINE_FEED, bytes);
+      returns += countOf(CARRIAGE_RETURN, bytes);
+    },
+    /** Where what was counted ends. Carriage returns only count if there are no line feeds. */
+    line: (): number => 1 + (feeds === 0 ? returns : feeds),
+  };
+};
+
 /**
- * The text of a file in UTF-8, packed by gzip or not, piece by piece, without its byte-order mark. What
- * can be read before an error comes before it, up to the line where it is.
+ * The text of a file in UTF-8, packed by gzip or not, in pieces of whole characters.
  *
- * @throws TextError when the reason lies in the file; what the stream throws
+ * @throws ImportFileError when it is no text; what the stream throws
  */
-export const textOf = async function* (file: Readable): AsyncGenerator<string> {
-  let isStart = true;
+export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
+  const { count, line } = createLineCounter();
+  const fail = (type: FileErrorType, message: string) => new ImportFileError(type, line(), message);
+  let byteCount = 0;
+  let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const text of decoded(await unpacked(file))) {
-      yield isStart ? withoutMark(text) : text;
-      isStart &&= text === '';
+    for await (const piece of await unpacked(file)) {
+      byteCount += piece.length;
+      if (byteCount > MAX_TEXT_BYTES) {
+        throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
+      }
+      const bytes = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
+      const whole = wholeCharacters(bytes);
+      tail = bytes.subarray(whole?.length ?? 0);
+      count(whole ?? beforeBroken(bytes));
+      if (whole === undefined) break;
+      yield whole;
     }
   } catch (error) {
     if (!isFromGunzip(error)) throw error;
-    throw new TextError('invalidGzip', 'the gzip data is damaged, or ends here. Pack it again.');
+    throw fail('invalidGzip', 'the gzip data is damaged, or ends here. Pack it again.');
   }
+  if (tail.length > 0) throw fail('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
 };

@@ -1,9 +1,12 @@
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
+import { countLines, MAX_LINES } from '../../imports/lines.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { fieldNames } from '../../selection/fields.ts';
-import { chunksOf, linesOf, ONE_OF_EACH, quoted } from '../support/import-file.ts';
+import { chunksOf, fileOf, linesOf, ONE_OF_EACH, quoted } from '../support/import-file.ts';
 
 test('every value is in its stored form, and what is empty is unknown', async () => {
   const names = fieldNames(ONE_OF_EACH);
@@ -22,9 +25,9 @@ test('every value is in its stored form, and what is empty is unknown', async ()
     'properties.datetime': '2024-01-01T00:00:00+01:00',
     'properties.list': "'-a;b",
     'properties.number': '-1.50',
-    'properties.string': '"quoted",\nof two lines',
+    'properties.string': '"""quoted"",\nof two lines"',
   };
-  const line = names.map((name) => quoted(cells[name] ?? '')).join(',');
+  const line = names.map((name) => cells[name] ?? '').join(',');
   const { rows, failed } = await linesOf(`${names.join(',')}\n${line}\n`);
   expect(failed).toEqual([]);
   const [row] = rows;
@@ -100,8 +103,40 @@ test('a payload can be stored, whatever the line holds', async () => {
   expect(rows.map(({ payload }) => payload())).toEqual(['2,c,\uFFFD']);
 });
 
-test('a file of a header alone has no chunk', async () => {
+const countOf = (content: string | Buffer) => countLines(fileOf(content), ONE_OF_EACH);
+
+test('a file of a header alone has no chunk, and no lines', async () => {
   expect(await chunksOf('userId,city\n')).toEqual([]);
+  expect(await countOf('userId,city\n')).toBe(0);
+});
+
+test('counts all lines there are to read, also those that fail', async () => {
+  const content = `userId,email\n1,\n\n,\n2,"no\naddress"\n3\n${'4,a@example.com\n'.repeat(9_999)}`;
+  for (const file of [content, gzipSync(content)]) {
+    const { rows, failed } = await linesOf(file);
+    expect(failed).toHaveLength(3);
+    expect(await countOf(file)).toBe(rows.length + failed.length);
+  }
+});
+
+test.each([
+  ['invalidCsv', Buffer.from('4,"a')],
+  ['invalidCsv', Buffer.from('4,a"b"')],
+  ['notUtf8', Buffer.from([0x34, 0x2c, 0xff])],
+  ['recordTooLong', Buffer.from(`4,${'a'.repeat(2 * 1024 * 1024)}`)],
+])('counting finds what is %s at the very end', async (type, end) => {
+  const content = Buffer.concat([Buffer.from(`userId,city\n${'1,a\n'.repeat(100_000)}`), end]);
+  await expect(countOf(content)).rejects.toMatchObject({ type, line: 100_002 });
+});
+
+test('a file of more than 5,000,000 lines is refused at the first one too many', async () => {
+  const lines = Buffer.from('1\n'.repeat(100_000));
+  const pieces = Array.from({ length: MAX_LINES / 100_000 }, () => lines);
+  const file = Readable.from([Buffer.from('userId\n'), ...pieces, Buffer.from('2\n')]);
+  await expect(countLines(file, ONE_OF_EACH)).rejects.toMatchObject({
+    type: 'tooManyRows',
+    line: MAX_LINES + 2,
+  });
 });
 
 test('a file without a header, or of other columns, is refused', async () => {
@@ -109,9 +144,11 @@ test('a file without a header, or of other columns, is refused', async () => {
     ['', 'empty'],
     ['userId,nickname\n1,2\n', 'invalidHeader'],
   ] as const) {
-    const error: unknown = await chunksOf(content).catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(ImportFileError);
-    expect(error).toMatchObject({ type, line: 1 });
+    for (const read of [chunksOf, countOf]) {
+      const error: unknown = await read(content).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ImportFileError);
+      expect(error).toMatchObject({ type, line: 1 });
+    }
   }
 });
 
