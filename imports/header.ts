@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { findSystemField, type PropertyTypes, SYSTEM_FIELDS } from '../selection/fields.ts';
+import { findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { ImportFileError } from './file-error.ts';
 import { type RawRecord, recordsOf, splitCells } from './records.ts';
@@ -9,6 +9,7 @@ const MAX_TOLD_ERRORS = 20;
 
 const SEPARATORS = [',', ';', '\t'] as const;
 const PREFIX = 'properties.';
+const USER_ID = 'userId';
 /** Files of exports have these; nobody sets them by a file. */
 const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
 /** Columns that only the files of backups have. */
@@ -19,8 +20,8 @@ export interface ImportColumn {
   name: string;
   /** Of its cells, from 0. */
   index: number;
-  /** `system`: into a column of the database; `custom`: into a custom property; `ignored`: nowhere. */
-  target: 'system' | 'custom' | 'ignored';
+  /** What it is for: the user's id, a column of the database, a custom property, or nothing. */
+  target: 'userId' | 'system' | 'custom' | 'ignored';
   /** Name of the database's column, or of the custom property. */
   key: string;
   type: PropertyType;
@@ -43,6 +44,11 @@ const separatorOf = ({ text }: RawRecord): string => {
   return SEPARATORS.toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
 };
 
+const targetOf = (name: string): ImportColumn['target'] => {
+  if (name === USER_ID) return 'userId';
+  return IGNORED.has(name) ? 'ignored' : 'system';
+};
+
 const findColumn = (
   name: string,
   index: number,
@@ -50,8 +56,7 @@ const findColumn = (
 ): ImportColumn | undefined => {
   const field = findSystemField(name);
   if (field !== undefined) {
-    const target = IGNORED.has(name) ? 'ignored' : 'system';
-    return { name, index, target, key: field.column, type: field.takes };
+    return { name, index, target: targetOf(name), key: field.column, type: field.takes };
   }
   if (!name.startsWith(PREFIX)) return undefined;
   const key = name.slice(PREFIX.length);
@@ -73,9 +78,8 @@ const checkNames = (names: readonly string[], types: PropertyTypes): Checked => 
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { errors: [{ detail, pointer: '/file' }] };
   }
-  if (!names.includes('userId')) {
-    const first = names[0] === '' ? '' : ' in its first line';
-    const detail = `has no column userId${first}; the names are ${SYSTEM_FIELDS[0].name}, …`;
+  if (!names.includes(USER_ID)) {
+    const detail = 'has no column userId; its first line must name the columns';
     return { errors: [{ detail, pointer: '/file' }] };
   }
   const seen = new Set<string>();
@@ -101,11 +105,14 @@ export const checkHeader = (
   return 'errors' in checked ? checked : { columns: checked.columns, separator };
 };
 
+export const emptyFile = (): ImportFileError =>
+  new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
+
 const firstRecord = async (file: Readable): Promise<RawRecord> => {
   for await (const [record] of recordsOf(file)) {
     if (record !== undefined) return record;
   }
-  throw new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
+  throw emptyFile();
 };
 
 /**

@@ -1,0 +1,192 @@
+import { gzipSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ImportFileError } from '../../imports/file-error.ts';
+import { MAX_RECORD_LENGTH, recordsOf, splitCells } from '../../imports/records.ts';
+import { fileOf } from '../support/import-file.ts';
+
+const read = async (content: string | Buffer, separator = ',', pieceBytes = 65_536) => {
+  const records: { line: number; cells: string[] }[] = [];
+  for await (const some of recordsOf(fileOf(content, pieceBytes))) {
+    for (const record of some) {
+      records.push({ line: record.line, cells: splitCells(record, separator) });
+    }
+  }
+  return records;
+};
+
+const failureOf = async (content: string | Buffer, pieceBytes?: number) => {
+  const error: unknown = await read(content, ',', pieceBytes).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ImportFileError);
+  const { type, line, message } = error as ImportFileError;
+  return { type, line, message };
+};
+
+/** Every way to cut a short file in two, and into single bytes. */
+const CUTS = [1, 2, 3, 4, 5, 7, 11, 65_536];
+
+describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
+  test.each([
+    ['line feeds', 'a,b\n1,2\n'],
+    ['carriage returns and line feeds', 'a,b\r\n1,2\r\n'],
+    ['carriage returns', 'a,b\r1,2\r'],
+    ['no break at its end', 'a,b\n1,2'],
+    ['a byte-order mark', '\uFEFFa,b\n1,2\n'],
+    ['quotes around every cell', '"a","b"\r\n"1","2"\r\n'],
+  ])('is read with %s', async (_what, content) => {
+    const expected = [
+      { line: 1, cells: ['a', 'b'] },
+      { line: 2, cells: ['1', '2'] },
+    ];
+    expect(await read(content, ',', pieceBytes)).toEqual(expected);
+    expect(await read(gzipSync(content), ',', pieceBytes)).toEqual(expected);
+  });
+
+  test('keeps line breaks within quotes, and counts them', async () => {
+    const content = 'a\r\n"1\r\n2\n3\r4",5\r\n\r\n\n"6"\n';
+    expect(await read(content, ',', pieceBytes)).toEqual([
+      { line: 1, cells: ['a'] },
+      { line: 2, cells: ['1\r\n2\n3\r4', '5'] },
+      { line: 8, cells: ['6'] },
+    ]);
+  });
+
+  test('keeps characters of every length whole', async () => {
+    const content = 'é,€,😀,\u202Eابجد\n"é\n",日本語,e\u0301,ﬀ\n';
+    const cells = (await read(content, ',', pieceBytes)).map((record) => record.cells);
+    expect(cells).toEqual([
+      ['é', '€', '😀', '\u202Eابجد'],
+      ['é\n', '日本語', 'e\u0301', 'ﬀ'],
+    ]);
+  });
+
+  test.each([
+    ['a byte that begins nothing', Buffer.from([0xff])],
+    ['a character cut short', Buffer.from([0xe2, 0x82])],
+    ['half of a surrogate pair', Buffer.from([0xed, 0xa0, 0x80])],
+    ['an overlong character', Buffer.from([0xc0, 0x80])],
+  ])('is refused at the line of %s', async (_what, bad) => {
+    const before = Buffer.from('é,b\r\n1,"\n"\n3,');
+    for (const after of ['', ',x\n5\n', 'é']) {
+      const content = Buffer.concat([before, bad, Buffer.from(after)]);
+      expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'notUtf8', line: 4 });
+      const packed = gzipSync(content);
+      expect(await failureOf(packed, pieceBytes)).toMatchObject({ type: 'notUtf8', line: 4 });
+    }
+  });
+
+  test.each([
+    ['a quote that never ends', 'a\n1\n"2\n3\n'],
+    ['a quote within a cell', 'a\n1\n5" nails\n3\n'],
+    ['two quotes within a cell', 'a\n1\n5" "nails\n3\n'],
+    ['text after a quoted cell', 'a\n1\n"2"x\n3\n'],
+    ['a space before a quote', 'a,b\n1,1\n1, "2"\n3,3\n'],
+  ])('is refused at the line of %s', async (_what, content) => {
+    expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'invalidCsv', line: 3 });
+  });
+
+  test('is refused when it is gzip that ends early, or is damaged', async () => {
+    const packed = gzipSync(`a\n${'1\n'.repeat(100)}`);
+    const damaged = Buffer.from(packed);
+    damaged.writeUInt8(damaged.readUInt8(packed.length - 6) ^ 0xff, packed.length - 6);
+    for (const content of [packed.subarray(0, -9), packed.subarray(0, 12), damaged]) {
+      expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'invalidGzip' });
+    }
+  });
+});
+
+test('a record may be 1 MiB long and no longer, wherever its end is', async () => {
+  const longest = 'a'.repeat(MAX_RECORD_LENGTH);
+  expect(await read(`x\n${longest}\ny`)).toHaveLength(3);
+  for (const content of [`x\n${longest}a`, `x\n${longest}a\ny`, `x\n"${longest}`]) {
+    expect(await failureOf(content)).toMatchObject({ type: 'recordTooLong', line: 2 });
+  }
+});
+
+test('nothing of the content is in an error', async () => {
+  for (const content of ['secret\n"secret', 'secret\nse"cret', 'secret\n"secret"secret']) {
+    expect((await failureOf(content)).message).not.toContain('secret');
+  }
+});
+
+test('an error of the stream is passed on as it is', async () => {
+  const broken = fileOf('a\n1\n');
+  broken.destroy(new Error('the disk is gone'));
+  await expect(recordsOf(broken).next()).rejects.toThrow('the disk is gone');
+});
+
+test('a reader that stops early closes the file', async () => {
+  for (const content of ['a\n1\n'.repeat(100), gzipSync('a\n1\n'.repeat(100))]) {
+    const file = fileOf(content, 16);
+    for await (const records of recordsOf(file)) if (records.length > 0) break;
+    expect(file.destroyed).toBe(true);
+  }
+});
+
+const cellArbitrary = fc.oneof(
+  fc.constantFrom('', ' ', '"', '""', ',', ';', '\t', '\n', '\r', '\r\n', '\uFEFF', "'", '\0'),
+  fc.string({ unit: 'binary', maxLength: 8 }).filter((text) => text.isWellFormed()),
+);
+
+const write = (cell: string, style: 'all' | 'some', separator: string) =>
+  style === 'all' || /["\r\n]/.test(cell) || cell.includes(separator)
+    ? `"${cell.replaceAll('"', '""')}"`
+    : cell;
+
+test('what a writer of CSV writes is read back the same', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(cellArbitrary, { minLength: 2, maxLength: 5 }), { maxLength: 12 }),
+      fc.constantFrom(',', ';', '\t'),
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.constantFrom('all' as const, 'some' as const),
+      fc.integer({ min: 1, max: 50 }),
+      async (rows, separator, lineBreak, style, pieceBytes) => {
+        const content = rows
+          .map((cells) => cells.map((cell) => write(cell, style, separator)).join(separator))
+          .join(lineBreak);
+        // The very first character of a file is its mark, and not of its first cell.
+        const all = await read(`\uFEFF${content}`, separator, pieceBytes);
+        expect(all.map(({ cells }) => cells)).toEqual(rows);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('any text is read, or refused, as a parser of repute does', async () => {
+  const bit = fc.constantFrom('a', 'é', '😀', '"', '""', ',', '\n', '\r\n', '","', '"\n"', ' ');
+  const options = {
+    relax_column_count: true,
+    skip_empty_lines: true,
+    record_delimiter: ['\r\n', '\n'],
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(bit, { maxLength: 12 }),
+      fc.integer({ min: 1, max: 9 }),
+      async (bits, pieceBytes) => {
+        const content = bits.join('');
+        let expected: string[][] | undefined;
+        try {
+          expected = parse(content, options);
+        } catch {
+          expected = undefined;
+        }
+        const actual = read(content, ',', pieceBytes).then(
+          (records) => records.map(({ cells }) => cells),
+          (error: unknown) => {
+            expect(error).toBeInstanceOf(ImportFileError);
+            return undefined;
+          },
+        );
+        expect(await actual).toEqual(expected);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
