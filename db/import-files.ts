@@ -24,3 +24,7 @@ export const insertImportFile = async (
 /** The file of an import. @throws NoResultError when there is no such row */
 export const getImportFile = (db: Db, id: string) =>
   db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+/** The file of an import, if any job came of it. */
+export const findImportFile = (db: Db, id: string) =>
+  db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirst();
