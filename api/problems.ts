@@ -166,8 +166,8 @@ const catalogue = {
   },
   'storage-unavailable': {
     status: 503,
-    title: 'The file cannot be read at the moment',
-    advice: 'Send the request again after `Retry-After` seconds.',
+    title: 'The file cannot be kept or read at the moment',
+    advice: 'Nothing was started. Send the request again after `Retry-After` seconds.',
   },
   busy: {
     status: 503,

@@ -11,6 +11,7 @@ import { registerDeletionPreviewRoutes } from './routes/deletion-previews.ts';
 import { registerDeletionRoutes } from './routes/deletions.ts';
 import { registerDownloadRoutes } from './routes/downloads.ts';
 import { registerExportRoutes } from './routes/exports.ts';
+import { registerImportRoutes } from './routes/imports.ts';
 import { registerHealthRoutes } from './routes/health.ts';
 import { registerJobRecordRoutes } from './routes/job-records.ts';
 import { registerJobEventRoute } from './routes/job-events.ts';
@@ -34,6 +35,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
+  registerImportRoutes(app, deps);
   registerExportRoutes(app, deps);
   registerDownloadRoutes(app, deps);
   registerLinkRoutes(app, deps);

@@ -26,6 +26,10 @@ export const insertImportFile = async (
 export const getImportFile = (db: Db, id: string) =>
   db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
+/** The file of an import, if any job came of it. */
+export const findImportFile = (db: Db, id: string) =>
+  db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirst();
+
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 const isDue = sql<boolean>`(
