@@ -2,7 +2,13 @@ import type pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { mergeUsers } from '../../db/user-merge.ts';
 import { useDatabase } from '../support/database.ts';
-import { countOf, type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
+import {
+  countOf,
+  createDeletionSteps,
+  type SeededWorkspace,
+  seedWorkspace,
+  startDeletion,
+} from '../support/deletion.ts';
 import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
 
 const database = useDatabase();
@@ -150,6 +156,19 @@ test('cancelled at the last moment, the open chunk is rolled back and the ones b
     counts: { lines: 15_000, imported: 10_000, unprocessed: 5_000 },
   });
   expect(await countOf(database(), 'cancelled')).toBe(10_000);
+});
+
+test('a deletion keeps whom an import has changed since the backup, and takes whom it left as they were', async () => {
+  const workspace = await seedWorkspace(database(), 'promised', 4);
+  const deletion = await createDeletionSteps(database());
+  const ids = ['u-1', 'u-2', 'u-3', 'u-4'];
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await deletion.backUp(jobId);
+  const { counts } = await steps.run(workspace, 'userId,country\nu-1,DE\nu-2,FR\nu-3,DE\nu-9,DE\n');
+  expect(counts).toMatchObject({ imported: 1, merged: 3, unchanged: 2 });
+  expect(await deletion.remove(jobId, exportId)).toEqual({ deleted: 3 });
+  const left = await query(`SELECT user_id FROM users WHERE workspace_id = 'promised' ORDER BY 1`);
+  expect(left).toEqual([{ user_id: 'u-2' }, { user_id: 'u-9' }]);
 });
 
 const refusing = (id: string, when: string, condition: string, action: string): string => `
