@@ -25,8 +25,7 @@ export const importOptionsSchema = z
       ),
     notify: z.boolean().default(true).describe('Mail the counts once it is done'),
     reason: reasonSchema.optional(),
-  })
-  .meta({ id: 'ImportOptions' });
+  });
 
 export type WantedImport = z.infer<typeof importOptionsSchema>;
 

@@ -12,7 +12,9 @@ import { registerDeletionRoutes } from './routes/deletions.ts';
 import { registerDownloadRoutes } from './routes/downloads.ts';
 import { registerExportRoutes } from './routes/exports.ts';
 import { registerImportRoutes } from './routes/imports.ts';
+import { registerImportRecordRoute } from './routes/import-records.ts';
 import { registerHealthRoutes } from './routes/health.ts';
+import { registerJobLogRoutes } from './routes/job-logs.ts';
 import { registerJobRecordRoutes } from './routes/job-records.ts';
 import { registerJobEventRoute } from './routes/job-events.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
@@ -36,6 +38,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
   registerImportRoutes(app, deps);
+  registerImportRecordRoute(app, deps);
   registerExportRoutes(app, deps);
   registerDownloadRoutes(app, deps);
   registerLinkRoutes(app, deps);
@@ -48,7 +51,8 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerBackupRoutes(app, deps);
   registerBackupChangeRoutes(app, deps);
   registerRestoreRoutes(app, deps);
-  registerJobRecordRoutes(app, deps, sendCsv);
+  registerJobRecordRoutes(app, deps);
+  registerJobLogRoutes(app, deps, sendCsv);
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);
   registerJobEventRoute(app, deps);
