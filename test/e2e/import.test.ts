@@ -25,7 +25,7 @@ const COUNTS = {
 
 const workspaceWithUser = async (id: string) => {
   const admin = await stack().workspace(id);
-  await admin.succeed('POST', '/v1/users', { users: [{ userId: 'u-1', firstName: 'A.' }] });
+  await admin.succeed('POST', '/v1/users', [{ userId: 'u-1', firstName: 'A.' }]);
   return admin;
 };
 
@@ -87,7 +87,7 @@ test('what an export gives comes in again without a loss, and without a change',
     tags: [text, 'b'],
     properties: { plan: text },
   }));
-  await admin.succeed('POST', '/v1/users', { users });
+  await admin.succeed('POST', '/v1/users', users);
   const { id: exportId } = await admin.succeed<{ id: string }>('POST', '/v1/exports', {
     selection: { type: 'all' },
   });
