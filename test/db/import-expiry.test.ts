@@ -181,6 +181,6 @@ test('of two jobs with one idempotency key the second writes nothing, nor the ro
       importFile: { id: fileId, facts: { bytes: 7, sha256: '' } },
     });
   const ids = [uuidv7(), uuidv7()];
-  expect((await Promise.all(ids.map(of))).toSorted()).toEqual([false, true]);
+  expect((await Promise.all(ids.map(of))).filter(Boolean)).toHaveLength(1);
   expect(await asRows('SELECT id FROM import_files WHERE id = ANY ($1)', [ids])).toHaveLength(1);
 });
