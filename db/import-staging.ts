@@ -63,16 +63,11 @@ const escapeText = (text: string): string =>
 const arrayText = (items: readonly string[]): string =>
   `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`;
 
-/** A value in COPY's text format. */
+/** A value of a column in COPY's text format: a text, a boolean, a list of texts, or unknown. */
 const cellOf = (value: unknown): string => {
-  switch (typeof value) {
-    case 'string':
-      return escapeText(value);
-    case 'boolean':
-      return value ? 't' : 'f';
-    default:
-      return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
-  }
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'boolean') return value ? 't' : 'f';
+  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
 };
 
 /** Known ones as JSON; each is a text, a number, a boolean or a list of texts. */
