@@ -62,7 +62,7 @@ const mergeRows = async (
   const target = targetOf(job, first);
   const statements = importStatements(target);
   const rows = isCareful ? sortLines(given, target) : joinLines(given, target);
-  await client.query(statements.createStaging);
+  await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, target, rows);
   const staging: Staging = { client, target, statements, rows };
   const merge = job.options.dryRun ? estimateRange : mergeRange;
@@ -79,7 +79,6 @@ const tryChunk = async (
   isCareful: boolean,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
-  await client.query(BEGIN);
   const outcome = await mergeRows(work, chunk.rows, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;

@@ -64,7 +64,7 @@ const arrayText = (items: readonly string[]): string =>
 const cellOf = (value: unknown): string => {
   if (value === null || value === undefined) return '\\N';
   if (typeof value === 'string') return escapeText(value);
-  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : String(value);
+  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : String(value as boolean);
 };
 
 /** Known ones as JSON; each is a text, a number, a boolean or a list of texts. */
