@@ -62,6 +62,13 @@ const endOfCharacters = (bytes: Buffer): number => {
   return bytes.length;
 };
 
+/**
+ * Where a piece is best cut: after a line, so that hardly any text is left over to be put before the
+ * next piece, which would copy that.
+ */
+const endOfPiece = (bytes: Buffer): number =>
+  bytes.lastIndexOf(LINE_FEED) + 1 || endOfCharacters(bytes);
+
 /** Where the line begins that holds the first bytes that are not UTF-8. */
 const startOfBrokenLine = (bytes: Buffer): number => {
   let start = 0;
@@ -89,18 +96,21 @@ const decoded = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<
       throw new TextError('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
     }
     const bytes = tail.length === 0 ? chunk : Buffer.concat([tail, chunk]);
-    const end = endOfCharacters(bytes);
+    const end = endOfPiece(bytes);
     const whole = bytes.subarray(0, end);
     tail = bytes.subarray(end);
     if (!isUtf8(whole)) {
-      yield decode(whole.subarray(0, startOfBrokenLine(whole)));
       tail = whole;
       break;
     }
     yield decode(whole);
   }
-  if (tail.length > 0)
-    throw new TextError('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
+  if (isUtf8(tail)) {
+    yield decode(tail);
+    return;
+  }
+  yield decode(tail.subarray(0, startOfBrokenLine(tail)));
+  throw new TextError('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
 };
 
 const isFromGunzip = (error: unknown): boolean =>

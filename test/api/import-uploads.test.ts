@@ -13,14 +13,14 @@ const LARGE_FILE_BYTES = 256 * MIB;
 const MAX_GROWTH_BYTES = 128 * MIB;
 /** What kernel, sockets and streams hold of an upload that nobody takes. */
 const MAX_IN_FLIGHT_BYTES = 32 * MIB;
-const BODY_TIMEOUT_MS = 500;
+const BODY_TIMEOUT_MS = 1_500;
 
 // The limits as they are would make these tests wait for minutes, and send gigabytes.
 vi.mock('../../api/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   IMPORT_MAX_BYTES: 300 * 1024 * 1024,
   MAX_UPLOADS_AT_ONCE: 2,
-  BODY_TIMEOUT_MS: 500,
+  BODY_TIMEOUT_MS: 1_500,
   UPLOAD_MIN_BYTES: 100,
 }));
 
@@ -33,7 +33,13 @@ beforeAll(async () => {
   ({ port } = app.server.address() as AddressInfo);
 });
 
-afterEach(() => vi.restoreAllMocks());
+const open = new Set<Socket>();
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  for (const socket of open) socket.destroy();
+  open.clear();
+});
 
 const files = () => api().storage.list('imports');
 
@@ -45,6 +51,7 @@ const jobCount = async (): Promise<number> => {
 /** An upload whose head is sent, and the start of its file. */
 const begin = async (fileStart: string, headers: Record<string, string> = {}) => {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  open.add(socket);
   socket.on('error', () => {});
   await once(socket, 'connect');
   let answer = '';
@@ -229,17 +236,17 @@ test('a refusal is answered while the client still sends', async () => {
 });
 
 test('more uploads than fit are refused, and one that ends makes room', async () => {
-  const open: Socket[] = [];
+  const sockets: Socket[] = [];
   vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
     await once(content.resume(), 'close');
     throw new Error('broken off');
   });
-  for (let count = 0; count < 2; count++) open.push((await begin('userId\n')).socket);
+  for (let count = 0; count < 2; count++) sockets.push((await begin('userId\n')).socket);
   await until(() => vi.mocked(api().storage.put).mock.calls.length === 2);
   const answer = await upload(api());
   expect(answer.body).toMatchObject({ status: 503, type: '/problems/busy' });
   vi.restoreAllMocks();
-  for (const socket of open) socket.destroy();
+  for (const socket of sockets) socket.destroy();
   await vi.waitFor(async () => expect((await upload(api())).status).toBe(202), { timeout: 10_000 });
 });
 
