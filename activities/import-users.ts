@@ -5,7 +5,7 @@ import { readChunks } from '../imports/read-chunks.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob, openImportFile } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
-import { importChunk } from './import-chunk.ts';
+import { importChunk, prepareChunks } from './import-chunk.ts';
 import { inSmallPieces, readAhead } from './read-ahead.ts';
 
 const importChunks = async (
@@ -22,7 +22,8 @@ const importChunks = async (
     if (dryRun) await createSeen(client);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
     const file = inSmallPieces(await openImportFile(deps, job));
-    for await (const chunk of readAhead(readChunks(file, { types, ...job.options }))) {
+    const chunks = prepareChunks(job, readChunks(file, { types, ...job.options }));
+    for await (const chunk of readAhead(chunks)) {
       signal.throwIfAborted();
       // A dry run has to know whom the chunks before would have made.
       if (done.has(chunk.chunk) && !dryRun) continue;

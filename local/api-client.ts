@@ -30,6 +30,26 @@ export interface Answer<Body> {
   body: Body;
 }
 
+const uploadFile = async (
+  api: string,
+  key: string,
+  content: Blob,
+  options: object,
+): Promise<Job> => {
+  const form = new FormData();
+  form.append('options', JSON.stringify(options));
+  form.append('file', content, 'users.csv');
+  const response = await fetch(`${api}/v1/imports`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
+    body: form,
+    signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`POST /v1/imports: ${response.status} ${text}`);
+  return JSON.parse(text) as Job;
+};
+
 /** Speaks to the API as the holder of a key. */
 export const createApiClient = (api: string, key: string) => {
   const request = (method: string, path: string, body?: unknown, headers = {}) =>
@@ -91,20 +111,7 @@ export const createApiClient = (api: string, key: string) => {
   };
 
   /** Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is refused */
-  const importFile = async (content: Blob, options: object): Promise<Job> => {
-    const form = new FormData();
-    form.append('options', JSON.stringify(options));
-    form.append('file', content, 'users.csv');
-    const response = await fetch(`${api}/v1/imports`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
-      body: form,
-      signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`POST /v1/imports: ${response.status} ${text}`);
-    return JSON.parse(text) as Job;
-  };
+  const importFile = (content: Blob, options: object) => uploadFile(api, key, content, options);
 
   return { call, succeed, finish, download, importFile };
 };

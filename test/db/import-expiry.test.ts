@@ -139,10 +139,10 @@ const idFrom = (hoursAgo: number): string => {
   return UUID.ofInner(bytes).toString();
 };
 
+const put = (key: string) => steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
+
 test('uploads no job came of are swept after two days, whole or half, and no others', async () => {
   await Promise.all((await stored()).map((key) => steps.deps.storage.remove(key)));
-  const put = (key: string) =>
-    steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
   const lost = idFrom(49);
   const half = idFrom(50);
   const young = importKey(idFrom(47));
@@ -154,7 +154,7 @@ test('uploads no job came of are swept after two days, whole or half, and no oth
 
 test('an old upload that a job came of is not swept', async () => {
   const fileId = idFrom(60);
-  await steps.deps.storage.put(importKey(fileId), Readable.from([Buffer.from('userId\n')]));
+  await put(importKey(fileId));
   await insertJob(database().app.db, {
     id: uuidv7(),
     workspaceId: workspace.workspaceId,
@@ -168,19 +168,20 @@ test('an old upload that a job came of is not swept', async () => {
   expect(await stored()).toContain(importKey(fileId));
 });
 
+const insertUnderKey = (fileId: string) =>
+  insertJob(database().app.db, {
+    id: uuidv7(),
+    workspaceId: workspace.workspaceId,
+    type: 'import',
+    selection: { type: 'file' },
+    options: UPDATE,
+    actorKeyId: workspace.keyId,
+    idempotency: { key: 'the same', requestHash: 'hash' },
+    importFile: { id: fileId, facts: { bytes: 7, sha256: '' } },
+  });
+
 test('of two jobs with one idempotency key the second writes nothing, nor the row of its file', async () => {
-  const of = (fileId: string) =>
-    insertJob(database().app.db, {
-      id: uuidv7(),
-      workspaceId: workspace.workspaceId,
-      type: 'import',
-      selection: { type: 'file' },
-      options: UPDATE,
-      actorKeyId: workspace.keyId,
-      idempotency: { key: 'the same', requestHash: 'hash' },
-      importFile: { id: fileId, facts: { bytes: 7, sha256: '' } },
-    });
   const ids = [uuidv7(), uuidv7()];
-  expect((await Promise.all(ids.map(of))).toSorted()).toEqual([false, true]);
+  expect((await Promise.all(ids.map(insertUnderKey))).filter(Boolean)).toHaveLength(1);
   expect(await asRows('SELECT id FROM import_files WHERE id = ANY ($1)', [ids])).toHaveLength(1);
 });

@@ -101,14 +101,16 @@ test('a user who says what the file says may go meanwhile, and is not brought ba
   expect(await countOf(database(), 'unlocked')).toBe(3);
 });
 
+/** 1,000 of the users `u-<n>`, in an order of their own. */
+const users = (from: number) =>
+  Array.from({ length: 1_000 }, (_, n) => ({
+    userId: `u-${from + ((n * 7_919) % 1_000)}`,
+    columns: { city: 'merged' },
+    properties: {},
+  }));
+
 test('imports and merges of the same users at once end all, without a deadlock that is told', async () => {
   const workspace = await seedWorkspace(database(), 'crowd', 2_000);
-  const users = (from: number) =>
-    Array.from({ length: 1_000 }, (_, n) => ({
-      userId: `u-${from + ((n * 7_919) % 1_000)}`,
-      columns: { city: 'merged' },
-      properties: {},
-    }));
   const options = { actorKeyId: workspace.keyId, mayCreate: true, mayClearHold: true };
   const merge = (from: number) => mergeUsers(database().app.db, 'crowd', users(from), options);
   const all = await Promise.all([

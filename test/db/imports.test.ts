@@ -150,10 +150,11 @@ test.each(['update', 'replace'] as const)(
   },
 );
 
+const many = (from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => `t${from + n}`).join(';');
+
 test('a line by which a user would have more than 100 tags fails, and the lines around it do not', async () => {
   const workspace = await seeded('overfull');
-  const many = (from: number, count: number) =>
-    Array.from({ length: count }, (_, n) => `t${from + n}`).join(';');
   const file = `userId,tags\nu1,${many(0, 60)}\nu1,${many(60, 60)}\nu1,last\nu2,a\nu7,${many(0, 99)}\nu7,x;y\nu7,z\n`;
   const { jobId, counts } = await steps.run(workspace, file, { mergeTags: true });
   expect(counts).toMatchObject({ lines: 7, imported: 1, merged: 4, failed: 2 });
