@@ -112,7 +112,7 @@ const catalogue = {
   'unsupported-media-type': {
     status: 415,
     title: 'The body is of a type this path does not read',
-    advice: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
+    advice: 'Send the type that `detail` names, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,

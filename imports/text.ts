@@ -22,32 +22,39 @@ export class TextError extends Error {
   }
 }
 
+/** By hand, so that who stops reading does not close the rest, which has to be read all the same. */
 const chunksFrom = async function* (
   first: Buffer,
-  rest: AsyncIterableIterator<Buffer>,
+  rest: AsyncIterator<Buffer>,
 ): AsyncGenerator<Buffer> {
-  try {
-    yield first;
-    yield* rest;
-  } finally {
-    // Closes the file also when nobody came to the rest.
-    await rest.return?.();
+  yield first;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    yield next.value;
   }
 };
 
 /** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
-const unpacked = async (file: Readable): Promise<AsyncIterable<Buffer>> => {
+const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
   const chunks = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let first: Buffer = Buffer.alloc(0);
-  while (first.length < GZIP_MAGIC.length) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    first = Buffer.concat([first, next.value]);
+  try {
+    let first: Buffer = Buffer.alloc(0);
+    while (first.length < GZIP_MAGIC.length) {
+      const next = await chunks.next();
+      if (next.done === true) break;
+      first = Buffer.concat([first, next.value]);
+    }
+    const all = chunksFrom(first, chunks);
+    if (!first.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
+      yield* all;
+      return;
+    }
+    // The error of either comes out of the last one's iteration.
+    yield* pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
+    // Zeros may follow; who takes a digest of the file on the way wants them read.
+    while ((await chunks.next()).done !== true);
+  } finally {
+    await chunks.return?.();
   }
-  const all = chunksFrom(first, chunks);
-  if (!first.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) return all;
-  // The error of either comes out of the last one's iteration.
-  return pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
 };
 
 /** Where the last character begins that is not all there; else the end. */
@@ -125,7 +132,7 @@ const isFromGunzip = (error: unknown): boolean =>
 export const textOf = async function* (file: Readable): AsyncGenerator<string> {
   let isStart = true;
   try {
-    for await (const text of decoded(await unpacked(file))) {
+    for await (const text of decoded(unpacked(file))) {
       yield isStart ? withoutMark(text) : text;
       isStart &&= text === '';
     }
