@@ -1,4 +1,4 @@
-import { DatabaseError } from 'pg';
+import type { DatabaseError } from 'pg';
 import type { Merged, Range, RangeResult, Staging } from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
 import type { FailedLine } from '../imports/read-chunks.ts';

@@ -1,7 +1,13 @@
 import type { PoolClient } from 'pg';
 import { estimateRange, mergeRange, type Staging } from '../db/import-merge.ts';
 import { importStatements, type ImportTarget } from '../db/import-statements.ts';
-import { joinLines, sortLines, stageRows } from '../db/import-staging.ts';
+import {
+  copyPieces,
+  joinLines,
+  sortLines,
+  stageRows,
+  type StagedRow,
+} from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
 import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
@@ -49,21 +55,57 @@ const targetOf = ({ workspaceId, options }: ImportJob, row: ImportRow): ImportTa
   properties: Object.keys(row.properties),
 });
 
+/** Rows of a chunk as they are staged. */
+interface Prepared {
+  target: ImportTarget;
+  rows: StagedRow[];
+  pieces: Buffer[];
+}
+
+const prepareRows = (
+  job: ImportJob,
+  given: readonly ImportRow[],
+  arrange: typeof joinLines,
+): Prepared | undefined => {
+  const [first] = given;
+  if (first === undefined) return undefined;
+  const target = targetOf(job, first);
+  const rows = arrange(given, target);
+  return { target, rows, pieces: copyPieces(rows, target) };
+};
+
+/** A chunk with what of its work can be done before its turn. */
+export interface PreparedChunk extends ImportChunk {
+  /** None when no line of it could be read. */
+  whole: Prepared | undefined;
+}
+
+/** Chunks with their rows put together; costs the worker as much as reading them. */
+export const prepareChunks = async function* (
+  job: ImportJob,
+  chunks: AsyncGenerator<ImportChunk>,
+): AsyncGenerator<PreparedChunk> {
+  for await (const chunk of chunks)
+    yield { ...chunk, whole: prepareRows(job, chunk.rows, joinLines) };
+};
+
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
 type Broken = 'contended' | 'mixed';
 
 const mergeRows = async (
   { client, job }: ImportWork,
-  given: readonly ImportRow[],
+  chunk: PreparedChunk,
   isCareful: boolean,
 ): Promise<ChunkOutcome | Broken> => {
-  const [first] = given;
-  if (first === undefined) return NOTHING;
-  const target = targetOf(job, first);
+  const prepared = isCareful ? prepareRows(job, chunk.rows, sortLines) : chunk.whole;
+  if (prepared === undefined) {
+    await client.query(BEGIN);
+    return NOTHING;
+  }
+  const { target, rows, pieces } = prepared;
   const statements = importStatements(target);
-  const rows = isCareful ? sortLines(given, target) : joinLines(given, target);
-  await client.query(statements.createStaging);
-  await stageRows(client, statements.copy, target, rows);
+  await client.query(BEGIN + statements.createStaging);
+  await stageRows(client, statements.copy, pieces);
   const staging: Staging = { client, target, statements, rows };
   const merge = job.options.dryRun ? estimateRange : mergeRange;
   if (isCareful) return (await mergeCarefully(staging, merge)) ?? 'contended';
@@ -75,15 +117,14 @@ const mergeRows = async (
 /** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
 const tryChunk = async (
   work: ImportWork,
-  chunk: ImportChunk,
+  chunk: PreparedChunk,
   isCareful: boolean,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
-  await client.query(BEGIN);
-  const outcome = await mergeRows(work, chunk.rows, isCareful);
+  const outcome = await mergeRows(work, chunk, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;
-  await insertFailures(client, job.id, rejected);
+  await insertFailures(client, job.id, [...chunk.failed, ...rejected]);
   const failed = chunk.failed.length + rejected.length;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, ...merged };
   const isFirst = await insertChunk(client, row);
@@ -102,7 +143,7 @@ const tryChunk = async (
  *
  * @throws jobNotRunning when the job was cancelled
  */
-export const importChunk = async (work: ImportWork, chunk: ImportChunk): Promise<void> => {
+export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
   let isCareful = false;
   for (let start = 1; start <= MAX_STARTS; start++) {
     try {

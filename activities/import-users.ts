@@ -1,30 +1,12 @@
 import { countImport, listDoneChunks } from '../db/imports.ts';
 import { createSeen } from '../db/import-merge.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import { type ImportChunk, readChunks } from '../imports/read-chunks.ts';
+import { readChunks } from '../imports/read-chunks.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob, openImportFile } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
-import { importChunk } from './import-chunk.ts';
-
-/** Reads a chunk ahead while the one before is at work. */
-const readAhead = async function* (
-  chunks: AsyncGenerator<ImportChunk>,
-): AsyncGenerator<ImportChunk> {
-  let next = chunks.next();
-  try {
-    for (;;) {
-      const { value, done } = await next;
-      if (done === true) return;
-      next = chunks.next();
-      // It is thrown once its turn comes; nobody may be there to see it before.
-      next.catch(() => {});
-      yield value;
-    }
-  } finally {
-    await chunks.return(undefined);
-  }
-};
+import { importChunk, prepareChunks } from './import-chunk.ts';
+import { inSmallPieces, readAhead } from './read-ahead.ts';
 
 const importChunks = async (
   deps: ActivityDeps,
@@ -39,8 +21,9 @@ const importChunks = async (
   try {
     if (dryRun) await createSeen(client);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
-    const file = await openImportFile(deps, job);
-    for await (const chunk of readAhead(readChunks(file, { types, ...job.options }))) {
+    const file = inSmallPieces(await openImportFile(deps, job));
+    const chunks = prepareChunks(job, readChunks(file, { types, ...job.options }));
+    for await (const chunk of readAhead(chunks)) {
       signal.throwIfAborted();
       // A dry run has to know whom the chunks before would have made.
       if (done.has(chunk.chunk) && !dryRun) continue;

@@ -5,6 +5,7 @@ import { writeReport, type RowReport } from './report.ts';
 import { measureDelete } from './rows/delete.ts';
 import { measureExport } from './rows/export.ts';
 import { measureGrowth } from './rows/growth.ts';
+import { measureImport } from './rows/import.ts';
 import { measureLists } from './rows/list.ts';
 import { measureOne } from './rows/one.ts';
 import { measureOthers } from './rows/others.ts';
@@ -14,6 +15,7 @@ type Measure = (bench: Bench) => Promise<RowReport>;
 
 /** A further row is a further entry here. */
 const MEASURES: { rows: RowName[]; measure: Measure }[] = [
+  { rows: ['import'], measure: measureImport },
   { rows: ['export'], measure: measureExport },
   { rows: ['list'], measure: measureLists },
   { rows: ['one'], measure: measureOne },
@@ -23,7 +25,7 @@ const MEASURES: { rows: RowName[]; measure: Measure }[] = [
   { rows: ['growth'], measure: measureGrowth },
 ];
 
-const NEED_PSQL: RowName[] = ['export', 'delete', 'restore'];
+const NEED_PSQL: RowName[] = ['import', 'export', 'delete', 'restore'];
 
 const log = (line: string): void => {
   console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);

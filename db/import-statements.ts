@@ -45,11 +45,15 @@ const changesOf = (target: ImportTarget): [column: string, value: string][] => {
 
 /**
  * The statements of an import. Lines are staged as rows `s` with a number `n` from 0; `$1` and `$2` are
- * the first and last one a statement is about, or `$1` is an array of them. Users `o` are found by the
- * primary key of the workspace's partition, for each line by itself: joins of other kinds are off.
+ * the first and last one a statement is about, or `$1` is an array of them.
+ *
+ * Each line's user `o` is looked up by itself, by the primary key of the workspace's partition: the
+ * lateral subqueries are not merged into the joins around them. A table that was just filled has no
+ * statistics, and whatever else the planner makes of that compares each line with each user.
  */
 export const importStatements = (target: ImportTarget) => {
   const users = `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
+  const workspace = escapeLiteral(target.workspaceId);
   const columns = target.columns.map(escapeIdentifier).join(', ');
   const listed = columns === '' ? '' : `${columns}, `;
   const changes = changesOf(target);
@@ -57,43 +61,49 @@ export const importStatements = (target: ImportTarget) => {
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
   const isOverfull =
     target.mergeTags && target.columns.includes('tags')
-      ? `coalesce(bool_or(cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}), false)`
+      ? `cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}`
       : 'false';
-  const here = `import_staging s JOIN ${users} o
-      ON o.workspace_id = ${escapeLiteral(target.workspaceId)} AND o.user_id = s.user_id`;
+  const found = (rows: string, what = '*') => `import_staging s CROSS JOIN LATERAL (
+      SELECT ${what} FROM ${users} AS o
+       WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
+  /** Locked one after the other, in the order of their ids, as every merge does. */
+  const locked = (rows: string) => `(
+      SELECT * FROM import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
+     CROSS JOIN LATERAL (
+      SELECT * FROM ${users} AS o
+       WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
   return {
     /** Made once a connection, and empty at the beginning of each transaction. */
     createStaging: `CREATE TEMP TABLE IF NOT EXISTS import_staging ON COMMIT DELETE ROWS AS
       SELECT 0 AS n, 0 AS lines, user_id, ${listed}properties FROM ${users} WITH NO DATA`,
     copy: `COPY import_staging (n, lines, user_id, ${listed}properties) FROM STDIN (ENCODING 'UTF8')`,
     /** Who of the lines' users is there, and who of them would change. Locks nobody. */
-    classify: `SELECT coalesce(sum(s.lines), 0)::int AS "presentLines",
-        count(*)::int AS present, coalesce(array_agg(s.n), '{}')::text AS "presentRows",
-        count(*) FILTER (WHERE ${differs})::int AS changing,
-        coalesce(sum(s.lines) FILTER (WHERE ${differs}), 0)::int AS "changingLines",
-        coalesce(array_agg(s.n) FILTER (WHERE ${differs}), '{}')::text AS "changingRows",
-        ${isOverfull} AS "isOverfull"
-      FROM ${here} WHERE s.n BETWEEN $1 AND $2`,
-    /** Locks those who are there in the order of their ids, as every merge does. */
-    lockAll: `SELECT FROM ${here} ORDER BY o.user_id FOR NO KEY UPDATE OF o`,
-    /** Locks those of the rows in the same order, and looks again at who would change. */
-    lock: `SELECT count(*)::int AS locked, count(*) FILTER (WHERE differs)::int AS changing
-      FROM (SELECT ${differs} AS differs FROM ${here} WHERE s.n = ANY ($1::int[])
-             ORDER BY o.user_id FOR NO KEY UPDATE OF o) AS locked`,
+    classify: `SELECT coalesce(sum(lines), 0)::int AS "presentLines",
+        count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
+        count(*) FILTER (WHERE differs)::int AS changing,
+        coalesce(sum(lines) FILTER (WHERE differs), 0)::int AS "changingLines",
+        coalesce(array_agg(n) FILTER (WHERE differs), '{}')::text AS "changingRows",
+        coalesce(bool_or(overfull), false) AS "isOverfull"
+      FROM (SELECT s.n, s.lines, ${differs} AS differs, ${isOverfull} AS overfull
+              FROM ${found('s.n BETWEEN $1 AND $2')} OFFSET 0) AS compared`,
+    lockAll: `SELECT count(*) FROM ${locked('true')}`,
+    /** Locks those of the rows who are there, and looks again at who would change. */
+    lock: `SELECT count(*)::int AS locked, count(*) FILTER (WHERE ${differs})::int AS changing
+      FROM ${locked('n = ANY ($1::int[])')}`,
+    /** By their places, which do not move while they are locked. */
     update: `WITH changed AS (
         UPDATE ${users} AS o SET ${changes.map(([name, value]) => `${name} = ${value}`).join(', ')},
                updated_at = now()
-          FROM import_staging s
-         WHERE o.workspace_id = ${escapeLiteral(target.workspaceId)} AND o.user_id = s.user_id
-           AND s.n = ANY ($1::int[]) AND (${differs})
+          FROM (SELECT s.*, o.place FROM ${found('s.n = ANY ($1::int[])', 'ctid AS place')} OFFSET 0) s
+         WHERE o.ctid = s.place AND (${differs})
         RETURNING s.lines)
       SELECT count(*)::int AS updated, coalesce(sum(lines), 0)::int AS lines FROM changed`,
     /** Makes users of the rows that are not among `$3`, in the order of their ids. */
     insert: `INSERT INTO ${users} (workspace_id, user_id, ${listed}properties)
-      SELECT ${escapeLiteral(target.workspaceId)}, user_id, ${listed}properties FROM import_staging
+      SELECT ${workspace}, user_id, ${listed}properties FROM import_staging
        WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
        ORDER BY user_id ON CONFLICT DO NOTHING`,
-    find: `SELECT FROM ${here} WHERE s.n = $1`,
+    find: `SELECT FROM ${found('s.n = $1')}`,
   };
 };
 

@@ -21,7 +21,9 @@ export interface FileLines {
 }
 
 /**
- * The lines of a file after its header, some at a time, in their order.
+ * The lines of a file after its header, some at a time, in their order. Whoever reads them to the end
+ * has found all that is wrong with the file itself; what the lines say is for `readChunks`, which takes
+ * twice the time.
  *
  * @throws ImportFileError when the file cannot be read to its end; what the stream throws
  */
@@ -46,16 +48,4 @@ export const linesOf = async function* (
     yield { columns, records };
   }
   if (columns === undefined) throw emptyFile();
-};
-
-/**
- * How many lines a file has after its header. Reads it to its end, and so finds all that is wrong
- * with the file itself; what the lines say is for `readChunks`, which takes twice the time.
- *
- * @throws ImportFileError when the file cannot be read to its end; what the stream throws
- */
-export const countLines = async (file: Readable, types: PropertyTypes): Promise<number> => {
-  let count = 0;
-  for await (const { records } of linesOf(file, types)) count += records.length;
-  return count;
 };

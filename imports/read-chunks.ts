@@ -11,8 +11,15 @@ export const MAX_CHUNK_LINES = 10_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
-/** `rejected` is of the database, the others are of the reader. */
-export type FailureCode = 'propertyRequired' | 'invalidDataType' | 'wrongCellCount' | 'rejected';
+/** Why no user came of a line. `rejected` is of the database, the others are of the reader. */
+export const FAILURE_CODES = [
+  'propertyRequired',
+  'invalidDataType',
+  'wrongCellCount',
+  'rejected',
+] as const;
+
+export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** A user of the file, every value in its stored form; null is an unknown value. */
 export interface ImportRow {

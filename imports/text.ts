@@ -13,10 +13,19 @@ const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/**
- * The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib.
- */
-const unpacked = async (file: Readable): Promise<AsyncIterable<Buffer>> => {
+/** By hand, so that who stops reading does not close the rest, which has to be read all the same. */
+const bytesFrom = async function* (
+  head: Buffer,
+  rest: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer> {
+  yield head;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    yield next.value;
+  }
+};
+
+/** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
+const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
   const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
   let head: Buffer = Buffer.alloc(0);
   while (head.length < GZIP_MAGIC.length) {
@@ -24,13 +33,15 @@ const unpacked = async (file: Readable): Promise<AsyncIterable<Buffer>> => {
     if (next.done === true) break;
     head = Buffer.concat([head, next.value]);
   }
-  const all = async function* (): AsyncGenerator<Buffer> {
-    yield head;
-    yield* pieces;
-  };
-  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) return all();
+  const all = bytesFrom(head, pieces);
+  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
+    yield* all;
+    return;
+  }
   // The error of either comes out of the last one's iteration.
-  return pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
+  yield* pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
+  // Zeros may follow; who takes a digest of the file on the way wants them read.
+  while ((await pieces.next()).done !== true);
 };
 
 const isFromGunzip = (error: unknown): boolean =>
@@ -83,7 +94,7 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
   let byteCount = 0;
   let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const piece of await unpacked(file)) {
+    for await (const piece of unpacked(file)) {
       byteCount += piece.length;
       if (byteCount > MAX_TEXT_BYTES) {
         throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);

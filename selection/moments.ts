@@ -3,6 +3,8 @@ const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const DATETIME =
   /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?([Zz]|[+-]\d{2}:\d{2})$/;
 
+/** A time of day, without the 24:00:00 that `Date` reads as the next day's start. */
+const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$/;
 /** A datetime as it is stored, but for a day that may not exist. */
 const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
@@ -36,13 +38,14 @@ export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): stri
       const parts = DATETIME.exec(text);
       if (parts === null) return undefined;
       const [, date = '', clock = '', fraction = '', offset = ''] = parts;
+      if (!isRealDate(date)) return undefined;
+      const digits = fraction.padEnd(6, '0');
+      if (/^z$/i.test(offset) && CLOCK.test(clock)) return `${date}T${clock}.${digits}Z`;
       const time = Date.parse(`${date}T${clock}${offset.toUpperCase()}`);
-      if (!isRealDate(date) || Number.isNaN(time)) return undefined;
+      if (Number.isNaN(time)) return undefined;
       const utc = new Date(time).toISOString();
       // Years outside 0001 to 9999 would not compare as text.
-      return utc.length === 24 && utc >= '0001'
-        ? `${utc.slice(0, 19)}.${fraction.padEnd(6, '0')}Z`
-        : undefined;
+      return utc.length === 24 && utc >= '0001' ? `${utc.slice(0, 19)}.${digits}Z` : undefined;
     }
   }
 };

@@ -172,11 +172,11 @@ export interface Activities {
 
 /** What one round of `DestroyExpired` has done. */
 export interface DestroyedResult {
-  /** Exports that are removed from now on. */
+  /** Exports and imported files that are removed from now on. */
   removed: number;
-  /** Removed exports without files and traces now; those of the last two days again each time. */
+  /** Removed ones without files and traces now; those of the last two days again each time. */
   destroyed: number;
-  /** Attempts of living exports whose files were of no use. */
+  /** Attempts of living exports whose files were of no use, and uploads that no job came of. */
   leftovers: number;
   /** Jobs without a file, and previews, whose users are erased. */
   jobs: number;

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
-import { countLines, MAX_LINES } from '../../imports/lines.ts';
+import { linesOf as fileLinesOf, MAX_LINES } from '../../imports/lines.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { fieldNames } from '../../selection/fields.ts';
 import { chunksOf, fileOf, linesOf, ONE_OF_EACH, quoted } from '../support/import-file.ts';
@@ -103,7 +103,13 @@ test('a payload can be stored, whatever the line holds', async () => {
   expect(rows.map(({ payload }) => payload())).toEqual(['2,c,\uFFFD']);
 });
 
-const countOf = (content: string | Buffer) => countLines(fileOf(content), ONE_OF_EACH);
+const countLines = async (file: Readable): Promise<number> => {
+  let count = 0;
+  for await (const { records } of fileLinesOf(file, ONE_OF_EACH)) count += records.length;
+  return count;
+};
+
+const countOf = (content: string | Buffer) => countLines(fileOf(content));
 
 test('a file of a header alone has no chunk, and no lines', async () => {
   expect(await chunksOf('userId,city\n')).toEqual([]);
@@ -133,7 +139,7 @@ test('a file of more than 5,000,000 lines is refused at the first one too many',
   const lines = Buffer.from('1\n'.repeat(100_000));
   const pieces = Array.from({ length: MAX_LINES / 100_000 }, () => lines);
   const file = Readable.from([Buffer.from('userId\n'), ...pieces, Buffer.from('2\n')]);
-  await expect(countLines(file, ONE_OF_EACH)).rejects.toMatchObject({
+  await expect(countLines(file)).rejects.toMatchObject({
     type: 'tooManyRows',
     line: MAX_LINES + 2,
   });

@@ -109,6 +109,17 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
   });
 });
 
+test('gzip may be of several members, and zeros may follow, which are read too', async () => {
+  const packed = [gzipSync('a\n1\n'), gzipSync('2\n'), Buffer.alloc(1_000_000)];
+  const file = fileOf(Buffer.concat(packed), 10_000);
+  const records: string[] = [];
+  for await (const some of recordsOf(file)) records.push(...some.map(({ cells }) => cells.join()));
+  expect(records).toEqual(['a', '1', '2']);
+  expect(file.readableEnded).toBe(true);
+  const followed = Buffer.concat([packed[0]!, Buffer.alloc(1_000_000, 'x')]);
+  expect(await failureOf(followed, 10_000)).toMatchObject({ type: 'invalidGzip' });
+});
+
 test('a record may be 1 MiB long and no longer, wherever its end is', async () => {
   const longest = '€'.repeat(MAX_RECORD_LENGTH - 1);
   expect(await read(`x\n${longest}\ny`)).toHaveLength(3);
