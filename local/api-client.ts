@@ -67,6 +67,18 @@ export const createApiClient = (api: string, key: string) => {
     return answer.body;
   };
 
+  /** Sends a file with its options as a form. @throws Error with the answer, when it is not a success */
+  const upload = async <Body>(path: string, options: object, file: Buffer): Promise<Body> => {
+    const form = new FormData();
+    form.append('options', new Blob([JSON.stringify(options)], { type: 'application/json' }));
+    form.append('file', new Blob([new Uint8Array(file)]), 'users.csv.gz');
+    const headers = { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() };
+    const signal = AbortSignal.timeout(REQUEST_DEADLINE_MS);
+    const response = await fetch(`${api}${path}`, { method: 'POST', headers, body: form, signal });
+    if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as Body;
+  };
+
   /** Polls a job until it has ended. @throws Error when that takes longer than `deadlineMs` */
   const finish = async (
     jobId: string,
@@ -89,7 +101,7 @@ export const createApiClient = (api: string, key: string) => {
     return Buffer.from(await response.arrayBuffer());
   };
 
-  return { call, succeed, finish, download };
+  return { call, succeed, upload, finish, download };
 };
 
 export type ApiClient = ReturnType<typeof createApiClient>;
