@@ -9,6 +9,7 @@ export const ROWS = [
   'durable',
   'restore',
   'others',
+  'everyone',
   'growth',
 ] as const;
 
