@@ -3,6 +3,7 @@ import { readOptions, type BenchOptions, type RowName } from './options.ts';
 import { assertPsql } from './peers/psql.ts';
 import { writeReport, type RowReport } from './report.ts';
 import { measureDelete } from './rows/delete.ts';
+import { measureEveryone } from './rows/everyone.ts';
 import { measureExport } from './rows/export.ts';
 import { measureGrowth } from './rows/growth.ts';
 import { measureImport } from './rows/import.ts';
@@ -22,10 +23,11 @@ const MEASURES: { rows: RowName[]; measure: Measure }[] = [
   { rows: ['delete', 'durable'], measure: measureDelete },
   { rows: ['restore'], measure: measureRestore },
   { rows: ['others'], measure: measureOthers },
+  { rows: ['everyone'], measure: measureEveryone },
   { rows: ['growth'], measure: measureGrowth },
 ];
 
-const NEED_PSQL: RowName[] = ['import', 'export', 'delete', 'restore'];
+const NEED_PSQL: RowName[] = ['import', 'export', 'delete', 'restore', 'everyone'];
 
 const log = (line: string): void => {
   console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);

@@ -10,6 +10,7 @@ export const ROWS = [
   'durable',
   'restore',
   'others',
+  'everyone',
   'growth',
 ] as const;
 

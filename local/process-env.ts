@@ -48,6 +48,8 @@ export const processEnv = (context: StartContext, servers: Servers): NodeJS.Proc
       : { RESEND_API_KEY: secrets.RESEND_API_KEY, RESEND_BASE_URL: outbox.url };
   return {
     LINK_SECRET: secrets.LINK_SECRET,
+    // With a store of freed memory for each of its threads, glibc holds 40 MB more of a worker.
+    MALLOC_ARENA_MAX: '2',
     ...base,
     ...temporalEnv(context, servers),
     ...mail,

@@ -1,6 +1,9 @@
 import { execFile, execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Bench } from '../bench-stack.ts';
+import { partitionOf } from '../../db/workspaces.ts';
+import { WORKSPACE, type Bench } from '../bench-stack.ts';
 
 const DEADLINE_MS = 60 * 60_000;
 
@@ -34,4 +37,18 @@ export const runScript = async (
     timeout: DEADLINE_MS,
   });
   return (performance.now() - start) / 1_000;
+};
+
+/** What a careful person does by hand: a copy to a file, then the delete. @returns seconds */
+export const backUpAndDelete = async (bench: Bench, condition: string): Promise<number> => {
+  const table = `"${partitionOf(WORKSPACE)}"`;
+  const file = join(bench.folder, 'backup.csv.gz');
+  const script = 'psql -c "$COPY" | gzip -1 > "$FILE"; sync "$FILE"; psql -c "$DELETE"';
+  const seconds = await runScript(bench, script, {
+    COPY: `\\copy (SELECT * FROM ${table} WHERE ${condition}) TO STDOUT csv`,
+    DELETE: `DELETE FROM ${table} WHERE ${condition}`,
+    FILE: file,
+  });
+  rmSync(file);
+  return seconds;
 };

@@ -1,12 +1,10 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { partitionOf } from '../../db/workspaces.ts';
 import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { contest, type Contender } from '../contest.ts';
 import { deletePreviewed, previewDeletion } from '../deletion.ts';
 import { GOES, populationFor } from '../people.ts';
 import { startDbosPeer } from '../peers/dbos.ts';
-import { runScript } from '../peers/psql.ts';
+import { backUpAndDelete } from '../peers/psql.ts';
 import { compare, type Line, type RowReport } from '../report.ts';
 
 const AIM_SCRIPT = 1;
@@ -20,8 +18,6 @@ const DBOS_OWN = 'DBOS, own code';
 
 const WHAT = 'back up + verify + delete';
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
-
-const LINE_OF_BASH = 'psql -c "$COPY" | gzip -1 > "$FILE"; sync "$FILE"; psql -c "$DELETE"';
 
 const assertGone = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rowCount } = await owner.query(`SELECT FROM ${TABLE} WHERE ${GOES.sql} LIMIT 1`);
@@ -44,14 +40,8 @@ const script = (bench: Bench): Contender => ({
   name: SCRIPT,
   prepare: () => bench.load(populationFor(bench.users)),
   run: async () => {
-    const file = join(bench.folder, 'backup.csv.gz');
-    const seconds = await runScript(bench, LINE_OF_BASH, {
-      COPY: `\\copy (SELECT * FROM ${TABLE} WHERE ${GOES.sql}) TO STDOUT csv`,
-      DELETE: `DELETE FROM ${TABLE} WHERE ${GOES.sql}`,
-      FILE: file,
-    });
+    const seconds = await backUpAndDelete(bench, GOES.sql);
     await assertGone(bench, SCRIPT);
-    rmSync(file);
     return { seconds };
   },
 });
