@@ -48,7 +48,8 @@ export const createCheckImport =
     const types = await propertyTypesOf(db, job.workspaceId);
     const file = await openImportFile(deps, job);
     let lines = 0;
-    for await (const chunk of readChunks(file, { types, ...job.options })) {
+    const options = { types, ...job.options, keepsRows: false };
+    for await (const chunk of readChunks(file, options)) {
       signal.throwIfAborted();
       lines += chunk.lines;
       await insertFailures(pool, jobId, chunk.failed);

@@ -20,18 +20,19 @@ const hasRepeated = ({ rows }: Staging, { from, to }: Range): boolean => {
   return false;
 };
 
+/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
+
 const tryRange = async (staging: Staging, range: Range, merge: Merge): Promise<Tried> => {
   const { client } = staging;
   await client.query('SAVEPOINT range');
   try {
     const result = await merge(staging, range);
-    await client.query(
-      result.status === 'merged' ? 'RELEASE SAVEPOINT range' : 'ROLLBACK TO SAVEPOINT range',
-    );
+    await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
     return result;
   } catch (error) {
     if (!isOfARow(error)) throw error;
-    await client.query('ROLLBACK TO SAVEPOINT range');
+    await client.query(ROLL_BACK);
     return { status: 'refused', error };
   }
 };

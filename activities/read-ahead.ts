@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 
-/** Read in one go, in bytes; some 2 ms of work. */
+/** Read in one go, in bytes. */
 const PIECE_BYTES = 32 * 1024;
 
 const piecesOf = async function* (file: Readable): AsyncGenerator<Buffer> {
@@ -15,7 +15,8 @@ const piecesOf = async function* (file: Readable): AsyncGenerator<Buffer> {
 
 /**
  * The same bytes in pieces so small that who reads them leaves answers of the database waiting for
- * milliseconds only: in pieces as they come from the file it took a third longer to import them.
+ * milliseconds only. In pieces as they come from the file, the first two statements of a chunk took 36 ms,
+ * and 9 so.
  */
 export const inSmallPieces = (file: Readable): Readable =>
   Readable.from(piecesOf(file), { objectMode: false });

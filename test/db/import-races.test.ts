@@ -233,3 +233,12 @@ test('what the database refuses is told without what stands in the row', async (
   expect(message).toContain('P0001');
   expect(message + error?.message).not.toContain('canary');
 });
+
+test('a chunk all of whose lines are refused takes no more of the server than one that is not', async () => {
+  const workspace = await seedWorkspace(database(), 'allrefused', 0);
+  await query(refusing('allrefused', 'BEFORE INSERT', 'true', `RAISE EXCEPTION 'no';`));
+  // Each line takes two savepoints; PostgreSQL has room for the locks of some 6,000 open ones.
+  const { error, counts } = await steps.run(workspace, fileOf(1, 5_000, 'ours'));
+  expect(error?.type).toBe('everyLineFailed');
+  expect(counts).toMatchObject({ lines: 5_000, failed: 5_000 });
+}, 120_000);
