@@ -122,7 +122,9 @@ const partsOf = async function* (
   // Errors come out of the iterations; what is emitted after them concerns nobody.
   form.on('error', () => {});
   form.on('file', (_name, content) => void content.on('error', () => {}));
-  form.once('partsLimit', () => stop.abort(wrongPart('more than the two parts', [])));
+  form.once('partsLimit', () =>
+    stop.abort(wrongPart('has more than the parts options and file', [])),
+  );
   watch(request, stop);
   const files = on(form, 'file', { close: ['finish'], signal });
   request.pipe(form);
