@@ -7,7 +7,7 @@ import type { ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
 import type { CsvRecord } from './records.ts';
 
-export const MAX_CHUNK_LINES = 10_000;
+export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
@@ -130,7 +130,7 @@ const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
 
 /**
  * The lines of a file, chunk by chunk in their order; the same file always gives the same chunks, of at
- * most 10,000 lines and 16 MiB each. A file of a header alone gives none.
+ * most 5,000 lines and 16 MiB each. A file of a header alone gives none.
  *
  * @throws ImportFileError when the file cannot be read to its end, perhaps after some chunks; what the
  *   stream throws
