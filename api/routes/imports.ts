@@ -11,7 +11,7 @@ import { allowUpload } from '../body-deadline.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
 import { MAX_UPLOADS_AT_ONCE } from '../limits.ts';
-import { problem } from '../problems.ts';
+import { isProblem, problem } from '../problems.ts';
 import { refuseEncoded } from '../read-bodies.ts';
 import { type ReceivedImport, receiveImport } from '../receive-import.ts';
 
@@ -53,8 +53,8 @@ const beginImport = async (
 };
 
 /**
- * Removes a file that belongs to no job. Where nobody knows whether it does, or it cannot be removed,
- * it is left to the sweep.
+ * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed, it is
+ * left to the sweep.
  */
 const removeUnused = async (
   { database: { db }, storage }: ApiDeps,
@@ -78,18 +78,27 @@ const importFile = async (
   // Before the body: a key that is none need not wait for the upload to be told.
   readIdempotency(request, null);
   const fileId = uuidv7();
+  const remove = () => removeUnused(deps, request, fileId);
+  let received: ReceivedImport;
   try {
-    const received = await receiveImport(
+    received = await receiveImport(
       request.raw,
       (content) => deps.storage.put(importKey(fileId), content),
       stop,
     );
     await requireHeader(deps, request.workspaceId, fileId);
-    const job = await beginImport(request, deps, fileId, received);
-    return await acceptJob(request, reply, job, deps);
-  } finally {
-    await removeUnused(deps, request, fileId);
+  } catch (error) {
+    await remove();
+    throw error;
   }
+  const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
+    // Whatever else went wrong, its job may be written all the same, or about to be.
+    if (isProblem(error)) await remove();
+    throw error;
+  });
+  // An earlier request with the same key has another file.
+  await remove();
+  return acceptJob(request, reply, job, deps);
 };
 
 /** At most so many at a time, each to be broken off when the API closes. */
