@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { beforeAll, expect, test } from 'vitest';
 import { mergeUsers } from '../../db/user-merge.ts';
+import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
@@ -140,7 +141,7 @@ test('a chunk that another attempt has done meanwhile is rolled back, and counts
 
 test('cancelled at the last moment, the open chunk is rolled back and the ones before it stay', async () => {
   const workspace = await seedWorkspace(database(), 'cancelled', 0);
-  const jobId = await steps.start(workspace, fileOf(1, 15_000, 'ours'));
+  const jobId = await steps.start(workspace, fileOf(1, 2 * MAX_CHUNK_LINES, 'ours'));
   await steps.check(jobId);
   const { crashPoint } = steps.deps;
   let committed = Promise.resolve<unknown>(undefined);
@@ -154,10 +155,14 @@ test('cancelled at the last moment, the open chunk is rolled back and the ones b
   const result = await steps.finish(jobId, { kind: 'failed', type: 'jobNotRunning', message: '' });
   expect(result).toMatchObject({
     state: 'cancelled',
-    failures: 5_000,
-    counts: { lines: 15_000, imported: 10_000, unprocessed: 5_000 },
+    failures: MAX_CHUNK_LINES,
+    counts: {
+      lines: 2 * MAX_CHUNK_LINES,
+      imported: MAX_CHUNK_LINES,
+      unprocessed: MAX_CHUNK_LINES,
+    },
   });
-  expect(await countOf(database(), 'cancelled')).toBe(10_000);
+  expect(await countOf(database(), 'cancelled')).toBe(MAX_CHUNK_LINES);
 });
 
 test('a deletion keeps whom an import has changed since the backup, and takes whom it left as they were', async () => {
