@@ -1,12 +1,14 @@
 import { cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
+import { createCheckImport } from './check-import.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createClaimRequest, createDecideRequest } from './decide-request.ts';
 import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure } from './failures.ts';
+import { createImportUsers } from './import-users.ts';
 import { createNotifyJob } from './notify-job.ts';
 import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
@@ -77,6 +79,8 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     settlePass: whileBeating(createSettlePass(deps)),
     verifyBackup: whileBeating(createVerifyBackup(deps)),
     restoreBackedUpUsers: whileBeating(createRestoreBackedUpUsers(deps)),
+    checkImportFile: whileBeating(createCheckImport(deps)),
+    importUsers: whileBeating(createImportUsers(deps)),
     finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),

@@ -13,6 +13,8 @@ export type CrashPoint =
   | 'delete:batch-committed'
   | 'restore:chunk-open'
   | 'restore:chunk-committed'
+  | 'import:chunk-open'
+  | 'import:chunk-committed'
   | 'destroy:row-removed';
 
 export interface ActivityDeps {

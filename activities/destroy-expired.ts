@@ -11,12 +11,13 @@ import { destroyExport } from '../storage/destroy-export.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { DestroyedResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
+import { importDuties } from './destroy-imports.ts';
 
 /** Rows looked at by one query. */
 const PAGE = 100;
 
 /** A kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
-interface Duty<Item> {
+export interface Duty<Item> {
   list: (limit: number, after: Item | undefined) => Promise<Item[]>;
   deal: (item: Item) => Promise<boolean>;
 }
@@ -44,7 +45,7 @@ const runDuty = async <Item>(
   return done;
 };
 
-const dutiesOf = (deps: ActivityDeps) => {
+const exportDuties = (deps: ActivityDeps) => {
   const { storage, database, crashPoint } = deps;
   const { db } = database;
   const expire: Duty<{ id: string }> = {
@@ -94,12 +95,14 @@ export const createDestroyExpired =
   (deps: ActivityDeps) =>
   async (_input: void, signal: AbortSignal): Promise<DestroyedResult> => {
     const { db } = deps.database;
-    const { expire, destroy, cleanUp } = dutiesOf(deps);
+    const exports = exportDuties(deps);
+    const imports = importDuties(deps);
     const troubles: unknown[] = [];
+    const run = <Item>(duty: Duty<Item>) => runDuty(duty, signal, troubles);
     const result = {
-      removed: await runDuty(expire, signal, troubles),
-      destroyed: await runDuty(destroy, signal, troubles),
-      leftovers: await runDuty(cleanUp, signal, troubles),
+      removed: (await run(exports.expire)) + (await run(imports.expire)),
+      destroyed: (await run(exports.destroy)) + (await run(imports.destroy)),
+      leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
       jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
       previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
     };

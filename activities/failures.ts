@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
+import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
 const final = (type: string, message: string): ApplicationFailure =>
@@ -55,6 +56,17 @@ export const failures = {
       `The foreign key ${constraint} would change rows the backup does not hold. Nothing was ` +
         'deleted. Drop it or make it restrict, then start again.',
     ),
+  importFileDamaged: (fileId: string, figure: string) =>
+    final(
+      'importFileDamaged',
+      `Import file ${fileId} is not what was uploaded (${figure} differs). Nobody was imported. Check the ` +
+        'storage, then upload the file again.',
+    ),
+  usersContended: (jobId: string) =>
+    ApplicationFailure.retryable(
+      `Others create or remove the users of job ${jobId} over and over; it is tried again.`,
+      'usersContended',
+    ),
   columnGone: (exportId: string, column: string) =>
     final(
       'columnGone',
@@ -92,6 +104,17 @@ const OTHERS_WOULD_GO = 'KS005';
 /** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
 const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
 
+/** Classes that say nothing of a row, but of the connection, the transaction, the server, or a lock. */
+const OF_NO_ROW = /^(08|25|40|53|55|57|58|XX)/;
+
+/** Whether PostgreSQL refused a statement for what it was to write. */
+export const isOfARow = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError && !OF_NO_ROW.test(error.code ?? 'XX');
+
+/** Whether a transaction was sacrificed to another one, and may simply be tried again. */
+export const isRolledBack = (error: unknown): boolean =>
+  error instanceof DatabaseError && (error.code ?? '').startsWith('40');
+
 /**
  * PostgreSQL's own text may quote a row, so only its code and the names of things are kept.
  * Errors without a SQLSTATE come from the driver: the connection was lost.
@@ -106,6 +129,10 @@ const databaseFailure = (error: DatabaseError): ApplicationFailure => {
   });
 };
 
+/** The type says what is wrong, the message where, and nothing of what stands there. */
+const fileFailure = ({ type, message }: ImportFileError): ApplicationFailure =>
+  final(type, `${message} Nothing after it was imported.`);
+
 /** Type of a failure that stands for an error of no known kind. */
 const UNKNOWN = 'brokenOff';
 
@@ -113,6 +140,7 @@ const UNKNOWN = 'brokenOff';
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
+  if (error instanceof ImportFileError) return fileFailure(error);
   if (error instanceof DatabaseError) return databaseFailure(error);
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(

@@ -6,6 +6,7 @@ import {
   type StoredResult,
 } from '../db/job-runs.ts';
 import { jobSummary, sumOf, withUnreached, type SummedCounts } from '../db/job-summary.ts';
+import { closeImport, countImport } from '../db/imports.ts';
 import { countRestore, settleRestore } from '../db/restores.ts';
 import { countTargets } from '../db/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../workflows/contract.ts';
@@ -87,7 +88,23 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
   return { result: { state, failures: others.unprocessed }, counts };
 };
 
-const FINISHERS = { export: finishExport, deletion: finishDeletion, restore: finishRestore };
+const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const summed = await countImport(deps.database.db, job.id);
+  const counts = { ...summed };
+  const closed = closeImport(summed, end);
+  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
+  const left = summed.failed + summed.unprocessed;
+  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  const state = closed.kind === 'cancelled' ? 'cancelled' : done;
+  return { result: { state, failures: left }, counts };
+};
+
+const FINISHERS = {
+  export: finishExport,
+  import: finishImport,
+  deletion: finishDeletion,
+  restore: finishRestore,
+};
 
 /** Writes how a job ended, once; whoever comes later is told what the first wrote. */
 export const createFinishJob =

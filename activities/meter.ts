@@ -1,7 +1,7 @@
 /** What a step tells of its work while it goes on. It holds counts and times, and nobody's data. */
 export interface Meter {
-  /** Users whose rows a step has dealt with. */
-  rows: (step: 'written' | 'verified' | 'deleted', count: number) => void;
+  /** Users whose rows, or lines, a step has dealt with. */
+  rows: (step: 'written' | 'verified' | 'deleted' | 'imported', count: number) => void;
   /** Times a batch of deletes, and counts who went with it. */
   batch: <Result extends { status: string; deleted?: number }>(
     batch: Promise<Result>,

@@ -5,9 +5,12 @@ import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import { closeSums, jobSummary, sumOf, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
+import { closeImport, countImport } from '../db/imports.ts';
 import { countRestore } from '../db/restores.ts';
+import type { ImportOptions } from '../imports/options.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';
+import { importFinished } from '../mail/import-mail.ts';
 import type { Message } from '../mail/letter.ts';
 import { restoreFinished } from '../mail/restore-mail.ts';
 import { sendMail, type Mailer } from '../mail/send.ts';
@@ -115,7 +118,33 @@ const ofRestore = async (
   });
 };
 
-const COMPOSERS = { export: ofExport, deletion: ofDeletion, restore: ofRestore };
+const ofImport = async (
+  deps: NotifyJobDeps,
+  subject: NoticeSubject,
+  end: JobEnd,
+): Promise<Message> => {
+  const { publicUrl } = deps.config;
+  const { dryRun, mode } = subject.options as ImportOptions;
+  const counts = await countImport(deps.database.db, subject.id);
+  const closed = closeImport(counts, end);
+  return importFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    mode,
+    dryRun,
+    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
+    counts,
+    logUrl: `${publicUrl}/v1/imports/${subject.id}/log`,
+    jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
+  });
+};
+
+const COMPOSERS = {
+  export: ofExport,
+  import: ofImport,
+  deletion: ofDeletion,
+  restore: ofRestore,
+};
 
 /** A step that finds its job being cancelled breaks off; that is told as finishJob stores it. */
 const toldEnd = ({ state }: NoticeSubject, end: JobEnd): JobEnd =>

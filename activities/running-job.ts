@@ -2,6 +2,7 @@ import type { Db } from '../db/client.ts';
 import { findRunningJob } from '../db/job-runs.ts';
 import { type Confirmation, findConfirmation } from '../db/retries.ts';
 import type { Compression, ExportOptions, JobState } from '../db/schema.ts';
+import type { ImportOptions } from '../imports/options.ts';
 import type { FrozenSelection } from '../selection/selection.ts';
 import { failures } from './failures.ts';
 
@@ -21,6 +22,7 @@ export type RunningJob = {
   parentId: string | null;
 } & (
   | { type: 'export'; options: ExportOptions }
+  | { type: 'import'; options: ImportOptions & { compression?: never }; importFileId: string }
   | { type: 'deletion' | 'restore'; options: { compression?: Compression; notify?: boolean } }
 );
 
@@ -46,6 +48,7 @@ export const findJobOf = async (
     isChosen: row.has_targets || (row.selection as FrozenSelection).type === 'ids',
     total: row.total,
     backupId: row.backup_id,
+    importFileId: row.import_file_id,
     parentId: row.parent_id,
   };
   return job as RunningJob & { state: JobState };

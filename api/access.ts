@@ -52,6 +52,11 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PATCH /v1/segments/:id': ADMINS,
   'DELETE /v1/segments/:id': ADMINS,
 
+  'POST /v1/imports': ADMINS,
+  'GET /v1/imports/:id': ALL_BY_ID,
+  'GET /v1/imports/:id/records': ADMINS,
+  'GET /v1/imports/:id/log': ADMINS,
+
   'POST /v1/exports': ADMINS,
   'GET /v1/exports/:id': ALL_BY_ID,
   'GET /v1/exports/:id/file': ADMINS,

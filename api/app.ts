@@ -24,6 +24,7 @@ import type { RequestSender } from './request-sender.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
 import { answerUnknown } from './unknown-route.ts';
+import { limitBodyTime } from './body-deadline.ts';
 import { closeUnusedConnections } from './unused-connections.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -116,6 +117,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
   app.addHook('onRoute', requireAccess);
   closeUnusedConnections(app);
+  limitBodyTime(app);
   logResponses(app);
   await secure(app);
   authenticate(app, deps.database.db, await createRates(app, deps.config));

@@ -49,7 +49,10 @@ export const toProblem = (error: Error): ProblemError => {
   const known = BY_CODE[codeOf(error)];
   if (known !== undefined) return problem(known[0], known[1]);
   if (error.name === 'StorageError') {
-    return problem('storage-unavailable', 'The file could not be read from storage.');
+    return problem(
+      'storage-unavailable',
+      'The storage is full or away; the file could not be kept or read.',
+    );
   }
   if (isDatabaseAway(error)) {
     return problem('database-unavailable', 'PostgreSQL does not answer; nothing was changed.');

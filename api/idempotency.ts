@@ -15,16 +15,20 @@ const canonical = (value: unknown): string =>
   ) ?? '';
 
 /** What makes two requests the same: method, route, and what came in path, query and body. */
-export const requestHashOf = (request: FastifyRequest): string => {
-  const { method, params, query, body } = request;
+export const requestHashOf = (request: FastifyRequest, body: unknown = request.body): string => {
+  const { method, params, query } = request;
   return createHash('sha256')
     .update(canonical([method, routeOf(request), params, query, body ?? null]))
     .digest('hex');
 };
 
-/** The request's idempotency key, with the hash of what it stands for; undefined when it has none. */
+/**
+ * The request's idempotency key, with the hash of what it stands for; undefined when it has none.
+ * `body` is given where it is not the request's own, as of a file that was stored.
+ */
 export const readIdempotency = (
   request: FastifyRequest,
+  body: unknown = request.body,
 ): { key: string; requestHash: string } | undefined => {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
@@ -33,5 +37,5 @@ export const readIdempotency = (
       { detail: 'is not 1 to 255 visible ASCII characters', pointer: 'idempotency-key' },
     ]);
   }
-  return { key, requestHash: requestHashOf(request) };
+  return { key, requestHash: requestHashOf(request, body) };
 };

@@ -8,6 +8,7 @@ import {
 } from '../db/job-progress.ts';
 import type { JobRow } from '../db/jobs.ts';
 import type { ExportOptions, Role } from '../db/schema.ts';
+import type { ImportOptions } from '../imports/options.ts';
 import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
 import { hasLog } from './job-log.ts';
@@ -41,6 +42,13 @@ const exportOptionsOf = ({ type, options }: JobRow) => {
   return { format, compression, columns, spreadsheetSafe };
 };
 
+/** What was asked of an import. */
+const importOptionsOf = ({ type, options }: JobRow) => {
+  if (type !== 'import') return {};
+  const { mode, mergeTags, dryRun, spreadsheetSafe } = options as ImportOptions;
+  return { mode, mergeTags, dryRun, spreadsheetSafe };
+};
+
 const workflowOf = (
   job: JobRow,
   { jobs, config }: Pick<JobJsonDeps, 'jobs' | 'config'>,
@@ -64,7 +72,16 @@ const factsOf = ({ rows, bytes, sha256, removed_at: removedAt }: VerifiedExport)
   removedAt: removedAt?.toISOString() ?? null,
 });
 
+/** The file an import reads. */
+const importResultOf = (job: JobRow) => ({
+  bytes: job.file_bytes ?? 0,
+  sha256: job.file_sha256 ?? '',
+  expiresAt: job.file_expires_at?.toISOString() ?? '',
+  removedAt: job.file_removed_at?.toISOString() ?? null,
+});
+
 const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
+  if (job.import_file_id !== null) return importResultOf(job);
   if (job.backup_id !== null) return { backupId: job.backup_id };
   const [file] = files;
   if (file === undefined) return null;
@@ -114,6 +131,7 @@ export const toJobJson = (
     phase: job.phase as JobJson['phase'],
     selection: shownSelection(job.selection, role),
     ...exportOptionsOf(job),
+    ...importOptionsOf(job),
     actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
     reason: job.reason,
     createdAt: job.created_at.toISOString(),

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { copyText } from '../db/copy-text.ts';
 import type { JobRow } from '../db/jobs.ts';
+import { importLogStatement } from '../db/import-failures.ts';
 import { logCopyStatement } from '../db/outcomes.ts';
 import type { ApiDeps } from './app.ts';
 import { problem } from './problems.ts';
@@ -35,31 +36,34 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
   };
 };
 
-/** Whether a job keeps records of each user. */
+/** Whether a job keeps records, of each user or of the lines that failed. */
 export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
+
+type LoggedJob = Pick<JobRow, 'id' | 'type' | 'erased_at'>;
 
 /**
  * A log is whole or not at all.
  *
- * @throws ProblemError `gone` when records of the job's users went with one of its backups
+ * @throws ProblemError `gone` when records of the job went with one of its backups, or its file
  */
-export const requireRecords = (job: Pick<JobRow, 'id' | 'erased_at'>): void => {
-  if (job.erased_at === null) return;
+export const requireRecords = ({ id, type, erased_at: at }: LoggedJob): void => {
+  if (at === null) return;
+  const cause = type === 'import' ? 'file' : 'backup';
   throw problem(
     'gone',
-    `The records of job ${job.id} were erased at ${job.erased_at.toISOString()}, with its backup.`,
+    `The records of job ${id} were erased at ${at.toISOString()}, with its ${cause}.`,
   );
 };
 
-/** A job's log as a file: what became of each of its users. */
+/** A job's log as a file: what became of each of its users, or each line that failed. */
 export const sendJobLog = (
   sendCsv: SendCsv,
   reply: FastifyReply,
-  job: Pick<JobRow, 'id' | 'type' | 'erased_at'>,
+  job: LoggedJob,
 ): Promise<FastifyReply> => {
   requireRecords(job);
   return sendCsv(reply, {
     fileName: `${job.type}-${job.id}.csv`,
-    statement: logCopyStatement(job.id),
+    statement: job.type === 'import' ? importLogStatement(job.id) : logCopyStatement(job.id),
   });
 };

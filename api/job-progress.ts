@@ -9,7 +9,8 @@ type Amount = Pick<Progress, 'total' | 'processed'>;
 const amountOfEnded = ({ counts, total }: JobRow): Amount => {
   if (counts === null) return { total, processed: 0 };
   const {
-    selected = 0,
+    lines = 0,
+    selected = lines,
     unprocessed,
     exported = 0,
     notFound = 0,
@@ -22,8 +23,14 @@ const amountOfEnded = ({ counts, total }: JobRow): Amount => {
 const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
   if (job.finished_at !== null) return amountOfEnded(job);
   if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
+  if (job.type === 'import' && job.phase === 'checking') {
+    // How many lines there are is known once all are read; until then the job keeps how many it has read.
+    return { total: null, processed: job.total ?? 0 };
+  }
   const rows = made?.rows ?? 0;
   switch (job.phase ?? '') {
+    case 'importing':
+      return { total: job.total, processed: made?.imported ?? 0 };
     case 'deleting':
       return { total: rows, processed: made?.cursor ?? 0 };
     case 'verifying':
@@ -38,7 +45,9 @@ const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
 };
 
 const isCounted = (phase: string | null): boolean =>
-  ['exporting', 'backingUp', 'deleting', 'restoring'].includes(phase ?? '');
+  ['exporting', 'checking', 'importing', 'backingUp', 'deleting', 'restoring'].includes(
+    phase ?? '',
+  );
 
 /** Rate and remaining time are null where they are not known: never a guess. */
 export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { IMPORT_MODES } from '../imports/options.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
@@ -18,6 +19,8 @@ export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 const PHASES = {
   exporting: 'writes the users of an export',
   verifying: 'reads the export back',
+  checking: 'reads the file of an import whole and checks every line; nothing is written yet',
+  importing: 'makes the lines users, chunk by chunk',
   backingUp: 'writes the users of a deletion to a backup',
   verifyingBackup: 'reads the backup back',
   deleting: 'deletes whom the backup holds',
@@ -79,6 +82,20 @@ const restoreCounts = z.object({
   unprocessed: z.int(),
 });
 
+const importCounts = z.object({
+  lines: z.int().describe('Of data in the file; as many as were read, where it broke off'),
+  imported: z.int().describe('Made a new user'),
+  merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
+  unchanged: z.int().describe('Of those merged: there was nothing to change'),
+  skipped: z.int().describe('In mode insert: about a user who was there'),
+  failed: z.int().describe('As many as the log holds'),
+  unprocessed: z.int(),
+});
+
+const importResult = z
+  .object({ bytes: z.int(), sha256: z.string(), expiresAt: time, removedAt: time.nullable() })
+  .describe('The file that was uploaded; until it is removed the import may be retried over it');
+
 const exportResult = z.object({ exportId: z.uuid(), ...fileFacts, expiresAt: time });
 
 const deletionResult = z.object({
@@ -95,7 +112,10 @@ export const jobSchema = z.object({
   format: z.enum(['csv', 'ndjson']).optional().describe('Of an export'),
   compression: z.enum(['gzip', 'none']).optional().describe('Of an export'),
   columns: z.array(z.string()).optional().describe('Of an export, in their order'),
-  spreadsheetSafe: z.boolean().optional().describe('Of an export'),
+  spreadsheetSafe: z.boolean().optional().describe('Of an export or import'),
+  mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
+  mergeTags: z.boolean().optional().describe('Of an import'),
+  dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
   actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
   reason: z.string().nullable(),
   createdAt: time,
@@ -103,16 +123,22 @@ export const jobSchema = z.object({
   finishedAt: time.nullable(),
   progress: progressSchema,
   counts: z
-    .union([deletionCounts, restoreCounts, exportCounts])
+    .union([deletionCounts, restoreCounts, importCounts, exportCounts])
     .nullable()
-    .describe('Once the job has ended; those of a deletion or restore add up to selected'),
+    .describe(
+      'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
+    ),
   retryOf: z.uuid().nullable().describe('The job that this one tries again'),
   retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
   parent: z.uuid().nullable(),
-  result: z.union([deletionResult, exportResult, z.object({ backupId: z.uuid() })]).nullable(),
+  result: z
+    .union([deletionResult, exportResult, importResult, z.object({ backupId: z.uuid() })])
+    .nullable(),
   erasedAt: time
     .nullable()
-    .describe('Since when its records are gone: they went with its backup, or with one of them'),
+    .describe(
+      'Since when its records are gone: they went with its backup or file, or with one of them',
+    ),
   error: z.object({ type: z.string(), message: z.string() }).nullable(),
   links: z
     .record(z.string(), z.string())

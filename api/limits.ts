@@ -9,6 +9,12 @@ export const USERS_BODY_LIMIT_BYTES = 5 * MIB;
 /** 10,000 ids of 255 characters of up to four bytes, with quotes and commas. */
 export const SELECTION_BODY_LIMIT_BYTES = 12 * MIB;
 
+/** Largest file of an import, in bytes, packed or not. */
+export const IMPORT_MAX_BYTES = 2 * 1024 * MIB;
+
+/** Imports that are uploaded at the same time to one API. */
+export const MAX_UPLOADS_AT_ONCE = 8;
+
 /** Largest address and headers together, in bytes: a filter may stand in an address. */
 export const HEADERS_LIMIT_BYTES = 64 * 1024;
 
@@ -18,12 +24,21 @@ export const HEADERS_TIMEOUT_MS = 10_000;
 /** How often connections are looked over for requests that arrive too slowly; Node's 30 s are long. */
 export const CONNECTION_CHECK_MS = 5_000;
 
+/** Time for a body to arrive: 12 MiB over a slow line, but no connection held open for ever. */
+export const BODY_TIMEOUT_MS = 60_000;
+
+/** Time for an upload to arrive: 2 GiB at 5 Mbit/s, or less over a worse line. */
+const UPLOAD_TIMEOUT_MS = 60 * 60_000;
+
+/** Of an upload so many bytes must come in each `BODY_TIMEOUT_MS`: 1 KiB a second. */
+export const UPLOAD_MIN_BYTES = 60 * 1024;
+
 /** An id of 255 characters, each four bytes, each byte written as `%XX`. */
 const MAX_PARAM_LENGTH = 255 * 12;
 
 export const HTTP_LIMITS = {
-  /** Time for a whole request to arrive: 12 MiB over a slow line, but no connection held open for ever. */
-  requestTimeout: 60_000,
+  /** Node knows one time for all requests; what is no upload is cut off sooner, in body-deadline.ts. */
+  requestTimeout: UPLOAD_TIMEOUT_MS,
   /** Silence on a socket; longer than `Prefer: wait=30` and the slowest first byte of a log. */
   connectionTimeout: 120_000,
   /** Longer than the 60 s after which common proxies drop an idle connection, so they close first. */

@@ -7,6 +7,7 @@ import {
 import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
+import { IMPORT_BODY } from './import-options.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
 
 interface OpenApi {
@@ -75,6 +76,7 @@ const LAST_EVENT_ID = header(
 
 /** Headers that operations take; read from the request by hand, since others come along. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
+  startImport: [IDEMPOTENCY_KEY],
   startExport: [IDEMPOTENCY_KEY],
   startDeletion: [IDEMPOTENCY_KEY],
   deleteUser: [IDEMPOTENCY_KEY, PREFER],
@@ -88,6 +90,9 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
 };
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+/** Bodies that are read by hand, as they come. */
+const BODY_OF: Readonly<Record<string, object>> = { startImport: IMPORT_BODY };
 
 /** Errors that any route may answer with, and those of routes that read bodies and change things. */
 const COMMON_STATUSES = [400, 404, 431, 500, 503];
@@ -150,6 +155,8 @@ const completeOperation = (method: string, path: string, operation: Operation): 
       WORKSPACE_PARAMETER,
     ];
   }
+  const body = BODY_OF[operation.operationId ?? ''];
+  if (body !== undefined) operation.requestBody = body;
   const responses: Record<string, unknown> = { ...operation.responses };
   for (const status of statuses) {
     responses[String(status)] ??= { $ref: `#/components/responses/problem${status}` };

@@ -112,7 +112,7 @@ const catalogue = {
   'unsupported-media-type': {
     status: 415,
     title: 'The body is of a type this path does not read',
-    advice: 'Send `Content-Type: application/json`, and no `Content-Encoding`.',
+    advice: 'Send the type that `detail` names, and no `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
@@ -166,8 +166,8 @@ const catalogue = {
   },
   'storage-unavailable': {
     status: 503,
-    title: 'The file cannot be read at the moment',
-    advice: 'Send the request again after `Retry-After` seconds.',
+    title: 'The file cannot be kept or read at the moment',
+    advice: 'Nothing was started. Send the request again after `Retry-After` seconds.',
   },
   busy: {
     status: 503,

@@ -10,7 +10,7 @@ const isEmptyObject = (value: unknown): boolean =>
   Object.keys(value).length === 0;
 
 /** A small packed body may be a huge one: none is unpacked. @throws ProblemError 415 */
-const refuseEncoded = (encoding: string | undefined): void => {
+export const refuseEncoded = (encoding: string | undefined): void => {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
   throw problem('unsupported-media-type', 'This path reads bodies without a Content-Encoding.', {
     headers: { 'accept-encoding': 'identity' },

@@ -30,24 +30,21 @@ const waitForEnd = async ({ api }: Bench, jobId: string): Promise<Job> => {
 };
 
 /**
- * Asks for a job and waits for its final state, both through the API. @throws Error when the job ends
+ * Begins a job and waits for its final state, both through the API. @throws Error when the job ends
  * otherwise than `succeeded`
  */
-export const runJob = async (
+export const timeJob = async (
   bench: Bench,
-  path: string,
-  body: object,
+  begin: () => Promise<{ id: string }>,
 ): Promise<{ run: JobRun; job: Job }> => {
   const { worker = 0, api = 0 } = bench.info().pids;
   const memory = { worker: watchMemory(worker), api: watchMemory(api) };
   const start = performance.now();
-  const { id } = await bench.api.succeed<{ id: string }>('POST', path, body);
+  const { id } = await begin();
   const job = await waitForEnd(bench, id);
   const seconds = (performance.now() - start) / 1_000;
   if (job.state !== 'succeeded') {
-    throw new Error(
-      `${path}: the job ended ${job.state}: ${JSON.stringify(job.error ?? job.counts)}`,
-    );
+    throw new Error(`job ${id} ended ${job.state}: ${JSON.stringify(job.error ?? job.counts)}`);
   }
   const run = {
     seconds,
@@ -56,6 +53,10 @@ export const runJob = async (
   };
   return { run, job };
 };
+
+/** The same for a job that one request of JSON begins. */
+export const runJob = (bench: Bench, path: string, body: object) =>
+  timeJob(bench, () => bench.api.succeed<{ id: string }>('POST', path, body));
 
 /** Of API and worker, the larger one's. */
 export const largestBytes = ({ peakBytes }: JobRun): number =>

@@ -6,6 +6,7 @@ import { measureDelete } from './rows/delete.ts';
 import { measureEveryone } from './rows/everyone.ts';
 import { measureExport } from './rows/export.ts';
 import { measureGrowth } from './rows/growth.ts';
+import { measureImport } from './rows/import.ts';
 import { measureLists } from './rows/list.ts';
 import { measureOne } from './rows/one.ts';
 import { measureOthers } from './rows/others.ts';
@@ -15,6 +16,7 @@ type Measure = (bench: Bench) => Promise<RowReport>;
 
 /** A further row is a further entry here. */
 const MEASURES: { rows: RowName[]; measure: Measure }[] = [
+  { rows: ['import'], measure: measureImport },
   { rows: ['export'], measure: measureExport },
   { rows: ['list'], measure: measureLists },
   { rows: ['one'], measure: measureOne },
@@ -25,7 +27,7 @@ const MEASURES: { rows: RowName[]; measure: Measure }[] = [
   { rows: ['growth'], measure: measureGrowth },
 ];
 
-const NEED_PSQL: RowName[] = ['export', 'delete', 'restore', 'everyone'];
+const NEED_PSQL: RowName[] = ['import', 'export', 'delete', 'restore', 'everyone'];
 
 const log = (line: string): void => {
   console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);

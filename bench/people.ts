@@ -82,7 +82,7 @@ const COLUMNS = {
     'ltv', bench_below(n, 17, 500000) / 100.0,
     'vip', bench_below(n, 18, 8) = 0,
     'lastSeenAt', to_char(timestamp '2024-01-01' + bench_below(n, 19, 60000000) * interval '1 s',
-                          'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                          'YYYY-MM-DD"T"HH24:MI:SS".000000Z"'),
     'website', 'https://example.org/people/' || md5((-n)::text) || '?ref=a&b=c',
     'company', ${pick(20, ['Acme, Inc.', 'Smith & Sons', '"Quoted" GmbH', 'Crème Brûlée'])},
     'interests', jsonb_build_array(${pick(21, ['cycling', 'música', 'книги', '写真'])}, 'chess'))`,
@@ -157,6 +157,12 @@ export const loadPeople = async (owner: Client, workspaceId: string): Promise<vo
     SELECT '${workspaceId}', ${names}, pg_current_xact_id(), pg_current_xact_id() FROM bench_people`);
   for (const index of indexes) await rebuildIndex(owner, table, index);
   await owner.query(`ALTER TABLE users ATTACH PARTITION ${table} FOR VALUES IN ('${workspaceId}')`);
+  await settle(owner, workspaceId);
+};
+
+/** Leaves a workspace without users, its indexes empty. */
+export const removePeople = async (owner: Client, workspaceId: string): Promise<void> => {
+  await owner.query(`TRUNCATE "${partitionOf(workspaceId)}"`);
   await settle(owner, workspaceId);
 };
 

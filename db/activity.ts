@@ -21,6 +21,7 @@ const EVENTS = [
   'backupPurged',
   'backupExpired',
   'exportExpired',
+  'importFileExpired',
   'leftoversRemoved',
 ] as const;
 

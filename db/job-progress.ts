@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 
-/** How far the pass is that a job is in: users it is about, written, looked at for deletion, put back. */
+/** How far the pass is that a job is in: users it is about, written, looked at for deletion, put back; lines imported. */
 export interface JobProgressRow {
   job_id: string;
   pass: number;
@@ -11,6 +11,7 @@ export interface JobProgressRow {
   rows: number;
   cursor: number;
   restored: number;
+  imported: number;
 }
 
 /**
@@ -26,7 +27,8 @@ export const listProgress = async (
            CASE WHEN now_in.pass > 1 THEN (SELECT count(*) FROM job_targets
              WHERE job_id = j.id AND pass = now_in.pass) END AS targets,
            (SELECT coalesce(sum(restored + present), 0) FROM restore_chunks
-             WHERE job_id = j.id) AS restored
+             WHERE job_id = j.id) AS restored,
+           (SELECT coalesce(sum(lines), 0) FROM import_chunks WHERE job_id = j.id) AS imported
       FROM jobs j
      CROSS JOIN LATERAL (
        SELECT coalesce(CASE j.phase
@@ -44,7 +46,7 @@ export const listProgress = async (
   return new Map(rows.map((row) => [row.job_id, row]));
 };
 
-/** Of jobs, those with at least one user whose outcome is known by name. */
+/** Of jobs, those with at least one user whose outcome is known by name, or line that failed. */
 export const listJobsWithRecords = async (
   db: Db,
   jobIds: readonly string[],
@@ -53,6 +55,7 @@ export const listJobsWithRecords = async (
     SELECT id FROM jobs
      WHERE id = ANY (${jobIds}::uuid[])
        AND (EXISTS (SELECT FROM outcomes WHERE job_id = jobs.id)
+         OR EXISTS (SELECT FROM import_failures WHERE job_id = jobs.id)
          OR EXISTS (SELECT FROM done_batches
                      WHERE job_id = jobs.id AND cardinality(user_ids) > 0))
   `.execute(db);

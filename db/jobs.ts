@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 import type { JobType } from '../workflows/contract.ts';
+import { insertImportFile } from './import-files.ts';
 import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from './schema.ts';
 
@@ -22,6 +23,8 @@ export interface NewJob {
   parentId?: string;
   /** The backup a restore takes from; locked while the job is written, so that it is not destroyed first. */
   backupId?: string;
+  /** The file an import reads, with the facts of one that was just uploaded. */
+  importFile?: { id: string; facts?: { bytes: number; sha256: string } };
   idempotency?: { key: string; requestHash: string };
   targetIds?: readonly string[];
   /** The job this one tries again, and whether its users are those that one has left, or all of its. */
@@ -33,8 +36,13 @@ const jobRows = (db: Db) =>
   db
     .selectFrom('jobs')
     .innerJoin('api_keys as actor', 'actor.id', 'jobs.actor_key_id')
+    .leftJoin('import_files as file', 'file.id', 'jobs.import_file_id')
     .selectAll('jobs')
     .select([
+      'file.bytes as file_bytes',
+      'file.sha256 as file_sha256',
+      'file.expires_at as file_expires_at',
+      'file.removed_at as file_removed_at',
       'actor.role as actor_role',
       'actor.owner_name as actor_name',
       retriedBy.as('retried_by'),
@@ -69,6 +77,7 @@ export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
       preview_id: job.previewId ?? null,
       parent_id: job.parentId ?? null,
       backup_id: job.backupId ?? null,
+      import_file_id: job.importFile?.id ?? null,
       retry_of: job.retry?.of ?? null,
       idempotency_key: job.idempotency?.key ?? null,
       request_hash: job.idempotency?.requestHash ?? null,
@@ -77,6 +86,13 @@ export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
     .returning('id')
     .executeTakeFirst();
   if (inserted === undefined) return false;
+  if (job.importFile?.facts !== undefined) {
+    await insertImportFile(trx, {
+      id: job.importFile.id,
+      workspaceId: job.workspaceId,
+      ...job.importFile.facts,
+    });
+  }
   if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
   if (job.retry !== undefined) {
     await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);

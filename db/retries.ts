@@ -1,11 +1,12 @@
 import { sql, type RawBuilder } from 'kysely';
+import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { Db, Trx } from './client.ts';
 
 /** Users a deletion has left that another one may delete. */
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 
-/** Ends that trying the same again cannot change: they need another preview, or another selection. */
-const FINAL_ERRORS = ['selectionChanged', 'delete-all-required'];
+/** Ends that trying the same again cannot change: they need another preview, selection or file. */
+const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
 
 /** How many users of a deletion are left, by its counts. */
 const leftCount = sql<number>`(${sql.join(
@@ -22,7 +23,8 @@ export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
   AND coalesce(jobs.error_type, '') <> ALL (${FINAL_ERRORS}::text[])
   AND CASE jobs.type WHEN 'deletion' THEN ${leftCount} > 0
                      ELSE jobs.state IN ('failed', 'cancelled') END
-  AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id))`;
+  AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id)
+  AND NOT EXISTS (SELECT FROM import_files WHERE id = jobs.import_file_id AND removed_at IS NOT NULL))`;
 
 /** The job a job was retried by; at most one. */
 export const retriedBy = sql<

@@ -110,6 +110,7 @@ export interface Schema {
     actor_key_id: string;
     preview_id: Nullable<string>;
     backup_id: Nullable<string>;
+    import_file_id: Nullable<string>;
     idempotency_key: Nullable<string>;
     request_hash: Nullable<string>;
     parent_id: Nullable<string>;
@@ -186,6 +187,28 @@ export interface Schema {
     restored: number;
     present: number;
     restored_ids: string[];
+    committed_at: Generated<Date>;
+  };
+  import_files: {
+    id: string;
+    workspace_id: string;
+    bytes: number;
+    sha256: string;
+    created_at: CreatedAt;
+    expires_at: Date;
+    removed_at: Nullable<Date>;
+    destroyed_at: Nullable<Date>;
+  };
+  import_failures: { job_id: string; line: number; payload: string; code: string; message: string };
+  import_chunks: {
+    job_id: string;
+    chunk: number;
+    lines: number;
+    imported: number;
+    merged: number;
+    unchanged: number;
+    skipped: number;
+    failed: number;
     committed_at: Generated<Date>;
   };
   /** A view. */

@@ -56,7 +56,7 @@ const cellOf = (field: Field, value: RawBuilder<unknown>): RawBuilder<unknown> =
 };
 
 /** Puts a `'` before a text that a spreadsheet could take for a formula, or that begins with one. */
-const escaped = (cell: RawBuilder<unknown>): RawBuilder<unknown> => sql`
+export const escaped = (cell: RawBuilder<unknown>): RawBuilder<unknown> => sql`
   CASE WHEN ascii(${cell}) < ${sql.lit(FIRST_LETTER)}
         AND ascii(${cell}) IN (${sql.join(RISKY.map((code) => sql.lit(code)))})
   THEN '''' || ${cell} ELSE ${cell} END`;

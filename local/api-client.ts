@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const REQUEST_DEADLINE_MS = 60_000;
+const UPLOAD_DEADLINE_MS = 10 * 60_000;
 const POLL_INTERVAL_MS = 150;
 const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
 
@@ -28,6 +29,26 @@ export interface Answer<Body> {
   headers: Headers;
   body: Body;
 }
+
+const uploadFile = async (
+  api: string,
+  key: string,
+  content: Blob,
+  options: object,
+): Promise<Job> => {
+  const form = new FormData();
+  form.append('options', JSON.stringify(options));
+  form.append('file', content, 'users.csv');
+  const response = await fetch(`${api}/v1/imports`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
+    body: form,
+    signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`POST /v1/imports: ${response.status} ${text}`);
+  return JSON.parse(text) as Job;
+};
 
 /** Speaks to the API as the holder of a key. */
 export const createApiClient = (api: string, key: string) => {
@@ -89,7 +110,10 @@ export const createApiClient = (api: string, key: string) => {
     return Buffer.from(await response.arrayBuffer());
   };
 
-  return { call, succeed, finish, download };
+  /** Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is refused */
+  const importFile = (content: Blob, options: object) => uploadFile(api, key, content, options);
+
+  return { call, succeed, finish, download, importFile };
 };
 
 export type ApiClient = ReturnType<typeof createApiClient>;

@@ -3,14 +3,22 @@ const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const DATETIME =
   /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?([Zz]|[+-]\d{2}:\d{2})$/;
 
+/** A time of day, without the 24:00:00 that `Date` reads as the next day's start. */
+const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$/;
+/** A datetime as it is stored, but for a day that may not exist. */
+const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
+
+const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** By reckoning: an import asks it for every date it holds, and `Date` takes three times as long. */
 const isRealDate = (text: string): boolean => {
-  const time = Date.parse(`${text}T00:00:00Z`);
-  return (
-    DATE.test(text) &&
-    text >= '0001' &&
-    !Number.isNaN(time) &&
-    new Date(time).getUTCDate() === Number(text.slice(8))
-  );
+  if (!DATE.test(text)) return false;
+  const year = Number(text.slice(0, 4));
+  const month = Number(text.slice(5, 7));
+  const day = Number(text.slice(8));
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && !isLeap ? 28 : (DAYS_IN_MONTH[month - 1] ?? 0);
+  return year > 0 && day > 0 && day <= days;
 };
 
 /**
@@ -26,16 +34,18 @@ export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): stri
       return parts ? `${parts[1]}:${parts[2]}:${parts[3] ?? '00'}` : undefined;
     }
     case 'datetime': {
+      if (STORED_DATETIME.test(text) && isRealDate(text.slice(0, 10))) return text;
       const parts = DATETIME.exec(text);
       if (parts === null) return undefined;
       const [, date = '', clock = '', fraction = '', offset = ''] = parts;
+      if (!isRealDate(date)) return undefined;
+      const digits = fraction.padEnd(6, '0');
+      if (/^z$/i.test(offset) && CLOCK.test(clock)) return `${date}T${clock}.${digits}Z`;
       const time = Date.parse(`${date}T${clock}${offset.toUpperCase()}`);
-      if (!isRealDate(date) || Number.isNaN(time)) return undefined;
+      if (Number.isNaN(time)) return undefined;
       const utc = new Date(time).toISOString();
       // Years outside 0001 to 9999 would not compare as text.
-      return utc.length === 24 && utc >= '0001'
-        ? `${utc.slice(0, 19)}.${fraction.padEnd(6, '0')}Z`
-        : undefined;
+      return utc.length === 24 && utc >= '0001' ? `${utc.slice(0, 19)}.${digits}Z` : undefined;
     }
   }
 };

@@ -14,6 +14,7 @@ const START_DEADLINE_MS = 5_000;
 
 const SUMMARIES: Record<JobType, string> = {
   export: 'Export users of workspace',
+  import: 'Import users into workspace',
   deletion: 'Delete users of workspace',
   restore: 'Restore users of workspace',
 };

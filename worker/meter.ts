@@ -9,11 +9,11 @@ export const createMeter = (registry: Registry): Meter => {
   const registers = [registry];
   const rows = new Counter({
     name: 'keepsake_rows_total',
-    help: 'Users whose rows were written to files, verified in them, or deleted',
+    help: 'Users whose rows were written to files, verified in them, or deleted, and lines imported',
     labelNames: ['step'],
     registers,
   });
-  for (const step of ['written', 'verified', 'deleted']) rows.inc({ step }, 0);
+  for (const step of ['written', 'verified', 'deleted', 'imported']) rows.inc({ step }, 0);
   const batches = new Histogram({
     name: 'keepsake_delete_batch_duration_seconds',
     help: 'Time of each transaction that deletes users, by how it ended',

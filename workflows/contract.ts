@@ -6,6 +6,7 @@
 /** Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the API. */
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
+  import: { workflowType: 'ImportUsers', idPrefix: 'import', path: 'imports' },
   deletion: { workflowType: 'DeleteUsers', idPrefix: 'delete', path: 'deletions' },
   restore: { workflowType: 'RestoreUsers', idPrefix: 'restore', path: 'restores' },
 } as const;
@@ -46,6 +47,8 @@ export interface JobInput {
 export type Phase =
   | 'exporting'
   | 'verifying'
+  | 'checking'
+  | 'importing'
   | 'backingUp'
   | 'verifyingBackup'
   | 'deleting'
@@ -75,12 +78,28 @@ export interface RestoreCounts {
   unprocessed: number;
 }
 
+/** How many lines of an imported file came to what. All but `unchanged` add up to `lines`. */
+export interface ImportCounts {
+  /** As many as were read, where the file was not read to its end. */
+  lines: number;
+  /** They made a new user. */
+  imported: number;
+  /** They were about a user who was there. */
+  merged: number;
+  /** Of those merged: there was nothing to change. */
+  unchanged: number;
+  /** About a user who was there, and is left alone. */
+  skipped: number;
+  failed: number;
+  unprocessed: number;
+}
+
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
 /** How a job ended; what its row says and its workflow returns. */
 export interface JobResult {
   state: FinalState;
-  /** Users not dealt with as asked: failed, changed or unprocessed. */
+  /** Users or lines not dealt with as asked: failed, changed or unprocessed. */
   failures: number;
   error?: { type: string; message: string };
 }
@@ -132,6 +151,10 @@ export interface Activities {
   verifyBackup: (input: JobInput) => Promise<void>;
   /** Puts back whom the backup's deletion deleted by it, and who is not there. */
   restoreBackedUpUsers: (input: JobInput) => Promise<{ restored: number }>;
+  /** Reads the file of an import whole and checks each line; writes no user. */
+  checkImportFile: (input: JobInput) => Promise<{ lines: number }>;
+  /** Imports the lines that can be, chunk by chunk in the order of the file. */
+  importUsers: (input: JobInput) => Promise<Pick<ImportCounts, 'imported' | 'merged'>>;
   /** Stores a job's final state, once; a second call answers what the first stored. */
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */
@@ -149,11 +172,11 @@ export interface Activities {
 
 /** What one round of `DestroyExpired` has done. */
 export interface DestroyedResult {
-  /** Exports that are removed from now on. */
+  /** Exports and imported files that are removed from now on. */
   removed: number;
-  /** Removed exports without files and traces now; those of the last two days again each time. */
+  /** Removed ones without files and traces now; those of the last two days again each time. */
   destroyed: number;
-  /** Attempts of living exports whose files were of no use. */
+  /** Attempts of living exports whose files were of no use, and uploads that no job came of. */
   leftovers: number;
   /** Jobs without a file, and previews, whose users are erased. */
   jobs: number;

@@ -3,5 +3,6 @@ export { deleteAllUsers as DeleteAllUsers } from './delete-all-users.ts';
 export { deleteUsers as DeleteUsers } from './delete-users.ts';
 export { destroyExpired as DestroyExpired } from './destroy-expired.ts';
 export { exportUsers as ExportUsers } from './export-users.ts';
+export { importUsers as ImportUsers } from './import-users.ts';
 export { restoreUsers as RestoreUsers } from './restore-users.ts';
 export { startQueued as StartQueued } from './start-queued.ts';

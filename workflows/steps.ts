@@ -34,6 +34,8 @@ export type Steps = Pick<
   | 'settlePass'
   | 'verifyBackup'
   | 'restoreBackedUpUsers'
+  | 'checkImportFile'
+  | 'importUsers'
   | 'finishJob'
 >;
 

@@ -9,7 +9,7 @@ import {
 } from '../../db/outcomes.ts';
 import type { Db } from '../../db/client.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { requireRecords, type SendCsv, sendJobLog } from '../job-log.ts';
+import { requireRecords } from '../job-log.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../paging.ts';
 import { notFound } from '../problems.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
@@ -134,39 +134,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
   );
 };
 
-const registerLog = (
-  app: App,
-  { database }: ApiDeps,
-  type: RecordedType,
-  sendCsv: SendCsv,
-): void => {
-  const { path } = JOB_KINDS[type];
-  app.get(
-    `/v1/${path}/:id/log`,
-    {
-      schema: {
-        operationId: `get${capitalized(type)}Log`,
-        summary: 'The same as one CSV file: userId, outcome, reason',
-        tags: [path],
-        params: z.strictObject({ id: z.uuid() }),
-        querystring: z.strictObject({}),
-        response: {
-          200: { description: 'The log', content: { 'text/csv': { schema: z.any() } } },
-        },
-      },
-    },
-    async ({ workspaceId, params: { id } }, reply) => {
-      const job = await findJobRow(database.db, id, workspaceId);
-      if (job?.type !== type) throw notFound(type);
-      return sendJobLog(sendCsv, reply, job);
-    },
-  );
-};
-
-/** What became of each user of a deletion or restore, as pages and as one file. */
-export const registerJobRecordRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
-  for (const type of Object.keys(OUTCOMES) as RecordedType[]) {
-    registerRecords(app, deps, type);
-    registerLog(app, deps, type, sendCsv);
-  }
+/** What became of each user of a deletion or restore, in pages. */
+export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
+  for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
 };

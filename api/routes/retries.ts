@@ -19,6 +19,7 @@ const bodySchema = z
 const whyNot = (job: JobRow): string => {
   if (job.finished_at === null) return 'still runs';
   if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
+  if (job.file_removed_at !== null) return 'read a file that is removed';
   if (job.error_type !== null) return `ended with ${job.error_type}, which needs a new request`;
   return 'left nothing undone';
 };
@@ -52,6 +53,7 @@ const wantRetry = async (
     retry: { of: job.id, users: isLeft ? 'left' : 'all' },
     ...(why !== null && { reason: why }),
     ...(job.backup_id !== null && { backupId: job.backup_id }),
+    ...(job.import_file_id !== null && { importFile: { id: job.import_file_id } }),
     ...(job.parent_id !== null && { parentId: job.parent_id }),
   };
 };

@@ -16,7 +16,7 @@ CREATE INDEX previews_to_erase ON previews (expires_at) WHERE NOT selection ? 'e
 CREATE TABLE jobs (
   id uuid PRIMARY KEY,
   workspace_id text NOT NULL REFERENCES workspaces,
-  type text NOT NULL CHECK (type IN ('export', 'deletion', 'restore')),
+  type text NOT NULL CHECK (type IN ('export', 'import', 'deletion', 'restore')),
   state text NOT NULL DEFAULT 'queued' CHECK (state IN
     ('queued', 'running', 'waiting', 'cancelling', 'succeeded', 'partiallySucceeded', 'failed', 'cancelled')),
   phase text,

@@ -14,6 +14,13 @@ BEGIN
       RAISE EXCEPTION 'backup % is gone', NEW.backup_id USING ERRCODE = 'KS006';
     END IF;
   END IF;
+  -- A file that is not there yet comes with the job.
+  IF NEW.import_file_id IS NOT NULL THEN
+    PERFORM FROM public.import_files WHERE id = NEW.import_file_id AND removed_at IS NULL FOR SHARE;
+    IF NOT FOUND AND NEW.retry_of IS NOT NULL THEN
+      RAISE EXCEPTION 'import file % is gone', NEW.import_file_id USING ERRCODE = 'KS006';
+    END IF;
+  END IF;
   IF NEW.retry_of IS NOT NULL THEN
     PERFORM FROM public.jobs WHERE id = NEW.retry_of AND erased_at IS NULL FOR SHARE;
     IF NOT FOUND THEN
@@ -60,6 +67,7 @@ BEGIN
    WHERE id = p_job AND NOT selection ? 'erased';
   DELETE FROM public.job_targets WHERE job_id = p_job;
   DELETE FROM public.outcomes WHERE job_id = p_job;
+  DELETE FROM public.import_failures WHERE job_id = p_job;
   UPDATE public.restore_chunks SET restored_ids = '{}'
    WHERE job_id = p_job AND restored_ids <> '{}';
   PERFORM public.erase_previews(ARRAY[preview_id]) FROM public.jobs
@@ -106,6 +114,7 @@ BEGIN
   SELECT array_agg(id) INTO ids FROM (
     SELECT j.id FROM public.jobs j
      WHERE j.erased_at IS NULL AND j.finished_at < now() - interval '30 days' AND j.backup_id IS NULL
+       AND j.import_file_id IS NULL
        AND NOT EXISTS (SELECT FROM public.exports e WHERE e.job_id = j.id)
      ORDER BY j.finished_at LIMIT p_limit FOR NO KEY UPDATE OF j SKIP LOCKED) AS fruitless;
   PERFORM public.erase_job(id) FROM unnest(ids) AS id;

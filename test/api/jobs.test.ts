@@ -164,7 +164,7 @@ test('lists jobs newest first, page by page, each once, by type and state', asyn
     ['limit=1e2', '?limit'],
     ['limit=1&limit=2', '?limit'],
     ['cursor=nonsense', '?cursor'],
-    ['type=import', '?type'],
+    ['type=merge', '?type'],
     ['state=', '?state'],
   ]) {
     const answer = await call('GET', `/v1/jobs?${parameter}`);

@@ -13,7 +13,7 @@ vi.mock('../../api/limits.ts', async (original) => {
     ...limits,
     HEADERS_TIMEOUT_MS: 400,
     CONNECTION_CHECK_MS: 50,
-    HTTP_LIMITS: { ...limits.HTTP_LIMITS, requestTimeout: 1_000 },
+    BODY_TIMEOUT_MS: 1_000,
   };
 });
 

@@ -8,6 +8,7 @@ import { createApiKey } from '../../db/api-keys.ts';
 import type { Role } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
+import type { Storage } from '../../storage/storage.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { createFakeSender, type FakeSender } from './fake-sender.ts';
@@ -52,6 +53,7 @@ export interface TestApi {
   starter: FakeStarter;
   sender: FakeSender;
   database: TestDatabase;
+  storage: Storage;
   /** Lines the API logged. */
   log: string[];
   /** Keys of the workspaces `one` and `two`, and of those who see both. */
@@ -134,9 +136,10 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     const starter = createFakeStarter();
     const sender = createFakeSender(database().app);
     const log: string[] = [];
+    const storage = createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`));
     const app = await buildApp({
       database: database().app,
-      storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
+      storage,
       jobs: starter,
       requests: sender,
       config: {
@@ -156,6 +159,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
       starter,
       sender,
       database: database(),
+      storage,
       log,
       keys: {
         one: made.one.key,

@@ -84,3 +84,9 @@ const refused: [PropertyType, unknown][] = [
 test.each(refused)('%s refuses %j and says why', (type, input) => {
   expect(parseValue(type, input)).toEqual({ detail: expect.stringMatching(/\w/) });
 });
+
+test('an answer does not change with how often the question was asked', () => {
+  for (let round = 0; round < 20_000; round++) {
+    expect(parseValue('url', 'https://é.com/')).toEqual({ value: 'https://é.com/' });
+  }
+});

@@ -16,6 +16,7 @@ test('counts rows by step, and is at zero before there was a job', async () => {
     'keepsake_rows_total{step="written"} 42',
     'keepsake_rows_total{step="verified"} 0',
     'keepsake_rows_total{step="deleted"} 0',
+    'keepsake_rows_total{step="imported"} 0',
   ]);
 });
 

@@ -1,0 +1,110 @@
+import type { DatabaseError } from 'pg';
+import type { Merged, Range, RangeResult, Staging } from '../db/import-merge.ts';
+import type { StagedRow } from '../db/import-staging.ts';
+import type { FailedLine } from '../imports/read-chunks.ts';
+import { MAX_LIST_ITEMS } from '../selection/values.ts';
+import { isOfARow } from './failures.ts';
+
+/** What became of the lines of a chunk that could be read. */
+export interface ChunkOutcome extends Merged {
+  rejected: FailedLine[];
+}
+
+type Merge = (staging: Staging, range: Range) => Promise<RangeResult>;
+
+/** A range that was rolled back, and why. */
+type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
+
+const hasRepeated = ({ rows }: Staging, { from, to }: Range): boolean => {
+  for (let n = from; n < to; n++) if (rows[n]?.userId === rows[n + 1]?.userId) return true;
+  return false;
+};
+
+/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
+
+const tryRange = async (staging: Staging, range: Range, merge: Merge): Promise<Tried> => {
+  const { client } = staging;
+  await client.query('SAVEPOINT range');
+  try {
+    const result = await merge(staging, range);
+    await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
+    return result;
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+    await client.query(ROLL_BACK);
+    return { status: 'refused', error };
+  }
+};
+
+/** PostgreSQL's own text may quote a row, so only its code and the names of things are told. */
+const refusal = ({ code, constraint }: DatabaseError): string =>
+  `the database refused it: SQLSTATE ${code}${constraint === undefined ? '' : `, constraint ${constraint}`}`;
+
+/** What a line failed with that stood alone; undefined when others were at its user. */
+const failureOf = async (
+  { client, statements }: Staging,
+  n: number,
+  tried: Exclude<Tried, { status: 'merged' }>,
+): Promise<Pick<FailedLine, 'code' | 'message'> | undefined> => {
+  switch (tried.status) {
+    case 'refused':
+      return { code: 'rejected', message: refusal(tried.error) };
+    case 'overfull': {
+      const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
+      return { code: 'invalidDataType', message };
+    }
+    case 'notMade':
+      if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
+      return { code: 'rejected', message: 'a trigger of the database keeps it back' };
+    case 'notChanged':
+      return { code: 'rejected', message: 'a trigger of the database keeps it back' };
+    case 'raced':
+      return undefined;
+  }
+};
+
+const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): FailedLine[] =>
+  lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
+
+const add = (outcome: ChunkOutcome, merged: Merged): void => {
+  outcome.imported += merged.imported;
+  outcome.merged += merged.merged;
+  outcome.unchanged += merged.unchanged;
+  outcome.skipped += merged.skipped;
+};
+
+/**
+ * Merges rows that are one line each, in the order of ids, by halves: a range that cannot be merged is
+ * rolled back and split, until the lines that are in the way stand alone. All users who are there are
+ * locked first, so that merges do not deadlock over what is made in between.
+ *
+ * @returns undefined when others were at the users; then everything is to be rolled back
+ */
+export const mergeCarefully = async (
+  staging: Staging,
+  merge: Merge,
+): Promise<ChunkOutcome | undefined> => {
+  const { client, statements, rows } = staging;
+  await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
+  await client.query(statements.lockAll);
+  const outcome: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
+  const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
+  for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
+    const { from, to } = range;
+    const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range, merge);
+    if (tried?.status === 'merged') {
+      add(outcome, tried.merged);
+    } else if (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      // The first half comes first.
+      ranges.push({ from: middle + 1, to }, { from, to: middle });
+    } else {
+      const row = rows[from];
+      const failure = tried && (await failureOf(staging, from, tried));
+      if (row === undefined || failure === undefined) return undefined;
+      outcome.rejected.push(...fail(row, failure));
+    }
+  }
+  return outcome;
+};

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { IMPORT_MODES } from '../imports/options.ts';
+import { reasonSchema } from './reason.ts';
+
+/** What a request says of its file. */
+export const importOptionsSchema = z.strictObject({
+  mode: z
+    .enum(IMPORT_MODES)
+    .describe(
+      '`replace`: a user becomes what the file says, and what it has no column for becomes unknown; ' +
+        '`update`: only the columns of the file change; `insert`: users who are there stay as they are',
+    ),
+  mergeTags: z
+    .boolean()
+    .default(false)
+    .describe('Tags of the file are added to those a user has; not with mode `insert`'),
+  dryRun: z.boolean().default(false).describe('Check and count everything, write no user'),
+  spreadsheetSafe: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Take off the `'` that exports put before a text that begins with `=`, `+`, `-`, `@`, `'`, tab or " +
+        'carriage return',
+    ),
+  notify: z.boolean().default(true).describe('Mail the counts once it is done'),
+  reason: reasonSchema.optional(),
+});
+
+export type WantedImport = z.infer<typeof importOptionsSchema>;
+
+/** How the request's body is described; it is read by hand, as it comes. */
+export const IMPORT_BODY = {
+  required: true,
+  content: {
+    'multipart/form-data': {
+      schema: {
+        type: 'object',
+        required: ['options', 'file'],
+        additionalProperties: false,
+        description: 'Exactly these two parts, in this order',
+        properties: {
+          options: z.toJSONSchema(importOptionsSchema, { io: 'input' }),
+          file: {
+            type: 'string',
+            format: 'binary',
+            description: 'CSV in UTF-8, packed by gzip or not; its first line names the columns',
+          },
+        },
+      },
+      encoding: {
+        options: { contentType: 'application/json' },
+        file: { contentType: 'text/csv' },
+      },
+    },
+  },
+};

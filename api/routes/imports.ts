@@ -1,0 +1,164 @@
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { findImportFile } from '../../db/import-files.ts';
+import { propertyTypesOf } from '../../db/properties.ts';
+import { readHeader } from '../../imports/header.ts';
+import { importKey, importPrefix } from '../../storage/import-key.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob, beginJob } from '../begin-job.ts';
+import { allowUpload } from '../body-deadline.ts';
+import { readIdempotency } from '../idempotency.ts';
+import { jobSchema } from '../job-schema.ts';
+import { MAX_UPLOADS_AT_ONCE } from '../limits.ts';
+import { isProblem, problem } from '../problems.ts';
+import { refuseEncoded } from '../read-bodies.ts';
+import { type ReceivedImport, receiveImport } from '../receive-import.ts';
+
+const FORM = 'multipart/form-data';
+
+/** @throws ProblemError 422 naming each column that is wrong */
+const requireHeader = async (
+  { database: { db }, storage }: ApiDeps,
+  workspaceId: string,
+  fileId: string,
+): Promise<void> => {
+  const types = await propertyTypesOf(db, workspaceId);
+  const header = await readHeader(await storage.get(importKey(fileId)), types);
+  if (!('errors' in header)) return;
+  const [first] = header.errors;
+  const detail =
+    header.errors.length === 1
+      ? `${first?.pointer}: ${first?.detail}`
+      : `${header.errors.length} columns of the file are wrong; see errors.`;
+  throw problem('unprocessable', detail, { errors: header.errors });
+};
+
+/** Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. */
+const beginImport = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  fileId: string,
+  { options: { reason, ...options }, file: facts }: ReceivedImport,
+) => {
+  const body = { options: { ...options, reason }, sha256: facts.sha256 };
+  return beginJob(request, readIdempotency(request, body), deps, async () => ({
+    id: uuidv7(),
+    type: 'import',
+    selection: { type: 'file' },
+    options,
+    importFile: { id: fileId, facts },
+    ...(reason !== undefined && { reason }),
+  }));
+};
+
+/**
+ * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed, it is
+ * left to the sweep.
+ */
+const removeUnused = async (
+  { database: { db }, storage }: ApiDeps,
+  request: FastifyRequest,
+  fileId: string,
+): Promise<void> => {
+  try {
+    const row = await findImportFile(db, fileId);
+    if (row === undefined) await storage.remove(importPrefix(fileId));
+  } catch (error) {
+    request.log.warn({ err: error, fileId }, 'an uploaded file is left to be swept');
+  }
+};
+
+const importFile = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: ApiDeps,
+  stop: AbortController,
+) => {
+  // Before the body: a key that is none need not wait for the upload to be told.
+  readIdempotency(request, null);
+  const fileId = uuidv7();
+  const remove = () => removeUnused(deps, request, fileId);
+  let received: ReceivedImport;
+  try {
+    received = await receiveImport(
+      request.raw,
+      (content) => deps.storage.put(importKey(fileId), content),
+      stop,
+    );
+    await requireHeader(deps, request.workspaceId, fileId);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
+    // Whatever else went wrong, its job may be written all the same, or about to be.
+    if (isProblem(error)) await remove();
+    throw error;
+  });
+  // An earlier request with the same key has another file.
+  await remove();
+  return acceptJob(request, reply, job, deps);
+};
+
+/** At most so many at a time, each to be broken off when the API closes. */
+const createUploads = (app: App) => {
+  const uploads = new Set<AbortController>();
+  app.addHook('preClose', async () => {
+    const closing = problem('busy', 'The API closes; upload again.', {
+      headers: { connection: 'close' },
+    });
+    for (const upload of uploads) upload.abort(closing);
+  });
+  return async <T>(upload: (stop: AbortController) => Promise<T>): Promise<T> => {
+    if (uploads.size >= MAX_UPLOADS_AT_ONCE) {
+      throw problem('busy', 'Other files are being uploaded; wait a little.');
+    }
+    const stop = new AbortController();
+    uploads.add(stop);
+    try {
+      return await upload(stop);
+    } finally {
+      uploads.delete(stop);
+    }
+  };
+};
+
+const otherType = () => problem('unsupported-media-type', `This path reads ${FORM} only.`);
+
+const registerStart = (app: App, deps: ApiDeps): void => {
+  const withUpload = createUploads(app);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(FORM, async ({ headers }: FastifyRequest) => {
+    refuseEncoded(headers['content-encoding']);
+  });
+  app.addContentTypeParser('*', async () => {
+    throw otherType();
+  });
+  app.post(
+    '/v1/imports',
+    {
+      schema: {
+        operationId: 'startImport',
+        summary: 'Import users from a CSV file',
+        description:
+          'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
+          'any user. Its columns are those of an export; docs/importing.md tells of them.',
+        tags: ['imports'],
+        querystring: z.strictObject({}),
+        response: { 202: jobSchema },
+      },
+    },
+    async (request, reply) => {
+      if (request.headers['content-type'] === undefined) throw otherType();
+      return withUpload((stop) =>
+        allowUpload(request.raw, () => importFile(request, reply, deps, stop)),
+      );
+    },
+  );
+};
+
+/** Uploads have parsers of their own, for this route alone. */
+export const registerImportRoutes = (app: App, deps: ApiDeps): void => {
+  void app.register(async (scope) => registerStart(scope, deps));
+};

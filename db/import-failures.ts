@@ -1,0 +1,41 @@
+import { sql } from 'kysely';
+import type { FailureCode } from '../imports/read-chunks.ts';
+import { toSqlText } from '../selection/literals.ts';
+import type { Db } from './client.ts';
+import { escaped } from './user-csv.ts';
+
+/** Of a line in a page, in characters; the log has it whole. */
+export const MAX_SHOWN_LENGTH = 1_000;
+
+export interface FailurePage {
+  code?: FailureCode | undefined;
+  afterLine: number;
+  limit: number;
+}
+
+/** Lines of an import that failed, in the order of the file, by the primary key. */
+export const listImportFailures = (
+  db: Db,
+  jobId: string,
+  { code, afterLine, limit }: FailurePage,
+) =>
+  db
+    .selectFrom('import_failures')
+    .select(['line', 'code', 'message'])
+    .select(sql<string>`left(payload, ${MAX_SHOWN_LENGTH})`.as('payload'))
+    .where('job_id', '=', jobId)
+    .where('line', '>', afterLine)
+    .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .orderBy('line')
+    .limit(limit)
+    .execute();
+
+/**
+ * The COPY statement of an import's log: the lines that failed, whole, in the order of the file. They
+ * come from outside, so none can be a formula of the spreadsheet that opens it.
+ */
+export const importLogStatement = (jobId: string): string =>
+  toSqlText(sql`COPY (
+    SELECT line, ${escaped(sql.ref('payload'))} AS payload, code, message
+      FROM import_failures WHERE job_id = ${jobId} ORDER BY line
+  ) TO STDOUT (FORMAT csv, HEADER)`);

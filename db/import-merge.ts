@@ -1,0 +1,153 @@
+import type { PoolClient } from 'pg';
+import type { ImportCounts } from '../workflows/contract.ts';
+import type { ImportStatements, ImportTarget } from './import-statements.ts';
+import type { StagedRow } from './import-staging.ts';
+
+export type Merged = Pick<ImportCounts, 'imported' | 'merged' | 'unchanged' | 'skipped'>;
+
+/** Rows of the staging table, the last one included. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+/**
+ * `raced`: others removed some of the users meanwhile. `notMade`: others made some of them, or a trigger
+ * keeps some back. `notChanged`: a trigger does. `overfull`: a user would have too many tags. But for
+ * `merged`, what was written is to be rolled back.
+ */
+export type RangeResult =
+  | { status: 'merged'; merged: Merged }
+  | { status: 'raced' | 'notMade' | 'notChanged' | 'overfull' };
+
+/** What a merge works with: an open transaction in which rows are staged. */
+export interface Staging {
+  client: PoolClient;
+  target: ImportTarget;
+  statements: ImportStatements;
+  rows: readonly StagedRow[];
+}
+
+interface Classified {
+  presentLines: number;
+  present: number;
+  presentRows: string;
+  changing: number;
+  changingLines: number;
+  changingRows: string;
+  isOverfull: boolean;
+}
+
+const one = async <Row extends object>(
+  client: PoolClient,
+  statement: string,
+  values: unknown[],
+): Promise<Row> => {
+  const { rows } = await client.query<Row>(statement, values);
+  const [row] = rows;
+  if (row === undefined) throw new Error('an aggregate answers with one row');
+  return row;
+};
+
+const linesIn = ({ rows }: Staging, { from, to }: Range): number => {
+  let lines = 0;
+  for (let n = from; n <= to; n++) lines += rows[n]?.lines.length ?? 0;
+  return lines;
+};
+
+/** How lines count: of those about users who are there, all, and of a new user's all but the first. */
+const countLines = (
+  { target }: Staging,
+  lines: { all: number; imported: number; unchanged: number },
+): Merged => {
+  const others = lines.all - lines.imported;
+  const { imported, unchanged } = lines;
+  if (target.mode === 'insert') return { imported, merged: 0, unchanged: 0, skipped: others };
+  return { imported, merged: others, unchanged, skipped: 0 };
+};
+
+/** How many of those who would change still would once they are locked; none when some are gone. */
+const lockChanging = async (
+  { client, statements }: Staging,
+  found: Classified,
+): Promise<number | undefined> => {
+  if (found.changing === 0) return 0;
+  const { locked, changing } = await one<{ locked: number; changing: number }>(
+    client,
+    statements.lock,
+    [found.changingRows],
+  );
+  return locked < found.changing ? undefined : changing;
+};
+
+/** Changes so many locked users. @returns of how many lines; none when a trigger kept some back */
+const updateLocked = async (
+  { client, statements }: Staging,
+  found: Classified,
+  changing: number,
+): Promise<number | undefined> => {
+  if (changing === 0) return 0;
+  const { updated, lines } = await one<{ updated: number; lines: number }>(
+    client,
+    statements.update,
+    [found.changingRows],
+  );
+  return updated < changing ? undefined : lines;
+};
+
+/**
+ * Merges a range of staged rows into users. Who is there is locked if they would change, then who is
+ * missing is made, both in the order of ids, so that merges do not deadlock; then the locked ones are
+ * changed. A row that says what is there already is not written: it keeps its stamp, and needs no lock,
+ * for it is as if it had come just before whatever happens to the user at the same time.
+ *
+ * No row of a range may be about the same user as another.
+ */
+export const mergeRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
+  const { client, statements } = staging;
+  const { from, to } = range;
+  const found = await one<Classified>(client, statements.classify, [from, to]);
+  if (found.isOverfull) return { status: 'overfull' };
+  const changing = await lockChanging(staging, found);
+  if (changing === undefined) return { status: 'raced' };
+  const missing = to - from + 1 - found.present;
+  if (missing > 0) {
+    const { rowCount } = await client.query(statements.insert, [from, to, found.presentRows]);
+    if (rowCount !== missing) return { status: 'notMade' };
+  }
+  const changedLines = await updateLocked(staging, found, changing);
+  if (changedLines === undefined) return { status: 'notChanged' };
+  const lines = {
+    all: linesIn(staging, range),
+    imported: missing,
+    unchanged: found.presentLines - changedLines,
+  };
+  return { status: 'merged', merged: countLines(staging, lines) };
+};
+
+/** Remembers for as long as a connection lives whom a dry run would have made. */
+export const createSeen = async (client: PoolClient): Promise<void> => {
+  await client.query('CREATE TEMP TABLE import_seen (user_id text COLLATE "C" PRIMARY KEY)');
+};
+
+/**
+ * Counts what merging a range would come to, and writes no user. Whom lines before it would have made
+ * is there; what they would have changed is not looked at.
+ */
+export const estimateRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
+  const { client, statements } = staging;
+  const { from, to } = range;
+  const found = await one<Classified>(client, statements.classify, [from, to]);
+  if (found.isOverfull) return { status: 'overfull' };
+  const { rowCount } = await client.query(
+    `INSERT INTO import_seen SELECT user_id FROM import_staging
+      WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ON CONFLICT DO NOTHING`,
+    [from, to, found.presentRows],
+  );
+  const lines = {
+    all: linesIn(staging, range),
+    imported: rowCount ?? 0,
+    unchanged: found.presentLines - found.changingLines,
+  };
+  return { status: 'merged', merged: countLines(staging, lines) };
+};

@@ -1,0 +1,17 @@
+/** `replace` makes users what the file says, `update` changes the file's columns, `insert` only adds users. */
+export const IMPORT_MODES = ['replace', 'update', 'insert'] as const;
+
+export type ImportMode = (typeof IMPORT_MODES)[number];
+
+/** What a request says of its file, as the job keeps it. */
+export interface ImportOptions {
+  mode: ImportMode;
+  /** Tags of the file are added to those a user has. */
+  mergeTags: boolean;
+  /** Everything is read, checked and counted; no user is written. */
+  dryRun: boolean;
+  /** Takes off the `'` that exports put before what a spreadsheet could take for a formula. */
+  spreadsheetSafe: boolean;
+  /** Mails the counts once it is done. */
+  notify: boolean;
+}

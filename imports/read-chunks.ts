@@ -1,0 +1,159 @@
+import type { Readable } from 'node:stream';
+import { stringify } from 'csv-stringify/sync';
+import type { PropertyTypes } from '../selection/fields.ts';
+import { isStorable, type Parsed } from '../selection/values.ts';
+import { cellReader } from './cells.ts';
+import type { ImportColumn } from './header.ts';
+import { linesOf } from './lines.ts';
+import type { CsvRecord } from './records.ts';
+
+export const MAX_CHUNK_LINES = 5_000;
+/** Of the text of a chunk's lines, in UTF-16 units. */
+const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
+
+/** Why no user came of a line. `rejected` is of the database, the others are of the reader. */
+export const FAILURE_CODES = [
+  'propertyRequired',
+  'invalidDataType',
+  'wrongCellCount',
+  'rejected',
+] as const;
+
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** A user of the file, every value in its stored form; null is an unknown value. */
+export interface ImportRow {
+  /** Number of the first line in the file; the header's is 1. */
+  line: number;
+  userId: string;
+  /** By the names of the database's columns, all that the file has but `user_id`. */
+  columns: Record<string, unknown>;
+  /** By their names, all custom properties that the file has. */
+  properties: Record<string, unknown>;
+  /** The line written anew, its cells separated by commas, fit to be stored. */
+  payload: () => string;
+}
+
+/** A line that no user is made of. */
+export interface FailedLine {
+  line: number;
+  payload: string;
+  code: FailureCode;
+  /** Names columns and rules, never values. */
+  message: string;
+}
+
+export interface ImportChunk {
+  /** From 1, without a gap. */
+  chunk: number;
+  /** Rows and failed ones together. */
+  lines: number;
+  rows: ImportRow[];
+  failed: FailedLine[];
+}
+
+export interface ReadOptions {
+  types: PropertyTypes;
+  spreadsheetSafe: boolean;
+}
+
+interface Column extends ImportColumn {
+  read: (cell: string) => Parsed;
+}
+
+/** For the line to be put right and imported again. NUL is the one character PostgreSQL cannot store. */
+const payloadOf = ({ cells }: CsvRecord): string => {
+  const text = stringify([cells], { eof: false });
+  return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
+};
+
+const failedLine = (record: CsvRecord, code: FailureCode, message: string): FailedLine => ({
+  line: record.line,
+  payload: payloadOf(record),
+  code,
+  message,
+});
+
+interface Reader {
+  cellCount: number;
+  /** Those that are read; the others are not even looked at. */
+  columns: Column[];
+  /** Every key with an unknown value: a copy takes half the time of an object that grows key by key. */
+  unknownColumns: Record<string, unknown>;
+  unknownProperties: Record<string, unknown>;
+}
+
+const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
+  Object.fromEntries(
+    columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
+  );
+
+const readerOf = (columns: readonly ImportColumn[], spreadsheetSafe: boolean): Reader => ({
+  cellCount: columns.length,
+  columns: columns
+    .filter(({ target }) => target !== 'ignored')
+    .map((column) => ({ ...column, read: cellReader(column.type, spreadsheetSafe) })),
+  unknownColumns: unknownOf(columns, 'system'),
+  unknownProperties: unknownOf(columns, 'custom'),
+});
+
+const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
+  const { cells } = record;
+  if (cells.length !== reader.cellCount) {
+    const message = `has ${cells.length} cells, and the header ${reader.cellCount}`;
+    return failedLine(record, 'wrongCellCount', message);
+  }
+  const columns = { ...reader.unknownColumns };
+  const properties = { ...reader.unknownProperties };
+  let userId: unknown = null;
+  const problems: string[] = [];
+  for (const { index, name, key, target, read } of reader.columns) {
+    const parsed = read(cells[index] ?? '');
+    if ('detail' in parsed) problems.push(`${name} ${parsed.detail}`);
+    else if (target === 'custom') properties[key] = parsed.value;
+    else if (target === 'system') columns[key] = parsed.value;
+    else userId = parsed.value;
+  }
+  if (problems.length > 0) return failedLine(record, 'invalidDataType', problems.join('; '));
+  if (typeof userId !== 'string') {
+    return failedLine(record, 'propertyRequired', 'userId is empty');
+  }
+  return { line: record.line, userId, columns, properties, payload: () => payloadOf(record) };
+};
+
+/** Adds what a record says to a chunk. */
+const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
+  if ('code' in read) chunk.failed.push(read);
+  else chunk.rows.push(read);
+  chunk.lines += 1;
+};
+
+/**
+ * The lines of a file, chunk by chunk in their order; the same file always gives the same chunks, of at
+ * most 5,000 lines and 16 MiB each. A file of a header alone gives none.
+ *
+ * @throws ImportFileError when the file cannot be read to its end, perhaps after some chunks; what the
+ *   stream throws
+ */
+export const readChunks = async function* (
+  file: Readable,
+  { types, spreadsheetSafe }: ReadOptions,
+): AsyncGenerator<ImportChunk> {
+  let reader: Reader | undefined;
+  let length = 0;
+  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
+  for await (const { columns, records } of linesOf(file, types)) {
+    reader ??= readerOf(columns, spreadsheetSafe);
+    for (const record of records) {
+      const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
+      if (isFull && chunk.lines > 0) {
+        yield chunk;
+        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [] };
+        length = 0;
+      }
+      length += record.length;
+      addLine(chunk, readLine(record, reader));
+    }
+  }
+  if (chunk.lines > 0) yield chunk;
+};

@@ -1,0 +1,114 @@
+import { isUtf8 } from 'node:buffer';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { type FileErrorType, ImportFileError } from './file-error.ts';
+
+/** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
+const MAX_TEXT_BYTES = 8 * 1024 ** 3;
+
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+const UNPACKED_CHUNK_BYTES = 256 * 1024;
+/** Of a character whose last one is still to come. */
+const MAX_CUT_BYTES = 3;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** By hand, so that who stops reading does not close the rest, which has to be read all the same. */
+const bytesFrom = async function* (
+  head: Buffer,
+  rest: AsyncIterator<Buffer>,
+): AsyncGenerator<Buffer> {
+  yield head;
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
+    yield next.value;
+  }
+};
+
+/** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
+const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
+  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < GZIP_MAGIC.length) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const all = bytesFrom(head, pieces);
+  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
+    yield* all;
+    return;
+  }
+  // The error of either comes out of the last one's iteration.
+  yield* pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
+  // Zeros may follow; who takes a digest of the file on the way wants them read.
+  while ((await pieces.next()).done !== true);
+};
+
+const isFromGunzip = (error: unknown): boolean =>
+  ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
+
+/** The bytes without a last character that is not all there, if the rest is UTF-8. */
+const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
+  for (let cut = 0; cut <= Math.min(MAX_CUT_BYTES, bytes.length); cut++) {
+    const whole = bytes.subarray(0, bytes.length - cut);
+    if (isUtf8(whole)) return whole;
+  }
+  return undefined;
+};
+
+/** The bytes before the first ones that are not UTF-8. */
+const beforeBroken = (bytes: Buffer): Buffer => {
+  const repaired = Buffer.from(bytes.toString());
+  const broken = bytes.findIndex((byte, at) => byte !== repaired[at]);
+  return bytes.subarray(0, broken);
+};
+
+const countOf = (mark: number, bytes: Buffer): number => {
+  let count = 0;
+  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 1)) count += 1;
+  return count;
+};
+
+/** Numbers the lines of what goes by. */
+const createLineCounter = () => {
+  let feeds = 0;
+  let returns = 0;
+  return {
+    count: (bytes: Buffer): void => {
+      feeds += countOf(LINE_FEED, bytes);
+      returns += countOf(CARRIAGE_RETURN, bytes);
+    },
+    /** Where what was counted ends. Carriage returns only count if there are no line feeds. */
+    line: (): number => 1 + (feeds === 0 ? returns : feeds),
+  };
+};
+
+/**
+ * The text of a file in UTF-8, packed by gzip or not, in pieces of whole characters.
+ *
+ * @throws ImportFileError when it is no text; what the stream throws
+ */
+export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
+  const { count, line } = createLineCounter();
+  const fail = (type: FileErrorType, message: string) => new ImportFileError(type, line(), message);
+  let byteCount = 0;
+  let tail: Buffer = Buffer.alloc(0);
+  try {
+    for await (const piece of unpacked(file)) {
+      byteCount += piece.length;
+      if (byteCount > MAX_TEXT_BYTES) {
+        throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
+      }
+      const bytes = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
+      const whole = wholeCharacters(bytes);
+      tail = bytes.subarray(whole?.length ?? 0);
+      count(whole ?? beforeBroken(bytes));
+      if (whole === undefined) break;
+      yield whole;
+    }
+  } catch (error) {
+    if (!isFromGunzip(error)) throw error;
+    throw fail('invalidGzip', 'the gzip data is damaged, or ends here. Pack it again.');
+  }
+  if (tail.length > 0) throw fail('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
+};

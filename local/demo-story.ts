@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import { createApiKey } from '../db/api-keys.ts';
+import { openDatabase } from '../db/client.ts';
+import { createWorkspace } from '../db/workspaces.ts';
+import { formatUsers } from '../storage/file-facts.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
+import { addUsers } from './demo-add-users.ts';
+import { check, runStep } from './demo-progress.ts';
+import { chooseSegment, type ExportedRecord } from './demo-segment.ts';
+import type { OutboxMail } from './outbox-mails.ts';
+import type { Stack } from './stack.ts';
+
+const OWNER_EMAIL = 'ada.admin@example.com';
+
+const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
+  const { db, close } = openDatabase(stack.info().databaseUrl, { maxConnections: 1 });
+  await createWorkspace(db, { id: 'demo', name: 'Demo' });
+  const { key } = await createApiKey(db, {
+    role: 'admin',
+    workspaceId: 'demo',
+    ownerName: 'Ada Admin',
+    ownerEmail: OWNER_EMAIL,
+  });
+  await close();
+  return createApiClient(stack.info().api, key);
+};
+
+/** Each user's record in a file, by their id. */
+type Records = Map<string, ExportedRecord>;
+
+const recordsIn = (file: Buffer): Records => {
+  const rows: Record<string, string>[] = parse(gunzipSync(file), { columns: true });
+  return new Map(rows.map((row) => [row['userId'] ?? '', row]));
+};
+
+const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
+
+/** The mail about a job. @throws Error when there is none */
+const findMail = async (stack: Stack, jobId: string): Promise<OutboxMail> => {
+  const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
+  const mail = mails.find((one) => one.text?.includes(jobId) === true);
+  if (mail === undefined) throw new Error(`no mail about job ${jobId} arrived`);
+  console.log(`  ✉ ${mail.to.join(', ')}: ${mail.subject}`);
+  return mail;
+};
+
+/** The file behind the link of the mail about a job. */
+const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
+  const { text } = await findMail(stack, jobId);
+  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
+  if (link === undefined) throw new Error(`the mail about job ${jobId} holds no link`);
+  return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
+};
+
+const countUsers = async (admin: ApiClient): Promise<number> =>
+  (await admin.succeed<{ count: number }>('GET', '/v1/users?limit=1&count=exact')).count;
+
+const exportAll = async (
+  stack: Stack,
+  admin: ApiClient,
+  { title, expected }: { title: string; expected: number },
+): Promise<Records> => {
+  const job = await runStep(title, async ({ show }) => {
+    // Its ids are compared with a backup's, which holds them as they are.
+    const body = { selection: { type: 'all' }, format: 'csv', spreadsheetSafe: false };
+    const { id } = await admin.succeed<{ id: string }>('POST', '/v1/exports', body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('export', job.state, 'succeeded');
+  const file = await openMail(stack, job.id);
+  check('SHA-256 of the mailed file', digestOf(file), job.result?.sha256);
+  const records = recordsIn(file);
+  check('users in the file', records.size, expected);
+  return records;
+};
+
+/** Every so many users are edited. */
+const EDITED_SHARE = 100;
+const EDITED_CITY = 'Kyōto, "old capital"';
+
+/** The users' records with a new city for some, as a person would type it into a spreadsheet. */
+const edit = (records: Records): Records =>
+  new Map(
+    [...records].map(([id, record], index) =>
+      index % EDITED_SHARE === 0 ? [id, { ...record, city: EDITED_CITY }] : [id, record],
+    ),
+  );
+
+/** Ids of those whose records differ in other columns than the ones left out. */
+const differing = (some: Records, others: Records, leftOut: readonly string[] = []): string[] => {
+  const isSame = (id: string, record: ExportedRecord): boolean => {
+    const other = { ...others.get(id) };
+    for (const name of leftOut) other[name] = record[name] ?? '';
+    return isDeepStrictEqual(other, record);
+  };
+  return [...some].filter(([id, record]) => !isSame(id, record)).map(([id]) => id);
+};
+
+/** Edits the exported file and imports it. @returns what an export must hold from now on */
+const importEdited = async (
+  stack: Stack,
+  admin: ApiClient,
+  exported: Records,
+): Promise<Records> => {
+  const edited = edit(exported);
+  const changed = differing(edited, exported).length;
+  const file = gzipSync(stringify([...edited.values()], { header: true }));
+  const job = await runStep(`Import the file, ${formatUsers(changed)} edited`, async ({ show }) => {
+    const options = { mode: 'update', spreadsheetSafe: false, reason: 'Demo' };
+    const { id } = await admin.importFile(new Blob([file]), options);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('import', job.state, 'succeeded');
+  check('merged', job.counts?.['merged'], edited.size);
+  check('of these as they were', job.counts?.['unchanged'], edited.size - changed);
+  await findMail(stack, job.id);
+  const title = 'Export all users again';
+  const after = await exportAll(stack, admin, { title, expected: edited.size });
+  check('users not as edited', differing(edited, after, ['updatedAt']).length, 0);
+  check('users touched', differing(exported, after).length, changed);
+  return after;
+};
+
+/** @returns the id of the backup that was taken first */
+const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Promise<string> => {
+  const { filter, title } = chooseSegment([...all.values()]);
+  const segment = await admin.succeed<{ id: string }>('POST', '/v1/segments', {
+    name: 'Demo',
+    filter,
+  });
+  const selection = { type: 'segment', segmentId: segment.id };
+  const preview = await admin.succeed<{ id: string; count: number; held: number }>(
+    'POST',
+    '/v1/deletion-previews',
+    { selection },
+  );
+  console.log(`  Segment: ${title}: ${formatUsers(preview.count)}, ${preview.held} under hold`);
+  const job = await runStep('Back up, verify and delete a segment', async ({ show }) => {
+    const body = { previewId: preview.id, confirm: { count: preview.count }, reason: 'Demo' };
+    const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('deletion', job.state, 'succeeded');
+  check('deleted', job.counts?.['deleted'], preview.count);
+  const backup = recordsIn(await openMail(stack, job.id));
+  check('users in the backup', backup.size, preview.count);
+  const strangers = [...backup.keys()].filter((id) => !all.has(id));
+  check('backed up, but never exported', strangers.length, 0);
+  check('users left', await countUsers(admin), all.size - preview.count);
+  return job.result?.backups?.[0]?.id ?? '';
+};
+
+const restoreBackup = async (stack: Stack, admin: ApiClient, backupId: string): Promise<void> => {
+  const path = `/v1/backups/${backupId}`;
+  const { restorable } = await admin.succeed<{ restorable: number }>(
+    'POST',
+    `${path}/restore-previews`,
+    {},
+  );
+  const job = await runStep('Restore them from the backup', async ({ show }) => {
+    const body = { reason: 'Demo' };
+    const { id } = await admin.succeed<{ id: string }>('POST', `${path}/restores`, body);
+    return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
+  });
+  check('restore', job.state, 'succeeded');
+  check('restored', job.counts?.['restored'], restorable);
+  await findMail(stack, job.id);
+};
+
+/** Where the demo's users come from. */
+export interface Source {
+  properties: readonly { name: string; type: string }[];
+  users: () => AsyncIterable<unknown> | Iterable<unknown>;
+  rows: number;
+}
+
+export const tellDemo = async (
+  stack: Stack,
+  { properties, users, rows }: Source,
+): Promise<void> => {
+  const admin = await openWorkspace(stack);
+  for (const property of properties) await admin.succeed('POST', '/v1/properties', property);
+  const added = await runStep('Add users through the API', ({ show }) =>
+    addUsers(admin, users(), (done) => show(done, rows)),
+  );
+  check('users in the workspace', await countUsers(admin), added);
+  const first = await exportAll(stack, admin, { title: 'Export all users', expected: added });
+  const before = await importEdited(stack, admin, first);
+  const backupId = await deleteSegment(stack, admin, before);
+  await restoreBackup(stack, admin, backupId);
+  const title = 'Export all users once more';
+  const after = await exportAll(stack, admin, { title, expected: added });
+  check('users not exactly as before the deletion', differing(before, after).length, 0);
+};

@@ -1,0 +1,87 @@
+import type { ImportMode } from '../imports/options.ts';
+import { formatCount } from '../storage/file-facts.ts';
+import type { ImportCounts } from '../workflows/contract.ts';
+import { renderLetter, type Letter, type Message } from './letter.ts';
+
+export interface ImportFinished {
+  jobId: string;
+  workspaceName: string;
+  mode: ImportMode;
+  dryRun: boolean;
+  end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
+  counts: ImportCounts;
+  logUrl: string;
+  jobUrl: string;
+}
+
+const OUTCOMES: [keyof ImportCounts, string][] = [
+  ['lines', 'Lines'],
+  ['imported', 'New users'],
+  ['merged', 'Merged into users who were there'],
+  ['unchanged', 'Of those: nothing to change'],
+  ['skipped', 'Skipped: the user was there'],
+  ['failed', 'Failed'],
+  ['unprocessed', 'Not reached'],
+];
+
+const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+const formatLines = (count: number): string =>
+  `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
+
+const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): string[] => {
+  const done = counts.imported + counts.merged;
+  const paragraphs = dryRun
+    ? [
+        `Nobody in ${workspaceName} was changed: this was a dry run. Of ${formatLines(counts.lines)}, ` +
+          `${formatCount(done)} could be imported.`,
+      ]
+    : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
+  if (counts.failed > 0) {
+    paragraphs.push(`The log holds each failed line with what is wrong with it.`);
+  }
+  if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
+  return paragraphs;
+};
+
+const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
+  if (end.kind === 'failed') return 'bad';
+  return end.kind === 'completed' && counts.failed === 0 ? 'good' : 'mixed';
+};
+
+/** Goes out however an import ended; it names counts, and nothing of the file. */
+export const importFinished = (facts: ImportFinished): Message => {
+  const { counts, end, dryRun } = facts;
+  const what = dryRun ? 'Dry run of an import' : 'Import';
+  const told = dryRun
+    ? ''
+    : `: ${formatCount(counts.imported + counts.merged)} of ${formatLines(counts.lines)}`;
+  const heading = `${what} ${ENDS[end.kind]}${told}`;
+  const job: [string, string][] = [
+    ['Import', facts.jobId],
+    ['Mode', facts.mode],
+  ];
+  if (end.kind === 'failed') job.push(['Error', end.errorType]);
+  const look = { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' };
+  const log = {
+    label: 'Download the log',
+    url: facts.logUrl,
+    note: 'Each failed line and why, as CSV. Needs an API key.',
+  };
+  return renderLetter({
+    subject: `${heading} (${facts.workspaceName})`,
+    heading,
+    tone: toneOf(facts),
+    paragraphs: paragraphsOf(facts),
+    actions: counts.failed > 0 ? [log, look] : [look],
+    tables: [
+      {
+        title: 'Lines',
+        rows: OUTCOMES.filter(([name]) => counts[name] > 0 || name === 'lines').map(
+          ([name, label]) => [label, formatCount(counts[name])],
+        ),
+      },
+      { title: 'The job', rows: job },
+    ],
+  });
+};

@@ -1,0 +1,100 @@
+import { parse } from 'csv-parse/sync';
+import { beforeAll, expect, test } from 'vitest';
+import { upload } from '../support/multipart.ts';
+import { useApi } from './support.ts';
+
+const api = useApi();
+let jobId = '';
+
+const query = (text: string, values: unknown[] = []) =>
+  api().database.owner.pool.query(text, values);
+
+const FAILURES = [
+  { line: 2, payload: ',Ada', code: 'propertyRequired', message: 'userId is empty' },
+  { line: 3, payload: '=1+1,"a\r\nb ""💜"""', code: 'invalidDataType', message: 'email must be …' },
+  { line: 5, payload: "'s-Hertogenbosch", code: 'wrongCellCount', message: 'has 1 cells' },
+  { line: 70, payload: `x,${'y'.repeat(5_000)}`, code: 'rejected', message: '23514' },
+];
+
+const addFailures = (id: string) =>
+  query(
+    `INSERT INTO import_failures (job_id, line, payload, code, message)
+     SELECT $1, line, payload, code, message
+       FROM jsonb_to_recordset($2) AS f(line int, payload text, code text, message text)`,
+    [id, JSON.stringify(FAILURES)],
+  );
+
+beforeAll(async () => {
+  jobId = (await upload(api())).body.id;
+  await addFailures(jobId);
+});
+
+test('the lines that failed come in pages, in the order of the file', async () => {
+  const first = await api().call('GET', `/v1/imports/${jobId}/records?limit=3`);
+  expect(first.body.data).toEqual(FAILURES.slice(0, 3));
+  const url = `/v1/imports/${jobId}/records?limit=3&cursor=${first.body.nextCursor}`;
+  const second = await api().call('GET', url);
+  expect(second.body).toEqual({
+    data: [{ ...FAILURES[3], payload: FAILURES[3]!.payload.slice(0, 1_000) }],
+    nextCursor: null,
+  });
+});
+
+test('by one code alone, and by none that there is not', async () => {
+  const url = `/v1/imports/${jobId}/records?code=`;
+  expect((await api().call('GET', `${url}wrongCellCount`)).body.data).toEqual([FAILURES[2]]);
+  const bad = await api().call('GET', `${url}deleted`);
+  expect(bad.body).toMatchObject({ status: 400, errors: [{ pointer: '?code' }] });
+  const cursor = Buffer.from('{"skip":1}').toString('base64url');
+  expect((await api().call('GET', `/v1/imports/${jobId}/records?cursor=${cursor}`)).status).toBe(
+    400,
+  );
+});
+
+test('the log is a file of all of them, whole, that no spreadsheet takes for formulas', async () => {
+  const log = await api().call('GET', `/v1/imports/${jobId}/log`);
+  expect(log.headers).toMatchObject({
+    'content-type': 'text/csv; charset=utf-8; header=present',
+    'content-disposition': `attachment; filename="import-${jobId}.csv"`,
+  });
+  const rows: Record<string, string>[] = parse(log.text, { columns: true });
+  expect(rows).toEqual(
+    FAILURES.map(({ payload, ...failure }) => ({
+      ...failure,
+      line: String(failure.line),
+      payload: /^[=+\-@\t\r']/.test(payload) ? `'${payload}` : payload,
+    })),
+  );
+});
+
+test('the activity log leads to it', async () => {
+  const { body } = await api().call('GET', `/v1/activity?jobId=${jobId}`);
+  const { id, links } = body.data[0];
+  expect(links).toEqual({ job: `/v1/imports/${jobId}`, log: `/v1/activity/${id}/log` });
+  const log = await api().call('GET', links.log);
+  expect(log.text).toBe((await api().call('GET', `/v1/imports/${jobId}/log`)).text);
+});
+
+test('another workspace, another kind and another role see nothing of them', async () => {
+  const { keys, call } = api();
+  for (const what of ['records', 'log']) {
+    const url = `/v1/imports/${jobId}/${what}`;
+    expect((await call('GET', url, { key: keys.two })).status).toBe(404);
+    expect((await call('GET', url, { key: keys.ops })).status).toBe(403);
+    expect((await call('GET', `/v1/deletions/${jobId}/${what}`)).status).toBe(404);
+  }
+});
+
+test('once erased they are gone, and said to be', async () => {
+  const { id } = (await upload(api())).body;
+  await addFailures(id);
+  await query(
+    "UPDATE jobs SET state = 'failed', finished_at = now(), erased_at = now() WHERE id = $1",
+    [id],
+  );
+  for (const what of ['records', 'log']) {
+    const answer = await api().call('GET', `/v1/imports/${id}/${what}`);
+    expect(answer.body).toMatchObject({ status: 410, type: '/problems/gone' });
+    expect(answer.body.detail).toContain('with its file');
+  }
+});

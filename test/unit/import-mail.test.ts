@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { importFinished, type ImportFinished } from '../../mail/import-mail.ts';
+
+const COUNTS = {
+  lines: 1_200,
+  imported: 1_000,
+  merged: 150,
+  unchanged: 40,
+  skipped: 0,
+  failed: 50,
+  unprocessed: 0,
+};
+
+const told = (changes: Partial<ImportFinished> = {}) =>
+  importFinished({
+    jobId: '0193563c-0000-7000-8000-000000000001',
+    workspaceName: 'Demo',
+    mode: 'update',
+    dryRun: false,
+    end: { kind: 'completed' },
+    counts: COUNTS,
+    logUrl: 'https://keepsake.example/v1/imports/1/log',
+    jobUrl: 'https://keepsake.example/v1/jobs/1',
+    ...changes,
+  });
+
+test('says how many lines came in, how many did not, and where the log is', () => {
+  const { subject, text } = told();
+  expect(subject).toBe('Import finished: 1,150 of 1,200 lines (Demo)');
+  expect(text).toContain('Imported into Demo: 1,150 of 1,200 lines.');
+  expect(text).toMatch(/Failed:? +50/);
+  expect(text).toMatch(/nothing to change:? +40/);
+  expect(text).toContain('/v1/imports/1/log');
+  expect(text).not.toMatch(/Skipped|Not reached/);
+});
+
+test('offers a log only where there is one', () => {
+  const counts = { ...COUNTS, imported: 1_050, failed: 0 };
+  expect(told({ counts }).text).not.toContain('/log');
+});
+
+test('of a dry run says that nobody was changed', () => {
+  const { subject, text } = told({ dryRun: true });
+  expect(subject).toBe('Dry run of an import finished (Demo)');
+  expect(text).toContain('Nobody in Demo was changed');
+});
+
+test.each([
+  [{ kind: 'cancelled' } as const, 'Import cancelled: 1,150 of 1,200 lines (Demo)'],
+  [{ kind: 'failed', errorType: 'notUtf8' } as const, 'Import failed: 1,150 of 1,200 lines (Demo)'],
+])('tells of an import that ended otherwise: %j', (end, wanted) => {
+  const { subject, text } = told({ end });
+  expect(subject).toBe(wanted);
+  expect(text.includes('notUtf8')).toBe(end.kind === 'failed');
+});
