@@ -11,7 +11,7 @@ import { createApiClient, type ApiClient } from '../local/api-client.ts';
 import { removeDataFolder } from '../local/postgres-place.ts';
 import { startStack, type LocalInfo } from '../local/stack.ts';
 import type { BenchOptions } from './options.ts';
-import { loadPeople, makePeople, type Population } from './people.ts';
+import { loadPeople, makePeople, PEOPLES_PROPERTIES, type Population } from './people.ts';
 
 export const WORKSPACE = 'bench';
 
@@ -69,11 +69,15 @@ const openBench = async (
   await owner.connect();
   const connection = await Connection.connect({ address: info().temporal });
   const { id, key } = await openWorkspace(info().databaseUrl);
+  const api = createApiClient(info().api, key);
+  for (const [name, type] of Object.entries(PEOPLES_PROPERTIES)) {
+    await api.succeed('POST', '/v1/properties', { name, type });
+  }
   const bench: Bench = {
     ...options,
     info,
     owner,
-    api: createApiClient(info().api, key),
+    api,
     keyId: id,
     temporal: new TemporalClient({ connection }),
     folder,

@@ -30,6 +30,17 @@ export const populationFor = (going: number): Population => ({
   going,
 });
 
+/** Their custom properties, by type. */
+export const PEOPLES_PROPERTIES = {
+  plan: 'string',
+  ltv: 'number',
+  vip: 'boolean',
+  lastSeenAt: 'datetime',
+  website: 'url',
+  company: 'string',
+  interests: 'list',
+};
+
 const FUNCTIONS = `
   CREATE OR REPLACE FUNCTION bench_below(n bigint, seed int, size int) RETURNS int
   LANGUAGE sql IMMUTABLE AS $$ SELECT (((hashint8extended(n, seed) % size) + size) % size)::int $$;

@@ -4,7 +4,7 @@ import { partitionOf } from '../../db/workspaces.ts';
 import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { contest, type Contender } from '../contest.ts';
 import { runJob } from '../keepsake-job.ts';
-import { populationOf, settle } from '../people.ts';
+import { PEOPLES_PROPERTIES, populationOf, settle } from '../people.ts';
 import { runScript } from '../peers/psql.ts';
 import { compare, type RowReport } from '../report.ts';
 
@@ -14,12 +14,17 @@ const TABLE = `"${partitionOf(WORKSPACE)}"`;
 const moment = (column: string): string =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
-/** What a download of Keepsake holds, rendered alike. */
+const cell = ([name, type]: [string, string]): string =>
+  type === 'list'
+    ? `array_to_string(ARRAY(SELECT jsonb_array_elements_text(properties->'${name}')), ';')`
+    : `properties->>'${name}'`;
+
+/** What a download of Keepsake holds, rendered alike; only that no text is made safe for spreadsheets. */
 const SAME_COLUMNS =
   `(SELECT user_id, first_name, last_name, gender, country, city, language, timezone,
   email, phone, last_channel, dob, email_optin::text, sms_optin::text, whats_app_optin::text,
   array_to_string(tags, ';'), legal_hold::text, ${moment('created_at')}, ${moment('updated_at')},
-  properties FROM ${TABLE})`.replaceAll(/\s+/g, ' ');
+  ${Object.entries(PEOPLES_PROPERTIES).map(cell).join()} FROM ${TABLE})`.replaceAll(/\s+/g, ' ');
 
 const KEEPSAKE = 'Keepsake';
 const COPY_TABLE = 'psql, table';

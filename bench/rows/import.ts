@@ -4,7 +4,7 @@ import { partitionOf } from '../../db/workspaces.ts';
 import { WORKSPACE, type Bench } from '../bench-stack.ts';
 import { contest, type Contender } from '../contest.ts';
 import { timeJob } from '../keepsake-job.ts';
-import { populationOf, removePeople } from '../people.ts';
+import { PEOPLES_PROPERTIES, populationOf, removePeople } from '../people.ts';
 import { runScript } from '../peers/psql.ts';
 import { compare, type RowReport } from '../report.ts';
 
@@ -34,21 +34,15 @@ const OTHERS = {
   whats_app_optin: { name: 'whatsAppOptin', type: 'boolean' },
 };
 
-/** Custom properties: their type, and what a script makes of them. */
-const PROPERTIES = {
-  plan: { type: 'string', value: 'plan' },
-  ltv: { type: 'number', value: 'ltv::numeric' },
-  vip: { type: 'boolean', value: 'vip::boolean' },
-  lastSeenAt: { type: 'datetime', value: '"lastSeenAt"' },
-  website: { type: 'url', value: 'website' },
-  company: { type: 'string', value: 'company' },
-  interests: { type: 'list', value: `string_to_array(interests, ';')` },
-};
-
-const defineProperties = async ({ api }: Bench): Promise<void> => {
-  for (const [name, { type }] of Object.entries(PROPERTIES)) {
-    await api.call('POST', '/v1/properties', { name, type });
-  }
+/** Custom properties, and what a script makes of their cells. */
+const PROPERTIES: Record<keyof typeof PEOPLES_PROPERTIES, string> = {
+  plan: 'plan',
+  ltv: 'ltv::numeric',
+  vip: 'vip::boolean',
+  lastSeenAt: '"lastSeenAt"',
+  website: 'website',
+  company: 'company',
+  interests: `string_to_array(interests, ';')`,
 };
 
 const textOf = (name: string): string => `properties->>'${name}'`;
@@ -64,7 +58,7 @@ const CELLS: [expression: string, name: string][] = [
     name,
   ]),
   [`array_to_string(tags, ';')`, 'tags'],
-  ...Object.entries(PROPERTIES).map(([name, { type }]): [string, string] => [
+  ...Object.entries(PEOPLES_PROPERTIES).map(([name, type]): [string, string] => [
     type === 'list' ? itemsOf(name) : textOf(name),
     `properties.${name}`,
   ]),
@@ -87,7 +81,7 @@ const VALUES = [
 ].join(', ');
 
 const MEMBERS = Object.entries(PROPERTIES)
-  .map(([name, { value }]) => `'${name}', ${value}`)
+  .map(([name, value]) => `'${name}', ${value}`)
   .join(', ');
 
 const CHANGES = COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ');
@@ -112,7 +106,6 @@ const assertThere = async ({ owner }: Bench, name: string, total: number): Promi
 export const measureImport = async (bench: Bench): Promise<RowReport> => {
   const people = populationOf(bench.users);
   await bench.load(people);
-  await defineProperties(bench);
   const file = join(bench.folder, 'import.csv');
   const script = join(bench.folder, 'import.sql');
   writeFileSync(script, scriptOf(file));
