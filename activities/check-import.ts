@@ -26,7 +26,7 @@ export const getRunningImport = async (
 };
 
 /** The uploaded file of an import, from its beginning; `facts` once it is read to its end. */
-export const openImportFile = async (
+const openImportFile = async (
   { storage }: ActivityDeps,
   { importFileId }: ImportJob,
 ): Promise<DigestTap> => {

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { apiNameOf } from '../db/column-names.ts';
 import type { HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Format } from '../db/schema.ts';
 import { userCsv } from '../db/user-csv.ts';
@@ -21,9 +22,6 @@ export interface ExportPlan {
   /** The query for the number of all rows. */
   count: string;
 }
-
-const camelCase = (column: string): string =>
-  column.replace(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase());
 
 /** The columns of a download, by the names its request gave them. */
 export interface Download {
@@ -60,7 +58,7 @@ const chosenProperties = async (
 const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
   if (download === undefined) {
     return {
-      header: held.columns.map(camelCase),
+      header: held.columns.map(apiNameOf),
       rows: (source) => sql`SELECT users.* ${source}`,
     };
   }

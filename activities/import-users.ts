@@ -2,11 +2,12 @@ import { countImport, listDoneChunks } from '../db/imports.ts';
 import { createSeen } from '../db/import-merge.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { readChunks } from '../imports/read-chunks.ts';
+import { importKey } from '../storage/import-key.ts';
 import type { Activities } from '../workflows/contract.ts';
-import { getRunningImport, type ImportJob, openImportFile } from './check-import.ts';
+import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
 import { importChunk, prepareChunks } from './import-chunk.ts';
-import { inSmallPieces, readAhead } from './read-ahead.ts';
+import { readAhead } from './read-ahead.ts';
 
 const importChunks = async (
   deps: ActivityDeps,
@@ -21,7 +22,7 @@ const importChunks = async (
   try {
     if (dryRun) await createSeen(client);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
-    const file = inSmallPieces(await openImportFile(deps, job));
+    const file = await deps.storage.get(importKey(job.importFileId));
     const chunks = prepareChunks(job, readChunks(file, { types, ...job.options }));
     for await (const chunk of readAhead(chunks)) {
       signal.throwIfAborted();

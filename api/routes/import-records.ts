@@ -11,9 +11,7 @@ const codeSchema = z.enum(FAILURE_CODES);
 
 const failureSchema = z.object({
   line: z.int().describe("Its number in the file; the header's is 1"),
-  payload: z
-    .string()
-    .describe(`As it stands in the file, its first ${MAX_SHOWN_LENGTH} characters`),
+  payload: z.string().describe(`The line as CSV, its first ${MAX_SHOWN_LENGTH} characters`),
   code: codeSchema,
   message: z.string().describe('Which columns are wrong, and by which rule'),
 });

@@ -21,7 +21,7 @@ ALTER TABLE jobs ADD CONSTRAINT imports_have_a_file
   CHECK ((type = 'import') = (import_file_id IS NOT NULL));
 CREATE INDEX jobs_import_file ON jobs (import_file_id) WHERE import_file_id IS NOT NULL;
 
--- Lines that were not imported, as they stand in the file.
+-- Lines that were not imported, as CSV.
 CREATE TABLE import_failures (
   job_id uuid NOT NULL REFERENCES jobs,
   line int NOT NULL CHECK (line >= 1),
