@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { deleteBatch } from '../db/deletion-batches.ts';
+import { deleteBatch, syncBatches } from '../db/deletion-batches.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
@@ -94,6 +94,7 @@ export const createDeleteBackedUpUsers =
       if (isDamage(error)) await markDamaged(db, exportId);
       throw error;
     }
+    await syncBatches(db);
     const done = await listParts(db, backup);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
   };

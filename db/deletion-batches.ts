@@ -1,4 +1,6 @@
+import { sql } from 'kysely';
 import { DatabaseError, type PoolClient } from 'pg';
+import type { Db } from './client.ts';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -31,16 +33,25 @@ const REFUSALS: Record<string, BatchResult> = {
   KS004: { status: 'stopped' },
 };
 
-/** Deletes one slice of a part in a transaction of its own. The database decides whether it may. */
+const BEGIN = `
+  BEGIN ISOLATION LEVEL READ COMMITTED;
+  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+  SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
+  SET LOCAL synchronous_commit = off`;
+
+/**
+ * Deletes one slice of a part in a transaction of its own. The database decides whether it may.
+ *
+ * The commit does not wait for the disk: one that a crash takes back leaves the users where they were, and
+ * with them cursor and counters. Call `syncBatches` before telling anyone that they are gone.
+ */
 export const deleteBatch = async (
   client: PoolClient,
   batch: Batch,
   beforeCommit: () => void,
 ): Promise<BatchResult> => {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
-  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query(`SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS}`);
-  await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`);
+  await client.query(BEGIN);
   try {
     const { rows } = await client.query<{ deleted: number }>(
       'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
@@ -55,4 +66,9 @@ export const deleteBatch = async (
     await client.query('ROLLBACK');
     return refusal;
   }
+};
+
+/** Waits until every batch committed so far is on disk: a commit that waits, since the log is written in order. */
+export const syncBatches = async (db: Db): Promise<void> => {
+  await sql`SELECT pg_logical_emit_message(true, 'keepsake', 'batches')`.execute(db);
 };

@@ -15,6 +15,7 @@ export interface Job {
   counts: Record<string, number> | null;
   result: { backups?: Backup[]; rows?: number; bytes?: number; sha256?: string } | null;
   error: { type: string; message: string } | null;
+  workflow: { id: string };
 }
 
 export interface Backup {

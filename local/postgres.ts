@@ -10,6 +10,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
@@ -31,11 +32,21 @@ const INITDB_DEADLINE_MS = 120_000;
 const READY_DEADLINE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
+const MIB = 1024 * 1024;
+/** PostgreSQL's own advice is a quarter of the memory; more than this gains nothing here. */
+const MAX_SHARED_BUFFERS_MIB = 1024;
+const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+const SHARED_BUFFERS_MIB = Math.min(MAX_SHARED_BUFFERS_MIB, Math.floor(memoryBytes / 4 / MIB));
+
 const SETTINGS: Record<string, string> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100',
-  shared_buffers: '256MB',
+  shared_buffers: `${SHARED_BUFFERS_MIB}MB`,
+  // What a batch of a deletion writes, so that it need not wait for the disk in the middle.
+  wal_buffers: '64MB',
+  // Files are read from the system's cache here, and handing that to other processes costs more than it.
+  io_method: 'sync',
   max_wal_size: '4GB',
   fsync: 'on',
   synchronous_commit: 'on',
