@@ -1,14 +1,13 @@
-import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { createStaging, insertStaged, mayRestore, type Chunk } from '../db/restores.ts';
+import { isUnreadable, unpackersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
-import { assertSame, GUNZIP_CHUNK_BYTES, isUnreadable } from './verify-part.ts';
+import { assertSame } from './verify-part.ts';
 
 /** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -25,11 +24,11 @@ const stagePart = async (
   const copy = copyFrom(await createStaging(client, workspaceId, columns));
   const stored = createDigestTap();
   const raw = createDigestTap();
-  const between: Transform[] =
-    part.compression === 'gzip' ? [createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })] : [];
   const file = await storage.get(partKey(part));
   try {
-    await pipeline([file, stored, ...between, raw, client.query(copy)], { signal });
+    await pipeline([file, stored, ...unpackersOf(part.compression), raw, client.query(copy)], {
+      signal,
+    });
   } catch (error) {
     if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
     throw error;

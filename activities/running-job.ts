@@ -1,7 +1,7 @@
 import type { Db } from '../db/client.ts';
 import { findRunningJob } from '../db/job-runs.ts';
 import { type Confirmation, findConfirmation } from '../db/retries.ts';
-import type { Compression, ExportOptions, JobState } from '../db/schema.ts';
+import type { ExportOptions, JobState } from '../db/schema.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import type { FrozenSelection } from '../selection/selection.ts';
 import { failures } from './failures.ts';
@@ -22,8 +22,8 @@ export type RunningJob = {
   parentId: string | null;
 } & (
   | { type: 'export'; options: ExportOptions }
-  | { type: 'import'; options: ImportOptions & { compression?: never }; importFileId: string }
-  | { type: 'deletion' | 'restore'; options: { compression?: Compression; notify?: boolean } }
+  | { type: 'import'; options: ImportOptions; importFileId: string }
+  | { type: 'deletion' | 'restore'; options: { notify?: boolean } }
 );
 
 /** A job in whatever state. @throws jobNotRunning when there is none */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   findExport,
   listParts,
@@ -6,35 +5,24 @@ import {
   markVerified,
   type StoredPart,
 } from '../db/exports.ts';
-import { partKey } from '../storage/part-key.ts';
+import { createDigest, type DigestFacts } from '../storage/digest-tap.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
-import { runLanes } from './lanes.ts';
 import { isDamage, verifyPart } from './verify-part.ts';
 
-/** Parts read back side by side. */
-const LANES = 2;
-
-/** SHA-256 of the whole file, which is its parts one after another. */
-const hashWhole = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortSignal) => {
-  const hash = createHash('sha256');
+/** Reads parts back in their order. @returns length and SHA-256 of the file that is given out */
+const verifyAll = async (
+  deps: ActivityDeps,
+  parts: StoredPart[],
+  signal: AbortSignal,
+): Promise<DigestFacts> => {
+  const whole = createDigest();
   for (const part of parts) {
-    signal.throwIfAborted();
-    for await (const chunk of await deps.storage.get(partKey(part))) hash.update(chunk as Buffer);
+    await verifyPart(deps.storage, part, signal, whole);
+    deps.meter.rows('verified', part.rows);
   }
-  return hash.digest('hex');
-};
-
-const verifyAll = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortSignal) => {
-  const queue = parts.values();
-  const runLane = async (broken: AbortSignal): Promise<void> => {
-    for (const part of queue) {
-      await verifyPart(deps.storage, part, broken);
-      deps.meter.rows('verified', part.rows);
-    }
-  };
-  await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
+  return whole.facts();
 };
 
 /**
@@ -55,9 +43,7 @@ export const createVerifyExport =
     const parts = await listParts(db, row);
     const inParts = parts.reduce((sum, part) => sum + part.rows, 0);
     if (inParts !== rows) throw failures.sumsDoNotClose(rows, inParts);
-    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    const reading = [hashWhole(deps, parts, signal), verifyAll(deps, parts, signal)] as const;
-    const [sha256] = await Promise.all(reading).catch(async (error: unknown) => {
+    const { bytes, sha256 } = await verifyAll(deps, parts, signal).catch(async (error: unknown) => {
       if (isDamage(error)) await markDamaged(db, exportId);
       throw error;
     });

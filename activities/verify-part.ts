@@ -1,19 +1,17 @@
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { addAbortSignal, pipeline } from 'node:stream';
+import { pipeline as pipe } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { StoredPart } from '../db/exports.ts';
-import { createDigestTap } from '../storage/digest-tap.ts';
+import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
+import { createDigest, createDigestTap, type Digest } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 
-/** Larger chunks take fewer turns between the threads that unpack and this one. */
-export const GUNZIP_CHUNK_BYTES = 256 * 1024;
-
 /** @throws backupDamaged naming the first figure that is not what was written down of the part */
 export const assertSame = (
   part: StoredPart,
-  read: Record<string, number | string | null>,
+  read: { [Name in keyof StoredPart]?: StoredPart[Name] },
 ): void => {
   const different = Object.entries(read).find(
     ([name, value]) => value !== part[name as keyof StoredPart],
@@ -21,32 +19,38 @@ export const assertSame = (
   if (different !== undefined) throw failures.exportDamaged(part, different[0]);
 };
 
-/** Whether an error says that compressed data does not hold together. */
-export const isUnreadable = (error: unknown): boolean =>
-  /^(Z_|ERR_STREAM_PREMATURE)/.test((error as NodeJS.ErrnoException).code ?? '');
-
 /**
  * Reads a part back whole: length and SHA-256 of the file, then of the text within it, must be those of
  * what PostgreSQL sent. Its rows are then the very rows that `COPY` counted: the same bytes hold no other.
  *
+ * @param whole takes the part's share of the file that is given out
  * @throws BackupDamaged naming the part and the first figure that differs
  */
 export const verifyPart = async (
   storage: Storage,
   part: StoredPart,
   signal: AbortSignal,
+  whole?: Digest,
 ): Promise<void> => {
-  const stored = createDigestTap();
-  const raw = createDigestTap();
-  const gunzip =
-    part.compression === 'gzip' ? [createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })] : [];
+  const wholeOf = (isText: boolean): Digest[] =>
+    whole !== undefined && isText === isGivenAsText(part.compression) ? [whole] : [];
+  const stored = createDigestTap(...wholeOf(false));
+  const raw = [createDigest(), ...wholeOf(true)] as const;
+  const file = await storage.get(partKey(part));
+  const unpackers = unpackersOf(part.compression);
+  const text = unpackers.at(-1) ?? stored;
+  // What breaks in between destroys the last stream with its error, which is thrown to its reader.
+  pipeline([file, stored, ...unpackers], () => {});
   try {
-    await pipeline([await storage.get(partKey(part)), stored, ...gunzip, raw.resume()], { signal });
+    // A reader that pulls, unlike a stream that is pushed to, lets the next chunk be unpacked meanwhile.
+    for await (const chunk of addAbortSignal(signal, text) as AsyncIterable<Buffer>) {
+      for (const digest of raw) digest.update(chunk);
+    }
   } catch (error) {
     if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
     throw error;
   }
-  const { bytes, sha256 } = raw.facts();
+  const { bytes, sha256 } = raw[0].facts();
   assertSame(part, { ...stored.facts(), raw_bytes: bytes, raw_sha256: sha256 });
 };
 
@@ -57,7 +61,7 @@ export const recheckPart = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const stored = createDigestTap();
-  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
+  await pipe([await storage.get(partKey(part)), stored.resume()], { signal });
   assertSame(part, stored.facts());
 };
 

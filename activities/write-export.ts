@@ -45,7 +45,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     purpose: isBackup ? 'backup' : 'download',
     pass,
     format: job.type === 'export' ? job.options.format : 'csv',
-    compression: job.options.compression ?? 'gzip',
+    compression: job.type === 'export' ? job.options.compression : 'brotli',
     expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
   });
 };

@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { type NewActivity, recordActivity } from '../db/activity.ts';
 import type { Compression, ExportState, Format, Purpose } from '../db/schema.ts';
 import { openExport } from '../storage/open-export.ts';
-import { endingOf } from '../storage/part-key.ts';
 import type { ByteRange } from '../storage/storage.ts';
 import type { ApiDeps } from './app.ts';
 import { namesTag, readByteRange } from './byte-range.ts';
@@ -73,7 +72,7 @@ const fileNameOf = (file: OpenFile): string => {
   const subject = file.purpose === 'backup' ? 'backup' : 'users';
   const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
   const name = `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}`;
-  return `${name}.${endingOf(file)}`;
+  return `${name}.${file.format}${file.compression === 'gzip' ? '.gz' : ''}`;
 };
 
 const MEDIA_TYPES: Record<Format, string> = {

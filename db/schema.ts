@@ -17,11 +17,14 @@ export type JobState =
 export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
 export type Purpose = 'download' | 'backup';
 export type Format = 'csv' | 'ndjson';
-export type Compression = 'gzip' | 'none';
+/** What a download may be packed by. */
+export type DownloadCompression = 'gzip' | 'none';
+/** How the parts of an export lie in storage: a backup's by brotli, a download's as it was asked for. */
+export type Compression = DownloadCompression | 'brotli';
 /** What an export's job keeps of its request: `columns` are all it had when the job was written. */
 export interface ExportOptions {
   format: Format;
-  compression: Compression;
+  compression: DownloadCompression;
   columns: string[];
   spreadsheetSafe: boolean;
   notify: boolean;

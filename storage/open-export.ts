@@ -1,8 +1,9 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable, Transform } from 'node:stream';
 import type { Db } from '../db/client.ts';
 import { listParts } from '../db/exports.ts';
 import type { Compression, Format } from '../db/schema.ts';
-import { partKey } from './part-key.ts';
+import { isGivenAsText, unpackersOf } from './compression.ts';
+import { partKey, type PartFile } from './part-key.ts';
 import type { ByteRange, Storage } from './storage.ts';
 
 export interface ExportFile {
@@ -10,7 +11,7 @@ export interface ExportFile {
   attempt: number;
   format: Format;
   compression: Compression;
-  /** Of the whole file. */
+  /** Of the whole file, as it is given out. */
   bytes: number;
 }
 
@@ -19,8 +20,19 @@ interface Slice extends ByteRange {
   part: number;
 }
 
+/** Parts of a file with their lengths as they are given out. */
+type GivenParts = { part: number; bytes: number }[];
+
+const listGivenParts = async (db: Db, file: ExportFile): Promise<GivenParts> => {
+  const parts = await listParts(db, file);
+  return parts.map(({ part, bytes, raw_bytes }) => ({
+    part,
+    bytes: isGivenAsText(file.compression) ? raw_bytes : bytes,
+  }));
+};
+
 /** The parts a range of the file touches, in order, with the bytes of each. */
-const slicesOf = (parts: { part: number; bytes: number }[], range: ByteRange): Slice[] => {
+const slicesOf = (parts: GivenParts, range: ByteRange): Slice[] => {
   const slices: Slice[] = [];
   let offset = 0;
   for (const { part, bytes } of parts) {
@@ -32,13 +44,35 @@ const slicesOf = (parts: { part: number; bytes: number }[], range: ByteRange): S
   return slices;
 };
 
-const assertWhole = (file: ExportFile, parts: { part: number; bytes: number }[]): void => {
+const assertWhole = (file: ExportFile, parts: GivenParts): void => {
   const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
   const isWhole = bytes === file.bytes && parts.every(({ part }, index) => part === index);
   if (isWhole) return;
   throw new Error(
     `export ${file.id} is not whole: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
   );
+};
+
+/** Lets the bytes of a range through, and reads on to the end. */
+const createCutter = ({ start, end }: ByteRange): Transform => {
+  let offset = 0;
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      const wanted = chunk.subarray(Math.max(start - offset, 0), Math.max(end + 1 - offset, 0));
+      offset += chunk.length;
+      done(null, wanted.length > 0 ? wanted : undefined);
+    },
+  });
+};
+
+/** What a part gives; one that is given as its text is unpacked from its beginning on. */
+const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
+  if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
+  const file = await storage.get(partKey(part));
+  const cutter = createCutter(range);
+  // Whichever breaks takes the others along; what the last one gives or throws is all that counts.
+  pipeline([file, ...unpackersOf(part.compression), cutter], () => {});
+  return cutter;
 };
 
 /**
@@ -55,11 +89,11 @@ export const openExport = async (
   file: ExportFile,
   range: ByteRange = { start: 0, end: file.bytes - 1 },
 ): Promise<Readable> => {
-  const parts = await listParts(deps.db, file);
+  const parts = await listGivenParts(deps.db, file);
   assertWhole(file, parts);
   const slices = slicesOf(parts, range);
   const open = ({ part, start, end }: Slice): Promise<Readable> =>
-    deps.storage.get(partKey({ ...file, exportId: file.id, part }), { start, end });
+    openPart(deps.storage, { ...file, exportId: file.id, part }, { start, end });
 
   const [first] = slices;
   let current = first === undefined ? undefined : await open(first);

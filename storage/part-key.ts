@@ -13,18 +13,14 @@ export interface PartFile {
   compression: Compression;
 }
 
-/** How the name of a file of this kind ends: `csv`, `ndjson.gz`. */
-export const endingOf = ({
-  format = 'csv',
-  compression,
-}: Pick<PartFile, 'format' | 'compression'>): string =>
-  compression === 'gzip' ? `${format}.gz` : format;
+const ENDINGS: Record<Compression, string> = { none: '', gzip: '.gz', brotli: '.br' };
 
 /** Each attempt writes below a prefix of its own, so no attempt meets another's files. */
 export const attemptPrefix = (exportId: string, attempt: number): string =>
   `${exportPrefix(exportId)}/${attempt}`;
 
 export const partKey = (part: PartFile): string => {
+  const { exportId, attempt, format = 'csv', compression } = part;
   const name = String(part.part).padStart(6, '0');
-  return `${attemptPrefix(part.exportId, part.attempt)}/${name}.${endingOf(part)}`;
+  return `${attemptPrefix(exportId, attempt)}/${name}.${format}${ENDINGS[compression]}`;
 };

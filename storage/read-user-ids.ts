@@ -1,15 +1,15 @@
-import { createGunzip } from 'node:zlib';
+import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
+import { unpackersOf } from './compression.ts';
 import { type PartFile, partKey } from './part-key.ts';
 import type { Storage } from './storage.ts';
 
 const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<string[]> {
   const file = await storage.get(partKey(part));
-  const text = part.compression === 'gzip' ? file.pipe(createGunzip()) : file;
-  file.on('error', (error) => text.destroy(error));
   const parser = parse();
-  text.on('error', (error) => parser.destroy(error));
-  yield* text.pipe(parser) as AsyncIterable<string[]>;
+  // What breaks in between destroys the parser with its error, which is thrown to who reads.
+  pipeline([file, ...unpackersOf(part.compression), parser], () => {});
+  yield* parser as AsyncIterable<string[]>;
 };
 
 /** The names of a backup's columns, in the order of its file. */

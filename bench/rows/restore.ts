@@ -52,12 +52,14 @@ const keepsake = (bench: Bench): Contender => {
 };
 
 const script = (bench: Bench): Contender => {
-  const file = join(bench.folder, 'restore.csv.gz');
+  const plain = join(bench.folder, 'restore.csv');
+  const file = `${plain}.gz`;
   return {
     name: SCRIPT,
     prepare: async () => {
       const { id } = await deleteThem(bench);
-      writeFileSync(file, await bench.api.download(`/v1/backups/${id}/file`), { flush: true });
+      writeFileSync(plain, await bench.api.download(`/v1/backups/${id}/file`));
+      await runScript(bench, 'gzip -1 "$PLAIN"; sync "$PLAIN.gz"', { PLAIN: plain });
     },
     run: async () => {
       const line = 'gunzip -c "$FILE" | psql -c "$COPY"';

@@ -68,7 +68,7 @@ CREATE TABLE exports (
   purpose text NOT NULL CHECK (purpose IN ('download', 'backup')),
   pass int NOT NULL CHECK (pass >= 1),
   format text NOT NULL DEFAULT 'csv' CHECK (format IN ('csv', 'ndjson')),
-  compression text NOT NULL CHECK (compression IN ('gzip', 'none')),
+  compression text NOT NULL CHECK (compression IN ('gzip', 'brotli', 'none')),
   state text NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'written', 'verified', 'damaged', 'removed')),
   attempt int,
   rows bigint,

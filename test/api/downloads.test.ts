@@ -64,21 +64,27 @@ test('NDJSON is sent under its own name and type, whole and by ranges, also when
   expect(empty.bytes).toHaveLength(0);
 });
 
-test('every range gives exactly its bytes, within parts and across their borders', async () => {
-  const file = await api().addExport({
-    compression: 'none',
-    parts: ['ab\n', 'cde\n', 'f\n', 'gh\n'],
-  });
-  const size = file.content.length;
-  for (let start = 0; start < size; start++) {
-    for (let end = start; end < size; end++) {
-      const answer = await api().call('GET', fileOf(file.id), range(`bytes=${start}-${end}`));
-      expect(answer.status).toBe(206);
-      expect(answer.headers['content-range']).toBe(`bytes ${start}-${end}/${size}`);
-      expect(answer.bytes).toEqual(file.content.subarray(start, end + 1));
+test.each([
+  ['an export', 'download', 'none', 'exports'],
+  ['a backup, which lies there packed,', 'backup', 'brotli', 'backups'],
+] as const)(
+  'every range of %s gives exactly its bytes, within parts and across their borders',
+  async (...of) => {
+    const [, purpose, compression, noun] = of;
+    const parts = ['ab\n', 'cde\n', 'f\n', 'gh\n'];
+    const file = await api().addExport({ purpose, compression, parts });
+    const size = file.content.length;
+    for (let start = 0; start < size; start++) {
+      for (let end = start; end < size; end++) {
+        const url = `/v1/${noun}/${file.id}/file`;
+        const answer = await api().call('GET', url, range(`bytes=${start}-${end}`));
+        expect(answer.status).toBe(206);
+        expect(answer.headers['content-range']).toBe(`bytes ${start}-${end}/${size}`);
+        expect(answer.bytes).toEqual(file.content.subarray(start, end + 1));
+      }
     }
-  }
-});
+  },
+);
 
 test.each([
   ['bytes=5-', 5, 12],
@@ -216,8 +222,13 @@ test('a backup is downloaded by its own id, by admins only', async () => {
   const backup = await api().addExport({ purpose: 'backup' });
   const url = `/v1/backups/${backup.id}/file`;
   const answer = await api().call('GET', url);
-  expect(answer.bytes).toEqual(backup.content);
-  expect(answer.headers['content-disposition']).toMatch(/filename="backup-demo-/);
+  expect(answer.bytes.toString()).toBe('userId,email\nu1,a\nu2,b\nu3,c\n');
+  expect(answer.headers).toMatchObject({
+    'content-type': 'text/csv; charset=utf-8',
+    'content-length': String(answer.bytes.length),
+    etag: `"${createHash('sha256').update(answer.bytes).digest('hex')}"`,
+  });
+  expect(answer.headers['content-disposition']).toMatch(/filename="backup-demo-.*\.csv"$/);
   const ops = { authorization: `Bearer ${api().keys.ops.key}` };
   expect((await api().call('GET', `${url}?workspace=demo`, ops)).status).toBe(403);
 });
@@ -234,21 +245,26 @@ test('a missing file answers 503 without headers of a download, and is not logge
 
 test('a part cut short on disk breaks the connection instead of ending the file early', async () => {
   const { app, storageDir, keys } = api();
-  const file = await api().addExport({ compression: 'none' });
-  const key = partKey({ exportId: file.id, attempt: 1, part: 2, compression: 'none' });
-  expect((await readFile(join(storageDir, key))).toString()).toBe('u3,c\n');
-  await truncate(join(storageDir, key), 2);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
-  const outcome = await new Promise<string>((resolve) => {
-    const headers = { authorization: `Bearer ${keys.demo.key}` };
-    get({ port, path: fileOf(file.id), headers }, (response) => {
-      response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.name));
-      response.on('end', () => resolve('ended'));
-      response.resume();
+  const headers = { authorization: `Bearer ${keys.demo.key}` };
+  for (const [purpose, compression, noun] of [
+    ['download', 'none', 'exports'],
+    ['backup', 'brotli', 'backups'],
+  ] as const) {
+    const file = await api().addExport({ purpose, compression });
+    const key = partKey({ exportId: file.id, attempt: 1, part: 2, compression });
+    expect((await readFile(join(storageDir, key))).length).toBeGreaterThan(2);
+    await truncate(join(storageDir, key), 2);
+    const outcome = await new Promise<string>((resolve) => {
+      get({ port, path: `/v1/${noun}/${file.id}/file`, headers }, (response) => {
+        response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.name));
+        response.on('end', () => resolve('ended'));
+        response.resume();
+      });
     });
-  });
-  expect(outcome).toBe('ECONNRESET');
+    expect(outcome).toBe('ECONNRESET');
+  }
 });
 
 test('one part is open at a time, and is closed when the reader goes away', async () => {

@@ -24,7 +24,7 @@ const addBackup = async (jobId: string, pass: number, rows: number, cursor = 0) 
   const id = uuidv7();
   await query(
     `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, expires_at)
-     VALUES ($1, $2, 'one', 'backup', $3, 'gzip', now() + interval '30 days')`,
+     VALUES ($1, $2, 'one', 'backup', $3, 'brotli', now() + interval '30 days')`,
     [id, jobId, pass],
   );
   await query(

@@ -15,7 +15,7 @@ const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
   await query(
     `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, state, attempt, rows, bytes,
                           sha256, verified_at, expires_at)
-     VALUES ($1, $2, 'one', 'backup', $3, 'gzip', 'verified', 1, 9, 99, 'abc', now(), now() + interval '30 days')`,
+     VALUES ($1, $2, 'one', 'backup', $3, 'brotli', 'verified', 1, 9, 99, 'abc', now(), now() + interval '30 days')`,
     [exportId, jobId, pass],
   );
   await query(

@@ -29,7 +29,7 @@ const asOwner = (statement: string) => database().owner.pool.query(statement);
 const completed = { kind: 'completed' } as const;
 
 const fileOf = (exportId: string, part: number): string =>
-  join(steps.storageDir, partKey({ exportId, attempt: 1, part, compression: 'gzip' }));
+  join(steps.storageDir, partKey({ exportId, attempt: 1, part, compression: 'brotli' }));
 
 /** Binds a job to a preview made now. */
 const bindPreview = async (

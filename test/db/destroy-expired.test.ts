@@ -76,9 +76,10 @@ test('removes expired downloads and backups with their files, and writes down wh
     await make({ type: 'deletion', endedHoursAgo: 1, expiresAt: PAST, state: 'damaged' }),
   ];
   const living = await make({ type: 'deletion', endedHoursAgo: 100 });
-  const { sha256 } = await made[0]!.row();
+  const digests = await Promise.all(made.map(async ({ row }) => (await row()).sha256));
   expect(await run()).toMatchObject({ removed: 3, destroyed: 3 });
-  for (const { row, folder: files } of made) {
+  for (const [index, { row, folder: files }] of made.entries()) {
+    const sha256 = digests[index];
     expect(await row()).toMatchObject({ state: 'removed', removed_by: null, sha256 });
     expect((await row()).destroyed_at).toBeInstanceOf(Date);
     expect(existsSync(files)).toBe(false);
@@ -97,7 +98,7 @@ test('removes expired downloads and backups with their files, and writes down wh
       counts: { users: 3, bytes: (await made[1]!.row()).bytes },
       details: expect.objectContaining({
         state: 'verified',
-        sha256,
+        sha256: digests[1],
         expiresAt: PAST.toISOString(),
       }),
     },

@@ -30,7 +30,7 @@ interface Target {
 }
 
 const fileOf = (exportId: string): string =>
-  join(steps.storageDir, partKey({ exportId, attempt: 1, part: 1, compression: 'gzip' }));
+  join(steps.storageDir, partKey({ exportId, attempt: 1, part: 1, compression: 'brotli' }));
 
 const isThere = async ({ id }: Target, userId: string): Promise<boolean> => {
   const found = `SELECT FROM users WHERE workspace_id = '${id}' AND user_id = '${userId}'`;

@@ -95,7 +95,7 @@ const startBackup = async (workspaceId: string) => {
     purpose: 'backup',
     pass: 1,
     format: 'csv',
-    compression: 'gzip',
+    compression: 'brotli',
     expiresAt: new Date(Date.now() + 3_600_000),
   });
   return { workspaceId, jobId, exportId: id };

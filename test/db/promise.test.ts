@@ -115,7 +115,7 @@ test('a part damaged after verification is found before its users go', async () 
   const { exportId } = await steps.backUp(jobId);
   const file = join(
     steps.storageDir,
-    partKey({ exportId, attempt: 1, part: 1, compression: 'gzip' }),
+    partKey({ exportId, attempt: 1, part: 1, compression: 'brotli' }),
   );
   const bytes = await readFile(file);
   bytes.writeUInt8(bytes.readUInt8(30) ^ 1, 30);

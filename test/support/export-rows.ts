@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
-import type { ExportState } from '../../db/schema.ts';
+import type { Compression, ExportState } from '../../db/schema.ts';
 import type { JobType } from '../../workflows/contract.ts';
 import { type PartFile, partKey } from '../../storage/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -35,7 +35,7 @@ export interface ExportToMake {
   pass?: number;
   purpose?: 'download' | 'backup';
   format?: 'csv' | 'ndjson';
-  compression?: 'gzip' | 'none';
+  compression?: Compression;
   state?: ExportState;
   expiresAt?: Date;
   /** Text of each part, the header first. */
@@ -47,12 +47,19 @@ export interface ExportToMake {
 const DAY_MS = 86_400_000;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
+const pack: Record<Compression, (text: string) => Buffer> = {
+  none: (text) => Buffer.from(text),
+  gzip: (text) => gzipSync(text),
+  brotli: (text) => brotliCompressSync(text),
+};
+
+/** @returns what the part gives to the file: a backup's its text */
 const writePart = async (
   { db, storage }: { db: Db; storage?: Storage },
   of: PartFile & { deleted: number },
   text: string,
 ): Promise<Buffer> => {
-  const bytes = of.compression === 'gzip' ? gzipSync(text) : Buffer.from(text);
+  const bytes = pack[of.compression](text);
   const rows = of.part === 0 ? 0 : text.split('\n').length - 1;
   await storage?.put(partKey(of), Readable.from([bytes]));
   await db
@@ -70,7 +77,7 @@ const writePart = async (
       deleted: of.deleted,
     })
     .execute();
-  return bytes;
+  return of.compression === 'brotli' ? Buffer.from(text) : bytes;
 };
 
 /** An export as the activities leave it, with its files when there is a storage. */
@@ -80,7 +87,8 @@ export const makeExport = async (
 ): Promise<{ id: string; content: Buffer; sha256: string }> => {
   const { db } = deps;
   const id = uuidv7();
-  const { format = 'csv', compression = 'gzip' } = wanted;
+  const { format = 'csv', purpose = 'download' } = wanted;
+  const { compression = purpose === 'backup' ? 'brotli' : 'gzip' } = wanted;
   const texts = wanted.parts ?? ['userId,email\n', 'u1,a\nu2,b\n', 'u3,c\n'];
   await db
     .insertInto('exports')
@@ -88,7 +96,7 @@ export const makeExport = async (
       id,
       job_id: wanted.jobId,
       workspace_id: wanted.workspaceId,
-      purpose: wanted.purpose ?? 'download',
+      purpose,
       pass: wanted.pass ?? 1,
       format,
       compression,
