@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { createCopyPlaces } from '../db/copy-places.ts';
 import { recordPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
@@ -19,17 +20,11 @@ interface Attempt {
   signal: AbortSignal;
 }
 
-/** The places of a part's rows, read by the same connection under the same snapshot. */
-const readTids = async (client: pg.ClientBase, query: string): Promise<string> => {
-  const { rows } = await client.query<{ tids: string | null }>(query);
-  return rows[0]?.tids ?? '{}';
-};
-
 const record = (
   deps: ActivityDeps,
   { target }: Attempt,
   part: number,
-  facts: PartFacts & { tids?: string },
+  facts: PartFacts & { tids?: string | undefined },
 ) =>
   recordPart(deps.database.db, {
     export_id: target.exportId,
@@ -52,15 +47,15 @@ const runLane = async (
 ): Promise<number> => {
   const { storage, crashPoint } = deps;
   let rows = 0;
-  for (const [index, queries] of queue) {
+  for (const [index, query] of queue) {
     attempt.signal.throwIfAborted();
     const part = index + 1;
     const key = partKey({ ...attempt.target, part });
     const to = { ...attempt.target, storage, key, signal: attempt.signal };
-    const facts = await writePart(client, queries.rows, to);
     // A download is never deleted by, so it needs no places.
-    const tids = attempt.purpose === 'backup' ? await readTids(client, queries.tids) : '{}';
-    await record(deps, attempt, part, { ...facts, tids });
+    const places = attempt.purpose === 'backup' ? createCopyPlaces() : undefined;
+    const facts = await writePart(client, { query, places }, to);
+    await record(deps, attempt, part, { ...facts, tids: places?.toArray() });
     crashPoint('export:part-written');
     rows += facts.rows;
   }

@@ -17,8 +17,8 @@ const PART_TARGETS = 50_000;
 export interface ExportPlan {
   /** Header names, in the order of the columns selected. */
   header: string[];
-  /** For each part the query to COPY, and the query for the places of the same rows. */
-  parts: { rows: string; tids: string }[];
+  /** For each part the query to COPY; a backup's has the place of each row before its columns. */
+  parts: string[];
   /** The query for the number of all rows. */
   count: string;
 }
@@ -59,7 +59,7 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
   if (download === undefined) {
     return {
       header: held.columns.map(apiNameOf),
-      rows: (source) => sql`SELECT users.* ${source}`,
+      rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
     };
   }
   const { format, columns, spreadsheetSafe } = download;
@@ -126,12 +126,9 @@ export const planExport = async (
       : await targetRanges(held, { workspaceId, ...targets });
   const content = await contentOf(held, selection.download);
   const from = sql`FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users`;
-  const parts = ranges.map((range) => ({
-    rows: toSqlText(content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
-    tids: toSqlText(
-      sql`SELECT array_agg(users.ctid)::text AS tids ${from} WHERE ${range} AND ${selection.where}`,
-    ),
-  }));
+  const parts = ranges.map((range) =>
+    toSqlText(content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
+  );
   const chosen =
     targets === undefined
       ? sql`true`

@@ -61,7 +61,10 @@ const knownSince = async (
 ): Promise<RawBuilder<SqlBool>> => {
   const snapshot = await findSelectionSnapshot(db, confirmation);
   if (snapshot !== undefined) {
-    return sql<SqlBool>`pg_visible_in_snapshot(users.inserted_in, ${snapshot}::pg_snapshot)`;
+    // All before a snapshot's xmin is visible in it; to see that first halves the cost of the test.
+    const taken = sql`${snapshot}::pg_snapshot`;
+    return sql<SqlBool>`(users.inserted_in < pg_snapshot_xmin(${taken})
+      OR pg_visible_in_snapshot(users.inserted_in, ${taken}))`;
   }
   if (pass > 1 || confirmation.previewId !== null) throw failures.snapshotLost(id);
   return sql<SqlBool>`true`;

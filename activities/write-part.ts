@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { copyOut } from '../db/copy-out.ts';
+import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { packersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
@@ -53,15 +54,16 @@ const storePart = async (
 
 /**
  * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
- * JavaScript value.
+ * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's first
+ * column is the `ctid`, and does not go into it.
  */
 export const writePart = async (
   client: pg.ClientBase,
-  selectSql: string,
+  { query, places }: { query: string; places?: CopyPlaces | undefined },
   target: PartTarget,
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
-  const copy = client.query(copyOut(`COPY (${selectSql}) TO STDOUT (${options})`));
+  const copy = client.query(copyOut(`COPY (${query}) TO STDOUT (${options})`, places));
   const facts = await storePart(copy, target);
   return { rows: copy.rowCount, ...facts };
 };

@@ -167,10 +167,12 @@ BEGIN
   deleted_before := pg_stat_get_xact_tuples_deleted(partition_oid);
   BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
+    -- All before a snapshot's xmin is visible in it; to see that first halves the cost of the stamp's test.
     EXECUTE format($sql$
       WITH gone AS (
         DELETE FROM ONLY %s u
-         WHERE %s u.ctid = ANY ($1) AND pg_visible_in_snapshot(u.written_in, $2) AND NOT u.legal_hold
+         WHERE %s u.ctid = ANY ($1) AND NOT u.legal_hold
+           AND (u.written_in < pg_snapshot_xmin($2) OR pg_visible_in_snapshot(u.written_in, $2))
         RETURNING u.user_id
       )
       SELECT coalesce(array_agg(user_id), '{}') AS deleted_ids, '{}'::text[] AS failed_ids,

@@ -246,11 +246,13 @@ test('whatever column a backup may have, its text is the same on every server', 
   const client = await database().app.pool.connect();
   const facts = await writePart(
     client,
-    `SELECT 12345678901234567890123.456::numeric, 'NaN'::float8, 'infinity'::timestamptz,
+    {
+      query: `SELECT 12345678901234567890123.456::numeric, 'NaN'::float8, 'infinity'::timestamptz,
             '-infinity'::date, '2026-01-02 03:04:05.123456+02'::timestamptz, 0.1::float8 + 0.2::float8,
             ${client.escapeLiteral(NASTY)}, jsonb_build_object('n', 1e30::numeric, 't', repeat('x', ${MEGABYTE})),
             NULL, '', '\\x00ff'::bytea, interval '1 month 2 days'
        FROM generate_series(1, 3)`,
+    },
     {
       storage: createDirectoryStorage(root),
       key: 'part.csv.gz',

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { createUnwrapper } from '../../db/copy-messages.ts';
 import { copyOut } from '../../db/copy-out.ts';
+import { createCopyPlaces } from '../../db/copy-places.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();
@@ -74,4 +76,57 @@ test('a reader that does not read holds PostgreSQL back', async () => {
   for await (const chunk of copy as AsyncIterable<Buffer>) bytes += chunk.length;
   expect(bytes).toBe(100_000 * 1001);
   client.release();
+});
+
+const messageOf = (code: string, content = ''): Buffer => {
+  const message = Buffer.alloc(5 + Buffer.byteLength(content));
+  message.write(code);
+  message.writeUInt32BE(message.length - 1, 1);
+  message.write(content, 5);
+  return message;
+};
+
+test('rows and their places come out alike wherever the packets are cut', () => {
+  const rows = ['"(0,1)",u-1,a\n', '"(0,12)",\n', '"(4294967295,65535)",u-3,"(1,2)",é\n'];
+  const messages = rows.map((row) => messageOf('d', row));
+  const sent = Buffer.concat([
+    messageOf('H', 'xyz'),
+    ...messages.slice(0, 2),
+    messageOf('S', ''),
+    ...messages.slice(2),
+    messageOf('c'),
+    messageOf('C', 'COPY 3'),
+  ]);
+  for (let size = 1; size <= sent.length; size++) {
+    const chunks: Buffer[] = [];
+    const places = createCopyPlaces();
+    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, places);
+    let rest: Buffer | undefined;
+    for (let at = 0; at < sent.length && rest === undefined; at += size) {
+      ({ rest } = take(sent.subarray(at, at + size)));
+    }
+    expect(Buffer.concat(chunks).toString()).toBe('u-1,a\n\nu-3,"(1,2)",é\n');
+    expect(places.toArray()).toBe('{"(0,1)","(0,12)","(4294967295,65535)"}');
+    expect(messageOf('C', 'COPY 3').subarray(0, rest?.length)).toEqual(rest);
+  }
+});
+
+test("each row's place is taken off it, for as many as there are", async () => {
+  const { pool } = database().owner;
+  await pool.query('CREATE TABLE placed AS SELECT n FROM generate_series(1, 20000) n');
+  const client = await pool.connect();
+  const places = createCopyPlaces();
+  const copy = client.query(
+    copyOut('COPY (SELECT ctid, n FROM placed WHERE n % 2 = 0) TO STDOUT (FORMAT csv)', places),
+  );
+  const chunks: Buffer[] = [];
+  for await (const chunk of copy as AsyncIterable<Buffer>) chunks.push(chunk);
+  client.release();
+  const { rows } = await pool.query<{ n: number }>(
+    'SELECT n FROM unnest($1::tid[]) WITH ORDINALITY AS at(place, i) JOIN placed ON ctid = place ORDER BY i',
+    [places.toArray()],
+  );
+  expect(rows).toHaveLength(10_000);
+  expect(Buffer.concat(chunks).toString()).toBe(rows.map(({ n }) => `${n}\n`).join(''));
+  expect(createCopyPlaces().toArray()).toBe('{}');
 });

@@ -1,0 +1,95 @@
+import type { CopyPlaces } from './copy-places.ts';
+
+/**
+ * Size of the chunks it gives, in bytes. PostgreSQL sends a message a row in packets of 8 KiB; passed on
+ * as they come they would cost gzip and hashing twice the time.
+ */
+export const COPY_CHUNK_BYTES = 1024 * 1024;
+
+const HEADER_BYTES = 5;
+const COPY_DATA = 'd'.charCodeAt(0);
+const COPY_DONE = 'c'.charCodeAt(0);
+/** CopyOutResponse, and what a server may send in between: notices, parameters, notifications. */
+const PASSED_OVER: readonly number[] = [...Buffer.from('HNSA')];
+
+/**
+ * Takes the rows out of the protocol's messages, of which each row has one; they come in packets cut
+ * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+ */
+export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyPlaces) => {
+  const header = Buffer.alloc(HEADER_BYTES);
+  let headerFill = 0;
+  let code = 0;
+  let left = 0;
+  let out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+  let filled = 0;
+
+  const flush = (): boolean => {
+    if (filled === 0) return true;
+    const chunk = out.subarray(0, filled);
+    out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+    filled = 0;
+    return give(chunk);
+  };
+
+  const makeRoom = (bytes: number): boolean => {
+    if (filled + bytes <= out.length) return true;
+    const isWanted = flush();
+    if (bytes > out.length) out = Buffer.allocUnsafe(bytes);
+    return isWanted;
+  };
+
+  /** @returns how many bytes it took; a header that is not whole is kept */
+  const takeHeader = (from: number, end: number): number => {
+    const taken = Math.min(HEADER_BYTES - headerFill, end - from);
+    for (let index = 0; index < taken; index++) {
+      header[headerFill + index] = out[from + index] ?? 0;
+    }
+    headerFill += taken;
+    if (headerFill < HEADER_BYTES) return taken;
+    code = header.readUInt8(0);
+    left = header.readUInt32BE(1) - 4;
+    if (code === COPY_DATA) places?.begin();
+    return taken;
+  };
+
+  const takeContent = (from: number, end: number): number => {
+    const taken = Math.min(left, end - from);
+    if (code === COPY_DATA) {
+      const text = places?.isOpen() === true ? from + places.take(out, from, from + taken) : from;
+      out.copyWithin(filled, text, from + taken);
+      filled += from + taken - text;
+    }
+    left -= taken;
+    if (left === 0) headerFill = 0;
+    return taken;
+  };
+
+  /**
+   * Rows are moved together where the packet was put: half the time of a view and a copy for each.
+   *
+   * @returns whether more is wanted, and what is not for this stream any more: the end of the rows, or
+   *   an error, for the driver to read
+   */
+  const take = (packet: Buffer): { isWanted: boolean; rest?: Buffer } => {
+    const isWanted = makeRoom(packet.length);
+    const start = filled;
+    const end = start + packet.length;
+    out.set(packet, start);
+    for (let at = start; at < end;) {
+      if (headerFill === HEADER_BYTES) {
+        at += takeContent(at, end);
+        continue;
+      }
+      at += takeHeader(at, end);
+      if (headerFill < HEADER_BYTES) break;
+      if (code === COPY_DONE) return { isWanted: flush(), rest: packet.subarray(at - start) };
+      if (code !== COPY_DATA && !PASSED_OVER.includes(code)) {
+        return { isWanted: flush(), rest: Buffer.concat([header, packet.subarray(at - start)]) };
+      }
+      if (left === 0) headerFill = 0;
+    }
+    return { isWanted };
+  };
+  return take;
+};
