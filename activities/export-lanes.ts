@@ -1,42 +1,50 @@
 import type pg from 'pg';
 import { createCopyPlaces } from '../db/copy-places.ts';
-import { recordPart } from '../db/exports.ts';
+import { recordPart, type WrittenPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { createDigest, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { ExportPlan } from './export-plan.ts';
+import { createInOrder, type InOrder } from './in-order.ts';
 import { runLanes } from './lanes.ts';
+import { verifyPart } from './verify-part.ts';
 import { writeHeader, writePart, type PartFacts } from './write-part.ts';
 
 /** Connections that read one snapshot side by side, the holder's included. */
 const LANES = 2;
+/** Written parts that wait to be read back: more would leave work for the end, when no one else has any. */
+const MAX_UNREAD = 4;
 
 interface Attempt {
   held: HeldSnapshot;
   plan: ExportPlan;
   target: { exportId: string; attempt: number; format: Format; compression: Compression };
   purpose: 'backup' | 'download';
+  /** Parts whose files are durable, for who reads them back. */
+  written: InOrder<WrittenPart>;
   signal: AbortSignal;
 }
 
-const record = (
+const record = async (
   deps: ActivityDeps,
-  { target }: Attempt,
+  { target, written }: Attempt,
   part: number,
   facts: PartFacts & { tids?: string | undefined },
-) =>
-  recordPart(deps.database.db, {
-    export_id: target.exportId,
-    attempt: target.attempt,
+): Promise<void> => {
+  const figures = {
     part,
     rows: facts.rows,
     raw_bytes: facts.rawBytes,
     raw_sha256: facts.rawSha256,
     bytes: facts.bytes,
     sha256: facts.sha256,
-    tids: facts.tids,
-  });
+  };
+  const { exportId: export_id, attempt } = target;
+  await recordPart(deps.database.db, { export_id, attempt, ...figures, tids: facts.tids });
+  written.put(part, { ...target, ...figures });
+};
 
 /** Takes parts from the shared queue until none is left, or another lane has failed. */
 const runLane = async (
@@ -57,6 +65,7 @@ const runLane = async (
     const facts = await writePart(client, { query, places }, to);
     await record(deps, attempt, part, { ...facts, tids: places?.toArray() });
     crashPoint('export:part-written');
+    await attempt.written.whenRoom(attempt.signal);
     rows += facts.rows;
   }
   return rows;
@@ -82,8 +91,26 @@ const runJoinedLane = async (
   }
 };
 
-/** Writes the header and every part of the plan. @returns how many users they hold */
-export const writeParts = async (deps: ActivityDeps, attempt: Attempt): Promise<number> => {
+/** Reads parts back in their order, while others are being written, and adds them to the whole. */
+const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Digest): Promise<void> => {
+  const { plan, signal, written } = attempt;
+  for (let index = 0; index <= plan.parts.length; index++) {
+    const part = await written.take(index, signal);
+    await verifyPart(deps.storage, part, signal, whole);
+    deps.meter.rows('verified', part.rows);
+  }
+};
+
+/**
+ * Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL sent.
+ *
+ * @returns how many users they hold, and length and SHA-256 of the file that is given out
+ */
+export const writeParts = async (
+  deps: ActivityDeps,
+  wanted: Omit<Attempt, 'written'>,
+): Promise<{ rows: number } & DigestFacts> => {
+  const attempt = { ...wanted, written: createInOrder<WrittenPart>(MAX_UNREAD) };
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
   const header = await writeHeader(plan.header, {
@@ -96,11 +123,13 @@ export const writeParts = async (deps: ActivityDeps, attempt: Attempt): Promise<
 
   const queue = plan.parts.entries();
   const further = Math.min(LANES, plan.parts.length) - 1;
-  const rows = await runLanes(attempt.signal, (signal) => [
+  const whole = createDigest();
+  const rows = await runLanes<number | void>(attempt.signal, (signal) => [
+    readBack(deps, { ...attempt, signal }, whole),
     runLane(deps, { ...attempt, signal }, held.client, queue),
     ...Array.from({ length: Math.max(further, 0) }, () =>
       runJoinedLane(deps, { ...attempt, signal }, queue),
     ),
   ]);
-  return rows.reduce((sum, count) => sum + count, 0);
+  return { ...whole.facts(), rows: rows.reduce<number>((sum, count) => sum + (count ?? 0), 0) };
 };

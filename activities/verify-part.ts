@@ -1,7 +1,7 @@
 import { addAbortSignal, pipeline } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import type { StoredPart } from '../db/exports.ts';
+import type { WrittenPart } from '../db/exports.ts';
 import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
 import { createDigest, createDigestTap, type Digest } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
@@ -10,11 +10,11 @@ import { failures } from './failures.ts';
 
 /** @throws backupDamaged naming the first figure that is not what was written down of the part */
 export const assertSame = (
-  part: StoredPart,
-  read: { [Name in keyof StoredPart]?: StoredPart[Name] },
+  part: WrittenPart,
+  read: { [Name in keyof WrittenPart]?: WrittenPart[Name] },
 ): void => {
   const different = Object.entries(read).find(
-    ([name, value]) => value !== part[name as keyof StoredPart],
+    ([name, value]) => value !== part[name as keyof WrittenPart],
   );
   if (different !== undefined) throw failures.exportDamaged(part, different[0]);
 };
@@ -28,7 +28,7 @@ export const assertSame = (
  */
 export const verifyPart = async (
   storage: Storage,
-  part: StoredPart,
+  part: WrittenPart,
   signal: AbortSignal,
   whole?: Digest,
 ): Promise<void> => {
@@ -57,7 +57,7 @@ export const verifyPart = async (
 /** Hashes a part's file once more, cheaply: what was verified must still be there. */
 export const recheckPart = async (
   storage: Storage,
-  part: StoredPart,
+  part: WrittenPart,
   signal: AbortSignal,
 ): Promise<void> => {
   const stored = createDigestTap();

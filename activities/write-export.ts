@@ -15,6 +15,7 @@ import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
 import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
+import type { DigestFacts } from '../storage/digest-tap.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -130,7 +131,7 @@ const writeAttempt = async (
   job: RunningJob,
   row: ExportRow,
   signal: AbortSignal,
-): Promise<{ attempt: number; rows: number }> => {
+): Promise<{ attempt: number; rows: number } & DigestFacts> => {
   const { db } = deps.database;
   const selection = await selectionOf(db, job, row.pass);
   const held = await holdSnapshot(deps.lanes, job.workspaceId);
@@ -147,12 +148,13 @@ const writeAttempt = async (
     const { format, compression } = row;
     const target = { exportId: row.id, attempt, format, compression };
     deps.crashPoint('export:attempt-recorded');
-    const rows = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
+    const written = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
+    const { rows } = written;
     deps.meter.rows('written', rows);
     if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(deps, held, job, rows);
     await held.client.query('COMMIT');
     isWhole = true;
-    return { attempt, rows };
+    return { attempt, ...written };
   } finally {
     held.client.release(!isWhole);
   }
@@ -180,12 +182,12 @@ export const createWriteExport =
     const row = await ensureExportOf(db, job, pass);
     if (row.state !== 'writing') return { exportId: row.id, rows: row.rows ?? 0 };
 
-    const { attempt, rows } = await writeAttempt(deps, job, row, signal);
+    const { attempt, ...file } = await writeAttempt(deps, job, row, signal);
     deps.crashPoint('export:snapshot-committed');
     await db.transaction().execute(async (trx) => {
-      const isOurs = await completeExport(trx, { exportId: row.id, attempt, rows });
+      const isOurs = await completeExport(trx, { exportId: row.id, attempt, ...file });
       const isSelection = pass === 1 && !job.isChosen;
-      if (isOurs && isSelection) await setJobTotal(trx, jobId, rows);
+      if (isOurs && isSelection) await setJobTotal(trx, jobId, file.rows);
     });
     const written = await getExport(db, row.id);
     await removeVoidAttempts(deps, row.id, written.attempt ?? attempt);

@@ -12,13 +12,36 @@ const COPY_DONE = 'c'.charCodeAt(0);
 /** CopyOutResponse, and what a server may send in between: notices, parameters, notifications. */
 const PASSED_OVER: readonly number[] = [...Buffer.from('HNSA')];
 
+/** The code and length before each message's content, which may come in two packets. */
+const createHeader = () => {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  let filled = 0;
+  return {
+    bytes,
+    isWhole: () => filled === HEADER_BYTES,
+    /** @returns how many bytes it took */
+    take: (packet: Buffer, from: number, end: number): number => {
+      const taken = Math.min(HEADER_BYTES - filled, end - from);
+      for (let index = 0; index < taken; index++) {
+        bytes[filled + index] = packet[from + index] ?? 0;
+      }
+      filled += taken;
+      return taken;
+    },
+    code: () => bytes.readUInt8(0),
+    contentBytes: () => bytes.readUInt32BE(1) - 4,
+    clear: () => {
+      filled = 0;
+    },
+  };
+};
+
 /**
  * Takes the rows out of the protocol's messages, of which each row has one; they come in packets cut
  * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyPlaces) => {
-  const header = Buffer.alloc(HEADER_BYTES);
-  let headerFill = 0;
+  const header = createHeader();
   let code = 0;
   let left = 0;
   let out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
@@ -39,20 +62,6 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyP
     return isWanted;
   };
 
-  /** @returns how many bytes it took; a header that is not whole is kept */
-  const takeHeader = (from: number, end: number): number => {
-    const taken = Math.min(HEADER_BYTES - headerFill, end - from);
-    for (let index = 0; index < taken; index++) {
-      header[headerFill + index] = out[from + index] ?? 0;
-    }
-    headerFill += taken;
-    if (headerFill < HEADER_BYTES) return taken;
-    code = header.readUInt8(0);
-    left = header.readUInt32BE(1) - 4;
-    if (code === COPY_DATA) places?.begin();
-    return taken;
-  };
-
   const takeContent = (from: number, end: number): number => {
     const taken = Math.min(left, end - from);
     if (code === COPY_DATA) {
@@ -61,7 +70,7 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyP
       filled += from + taken - text;
     }
     left -= taken;
-    if (left === 0) headerFill = 0;
+    if (left === 0) header.clear();
     return taken;
   };
 
@@ -77,17 +86,21 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyP
     const end = start + packet.length;
     out.set(packet, start);
     for (let at = start; at < end;) {
-      if (headerFill === HEADER_BYTES) {
+      if (header.isWhole()) {
         at += takeContent(at, end);
         continue;
       }
-      at += takeHeader(at, end);
-      if (headerFill < HEADER_BYTES) break;
+      at += header.take(out, at, end);
+      if (!header.isWhole()) break;
+      code = header.code();
+      left = header.contentBytes();
+      if (code === COPY_DATA) places?.begin();
       if (code === COPY_DONE) return { isWanted: flush(), rest: packet.subarray(at - start) };
       if (code !== COPY_DATA && !PASSED_OVER.includes(code)) {
-        return { isWanted: flush(), rest: Buffer.concat([header, packet.subarray(at - start)]) };
+        const rest = Buffer.concat([header.bytes, packet.subarray(at - start)]);
+        return { isWanted: flush(), rest };
       }
-      if (left === 0) headerFill = 0;
+      if (left === 0) header.clear();
     }
     return { isWanted };
   };

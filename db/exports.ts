@@ -107,14 +107,23 @@ export const listParts = async (
 /** A part and which file it is. */
 export type StoredPart = Awaited<ReturnType<typeof listParts>>[number];
 
+/** What a part's file must be. */
+export type WrittenPart = Omit<StoredPart, 'cursor' | 'deleted'>;
+
 /** Makes an attempt the export's one attempt. False when another was first: then this one is void. */
 export const completeExport = async (
   trx: Trx,
-  done: { exportId: string; attempt: number; rows: number },
+  done: { exportId: string; attempt: number; rows: number; bytes: number; sha256: string },
 ): Promise<boolean> => {
   const { numUpdatedRows } = await trx
     .updateTable('exports')
-    .set({ state: 'written', attempt: done.attempt, rows: done.rows })
+    .set({
+      state: 'written',
+      attempt: done.attempt,
+      rows: done.rows,
+      bytes: done.bytes,
+      sha256: done.sha256,
+    })
     .where('id', '=', done.exportId)
     .where('state', '=', 'writing')
     .executeTakeFirst();
@@ -124,16 +133,11 @@ export const completeExport = async (
 /** Compare-and-set on the attempt that was read back. */
 export const markVerified = async (
   db: Db,
-  verified: { exportId: string; attempt: number; bytes: number; sha256: string },
+  verified: { exportId: string; attempt: number },
 ): Promise<void> => {
   await db
     .updateTable('exports')
-    .set({
-      state: 'verified',
-      bytes: verified.bytes,
-      sha256: verified.sha256,
-      verified_at: new Date(),
-    })
+    .set({ state: 'verified', verified_at: new Date() })
     .where('id', '=', verified.exportId)
     .where('attempt', '=', verified.attempt)
     .where('state', '=', 'written')

@@ -10,9 +10,9 @@ import type { Compression } from '../db/schema.ts';
 
 /** Of what leaves a packer: larger chunks take fewer turns between the threads that pack and this one. */
 const PACKED_CHUNK_BYTES = 1024 * 1024;
-const UNPACKED_CHUNK_BYTES = 256 * 1024;
+const UNPACKED_CHUNK_BYTES = 1024 * 1024;
 /** Unpacked ahead of its reader, so that the two do not wait for each other. */
-const UNPACKED_AHEAD_BYTES = 1024 * 1024;
+const UNPACKED_AHEAD_BYTES = 4 * 1024 * 1024;
 
 /**
  * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large tables of

@@ -205,8 +205,10 @@ const completeBackup = async ({ exportId, tids }: Kept): Promise<void> => {
   const { db } = database.app;
   const facts = { rows: 5, raw_bytes: 1, raw_sha256: '', bytes: 1, sha256: '' };
   await recordPart(db, { export_id: exportId, attempt: 1, part: 1, tids, ...facts });
-  await db.transaction().execute((trx) => completeExport(trx, { exportId, attempt: 1, rows: 5 }));
-  await markVerified(db, { exportId, attempt: 1, bytes: 1, sha256: '' });
+  await db
+    .transaction()
+    .execute((trx) => completeExport(trx, { exportId, attempt: 1, rows: 5, bytes: 1, sha256: '' }));
+  await markVerified(db, { exportId, attempt: 1 });
 };
 
 /** @returns whether the newcomer, who is in no backup, is gone */

@@ -1,7 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { partKey } from '../../storage/part-key.ts';
+import { deleteBatch, syncBatches } from '../../db/deletion-batches.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
@@ -109,19 +107,30 @@ test('a foreign key that would cascade stops the job before anything is deleted'
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'foreignKeyCascades' });
 });
 
-test('a part damaged after verification is found before its users go', async () => {
-  const workspace = await seedWorkspace(database(), 'damaged', 10);
+test('what batches have committed is on disk once they are synced', async () => {
+  const workspace = await seedWorkspace(database(), 'synced', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
-  const file = join(
-    steps.storageDir,
-    partKey({ exportId, attempt: 1, part: 1, compression: 'brotli' }),
-  );
-  const bytes = await readFile(file);
-  bytes.writeUInt8(bytes.readUInt8(30) ^ 1, 30);
-  await writeFile(file, bytes);
-  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'backupDamaged' });
-  expect(await countOf(database(), 'damaged')).toBe(10);
+  await steps.enter(jobId, 'deleting');
+  const { pool } = database().owner;
+  const client = await steps.deps.lanes.connect();
+  let modes: { synchronous_commit: string }[] = [];
+  const batch = { exportId, part: 1, cursor: 0, limit: 5 };
+  const committing = deleteBatch(client, batch, () => {
+    void client
+      .query<{ synchronous_commit: string }>('SHOW synchronous_commit')
+      .then(({ rows }) => (modes = rows));
+  });
+  expect(await committing).toEqual({ status: 'deleted', deleted: 5 });
+  expect(modes).toEqual([{ synchronous_commit: 'off' }]);
+  expect((await client.query('SHOW synchronous_commit')).rows).toEqual([
+    { synchronous_commit: 'on' },
+  ]);
+  client.release();
+  const { rows } = await pool.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn');
+  await syncBatches(steps.deps.database.db);
+  const flushed = 'SELECT pg_current_wal_flush_lsn() >= $1::pg_lsn AS "isFlushed"';
+  expect((await pool.query(flushed, [rows[0]?.lsn])).rows).toEqual([{ isFlushed: true }]);
 });
 
 test('a change within a savepoint counts as a change', async () => {

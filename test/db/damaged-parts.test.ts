@@ -1,0 +1,77 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
+import { beforeAll, expect, test } from 'vitest';
+import { partKey } from '../../storage/part-key.ts';
+import { useDatabase } from '../support/database.ts';
+import {
+  countOf,
+  createDeletionSteps,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  type DeletionSteps,
+} from '../support/deletion.ts';
+
+/** Files that turn out not to be what was written. */
+
+const database = useDatabase();
+let steps: DeletionSteps;
+
+beforeAll(async () => {
+  steps = await createDeletionSteps(database());
+});
+
+test.each([
+  ['with a bit turned', (file: Buffer) => file.fill(file.readUInt8(30) ^ 1, 30, 31)],
+  ['cut short', (file: Buffer) => file.subarray(0, -9)],
+  [
+    'with another value of the same length',
+    (file: Buffer) =>
+      brotliCompressSync(brotliDecompressSync(file).toString().replace('u-4', 'u-6')),
+  ],
+])(
+  'a part that lies there %s is found as it is read back, and is no backup',
+  async (name, spoil) => {
+    const id = `spoilt-${name.replaceAll(' ', '-').slice(0, 12)}`;
+    const workspace = await seedWorkspace(database(), id, 10);
+    const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+    await steps.enter(jobId, 'backingUp');
+    const { storage } = steps.deps;
+    const { put } = storage;
+    storage.put = async (key, content) => {
+      await put(key, content);
+      if (!key.includes('000001')) return;
+      const file = join(steps.storageDir, key);
+      await writeFile(file, spoil(await readFile(file)));
+    };
+    try {
+      await expect(steps.write(jobId)).rejects.toMatchObject({ type: 'backupDamaged' });
+    } finally {
+      storage.put = put;
+    }
+    const { rows } = await database().owner.pool.query<{ id: string; state: string }>(
+      'SELECT id, state FROM exports WHERE job_id = $1',
+      [jobId],
+    );
+    expect(rows).toMatchObject([{ state: 'writing' }]);
+    await expect(steps.verify(rows[0]!.id)).rejects.toMatchObject({ type: 'exportUnknown' });
+    expect(await steps.remove(jobId, rows[0]!.id)).toEqual({ deleted: 0 });
+    expect(await countOf(database(), id)).toBe(10);
+  },
+);
+
+test('a part damaged after verification is found before its users go', async () => {
+  const workspace = await seedWorkspace(database(), 'damaged', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const { exportId } = await steps.backUp(jobId);
+  const file = join(
+    steps.storageDir,
+    partKey({ exportId, attempt: 1, part: 1, compression: 'brotli' }),
+  );
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(30) ^ 1, 30);
+  await writeFile(file, bytes);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'backupDamaged' });
+  expect(await countOf(database(), 'damaged')).toBe(10);
+});
