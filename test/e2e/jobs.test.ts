@@ -151,7 +151,11 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
   await stack().sql(
     `INSERT INTO jobs (id, workspace_id, type, selection, options, actor_key_id, created_at)
      VALUES ($1, 'swept', 'export', '{"type": "all"}', $3, $2, now() - interval '1 minute')`,
-    [id, key?.id, { format: 'csv', columns: ['userId'], spreadsheetSafe: true }],
+    [
+      id,
+      key?.id,
+      { format: 'csv', compression: 'gzip', columns: ['userId'], spreadsheetSafe: true },
+    ],
   );
   await stack().temporal.schedule.getHandle('start-queued').trigger();
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
