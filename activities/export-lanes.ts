@@ -5,6 +5,7 @@ import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { createDigest, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
+import { StorageError } from '../storage/storage.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { ExportPlan } from './export-plan.ts';
 import { createInOrder, type InOrder } from './in-order.ts';
@@ -14,7 +15,7 @@ import { writeHeader, writePart, type PartFacts } from './write-part.ts';
 
 /** Connections that read one snapshot side by side, the holder's included. */
 const LANES = 2;
-/** Written parts that wait to be read back: more would leave work for the end, when no one else has any. */
+/** So many written parts may wait to be read back before the lanes do: nothing is left to do alone at the end. */
 const MAX_UNREAD = 4;
 
 interface Attempt {
@@ -91,12 +92,20 @@ const runJoinedLane = async (
   }
 };
 
+/** A part that is gone was swept, as another attempt has won: tried again, this one finds that out. */
+const sweptError = (part: WrittenPart, error: unknown): unknown =>
+  error instanceof StorageError && error.problem === 'missing'
+    ? new StorageError(partKey(part), error.cause, 'broken')
+    : error;
+
 /** Reads parts back in their order, while others are being written, and adds them to the whole. */
 const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Digest): Promise<void> => {
   const { plan, signal, written } = attempt;
   for (let index = 0; index <= plan.parts.length; index++) {
     const part = await written.take(index, signal);
-    await verifyPart(deps.storage, part, signal, whole);
+    await verifyPart(deps.storage, part, signal, whole).catch((error: unknown) => {
+      throw sweptError(part, error);
+    });
     deps.meter.rows('verified', part.rows);
   }
 };
@@ -124,12 +133,12 @@ export const writeParts = async (
   const queue = plan.parts.entries();
   const further = Math.min(LANES, plan.parts.length) - 1;
   const whole = createDigest();
-  const rows = await runLanes<number | void>(attempt.signal, (signal) => [
-    readBack(deps, { ...attempt, signal }, whole),
+  const rows = await runLanes(attempt.signal, (signal) => [
+    readBack(deps, { ...attempt, signal }, whole).then(() => 0),
     runLane(deps, { ...attempt, signal }, held.client, queue),
     ...Array.from({ length: Math.max(further, 0) }, () =>
       runJoinedLane(deps, { ...attempt, signal }, queue),
     ),
   ]);
-  return { ...whole.facts(), rows: rows.reduce<number>((sum, count) => sum + (count ?? 0), 0) };
+  return { ...whole.facts(), rows: rows.reduce((sum, count) => sum + count, 0) };
 };

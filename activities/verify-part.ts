@@ -2,7 +2,12 @@ import { addAbortSignal, pipeline } from 'node:stream';
 import { pipeline as pipe } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../db/exports.ts';
-import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
+import {
+  isGivenAsText,
+  isUnreadable,
+  UNPACKED_AHEAD,
+  unpackersOf,
+} from '../storage/compression.ts';
 import { createDigest, createDigestTap, type Digest } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
@@ -32,25 +37,25 @@ export const verifyPart = async (
   signal: AbortSignal,
   whole?: Digest,
 ): Promise<void> => {
-  const wholeOf = (isText: boolean): Digest[] =>
-    whole !== undefined && isText === isGivenAsText(part.compression) ? [whole] : [];
-  const stored = createDigestTap(...wholeOf(false));
-  const raw = [createDigest(), ...wholeOf(true)] as const;
+  const isText = isGivenAsText(part.compression);
+  const stored = createDigestTap(...(whole === undefined || isText ? [] : [whole]));
+  const raw = createDigest();
   const file = await storage.get(partKey(part));
-  const unpackers = unpackersOf(part.compression);
+  const unpackers = unpackersOf(part.compression, UNPACKED_AHEAD);
   const text = unpackers.at(-1) ?? stored;
   // What breaks in between destroys the last stream with its error, which is thrown to its reader.
   pipeline([file, stored, ...unpackers], () => {});
   try {
     // A reader that pulls, unlike a stream that is pushed to, lets the next chunk be unpacked meanwhile.
     for await (const chunk of addAbortSignal(signal, text) as AsyncIterable<Buffer>) {
-      for (const digest of raw) digest.update(chunk);
+      raw.update(chunk);
+      if (isText) whole?.update(chunk);
     }
   } catch (error) {
     if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
     throw error;
   }
-  const { bytes, sha256 } = raw[0].facts();
+  const { bytes, sha256 } = raw.facts();
   assertSame(part, { ...stored.facts(), raw_bytes: bytes, raw_sha256: sha256 });
 };
 

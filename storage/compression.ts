@@ -5,14 +5,13 @@ import {
   createBrotliDecompress,
   createGunzip,
   createGzip,
+  type ZlibOptions,
 } from 'node:zlib';
 import type { Compression } from '../db/schema.ts';
 
-/** Of what leaves a packer: larger chunks take fewer turns between the threads that pack and this one. */
+/** Larger chunks take fewer turns between the threads that pack or unpack and this one. */
 const PACKED_CHUNK_BYTES = 1024 * 1024;
-const UNPACKED_CHUNK_BYTES = 1024 * 1024;
-/** Unpacked ahead of its reader, so that the two do not wait for each other. */
-const UNPACKED_AHEAD_BYTES = 4 * 1024 * 1024;
+const UNPACKED_CHUNK_BYTES = 256 * 1024;
 
 /**
  * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large tables of
@@ -26,7 +25,11 @@ const BROTLI = {
   params: { [constants.BROTLI_PARAM_QUALITY]: 0, [constants.BROTLI_PARAM_LGWIN]: 18 },
 };
 
-const UNPACKED = { chunkSize: UNPACKED_CHUNK_BYTES, highWaterMark: UNPACKED_AHEAD_BYTES };
+/** As many downloads run as are asked for, so each holds little. */
+const UNPACKED: ZlibOptions = { chunkSize: UNPACKED_CHUNK_BYTES };
+
+/** For one reader that must be fast: what it takes next is unpacked meanwhile. */
+export const UNPACKED_AHEAD = { chunkSize: 1024 * 1024, readableHighWaterMark: 4 * 1024 * 1024 };
 
 const PACKERS: Record<Compression, () => Transform[]> = {
   none: () => [],
@@ -34,17 +37,18 @@ const PACKERS: Record<Compression, () => Transform[]> = {
   brotli: () => [createBrotliCompress(BROTLI)],
 };
 
-const UNPACKERS: Record<Compression, () => Transform[]> = {
+const UNPACKERS: Record<Compression, (options: typeof UNPACKED) => Transform[]> = {
   none: () => [],
-  gzip: () => [createGunzip(UNPACKED)],
-  brotli: () => [createBrotliDecompress(UNPACKED)],
+  gzip: (options) => [createGunzip(options)],
+  brotli: (options) => [createBrotliDecompress(options)],
 };
 
 /** The streams, none or one, between a text and its part in storage. */
 export const packersOf = (compression: Compression): Transform[] => PACKERS[compression]();
 
 /** The streams, none or one, between a part in storage and its text. */
-export const unpackersOf = (compression: Compression): Transform[] => UNPACKERS[compression]();
+export const unpackersOf = (compression: Compression, options = UNPACKED): Transform[] =>
+  UNPACKERS[compression](options);
 
 /**
  * Whether a part is given out as its text. What was asked for packed is given out as it lies there;
@@ -52,6 +56,11 @@ export const unpackersOf = (compression: Compression): Transform[] => UNPACKERS[
  */
 export const isGivenAsText = (compression: Compression): boolean => compression === 'brotli';
 
-/** Whether an error says that packed data does not hold together. */
+/**
+ * Whether an error says that packed data does not hold together; lack of memory does not. Node 20 names
+ * brotli's `ERR__ERROR_FORMAT_…`.
+ */
 export const isUnreadable = (error: unknown): boolean =>
-  /^(Z_|ERR_(BROTLI)?_|ERR_STREAM_PREMATURE)/.test((error as NodeJS.ErrnoException).code ?? '');
+  /^(Z_(?!MEM)|ERR_(\w*_)?ERROR_FORMAT|ERR_STREAM_PREMATURE)/.test(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );

@@ -53,7 +53,7 @@ const assertWhole = (file: ExportFile, parts: GivenParts): void => {
   );
 };
 
-/** Lets the bytes of a range through, and reads on to the end. */
+/** Lets the bytes of a range through. */
 const createCutter = ({ start, end }: ByteRange): Transform => {
   let offset = 0;
   return new Transform({
@@ -106,6 +106,8 @@ export const openExport = async (
       for await (const chunk of content as AsyncIterable<Buffer>) {
         left -= chunk.length;
         yield chunk;
+        // What a packed part holds after the range is not unpacked.
+        if (left === 0) break;
       }
       if (left !== 0) throw new Error(`part ${slice.part} of export ${file.id} is short`);
     }

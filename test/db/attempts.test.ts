@@ -99,6 +99,37 @@ test.each(['written', 'verified', 'deleted'])(
   },
 );
 
+test('an attempt whose parts are swept while it reads them back is tried again, and finds the winner', async () => {
+  const workspace = await seedWorkspace(database(), 'swept', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await steps.enter(jobId, 'backingUp');
+  const first = holdUp('/1/000001.');
+  const winner = steps.write(jobId);
+  await first.isReached;
+  const exportId = await exportOf(jobId);
+
+  const { storage } = steps.deps;
+  const { get } = storage;
+  storage.get = async (key, range) => {
+    if (key.includes('/2/000001.')) {
+      first.letGo();
+      await winner;
+    }
+    return get(key, range);
+  };
+  try {
+    const swept = await steps.write(jobId).catch(toFailure);
+    expect(swept).toMatchObject({ type: 'storageBroken', nonRetryable: false });
+    expect(await winner).toEqual({ exportId, rows: 5 });
+    expect(await steps.write(jobId), 'tried again').toEqual({ exportId, rows: 5 });
+  } finally {
+    storage.get = get;
+  }
+  await steps.verify(exportId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 5 });
+  expect(await finish(jobId, 'swept', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
+});
+
 test('an attempt that was given up and ends first wins, and the next finds that out when it is tried again', async () => {
   const workspace = await seedWorkspace(database(), 'wins', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
@@ -132,6 +163,40 @@ test('an attempt that was given up and ends first wins, and the next finds that 
   expect(await steps.backUp(jobId)).toEqual({ exportId, rows: 5 });
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 5 });
   expect(await finish(jobId, 'wins', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
+});
+
+/** As if PostgreSQL went down after each commit, before it was on disk, and came back. */
+const losingCommits = (lanes: DeletionSteps['deps']['lanes']): DeletionSteps['deps']['lanes'] => {
+  const connect = async () => {
+    const client = await lanes.connect();
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    return Object.assign(client, {
+      query: (text: unknown, ...rest: unknown[]) =>
+        query(text === 'COMMIT' ? 'ROLLBACK' : text, ...rest),
+    });
+  };
+  return new Proxy(lanes, {
+    get: (pool, key) => (key === 'connect' ? connect : Reflect.get(pool, key, pool)),
+  });
+};
+
+test('a deletion whose batches a crash took back is not done, and goes on where it was', async () => {
+  const workspace = await seedWorkspace(database(), 'taken-back', 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const { exportId } = await steps.backUp(jobId);
+  const { lanes } = steps.deps;
+  steps.deps.lanes = losingCommits(lanes);
+  try {
+    await expect(steps.remove(jobId, exportId)).rejects.toThrow('were taken back');
+  } finally {
+    steps.deps.lanes = lanes;
+  }
+  for (const client of await Promise.all([lanes.connect(), lanes.connect()])) {
+    Reflect.deleteProperty(client, 'query');
+    client.release();
+  }
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 5 });
+  expect(await finish(jobId, 'taken-back', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
 /** An export of two parts, whose holder is killed once it has written the first. */
