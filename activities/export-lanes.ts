@@ -66,6 +66,7 @@ const runLane = async (
     const facts = await writePart(client, { query, places }, to);
     await record(deps, attempt, part, { ...facts, tids: places?.toArray() });
     crashPoint('export:part-written');
+    // Before the next part is taken: the reader waits for each that is.
     await attempt.written.whenRoom(attempt.signal);
     rows += facts.rows;
   }
