@@ -18,8 +18,8 @@ interface Run {
   backup: Awaited<ReturnType<typeof getExport>>;
   signal: AbortSignal;
   queue: IterableIterator<StoredPart>;
-  /** `isVoid` once the backup turned out not to fit the table any more: all lanes stop then. */
-  state: { isVoid: boolean };
+  /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
+  isVoid: boolean;
 }
 
 /** Where another attempt has left a part. */
@@ -31,7 +31,7 @@ const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number
 const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
   const { deps, signal } = run;
   let { cursor } = part;
-  while (cursor < part.rows && !run.state.isVoid) {
+  while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
     const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
     const deletion = deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
@@ -45,7 +45,7 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
         cursor = await cursorOf(run, part);
         break;
       case 'void':
-        run.state.isVoid = true;
+        run.isVoid = true;
         break;
       case 'stopped':
         throw failures.jobNotRunning(run.jobId, 'not deleting any more');
@@ -58,7 +58,7 @@ const runLane = async (run: Run): Promise<void> => {
   let isWhole = false;
   try {
     for (const part of run.queue) {
-      if (run.state.isVoid) break;
+      if (run.isVoid) break;
       await recheckPart(run.deps.storage, part, run.signal);
       await deletePart(run, client, part);
     }
@@ -85,13 +85,12 @@ export const createDeleteBackedUpUsers =
     // Without its header nobody could tell what the columns of the parts are.
     for (const part of parts) if (part.part === 0) await recheckPart(deps.storage, part, signal);
     const queue = parts.filter((part) => part.cursor < part.rows).values();
-    const run: Omit<Run, 'signal'> = { deps, jobId, backup, queue, state: { isVoid: false } };
+    const run: Run = { deps, jobId, backup, queue, isVoid: false, signal };
     try {
-      await runLanes(signal, (broken) =>
-        Array.from({ length: Math.min(LANES, parts.length) }, () =>
-          runLane({ ...run, signal: broken }),
-        ),
-      );
+      await runLanes(signal, (broken) => {
+        run.signal = broken;
+        return Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));
+      });
     } catch (error) {
       if (isDamage(error)) await markDamaged(db, exportId);
       throw error;
@@ -100,7 +99,6 @@ export const createDeleteBackedUpUsers =
     const done = await listParts(db, backup);
     // PostgreSQL may have gone down, and come back without the last batches, before they were synced.
     const isShort = done.some((part) => part.cursor < part.rows);
-    if (isShort && !run.state.isVoid)
-      throw new Error(`batches of export ${exportId} were taken back`);
+    if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
   };

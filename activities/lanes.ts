@@ -15,3 +15,20 @@ export const runLanes = async <Result>(
   if (broken.signal.aborted) throw broken.signal.reason;
   return Promise.all(lanes);
 };
+
+/** Does work for each item once, so many lanes taking the next from the same queue. Fails as `runLanes` does. */
+export const inLanes = async <Item>(
+  items: Iterable<Item>,
+  count: number,
+  signal: AbortSignal,
+  work: (item: Item, signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const queue = items[Symbol.iterator]();
+  const runLane = async (broken: AbortSignal): Promise<void> => {
+    for (let next = queue.next(); next.done !== true; next = queue.next()) {
+      broken.throwIfAborted();
+      await work(next.value, broken);
+    }
+  };
+  await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
+};

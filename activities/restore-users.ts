@@ -10,7 +10,7 @@ import { readHeader } from '../storage/read-user-ids.ts';
 import type { Activities } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
-import { runLanes } from './lanes.ts';
+import { inLanes, runLanes } from './lanes.ts';
 import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 import { verifyPart } from './verify-part.ts';
@@ -58,11 +58,7 @@ export const createVerifyBackup =
     const job = await getRunningJob(deps.database.db, jobId);
     const { backup, parts } = await planRestore(deps, job);
     await columnsOf(deps, job, backup);
-    const queue = parts.values();
-    const runLane = async (broken: AbortSignal): Promise<void> => {
-      for (const part of queue) await verifyPart(deps.storage, part, broken);
-    };
-    await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
+    await inLanes(parts, LANES, signal, (part, broken) => verifyPart(deps.storage, part, broken));
   };
 
 /**

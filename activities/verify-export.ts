@@ -1,26 +1,12 @@
-import {
-  findExport,
-  listParts,
-  markDamaged,
-  markVerified,
-  type StoredPart,
-} from '../db/exports.ts';
+import { findExport, listParts, markDamaged, markVerified } from '../db/exports.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
-import { runLanes } from './lanes.ts';
+import { inLanes } from './lanes.ts';
 import { isDamage, recheckPart } from './verify-part.ts';
 
 /** Files hashed side by side. */
 const LANES = 2;
-
-const recheckAll = async (deps: ActivityDeps, parts: StoredPart[], signal: AbortSignal) => {
-  const queue = parts.values();
-  const runLane = async (broken: AbortSignal): Promise<void> => {
-    for (const part of queue) await recheckPart(deps.storage, part, broken);
-  };
-  await runLanes(signal, (broken) => Array.from({ length: LANES }, () => runLane(broken)));
-};
 
 /**
  * Looks at a written export once more, whole, now that nothing is added to it: every part must still be the
@@ -41,7 +27,9 @@ export const createVerifyExport =
     const inParts = parts.reduce((sum, part) => sum + part.rows, 0);
     if (inParts !== rows) throw failures.sumsDoNotClose(rows, inParts);
     try {
-      await recheckAll(deps, parts, signal);
+      await inLanes(parts, LANES, signal, (part, broken) =>
+        recheckPart(deps.storage, part, broken),
+      );
     } catch (error) {
       if (isDamage(error)) await markDamaged(db, exportId);
       throw error;

@@ -1,7 +1,8 @@
-import { addAbortSignal, pipeline } from 'node:stream';
-import { pipeline as pipe } from 'node:stream/promises';
+import { addAbortSignal } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../db/exports.ts';
+import { chain } from '../storage/chain.ts';
 import {
   isGivenAsText,
   isUnreadable,
@@ -41,10 +42,7 @@ export const verifyPart = async (
   const stored = createDigestTap(...(whole === undefined || isText ? [] : [whole]));
   const raw = createDigest();
   const file = await storage.get(partKey(part));
-  const unpackers = unpackersOf(part.compression, UNPACKED_AHEAD);
-  const text = unpackers.at(-1) ?? stored;
-  // What breaks in between destroys the last stream with its error, which is thrown to its reader.
-  pipeline([file, stored, ...unpackers], () => {});
+  const text = chain(file, stored, ...unpackersOf(part.compression, UNPACKED_AHEAD));
   try {
     // A reader that pulls, unlike a stream that is pushed to, lets the next chunk be unpacked meanwhile.
     for await (const chunk of addAbortSignal(signal, text) as AsyncIterable<Buffer>) {
@@ -66,7 +64,7 @@ export const recheckPart = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const stored = createDigestTap();
-  await pipe([await storage.get(partKey(part)), stored.resume()], { signal });
+  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
   assertSame(part, stored.facts());
 };
 

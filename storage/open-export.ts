@@ -1,7 +1,8 @@
-import { pipeline, Readable, Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import type { Db } from '../db/client.ts';
 import { listParts } from '../db/exports.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { chain } from './chain.ts';
 import { isGivenAsText, unpackersOf } from './compression.ts';
 import { partKey, type PartFile } from './part-key.ts';
 import type { ByteRange, Storage } from './storage.ts';
@@ -69,10 +70,7 @@ const createCutter = ({ start, end }: ByteRange): Transform => {
 const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
   if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
   const file = await storage.get(partKey(part));
-  const cutter = createCutter(range);
-  // Whichever breaks takes the others along; what the last one gives or throws is all that counts.
-  pipeline([file, ...unpackersOf(part.compression), cutter], () => {});
-  return cutter;
+  return chain(file, ...unpackersOf(part.compression), createCutter(range));
 };
 
 /**

@@ -1,15 +1,12 @@
-import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
+import { chain } from './chain.ts';
 import { unpackersOf } from './compression.ts';
 import { type PartFile, partKey } from './part-key.ts';
 import type { Storage } from './storage.ts';
 
 const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<string[]> {
   const file = await storage.get(partKey(part));
-  const parser = parse();
-  // What breaks in between destroys the parser with its error, which is thrown to who reads.
-  pipeline([file, ...unpackersOf(part.compression), parser], () => {});
-  yield* parser as AsyncIterable<string[]>;
+  yield* chain(file, ...unpackersOf(part.compression), parse()) as AsyncIterable<string[]>;
 };
 
 /** The names of a backup's columns, in the order of its file. */

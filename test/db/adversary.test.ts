@@ -2,27 +2,22 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { partKey } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   outcomesOf,
   seedWorkspace,
   startDeletion,
-  type DeletionSteps,
 } from '../support/deletion.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { deletedOutsideBackup } from '../support/witness.ts';
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 

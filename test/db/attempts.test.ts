@@ -1,12 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { getExport } from '../../db/exports.ts';
 import { attemptPrefix } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   seedWorkspace,
   startDeletion,
@@ -18,11 +18,7 @@ import { expectInvariants } from '../support/invariants.ts';
 /** An export may be tried more than once, and a try that was given up may still be running. */
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 

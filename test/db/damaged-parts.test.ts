@@ -1,26 +1,21 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { partKey } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   seedWorkspace,
   startDeletion,
-  type DeletionSteps,
 } from '../support/deletion.ts';
 
 /** Files that turn out not to be what was written. */
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 test.each([
   ['with a bit turned', (file: Buffer) => file.fill(file.readUInt8(30) ^ 1, 30, 31)],

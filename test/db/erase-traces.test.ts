@@ -1,24 +1,15 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { jobSummary } from '../../db/job-summary.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { eraseExport, eraseFruitlessJobs, eraseOldPreviews } from '../../db/removals.ts';
 import { countRestore } from '../../db/restores.ts';
 import { useDatabase } from '../support/database.ts';
-import {
-  createDeletionSteps,
-  seedWorkspace,
-  startDeletion,
-  type DeletionSteps,
-} from '../support/deletion.ts';
+import { useDeletionSteps, seedWorkspace, startDeletion } from '../support/deletion.ts';
 import { tablesHolding } from '../support/traces.ts';
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string, values: unknown[] = []) =>
   database().owner.pool.query(statement, values);

@@ -1,15 +1,14 @@
 import type pg from 'pg';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   outcomesOf,
   seedWorkspace,
   startDeletion,
   startExport,
-  type DeletionSteps,
 } from '../support/deletion.ts';
 
 /**
@@ -18,11 +17,7 @@ import {
  */
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 type Order = 'before' | 'after';
 

@@ -1,22 +1,17 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   reasonsOf,
   seedWorkspace,
   startDeletion,
-  type DeletionSteps,
 } from '../support/deletion.ts';
 import { deletedOutsideBackup } from '../support/witness.ts';
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 

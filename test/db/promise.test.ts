@@ -1,23 +1,18 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { deleteBatch, syncBatches } from '../../db/deletion-batches.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
-  createDeletionSteps,
+  useDeletionSteps,
   inIndia,
   outcomesOf,
   seedWorkspace,
   startDeletion,
-  type DeletionSteps,
 } from '../support/deletion.ts';
 import { expectInvariants, type Trial } from '../support/invariants.ts';
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 

@@ -1,23 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { partKey } from '../../storage/part-key.ts';
 import { useDatabase } from '../support/database.ts';
-import {
-  createDeletionSteps,
-  inIndia,
-  seedWorkspace,
-  startDeletion,
-  type DeletionSteps,
-} from '../support/deletion.ts';
+import { useDeletionSteps, inIndia, seedWorkspace, startDeletion } from '../support/deletion.ts';
 
 const database = useDatabase();
-let steps: DeletionSteps;
-
-beforeAll(async () => {
-  steps = await createDeletionSteps(database());
-});
+const steps = useDeletionSteps(database);
 
 test.each([
   ['part', 1, ',u-2,', ',u-1,'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
+import { beforeAll } from 'vitest';
 import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createFinishJob } from '../../activities/finish-job.ts';
@@ -60,6 +61,15 @@ export const createDeletionSteps = async (database: TestDatabase) => {
 };
 
 export type DeletionSteps = Awaited<ReturnType<typeof createDeletionSteps>>;
+
+/** The same for all tests of a file; there once its tests begin. */
+export const useDeletionSteps = (database: () => TestDatabase): DeletionSteps => {
+  const steps = {} as DeletionSteps;
+  beforeAll(async () => {
+    Object.assign(steps, await createDeletionSteps(database()));
+  });
+  return steps;
+};
 
 /** A workspace of its own with `count` users `u-1` … and a witness of every row that is deleted. */
 export const seedWorkspace = async (database: TestDatabase, id: string, count: number) => {
