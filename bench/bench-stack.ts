@@ -22,6 +22,7 @@ export interface Bench extends Pick<BenchOptions, 'rows' | 'users' | 'rounds'> {
   owner: Client;
   /** The API as the workspace's admin. */
   api: ApiClient;
+  key: string;
   keyId: string;
   temporal: TemporalClient;
   /** For files of the peers, on the same file system as Keepsake's own. */
@@ -78,6 +79,7 @@ const openBench = async (
     info,
     owner,
     api,
+    key,
     keyId: id,
     temporal: new TemporalClient({ connection }),
     folder,
