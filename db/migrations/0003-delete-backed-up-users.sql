@@ -113,8 +113,6 @@ SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   backup record;
   slice tid[];
-  first_place tid;
-  last_place tid;
   partition_oid oid;
   gone record;
   deleted_count int;
@@ -153,13 +151,6 @@ BEGIN
     RAISE EXCEPTION 'part % of export % has moved past %', p_part, p_export, p_cursor USING ERRCODE = 'KS002';
   END IF;
 
-  -- Rows that lie close together are reached by one walk over their pages, in half the time that going
-  -- to each place takes; which rows go is the same either way.
-  SELECT min(place), max(place) INTO first_place, last_place FROM unnest(slice) AS place;
-  IF (last_place::text::point)[0] - (first_place::text::point)[0] > cardinality(slice) THEN
-    first_place := NULL;
-  END IF;
-
   -- What triggers of others delete beside the slice is in no backup, so it must be nothing; deferred
   -- constraints speak up now, while it can still be told for which row.
   SET CONSTRAINTS ALL IMMEDIATE;
@@ -171,17 +162,15 @@ BEGIN
     EXECUTE format($sql$
       WITH gone AS (
         DELETE FROM ONLY %s u
-         WHERE %s u.ctid = ANY ($1) AND NOT u.legal_hold
+         WHERE u.ctid = ANY ($1) AND NOT u.legal_hold
            AND (u.written_in < pg_snapshot_xmin($2) OR pg_visible_in_snapshot(u.written_in, $2))
         RETURNING u.user_id
       )
       SELECT coalesce(array_agg(user_id), '{}') AS deleted_ids, '{}'::text[] AS failed_ids,
              '{}'::text[] AS reasons
         FROM gone
-    $sql$, partition_oid::regclass,
-      CASE WHEN first_place IS NOT NULL THEN 'u.ctid BETWEEN $3 AND $4 AND' END)
-    INTO gone
-    USING slice, backup.snapshot, first_place, last_place;
+    $sql$, partition_oid::regclass)
+    INTO gone USING slice, backup.snapshot;
     deleted_count := cardinality(gone.deleted_ids);
     IF pg_stat_get_xact_tuples_deleted(partition_oid) - deleted_before <> deleted_count THEN
       RAISE EXCEPTION 'users would go that are not in the backup' USING ERRCODE = 'KS005',
