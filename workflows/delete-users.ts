@@ -1,5 +1,6 @@
 import { MAX_PASSES, type JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
+import { verifyExport } from './steps.ts';
 
 /**
  * Backs users up, then deletes exactly the users in the backup.
@@ -9,7 +10,7 @@ import { runJob } from './run-job.ts';
  * changed after the backup was taken get a backup of their new version, and another turn.
  */
 export const deleteUsers = ({ jobId }: JobInput) =>
-  runJob(jobId, async (job, { writeExport, verifyExport, deleteBackedUpUsers, settlePass }) => {
+  runJob(jobId, async (job, { writeExport, deleteBackedUpUsers, settlePass }) => {
     for (let pass = 1; pass <= MAX_PASSES; pass++) {
       await job.enter('backingUp', pass);
       const { exportId } = await writeExport({ jobId, pass });
