@@ -74,7 +74,7 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
     writeExport: whileBeating(createWriteExport(deps)),
-    verifyExport: whileBeating(createVerifyExport(deps)),
+    verifyExport: createVerifyExport(deps),
     deleteBackedUpUsers: whileBeating(createDeleteBackedUpUsers(deps)),
     settlePass: whileBeating(createSettlePass(deps)),
     verifyBackup: whileBeating(createVerifyBackup(deps)),

@@ -16,7 +16,7 @@ import { writeHeader, writePart, type PartFacts } from './write-part.ts';
 /** Connections that read one snapshot side by side, the holder's included. */
 const LANES = 2;
 /** So many written parts may wait to be read back before the lanes do: nothing is left to do alone at the end. */
-const MAX_UNREAD = 4;
+const MAX_UNREAD = 1;
 
 interface Attempt {
   held: HeldSnapshot;
@@ -38,7 +38,6 @@ const record = async (
     part,
     rows: facts.rows,
     raw_bytes: facts.rawBytes,
-    raw_sha256: facts.rawSha256,
     bytes: facts.bytes,
     sha256: facts.sha256,
   };

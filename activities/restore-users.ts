@@ -13,7 +13,7 @@ import { failures } from './failures.ts';
 import { inLanes, runLanes } from './lanes.ts';
 import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
-import { verifyPart } from './verify-part.ts';
+import { recheckPart } from './verify-part.ts';
 
 /** Parts read back or put back side by side. */
 const LANES = 2;
@@ -58,7 +58,7 @@ export const createVerifyBackup =
     const job = await getRunningJob(deps.database.db, jobId);
     const { backup, parts } = await planRestore(deps, job);
     await columnsOf(deps, job, backup);
-    await inLanes(parts, LANES, signal, (part, broken) => verifyPart(deps.storage, part, broken));
+    await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
   };
 
 /**

@@ -46,7 +46,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     purpose: isBackup ? 'backup' : 'download',
     pass,
     format: job.type === 'export' ? job.options.format : 'csv',
-    compression: job.type === 'export' ? job.options.compression : 'brotli',
+    compression: job.type === 'export' ? job.options.compression : 'zstd',
     expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
   });
 };

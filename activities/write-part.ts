@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
-import { copyOut } from '../db/copy-out.ts';
+import { copyOut, type CopyOut } from '../db/copy-out.ts';
 import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
-import { packersOf } from '../storage/compression.ts';
+import { packingOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 
@@ -21,7 +21,6 @@ export interface PartFacts {
   /** As the `COPY` tag says. */
   rows: number;
   rawBytes: number;
-  rawSha256: string;
   bytes: number;
   sha256: string;
 }
@@ -34,22 +33,27 @@ interface PartTarget {
   signal: AbortSignal;
 }
 
+/** Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its chunks. */
 const storePart = async (
-  source: Readable,
+  open: (pack: (chunk: Buffer) => Buffer) => Readable,
   { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
 ): Promise<Omit<PartFacts, 'rows'>> => {
-  const raw = createDigestTap();
+  const { pack, streams } = packingOf(compression);
+  let rawBytes = 0;
+  const source = open((chunk) => {
+    rawBytes += chunk.length;
+    return pack(chunk);
+  });
   const stored = createDigestTap();
   const [piped, put] = await Promise.allSettled([
-    pipeline([source, raw, ...packersOf(compression), stored], { signal }),
+    pipeline([source, ...streams(), stored], { signal }),
     storage.put(key, stored),
   ]);
   // Either side's error breaks off the other; the storage's own says more than the echo of it.
   if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
   if (piped.status === 'rejected') throw piped.reason;
   if (put.status === 'rejected') throw put.reason;
-  const rawFacts = raw.facts();
-  return { rawBytes: rawFacts.bytes, rawSha256: rawFacts.sha256, ...stored.facts() };
+  return { rawBytes, ...stored.facts() };
 };
 
 /**
@@ -63,9 +67,13 @@ export const writePart = async (
   target: PartTarget,
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
-  const copy = client.query(copyOut(`COPY (${query}) TO STDOUT (${options})`, places));
-  const facts = await storePart(copy, target);
-  return { rows: copy.rowCount, ...facts };
+  const statement = `COPY (${query}) TO STDOUT (${options})`;
+  let copy: CopyOut | undefined;
+  const facts = await storePart((pack) => {
+    copy = client.query(copyOut(statement, { places, pack }));
+    return copy;
+  }, target);
+  return { rows: copy?.rowCount ?? 0, ...facts };
 };
 
 const quoted = (name: string): string =>
@@ -82,6 +90,6 @@ export const writeHeader = async (
   target: PartTarget,
 ): Promise<PartFacts> => {
   const text = headerText[target.format](columns);
-  const facts = await storePart(Readable.from([Buffer.from(text)]), target);
+  const facts = await storePart((pack) => Readable.from([pack(Buffer.from(text))]), target);
   return { rows: 0, ...facts };
 };

@@ -36,11 +36,22 @@ const createHeader = () => {
   };
 };
 
+/** What is done to rows on their way. */
+export interface CopyWays {
+  /** Takes the first column off each row. */
+  places?: CopyPlaces | undefined;
+  /** Gives what is given on of a chunk, which is written over after that unless it is given on itself. */
+  pack?: ((chunk: Buffer) => Buffer) | undefined;
+}
+
 /**
  * Takes the rows out of the protocol's messages, of which each row has one; they come in packets cut
  * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
-export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyPlaces) => {
+export const createUnwrapper = (
+  give: (chunk: Buffer) => boolean,
+  { places, pack }: CopyWays = {},
+) => {
   const header = createHeader();
   let code = 0;
   let left = 0;
@@ -50,9 +61,10 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, places?: CopyP
   const flush = (): boolean => {
     if (filled === 0) return true;
     const chunk = out.subarray(0, filled);
-    out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
     filled = 0;
-    return give(chunk);
+    const given = pack?.(chunk) ?? chunk;
+    if (given === chunk) out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+    return give(given);
   };
 
   const makeRoom = (bytes: number): boolean => {

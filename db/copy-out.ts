@@ -1,7 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
-import { COPY_CHUNK_BYTES, createUnwrapper } from './copy-messages.ts';
-import type { CopyPlaces } from './copy-places.ts';
+import { COPY_CHUNK_BYTES, createUnwrapper, type CopyWays } from './copy-messages.ts';
 
 /** What `COPY … TO STDOUT` gives, row after row without a seam, and how many rows that were. */
 export interface CopyOut extends Readable, Submittable {
@@ -13,10 +12,8 @@ export interface CopyOut extends Readable, Submittable {
  * A `COPY … TO STDOUT` statement as a stream, to be given to a client's `query`. Holds back PostgreSQL
  * while its reader is slow. One that is broken off leaves its connection in the middle of the rows: it
  * must be closed.
- *
- * @param places takes the first column off each row
  */
-export const copyOut = (statement: string, places?: CopyPlaces): CopyOut => {
+export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
   let connection: Connection | undefined;
   let onData: ((packet: Buffer) => void) | undefined;
   let isWanted = false;
@@ -31,7 +28,7 @@ export const copyOut = (statement: string, places?: CopyPlaces): CopyOut => {
     // Not at once: a listener that is taken off pauses the stream in this very turn.
     process.nextTick(() => stream.resume());
   };
-  const take = createUnwrapper((chunk) => readable.push(chunk), places);
+  const take = createUnwrapper((chunk) => readable.push(chunk), ways);
   const forward = (): void => {
     while (isWanted) {
       const packet = connection?.stream.read() as Buffer | null | undefined;

@@ -96,7 +96,7 @@ export const listParts = async (
   if (attempt === null) return [];
   const rows = await db
     .selectFrom('export_parts')
-    .select(['part', 'rows', 'raw_bytes', 'raw_sha256', 'bytes', 'sha256', 'cursor', 'deleted'])
+    .select(['part', 'rows', 'raw_bytes', 'bytes', 'sha256', 'cursor', 'deleted'])
     .where('export_id', '=', id)
     .where('attempt', '=', attempt)
     .orderBy('part')

@@ -19,8 +19,8 @@ export type Purpose = 'download' | 'backup';
 export type Format = 'csv' | 'ndjson';
 /** What a download may be packed by. */
 export type DownloadCompression = 'gzip' | 'none';
-/** How the parts of an export lie in storage: a backup's by brotli, a download's as it was asked for. */
-export type Compression = DownloadCompression | 'brotli';
+/** How the parts of an export lie in storage: a backup's by zstd, a download's as it was asked for. */
+export type Compression = DownloadCompression | 'zstd';
 /** What an export's job keeps of its request: `columns` are all it had when the job was written. */
 export interface ExportOptions {
   format: Format;
@@ -165,7 +165,6 @@ export interface Schema {
     part: number;
     rows: number;
     raw_bytes: number;
-    raw_sha256: string;
     bytes: number;
     sha256: string;
     /** An array literal: tens of thousands of places travel as one text. */

@@ -13,7 +13,7 @@ export interface PartFile {
   compression: Compression;
 }
 
-const ENDINGS: Record<Compression, string> = { none: '', gzip: '.gz', brotli: '.br' };
+const ENDINGS: Record<Compression, string> = { none: '', gzip: '.gz', zstd: '.zst' };
 
 /** Each attempt writes below a prefix of its own, so no attempt meets another's files. */
 export const attemptPrefix = (exportId: string, attempt: number): string =>

@@ -52,7 +52,7 @@ export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) =>
       await enter('backingUp');
       const { exportId } = await step('writeExport', () => writeExport({ jobId, pass }, signal));
       await enter('verifyingBackup');
-      await step('verifyExport', () => verifyExport({ exportId }, signal));
+      await step('verifyExport', () => verifyExport({ exportId }));
       await enter('deleting');
       const { deleted } = await step('deleteBackedUpUsers', () =>
         deleteBackedUpUsers({ jobId, exportId }, signal),

@@ -66,7 +66,7 @@ test('NDJSON is sent under its own name and type, whole and by ranges, also when
 
 test.each([
   ['an export', 'download', 'none', 'exports'],
-  ['a backup, which lies there packed,', 'backup', 'brotli', 'backups'],
+  ['a backup, which lies there packed,', 'backup', 'zstd', 'backups'],
 ] as const)(
   'every range of %s gives exactly its bytes, within parts and across their borders',
   async (...of) => {
@@ -250,7 +250,7 @@ test('a part cut short on disk breaks the connection instead of ending the file 
   const headers = { authorization: `Bearer ${keys.demo.key}` };
   for (const [purpose, compression, noun] of [
     ['download', 'none', 'exports'],
-    ['backup', 'brotli', 'backups'],
+    ['backup', 'zstd', 'backups'],
   ] as const) {
     const file = await api().addExport({ purpose, compression });
     const key = partKey({ exportId: file.id, attempt: 1, part: 2, compression });

@@ -24,7 +24,7 @@ const addBackup = async (jobId: string, pass: number, rows: number, cursor = 0) 
   const id = uuidv7();
   await query(
     `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, expires_at)
-     VALUES ($1, $2, 'one', 'backup', $3, 'brotli', now() + interval '30 days')`,
+     VALUES ($1, $2, 'one', 'backup', $3, 'zstd', now() + interval '30 days')`,
     [id, jobId, pass],
   );
   await query(
@@ -34,8 +34,8 @@ const addBackup = async (jobId: string, pass: number, rows: number, cursor = 0) 
   );
   await query(
     `INSERT INTO export_parts
-       (export_id, attempt, part, rows, cursor, raw_bytes, raw_sha256, bytes, sha256)
-     VALUES ($1, 1, 1, $2, $3, 1, 'x', 1, 'x')`,
+       (export_id, attempt, part, rows, cursor, raw_bytes, bytes, sha256)
+     VALUES ($1, 1, 1, $2, $3, 1, 1, 'x')`,
     [id, rows, cursor],
   );
   return id;

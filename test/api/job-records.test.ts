@@ -15,7 +15,7 @@ const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
   await query(
     `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, state, attempt, rows, bytes,
                           sha256, verified_at, expires_at)
-     VALUES ($1, $2, 'one', 'backup', $3, 'brotli', 'verified', 1, 9, 99, 'abc', now(), now() + interval '30 days')`,
+     VALUES ($1, $2, 'one', 'backup', $3, 'zstd', 'verified', 1, 9, 99, 'abc', now(), now() + interval '30 days')`,
     [exportId, jobId, pass],
   );
   await query(
@@ -24,8 +24,8 @@ const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
     [exportId],
   );
   await query(
-    `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, raw_sha256, bytes, sha256)
-     VALUES ($1, 1, 1, 1000, 1, 'x', 1, 'x')`,
+    `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256)
+     VALUES ($1, 1, 1, 1000, 1, 1, 'x')`,
     [exportId],
   );
   for (const [index, ids] of batches.entries()) {

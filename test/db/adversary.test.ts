@@ -24,7 +24,7 @@ const asOwner = (statement: string) => database().owner.pool.query(statement);
 const completed = { kind: 'completed' } as const;
 
 const fileOf = (exportId: string, part: number): string =>
-  join(steps.storageDir, partKey({ exportId, attempt: 1, part, compression: 'brotli' }));
+  join(steps.storageDir, partKey({ exportId, attempt: 1, part, compression: 'zstd' }));
 
 /** Binds a job to a preview made now. */
 const bindPreview = async (

@@ -100,7 +100,7 @@ test('rows and their places come out alike wherever the packets are cut', () => 
   for (let size = 1; size <= sent.length; size++) {
     const chunks: Buffer[] = [];
     const places = createCopyPlaces();
-    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, places);
+    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, { places });
     let rest: Buffer | undefined;
     for (let at = 0; at < sent.length && rest === undefined; at += size) {
       ({ rest } = take(sent.subarray(at, at + size)));
@@ -117,7 +117,7 @@ test("each row's place is taken off it, for as many as there are", async () => {
   const client = await pool.connect();
   const places = createCopyPlaces();
   const copy = client.query(
-    copyOut('COPY (SELECT ctid, n FROM placed WHERE n % 2 = 0) TO STDOUT (FORMAT csv)', places),
+    copyOut('COPY (SELECT ctid, n FROM placed WHERE n % 2 = 0) TO STDOUT (FORMAT csv)', { places }),
   );
   const chunks: Buffer[] = [];
   for await (const chunk of copy as AsyncIterable<Buffer>) chunks.push(chunk);

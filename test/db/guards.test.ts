@@ -30,7 +30,7 @@ interface Target {
 }
 
 const fileOf = (exportId: string): string =>
-  join(steps.storageDir, partKey({ exportId, attempt: 1, part: 1, compression: 'brotli' }));
+  join(steps.storageDir, partKey({ exportId, attempt: 1, part: 1, compression: 'zstd' }));
 
 const isThere = async ({ id }: Target, userId: string): Promise<boolean> => {
   const found = `SELECT FROM users WHERE workspace_id = '${id}' AND user_id = '${userId}'`;

@@ -116,7 +116,7 @@ test('a damaged part is found before a row is written, and named; the rest can b
   await insertUsers('damaged', COUNT);
   const deletion = await deleteSelection(admin, inIndia);
   const exportId = backupOf(deletion);
-  const key = partKey({ exportId, attempt: 1, part: 2, compression: 'brotli' });
+  const key = partKey({ exportId, attempt: 1, part: 2, compression: 'zstd' });
   const file = join(stack().dataDir, 'files', key);
   const bytes = await readFile(file);
   const broken = Buffer.from(bytes);

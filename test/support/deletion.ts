@@ -45,11 +45,11 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     backUp: async (jobId: string, pass = 1) => {
       await enter(jobId, 'backingUp');
       const written = await writeExport({ jobId, pass }, never);
-      await verifyExport({ exportId: written.exportId }, never);
+      await verifyExport({ exportId: written.exportId });
       return written;
     },
     write: (jobId: string, pass = 1) => writeExport({ jobId, pass }, never),
-    verify: (exportId: string) => verifyExport({ exportId }, never),
+    verify: (exportId: string) => verifyExport({ exportId }),
     remove: async (jobId: string, exportId: string) => {
       await enter(jobId, 'deleting');
       return deleteBackedUp({ jobId, exportId }, never);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
+import { compress } from '@cloudpss/zstd/napi';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
 import type { Compression, ExportState } from '../../db/schema.ts';
@@ -50,7 +51,7 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 const pack: Record<Compression, (text: string) => Buffer> = {
   none: (text) => Buffer.from(text),
   gzip: (text) => gzipSync(text),
-  brotli: (text) => brotliCompressSync(text),
+  zstd: (text) => Buffer.from(compress(Buffer.from(text))),
 };
 
 /** @returns what the part gives to the file: a backup's its text */
@@ -70,14 +71,13 @@ const writePart = async (
       part: of.part,
       rows,
       raw_bytes: Buffer.byteLength(text),
-      raw_sha256: sha256(Buffer.from(text)),
       bytes: bytes.length,
       sha256: sha256(bytes),
       cursor: of.deleted,
       deleted: of.deleted,
     })
     .execute();
-  return of.compression === 'brotli' ? Buffer.from(text) : bytes;
+  return of.compression === 'zstd' ? Buffer.from(text) : bytes;
 };
 
 /** An export as the activities leave it, with its files when there is a storage. */
@@ -88,7 +88,7 @@ export const makeExport = async (
   const { db } = deps;
   const id = uuidv7();
   const { format = 'csv', purpose = 'download' } = wanted;
-  const { compression = purpose === 'backup' ? 'brotli' : 'gzip' } = wanted;
+  const { compression = purpose === 'backup' ? 'zstd' : 'gzip' } = wanted;
   const texts = wanted.parts ?? ['userId,email\n', 'u1,a\nu2,b\n', 'u3,c\n'];
   await db
     .insertInto('exports')

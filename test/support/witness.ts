@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { brotliDecompressSync } from 'node:zlib';
+import { decompress } from '@cloudpss/zstd/napi';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Database } from '../../db/client.ts';
@@ -38,7 +38,7 @@ const readBackup = async (
   );
   const files = rows.map(async (row) => {
     const bytes = await readFile(join(storageDir, partKey({ exportId, ...row })));
-    return row.compression === 'brotli' ? brotliDecompressSync(bytes) : bytes;
+    return row.compression === 'zstd' ? decompress(bytes) : bytes;
   });
   return Buffer.concat(await Promise.all(files));
 };
