@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import { Pool, types as pgTypes } from 'pg';
+import { LendingSocket } from './lending-socket.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
@@ -26,6 +27,8 @@ export interface DatabaseOptions {
   maxConnections?: number;
   /** Acts as this role on every connection; without it, as the login itself. */
   role?: typeof APP_ROLE;
+  /** Whether much is read from it. */
+  isForCopies?: boolean;
 }
 
 /** A pool of connections and its query builder. `close` waits for the queries under way. */
@@ -57,6 +60,7 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    ...(options.isForCopies === true && { stream: () => new LendingSocket() }),
     types,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)

@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
 import { COPY_CHUNK_BYTES, createUnwrapper, type CopyWays } from './copy-messages.ts';
+import { LendingSocket } from './lending-socket.ts';
 
 /** What `COPY … TO STDOUT` gives, row after row without a seam, and how many rows that were. */
 export interface CopyOut extends Readable, Submittable {
@@ -14,47 +15,38 @@ export interface CopyOut extends Readable, Submittable {
  * must be closed.
  */
 export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
-  let connection: Connection | undefined;
+  let stream: Duplex | undefined;
   let onData: ((packet: Buffer) => void) | undefined;
-  let isWanted = false;
 
   const detach = (rest: Buffer): void => {
-    const stream = connection?.stream;
-    connection = undefined;
     if (stream === undefined || onData === undefined) return;
-    stream.removeListener('readable', forward);
+    stream.removeListener('data', forward);
     stream.on('data', onData);
-    onData(rest);
-    // Not at once: a listener that is taken off pauses the stream in this very turn.
-    process.nextTick(() => stream.resume());
+    if (stream instanceof LendingSocket) stream.isLending = false;
+    stream.resume();
+    stream = undefined;
+    onData(Buffer.from(rest));
   };
   const take = createUnwrapper((chunk) => readable.push(chunk), ways);
-  const forward = (): void => {
-    while (isWanted) {
-      const packet = connection?.stream.read() as Buffer | null | undefined;
-      if (packet == null) return;
-      const taken = take(packet);
-      isWanted = taken.isWanted;
-      if (taken.rest !== undefined) detach(taken.rest);
-    }
+  const forward = (packet: Buffer): void => {
+    const { isWanted, rest } = take(packet);
+    if (rest !== undefined) detach(rest);
+    else if (!isWanted) stream?.pause();
   };
   const readable = new Readable({
     highWaterMark: COPY_CHUNK_BYTES,
-    read: () => {
-      isWanted = true;
-      forward();
-    },
+    read: () => void stream?.resume(),
   });
   return Object.assign(readable, {
     rowCount: 0,
     submit(this: CopyOut, to: Connection): void {
-      connection = to;
-      const [listener] = to.stream.listeners('data') as ((packet: Buffer) => void)[];
+      stream = to.stream;
+      const [listener] = stream.listeners('data') as ((packet: Buffer) => void)[];
       if (listener === undefined) throw new Error('the connection has no reader of its own');
       onData = listener;
-      to.stream.removeListener('data', listener);
-      to.stream.pause();
-      to.stream.on('readable', forward);
+      stream.removeListener('data', listener);
+      stream.on('data', forward);
+      if (stream instanceof LendingSocket) stream.isLending = true;
       to.query(statement);
     },
     handleError: (error: Error): void => void readable.destroy(error),

@@ -54,6 +54,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     applicationName: 'keepsake-lanes',
     role: APP_ROLE,
     maxConnections: MAX_LANES,
+    isForCopies: true,
   });
   const temporal = connectTemporal();
   const { connectionOptions } = loadClientConnectConfig();

@@ -31,7 +31,11 @@ export const useDatabase = (): (() => TestDatabase) => {
     current = {
       url: url.href,
       owner: openDatabase(url.href, { applicationName: 'keepsake-test' }),
-      app: openDatabase(url.href, { applicationName: 'keepsake-test-app', role: APP_ROLE }),
+      app: openDatabase(url.href, {
+        applicationName: 'keepsake-test-app',
+        role: APP_ROLE,
+        isForCopies: true,
+      }),
     };
   });
 
