@@ -2,12 +2,12 @@ import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { createStaging, insertStaged, mayRestore, type Chunk } from '../db/restores.ts';
-import { isUnreadable, unpackersOf } from '../storage/compression.ts';
+import { unpackersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
-import { assertSame } from './verify-part.ts';
+import { assertSame, recheckPart } from './verify-part.ts';
 
 /** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -29,7 +29,8 @@ const stagePart = async (
       signal,
     });
   } catch (error) {
-    if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
+    // What PostgreSQL says of half a row is not what is wrong.
+    if (!signal.aborted) await recheckPart(storage, part, signal);
     throw error;
   }
   assertSame(part, { ...stored.facts(), rows: copy.rowCount });

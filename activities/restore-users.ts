@@ -1,5 +1,5 @@
 import { apiNameOf } from '../db/column-names.ts';
-import { getExport } from '../db/exports.ts';
+import { getExport, listParts } from '../db/exports.ts';
 import {
   countRestore,
   listPartsToRestore,
@@ -24,19 +24,23 @@ const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) 
   return { backup, parts: await listPartsToRestore(db, job, backup) };
 };
 
-/** Columns of a backup in the order of its file. @throws columnsGone when the table has lost some */
+/**
+ * Columns of a backup in the order of its file.
+ *
+ * @throws exportDamaged, columnsGone when the table has lost some
+ */
 const columnsOf = async (
   deps: ActivityDeps,
   { workspaceId }: RunningJob,
   backup: Awaited<ReturnType<typeof getExport>>,
+  signal: AbortSignal,
 ): Promise<string[]> => {
-  const { attempt, compression, id: exportId } = backup;
-  const header = await readHeader(deps.storage, {
-    exportId,
-    attempt: attempt ?? 0,
-    part: 0,
-    compression,
-  });
+  const exportId = backup.id;
+  const [headerPart] = await listParts(deps.database.db, backup);
+  if (headerPart === undefined) throw failures.exportUnknown(exportId);
+  // By another order of its names, values would come back into the wrong columns.
+  await recheckPart(deps.storage, headerPart, signal);
+  const header = await readHeader(deps.storage, headerPart);
   const columns = await listUserColumns(deps.database.db, workspaceId);
   const byName = new Map(columns.map((column) => [apiNameOf(column), column]));
   return header.map((name) => {
@@ -51,13 +55,13 @@ type Step<Name extends keyof Activities> = (
   signal: AbortSignal,
 ) => ReturnType<Activities[Name]>;
 
-/** Reads back every part a restore takes from, so that damage is known before a row is written. */
+/** Hashes every part a restore takes from, so that damage is known before a row is written. */
 export const createVerifyBackup =
   (deps: ActivityDeps): Step<'verifyBackup'> =>
   async ({ jobId }, signal) => {
     const job = await getRunningJob(deps.database.db, jobId);
     const { backup, parts } = await planRestore(deps, job);
-    await columnsOf(deps, job, backup);
+    await columnsOf(deps, job, backup, signal);
     await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
   };
 
@@ -71,7 +75,7 @@ export const createRestoreBackedUpUsers =
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
     const { backup, parts } = await planRestore(deps, job);
-    const columns = await columnsOf(deps, job, backup);
+    const columns = await columnsOf(deps, job, backup, signal);
     const queue = parts.values();
     const runLane = async (broken: AbortSignal): Promise<void> => {
       const client = await deps.lanes.connect();

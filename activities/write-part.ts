@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
-import { copyOut, type CopyOut } from '../db/copy-out.ts';
+import { copyOut } from '../db/copy-out.ts';
 import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { packingOf } from '../storage/compression.ts';
@@ -34,10 +34,10 @@ interface PartTarget {
 }
 
 /** Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its chunks. */
-const storePart = async (
-  open: (pack: (chunk: Buffer) => Buffer) => Readable,
+const storePart = async <Source extends Readable>(
+  open: (pack: (chunk: Buffer) => Buffer) => Source,
   { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
-): Promise<Omit<PartFacts, 'rows'>> => {
+): Promise<{ source: Source; facts: Omit<PartFacts, 'rows'> }> => {
   const { pack, streams } = packingOf(compression);
   let rawBytes = 0;
   const source = open((chunk) => {
@@ -53,7 +53,7 @@ const storePart = async (
   if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
   if (piped.status === 'rejected') throw piped.reason;
   if (put.status === 'rejected') throw put.reason;
-  return { rawBytes, ...stored.facts() };
+  return { source, facts: { rawBytes, ...stored.facts() } };
 };
 
 /**
@@ -68,12 +68,10 @@ export const writePart = async (
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
   const statement = `COPY (${query}) TO STDOUT (${options})`;
-  let copy: CopyOut | undefined;
-  const facts = await storePart((pack) => {
-    copy = client.query(copyOut(statement, { places, pack }));
-    return copy;
-  }, target);
-  return { rows: copy?.rowCount ?? 0, ...facts };
+  const open = (pack: (chunk: Buffer) => Buffer) =>
+    client.query(copyOut(statement, { places, pack }));
+  const { source, facts } = await storePart(open, target);
+  return { rows: source.rowCount, ...facts };
 };
 
 const quoted = (name: string): string =>
@@ -90,6 +88,6 @@ export const writeHeader = async (
   target: PartTarget,
 ): Promise<PartFacts> => {
   const text = headerText[target.format](columns);
-  const facts = await storePart((pack) => Readable.from([pack(Buffer.from(text))]), target);
+  const { facts } = await storePart((pack) => Readable.from([pack(Buffer.from(text))]), target);
   return { rows: 0, ...facts };
 };

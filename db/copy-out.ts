@@ -20,18 +20,26 @@ export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
 
   const detach = (rest: Buffer): void => {
     if (stream === undefined || onData === undefined) return;
+    // Before the loan ends.
+    const ours = Buffer.from(rest);
     stream.removeListener('data', forward);
     stream.on('data', onData);
     if (stream instanceof LendingSocket) stream.isLending = false;
     stream.resume();
     stream = undefined;
-    onData(Buffer.from(rest));
+    onData(ours);
   };
   const take = createUnwrapper((chunk) => readable.push(chunk), ways);
   const forward = (packet: Buffer): void => {
-    const { isWanted, rest } = take(packet);
-    if (rest !== undefined) detach(rest);
-    else if (!isWanted) stream?.pause();
+    try {
+      const { isWanted, rest } = take(packet);
+      if (rest !== undefined) detach(rest);
+      else if (!isWanted) stream?.pause();
+    } catch (error) {
+      // Thrown on, it would end the process: this is called for the socket, with nobody above.
+      stream?.pause();
+      readable.destroy(error as Error);
+    }
   };
   const readable = new Readable({
     highWaterMark: COPY_CHUNK_BYTES,

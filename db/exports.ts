@@ -150,7 +150,7 @@ export const markDamaged = async (db: Db, exportId: string): Promise<void> => {
     .updateTable('exports')
     .set({ state: 'damaged' })
     .where('id', '=', exportId)
-    .where('state', 'in', ['written', 'verified'])
+    .where('state', '=', 'verified')
     .execute();
 };
 

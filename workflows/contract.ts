@@ -139,7 +139,7 @@ export interface Activities {
   enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
   /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
   writeExport: (input: JobInput & { pass: number }) => Promise<WrittenExport>;
-  /** Reads an export back whole and compares it with what PostgreSQL sent. */
+  /** Lets an export count that was read back as it was written, if its sums close. */
   verifyExport: (input: { exportId: string }) => Promise<WrittenExport>;
   /** Deletes what the verified backup holds, unchanged since its snapshot. */
   deleteBackedUpUsers: (input: JobInput & { exportId: string }) => Promise<{ deleted: number }>;
@@ -147,7 +147,7 @@ export interface Activities {
   settlePass: (
     input: JobInput & { pass: number; isLast: boolean; deleted: number },
   ) => Promise<PassResult>;
-  /** Reads back the parts of the backup a restore takes from. */
+  /** Hashes the parts of the backup that a restore takes from. */
   verifyBackup: (input: JobInput) => Promise<void>;
   /** Puts back whom the backup's deletion deleted by it, and who is not there. */
   restoreBackedUpUsers: (input: JobInput) => Promise<{ restored: number }>;

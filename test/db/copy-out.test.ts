@@ -78,6 +78,25 @@ describe.each([
     client.release();
   });
 
+  test.each([
+    ['in the middle', 2],
+    ['in the last chunk', 5],
+  ])('what is thrown %s while packing breaks the copy off, and nothing else', async (_when, at) => {
+    const client = await pool.connect();
+    let calls = 0;
+    const pack = (chunk: Buffer): Buffer => {
+      calls += 1;
+      if (calls === at) throw new Error('cannot be packed');
+      return Buffer.from(chunk);
+    };
+    const statement = `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 4600)) TO STDOUT`;
+    const copy = client.query(copyOut(statement, { pack })).resume();
+    await expect(once(copy, 'end')).rejects.toThrow('cannot be packed');
+    client.release(true);
+    expect((await pool.query('SELECT 1')).rowCount).toBe(1);
+    expect(calls).toBe(at);
+  });
+
   test('a reader that does not read holds PostgreSQL back', async () => {
     const client = await pool.connect();
     const copy = client.query(
@@ -112,7 +131,10 @@ const messageOf = (code: string, content = ''): Buffer => {
   return message;
 };
 
-test('rows and their places come out alike wherever the packets are cut', () => {
+test.each([
+  ['as they are', undefined],
+  ['packed, each chunk over the one before', (chunk: Buffer) => Buffer.from(chunk)],
+])('rows and their places come out alike wherever the packets are cut: %s', (_how, pack) => {
   const rows = ['"(0,1)",u-1,a\n', '"(0,12)",\n', '"(4294967295,65535)",u-3,"(1,2)",é\n'];
   const messages = rows.map((row) => messageOf('d', row));
   const sent = Buffer.concat([
@@ -126,7 +148,7 @@ test('rows and their places come out alike wherever the packets are cut', () => 
   for (let size = 1; size <= sent.length; size++) {
     const chunks: Buffer[] = [];
     const places = createCopyPlaces();
-    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, { places });
+    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, { places, pack });
     let rest: Buffer | undefined;
     for (let at = 0; at < sent.length && rest === undefined; at += size) {
       ({ rest } = take(sent.subarray(at, at + size)));

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compress, decompress } from '@cloudpss/zstd/napi';
+import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
 import { partKey } from '../../storage/part-key.ts';
+import { packFrame } from '../../storage/zstd.ts';
 import { useDatabase } from '../support/database.ts';
 import { useDeletionSteps, inIndia, seedWorkspace, startDeletion } from '../support/deletion.ts';
 
@@ -32,7 +33,7 @@ test.each([
     );
     const text = Buffer.from(decompress(await readFile(file))).toString();
     expect(text).toContain(before);
-    await writeFile(file, compress(Buffer.from(text.replace(before, after))));
+    await writeFile(file, packFrame(Buffer.from(text.replace(before, after))));
     await expect(steps.settle(jobId, 1)).rejects.toMatchObject({ type: 'backupDamaged' });
     const { rows } = await pool.query('SELECT user_id FROM job_targets WHERE job_id = $1', [jobId]);
     expect(rows).toEqual([]);

@@ -1,8 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { partKey } from '../../storage/part-key.ts';
+import { packFrame } from '../../storage/zstd.ts';
 import { useStack } from '../support/stack.ts';
 
 const stack = useStack();
@@ -142,6 +144,27 @@ test('a damaged part is found before a row is written, and named; the rest can b
     present: 1,
   });
 }, 120_000);
+
+test('a header with its names in another order restores nobody', async () => {
+  const admin = await stack().workspace('swapped');
+  await insertUsers('swapped', 10);
+  const deletion = await deleteSelection(admin, { type: 'ids', ids: ['u-1'] });
+  const exportId = backupOf(deletion);
+  const key = partKey({ exportId, attempt: 1, part: 0, compression: 'zstd' });
+  const file = join(stack().dataDir, 'files', key);
+  const bytes = await readFile(file);
+  const header = Buffer.from(decompress(bytes)).toString();
+  const swapped = header.replace('firstName,lastName', 'lastName,firstName');
+  expect(swapped).not.toBe(header);
+  await writeFile(file, packFrame(Buffer.from(swapped)));
+  expect(await restore(admin, exportId)).toMatchObject({
+    state: 'failed',
+    error: { type: 'backupDamaged', message: expect.stringContaining('Part 0') },
+    counts: { restored: 0, unprocessed: 1 },
+  });
+  await writeFile(file, bytes);
+  expect((await restore(admin, exportId)).counts).toMatchObject({ restored: 1 });
+});
 
 test('bad requests: another workspace, an empty list, a running deletion, unknown fields', async () => {
   const admin = await stack().workspace('refused');
