@@ -51,7 +51,8 @@ test('a user comes back as it was given, with null for what is unknown', async (
     legalHold: false,
     properties: { ...given.properties, seenAt: '2026-01-02T02:04:05.000000Z' },
   });
-  expect(body.createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
+  // PostgreSQL leaves zeros at the end away.
+  expect(body.createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/);
 });
 
 test('a merge keeps what is not given, clears what is null, and applies in order', async () => {
