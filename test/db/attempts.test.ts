@@ -55,17 +55,22 @@ const exportOf = async (jobId: string) => {
   return (rows as { id: string }[])[0]!.id;
 };
 
+/** A first attempt at a backup of five users that is held up before its part, in a workspace of its own. */
+const holdUpFirstAttempt = async (id: string) => {
+  const workspace = await seedWorkspace(database(), id, 10);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  await steps.enter(jobId, 'backingUp');
+  const { isReached, letGo } = holdUp('/1/000001.');
+  const written = steps.write(jobId);
+  await isReached;
+  return { jobId, exportId: await exportOf(jobId), written, letGo };
+};
+
 test.each(['written', 'verified', 'deleted'])(
   'an attempt that was given up and ends when the next is %s changes nothing, and leaves nothing',
   async (when) => {
     const id = `given-up-${when}`;
-    const workspace = await seedWorkspace(database(), id, 10);
-    const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
-    await steps.enter(jobId, 'backingUp');
-    const { isReached, letGo } = holdUp('/1/000001.');
-    const givenUp = steps.write(jobId);
-    await isReached;
-    const exportId = await exportOf(jobId);
+    const { jobId, exportId, written: givenUp, letGo } = await holdUpFirstAttempt(id);
     // The two attempts see other versions, and another number of users.
     await asOwner(`UPDATE users SET city = 'Pune' WHERE workspace_id = '${id}' AND user_id = 'u-2';
       UPDATE users SET country = 'FR' WHERE workspace_id = '${id}' AND user_id = 'u-4'`);
@@ -96,19 +101,13 @@ test.each(['written', 'verified', 'deleted'])(
 );
 
 test('an attempt whose parts are swept while it reads them back is tried again, and finds the winner', async () => {
-  const workspace = await seedWorkspace(database(), 'swept', 10);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
-  await steps.enter(jobId, 'backingUp');
-  const first = holdUp('/1/000001.');
-  const winner = steps.write(jobId);
-  await first.isReached;
-  const exportId = await exportOf(jobId);
+  const { jobId, exportId, written: winner, letGo } = await holdUpFirstAttempt('swept');
 
   const { storage } = steps.deps;
   const { get } = storage;
   storage.get = async (key, range) => {
     if (key.includes('/2/000001.')) {
-      first.letGo();
+      letGo();
       await winner;
     }
     return get(key, range);
@@ -127,13 +126,7 @@ test('an attempt whose parts are swept while it reads them back is tried again, 
 });
 
 test('an attempt that was given up and ends first wins, and the next finds that out when it is tried again', async () => {
-  const workspace = await seedWorkspace(database(), 'wins', 10);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
-  await steps.enter(jobId, 'backingUp');
-  const first = holdUp('/1/000001.');
-  const givenUp = steps.write(jobId);
-  await first.isReached;
-  const exportId = await exportOf(jobId);
+  const { jobId, exportId, written: givenUp, letGo } = await holdUpFirstAttempt('wins');
 
   const { storage } = steps.deps;
   const { put } = storage;
@@ -149,7 +142,7 @@ test('an attempt that was given up and ends first wins, and the next finds that 
   const next = steps.write(jobId).catch(toFailure);
   const partial = [expect.stringContaining('000000'), expect.stringContaining('.partial')];
   await expect.poll(() => filesOf(exportId, 2)).toEqual(partial);
-  first.letGo();
+  letGo();
   expect(await givenUp).toEqual({ exportId, rows: 5 });
   hold.emit('letGo');
   storage.put = put;
