@@ -13,6 +13,7 @@ import { createNotifyJob } from './notify-job.ts';
 import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
+import { createScrubBackups } from './scrub-backups.ts';
 import { createSettlePass } from './settle-pass.ts';
 import { createStartQueuedJobs } from './start-queued-jobs.ts';
 import type { RequestSweepDeps } from './sweep-requests.ts';
@@ -85,6 +86,9 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     notifyJob: createNotifyJob(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
     destroyExpiredExports: whileBeating(createDestroyExpired(deps)),
+    scrubBackups: whileBeating(
+      createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
+    ),
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
     notifyRequest: whileBeating(createNotifyRequest(deps)),

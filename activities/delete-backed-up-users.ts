@@ -3,7 +3,8 @@ import { deleteBatch, syncBatches } from '../db/deletion-batches.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
-import { runLanes } from './lanes.ts';
+import { inLanes, runLanes } from './lanes.ts';
+import { rehearseRestore } from './rehearse-restore.ts';
 import { getRunningJob } from './running-job.ts';
 import { isDamage, recheckPart } from './verify-part.ts';
 
@@ -69,8 +70,9 @@ const runLane = async (run: Run): Promise<void> => {
 };
 
 /**
- * Deletes what a verified backup holds, unchanged since its snapshot. A part's file is hashed once
- * more just before its own users go. What is done stays done: a second run goes on at the cursors.
+ * Deletes what a verified backup holds, unchanged since its snapshot. Before the first batch all files
+ * are hashed once more, and a restore of a few users is rehearsed; a part is hashed again just before its
+ * own users are deleted. What is done stays done: a second run continues at the cursors.
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -82,11 +84,14 @@ export const createDeleteBackedUpUsers =
     await getRunningJob(db, jobId);
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
-    // Without its header nobody could tell what the columns of the parts are.
-    for (const part of parts) if (part.part === 0) await recheckPart(deps.storage, part, signal);
-    const queue = parts.filter((part) => part.cursor < part.rows).values();
-    const run: Run = { deps, jobId, backup, queue, isVoid: false, signal };
+    const left = parts.filter((part) => part.cursor < part.rows);
+    const run: Run = { deps, jobId, backup, queue: left.values(), isVoid: false, signal };
     try {
+      const isBegun = parts.some((part) => part.cursor > 0);
+      await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
+        recheckPart(deps.storage, part, broken),
+      );
+      if (!isBegun) await rehearseRestore(deps, backup, left, signal);
       await runLanes(signal, (broken) => {
         run.signal = broken;
         return Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));

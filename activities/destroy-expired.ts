@@ -23,7 +23,7 @@ export interface Duty<Item> {
 }
 
 /** Deals with each item once. One that cannot be dealt with keeps no other waiting. */
-const runDuty = async <Item>(
+export const runDuty = async <Item>(
   { list, deal }: Duty<Item>,
   signal: AbortSignal,
   troubles: unknown[],

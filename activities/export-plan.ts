@@ -1,5 +1,4 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
-import { apiNameOf } from '../db/column-names.ts';
 import type { HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Format } from '../db/schema.ts';
 import { userCsv } from '../db/user-csv.ts';
@@ -58,7 +57,7 @@ const chosenProperties = async (
 const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
   if (download === undefined) {
     return {
-      header: held.columns.map(apiNameOf),
+      header: held.columns.map(({ name }) => name),
       rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
     };
   }

@@ -73,6 +73,26 @@ export const failures = {
       `Backup ${exportId} has a column ${column} that the users have no longer. Nobody was restored. ` +
         'Add the column again, then start again.',
     ),
+  notRestorable: (exportId: string, reason: string) =>
+    final(
+      'notRestorable',
+      `A user of backup ${exportId} was deleted and restored for a trial, which was rolled back: the ` +
+        `database did not take the user back as they were (${reason}). Nobody was deleted. Remove the ` +
+        'trigger or constraint that stands in the way, then start again.',
+    ),
+  usersHidden: (confirmed: number, found: number) =>
+    final(
+      'usersHidden',
+      `${confirmed} users were confirmed and the backup holds ${found}, though no other user was deleted ` +
+        'or changed meanwhile. Something hides users from Keepsake. Nobody was deleted. Look for ' +
+        'row-level security on the users and for missing rights of the role keepsake_app.',
+    ),
+  databaseNotDurable: () =>
+    final(
+      'databaseNotDurable',
+      'PostgreSQL runs with fsync off, so a crash could lose backups. Nothing more was deleted. Turn fsync ' +
+        'on, then start again.',
+    ),
   exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
     final(
       'backupDamaged',
@@ -98,8 +118,11 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
     nonRetryable: error.problem !== 'broken',
   });
 
-/** What the database function raises when triggers would delete users the backup does not hold. */
-const OTHERS_WOULD_GO = 'KS005';
+/** What the database's functions raise for reasons that do not pass. */
+const RAISED: Record<string, () => ApplicationFailure> = {
+  KS005: failures.othersWouldGo,
+  KS009: failures.databaseNotDurable,
+};
 
 /** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
 const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
@@ -120,7 +143,8 @@ export const isRolledBack = (error: unknown): boolean =>
  * Errors without a SQLSTATE come from the driver: the connection was lost.
  */
 const databaseFailure = (error: DatabaseError): ApplicationFailure => {
-  if (error.code === OTHERS_WOULD_GO) return failures.othersWouldGo();
+  const raised = RAISED[error.code ?? ''];
+  if (raised !== undefined) return raised();
   const where = [error.table, error.constraint].filter((name) => name !== undefined).join(' ');
   return ApplicationFailure.create({
     type: 'databaseRefused',

@@ -84,8 +84,10 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
   if (sum !== selected) {
     return failed(counts, 'sumsDoNotClose', failures.sumsDoNotClose(selected, sum).message);
   }
-  const state = end.kind === 'cancelled' ? 'cancelled' : 'succeeded';
-  return { result: { state, failures: others.unprocessed }, counts };
+  const left = others.failed + others.unprocessed;
+  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  const state = end.kind === 'cancelled' ? 'cancelled' : done;
+  return { result: { state, failures: left }, counts };
 };
 
 const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {

@@ -1,12 +1,24 @@
 import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { createStaging, insertStaged, mayRestore, type Chunk } from '../db/restores.ts';
+import {
+  restoreStatements,
+  type RestoreStatements,
+  type RestoreTarget,
+} from '../db/restore-statements.ts';
+import {
+  claimChunk,
+  mayRestore,
+  recordNotRestored,
+  wantedIds,
+  type Chunk,
+} from '../db/restores.ts';
 import { unpackersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
-import { failures } from './failures.ts';
+import { failures, isOfARow } from './failures.ts';
+import { insertCarefully, insertWhole, type LeftOut, type Staging } from './insert-staged.ts';
 import { assertSame, recheckPart } from './verify-part.ts';
 
 /** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
@@ -14,14 +26,35 @@ const LOCK_TIMEOUT_MS = 30_000;
 /** Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its locks. */
 const IDLE_TIMEOUT_MS = 30_000;
 
+/** What was inserted of a part is compared with what was staged of it by a hash of some 25 MB. */
+const WORK_MEM = '64MB';
+
+/** Checks that wait for the end of a transaction would say too late which user they refuse. */
+export const BEGIN_RESTORE = `
+  BEGIN ISOLATION LEVEL READ COMMITTED;
+  SET LOCAL work_mem = '${WORK_MEM}';
+  SET LOCAL enable_mergejoin = off;
+  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
+  SET CONSTRAINTS ALL IMMEDIATE;`;
+
+/** A restore at work on a connection of its own. */
+export interface RestoreWork {
+  client: PoolClient;
+  storage: Storage;
+  target: RestoreTarget;
+  beforeCommit: () => void;
+  signal: AbortSignal;
+}
+
 /** Loads a part's rows into the staging table, and only if they are byte for byte what was backed up. */
 const stagePart = async (
-  client: PoolClient,
-  storage: Storage,
-  { part, workspaceId, columns }: Chunk,
-  signal: AbortSignal,
+  { client, storage, signal }: RestoreWork,
+  { part }: Chunk,
+  statements: RestoreStatements,
 ): Promise<void> => {
-  const copy = copyFrom(await createStaging(client, workspaceId, columns));
+  await client.query(statements.createStaging);
+  const copy = copyFrom(statements.copy);
   const stored = createDigestTap();
   const file = await storage.get(partKey(part));
   try {
@@ -36,25 +69,65 @@ const stagePart = async (
   assertSame(part, { ...stored.facts(), rows: copy.rowCount });
 };
 
-/**
- * Puts the users of one part back in a transaction of its own. What another attempt has done is done;
- * then this one's rows are rolled back.
- *
- * @throws jobNotRunning when the job was cancelled or the backup is gone, exportDamaged
- */
-export const restorePart = async (
-  { client, storage, signal }: { client: PoolClient; storage: Storage; signal: AbortSignal },
+const NOTHING_LEFT: LeftOut = { present: 0, notRestored: [] };
+
+/** @returns none when all of the part's users were to come back at once, and not all of them did */
+const insertPart = async (
+  client: PoolClient,
+  statements: RestoreStatements,
   chunk: Chunk,
-  beforeCommit: () => void,
-): Promise<void> => {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
-  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS}`);
-  await stagePart(client, storage, chunk, signal);
-  const isFirst = await insertStaged(client, chunk);
+  isCareful: boolean,
+): Promise<LeftOut | undefined> => {
+  const { jobId, part } = chunk;
+  const staging: Staging = { client, statements, jobId, rows: part.rows };
+  const unwanted = part.isWhole
+    ? 0
+    : ((await client.query(statements.keepOnly(wantedIds(chunk)))).rowCount ?? 0);
+  if (isCareful) return insertCarefully(staging);
+  return (await insertWhole(staging, part.rows - unwanted)) ? NOTHING_LEFT : undefined;
+};
+
+/** False when nothing was written, since not everyone can come back just so. */
+const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Promise<boolean> => {
+  const { client, target, beforeCommit } = work;
+  const { jobId, part } = chunk;
+  const statements = restoreStatements(target, isCareful ? 'text' : 'typed');
+  await client.query(BEGIN_RESTORE);
+  if (!(await claimChunk(client, chunk))) {
+    await client.query('ROLLBACK');
+    return true;
+  }
+  await stagePart(work, chunk, statements);
+  const left = await insertPart(client, statements, chunk, isCareful);
+  if (left === undefined) return false;
+  if (left.notRestored.length > 0) await recordNotRestored(client, jobId, left.notRestored);
+  await client.query(statements.recordChunk, [
+    jobId,
+    part.part,
+    left.present,
+    left.notRestored.length,
+  ]);
   if (!(await mayRestore(client, chunk))) {
-    throw failures.jobNotRunning(chunk.jobId, 'not restoring any more');
+    throw failures.jobNotRunning(jobId, 'not restoring any more');
   }
   beforeCommit();
-  await client.query(isFirst ? 'COMMIT' : 'ROLLBACK');
+  await client.query('COMMIT');
+  return true;
+};
+
+/**
+ * Puts the users of one part back in a transaction of its own: all at once, and where that is refused,
+ * by halves. What another attempt has done is done.
+ *
+ * @throws jobNotRunning when the job was cancelled or the backup is gone, backupDamaged
+ */
+export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void> => {
+  for (const isCareful of [false, true]) {
+    try {
+      if (await tryPart(work, chunk, isCareful)) return;
+    } catch (error) {
+      if (isCareful || !isOfARow(error)) throw error;
+    }
+    await work.client.query('ROLLBACK');
+  }
 };

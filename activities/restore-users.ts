@@ -1,13 +1,9 @@
-import { apiNameOf } from '../db/column-names.ts';
-import { getExport, listParts } from '../db/exports.ts';
-import {
-  countRestore,
-  listPartsToRestore,
-  listUserColumns,
-  settleRestore,
-} from '../db/restores.ts';
-import { readHeader } from '../storage/read-user-ids.ts';
+import { type ExportRow, getExport } from '../db/exports.ts';
+import type { RestoreTarget } from '../db/restore-statements.ts';
+import { countRestore, listPartsToRestore, settleRestore } from '../db/restores.ts';
+import { listUserColumns } from '../db/user-columns.ts';
 import type { Activities } from '../workflows/contract.ts';
+import { findBackupColumns, matchColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { inLanes, runLanes } from './lanes.ts';
@@ -25,29 +21,23 @@ const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) 
 };
 
 /**
- * Columns of a backup in the order of its file.
+ * How the columns of a backup become those of today's table.
  *
- * @throws exportDamaged, columnsGone when the table has lost some
+ * @throws backupDamaged, columnGone when the table has lost one
  */
-const columnsOf = async (
-  deps: ActivityDeps,
-  { workspaceId }: RunningJob,
-  backup: Awaited<ReturnType<typeof getExport>>,
+export const findTarget = async (
+  deps: Pick<ActivityDeps, 'database' | 'storage'>,
+  backup: ExportRow,
   signal: AbortSignal,
-): Promise<string[]> => {
-  const exportId = backup.id;
-  const [headerPart] = await listParts(deps.database.db, backup);
-  if (headerPart === undefined) throw failures.exportUnknown(exportId);
-  // By another order of its names, values would come back into the wrong columns.
-  await recheckPart(deps.storage, headerPart, signal);
-  const header = await readHeader(deps.storage, headerPart);
+): Promise<RestoreTarget> => {
+  const { id, workspace_id: workspaceId } = backup;
+  const kept = await findBackupColumns(deps, backup, signal);
   const columns = await listUserColumns(deps.database.db, workspaceId);
-  const byName = new Map(columns.map((column) => [apiNameOf(column), column]));
-  return header.map((name) => {
-    const column = byName.get(name);
-    if (column === undefined) throw failures.columnGone(exportId, name);
-    return column;
-  });
+  return {
+    workspaceId,
+    columns: matchColumns(id, kept, columns),
+    userIdColumn: userIdColumnOf(id, kept),
+  };
 };
 
 type Step<Name extends keyof Activities> = (
@@ -61,7 +51,7 @@ export const createVerifyBackup =
   async ({ jobId }, signal) => {
     const job = await getRunningJob(deps.database.db, jobId);
     const { backup, parts } = await planRestore(deps, job);
-    await columnsOf(deps, job, backup, signal);
+    await findTarget(deps, backup, signal);
     await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
   };
 
@@ -75,7 +65,7 @@ export const createRestoreBackedUpUsers =
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
     const { backup, parts } = await planRestore(deps, job);
-    const columns = await columnsOf(deps, job, backup, signal);
+    const target = await findTarget(deps, backup, signal);
     const queue = parts.values();
     const runLane = async (broken: AbortSignal): Promise<void> => {
       const client = await deps.lanes.connect();
@@ -83,10 +73,16 @@ export const createRestoreBackedUpUsers =
       try {
         for (const part of queue) {
           broken.throwIfAborted();
-          const { workspaceId, isChosen } = job;
-          const chunk = { jobId, workspaceId, isChosen, part, columns };
-          const tools = { client, storage: deps.storage, signal: broken };
-          await restorePart(tools, chunk, () => deps.crashPoint('restore:chunk-open'));
+          await restorePart(
+            {
+              client,
+              storage: deps.storage,
+              target,
+              beforeCommit: () => deps.crashPoint('restore:chunk-open'),
+              signal: broken,
+            },
+            { jobId, isChosen: job.isChosen, part },
+          );
           deps.crashPoint('restore:chunk-committed');
         }
         isWhole = true;

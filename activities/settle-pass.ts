@@ -1,5 +1,5 @@
 import { sql, type SqlBool } from 'kysely';
-import { findExportOfPass, listParts, type StoredPart } from '../db/exports.ts';
+import { type ExportRow, findExportOfPass, listParts, type StoredPart } from '../db/exports.ts';
 import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../db/job-runs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import {
@@ -11,8 +11,9 @@ import {
   type SettleMode,
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
-import { readUserIds } from '../storage/read-user-ids.ts';
+import { readColumn } from '../storage/read-records.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
+import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 import { recheckPart } from './verify-part.ts';
@@ -30,16 +31,16 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
  */
 const readLeftIds = async (
   deps: ActivityDeps,
-  header: StoredPart,
-  file: StoredPart,
+  backup: ExportRow,
+  part: StoredPart,
   mode: SettleMode,
 ) => {
   const { signal } = new AbortController();
   try {
-    // The ids they name may be deleted in the next pass: both must still be what was verified.
-    await recheckPart(deps.storage, header, signal);
-    await recheckPart(deps.storage, file, signal);
-    return await readUserIds(deps.storage, file);
+    const column = userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+    // The ids it names may be deleted in the next pass: it must still be what was verified.
+    await recheckPart(deps.storage, part, signal);
+    return await readColumn(deps.storage, part, column);
   } catch (error) {
     if (mode === 'interrupted') return [];
     throw error;
@@ -47,17 +48,11 @@ const readLeftIds = async (
 };
 
 /** The first pass of a segment or filter knows its users by the backup's files alone. */
-const settleParts = async (
-  deps: ActivityDeps,
-  backup: NonNullable<Awaited<ReturnType<typeof findExportOfPass>>>,
-  base: Base,
-): Promise<void> => {
+const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
   const { db } = deps.database;
-  const [header, ...parts] = await listParts(db, backup);
-  if (header === undefined) return;
-  for (const part of parts) {
+  for (const part of await listParts(db, backup)) {
     if (part.deleted === part.rows) continue;
-    const userIds = await readLeftIds(deps, header, part, base.mode);
+    const userIds = await readLeftIds(deps, backup, part, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
     await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
   }

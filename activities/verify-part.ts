@@ -3,20 +3,21 @@ import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../db/exports.ts';
 import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
-import { createDigestTap, type Digest } from '../storage/digest-tap.ts';
+import { createDigestTap, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 
+type Figures = { [Name in keyof WrittenPart]?: WrittenPart[Name] };
+
+/** The name of the first figure that is not what was written down of the part. */
+const differenceOf = (part: WrittenPart, read: Figures): string | undefined =>
+  Object.entries(read).find(([name, value]) => value !== part[name as keyof WrittenPart])?.[0];
+
 /** @throws backupDamaged naming the first figure that is not what was written down of the part */
-export const assertSame = (
-  part: WrittenPart,
-  read: { [Name in keyof WrittenPart]?: WrittenPart[Name] },
-): void => {
-  const different = Object.entries(read).find(
-    ([name, value]) => value !== part[name as keyof WrittenPart],
-  );
-  if (different !== undefined) throw failures.exportDamaged(part, different[0]);
+export const assertSame = (part: WrittenPart, read: Figures): void => {
+  const figure = differenceOf(part, read);
+  if (figure !== undefined) throw failures.exportDamaged(part, figure);
 };
 
 /**
@@ -53,15 +54,35 @@ export const verifyPart = async (
   assertSame(part, { ...stored.facts(), raw_bytes: textBytes });
 };
 
+const hashFile = async (
+  storage: Storage,
+  part: WrittenPart,
+  signal: AbortSignal,
+): Promise<DigestFacts> => {
+  const stored = createDigestTap();
+  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
+  return stored.facts();
+};
+
 /** Hashes a part's file once more, cheaply: what was verified must still be there. */
 export const recheckPart = async (
   storage: Storage,
   part: WrittenPart,
   signal: AbortSignal,
-): Promise<void> => {
-  const stored = createDigestTap();
-  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
-  assertSame(part, stored.facts());
+): Promise<void> => assertSame(part, await hashFile(storage, part, signal));
+
+/** What of a part's file is not as it was written: `file` when there is none; nothing when it is whole. */
+export const findDamage = async (
+  storage: Storage,
+  part: WrittenPart,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  try {
+    return differenceOf(part, await hashFile(storage, part, signal));
+  } catch (error) {
+    if (error instanceof StorageError && error.problem === 'missing') return 'file';
+    throw error;
+  }
 };
 
 /** Whether an error says that a stored file is not what was written. */

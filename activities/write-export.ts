@@ -10,8 +10,9 @@ import {
 } from '../db/exports.ts';
 import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
+import { findPreviewedWorkspace } from '../db/previews.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import { cascadingForeignKey, countUsers } from '../db/users-table.ts';
+import { cascadingForeignKey, countSurvivors, countUsers } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
 import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
@@ -104,20 +105,42 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
   if (constraint !== undefined) throw failures.cascade(constraint);
 };
 
+/**
+ * Users are missing from a backup because others deleted them, or changed them so that they match no
+ * longer. Where more are missing than that, something hides them.
+ */
+const assertNobodyHidden = async (
+  { database: { db } }: ActivityDeps,
+  held: HeldSnapshot,
+  { confirmation, workspaceId }: RunningJob,
+  rows: number,
+): Promise<void> => {
+  const { count, previewId, chain } = confirmation;
+  // A retry is about the users that the first job left.
+  if (count === null || rows >= count || previewId === null || chain.length > 1) return;
+  const seen = await findPreviewedWorkspace(db, previewId);
+  if (seen === undefined || seen.users === null) return;
+  const { there, changed } = await countSurvivors(held.client, workspaceId, seen.snapshot);
+  const deleted = seen.users - there;
+  if (count - rows > deleted + changed) throw failures.usersHidden(count, rows);
+};
+
 /** What a first backup may hold: no more than was confirmed, and nearly everyone only by approval. */
 const assertConfirmed = async (
-  { deleteAllPercent }: ActivityDeps,
+  deps: ActivityDeps,
   held: HeldSnapshot,
   job: RunningJob,
   rows: number,
 ): Promise<void> => {
   const { count } = job.confirmation;
   if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
+  await assertNobodyHidden(deps, held, job, rows);
   if (job.parentId !== null) return;
   // So few are never nearly everyone, and to count the others is to read the whole table.
   if (rows < DELETE_ALL_MIN_USERS) return;
   const all = await countUsers(held.client, job.workspaceId);
-  if (coversWorkspace(rows, all, deleteAllPercent)) throw failures.deleteAllRequired(rows, all);
+  if (coversWorkspace(rows, all, deps.deleteAllPercent))
+    throw failures.deleteAllRequired(rows, all);
 };
 
 const countRows = async (held: HeldSnapshot, plan: ExportPlan): Promise<number> => {
@@ -144,6 +167,7 @@ const writeAttempt = async (
       exportId: row.id,
       snapshot: held.snapshot,
       fingerprint: held.fingerprint,
+      ...(row.purpose === 'backup' && { columns: held.columns }),
     });
     const { format, compression } = row;
     const target = { exportId: row.id, attempt, format, compression };

@@ -79,6 +79,7 @@ const restoreCounts = z.object({
   restored: z.int(),
   present: z.int().describe('There already, and left as they are'),
   notFound: z.int(),
+  failed: z.int().default(0).describe('Not taken back by the database; the log has the reasons'),
   unprocessed: z.int(),
 });
 

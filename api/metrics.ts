@@ -1,6 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Db } from '../db/client.ts';
 import { countJobs } from '../db/jobs.ts';
+import { countDamagedBackups } from '../db/scrubs.ts';
 import type { App } from './app.ts';
 import { routeOf } from './logging.ts';
 
@@ -12,7 +13,15 @@ const COUNTS_MAX_AGE_MS = 5_000;
 /** Longest wait for the database, in milliseconds; scrapers give up after 10 s. */
 const DATABASE_DEADLINE_MS = 2_000;
 
-type JobCounts = Awaited<ReturnType<typeof countJobs>>;
+interface Counts {
+  jobs: Awaited<ReturnType<typeof countJobs>>;
+  damagedBackups: number;
+}
+
+const countAll = async (db: Db): Promise<Counts> => {
+  const [jobs, damagedBackups] = await Promise.all([countJobs(db), countDamagedBackups(db)]);
+  return { jobs, damagedBackups };
+};
 
 /** Times requests by the route as it was declared; a stream of events lasts as long as its job. */
 export const timeRequests = (app: App, registry: Registry): void => {
@@ -35,16 +44,16 @@ export const timeRequests = (app: App, registry: Registry): void => {
 };
 
 /** Undefined when the database is away, or does not answer in time. */
-const askDatabase = (db: Db): Promise<JobCounts | undefined> => {
+const askDatabase = (db: Db): Promise<Counts | undefined> => {
   const late = new Promise<undefined>((resolve) => {
     setTimeout(() => resolve(undefined), DATABASE_DEADLINE_MS).unref();
   });
-  return Promise.race([countJobs(db).catch(() => undefined), late]);
+  return Promise.race([countAll(db).catch(() => undefined), late]);
 };
 
 /** Asks the database once for all who want to know within some seconds. */
-const createAsker = (db: Db): (() => Promise<JobCounts | undefined>) => {
-  let asked: { at: number; answer: Promise<JobCounts | undefined> } | undefined;
+const createAsker = (db: Db): (() => Promise<Counts | undefined>) => {
+  let asked: { at: number; answer: Promise<Counts | undefined> } | undefined;
   return () => {
     if (asked === undefined || Date.now() - asked.at > COUNTS_MAX_AGE_MS) {
       asked = { at: Date.now(), answer: askDatabase(db) };
@@ -73,7 +82,17 @@ export const countJobsIn = (registry: Registry, db: Db): void => {
     collect: async () => {
       const counts = await ask();
       jobs.reset();
-      for (const { type, state, count } of counts ?? []) jobs.set({ type, state }, count);
+      for (const { type, state, count } of counts?.jobs ?? []) jobs.set({ type, state }, count);
+    },
+  });
+  const damaged = new Gauge({
+    name: 'keepsake_damaged_backups',
+    help: 'Backups whose files were found damaged; none while PostgreSQL does not answer',
+    registers,
+    collect: async () => {
+      const counts = await ask();
+      if (counts === undefined) damaged.remove();
+      else damaged.set(counts.damagedBackups);
     },
   });
 };

@@ -20,6 +20,8 @@ const EVENTS = [
   'backupReleased',
   'backupPurged',
   'backupExpired',
+  'backupDamaged',
+  'backupRepaired',
   'exportExpired',
   'importFileExpired',
   'leftoversRemoved',

@@ -68,6 +68,24 @@ export const deleteBatch = async (
   }
 };
 
+/**
+ * Deletes a few different users of a part in the transaction that is open on this connection, which
+ * can only be rolled back.
+ *
+ * @returns their indexes in the part, from 1, and their ids; none when nobody of it can be deleted now
+ */
+export const rehearseDeletion = async (
+  client: PoolClient,
+  part: { exportId: string; part: number },
+  limit: number,
+): Promise<{ index: number; userId: string }[]> => {
+  const { rows } = await client.query<{ index: number; userId: string }>(
+    'SELECT index, user_id AS "userId" FROM rehearse_deletion($1, $2, $3)',
+    [part.exportId, part.part, limit],
+  );
+  return rows;
+};
+
 /** Waits until every batch committed so far is on disk: a commit that waits, since the log is written in order. */
 export const syncBatches = async (db: Db): Promise<void> => {
   await sql`SELECT pg_logical_emit_message(true, 'keepsake', 'batches')`.execute(db);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Trx } from './client.ts';
 import { lockJob } from './lock-job.ts';
 import type { Compression, Format, Purpose, Schema } from './schema.ts';
+import type { StoredColumn } from './user-columns.ts';
 import type { Insertable, Selectable } from 'kysely';
 
 /** Finds or makes the one export of a job's pass. */
@@ -40,7 +41,7 @@ export const ensureExport = async (
     .executeTakeFirstOrThrow();
 };
 
-type ExportRow = Selectable<Schema['exports']>;
+export type ExportRow = Selectable<Schema['exports']>;
 
 export const findExport = (db: Db, exportId: string) =>
   db.selectFrom('exports').selectAll().where('id', '=', exportId).executeTakeFirst();
@@ -58,7 +59,13 @@ export const listExportsOfJob = (db: Db, jobId: string) =>
  */
 export const recordAttempt = async (
   db: Db,
-  attempt: { exportId: string; snapshot: string; fingerprint: string },
+  attempt: {
+    exportId: string;
+    snapshot: string;
+    fingerprint: string;
+    /** Of a backup: the columns of its file, in order. */
+    columns?: StoredColumn[];
+  },
 ): Promise<number> =>
   db.transaction().execute(async (trx) => {
     await lockJob(trx, attempt.exportId);
@@ -70,11 +77,21 @@ export const recordAttempt = async (
                              WHERE export_id = ${attempt.exportId})`,
         snapshot: attempt.snapshot,
         fingerprint: attempt.fingerprint,
+        columns: attempt.columns === undefined ? null : JSON.stringify(attempt.columns),
       })
       .returning('attempt')
       .executeTakeFirstOrThrow();
     return row.attempt;
   });
+
+/** The columns of the file that an export's own attempt wrote; null where the attempt kept none. */
+export const findAttemptColumns = (db: Db, { id, attempt }: Pick<ExportRow, 'id' | 'attempt'>) =>
+  db
+    .selectFrom('export_attempts')
+    .select('columns')
+    .where('export_id', '=', id)
+    .where('attempt', '=', attempt)
+    .executeTakeFirst();
 
 export const recordPart = async (
   db: Db,

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { DatabaseError } from 'pg';
+import type { StoredColumn } from './user-columns.ts';
 import { partitionOf } from './workspaces.ts';
 
 /** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
@@ -29,7 +30,7 @@ export interface HeldSnapshot {
   hasRules: boolean;
   pages: number;
   /** Every column of the partition, in the table's order. */
-  columns: string[];
+  columns: StoredColumn[];
 }
 
 const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
@@ -58,7 +59,10 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
               users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
               EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
-              (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute a
+              (SELECT json_agg(json_build_object('name', a.attname,
+                        'type', format_type(a.atttypid, a.atttypmod),
+                        'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
+                 FROM pg_attribute a
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
          FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = 'public'::regnamespace`,
       [partitionOf(workspaceId)],

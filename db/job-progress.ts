@@ -26,7 +26,7 @@ export const listProgress = async (
     SELECT j.id AS job_id, now_in.pass, p.rows, p.cursor,
            CASE WHEN now_in.pass > 1 THEN (SELECT count(*) FROM job_targets
              WHERE job_id = j.id AND pass = now_in.pass) END AS targets,
-           (SELECT coalesce(sum(restored + present), 0) FROM restore_chunks
+           (SELECT coalesce(sum(restored + present + failed), 0) FROM restore_chunks
              WHERE job_id = j.id) AS restored,
            (SELECT coalesce(sum(lines), 0) FROM import_chunks WHERE job_id = j.id) AS imported
       FROM jobs j

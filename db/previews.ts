@@ -21,11 +21,12 @@ export interface NewPreview {
 }
 
 const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview) => {
-  const { rows } = await sql<{ count: number; held: number }>`
-    SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held
+  const { rows } = await sql<{ count: number; held: number; users: number }>`
+    SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held,
+           (SELECT count(*) FROM users WHERE workspace_id = ${workspaceId}) AS users
       FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})
   `.execute(trx);
-  return rows[0] ?? { count: 0, held: 0 };
+  return rows[0] ?? { count: 0, held: 0, users: 0 };
 };
 
 /** Users as JSON text, as the API shows them elsewhere. */
@@ -44,7 +45,7 @@ const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise
 const insertPreview = (
   trx: Trx,
   preview: NewPreview,
-  seen: { snapshot: string; count: number; held: number },
+  seen: { snapshot: string; count: number; held: number; users: number },
 ) =>
   trx
     .insertInto('previews')
@@ -55,6 +56,7 @@ const insertPreview = (
       selection: JSON.stringify(preview.selection),
       count: seen.count,
       held: seen.held,
+      users: seen.users,
       snapshot: seen.snapshot,
       request_id: preview.requestId ?? null,
       expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
@@ -80,10 +82,10 @@ export const createPreview = (
         snapshot: string;
       }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
       const snapshot = rows[0]?.snapshot ?? '';
-      const { count, held } = await countMatches(trx, preview);
-      await check(count, trx);
+      const seen = await countMatches(trx, preview);
+      await check(seen.count, trx);
       const sample = await listSample(trx, preview);
-      return { ...(await insertPreview(trx, preview, { snapshot, count, held })), sample };
+      return { ...(await insertPreview(trx, preview, { snapshot, ...seen })), sample };
     });
 
 /**
@@ -113,6 +115,10 @@ export const findPreviewUse = (db: Db, id: string) =>
     .select(['previews.request_id', 'previews.expires_at', 'jobs.id as job_id'])
     .where('previews.id', '=', id)
     .executeTakeFirst();
+
+/** What a preview saw: how many users the workspace had then, if that was counted, and in which snapshot. */
+export const findPreviewedWorkspace = async (db: Db, id: string) =>
+  db.selectFrom('previews').select(['users', 'snapshot']).where('id', '=', id).executeTakeFirst();
 
 /** Users a workspace has. */
 export const countWorkspaceUsers = async (db: Db, workspaceId: string): Promise<number> => {

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from 'kysely';
-import type { PoolClient } from 'pg';
+import { escapeLiteral, type PoolClient } from 'pg';
 import type { Db } from './client.ts';
 import { listParts, type StoredPart } from './exports.ts';
 import { countOutcomes } from './outcomes.ts';
@@ -63,67 +63,51 @@ export const listPartsToRestore = async (
     .map((part) => ({ ...part, isWhole: !job.isChosen && part.deleted === part.rows }));
 };
 
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-/** Columns of a workspace's users, by number. */
-export const listUserColumns = async (db: Db, workspaceId: string): Promise<string[]> => {
-  const { rows } = await sql<{ name: string }>`
-    SELECT attname AS name FROM pg_attribute
-     WHERE attrelid = ${`public.${quote(partitionOf(workspaceId))}`}::regclass
-       AND attnum > 0 AND NOT attisdropped ORDER BY attnum`.execute(db);
-  return rows.map(({ name }) => name);
-};
-
-/** Makes the table a part is loaded into; gone with the transaction. @returns the COPY that loads it */
-export const createStaging = async (
-  client: PoolClient,
-  workspaceId: string,
-  columns: readonly string[],
-): Promise<string> => {
-  const partition = quote(partitionOf(workspaceId));
-  await client.query(`CREATE TEMP TABLE restoring (LIKE public.${partition}) ON COMMIT DROP`);
-  return `COPY restoring (${columns.map(quote).join(', ')}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')`;
-};
-
+/** A part that a job puts back. */
 export interface Chunk {
   jobId: string;
-  workspaceId: string;
   isChosen: boolean;
   part: PartToRestore;
-  columns: readonly string[];
 }
 
+/** Ids of the part's users to put back: those its committed batches deleted, and that the job is about. */
+export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
+  const deleted = `SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+    WHERE export_id = ${escapeLiteral(part.exportId)} AND attempt = ${part.attempt} AND part = ${part.part}`;
+  if (!isChosen) return deleted;
+  return `${deleted} INTERSECT SELECT user_id FROM job_targets
+    WHERE job_id = ${escapeLiteral(jobId)} AND pass = 1`;
+};
+
 /**
- * Lets the staged users in whom this part's committed batches have deleted, and writes the chunk down.
- * Who is there already stays as they are and is reported. False when another attempt was faster; then
- * the transaction must be rolled back.
+ * Makes this transaction the one that puts a part back. False when another attempt has done so; one that
+ * is at it now is waited for.
  */
-export const insertStaged = async (client: PoolClient, chunk: Chunk): Promise<boolean> => {
-  const { jobId, part, columns, isChosen } = chunk;
-  const names = columns.map(quote).join(', ');
+export const claimChunk = async (
+  client: PoolClient,
+  { jobId, part }: Pick<Chunk, 'jobId' | 'part'>,
+): Promise<boolean> => {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `${jobId}/${part.part}`,
+  ]);
   const { rowCount } = await client.query(
-    `WITH wanted AS MATERIALIZED (
-       SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
-        WHERE export_id = $1 AND attempt = $2 AND part = $3
-       ${isChosen ? 'INTERSECT SELECT user_id FROM job_targets WHERE job_id = $4 AND pass = 1' : ''}
-     ), restored AS (
-       INSERT INTO public.${quote(partitionOf(chunk.workspaceId))} (${names})
-       SELECT ${names} FROM restoring
-        ${part.isWhole ? '' : 'WHERE user_id IN (SELECT user_id FROM wanted)'}
-       ON CONFLICT DO NOTHING RETURNING user_id
-     ), present AS (
-       INSERT INTO outcomes (job_id, user_id, outcome)
-       SELECT $4, user_id, 'present' FROM (
-         SELECT user_id FROM wanted EXCEPT SELECT user_id FROM restored) AS there
-       RETURNING user_id
-     )
-     INSERT INTO restore_chunks (job_id, part, restored, present, restored_ids)
-     SELECT $4, $3, cardinality(ids), (SELECT count(*) FROM present), ids
-       FROM (SELECT coalesce(array_agg(user_id), '{}') AS ids FROM restored) AS all_restored
-     ON CONFLICT DO NOTHING`,
-    [part.exportId, part.attempt, part.part, jobId],
+    'SELECT FROM restore_chunks WHERE job_id = $1 AND part = $2',
+    [jobId, part.part],
   );
-  return rowCount === 1;
+  return rowCount === 0;
+};
+
+/** Says of users that they could not be put back, and why. */
+export const recordNotRestored = async (
+  client: PoolClient,
+  jobId: string,
+  left: readonly { userId: string; reason: string }[],
+): Promise<void> => {
+  await client.query(
+    `INSERT INTO outcomes (job_id, user_id, outcome, reason)
+     SELECT $1, user_id, 'failed', reason FROM unnest($2::text[], $3::text[]) AS l (user_id, reason)`,
+    [jobId, left.map(({ userId }) => userId), left.map(({ reason }) => reason)],
+  );
 };
 
 /**
@@ -161,8 +145,9 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
   if (erased_at !== null && counts !== null) return counts as RestoreCounts;
-  const { present = 0, notFound = 0, unprocessed = 0 } = await countOutcomes(db, jobId);
-  return { selected: total ?? 0, restored: restored ?? 0, present, notFound, unprocessed };
+  const outcomes = await countOutcomes(db, jobId);
+  const { present = 0, notFound = 0, failed = 0, unprocessed = 0 } = outcomes;
+  return { selected: total ?? 0, restored: restored ?? 0, present, notFound, failed, unprocessed };
 };
 
 /**

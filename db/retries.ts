@@ -2,13 +2,13 @@ import { sql, type RawBuilder } from 'kysely';
 import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { Db, Trx } from './client.ts';
 
-/** Users a deletion has left that another one may delete. */
+/** Users that a deletion or restore has left, and that another one may deal with. */
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 
 /** Ends that trying the same again cannot change: they need another preview, selection or file. */
 const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
 
-/** How many users of a deletion are left, by its counts. */
+/** How many users of a deletion or restore are left, by its counts. */
 const leftCount = sql<number>`(${sql.join(
   LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
   sql` + `,
@@ -22,7 +22,8 @@ export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
   jobs.finished_at IS NOT NULL AND jobs.erased_at IS NULL
   AND coalesce(jobs.error_type, '') <> ALL (${FINAL_ERRORS}::text[])
   AND CASE jobs.type WHEN 'deletion' THEN ${leftCount} > 0
-                     ELSE jobs.state IN ('failed', 'cancelled') END
+                     ELSE jobs.state IN ('failed', 'cancelled')
+                          OR (jobs.type = 'restore' AND ${leftCount} > 0) END
   AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id)
   AND NOT EXISTS (SELECT FROM import_files WHERE id = jobs.import_file_id AND removed_at IS NOT NULL))`;
 

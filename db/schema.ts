@@ -1,3 +1,4 @@
+import type { StoredColumn } from './user-columns.ts';
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
 import type { DecisionKind, JobType, Refusal, RequestState } from '../workflows/contract.ts';
@@ -100,6 +101,7 @@ export interface Schema {
     created_at: CreatedAt;
     expires_at: Date;
     request_id: Nullable<string>;
+    users: Nullable<number>;
   };
   jobs: {
     id: string;
@@ -151,6 +153,7 @@ export interface Schema {
     removed_at: Nullable<Date>;
     removed_by: Nullable<string>;
     destroyed_at: Nullable<Date>;
+    scrubbed_at: Nullable<Date>;
   };
   export_attempts: {
     export_id: string;
@@ -158,6 +161,7 @@ export interface Schema {
     snapshot: string;
     fingerprint: string;
     recorded_in: Generated<string>;
+    columns: ColumnType<StoredColumn[] | null, string | null | undefined, never>;
   };
   export_parts: {
     export_id: string;
@@ -188,6 +192,7 @@ export interface Schema {
     part: number;
     restored: number;
     present: number;
+    failed: Generated<number>;
     restored_ids: string[];
     committed_at: Generated<Date>;
   };

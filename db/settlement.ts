@@ -59,7 +59,7 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
 export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
   const known = sql`pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot)`;
-  const unchanged = sql`pg_visible_in_snapshot(users.written_in, ${left.snapshot ?? null}::pg_snapshot)`;
+  const unchanged = sql`is_unchanged_since(users.written_in, users.xmin, ${left.snapshot ?? null}::pg_snapshot)`;
   const settled = sql`
     WITH leftover AS (
       (${left.source})

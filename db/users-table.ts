@@ -20,6 +20,24 @@ export const cascadingForeignKey = async (
   return rows[0]?.conname;
 };
 
+/**
+ * Of the users a workspace had in an earlier snapshot, how many are there still, and how many of these were
+ * changed since. Reads the whole partition, as the connection's snapshot sees it.
+ */
+export const countSurvivors = async (
+  client: pg.ClientBase,
+  workspaceId: string,
+  earlier: string,
+): Promise<{ there: number; changed: number }> => {
+  const { rows } = await client.query<{ there: number; changed: number }>(
+    `SELECT count(*) AS there,
+            count(*) FILTER (WHERE NOT pg_visible_in_snapshot(written_in, $1)) AS changed
+       FROM ONLY public."${partitionOf(workspaceId)}" WHERE pg_visible_in_snapshot(inserted_in, $1)`,
+    [earlier],
+  );
+  return rows[0] ?? { there: 0, changed: 0 };
+};
+
 /** How many users a workspace has, as the connection's snapshot sees it. */
 export const countUsers = async (client: pg.ClientBase, workspaceId: string): Promise<number> => {
   const { rows } = await client.query<{ count: number }>(

@@ -17,6 +17,7 @@ const OUTCOMES: [keyof RestoreCounts, string][] = [
   ['restored', 'Restored'],
   ['present', 'There already, left as they are'],
   ['notFound', 'Not deleted by this backup'],
+  ['failed', 'Not restored, see the log for the reason'],
   ['unprocessed', 'Not reached'],
 ];
 
@@ -31,6 +32,12 @@ const paragraphsOf = ({ counts, workspaceName, end }: RestoreFinished): string[]
   ];
   if (present > 0) {
     paragraphs.push(`Left as they are, since they are there already: ${formatUsers(present)}.`);
+  }
+  if (counts.failed > 0) {
+    paragraphs.push(
+      `The database did not take back ${formatUsers(counts.failed)}. The log names the reason for each. ` +
+        'Remove the reason, then retry the job.',
+    );
   }
   if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
   return paragraphs;

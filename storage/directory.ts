@@ -18,13 +18,14 @@ const syncFolder = async (folder: string): Promise<void> => {
   }
 };
 
-/** Makes a folder and syncs each new name into its parent, so that a crash does not lose the path. */
-const makeFolder = async (folder: string): Promise<void> => {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (let path = folder; path.length >= first.length; path = dirname(path)) {
-    await syncFolder(dirname(path));
+/** Folders from the one that holds `path` up to the one that holds `base`. */
+const foldersAbove = (path: string, base: string): string[] => {
+  const folders: string[] = [];
+  const top = dirname(base);
+  for (let folder = dirname(path); folder.length > top.length; folder = dirname(folder)) {
+    folders.push(folder);
   }
+  return [...folders, top];
 };
 
 /** Whether writing failed, and not the source of the bytes, such as a database connection. */
@@ -60,11 +61,12 @@ export const createDirectoryStorage = (root: string): Storage => {
     const partial = `${path}.${uuidv7()}.partial`;
     let written = partial;
     try {
-      await makeFolder(dirname(path));
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       await writeDurably(partial, content);
       await rename(partial, path);
       written = path;
-      await syncFolder(dirname(path));
+      // All of them: another put that made a folder may not have synced its name yet.
+      for (const folder of foldersAbove(path, base)) await syncFolder(folder);
     } catch (error) {
       content.destroy();
       await rm(written, { force: true }).catch(() => {});

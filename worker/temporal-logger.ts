@@ -16,6 +16,9 @@ const SHOWN = [
   'errorType',
   'errorMessage',
   'target',
+  'exportId',
+  'part',
+  'figure',
 ] as const;
 
 const LONGEST_TEXT = 500;

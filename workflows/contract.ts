@@ -18,12 +18,13 @@ export const workflowIdOf = (job: { id: string; type: JobType }): string =>
   `${JOB_KINDS[job.type].idPrefix}/${job.id}`;
 
 /**
- * What runs by itself: the sweep, and the end of what has expired. Each schedule has the id of the
+ * What runs by itself: the sweep, the end of what has expired, and a look at the files of backups. Each schedule has the id of the
  * workflow it starts, so no two of them run at once.
  */
 export const SCHEDULES = [
   { id: 'start-queued', workflowType: 'StartQueued', every: '1 minute', timeout: '5 minutes' },
   { id: 'destroy-expired', workflowType: 'DestroyExpired', every: '1 hour', timeout: '12 hours' },
+  { id: 'scrub-backups', workflowType: 'ScrubBackups', every: '1 hour', timeout: '12 hours' },
 ] as const;
 
 /** Search attributes, by name and type; the worker registers what is missing. */
@@ -75,6 +76,8 @@ export interface RestoreCounts {
   present: number;
   /** Not among those whom the backup's deletion deleted by it. */
   notFound: number;
+  /** The database does not take them back as they were; a later restore may. */
+  failed: number;
   unprocessed: number;
 }
 
@@ -168,6 +171,16 @@ export interface Activities {
   notifyRequest: (input: { requestId: string; kind: RequestNotice }) => Promise<void>;
   /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
   destroyExpiredExports: () => Promise<DestroyedResult>;
+  /** Hashes the files of backups that were not looked at for a day, and reports damage. */
+  scrubBackups: () => Promise<ScrubResult>;
+}
+
+/** How many backups one round of `ScrubBackups` found to be what. */
+export interface ScrubResult {
+  whole: number;
+  damaged: number;
+  /** Damaged before, and whole again. */
+  repaired: number;
 }
 
 /** What one round of `DestroyExpired` has done. */

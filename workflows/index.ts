@@ -5,4 +5,5 @@ export { destroyExpired as DestroyExpired } from './destroy-expired.ts';
 export { exportUsers as ExportUsers } from './export-users.ts';
 export { importUsers as ImportUsers } from './import-users.ts';
 export { restoreUsers as RestoreUsers } from './restore-users.ts';
+export { scrubBackups as ScrubBackups } from './scrub-backups.ts';
 export { startQueued as StartQueued } from './start-queued.ts';

@@ -74,7 +74,7 @@ export const { startQueuedJobs } = proxyActivities<Activities>({
   retry: { maximumAttempts: 2 },
 });
 
-export const { destroyExpiredExports } = proxyActivities<Activities>({
+export const { destroyExpiredExports, scrubBackups } = proxyActivities<Activities>({
   startToCloseTimeout: '6 hours',
   heartbeatTimeout: '10 s',
   retry: { initialInterval: '5 s', maximumAttempts: 3 },

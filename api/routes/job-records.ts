@@ -17,7 +17,7 @@ import { JOB_KINDS } from '../../workflows/contract.ts';
 /** What may become of a user, by kind of job; to whom it was done comes first. */
 const OUTCOMES = {
   deletion: ['deleted', 'changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed'],
-  restore: ['restored', 'present', 'notFound', 'unprocessed'],
+  restore: ['restored', 'present', 'notFound', 'failed', 'unprocessed'],
 } as const;
 
 type RecordedType = keyof typeof OUTCOMES;

@@ -43,7 +43,9 @@ const wantRetry = async (
 ): Promise<WantedJob> => {
   if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${whyNot(job)}.`);
   await requireWindow(deps, job);
-  const isLeft = job.type === 'deletion' && (await namesAllLeft(deps.database.db, job.id));
+  const isPartial =
+    job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
+  const isLeft = isPartial && (await namesAllLeft(deps.database.db, job.id));
   const why = reason ?? job.reason;
   return {
     id: uuidv7(),

@@ -71,3 +71,21 @@ test('a part damaged after verification is found before its users go', async () 
   await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'backupDamaged' });
   expect(await countOf(database(), 'damaged')).toBe(10);
 });
+
+test('a damaged last part keeps the users of all parts', async () => {
+  const workspace = await seedWorkspace(database(), 'last-part', 50_010);
+  const ids = Array.from({ length: 50_010 }, (_, index) => `u-${index + 1}`);
+  const jobId = await startDeletion(database(), workspace, { ids });
+  await database().owner.pool.query(
+    `INSERT INTO users (workspace_id, user_id) SELECT 'last-part', 'other-' || n
+       FROM generate_series(1, 10000) n`,
+  );
+  const { exportId } = await steps.backUp(jobId);
+  const key = partKey({ exportId, attempt: 1, part: 2, compression: 'zstd' });
+  await writeFile(join(steps.storageDir, key), 'something else');
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
+    type: 'backupDamaged',
+    message: expect.stringContaining('Part 2'),
+  });
+  expect(await countOf(database(), 'last-part')).toBe(60_010);
+});

@@ -88,10 +88,29 @@ interface Guard {
 
 const GUARDS: Guard[] = [
   {
-    name: 'the stamp',
-    check: ['pg_visible_in_snapshot(u.written_in, $2)', '$2 IS NOT NULL'],
+    name: 'the stamp and the tuple',
+    check: ['public.is_unchanged_since(u.written_in, u.xmin, $2)', '$2 IS NOT NULL'],
     attack: async (target) => {
       await replaceUser(target);
+      await call(target);
+      return !(await isThere(target, 'new'));
+    },
+  },
+  {
+    name: 'the tuple',
+    check: [
+      'public.is_unchanged_since(u.written_in, u.xmin, $2)',
+      'pg_visible_in_snapshot(u.written_in, $2)',
+    ],
+    // A trigger that is gone again has given the newcomer the stamp of an old row.
+    attack: async (target) => {
+      const table = `"users_${target.id}"`;
+      await asOwner(`CREATE OR REPLACE FUNCTION hand_back() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW.written_in := '3'; RETURN NEW; END $$`);
+      await asOwner(`CREATE TRIGGER zzzz BEFORE INSERT ON ${table}
+        FOR EACH ROW EXECUTE FUNCTION hand_back()`);
+      await replaceUser(target);
+      await asOwner(`DROP TRIGGER zzzz ON ${table}`);
       await call(target);
       return !(await isThere(target, 'new'));
     },
@@ -103,7 +122,7 @@ const GUARDS: Guard[] = [
       'partition_oid IS NULL',
     ],
     attack: async (target) => {
-      await asOwner(`ALTER TABLE users ALTER city TYPE text USING 'unsaved'`);
+      await asOwner(`ALTER TABLE users ADD COLUMN added_${target.id} text DEFAULT 'unsaved'`);
       await call(target);
       return !(await isThere(target, 'u-2'));
     },

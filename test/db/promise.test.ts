@@ -78,6 +78,36 @@ test('edits that make more match than were confirmed end the job before anything
   expect(await countOf(database(), 'widened')).toBe(10);
 });
 
+test.each([
+  ['though nobody was deleted or changed', [], 7, 'usersHidden'],
+  [
+    'and more than others deleted and changed',
+    [
+      `DELETE FROM users WHERE user_id = 'u-2'`,
+      `UPDATE users SET country = 'FR' WHERE user_id = 'u-4'`,
+    ],
+    6,
+    'usersHidden',
+  ],
+  ['as others deleted them', [`DELETE FROM users WHERE user_id IN ('u-2', 'u-4')`], 5, undefined],
+  [
+    'as others changed them',
+    [`UPDATE users SET country = 'FR' WHERE user_id IN ('u-2', 'u-4')`],
+    5,
+    undefined,
+  ],
+])('a backup that holds fewer than confirmed, %s', async (why, meanwhile, confirmed, failure) => {
+  const id = `fewer-${why.replaceAll(' ', '-')}`.slice(0, 40);
+  const workspace = await seedWorkspace(database(), id, 10);
+  const previewed = { filter: inIndia, confirmed, users: 10 };
+  const jobId = await startDeletion(database(), workspace, previewed);
+  for (const statement of meanwhile) {
+    await asOwner(`${statement} AND workspace_id = '${id}'`);
+  }
+  const backup = await steps.backUp(jobId).catch((error: unknown) => error);
+  expect(backup).toMatchObject(failure === undefined ? { rows: 3 } : { type: failure });
+});
+
 test('a backup of nearly everyone is refused, whatever the preview said', async () => {
   const workspace = await seedWorkspace(database(), 'everyone', 200);
   const filter = { field: 'userId', op: 'isKnown' };

@@ -130,3 +130,31 @@ test.skipIf(!canTrace)('a file is stored only when both it and its folder are sy
   expect(JSON.parse(stdout)).toEqual({ results: ['broken', 'broken'], left: [] });
   await rm(root, { recursive: true });
 });
+
+test.skipIf(!canTrace)('each put syncs every folder on the way to its file', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'keepsake-sync-'));
+  const script = [
+    '--import',
+    'tsx',
+    'test/support/put-files.ts',
+    join(root, 'files'),
+    'a/b/1',
+    'a/b/2',
+  ];
+  const { stdout, stderr } = await promisify(execFile)('strace', [
+    '-f',
+    '-y',
+    '-qq',
+    '-e',
+    'trace=fsync',
+    process.execPath,
+    ...script,
+  ]);
+  expect(JSON.parse(stdout)).toMatchObject({ results: ['stored', 'stored'] });
+  const synced = [...stderr.matchAll(/fsync\(\d+<([^>]*)>/g)].map(([, path = '']) => path);
+  for (const folder of ['', 'files', 'files/a', 'files/a/b']) {
+    const path = join(root, folder).replace(/\/$/, '');
+    expect(synced.filter((one) => one === path)).toHaveLength(2);
+  }
+  await rm(root, { recursive: true });
+});

@@ -97,7 +97,7 @@ export type SeededWorkspace = Awaited<ReturnType<typeof seedWorkspace>>;
 export const startDeletion = async (
   { app }: TestDatabase,
   workspace: SeededWorkspace,
-  what: { ids: string[] } | { filter: unknown; confirmed: number },
+  what: { ids: string[] } | { filter: unknown; confirmed: number; users?: number },
 ) => {
   const jobId = uuidv7();
   const previewId = uuidv7();
@@ -107,11 +107,11 @@ export const startDeletion = async (
       : { type: 'filter', filter: what.filter };
   if ('filter' in what) {
     await sql`
-      INSERT INTO previews (id, workspace_id, actor_key_id, selection, count, held, snapshot, expires_at)
+      INSERT INTO previews
+        (id, workspace_id, actor_key_id, selection, count, held, users, snapshot, expires_at)
       VALUES (${previewId}, ${workspace.workspaceId}, ${workspace.keyId}, ${JSON.stringify(selection)},
-              ${what.confirmed}, 0, pg_current_snapshot(), now() + interval '15 minutes')`.execute(
-      app.db,
-    );
+              ${what.confirmed}, 0, ${what.users ?? null}, pg_current_snapshot(),
+              now() + interval '15 minutes')`.execute(app.db);
   }
   await insertJob(app.db, {
     id: jobId,

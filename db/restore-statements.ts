@@ -1,0 +1,150 @@
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import type { UserColumn } from './user-columns.ts';
+import { partitionOf } from './workspaces.ts';
+
+/** The column that takes the values of a backup's column; none where PostgreSQL computes it anew. */
+export type MatchedColumn = (UserColumn & { isSameType: boolean }) | undefined;
+
+export interface RestoreTarget {
+  workspaceId: string;
+  /** For each column of the backup's file. */
+  columns: readonly MatchedColumn[];
+  /** Where the ids of users stand among them. */
+  userIdColumn: number;
+}
+
+/**
+ * `typed`: values whose type reads exactly what it has written are staged as that, and compared as
+ * they lie in the table, which costs next to nothing. `text`: every value is staged as its text, so that
+ * one which a type refuses is refused for its user alone.
+ */
+export type StagedAs = 'typed' | 'text';
+
+/** A restored row was written now, whatever its backup says. */
+const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
+
+const staged = (index: number): string => `c${index}`;
+
+/** A value as PostgreSQL writes it; a cast to text would write some types otherwise. */
+const written = (value: string): string =>
+  `(CASE WHEN ${value} IS NOT NULL THEN concat(${value}) END) COLLATE "C"`;
+
+interface KnownColumn {
+  column: NonNullable<MatchedColumn>;
+  index: number;
+  /** Whether it is staged as its type. */
+  isTyped: boolean;
+}
+
+/**
+ * Whether what the table holds is another text than the file's. Where a column has another type since,
+ * it is compared with what the text becomes in that type, as it became for every user who stayed.
+ */
+const differs = ({ column, index }: KnownColumn): string => {
+  const name = `u.${escapeIdentifier(column.name)}`;
+  const text = `s.${staged(index)}`;
+  if (column.isText) return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
+  const expected = column.isSameType ? text : written(`${text}::${column.type}`);
+  return `${written(name)} IS DISTINCT FROM ${expected}`;
+};
+
+/** Whether any column differs: those staged as their types by their bytes, all in one. */
+const anyDiffers = (known: readonly KnownColumn[]): string => {
+  const typed = known.filter(({ isTyped }) => isTyped);
+  const stored = typed.map(({ column }) => `u.${escapeIdentifier(column.name)}`).join(', ');
+  const read = typed.map(({ index }) => `s.${staged(index)}`).join(', ');
+  return [
+    ...(typed.length > 0 ? [`record_image_ne(ROW(${stored}), ROW(${read}))`] : []),
+    ...known.filter(({ isTyped }) => !isTyped).map(differs),
+  ].join(' OR ');
+};
+
+const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownColumn[] =>
+  columns.flatMap((column, index) => {
+    if (column === undefined || STAMPS.includes(column.name)) return [];
+    const isTyped = as === 'typed' && column.isSameType && column.isExact && !column.isGenerated;
+    return [{ column, index, isTyped }];
+  });
+
+/**
+ * The statements of a restore. A part is staged with one column for each of its file's, and a number `n`.
+ * `$1` and `$2` are the first and the last number that a statement is about.
+ *
+ * Users are looked up one by one, by the primary key of the workspace's partition or by their places: a
+ * lateral subquery with OFFSET is not merged into the join around it, which would read the whole
+ * partition for each part.
+ */
+export const restoreStatements = (
+  { workspaceId, columns, userIdColumn }: RestoreTarget,
+  as: StagedAs,
+) => {
+  const users = `public.${escapeIdentifier(partitionOf(workspaceId))}`;
+  const userId = staged(userIdColumn);
+  const known = knownColumnsOf(columns, as);
+  const typeOf = (index: number): string =>
+    known.find((one) => one.index === index && one.isTyped)?.column.type ?? 'text';
+  const collationOf = (index: number): string => (index === userIdColumn ? ' COLLATE "C"' : '');
+  const inserted = known.filter(({ column }) => !column.isGenerated);
+  const names = [...inserted.map(({ column }) => escapeIdentifier(column.name)), ...STAMPS];
+  const values = [
+    ...inserted.map(({ column, index, isTyped }) =>
+      isTyped ? `s.${staged(index)}` : `s.${staged(index)}::${column.baseType}`,
+    ),
+    ...STAMPS.map(() => 'pg_current_xact_id()'),
+  ];
+  const found = `SELECT * FROM ONLY ${users} AS u
+    WHERE u.workspace_id = ${escapeLiteral(workspaceId)} AND u.user_id = s.${userId} OFFSET 0`;
+  const named = known.map(
+    (one) => `CASE WHEN ${differs(one)} THEN ${escapeLiteral(one.column.name)} END`,
+  );
+  const insert = `INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
+      SELECT ${values.join(', ')} FROM restoring s`;
+  return {
+    /** Gone with the transaction. */
+    createStaging: `CREATE TEMP TABLE restoring (n int GENERATED ALWAYS AS IDENTITY, ${columns
+      .map((_, index) => `${staged(index)} ${typeOf(index)}${collationOf(index)}`)
+      .join(', ')}) ON COMMIT DROP;
+      CREATE TEMP TABLE restored_places (place tid) ON COMMIT DROP`,
+    copy: `COPY restoring (${columns.map((_, index) => staged(index)).join(', ')})
+      FROM STDIN (FORMAT csv, ENCODING 'UTF8')`,
+    /** Takes away those that are not among the ids a query gives. */
+    keepOnly: (ids: string): string =>
+      `DELETE FROM restoring WHERE ${userId} NOT IN (SELECT user_id FROM (${ids}) AS wanted)`,
+    /** All that are staged, and where they went. */
+    insertAll: `WITH restored AS (${insert} RETURNING ctid)
+      INSERT INTO restored_places SELECT ctid FROM restored`,
+    /** How many stand where they went, as the file has them. */
+    countSame: `SELECT count(*)::int AS same FROM restored_places p
+      CROSS JOIN LATERAL (SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
+      JOIN restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
+    insert: `${insert} WHERE s.n BETWEEN $1 AND $2`,
+    /** Users that are not there, or not as the file has them, which was staged as text: by which columns. */
+    compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
+        array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
+      FROM restoring s LEFT JOIN LATERAL (${found}) AS u ON true
+      WHERE s.n BETWEEN $1 AND $2 AND (u.user_id IS NULL OR ${anyDiffers(known)})`,
+    /** Takes away those that are there already, and says so in the outcomes of job `$3`. */
+    leavePresent: `WITH there AS (
+        DELETE FROM restoring s WHERE s.n BETWEEN $1 AND $2 AND EXISTS (${found})
+        RETURNING s.${userId} AS user_id)
+      INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
+    userIdOf: `SELECT ${userId} AS "userId" FROM restoring WHERE n = $1`,
+    /** Takes away those of these numbers. */
+    leave: `DELETE FROM restoring WHERE n = ANY ($1::int[])`,
+    index: `CREATE INDEX ON restoring (n)`,
+    /** Writes down the chunk of a job and part: all that are staged are restored. */
+    recordChunk: `INSERT INTO restore_chunks (job_id, part, restored, present, failed, restored_ids)
+      SELECT $1, $2, count(*), $3, $4, coalesce(array_agg(${userId}), '{}') FROM restoring`,
+  };
+};
+
+export type RestoreStatements = ReturnType<typeof restoreStatements>;
+
+/** A staged user that did not come back as the backup has them. */
+export interface Difference {
+  n: number;
+  userId: string;
+  isMissing: boolean;
+  /** The names of the columns, separated by commas. */
+  differing: string;
+}

@@ -1,0 +1,52 @@
+import { parse } from 'csv-parse';
+import { chain } from './chain.ts';
+import { unpackersOf } from './compression.ts';
+import { type PartFile, partKey } from './part-key.ts';
+import type { Storage } from './storage.ts';
+
+/** A record of a backup part: its values, and the bytes they were read from as text. */
+interface RawRecord {
+  record: string[];
+  raw: string;
+}
+
+/** Records of a part in the order of its file, as `COPY` wrote them. */
+const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<RawRecord> {
+  const file = await storage.get(partKey(part));
+  const parser = parse({ raw: true, record_delimiter: '\n' });
+  yield* chain(file, ...unpackersOf(part.compression), parser) as AsyncIterable<RawRecord>;
+};
+
+/** The names in a backup's header part, in the order of its file. */
+export const readHeaderNames = async (storage: Storage, part: PartFile): Promise<string[]> => {
+  const { value } = await records(storage, { ...part, part: 0 }).next();
+  return (value as RawRecord | undefined)?.record ?? [];
+};
+
+/** Values of one column of a part, in the order of its file. */
+export const readColumn = async (
+  storage: Storage,
+  part: PartFile,
+  column: number,
+): Promise<string[]> => {
+  const values: string[] = [];
+  for await (const { record } of records(storage, part)) values.push(record[column] ?? '');
+  return values;
+};
+
+/** The text of some records of a part, by their index from 1; reads no further than the last of them. */
+export const readRawRecords = async (
+  storage: Storage,
+  part: PartFile,
+  indexes: readonly number[],
+): Promise<string> => {
+  const wanted = new Set(indexes);
+  let index = 0;
+  let text = '';
+  for await (const { raw } of records(storage, part)) {
+    index += 1;
+    if (wanted.delete(index)) text += raw;
+    if (wanted.size === 0) break;
+  }
+  return text;
+};
