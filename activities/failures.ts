@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
+import { type DatabaseRefusal, refusalOf } from '../db/refusal.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
@@ -81,6 +82,13 @@ export const failures = {
     ),
   sumsDoNotClose: (selected: number, sum: number) =>
     final('sumsDoNotClose', `${selected} users were selected and ${sum} are accounted for.`),
+  /** A pooler, or a clock, may be set right while the job waits; the others need a decision. */
+  databaseRefused: ({ code, message }: DatabaseRefusal) =>
+    ApplicationFailure.create({
+      type: code,
+      message,
+      nonRetryable: code === 'rowSecurity' || code === 'databaseNotDurable',
+    }),
 };
 
 const STORAGE_ADVICE: Record<StorageProblem, string> = {
@@ -109,7 +117,9 @@ const OF_NO_ROW = /^(08|25|40|53|55|57|58|XX)/;
 
 /** Whether PostgreSQL refused a statement for what it was to write. */
 export const isOfARow = (error: unknown): error is DatabaseError =>
-  error instanceof DatabaseError && !OF_NO_ROW.test(error.code ?? 'XX');
+  error instanceof DatabaseError &&
+  !OF_NO_ROW.test(error.code ?? 'XX') &&
+  refusalOf(error) === undefined;
 
 /** Whether a transaction was sacrificed to another one, and may simply be tried again. */
 export const isRolledBack = (error: unknown): boolean =>
@@ -141,6 +151,8 @@ export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
   if (error instanceof ImportFileError) return fileFailure(error);
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return failures.databaseRefused(refusal);
   if (error instanceof DatabaseError) return databaseFailure(error);
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(
