@@ -29,7 +29,6 @@ import { failures } from './failures.ts';
 import { writeParts } from './export-lanes.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const DOWNLOAD_TTL_DAYS = 7;
 const BACKUP_TTL_DAYS = 30;
 
@@ -37,7 +36,6 @@ type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
 
 const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRow> => {
   const isBackup = job.type === 'deletion';
-  const ttlDays = isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS;
   return ensureExport(db, {
     // A download shares its job's id, so /v1/exports/{id} is one thing.
     id: isBackup ? uuidv7() : job.id,
@@ -47,7 +45,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     pass,
     format: job.type === 'export' ? job.options.format : 'csv',
     compression: job.type === 'export' ? job.options.compression : 'zstd',
-    expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
+    ttlDays: isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS,
   });
 };
 
