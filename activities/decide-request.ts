@@ -56,11 +56,11 @@ const identify = async (
   return { id: asked.id, refusal: 'decisionMismatch' };
 };
 
-const previewOf = async (trx: Trx, requestId: string, { previewId, at }: Decision) => {
+const previewOf = async (trx: Trx, requestId: string, { previewId }: Decision) => {
   const preview = previewId === null ? undefined : await findPreviewUse(trx, previewId);
   if (preview === undefined || preview.request_id !== requestId) return 'missing';
   if (preview.job_id !== null) return 'used';
-  return preview.expires_at.getTime() <= at ? 'expired' : 'usable';
+  return preview.is_expired ? 'expired' : 'usable';
 };
 
 const learn = async (

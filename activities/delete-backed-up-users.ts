@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { deleteBatch, syncBatches } from '../db/deletion-batches.ts';
+import { assertDurable } from '../db/durability.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
@@ -82,6 +83,7 @@ export const createDeleteBackedUpUsers =
   ): Promise<{ deleted: number }> => {
     const { db } = deps.database;
     await getRunningJob(db, jobId);
+    await assertDurable(db);
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
     const left = parts.filter((part) => part.cursor < part.rows);

@@ -6,6 +6,7 @@ import {
   listImportFilesToDestroy,
   listKnownImportFiles,
 } from '../db/import-files.ts';
+import { readClock } from '../db/clock.ts';
 import { SETTLED_HOURS } from '../db/removals.ts';
 import { importPrefix, IMPORTS_PREFIX } from '../storage/import-key.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -27,10 +28,10 @@ const madeAt = (id: string): number | undefined => {
 };
 
 /** Files in the storage that were uploaded so long ago that their request is over, by id. */
-const listOldUploads = async ({ storage }: ActivityDeps): Promise<string[]> => {
+const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<string[]> => {
   const keys = await storage.list(IMPORTS_PREFIX);
   const ids = new Set(keys.map((key) => key.split('/')[1] ?? ''));
-  const limit = Date.now() - SETTLED_HOURS * HOUR_MS;
+  const limit = (await readClock(database.db)) - SETTLED_HOURS * HOUR_MS;
   return [...ids].filter((id) => (madeAt(id) ?? Infinity) < limit).toSorted();
 };
 

@@ -1,5 +1,7 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
+import { refuseForgetful } from '../db/durability.ts';
+import { type DatabaseRefusal, refusalOf } from '../db/refusal.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
@@ -87,12 +89,6 @@ export const failures = {
         'or changed meanwhile. Something hides users from Keepsake. Nobody was deleted. Look for ' +
         'row-level security on the users and for missing rights of the role keepsake_app.',
     ),
-  databaseNotDurable: () =>
-    final(
-      'databaseNotDurable',
-      'PostgreSQL runs with fsync off, so a crash could lose backups. Nothing more was deleted. Turn fsync ' +
-        'on, then start again.',
-    ),
   exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
     final(
       'backupDamaged',
@@ -101,6 +97,13 @@ export const failures = {
     ),
   sumsDoNotClose: (selected: number, sum: number) =>
     final('sumsDoNotClose', `${selected} users were selected and ${sum} are accounted for.`),
+  /** A pooler, or a clock, may be set right while the job waits; the others need a decision. */
+  databaseRefused: ({ code, message }: DatabaseRefusal) =>
+    ApplicationFailure.create({
+      type: code,
+      message,
+      nonRetryable: code === 'rowSecurity' || code === 'databaseNotDurable',
+    }),
 };
 
 const STORAGE_ADVICE: Record<StorageProblem, string> = {
@@ -121,7 +124,7 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
 /** What the database's functions raise for reasons that do not pass. */
 const RAISED: Record<string, () => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
-  KS009: failures.databaseNotDurable,
+  KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
 };
 
 /** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
@@ -132,7 +135,9 @@ const OF_NO_ROW = /^(08|25|40|53|55|57|58|XX)/;
 
 /** Whether PostgreSQL refused a statement for what it was to write. */
 export const isOfARow = (error: unknown): error is DatabaseError =>
-  error instanceof DatabaseError && !OF_NO_ROW.test(error.code ?? 'XX');
+  error instanceof DatabaseError &&
+  !OF_NO_ROW.test(error.code ?? 'XX') &&
+  refusalOf(error) === undefined;
 
 /** Whether a transaction was sacrificed to another one, and may simply be tried again. */
 export const isRolledBack = (error: unknown): boolean =>
@@ -165,6 +170,8 @@ export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
   if (error instanceof ImportFileError) return fileFailure(error);
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return failures.databaseRefused(refusal);
   if (error instanceof DatabaseError) return databaseFailure(error);
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(

@@ -42,15 +42,21 @@ const mailLinkId = (exportId: string): string => {
   );
 };
 
-const linkTo = async (db: Db, deps: NotifyJobDeps, subject: NoticeSubject, file: Verified) => {
+/** A file with a link to it; undefined when it has expired before anyone was told. */
+const withLink = async (db: Db, deps: NotifyJobDeps, subject: NoticeSubject, file: Verified) => {
   const link = await createLink(db, {
     id: mailLinkId(file.id),
     exportId: file.id,
     createdBy: subject.actor_key_id,
     hours: MAX_LINK_HOURS,
   });
+  if (link === undefined) return undefined;
   const token = createLinkToken(link.id, deps.config.linkSecret);
-  return { linkUrl: `${deps.config.publicUrl}/d/${token}`, linkExpiresAt: link.expiresAt };
+  return {
+    ...file,
+    linkUrl: `${deps.config.publicUrl}/d/${token}`,
+    linkExpiresAt: link.expiresAt,
+  };
 };
 
 const ofExport = async (
@@ -63,15 +69,15 @@ const ofExport = async (
   const jobUrl = `${deps.config.publicUrl}/v1/jobs/${subject.id}`;
   if (end.kind === 'cancelled') return exportFailed({ ...ids, jobUrl });
   if (end.kind === 'failed') return exportFailed({ ...ids, jobUrl, errorType: end.type });
-  const file = (await jobSummary(db, subject.id)).exports.find(isVerified);
+  const verified = (await jobSummary(db, subject.id)).exports.find(isVerified);
+  const file = verified && (await withLink(db, deps, subject, verified));
   if (file === undefined) {
     throw ApplicationFailure.nonRetryable(
       `Export job ${subject.id} has no verified file to tell of.`,
       'nothingToTell',
     );
   }
-  const link = await linkTo(db, deps, subject, file);
-  return exportReady({ ...ids, ...file, ...link, fileExpiresAt: file.expires_at });
+  return exportReady({ ...ids, ...file, fileExpiresAt: file.expires_at });
 };
 
 const ofDeletion = async (
@@ -84,17 +90,16 @@ const ofDeletion = async (
   const summary = await jobSummary(db, subject.id);
   const closed = closeSums(summary.counts, end);
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
-  const backups = await Promise.all(
-    files.map(async (file) => ({ ...file, ...(await linkTo(db, deps, subject, file)) })),
-  );
-  const firstToGo = Math.min(...files.map((file) => file.expires_at.getTime()));
+  const linked = await Promise.all(files.map((file) => withLink(db, deps, subject, file)));
+  const backups = linked.filter((file) => file !== undefined);
+  const firstToGo = Math.min(...backups.map((file) => file.expires_at.getTime()));
   return deletionFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
     counts: withUnreached(summary.counts, end),
     backups,
-    restoreUntil: files.length > 0 ? new Date(firstToGo) : null,
+    restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
     // Before anyone is added whom nobody can name.
     logUrl: sumOf(summary.counts) > 0 ? `${publicUrl}/v1/deletions/${subject.id}/log` : null,
     jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,

@@ -1,3 +1,4 @@
+import { assertDurable } from '../db/durability.ts';
 import { type ExportRow, getExport } from '../db/exports.ts';
 import type { RestoreTarget } from '../db/restore-statements.ts';
 import { countRestore, listPartsToRestore, settleRestore } from '../db/restores.ts';
@@ -64,6 +65,7 @@ export const createRestoreBackedUpUsers =
   async ({ jobId }, signal) => {
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
+    await assertDurable(db);
     const { backup, parts } = await planRestore(deps, job);
     const target = await findTarget(deps, backup, signal);
     const queue = parts.values();

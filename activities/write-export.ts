@@ -1,6 +1,7 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
+import { assertDurable } from '../db/durability.ts';
 import {
   completeExport,
   ensureExport,
@@ -30,7 +31,6 @@ import { failures } from './failures.ts';
 import { writeParts } from './export-lanes.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
 const DOWNLOAD_TTL_DAYS = 7;
 const BACKUP_TTL_DAYS = 30;
 
@@ -38,7 +38,6 @@ type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
 
 const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRow> => {
   const isBackup = job.type === 'deletion';
-  const ttlDays = isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS;
   return ensureExport(db, {
     // A download shares its job's id, so /v1/exports/{id} is one thing.
     id: isBackup ? uuidv7() : job.id,
@@ -48,7 +47,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     pass,
     format: job.type === 'export' ? job.options.format : 'csv',
     compression: job.type === 'export' ? job.options.compression : 'zstd',
-    expiresAt: new Date(Date.now() + ttlDays * DAY_MS),
+    ttlDays: isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS,
   });
 };
 
@@ -203,6 +202,7 @@ export const createWriteExport =
   ): Promise<WrittenExport> => {
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
+    await assertDurable(db);
     const row = await ensureExportOf(db, job, pass);
     if (row.state !== 'writing') return { exportId: row.id, rows: row.rows ?? 0 };
 

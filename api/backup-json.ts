@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { BackupRow } from '../db/backups.ts';
-import { hasExpired } from './send-export.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 
@@ -49,7 +48,7 @@ export const toBackupJson = (row: BackupRow): z.infer<typeof backupSchema> => ({
     self: `/v1/backups/${row.id}`,
     deletion: `/v1/deletions/${row.job_id}`,
     ...(row.state === 'verified' &&
-      !hasExpired(row) && {
+      !row.is_over && {
         file: `/v1/backups/${row.id}/file`,
         links: `/v1/backups/${row.id}/links`,
       }),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { refusalOf } from '../db/refusal.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
@@ -46,6 +47,8 @@ const isDatabaseAway = (error: Error): boolean =>
 /** Turns whatever was thrown into one of the catalogue's problems. */
 export const toProblem = (error: Error): ProblemError => {
   if (isProblem(error)) return error;
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return problem('database-unfit', refusal.message);
   const known = BY_CODE[codeOf(error)];
   if (known !== undefined) return problem(known[0], known[1]);
   if (error.name === 'StorageError') {

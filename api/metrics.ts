@@ -1,5 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Db } from '../db/client.ts';
+import { measureClockSkew, readClock } from '../db/clock.ts';
 import { countJobs } from '../db/jobs.ts';
 import { countDamagedBackups } from '../db/scrubs.ts';
 import type { App } from './app.ts';
@@ -13,15 +14,12 @@ const COUNTS_MAX_AGE_MS = 5_000;
 /** Longest wait for the database, in milliseconds; scrapers give up after 10 s. */
 const DATABASE_DEADLINE_MS = 2_000;
 
-interface Counts {
-  jobs: Awaited<ReturnType<typeof countJobs>>;
+interface Answer {
+  counts: Awaited<ReturnType<typeof countJobs>>;
   damagedBackups: number;
+  /** How far this process's clock is ahead. */
+  skewSeconds: number;
 }
-
-const countAll = async (db: Db): Promise<Counts> => {
-  const [jobs, damagedBackups] = await Promise.all([countJobs(db), countDamagedBackups(db)]);
-  return { jobs, damagedBackups };
-};
 
 /** Times requests by the route as it was declared; a stream of events lasts as long as its job. */
 export const timeRequests = (app: App, registry: Registry): void => {
@@ -44,16 +42,21 @@ export const timeRequests = (app: App, registry: Registry): void => {
 };
 
 /** Undefined when the database is away, or does not answer in time. */
-const askDatabase = (db: Db): Promise<Counts | undefined> => {
+const askDatabase = (db: Db): Promise<Answer | undefined> => {
   const late = new Promise<undefined>((resolve) => {
     setTimeout(() => resolve(undefined), DATABASE_DEADLINE_MS).unref();
   });
-  return Promise.race([countAll(db).catch(() => undefined), late]);
+  const answer = db.connection().execute(async (one) => ({
+    counts: await countJobs(one),
+    damagedBackups: await countDamagedBackups(one),
+    skewSeconds: await measureClockSkew(() => readClock(one)),
+  }));
+  return Promise.race([answer.catch(() => undefined), late]);
 };
 
 /** Asks the database once for all who want to know within some seconds. */
-const createAsker = (db: Db): (() => Promise<Counts | undefined>) => {
-  let asked: { at: number; answer: Promise<Counts | undefined> } | undefined;
+const createAsker = (db: Db): (() => Promise<Answer | undefined>) => {
+  let asked: { at: number; answer: Promise<Answer | undefined> } | undefined;
   return () => {
     if (asked === undefined || Date.now() - asked.at > COUNTS_MAX_AGE_MS) {
       asked = { at: Date.now(), answer: askDatabase(db) };
@@ -62,8 +65,8 @@ const createAsker = (db: Db): (() => Promise<Counts | undefined>) => {
   };
 };
 
-/** Jobs as the database has them, and whether it answers. */
-export const countJobsIn = (registry: Registry, db: Db): void => {
+/** Whether the database answers, the jobs as it has them, and its clock. */
+export const watchDatabase = (registry: Registry, db: Db): void => {
   const registers = [registry];
   const ask = createAsker(db);
   const isUp = new Gauge({
@@ -80,9 +83,9 @@ export const countJobsIn = (registry: Registry, db: Db): void => {
     labelNames: ['type', 'state'],
     registers,
     collect: async () => {
-      const counts = await ask();
+      const answer = await ask();
       jobs.reset();
-      for (const { type, state, count } of counts?.jobs ?? []) jobs.set({ type, state }, count);
+      for (const { type, state, count } of answer?.counts ?? []) jobs.set({ type, state }, count);
     },
   });
   const damaged = new Gauge({
@@ -90,9 +93,20 @@ export const countJobsIn = (registry: Registry, db: Db): void => {
     help: 'Backups whose files were found damaged; none while PostgreSQL does not answer',
     registers,
     collect: async () => {
-      const counts = await ask();
-      if (counts === undefined) damaged.remove();
-      else damaged.set(counts.damagedBackups);
+      const answer = await ask();
+      if (answer === undefined) damaged.remove();
+      else damaged.set(answer.damagedBackups);
+    },
+  });
+  const skew = new Gauge({
+    name: 'keepsake_clock_skew_seconds',
+    help: "How far this process's clock is ahead of the database's; negative when behind",
+    labelNames: ['process'],
+    registers,
+    collect: async () => {
+      const answer = await ask();
+      skew.reset();
+      if (answer !== undefined) skew.set({ process: 'api' }, answer.skewSeconds);
     },
   });
 };

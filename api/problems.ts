@@ -159,6 +159,12 @@ const catalogue = {
     title: 'The database is away',
     advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
   },
+  'database-unfit': {
+    status: 503,
+    title: 'The database is not set up as Keepsake needs it',
+    advice:
+      'Nothing was changed. Have the setting that `detail` names put right, then send it again.',
+  },
   'temporal-unavailable': {
     status: 503,
     title: 'Temporal is away',

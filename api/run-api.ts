@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
-import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
+import { assertClock } from '../db/clock.ts';
+import { refusalOf } from '../db/refusal.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
@@ -11,12 +13,29 @@ export interface ApiOptions {
   crashPoint?: (point: ApiCrashPoint) => void;
 }
 
+/**
+ * A database that is away is no reason not to start: `/readyz` says so, and requests are answered 503.
+ *
+ * @throws DatabaseRefusal when it answers and must not be used; nothing is left open then
+ */
+const checkDatabase = async (database: Database): Promise<void> => {
+  try {
+    await assertClock(database.db);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) return;
+    await database.close();
+    throw refusal;
+  }
+};
+
 /** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-api',
     role: APP_ROLE,
   });
+  await checkDatabase(database);
   const temporal = connectTemporal();
   const app = await buildApp({
     database,

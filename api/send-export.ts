@@ -25,6 +25,8 @@ export interface ExportRow {
   verified_at: Date | null;
   expires_at: Date | null;
   legal_hold: boolean | null;
+  /** Whether the file is gone, or about to be, by the database's clock. */
+  is_over: boolean | null;
 }
 
 /** An export that is complete and still there. */
@@ -38,19 +40,10 @@ const isFilled = (row: ExportRow): row is OpenFile =>
   row.sha256 !== null &&
   row.verified_at !== null;
 
-/** Whether a file is gone, or about to be; a held one stays past its time. */
-export const hasExpired = (
-  row: Pick<ExportRow, 'state' | 'expires_at' | 'legal_hold'>,
-): boolean => {
-  if (row.state === 'removed') return true;
-  const isOver = row.expires_at !== null && row.expires_at.getTime() <= Date.now();
-  return isOver && row.legal_hold !== true;
-};
-
 /** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
 export const requireOpenFile = (row: ExportRow): OpenFile => {
   const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
-  if (hasExpired(row)) throw problem('link-expired', `${file} has expired.`);
+  if (row.is_over === true) throw problem('link-expired', `${file} has expired.`);
   if (row.state === 'damaged') {
     throw problem(
       'wrong-state',

@@ -1,7 +1,13 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
+import { isFileOver } from './file-expiry.ts';
 
-const backupRows = (db: Db) => db.selectFrom('exports').selectAll().where('purpose', '=', 'backup');
+const backupRows = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .selectAll()
+    .select(isFileOver.as('is_over'))
+    .where('purpose', '=', 'backup');
 
 export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
 

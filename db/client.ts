@@ -1,5 +1,7 @@
+import { callbackify } from 'node:util';
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
-import { Pool, types as pgTypes } from 'pg';
+import { type Client, type ClientBase, Pool, types as pgTypes } from 'pg';
+import { CONNECT_TIMEOUT_MS, prepareConnection, startupOptions } from './connection.ts';
 import { LendingSocket } from './lending-socket.ts';
 import type { Schema } from './schema.ts';
 
@@ -9,18 +11,8 @@ export type Trx = Transaction<Schema>;
 /** The role of API and worker: it cannot delete users. */
 export const APP_ROLE = 'keepsake_app';
 
-/** Longest wait for a free or new connection, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 10_000;
-
-/** Settings that change how PostgreSQL renders a value as text; files must not depend on a server's own. */
-const RENDERING = {
-  TimeZone: 'UTC',
-  DateStyle: 'ISO',
-  IntervalStyle: 'postgres',
-  bytea_output: 'hex',
-  extra_float_digits: '1',
-  standard_conforming_strings: 'on',
-};
+/** What a primary says that has become read-only: for this connection it stays so. */
+const READ_ONLY = '25006';
 
 export interface DatabaseOptions {
   applicationName?: string;
@@ -51,9 +43,33 @@ const types = {
         )) as typeof pgTypes.getTypeParser,
 };
 
+/**
+ * Closes a connection that has met a read-only server as soon as it is given back: the pool would
+ * lend it again and again, long after the server takes writes over new ones.
+ */
+const dropReadOnly = (pool: Pool): void => {
+  const readOnly = new WeakSet<ClientBase>();
+  pool.on('connect', (client) => {
+    (client as ClientBase as Client).connection.on(
+      'errorMessage',
+      ({ code }: { code?: string }) => {
+        if (code === READ_ONLY) readOnly.add(client);
+      },
+    );
+  });
+  // Comes before the pool looks whether to keep the connection; it keeps none that is ending.
+  pool.on('release', (_error, client) => {
+    if (readOnly.has(client)) void (client as ClientBase as Client).end();
+  });
+};
+
+/**
+ * Every connection is prepared before it is lent.
+ *
+ * @throws DatabaseRefusal at the first use of a connection that is not what was asked for
+ */
 export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {}): Database => {
-  const settings: Record<string, string> = { ...RENDERING };
-  if (options.role !== undefined) settings['role'] = options.role;
+  const { role } = options;
   const pool = new Pool({
     connectionString: databaseUrl,
     application_name: options.applicationName ?? 'keepsake',
@@ -62,14 +78,14 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     keepAlive: true,
     ...(options.isForCopies === true && { stream: () => new LendingSocket() }),
     types,
-    options: Object.entries(settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
-      .join(' '),
+    options: startupOptions(role),
+    verify: callbackify((client: ClientBase) => prepareConnection(client, role)),
   });
   // A connection lost while idle is replaced at its next use; without a listener it ends the process.
   pool.on('error', () => {});
   // Nor may one lost while lent out, between two statements: its next statement fails and says so.
   pool.on('connect', (client) => client.on('error', () => {}));
+  dropReadOnly(pool);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };
 };

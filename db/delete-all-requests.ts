@@ -46,13 +46,17 @@ export const insertRequest = (db: Db, request: NewRequest): Promise<boolean> =>
     return true;
   });
 
-/** Requests as the API tells of them, with who asked. */
+/** Requests as the API tells of them, with who asked, and whether a window of theirs is not over. */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
     .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
     .selectAll('r')
-    .select(['requester.role as requester_role', 'requester.owner_name as requester_name']);
+    .select([
+      'requester.role as requester_role',
+      'requester.owner_name as requester_name',
+      sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
+    ]);
 
 export type RequestRow = Awaited<
   ReturnType<ReturnType<typeof requestRows>['executeTakeFirstOrThrow']>

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
+import { isFileOver } from './file-expiry.ts';
 
 /** Longest life of a link, in hours: 7 days. */
 export const MAX_LINK_HOURS = 168;
-const HOUR_MS = 3_600_000;
 
 export interface NewLink {
   /** Given when a second try must find the same link; a new one otherwise. */
@@ -16,15 +16,13 @@ export interface NewLink {
 
 /**
  * Makes a link that ends after so many hours, and never after its file. When a link of that id is
- * there already, answers with it as it is.
- *
- * @throws NoResultError when there is no such export, or the id belongs to another export's link
+ * there already, answers with it as it is. Undefined when the file is over, or there is none, or the id
+ * belongs to another export's link.
  */
 export const createLink = async (
   db: Db,
   { id = uuidv7(), exportId, createdBy, hours }: NewLink,
-): Promise<{ id: string; expiresAt: Date }> => {
-  const wanted = new Date(Date.now() + hours * HOUR_MS);
+): Promise<{ id: string; expiresAt: Date } | undefined> => {
   await db
     .insertInto('download_links')
     .columns(['id', 'export_id', 'created_by', 'expires_at'])
@@ -35,9 +33,12 @@ export const createLink = async (
           sql<string>`${id}::uuid`.as('id'),
           'exports.id as export_id',
           sql<string>`${createdBy}::uuid`.as('created_by'),
-          sql<Date>`least(${wanted}::timestamptz, exports.expires_at)`.as('expires_at'),
+          // One that is held outlives its expiry.
+          sql<Date>`least(now() + make_interval(hours => ${hours}),
+            CASE WHEN NOT exports.legal_hold THEN exports.expires_at END)`.as('expires_at'),
         ])
-        .where('exports.id', '=', exportId),
+        .where('exports.id', '=', exportId)
+        .where(isFileOver, '=', false),
     )
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
@@ -46,11 +47,11 @@ export const createLink = async (
     .select('expires_at')
     .where('id', '=', id)
     .where('export_id', '=', exportId)
-    .executeTakeFirstOrThrow();
-  return { id, expiresAt: row.expires_at };
+    .executeTakeFirst();
+  return row && { id, expiresAt: row.expires_at };
 };
 
-/** A link with the file it leads to. Whether both still hold is for the caller to say. */
+/** A link with the file it leads to, and whether either has come to its end. */
 export const findLink = (db: Db, id: string) =>
   db
     .selectFrom('download_links as link')
@@ -58,9 +59,10 @@ export const findLink = (db: Db, id: string) =>
     .innerJoin('workspaces', 'workspaces.id', 'exports.workspace_id')
     .selectAll('exports')
     .select([
+      isFileOver.as('is_over'),
+      sql<boolean>`(link.revoked_at IS NOT NULL OR link.expires_at <= now())`.as('link_is_over'),
       'link.id as link_id',
       'link.expires_at as link_expires_at',
-      'link.revoked_at as link_revoked_at',
       'workspaces.name as workspace_name',
     ])
     .where('link.id', '=', id)
@@ -83,7 +85,7 @@ export const revokeLink = async (
 ): Promise<'revoked' | 'revokedBefore' | 'unknown'> => {
   const { numUpdatedRows } = await trx
     .updateTable('download_links')
-    .set({ revoked_at: new Date() })
+    .set({ revoked_at: sql<Date>`now()` })
     .where('id', '=', linkId)
     .where('export_id', '=', exportId)
     .where('revoked_at', 'is', null)

@@ -1,4 +1,5 @@
 import type { Db } from './client.ts';
+import { isFileOver } from './file-expiry.ts';
 
 /**
  * The file of an export job, by the job's id or the export's own. Its columns are null while the job
@@ -9,7 +10,7 @@ export const findDownload = (db: Db, workspaceId: string, id: string) =>
     .selectFrom('jobs')
     .leftJoin('exports', 'exports.job_id', 'jobs.id')
     .selectAll('exports')
-    .select(['jobs.id as job_id', 'jobs.workspace_id'])
+    .select(['jobs.id as job_id', 'jobs.workspace_id', isFileOver.as('is_over')])
     .where('jobs.workspace_id', '=', workspaceId)
     .where('jobs.type', '=', 'export')
     .where((eb) => eb.or([eb('jobs.id', '=', id), eb('exports.id', '=', id)]))

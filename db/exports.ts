@@ -16,7 +16,7 @@ export const ensureExport = async (
     pass: number;
     format: Format;
     compression: Compression;
-    expiresAt: Date;
+    ttlDays: number;
   },
 ) => {
   await db
@@ -29,7 +29,7 @@ export const ensureExport = async (
       pass: wanted.pass,
       format: wanted.format,
       compression: wanted.compression,
-      expires_at: wanted.expiresAt,
+      expires_at: sql<Date>`now() + make_interval(days => ${wanted.ttlDays})`,
     })
     .onConflict((conflict) => conflict.columns(['job_id', 'pass']).doNothing())
     .execute();
@@ -154,7 +154,7 @@ export const markVerified = async (
 ): Promise<void> => {
   await db
     .updateTable('exports')
-    .set({ state: 'verified', verified_at: new Date() })
+    .set({ state: 'verified', verified_at: sql<Date>`now()` })
     .where('id', '=', verified.exportId)
     .where('attempt', '=', verified.attempt)
     .where('state', '=', 'written')

@@ -12,17 +12,23 @@ export const hasLivingWorker = async (db: Db, withinSeconds: number): Promise<bo
   return row !== undefined;
 };
 
-/** Written down anew at each beat; rows of workers long gone go with it. */
-export const beat = async (db: Db, workerId: string): Promise<void> => {
-  await db
+/**
+ * Written down anew at each beat; rows of workers long gone go with it.
+ *
+ * @returns the database's time, in milliseconds
+ */
+export const beat = async (db: Db, workerId: string): Promise<number> => {
+  const { beat_at: beatAt } = await db
     .insertInto('worker_heartbeats')
     .values({ worker_id: workerId, beat_at: sql<Date>`now()` })
     .onConflict((conflict) => conflict.column('worker_id').doUpdateSet({ beat_at: sql`now()` }))
-    .execute();
+    .returning('beat_at')
+    .executeTakeFirstOrThrow();
   await db
     .deleteFrom('worker_heartbeats')
     .where('beat_at', '<', sql<Date>`now() - interval '1 day'`)
     .execute();
+  return beatAt.getTime();
 };
 
 export const forgetWorker = async (db: Db, workerId: string): Promise<void> => {

@@ -6,14 +6,6 @@ import { partitionOf } from './workspaces.ts';
 /** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
 
-/** Time-outs that would end the holder of a snapshot in the middle of an export. */
-const SESSION_TIMEOUTS = [
-  'statement_timeout',
-  'lock_timeout',
-  'idle_in_transaction_session_timeout',
-  'transaction_timeout', // PostgreSQL 17 and later
-];
-
 /** A workspace's partition as one snapshot sees it. */
 export interface HeldSnapshot {
   workspaceId: string;
@@ -40,9 +32,6 @@ const quote = (workspaceId: string): string => `public."${partitionOf(workspaceI
  * without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
  */
 const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
-  await client.query(`SELECT set_config(name, '0', false) FROM pg_settings WHERE name = ANY ($1)`, [
-    SESSION_TIMEOUTS,
-  ]);
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
   await client.query(`LOCK TABLE ${quote(workspaceId)} IN ACCESS SHARE MODE`);

@@ -112,7 +112,8 @@ export const findPreviewUse = (db: Db, id: string) =>
   db
     .selectFrom('previews')
     .leftJoin('jobs', 'jobs.preview_id', 'previews.id')
-    .select(['previews.request_id', 'previews.expires_at', 'jobs.id as job_id'])
+    .select(['previews.request_id', 'jobs.id as job_id'])
+    .select(sql<boolean>`previews.expires_at <= now()`.as('is_expired'))
     .where('previews.id', '=', id)
     .executeTakeFirst();
 

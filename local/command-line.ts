@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { readLocalEnv } from '../config.ts';
 import { openDatabase, type Db } from '../db/client.ts';
+import { refusalOf } from '../db/refusal.ts';
 import { readJson } from './data-folder.ts';
 
 const USAGE_CODE = 'ERR_USAGE';
@@ -59,7 +60,7 @@ export const runCommand = async (usage: string, command: () => Promise<void>): P
     const isUsage = isUsageError(error);
     // The reason comes last, where the eye is.
     if (isUsage) console.error(`${usage}\n`);
-    console.error((error as Error).message);
+    console.error((refusalOf(error) ?? (error as Error)).message);
     process.exitCode = isUsage ? 2 : 1;
   }
 };

@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import type { LocalEnv } from '../config.ts';
 import { APP_ROLE, openDatabase, type Db } from '../db/client.ts';
+import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
+import { refusalOf } from '../db/refusal.ts';
 import { connectTemporal } from '../temporal/client.ts';
 
 const TEMPORAL_DEADLINE_MS = 5_000;
@@ -19,10 +21,15 @@ const connectionProblem = (error: NodeJS.ErrnoException): string =>
   REFUSALS[error.code ?? ''] ??
   `does not answer as PostgreSQL (${error.code ?? error.message}): start it, or correct the address`;
 
+const ofSetting = (error: Error): Error =>
+  new Error(`DATABASE_URL: ${error.message}`, { cause: error });
+
 const connect = async (db: Db, place: string): Promise<void> => {
   try {
     await sql`SELECT 1`.execute(db);
   } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) throw ofSetting(refusal);
     throw new Error(`${place} ${connectionProblem(error as Error)}.`, { cause: error });
   }
 };
@@ -58,9 +65,9 @@ const checkDatabase = async (databaseUrl: string): Promise<void> => {
   try {
     await connect(database.db, place);
     await assertUsable(database.db, place);
-    for (const check of [assertUtf8, assertDurable]) {
+    for (const check of [assertUtf8, assertDurable, assertClock]) {
       await check(database.db).catch((error: Error) => {
-        throw new Error(`DATABASE_URL: ${error.message}`, { cause: error });
+        throw ofSetting(error);
       });
     }
   } finally {

@@ -1,14 +1,46 @@
 import type { Logger } from 'pino';
 import type { Db } from '../db/client.ts';
+import { isClockOff, measureClockSkew } from '../db/clock.ts';
 import { beat, forgetWorker } from '../db/heartbeats.ts';
 
 const INTERVAL_MS = 3_000;
 
-/** Tells the database every few seconds that this worker lives; `stop` takes it off the list. */
-export const startHeartbeat = (db: Db, workerId: string, log: Logger) => {
+interface Heartbeat {
+  db: Db;
+  workerId: string;
+  log: Logger;
+  /** Told at each beat how far this worker's clock is ahead of the database's, in seconds. */
+  onSkew: (seconds: number) => void;
+  /** Of this worker; another one in tests. */
+  now?: () => number;
+  intervalMs?: number;
+}
+
+/**
+ * Tells the database every few seconds that this worker lives, and compares their clocks; `stop` takes
+ * the worker off the list.
+ */
+export const startHeartbeat = ({
+  db,
+  workerId,
+  log,
+  onSkew,
+  now,
+  intervalMs = INTERVAL_MS,
+}: Heartbeat) => {
+  let wasOff = false;
+  const compare = (skewSeconds: number): void => {
+    onSkew(skewSeconds);
+    const isOff = isClockOff(skewSeconds);
+    if (isOff && !wasOff) log.error({ skewSeconds }, "clock differs from the database's: set both");
+    if (!isOff && wasOff) log.info({ skewSeconds }, "clock agrees with the database's again");
+    wasOff = isOff;
+  };
   const tell = (): Promise<void> =>
-    beat(db, workerId).catch(() => log.warn('heartbeat not stored, the database is away'));
-  const timer = setInterval(() => void tell(), INTERVAL_MS);
+    measureClockSkew(() => beat(db, workerId), now).then(compare, () =>
+      log.warn('heartbeat not stored, the database is away'),
+    );
+  const timer = setInterval(() => void tell(), intervalMs);
   void tell();
   return {
     stop: async (): Promise<void> => {

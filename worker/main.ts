@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { envToConfig, readEnv } from '../config.ts';
+import { refusalOf } from '../db/refusal.ts';
 import { runWorker } from './run-worker.ts';
 
 /**
@@ -14,7 +15,7 @@ try {
   await runWorker(envToConfig(readEnv()));
 } catch (error) {
   // Before any job runs there are no users whose data a message could quote.
-  const { name, message, code } = error as NodeJS.ErrnoException;
+  const { name, message, code }: NodeJS.ErrnoException = refusalOf(error) ?? (error as Error);
   pino({ base: { process: 'worker' } }).fatal({ error: { name, code, message } }, 'worker ends');
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Meter } from '../activities/meter.ts';
 
 /** In seconds; a batch of 20,000 takes some 50 ms, and gives up waiting for a lock after 30 s. */
@@ -36,4 +36,16 @@ export const createMeter = (registry: Registry): Meter => {
       }
     },
   };
+};
+
+/** Keeps how far this worker's clock is ahead of the database's, in seconds; nothing until it was compared. */
+export const createClockMeter = (registry: Registry): ((skewSeconds: number) => void) => {
+  const skew = new Gauge({
+    name: 'keepsake_clock_skew_seconds',
+    help: "How far this process's clock is ahead of the database's; negative when behind",
+    registers: [registry],
+    // Without labels a gauge begins at 0, which would say that the clocks agree.
+    labelNames: ['process'],
+  });
+  return (seconds) => skew.set({ process: 'worker' }, seconds);
 };

@@ -5,7 +5,7 @@ import type { TelemetryOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Meter } from '../activities/meter.ts';
 import type { Config } from '../config.ts';
-import { createMeter } from './meter.ts';
+import { createClockMeter, createMeter } from './meter.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Longest wait for the metrics of Temporal's Core; they come from this very process. */
@@ -15,6 +15,8 @@ const HEADERS_TIMEOUT_MS = 5_000;
 
 export interface WorkerMetrics {
   meter: Meter;
+  /** Takes how far this worker's clock is ahead of the database's, in seconds. */
+  clock: (skewSeconds: number) => void;
   /** What Temporal's Core is to export. */
   telemetryOptions: TelemetryOptions;
   close: () => Promise<void>;
@@ -83,13 +85,13 @@ export const openMetrics = async ({
   metricsPort,
 }: Pick<Config, 'host' | 'metricsPort'>): Promise<WorkerMetrics> => {
   const registry = new Registry();
-  const meter = createMeter(registry);
-  if (metricsPort === undefined) return { meter, telemetryOptions: {}, close: async () => {} };
+  const kept = { meter: createMeter(registry), clock: createClockMeter(registry) };
+  if (metricsPort === undefined) return { ...kept, telemetryOptions: {}, close: async () => {} };
   collectDefaultMetrics({ register: registry });
   const corePort = await findFreePort();
   const server = await serve(registry, host, metricsPort, corePort);
   return {
-    meter,
+    ...kept,
     telemetryOptions: telemetryAt(corePort),
     close: async () => {
       const closed = once(server, 'close');

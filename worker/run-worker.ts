@@ -7,7 +7,8 @@ import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
-import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
+import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
@@ -41,15 +42,28 @@ const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void 
   });
 };
 
-/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
-export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
-  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
-  const metrics = await openMetrics(config);
-  installRuntime(log, metrics);
-  const database = openDatabase(config.databaseUrl, {
+/** @throws DatabaseRefusal when deletions must not rest on this database; nothing is left open then */
+const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
+  const database = openDatabase(databaseUrl, {
     applicationName: 'keepsake-worker',
     role: APP_ROLE,
   });
+  try {
+    await assertDurable(database.db);
+    await assertClock(database.db);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+};
+
+/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
+export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+  const database = await openChecked(config);
+  const metrics = await openMetrics(config);
+  installRuntime(log, metrics);
   const lanes = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-lanes',
     role: APP_ROLE,
@@ -58,7 +72,6 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
   });
   const temporal = connectTemporal();
   const { connectionOptions } = loadClientConnectConfig();
-  await assertDurable(database.db);
   await registerSearchAttributes(temporal.client, temporal.namespace);
   await ensureSchedules(temporal.client, config.taskQueue);
   const connection = await NativeConnection.connect(connectionOptions);
@@ -86,7 +99,12 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     shutdownGraceTime: SHUTDOWN_GRACE,
     stickyQueueScheduleToStartTimeout: '2 s',
   });
-  const heartbeat = startHeartbeat(database.db, randomUUID(), log);
+  const heartbeat = startHeartbeat({
+    db: database.db,
+    workerId: randomUUID(),
+    log,
+    onSkew: metrics.clock,
+  });
   log.info({ taskQueue: config.taskQueue }, 'worker is ready');
   try {
     await worker.run();

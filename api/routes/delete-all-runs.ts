@@ -28,8 +28,7 @@ const phraseOf = (count: number): string => `delete all ${count} users`;
 
 /** A look at the clock for people: whether the window really is open, its workflow says. */
 const requireOpen = (row: RequestRow): void => {
-  const isOpen = row.state === 'open' && row.closes_at !== null;
-  if (!isOpen || (row.closes_at?.getTime() ?? 0) <= Date.now()) throw refusedBy(row, true);
+  if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
 };
 
 const registerPreview = (app: App, deps: ApiDeps): void => {

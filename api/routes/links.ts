@@ -6,7 +6,7 @@ import { createLink, listLinks, MAX_LINK_HOURS, revokeLink } from '../../db/down
 import { findDownload } from '../../db/export-files.ts';
 import { createLinkToken } from '../../storage/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { notFound } from '../problems.ts';
+import { notFound, problem } from '../problems.ts';
 import { type ExportRow, requireOpenFile } from '../send-export.ts';
 
 /** What has links: its paths begin with the plural of its name. */
@@ -76,6 +76,9 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: K
       const link = await db.transaction().execute(async (trx) => {
         const hours = body.expiresInHours;
         const created = await createLink(trx, { exportId: file.id, createdBy: actor.id, hours });
+        if (created === undefined) {
+          throw problem('link-expired', `The file of ${kind.noun} ${file.id} has expired.`);
+        }
         await recordActivity(trx, {
           kind: 'linkCreated',
           workspaceId,

@@ -28,7 +28,7 @@ const deleteAllOf = async (db: Db, workspaceId: string) => {
   const request = await findUnfinishedRequest(db, workspaceId);
   const until = request?.state === 'open' ? request.closes_at : null;
   return {
-    enabled: until !== null && until.getTime() > Date.now(),
+    enabled: until !== null && request?.is_in_window === true,
     until: until?.toISOString() ?? null,
     requestId: request?.id ?? null,
   };

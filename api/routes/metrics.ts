@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../app.ts';
-import { countJobsIn, timeRequests } from '../metrics.ts';
+import { timeRequests, watchDatabase } from '../metrics.ts';
 
 const TEXT = {
   description: 'In the text format of Prometheus, version 0.0.4',
@@ -13,7 +13,7 @@ export const registerMetricsRoute = (app: App, { database }: ApiDeps): void => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   timeRequests(app, registry);
-  countJobsIn(registry, database.db);
+  watchDatabase(registry, database.db);
 
   app.get(
     '/metrics',

@@ -6,13 +6,7 @@ import type { ApiDeps, App } from '../app.ts';
 import { problemSchema } from '../openapi.ts';
 import { LINK_PAGE_CSP, renderLinkPage, renderNoLinkPage } from '../link-page.ts';
 import { problem } from '../problems.ts';
-import {
-  FILE_ANSWER,
-  hasExpired,
-  requireOpenFile,
-  sendExport,
-  type OpenFile,
-} from '../send-export.ts';
+import { FILE_ANSWER, requireOpenFile, sendExport, type OpenFile } from '../send-export.ts';
 
 type OpenLink = {
   status: 'open';
@@ -39,10 +33,7 @@ const ANSWERS = {
 } as const;
 
 const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
-  link.link_revoked_at !== null ||
-  link.link_expires_at.getTime() <= Date.now() ||
-  hasExpired(link) ||
-  link.state !== 'verified';
+  link.link_is_over || link.is_over || link.state !== 'verified';
 
 /** Looks behind a token. A forged one never reaches the database. */
 const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink> => {

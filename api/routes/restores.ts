@@ -12,7 +12,6 @@ import { jobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { notFound, problem } from '../problems.ts';
 import { reasonSchema } from '../reason.ts';
-import { hasExpired } from '../send-export.ts';
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
@@ -30,7 +29,7 @@ const requireRestorable = async (
 ): Promise<BackupRow> => {
   const backup = await findBackup(db, params.id, workspaceId);
   if (backup === undefined) throw notFound('backup');
-  if (hasExpired(backup)) {
+  if (backup.is_over) {
     throw problem('gone', `Backup ${backup.id} is removed; what it held is gone for good.`);
   }
   const deletion = await findJobRow(db, backup.job_id, workspaceId);

@@ -28,7 +28,7 @@ const whyNot = (job: JobRow): string => {
 const requireWindow = async ({ database: { db } }: ApiDeps, job: JobRow): Promise<void> => {
   if (job.parent_id === null) return;
   const request = await findRequest(db, job.parent_id, job.workspace_id);
-  if (request?.closes_at != null && request.closes_at.getTime() > Date.now()) return;
+  if (request?.is_in_window === true) return;
   throw problem('window-closed', `The window of request ${job.parent_id} is closed.`);
 };
 

@@ -36,7 +36,7 @@ const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }
     userId: userIdSchema.refine(isStorable),
     createdAt: z
       .string()
-      .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') === text),
+      .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') !== undefined),
   });
 
 const registerList = (app: App, { database: { db } }: ApiDeps): void => {

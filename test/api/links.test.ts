@@ -1,10 +1,14 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createLinkToken } from '../../storage/link-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';
 
 const api = useFileApi();
 const HOUR_MS = 3_600_000;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A link to a new export, and the path of its page. */
 const makeLink = async (body: object = {}) => {
@@ -135,6 +139,24 @@ test('a link works to its last second and not a second longer', async () => {
   const answer = await visit(`${path}/file`);
   expect(answer.status).toBe(410);
   expect(answer.bytes.toString()).toContain('This link has ended');
+});
+
+test('an API whose clock is off ends no link or file, and keeps none open', async () => {
+  const living = await makeLink();
+  const over = await makeLink();
+  await endAt(over.id, new Date(Date.now() - 1_000));
+  const expired = await api().addExport({ expiresAt: new Date(Date.now() - 1_000) });
+  const statuses = async () => [
+    (await visit(living.path)).status,
+    (await api().call('GET', `/v1/exports/${living.file.jobId}/file`)).status,
+    (await visit(over.path)).status,
+    (await api().call('GET', `/v1/exports/${expired.jobId}/file`)).status,
+  ];
+  for (const days of [31, -31]) {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * 24 * HOUR_MS });
+    expect(await statuses()).toEqual([200, 200, 410, 410]);
+    vi.useRealTimers();
+  }
 });
 
 test('a link to a file that was removed, expired or found damaged has ended', async () => {

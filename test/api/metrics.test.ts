@@ -60,6 +60,12 @@ test('times requests by method, route and status, also what is refused', async (
   expect(linesOf(await scrape(), 'process_cpu_seconds_total')).toHaveLength(1);
 });
 
+test('tells how far the clock is ahead of the database', async () => {
+  letCountsAge();
+  const [line = ''] = linesOf(await scrape(), 'keepsake_clock_skew_seconds{process="api"}');
+  expect(Number(line.split(' ')[1])).toBeGreaterThan(59);
+});
+
 test('holds no id, name, key or address of anyone, and no workspace', async () => {
   const { call, keys, keyIds } = api();
   const user = { userId: 'canary-id', firstName: 'Canary', email: 'canary@mail.example' };
@@ -95,5 +101,6 @@ test('goes on telling of the process when the database is away', async () => {
   const text = await scrape();
   expect(text).toContain('keepsake_database_up 0');
   expect(linesOf(text, 'keepsake_jobs')).toEqual([]);
+  expect(linesOf(text, 'keepsake_clock_skew_seconds')).toEqual([]);
   expect(linesOf(text, 'process_cpu_seconds_total')).toHaveLength(1);
 });

@@ -217,8 +217,11 @@ test('goes through more than one page of what is due', async () => {
        SELECT gen_random_uuid(), 'expiry', 'export', 'succeeded', '{"type":"all"}', $1, now()
          FROM generate_series(1, $2::int) RETURNING id)
      INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, verified_at, expires_at)
-     SELECT id, id, 'expiry', 'download', 1, 'gzip', now(), now() FROM job`,
+     SELECT id, id, 'expiry', 'download', 1, 'gzip', now(), now() + interval '1 day' FROM job`,
     [keyId, count],
+  );
+  await query(
+    `UPDATE exports SET expires_at = now() WHERE state = 'writing' AND verified_at IS NOT NULL`,
   );
   expect(await run()).toMatchObject({ removed: count });
 });

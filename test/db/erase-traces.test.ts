@@ -238,7 +238,7 @@ test('jobs that never had a file are erased after 30 days, unconfirmed previews 
   const preview = uuidv7();
   await asOwner(
     `INSERT INTO previews (id, workspace_id, actor_key_id, selection, count, held, snapshot, expires_at)
-     VALUES ($1, 'fruitless', $2, $3, 2, 0, pg_current_snapshot(), now())`,
+     VALUES ($1, 'fruitless', $2, $3, 2, 0, pg_current_snapshot(), now() + interval '1 minute')`,
     [preview, workspace.keyId, JSON.stringify(selection)],
   );
   expect([await eraseFruitlessJobs(db, 10), await eraseOldPreviews(db, 10)]).toEqual([0, 0]);

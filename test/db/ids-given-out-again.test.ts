@@ -96,7 +96,7 @@ const startBackup = async (workspaceId: string) => {
     pass: 1,
     format: 'csv',
     compression: 'zstd',
-    expiresAt: new Date(Date.now() + 3_600_000),
+    ttlDays: 1,
   });
   return { workspaceId, jobId, exportId: id };
 };

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
-import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { checkGivenServers } from '../../local/given-servers.ts';
 import { freePort } from '../../local/ports.ts';
+import { startFakePooler } from '../support/fake-pooler.ts';
 
 const id = randomUUID().slice(0, 8);
 const database = `given_${id}`;
@@ -28,6 +29,10 @@ afterAll(async () => {
   await admin.query(`DROP DATABASE ${ascii} WITH (FORCE)`);
   await admin.query(`DROP ROLE ${login}`);
   await admin.end();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 const urlOf = (changes: { name?: string; asLogin?: string; port?: number }): string => {
@@ -79,6 +84,21 @@ test('a database that may forget commits is refused', async () => {
     'DATABASE_URL: PostgreSQL runs with synchronous_commit off',
   );
   await admin.query(`ALTER DATABASE ${database} RESET synchronous_commit`);
+});
+
+test('a pooler before the database is refused, and says what to name instead', async () => {
+  const pooler = await startFakePooler(urlOf({}), { makesKeys: true });
+  await expect(check({ DATABASE_URL: pooler.url })).rejects.toThrow(
+    /^DATABASE_URL: A connection pooler .* host and port of PostgreSQL itself\.$/,
+  );
+  await pooler.stop();
+});
+
+test('a database whose clock is days away from this one is refused', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 31 * 86_400_000 });
+  await expect(check({ DATABASE_URL: urlOf({}) })).rejects.toThrow(
+    /^DATABASE_URL: The clock here is \d+ s behind the database's, .* set both by NTP/,
+  );
 });
 
 test('a database that is not UTF-8 is refused, by the check and by the migration', async () => {

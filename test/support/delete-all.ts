@@ -95,13 +95,13 @@ export const createRequestSteps = (database: TestDatabase) => {
       const view = await decide(requestId, kind, at, { by: wish.by, decisionId });
       return { decisionId, view };
     },
-    /** A preview of everyone, bound to the request, valid from `at` on for 15 minutes. */
-    preview: async ({ workspaceId, ada }: People, requestId: string, at: number) => {
+    /** A preview of everyone, bound to the request, valid for 15 minutes. */
+    preview: async ({ workspaceId, ada }: People, requestId: string) => {
       const id = uuidv7();
       await sql`
         INSERT INTO previews (id, workspace_id, actor_key_id, selection, count, held, snapshot, expires_at, request_id)
         SELECT ${id}, ${workspaceId}, ${ada}, '{"type": "all"}', count(*), 0, pg_current_snapshot(),
-               ${new Date(at + 900_000)}, ${requestId}
+               now() + interval '15 minutes', ${requestId}
           FROM users WHERE workspace_id = ${workspaceId}`.execute(db);
       return id;
     },

@@ -100,7 +100,7 @@ export const makeExport = async (
       pass: wanted.pass ?? 1,
       format,
       compression,
-      expires_at: wanted.expiresAt ?? new Date(Date.now() + 30 * DAY_MS),
+      expires_at: new Date(Date.now() + 30 * DAY_MS),
     })
     .execute();
   await db
@@ -120,6 +120,7 @@ export const makeExport = async (
     .updateTable('exports')
     .set({
       state,
+      ...(wanted.expiresAt !== undefined && { expires_at: wanted.expiresAt }),
       ...(state === 'removed' && { removed_at: new Date() }),
       ...(isDone && {
         attempt: 1,

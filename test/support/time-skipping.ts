@@ -184,7 +184,7 @@ export const useTimeSkipping = () => {
           .map(({ subject }) => subject.replace(` (${workspaceId})`, '')),
       /** A run as the API starts it: a preview, a row, a message. */
       run: async (by: string = people.bob) => {
-        const previewId = await steps.preview(people, id, await env.currentTimeMs());
+        const previewId = await steps.preview(people, id);
         const decisionId = await steps.insertDecision(id, 'run', { by, previewId });
         await handle.signal('run', { by, decisionId });
         return decisionId;

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { freePort } from '../../local/ports.ts';
-import { createMeter } from '../../worker/meter.ts';
+import { createClockMeter, createMeter } from '../../worker/meter.ts';
 import { openMetrics } from '../../worker/metrics.ts';
 
 const linesOf = async (registry: Registry, name: string): Promise<string[]> =>
@@ -17,6 +17,16 @@ test('counts rows by step, and is at zero before there was a job', async () => {
     'keepsake_rows_total{step="verified"} 0',
     'keepsake_rows_total{step="deleted"} 0',
     'keepsake_rows_total{step="imported"} 0',
+  ]);
+});
+
+test('the skew of the clock is told once it was measured, and not as 0 before', async () => {
+  const registry = new Registry();
+  const clock = createClockMeter(registry);
+  expect(await linesOf(registry, 'keepsake_clock_skew_seconds')).toEqual([]);
+  clock(-2_678_400);
+  expect(await linesOf(registry, 'keepsake_clock_skew_seconds')).toEqual([
+    'keepsake_clock_skew_seconds{process="worker"} -2678400',
   ]);
 });
 

@@ -1,0 +1,106 @@
+import type { ClientBase } from 'pg';
+import { refuseForgetful } from './durability.ts';
+import { refuseDatabase, refusePooler } from './refusal.ts';
+
+/** Longest wait for a new connection to be ready for use, in milliseconds. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Asked for as a connection starts, and read back; each as PostgreSQL shows it. Neither the server's
+ * own settings nor those of a role or database may change what a file holds, hide a row, find another
+ * table, or end a step in its middle. Every supported version knows these names.
+ *
+ * `default_transaction_read_only` is left alone: a fail-over uses it.
+ */
+const ASKED = {
+  // How values become text, and text becomes values.
+  TimeZone: 'UTC',
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  array_nulls: 'on',
+  bytea_output: 'hex',
+  extra_float_digits: '1',
+  lc_monetary: 'C',
+  standard_conforming_strings: 'on',
+  xmlbinary: 'base64',
+  xmloption: 'content',
+  // Which rows and tables a statement sees.
+  default_transaction_deferrable: 'off',
+  default_transaction_isolation: 'read committed',
+  row_security: 'off',
+  search_path: 'public',
+  // When PostgreSQL ends it.
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  lock_timeout: '0',
+  statement_timeout: '0',
+};
+
+/** PostgreSQL 17 and later: an older one would refuse a connection that asks for it. */
+const SET_LATER = { transaction_timeout: '0' };
+
+/** Read back only: it takes a superuser to ask for the one, and the driver asks for the other. */
+const EXPECTED = { client_encoding: 'UTF8', session_replication_role: 'origin' };
+
+const WANTED: Record<string, string> = { ...ASKED, ...SET_LATER, ...EXPECTED };
+const NAMES = [...Object.keys(WANTED), 'synchronous_commit'];
+
+/** The `options` of a connection that is to act as `role`, or as its login where none is given. */
+export const startupOptions = (role: string | undefined): string =>
+  Object.entries({ ...ASKED, ...(role !== undefined && { role }) })
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+    .join(' ');
+
+/** All in one round trip. A setting that this version does not know is null. */
+const READ_BACK = `
+  SELECT pg_backend_pid() AS pid, current_user::text AS role,
+         (SELECT jsonb_object_agg(name, CASE
+                   WHEN name <> ALL ($2) THEN current_setting(name)
+                   WHEN current_setting(name, true) IS NOT NULL THEN set_config(name, '0', false)
+                 END) FROM unnest($1::text[]) AS name) AS settings`;
+
+interface Connection {
+  pid: number;
+  role: string;
+  settings: Record<string, string | null>;
+}
+
+const refuseSetting = (name: string, found: string, wanted: string) =>
+  refuseDatabase(
+    'connectionUnfit',
+    name in EXPECTED
+      ? `This login or database sets ${name} to ${found} where Keepsake needs ${wanted}: reset it.`
+      : `A new connection has ${name} = ${found} though Keepsake asked for ${wanted}: let DATABASE_URL ` +
+          'lead to PostgreSQL itself, past any pooler, and without options of its own.',
+  );
+
+/** What the server said as the connection began; the driver's types leave it out. */
+const processIdOf = (client: ClientBase): number | null =>
+  (client as ClientBase & { processID: number | null }).processID;
+
+/**
+ * Sets what could not be asked for, and reads everything back, before a connection is used.
+ *
+ * @throws DatabaseRefusal when a pooler answers, or anything is not as it was asked for
+ */
+export const prepareConnection = async (
+  client: ClientBase,
+  role: string | undefined,
+): Promise<void> => {
+  // The driver's own setting, which its types leave out: a server that hangs now is given up.
+  const deadline = { query_timeout: CONNECT_TIMEOUT_MS };
+  const { rows } = await client.query<Connection>({
+    ...deadline,
+    text: READ_BACK,
+    values: [NAMES, Object.keys(SET_LATER)],
+  });
+  const [found] = rows;
+  // A pooler hands out process ids of its own making.
+  if (found === undefined || found.pid !== processIdOf(client)) throw refusePooler();
+  if (role !== undefined && found.role !== role) throw refuseSetting('role', found.role, role);
+  for (const [name, wanted] of Object.entries(WANTED)) {
+    const value = found.settings[name] ?? null;
+    if (value !== null && value !== wanted) throw refuseSetting(name, value, wanted);
+  }
+  if (found.settings['synchronous_commit'] === 'off') throw refuseForgetful(['synchronous_commit']);
+};

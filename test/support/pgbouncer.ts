@@ -1,0 +1,59 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { expect, vi } from 'vitest';
+import { freePort } from '../../local/ports.ts';
+import { findServerUser, isRoot } from '../../local/server-user.ts';
+
+export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
+
+/** Starts the real one before a database; with what it is to ignore of a client's start. */
+export const startPgbouncer = async (
+  databaseUrl: string,
+  { mode, ignores }: { mode: 'session' | 'transaction'; ignores?: string },
+): Promise<{ url: string; stop: () => Promise<void> }> => {
+  const url = new URL(databaseUrl);
+  const { hostname, port, username } = url;
+  const login = `user=${username} password=${decodeURIComponent(url.password)}`;
+  const folder = mkdtempSync(join(tmpdir(), 'keepsake-pgbouncer-'));
+  // It refuses to run as root, as PostgreSQL does.
+  const user = isRoot() ? findServerUser() : undefined;
+  if (user !== undefined) chownSync(folder, user.uid, user.gid);
+  chmodSync(folder, 0o755);
+  url.port = String(await freePort());
+  const lines = [
+    '[databases]',
+    `* = host=${hostname} port=${port} ${login}`,
+    '[pgbouncer]',
+    'listen_addr = 127.0.0.1',
+    `listen_port = ${url.port}`,
+    'unix_socket_dir =',
+    'auth_type = any',
+    `pool_mode = ${mode}`,
+    ...(ignores === undefined ? [] : [`ignore_startup_parameters = ${ignores}`]),
+  ];
+  const file = join(folder, 'pgbouncer.ini');
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const process = spawn('pgbouncer', ['-q', file], {
+    stdio: 'ignore',
+    ...(user !== undefined && { uid: user.uid, gid: user.gid }),
+  });
+  await vi.waitFor(async () => {
+    const client = new Client({ connectionString: url.href });
+    await client.connect();
+    expect((await client.query('SELECT 1')).rowCount).toBe(1);
+    await client.end();
+  }, 10_000);
+  return {
+    url: url.href,
+    stop: async () => {
+      const ended = once(process, 'exit');
+      process.kill('SIGKILL');
+      await ended;
+      rmSync(folder, { recursive: true });
+    },
+  };
+};
