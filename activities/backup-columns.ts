@@ -73,8 +73,11 @@ export const matchColumns = (
 ): MatchedColumn[] => {
   if (kept.naming === 'api') return matchByApiName(exportId, kept.names, columns);
   const byName = new Map(columns.map((column) => [column.name, column]));
-  return kept.columns.map(({ name, type, isGenerated }) => {
-    const column = byName.get(name);
+  const byId = new Map(columns.map((column) => [column.id, column]));
+  return kept.columns.map(({ id, name, type, isGenerated }) => {
+    // Its name may be another column's now.
+    const isRenamed = byId.has(id) && byId.get(id)?.name !== name;
+    const column = isRenamed ? undefined : byName.get(name);
     if (isGenerated && (column === undefined || column.isGenerated)) return undefined;
     if (column === undefined) throw failures.columnGone(exportId, name);
     return { ...column, isSameType: column.type === type };

@@ -4,8 +4,8 @@ export interface Range {
   to: number;
 }
 
-/** What became of a range: `again` asks for the same once more, `split` for its halves. */
-export type Tried = 'done' | 'again' | 'split';
+/** What became of a range: `split` asks for its halves. */
+export type Tried = 'done' | 'split';
 
 /**
  * Works on a range as a whole, and on its halves, from first to last, where that is not possible. So
@@ -15,14 +15,14 @@ export type Tried = 'done' | 'again' | 'split';
  */
 export const byHalves = async (
   whole: Range,
+  signal: AbortSignal,
   work: (range: Range) => Promise<Tried>,
 ): Promise<void> => {
   const ranges: Range[] = [whole];
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;
-    const tried = await work(range);
-    if (tried === 'again') ranges.push(range);
-    if (tried !== 'split') continue;
+    signal.throwIfAborted();
+    if ((await work(range)) === 'done') continue;
     if (from >= to) throw new Error('a range of one cannot be split');
     const middle = Math.floor((from + to) / 2);
     ranges.push({ from: middle + 1, to }, { from, to: middle });

@@ -20,6 +20,8 @@ export interface ExportPlan {
   parts: string[];
   /** The query for the number of all rows. */
   count: string;
+  /** What users of a few parts, or of the whole workspace, satisfy: SQL over the alias `users`. */
+  scope: string;
 }
 
 /** The columns of a download, by the names its request gave them. */
@@ -134,5 +136,9 @@ export const planExport = async (
       : sql`users.user_id IN (SELECT user_id FROM job_targets
           WHERE job_id = ${targets.jobId}::uuid AND pass = ${targets.pass}::int)`;
   const count = toSqlText(sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`);
-  return { header: content.header, parts, count };
+  // A few chosen users are found by the index; else it is the whole partition.
+  const [only] = ranges;
+  const scope =
+    targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql`true`;
+  return { header: content.header, parts, count, scope: toSqlText(scope) };
 };

@@ -79,7 +79,7 @@ export const failures = {
     final(
       'notRestorable',
       `A user of backup ${exportId} was deleted and restored for a trial, which was rolled back: the ` +
-        `database did not take the user back as they were (${reason}). Nobody was deleted. Remove the ` +
+        `database did not take the user back as they were (${reason}). Nobody was deleted by it. Remove the ` +
         'trigger or constraint that stands in the way, then start again.',
     ),
   usersHidden: (confirmed: number, found: number) =>

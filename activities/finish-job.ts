@@ -75,6 +75,8 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
 const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
   const { db } = deps.database;
   if (end.kind !== 'completed' && job.backupId !== null) {
+    // No chunk of an attempt that is still at it can commit from here on.
+    await enterPhase(db, job.id, 'settling');
     await settleRestore(db, { ...job, backupId: job.backupId }, true);
   }
   const { selected, ...others } = await countRestore(db, job.id);

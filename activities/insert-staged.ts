@@ -1,4 +1,4 @@
-import type { DatabaseError, PoolClient } from 'pg';
+import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../db/restore-statements.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 import { isOfARow } from './failures.ts';
@@ -8,6 +8,8 @@ export interface NotRestored {
   userId: string;
   reason: string;
 }
+
+const UNIQUE_VIOLATION = '23505';
 
 /** Staged rows of a part, in an open transaction. */
 export interface Staging {
@@ -32,34 +34,42 @@ export const refusalOf = ({ code, constraint, column }: DatabaseError): string =
   return column === undefined ? `SQLSTATE ${code}` : `SQLSTATE ${code}, column ${column}`;
 };
 
-const insertAndCompare = async (
+/** Lets no join look rows up one by one: how many there are the planner cannot know. */
+const byHash = async <Row extends object>(
+  client: PoolClient,
+  statement: string,
+  values: unknown[] = [],
+): Promise<QueryResult<Row>> => {
+  await client.query('SET LOCAL enable_nestloop = off');
+  const result = await client.query<Row>(statement, values);
+  await client.query('SET LOCAL enable_nestloop = on');
+  return result;
+};
+
+/** @returns the places of the inserted rows */
+const insertRange = async (
   { client, statements }: Staging,
   { from, to }: Range,
-): Promise<Difference[]> => {
-  await client.query(statements.insert, [from, to]);
-  const { rows } = await client.query<Difference>(statements.compare, [from, to]);
-  return rows;
+): Promise<string> => {
+  const { rows } = await client.query<{ places: string }>(statements.insert, [from, to]);
+  return rows[0]?.places ?? '{}';
+};
+
+/** A query of its own: triggers that run after the statement may have changed rows, or moved them. */
+const areSame = async (
+  { client, statements }: Staging,
+  places: readonly string[],
+): Promise<boolean> => {
+  const { rows } = await byHash<{ areSame: boolean }>(client, statements.areSame, [places]);
+  return rows[0]?.areSame ?? false;
 };
 
 /**
  * Inserts all staged rows as they are in the file. False when not all of them came back that way; then
  * the transaction must be rolled back.
  */
-export const insertWhole = async (
-  { client, statements }: Pick<Staging, 'client' | 'statements'>,
-  count: number,
-): Promise<boolean> => {
-  await client.query(statements.insertAll);
-  // A query of its own: triggers that run after the statement have changed rows by now.
-  const { rows } = await client.query<{ same: number }>(statements.countSame);
-  return rows[0]?.same === count;
-};
-
-const reasonOf = ({ isMissing, differing }: Difference): string =>
-  isMissing ? 'refused' : `changedOnInsert ${differing}`;
-
-/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
-const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
+export const insertWhole = async (staging: Staging): Promise<boolean> =>
+  areSame(staging, [await insertRange(staging, { from: 1, to: staging.rows })]);
 
 /** Takes out the users that are there already, as looked up now. @returns how many */
 const leavePresent = async (
@@ -67,70 +77,89 @@ const leavePresent = async (
   { from, to }: Range,
 ): Promise<number> => {
   if (jobId === undefined) return 0;
-  const { rowCount } = await client.query(statements.leavePresent, [from, to, jobId]);
+  const { rowCount } = await byHash(client, statements.leavePresent, [from, to, jobId]);
   return rowCount ?? 0;
 };
 
-const leave = async (
-  { client, statements }: Staging,
-  left: readonly (NotRestored & { n: number })[],
-  out: LeftOut,
-): Promise<void> => {
-  await client.query(statements.leave, [left.map(({ n }) => n)]);
-  out.notRestored.push(...left.map(({ userId, reason }) => ({ userId, reason })));
-};
+/** What became of one round over the staged rows. */
+interface Round {
+  places: string[];
+  present: number;
+  refused: (NotRestored & { n: number })[];
+}
+
+/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+const rollBackTo = (savepoint: string): string =>
+  `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
 
 /** One user whom the database refuses: somebody may have added them a moment ago. */
 const leaveRefused = async (
   staging: Staging,
   n: number,
   error: DatabaseError,
-  out: LeftOut,
+  round: Round,
 ): Promise<void> => {
-  const present = await leavePresent(staging, { from: n, to: n });
-  out.present += present;
-  if (present > 0) return;
   const { client, statements } = staging;
-  const { rows } = await client.query<{ userId: string }>(statements.userIdOf, [n]);
-  const left = rows.map(({ userId }) => ({ n, userId, reason: refusalOf(error) }));
-  await leave(staging, left, out);
+  const isThere =
+    error.code === UNIQUE_VIOLATION && (await leavePresent(staging, { from: n, to: n }));
+  if (isThere === 1) {
+    round.present += 1;
+    return;
+  }
+  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
+  for (const { userId } of rows) round.refused.push({ n, userId, reason: refusalOf(error) });
 };
 
-const tryRange = async (staging: Staging, range: Range, out: LeftOut): Promise<Tried> => {
+const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {
   const { client } = staging;
   await client.query('SAVEPOINT range');
   try {
-    const differences = await insertAndCompare(staging, range);
-    if (differences.length === 0) {
-      await client.query('RELEASE SAVEPOINT range');
-      return 'done';
-    }
-    await client.query(ROLL_BACK);
-    await leave(
-      staging,
-      differences.map((row) => ({ ...row, reason: reasonOf(row) })),
-      out,
-    );
-    return 'again';
+    round.places.push(await insertRange(staging, range));
+    await client.query('RELEASE SAVEPOINT range');
+    return 'done';
   } catch (error) {
     if (!isOfARow(error)) throw error;
-    await client.query(ROLL_BACK);
+    await client.query(rollBackTo('range'));
     if (range.from < range.to) return 'split';
-    await leaveRefused(staging, range.from, error, out);
+    await leaveRefused(staging, range.from, error, round);
     return 'done';
   }
 };
 
+/** Those that triggers kept out or changed. */
+const findDifferences = async ({ client, statements }: Staging): Promise<Round['refused']> => {
+  const { rows } = await byHash<Difference>(client, statements.compare);
+  return rows.map(({ n, userId, isMissing, differing }) => ({
+    n,
+    userId,
+    reason: isMissing ? 'refused' : `changedOnInsert ${differing}`,
+  }));
+};
+
 /**
- * Inserts the staged rows that the database takes back as they are in the file. A user that is there
- * already, that the database refuses, or that a trigger changes or keeps out, is taken out of the staging
- * and keeps no other out.
+ * Inserts the staged rows that the database takes back as they are in the file, by halves. A user that is
+ * there already, that the database refuses, or that a trigger changes or keeps out, is taken out of the
+ * staging and keeps no other out. What triggers do is seen once all are in, so a round that shows any
+ * of it is rolled back, and the next one does without those users.
  */
-export const insertCarefully = async (staging: Staging): Promise<LeftOut> => {
+export const insertCarefully = async (staging: Staging, signal: AbortSignal): Promise<LeftOut> => {
   const { client, statements, rows } = staging;
   const whole = { from: 1, to: rows };
   await client.query(statements.index);
-  const out: LeftOut = { present: await leavePresent(staging, whole), notRestored: [] };
-  await byHalves(whole, (range) => tryRange(staging, range, out));
-  return out;
+  const present = await leavePresent(staging, whole);
+  const left: NotRestored[] = [];
+  for (;;) {
+    const round: Round = { places: [], present: 0, refused: [] };
+    await client.query('SAVEPOINT round');
+    await byHalves(whole, signal, (range) => tryRange(staging, range, round));
+    if (await areSame(staging, round.places)) {
+      return { present: present + round.present, notRestored: [...left, ...round.refused] };
+    }
+    const out = [...round.refused, ...(await findDifferences(staging))];
+    if (out.length === 0)
+      throw new Error('rows that were inserted do not stand where they were put');
+    await client.query(rollBackTo('round'));
+    await client.query(statements.leave, [out.map(({ n }) => n)]);
+    left.push(...out);
+  }
 };

@@ -13,7 +13,7 @@ import { BEGIN_RESTORE } from './restore-part.ts';
 import { findTarget } from './restore-users.ts';
 
 /** Users of a backup that are rehearsed: one for each column that has a value, and no more than so many. */
-const MAX_REHEARSED = 40;
+const MAX_REHEARSED = 100;
 
 type Deps = Pick<ActivityDeps, 'database' | 'lanes' | 'storage'>;
 
@@ -27,8 +27,11 @@ const restoreAgain = async (
   const statements = restoreStatements(await findTarget(deps, backup, signal), 'text');
   const text = await readRawRecords(deps.storage, part, indexes);
   await client.query(statements.createStaging);
-  await pipeline(Readable.from([text]), client.query(copyFrom(statements.copy)), { signal });
-  const { notRestored } = await insertCarefully({ client, statements, rows: indexes.length });
+  const copy = copyFrom(statements.copy);
+  await pipeline(Readable.from([text]), client.query(copy), { signal });
+  const rows = indexes.length;
+  if (copy.rowCount !== rows) throw failures.exportDamaged(part, 'rows');
+  const { notRestored } = await insertCarefully({ client, statements, rows }, signal);
   return notRestored;
 };
 

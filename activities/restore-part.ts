@@ -73,18 +73,16 @@ const NOTHING_LEFT: LeftOut = { present: 0, notRestored: [] };
 
 /** @returns none when all of the part's users were to come back at once, and not all of them did */
 const insertPart = async (
-  client: PoolClient,
+  { client, signal }: RestoreWork,
   statements: RestoreStatements,
   chunk: Chunk,
   isCareful: boolean,
 ): Promise<LeftOut | undefined> => {
   const { jobId, part } = chunk;
   const staging: Staging = { client, statements, jobId, rows: part.rows };
-  const unwanted = part.isWhole
-    ? 0
-    : ((await client.query(statements.keepOnly(wantedIds(chunk)))).rowCount ?? 0);
-  if (isCareful) return insertCarefully(staging);
-  return (await insertWhole(staging, part.rows - unwanted)) ? NOTHING_LEFT : undefined;
+  if (!part.isWhole) await client.query(statements.keepOnly(wantedIds(chunk)));
+  if (isCareful) return insertCarefully(staging, signal);
+  return (await insertWhole(staging)) ? NOTHING_LEFT : undefined;
 };
 
 /** False when nothing was written, since not everyone can come back just so. */
@@ -98,7 +96,7 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
     return true;
   }
   await stagePart(work, chunk, statements);
-  const left = await insertPart(client, statements, chunk, isCareful);
+  const left = await insertPart(work, statements, chunk, isCareful);
   if (left === undefined) return false;
   if (left.notRestored.length > 0) await recordNotRestored(client, jobId, left.notRestored);
   await client.query(statements.recordChunk, [

@@ -70,6 +70,7 @@ export const settle = async (
 ): Promise<void> => {
   const { db } = deps.database;
   const backup = await findExportOfPass(db, job.id, pass);
+  const attempt = backup && (await findAttemptSnapshot(db, backup.id));
   const base: Base = {
     jobId: job.id,
     workspaceId: job.workspaceId,
@@ -78,7 +79,8 @@ export const settle = async (
     matches: await matchesOf(deps, job),
     knownIn: await findSelectionSnapshot(db, job.confirmation),
     exportId: backup?.id,
-    snapshot: backup && (await findAttemptSnapshot(db, backup.id)),
+    snapshot: attempt?.snapshot,
+    endedXids: attempt?.ended_xids,
   };
   const isByTargets = pass > 1 || job.isChosen;
   if (!isByTargets) {

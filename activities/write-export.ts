@@ -9,7 +9,7 @@ import {
   listVoidAttempts,
   recordAttempt,
 } from '../db/exports.ts';
-import { holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
+import { findEndedXids, holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { findPreviewedWorkspace } from '../db/previews.ts';
 import { propertyTypesOf } from '../db/properties.ts';
@@ -166,7 +166,10 @@ const writeAttempt = async (
       exportId: row.id,
       snapshot: held.snapshot,
       fingerprint: held.fingerprint,
-      ...(row.purpose === 'backup' && { columns: held.columns }),
+      ...(row.purpose === 'backup' && {
+        columns: held.columns,
+        endedXids: await findEndedXids(held, plan.scope),
+      }),
     });
     const { format, compression } = row;
     const target = { exportId: row.id, attempt, format, compression };

@@ -65,6 +65,8 @@ export const recordAttempt = async (
     fingerprint: string;
     /** Of a backup: the columns of its file, in order. */
     columns?: StoredColumn[];
+    /** As `findEndedXids` has found them. */
+    endedXids?: string;
   },
 ): Promise<number> =>
   db.transaction().execute(async (trx) => {
@@ -78,6 +80,7 @@ export const recordAttempt = async (
         snapshot: attempt.snapshot,
         fingerprint: attempt.fingerprint,
         columns: attempt.columns === undefined ? null : JSON.stringify(attempt.columns),
+        ended_xids: attempt.endedXids ?? '{}',
       })
       .returning('attempt')
       .executeTakeFirstOrThrow();

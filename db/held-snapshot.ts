@@ -48,7 +48,7 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
               users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
               EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
-              (SELECT json_agg(json_build_object('name', a.attname,
+              (SELECT json_agg(json_build_object('id', a.attrelid || '.' || a.attnum, 'name', a.attname,
                         'type', format_type(a.atttypid, a.atttypmod),
                         'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
                  FROM pg_attribute a
@@ -63,6 +63,30 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
     client.release(true);
     throw error;
   }
+};
+
+/** As many are kept at most; users that others have written wait for another backup. */
+const MAX_ENDED_XIDS = 10_000;
+
+/**
+ * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that ran
+ * then: their rows are visible, so they had ended. An array literal. Without a transaction that ran there
+ * are none; else it reads the users that `where` selects.
+ */
+export const findEndedXids = async (
+  { client, workspaceId }: Pick<HeldSnapshot, 'client' | 'workspaceId'>,
+  where: string,
+): Promise<string> => {
+  const { rows } = await client.query<{ ended: string }>(
+    `SELECT CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN '{}' ELSE (
+       SELECT coalesce(array_agg(writer), '{}')::text FROM (
+         SELECT users.xmin AS writer FROM ONLY ${quote(workspaceId)} AS users
+          WHERE users.xmin <> users.written_in::xid
+            AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(s)::xid) AND ${where}
+          GROUP BY users.xmin LIMIT ${MAX_ENDED_XIDS}) AS writers) END AS ended
+       FROM pg_current_snapshot() AS s`,
+  );
+  return rows[0]?.ended ?? '{}';
 };
 
 /** What PostgreSQL says of a snapshot whose holder has died: up to version 16, and from 17 on. */

@@ -91,9 +91,9 @@ const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
       .executeTakeFirst()
   )?.snapshot;
 
-/** The snapshot a written backup was read under. */
-export const findAttemptSnapshot = async (db: Db, exportId: string) =>
-  (await attemptSnapshots(db).where('exports.id', '=', exportId).executeTakeFirst())?.snapshot;
+/** The snapshot a written backup was read under, and the subtransactions that had ended by then. */
+export const findAttemptSnapshot = (db: Db, exportId: string) =>
+  attemptSnapshots(db).select('a.ended_xids').where('exports.id', '=', exportId).executeTakeFirst();
 
 /** The last pass a job began: the newest that has targets, or the first. */
 export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {

@@ -25,9 +25,12 @@ const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
 
 const staged = (index: number): string => `c${index}`;
 
-/** A value as PostgreSQL writes it; a cast to text would write some types otherwise. */
+/**
+ * A value as PostgreSQL writes it; a cast to text would write some types otherwise, and IS NULL is true of
+ * a composite whose fields are null.
+ */
 const written = (value: string): string =>
-  `(CASE WHEN ${value} IS NOT NULL THEN concat(${value}) END) COLLATE "C"`;
+  `(CASE WHEN num_nonnulls(${value}) = 1 THEN concat(${value}) END) COLLATE "C"`;
 
 interface KnownColumn {
   column: NonNullable<MatchedColumn>;
@@ -70,9 +73,9 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
  * The statements of a restore. A part is staged with one column for each of its file's, and a number `n`.
  * `$1` and `$2` are the first and the last number that a statement is about.
  *
- * Users are looked up one by one, by the primary key of the workspace's partition or by their places: a
- * lateral subquery with OFFSET is not merged into the join around it, which would read the whole
- * partition for each part.
+ * What was inserted is read again by row id, which a lateral subquery with OFFSET keeps apart from the join
+ * around it. Users are looked up by their ids all at once, by a hash join: without statistics, as after
+ * everyone was deleted, PostgreSQL may read a whole index of the workspace for each single one.
  */
 export const restoreStatements = (
   { workspaceId, columns, userIdColumn }: RestoreTarget,
@@ -92,45 +95,42 @@ export const restoreStatements = (
     ),
     ...STAMPS.map(() => 'pg_current_xact_id()'),
   ];
-  const found = `SELECT * FROM ONLY ${users} AS u
-    WHERE u.workspace_id = ${escapeLiteral(workspaceId)} AND u.user_id = s.${userId} OFFSET 0`;
+  const isIn = `u.workspace_id = ${escapeLiteral(workspaceId)}`;
   const named = known.map(
     (one) => `CASE WHEN ${differs(one)} THEN ${escapeLiteral(one.column.name)} END`,
   );
-  const insert = `INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
-      SELECT ${values.join(', ')} FROM restoring s`;
   return {
     /** Gone with the transaction. */
     createStaging: `CREATE TEMP TABLE restoring (n int GENERATED ALWAYS AS IDENTITY, ${columns
       .map((_, index) => `${staged(index)} ${typeOf(index)}${collationOf(index)}`)
-      .join(', ')}) ON COMMIT DROP;
-      CREATE TEMP TABLE restored_places (place tid) ON COMMIT DROP`,
+      .join(', ')}) ON COMMIT DROP`,
     copy: `COPY restoring (${columns.map((_, index) => staged(index)).join(', ')})
       FROM STDIN (FORMAT csv, ENCODING 'UTF8')`,
     /** Takes away those that are not among the ids a query gives. */
     keepOnly: (ids: string): string =>
       `DELETE FROM restoring WHERE ${userId} NOT IN (SELECT user_id FROM (${ids}) AS wanted)`,
-    /** All that are staged, and where they went. */
-    insertAll: `WITH restored AS (${insert} RETURNING ctid)
-      INSERT INTO restored_places SELECT ctid FROM restored`,
-    /** How many stand where they went, as the file has them. */
-    countSame: `SELECT count(*)::int AS same FROM restored_places p
-      CROSS JOIN LATERAL (SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
+    /** Inserts a range, and says at which places, as the text of an array. */
+    insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
+        SELECT ${values.join(', ')} FROM restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
+      SELECT coalesce(array_agg(ctid), '{}')::text AS places FROM restored`,
+    /** Whether all that are staged stand at these places, lists of them, as the file has them. */
+    areSame: `SELECT count(*) = (SELECT count(*) FROM restoring) AS "areSame"
+      FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (place) CROSS JOIN LATERAL (
+        SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
       JOIN restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
-    insert: `${insert} WHERE s.n BETWEEN $1 AND $2`,
     /** Users that are not there, or not as the file has them, which was staged as text: by which columns. */
     compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
         array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
-      FROM restoring s LEFT JOIN LATERAL (${found}) AS u ON true
-      WHERE s.n BETWEEN $1 AND $2 AND (u.user_id IS NULL OR ${anyDiffers(known)})`,
+      FROM restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
+      WHERE u.user_id IS NULL OR ${anyDiffers(known)}`,
     /** Takes away those that are there already, and says so in the outcomes of job `$3`. */
     leavePresent: `WITH there AS (
-        DELETE FROM restoring s WHERE s.n BETWEEN $1 AND $2 AND EXISTS (${found})
+        DELETE FROM restoring s USING ONLY ${users} AS u
+         WHERE s.n BETWEEN $1 AND $2 AND ${isIn} AND u.user_id = s.${userId}
         RETURNING s.${userId} AS user_id)
       INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
-    userIdOf: `SELECT ${userId} AS "userId" FROM restoring WHERE n = $1`,
     /** Takes away those of these numbers. */
-    leave: `DELETE FROM restoring WHERE n = ANY ($1::int[])`,
+    leave: `DELETE FROM restoring WHERE n = ANY ($1::int[]) RETURNING ${userId} AS "userId"`,
     index: `CREATE INDEX ON restoring (n)`,
     /** Writes down the chunk of a job and part: all that are staged are restored. */
     recordChunk: `INSERT INTO restore_chunks (job_id, part, restored, present, failed, restored_ids)

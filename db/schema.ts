@@ -162,6 +162,8 @@ export interface Schema {
     fingerprint: string;
     recorded_in: Generated<string>;
     columns: ColumnType<StoredColumn[] | null, string | null | undefined, never>;
+    /** An array literal. */
+    ended_xids: WithDefault<string>;
   };
   export_parts: {
     export_id: string;

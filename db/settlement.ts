@@ -17,9 +17,10 @@ export interface Leftovers {
   matches: RawBuilder<SqlBool>;
   /** Who was not there in this one is a stranger to the job; undefined where nothing was backed up. */
   knownIn: string | undefined;
-  /** This pass's backup, and its snapshot. */
+  /** This pass's backup, its snapshot, and what else its attempt knows to have ended by then. */
   exportId: string | undefined;
   snapshot: string | undefined;
+  endedXids: string | undefined;
   /** Whether the pass went through its whole backup; if not, an untouched user is not at fault. */
   isComplete: boolean;
 }
@@ -59,7 +60,8 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
 export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
   const known = sql`pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot)`;
-  const unchanged = sql`is_unchanged_since(users.written_in, users.xmin, ${left.snapshot ?? null}::pg_snapshot)`;
+  const unchanged = sql`is_unchanged_since(users.written_in, users.xmin,
+    ${left.snapshot ?? null}::pg_snapshot, ${left.endedXids ?? '{}'}::xid[])`;
   const settled = sql`
     WITH leftover AS (
       (${left.source})

@@ -4,6 +4,8 @@ import { partitionOf } from './workspaces.ts';
 
 /** A column of users as a backup found it. */
 export interface StoredColumn {
+  /** Of the table and the column in it, which a rename leaves as it is. */
+  id: string;
   name: string;
   /** Its type as SQL, with its length or precision. */
   type: string;
@@ -30,7 +32,7 @@ const EXACT_TYPES = (
 /** Columns of a workspace's users, in the order of the table. */
 export const listUserColumns = async (db: Db, workspaceId: string): Promise<UserColumn[]> => {
   const { rows } = await sql<UserColumn>`
-    SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+    SELECT a.attrelid || '.' || a.attnum AS id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            format('%I.%I', n.nspname, y.typname) AS "baseType",
            y.oid IN ('text'::regtype, 'varchar'::regtype) AS "isText",
            y.typnamespace = 'pg_catalog'::regnamespace

@@ -4,6 +4,9 @@
 -- The columns of a backup's file in its order, each as {name, type, isGenerated}, all as stored. Null in
 -- attempts from before: the names in their header are the API's.
 ALTER TABLE export_attempts ADD COLUMN columns jsonb;
+-- Subtransactions that had written rows of the snapshot though they began after the oldest transaction
+-- that ran then.
+ALTER TABLE export_attempts ADD COLUMN ended_xids xid[] NOT NULL DEFAULT '{}';
 -- Users a workspace had when it was previewed; null where the preview did not read all of them.
 ALTER TABLE previews ADD COLUMN users bigint;
 
@@ -87,21 +90,23 @@ SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- True when the row that stands where a backup found one is the version the backup holds: its stamp is
--- visible in the snapshot, and its tuple was written by a transaction older than the snapshot's end. A
--- trigger of others can hand an old stamp back; nobody can choose a tuple's `xmin`.
+-- visible in the snapshot, and its tuple was not written later. A trigger of others can hand an old stamp
+-- back; nobody can choose a tuple's `xmin`.
 --
--- A transaction that ran at the snapshot cannot have written the tuple: as long as it runs, VACUUM frees
--- no row that was deleted after the snapshot, so no place of the backup can be taken again.
+-- `xmin` is the stamp's own transaction, whose visibility the snapshot knows, or a subtransaction, of which
+-- it knows nothing. The latter must be older than every transaction that ran at the snapshot, or one of
+-- those (`p_ended`) that the attempt saw rows of: they had ended by then. One that ran still may write into
+-- a place that was freed since.
 --
--- `xmin` is the stamp's transaction or a subtransaction of it. It has 32 bits, so it is compared by age.
--- The age of a tuple from 2^31 transactions ago is negative; up to 2^26 ahead of this transaction means
--- younger than it.
-CREATE FUNCTION is_unchanged_since(p_stamp xid8, p_xmin xid, p_snapshot pg_snapshot) RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE RETURN
+-- `xmin` has 32 bits, so it is compared by age. The age of a tuple from 2^31 transactions ago is negative;
+-- up to 2^26 ahead of this transaction means younger than it.
+CREATE FUNCTION is_unchanged_since(p_stamp xid8, p_xmin xid, p_snapshot pg_snapshot, p_ended xid[])
+RETURNS boolean LANGUAGE sql STABLE RETURN
   -- All before a snapshot's xmin is visible in it; to see that first halves the cost of the test.
   (p_stamp < pg_snapshot_xmin(p_snapshot) OR pg_visible_in_snapshot(p_stamp, p_snapshot))
   AND (p_xmin = p_stamp::xid
-       OR age(p_xmin) NOT BETWEEN -67108864 AND age(pg_snapshot_xmax(p_snapshot)::xid));
+       OR age(p_xmin) NOT BETWEEN -67108864 AND age(pg_snapshot_xmin(p_snapshot)::xid)
+       OR p_xmin = ANY (p_ended));
 
 -- Whether an error says something of the row that was written, or of the statement, the connection or the
 -- server. What a trigger raises by RAISE is of the row, whatever code it chose.
@@ -114,14 +119,15 @@ LANGUAGE sql IMMUTABLE RETURN
 -- Deletes a slice row by row, each in a savepoint of its own, so that one which cannot go stops no
 -- other. A row that somebody holds locked is not waited for. Reasons name codes and constraints,
 -- never what a row holds. Errors that pass by themselves (connection, rollback, resources) are raised.
-CREATE OR REPLACE FUNCTION delete_users_one_by_one(
-  p_partition regclass, p_slice tid[], p_snapshot pg_snapshot,
+DROP FUNCTION delete_users_one_by_one;
+CREATE FUNCTION delete_users_one_by_one(
+  p_partition regclass, p_slice tid[], p_snapshot pg_snapshot, p_ended xid[],
   OUT deleted_ids text[], OUT failed_ids text[], OUT reasons text[]
 ) LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   candidate constant text := format('SELECT u.user_id FROM ONLY %s u
-    WHERE u.ctid = $1 AND public.is_unchanged_since(u.written_in, u.xmin, $2) AND NOT u.legal_hold',
-    p_partition);
+    WHERE u.ctid = $1 AND NOT u.legal_hold
+      AND public.is_unchanged_since(u.written_in, u.xmin, $2, $3)', p_partition);
   place tid;
   id text;
   locked_id text;
@@ -133,9 +139,10 @@ DECLARE
 BEGIN
   deleted_ids := '{}'; failed_ids := '{}'; reasons := '{}';
   FOREACH place IN ARRAY p_slice LOOP
-    EXECUTE candidate INTO id USING place, p_snapshot;
+    EXECUTE candidate INTO id USING place, p_snapshot, p_ended;
     CONTINUE WHEN id IS NULL;
-    EXECUTE candidate || ' FOR UPDATE SKIP LOCKED' INTO locked_id USING place, p_snapshot;
+    EXECUTE candidate || ' FOR UPDATE SKIP LOCKED' INTO locked_id
+      USING place, p_snapshot, p_ended;
     IF locked_id IS NULL THEN
       failed_ids := failed_ids || id; reasons := reasons || 'locked'::text;
       CONTINUE;
@@ -202,7 +209,7 @@ BEGIN
 
   -- A snapshot row that was not written by the very transaction it names came from a dump, a
   -- logical copy or a server that lost it: its transaction ids mean nothing here.
-  SELECT e.job_id, e.workspace_id, e.attempt, a.snapshot, a.fingerprint INTO backup
+  SELECT e.job_id, e.workspace_id, e.attempt, a.snapshot, a.fingerprint, a.ended_xids INTO backup
     FROM public.exports e
     JOIN public.export_attempts a ON a.export_id = e.id AND a.attempt = e.attempt
    WHERE e.id = p_export AND e.purpose = 'backup' AND e.state = 'verified'
@@ -234,14 +241,14 @@ BEGIN
       WITH gone AS (
         DELETE FROM ONLY %s u
          WHERE u.ctid = ANY ($1) AND NOT u.legal_hold
-           AND public.is_unchanged_since(u.written_in, u.xmin, $2)
+           AND public.is_unchanged_since(u.written_in, u.xmin, $2, $3)
         RETURNING u.user_id
       )
       SELECT coalesce(array_agg(user_id), '{}') AS deleted_ids, '{}'::text[] AS failed_ids,
              '{}'::text[] AS reasons
         FROM gone
     $sql$, partition_oid::regclass)
-    INTO gone USING slice, backup.snapshot;
+    INTO gone USING slice, backup.snapshot, backup.ended_xids;
     deleted_count := cardinality(gone.deleted_ids);
     IF pg_stat_get_xact_tuples_deleted(partition_oid) - deleted_before <> deleted_count THEN
       RAISE EXCEPTION 'users would go that are not in the backup' USING ERRCODE = 'KS005',
@@ -251,7 +258,8 @@ BEGIN
     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
     IF SQLSTATE LIKE 'KS%' OR NOT public.is_error_of_a_row(SQLSTATE, context) THEN RAISE; END IF;
     SELECT * INTO gone
-      FROM public.delete_users_one_by_one(partition_oid::regclass, slice, backup.snapshot);
+      FROM public.delete_users_one_by_one(
+        partition_oid::regclass, slice, backup.snapshot, backup.ended_xids);
     deleted_count := cardinality(gone.deleted_ids);
   END;
   PERFORM set_config('lock_timeout', lock_timeout_before, true);
@@ -284,6 +292,11 @@ BEGIN
   RETURN deleted_count;
 END $$;
 
+REVOKE ALL ON FUNCTION delete_users_one_by_one FROM PUBLIC;
+GRANT CREATE ON SCHEMA public TO keepsake_deleter;
+ALTER FUNCTION delete_users_one_by_one OWNER TO keepsake_deleter;
+REVOKE CREATE ON SCHEMA public FROM keepsake_deleter;
+
 -- A rehearsal deletes a few users, so that a restore of them can be tried, and never commits.
 CREATE TABLE rehearsals (export_id uuid NOT NULL);
 CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -295,25 +308,31 @@ CREATE CONSTRAINT TRIGGER never_committed AFTER INSERT ON rehearsals
 ALTER TABLE rehearsals ENABLE ALWAYS TRIGGER never_committed;
 
 -- Deletes up to so many users of a part that are as the backup holds them, in a transaction that cannot
--- commit. Among the first 500 of them it takes the first one that knows a value of each column. Users
--- that somebody holds locked, or that cannot be deleted, are left out.
+-- commit. Takes the first ones that together know a value of each column, among the first 500 that can be
+-- deleted at all. Users that somebody holds locked, or that cannot be deleted, are passed over.
 --
--- Returns their positions in the part, from 1, and their ids; nothing where the backup deletes nobody.
+-- Returns their positions in the part, from 1, and their ids; nothing where the backup deletes nobody of
+-- the part. Errors: 55P03 when others hold locks too long.
 CREATE FUNCTION rehearse_deletion(p_export uuid, p_part int, p_limit int)
 RETURNS TABLE (index int, user_id text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
+  enough constant int := 500;
+  most_waits constant int := 3;
   backup record;
   partition regclass;
   candidate record;
+  covered text[] := '{}';
   row_count int;
-  left_count int := p_limit;
+  seen_count int := 0;
+  deleted_count int := 0;
+  wait_count int := 0;
   context text;
 BEGIN
   SET CONSTRAINTS ALL IMMEDIATE;
   SET CONSTRAINTS public.never_committed DEFERRED;
   INSERT INTO public.rehearsals (export_id) VALUES (p_export);
-  SELECT e.workspace_id, a.snapshot, a.fingerprint, p.tids INTO backup
+  SELECT e.workspace_id, a.snapshot, a.fingerprint, a.ended_xids, p.tids INTO backup
     FROM public.exports e
     JOIN public.export_attempts a ON a.export_id = e.id AND a.attempt = e.attempt
     JOIN public.export_parts p ON p.export_id = e.id AND p.attempt = e.attempt AND p.part = p_part
@@ -326,18 +345,15 @@ BEGIN
   IF public.users_fingerprint(partition) IS DISTINCT FROM backup.fingerprint THEN RETURN; END IF;
   PERFORM set_config('lock_timeout', '2s', true);
   FOR candidate IN EXECUTE format($sql$
-      WITH found AS MATERIALIZED (
-        SELECT t.index::int AS index, t.tid, u.user_id, row_to_json(u) AS row
-          FROM unnest($1) WITH ORDINALITY AS t (tid, index) JOIN ONLY %s u ON u.ctid = t.tid
-         WHERE public.is_unchanged_since(u.written_in, u.xmin, $2) AND NOT u.legal_hold
-         LIMIT 500)
-      SELECT DISTINCT index, tid, user_id FROM (
-        SELECT DISTINCT ON (key) key, index, tid, user_id FROM found, json_each_text(row)
-         WHERE value IS NOT NULL ORDER BY key, index) AS first_of_column
-       ORDER BY index
-    $sql$, partition) USING backup.tids, backup.snapshot
+      SELECT t.index::int AS index, t.tid, u.user_id, ARRAY(
+               SELECT key FROM json_each_text(row_to_json(u.*)) WHERE value IS NOT NULL) AS known
+        FROM unnest($1) WITH ORDINALITY AS t (tid, index) JOIN ONLY %s u ON u.ctid = t.tid
+       WHERE public.is_unchanged_since(u.written_in, u.xmin, $2, $3) AND NOT u.legal_hold
+    $sql$, partition) USING backup.tids, backup.snapshot, backup.ended_xids
   LOOP
-    EXIT WHEN left_count <= 0;
+    EXIT WHEN deleted_count >= p_limit OR (seen_count >= enough AND deleted_count > 0);
+    seen_count := seen_count + 1;
+    CONTINUE WHEN candidate.known <@ covered;
     BEGIN
       EXECUTE format('DELETE FROM ONLY %1$s WHERE ctid IN (
         SELECT ctid FROM ONLY %1$s WHERE ctid = $1 FOR UPDATE SKIP LOCKED)', partition)
@@ -345,11 +361,13 @@ BEGIN
       GET DIAGNOSTICS row_count = ROW_COUNT;
     EXCEPTION WHEN OTHERS THEN
       GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-      IF NOT public.is_error_of_a_row(SQLSTATE, context) THEN RAISE; END IF;
+      wait_count := wait_count + (SQLSTATE = '55P03')::int;
+      IF wait_count > most_waits OR NOT public.is_error_of_a_row(SQLSTATE, context) THEN RAISE; END IF;
       CONTINUE;
     END;
     CONTINUE WHEN row_count <> 1;
-    left_count := left_count - 1;
+    deleted_count := deleted_count + 1;
+    covered := ARRAY(SELECT unnest(covered) UNION SELECT unnest(candidate.known));
     RETURN QUERY SELECT candidate.index, candidate.user_id;
   END LOOP;
 END $$;

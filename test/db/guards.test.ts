@@ -89,7 +89,10 @@ interface Guard {
 const GUARDS: Guard[] = [
   {
     name: 'the stamp and the tuple',
-    check: ['public.is_unchanged_since(u.written_in, u.xmin, $2)', '$2 IS NOT NULL'],
+    check: [
+      'public.is_unchanged_since(u.written_in, u.xmin, $2, $3)',
+      '$2 IS NOT NULL AND $3 IS NOT NULL',
+    ],
     attack: async (target) => {
       await replaceUser(target);
       await call(target);
@@ -99,8 +102,8 @@ const GUARDS: Guard[] = [
   {
     name: 'the tuple',
     check: [
-      'public.is_unchanged_since(u.written_in, u.xmin, $2)',
-      'pg_visible_in_snapshot(u.written_in, $2)',
+      'public.is_unchanged_since(u.written_in, u.xmin, $2, $3)',
+      'pg_visible_in_snapshot(u.written_in, $2) AND $3 IS NOT NULL',
     ],
     // A trigger that is gone again has given the newcomer the stamp of an old row.
     attack: async (target) => {

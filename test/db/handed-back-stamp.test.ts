@@ -59,10 +59,10 @@ test('a trigger that was there between backup and delete, and is dropped, costs 
   await expectInvariants({ owner, storageDir, workspaceId: 'handed', users: 400 });
 });
 
-test('nor does a writer who began before the backup: no place can be taken again while they are at it', async () => {
+test('a writer who began before the backup cannot take a place as long as they are at it', async () => {
   const workspace = await seedWorkspace(database(), 'before', 4);
   const client = await database().owner.pool.connect();
-  await client.query(`BEGIN; SAVEPOINT early; CREATE TABLE early_${Date.now()} (n int)`);
+  await client.query(`BEGIN; SAVEPOINT early; CREATE TABLE early (n int)`);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
   const { exportId } = await steps.backUp(jobId);
   await asOwner(hand('users_before'));
@@ -76,17 +76,64 @@ test('nor does a writer who began before the backup: no place can be taken again
   expect(await countOf(database(), 'before')).toBe(4);
 });
 
-test('users written in savepoints before the backup are deleted by it', async () => {
-  const workspace = await seedWorkspace(database(), 'savepoints', 4);
-  await asOwner(`BEGIN; SELECT pg_current_xact_id(); SAVEPOINT a;
-    UPDATE users_savepoints SET city = 'Goa'; RELEASE a; COMMIT`);
-  const { rows } = await asOwner(
-    `SELECT count(*) AS n FROM users_savepoints WHERE xmin <> written_in::xid`,
-  );
-  expect(rows).toEqual([{ n: 4 }]);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+test('of two writers who began before it, the later one takes places that the earlier one freed', async () => {
+  const workspace = await seedWorkspace(database(), 'two', 400);
+  const [earlier, later] = await Promise.all([
+    database().owner.pool.connect(),
+    database().owner.pool.connect(),
+  ]);
+  await earlier.query('BEGIN; SELECT pg_current_xact_id()');
+  await later.query('BEGIN; SELECT pg_current_xact_id()');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 200 });
   const { exportId } = await steps.backUp(jobId);
+  await asOwner(hand('users_two'));
+  const where = 'WHERE substr(user_id, 3)::int > 100';
+  await earlier.query(`UPDATE users_two SET first_name = 'unsaved' ${where}; COMMIT`);
+  await asOwner('VACUUM users_two');
+  await later.query(`UPDATE users_two SET first_name = 'lost' ${where}; COMMIT`);
+  earlier.release();
+  later.release();
+  await asOwner('DROP TRIGGER zzzz ON users_two');
+  expect(await standInPlace(exportId, 'users_two')).toBeGreaterThan(50);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 50 });
+  const { rows } = await asOwner(`SELECT count(*) AS n FROM users_two WHERE first_name = 'lost'`);
+  expect(rows).toEqual([{ n: 300 }]);
+});
+
+/** Writes a user in a savepoint, so that the row bears the id of a subtransaction. */
+const writeInSavepoint = (table: string, id: string) =>
+  asOwner(`BEGIN; SELECT pg_current_xact_id(); SAVEPOINT a;
+    UPDATE ${table} SET city = 'Goa' WHERE user_id = '${id}'; RELEASE a; COMMIT`);
+
+test('users written in savepoints before the backup are deleted by it', async () => {
+  const workspace = await seedWorkspace(database(), 'savepoints', 6);
+  await writeInSavepoint('users_savepoints', 'u-2');
+  const writer = await database().owner.pool.connect();
+  await writer.query('BEGIN; SELECT pg_current_xact_id()');
+  // Younger than a transaction that runs at the snapshot.
+  await writeInSavepoint('users_savepoints', 'u-4');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 3 });
+  const { exportId } = await steps.backUp(jobId);
+  const { rows } = await asOwner(
+    `SELECT user_id FROM users_savepoints WHERE xmin <> written_in::xid ORDER BY 1`,
+  );
+  expect(rows).toEqual([{ user_id: 'u-2' }, { user_id: 'u-4' }]);
+  await writeInSavepoint('users_savepoints', 'u-6');
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 2 });
+  await writer.query('ROLLBACK');
+  writer.release();
+});
+
+test('so are chosen ones', async () => {
+  const workspace = await seedWorkspace(database(), 'chosen', 4);
+  const writer = await database().owner.pool.connect();
+  await writer.query('BEGIN; SELECT pg_current_xact_id()');
+  await writeInSavepoint('users_chosen', 'u-1');
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 1 });
+  await writer.query('ROLLBACK');
+  writer.release();
 });
 
 test.each([

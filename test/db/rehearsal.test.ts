@@ -112,6 +112,18 @@ test('users who cannot be deleted now are passed over for others, also in later 
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
+test('one user who cannot be deleted does not keep the others from being rehearsed', async () => {
+  const { workspace, table } = await prepare(200);
+  await asOwner(`CREATE TABLE orders_${table} (w text, u text COLLATE "C",
+    FOREIGN KEY (w, u) REFERENCES ${table})`);
+  await asOwner(`INSERT INTO orders_${table} VALUES ('${workspace.workspaceId}', 'u-2')`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (country = 'FR') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 100 });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'notRestorable' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(200);
+});
+
 test('where nobody can be deleted there is nothing to rehearse, and the job says why', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`CREATE TABLE orders_${made} (w text, u text COLLATE "C",

@@ -27,6 +27,12 @@ const addColumn = async (name: string, type: string) => {
   undo.push(`ALTER TABLE users DROP COLUMN IF EXISTS ${name}`);
 };
 
+/** Rows as text, by id, without the two stamps in them. */
+const withoutStamps = (rows: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(rows).map(([id, row]) => [id, String(row).replace(/,\d+,\d+(?=[,)])/, '')]),
+  );
+
 let made = 0;
 
 const seed = (count = 6) => seedWorkspace(database(), `migrated${made++}`, count);
@@ -149,9 +155,14 @@ test('a workspace is made on a table with an identity column, and its users come
 test.each([
   ['dropped', 'ALTER TABLE users DROP COLUMN nick'],
   ['renamed', 'ALTER TABLE users RENAME COLUMN nick TO handle'],
+  [
+    'renamed and replaced',
+    `ALTER TABLE users RENAME COLUMN nick TO handle; ALTER TABLE users ADD COLUMN nick text`,
+  ],
 ])('a %s column is one clear error before a row is written', async (_how, change) => {
   await addColumn('nick', `text DEFAULT 'ada'`);
   undo.push('ALTER TABLE users DROP COLUMN IF EXISTS handle');
+  undo.push('ALTER TABLE users DROP COLUMN IF EXISTS nick');
   const workspace = await seed();
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
   await asOwner(change);
@@ -237,4 +248,31 @@ test('a backup from before its columns were kept is restored by its header and t
     state: 'failed',
     error: { type: 'backupDamaged' },
   });
+});
+
+test('values and names that a comparison could stumble over come back as they were', async () => {
+  await asOwner('CREATE TYPE place AS (city text, zip text)');
+  undo.push('DROP TYPE place');
+  await addColumn('place', 'place');
+  await addColumn('u', 'text');
+  await addColumn('n', 'numeric');
+  await addColumn('"c0"', `xml DEFAULT '<a/>'`);
+  await addColumn('price', `money DEFAULT 1234.5`);
+  await addColumn('fixed', `char(4) DEFAULT 'a'`);
+  await addColumn('sizes', `int4range[] DEFAULT '{"[1,5)",empty}'`);
+  const workspace = await seed();
+  const table = `users_${workspace.workspaceId}`;
+  await asOwner(
+    `UPDATE ${table} SET place = ROW('Goa', NULL), n = 'NaN', u = '' WHERE user_id = 'u-1'`,
+  );
+  await asOwner(`UPDATE ${table} SET place = ROW(NULL, NULL), n = 1.500 WHERE user_id = 'u-2'`);
+  const text = async () => columnOf(workspace.workspaceId, `users::text`);
+  const before = withoutStamps(await text());
+  const deletion = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2', 'u-3']);
+  expect(deletion.result).toMatchObject({ state: 'succeeded' });
+  expect(await restoreUsers(database(), steps, workspace, deletion.exportId)).toMatchObject({
+    state: 'succeeded',
+    counts: { restored: 3 },
+  });
+  expect(withoutStamps(await text())).toEqual(before);
 });

@@ -1,4 +1,8 @@
+import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
+import { createRestoreBackedUpUsers } from '../../activities/restore-users.ts';
+import { claimJob, enterPhase } from '../../db/job-runs.ts';
+import { insertJob } from '../../db/jobs.ts';
 import { useDatabase } from '../support/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../support/deletion.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../support/restore.ts';
@@ -183,4 +187,64 @@ test('one of thousands is found by halves', async () => {
   expect(new Set(Object.keys(await reasonsOf(database(), jobId)))).toEqual(
     new Set([ids[17], ids[9_999]]),
   );
+});
+
+test('a user whom the insert of a later one changed is reported, in whatever halves they came', async () => {
+  const { workspace, table, before, exportId } = await prepare();
+  await asOwner(`CREATE OR REPLACE FUNCTION cross_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.user_id = 'u-3' THEN RAISE EXCEPTION 'no'; END IF;
+      IF NEW.user_id = 'u-5' THEN UPDATE ${table} SET city = 'Pune' WHERE user_id = 'u-1'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER cross_over AFTER INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION cross_over()`);
+  const { jobId, ...result } = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result).toMatchObject({ counts: { selected: 5, restored: 3, failed: 2 } });
+  expect(await reasonsOf(database(), jobId)).toEqual({
+    'u-1': 'failed changedOnInsert city',
+    'u-3': 'failed SQLSTATE P0001',
+  });
+  const now = await rowsOf(database(), workspace.workspaceId);
+  for (const id of ['u-2', 'u-4', 'u-5']) expect(now[id]).toBe(before[id]);
+});
+
+test('users are looked up quickly where PostgreSQL believes that the table is empty', async () => {
+  const workspace = await seedWorkspace(database(), 'empty', 20_000);
+  const ids = Object.keys(await rowsOf(database(), 'empty')).slice(0, 15_000);
+  const { exportId } = await deleteUsers(database(), steps, workspace, ids);
+  await asOwner('CREATE TABLE kept AS SELECT * FROM users_empty');
+  await asOwner('DELETE FROM users_empty');
+  await asOwner('VACUUM (ANALYZE, TRUNCATE false) users_empty');
+  await asOwner('INSERT INTO users_empty SELECT * FROM kept');
+  await asOwner(`INSERT INTO users (workspace_id, user_id) VALUES ('empty', '${ids[0]}')`);
+  // One by one through a whole index it would take hours.
+  expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
+    counts: { restored: 14_999, present: 1 },
+  });
+});
+
+test('what an attempt does that is still at it, once the job is being ended, counts for nothing', async () => {
+  const { workspace, exportId } = await prepare();
+  const jobId = uuidv7();
+  const { app } = database();
+  await insertJob(app.db, {
+    id: jobId,
+    workspaceId: workspace.workspaceId,
+    type: 'restore',
+    selection: { type: 'all' },
+    options: {},
+    actorKeyId: workspace.keyId,
+    backupId: exportId,
+  });
+  await claimJob(app.db, jobId, 'run');
+  await enterPhase(app.db, jobId, 'restoring');
+  let ended: Promise<unknown> | undefined;
+  // The chunk is open, and has found that the job restores.
+  const deps = {
+    ...steps.deps,
+    crashPoint: (point: string) => {
+      if (point !== 'restore:chunk-open') return;
+      ended = steps.finish({ jobId, end: { kind: 'failed', type: 'gone', message: 'gone' } });
+    },
+  };
+  await createRestoreBackedUpUsers(deps)({ jobId }, new AbortController().signal);
+  expect(await ended).toMatchObject({ counts: { selected: 5, restored: 5, unprocessed: 0 } });
 });
