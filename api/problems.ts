@@ -159,6 +159,12 @@ const catalogue = {
     title: 'The database is away',
     advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
   },
+  'database-denied': {
+    status: 503,
+    title: 'The database denies the service what it needs',
+    advice:
+      'An operator restores the grants of the role `keepsake_app`, or switches row-level security off; then send it again.',
+  },
   'temporal-unavailable': {
     status: 503,
     title: 'Temporal is away',
