@@ -157,12 +157,17 @@ test.each(FAULTS)(
 
     const undo = await strike();
     const requestWorkflow = requestWorkflowIdOf(request.id);
-    await stack().temporal.workflow.getHandle(requestWorkflow).signal('approve', { by: pia.id });
-    await untilTriedAgain(workflowIdOf({ id, type: 'deletion' }));
-    await untilTriedAgain(workflowIdOf({ id: imported.id, type: 'import' }));
-    await untilTriedAgain(requestWorkflow);
-    const answer = await trial.admin.call('POST', '/v1/users', { userId: 'meanwhile' });
-    await undo();
+    const signal = { by: pia.id };
+    let answer: unknown;
+    try {
+      await stack().temporal.workflow.getHandle(requestWorkflow).signal('approve', signal);
+      await untilTriedAgain(workflowIdOf({ id, type: 'deletion' }));
+      await untilTriedAgain(workflowIdOf({ id: imported.id, type: 'import' }));
+      await untilTriedAgain(requestWorkflow);
+      answer = await trial.admin.call('POST', '/v1/users', { userId: 'meanwhile' });
+    } finally {
+      await undo();
+    }
 
     expect(answer).toMatchObject({
       status: 503,
