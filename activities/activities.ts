@@ -7,7 +7,7 @@ import type { ActivityDeps } from './deps.ts';
 import { createClaimRequest, createDecideRequest } from './decide-request.ts';
 import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
-import { isUnknown, toFailure } from './failures.ts';
+import { isUnknown, toFailure, tryAgain } from './failures.ts';
 import { createImportUsers } from './import-users.ts';
 import { createNotifyJob } from './notify-job.ts';
 import { createNotifyRequest } from './notify-request.ts';
@@ -54,6 +54,14 @@ const createClaimJob =
     };
   };
 
+/** Without these a job or a request has no beginning or no end, so no database error ends them. */
+const WITHOUT_END: readonly string[] = [
+  'claimJob',
+  'finishJob',
+  'claimRequest',
+  'decideRequest',
+] satisfies (keyof Activities)[];
+
 type AnyActivity = (input: never) => Promise<unknown>;
 
 /** Every error leaves an activity as one of the failures of the catalogue. */
@@ -65,7 +73,7 @@ const withFailures = (activities: Activities): Activities =>
         activity(input).catch((error: unknown) => {
           const failure = toFailure(error);
           if (isUnknown(failure)) log.warn('a step met an unknown error', { error });
-          throw failure;
+          throw WITHOUT_END.includes(name) ? tryAgain(failure) : failure;
         }),
     ]),
   ) as unknown as Activities;

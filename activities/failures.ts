@@ -1,7 +1,8 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
 import { refuseForgetful } from '../db/durability.ts';
-import { type DatabaseRefusal, refusalOf } from '../db/refusal.ts';
+import { type DatabaseRefusal, type RefusalCode, refusalOf } from '../db/refusal.ts';
+import { isContended, isDatabaseAway, namesOf } from '../db/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
@@ -121,41 +122,46 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
     nonRetryable: error.problem !== 'broken',
   });
 
+/** Type of a failure that stands for a statement PostgreSQL refuses as often as it is sent. */
+const DATABASE_REFUSED = 'databaseRefused';
+
+/** Types of the database's final failures. */
+const OF_THE_DATABASE: readonly string[] = [
+  DATABASE_REFUSED,
+  'rowSecurity',
+  'databaseNotDurable',
+] satisfies (typeof DATABASE_REFUSED | RefusalCode)[];
+
 /** What the database's functions raise for reasons that do not pass. */
 const RAISED: Record<string, () => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
   KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
 };
 
-/** Classes of SQLSTATE that pass: connection lost, rolled back, resources, shut down, lock or query ended. */
-const PASSING = /^(08|40|53|57)|^55P03$|^25P03$/;
+const refused = (error: DatabaseError): ApplicationFailure =>
+  RAISED[error.code ?? '']?.() ??
+  final(
+    DATABASE_REFUSED,
+    `PostgreSQL refused a statement: ${namesOf(error)}. Look up the code, correct the cause, ` +
+      'then start again.',
+  );
 
-/** Classes that say nothing of a row, but of the connection, the transaction, the server, or a lock. */
-const OF_NO_ROW = /^(08|25|40|53|55|57|58|XX)/;
-
-/** Whether PostgreSQL refused a statement for what it was to write. */
-export const isOfARow = (error: unknown): error is DatabaseError =>
-  error instanceof DatabaseError &&
-  !OF_NO_ROW.test(error.code ?? 'XX') &&
-  refusalOf(error) === undefined;
-
-/** Whether a transaction was sacrificed to another one, and may simply be tried again. */
-export const isRolledBack = (error: unknown): boolean =>
-  error instanceof DatabaseError && (error.code ?? '').startsWith('40');
-
-/**
- * PostgreSQL's own text may quote a row, so only its code and the names of things are kept.
- * Errors without a SQLSTATE come from the driver: the connection was lost.
- */
-const databaseFailure = (error: DatabaseError): ApplicationFailure => {
-  const raised = RAISED[error.code ?? ''];
-  if (raised !== undefined) return raised();
-  const where = [error.table, error.constraint].filter((name) => name !== undefined).join(' ');
-  return ApplicationFailure.create({
-    type: 'databaseRefused',
-    message: `PostgreSQL refused with SQLSTATE ${error.code}${where && ` (${where})`}.`,
-    nonRetryable: !PASSING.test(error.code ?? ''),
-  });
+/** What passes by itself is tried again; what PostgreSQL refuses for good ends the step. */
+const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
+  const { code, name } = error as NodeJS.ErrnoException;
+  if (isDatabaseAway(error)) {
+    return ApplicationFailure.retryable(
+      `PostgreSQL is away (${code ?? name}); it is tried again.`,
+      'databaseUnavailable',
+    );
+  }
+  if (isContended(error)) {
+    return ApplicationFailure.retryable(
+      `Other work holds what this needs (SQLSTATE ${code}); it is tried again.`,
+      'databaseBusy',
+    );
+  }
+  return error instanceof DatabaseError ? refused(error) : undefined;
 };
 
 /** The type says what is wrong, the message where, and nothing of what stands there. */
@@ -172,7 +178,8 @@ export const toFailure = (error: unknown): Error => {
   if (error instanceof ImportFileError) return fileFailure(error);
   const refusal = refusalOf(error);
   if (refusal !== undefined) return failures.databaseRefused(refusal);
-  if (error instanceof DatabaseError) return databaseFailure(error);
+  const failure = databaseFailure(error);
+  if (failure !== undefined) return failure;
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(
     `A step broke off (${code ?? name}); it is tried again.`,
@@ -183,3 +190,9 @@ export const toFailure = (error: unknown): Error => {
 /** True for what stands for an error that nobody foresaw. */
 export const isUnknown = (failure: Error): boolean =>
   failure instanceof ApplicationFailure && failure.type === UNKNOWN;
+
+/** The same failure, but no database error ends a step by it. */
+export const tryAgain = (failure: Error): Error =>
+  failure instanceof ApplicationFailure && OF_THE_DATABASE.includes(failure.type ?? '')
+    ? ApplicationFailure.retryable(failure.message, failure.type)
+    : failure;

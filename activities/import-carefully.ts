@@ -1,9 +1,9 @@
 import type { DatabaseError } from 'pg';
 import type { Merged, Range, RangeResult, Staging } from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
+import { isOfARow, KEPT_BACK, rowRefusalOf } from '../db/sql-states.ts';
 import type { FailedLine } from '../imports/read-chunks.ts';
 import { MAX_LIST_ITEMS } from '../selection/values.ts';
-import { isOfARow } from './failures.ts';
 
 /** What became of the lines of a chunk that could be read. */
 export interface ChunkOutcome extends Merged {
@@ -37,10 +37,6 @@ const tryRange = async (staging: Staging, range: Range, merge: Merge): Promise<T
   }
 };
 
-/** PostgreSQL's own text may quote a row, so only its code and the names of things are told. */
-const refusal = ({ code, constraint }: DatabaseError): string =>
-  `the database refused it: SQLSTATE ${code}${constraint === undefined ? '' : `, constraint ${constraint}`}`;
-
 /** What a line failed with that stood alone; undefined when others were at its user. */
 const failureOf = async (
   { client, statements }: Staging,
@@ -49,16 +45,16 @@ const failureOf = async (
 ): Promise<Pick<FailedLine, 'code' | 'message'> | undefined> => {
   switch (tried.status) {
     case 'refused':
-      return { code: 'rejected', message: refusal(tried.error) };
+      return { code: 'rejected', message: rowRefusalOf(tried.error) };
     case 'overfull': {
       const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
       return { code: 'invalidDataType', message };
     }
     case 'notMade':
       if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
-      return { code: 'rejected', message: 'a trigger of the database keeps it back' };
+      return { code: 'rejected', message: KEPT_BACK };
     case 'notChanged':
-      return { code: 'rejected', message: 'a trigger of the database keeps it back' };
+      return { code: 'rejected', message: KEPT_BACK };
     case 'raced':
       return undefined;
   }

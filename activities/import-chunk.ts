@@ -9,9 +9,10 @@ import {
   type StagedRow,
 } from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
+import { isOfARow, isRolledBack } from '../db/sql-states.ts';
 import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
-import { failures, isOfARow, isRolledBack } from './failures.ts';
+import { failures } from './failures.ts';
 import { type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -141,18 +142,20 @@ const tryChunk = async (
  * Imports one chunk, in one transaction: all of its lines count, or none. Where the database refuses
  * lines, or others are at the same users, it begins anew; what it refuses then stops no other line.
  *
- * @throws jobNotRunning when the job was cancelled
+ * @throws jobNotRunning when the job was cancelled; DatabaseError when what is refused is no line
  */
 export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
   let isCareful = false;
   for (let start = 1; start <= MAX_STARTS; start++) {
+    isCareful ||= start > MAX_WHOLE_STARTS;
     try {
-      const tried = await tryChunk(work, chunk, isCareful || start > MAX_WHOLE_STARTS);
+      const tried = await tryChunk(work, chunk, isCareful);
       if (tried === 'done') return;
       isCareful ||= tried === 'mixed';
     } catch (error) {
-      if (!isOfARow(error) && !isRolledBack(error)) throw error;
-      isCareful ||= isOfARow(error);
+      const isOfALine: boolean = !isCareful && isOfARow(error);
+      if (!isOfALine && !isRolledBack(error)) throw error;
+      isCareful ||= isOfALine;
     }
     await work.client.query('ROLLBACK');
   }

@@ -1,7 +1,7 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../db/restore-statements.ts';
+import { isOfARow, reasonOf } from '../db/sql-states.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
-import { isOfARow } from './failures.ts';
 
 /** A user that the database does not take back, and why. */
 export interface NotRestored {
@@ -27,12 +27,6 @@ export interface LeftOut {
   present: number;
   notRestored: NotRestored[];
 }
-
-/** PostgreSQL's own text may quote a row, so only its code and the names of things are kept. */
-export const refusalOf = ({ code, constraint, column }: DatabaseError): string => {
-  if (constraint !== undefined) return `constraint ${constraint}`;
-  return column === undefined ? `SQLSTATE ${code}` : `SQLSTATE ${code}, column ${column}`;
-};
 
 /** Lets no join look rows up one by one: how many there are the planner cannot know. */
 const byHash = async <Row extends object>(
@@ -107,7 +101,7 @@ const leaveRefused = async (
     return;
   }
   const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
-  for (const { userId } of rows) round.refused.push({ n, userId, reason: refusalOf(error) });
+  for (const { userId } of rows) round.refused.push({ n, userId, reason: reasonOf(error) });
 };
 
 const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { PoolClient } from 'pg';
+import { DatabaseError, type PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { rehearseDeletion } from '../db/deletion-batches.ts';
 import type { ExportRow, StoredPart } from '../db/exports.ts';
 import { restoreStatements } from '../db/restore-statements.ts';
+import { isContended, isDatabaseAway, reasonOf } from '../db/sql-states.ts';
 import { readRawRecords } from '../storage/read-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
@@ -31,8 +32,15 @@ const restoreAgain = async (
   await pipeline(Readable.from([text]), client.query(copy), { signal });
   const rows = indexes.length;
   if (copy.rowCount !== rows) throw failures.exportDamaged(part, 'rows');
-  const { notRestored } = await insertCarefully({ client, statements, rows }, signal);
-  return notRestored;
+  try {
+    const { notRestored } = await insertCarefully({ client, statements, rows }, signal);
+    return notRestored;
+  } catch (error) {
+    // A right that is missing, or a trigger of others that is broken, keeps every user out.
+    if (!(error instanceof DatabaseError) || isDatabaseAway(error) || isContended(error))
+      throw error;
+    return [{ userId: '', reason: reasonOf(error) }];
+  }
 };
 
 /** @returns undefined when nobody of the part can be deleted now */

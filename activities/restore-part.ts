@@ -13,11 +13,12 @@ import {
   wantedIds,
   type Chunk,
 } from '../db/restores.ts';
+import { isOfARow } from '../db/sql-states.ts';
 import { unpackersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
-import { failures, isOfARow } from './failures.ts';
+import { failures } from './failures.ts';
 import { insertCarefully, insertWhole, type LeftOut, type Staging } from './insert-staged.ts';
 import { assertSame, recheckPart } from './verify-part.ts';
 

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { refusalOf } from '../db/refusal.ts';
+import { isContended, isDatabaseAway, isDenied } from '../db/sql-states.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
@@ -25,24 +26,24 @@ const BY_CODE: Record<string, [ProblemSlug, string]> = {
   KS006: ['gone', 'What this needs has been removed and is gone for good.'],
 };
 
-/** SQLSTATEs and Node errors that say that PostgreSQL is away, starting, stopping or full. */
-const DATABASE_AWAY =
-  /^(?:08...|57P0[1-4]|53300|E(?:CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|NOTFOUND|HOSTUNREACH|NETUNREACH|AI_AGAIN))$/;
-/** Messages of `pg`, which gives them no code. */
-const CONNECTION_LOST =
-  /timeout exceeded when trying to connect|Connection terminated|Cannot use a pool after|Client has encountered a connection error/;
-const LOCK_OR_TIME = /^(?:55P03|57014|40001|40P01)$/;
-
 const codeOf = (error: unknown): string => {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : '';
 };
 
-const isDatabaseAway = (error: Error): boolean =>
-  DATABASE_AWAY.test(codeOf(error)) ||
-  CONNECTION_LOST.test(error.message) ||
-  (error instanceof AggregateError &&
-    error.errors.some((inner) => DATABASE_AWAY.test(codeOf(inner))));
+/** What the database's errors come to, by the list that the worker goes by, too. */
+const databaseProblem = (error: Error): ProblemError | undefined => {
+  if (isDatabaseAway(error)) {
+    return problem('database-unavailable', 'PostgreSQL is away, or accepts no work for now.');
+  }
+  if (isContended(error)) {
+    return problem('busy', 'Other work holds what this needs; nothing was changed.');
+  }
+  if (isDenied(error)) {
+    return problem('database-denied', 'PostgreSQL denies the service what this needs.');
+  }
+  return undefined;
+};
 
 /** Turns whatever was thrown into one of the catalogue's problems. */
 export const toProblem = (error: Error): ProblemError => {
@@ -57,12 +58,8 @@ export const toProblem = (error: Error): ProblemError => {
       'The storage is full or away; the file could not be kept or read.',
     );
   }
-  if (isDatabaseAway(error)) {
-    return problem('database-unavailable', 'PostgreSQL does not answer; nothing was changed.');
-  }
-  if (LOCK_OR_TIME.test(codeOf(error))) {
-    return problem('busy', 'Other work holds what this needs; nothing was changed.');
-  }
+  const answer = databaseProblem(error);
+  if (answer !== undefined) return answer;
   const { statusCode } = error as FastifyError;
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return problem('invalid-request', 'The request could not be read.');

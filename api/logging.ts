@@ -16,11 +16,14 @@ const isFromDatabase = (error: object): boolean => 'severity' in error && 'routi
 export const describeError = (
   error: Error,
 ): { type: string; message: string; stack: string; [name: string]: unknown } => {
-  const { code, table, constraint } = error as {
+  const { code, routine, ...named } = error as {
     code?: unknown;
+    routine?: unknown;
     table?: unknown;
     constraint?: unknown;
   };
+  // What RAISE names may be a value of a row.
+  const { table, constraint } = routine === 'exec_stmt_raise' ? {} : named;
   return {
     type: error.name,
     message: isFromDatabase(error) ? 'a database error' : error.message,

@@ -165,6 +165,11 @@ const catalogue = {
     advice:
       'Nothing was changed. Have the setting that `detail` names put right, then send it again.',
   },
+  'database-denied': {
+    status: 503,
+    title: 'The database denies the service what it needs',
+    advice: 'An operator restores the grants of the role `keepsake_app`; then send it again.',
+  },
   'temporal-unavailable': {
     status: 503,
     title: 'Temporal is away',

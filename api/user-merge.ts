@@ -6,8 +6,9 @@ import {
   type MergeOptions,
   type MergeOutcome,
   mergeUsers,
-  type UserChange,
+  type Refused,
 } from '../db/user-merge.ts';
+import type { UserChange } from '../db/user-writes.ts';
 import type { Actor } from './auth.ts';
 import { type InputError, invalidRequest, problem } from './problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';
@@ -34,10 +35,22 @@ type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
 
 /** Told where a request is about one user alone. */
-export const holdForbidden = () =>
+const holdForbidden = () =>
   problem('forbidden', 'Only a key of role platform clears a hold.', {
     errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
   });
+
+/** Told where a request is about one user alone. */
+const userRefused = ({ refused }: Refused) =>
+  problem('unprocessable', `The user was not written; ${refused}.`, {
+    errors: [{ detail: refused, pointer: '' }],
+  });
+
+/** @throws ProblemError when the one user a request is about must not, or cannot, be written */
+export const requireWritten = (outcome: MergeOutcome | undefined): void => {
+  if (outcome === 'held') throw holdForbidden();
+  if (typeof outcome === 'object') throw userRefused(outcome);
+};
 
 export const mergeOptionsFor = (
   { id, role }: Pick<Actor, 'id' | 'role'>,
@@ -55,6 +68,7 @@ const failed = (userId: string, detail: string, pointer: string): MergeResult =>
 });
 
 const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
+  if (typeof outcome === 'object') return failed(userId, outcome.refused, at);
   switch (outcome) {
     case 'created':
     case 'updated':
@@ -71,7 +85,7 @@ type Entry = { userId: string; at: string } & ({ change: UserChange } | { error:
 /**
  * Merges users; of a list, one that cannot be merged does not stop the others.
  *
- * @throws ProblemError when it is no list, and that one user is malformed
+ * @throws ProblemError when it is no list, and that one user is malformed or refused
  */
 export const mergeGiven = async (
   db: Db,
@@ -90,7 +104,7 @@ export const mergeGiven = async (
   });
   const changes = entries.flatMap((entry) => ('change' in entry ? [entry.change] : []));
   const merged = await mergeUsers(db, workspaceId, changes, options);
-  if (!Array.isArray(body) && merged.includes('held')) throw holdForbidden();
+  if (!Array.isArray(body)) requireWritten(merged[0]);
   const outcomes = merged.values();
   return entries.map((entry): MergeResult => {
     const { userId, at } = entry;

@@ -19,6 +19,11 @@ const CHANGEABLE: readonly string[] = SYSTEM_FIELDS.map(({ column }) => column).
   (column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column),
 );
 
+/** Types that lines are staged as: what a table makes of them, as by a domain, concerns single lines. */
+const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
+  SYSTEM_FIELDS.map(({ column, type }) => [column, type === 'list' ? 'text[]' : type]),
+);
+
 /** Tags the user `o` has, and behind them those of the line `s` that are new. */
 const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || ARRAY(
   SELECT tag FROM unnest(s.tags) WITH ORDINALITY AS given (tag, place)
@@ -74,8 +79,9 @@ export const importStatements = (target: ImportTarget) => {
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
   return {
     /** Made once a connection, and empty at the beginning of each transaction. */
-    createStaging: `CREATE TEMP TABLE IF NOT EXISTS import_staging ON COMMIT DELETE ROWS AS
-      SELECT 0 AS n, 0 AS lines, user_id, ${listed}properties FROM ${users} WITH NO DATA`,
+    createStaging: `CREATE TEMP TABLE IF NOT EXISTS import_staging (n int, lines int,
+        user_id text COLLATE "C", ${target.columns.map((name) => `${escapeIdentifier(name)} ${STAGED_AS[name]}, `).join('')}
+        properties jsonb) ON COMMIT DELETE ROWS`,
     copy: `COPY import_staging (n, lines, user_id, ${listed}properties) FROM STDIN (ENCODING 'UTF8')`,
     /** Who of the lines' users is there, and who of them would change. Locks nobody. */
     classify: `SELECT coalesce(sum(lines), 0)::int AS "presentLines",

@@ -1,22 +1,19 @@
-import { type RawBuilder, sql } from 'kysely';
-import { SYSTEM_FIELDS } from '../selection/fields.ts';
+import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
+import { isOfARow, KEPT_BACK, rowRefusalOf } from './sql-states.ts';
+import { insertUsers, lockUsers, updateUsers, type UserChange } from './user-writes.ts';
 
 /** Users merged by one call at most. */
 export const MAX_MERGED_USERS = 1_000;
 
-/** What becomes of a user: values in stored form, null for what becomes unknown. */
-export interface UserChange {
-  userId: string;
-  /** By the names of the columns. */
-  columns: Readonly<Record<string, unknown>>;
-  /** Custom properties, by name. */
-  properties: Readonly<Record<string, unknown>>;
+/** A user whom the database does not take; says why without what stands in the row. */
+export interface Refused {
+  refused: string;
 }
 
 /** `held`: it would clear a hold, which the caller may not. */
-export type MergeOutcome = 'created' | 'updated' | 'held' | 'notFound';
+export type MergeOutcome = 'created' | 'updated' | 'held' | 'notFound' | Refused;
 
 export interface MergeOptions {
   actorKeyId: string;
@@ -26,22 +23,6 @@ export interface MergeOptions {
 
 /** How often a merge begins anew because others created some of its users meanwhile. */
 const MAX_STARTS = 5;
-
-const CHANGEABLE = SYSTEM_FIELDS.map(({ column }) => column).filter(
-  (column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column),
-);
-
-const columnList = (prefix = ''): RawBuilder<unknown> =>
-  sql.join(CHANGEABLE.map((column) => sql.ref(`${prefix}${column}`)));
-
-/** Locks the users that are there in the order of their ids, as every merge does. */
-const lockUsers = async (trx: Trx, workspaceId: string, ids: readonly string[]) => {
-  const { rows } = await sql<{ user_id: string; legal_hold: boolean }>`
-    SELECT user_id, legal_hold FROM users
-     WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])
-     ORDER BY user_id FOR NO KEY UPDATE`.execute(trx);
-  return new Map(rows.map((row) => [row.user_id, row.legal_hold]));
-};
 
 interface Plan {
   outcomes: MergeOutcome[];
@@ -55,6 +36,7 @@ const joinChanges = (before: UserChange, after: UserChange): UserChange => ({
   properties: { ...before.properties, ...after.properties },
 });
 
+/** Notes in `holds` who comes under hold, and who is new. */
 const planMerge = (
   given: readonly UserChange[],
   holds: Map<string, boolean>,
@@ -73,67 +55,6 @@ const planMerge = (
     return isHeld === undefined ? 'created' : 'updated';
   });
   return { outcomes, changes };
-};
-
-const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-
-/** The changes as a table: one bound text, however many they are. */
-const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
-  const rows = changes.map(({ userId, columns, properties }) => ({
-    user_id: userId,
-    columns,
-    known: withoutNulls(properties),
-    cleared: Object.keys(properties).filter((name) => properties[name] === null),
-  }));
-  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-    AS c(user_id text, columns jsonb, known jsonb, cleared text[])`;
-};
-
-/** How many it created: fewer than asked when another transaction was faster with some. */
-const insertUsers = async (
-  trx: Trx,
-  workspaceId: string,
-  changes: readonly UserChange[],
-): Promise<number> => {
-  if (changes.length === 0) return 0;
-  const rows = changes.map(({ userId, columns, properties }) => ({
-    ...columns,
-    user_id: userId,
-    properties: withoutNulls(properties),
-  }));
-  const { numAffectedRows } = await sql`
-    INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${columnList()})
-    SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false), ${columnList('n.')}
-      FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) n
-     ORDER BY n.user_id
-    ON CONFLICT (workspace_id, user_id) DO NOTHING`.execute(trx);
-  return Number(numAffectedRows ?? 0n);
-};
-
-/**
- * Writes the users that differ from what they become, and no others: an unchanged row keeps its stamp.
- * The ids are named so that it reads by the primary key, also where the table has no statistics yet.
- */
-const updateUsers = async (
-  trx: Trx,
-  workspaceId: string,
-  changes: readonly UserChange[],
-): Promise<void> => {
-  if (changes.length === 0) return;
-  const ids = changes.map(({ userId }) => userId);
-  const sets = [...CHANGEABLE, 'legal_hold', 'properties'].map(
-    (column) => sql`${sql.ref(column)} = ${sql.ref(`n.${column}`)}`,
-  );
-  await sql`
-    UPDATE users SET ${sql.join(sets)}, updated_at = now()
-      FROM ${changeTable(changes)}
-      JOIN users o ON o.workspace_id = ${workspaceId} AND o.user_id = c.user_id COLLATE "C"
-      CROSS JOIN LATERAL jsonb_populate_record(o, c.columns || jsonb_build_object(
-        'properties', (o.properties || c.known) - c.cleared)) n
-     WHERE users.workspace_id = ${workspaceId} AND users.user_id = o.user_id
-       AND users.user_id = ANY (${ids}::text[]) AND o.user_id = ANY (${ids}::text[])
-       AND n IS DISTINCT FROM o`.execute(trx);
 };
 
 interface Holds {
@@ -159,37 +80,120 @@ const recordHolds = async (
   }
 };
 
-const mergeOnce = async (
-  trx: Trx,
-  workspaceId: string,
+/** Thrown to roll a merge back and begin it anew. */
+const ANEW = Symbol('begin anew');
+
+/** A merge at work in its transaction. */
+interface Merge {
+  trx: Trx;
+  workspaceId: string;
+  options: MergeOptions;
+  /** Whether each user who is there, as far as it was merged, is under hold. */
+  holds: ReadonlyMap<string, boolean>;
+}
+
+/** Merges all that is given, or refuses it as a whole; then it is to be rolled back. */
+const mergeWhole = async (
+  merge: Merge,
   given: readonly UserChange[],
-  options: MergeOptions,
-): Promise<MergeOutcome[] | undefined> => {
-  const ids = [...new Set(given.map(({ userId }) => userId))];
-  const present = await lockUsers(trx, workspaceId, ids);
+): Promise<MergeOutcome[] | Refused> => {
+  const { trx, workspaceId, holds: present } = merge;
   const holds = new Map(present);
-  const { outcomes, changes } = planMerge(given, holds, options);
+  const { outcomes, changes } = planMerge(given, holds, merge.options);
   const all = [...changes.values()];
-  const missing = all.filter(({ userId }) => !present.has(userId));
-  if ((await insertUsers(trx, workspaceId, missing)) < missing.length) return undefined;
-  await updateUsers(
+  const made = await insertUsers(
+    trx,
+    workspaceId,
+    all.filter(({ userId }) => !present.has(userId)),
+  );
+  if (made === 'raced') throw ANEW;
+  const changed = await updateUsers(
     trx,
     workspaceId,
     all.filter(({ userId }) => present.has(userId)),
   );
-  await recordHolds(trx, workspaceId, { before: present, after: holds, ...options });
+  if (made === 'keptBack' || changed === 'keptBack') return { refused: KEPT_BACK };
+  merge.holds = holds;
   return outcomes;
 };
 
-const ROLLED_BACK = Symbol('rolled back');
+/** In a savepoint that is there before and after. */
+const tryToMerge = async (
+  merge: Merge,
+  given: readonly UserChange[],
+): Promise<MergeOutcome[] | Refused> => {
+  let tried: MergeOutcome[] | Refused;
+  try {
+    tried = await mergeWhole(merge, given);
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+    tried = { refused: rowRefusalOf(error) };
+  }
+  const isMerged = Array.isArray(tried);
+  await sql
+    .raw(isMerged ? 'RELEASE SAVEPOINT half; SAVEPOINT half' : 'ROLLBACK TO SAVEPOINT half')
+    .execute(merge.trx);
+  return tried;
+};
+
+const mergeHalves = async (merge: Merge, given: readonly UserChange[]): Promise<MergeOutcome[]> => {
+  const tried = await tryToMerge(merge, given);
+  if (Array.isArray(tried)) return tried;
+  if (given.length === 1) return [tried];
+  const middle = Math.ceil(given.length / 2);
+  const first = await mergeHalves(merge, given.slice(0, middle));
+  return [...first, ...(await mergeHalves(merge, given.slice(middle)))];
+};
+
+/**
+ * Merges by halves: what cannot be merged is rolled back and split, until the users whom the database
+ * refuses stand alone. In the order of ids as PostgreSQL has it, so that merges do not deadlock over
+ * those they create; checks that wait for the end of a transaction would not say whom they refuse.
+ */
+const mergeCarefully = async (
+  merge: Merge,
+  given: readonly UserChange[],
+): Promise<MergeOutcome[]> => {
+  await sql.raw('SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT half').execute(merge.trx);
+  // Stable: changes of the same user stay in their order.
+  const ordered = given
+    .map((change, index) => ({ change, index, key: Buffer.from(change.userId) }))
+    .toSorted((a, b) => Buffer.compare(a.key, b.key));
+  const merged = await mergeHalves(
+    merge,
+    ordered.map(({ change }) => change),
+  );
+  return ordered
+    .map(({ index }, at) => ({ index, outcome: merged[at] ?? 'notFound' }))
+    .toSorted((a, b) => a.index - b.index)
+    .map(({ outcome }) => outcome);
+};
+
+const mergeOnce = async (
+  merge: Merge,
+  given: readonly UserChange[],
+  isCareful: boolean,
+): Promise<MergeOutcome[]> => {
+  const { trx, workspaceId, options } = merge;
+  const ids = [...new Set(given.map(({ userId }) => userId))];
+  const present = await lockUsers(trx, workspaceId, ids);
+  merge.holds = present;
+  const outcomes = await (isCareful ? mergeCarefully : mergeWhole)(merge, given);
+  if (!Array.isArray(outcomes)) throw ANEW;
+  await recordHolds(trx, workspaceId, { before: present, after: merge.holds, ...options });
+  return outcomes;
+};
 
 /**
  * Merges changes into users, creating those that are missing, in one transaction: three statements
- * for up to 1,000 users, and a line in the activity log for holds set and one for holds cleared. Outcomes are in the order given; changes for the same user apply one after
- * the other. Rows are locked, then created, in the order of ids, so merges do not deadlock; one that
- * meets users created meanwhile lets go of all and begins anew.
+ * for up to 1,000 users, and a line in the activity log for holds set and one for holds cleared.
+ * Outcomes are in the order given; changes for the same user apply one after the other. Rows are
+ * locked, then created, in the order of ids, so merges do not deadlock; one that meets users created
+ * meanwhile, or users whom the database refuses, lets go of all and begins anew. Then each user who is
+ * refused stands alone, and stops no other.
  *
- * @throws Error with code 40001 when others create the same users over and over
+ * @throws Error with code 40001 when others create the same users over and over; DatabaseError for what
+ *   is no user's
  */
 export const mergeUsers = async (
   db: Db,
@@ -198,14 +202,16 @@ export const mergeUsers = async (
   options: MergeOptions,
 ): Promise<MergeOutcome[]> => {
   for (let start = 1; start <= MAX_STARTS; start++) {
+    const isCareful = start > 1;
     try {
-      return await db.transaction().execute(async (trx) => {
-        const outcomes = await mergeOnce(trx, workspaceId, changes, options);
-        if (outcomes === undefined) throw ROLLED_BACK;
-        return outcomes;
-      });
+      return await db
+        .transaction()
+        .execute((trx) =>
+          mergeOnce({ trx, workspaceId, options, holds: new Map() }, changes, isCareful),
+        );
     } catch (error) {
-      if (error !== ROLLED_BACK) throw error;
+      const isForAUser = !isCareful && isOfARow(error);
+      if (error !== ANEW && !isForAUser) throw error;
     }
   }
   throw Object.assign(new Error('others create the same users over and over'), { code: '40001' });

@@ -19,7 +19,15 @@ import {
   type LiveState,
   type Phase,
 } from './contract.ts';
-import { claimJob, enterPhase, notifyLater, notifySoon, type Steps, stepsOf } from './steps.ts';
+import {
+  claimJob,
+  enterPhase,
+  finishOf,
+  notifyLater,
+  notifySoon,
+  type Steps,
+  stepsOf,
+} from './steps.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
 const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
@@ -66,9 +74,9 @@ const tellStory = async (story: Story, job: JobTeller, steps: Steps): Promise<Jo
 };
 
 /** A mail that cannot be sent fails no job. */
-const tryToNotify = async (notify: typeof notifySoon, jobId: string, end: JobEnd) => {
+const tryToNotify = async (notify: () => Promise<void>) => {
   try {
-    await notify({ jobId, end });
+    await notify();
     return true;
   } catch (error) {
     log.warn('the mail was not accepted', { type: endOf(error).kind });
@@ -83,17 +91,19 @@ const tryToNotify = async (notify: typeof notifySoon, jobId: string, end: JobEnd
 const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: JobEnd) => {
   let isTold = !claimed.notify;
   if (!isTold && end.kind === 'completed') {
-    await job.enter('notifying');
-    isTold = await tryToNotify(notifySoon, jobId, end);
+    isTold = await tryToNotify(async () => {
+      await job.enter('notifying');
+      await notifySoon({ jobId, end });
+    });
   }
-  const result: Ended = await stepsOf(claimed).finishJob({ jobId, end });
+  const result: Ended = await finishOf(claimed)({ jobId, end });
   job.leave();
   upsertSearchAttributes([
     { key: phaseAttribute, value: result.state },
     { key: failuresAttribute, value: result.failures },
   ]);
   setCurrentDetails(detailsOf(result));
-  if (!isTold) await tryToNotify(notifyLater, jobId, end);
+  if (!isTold) await tryToNotify(() => notifyLater({ jobId, end }));
   return result;
 };
 
@@ -104,7 +114,10 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
 export const runJob = async (jobId: string, story: Story): Promise<JobResult> => {
   const live: LiveState = { phase: null, pass: 1 };
   setHandler(stateQuery, () => live);
-  const claimed = await claimJob({ jobId, runId: workflowInfo().runId });
+  // Cancelled meanwhile, it has to be claimed all the same, or its end could not be stored.
+  const claimed = await CancellationScope.nonCancellable(() =>
+    claimJob({ jobId, runId: workflowInfo().runId }),
+  );
   if (claimed.finished !== undefined) return claimed.finished;
 
   const job: JobTeller = {

@@ -1,12 +1,52 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
 import type { Activities, ClaimedJob } from './contract.ts';
 
+type Step<Input, Result> = (input: Input) => Promise<Result>;
+
+/** A local activity throws its failure bare, or in an ActivityFailure. */
+const isFinal = (error: unknown): boolean => {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return (
+    isCancellation(error) || (cause instanceof ApplicationFailure && cause.nonRetryable === true)
+  );
+};
+
+/**
+ * Takes a step where the workflow runs, which is quick, and after a few tries through Temporal, whose
+ * tries leave nothing in the history, however many they are.
+ */
+const localFirst =
+  <Input, Result>(local: Step<Input, Result>, patient: Step<Input, Result>): Step<Input, Result> =>
+  async (input) => {
+    try {
+      return await local(input);
+    } catch (error) {
+      if (isFinal(error)) throw error;
+      return patient(input);
+    }
+  };
+
+const FEW_TRIES = { initialInterval: '200 ms', maximumAttempts: 4 } as const;
+const WITHOUT_END = { initialInterval: '500 ms', maximumInterval: '10 s' } as const;
+
 /** Short steps of a few small queries each; as local activities they cost 2 ms instead of 20. */
-export const { claimJob, enterPhase, verifyExport } = proxyLocalActivities<Activities>({
+export const { enterPhase, verifyExport } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '10 s',
   scheduleToCloseTimeout: '1 day',
   retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
 });
+
+/** Waits for a database that is away however long it takes: without it the job would never begin. */
+export const claimJob = localFirst(
+  proxyLocalActivities<Activities>({ startToCloseTimeout: '10 s', retry: FEW_TRIES }).claimJob,
+  proxyActivities<Activities>({ startToCloseTimeout: '10 s', retry: WITHOUT_END }).claimJob,
+);
 
 /**
  * Steps that may take long. A worker that dies is noticed by its missing heartbeat; a database or disk
@@ -35,11 +75,24 @@ export type Steps = Pick<
   | 'restoreBackedUpUsers'
   | 'checkImportFile'
   | 'importUsers'
-  | 'finishJob'
 >;
 
 /** How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one user. */
 export const stepsOf = ({ isSmall }: ClaimedJob): Steps => (isSmall ? quickSteps : longSteps);
+
+const finishPatiently = proxyActivities<Activities>({
+  startToCloseTimeout: '12 hours',
+  heartbeatTimeout: '10 s',
+  retry: WITHOUT_END,
+}).finishJob;
+
+const finishSmall = localFirst(
+  proxyLocalActivities<Activities>({ startToCloseTimeout: '1 minute', retry: FEW_TRIES }).finishJob,
+  finishPatiently,
+);
+
+/** How a job stores its end; waits for a database that is away however long it takes. */
+export const finishOf = ({ isSmall }: ClaimedJob) => (isSmall ? finishSmall : finishPatiently);
 
 /** The first tries at a mail, before the job's end is stored; it is no reason to keep anyone waiting. */
 export const notifySoon = proxyActivities<Activities>({
@@ -55,10 +108,10 @@ export const notifyLater = proxyActivities<Activities>({
   retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
 }).notifyJob;
 
-/** Steps of a request; one may wait for a database that is away as long as its window is open. */
+/** Steps of a request; they wait for a database that is away however long it takes. */
 export const { claimRequest, decideRequest } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',
-  retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
+  retry: { ...WITHOUT_END, initialInterval: '200 ms' },
 });
 
 /** Mails to many, tried for as long as the provider keeps an idempotency key. */

@@ -100,7 +100,10 @@ const claim = ({ requestId, times }: Pick<Telling, 'requestId' | 'times'>) =>
     lapseMs: times.lapseMs,
   });
 
-/** A message that nobody can deal with is dropped, and stops no other. */
+/**
+ * A message that nobody can deal with is dropped, and stops no other. No database error is a reason: the
+ * steps of a request are tried again until the database takes them.
+ */
 const answer = async (telling: Telling, message: Message): Promise<void> => {
   try {
     if (message.kind === 'look') update(telling, await claim(telling), 'look');
@@ -182,7 +185,8 @@ export const tellRequest = async (
   const inbox = openInbox();
   const state: { telling?: Telling } = {};
   setHandler(stateQuery, () => state.telling?.view ?? null);
-  const view = await claim({ requestId, times });
+  // Cancelled meanwhile, it has to be claimed all the same, or its end could not be stored.
+  const view = await CancellationScope.nonCancellable(() => claim({ requestId, times }));
   const telling: Telling = { requestId, times, inbox, view, mails: [], heardAt: Date.now() };
   state.telling = telling;
   showRequest(view);

@@ -19,11 +19,11 @@ import { sendJson } from '../send-json.ts';
 import { readUser, userPatchSchema } from '../user-input.ts';
 import { userSchema } from '../user-json.ts';
 import {
-  holdForbidden,
   mergeBodySchema,
   mergeGiven,
   mergeOptionsFor,
   mergeResultSchema,
+  requireWritten,
 } from '../user-merge.ts';
 import { conditionOf, userQuerySchema } from '../user-query.ts';
 
@@ -79,7 +79,7 @@ const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
         summary: 'Add or change one user or up to 1,000; what is not given stays, null clears',
         description:
           'Of a list, each user has an outcome of its own, and the answer is 200 whatever they are. One user ' +
-          'that is malformed, given by itself, is answered with 400.',
+          'that is malformed, given by itself, is answered with 400, one that the database refuses with 422.',
         tags: ['users'],
         querystring: z.strictObject({}),
         body: mergeBodySchema,
@@ -145,7 +145,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
       const changes = [{ userId, ...read.change }];
       const options = mergeOptionsFor(actor, false);
       const [outcome] = await mergeUsers(db, workspaceId, changes, options);
-      if (outcome === 'held') throw holdForbidden();
+      requireWritten(outcome);
       if (outcome === 'notFound') throw notFound('user');
       if (isPlatform) return { userId, legalHold: body['legalHold'] === true };
       const json = await findUser(db, workspaceId, userId);

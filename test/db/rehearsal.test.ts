@@ -33,7 +33,11 @@ const onInsert = (table: string, body: string): string[] => [
 type Case = [name: string, statements: (table: string) => string[], reason: string];
 
 const CASES: Case[] = [
-  ['a trigger that raises', (t) => onInsert(t, `RAISE EXCEPTION 'no';`), 'SQLSTATE P0001'],
+  [
+    'a trigger that raises',
+    (t) => onInsert(t, `RAISE EXCEPTION 'no';`),
+    'SQLSTATE P0001, raised by a trigger or function',
+  ],
   ['a trigger that keeps users out', (t) => onInsert(t, 'RETURN NULL;'), 'refused'],
   ['a trigger that changes users', (t) => onInsert(t, `NEW.city := 'x';`), 'changedOnInsert city'],
   [

@@ -89,13 +89,13 @@ const CASES: Case[] = [
   [
     'a trigger that raises',
     (table) => trigger(table, `RAISE EXCEPTION 'no, %', NEW.email;`),
-    /^SQLSTATE P0001$/,
+    /^SQLSTATE P0001, raised by a trigger or function$/,
     dropTrigger,
   ],
   [
     'a trigger that raises what looks like an error of the statement',
     (table) => trigger(table, `RAISE EXCEPTION 'no' USING ERRCODE = 'insufficient_privilege';`),
-    /^SQLSTATE 42501$/,
+    /^SQLSTATE 42501, raised by a trigger or function$/,
     dropTrigger,
   ],
   [
@@ -200,7 +200,7 @@ test('a user whom the insert of a later one changed is reported, in whatever hal
   expect(result).toMatchObject({ counts: { selected: 5, restored: 3, failed: 2 } });
   expect(await reasonsOf(database(), jobId)).toEqual({
     'u-1': 'failed changedOnInsert city',
-    'u-3': 'failed SQLSTATE P0001',
+    'u-3': 'failed SQLSTATE P0001, raised by a trigger or function',
   });
   const now = await rowsOf(database(), workspace.workspaceId);
   for (const id of ['u-2', 'u-4', 'u-5']) expect(now[id]).toBe(before[id]);

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { createApiKey } from '../../db/api-keys.ts';
-import { mergeUsers, type UserChange } from '../../db/user-merge.ts';
+import { mergeUsers } from '../../db/user-merge.ts';
+import type { UserChange } from '../../db/user-writes.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
 

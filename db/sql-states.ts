@@ -1,0 +1,104 @@
+import { DatabaseError } from 'pg';
+
+/**
+ * What an error of PostgreSQL means: the one list, for API and worker alike. The codes are those of
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html.
+ */
+
+/**
+ * PostgreSQL takes nothing for now. 08: connection; 28: login; 3D: no such database; 53: out of disk,
+ * memory or connections; 57P: shut down or starting; 58: its disk; 25006: read-only; 25P03, 25P04:
+ * it ended a transaction that took too long.
+ */
+const AWAY = /^(?:08|28|3D|53|57P|58)|^(?:25006|25P03|25P04|57000)$/;
+
+/** Other work was in the way. 40: rolled back for its sake; the rest: lock, object, or time ran out. */
+const CONTENDED = /^40|^(?:55P03|55006|57014)$/;
+
+/**
+ * The statement, the schema or the server is wrong, whatever the rows. 0A: not supported; 25, 2D, 3B:
+ * transaction; 26, 34: names of statements and cursors; 0B, 2B, 3F, 42, 55: syntax, names, grants and
+ * state of what it is about; F0, HV: configuration, foreign servers; XX: broken inside; KS: Keepsake's
+ * own. What is not listed depends on values, or comes from a trigger's code: it is a row's.
+ */
+const OF_A_STATEMENT = /^(?:0A|0B|25|26|2B|2D|34|3B|3F|42|55|F0|HV|XX|KS)/;
+
+/** Permission denied, or row-level security would hide rows. */
+const DENIED = '42501';
+
+/** Errors that end a connection, or refuse it, say nothing of the statement. */
+const ENDS_CONNECTION: readonly (string | undefined)[] = ['FATAL', 'PANIC'];
+
+const SOCKET =
+  /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN))$/;
+/** A certificate that has expired, or is about to be replaced. */
+const TLS = /^(?:EPROTO$|ERR_(?:TLS|SSL)_|CERT_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_)/;
+/** Messages of `pg`, which gives them no code. */
+const DRIVER =
+  /^(?:timeout expired|timeout exceeded when trying|Connection terminated|Cannot use a pool after|Client (?:has encountered|was closed)|Query read timeout|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
+
+const codeOf = (error: unknown): string => {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+};
+
+const isConnectionError = (error: Error): boolean => {
+  const { syscall } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
+  return syscall === 'connect' || SOCKET.test(code) || TLS.test(code) || DRIVER.test(error.message);
+};
+
+/** Whether PostgreSQL is away, starting, stopping, full, read-only, or lets nobody in for now. */
+export const isDatabaseAway = (error: unknown): boolean => {
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
+  if (!(error instanceof DatabaseError)) return error instanceof Error && isConnectionError(error);
+  const { code, severity } = error;
+  // Without a code it is the driver's, about bytes that are no message of PostgreSQL.
+  return code === undefined || AWAY.test(code) || ENDS_CONNECTION.includes(severity);
+};
+
+/** Whether other work was in the way; the same may be tried again. */
+export const isContended = (error: unknown): boolean => CONTENDED.test(codeOf(error));
+
+/** Whether a transaction was sacrificed to another one, and may simply be begun anew. */
+export const isRolledBack = (error: unknown): boolean =>
+  error instanceof DatabaseError && codeOf(error).startsWith('40');
+
+/** Whether the role lacks a grant, or row-level security was switched on. */
+export const isDenied = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === DENIED;
+
+/** RAISE in PL/pgSQL takes whatever code its author chose. */
+const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
+
+/** Whether PostgreSQL refused a statement for the sake of a row it was to write. */
+export const isOfARow = (error: unknown): error is DatabaseError => {
+  if (!(error instanceof DatabaseError) || isDatabaseAway(error) || isContended(error))
+    return false;
+  const code = codeOf(error);
+  return !OF_A_STATEMENT.test(code) || (isRaised(error) && !code.startsWith('KS'));
+};
+
+/**
+ * Code and names of what refused, and nothing of PostgreSQL's own text, which may quote a row. What
+ * RAISE names may be a value, too.
+ */
+export const namesOf = (error: DatabaseError): string => {
+  const { code, constraint, column } = error;
+  if (isRaised(error)) return `SQLSTATE ${code}, raised by a trigger or function`;
+  if (constraint !== undefined) return `SQLSTATE ${code}, constraint ${constraint}`;
+  return `SQLSTATE ${code}${column === undefined ? '' : `, column ${column}`}`;
+};
+
+/** The reason that an outcome gives for a row: the constraint, or the code. */
+export const reasonOf = (error: DatabaseError): string =>
+  error.constraint === undefined || isRaised(error)
+    ? namesOf(error)
+    : `constraint ${error.constraint}`;
+
+/** Says why a row was refused, without what stands in it. */
+export const rowRefusalOf = (error: DatabaseError): string =>
+  `the database refused it: ${namesOf(error)}`;
+
+/** Says why a row was not written though nothing was raised. */
+export const KEPT_BACK = 'a trigger of the database keeps it back';

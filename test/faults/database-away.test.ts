@@ -1,0 +1,185 @@
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { APP_ROLE } from '../../db/client.ts';
+import type { ApiClient, Job } from '../../local/api-client.ts';
+import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
+import { createDeleteAllApi } from '../support/delete-all-api.ts';
+import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
+import { expectInvariants } from '../support/invariants.ts';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack();
+
+const USERS = 50_000;
+const LINES = 20_000;
+const PATIENCE_MS = 60_000;
+
+/** In another database and with time of its own: however the one is away, this connection stays. */
+let admin: Client;
+let database = '';
+
+beforeAll(async () => {
+  const url = new URL(stack().stack.info().databaseUrl);
+  database = url.pathname.slice(1);
+  url.pathname = '/postgres';
+  admin = new Client({ connectionString: url.href });
+  await admin.connect();
+  await admin.query('SET transaction_timeout = 0');
+});
+
+afterAll(() => admin.end());
+
+const run = async (...statements: string[]): Promise<void> => {
+  for (const statement of statements) await admin.query(statement);
+};
+
+const cut = () =>
+  run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`);
+
+const setting = (change: string) => run(`ALTER SYSTEM ${change}`, 'SELECT pg_reload_conf()');
+
+/** What brings the database back. */
+type Undo = () => Promise<unknown>;
+
+const changePassword = async (): Promise<Undo> => {
+  const { rows } = await admin.query<{ hash: string }>(
+    'SELECT rolpassword AS hash FROM pg_authid WHERE rolname = $1',
+    [APP_ROLE],
+  );
+  await run(`ALTER ROLE ${APP_ROLE} PASSWORD 'another'`);
+  await cut();
+  return () => run(`ALTER ROLE ${APP_ROLE} PASSWORD '${rows[0]?.hash}'`);
+};
+
+const rename = async (): Promise<Undo> => {
+  await run(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
+  await cut();
+  await vi.waitFor(() => run(`ALTER DATABASE ${database} RENAME TO elsewhere`), PATIENCE_MS);
+  await run('ALTER DATABASE elsewhere ALLOW_CONNECTIONS true');
+  return () => run(`ALTER DATABASE elsewhere RENAME TO ${database}`);
+};
+
+const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] = [
+  [
+    'read-only (25006)',
+    'readonly',
+    async () => {
+      await setting('SET default_transaction_read_only = on');
+      return () => setting('RESET default_transaction_read_only');
+    },
+  ],
+  [
+    'ending every transaction (25P04)',
+    'timeouts',
+    async () => {
+      await setting('SET transaction_timeout = 1');
+      return () => setting('RESET transaction_timeout');
+    },
+  ],
+  ['behind another password (28P01)', 'password', changePassword],
+  [
+    'closed to its login (28000)',
+    'nologin',
+    async () => {
+      await run(`ALTER ROLE ${APP_ROLE} NOLOGIN`);
+      await cut();
+      return () => run(`ALTER ROLE ${APP_ROLE} LOGIN`);
+    },
+  ],
+  [
+    'without its grant to connect (42501)',
+    'nogrant',
+    async () => {
+      await run(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`);
+      await cut();
+      return () => run(`GRANT CONNECT ON DATABASE ${database} TO PUBLIC`);
+    },
+  ],
+  [
+    'closed to all (55000)',
+    'closed',
+    async () => {
+      await run(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
+      await cut();
+      return () => run(`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
+    },
+  ],
+  ['under another name (3D000)', 'renamed', rename],
+];
+
+/** Each statement that the workspace's users see takes a while, so that a fault can meet it. */
+const slowDown = (workspaceId: string, event: string) =>
+  stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+    CREATE TRIGGER slow AFTER ${event} ON users_${workspaceId}
+      FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
+
+/** Waits until a step of the workflow failed because the database was away, and is to be tried again. */
+const untilTriedAgain = (workflowId: string) =>
+  vi.waitFor(
+    async () => {
+      const { raw } = await stack().temporal.workflow.getHandle(workflowId).describe();
+      const types = (raw.pendingActivities ?? []).map(
+        ({ lastFailure }) => lastFailure?.applicationFailureInfo?.type,
+      );
+      expect(types).toContain('databaseUnavailable');
+    },
+    { timeout: PATIENCE_MS, interval: 100 },
+  );
+
+/** From now on no step is taken where the workflow runs, and Temporal tells of each. */
+const untilPhase = (client: ApiClient, id: string, phase: string) =>
+  vi.waitUntil(
+    async () => (await client.succeed<Job>('GET', `/v1/jobs/${id}`)).phase === phase,
+    PATIENCE_MS,
+  );
+
+const importFile = async (workspaceId: string) => {
+  const client = await stack().workspace(workspaceId);
+  await slowDown(workspaceId, 'INSERT');
+  const lines = Array.from({ length: LINES }, (_, n) => `u-${n},Pune\n`).join('');
+  const { id } = await client.importFile(new Blob([`userId,city\n${lines}`]), { mode: 'update' });
+  await untilPhase(client, id, 'importing');
+  return { client, id };
+};
+
+test.each(FAULTS)(
+  'the database %s during a deletion, an import and an approval: none of them fails',
+  async (_name, workspaceId, strike) => {
+    const requests = createDeleteAllApi(stack());
+    const pia = await requests.makeKey('platform', null, 'pia@platform.example');
+    const request = await requests.ask(`${workspaceId}all`, 10);
+    const trial = await prepareTrial(stack(), workspaceId, USERS);
+    await slowDown(workspaceId, 'DELETE');
+    const id = await trial.start();
+    await untilPhase(trial.admin, id, 'deleting');
+    const imported = await importFile(`${workspaceId}in`);
+
+    const undo = await strike();
+    const requestWorkflow = requestWorkflowIdOf(request.id);
+    const signal = { by: pia.id };
+    let answer: unknown;
+    try {
+      await stack().temporal.workflow.getHandle(requestWorkflow).signal('approve', signal);
+      await untilTriedAgain(workflowIdOf({ id, type: 'deletion' }));
+      await untilTriedAgain(workflowIdOf({ id: imported.id, type: 'import' }));
+      await untilTriedAgain(requestWorkflow);
+      answer = await trial.admin.call('POST', '/v1/users', { userId: 'meanwhile' });
+    } finally {
+      await undo();
+    }
+
+    expect(answer).toMatchObject({
+      status: 503,
+      body: { type: '/problems/database-unavailable' },
+    });
+    await requests.until(request.admin, request.id, ({ state }) => state === 'open');
+    expect(await imported.client.finish(imported.id)).toMatchObject({
+      state: 'succeeded',
+      counts: { lines: LINES, imported: LINES, failed: 0 },
+    });
+    expect(await trial.admin.finish(id)).toMatchObject(allDeleted(trial));
+    await expectInvariants(trial);
+  },
+  180_000,
+);

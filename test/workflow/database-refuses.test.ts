@@ -1,0 +1,70 @@
+import { expect, test, vi } from 'vitest';
+import { workflowIdOf } from '../../workflows/contract.ts';
+import { useTimeSkipping } from '../support/time-skipping.ts';
+
+const { ask, database, env } = useTimeSkipping();
+
+const sql = (text: string) => database().owner.pool.query(text);
+
+/** The steps whose last try PostgreSQL refused, as Temporal has them. */
+const refusedSteps = async (workflowId: string, tries: number): Promise<string[]> => {
+  const { raw } = await env().client.workflow.getHandle(workflowId).describe();
+  return (raw.pendingActivities ?? [])
+    .filter(({ attempt }) => (attempt ?? 0) >= tries)
+    .filter(({ lastFailure }) => lastFailure?.applicationFailureInfo?.type === 'databaseRefused')
+    .map(({ activityType }) => activityType?.name ?? '');
+};
+
+/** Waits until the step has been refused so often that it is no longer tried where the workflow runs. */
+const untilRefused = (workflowId: string, step: string) =>
+  vi.waitFor(async () => expect(await refusedSteps(workflowId, 3)).toEqual([step]), {
+    timeout: 60_000,
+    interval: 200,
+  });
+
+test('an approval that the database refuses is decided once it takes it', async () => {
+  const request = await ask();
+  await sql('REVOKE UPDATE ON delete_all_requests FROM keepsake_app');
+  await request.handle.signal('approve', { by: request.people.pia });
+  await untilRefused(request.handle.workflowId, 'decideRequest');
+  await sql('GRANT UPDATE ON delete_all_requests TO keepsake_app');
+  await request.until('open');
+  await request.send('withdraw', { by: request.people.bob });
+  expect(await request.ends('withdrawn')).toBe('withdrawn');
+}, 90_000);
+
+test('a job that the database lets neither begin nor end does both once it lets it', async () => {
+  const request = await ask();
+  await request.send('approve', { by: request.people.pia });
+  await sql('REVOKE UPDATE ON jobs FROM keepsake_app');
+  await request.run();
+  await request.until('running');
+  const { job_id: jobId } = await request.request();
+  const workflowId = workflowIdOf({ id: jobId!, type: 'deletion' });
+  await untilRefused(workflowId, 'claimJob');
+  // The line in the activity log that an end comes with is refused, and nothing before it.
+  await sql(`ALTER TABLE activity ADD CONSTRAINT no_end
+    CHECK (kind <> 'deletionFinished') NOT VALID`);
+  await sql('GRANT UPDATE ON jobs TO keepsake_app');
+  await untilRefused(workflowId, 'finishJob');
+  await sql('ALTER TABLE activity DROP CONSTRAINT no_end');
+  expect(await request.ends('completed')).toBe('completed');
+  const { rows } = await sql(`SELECT state FROM jobs WHERE id = '${jobId}'`);
+  expect(rows).toEqual([{ state: 'succeeded' }]);
+}, 90_000);
+
+test('cancelled before it could be claimed, a job ends as cancelled once the database is back', async () => {
+  const request = await ask();
+  await request.send('approve', { by: request.people.pia });
+  await sql('REVOKE UPDATE ON jobs FROM keepsake_app');
+  await request.run();
+  await request.until('running');
+  const { job_id: jobId } = await request.request();
+  const workflowId = workflowIdOf({ id: jobId!, type: 'deletion' });
+  await untilRefused(workflowId, 'claimJob');
+  await env().client.workflow.getHandle(workflowId).cancel();
+  await sql('GRANT UPDATE ON jobs TO keepsake_app');
+  const ended = async () =>
+    (await sql(`SELECT state FROM jobs WHERE id = '${jobId}' AND finished_at IS NOT NULL`)).rows;
+  await vi.waitFor(async () => expect(await ended()).toEqual([{ state: 'cancelled' }]), 30_000);
+}, 90_000);
