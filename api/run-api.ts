@@ -1,3 +1,4 @@
+import type { FastifyListenOptions } from 'fastify';
 import type { Config } from '../config.ts';
 import { APP_ROLE, openDatabase } from '../db/client.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
@@ -10,6 +11,12 @@ export interface ApiOptions {
   /** For fault tests only. */
   crashPoint?: (point: ApiCrashPoint) => void;
 }
+
+/** Not `localhost`, the default: Fastify would listen on it twice, for IPv4 and IPv6. */
+const inheritedSocket = (fd: number): FastifyListenOptions => {
+  const options = { fd, host: '' };
+  return options;
+};
 
 /** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
@@ -35,5 +42,6 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
 
-  await app.listen({ host: config.host, port: config.port });
+  const { host, port, listenFd: fd } = config;
+  await app.listen(fd === undefined ? { host, port } : inheritedSocket(fd));
 };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
@@ -12,7 +12,7 @@ import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import { openMetrics, type WorkerMetrics } from './metrics.ts';
+import { openMetrics } from './metrics.ts';
 import { ensureSchedules, registerSearchAttributes } from './registration.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 
@@ -30,7 +30,7 @@ export interface WorkerOptions {
 const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
   new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
 
-const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void => {
+const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void => {
   Runtime.install({
     logger: createTemporalLogger(log),
     telemetryOptions: {
@@ -44,8 +44,7 @@ const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void 
 /** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
-  const metrics = await openMetrics(config);
-  installRuntime(log, metrics);
+  const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry));
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-worker',
     role: APP_ROLE,
@@ -87,7 +86,8 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     stickyQueueScheduleToStartTimeout: '2 s',
   });
   const heartbeat = startHeartbeat(database.db, randomUUID(), log);
-  log.info({ taskQueue: config.taskQueue }, 'worker is ready');
+  const { port: metricsPort } = metrics;
+  log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
   try {
     await worker.run();
   } finally {
