@@ -112,7 +112,7 @@ const startOne = (folder: string): Promise<Stack> => {
   const zero = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
   return startStack({
     env: readLocalEnv({ ...zero, KEEPSAKE_DATA_DIR: join(dataDir, folder) }),
-    inherited: { PATH: process.env['PATH'] },
+    inherited: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'] },
     log: () => {},
     headless: true,
     cliCacheDir: CLI_CACHE,
