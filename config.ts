@@ -56,6 +56,7 @@ const envSchema = z.object({
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
   TRUSTED_PROXIES: z.string().default(''),
   METRICS_PORT: portSchema.optional(),
+  LISTEN_FD: z.coerce.number().int().min(3).optional(),
   DELETE_ALL_WINDOW: durationSchema.default(3 * UNIT_MS.d),
   DELETE_ALL_LAPSE: durationSchema.default(14 * UNIT_MS.d),
   DELETE_ALL_REMIND_AFTER: durationSchema.default(24 * UNIT_MS.h),
@@ -100,6 +101,8 @@ export const envToConfig = (env: Env) => {
       .filter(Boolean),
     /** Where the worker serves its metrics; nowhere when not set. */
     metricsPort: env.METRICS_PORT,
+    /** An inherited socket, bound to `port` (the API) or `metricsPort` (the worker). */
+    listenFd: env.LISTEN_FD,
     deleteAllTimes: {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
       lapseMs: env.DELETE_ALL_LAPSE,

@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/end-with-run.ts'],
     pool: 'forks',
     // Two cores, and some files start servers of their own.
     maxWorkers: 2,

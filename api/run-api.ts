@@ -1,3 +1,4 @@
+import type { FastifyListenOptions } from 'fastify';
 import type { Config } from '../config.ts';
 import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
 import { assertClock } from '../db/clock.ts';
@@ -29,6 +30,12 @@ const checkDatabase = async (database: Database): Promise<void> => {
   }
 };
 
+/** Not `localhost`, the default: Fastify would listen on it twice, for IPv4 and IPv6. */
+const inheritedSocket = (fd: number): FastifyListenOptions => {
+  const options = { fd, host: '' };
+  return options;
+};
+
 /** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
   const database = openDatabase(config.databaseUrl, {
@@ -54,5 +61,6 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());
 
-  await app.listen({ host: config.host, port: config.port });
+  const { host, port, listenFd: fd } = config;
+  await app.listen(fd === undefined ? { host, port } : inheritedSocket(fd));
 };

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { Client } from 'pg';
@@ -8,8 +7,8 @@ import { createApiKey } from '../db/api-keys.ts';
 import { openDatabase } from '../db/client.ts';
 import { createWorkspace } from '../db/workspaces.ts';
 import { createApiClient, type ApiClient } from '../local/api-client.ts';
-import { removeDataFolder } from '../local/postgres-place.ts';
 import { startStack, type LocalInfo } from '../local/stack.ts';
+import { openTemporaryFolder } from '../local/temporary-folder.ts';
 import type { BenchOptions } from './options.ts';
 import { loadPeople, makePeople, PEOPLES_PROPERTIES, type Population } from './people.ts';
 
@@ -103,7 +102,7 @@ export const withBench = async (
   signal: AbortSignal,
   measure: (bench: Bench) => Promise<void>,
 ): Promise<void> => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-bench-'));
+  const { path: dataDir, remove } = await openTemporaryFolder('keepsake-bench-');
   const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
   try {
     log('starting PostgreSQL, Temporal, worker and API');
@@ -128,6 +127,6 @@ export const withBench = async (
       await stack.stop();
     }
   } finally {
-    removeDataFolder(dataDir);
+    await remove();
   }
 };

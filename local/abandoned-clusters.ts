@@ -48,7 +48,7 @@ const isRunning = (home: string): boolean => {
  */
 export const sweepAbandonedClusters = (
   base: string,
-  dataDir: string,
+  dataDir: string | undefined,
   current: string | undefined,
 ): void => {
   if (!existsSync(base)) return;

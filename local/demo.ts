@@ -1,15 +1,13 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { readLocalEnv } from '../config.ts';
 import { checkCsv, usersOfCsv } from './demo-csv.ts';
 import { runStep } from './demo-progress.ts';
 import { type Source, tellDemo } from './demo-story.ts';
 import { demoProperties, demoUsers } from './demo-users.ts';
-import { removeDataFolder } from './postgres-place.ts';
 import { killRecorded } from './process-record.ts';
 import { listenForSignals } from './signals.ts';
 import { startStack } from './stack.ts';
+import { openTemporaryFolder } from './temporary-folder.ts';
 
 const USER_COUNT = 100_000;
 
@@ -62,7 +60,7 @@ const runStack = async (source: Source, dataDir: string, signal: AbortSignal): P
 
 const main = async (): Promise<void> => {
   const source = await openSource(process.argv.slice(2));
-  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-demo-'));
+  const { path: dataDir, remove } = await openTemporaryFolder('keepsake-demo-');
   const signal = listenForSignals(() => dataDir);
   // Whatever ends this process otherwise, such as an error that nobody caught.
   process.once('exit', () => killRecorded(dataDir));
@@ -71,7 +69,7 @@ const main = async (): Promise<void> => {
   } catch (error) {
     throw signal.aborted ? new Error('it was stopped') : error;
   } finally {
-    removeDataFolder(dataDir);
+    await remove();
   }
 };
 

@@ -18,11 +18,16 @@ const nodeArguments = (file: string, args: string[]): string[] => [
   ...args,
 ];
 
+/** The descriptor of an inherited socket: the first after the standard ones. */
+const INHERITED_FD = 3;
+
 export interface KeepsakeProcessOptions {
   name: string;
   /** Its main file, from the project's folder. */
   file: string;
   env: NodeJS.ProcessEnv;
+  /** A socket that it listens on in place of opening one. */
+  listenFd: number | undefined;
   logFile: string;
   onStart: (pid: number) => void;
   onRestart: (pid: number) => void;
@@ -34,16 +39,19 @@ export interface KeepsakeProcessOptions {
  *
  * Not by `npx tsx`: a signal would end only that and leave the process behind.
  */
-export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised =>
-  supervise({
+export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised => {
+  const { listenFd } = options;
+  const inherited = listenFd === undefined ? [] : [listenFd];
+  return supervise({
     name: options.name,
     spawn: () => {
       const log = openLogFile(options.logFile);
       const child = spawn(process.execPath, nodeArguments(options.file, []), {
         cwd: PROJECT_FOLDER,
-        env: options.env,
+        env:
+          listenFd === undefined ? options.env : { ...options.env, LISTEN_FD: `${INHERITED_FD}` },
         detached: true,
-        stdio: ['ignore', log, log],
+        stdio: ['ignore', log, log, ...inherited],
       });
       closeSync(log);
       return child;
@@ -53,6 +61,7 @@ export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised 
     onRestart: options.onRestart,
     log: options.log,
   });
+};
 
 /** Runs a script of Keepsake to its end. @throws Error with what it said, when it fails */
 export const runScript = async (

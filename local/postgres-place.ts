@@ -102,6 +102,11 @@ const ownerOf = (home: string): ServerUser => {
   return { name: `with the id ${uid}`, uid, gid };
 };
 
+/** Removes databases that lie elsewhere and whose data folder is gone, or is `dataDir`; not `current`. */
+export const sweepAbandonedDatabases = (dataDir?: string, current?: string): void => {
+  for (const base of REACHABLE_BASES.filter(isOurs)) sweepAbandonedClusters(base, dataDir, current);
+};
+
 /** Finds the folder a former start has used, or makes it where PostgreSQL's user can enter it. */
 export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   const binaries = findPostgresBinaries();
@@ -112,9 +117,7 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
     const folder = completeInPlace(binaries) ? binaries.folder : copyBinaries(binaries, dataDir);
     return { binaries: folder, home, user: undefined };
   }
-  for (const base of REACHABLE_BASES.filter(isOurs)) {
-    sweepAbandonedClusters(base, realpathSync(dataDir), found);
-  }
+  sweepAbandonedDatabases(realpathSync(dataDir), found);
   // Data that a start as someone else has made is served as that user.
   const user = found === undefined ? findServerUser() : ownerOf(found);
   const home = found ?? makeHome(dataDir, user);

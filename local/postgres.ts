@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { openDataFolder, readJson, writePrivateJson } from './data-folder.ts';
-import { openLogFile } from './log-file.ts';
-import { freePort, isPortFree } from './ports.ts';
+import { followLogFile, openLogFile } from './log-file.ts';
+import { freePorts, isPortFree, withPortRetry } from './ports.ts';
 import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
 import { commandLineOf, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
@@ -76,6 +76,7 @@ export interface Postgres {
 
 interface Account {
   password: string;
+  /** Of the last start; 0 before the first. */
   port: number;
   supervisor?: ProcessIdentity | undefined;
 }
@@ -151,9 +152,7 @@ const openAccount = async (place: PostgresPlace, path: string): Promise<Account>
   }
   const account = known ?? { password: randomBytes(PASSWORD_BYTES).toString('hex'), port: 0 };
   await stopOrphan(place, account);
-  const port =
-    account.port > 0 && (await isPortFree(account.port)) ? account.port : await freePort();
-  const opened = { ...account, port, supervisor: identify(process.pid) };
+  const opened = { ...account, supervisor: identify(process.pid) };
   writePrivateJson(path, opened);
   return opened;
 };
@@ -177,6 +176,13 @@ const makeDatabase = async (account: Account): Promise<boolean> => {
   } finally {
     await client.end().catch(() => {});
   }
+};
+
+/** The port of the last start if it can be had. */
+const choosePort = async ({ port }: Account): Promise<number> => {
+  if (port > 0 && (await isPortFree(port))) return port;
+  const [chosen = 0] = await freePorts(1);
+  return chosen;
 };
 
 const superviseServer = (
@@ -206,28 +212,42 @@ const superviseServer = (
   });
 };
 
-/** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
-export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
-  const { dataDir, signal } = options;
-  openDataFolder(dataDir);
-  const place = preparePostgresPlace(dataDir);
-  const account = await openAccount(place, join(dataDir, 'postgres.json'));
-  if (!existsSync(dataOf(place))) await createCluster(place, account.password);
-  signal?.throwIfAborted();
-
-  const logFile = join(dataDir, 'logs', 'postgres.log');
+const startServer = async (
+  place: PostgresPlace,
+  account: Account,
+  options: PostgresOptions,
+): Promise<Postgres> => {
+  const logFile = join(options.dataDir, 'logs', 'postgres.log');
+  const newLog = followLogFile(logFile);
   const server = superviseServer(place, account.port, logFile, options);
   try {
     await waitUntilReady({
       name: 'PostgreSQL',
+      // Another server at this port does not know the password.
       isReady: () => makeDatabase(account),
       deadlineMs: READY_DEADLINE_MS,
-      processes: [{ process: server, logFile }],
-      signal,
+      processes: [{ process: server, logFile, newLog }],
+      signal: options.signal,
     });
   } catch (error) {
     await server.stop();
     throw error;
   }
   return { url: urlOf(account, DATABASE), pid: server.pid, stop: server.stop };
+};
+
+/** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
+export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
+  const { dataDir, signal } = options;
+  openDataFolder(dataDir);
+  const place = preparePostgresPlace(dataDir);
+  const accountFile = join(dataDir, 'postgres.json');
+  const account = await openAccount(place, accountFile);
+  if (!existsSync(dataOf(place))) await createCluster(place, account.password);
+  signal?.throwIfAborted();
+  return withPortRetry(async () => {
+    const chosen = { ...account, port: await choosePort(account) };
+    writePrivateJson(accountFile, chosen);
+    return startServer(place, chosen, options);
+  });
 };

@@ -12,7 +12,7 @@ export const apiUrlOf = (host: string, port: number): string => {
 };
 
 export const publicUrlOf = ({ env, ports }: StartContext): string =>
-  env.PUBLIC_URL ?? apiUrlOf(env.HOST, ports.api);
+  env.PUBLIC_URL ?? apiUrlOf(env.HOST, ports.api.port);
 
 /** Settings for another PostgreSQL, such as PGSSLMODE, would keep clients from ours. */
 const withoutPostgresSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
@@ -57,8 +57,8 @@ export const processEnv = (context: StartContext, servers: Servers): NodeJS.Proc
     KEEPSAKE_DATA_DIR: dataDir,
     DATABASE_URL: database.appUrl,
     HOST: env.HOST,
-    PORT: String(ports.api),
-    METRICS_PORT: String(ports.metrics),
+    PORT: String(ports.api.port),
+    METRICS_PORT: String(ports.metrics.port),
     PUBLIC_URL: publicUrlOf(context),
     WORKFLOW_BUNDLE: workflowBundle,
   };

@@ -15,7 +15,10 @@ const SERVERS = ['postgres', 'temporal'];
 
 type Processes = Record<string, ProcessIdentity>;
 
-const pathIn = (dataDir: string): string => join(dataDir, 'processes.json');
+/** Its file in the data folder. */
+export const PROCESS_RECORD = 'processes.json';
+
+const pathIn = (dataDir: string): string => join(dataDir, PROCESS_RECORD);
 
 const readProcesses = (dataDir: string): Processes => {
   try {

@@ -1,50 +1,64 @@
 import type { LocalEnv } from '../config.ts';
-import { assertPortFree, freePort } from './ports.ts';
+import { holdPort, type HeldPort } from './held-port.ts';
+import { assertPortFree } from './ports.ts';
 
-/** The ports of one stack; those of parts that are not started mean nothing. */
+/** Where the two processes listen. The servers open their ports themselves and say which. */
 export interface StackPorts {
-  api: number;
-  temporal: number;
-  temporalUi: number;
-  outbox: number;
+  api: HeldPort;
   /** Of the worker's metrics. */
-  metrics: number;
+  metrics: HeldPort;
 }
 
-const choose = async (
-  name: string,
-  envName: 'PORT' | 'TEMPORAL_PORT' | 'TEMPORAL_UI_PORT' | 'OUTBOX_PORT' | 'METRICS_PORT',
-  env: LocalEnv,
-  taken: Set<number>,
-  host?: string,
-): Promise<number> => {
-  let port = env[envName];
-  if (port === 0) {
-    // A port is free again as soon as it was found, so the same could come twice.
-    do port = await freePort(host);
-    while (taken.has(port));
-  } else {
-    if (taken.has(port)) throw new Error(`${name}: ${envName}=${port} is another part's port too.`);
+interface PortSetting {
+  name: string;
+  envName: 'PORT' | 'METRICS_PORT' | 'TEMPORAL_PORT' | 'TEMPORAL_UI_PORT' | 'OUTBOX_PORT';
+  /** Loopback if not said. */
+  host?: string;
+}
+
+/** Those of the parts that this start runs. */
+const settingsOf = (env: LocalEnv, headless: boolean): PortSetting[] => [
+  { name: 'The API', envName: 'PORT', host: env.HOST },
+  { name: "The worker's metrics", envName: 'METRICS_PORT', host: env.HOST },
+  ...(env.TEMPORAL_ADDRESS === undefined
+    ? [{ name: 'Temporal', envName: 'TEMPORAL_PORT' } as const]
+    : []),
+  ...(env.TEMPORAL_ADDRESS === undefined && !headless
+    ? [{ name: "Temporal's Web UI", envName: 'TEMPORAL_UI_PORT' } as const]
+    : []),
+  ...(env.RESEND_API_KEY === undefined
+    ? [{ name: 'The outbox', envName: 'OUTBOX_PORT' } as const]
+    : []),
+];
+
+/** @throws Error saying which setting to change, when a port that is set is taken or set twice */
+const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<void> => {
+  const seen = new Set<number>();
+  for (const { name, envName, host } of settingsOf(env, headless)) {
+    const port = env[envName];
+    if (port === 0) continue;
+    if (seen.has(port)) throw new Error(`${name}: ${envName}=${port} is another part's port too.`);
+    seen.add(port);
     await assertPortFree(name, envName, port, host);
   }
-  taken.add(port);
-  return port;
 };
 
-/** Takes the ports that are set, and free ones for 0. @throws Error saying which setting to change */
-export const choosePorts = async (env: LocalEnv, headless: boolean): Promise<StackPorts> => {
-  const taken = new Set<number>();
-  const ports = { api: 0, temporal: 0, temporalUi: 0, outbox: 0, metrics: 0 };
-  ports.api = await choose('The API', 'PORT', env, taken, env.HOST);
-  ports.metrics = await choose("The worker's metrics", 'METRICS_PORT', env, taken, env.HOST);
-  if (env.TEMPORAL_ADDRESS === undefined) {
-    ports.temporal = await choose('Temporal', 'TEMPORAL_PORT', env, taken);
-    if (!headless) {
-      ports.temporalUi = await choose("Temporal's Web UI", 'TEMPORAL_UI_PORT', env, taken);
-    }
-  }
-  if (env.RESEND_API_KEY === undefined) {
-    ports.outbox = await choose('The outbox', 'OUTBOX_PORT', env, taken);
-  }
-  return ports;
+/**
+ * Checks the ports that are set, and holds a free one for each process whose port is 0.
+ *
+ * @param onHeld called with each hold as soon as it must be stopped again
+ * @throws Error saying which setting to change
+ */
+export const openPorts = async (
+  env: LocalEnv,
+  headless: boolean,
+  onHeld: (held: HeldPort) => void,
+): Promise<StackPorts> => {
+  await assertSetPortsFree(env, headless);
+  const hold = async (port: number): Promise<HeldPort> => {
+    const held = await holdPort(env.HOST, port);
+    onHeld(held);
+    return held;
+  };
+  return { api: await hold(env.PORT), metrics: await hold(env.METRICS_PORT) };
 };

@@ -81,15 +81,15 @@ const prepareTemporal = async (
   context: StartContext,
   onStarted: OnStarted,
 ): Promise<Temporal | undefined> => {
-  const { env, inherited, dataDir, cliCacheDir, headless, ports, record, log, signal } = context;
+  const { env, inherited, dataDir, cliCacheDir, headless, record, log, signal } = context;
   if (env.TEMPORAL_ADDRESS !== undefined) return undefined;
   const server = await startTemporal({
     dataDir,
     cliCacheDir,
     cliPath: env.TEMPORAL_CLI_PATH,
     searchPath: inherited['PATH'],
-    port: ports.temporal,
-    uiPort: ports.temporalUi,
+    port: env.TEMPORAL_PORT,
+    uiPort: env.TEMPORAL_UI_PORT,
     headless,
     env: inherited,
     onStart: (pid) => record.note('temporal', pid),
@@ -102,12 +102,12 @@ const prepareTemporal = async (
 };
 
 const prepareOutbox = async (
-  { env, dataDir, ports, secrets }: StartContext,
+  { env, dataDir, secrets }: StartContext,
   onStarted: OnStarted,
 ): Promise<Outbox | undefined> => {
   if (env.RESEND_API_KEY !== undefined) return undefined;
   const apiKey = secrets.RESEND_API_KEY;
-  const outbox = await startOutbox({ dataDir, port: ports.outbox, apiKey });
+  const outbox = await startOutbox({ dataDir, port: env.OUTBOX_PORT, apiKey });
   onStarted(outbox);
   return outbox;
 };

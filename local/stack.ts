@@ -4,13 +4,14 @@ import { type LocalEnv, withoutEmpty } from '../config.ts';
 import { openDataFolder, writePrivateJson } from './data-folder.ts';
 import { seedDemo, type DemoKeys } from './demo-seed.ts';
 import { checkGivenServers } from './given-servers.ts';
+import type { HeldPort } from './held-port.ts';
 import { runKeepsakeProcess } from './keepsake-process.ts';
 import { lockDataFolder } from './lock.ts';
 import { apiUrlOf, processEnv, publicUrlOf } from './process-env.ts';
 import { hasDatabase, removeDatabase } from './postgres-place.ts';
 import { openProcessRecord, stopOrphans } from './process-record.ts';
 import { openSecrets } from './secrets.ts';
-import { choosePorts } from './stack-ports.ts';
+import { openPorts } from './stack-ports.ts';
 import { startServers, type Servers, type StartContext } from './stack-servers.ts';
 import type { Supervised } from './supervise.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
@@ -95,12 +96,12 @@ const infoOf = (
   servers: Servers,
   processes: Record<'api' | 'worker', Supervised>,
 ): LocalInfo => ({
-  api: apiUrlOf(context.env.HOST, context.ports.api),
+  api: apiUrlOf(context.env.HOST, context.ports.api.port),
   publicUrl: publicUrlOf(context),
   temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
   temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
   outbox: servers.outbox?.url,
-  metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics)}/metrics`,
+  metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics.port)}/metrics`,
   databaseUrl: servers.database.ownerUrl,
   appDatabaseUrl: servers.database.appUrl,
   pids: {
@@ -117,26 +118,30 @@ const startProcesses = (
   servers: Servers,
   { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
-  const { dataDir, record, log, onRestart } = context;
+  const { dataDir, ports, record, log, onRestart } = context;
   const env = processEnv(context, servers);
-  const run = (name: string, file: string) =>
+  const run = (name: string, file: string, { fd }: HeldPort) =>
     runKeepsakeProcess({
       name,
       file,
       env,
+      listenFd: fd,
       logFile: join(dataDir, 'logs', `${name}.log`),
       onStart: (pid) => record.note(name, pid),
       onRestart,
       log,
     });
-  return { worker: run('worker', workerFile), api: run('api', apiFile) };
+  return {
+    worker: run('worker', workerFile, ports.metrics),
+    api: run('api', apiFile, ports.api),
+  };
 };
 
 const waitForApi = (
   context: StartContext,
   processes: Record<'api' | 'worker', Supervised>,
 ): Promise<void> => {
-  const url = `${apiUrlOf(context.env.HOST, context.ports.api)}/readyz`;
+  const url = `${apiUrlOf(context.env.HOST, context.ports.api.port)}/readyz`;
   return waitUntilReady({
     name: 'Keepsake',
     isReady: async () => {
@@ -191,7 +196,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       dataDir,
       cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
       headless,
-      ports: await choosePorts(env, headless),
+      ports: await openPorts(env, headless, (held) => servers.push(held)),
       secrets: openSecrets(dataDir),
       record,
       log,

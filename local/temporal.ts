@@ -5,7 +5,8 @@ import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
-import { openLogFile } from './log-file.ts';
+import { followLogFile, openLogFile } from './log-file.ts';
+import { assertPortFree, freePorts, withPortRetry } from './ports.ts';
 import { TERMINATE } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
 import { findTemporalCli, type TemporalCliOptions } from './temporal-cli.ts';
@@ -26,6 +27,7 @@ const toCliType = (type: string): string =>
 
 export interface TemporalOptions extends TemporalCliOptions {
   dataDir: string;
+  /** TEMPORAL_PORT and TEMPORAL_UI_PORT; 0 for a free one. */
   port: number;
   uiPort: number;
   /** Without the Web UI. */
@@ -107,19 +109,30 @@ const openNamespace = async (address: string): Promise<boolean> => {
   }
 };
 
-/** Starts Temporal's dev server, its data in the data folder. Its ports must be free. */
-export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
+const choosePorts = async (options: TemporalOptions) => {
+  const { port, uiPort, headless } = options;
+  if (port !== 0) await assertPortFree('Temporal', 'TEMPORAL_PORT', port);
+  if (uiPort !== 0 && headless !== true) {
+    await assertPortFree("Temporal's Web UI", 'TEMPORAL_UI_PORT', uiPort);
+  }
+  const [freePort = 0, freeUiPort = 0] = await freePorts(2);
+  return { port: port || freePort, uiPort: uiPort || freeUiPort };
+};
+
+const startServer = async (program: string, options: TemporalOptions): Promise<Temporal> => {
   const { dataDir, port, uiPort, headless, signal } = options;
-  const program = await findTemporalCli(options);
   const logFile = join(dataDir, 'logs', 'temporal.log');
   const address = `${HOST}:${port}`;
+  const newLog = followLogFile(logFile);
+  // Another Temporal may answer at this port; ours says so once the port is its own.
+  const listening = new RegExp(String.raw`Server:\s+\S+:${port}\s`);
   const server = superviseServer(program, logFile, options);
   try {
     await waitUntilReady({
       name: 'Temporal',
-      isReady: () => openNamespace(address),
+      isReady: async () => listening.test(newLog()) && (await openNamespace(address)),
       deadlineMs: READY_DEADLINE_MS,
-      processes: [{ process: server, logFile }],
+      processes: [{ process: server, logFile, newLog }],
       signal,
     });
   } catch (error) {
@@ -128,4 +141,15 @@ export const startTemporal = async (options: TemporalOptions): Promise<Temporal>
   }
   const uiUrl = headless === true ? undefined : `http://${HOST}:${uiPort}`;
   return { address, uiUrl, pid: server.pid, stop: server.stop };
+};
+
+/**
+ * Starts Temporal's dev server, its data in the data folder. The server opens its ports itself, also
+ * internal ones that it chooses: when one was taken meanwhile, it starts again.
+ */
+export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
+  const program = await findTemporalCli(options);
+  return withPortRetry(async () =>
+    startServer(program, { ...options, ...(await choosePorts(options)) }),
+  );
 };

@@ -6,6 +6,8 @@ const POLL_MS = 50;
 /** A process that dies this often before it is ready will not become so. */
 const DEATHS_BEFORE_GIVING_UP = 3;
 const SHOWN_LOG_LINES = 15;
+/** As PostgreSQL and programs written in Go put it. */
+const ADDRESS_IN_USE = /address already in use/i;
 
 export interface Awaited {
   name: string;
@@ -13,7 +15,12 @@ export interface Awaited {
   isReady: () => Promise<boolean>;
   deadlineMs: number;
   /** Whose deaths mean that waiting is in vain, and where each logs. */
-  processes: { process: Supervised; logFile: string }[];
+  processes: {
+    process: Supervised;
+    logFile: string;
+    /** What it logged since this start. The wait ends when that reports an address in use. */
+    newLog?: () => string;
+  }[];
   signal?: AbortSignal | undefined;
 }
 
@@ -23,13 +30,26 @@ const lastLogLines = (name: string, logFile: string): string => {
   return `The last lines of ${name}'s log (${logFile}):\n${shown.join('\n') || '  (empty)'}`;
 };
 
-/** @throws Error with the last log lines of whom it waited for, when that dies or the deadline passes */
+/** @throws Error with the code EADDRINUSE */
+const assertPortsHad = ({ name, processes }: Awaited): void => {
+  const barred = processes.find(({ newLog }) => ADDRESS_IN_USE.test(newLog?.() ?? ''));
+  if (barred === undefined) return;
+  const log = lastLogLines(barred.process.name, barred.logFile);
+  const message = `${name} cannot start: an address it needs is in use.\n${log}`;
+  throw Object.assign(new Error(message), { code: 'EADDRINUSE' });
+};
+
+/**
+ * @throws Error with the last log lines of the processes, when one dies repeatedly or the deadline
+ *   passes; with the code EADDRINUSE when a new log reports that
+ */
 export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
   const { name, isReady, deadlineMs, processes, signal } = awaited;
   const deadline = Date.now() + deadlineMs;
   let problem = 'no answer';
   for (;;) {
     signal?.throwIfAborted();
+    assertPortsHad(awaited);
     try {
       if (await isReady()) return;
       problem = 'not ready yet';

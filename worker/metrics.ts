@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type ListenOptions } from 'node:net';
 import type { TelemetryOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Meter } from '../activities/meter.ts';
@@ -13,16 +13,24 @@ const CORE_DEADLINE_MS = 2_000;
 /** Time for a scraper's headers to arrive. */
 const HEADERS_TIMEOUT_MS = 5_000;
 
+/** As Core words it. */
+const ADDRESS_IN_USE = /address already in use/i;
+/** Its port is chosen before Core opens it, so each may be lost; so often, it has another cause. */
+const CORE_PORT_ATTEMPTS = 5;
+
+/** Throws when Core cannot open the address it is given. */
+type InstallCore = (telemetry: TelemetryOptions) => void;
+
 export interface WorkerMetrics {
   meter: Meter;
   /** Takes how far this worker's clock is ahead of the database's, in seconds. */
   clock: (skewSeconds: number) => void;
-  /** What Temporal's Core is to export. */
-  telemetryOptions: TelemetryOptions;
+  /** Where it serves them; nowhere when not set. */
+  port: number | undefined;
   close: () => Promise<void>;
 }
 
-/** A port of loopback that is free at the moment: Core takes no 0, for it never tells what it took. */
+/** A port of loopback that is free now. Core takes 0 as well, but does not report which it got. */
 const findFreePort = async (): Promise<number> => {
   const server = createTcpServer().listen(0, LOOPBACK);
   await once(server, 'listening');
@@ -55,8 +63,22 @@ const readCore = async (port: number): Promise<string> => {
   }
 };
 
+/** Installs Core with its metrics at a free port; at another when that was taken meanwhile. */
+const installCore = async (install: InstallCore): Promise<number> => {
+  for (let attempt = 1; ; attempt++) {
+    const port = await findFreePort();
+    try {
+      install(telemetryAt(port));
+      return port;
+    } catch (error) {
+      const isInUse = ADDRESS_IN_USE.test((error as Error).message);
+      if (!isInUse || attempt === CORE_PORT_ATTEMPTS) throw error;
+    }
+  }
+};
+
 /** Answers `GET /metrics` with both in one. */
-const serve = async (registry: Registry, host: string, port: number, corePort: number) => {
+const serve = async (registry: Registry, listen: ListenOptions, corePort: number) => {
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end();
@@ -69,30 +91,34 @@ const serve = async (registry: Registry, host: string, port: number, corePort: n
       (error: Error) => response.destroy(error),
     );
   });
-  server.listen(port, host);
+  server.listen(listen);
   await once(server, 'listening');
   return server;
 };
 
 /**
- * Keeps the worker's metrics, and serves them at `METRICS_PORT` together with those of Temporal's
- * Core; where no port is set they are kept and served nowhere.
+ * Installs Core, keeps the worker's metrics, and serves both at `METRICS_PORT`; where no port is set
+ * they are kept and served nowhere.
  *
- * @throws the system's error when the port cannot be had
+ * @throws the system's error when the port cannot be had, and that of `install`
  */
-export const openMetrics = async ({
-  host,
-  metricsPort,
-}: Pick<Config, 'host' | 'metricsPort'>): Promise<WorkerMetrics> => {
+export const openMetrics = async (
+  { host, metricsPort, listenFd }: Pick<Config, 'host' | 'metricsPort' | 'listenFd'>,
+  install: InstallCore,
+): Promise<WorkerMetrics> => {
   const registry = new Registry();
   const kept = { meter: createMeter(registry), clock: createClockMeter(registry) };
-  if (metricsPort === undefined) return { ...kept, telemetryOptions: {}, close: async () => {} };
+  if (metricsPort === undefined) {
+    install({});
+    return { ...kept, port: undefined, close: async () => {} };
+  }
   collectDefaultMetrics({ register: registry });
-  const corePort = await findFreePort();
-  const server = await serve(registry, host, metricsPort, corePort);
+  const corePort = await installCore(install);
+  const listen = listenFd === undefined ? { host, port: metricsPort } : { fd: listenFd };
+  const server = await serve(registry, listen, corePort);
   return {
     ...kept,
-    telemetryOptions: telemetryAt(corePort),
+    port: (server.address() as AddressInfo).port,
     close: async () => {
       const closed = once(server, 'close');
       server.close();

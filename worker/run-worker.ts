@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@temporalio/worker';
 import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
@@ -13,7 +13,7 @@ import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import { openMetrics, type WorkerMetrics } from './metrics.ts';
+import { openMetrics } from './metrics.ts';
 import { ensureSchedules, registerSearchAttributes } from './registration.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 
@@ -31,7 +31,7 @@ export interface WorkerOptions {
 const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
   new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
 
-const installRuntime = (log: Logger, { telemetryOptions }: WorkerMetrics): void => {
+const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void => {
   Runtime.install({
     logger: createTemporalLogger(log),
     telemetryOptions: {
@@ -62,8 +62,7 @@ const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
   const database = await openChecked(config);
-  const metrics = await openMetrics(config);
-  installRuntime(log, metrics);
+  const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry));
   const lanes = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-lanes',
     role: APP_ROLE,
@@ -105,7 +104,8 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     log,
     onSkew: metrics.clock,
   });
-  log.info({ taskQueue: config.taskQueue }, 'worker is ready');
+  const { port: metricsPort } = metrics;
+  log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
   try {
     await worker.run();
   } finally {

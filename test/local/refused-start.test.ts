@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { freePort } from '../../local/ports.ts';
+import { freePorts } from '../../local/ports.ts';
 import { useDatabase } from '../support/database.ts';
 import { startFakePooler } from '../support/fake-pooler.ts';
 
@@ -24,7 +24,7 @@ afterAll(() => {
 const SLOW_CLOCK = 'data:text/javascript,const now = Date.now; Date.now = () => now() - 2678400000';
 
 const start = async (file: string, databaseUrl: string, imports: string[] = []) => {
-  const port = String(await freePort());
+  const [port, metricsPort] = (await freePorts(2)).map(String);
   const loaded = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
   const child = spawn(process.execPath, [...loaded, file], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,7 +33,7 @@ const start = async (file: string, databaseUrl: string, imports: string[] = []) 
       KEEPSAKE_DATA_DIR: dataDir,
       DATABASE_URL: databaseUrl,
       PORT: port,
-      METRICS_PORT: String(await freePort()),
+      METRICS_PORT: metricsPort,
       TEMPORAL_ADDRESS: '127.0.0.1:1',
       RESEND_API_KEY: 're_test',
       LINK_SECRET: 'a secret that is long enough for links',

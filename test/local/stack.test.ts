@@ -18,7 +18,7 @@ const start = (env: NodeJS.ProcessEnv) => {
   const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
   return startStack({
     env: readLocalEnv({ ...ports, KEEPSAKE_DATA_DIR: dataDir, ...env }),
-    inherited: { PATH: process.env['PATH'], ...env },
+    inherited: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'], ...env },
     log: () => {},
     headless: true,
   });

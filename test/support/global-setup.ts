@@ -1,11 +1,12 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { migrateToLatest } from '../../db/migrate.ts';
-import { removeDataFolder } from '../../local/postgres-place.ts';
+import { openDataFolder } from '../../local/data-folder.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
+import { openProcessRecord } from '../../local/process-record.ts';
+import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -38,25 +39,36 @@ const makeTemplate = async (postgresUrl: string): Promise<void> => {
   await client.end();
 };
 
+/** One folder for all that this run and its processes put into the system's folder for such files. */
+const openRunFolder = async (): Promise<TemporaryFolder> => {
+  const folder = await openTemporaryFolder('keepsake-run-');
+  // PostgreSQL's own user passes through it to its data.
+  chmodSync(folder.path, 0o711);
+  process.env['TMPDIR'] = folder.path;
+  return folder;
+};
+
+const startServer = (dataDir: string): Promise<Postgres> => {
+  openDataFolder(dataDir);
+  const record = openProcessRecord(dataDir);
+  return startPostgres({ dataDir, onStart: (pid) => record.note('postgres', pid) });
+};
+
 /** One PostgreSQL for the whole run, or the one TEST_DATABASE_URL names (another major version, say). */
 const setup = async (project: TestProject): Promise<() => Promise<void>> => {
-  const given = process.env['TEST_DATABASE_URL'];
-  if (given !== undefined && given !== '') {
-    assertLoopback(given);
-    await makeTemplate(given);
-    project.provide('postgresUrl', given);
-    return async () => {};
-  }
-  const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-test-'));
+  const given = process.env['TEST_DATABASE_URL'] || undefined;
+  if (given !== undefined) assertLoopback(given);
+  const folder = await openRunFolder();
   let postgres: Postgres | undefined;
   const tearDown = async (): Promise<void> => {
     await postgres?.stop();
-    removeDataFolder(dataDir);
+    await folder.remove();
   };
   try {
-    postgres = await startPostgres({ dataDir });
-    await makeTemplate(postgres.url);
-    project.provide('postgresUrl', postgres.url);
+    if (given === undefined) postgres = await startServer(join(folder.path, 'postgres-of-run'));
+    const url = postgres?.url ?? given ?? '';
+    await makeTemplate(url);
+    project.provide('postgresUrl', url);
     return tearDown;
   } catch (error) {
     await tearDown();

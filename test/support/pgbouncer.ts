@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, vi } from 'vitest';
-import { freePort } from '../../local/ports.ts';
+import { freePorts } from '../../local/ports.ts';
 import { findServerUser, isRoot } from '../../local/server-user.ts';
 
 export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
@@ -23,7 +23,7 @@ export const startPgbouncer = async (
   const user = isRoot() ? findServerUser() : undefined;
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   chmodSync(folder, 0o755);
-  url.port = String(await freePort());
+  url.port = String((await freePorts(1))[0]);
   const lines = [
     '[databases]',
     `* = host=${hostname} port=${port} ${login}`,

@@ -47,6 +47,7 @@ export const useStack = (
       env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
       inherited: {
         PATH: process.env['PATH'],
+        TMPDIR: process.env['TMPDIR'],
         LOG_LEVEL: 'info',
         RATE_LIMIT_PER_MINUTE: '1000000',
         ...env,

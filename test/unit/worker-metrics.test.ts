@@ -1,6 +1,8 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { Runtime } from '@temporalio/worker';
 import { Registry } from 'prom-client';
-import { expect, test } from 'vitest';
-import { freePort } from '../../local/ports.ts';
+import { expect, test, vi } from 'vitest';
 import { createClockMeter, createMeter } from '../../worker/meter.ts';
 import { openMetrics } from '../../worker/metrics.ts';
 
@@ -48,11 +50,16 @@ test('a batch answers what it answered, counted by how it ended; only the delete
   ]);
 });
 
+const HOST = '127.0.0.1';
+const open = (metricsPort: number | undefined, install = vi.fn<(port: string) => void>()) =>
+  openMetrics({ host: HOST, metricsPort, listenFd: undefined }, ({ metrics }) =>
+    install(metrics !== undefined && 'prometheus' in metrics ? metrics.prometheus.bindAddress : ''),
+  );
+
 test('serves what the worker says of itself even where Temporal says nothing', async () => {
-  const metricsPort = await freePort();
-  const metrics = await openMetrics({ host: '127.0.0.1', metricsPort });
+  const metrics = await open(0);
   metrics.meter.rows('deleted', 3);
-  const url = `http://127.0.0.1:${metricsPort}/metrics`;
+  const url = `http://${HOST}:${metrics.port}/metrics`;
   expect(await (await fetch(url)).text()).toContain('keepsake_rows_total{step="deleted"} 3');
   expect((await fetch(url, { method: 'POST' })).status).toBe(404);
   await metrics.close();
@@ -60,11 +67,49 @@ test('serves what the worker says of itself even where Temporal says nothing', a
 });
 
 test('a port that is taken is an error, and no port no listener', async () => {
-  const metricsPort = await freePort();
-  const first = await openMetrics({ host: '127.0.0.1', metricsPort });
-  await expect(openMetrics({ host: '127.0.0.1', metricsPort })).rejects.toThrow('EADDRINUSE');
+  const first = await open(0);
+  await expect(open(first.port)).rejects.toThrow('EADDRINUSE');
   await first.close();
-  const none = await openMetrics({ host: '127.0.0.1', metricsPort: undefined });
-  expect(none.telemetryOptions).toEqual({});
+  const install = vi.fn<(port: string) => void>();
+  const none = await open(undefined, install);
+  expect(none.port).toBeUndefined();
+  expect(install.mock.calls).toEqual([['']]);
   await none.close();
+});
+
+test('Core is installed with another port when the chosen one was taken meanwhile', async () => {
+  const addresses: string[] = [];
+  const taken = createServer().listen(0, HOST);
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const metrics = await open(
+    0,
+    vi.fn<(address: string) => void>((address) => {
+      addresses.push(address);
+      const bindAddress = addresses.length === 1 ? `${HOST}:${port}` : address;
+      Runtime.install({ telemetryOptions: { metrics: { prometheus: { bindAddress } } } });
+    }),
+  );
+  try {
+    expect(addresses).toHaveLength(2);
+    const core = await fetch(`http://${addresses[1]}/metrics`);
+    expect(core.status).toBe(200);
+  } finally {
+    await metrics.close();
+    await Runtime.instance().shutdown();
+    taken.close();
+  }
+});
+
+test('what else keeps Core from its start is an error at once, and so are ports always taken', async () => {
+  const broken = vi.fn<() => void>(() => {
+    throw new Error('no such exporter');
+  });
+  await expect(open(0, broken)).rejects.toThrow('no such exporter');
+  expect(broken).toHaveBeenCalledTimes(1);
+  const barred = vi.fn<() => void>(() => {
+    throw new Error('Address already in use (os error 98)');
+  });
+  await expect(open(0, barred)).rejects.toThrow('already in use');
+  expect(barred).toHaveBeenCalledTimes(5);
 });

@@ -1,0 +1,50 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { readJson, writePrivateJson } from './data-folder.ts';
+import { sweepAbandonedDatabases } from './postgres-place.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { PROCESS_RECORD, stopOrphans } from './process-record.ts';
+
+/** In a temporary folder: the process that made it. */
+const OWNER_FILE = 'owner.json';
+
+export interface TemporaryFolder {
+  path: string;
+  /** Removes it, the databases of its data folders, and stops what still runs on these. */
+  remove: () => Promise<void>;
+}
+
+const removeFolder = async (path: string): Promise<void> => {
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  for (const name of names.filter((each) => basename(each) === PROCESS_RECORD)) {
+    await stopOrphans(dirname(join(path, name)), () => {});
+  }
+  rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  sweepAbandonedDatabases();
+};
+
+/** False also for a folder that is just being made and has no owner yet. */
+const isAbandoned = (path: string): boolean => {
+  try {
+    const owner = readJson(join(path, OWNER_FILE)) as ProcessIdentity | undefined;
+    return owner !== undefined && !isAlive(owner);
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * Makes a folder for this process. One of the same prefix whose process was killed is removed first.
+ */
+export const openTemporaryFolder = async (
+  prefix: string,
+  base = tmpdir(),
+): Promise<TemporaryFolder> => {
+  for (const name of readdirSync(base).filter((each) => each.startsWith(prefix))) {
+    if (isAbandoned(join(base, name))) await removeFolder(join(base, name));
+  }
+  const path = mkdtempSync(join(base, prefix));
+  writePrivateJson(join(path, OWNER_FILE), identify(process.pid));
+  return { path, remove: async () => (existsSync(path) ? removeFolder(path) : undefined) };
+};

@@ -1,0 +1,148 @@
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { readLocalEnv } from '../../config.ts';
+import * as ports from '../../local/ports.ts';
+import { removeDataFolder } from '../../local/postgres-place.ts';
+import { startPostgres } from '../../local/postgres.ts';
+import { sendSignal } from '../../local/stop-process.ts';
+import { startStack, type Stack } from '../../local/stack.ts';
+import { startTemporal, type TemporalOptions } from '../../local/temporal.ts';
+import { CLI_CACHE } from '../support/stack.ts';
+
+// Every test makes the race certain: a port is taken between its choice and its opening.
+vi.mock('../../local/ports.ts', { spy: true });
+
+let dataDir: string;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'keepsake-ports-'));
+});
+
+afterEach(() => {
+  vi.mocked(ports.freePorts).mockReset();
+  removeDataFolder(dataDir);
+});
+
+const takePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+};
+
+/** The next choice of ports falls on these. */
+const choose = (...chosen: number[]) => vi.mocked(ports.freePorts).mockResolvedValueOnce(chosen);
+
+const temporal = async (options: Partial<TemporalOptions> = {}) => {
+  const server = await startTemporal({
+    dataDir,
+    port: 0,
+    uiPort: 0,
+    headless: true,
+    cliCacheDir: CLI_CACHE,
+    searchPath: process.env['PATH'],
+    env: { PATH: process.env['PATH'] },
+    ...options,
+  });
+  onTestFinished(() => server.stop());
+  return server;
+};
+
+test('PostgreSQL starts on another port when the chosen one was taken meanwhile', async () => {
+  const port = await takePort();
+  choose(port);
+  const postgres = await startPostgres({ dataDir });
+  onTestFinished(() => postgres.stop());
+  expect(new URL(postgres.url).port).not.toBe(String(port));
+  expect(ports.freePorts).toHaveBeenCalledTimes(2);
+});
+
+test('two servers of PostgreSQL that choose the same port both start, each on its own', async () => {
+  const [port = 0] = await ports.freePorts(1);
+  choose(port);
+  choose(port);
+  const second = join(dataDir, 'second');
+  onTestFinished(() => removeDataFolder(second));
+  const servers = await Promise.all([
+    startPostgres({ dataDir }),
+    startPostgres({ dataDir: second }),
+  ]);
+  onTestFinished(() => Promise.all(servers.map((server) => server.stop())).then(() => {}));
+  expect(new Set(servers.map(({ url }) => new URL(url).port)).size).toBe(2);
+});
+
+test('Temporal starts on another port when the chosen one was taken meanwhile', async () => {
+  const port = await takePort();
+  choose(port, 0);
+  expect((await temporal()).address).not.toContain(`:${port}`);
+});
+
+test('so it does when the port of its UI was', async () => {
+  const [port = 0, uiPort] = [(await ports.freePorts(1))[0], await takePort()];
+  choose(port, uiPort);
+  const server = await temporal({ headless: false });
+  expect(server.uiUrl).not.toContain(`:${uiPort}`);
+  expect((await fetch(server.uiUrl!)).status).toBe(200);
+});
+
+test('another Temporal at the chosen port is not taken for the own one', async () => {
+  const other = await temporal();
+  choose(Number(other.address.split(':')[1]), 0);
+  const second = join(dataDir, 'second');
+  mkdirSync(second);
+  expect((await temporal({ dataDir: second })).address).not.toBe(other.address);
+});
+
+test('a port that is set and taken is an error that names the setting, without another attempt', async () => {
+  const port = await takePort();
+  for (const [name, options] of Object.entries({
+    TEMPORAL_PORT: { port },
+    TEMPORAL_UI_PORT: { uiPort: port, headless: false },
+  })) {
+    await expect(temporal(options)).rejects.toThrow(`Set ${name} to a free port`);
+  }
+  expect(readdirSync(dataDir)).toEqual([]);
+});
+
+const startOne = (folder: string): Promise<Stack> => {
+  const zero = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
+  return startStack({
+    env: readLocalEnv({ ...zero, KEEPSAKE_DATA_DIR: join(dataDir, folder) }),
+    inherited: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'] },
+    log: () => {},
+    headless: true,
+    cliCacheDir: CLI_CACHE,
+  });
+};
+
+test('stacks that choose the same ports start side by side, and each answers at its own', async () => {
+  const same = await ports.freePorts(2);
+  for (let count = 0; count < 4; count++) choose(...same);
+  const folders = ['one', 'two'];
+  const stacks = await Promise.all(folders.map(startOne));
+  onTestFinished(async () => {
+    await Promise.all(stacks.map((stack) => stack.stop()));
+    for (const folder of folders) removeDataFolder(join(dataDir, folder));
+  });
+  const infos = stacks.map((stack) => stack.info());
+  const urls = infos.flatMap(({ api, metrics, temporal: address, outbox, databaseUrl }) => [
+    api,
+    new URL(metrics).origin,
+    `http://${address}`,
+    outbox!,
+    `http://${new URL(databaseUrl).host}`,
+  ]);
+  expect(new Set(urls).size).toBe(10);
+  const [{ api, metrics, pids }] = infos as [ReturnType<Stack['info']>];
+  expect((await fetch(metrics)).status).toBe(200);
+
+  // A restarted API keeps its port: a request that comes while none runs is answered by the next.
+  sendSignal(pids.api!, 'SIGKILL');
+  await expect.poll(() => stacks[0]!.info().pids.api).toBeUndefined();
+  expect((await fetch(`${api}/healthz`)).status).toBe(200);
+  expect(stacks[0]!.info().pids.api).not.toBe(pids.api);
+}, 120_000);
