@@ -35,6 +35,7 @@ export const BEGIN_RESTORE = `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL work_mem = '${WORK_MEM}';
   SET LOCAL enable_mergejoin = off;
+  SET LOCAL jit = off;
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET CONSTRAINTS ALL IMMEDIATE;`;

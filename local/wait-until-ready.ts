@@ -49,13 +49,14 @@ export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
   let problem = 'no answer';
   for (;;) {
     signal?.throwIfAborted();
-    assertPortsHad(awaited);
     try {
       if (await isReady()) return;
       problem = 'not ready yet';
     } catch (error) {
       problem = (error as Error).message;
     }
+    // After the look: whoever has the port may keep that waiting until the process has died often.
+    assertPortsHad(awaited);
     const dying = processes.filter((each) => each.process.deathCount() >= DEATHS_BEFORE_GIVING_UP);
     if (dying.length > 0 || Date.now() > deadline) {
       const why = dying.length > 0 ? 'it ends each time it starts' : `after ${deadlineMs / 1000} s`;

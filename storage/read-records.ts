@@ -1,3 +1,4 @@
+import { Transform } from 'node:stream';
 import { parse } from 'csv-parse';
 import { chain } from './chain.ts';
 import { unpackersOf } from './compression.ts';
@@ -10,11 +11,25 @@ interface RawRecord {
   raw: string;
 }
 
+/** A chunk is parsed as a whole; who wants the first records alone waits for no more than this. */
+const PARSED_BYTES = 16 * 1024;
+
+const createSlicer = (): Transform =>
+  new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      for (let at = 0; at < chunk.length; at += PARSED_BYTES) {
+        this.push(chunk.subarray(at, at + PARSED_BYTES));
+      }
+      done();
+    },
+  });
+
 /** Records of a part in the order of its file, as `COPY` wrote them. */
 const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<RawRecord> {
   const file = await storage.get(partKey(part));
   const parser = parse({ raw: true, record_delimiter: '\n' });
-  yield* chain(file, ...unpackersOf(part.compression), parser) as AsyncIterable<RawRecord>;
+  const streams = [...unpackersOf(part.compression), createSlicer(), parser];
+  yield* chain(file, ...streams) as AsyncIterable<RawRecord>;
 };
 
 /** The names in a backup's header part, in the order of its file. */

@@ -109,11 +109,12 @@ RETURNS boolean LANGUAGE sql STABLE RETURN
        OR p_xmin = ANY (p_ended));
 
 -- Whether an error says something of the row that was written, or of the statement, the connection or the
--- server. What a trigger raises by RAISE is of the row, whatever code it chose.
+-- server: as `isOfARow` of the code, but that a lock (55P03) is of the row that is locked. What a trigger
+-- raises by RAISE is of the row, whatever code it chose.
 CREATE FUNCTION is_error_of_a_row(p_sqlstate text, p_context text) RETURNS boolean
 LANGUAGE sql IMMUTABLE RETURN
-  p_sqlstate !~ '^(08|40|53|57|58|XX)'
-  AND (p_sqlstate !~ '^(0A|25|26|28|34|3D|3F|42)'
+  p_sqlstate !~ '^(08|28|3D|40|53|57|58|25006|25P03|25P04|55006)'
+  AND (p_sqlstate !~ '^(0A|0B|25|26|2B|2D|34|3B|3F|42|55(?!P03)|F0|HV|XX)'
        OR coalesce(split_part(p_context, E'\n', 1), '') ~ ' RAISE$');
 
 -- Deletes a slice row by row, each in a savepoint of its own, so that one which cannot go stops no
@@ -308,7 +309,7 @@ CREATE CONSTRAINT TRIGGER never_committed AFTER INSERT ON rehearsals
 ALTER TABLE rehearsals ENABLE ALWAYS TRIGGER never_committed;
 
 -- Deletes up to so many users of a part that are as the backup holds them, in a transaction that cannot
--- commit. Takes the first ones that together know a value of each column, among the first 500 that can be
+-- commit. Takes the first ones that together know a value of each column, among the first 200 that can be
 -- deleted at all. Users that somebody holds locked, or that cannot be deleted, are passed over.
 --
 -- Returns their positions in the part, from 1, and their ids; nothing where the backup deletes nobody of
@@ -317,7 +318,7 @@ CREATE FUNCTION rehearse_deletion(p_export uuid, p_part int, p_limit int)
 RETURNS TABLE (index int, user_id text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-  enough constant int := 500;
+  enough constant int := 200;
   most_waits constant int := 3;
   backup record;
   partition regclass;
@@ -345,10 +346,15 @@ BEGIN
   IF public.users_fingerprint(partition) IS DISTINCT FROM backup.fingerprint THEN RETURN; END IF;
   PERFORM set_config('lock_timeout', '2s', true);
   FOR candidate IN EXECUTE format($sql$
-      SELECT t.index::int AS index, t.tid, u.user_id, ARRAY(
-               SELECT key FROM json_each_text(row_to_json(u.*)) WHERE value IS NOT NULL) AS known
-        FROM unnest($1) WITH ORDINALITY AS t (tid, index) JOIN ONLY %s u ON u.ctid = t.tid
-       WHERE public.is_unchanged_since(u.written_in, u.xmin, $2, $3) AND NOT u.legal_hold
+      SELECT t.index::int AS index, t.tid, found.*
+        FROM unnest($1) WITH ORDINALITY AS t (tid, index) CROSS JOIN LATERAL (
+          -- OFFSET keeps the planner from reading the whole partition for the first few.
+          SELECT u.user_id, ARRAY(
+                   SELECT key FROM json_each_text(row_to_json(u.*)) WHERE value IS NOT NULL) AS known
+            FROM ONLY %s u
+           WHERE u.ctid = t.tid AND NOT u.legal_hold
+             AND public.is_unchanged_since(u.written_in, u.xmin, $2, $3)
+          OFFSET 0) AS found
     $sql$, partition) USING backup.tids, backup.snapshot, backup.ended_xids
   LOOP
     EXIT WHEN deleted_count >= p_limit OR (seen_count >= enough AND deleted_count > 0);

@@ -68,14 +68,6 @@ const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] =
       return () => setting('RESET default_transaction_read_only');
     },
   ],
-  [
-    'ending every transaction (25P04)',
-    'timeouts',
-    async () => {
-      await setting('SET transaction_timeout = 1');
-      return () => setting('RESET transaction_timeout');
-    },
-  ],
   ['behind another password (28P01)', 'password', changePassword],
   [
     'closed to its login (28000)',
