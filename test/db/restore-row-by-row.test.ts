@@ -206,6 +206,19 @@ test('a user whom the insert of a later one changed is reported, in whatever hal
   for (const id of ['u-2', 'u-4', 'u-5']) expect(now[id]).toBe(before[id]);
 });
 
+test('a trigger that writes users again as they are stops nobody', async () => {
+  const { workspace, table, before, exportId } = await prepare();
+  await asOwner(`CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      UPDATE ${table} SET city = city WHERE user_id = NEW.user_id; RETURN NULL; END $$;
+    CREATE TRIGGER touch AFTER INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION touch()`);
+  expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
+    state: 'succeeded',
+    counts: { restored: 5 },
+  });
+  const now = await rowsOf(database(), workspace.workspaceId);
+  for (const id of ['u-1', 'u-5']) expect(now[id]).toBe(before[id]);
+});
+
 test('users are looked up quickly where PostgreSQL believes that the table is empty', async () => {
   const workspace = await seedWorkspace(database(), 'empty', 20_000);
   const ids = Object.keys(await rowsOf(database(), 'empty')).slice(0, 15_000);
