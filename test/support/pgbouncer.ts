@@ -17,7 +17,7 @@ export const startPgbouncer = async (
 ): Promise<{ url: string; stop: () => Promise<void> }> => {
   const url = new URL(databaseUrl);
   const { hostname, port, username } = url;
-  const login = `user=${username} password=${decodeURIComponent(url.password)}`;
+  const password = url.password === '' ? '' : ` password=${decodeURIComponent(url.password)}`;
   const folder = mkdtempSync(join(tmpdir(), 'keepsake-pgbouncer-'));
   // It refuses to run as root, as PostgreSQL does.
   const user = isRoot() ? findServerUser() : undefined;
@@ -26,7 +26,7 @@ export const startPgbouncer = async (
   url.port = String((await freePorts(1))[0]);
   const lines = [
     '[databases]',
-    `* = host=${hostname} port=${port} ${login}`,
+    `* = host=${hostname} port=${port} user=${username}${password}`,
     '[pgbouncer]',
     'listen_addr = 127.0.0.1',
     `listen_port = ${url.port}`,
@@ -41,19 +41,22 @@ export const startPgbouncer = async (
     stdio: 'ignore',
     ...(user !== undefined && { uid: user.uid, gid: user.gid }),
   });
-  await vi.waitFor(async () => {
+  const stop = async (): Promise<void> => {
+    const ended = once(process, 'exit');
+    if (process.kill('SIGKILL')) await ended;
+    rmSync(folder, { recursive: true });
+  };
+  const isReady = async (): Promise<void> => {
     const client = new Client({ connectionString: url.href });
     await client.connect();
     expect((await client.query('SELECT 1')).rowCount).toBe(1);
     await client.end();
-  }, 10_000);
-  return {
-    url: url.href,
-    stop: async () => {
-      const ended = once(process, 'exit');
-      process.kill('SIGKILL');
-      await ended;
-      rmSync(folder, { recursive: true });
-    },
   };
+  try {
+    await vi.waitFor(isReady, 10_000);
+    return { url: url.href, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 };
