@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
+import { FIRST_ID } from './first-id.ts';
 
 /** How long an imported file is kept: so long an import may be retried, and its failures be read. */
 const FILE_TTL_DAYS = 7;
@@ -29,8 +30,6 @@ export const getImportFile = (db: Db, id: string) =>
 /** The file of an import, if any job came of it. */
 export const findImportFile = (db: Db, id: string) =>
   db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirst();
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 const isDue = sql<boolean>`(
   import_files.removed_at IS NULL AND import_files.expires_at <= now()

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { type ActivityKind, recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
+import { FIRST_ID } from './first-id.ts';
 
 /**
  * Hours after which nothing writes to an export of an ended job any more: a step is given up after a
@@ -90,8 +91,6 @@ const isDue = sql<boolean>`(
 
 const isUnused = sql<boolean>`NOT EXISTS (SELECT FROM jobs WHERE jobs.finished_at IS NULL
   AND (jobs.id = exports.job_id OR jobs.backup_id = exports.id))`;
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Exports that are to be removed and that no unfinished job needs, by id. */
 export const listDueExports = (db: Db, limit: number, afterId = FIRST_ID) =>

@@ -2,11 +2,10 @@ import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
 import type { ExportRow } from './exports.ts';
+import { FIRST_ID } from './first-id.ts';
 
 /** How long after it was last looked at a backup is looked at again; a damaged one each time. */
 const SCRUB_EVERY_HOURS = 24;
-
-const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /** Backups of ended deletions whose files are to be looked at, by id. */
 export const listBackupsToScrub = (db: Db, limit: number, afterId = FIRST_ID) =>
