@@ -30,29 +30,37 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
  * can name any more are counted as unprocessed.
  */
 const readLeftIds = async (
-  deps: ActivityDeps,
-  backup: ExportRow,
+  storage: ActivityDeps['storage'],
   part: StoredPart,
+  column: Promise<number>,
   mode: SettleMode,
 ) => {
   const { signal } = new AbortController();
   try {
-    const column = userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+    const index = await column;
     // The ids it names may be deleted in the next pass: it must still be what was verified.
-    await recheckPart(deps.storage, part, signal);
-    return await readColumn(deps.storage, part, column);
+    await recheckPart(storage, part, signal);
+    return await readColumn(storage, part, index);
   } catch (error) {
     if (mode === 'interrupted') return [];
     throw error;
   }
 };
 
+const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<number> => {
+  const { signal } = new AbortController();
+  return userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+};
+
 /** The first pass of a segment or filter knows its users by the backup's files alone. */
 const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
-  const { db } = deps.database;
+  const { database, storage } = deps;
+  const { db } = database;
+  let column: Promise<number> | undefined;
   for (const part of await listParts(db, backup)) {
     if (part.deleted === part.rows) continue;
-    const userIds = await readLeftIds(deps, backup, part, base.mode);
+    column ??= findUserIdColumn(deps, backup);
+    const userIds = await readLeftIds(storage, part, column, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
     await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
   }

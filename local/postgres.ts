@@ -58,8 +58,8 @@ const SETTINGS: Record<string, string> = {
 
 export interface PostgresOptions {
   dataDir: string;
-  /** Added to, and before, the settings it starts with. */
-  settings?: Record<string, string>;
+  /** Added to, and before, the settings it starts with; undefined leaves one to the data's own file. */
+  settings?: Record<string, string | undefined>;
   onStart?: (pid: number) => void;
   onRestart?: (pid: number) => void;
   log?: (line: string) => void;
@@ -192,7 +192,9 @@ const superviseServer = (
   options: PostgresOptions,
 ): Supervised => {
   const settings = Object.entries({ ...SETTINGS, ...options.settings });
-  const flags = settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const flags = settings.flatMap(([name, value]) =>
+    value === undefined ? [] : ['-c', `${name}=${value}`],
+  );
   return supervise({
     name: 'postgres',
     spawn: () => {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest
 import { readLocalEnv } from '../../config.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { checkGivenServers } from '../../local/given-servers.ts';
-import { freePorts } from '../../local/ports.ts';
+import { holdPort } from '../../local/held-port.ts';
 import { startFakePooler } from '../support/fake-pooler.ts';
 
 const id = randomUUID().slice(0, 8);
@@ -60,11 +60,12 @@ test.each(['mysql://a:b@127.0.0.1/x', 'nonsense', 'postgres://127.0.0.1:99999/x'
 );
 
 test('an address where no PostgreSQL answers is named, without the password', async () => {
-  const port = (await freePorts(1))[0]!;
+  const { port, stop } = await holdPort('127.0.0.1', 0);
   const url = urlOf({ port, asLogin: password });
   const error = await check({ DATABASE_URL: url }).catch((reason: unknown) => reason);
   expect(String(error)).toContain(`DATABASE_URL: the server at 127.0.0.1:${port} does not answer`);
   expect(String(error)).not.toContain(password);
+  await stop();
 });
 
 test('a wrong password, name or login says so', async () => {
@@ -108,12 +109,13 @@ test('a database that is not UTF-8 is refused, by the check and by the migration
 });
 
 test('an address where no Temporal answers, or that is none, is named', async () => {
-  const [free] = await freePorts(1);
-  for (const address of [`127.0.0.1:${free}`, 'http://127.0.0.1:1/x']) {
+  const { port, stop } = await holdPort('127.0.0.1', 0);
+  for (const address of [`127.0.0.1:${port}`, 'http://127.0.0.1:1/x']) {
     await expect(check({ TEMPORAL_ADDRESS: address })).rejects.toThrow(
       `TEMPORAL_ADDRESS: no Temporal answers at ${address}`,
     );
   }
+  await stop();
 });
 
 test('an empty setting is not set', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { freePorts } from '../../local/ports.ts';
+import { holdPort } from '../../local/held-port.ts';
 import { useDatabase } from '../support/database.ts';
 import { startFakePooler } from '../support/fake-pooler.ts';
 
@@ -24,21 +24,22 @@ afterAll(() => {
 const SLOW_CLOCK = 'data:text/javascript,const now = Date.now; Date.now = () => now() - 2678400000';
 
 const start = async (file: string, databaseUrl: string, imports: string[] = []) => {
-  const [port, metricsPort] = (await freePorts(2)).map(String);
+  const { port, fd, stop } = await holdPort('127.0.0.1', 0);
   const loaded = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
   const child = spawn(process.execPath, [...loaded, file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', fd],
     env: {
       ...process.env,
       KEEPSAKE_DATA_DIR: dataDir,
       DATABASE_URL: databaseUrl,
-      PORT: port,
-      METRICS_PORT: metricsPort,
+      PORT: String(port),
+      LISTEN_FD: '3',
       TEMPORAL_ADDRESS: '127.0.0.1:1',
       RESEND_API_KEY: 're_test',
       LINK_SECRET: 'a secret that is long enough for links',
     },
   });
+  await stop();
   return { child, url: `http://127.0.0.1:${port}` };
 };
 
@@ -46,8 +47,8 @@ const start = async (file: string, databaseUrl: string, imports: string[] = []) 
 const endOf = async (...args: Parameters<typeof start>) => {
   const { child: ending } = await start(...args);
   const [out, err, [code]] = await Promise.all([
-    text(ending.stdout),
-    text(ending.stderr),
+    text(ending.stdout!),
+    text(ending.stderr!),
     once(ending, 'exit') as Promise<[number | null]>,
   ]);
   const lines = out.trim().split('\n');

@@ -19,6 +19,17 @@ const asAdmin = async (sql: string): Promise<void> => {
   await client.end();
 };
 
+/** Connections to a migrated database, as the owner's and as the product's. */
+export const openTestDatabase = (url: string): TestDatabase => ({
+  url,
+  owner: openDatabase(url, { applicationName: 'keepsake-test' }),
+  app: openDatabase(url, {
+    applicationName: 'keepsake-test-app',
+    role: APP_ROLE,
+    isForCopies: true,
+  }),
+});
+
 /** A fresh database for this file, cloned from the migrated template and dropped at the end. */
 export const useDatabase = (): (() => TestDatabase) => {
   let current: TestDatabase | undefined;
@@ -28,15 +39,7 @@ export const useDatabase = (): (() => TestDatabase) => {
     await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
     const url = new URL(inject('postgresUrl'));
     url.pathname = `/${name}`;
-    current = {
-      url: url.href,
-      owner: openDatabase(url.href, { applicationName: 'keepsake-test' }),
-      app: openDatabase(url.href, {
-        applicationName: 'keepsake-test-app',
-        role: APP_ROLE,
-        isForCopies: true,
-      }),
-    };
+    current = openTestDatabase(url.href);
   });
 
   afterAll(async () => {

@@ -5,15 +5,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, vi } from 'vitest';
-import { freePorts } from '../../local/ports.ts';
+import { freePorts, withPortRetry } from '../../local/ports.ts';
 import { findServerUser, isRoot } from '../../local/server-user.ts';
 
 export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 
-/** Starts the real one before a database; with what it is to ignore of a client's start. */
-export const startPgbouncer = async (
+interface PgbouncerOptions {
+  mode: 'session' | 'transaction';
+  /** Names of settings in a client's start that it is to ignore, separated by commas. */
+  ignores?: string;
+}
+
+/** @throws an error with the code EADDRINUSE when it ends before it answers */
+const startOnce = async (
   databaseUrl: string,
-  { mode, ignores }: { mode: 'session' | 'transaction'; ignores?: string },
+  { mode, ignores }: PgbouncerOptions,
 ): Promise<{ url: string; stop: () => Promise<void> }> => {
   const url = new URL(databaseUrl);
   const { hostname, port, username } = url;
@@ -56,7 +62,12 @@ export const startPgbouncer = async (
     await vi.waitFor(isReady, 10_000);
     return { url: url.href, stop };
   } catch (error) {
+    const hasEnded = process.exitCode !== null;
     await stop();
-    throw error;
+    throw hasEnded ? Object.assign(new Error('pgbouncer ended'), { code: 'EADDRINUSE' }) : error;
   }
 };
+
+/** Starts the real one before a database. It opens its port itself, so it may need several. */
+export const startPgbouncer = (databaseUrl: string, options: PgbouncerOptions) =>
+  withPortRetry(() => startOnce(databaseUrl, options));

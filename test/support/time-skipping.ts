@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, vi } from 'vitest';
@@ -30,6 +31,9 @@ const SERVER = {
 };
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
+/** The SDK chooses the server's port before the server opens it. Where it was taken, nothing answers. */
+const START_DEADLINE_MS = 15_000;
+const START_ATTEMPTS = 3;
 
 export const TIMES = {
   remindAfterMs: DAY_MS,
@@ -70,13 +74,32 @@ const withPlans = (activities: Activities, database: TestDatabase, plans: Planne
   },
 });
 
+const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
+  const server = { executable: { type: 'existing-path', path } } as const;
+  for (let attempt = 1; ; attempt++) {
+    const deadline = new AbortController();
+    const { signal } = deadline;
+    const starting = TestWorkflowEnvironment.createTimeSkipping({ server });
+    const tooLate = setTimeout(START_DEADLINE_MS, undefined, { signal }).then(() => {
+      throw new Error("Temporal's test server does not answer");
+    });
+    try {
+      return await Promise.race([starting, tooLate]);
+    } catch (error) {
+      // One that answers late is not left behind.
+      void starting.then((late) => late.teardown()).catch(() => {});
+      if (attempt === START_ATTEMPTS) throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+};
+
 const startEnvironment = async (database: TestDatabase) => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const provider = await startMailRecorder();
   const [path, workflowBundle] = await Promise.all([serverPath(), bundleWorkflows()]);
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  const env = await startServer(path);
   await addSearchAttributes(env.client, 'default');
   const deps = fakeDeps(database.app);
   const config = {
