@@ -1,6 +1,6 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../db/restore-statements.ts';
-import { isOfARow, reasonOf } from '../db/sql-states.ts';
+import { mayBeOfARow, reasonOf } from '../db/sql-states.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
 /** A user that the database does not take back, and why. */
@@ -10,6 +10,9 @@ export interface NotRestored {
 }
 
 const UNIQUE_VIOLATION = '23505';
+const FOREIGN_KEY_VIOLATION = '23503';
+/** A range that holds no row. */
+const NO_ROWS: Range = { from: 0, to: 0 };
 
 /** Staged rows of a part, in an open transaction. */
 export interface Staging {
@@ -71,7 +74,12 @@ const leavePresent = async (
   { from, to }: Range,
 ): Promise<number> => {
   if (jobId === undefined) return 0;
-  const { rowCount } = await byHash(client, statements.leavePresent, [from, to, jobId]);
+  const values = [from, to, jobId];
+  // One user is found by the primary key; to read all others for each would take hours.
+  const { rowCount } =
+    from === to
+      ? await client.query(statements.leavePresent, values)
+      : await byHash(client, statements.leavePresent, values);
   return rowCount ?? 0;
 };
 
@@ -80,6 +88,8 @@ interface Round {
   places: string[];
   present: number;
   refused: (NotRestored & { n: number })[];
+  /** Users who refer to others: those may come back after them. */
+  waiting: { n: number; error: DatabaseError }[];
 }
 
 /** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
@@ -112,11 +122,23 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
     await client.query('RELEASE SAVEPOINT range');
     return 'done';
   } catch (error) {
-    if (!isOfARow(error)) throw error;
+    if (!mayBeOfARow(error)) throw error;
     await client.query(rollBackTo('range'));
     if (range.from < range.to) return 'split';
-    await leaveRefused(staging, range.from, error, round);
+    if (error.code === FOREIGN_KEY_VIOLATION) round.waiting.push({ n: range.from, error });
+    else await leaveRefused(staging, range.from, error, round);
     return 'done';
+  }
+};
+
+/** Tries those who refer to others again, one by one, as long as any of them comes back. */
+const tryWaiting = async (staging: Staging, signal: AbortSignal, round: Round): Promise<void> => {
+  for (let before = Infinity; round.waiting.length < before;) {
+    before = round.waiting.length;
+    for (const { n } of round.waiting.splice(0)) {
+      signal.throwIfAborted();
+      await tryRange(staging, { from: n, to: n }, round);
+    }
   }
 };
 
@@ -130,6 +152,16 @@ const findDifferences = async ({ client, statements }: Staging): Promise<Round['
   }));
 };
 
+/** Takes a round back, and leaves these users out of the next one. @returns them */
+const beginAnew = async (
+  { client, statements }: Staging,
+  out: Round['refused'],
+): Promise<NotRestored[]> => {
+  await client.query(rollBackTo('round'));
+  await client.query(statements.leave, [out.map(({ n }) => n)]);
+  return out;
+};
+
 /**
  * Inserts the staged rows that the database takes back as they are in the file, by halves. A user that is
  * there already, that the database refuses, or that a trigger changes or keeps out, is taken out of the
@@ -140,12 +172,21 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
   const { client, statements, rows } = staging;
   const whole = { from: 1, to: rows };
   await client.query(statements.index);
+  // What is wrong with the statement itself, or a right that is missing, shows without any row.
+  await insertRange(staging, NO_ROWS);
   const present = await leavePresent(staging, whole);
   const left: NotRestored[] = [];
   for (;;) {
-    const round: Round = { places: [], present: 0, refused: [] };
+    const round: Round = { places: [], present: 0, refused: [], waiting: [] };
     await client.query('SAVEPOINT round');
     await byHalves(whole, signal, (range) => tryRange(staging, range, round));
+    if (round.waiting.length > 0 && round.refused.length > 0) {
+      // Without those who are refused for themselves, the others may come back together.
+      left.push(...(await beginAnew(staging, round.refused)));
+      continue;
+    }
+    await tryWaiting(staging, signal, round);
+    for (const { n, error } of round.waiting) await leaveRefused(staging, n, error, round);
     // By their places first: a trigger may have moved users without changing them.
     const differences = (await areSame(staging, round.places))
       ? []
@@ -153,9 +194,6 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
     if (differences.length === 0) {
       return { present: present + round.present, notRestored: [...left, ...round.refused] };
     }
-    const out = [...round.refused, ...differences];
-    await client.query(rollBackTo('round'));
-    await client.query(statements.leave, [out.map(({ n }) => n)]);
-    left.push(...out);
+    left.push(...(await beginAnew(staging, [...round.refused, ...differences])));
   }
 };

@@ -13,7 +13,7 @@ import {
   wantedIds,
   type Chunk,
 } from '../db/restores.ts';
-import { isOfARow } from '../db/sql-states.ts';
+import { isOutOfLocks, mayBeOfARow } from '../db/sql-states.ts';
 import { unpackersOf } from '../storage/compression.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { partKey } from '../storage/part-key.ts';
@@ -126,7 +126,8 @@ export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void
     try {
       if (await tryPart(work, chunk, isCareful)) return;
     } catch (error) {
-      if (isCareful || !isOfARow(error)) throw error;
+      if (isOutOfLocks(error)) throw failures.outOfLocks(chunk.jobId);
+      if (isCareful || !mayBeOfARow(error)) throw error;
     }
     await work.client.query('ROLLBACK');
   }

@@ -80,6 +80,20 @@ export const isOfARow = (error: unknown): error is DatabaseError => {
 };
 
 /**
+ * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a statement,
+ * what its input functions and the triggers of others raise is about the values.
+ */
+export const mayBeOfARow = (error: unknown): error is DatabaseError =>
+  error instanceof DatabaseError &&
+  !isDatabaseAway(error) &&
+  !isContended(error) &&
+  !codeOf(error).startsWith('KS');
+
+/** Whether PostgreSQL has no room for another lock: more of them than `max_locks_per_transaction` allows. */
+export const isOutOfLocks = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === '53200';
+
+/**
  * Code and names of what refused, and nothing of PostgreSQL's own text, which may quote a row. What
  * RAISE names may be a value, too.
  */

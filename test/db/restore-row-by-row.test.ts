@@ -49,6 +49,18 @@ const giveAddress = (table: string): string =>
 
 const CASES: Case[] = [
   [
+    'a value that a type reads as a text of its own language',
+    (table) => trigger(table, `PERFORM 'a &'::tsquery;`),
+    /^SQLSTATE 42601$/,
+    dropTrigger,
+  ],
+  [
+    'a trigger whose own statement fails for one user',
+    (table) => trigger(table, `EXECUTE 'INSERT INTO log_of_nobody VALUES (1)';`),
+    /^SQLSTATE 42P01$/,
+    dropTrigger,
+  ],
+  [
     'a later CHECK',
     (table) => [`ALTER TABLE ${table} ADD CONSTRAINT no_taken CHECK (email NOT LIKE 'taken%')`],
     /^constraint no_taken$/,
@@ -260,4 +272,44 @@ test('what an attempt does that is still at it, once the job is being ended, cou
   };
   await createRestoreBackedUpUsers(deps)({ jobId }, new AbortController().signal);
   expect(await ended).toMatchObject({ counts: { selected: 5, restored: 5, unprocessed: 0 } });
+});
+
+/** Users who have others as their boss, deleted; the file has them in this order. */
+const withBosses = async (bosses: Record<string, string>) => {
+  const name = `bosses${made++}`;
+  const workspace = await seedWorkspace(database(), name, 0);
+  const table = `users_${name}`;
+  await asOwner(`ALTER TABLE users ADD COLUMN IF NOT EXISTS boss text COLLATE "C"`);
+  const ids = Object.keys(bosses);
+  for (const id of ids) {
+    await asOwner(`INSERT INTO users (workspace_id, user_id) VALUES ('${name}', '${id}')`);
+  }
+  await asOwner(`INSERT INTO users (workspace_id, user_id) VALUES ('${name}', 'other')`);
+  for (const [id, boss] of Object.entries(bosses)) {
+    await asOwner(`UPDATE ${table} SET boss = '${boss}' WHERE user_id = '${id}'`);
+  }
+  const { exportId } = await deleteUsers(database(), steps, workspace, ids);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT ${name}_boss FOREIGN KEY (workspace_id, boss)
+    REFERENCES ${table} (workspace_id, user_id)`);
+  return { workspace, table, name, exportId };
+};
+
+test('who is refused keeps out those alone who refer to them, in whatever order the file has them', async () => {
+  const chain = Object.fromEntries(
+    Array.from({ length: 9 }, (_, n) => [`u-${n + 1}`, `u-${n + 2}`]),
+  );
+  const { workspace, table, name, exportId } = await withBosses({ ...chain, 'u-10': 'other' });
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT ${name}_no CHECK (user_id <> 'u-1')`);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result.counts).toMatchObject({ restored: 9, failed: 1 });
+});
+
+test('users who refer to one another come back together though another one is refused', async () => {
+  const pairs = Object.fromEntries(
+    Array.from({ length: 8 }, (_, n) => [`u-${n + 1}`, `u-${n % 2 === 0 ? n + 2 : n}`]),
+  );
+  const { workspace, table, name, exportId } = await withBosses({ ...pairs, 'u-9': 'other' });
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT ${name}_no CHECK (user_id <> 'u-9')`);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result.counts).toMatchObject({ restored: 8, failed: 1 });
 });
