@@ -1,4 +1,5 @@
 import { recordActivity } from '../db/activity.ts';
+import { assertClock } from '../db/clock.ts';
 import {
   eraseFruitlessJobs,
   eraseOldPreviews,
@@ -90,17 +91,23 @@ const eraseAll = async (erase: (limit: number) => Promise<number>, signal: Abort
 /**
  * Removes what has expired: rows first, then files and the traces of their users. Finishes what broke
  * off in between, whoever began it. What a job that has not ended needs is left for the next time.
+ *
+ * @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart: nothing goes
  */
 export const createDestroyExpired =
   (deps: ActivityDeps) =>
   async (_input: void, signal: AbortSignal): Promise<DestroyedResult> => {
     const { db } = deps.database;
+    // By a clock that has jumped ahead every backup would have expired.
+    await assertClock(db);
     const exports = exportDuties(deps);
     const imports = importDuties(deps);
     const troubles: unknown[] = [];
     const run = <Item>(duty: Duty<Item>) => runDuty(duty, signal, troubles);
+    const removed = (await run(exports.expire)) + (await run(imports.expire));
+    await assertClock(db);
     const result = {
-      removed: (await run(exports.expire)) + (await run(imports.expire)),
+      removed,
       destroyed: (await run(exports.destroy)) + (await run(imports.destroy)),
       leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
       jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { sql, type SqlBool } from 'kysely';
 import { type ExportRow, findExportOfPass, listParts, type StoredPart } from '../db/exports.ts';
 import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../db/job-runs.ts';
@@ -12,11 +13,12 @@ import {
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { readColumn } from '../storage/read-records.ts';
+import { StorageError } from '../storage/storage.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
 import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
-import { recheckPart } from './verify-part.ts';
+import { isDamage, recheckPart } from './verify-part.ts';
 
 type Base = Omit<Leftovers, 'source' | 'isComplete'>;
 
@@ -24,6 +26,12 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
   job.selection.type === 'ids'
     ? sql<SqlBool>`true`
     : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
+
+/** Whether the file itself is gone or spoilt; a database that is away says nothing of it. */
+const isLost = (error: unknown): boolean =>
+  isDamage(error) ||
+  error instanceof StorageError ||
+  (error instanceof ApplicationFailure && error.type === 'exportUnknown');
 
 /**
  * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
@@ -42,7 +50,7 @@ const readLeftIds = async (
     await recheckPart(storage, part, signal);
     return await readColumn(storage, part, index);
   } catch (error) {
-    if (mode === 'interrupted') return [];
+    if (mode === 'interrupted' && isLost(error)) return [];
     throw error;
   }
 };

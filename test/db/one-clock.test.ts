@@ -64,7 +64,11 @@ test.each([
     expect(await daysTo('expires_at', 'exports', exportId)).toBe(30);
     expect(await daysTo('expires_at', 'exports', download)).toBe(7);
     expect(await daysTo('verified_at', 'exports', exportId)).toBe(0);
+    // Of two clocks that differ nobody knows which one is right.
+    await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+    vi.useRealTimers();
     expect(await destroyExpired()).toMatchObject({ removed: 0 });
+    setClockOff(days * DAY_MS);
 
     const { db } = database().app;
     const link = await createLink(db, { exportId, createdBy: workspace.keyId, hours: 48 });
@@ -78,8 +82,26 @@ test('a worker whose clock runs ahead takes no upload of a request under way for
   const key = importKey(uuidv7());
   await steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
   setClockOff(31 * DAY_MS);
+  await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+  vi.useRealTimers();
+  setClockOff(MINUTE_MS);
   await destroyExpired();
   expect(await steps.deps.storage.list('imports')).toEqual([key]);
+});
+
+test('a clock of the database that jumps ahead destroys no backup', async () => {
+  const workspace = await seedWorkspace(database(), 'jumped', 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  await steps.finish({ jobId: deletion, end: { kind: 'cancelled' } });
+  await asOwner(`UPDATE exports SET expires_at = now() - interval '1 hour' WHERE id = $1`, [
+    exportId,
+  ]);
+  // As this process sees a database that is 31 days ahead.
+  setClockOff(-31 * DAY_MS);
+  await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+  const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);
+  expect(rows).toEqual([{ state: 'verified' }]);
 });
 
 test('no row is born expired, by whatever clock; it may still be ended early', async () => {

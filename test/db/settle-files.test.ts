@@ -1,11 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import * as exports from '../../db/exports.ts';
 import { partKey } from '../../storage/part-key.ts';
 import { packFrame } from '../../storage/zstd.ts';
 import { useDatabase } from '../support/database.ts';
 import { useDeletionSteps, inIndia, seedWorkspace, startDeletion } from '../support/deletion.ts';
+
+vi.mock('../../db/exports.ts', { spy: true });
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -51,4 +54,21 @@ test('a header altered then changes nothing: the columns are kept with the attem
   await alter(exportId, 0, names, 'workspace_id,first_name,user_id');
   expect(await steps.settle(jobId, 1)).toMatchObject({ changed: 1 });
   expect(await targetsOf(jobId)).toEqual([{ user_id: 'u-2' }]);
+});
+
+test('a database that is away at the settlement of a broken job is asked again, and names who is left', async () => {
+  const workspace = await seedWorkspace(database(), 'away-settling', 10);
+  await pool().query(`CREATE TABLE orders_away (w text, u text COLLATE "C",
+    FOREIGN KEY (w, u) REFERENCES "users_away-settling")`);
+  await pool().query(`INSERT INTO orders_away VALUES ('away-settling', 'u-2')`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 4 });
+  const query = vi.spyOn(exports, 'findAttemptColumns');
+  query.mockRejectedValueOnce(Object.assign(new Error('gone'), { code: 'ECONNRESET' }));
+  const end = { kind: 'failed', type: 'databaseUnavailable', message: 'x' } as const;
+  await expect(steps.finish({ jobId, end })).rejects.toThrow('gone');
+  expect(await steps.finish({ jobId, end })).toMatchObject({
+    counts: { selected: 5, deleted: 4, failed: 1, unprocessed: 0 },
+  });
 });
