@@ -56,7 +56,11 @@ const begin = async (fileStart: string, headers: Record<string, string> = {}) =>
   await once(socket, 'connect');
   let answer = '';
   socket.on('data', (chunk: Buffer) => (answer += String(chunk)));
-  const ended = Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  // Not by `once`, which an error would reject: a byte sent after the answer may meet a closed connection.
+  const ended = new Promise<void>((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', () => resolve());
+  });
   const head = [
     'POST /v1/imports HTTP/1.1',
     'host: here',
