@@ -22,12 +22,28 @@ interface Run {
   queue: IterableIterator<StoredPart>;
   /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
   isVoid: boolean;
+  /** Whether a restore from the backup was rehearsed. Before that no user goes. */
+  isRehearsed: boolean;
 }
+
+/** How often a rehearsal finds nobody, and a batch just then somebody, before the step is begun anew. */
+const MAX_REHEARSALS = 5;
+
+const NEW_RUN = { isVoid: false, isRehearsed: false };
 
 /** Where another attempt has left a part. */
 const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
   const parts = await listParts(deps.database.db, backup);
   return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
+};
+
+/** @throws databaseBusy when others hold the users again and again while a rehearsal looks for one */
+const rehearse = async (run: Run, part: StoredPart): Promise<void> => {
+  for (let attempt = 1; !run.isRehearsed; attempt++) {
+    if (attempt > MAX_REHEARSALS) throw failures.usersHeld(run.backup.id);
+    const isDone = await rehearseRestore(run.deps, run.backup, [part], run.signal);
+    run.isRehearsed ||= isDone;
+  }
 };
 
 const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
@@ -36,12 +52,19 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
     const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
-    const deletion = deleteBatch(client, batch, () => deps.crashPoint('delete:batch-open'));
+    const deletion = deleteBatch(client, batch, {
+      mayCommit: () => run.isRehearsed,
+      beforeCommit: () => deps.crashPoint('delete:batch-open'),
+    });
     const result = await deps.meter.batch(deletion);
     deps.crashPoint('delete:batch-committed');
     switch (result.status) {
       case 'deleted':
         cursor += BATCH_ROWS;
+        break;
+      case 'held back':
+        // Others held these users while a rehearsal looked for one; they have let go.
+        await rehearse(run, part);
         break;
       case 'moved':
         cursor = await cursorOf(run, part);
@@ -72,8 +95,8 @@ const runLane = async (run: Run): Promise<void> => {
 
 /**
  * Deletes what a verified backup holds, unchanged since its snapshot. Before the first batch all files
- * are hashed once more, and a restore of a few users is rehearsed; a part is hashed again just before its
- * own users are deleted. What is done stays done: a second run continues at the cursors.
+ * are hashed once more, and a restore of a few users is rehearsed; a batch of which somebody goes is not
+ * committed before that. A part is hashed again just before its own users are deleted. What is done stays done: a second run continues at the cursors.
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -87,13 +110,15 @@ export const createDeleteBackedUpUsers =
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
     const left = parts.filter((part) => part.cursor < part.rows);
-    const run: Run = { deps, jobId, backup, queue: left.values(), isVoid: false, signal };
+    const run: Run = { deps, jobId, backup, queue: left.values(), signal, ...NEW_RUN };
     try {
       const isBegun = parts.some((part) => part.cursor > 0);
+      // Whoever went before went after a rehearsal.
+      run.isRehearsed = parts.some((part) => part.deleted > 0);
       await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
         recheckPart(deps.storage, part, broken),
       );
-      if (!isBegun) await rehearseRestore(deps, backup, left, signal);
+      run.isRehearsed ||= await rehearseRestore(deps, backup, left, signal);
       await runLanes(signal, (broken) => {
         run.signal = broken;
         return Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));

@@ -65,6 +65,24 @@ export const failures = {
       `Import file ${fileId} is not what was uploaded (${figure} differs). Nobody was imported. Check the ` +
         'storage, then upload the file again.',
     ),
+  usersHeld: (exportId: string) =>
+    ApplicationFailure.retryable(
+      `Others hold the users of backup ${exportId} whenever a restore is to be rehearsed; it is tried again.`,
+      'databaseBusy',
+    ),
+  volatileText: (types: readonly string[]) =>
+    final(
+      'volatileText',
+      `The users have values of the type ${types.join(', ')}, whose text changes with other objects of the ` +
+        'database, so no backup of them can be compared. Nobody was deleted. Change the type to text or oid, ' +
+        'then start again.',
+    ),
+  outOfLocks: (jobId: string) =>
+    final(
+      'outOfLocks',
+      `PostgreSQL has no room for the locks that triggers take as job ${jobId} restores a part. Nobody of ` +
+        'that part was restored. Raise max_locks_per_transaction, then retry the job.',
+    ),
   usersContended: (jobId: string) =>
     ApplicationFailure.retryable(
       `Others create or remove the users of job ${jobId} over and over; it is tried again.`,

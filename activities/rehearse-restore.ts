@@ -73,6 +73,7 @@ const rehearsePart = async (
  * ones of the first part that has any, restores them from the stored file, compares what came back, and
  * rolls all of it back. The code is that of every restore.
  *
+ * @returns whether somebody was restored; false where nobody can be deleted now, as others hold them
  * @throws notRestorable with the reason
  */
 export const rehearseRestore = async (
@@ -80,12 +81,13 @@ export const rehearseRestore = async (
   backup: ExportRow,
   parts: readonly StoredPart[],
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<boolean> => {
   for (const part of parts) {
     signal.throwIfAborted();
     const notRestored = await rehearsePart(deps, backup, part, signal);
     const [first] = notRestored ?? [];
     if (first !== undefined) throw failures.notRestorable(backup.id, first.reason);
-    if (notRestored !== undefined) return;
+    if (notRestored !== undefined) return true;
   }
+  return false;
 };

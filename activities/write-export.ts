@@ -13,7 +13,12 @@ import { findEndedXids, holdSnapshot, type HeldSnapshot } from '../db/held-snaps
 import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
 import { findPreviewedWorkspace } from '../db/previews.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import { cascadingForeignKey, countSurvivors, countUsers } from '../db/users-table.ts';
+import {
+  cascadingForeignKey,
+  countSurvivors,
+  countUsers,
+  listTypesOfNames,
+} from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
 import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
@@ -102,6 +107,8 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
   if (held.hasRules) throw failures.usersHaveRules(workspaceId);
   const constraint = await cascadingForeignKey(db, workspaceId);
   if (constraint !== undefined) throw failures.cascade(constraint);
+  const types = await listTypesOfNames(db, workspaceId);
+  if (types.length > 0) throw failures.volatileText(types);
 };
 
 /**

@@ -18,6 +18,8 @@ export interface Batch {
 
 export type BatchResult =
   | { status: 'deleted'; deleted: number }
+  /** Users would go, and `mayCommit` said no; nothing was deleted. */
+  | { status: 'held back' }
   /** Another attempt took this slice. */
   | { status: 'moved' }
   /** The backup does not fit the table any more; another is needed. */
@@ -41,7 +43,8 @@ const BEGIN = `
   SET LOCAL synchronous_commit = off`;
 
 /**
- * Deletes one slice of a part in a transaction of its own. The database decides whether it may.
+ * Deletes one slice of a part in a transaction of its own. The database decides whether it may. A slice of
+ * which somebody goes is committed only if `mayCommit` agrees.
  *
  * The commit does not wait for the disk: one that a crash takes back leaves the users where they were, and
  * with them cursor and counters. Call `syncBatches` before telling anyone that they are gone.
@@ -49,7 +52,7 @@ const BEGIN = `
 export const deleteBatch = async (
   client: PoolClient,
   batch: Batch,
-  beforeCommit: () => void,
+  { mayCommit, beforeCommit }: { mayCommit: () => boolean; beforeCommit: () => void },
 ): Promise<BatchResult> => {
   await client.query(BEGIN);
   try {
@@ -57,9 +60,14 @@ export const deleteBatch = async (
       'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
       [batch.exportId, batch.part, batch.cursor, batch.limit],
     );
+    const deleted = rows[0]?.deleted ?? 0;
+    if (deleted > 0 && !mayCommit()) {
+      await client.query('ROLLBACK');
+      return { status: 'held back' };
+    }
     beforeCommit();
     await client.query('COMMIT');
-    return { status: 'deleted', deleted: rows[0]?.deleted ?? 0 };
+    return { status: 'deleted', deleted };
   } catch (error) {
     const refusal = error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
     if (refusal === undefined) throw error;

@@ -141,11 +141,12 @@ test('what batches have committed is on disk once they are synced', async () => 
   const client = await steps.deps.lanes.connect();
   let modes: { synchronous_commit: string }[] = [];
   const batch = { exportId, part: 1, cursor: 0, limit: 5 };
-  const committing = deleteBatch(client, batch, () => {
+  const beforeCommit = () => {
     void client
       .query<{ synchronous_commit: string }>('SHOW synchronous_commit')
       .then(({ rows }) => (modes = rows));
-  });
+  };
+  const committing = deleteBatch(client, batch, { mayCommit: () => true, beforeCommit });
   expect(await committing).toEqual({ status: 'deleted', deleted: 5 });
   expect(modes).toEqual([{ synchronous_commit: 'off' }]);
   expect((await client.query('SHOW synchronous_commit')).rows).toEqual([
@@ -266,3 +267,19 @@ test('a deletion of chosen users whose list is gone is about nobody', async () =
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 0 });
   expect(await countOf(database(), 'listless')).toBe(10);
 });
+
+test.each(['regclass', 'regtype[]', 'regrole'])(
+  'users with values of %s are not backed up: other objects may change their text',
+  async (type) => {
+    const name = `names-${type.replace('[]', '')}`;
+    const workspace = await seedWorkspace(database(), name, 4);
+    const { pool } = database().owner;
+    await pool.query(`ALTER TABLE users ADD COLUMN named ${type}`);
+    const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+    await expect(steps.backUp(jobId)).rejects.toMatchObject({
+      type: 'volatileText',
+      message: expect.stringContaining(type.replace('[]', '')),
+    });
+    await pool.query('ALTER TABLE users DROP COLUMN named');
+  },
+);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
@@ -195,3 +195,67 @@ test('a rehearsal leaves no trace, and the deletion goes on', async () => {
   expect(rows).toEqual([{ n: 2 }]);
   await expectInvariants({ owner, storageDir: steps.storageDir, workspaceId, users: 60 });
 });
+
+/** Holds a row as a foreign key of others does. @returns what lets go */
+const hold = async (table: string, userId: string): Promise<() => Promise<void>> => {
+  const client = await database().owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query(`SELECT FROM ${table} WHERE user_id = $1 FOR KEY SHARE`, [userId]);
+  return async () => {
+    await client.query('ROLLBACK');
+    client.release();
+  };
+};
+
+const isWaiting = async (): Promise<boolean> => {
+  const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+    AND query LIKE '%delete_backed_up_users%' AND datname = current_database() AND pid <> pg_backend_pid()`);
+  return rowCount !== 0;
+};
+
+test('a user whom others held at the rehearsal does not go without one once they let go', async () => {
+  const { workspace, table } = await prepare();
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (country = 'FR') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  const { exportId } = await steps.backUp(jobId);
+  const letGo = await hold(table, 'u-1');
+  const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
+  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await letGo();
+  expect(await removing).toMatchObject({ type: 'notRestorable' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(10);
+});
+
+test('a user whom others held at the rehearsal goes after another one', async () => {
+  const { workspace, table } = await prepare();
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  const { exportId } = await steps.backUp(jobId);
+  const letGo = await hold(table, 'u-1');
+  const removing = steps.remove(jobId, exportId);
+  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await letGo();
+  expect(await removing).toEqual({ deleted: 1 });
+});
+
+test('orders that others lock make few users wait, and keep nobody else', async () => {
+  const { workspace, table } = await prepare(100);
+  await asOwner(`CREATE TABLE orders_held (w text, u text COLLATE "C",
+    FOREIGN KEY (w, u) REFERENCES ${table} ON DELETE RESTRICT DEFERRABLE)`);
+  await asOwner(`CREATE INDEX ON orders_held (w, u)`);
+  const held = Array.from({ length: 12 }, (_, n) => `u-${2 * n + 2}`);
+  await database().owner.pool.query('INSERT INTO orders_held SELECT $1, unnest($2::text[])', [
+    workspace.workspaceId,
+    held,
+  ]);
+  const client = await database().owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query('DELETE FROM orders_held');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 50 });
+  const { exportId } = await steps.backUp(jobId);
+  const startedAt = Date.now();
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 38 });
+  // Three wait for two seconds each in the rehearsal at most, one in the batch, three row by row.
+  expect(Date.now() - startedAt).toBeLessThan(30_000);
+  await client.query('ROLLBACK');
+  client.release();
+}, 60_000);
