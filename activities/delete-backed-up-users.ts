@@ -1,11 +1,11 @@
 import type { PoolClient } from 'pg';
-import { deleteBatch, syncBatches } from '../db/deletion-batches.ts';
+import { type Batch, deleteBatch, syncBatches } from '../db/deletion-batches.ts';
 import { assertDurable } from '../db/durability.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { inLanes, runLanes } from './lanes.ts';
-import { rehearseRestore } from './rehearse-restore.ts';
+import { rehearseBatch, rehearseRestore } from './rehearse-restore.ts';
 import { getRunningJob } from './running-job.ts';
 import { isDamage, recheckPart } from './verify-part.ts';
 
@@ -24,12 +24,9 @@ interface Run {
   isVoid: boolean;
   /** Whether a restore from the backup was rehearsed. Before that no user goes. */
   isRehearsed: boolean;
+  /** The rehearsal of a batch that all lanes wait for. */
+  rehearsal?: Promise<void>;
 }
-
-/** How often a rehearsal finds nobody, and a batch just then somebody, before the step is begun anew. */
-const MAX_REHEARSALS = 5;
-
-const NEW_RUN = { isVoid: false, isRehearsed: false };
 
 /** Where another attempt has left a part. */
 const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
@@ -37,13 +34,19 @@ const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number
   return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
 };
 
-/** @throws databaseBusy when others hold the users again and again while a rehearsal looks for one */
-const rehearse = async (run: Run, part: StoredPart): Promise<void> => {
-  for (let attempt = 1; !run.isRehearsed; attempt++) {
-    if (attempt > MAX_REHEARSALS) throw failures.usersHeld(run.backup.id);
-    const isDone = await rehearseRestore(run.deps, run.backup, [part], run.signal);
+/**
+ * Rehearses by the batch that was held back: one for all lanes, for none may delete while another one finds
+ * out that nobody comes back.
+ *
+ * @throws notRestorable in each lane that waits for it
+ */
+const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch): Promise<void> => {
+  const { deps, backup, signal } = run;
+  run.rehearsal ??= rehearseBatch(deps, client, { backup, part, batch }, signal).then((isDone) => {
     run.isRehearsed ||= isDone;
-  }
+    delete run.rehearsal;
+  });
+  return run.rehearsal;
 };
 
 const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
@@ -62,9 +65,8 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
       case 'deleted':
         cursor += BATCH_ROWS;
         break;
-      case 'held back':
-        // Others held these users while a rehearsal looked for one; they have let go.
-        await rehearse(run, part);
+      case 'heldBack':
+        await rehearse(run, client, part, batch);
         break;
       case 'moved':
         cursor = await cursorOf(run, part);
@@ -96,7 +98,8 @@ const runLane = async (run: Run): Promise<void> => {
 /**
  * Deletes what a verified backup holds, unchanged since its snapshot. Before the first batch all files
  * are hashed once more, and a restore of a few users is rehearsed; a batch of which somebody goes is not
- * committed before that. A part is hashed again just before its own users are deleted. What is done stays done: a second run continues at the cursors.
+ * committed before that. A part is hashed again just before its own users are deleted. What is done
+ * stays done: a second run continues at the cursors.
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -110,11 +113,12 @@ export const createDeleteBackedUpUsers =
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
     const left = parts.filter((part) => part.cursor < part.rows);
-    const run: Run = { deps, jobId, backup, queue: left.values(), signal, ...NEW_RUN };
+    // Whoever went before went after a rehearsal.
+    const isRehearsed = parts.some((part) => part.deleted > 0);
+    const queue = left.values();
+    const run: Run = { deps, jobId, backup, queue, isVoid: false, isRehearsed, signal };
     try {
       const isBegun = parts.some((part) => part.cursor > 0);
-      // Whoever went before went after a rehearsal.
-      run.isRehearsed = parts.some((part) => part.deleted > 0);
       await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
         recheckPart(deps.storage, part, broken),
       );

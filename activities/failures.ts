@@ -65,11 +65,6 @@ export const failures = {
       `Import file ${fileId} is not what was uploaded (${figure} differs). Nobody was imported. Check the ` +
         'storage, then upload the file again.',
     ),
-  usersHeld: (exportId: string) =>
-    ApplicationFailure.retryable(
-      `Others hold the users of backup ${exportId} whenever a restore is to be rehearsed; it is tried again.`,
-      'databaseBusy',
-    ),
   volatileText: (types: readonly string[]) =>
     final(
       'volatileText',

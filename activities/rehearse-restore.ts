@@ -2,15 +2,15 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DatabaseError, type PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { rehearseDeletion } from '../db/deletion-batches.ts';
+import { type Batch, rehearseBatchDeletion, rehearseDeletion } from '../db/deletion-batches.ts';
 import type { ExportRow, StoredPart } from '../db/exports.ts';
-import { restoreStatements } from '../db/restore-statements.ts';
+import { restoreStatements, type RestoreTarget } from '../db/restore-statements.ts';
 import { isContended, isDatabaseAway, reasonOf } from '../db/sql-states.ts';
-import { readRawRecords } from '../storage/read-records.ts';
+import { readColumn, readRawRecords } from '../storage/read-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { insertCarefully, type NotRestored } from './insert-staged.ts';
-import { BEGIN_RESTORE } from './restore-part.ts';
+import { BEGIN_RESTORE, WAIT_FOR_LOCKS } from './restore-part.ts';
 import { findTarget } from './restore-users.ts';
 
 /** Users of a backup that are rehearsed: one for each column that has a value, and no more than so many. */
@@ -18,51 +18,64 @@ const MAX_REHEARSED = 100;
 
 type Deps = Pick<ActivityDeps, 'database' | 'lanes' | 'storage'>;
 
-/** Puts deleted users back in the open transaction. @returns those the database does not take */
+/** A part of a backup. */
+interface BackupPart {
+  backup: ExportRow;
+  part: StoredPart;
+}
+
+/**
+ * Puts deleted users, by their positions in the part, back in the open transaction.
+ *
+ * @throws notRestorable with the reason of one who stays out
+ */
 const restoreAgain = async (
-  deps: Deps,
+  { storage }: Pick<Deps, 'storage'>,
   client: PoolClient,
-  { backup, part, indexes }: { backup: ExportRow; part: StoredPart; indexes: number[] },
+  { part, target, indexes }: { part: StoredPart; target: RestoreTarget; indexes: number[] },
   signal: AbortSignal,
-): Promise<NotRestored[]> => {
-  const statements = restoreStatements(await findTarget(deps, backup, signal), 'text');
-  const text = await readRawRecords(deps.storage, part, indexes);
+): Promise<void> => {
+  const statements = restoreStatements(target, 'text');
+  const text = await readRawRecords(storage, part, indexes);
   await client.query(statements.createStaging);
   const copy = copyFrom(statements.copy);
   await pipeline(Readable.from([text]), client.query(copy), { signal });
   const rows = indexes.length;
   if (copy.rowCount !== rows) throw failures.exportDamaged(part, 'rows');
+  let notRestored: NotRestored[];
   try {
-    const { notRestored } = await insertCarefully({ client, statements, rows }, signal);
-    return notRestored;
+    ({ notRestored } = await insertCarefully({ client, statements, rows }, signal));
   } catch (error) {
     // A right that is missing, or a trigger of others that is broken, keeps every user out.
     if (!(error instanceof DatabaseError) || isDatabaseAway(error) || isContended(error))
       throw error;
-    return [{ userId: '', reason: reasonOf(error) }];
+    throw failures.notRestorable(part.exportId, reasonOf(error));
   }
+  const [first] = notRestored;
+  if (first !== undefined) throw failures.notRestorable(part.exportId, first.reason);
 };
 
-/** @returns undefined when nobody of the part can be deleted now */
+/** False when nobody of the part can be deleted now. */
 const rehearsePart = async (
   deps: Deps,
-  backup: ExportRow,
-  part: StoredPart,
+  { backup, part }: BackupPart,
   signal: AbortSignal,
-): Promise<NotRestored[] | undefined> => {
+): Promise<boolean> => {
   const client = await deps.lanes.connect();
   let isWhole = false;
   try {
     await client.query(BEGIN_RESTORE);
     const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
+    // The search for users waits less long for locks than a restore does.
+    await client.query(WAIT_FOR_LOCKS);
     const indexes = deleted.map(({ index }) => index);
-    const notRestored =
-      indexes.length === 0
-        ? undefined
-        : await restoreAgain(deps, client, { backup, part, indexes }, signal);
+    if (indexes.length > 0) {
+      const target = await findTarget(deps, backup, signal);
+      await restoreAgain(deps, client, { part, target, indexes }, signal);
+    }
     await client.query('ROLLBACK');
     isWhole = true;
-    return notRestored;
+    return indexes.length > 0;
   } finally {
     client.release(!isWhole);
   }
@@ -84,10 +97,35 @@ export const rehearseRestore = async (
 ): Promise<boolean> => {
   for (const part of parts) {
     signal.throwIfAborted();
-    const notRestored = await rehearsePart(deps, backup, part, signal);
-    const [first] = notRestored ?? [];
-    if (first !== undefined) throw failures.notRestorable(backup.id, first.reason);
-    if (notRestored !== undefined) return true;
+    if (await rehearsePart(deps, { backup, part }, signal)) return true;
+  }
+  return false;
+};
+
+/**
+ * Shows the same by the users of a batch, where those above found nobody: others held them, or they refer to
+ * one another and only go together. Takes the first few of the batch, and all of it if nobody of those goes.
+ *
+ * @param client the batch's own connection, in no transaction
+ * @returns and throws as `rehearseRestore` does
+ */
+export const rehearseBatch = async (
+  deps: Deps,
+  client: PoolClient,
+  { backup, part, batch }: BackupPart & { batch: Batch },
+  signal: AbortSignal,
+): Promise<boolean> => {
+  for (const limit of [MAX_REHEARSED, batch.limit]) {
+    await client.query(BEGIN_RESTORE);
+    const gone = new Set(await rehearseBatchDeletion(client, { ...batch, limit }));
+    if (gone.size > 0) {
+      const target = await findTarget(deps, backup, signal);
+      const ids = await readColumn(deps.storage, part, target.userIdColumn);
+      const indexes = ids.flatMap((id, index) => (gone.has(id) ? [index + 1] : []));
+      await restoreAgain(deps, client, { part, target, indexes }, signal);
+    }
+    await client.query('ROLLBACK');
+    if (gone.size > 0) return true;
   }
   return false;
 };

@@ -31,12 +31,15 @@ const IDLE_TIMEOUT_MS = 30_000;
 const WORK_MEM = '64MB';
 
 /** Checks that wait for the end of a transaction would say too late which user they refuse. */
+/** For so long a restore waits for a lock; set again where it was shorter in the same transaction. */
+export const WAIT_FOR_LOCKS = `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`;
+
 export const BEGIN_RESTORE = `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL work_mem = '${WORK_MEM}';
   SET LOCAL enable_mergejoin = off;
   SET LOCAL jit = off;
-  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+  ${WAIT_FOR_LOCKS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET CONSTRAINTS ALL IMMEDIATE;`;
 

@@ -19,7 +19,7 @@ export interface Batch {
 export type BatchResult =
   | { status: 'deleted'; deleted: number }
   /** Users would go, and `mayCommit` said no; nothing was deleted. */
-  | { status: 'held back' }
+  | { status: 'heldBack' }
   /** Another attempt took this slice. */
   | { status: 'moved' }
   /** The backup does not fit the table any more; another is needed. */
@@ -63,7 +63,7 @@ export const deleteBatch = async (
     const deleted = rows[0]?.deleted ?? 0;
     if (deleted > 0 && !mayCommit()) {
       await client.query('ROLLBACK');
-      return { status: 'held back' };
+      return { status: 'heldBack' };
     }
     beforeCommit();
     await client.query('COMMIT');
@@ -92,6 +92,36 @@ export const rehearseDeletion = async (
     [part.exportId, part.part, limit],
   );
   return rows;
+};
+
+/**
+ * Deletes a batch in the transaction that is open on this connection, which can only be rolled back then.
+ *
+ * @returns the ids of those who would go; none where the batch itself is refused or deletes nobody
+ */
+export const rehearseBatchDeletion = async (
+  client: PoolClient,
+  { exportId, part, cursor, limit }: Batch,
+): Promise<string[]> => {
+  try {
+    await client.query('SELECT delete_backed_up_users($1, $2, $3, $4)', [
+      exportId,
+      part,
+      cursor,
+      limit,
+    ]);
+  } catch (error) {
+    if (error instanceof DatabaseError && (error.code ?? '') in REFUSALS) return [];
+    throw error;
+  }
+  await rehearseDeletion(client, { exportId, part }, 0);
+  const { rows } = await client.query<{ userId: string }>(
+    `SELECT unnest(deleted_ids) AS "userId" FROM deletion_batches
+      WHERE export_id = $1 AND part = $2 AND cursor = $3
+        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
+    [exportId, part, cursor],
+  );
+  return rows.map(({ userId }) => userId);
 };
 
 /** Waits until every batch committed so far is on disk: a commit that waits, since the log is written in order. */
