@@ -1,6 +1,6 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../db/restore-statements.ts';
-import { mayBeOfARow, reasonOf } from '../db/sql-states.ts';
+import { isOfARow, mayBeOfARow, reasonOf } from '../db/sql-states.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
 /** A user that the database does not take back, and why. */
@@ -152,6 +152,21 @@ const findDifferences = async ({ client, statements }: Staging): Promise<Round['
   }));
 };
 
+/**
+ * What is wrong with the statement itself, or a right that is missing, shows without any row.
+ *
+ * @throws that error; not what a trigger of the statement raises, which is told for each user
+ */
+const insertNobody = async (staging: Staging): Promise<void> => {
+  await staging.client.query('SAVEPOINT nobody');
+  try {
+    await insertRange(staging, NO_ROWS);
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+  }
+  await staging.client.query(rollBackTo('nobody'));
+};
+
 /** Takes a round back, and leaves these users out of the next one. @returns them */
 const beginAnew = async (
   { client, statements }: Staging,
@@ -172,8 +187,7 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
   const { client, statements, rows } = staging;
   const whole = { from: 1, to: rows };
   await client.query(statements.index);
-  // What is wrong with the statement itself, or a right that is missing, shows without any row.
-  await insertRange(staging, NO_ROWS);
+  await insertNobody(staging);
   const present = await leavePresent(staging, whole);
   const left: NotRestored[] = [];
   for (;;) {

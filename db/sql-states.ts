@@ -71,14 +71,6 @@ export const isDenied = (error: unknown): boolean =>
 /** RAISE in PL/pgSQL takes whatever code its author chose. */
 const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
 
-/** Whether PostgreSQL refused a statement for the sake of a row it was to write. */
-export const isOfARow = (error: unknown): error is DatabaseError => {
-  if (!(error instanceof DatabaseError) || isDatabaseAway(error) || isContended(error))
-    return false;
-  const code = codeOf(error);
-  return !OF_A_STATEMENT.test(code) || (isRaised(error) && !code.startsWith('KS'));
-};
-
 /**
  * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a statement,
  * what its input functions and the triggers of others raise is about the values.
@@ -89,9 +81,15 @@ export const mayBeOfARow = (error: unknown): error is DatabaseError =>
   !isContended(error) &&
   !codeOf(error).startsWith('KS');
 
-/** Whether PostgreSQL has no room for another lock: more of them than `max_locks_per_transaction` allows. */
+/** Whether PostgreSQL refused a statement for the sake of a row it was to write. */
+export const isOfARow = (error: unknown): error is DatabaseError =>
+  mayBeOfARow(error) && (!OF_A_STATEMENT.test(codeOf(error)) || isRaised(error));
+
+/** Whether there is no room for another lock. The code is that of memory, too; the hint names the setting. */
 export const isOutOfLocks = (error: unknown): boolean =>
-  error instanceof DatabaseError && error.code === '53200';
+  error instanceof DatabaseError &&
+  error.code === '53200' &&
+  error.hint?.includes('max_locks_per_transaction') === true;
 
 /**
  * Code and names of what refused, and nothing of PostgreSQL's own text, which may quote a row. What

@@ -313,3 +313,36 @@ test('users who refer to one another come back together though another one is re
   const result = await restoreUsers(database(), steps, workspace, exportId);
   expect(result.counts).toMatchObject({ restored: 8, failed: 1 });
 });
+
+test('a trigger of the whole statement that raises is told for each user, as any other', async () => {
+  const { workspace, table, exportId } = await prepare();
+  await asOwner(`CREATE OR REPLACE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no'; END $$`);
+  await asOwner(`CREATE TRIGGER closed BEFORE INSERT ON ${table} EXECUTE FUNCTION closed()`);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result).toMatchObject({ state: 'partiallySucceeded', counts: { restored: 0, failed: 5 } });
+});
+
+test('a part whose triggers take more locks than there is room for ends with what to raise', async () => {
+  const count = 20_000;
+  const workspace = await seedWorkspace(database(), `rows${made++}`, count);
+  const table = `users_${workspace.workspaceId}`;
+  await asOwner(`CREATE OR REPLACE FUNCTION lock_user() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock(hashtextextended(NEW.user_id, 7)); RETURN NEW; END $$`);
+  await asOwner(`CREATE TRIGGER lock_user BEFORE INSERT ON ${table}
+    FOR EACH ROW EXECUTE FUNCTION lock_user()`);
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id)
+    SELECT '${workspace.workspaceId}', 'other-' || n FROM generate_series(1, 3000) n`);
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
+  const { exportId } = await deleteUsers(database(), steps, workspace, ids);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result).toMatchObject({
+    state: 'failed',
+    error: {
+      type: 'outOfLocks',
+      message: expect.stringContaining('max_locks_per_transaction') as string,
+    },
+    counts: { restored: 0, unprocessed: count },
+  });
+  await asOwner(`DROP TRIGGER lock_user ON ${table}`);
+});
