@@ -105,9 +105,11 @@ const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<Plann
 const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string): Promise<void> => {
   if (!held.isStamped) throw failures.usersNotStamped(workspaceId);
   if (held.hasRules) throw failures.usersHaveRules(workspaceId);
-  const constraint = await cascadingForeignKey(db, workspaceId);
+  const [constraint, types] = await Promise.all([
+    cascadingForeignKey(db, workspaceId),
+    listTypesOfNames(db, workspaceId),
+  ]);
   if (constraint !== undefined) throw failures.cascade(constraint);
-  const types = await listTypesOfNames(db, workspaceId);
   if (types.length > 0) throw failures.volatileText(types);
 };
 
