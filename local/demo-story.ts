@@ -32,9 +32,19 @@ const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
 /** Each user's record in a file, by their id. */
 type Records = Map<string, ExportedRecord>;
 
-const recordsIn = (file: Buffer): Records => {
+/** An export names its columns as the API does, a backup as the database does. */
+type IdColumn = 'userId' | 'user_id';
+
+/** @throws Error when the file has no such column */
+const recordsIn = (file: Buffer, idColumn: IdColumn): Records => {
   const rows: Record<string, string>[] = parse(file, { columns: true });
-  return new Map(rows.map((row) => [row['userId'] ?? '', row]));
+  return new Map(
+    rows.map((row) => {
+      const id = row[idColumn];
+      if (id === undefined) throw new Error(`the file has no column ${idColumn}`);
+      return [id, row];
+    }),
+  );
 };
 
 const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
@@ -73,7 +83,7 @@ const exportAll = async (
   check('export', job.state, 'succeeded');
   const file = await openMail(stack, job.id);
   check('SHA-256 of the mailed file', digestOf(file), job.result?.sha256);
-  const records = recordsIn(gunzipSync(file));
+  const records = recordsIn(gunzipSync(file), 'userId');
   check('users in the file', records.size, expected);
   return records;
 };
@@ -146,7 +156,7 @@ const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Prom
   });
   check('deletion', job.state, 'succeeded');
   check('deleted', job.counts?.['deleted'], preview.count);
-  const backup = recordsIn(await openMail(stack, job.id));
+  const backup = recordsIn(await openMail(stack, job.id), 'user_id');
   check('users in the backup', backup.size, preview.count);
   const strangers = [...backup.keys()].filter((id) => !all.has(id));
   check('backed up, but never exported', strangers.length, 0);
