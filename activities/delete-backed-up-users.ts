@@ -54,6 +54,8 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
   let { cursor } = part;
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
+    // Its locks are ours: a batch beside it would take its users for others'.
+    await run.rehearsal;
     const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
     const deletion = deleteBatch(client, batch, {
       mayCommit: () => run.isRehearsed,

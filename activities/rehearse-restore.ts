@@ -7,6 +7,7 @@ import type { ExportRow, StoredPart } from '../db/exports.ts';
 import { restoreStatements, type RestoreTarget } from '../db/restore-statements.ts';
 import { isContended, isDatabaseAway, reasonOf } from '../db/sql-states.ts';
 import { readColumn, readRawRecords } from '../storage/read-records.ts';
+import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { insertCarefully, type NotRestored } from './insert-staged.ts';
@@ -35,6 +36,8 @@ const restoreAgain = async (
   { part, target, indexes }: { part: StoredPart; target: RestoreTarget; indexes: number[] },
   signal: AbortSignal,
 ): Promise<void> => {
+  // The search for users waits less long for locks than a restore does.
+  await client.query(WAIT_FOR_LOCKS);
   const statements = restoreStatements(target, 'text');
   const text = await readRawRecords(storage, part, indexes);
   await client.query(statements.createStaging);
@@ -55,30 +58,22 @@ const restoreAgain = async (
   if (first !== undefined) throw failures.notRestorable(part.exportId, first.reason);
 };
 
-/** False when nobody of the part can be deleted now. */
+/** Different users of a part. False when nobody of it can be deleted now. */
 const rehearsePart = async (
   deps: Deps,
+  client: PoolClient,
   { backup, part }: BackupPart,
   signal: AbortSignal,
 ): Promise<boolean> => {
-  const client = await deps.lanes.connect();
-  let isWhole = false;
-  try {
-    await client.query(BEGIN_RESTORE);
-    const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
-    // The search for users waits less long for locks than a restore does.
-    await client.query(WAIT_FOR_LOCKS);
-    const indexes = deleted.map(({ index }) => index);
-    if (indexes.length > 0) {
-      const target = await findTarget(deps, backup, signal);
-      await restoreAgain(deps, client, { part, target, indexes }, signal);
-    }
-    await client.query('ROLLBACK');
-    isWhole = true;
-    return indexes.length > 0;
-  } finally {
-    client.release(!isWhole);
+  await client.query(BEGIN_RESTORE);
+  const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
+  const indexes = deleted.map(({ index }) => index);
+  if (indexes.length > 0) {
+    const target = await findTarget(deps, backup, signal);
+    await restoreAgain(deps, client, { part, target, indexes }, signal);
   }
+  await client.query('ROLLBACK');
+  return indexes.length > 0;
 };
 
 /**
@@ -95,16 +90,47 @@ export const rehearseRestore = async (
   parts: readonly StoredPart[],
   signal: AbortSignal,
 ): Promise<boolean> => {
-  for (const part of parts) {
-    signal.throwIfAborted();
-    if (await rehearsePart(deps, { backup, part }, signal)) return true;
+  const client = await deps.lanes.connect();
+  let isWhole = false;
+  try {
+    let isDone = false;
+    for (const part of parts) {
+      signal.throwIfAborted();
+      isDone = await rehearsePart(deps, client, { backup, part }, signal);
+      if (isDone) break;
+    }
+    isWhole = true;
+    return isDone;
+  } finally {
+    client.release(!isWhole);
   }
-  return false;
+};
+
+/** All users of a batch. False when the batch is refused, or deletes nobody. */
+const rehearseWholeBatch = async (
+  deps: Deps,
+  client: PoolClient,
+  { backup, part, batch }: BackupPart & { batch: Batch },
+  signal: AbortSignal,
+): Promise<boolean> => {
+  // Read before the transaction holds locks. What the table is like now is none of its business.
+  const column = userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+  const ids = await readColumn(deps.storage, part, column);
+  await client.query(BEGIN_RESTORE);
+  const gone = new Set(await rehearseBatchDeletion(client, batch));
+  if (gone.size > 0) {
+    const indexes = ids.flatMap((id, index) => (gone.has(id) ? [index + 1] : []));
+    if (indexes.length !== gone.size) throw failures.exportDamaged(part, 'ids');
+    const target = await findTarget(deps, backup, signal);
+    await restoreAgain(deps, client, { part, target, indexes }, signal);
+  }
+  await client.query('ROLLBACK');
+  return gone.size > 0;
 };
 
 /**
- * Shows the same by the users of a batch, where those above found nobody: others held them, or they refer to
- * one another and only go together. Takes the first few of the batch, and all of it if nobody of those goes.
+ * Shows the same where those above found nobody, though a batch deletes somebody: others held the users, and
+ * have let go, or the users refer to one another and only go together.
  *
  * @param client the batch's own connection, in no transaction
  * @returns and throws as `rehearseRestore` does
@@ -112,20 +138,8 @@ export const rehearseRestore = async (
 export const rehearseBatch = async (
   deps: Deps,
   client: PoolClient,
-  { backup, part, batch }: BackupPart & { batch: Batch },
+  held: BackupPart & { batch: Batch },
   signal: AbortSignal,
-): Promise<boolean> => {
-  for (const limit of [MAX_REHEARSED, batch.limit]) {
-    await client.query(BEGIN_RESTORE);
-    const gone = new Set(await rehearseBatchDeletion(client, { ...batch, limit }));
-    if (gone.size > 0) {
-      const target = await findTarget(deps, backup, signal);
-      const ids = await readColumn(deps.storage, part, target.userIdColumn);
-      const indexes = ids.flatMap((id, index) => (gone.has(id) ? [index + 1] : []));
-      await restoreAgain(deps, client, { part, target, indexes }, signal);
-    }
-    await client.query('ROLLBACK');
-    if (gone.size > 0) return true;
-  }
-  return false;
-};
+): Promise<boolean> =>
+  (await rehearsePart(deps, client, held, signal)) ||
+  (await rehearseWholeBatch(deps, client, held, signal));

@@ -30,10 +30,10 @@ const IDLE_TIMEOUT_MS = 30_000;
 /** What was inserted of a part is compared with what was staged of it by a hash of some 25 MB. */
 const WORK_MEM = '64MB';
 
-/** Checks that wait for the end of a transaction would say too late which user they refuse. */
 /** For so long a restore waits for a lock; set again where it was shorter in the same transaction. */
 export const WAIT_FOR_LOCKS = `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`;
 
+/** Checks that wait for the end of a transaction would say too late which user they refuse. */
 export const BEGIN_RESTORE = `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL work_mem = '${WORK_MEM}';

@@ -129,6 +129,20 @@ test('users who only go together and cannot come back together do not go', async
   await asOwner('ALTER TABLE users DROP COLUMN spouse');
 });
 
+test('held users are rehearsed by a value of each column, not by who comes first', async () => {
+  const { workspace, table } = await prepare(300);
+  await asOwner(`UPDATE ${table} SET language = 'old' WHERE user_id = 'u-300'`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (language <> 'old') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 150 });
+  const { exportId } = await steps.backUp(jobId);
+  vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
+    type: 'notRestorable',
+    message: expect.stringContaining('(constraint odd)'),
+  });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(300);
+});
+
 const isAsleep = async (): Promise<boolean> => {
   const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity
     WHERE wait_event = 'PgSleep' AND datname = current_database()`);
