@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { openLogFile } from './log-file.ts';
 import { TERMINATE } from './stop-process.ts';
@@ -13,7 +15,7 @@ const SCRIPT_DEADLINE_MS = 120_000;
 /** Arguments for `node`. The loader is named by its URL, so it is found from any working directory. */
 const nodeArguments = (file: string, args: string[]): string[] => [
   '--import',
-  import.meta.resolve('tsx'),
+  pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,
   join(PROJECT_FOLDER, file),
   ...args,
 ];

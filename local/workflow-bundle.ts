@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { writePrivateFile } from './data-folder.ts';
 import { PROJECT_FOLDER, runScript } from './keepsake-process.ts';
 
+/** The bundle, and the hash of what it was made from. */
+export const BUNDLE_FILES = { code: 'workflow-bundle.js', hash: 'workflow-bundle.sha256' };
+
 /** Workflows import from their own folder and from packages only, so these files decide what comes out. */
 const inputHash = (): string => {
   const folder = join(PROJECT_FOLDER, 'workflows');
@@ -27,8 +30,8 @@ export const prepareWorkflowBundle = async (
   dataDir: string,
   signal?: AbortSignal,
 ): Promise<string> => {
-  const bundle = join(dataDir, 'workflow-bundle.js');
-  const hashFile = join(dataDir, 'workflow-bundle.sha256');
+  const bundle = join(dataDir, BUNDLE_FILES.code);
+  const hashFile = join(dataDir, BUNDLE_FILES.hash);
   const wanted = inputHash();
   const isThere = existsSync(bundle) && existsSync(hashFile);
   if (isThere && readFileSync(hashFile, 'utf8') === wanted) return bundle;

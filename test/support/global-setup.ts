@@ -1,4 +1,4 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -7,6 +7,8 @@ import { openDataFolder } from '../../local/data-folder.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
 import { openProcessRecord } from '../../local/process-record.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
+import { prepareWorkflowBundle } from '../../local/workflow-bundle.ts';
+import { CACHE_FOLDER } from './workflow-bundle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -65,6 +67,8 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     await folder.remove();
   };
   try {
+    mkdirSync(CACHE_FOLDER, { recursive: true });
+    await prepareWorkflowBundle(CACHE_FOLDER);
     if (given === undefined) postgres = await startServer(join(folder.path, 'postgres-of-run'));
     const url = postgres?.url ?? given ?? '';
     await makeTemplate(url);

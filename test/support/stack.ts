@@ -1,6 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
@@ -11,9 +11,7 @@ import { createApiClient, type ApiClient } from '../../local/api-client.ts';
 import type { OutboxMail } from '../../local/outbox-mails.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startStack, type Stack, type StackOptions } from '../../local/stack.ts';
-
-/** A fetched Temporal CLI is kept between runs. */
-export const CLI_CACHE = resolve('node_modules/.cache/keepsake');
+import { CACHE_FOLDER, shareWorkflowBundle } from './workflow-bundle.ts';
 
 export interface TestStack {
   stack: Stack;
@@ -42,6 +40,7 @@ export const useStack = (
 
   beforeAll(async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-stack-'));
+    await shareWorkflowBundle(dataDir);
     const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
     const stack = await startStack({
       env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
@@ -54,7 +53,7 @@ export const useStack = (
       },
       log: () => {},
       headless: true,
-      cliCacheDir: CLI_CACHE,
+      cliCacheDir: CACHE_FOLDER,
       ...files,
     });
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });

