@@ -11,6 +11,8 @@ import { isDamage, recheckPart } from './verify-part.ts';
 
 /** Rows deleted by one transaction. */
 const BATCH_ROWS = 20_000;
+/** Where that is too much for the triggers of a table, it takes so much less. */
+const LESS = 8;
 /** Connections that delete side by side, each a part of its own. */
 const LANES = 2;
 
@@ -20,6 +22,8 @@ interface Run {
   backup: Awaited<ReturnType<typeof getExport>>;
   signal: AbortSignal;
   queue: IterableIterator<StoredPart>;
+  /** Rows of a batch. */
+  limit: number;
   /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
   isVoid: boolean;
   /** Whether a restore from the backup was rehearsed. Before that no user goes. */
@@ -56,7 +60,7 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
     signal.throwIfAborted();
     // Its locks are ours: a batch beside it would take its users for others'.
     await run.rehearsal;
-    const batch = { exportId: part.exportId, part: part.part, cursor, limit: BATCH_ROWS };
+    const batch = { exportId: part.exportId, part: part.part, cursor, limit: run.limit };
     const deletion = deleteBatch(client, batch, {
       mayCommit: () => run.isRehearsed,
       beforeCommit: () => deps.crashPoint('delete:batch-open'),
@@ -65,7 +69,10 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
     deps.crashPoint('delete:batch-committed');
     switch (result.status) {
       case 'deleted':
-        cursor += BATCH_ROWS;
+        cursor += batch.limit;
+        break;
+      case 'tooMuch':
+        run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
         break;
       case 'heldBack':
         await rehearse(run, client, part, batch);
@@ -118,7 +125,8 @@ export const createDeleteBackedUpUsers =
     // Whoever went before went after a rehearsal.
     const isRehearsed = parts.some((part) => part.deleted > 0);
     const queue = left.values();
-    const run: Run = { deps, jobId, backup, queue, isVoid: false, isRehearsed, signal };
+    const limit = BATCH_ROWS;
+    const run: Run = { deps, jobId, backup, queue, limit, isVoid: false, isRehearsed, signal };
     try {
       const isBegun = parts.some((part) => part.cursor > 0);
       await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>

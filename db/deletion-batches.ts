@@ -1,12 +1,13 @@
 import { sql } from 'kysely';
 import { DatabaseError, type PoolClient } from 'pg';
 import type { Db } from './client.ts';
+import { isOutOfLocks, isTooSlow } from './sql-states.ts';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
 const LOCK_TIMEOUT_MS = 30_000;
 /** Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks. */
 const IDLE_TIMEOUT_MS = 10_000;
-/** A batch takes some 50 ms; far longer means that something is wrong. */
+/** A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at once. */
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 export interface Batch {
@@ -20,6 +21,8 @@ export type BatchResult =
   | { status: 'deleted'; deleted: number }
   /** Users would go, and `mayCommit` said no; nothing was deleted. */
   | { status: 'heldBack' }
+  /** A slice of so many users takes too long, or more locks than there is room for. */
+  | { status: 'tooMuch' }
   /** Another attempt took this slice. */
   | { status: 'moved' }
   /** The backup does not fit the table any more; another is needed. */
@@ -33,6 +36,11 @@ const REFUSALS: Record<string, BatchResult> = {
   KS002: { status: 'moved' },
   KS003: { status: 'void' },
   KS004: { status: 'stopped' },
+};
+
+const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined => {
+  if (limit > 1 && (isTooSlow(error) || isOutOfLocks(error))) return { status: 'tooMuch' };
+  return error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
 };
 
 const BEGIN = `
@@ -69,7 +77,7 @@ export const deleteBatch = async (
     await client.query('COMMIT');
     return { status: 'deleted', deleted };
   } catch (error) {
-    const refusal = error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
+    const refusal = refusalOf(error, batch);
     if (refusal === undefined) throw error;
     await client.query('ROLLBACK');
     return refusal;

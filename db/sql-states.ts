@@ -85,6 +85,10 @@ export const mayBeOfARow = (error: unknown): error is DatabaseError =>
 export const isOfARow = (error: unknown): error is DatabaseError =>
   mayBeOfARow(error) && (!OF_A_STATEMENT.test(codeOf(error)) || isRaised(error));
 
+/** Whether a statement took longer than it may, or somebody ended it. */
+export const isTooSlow = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === '57014';
+
 /** Whether there is no room for another lock. The code is that of memory, too; the hint names the setting. */
 export const isOutOfLocks = (error: unknown): boolean =>
   error instanceof DatabaseError &&
