@@ -88,8 +88,8 @@ interface Round {
   places: string[];
   present: number;
   refused: (NotRestored & { n: number })[];
-  /** Users who refer to others: those may come back after them. */
-  waiting: { n: number; error: DatabaseError }[];
+  /** Users who refer to others that were not there: those may come back with them. */
+  waiting: (NotRestored & { n: number })[];
 }
 
 /** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
@@ -110,8 +110,12 @@ const leaveRefused = async (
     round.present += 1;
     return;
   }
+  const isWaiting =
+    error.code === FOREIGN_KEY_VIOLATION && statements.references.includes(error.constraint ?? '');
   const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
-  for (const { userId } of rows) round.refused.push({ n, userId, reason: reasonOf(error) });
+  for (const { userId } of rows) {
+    round[isWaiting ? 'waiting' : 'refused'].push({ n, userId, reason: reasonOf(error) });
+  }
 };
 
 const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {
@@ -125,21 +129,25 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
     if (!mayBeOfARow(error)) throw error;
     await client.query(rollBackTo('range'));
     if (range.from < range.to) return 'split';
-    if (error.code === FOREIGN_KEY_VIOLATION) round.waiting.push({ n: range.from, error });
-    else await leaveRefused(staging, range.from, error, round);
+    await leaveRefused(staging, range.from, error, round);
     return 'done';
   }
 };
 
-/** Tries those who refer to others again, one by one, as long as any of them comes back. */
-const tryWaiting = async (staging: Staging, signal: AbortSignal, round: Round): Promise<void> => {
-  for (let before = Infinity; round.waiting.length < before;) {
-    before = round.waiting.length;
-    for (const { n } of round.waiting.splice(0)) {
-      signal.throwIfAborted();
-      await tryRange(staging, { from: n, to: n }, round);
-    }
-  }
+/**
+ * Those who refer to users that are not there, and do not come back either. Of the others who wait, those
+ * they refer to were in another half.
+ */
+const findLost = async ({ client, statements }: Staging): Promise<Round['refused']> => {
+  const { rows } = await byHash<{ n: number; userId: string; constraint: string }>(
+    client,
+    statements.lost,
+  );
+  return rows.map(({ n, userId, constraint }) => ({
+    n,
+    userId,
+    reason: `constraint ${constraint}`,
+  }));
 };
 
 /** Those that triggers kept out or changed. */
@@ -178,6 +186,23 @@ const beginAnew = async (
 };
 
 /**
+ * Takes a round back in which users waited for one another, and leaves out of the next one whoever is refused
+ * for themselves, and whoever needs those. Then the others come back together. @returns who is left out
+ */
+const beginTogether = async (
+  staging: Staging,
+  { refused, waiting }: Round,
+): Promise<NotRestored[]> => {
+  const { client, statements } = staging;
+  await beginAnew(staging, refused);
+  const lost = await findLost(staging);
+  // Without either, something else keeps them from coming back.
+  const out = refused.length + lost.length > 0 ? lost : waiting;
+  await client.query(statements.leave, [out.map(({ n }) => n)]);
+  return [...refused, ...out];
+};
+
+/**
  * Inserts the staged rows that the database takes back as they are in the file, by halves. A user that is
  * there already, that the database refuses, or that a trigger changes or keeps out, is taken out of the
  * staging and keeps no other out. What triggers do is seen once all are in, so a round that shows any
@@ -194,13 +219,10 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
     const round: Round = { places: [], present: 0, refused: [], waiting: [] };
     await client.query('SAVEPOINT round');
     await byHalves(whole, signal, (range) => tryRange(staging, range, round));
-    if (round.waiting.length > 0 && round.refused.length > 0) {
-      // Without those who are refused for themselves, the others may come back together.
-      left.push(...(await beginAnew(staging, round.refused)));
+    if (round.waiting.length > 0) {
+      left.push(...(await beginTogether(staging, round)));
       continue;
     }
-    await tryWaiting(staging, signal, round);
-    for (const { n, error } of round.waiting) await leaveRefused(staging, n, error, round);
     // By their places first: a trigger may have moved users without changing them.
     const differences = (await areSame(staging, round.places))
       ? []

@@ -3,6 +3,7 @@ import { type ExportRow, getExport } from '../db/exports.ts';
 import type { RestoreTarget } from '../db/restore-statements.ts';
 import { countRestore, listPartsToRestore, settleRestore } from '../db/restores.ts';
 import { listUserColumns } from '../db/user-columns.ts';
+import { listUserReferences } from '../db/user-references.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { findBackupColumns, matchColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -38,6 +39,7 @@ export const findTarget = async (
     workspaceId,
     columns: matchColumns(id, kept, columns),
     userIdColumn: userIdColumnOf(id, kept),
+    references: await listUserReferences(deps.database.db, workspaceId),
   };
 };
 

@@ -17,7 +17,7 @@ import {
   cascadingForeignKey,
   countSurvivors,
   countUsers,
-  listTypesOfNames,
+  listVolatileTypes,
 } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
@@ -107,7 +107,7 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
   if (held.hasRules) throw failures.usersHaveRules(workspaceId);
   const [constraint, types] = await Promise.all([
     cascadingForeignKey(db, workspaceId),
-    listTypesOfNames(db, workspaceId),
+    listVolatileTypes(db, workspaceId),
   ]);
   if (constraint !== undefined) throw failures.cascade(constraint);
   if (types.length > 0) throw failures.volatileText(types);

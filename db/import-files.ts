@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
+import { assertClock } from './clock.ts';
 import { FIRST_ID } from './first-id.ts';
 
 /** How long an imported file is kept: so long an import may be retried, and its failures be read. */
@@ -69,6 +70,7 @@ export const expireImportFile = (db: Db, id: string): Promise<boolean> =>
       .returningAll()
       .executeTakeFirst();
     if (file === undefined) return false;
+    await assertClock(trx);
     const job = await trx
       .selectFrom('jobs')
       .select('id')

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { type ActivityKind, recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
+import { assertClock } from './clock.ts';
 import { FIRST_ID } from './first-id.ts';
 
 /**
@@ -119,6 +120,8 @@ export const expireExport = (db: Db, id: string): Promise<boolean> =>
       .skipLocked()
       .executeTakeFirst();
     if (row === undefined || (await findUnfinishedUser(trx, row)) !== undefined) return false;
+    // After the row was found due: a clock that jumped ahead before that is seen here.
+    await assertClock(trx);
     await markRemoved(trx, row, { kind: kindOf(row) });
     return true;
   });

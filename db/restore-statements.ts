@@ -1,5 +1,6 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { UserColumn } from './user-columns.ts';
+import type { UserReference } from './user-references.ts';
 import { partitionOf } from './workspaces.ts';
 
 /** The column that takes the values of a backup's column; none where PostgreSQL computes it anew. */
@@ -11,6 +12,8 @@ export interface RestoreTarget {
   columns: readonly MatchedColumn[];
   /** Where the ids of users stand among them. */
   userIdColumn: number;
+  /** By these users refer to one another. */
+  references: readonly UserReference[];
 }
 
 /**
@@ -69,6 +72,34 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
     return [{ column, index, isTyped }];
   });
 
+/** Which staged user refers to which other one; to none where that one is neither staged nor in the table. */
+const refers = (
+  { constraint, table, columns, referenced }: UserReference,
+  known: readonly KnownColumn[],
+): string[] => {
+  const valueOf = (row: string, name: string): string | undefined => {
+    const one = known.find(({ column }) => column.name === name);
+    return one && `${row}.${staged(one.index)}::${one.column.baseType}`;
+  };
+  const list = (row: string, names: string[]): string | undefined => {
+    const values = names.map((name) => valueOf(row, name));
+    return values.includes(undefined) ? undefined : values.join(', ');
+  };
+  const [from, to] = [list('s', columns), list('o', referenced)];
+  // What the file does not hold is the same for everyone of it.
+  if (from === undefined || to === undefined) return [];
+  const there = referenced.map((name) => `u.${escapeIdentifier(name)}`).join(', ');
+  return [
+    `SELECT s.n, o.n AS other, ${escapeLiteral(constraint)} AS name
+       FROM restoring s LEFT JOIN restoring o ON (${to}) = (${from})
+      WHERE num_nulls(${from}) = 0
+        AND NOT EXISTS (SELECT FROM ${table} u WHERE (${there}) = (${from}))`,
+  ];
+};
+
+/** Of nobody, where users do not refer to one another. */
+const REFER_TO_NONE = `SELECT 0 AS n, 0 AS other, '' AS name WHERE false`;
+
 /**
  * The statements of a restore. A part is staged with one column for each of its file's, and a number `n`.
  * `$1` and `$2` are the first and the last number that a statement is about.
@@ -78,7 +109,7 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
  * everyone was deleted, PostgreSQL may read a whole index of the workspace for each single one.
  */
 export const restoreStatements = (
-  { workspaceId, columns, userIdColumn }: RestoreTarget,
+  { workspaceId, columns, userIdColumn, references }: RestoreTarget,
   as: StagedAs,
 ) => {
   const users = `public.${escapeIdentifier(partitionOf(workspaceId))}`;
@@ -129,6 +160,16 @@ export const restoreStatements = (
          WHERE s.n BETWEEN $1 AND $2 AND ${isIn} AND u.user_id = s.${userId}
         RETURNING s.${userId} AS user_id)
       INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
+    /** The constraints by which staged users may need one another. */
+    references: references.map(({ constraint }) => constraint),
+    /** Those who refer to a user who is neither staged nor there, or to one who does so: by which constraint. */
+    lost: `WITH RECURSIVE refers AS MATERIALIZED (${
+      references.flatMap((one) => refers(one, known)).join(' UNION ALL ') || REFER_TO_NONE
+    }), lost AS (
+        SELECT n, name FROM refers WHERE other IS NULL
+        UNION SELECT refers.n, refers.name FROM refers JOIN lost ON lost.n = refers.other)
+      SELECT s.n, s.${userId} AS "userId", min(lost.name) AS constraint
+        FROM lost JOIN restoring s ON s.n = lost.n GROUP BY s.n, s.${userId}`,
     /** Takes away those of these numbers. */
     leave: `DELETE FROM restoring WHERE n = ANY ($1::int[]) RETURNING ${userId} AS "userId"`,
     index: `CREATE INDEX ON restoring (n)`,

@@ -46,18 +46,23 @@ export const countUsers = async (client: pg.ClientBase, workspaceId: string): Pr
   return rows[0]?.count ?? 0;
 };
 
-/** Types whose text depends on other objects, which may be renamed: OIDs that are shown by names. */
+/** PostgreSQL's own types whose text depends on other objects, which may be renamed: OIDs that are shown by names. */
 const TYPES_OF_NAMES =
   'regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure ' +
   'regrole regtype aclitem';
 
-/** Types of that kind that values of a workspace's users are made of, however deep. */
-export const listTypesOfNames = async (db: Db, workspaceId: string): Promise<string[]> => {
+/**
+ * Types that values of a workspace's users are made of, however deep, whose text may become another without
+ * the values: those above, and types of others whose output function does not say that it never does.
+ */
+export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`
     SELECT y.typname AS name
       FROM users_types(${`public."${partitionOf(workspaceId)}"`}::regclass) AS t (oid)
-      JOIN pg_type y ON y.oid = t.oid
-     WHERE y.typnamespace = 'pg_catalog'::regnamespace
-       AND y.typname = ANY (${TYPES_OF_NAMES.split(' ')}::text[]) ORDER BY 1`.execute(db);
+      JOIN pg_type y ON y.oid = t.oid JOIN pg_proc p ON p.oid = y.typoutput
+     WHERE CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace
+                THEN y.typname = ANY (${TYPES_OF_NAMES.split(' ')}::text[])
+                ELSE p.pronamespace <> 'pg_catalog'::regnamespace AND p.provolatile <> 'i' END
+     ORDER BY 1`.execute(db);
   return rows.map(({ name }) => name);
 };

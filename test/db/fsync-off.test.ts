@@ -1,9 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
-import { migrateToLatest } from '../../db/migrate.ts';
-import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
-import { startPostgres, type Postgres } from '../../local/postgres.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   countOf,
   inIndia,
@@ -12,36 +8,18 @@ import {
   startExport,
   useDeletionSteps,
 } from '../support/deletion.ts';
+import { useOwnServer } from '../support/own-server.ts';
 
-/** A server of its own, for a reload of its settings reaches every database on it. */
-
-let folder: TemporaryFolder;
-let server: Postgres;
-let database: TestDatabase;
-
-beforeAll(async () => {
-  folder = await openTemporaryFolder('keepsake-fsync-');
-  // On the command line, as everywhere else, no reload could change it.
-  server = await startPostgres({ dataDir: folder.path, settings: { fsync: undefined } });
-  await migrateToLatest(server.url);
-  database = openTestDatabase(server.url);
-}, 120_000);
-
-afterAll(async () => {
-  await database.owner.close();
-  await database.app.close();
-  await server.stop();
-  await folder.remove();
-});
-
-const steps = useDeletionSteps(() => database);
+// On the command line, as everywhere else, no reload could change it.
+const database = useOwnServer({ fsync: undefined });
+const steps = useDeletionSteps(database);
 
 /** As somebody does who wants a faster server and does not restart it. */
 const reload = async (fsync: 'on' | 'off'): Promise<void> => {
-  await database.owner.pool.query(`ALTER SYSTEM SET fsync = ${fsync}`);
-  await database.owner.pool.query('SELECT pg_reload_conf()');
+  await database().owner.pool.query(`ALTER SYSTEM SET fsync = ${fsync}`);
+  await database().owner.pool.query('SELECT pg_reload_conf()');
   await vi.waitFor(async () => {
-    const { rows } = await database.app.pool.query<{ fsync: string }>('SHOW fsync');
+    const { rows } = await database().app.pool.query<{ fsync: string }>('SHOW fsync');
     expect(rows).toEqual([{ fsync }]);
   });
 };
@@ -57,32 +35,34 @@ const failureOf = (failing: Promise<unknown>) =>
 const notDurable = expect.objectContaining({ type: 'databaseNotDurable', nonRetryable: true });
 
 test('nothing is deleted after fsync was switched off by a reload', async () => {
-  const workspace = await seedWorkspace(database, 'fsync-step', 40);
-  const jobId = await startDeletion(database, workspace, { filter: inIndia, confirmed: 20 });
+  const workspace = await seedWorkspace(database(), 'fsync-step', 40);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
   const { exportId } = await steps.backUp(jobId);
   await reload('off');
   expect(await failureOf(steps.remove(jobId, exportId))).toEqual(notDurable);
-  expect(await countOf(database, workspace.workspaceId)).toBe(40);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(40);
 
   await reload('on');
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 20 });
 });
 
 test('a batch is refused where fsync was switched off after its step began', async () => {
-  const workspace = await seedWorkspace(database, 'fsync-batch', 40);
-  const jobId = await startDeletion(database, workspace, { filter: inIndia, confirmed: 20 });
+  const workspace = await seedWorkspace(database(), 'fsync-batch', 40);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
   const { exportId } = await steps.backUp(jobId);
   await steps.enter(jobId, 'deleting');
   await reload('off');
-  const batch = database.app.pool.query('SELECT delete_backed_up_users($1, 1, 0, 20)', [exportId]);
+  const batch = database().app.pool.query('SELECT delete_backed_up_users($1, 1, 0, 20)', [
+    exportId,
+  ]);
   expect(await failureOf(batch)).toEqual(notDurable);
-  expect(await countOf(database, workspace.workspaceId)).toBe(40);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(40);
 });
 
 test('neither a backup nor an export is written while fsync is off', async () => {
-  const workspace = await seedWorkspace(database, 'fsync-write', 40);
-  const deletion = await startDeletion(database, workspace, { filter: inIndia, confirmed: 20 });
-  const download = await startExport(database, workspace);
+  const workspace = await seedWorkspace(database(), 'fsync-write', 40);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
+  const download = await startExport(database(), workspace);
   await reload('off');
   expect(await failureOf(steps.write(deletion))).toEqual(notDurable);
   expect(await failureOf(steps.write(download))).toEqual(notDurable);

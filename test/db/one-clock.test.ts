@@ -6,6 +6,7 @@ import { createDestroyExpired } from '../../activities/destroy-expired.ts';
 import { toFailure } from '../../activities/failures.ts';
 import { assertClock, measureClockSkew } from '../../db/clock.ts';
 import { createLink, revokeLink } from '../../db/download-links.ts';
+import { expireExport } from '../../db/removals.ts';
 import { importKey } from '../../storage/import-key.ts';
 import { startHeartbeat } from '../../worker/heartbeat.ts';
 import { useDatabase } from '../support/database.ts';
@@ -102,6 +103,21 @@ test('a clock of the database that jumps ahead destroys no backup', async () => 
   await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
   const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);
   expect(rows).toEqual([{ state: 'verified' }]);
+});
+
+test('a clock that jumps between the check and the expiry of a backup is seen before it goes', async () => {
+  const workspace = await seedWorkspace(database(), 'jumping', 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  await steps.finish({ jobId: deletion, end: { kind: 'cancelled' } });
+  await asOwner(`UPDATE exports SET expires_at = now() - interval '1 hour' WHERE id = $1`, [
+    exportId,
+  ]);
+  setClockOff(-31 * DAY_MS);
+  const { db } = database().app;
+  await expect(expireExport(db, exportId)).rejects.toMatchObject({ code: 'clocksDiffer' });
+  vi.useRealTimers();
+  expect(await expireExport(db, exportId)).toBe(true);
 });
 
 test('no row is born expired, by whatever clock; it may still be ended early', async () => {

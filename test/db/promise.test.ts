@@ -268,6 +268,25 @@ test('a deletion of chosen users whose list is gone is about nobody', async () =
   expect(await countOf(database(), 'listless')).toBe(10);
 });
 
+test('nor are users with values of a type of others whose output may change', async () => {
+  const workspace = await seedWorkspace(database(), 'odd-output', 4);
+  await asOwner(`CREATE TYPE odd;
+    CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'textin';
+    CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal STABLE STRICT AS 'textout';
+    CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = text);
+    CREATE DOMAIN odder AS odd;
+    ALTER TABLE users ADD COLUMN odd odder[]`);
+  const backUp = async () =>
+    steps.backUp(await startDeletion(database(), workspace, { ids: ['u-1'] }));
+  await expect(backUp()).rejects.toMatchObject({
+    type: 'volatileText',
+    message: expect.stringContaining('odd') as string,
+  });
+  await asOwner('ALTER FUNCTION odd_out IMMUTABLE');
+  expect(await backUp()).toMatchObject({ rows: 1 });
+  await asOwner('ALTER TABLE users DROP COLUMN odd');
+});
+
 test.each(['regclass', 'regtype[]', 'regrole'])(
   'users with values of %s are not backed up: other objects may change their text',
   async (type) => {

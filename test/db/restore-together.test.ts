@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
-import { seedWorkspace, useDeletionSteps } from '../support/deletion.ts';
+import { reasonsOf, seedWorkspace, useDeletionSteps } from '../support/deletion.ts';
 import { deleteUsers, restoreUsers } from '../support/restore.ts';
 
-/** Users who need others to come back, and what a part needs as a whole. */
+/** Users who need others to come back. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -52,26 +52,41 @@ test('users who refer to one another come back together though another one is re
   expect(result.counts).toMatchObject({ restored: 8, failed: 1 });
 });
 
-test('a part whose triggers take more locks than there is room for ends with what to raise', async () => {
-  const count = 20_000;
-  const workspace = await seedWorkspace(database(), `locks${made++}`, count);
-  const table = `users_${workspace.workspaceId}`;
-  await asOwner(`CREATE OR REPLACE FUNCTION lock_user() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_advisory_xact_lock(hashtextextended(NEW.user_id, 7)); RETURN NEW; END $$`);
-  await asOwner(`CREATE TRIGGER lock_user BEFORE INSERT ON ${table}
-    FOR EACH ROW EXECUTE FUNCTION lock_user()`);
-  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id)
-    SELECT '${workspace.workspaceId}', 'other-' || n FROM generate_series(1, 3000) n`);
-  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
-  const { exportId } = await deleteUsers(database(), steps, workspace, ids);
+test('pairs that every halving splits come back together though one of them is refused', async () => {
+  const half = 8;
+  const pairs = Object.fromEntries(
+    Array.from({ length: 2 * half }, (_, n) => [
+      `u-${n + 1}`,
+      `u-${((n + half) % (2 * half)) + 1}`,
+    ]),
+  );
+  const { workspace, table, name, exportId } = await withBosses({ ...pairs, 'u-17': 'u-3' });
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT ${name}_no CHECK (user_id <> 'u-3')`);
   const result = await restoreUsers(database(), steps, workspace, exportId);
-  expect(result).toMatchObject({
-    state: 'failed',
-    error: {
-      type: 'outOfLocks',
-      message: expect.stringContaining('max_locks_per_transaction') as string,
-    },
-    counts: { restored: 0, unprocessed: count },
+  expect(result.counts).toMatchObject({ restored: 14, failed: 3 });
+  const reasons = await reasonsOf(database(), result.jobId);
+  expect(reasons).toEqual({
+    'u-3': `failed constraint ${name}_no`,
+    'u-11': `failed constraint ${name}_boss`,
+    'u-17': `failed constraint ${name}_boss`,
   });
-  await asOwner(`DROP TRIGGER lock_user ON ${table}`);
+});
+
+test('a user who needs a row of another table keeps out those alone who refer to them', async () => {
+  const pairs = { 'u-1': 'u-3', 'u-2': 'u-4', 'u-3': 'u-1', 'u-4': 'u-2' };
+  const { workspace, table, name, exportId } = await withBosses({
+    ...pairs,
+    'u-5': 'other',
+    'u-6': 'u-5',
+  });
+  await asOwner(`CREATE TABLE ${name}_plans (id text COLLATE "C" PRIMARY KEY);
+    INSERT INTO ${name}_plans VALUES ('u-1'), ('u-2'), ('u-3'), ('u-4'), ('u-6'), ('other');
+    ALTER TABLE ${table} ADD CONSTRAINT ${name}_plan FOREIGN KEY (user_id) REFERENCES ${name}_plans`);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result.counts).toMatchObject({ restored: 4, failed: 2 });
+  const reasons = await reasonsOf(database(), result.jobId);
+  expect(reasons).toEqual({
+    'u-5': `failed constraint ${name}_plan`,
+    'u-6': `failed constraint ${name}_boss`,
+  });
 });

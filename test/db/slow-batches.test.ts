@@ -2,7 +2,6 @@ import type { PoolClient } from 'pg';
 import { expect, test } from 'vitest';
 import { useDatabase } from '../support/database.ts';
 import {
-  countOf,
   inIndia,
   reasonsOf,
   seedWorkspace,
@@ -57,15 +56,6 @@ test('once three rows of a slice have waited for others in vain, the next ones w
   expect(reasons).toEqual(Array(19).fill('failed locked'));
   await holder.query('ROLLBACK');
   holder.release();
-}, 60_000);
-
-test('a trigger that takes a lock for each user makes batches smaller, and stops none', async () => {
-  const workspace = await seedWorkspace(database(), 'locks', 40_000);
-  await onDelete('locks', `PERFORM pg_advisory_xact_lock(hashtextextended(OLD.user_id, 7));`);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20_000 });
-  const { exportId } = await steps.backUp(jobId);
-  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 20_000 });
-  expect(await countOf(database(), 'locks')).toBe(20_000);
 }, 60_000);
 
 test('a batch that takes too long is tried again with fewer users', async () => {

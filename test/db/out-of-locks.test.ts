@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import {
+  countOf,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  useDeletionSteps,
+} from '../support/deletion.ts';
+import { useOwnServer } from '../support/own-server.ts';
+import { deleteUsers, restoreUsers } from '../support/restore.ts';
+
+/** All databases of a server share the room for its locks, so this one is the file's own. */
+
+const database = useOwnServer();
+const steps = useDeletionSteps(database);
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+const lockEach = async (table: string, event: 'DELETE' | 'INSERT'): Promise<void> => {
+  const row = event === 'DELETE' ? 'OLD' : 'NEW';
+  await asOwner(`CREATE FUNCTION lock_${event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(${row}.user_id, 7)); RETURN ${row}; END $$`);
+  await asOwner(`CREATE TRIGGER lock_user BEFORE ${event} ON ${table}
+    FOR EACH ROW EXECUTE FUNCTION lock_${event}()`);
+};
+
+test('a trigger that takes a lock for each user makes batches smaller, and stops none', async () => {
+  const workspace = await seedWorkspace(database(), 'locks', 40_000);
+  await lockEach('users_locks', 'DELETE');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20_000 });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 20_000 });
+  expect(await countOf(database(), 'locks')).toBe(20_000);
+}, 60_000);
+
+test('a part whose triggers take more locks than there is room for ends with what to raise', async () => {
+  const count = 20_000;
+  const workspace = await seedWorkspace(database(), 'restored', count);
+  const table = `users_${workspace.workspaceId}`;
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id)
+    SELECT '${workspace.workspaceId}', 'other-' || n FROM generate_series(1, 3000) n`);
+  await lockEach(table, 'INSERT');
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
+  const { exportId } = await deleteUsers(database(), steps, workspace, ids);
+  const result = await restoreUsers(database(), steps, workspace, exportId);
+  expect(result).toMatchObject({
+    state: 'failed',
+    error: {
+      type: 'outOfLocks',
+      message: expect.stringContaining('max_locks_per_transaction') as string,
+    },
+    counts: { restored: 0, unprocessed: count },
+  });
+});

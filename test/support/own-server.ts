@@ -1,0 +1,31 @@
+import { afterAll, beforeAll } from 'vitest';
+import { migrateToLatest } from '../../db/migrate.ts';
+import { type Postgres, type PostgresOptions, startPostgres } from '../../local/postgres.ts';
+import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
+import { openTestDatabase, type TestDatabase } from './database.ts';
+
+/** A migrated database on a server of this file's own, for what would reach every database on the shared one. */
+export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() => TestDatabase) => {
+  let folder: TemporaryFolder;
+  let server: Postgres;
+  let current: TestDatabase | undefined;
+
+  beforeAll(async () => {
+    folder = await openTemporaryFolder('keepsake-server-');
+    server = await startPostgres({ dataDir: folder.path, settings });
+    await migrateToLatest(server.url);
+    current = openTestDatabase(server.url);
+  }, 120_000);
+
+  afterAll(async () => {
+    await current?.owner.close();
+    await current?.app.close();
+    await server.stop();
+    await folder.remove();
+  });
+
+  return () => {
+    if (current === undefined) throw new Error('the database is there from beforeAll on');
+    return current;
+  };
+};
