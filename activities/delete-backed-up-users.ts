@@ -1,5 +1,12 @@
 import type { PoolClient } from 'pg';
-import { type Batch, deleteBatch, syncBatches } from '../db/deletion-batches.ts';
+import {
+  type Batch,
+  type BatchDone,
+  type BatchResult,
+  deleteBatch,
+  isTooMuch,
+  syncBatches,
+} from '../db/deletion-batches.ts';
 import { assertDurable } from '../db/durability.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -11,8 +18,11 @@ import { isDamage, recheckPart } from './verify-part.ts';
 
 /** Rows deleted by one transaction. */
 const BATCH_ROWS = 20_000;
-/** Where that is too much for the triggers of a table, it takes so much less. */
+/** Where that is too much for the triggers of a table, a batch takes so much less, and then more again. */
 const LESS = 8;
+const MORE = 1.25;
+/** Users whom a batch may leave to others that hold them before the other lane is taken for those. */
+const MAX_LOCKED = 3;
 /** Connections that delete side by side, each a part of its own. */
 const LANES = 2;
 
@@ -24,6 +34,10 @@ interface Run {
   queue: IterableIterator<StoredPart>;
   /** Rows of a batch. */
   limit: number;
+  /** Batches under way. */
+  open: Set<Promise<unknown>>;
+  /** Set when lanes were in each other's way: then batches go one after another. */
+  isAlone: boolean;
   /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
   isVoid: boolean;
   /** Whether a restore from the backup was rehearsed. Before that no user goes. */
@@ -38,6 +52,10 @@ const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number
   return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
 };
 
+const takeLess = (run: Run, batch: Batch): void => {
+  run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
+};
+
 /**
  * Rehearses by the batch that was held back: one for all lanes, for none may delete while another one finds
  * out that nobody comes back.
@@ -46,36 +64,69 @@ const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number
  */
 const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch): Promise<void> => {
   const { deps, backup, signal } = run;
-  run.rehearsal ??= rehearseBatch(deps, client, { backup, part, batch }, signal).then((isDone) => {
-    run.isRehearsed ||= isDone;
+  const attempt = async (): Promise<void> => {
+    try {
+      run.isRehearsed ||= await rehearseBatch(deps, client, { backup, part, batch }, signal);
+    } catch (error) {
+      if (batch.limit === 1 || !isTooMuch(error)) throw error;
+      await client.query('ROLLBACK');
+      takeLess(run, batch);
+    }
     delete run.rehearsal;
-  });
+  };
+  run.rehearsal ??= attempt();
   return run.rehearsal;
 };
 
+/** Triggers of others may take one lock for all users; then a lane would take the other's users for others'. */
+const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
+  while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
+  const batch = begin();
+  run.open.add(batch);
+  return batch.finally(() => run.open.delete(batch));
+};
+
+const runBatch = async (
+  run: Run,
+  client: PoolClient,
+  part: StoredPart,
+  batch: Batch,
+): Promise<BatchResult> => {
+  const { deps } = run;
+  let isInTheWay = false;
+  const mayCommit = ({ deleted, locked }: BatchDone): boolean => {
+    isInTheWay = locked > MAX_LOCKED && !run.isAlone;
+    return !isInTheWay && (deleted === 0 || run.isRehearsed);
+  };
+  const beforeCommit = () => deps.crashPoint('delete:batch-open');
+  const result = await inTurn(run, () =>
+    deps.meter.batch(deleteBatch(client, batch, { mayCommit, beforeCommit })),
+  );
+  deps.crashPoint('delete:batch-committed');
+  if (isInTheWay) run.isAlone = true;
+  else if (result.status === 'heldBack') await rehearse(run, client, part, batch);
+  return result;
+};
+
 const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
-  const { deps, signal } = run;
+  const { signal } = run;
   let { cursor } = part;
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
     // Its locks are ours: a batch beside it would take its users for others'.
     await run.rehearsal;
-    const batch = { exportId: part.exportId, part: part.part, cursor, limit: run.limit };
-    const deletion = deleteBatch(client, batch, {
-      mayCommit: () => run.isRehearsed,
-      beforeCommit: () => deps.crashPoint('delete:batch-open'),
-    });
-    const result = await deps.meter.batch(deletion);
-    deps.crashPoint('delete:batch-committed');
+    const limit = Math.min(run.limit, part.rows - cursor);
+    const batch = { exportId: part.exportId, part: part.part, cursor, limit };
+    const result = await runBatch(run, client, part, batch);
     switch (result.status) {
       case 'deleted':
-        cursor += batch.limit;
+        cursor += limit;
+        if (limit >= run.limit) run.limit = Math.min(BATCH_ROWS, Math.ceil(limit * MORE));
         break;
       case 'tooMuch':
-        run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
+        takeLess(run, batch);
         break;
       case 'heldBack':
-        await rehearse(run, client, part, batch);
         break;
       case 'moved':
         cursor = await cursorOf(run, part);
@@ -125,8 +176,19 @@ export const createDeleteBackedUpUsers =
     // Whoever went before went after a rehearsal.
     const isRehearsed = parts.some((part) => part.deleted > 0);
     const queue = left.values();
-    const limit = BATCH_ROWS;
-    const run: Run = { deps, jobId, backup, queue, limit, isVoid: false, isRehearsed, signal };
+    const lanes = Math.min(LANES, parts.length);
+    const run: Run = {
+      deps,
+      jobId,
+      backup,
+      signal,
+      queue,
+      limit: BATCH_ROWS,
+      open: new Set(),
+      isAlone: lanes === 1,
+      isVoid: false,
+      isRehearsed,
+    };
     try {
       const isBegun = parts.some((part) => part.cursor > 0);
       await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
@@ -135,7 +197,7 @@ export const createDeleteBackedUpUsers =
       run.isRehearsed ||= await rehearseRestore(deps, backup, left, signal);
       await runLanes(signal, (broken) => {
         run.signal = broken;
-        return Array.from({ length: Math.min(LANES, parts.length) }, () => runLane(run));
+        return Array.from({ length: lanes }, () => runLane(run));
       });
     } catch (error) {
       if (isDamage(error)) await markDamaged(db, exportId);

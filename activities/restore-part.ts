@@ -129,7 +129,11 @@ export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void
     try {
       if (await tryPart(work, chunk, isCareful)) return;
     } catch (error) {
-      if (isOutOfLocks(error)) throw failures.outOfLocks(chunk.jobId);
+      if (isOutOfLocks(error)) {
+        // Nobody else gets a lock while this transaction has them all.
+        await work.client.query('ROLLBACK');
+        throw failures.outOfLocks(chunk.jobId);
+      }
       if (isCareful || !mayBeOfARow(error)) throw error;
     }
     await work.client.query('ROLLBACK');

@@ -7,19 +7,32 @@ import { isOutOfLocks, isTooSlow } from './sql-states.ts';
 const LOCK_TIMEOUT_MS = 30_000;
 /** Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks. */
 const IDLE_TIMEOUT_MS = 10_000;
-/** A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at once. */
-const STATEMENT_TIMEOUT_MS = 5 * 60_000;
+/**
+ * A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at once. An
+ * attempt of a small job has a minute for all its tries.
+ */
+const timeoutOf = (users: number): number => Math.min(10_000 + 100 * users, 30_000);
+/** One user cannot be fewer. */
+const LAST_TIMEOUT_MS = 5 * 60_000;
 
 export interface Batch {
   exportId: string;
   part: number;
   cursor: number;
+  /** Users of the slice. */
   limit: number;
+}
+
+/** What a batch that may be committed did. */
+export interface BatchDone {
+  deleted: number;
+  /** Users whom it left to others that hold them. */
+  locked: number;
 }
 
 export type BatchResult =
   | { status: 'deleted'; deleted: number }
-  /** Users would go, and `mayCommit` said no; nothing was deleted. */
+  /** `mayCommit` said no; nothing was deleted. */
   | { status: 'heldBack' }
   /** A slice of so many users takes too long, or more locks than there is room for. */
   | { status: 'tooMuch' }
@@ -38,21 +51,34 @@ const REFUSALS: Record<string, BatchResult> = {
   KS004: { status: 'stopped' },
 };
 
+/** Whether fewer users at once may do. */
+export const isTooMuch = (error: unknown): boolean => isTooSlow(error) || isOutOfLocks(error);
+
 const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined => {
-  if (limit > 1 && (isTooSlow(error) || isOutOfLocks(error))) return { status: 'tooMuch' };
+  if (limit > 1 && isTooMuch(error)) return { status: 'tooMuch' };
   return error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
 };
 
-const BEGIN = `
+const begin = (users: number): string => `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
-  SET LOCAL statement_timeout = ${STATEMENT_TIMEOUT_MS};
+  SET LOCAL statement_timeout = ${users > 1 ? timeoutOf(users) : LAST_TIMEOUT_MS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET LOCAL synchronous_commit = off`;
 
+const countLocked = async (client: PoolClient, batch: Batch): Promise<number> => {
+  const { rows } = await client.query<{ locked: number }>(
+    `SELECT cardinality(array_positions(reasons, 'locked')) AS locked FROM deletion_batches
+      WHERE export_id = $1 AND part = $2 AND cursor = $3
+        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
+    [batch.exportId, batch.part, batch.cursor],
+  );
+  return rows[0]?.locked ?? 0;
+};
+
 /**
- * Deletes one slice of a part in a transaction of its own. The database decides whether it may. A slice of
- * which somebody goes is committed only if `mayCommit` agrees.
+ * Deletes one slice of a part in a transaction of its own. The database decides whether it may. It is
+ * committed only if `mayCommit` agrees.
  *
  * The commit does not wait for the disk: one that a crash takes back leaves the users where they were, and
  * with them cursor and counters. Call `syncBatches` before telling anyone that they are gone.
@@ -60,16 +86,20 @@ const BEGIN = `
 export const deleteBatch = async (
   client: PoolClient,
   batch: Batch,
-  { mayCommit, beforeCommit }: { mayCommit: () => boolean; beforeCommit: () => void },
+  {
+    mayCommit,
+    beforeCommit,
+  }: { mayCommit: (done: BatchDone) => boolean; beforeCommit: () => void },
 ): Promise<BatchResult> => {
-  await client.query(BEGIN);
+  await client.query(begin(batch.limit));
   try {
     const { rows } = await client.query<{ deleted: number }>(
       'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
       [batch.exportId, batch.part, batch.cursor, batch.limit],
     );
     const deleted = rows[0]?.deleted ?? 0;
-    if (deleted > 0 && !mayCommit()) {
+    const locked = deleted < batch.limit ? await countLocked(client, batch) : 0;
+    if (!mayCommit({ deleted, locked })) {
       await client.query('ROLLBACK');
       return { status: 'heldBack' };
     }

@@ -65,8 +65,8 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
   }
 };
 
-/** As many are kept at most, some 11 MB; users that others have written wait for another backup. */
-const MAX_ENDED_XIDS = 1_000_000;
+/** As many are kept at most, and compared by each batch; users that others have written wait for another backup. */
+const MAX_ENDED_XIDS = 200_000;
 
 /**
  * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that ran

@@ -1,7 +1,7 @@
 -- Waits for the locks of others take a slice seconds, however many of its users they hold.
 
 -- As in 0010, but that after three waits it waits for a millisecond at most, and looks once for the
--- subtransactions that wrote rows of the slice: there may be a million of them, and each row is a statement.
+-- subtransactions that wrote rows of the slice: there may be many of them, and each row is a statement.
 CREATE OR REPLACE FUNCTION delete_users_one_by_one(
   p_partition regclass, p_slice tid[], p_snapshot pg_snapshot, p_ended xid[],
   OUT deleted_ids text[], OUT failed_ids text[], OUT reasons text[]
@@ -43,7 +43,7 @@ BEGIN
     BEGIN
       EXECUTE format('DELETE FROM ONLY %s u WHERE u.ctid = $1', p_partition) USING place;
       GET DIAGNOSTICS row_count = ROW_COUNT;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR assert_failure THEN
       GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, constraint_name = CONSTRAINT_NAME,
         context = PG_EXCEPTION_CONTEXT;
       IF NOT public.is_error_of_a_row(code, context) THEN RAISE; END IF;
@@ -69,6 +69,7 @@ BEGIN
 END $$;
 
 -- As in 0010, but that it waits for less long: where others hold a whole table, a part takes it half a second.
+-- Where triggers take long over each user, few are enough.
 --
 -- Returns their positions in the part, from 1, and their ids; nothing where nobody of the part can be deleted
 -- now.
@@ -77,6 +78,8 @@ RETURNS TABLE (index int, user_id text) LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   enough constant int := 200;
+  enough_time constant interval := '5 seconds';
+  began constant timestamptz := clock_timestamp();
   most_waits constant int := 3;
   backup record;
   partition regclass;
@@ -115,6 +118,7 @@ BEGIN
           OFFSET 0) AS found
     $sql$, partition) USING backup.tids, backup.snapshot, backup.ended_xids
   LOOP
+    EXIT WHEN deleted_count > 0 AND clock_timestamp() - began > enough_time;
     EXIT WHEN deleted_count >= p_limit OR (seen_count >= enough AND deleted_count > 0)
       OR (wait_count >= most_waits AND (deleted_count > 0 OR wait_count >= enough));
     seen_count := seen_count + 1;
@@ -124,7 +128,7 @@ BEGIN
         SELECT ctid FROM ONLY %1$s WHERE ctid = $1 FOR UPDATE SKIP LOCKED)', partition)
         USING candidate.tid;
       GET DIAGNOSTICS row_count = ROW_COUNT;
-    EXCEPTION WHEN OTHERS THEN
+    EXCEPTION WHEN OTHERS OR assert_failure THEN
       GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
       IF SQLSTATE = '55P03' THEN wait_count := wait_count + 1;
       ELSIF NOT public.is_error_of_a_row(SQLSTATE, context) THEN RAISE;

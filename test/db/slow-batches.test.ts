@@ -58,18 +58,42 @@ test('once three rows of a slice have waited for others in vain, the next ones w
   holder.release();
 }, 60_000);
 
-test('a batch that takes too long is tried again with fewer users', async () => {
-  const workspace = await seedWorkspace(database(), 'ended', 10);
+test('a batch that takes too long is tried again with fewer users, and the next ones take more', async () => {
+  const workspace = await seedWorkspace(database(), 'ended', 100);
   await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
-  // The first is the rehearsal's. What a sequence counts stays counted when its transaction is rolled back.
+  // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is rolled back.
   await onDelete(
     'ended',
     `IF nextval('ended_calls') = 2 THEN RAISE EXCEPTION 'too slow' USING ERRCODE = '57014'; END IF;`,
   );
-  const jobId = await startDeletion(database(), workspace, { ids: ['u-2', 'u-4'] });
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 50 });
   const { exportId } = await steps.backUp(jobId);
-  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 2 });
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 50 });
+  const { rows } = await database().owner.pool.query<{ cursor: number }>(
+    'SELECT cursor FROM deletion_batches WHERE export_id = $1 ORDER BY cursor',
+    [exportId],
+  );
+  expect(rows.map(({ cursor }) => cursor)).toEqual([0, 7, 16, 28, 43]);
 });
+
+test('users whom one lane holds are not left by the other lane', async () => {
+  const count = 50_010;
+  const workspace = await seedWorkspace(database(), 'lanes', count);
+  // Two parts: ids are in the order of their text, and the last ten are of the second.
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
+  await asOwner(`INSERT INTO users (workspace_id, user_id) SELECT 'lanes', 'other-' || n
+    FROM generate_series(1, 10000) n`);
+  // One lock for all, held until the batch commits: first by the first lane, for longer than the other waits.
+  await onDelete(
+    'lanes',
+    `IF OLD.user_id = '${ids[50_000]}' THEN PERFORM pg_sleep(1); END IF;
+     PERFORM pg_advisory_xact_lock(78);
+     IF OLD.user_id = 'u-1' THEN PERFORM pg_sleep(15); END IF;`,
+  );
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: count });
+}, 90_000);
 
 /** Users written one by one in subtransactions that have ended, while an old transaction runs. */
 test('more users written in subtransactions than 10,000 go in one pass, row by row too', async () => {
