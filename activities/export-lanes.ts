@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { createCopyPlaces } from '../db/copy-places.ts';
+import { setCopyValues } from '../db/copy-values.ts';
 import { recordPart, type WrittenPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
@@ -83,6 +84,7 @@ const runJoinedLane = async (
   if (client === undefined) return 0;
   let isWhole = false;
   try {
+    await setCopyValues(client, attempt.plan.values);
     const rows = await runLane(deps, attempt, client, queue);
     await client.query('COMMIT');
     isWhole = true;

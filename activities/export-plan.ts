@@ -5,7 +5,11 @@ import { userCsv } from '../db/user-csv.ts';
 import { userJsonOf } from '../db/user-json.ts';
 import { partitionOf } from '../db/workspaces.ts';
 import { findSystemField, type Field } from '../selection/fields.ts';
-import { toSqlText } from '../selection/literals.ts';
+import {
+  toBoundStatement,
+  toCopyStatements,
+  type BoundStatement,
+} from '../selection/statements.ts';
 
 /** Pages of the table a part covers: 32 MiB, some 57,000 users of 540 bytes. */
 const PART_PAGES = 4096;
@@ -18,10 +22,12 @@ export interface ExportPlan {
   header: string[];
   /** For each part the query to COPY; a backup's has the place of each row before its columns. */
   parts: string[];
+  /** What the queries of the parts read from settings: for `setCopyValues`, on each lane's connection. */
+  values: string[];
   /** The query for the number of all rows. */
-  count: string;
+  count: BoundStatement;
   /** What users of a few parts, or of the whole workspace, satisfy: SQL over the alias `users`. */
-  scope: string;
+  scope: RawBuilder<SqlBool>;
 }
 
 /** The columns of a download, by the names its request gave them. */
@@ -78,9 +84,10 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
 const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
   const count = Math.max(1, Math.ceil(pages / PART_PAGES));
   return Array.from({ length: count }, (_, index) => {
-    const from = sql`users.ctid >= ${`(${index * PART_PAGES},0)`}::tid`;
+    const from = sql`users.ctid >= ${sql.lit(`(${index * PART_PAGES},0)`)}::tid`;
     if (index === count - 1) return sql<SqlBool>`${from}`;
-    return sql<SqlBool>`${from} AND users.ctid < ${`(${(index + 1) * PART_PAGES},0)`}::tid`;
+    const end = sql.lit(`(${(index + 1) * PART_PAGES},0)`);
+    return sql<SqlBool>`${from} AND users.ctid < ${end}::tid`;
   });
 };
 
@@ -98,10 +105,11 @@ const targetRanges = async (
   );
   return rows.map(({ first }, index) => {
     const next = rows[index + 1]?.first;
-    const end = next === undefined ? sql`` : sql`AND user_id < ${next}`;
-    return sql<SqlBool>`users.workspace_id = ${targets.workspaceId} AND users.user_id = ANY (ARRAY(
-      SELECT user_id FROM job_targets WHERE job_id = ${targets.jobId}::uuid
-         AND pass = ${targets.pass}::int AND user_id >= ${first} ${end}))`;
+    const end = next === undefined ? sql`` : sql`AND user_id < ${next}::text`;
+    const isIn = sql`users.workspace_id = ${sql.lit(targets.workspaceId)}`;
+    return sql<SqlBool>`${isIn} AND users.user_id = ANY (ARRAY(
+      SELECT user_id FROM job_targets WHERE job_id = ${sql.lit(targets.jobId)}::uuid
+         AND pass = ${sql.lit(targets.pass)} AND user_id >= ${first}::text ${end}))`;
   });
 };
 
@@ -115,7 +123,7 @@ export interface PlannedSelection {
   targets?: { jobId: string; pass: number };
 }
 
-/** Parts cover all users of the snapshot once. Values are literals: COPY takes no parameters. */
+/** Parts cover all users of the snapshot once. */
 export const planExport = async (
   held: HeldSnapshot,
   selection: PlannedSelection,
@@ -127,18 +135,20 @@ export const planExport = async (
       : await targetRanges(held, { workspaceId, ...targets });
   const content = await contentOf(held, selection.download);
   const from = sql`FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users`;
-  const parts = ranges.map((range) =>
-    toSqlText(content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
+  const { texts: parts, values } = toCopyStatements(
+    ranges.map((range) => content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
   );
   const chosen =
     targets === undefined
       ? sql`true`
       : sql`users.user_id IN (SELECT user_id FROM job_targets
           WHERE job_id = ${targets.jobId}::uuid AND pass = ${targets.pass}::int)`;
-  const count = toSqlText(sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`);
+  const count = toBoundStatement(
+    sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`,
+  );
   // A few chosen users are found by the index; else it is the whole partition.
   const [only] = ranges;
   const scope =
-    targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql`true`;
-  return { header: content.header, parts, count, scope: toSqlText(scope) };
+    targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql<SqlBool>`true`;
+  return { header: content.header, parts, values, count, scope };
 };

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
+import { setCopyValues } from '../db/copy-values.ts';
 import { assertDurable } from '../db/durability.ts';
 import {
   completeExport,
@@ -68,7 +69,7 @@ const knownSince = async (
   const snapshot = await findSelectionSnapshot(db, confirmation);
   if (snapshot !== undefined) {
     // All before a snapshot's xmin is visible in it; to see that first halves the cost of the test.
-    const taken = sql`${snapshot}::pg_snapshot`;
+    const taken = sql`${sql.lit(snapshot)}::pg_snapshot`;
     return sql<SqlBool>`(users.inserted_in < pg_snapshot_xmin(${taken})
       OR pg_visible_in_snapshot(users.inserted_in, ${taken}))`;
   }
@@ -170,6 +171,7 @@ const writeAttempt = async (
   try {
     if (row.purpose === 'backup') await assertDeletable(db, held, job.workspaceId);
     const plan = await planExport(held, selection);
+    await setCopyValues(held.client, plan.values);
     if (row.purpose === 'download') await setJobTotal(db, job.id, await countRows(held, plan));
     const attempt = await recordAttempt(db, {
       exportId: row.id,

@@ -1,30 +1,31 @@
 import type { FastifyReply } from 'fastify';
+import type { RawBuilder } from 'kysely';
 import { copyText } from '../db/copy-text.ts';
 import type { JobRow } from '../db/jobs.ts';
-import { importLogStatement } from '../db/import-failures.ts';
-import { logCopyStatement } from '../db/outcomes.ts';
+import { importLog } from '../db/import-failures.ts';
+import { jobLog } from '../db/outcomes.ts';
 import type { ApiDeps } from './app.ts';
 import { problem } from './problems.ts';
 
 /** Logs sent at the same time: each holds a connection for as long as its reader takes. */
 const MAX_LOGS_AT_ONCE = 3;
 
-/** Answers with what a COPY statement gives as a CSV file of that name. */
+/** Answers with the rows of a query as a CSV file of that name. */
 export type SendCsv = (
   reply: FastifyReply,
-  csv: { fileName: string; statement: string },
+  csv: { fileName: string; query: RawBuilder<unknown> },
 ) => Promise<FastifyReply>;
 
 /** @returns what sends a file; all files sent by it count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
   let sending = 0;
-  return async (reply, { fileName, statement }) => {
+  return async (reply, { fileName, query }) => {
     if (sending >= MAX_LOGS_AT_ONCE) {
       throw problem('busy', 'Other logs are being sent; wait a little.');
     }
     sending += 1;
     const release = () => void (sending -= 1);
-    const log = await copyText(database.pool, statement).catch((error: unknown) => {
+    const log = await copyText(database.pool, query).catch((error: unknown) => {
       release();
       throw error;
     });
@@ -64,6 +65,6 @@ export const sendJobLog = (
   requireRecords(job);
   return sendCsv(reply, {
     fileName: `${job.type}-${job.id}.csv`,
-    statement: job.type === 'import' ? importLogStatement(job.id) : logCopyStatement(job.id),
+    query: job.type === 'import' ? importLog(job.id) : jobLog(job.id),
   });
 };

@@ -1,5 +1,4 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
-import { toSqlText } from '../selection/literals.ts';
 import type { ActivityKind } from './activity.ts';
 import type { Db } from './client.ts';
 
@@ -17,11 +16,11 @@ export interface ActivityFilter {
 
 const matches = (filter: ActivityFilter): RawBuilder<SqlBool> => {
   const { kind, actorKeyId, personKeyId, jobId, from, to } = filter;
-  const conditions = [sql<SqlBool>`activity.workspace_id = ${filter.workspaceId}`];
+  const conditions = [sql<SqlBool>`activity.workspace_id = ${filter.workspaceId}::text`];
   const add = (value: string | undefined, condition: RawBuilder<SqlBool>) => {
     if (value !== undefined) conditions.push(condition);
   };
-  add(kind, sql`activity.kind = ${kind}`);
+  add(kind, sql`activity.kind = ${kind}::text`);
   add(actorKeyId, sql`activity.actor_key_id = ${actorKeyId}::uuid`);
   add(
     personKeyId,
@@ -84,9 +83,8 @@ const safeText = (column: string): RawBuilder<string> => {
   return sql`CASE WHEN ${value} ~ '^[-=+@\t\r'']' THEN '''' || ${value} ELSE ${value} END`;
 };
 
-/** The COPY statement of all lines that a filter holds, newest first. COPY takes no parameters. */
-export const activityCopyStatement = (filter: ActivityFilter): string =>
-  `COPY (${toSqlText(sql`
+/** The query of all lines that a filter holds, newest first, for `copyText`. */
+export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => sql`
     SELECT activity.id AS id,
            to_char(activity.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
            activity.kind AS kind, activity.actor_key_id AS "actorId", actor.role AS "actorRole",
@@ -94,5 +92,4 @@ export const activityCopyStatement = (filter: ActivityFilter): string =>
            activity.job_id AS "jobId", activity.export_id AS "exportId", activity.counts AS counts,
            activity.details AS details
       FROM activity LEFT JOIN api_keys actor ON actor.id = activity.actor_key_id
-     WHERE ${matches(filter)} ORDER BY activity.at DESC, activity.id DESC`)}
-  ) TO STDOUT (FORMAT csv, HEADER)`;
+     WHERE ${matches(filter)} ORDER BY activity.at DESC, activity.id DESC`;

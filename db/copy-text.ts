@@ -1,17 +1,43 @@
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream';
 import type pg from 'pg';
+import type { RawBuilder } from 'kysely';
+import { toCopyStatements } from '../selection/statements.ts';
 import { copyOut } from './copy-out.ts';
+import { setCopyValues } from './copy-values.ts';
+
+/** Starts a COPY, in a transaction of its own: its values end with that. */
+const begin = async (client: pg.PoolClient, query: RawBuilder<unknown>): Promise<string> => {
+  const { texts, values } = toCopyStatements([query]);
+  await client.query('BEGIN READ ONLY');
+  await setCopyValues(client, values);
+  return `COPY (${texts[0]}) TO STDOUT (FORMAT csv, HEADER)`;
+};
+
+const end = async (client: pg.PoolClient): Promise<void> => {
+  try {
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    client.release(error as Error);
+  }
+};
 
 /**
- * What a COPY statement gives, as a stream. Holds a connection until the stream has ended; one that
- * is broken off takes its connection down with it, since the server would go on sending.
+ * The rows of a query as a stream of CSV with a header. Holds a connection until the stream has ended. A
+ * stream that is destroyed closes its connection, because the server would go on sending.
  */
-export const copyText = async (pool: pg.Pool, statement: string): Promise<Readable> => {
+export const copyText = async (pool: pg.Pool, query: RawBuilder<unknown>): Promise<Readable> => {
   const client = await pool.connect();
-  const stream = client.query(copyOut(statement));
-  finished(stream, (error) => {
-    client.release(error ?? false);
-  });
-  return stream;
+  try {
+    const stream = client.query(copyOut(await begin(client, query)));
+    finished(stream, (error) => {
+      if (error) client.release(error);
+      else void end(client);
+    });
+    return stream;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 };

@@ -1,5 +1,7 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type pg from 'pg';
 import { DatabaseError } from 'pg';
+import { toBoundStatement } from '../selection/statements.ts';
 import type { StoredColumn } from './user-columns.ts';
 import { partitionOf } from './workspaces.ts';
 
@@ -75,17 +77,17 @@ const MAX_ENDED_XIDS = 200_000;
  */
 export const findEndedXids = async (
   { client, workspaceId }: Pick<HeldSnapshot, 'client' | 'workspaceId'>,
-  where: string,
+  where: RawBuilder<SqlBool>,
 ): Promise<string> => {
-  const { rows } = await client.query<{ ended: string }>(
-    `SELECT CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN '{}' ELSE (
-       SELECT coalesce(array_agg(writer), '{}')::text FROM (
-         SELECT users.xmin AS writer FROM ONLY ${quote(workspaceId)} AS users
-          WHERE users.xmin <> users.written_in::xid
-            AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(s)::xid) AND ${where}
-          GROUP BY users.xmin LIMIT ${MAX_ENDED_XIDS}) AS writers) END AS ended
-       FROM pg_current_snapshot() AS s`,
-  );
+  const statement = toBoundStatement(sql`
+    SELECT CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN '{}' ELSE (
+      SELECT coalesce(array_agg(writer), '{}')::text FROM (
+        SELECT users.xmin AS writer FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
+         WHERE users.xmin <> users.written_in::xid
+           AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(s)::xid) AND ${where}
+         GROUP BY users.xmin LIMIT ${sql.lit(MAX_ENDED_XIDS)}) AS writers) END AS ended
+      FROM pg_current_snapshot() AS s`);
+  const { rows } = await client.query<{ ended: string }>(statement);
   return rows[0]?.ended ?? '{}';
 };
 

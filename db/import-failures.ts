@@ -1,6 +1,5 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { FailureCode } from '../imports/read-chunks.ts';
-import { toSqlText } from '../selection/literals.ts';
 import type { Db } from './client.ts';
 import { escaped } from './user-csv.ts';
 
@@ -31,11 +30,9 @@ export const listImportFailures = (
     .execute();
 
 /**
- * The COPY statement of an import's log: the lines that failed, whole, in the order of the file. They
- * come from outside, so none can be a formula of the spreadsheet that opens it.
+ * The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the file.
+ * They come from outside, so none can be a formula of the spreadsheet that opens it.
  */
-export const importLogStatement = (jobId: string): string =>
-  toSqlText(sql`COPY (
-    SELECT line, ${escaped(sql.ref('payload'))} AS payload, code, message
-      FROM import_failures WHERE job_id = ${jobId} ORDER BY line
-  ) TO STDOUT (FORMAT csv, HEADER)`);
+export const importLog = (jobId: string): RawBuilder<unknown> => sql`
+  SELECT line, ${escaped(sql.ref('payload'))} AS payload, code, message
+    FROM import_failures WHERE job_id = ${sql.lit(jobId)}::uuid ORDER BY line`;

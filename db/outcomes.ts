@@ -1,9 +1,15 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from './client.ts';
 import type { Outcome, Schema } from './schema.ts';
 
 /** To whom a job did what was asked. */
 export type DoneOutcome = Schema['done_batches']['outcome'];
+
+/**
+ * The reason of a user who was changed after the backup and no longer matches the selection: nobody asks
+ * for the user to be deleted any more, so there is nothing to retry.
+ */
+export const UNMATCHED = 'noLongerMatches';
 
 /** What became of one user of a job. */
 export interface UserRecord {
@@ -78,20 +84,14 @@ export const countOutcomes = async (
   return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
 };
 
-const UUID = /^[0-9a-f-]{36}$/i;
-
-/** The COPY statement of a job's log: one line a user, those it was done to first. COPY takes no parameters. */
-export const logCopyStatement = (jobId: string): string => {
-  if (!UUID.test(jobId)) throw new Error('a job id is a UUID');
-  return `COPY (
-    SELECT user_id AS "userId", outcome, reason FROM (
-      SELECT 0 AS kind, b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id, b.outcome,
-             NULL AS reason
-        FROM done_batches b
-       CROSS JOIN LATERAL unnest(b.user_ids) WITH ORDINALITY AS done (user_id, index)
-       WHERE b.job_id = '${jobId}'
-      UNION ALL
-      SELECT 1, 0, 0, 0, 0, 0, user_id, outcome, reason FROM outcomes WHERE job_id = '${jobId}'
-    ) record ORDER BY kind, pass, attempt, part, cursor, index, user_id
-  ) TO STDOUT (FORMAT csv, HEADER)`;
-};
+/** The query of a job's log, for `copyText`: one line a user, first the users it was done to. */
+export const jobLog = (jobId: string): RawBuilder<unknown> => sql`
+  SELECT user_id AS "userId", outcome, reason FROM (
+    SELECT 0 AS kind, b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id, b.outcome,
+           NULL AS reason
+      FROM done_batches b
+     CROSS JOIN LATERAL unnest(b.user_ids) WITH ORDINALITY AS done (user_id, index)
+     WHERE b.job_id = ${sql.lit(jobId)}::uuid
+    UNION ALL
+    SELECT 1, 0, 0, 0, 0, 0, user_id, outcome, reason FROM outcomes WHERE job_id = ${sql.lit(jobId)}::uuid
+  ) record ORDER BY kind, pass, attempt, part, cursor, index, user_id`;

@@ -17,13 +17,13 @@ const valueOf = (field: Field): RawBuilder<unknown> => {
     case 'number':
     case 'boolean':
     case 'list':
-      return sql`users.properties -> ${field.key}::text`;
+      return sql`users.properties -> ${sql.lit(field.key)}::text`;
     case 'text':
     case 'date':
     case 'time':
     case 'datetime':
       // As it is when it is a text, else as its JSON text.
-      return sql`users.properties ->> ${field.key}::text`;
+      return sql`users.properties ->> ${sql.lit(field.key)}::text`;
   }
 };
 

@@ -15,10 +15,11 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
     if (field.column === 'user_id') return sql`${column} COLLATE "C"`;
     return field.kind === 'text' ? sql`(nullif(${column}, '') COLLATE "C")` : sql`${column}`;
   }
-  const json = sql`users.properties -> ${field.key}::text`;
-  const text = sql`users.properties ->> ${field.key}::text`;
+  const key = sql.lit(field.key);
+  const json = sql`users.properties -> ${key}::text`;
+  const text = sql`users.properties ->> ${key}::text`;
   const guarded = (type: string, value: RawBuilder<unknown>) =>
-    sql`(CASE WHEN jsonb_typeof(${json}) = ${type}::text THEN ${value} END)`;
+    sql`(CASE WHEN jsonb_typeof(${json}) = ${sql.lit(type)} THEN ${value} END)`;
   switch (field.kind) {
     case 'number':
       return guarded('number', sql`(${text})::numeric`);
@@ -34,15 +35,32 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
   }
 };
 
-/** A value in the form its field is stored in. */
+/** A value as text, in the form its field is stored in. */
+const textOf = ({ kind }: Field, value: Scalar): string => {
+  const text = String(value);
+  const isMoment = kind === 'date' || kind === 'time' || kind === 'datetime';
+  return isMoment ? (momentOf(text, kind) ?? text) : text;
+};
+
+/** A value in the type its field is stored in. The cast stands right behind it, for COPY statements. */
 const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
-  const { kind } = field;
-  if (kind === 'number') return sql`${String(value)}::numeric`;
-  if (kind === 'boolean') return sql`${value}::boolean`;
-  if (kind === 'text' || kind === 'list') return sql`${String(value)}::text`;
-  const moment = momentOf(String(value), kind) ?? String(value);
-  if (field.source === 'custom') return sql`${moment}::text`;
-  return kind === 'date' ? sql`${moment}::date` : sql`${moment}::timestamptz`;
+  const text = textOf(field, value);
+  if (field.kind === 'number') return sql`${text}::numeric`;
+  if (field.kind === 'boolean') return sql`${text}::boolean`;
+  if (field.source === 'custom') return sql`${text}::text`;
+  if (field.kind === 'date') return sql`${text}::date`;
+  if (field.kind === 'datetime') return sql`${text}::timestamptz`;
+  return sql`${text}::text`;
+};
+
+/** The rows of a sub-select, one a value. PostgreSQL hashes them once, and looks each user up in that. */
+const rowsOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> => {
+  const texts = values.map((value) => textOf(field, value));
+  if (field.kind === 'number') return sql`SELECT unnest(${texts}::numeric[])`;
+  if (field.source === 'custom') return sql`SELECT unnest(${texts}::text[])`;
+  if (field.kind === 'date') return sql`SELECT unnest(${texts}::date[])`;
+  if (field.kind === 'datetime') return sql`SELECT unnest(${texts}::timestamptz[])`;
+  return sql`SELECT unnest(${texts}::text[])`;
 };
 
 const membership = (field: Field, operand: RawBuilder<unknown>, value: RawBuilder<unknown>) => {
@@ -65,7 +83,7 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
     case 'isNot':
       return sql`${operand} = ${valueOf(field, scalar)}`;
     case 'in':
-      return sql`${operand} IN (${sql.join((value as Scalar[]).map((item) => valueOf(field, item)))})`;
+      return sql`${operand} IN (${rowsOf(field, value as Scalar[])})`;
     case 'contains':
     case 'notContains': {
       const part = valueOf(field, scalar);
@@ -127,7 +145,8 @@ export const compileSelection = (
       const matches = compileFilter(selection.filter, properties);
       const { excludeIds = [] } = selection;
       if (excludeIds.length === 0) return matches;
-      return sql<SqlBool>`(${matches} AND users.user_id <> ALL (${excludeIds}::text[]))`;
+      return sql<SqlBool>`(${matches}
+        AND users.user_id NOT IN (SELECT unnest(${excludeIds}::text[])))`;
     }
   }
 };

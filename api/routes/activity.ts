@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import {
-  activityCopyStatement,
+  activityLog,
   type ActivityLine,
   findActivity,
   listActivity,
@@ -110,7 +110,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
       const beforeId = decodeCursor(z.uuid(), cursor);
       if (format === 'csv') {
         const fileName = `activity-${workspaceId}.csv`;
-        return sendCsv(reply, { fileName, statement: activityCopyStatement(filter) });
+        return sendCsv(reply, { fileName, query: activityLog(filter) });
       }
       const lines = await listActivity(db, filter, { beforeId, limit: limit + 1 });
       const page = toPage(lines, limit, ({ id }) => id);

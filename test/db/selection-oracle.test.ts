@@ -4,8 +4,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { compileFilter, compileSelection } from '../../selection/compile.ts';
 import { checkFilter, filterSchema, freezeFilter, type Filter } from '../../selection/filter.ts';
-import { toSqlText } from '../../selection/literals.ts';
 import { filterArbitrary, TYPES, userArbitrary } from '../support/arbitraries.ts';
+import { queryByCopyValues } from '../support/copy-values.ts';
 import { useDatabase } from '../support/database.ts';
 import { type OracleUser, satisfies } from '../support/oracle.ts';
 
@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 
 const select = (filter: Filter) => sql<{ user_id: string }>`
-  SELECT user_id FROM users WHERE users.workspace_id = ${'one'}
+  SELECT user_id FROM users WHERE users.workspace_id = ${'one'}::text
     AND ${compileFilter(freezeFilter(filter, TYPES, NOW), TYPES)}`;
 
 const idsOf = (rows: { user_id: string }[]) => rows.map((row) => row.user_id).toSorted();
@@ -60,7 +60,8 @@ const expected = (filter: Filter) =>
     .map((user) => user.userId)
     .toSorted();
 
-test('PostgreSQL selects whom the oracle selects, with bound values and with literals', async () => {
+test('PostgreSQL selects whom the oracle selects, with bound values and with those of a COPY', async () => {
+  const client = await database().app.pool.connect();
   const sizes = new Set<number>();
   await fc.assert(
     fc.asyncProperty(filterArbitrary, async (filter) => {
@@ -69,11 +70,11 @@ test('PostgreSQL selects whom the oracle selects, with bound values and with lit
       const wanted = expected(filter);
       sizes.add(wanted.length);
       expect(idsOf((await select(filter).execute(database().app.db)).rows)).toEqual(wanted);
-      const { rows } = await database().app.pool.query(toSqlText(select(filter)));
-      expect(idsOf(rows)).toEqual(wanted);
+      expect(idsOf(await queryByCopyValues(client, select(filter)))).toEqual(wanted);
     }),
     { numRuns: FILTERS, seed },
   );
+  client.release();
   // Filters that match no one, or everyone, would prove little.
   expect(sizes.size).toBeGreaterThan(50);
 });
@@ -84,7 +85,7 @@ test('a filter selects the same users under any time zone, date style and locale
     await client.query(`SET TimeZone = 'Pacific/Kiritimati'; SET DateStyle = 'SQL, DMY';
       SET IntervalStyle = 'sql_standard'; SET extra_float_digits = 0; SET lc_numeric = 'C'`);
     for (const filter of fc.sample(filterArbitrary, { numRuns: 100, seed: seed + 1 })) {
-      const { rows } = await client.query(toSqlText(select(filter)));
+      const rows = await queryByCopyValues<{ user_id: string }>(client, select(filter));
       expect(idsOf(rows)).toEqual(expected(filter));
     }
   } finally {
@@ -99,10 +100,14 @@ test('what is left out is not selected, and the rest is', async () => {
     filter: freezeFilter(filter, TYPES, NOW),
     excludeIds: ['user-1', "it's {not}, there"],
   } as const;
-  const { rows } = await sql<{ user_id: string }>`
+  const query = sql<{ user_id: string }>`
     SELECT user_id FROM users
-     WHERE ${compileSelection({ ...selection, excludeIds: [...selection.excludeIds] }, TYPES)}
-  `.execute(database().app.db);
-  expect(rows).toHaveLength(USERS - 1);
-  expect(idsOf(rows)).not.toContain('user-1');
+     WHERE ${compileSelection({ ...selection, excludeIds: [...selection.excludeIds] }, TYPES)}`;
+  const client = await database().app.pool.connect();
+  const copied = await queryByCopyValues<{ user_id: string }>(client, query);
+  client.release();
+  for (const rows of [(await query.execute(database().app.db)).rows, copied]) {
+    expect(rows).toHaveLength(USERS - 1);
+    expect(idsOf(rows)).not.toContain('user-1');
+  }
 });
