@@ -5,6 +5,7 @@ import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
 import { refusalOf } from '../db/refusal.ts';
+import { findLoudLog } from './postgres-log.ts';
 import { connectTemporal } from '../temporal/client.ts';
 
 const TEMPORAL_DEADLINE_MS = 5_000;
@@ -55,7 +56,7 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
   }
 };
 
-const checkDatabase = async (databaseUrl: string): Promise<void> => {
+const checkDatabase = async (databaseUrl: string, warn: (line: string) => void): Promise<void> => {
   const { host } = new URL(databaseUrl);
   const place = `DATABASE_URL: the server at ${host}`;
   const database = openDatabase(databaseUrl, {
@@ -70,6 +71,8 @@ const checkDatabase = async (databaseUrl: string): Promise<void> => {
         throw ofSetting(error);
       });
     }
+    const loud = await findLoudLog(database.db);
+    if (loud !== undefined) warn(loud);
   } finally {
     await database.close();
   }
@@ -114,14 +117,16 @@ const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Pro
 };
 
 /**
- * Looks whether the servers that the environment names can be used, before anything is started.
+ * Looks whether the servers that the environment names can be used, before anything is started. What
+ * does not bar the start goes to `warn`, one line each.
  *
  * @throws Error naming the setting, what is wrong, and what to do
  */
 export const checkGivenServers = async (
   { DATABASE_URL, TEMPORAL_ADDRESS }: LocalEnv,
   inherited: NodeJS.ProcessEnv,
+  warn: (line: string) => void,
 ): Promise<void> => {
-  if (DATABASE_URL !== undefined) await checkDatabase(DATABASE_URL);
+  if (DATABASE_URL !== undefined) await checkDatabase(DATABASE_URL, warn);
   if (TEMPORAL_ADDRESS !== undefined) await checkTemporal(TEMPORAL_ADDRESS, inherited);
 };

@@ -17,6 +17,7 @@ import { Client } from 'pg';
 import { openDataFolder, readJson, writePrivateJson } from './data-folder.ts';
 import { followLogFile, openLogFile } from './log-file.ts';
 import { freePorts, isPortFree, withPortRetry } from './ports.ts';
+import { QUIET_LOG } from './postgres-log.ts';
 import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
 import { commandLineOf, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
@@ -54,6 +55,7 @@ const SETTINGS: Record<string, string> = {
   synchronous_commit: 'on',
   timezone: 'UTC',
   log_timezone: 'UTC',
+  ...QUIET_LOG,
 };
 
 export interface PostgresOptions {

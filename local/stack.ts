@@ -164,7 +164,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
-  await checkGivenServers(env, inherited);
+  await checkGivenServers(env, inherited, log);
   openDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
   const infoFile = join(dataDir, 'local.json');

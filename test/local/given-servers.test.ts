@@ -44,10 +44,48 @@ const urlOf = (changes: { name?: string; asLogin?: string; port?: number }): str
   return url.href;
 };
 
-const check = (env: NodeJS.ProcessEnv) => checkGivenServers(readLocalEnv(env), {});
+const warnings: string[] = [];
+
+const check = (env: NodeJS.ProcessEnv) =>
+  checkGivenServers(readLocalEnv(env), {}, (line) => void warnings.push(line));
+
+const QUIET = {
+  log_min_messages: 'panic',
+  log_error_verbosity: 'terse',
+  log_parameter_max_length: '0',
+  log_parameter_max_length_on_error: '0',
+};
+const LOUD = {
+  log_min_messages: 'warning',
+  log_error_verbosity: 'default',
+  log_parameter_max_length: '-1',
+  log_parameter_max_length_on_error: '10',
+};
+
+const setLog = async (settings: Record<string, string>) => {
+  for (const [name, value] of Object.entries(settings)) {
+    await admin.query(`ALTER DATABASE ${database} SET ${name} = '${value}'`);
+  }
+};
 
 test('a database that can be used is let pass', async () => {
   await expect(check({ DATABASE_URL: urlOf({}) })).resolves.toBeUndefined();
+});
+
+test("a log that may hold users' data is named in one line, until what the line says was done", async () => {
+  await setLog(QUIET);
+  warnings.length = 0;
+  await check({ DATABASE_URL: urlOf({}) });
+  expect(warnings).toEqual([]);
+  await setLog(LOUD);
+  await check({ DATABASE_URL: urlOf({}) });
+  expect(warnings).toHaveLength(1);
+  const [line = ''] = warnings.splice(0);
+  expect(line).not.toContain('\n');
+  for (const name of Object.keys(LOUD)) expect(line).toContain(`SET ${name} = `);
+  await admin.query(line.slice(line.indexOf('ALTER DATABASE')));
+  await check({ DATABASE_URL: urlOf({}) });
+  expect(warnings).toEqual([]);
 });
 
 test.each(['mysql://a:b@127.0.0.1/x', 'nonsense', 'postgres://127.0.0.1:99999/x'])(

@@ -1,0 +1,40 @@
+import { sql } from 'kysely';
+import type { Db } from '../db/client.ts';
+
+/**
+ * Settings that keep users' data out of the log of PostgreSQL. An error quotes the row or value it is
+ * about, in its text or its detail, and so may the errors and warnings of triggers: these are not logged.
+ * API and worker log the SQLSTATE and the constraint of each error. A log of statements has no parameters.
+ */
+export const QUIET_LOG: Record<string, string> = {
+  log_min_messages: 'log',
+  log_error_verbosity: 'terse',
+  log_parameter_max_length: '0',
+  log_parameter_max_length_on_error: '0',
+};
+
+/** What else logs no error: still less than `log`. */
+const AS_QUIET: Record<string, readonly string[]> = { log_min_messages: ['fatal', 'panic'] };
+
+/**
+ * A line that says which settings a given server lacks, and how a superuser makes them. Undefined when
+ * the log of the server stays free of users' data.
+ */
+export const findLoudLog = async (db: Db): Promise<string | undefined> => {
+  const names = Object.keys(QUIET_LOG);
+  const { rows } = await sql<{ name: string; value: string; database: string }>`
+    SELECT name, current_setting(name) AS value, quote_ident(current_database()) AS database
+      FROM unnest(${names}::text[]) AS name`.execute(db);
+  const loud = rows.filter(
+    ({ name, value }) => value !== QUIET_LOG[name] && !AS_QUIET[name]?.includes(value),
+  );
+  const [first] = loud;
+  if (first === undefined) return undefined;
+  const statements = loud.map(
+    ({ name }) => `ALTER DATABASE ${first.database} SET ${name} = ${QUIET_LOG[name]};`,
+  );
+  return (
+    "DATABASE_URL: the log of this PostgreSQL may hold users' data. Let a superuser run: " +
+    statements.join(' ')
+  );
+};
