@@ -51,16 +51,20 @@ export const createLink = async (
   return row && { id, expiresAt: row.expires_at };
 };
 
-/** A link with the file it leads to, and whether either has come to its end. */
+/** A link ends when it is revoked, and with the key that made it. Null while neither has happened. */
+const linkRevokedAt = sql<Date | null>`least(link.revoked_at, maker.revoked_at)`;
+
+/** A link with the file it leads to, and whether either has ended. */
 export const findLink = (db: Db, id: string) =>
   db
     .selectFrom('download_links as link')
+    .innerJoin('api_keys as maker', 'maker.id', 'link.created_by')
     .innerJoin('exports', 'exports.id', 'link.export_id')
     .innerJoin('workspaces', 'workspaces.id', 'exports.workspace_id')
     .selectAll('exports')
     .select([
       isFileOver.as('is_over'),
-      sql<boolean>`(link.revoked_at IS NOT NULL OR link.expires_at <= now())`.as('link_is_over'),
+      sql<boolean>`(${linkRevokedAt} IS NOT NULL OR link.expires_at <= now())`.as('link_is_over'),
       'link.id as link_id',
       'link.expires_at as link_expires_at',
       'workspaces.name as workspace_name',
@@ -68,14 +72,15 @@ export const findLink = (db: Db, id: string) =>
     .where('link.id', '=', id)
     .executeTakeFirst();
 
-/** Newest first, ended ones too. */
+/** Newest first, ended links too. `revoked_at` is also set by the end of the key that made the link. */
 export const listLinks = (db: Db, exportId: string) =>
   db
-    .selectFrom('download_links')
-    .select(['id', 'created_at', 'expires_at', 'revoked_at'])
-    .where('export_id', '=', exportId)
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
+    .selectFrom('download_links as link')
+    .innerJoin('api_keys as maker', 'maker.id', 'link.created_by')
+    .select(['link.id', 'link.created_at', 'link.expires_at', linkRevokedAt.as('revoked_at')])
+    .where('link.export_id', '=', exportId)
+    .orderBy('link.created_at', 'desc')
+    .orderBy('link.id', 'desc')
     .execute();
 
 /** Takes a link of an export back. Of calls side by side one answers `revoked`. */

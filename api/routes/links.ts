@@ -50,7 +50,10 @@ const linkSchema = z.object({
   id: z.uuid(),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
-  revokedAt: z.iso.datetime().nullable(),
+  revokedAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('When the link was revoked, or the key that made it, whichever came first'),
 });
 
 const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: Kind): void => {
