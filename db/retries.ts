@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { Db, Trx } from './client.ts';
+import { UNMATCHED } from './outcomes.ts';
 
 /** Users that a deletion or restore has left, and that another one may deal with. */
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
@@ -8,11 +9,19 @@ const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 /** Ends that trying the same again cannot change: they need another preview, selection or file. */
 const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
 
-/** How many users of a deletion or restore are left, by its counts. */
+/** Users that a job left because they no longer match: a retry would select none of them. By an index. */
+const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
+  WHERE outcomes.job_id = jobs.id AND outcomes.reason = ${sql.lit(UNMATCHED)})`;
+
+/** How many users of a deletion or restore are left to deal with, by its counts. */
 const leftCount = sql<number>`(${sql.join(
   LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
   sql` + `,
-)})`;
+)} - ${unmatchedCount})`;
+
+/** Outcomes of users who are left to deal with. */
+const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT]}::text[])
+  AND reason IS DISTINCT FROM ${sql.lit(UNMATCHED)})`;
 
 /**
  * Whether a job may be retried: it has ended, has left something undone that may be done now, and was
@@ -39,9 +48,17 @@ export const retriedBy = sql<
 export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
   const { rows } = await sql<{ isComplete: boolean }>`
     SELECT ${leftCount} = (SELECT count(*) FROM outcomes
-                            WHERE job_id = jobs.id AND outcome = ANY (${[...LEFT]}::text[])) AS "isComplete"
+                            WHERE job_id = jobs.id AND ${isLeft}) AS "isComplete"
       FROM jobs WHERE id = ${jobId}`.execute(db);
   return rows[0]?.isComplete ?? false;
+};
+
+/** Whether all that an ended deletion has left are users who no longer match its selection. */
+export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isSo: boolean }>`
+    SELECT ${leftCount} = 0 AND ${unmatchedCount} > 0 AS "isSo" FROM jobs
+     WHERE id = ${jobId} AND type = 'deletion' AND finished_at IS NOT NULL`.execute(db);
+  return rows[0]?.isSo ?? false;
 };
 
 /** Makes the users that a job was about, or those a deletion has left, the targets of its retry. */
@@ -51,8 +68,7 @@ export const copyTargets = async (
   toJobId: string,
 ): Promise<void> => {
   const users = from.onlyLeft
-    ? sql`SELECT user_id FROM outcomes
-           WHERE job_id = ${from.jobId} AND outcome = ANY (${[...LEFT]}::text[])`
+    ? sql`SELECT user_id FROM outcomes WHERE job_id = ${from.jobId} AND ${isLeft}`
     : sql`SELECT user_id FROM job_targets WHERE job_id = ${from.jobId} AND pass = 1`;
   await sql`INSERT INTO job_targets (job_id, pass, user_id)
     SELECT ${toJobId}::uuid, 1, user_id FROM (${users}) AS users`.execute(trx);

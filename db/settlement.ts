@@ -1,6 +1,7 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Db } from './client.ts';
 import { lockJob } from './lock-job.ts';
+import { UNMATCHED } from './outcomes.ts';
 import { partitionOf } from './workspaces.ts';
 
 /** What becomes of those a pass has left: looked at again, reported for good, or not reached. */
@@ -78,7 +79,7 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
           WHEN ${unchanged} AND failure.reason IS NOT NULL
            AND (failure.reason <> 'locked' OR ${left.mode !== 'again'}::boolean) THEN 'failed'
           WHEN ${left.mode === 'interrupted'}::boolean THEN 'unprocessed'
-          WHEN NOT ${left.matches} THEN 'changedSinceBackup'
+          WHEN NOT ${left.matches} THEN 'unmatched'
           WHEN ${unchanged} AND failure.reason IS NULL AND ${left.isComplete}::boolean THEN 'failed'
           WHEN ${left.mode === 'last'}::boolean THEN 'changedSinceBackup'
           ELSE 'again' END AS verdict
@@ -91,7 +92,9 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
       SELECT ${left.jobId}::uuid, ${left.pass + 1}::int, user_id FROM judged WHERE verdict = 'again'
     )
     INSERT INTO outcomes (job_id, user_id, outcome, reason)
-    SELECT ${left.jobId}::uuid, user_id, verdict, CASE verdict WHEN 'failed' THEN reason END
+    SELECT ${left.jobId}::uuid, user_id,
+           CASE verdict WHEN 'unmatched' THEN 'changedSinceBackup' ELSE verdict END,
+           CASE verdict WHEN 'failed' THEN reason WHEN 'unmatched' THEN ${UNMATCHED} END
       FROM judged WHERE verdict <> 'again'`;
   await db.transaction().execute(async (trx) => {
     // One at a time: an attempt that is still at it must not give a second verdict beside this one.

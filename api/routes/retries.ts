@@ -2,7 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { findRequest } from '../../db/delete-all-requests.ts';
 import { findJobRow, type JobRow } from '../../db/jobs.ts';
-import { namesAllLeft } from '../../db/retries.ts';
+import { leftOnlyUnmatched, namesAllLeft } from '../../db/retries.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
@@ -16,10 +16,13 @@ const bodySchema = z
   .nullable()
   .describe("Why; the first job's reason when not given");
 
-const whyNot = (job: JobRow): string => {
+const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
   if (job.finished_at === null) return 'still runs';
   if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
   if (job.file_removed_at !== null) return 'read a file that is removed';
+  if (await leftOnlyUnmatched(database.db, job.id)) {
+    return 'left only users who no longer match its selection: make a new preview';
+  }
   if (job.error_type !== null) return `ended with ${job.error_type}, which needs a new request`;
   return 'left nothing undone';
 };
@@ -41,7 +44,7 @@ const wantRetry = async (
   job: JobRow,
   reason: string | undefined,
 ): Promise<WantedJob> => {
-  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${whyNot(job)}.`);
+  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
   await requireWindow(deps, job);
   const isPartial =
     job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
