@@ -32,7 +32,7 @@ export const createStartQueuedJobs =
       if (job.state === 'queued') {
         await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
         swept.started += 1;
-      } else if ((await findRun(temporal, workflowIdOf(job)))?.isRunning !== true) {
+      } else if ((await findRun(temporal, workflowIdOf(job)))?.isAlive !== true) {
         await endJob(job.id);
         swept.ended += 1;
       }

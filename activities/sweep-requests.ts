@@ -1,4 +1,8 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  type WorkflowExecutionStatusName,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import type { Config } from '../config.ts';
 import { listStaleRequests } from '../db/delete-all-requests.ts';
@@ -28,11 +32,23 @@ export interface RequestSweepDeps extends ActivityDeps, NotifyJobDeps {
   config: NotifyJobDeps['config'] & Pick<Config, 'deleteAllTimes'>;
 }
 
-/** The run that Temporal knows of a workflow; `undefined` when it knows none. */
+/**
+ * States in which a workflow does nothing more. Every other state is alive: running, paused, and states
+ * of a later Temporal server. After `CONTINUED_AS_NEW` the next run goes on.
+ */
+const CLOSED: readonly WorkflowExecutionStatusName[] = [
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'TERMINATED',
+  'TIMED_OUT',
+];
+
+/** The latest run of a workflow, and whether it can still go on. `undefined` if Temporal knows no run. */
 export const findRun = async (client: Client, workflowId: string) => {
   try {
     const { status, runId } = await client.workflow.getHandle(workflowId).describe();
-    return { runId, isRunning: status.name === 'RUNNING' };
+    return { runId, isAlive: !CLOSED.includes(status.name) };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
@@ -56,7 +72,7 @@ const endRequest = async (
   if (state === 'running' && request.job_id !== null) {
     const job = { id: request.job_id, type: 'deletion' } as const;
     if ((await findRunEnd(db, job.id)) === null) {
-      if ((await findRun(deps.temporal, workflowIdOf(job)))?.isRunning === true) return false;
+      if ((await findRun(deps.temporal, workflowIdOf(job)))?.isAlive === true) return false;
       await endJob(job.id);
     }
     ({ state } = await decide('finish'));
@@ -87,7 +103,7 @@ const sweepRequest = async (
     });
     return { started: 1, ended: 0 };
   }
-  if (run?.isRunning !== true) {
+  if (run?.isAlive !== true) {
     return { started: 0, ended: (await endRequest(deps, request, endJob, at)) ? 1 : 0 };
   }
   // After a reset its history may be older than what was decided since.

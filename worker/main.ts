@@ -17,5 +17,6 @@ try {
   // Before any job runs there are no users whose data a message could quote.
   const { name, message, code }: NodeJS.ErrnoException = refusalOf(error) ?? (error as Error);
   pino({ base: { process: 'worker' } }).fatal({ error: { name, code, message } }, 'worker ends');
-  process.exitCode = 1;
+  // Temporal's runtime would keep a process alive that has no worker.
+  process.exit(1);
 }

@@ -3,38 +3,102 @@ import proto from '@temporalio/proto';
 import { SCHEDULES, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
+/** By the names of the contract: the code, and the name that Temporal's CLI and UI use. */
 const TYPES = {
-  KEYWORD: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  INT: IndexedValueType.INDEXED_VALUE_TYPE_INT,
-  DATETIME: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+  KEYWORD: { code: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, cliName: 'Keyword' },
+  INT: { code: IndexedValueType.INDEXED_VALUE_TYPE_INT, cliName: 'Int' },
+  DATETIME: { code: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME, cliName: 'Datetime' },
 } as const;
 
-/** Registers search attributes by their names; ours all, when none are named. */
-export const addSearchAttributes = async (
-  client: Client,
-  namespace: string,
-  names: readonly string[] = Object.keys(SEARCH_ATTRIBUTES),
-): Promise<void> => {
-  const wanted = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => names.includes(name));
-  await client.connection.operatorService.addSearchAttributes({
+type Name = keyof typeof SEARCH_ATTRIBUTES;
+const NAMES = Object.keys(SEARCH_ATTRIBUTES) as Name[];
+
+/** Longest wait for Temporal to answer all of a registration, in milliseconds. */
+const DEADLINE_MS = 15_000;
+
+const refuse = (message: string, cause?: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { name: 'TemporalRefusal' });
+
+/** `INDEXED_VALUE_TYPE_KEYWORD_LIST` as `KeywordList`. */
+const cliNameOf = (code: number): string =>
+  (IndexedValueType[code] ?? `type ${code}`)
+    .replace('INDEXED_VALUE_TYPE_', '')
+    .toLowerCase()
+    .replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+const removalOf = (namespace: string, name: string): string =>
+  `temporal operator search-attribute remove --namespace ${namespace} --name ${name}`;
+
+const refuseType = (namespace: string, name: Name, code: number): Error =>
+  refuse(
+    `Temporal's namespace ${namespace} has the search attribute ${name} as ${cliNameOf(code)}, and ` +
+      `Keepsake needs ${TYPES[SEARCH_ATTRIBUTES[name]].cliName}: remove it ` +
+      `(${removalOf(namespace, name)}), then start the worker again.`,
+  );
+
+/** A server on SQL has room for so many attributes of each type, and says so in its own words. */
+const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
+  const { details, message } = error as { details?: string; message: string };
+  const type = TYPES[SEARCH_ATTRIBUTES[name]].cliName;
+  return refuse(
+    `Temporal's namespace ${namespace} does not take the search attribute ${name} of the type ${type} ` +
+      `(${details ?? message}): make room by removing one of that type that nobody uses ` +
+      `(${removalOf(namespace, '<name>')}), or add it yourself, then start the worker again.`,
+    error,
+  );
+};
+
+/** Adds a search attribute to a namespace. @throws Error of gRPC when the server does not take it */
+const addSearchAttribute = (client: Client, namespace: string, name: Name) =>
+  client.connection.operatorService.addSearchAttributes({
     namespace,
-    searchAttributes: Object.fromEntries(wanted.map(([name, type]) => [name, TYPES[type]])),
+    searchAttributes: { [name]: TYPES[SEARCH_ATTRIBUTES[name]].code },
+  });
+
+/** Adds all search attributes, to a server that cannot list those it has. */
+export const addSearchAttributes = async (client: Client, namespace: string): Promise<void> => {
+  for (const name of NAMES) await addSearchAttribute(client, namespace, name);
+};
+
+/** The search attributes that are missing. @throws Error when one has another type */
+const findMissing = async (client: Client, namespace: string): Promise<Name[]> => {
+  const { operatorService } = client.connection;
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+  return NAMES.filter((name) => {
+    const found = customAttributes[name];
+    if (found === undefined) return true;
+    if (found !== TYPES[SEARCH_ATTRIBUTES[name]].code) throw refuseType(namespace, name, found);
+    return false;
   });
 };
 
-/** Registers the search attributes that are missing: a workflow that sets an unknown one never gets on. */
-export const registerSearchAttributes = async (client: Client, namespace: string) => {
-  const { operatorService } = client.connection;
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = Object.keys(SEARCH_ATTRIBUTES).filter((name) => !(name in customAttributes));
-  if (missing.length > 0) await addSearchAttributes(client, namespace, missing);
+/**
+ * Adds the search attributes that are missing, one after the other, so that the one that is refused can
+ * be named. A workflow that sets an unknown attribute never gets on.
+ *
+ * @returns the names of those added
+ * @throws Error named `TemporalRefusal` when one has another type, or the server takes no more
+ */
+const registerSearchAttributes = async (client: Client, namespace: string): Promise<string[]> => {
+  const missing = await findMissing(client, namespace);
+  for (const name of missing) {
+    try {
+      await addSearchAttribute(client, namespace, name);
+    } catch (error) {
+      // Another worker may have added it meanwhile.
+      const isMissing = (await findMissing(client, namespace)).includes(name);
+      if (isMissing) throw refuseAdding(namespace, name, error);
+    }
+  }
+  return missing;
 };
 
+/** @returns whether it was missing */
 const ensureSchedule = async (
   client: Client,
   taskQueue: string,
   { id, workflowType, every, timeout }: (typeof SCHEDULES)[number],
-): Promise<void> => {
+): Promise<boolean> => {
   try {
     await client.schedule.create({
       scheduleId: id,
@@ -49,12 +113,26 @@ const ensureSchedule = async (
         workflowExecutionTimeout: timeout,
       },
     });
+    return true;
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    if (error instanceof ScheduleAlreadyRunning) return false;
+    throw error;
   }
 };
 
-/** Creates the schedules, but those another worker has created. */
-export const ensureSchedules = async (client: Client, taskQueue: string): Promise<void> => {
-  for (const schedule of SCHEDULES) await ensureSchedule(client, taskQueue, schedule);
-};
+/**
+ * Makes the search attributes and schedules that Temporal does not have. Safe to call again, and by
+ * several workers at once.
+ *
+ * @returns the names of what was missing
+ * @throws Error named `TemporalRefusal`, in one sentence with what to do, when a search attribute cannot be
+ *   had; an error of the SDK when Temporal does not answer in time
+ */
+export const register = (client: Client, namespace: string, taskQueue: string): Promise<string[]> =>
+  client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+    const made = await registerSearchAttributes(client, namespace);
+    for (const schedule of SCHEDULES) {
+      if (await ensureSchedule(client, taskQueue, schedule)) made.push(schedule.id);
+    }
+    return made;
+  });

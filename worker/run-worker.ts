@@ -13,8 +13,9 @@ import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { keepRegistered } from './keep-registered.ts';
 import { openMetrics } from './metrics.ts';
-import { ensureSchedules, registerSearchAttributes } from './registration.ts';
+import { register } from './registration.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 
 /** Time a step has to end by itself once the worker is asked to stop; then another worker takes it over. */
@@ -26,6 +27,8 @@ const MAX_LANES = 2 * MAX_ACTIVITIES;
 export interface WorkerOptions {
   /** For fault tests only. */
   crashPoint?: (point: CrashPoint) => void;
+  /** How often it looks whether Temporal still has its schedules; for fault tests only. */
+  registrationIntervalMs?: number;
 }
 
 const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
@@ -58,25 +61,36 @@ const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
   }
 };
 
-/** Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. */
-export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+/** Closes what was opened, the last one first. */
+type OnClose = (close: () => Promise<unknown>) => void;
+
+const openWorker = async (
+  config: Config,
+  { crashPoint = () => {}, registrationIntervalMs }: WorkerOptions,
+  onClose: OnClose,
+): Promise<{ worker: Worker; log: Logger; metricsPort: number | undefined }> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
   const database = await openChecked(config);
+  onClose(database.close);
   const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry));
+  onClose(metrics.close);
   const lanes = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-lanes',
     role: APP_ROLE,
     maxConnections: MAX_LANES,
     isForCopies: true,
   });
-  const temporal = connectTemporal();
+  onClose(lanes.close);
+  const { client, namespace, close } = connectTemporal();
+  onClose(close);
+  const registerAll = () => register(client, namespace, config.taskQueue);
+  await registerAll();
   const { connectionOptions } = loadClientConnectConfig();
-  await registerSearchAttributes(temporal.client, temporal.namespace);
-  await ensureSchedules(temporal.client, config.taskQueue);
   const connection = await NativeConnection.connect(connectionOptions);
+  onClose(() => connection.close());
   const worker = await Worker.create({
     connection,
-    namespace: temporal.namespace,
+    namespace,
     taskQueue: config.taskQueue,
     ...(config.workflowBundle === undefined
       ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
@@ -88,32 +102,34 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
       mailer: createMailer(config),
       config,
       deleteAllPercent: config.deleteAllPercent,
-      temporal: temporal.client,
+      temporal: client,
       taskQueue: config.taskQueue,
       meter: metrics.meter,
-      crashPoint: options.crashPoint ?? (() => {}),
+      crashPoint,
     }),
     maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
     maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
     shutdownGraceTime: SHUTDOWN_GRACE,
     stickyQueueScheduleToStartTimeout: '2 s',
   });
-  const heartbeat = startHeartbeat({
-    db: database.db,
-    workerId: randomUUID(),
-    log,
-    onSkew: metrics.clock,
-  });
-  const { port: metricsPort } = metrics;
-  log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
+  onClose(keepRegistered({ register: registerAll, log, intervalMs: registrationIntervalMs }).stop);
+  const { db } = database;
+  onClose(startHeartbeat({ db, workerId: randomUUID(), log, onSkew: metrics.clock }).stop);
+  return { worker, log, metricsPort: metrics.port };
+};
+
+/**
+ * Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. A start that fails closes
+ * what it has opened, so that the process ends.
+ */
+export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  const closers: (() => Promise<unknown>)[] = [];
   try {
+    const opened = await openWorker(config, options, (close) => closers.unshift(close));
+    const { worker, log, metricsPort } = opened;
+    log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
     await worker.run();
   } finally {
-    await heartbeat.stop();
-    await connection.close();
-    await temporal.close();
-    await lanes.close();
-    await database.close();
-    await metrics.close();
+    for (const close of closers) await close();
   }
 };

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { register } from '../../worker/registration.ts';
+import { SCHEDULES, SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { startDevServer, type DevServer } from '../support/dev-server.ts';
+
+/** What a worker needs of a Temporal server that is not ours, and what it says when it cannot have it. */
+
+const QUEUE = 'keepsake';
+const NAMES = Object.keys(SEARCH_ATTRIBUTES);
+const SCHEDULE_IDS = SCHEDULES.map(({ id }) => id);
+
+let folder: string;
+let server: DevServer | undefined;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'keepsake-registration-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => server?.stop());
+
+const add = (name: string, type: string) => `--search-attribute=${name}=${type}`;
+const many = (count: number, type: string) =>
+  Array.from({ length: count }, (_, n) => add(`Other${type}${n}`, type));
+
+/** Runs a worker until it ends. @returns its exit code and what it logged */
+const runWorker = async (address: string) => {
+  const env = {
+    PATH: process.env['PATH'],
+    TEMPORAL_ADDRESS: address,
+    DATABASE_URL: inject('postgresUrl'),
+    KEEPSAKE_DATA_DIR: folder,
+    LINK_SECRET: 'a secret that is long enough for links',
+    RESEND_API_KEY: 're_test',
+    METRICS_PORT: '0',
+  };
+  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+    cwd: PROJECT_FOLDER,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let log = '';
+  child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  const lines = log.trim().split('\n');
+  const last = JSON.parse(lines.at(-1) ?? '{}') as { error?: { name: string; message: string } };
+  return { code, error: last.error };
+};
+
+test('makes what is missing, once, whoever else makes it at the same time', async () => {
+  server = await startDevServer(add('KeepsakeJob', 'Keyword'));
+  const { client } = server;
+  const made = await Promise.all([1, 2, 3].map(() => register(client, 'default', QUEUE)));
+  expect(new Set(made.flat())).toEqual(new Set([...NAMES.slice(1), ...SCHEDULE_IDS]));
+  expect(await register(client, 'default', QUEUE)).toEqual([]);
+  const { customAttributes } = await client.connection.operatorService.listSearchAttributes({
+    namespace: 'default',
+  });
+  expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(NAMES));
+  await client.schedule.getHandle('start-queued').delete();
+  expect(await register(client, 'default', QUEUE)).toEqual(['start-queued']);
+}, 60_000);
+
+test('a search attribute of another type ends the start of the worker, and is named', async () => {
+  server = await startDevServer(add('KeepsakePhase', 'Text'));
+  const { code, error } = await runWorker(server.address);
+  expect(code).toBe(1);
+  expect(error).toMatchObject({
+    name: 'TemporalRefusal',
+    message:
+      "Temporal's namespace default has the search attribute KeepsakePhase as Text, and Keepsake needs " +
+      'Keyword: remove it (temporal operator search-attribute remove --namespace default --name ' +
+      'KeepsakePhase), then start the worker again.',
+  });
+  // What it says is enough.
+  await server.cli('operator', 'search-attribute', 'remove', '--yes', '--name', 'KeepsakePhase');
+  await expect
+    .poll(() => register(server!.client, 'default', QUEUE).catch(() => []), { timeout: 20_000 })
+    .toContain('KeepsakePhase');
+}, 60_000);
+
+test('a namespace without room for a search attribute ends the start, and the type is named', async () => {
+  server = await startDevServer(...many(10, 'Keyword'));
+  const { code, error } = await runWorker(server.address);
+  expect(code).toBe(1);
+  expect(error?.name).toBe('TemporalRefusal');
+  expect(error?.message).toContain(
+    "Temporal's namespace default does not take the search attribute KeepsakeJob of the type Keyword",
+  );
+  expect(error?.message).toContain('cannot have more than 10');
+  expect(error?.message).toContain('make room by removing one of that type');
+}, 60_000);
+
+test.each([
+  ['KeepsakeWindowClosesAt', 'Datetime', 3],
+  ['KeepsakeFailures', 'Int', 3],
+])(
+  'of several that are missing, the one without room is named: %s',
+  async (name, type, room) => {
+    server = await startDevServer(...many(room, type));
+    const refusal = register(server.client, 'default', QUEUE);
+    await expect(refusal).rejects.toThrow(`search attribute ${name} of the type ${type}`);
+  },
+  60_000,
+);
+
+test('a Temporal server that does not answer ends the start in time', async () => {
+  const { code, error } = await runWorker('127.0.0.1:1');
+  expect(code).toBe(1);
+  expect(error?.message).toMatch(/connect|deadline|UNAVAILABLE/i);
+}, 60_000);
