@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { DEFAULT_DELETE_ALL_PERCENT } from './selection/gate.ts';
+import type { DeleteAllSettings } from './db/delete-all-settings.ts';
 
 const portSchema = z.coerce.number().int().min(0).max(65_535);
 
@@ -12,6 +12,10 @@ const databaseUrlSchema = z.url({
 /** A variable that is empty is not set. */
 export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+
+/** A larger share of a workspace than this is nearly everyone, where no setting says otherwise. */
+export const DEFAULT_DELETE_ALL_PERCENT = 90;
+
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^([1-9]\d{0,5})([smhd])$/;
 /** Temporal keeps closed histories for 30 days; nothing here needs to wait longer. */
@@ -52,13 +56,11 @@ const envSchema = z.object({
   RESEND_BASE_URL: z.url().optional(),
   MAIL_FROM: z.string().min(3).default('Keepsake <keepsake@localhost.localdomain>'),
   LINK_SECRET: z.string().min(MIN_SECRET_LENGTH),
-  DELETE_ALL_PERCENT: z.coerce.number().min(1).max(100).default(DEFAULT_DELETE_ALL_PERCENT),
   RATE_LIMIT_PER_MINUTE: z.coerce.number().int().min(1).default(6_000),
   TRUSTED_PROXIES: z.string().default(''),
   METRICS_PORT: portSchema.optional(),
   LISTEN_FD: z.coerce.number().int().min(3).optional(),
-  DELETE_ALL_WINDOW: durationSchema.default(3 * UNIT_MS.d),
-  DELETE_ALL_LAPSE: durationSchema.default(14 * UNIT_MS.d),
+  DELETE_ALL_SIGNALS: z.enum(['code', 'off']).default('code'),
   DELETE_ALL_REMIND_AFTER: durationSchema.default(24 * UNIT_MS.h),
   DELETE_ALL_CLOSING_REMINDERS: durationsSchema.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -93,7 +95,6 @@ export const envToConfig = (env: Env) => {
     resendBaseUrl: env.RESEND_BASE_URL,
     mailFrom: env.MAIL_FROM,
     linkSecret: env.LINK_SECRET,
-    deleteAllPercent: env.DELETE_ALL_PERCENT,
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     /** Addresses and networks whose `X-Forwarded-For` is believed. */
     trustedProxies: env.TRUSTED_PROXIES.split(',')
@@ -103,10 +104,10 @@ export const envToConfig = (env: Env) => {
     metricsPort: env.METRICS_PORT,
     /** An inherited socket, bound to `port` (the API) or `metricsPort` (the worker). */
     listenFd: env.LISTEN_FD,
+    /** Whether signals from Temporal's UI or CLI decide, by the code of a mail; those of the API always do. */
+    deleteAllSignals: env.DELETE_ALL_SIGNALS,
     deleteAllTimes: {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
-      lapseMs: env.DELETE_ALL_LAPSE,
-      windowMs: env.DELETE_ALL_WINDOW,
       closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
     },
     logLevel: env.LOG_LEVEL,
@@ -115,7 +116,10 @@ export const envToConfig = (env: Env) => {
 
 export type Config = ReturnType<typeof envToConfig>;
 
-/** What `npm start` reads beside: ports and what replaces an embedded part. */
+/**
+ * What `npm start` reads beside: ports, what replaces an embedded part, and what it stores in the
+ * database for API and worker.
+ */
 const localEnvSchema = z.object({
   KEEPSAKE_DATA_DIR: z.string().min(1).default('.keepsake'),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -131,6 +135,10 @@ const localEnvSchema = z.object({
   TEMPORAL_UI_URL: z.url().optional(),
   TEMPORAL_CLI_PATH: z.string().min(1).optional(),
   RESEND_API_KEY: z.string().min(1).optional(),
+  DELETE_ALL_PERCENT: z.coerce.number().min(1).max(100).default(DEFAULT_DELETE_ALL_PERCENT),
+  DELETE_ALL_MEMORY: durationSchema.default(7 * UNIT_MS.d),
+  DELETE_ALL_WINDOW: durationSchema.default(3 * UNIT_MS.d),
+  DELETE_ALL_LAPSE: durationSchema.default(14 * UNIT_MS.d),
 });
 
 export type LocalEnv = z.infer<typeof localEnvSchema>;
@@ -144,3 +152,11 @@ export const readLocalEnv = (env: NodeJS.ProcessEnv = process.env): LocalEnv => 
   );
   throw new Error(`Keepsake cannot start, its settings are malformed:\n${problems.join('\n')}`);
 };
+
+/** What decides over deleting everyone, as the environment of `npm start` says. */
+export const deleteAllSettingsOf = (env: LocalEnv): DeleteAllSettings => ({
+  percent: env.DELETE_ALL_PERCENT,
+  memoryMs: env.DELETE_ALL_MEMORY,
+  windowMs: env.DELETE_ALL_WINDOW,
+  lapseMs: env.DELETE_ALL_LAPSE,
+});

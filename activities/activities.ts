@@ -4,7 +4,7 @@ import type { Activities } from '../workflows/contract.ts';
 import { createCheckImport } from './check-import.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
 import type { ActivityDeps } from './deps.ts';
-import { createClaimRequest, createDecideRequest } from './decide-request.ts';
+import { createClaimRequest, createDecideRequest, createDecideWritten } from './decide-request.ts';
 import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure, tryAgain } from './failures.ts';
@@ -60,6 +60,7 @@ const WITHOUT_END: readonly string[] = [
   'finishJob',
   'claimRequest',
   'decideRequest',
+  'decideWritten',
 ] satisfies (keyof Activities)[];
 
 type AnyActivity = (input: never) => Promise<unknown>;
@@ -99,5 +100,6 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     ),
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
+    decideWritten: createDecideWritten(deps),
     notifyRequest: whileBeating(createNotifyRequest(deps)),
   });

@@ -1,214 +1,129 @@
-import { uuidv7 } from 'uuidv7';
-import { recordActivity, type ActivityKind } from '../db/activity.ts';
-import type { Trx } from '../db/client.ts';
-import { findDecider, lockDecision, recordDecision, type DecisionRow } from '../db/decisions.ts';
+import { activityInfo } from '@temporalio/activity';
+import type { Config } from '../config.ts';
+import { decideRequest, findDecision, listRecentlyWritten } from '../db/decisions.ts';
+import { claimRequest, findRequestView, findRequestWorkspace } from '../db/delete-all-requests.ts';
 import {
-  claimRequest,
-  lockRequest,
-  viewOf,
-  type LockedRequest,
-} from '../db/delete-all-requests.ts';
-import { insertJobIn } from '../db/jobs.ts';
-import { findRunEnd } from '../db/job-runs.ts';
-import { findPreviewUse } from '../db/previews.ts';
-import {
-  MESSAGE_KINDS,
   type Activities,
   type Decide,
+  type MessageKind,
   type Refusal,
+  requestWorkflowIdOf,
   type RequestView,
-  isUnfinished,
 } from '../workflows/contract.ts';
-import { ruleOn, type Facts, type Verdict } from './delete-all-rule.ts';
+import { findCodeHolder } from './decision-codes.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 
-/** A decision as it is taken: under one id, with the words of its row or of the message itself. */
-interface Decision extends Pick<Decide, 'kind' | 'at' | 'windowMs'> {
-  id: string;
-  keyId: string | null;
-  reason: string | null;
-  previewId: string | null;
-  /** Set when it is refused whatever the rules say. */
-  refusal?: Refusal;
+/** The workflow run that an activity serves, by Temporal's word and not by that of its input. */
+export interface Caller {
+  workflowId: string;
+  runId: string;
 }
 
-type Decider = NonNullable<Awaited<ReturnType<typeof findDecider>>>;
+export interface DecideDeps extends ActivityDeps {
+  config: Pick<Config, 'linkSecret' | 'deleteAllSignals'>;
+}
 
-const isSame = (row: DecisionRow, { requestId, kind, by }: Decide): boolean =>
-  row.request_id === requestId && row.kind === kind && (row.key_id ?? by) === by;
+const callerOfActivity = (): Caller => {
+  const { workflowExecution } = activityInfo();
+  if (workflowExecution === undefined) throw new Error('requests are decided by workflows');
+  return workflowExecution;
+};
+
+/** @throws requestNotYours when another workflow than the request's own asks */
+const assertOwn = ({ workflowId }: Caller, requestId: string): void => {
+  if (workflowId !== requestWorkflowIdOf(requestId)) throw failures.requestNotYours(requestId);
+};
+
+/** Whose message it is, or why that is not shown. One that names a row of the API needs no code. */
+const proofOf = async (
+  { database: { db }, config }: DecideDeps,
+  { requestId, kind, decisionId, code, malformed }: Decide,
+): Promise<{ keyId?: string; refusal?: Refusal }> => {
+  if (malformed) return { refusal: 'malformed' };
+  if (kind === 'unknown') return { refusal: 'unknownSignal' };
+  if (decisionId !== undefined) return {};
+  if (kind === 'lapse' || kind === 'expire' || kind === 'finish' || kind === 'stop') return {};
+  if (code === undefined || config.deleteAllSignals === 'off') return { refusal: 'unproven' };
+  const workspaceId = await findRequestWorkspace(db, requestId);
+  if (workspaceId === undefined) throw failures.requestUnknown(requestId);
+  const keyId = await findCodeHolder(db, config.linkSecret, { requestId, workspaceId, kind, code });
+  return keyId === undefined ? { refusal: 'unproven' } : { keyId };
+};
+
+const viewOf = async ({ database: { db } }: ActivityDeps, requestId: string) => {
+  const view = await findRequestView(db, requestId);
+  if (view === undefined) throw failures.requestUnknown(requestId);
+  return view;
+};
 
 /**
- * A message may name the row that the API wrote for it, and must then be what that row says; a row of
- * somebody else's is left alone. One that names no row brings its own words.
+ * Moves a request on for a run of its workflow. The database decides under the locks of request and
+ * decision, by compare-and-set: who comes second finds what the first has written. Answers how the request
+ * stands then.
+ *
+ * @throws requestUnknown, and requestNotYours when another run has claimed it
  */
-const identify = async (
-  trx: Trx,
+export const decideFor = async (
+  deps: DecideDeps,
+  runId: string | null,
   asked: Decide,
-): Promise<{ row?: DecisionRow; id: string; refusal?: Refusal }> => {
-  const own = await lockDecision(trx, asked.id);
-  if (own !== undefined) return { row: own, id: own.id };
-  if (asked.malformed) return { id: asked.id, refusal: 'malformed' };
-  if (asked.decisionId === undefined) return { id: asked.id };
-  const row = await lockDecision(trx, asked.decisionId);
-  if (row === undefined) return { id: asked.decisionId };
-  if (isSame(row, asked)) return { row, id: row.id };
-  return { id: asked.id, refusal: 'decisionMismatch' };
-};
-
-const previewOf = async (trx: Trx, requestId: string, { previewId }: Decision) => {
-  const preview = previewId === null ? undefined : await findPreviewUse(trx, previewId);
-  if (preview === undefined || preview.request_id !== requestId) return 'missing';
-  if (preview.job_id !== null) return 'used';
-  return preview.is_expired ? 'expired' : 'usable';
-};
-
-const learn = async (
-  trx: Trx,
-  request: LockedRequest,
-  decision: Decision,
-  decider: Decider | undefined,
-): Promise<Facts> => ({
-  at: decision.at,
-  lapsesAt: viewOf(request).lapsesAt,
-  closesAt: viewOf(request).closesAt,
-  decider:
-    decider === undefined
-      ? null
-      : {
-          role: decider.role,
-          isRevoked: decider.revoked_at !== null,
-          isOfWorkspace: decider.workspace_id === request.workspace_id,
-          isRequester: decider.owner_email === request.requester_person,
-        },
-  hasReason: decision.reason !== null,
-  preview: decision.kind === 'run' ? await previewOf(trx, request.id, decision) : 'missing',
-  run: decision.kind === 'finish' ? await findRunEnd(trx, request.job_id) : null,
-});
-
-const startRun = async (
-  trx: Trx,
-  request: LockedRequest,
-  { keyId, reason, previewId }: Decision,
-): Promise<string> => {
-  const id = uuidv7();
-  const isWritten = await insertJobIn(trx, {
-    id,
-    workspaceId: request.workspace_id,
-    type: 'deletion',
-    selection: { type: 'all' },
-    options: { notify: true },
-    reason: reason ?? request.reason,
-    actorKeyId: keyId ?? '',
-    previewId: previewId ?? '',
-    parentId: request.id,
-  });
-  // The preview is bound to this request, whose row is held: nobody else can have used it.
-  if (!isWritten) throw failures.requestUnknown(request.id);
-  return id;
-};
-
-/** Writes where the decision leads. A window is opened once, and its end is never written again. */
-const move = async (
-  trx: Trx,
-  request: LockedRequest,
-  decision: Decision,
-  to: RequestView['state'],
-) => {
-  const at = new Date(decision.at);
-  const opens = decision.kind === 'approve';
-  return trx
-    .updateTable('delete_all_requests')
-    .set({
-      state: to,
-      ...(opens && { opens_at: at, closes_at: new Date(decision.at + decision.windowMs) }),
-      ...(decision.kind === 'run' && { job_id: await startRun(trx, request, decision) }),
-      ...(!isUnfinished(to) && { finished_at: at }),
-    })
-    .where('id', '=', request.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-};
-
-const isMessage = (kind: Decide['kind']): boolean =>
-  (MESSAGE_KINDS as readonly string[]).includes(kind);
-
-const activityKind = (kind: Decide['kind'], refusal: Refusal | undefined): ActivityKind => {
-  if (refusal !== undefined) return 'deleteAllRefused';
-  const [first = '', ...rest] = kind;
-  return `deleteAll${first.toUpperCase()}${rest.join('')}` as ActivityKind;
-};
-
-const decide = async (
-  trx: Trx,
-  request: LockedRequest,
-  decision: Decision,
-  by: string | undefined,
 ): Promise<RequestView> => {
-  const decider = by === undefined ? undefined : await findDecider(trx, by);
-  const verdict: Verdict =
-    decision.refusal === undefined
-      ? ruleOn(request.state, decision.kind, await learn(trx, request, decision, decider))
-      : { refusal: decision.refusal };
-  const refusal = 'refusal' in verdict ? verdict.refusal : undefined;
-  // That it is not time yet is no event: the clock and the run's end are simply asked again.
-  if (refusal !== undefined && !isMessage(decision.kind)) return { ...viewOf(request), refusal };
-  const keyId = decider?.id ?? null;
-  const moved =
-    'to' in verdict ? await move(trx, request, { ...decision, keyId }, verdict.to) : request;
-  await recordDecision(trx, {
-    ...decision,
-    requestId: request.id,
-    keyId,
-    at: new Date(decision.at),
-    state: moved.state,
-    refusal: refusal ?? null,
+  const { requestId, kind, id, decisionId, reason } = asked;
+  const proof = await proofOf(deps, asked);
+  const refusal = await decideRequest(deps.database.db, {
+    requestId,
+    runId,
+    kind,
+    tryId: id,
+    decisionId: decisionId ?? null,
+    keyId: proof.keyId ?? null,
+    reason: reason ?? null,
+    refusal: proof.refusal ?? null,
   });
-  await recordActivity(trx, {
-    workspaceId: request.workspace_id,
-    kind: activityKind(decision.kind, refusal),
-    requestId: request.id,
-    ...(keyId !== null && { actorKeyId: keyId }),
-    ...(moved.job_id !== null && { jobId: moved.job_id }),
-    ...(decision.reason !== null && { reason: decision.reason }),
-  });
-  return { ...viewOf(moved), ...(refusal !== undefined && { refusal }) };
+  return { ...(await viewOf(deps, requestId)), ...(refusal !== null && { refusal }) };
 };
 
-/**
- * Decides under the locks of request and decision, by compare-and-set: who comes second finds what the
- * first has written. Answers how the request stands then. A decision taken before is answered as it was
- * and changes nothing, however often it is asked.
- */
 export const createDecideRequest =
-  ({ database: { db } }: ActivityDeps): Activities['decideRequest'] =>
-  (asked) =>
-    db.transaction().execute(async (trx) => {
-      const request = await lockRequest(trx, asked.requestId);
-      if (request === undefined) throw failures.requestUnknown(asked.requestId);
-      const { row, id, refusal } = await identify(trx, asked);
-      if (row !== undefined && row.outcome !== 'pending') {
-        return { ...viewOf(request), ...(row.refusal !== null && { refusal: row.refusal }) };
-      }
-      const decision: Decision = {
-        kind: asked.kind,
-        at: asked.at,
-        windowMs: asked.windowMs,
-        id,
-        keyId: null,
-        reason: row === undefined ? (asked.reason ?? null) : row.reason,
-        previewId: row?.preview_id ?? null,
-        ...(refusal !== undefined && { refusal }),
-      };
-      return decide(trx, request, decision, asked.by);
-    });
+  (deps: DecideDeps, callerOf = callerOfActivity): Activities['decideRequest'] =>
+  async (asked) => {
+    const caller = callerOf();
+    assertOwn(caller, asked.requestId);
+    return decideFor(deps, caller.runId, asked);
+  };
 
-/** @throws requestUnknown when there is no such request: its workflow was started by hand */
-export const createClaimRequest =
-  ({ database: { db } }: ActivityDeps): Activities['claimRequest'] =>
-  async ({ requestId, runId, at, lapseMs }) => {
-    const claim = { requestId, runId, askedAt: new Date(at), lapsesAt: new Date(at + lapseMs) };
-    const view = await claimRequest(db, claim);
-    if (view === undefined) throw failures.requestUnknown(requestId);
+/** Rows that end something come first. */
+const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
+  rows.toSorted((a, b) => urgencyOf(b) - urgencyOf(a));
+
+const urgencyOf = ({ kind }: { kind: MessageKind }): number =>
+  Number(kind === 'revoke' || kind === 'withdraw');
+
+/** Decides rows that the API wrote. One that is no row of this request is told as such. */
+export const createDecideWritten =
+  (deps: DecideDeps, callerOf = callerOfActivity): Activities['decideWritten'] =>
+  async ({ requestId, rows, more }) => {
+    const { db } = deps.database;
+    const caller = callerOf();
+    assertOwn(caller, requestId);
+    const recent = more ? await listRecentlyWritten(db, requestId) : [];
+    let view = await viewOf(deps, requestId);
+    for (const { id, kind } of inOrder([...recent, ...rows])) {
+      // Most messages of a flood name rows that are none: they leave no trace each.
+      if (more && (await findDecision(db, id)) === undefined) continue;
+      const asked = { requestId, kind, id, decisionId: id };
+      view = { ...(await decideFor(deps, caller.runId, asked)), tried: kind };
+    }
     return view;
+  };
+
+/** @throws requestUnknown when there is no such request, requestNotYours when the workflow is not its own */
+export const createClaimRequest =
+  (deps: DecideDeps, callerOf = callerOfActivity): Activities['claimRequest'] =>
+  async ({ requestId }) => {
+    const caller = callerOf();
+    assertOwn(caller, requestId);
+    const isThere = await claimRequest(deps.database.db, requestId, caller.runId);
+    if (!isThere) throw failures.requestUnknown(requestId);
+    return viewOf(deps, requestId);
   };

@@ -9,6 +9,7 @@ import {
 } from '../db/deletion-batches.ts';
 import { assertDurable } from '../db/durability.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../db/exports.ts';
+import { admitDeletion } from '../db/nearly-everyone.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { inLanes, runLanes } from './lanes.ts';
@@ -156,10 +157,11 @@ const runLane = async (run: Run): Promise<void> => {
 };
 
 /**
- * Deletes what a verified backup holds, unchanged since its snapshot. Before the first batch all files
- * are hashed once more, and a restore of a few users is rehearsed; a batch of which somebody goes is not
- * committed before that. A part is hashed again just before its own users are deleted. What is done
- * stays done: a second run continues at the cursors.
+ * Deletes what a verified backup holds, unchanged since its snapshot. The deletion is admitted first: that
+ * is where nearly everyone is refused. Before the first batch all files are hashed once more, and a
+ * restore of a few users is rehearsed; a batch of which somebody goes is not committed before that. A part
+ * is hashed again just before its own users are deleted. What is done stays done: a second run continues
+ * at the cursors.
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -170,6 +172,7 @@ export const createDeleteBackedUpUsers =
     const { db } = deps.database;
     await getRunningJob(db, jobId);
     await assertDurable(db);
+    await admitDeletion(db, exportId);
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
     const left = parts.filter((part) => part.cursor < part.rows);

@@ -25,8 +25,6 @@ export interface ActivityDeps {
    */
   lanes: pg.Pool;
   storage: Storage;
-  /** The largest share of a workspace that may be deleted without asking the platform team. */
-  deleteAllPercent: number;
   meter: Meter;
   /** Does nothing; only the worker of a fault test has one that kills. */
   crashPoint: (point: CrashPoint) => void;

@@ -1,6 +1,11 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
 import { refuseForgetful } from '../db/durability.ts';
+import {
+  describeNearlyEveryone,
+  type NearlyEveryone,
+  nearlyEveryoneOf,
+} from '../db/nearly-everyone.ts';
 import { type DatabaseRefusal, type RefusalCode, refusalOf } from '../db/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
@@ -13,19 +18,31 @@ const final = (type: string, message: string): ApplicationFailure =>
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
+  /** A workflow started by hand, or one that another run has taken over from. */
+  requestNotYours: (requestId: string) =>
+    final(
+      'requestNotYours',
+      `This workflow does not decide request ${requestId}: only the run that claimed it does.`,
+    ),
   requestUnknown: (requestId: string) =>
     final('requestUnknown', `There is no delete-all request ${requestId}.`),
+  runNotAllowed: (jobId: string) =>
+    final(
+      'runNotAllowed',
+      `Job ${jobId} is not the run of a delete-all request that is running, so it deletes nobody (any more). ` +
+        'Look at the request, and ask for a new approval.',
+    ),
   selectionChanged: (confirmed: number, found: number) =>
     final(
       'selectionChanged',
       `${confirmed} users were confirmed and ${found} match now. Nothing was deleted. ` +
         'Make a new preview and confirm its count.',
     ),
-  deleteAllRequired: (selected: number, all: number) =>
+  deleteAllRequired: (counts: NearlyEveryone) =>
     final(
       'delete-all-required',
-      `The selection holds ${selected} of the workspace's ${all} users. Nothing was deleted. ` +
-        'Deleting nearly everyone needs the approval of the platform team.',
+      `${describeNearlyEveryone(counts)} Nothing more is deleted by this job. Deleting nearly everyone ` +
+        'needs the approval of the platform team.',
     ),
   usersNotStamped: (workspaceId: string) =>
     final(
@@ -146,13 +163,19 @@ const OF_THE_DATABASE: readonly string[] = [
 ] satisfies (typeof DATABASE_REFUSED | RefusalCode)[];
 
 /** What the database's functions raise for reasons that do not pass. */
-const RAISED: Record<string, () => ApplicationFailure> = {
+const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
   KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
+  KS013: failures.requestUnknown,
+  KS014: failures.requestNotYours,
+  KS015: failures.runNotAllowed,
 };
 
+/** The id that such a message names. */
+const idIn = ({ message }: DatabaseError): string => /[0-9a-f-]{36}/.exec(message)?.[0] ?? '';
+
 const refused = (error: DatabaseError): ApplicationFailure =>
-  RAISED[error.code ?? '']?.() ??
+  RAISED[error.code ?? '']?.(idIn(error)) ??
   final(
     DATABASE_REFUSED,
     `PostgreSQL refused a statement: ${namesOf(error)}. Look up the code, correct the cause, ` +
@@ -174,7 +197,9 @@ const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
       'databaseBusy',
     );
   }
-  return error instanceof DatabaseError ? refused(error) : undefined;
+  if (!(error instanceof DatabaseError)) return undefined;
+  const counts = nearlyEveryoneOf(error);
+  return counts === undefined ? refused(error) : failures.deleteAllRequired(counts);
 };
 
 /** The type says what is wrong, the message where, and nothing of what stands there. */

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
+import type { Config } from '../config.ts';
 import type { Db } from '../db/client.ts';
-import { findAccepted } from '../db/decisions.ts';
 import {
   acceptNotice,
   findRequestSubject,
@@ -8,11 +8,17 @@ import {
   planNotices,
   type Audience,
 } from '../db/request-notices.ts';
-import { deleteAllMail, type RequestFacts } from '../mail/delete-all-mails.ts';
+import { findAccepted, listDeciders } from '../db/decisions.ts';
+import { deleteAllMail, type DecisionCode, type RequestFacts } from '../mail/delete-all-mails.ts';
 import { sendMail } from '../mail/send.ts';
 import type { Activities, DecisionKind, RequestNotice } from '../workflows/contract.ts';
+import { type CodedKind, decisionCodeOf } from './decision-codes.ts';
 import { failures } from './failures.ts';
 import type { NotifyJobDeps } from './notify-job.ts';
+
+export interface NotifyRequestDeps extends NotifyJobDeps {
+  config: NotifyJobDeps['config'] & Pick<Config, 'deleteAllSignals'>;
+}
 
 const audienceOf = (kind: RequestNotice): Audience => {
   if (kind === 'unanswered') return 'platform';
@@ -24,6 +30,37 @@ const TELLING: Partial<Record<RequestNotice, DecisionKind>> = {
   approved: 'approve',
   denied: 'deny',
   revoked: 'revoke',
+};
+
+/** What can be decided at the time of a mail, by role. */
+const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly CodedKind[]> => {
+  if (kind === 'asked' || kind === 'unanswered') {
+    return { platform: ['approve', 'deny'], admin: ['withdraw'] };
+  }
+  const isOpen = kind === 'approved' || kind.startsWith('closing/');
+  return isOpen ? { platform: ['revoke'], admin: ['withdraw'] } : { platform: [], admin: [] };
+};
+
+/** The codes that a person's mail gives out; none where signals are switched off. */
+const codesFor = async (
+  { database: { db }, config }: NotifyRequestDeps,
+  { id: requestId, workspace_id: workspaceId }: Subject,
+  kind: RequestNotice,
+): Promise<(person: string) => DecisionCode[]> => {
+  if (config.deleteAllSignals === 'off') return () => [];
+  const decidable = decidableBy(kind);
+  const people = {
+    platform: await listDeciders(db, 'platform', workspaceId),
+    admin: await listDeciders(db, 'admin', workspaceId),
+  };
+  return (person) =>
+    (['platform', 'admin'] as const)
+      .filter((role) => people[role].some((decider) => decider.person === person))
+      .flatMap((role) => decidable[role])
+      .map((decided) => ({
+        kind: decided,
+        code: decisionCodeOf(config.linkSecret, { requestId, kind: decided, person }),
+      }));
 };
 
 type Subject = NonNullable<Awaited<ReturnType<typeof findRequestSubject>>>;
@@ -52,6 +89,7 @@ const factsOf = async (
     lapsesAt: subject.lapses_at ?? subject.created_at,
     closesAt: subject.closes_at,
     words: decision?.reason ?? null,
+    hasRun: subject.job_id !== null,
     end,
     requestUrl: `${publicUrl}/v1/delete-all-requests/${subject.id}`,
     jobUrl: end === null ? null : `${publicUrl}/v1/jobs/${end.jobId}`,
@@ -68,19 +106,21 @@ const worstOf = (troubles: readonly unknown[]): unknown =>
  * is not mailed again, and one address that cannot be reached keeps no other waiting.
  */
 export const createNotifyRequest =
-  (deps: NotifyJobDeps): Activities['notifyRequest'] =>
+  (deps: NotifyRequestDeps): Activities['notifyRequest'] =>
   async ({ requestId, kind }) => {
     const { db } = deps.database;
     const subject = await findRequestSubject(db, requestId);
     if (subject === undefined) throw failures.requestUnknown(requestId);
     const workspaceId = subject.workspace_id;
     await planNotices(db, { requestId, workspaceId, kind, audience: audienceOf(kind) });
-    const message = deleteAllMail(await factsOf(db, deps, subject, kind), kind);
+    const facts = await factsOf(db, deps, subject, kind);
+    const codesOf = await codesFor(deps, subject, kind);
     const troubles: unknown[] = [];
     for (const notice of await listOpenNotices(db, requestId, kind)) {
       try {
+        const message = deleteAllMail(facts, kind, codesOf(notice.person));
         const providerId = await sendMail(deps.mailer, message, {
-          to: notice.person,
+          to: notice.address,
           from: deps.config.mailFrom,
           idempotencyKey: notice.id,
           ...(deps.deadlineMs !== undefined && { deadlineMs: deps.deadlineMs }),

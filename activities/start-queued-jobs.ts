@@ -21,7 +21,7 @@ const TERMINATED: JobEnd = {
  */
 export const createStartQueuedJobs =
   (deps: RequestSweepDeps): Activities['startQueuedJobs'] =>
-  async ({ at }) => {
+  async () => {
     const { temporal, taskQueue } = deps;
     const { db } = deps.database;
     const end = createEndJob(deps);
@@ -40,7 +40,7 @@ export const createStartQueuedJobs =
     for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
       await sweep(job).catch((error: unknown) => troubles.push(error));
     }
-    const limits = { at, staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
+    const limits = { staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
     const requests = await sweepRequests(deps, endJob, limits, (error) => troubles.push(error));
     if (troubles.length > 0) throw troubles[0];
     return { started: swept.started + requests.started, ended: swept.ended + requests.ended };

@@ -18,18 +18,17 @@ import {
   type RequestView,
   workflowIdOf,
 } from '../workflows/contract.ts';
-import { createDecideRequest } from './decide-request.ts';
+import { decideFor, type DecideDeps } from './decide-request.ts';
 import type { ActivityDeps } from './deps.ts';
-import { createNotifyRequest } from './notify-request.ts';
-import type { NotifyJobDeps } from './notify-job.ts';
+import { createNotifyRequest, type NotifyRequestDeps } from './notify-request.ts';
 
 type Stale = Awaited<ReturnType<typeof listStaleRequests>>[number];
 
-export interface RequestSweepDeps extends ActivityDeps, NotifyJobDeps {
+export interface RequestSweepDeps extends DecideDeps, NotifyRequestDeps {
   database: ActivityDeps['database'];
   temporal: Client;
   taskQueue: string;
-  config: NotifyJobDeps['config'] & Pick<Config, 'deleteAllTimes'>;
+  config: NotifyRequestDeps['config'] & Pick<Config, 'deleteAllTimes'>;
 }
 
 /**
@@ -63,11 +62,11 @@ const endRequest = async (
   deps: RequestSweepDeps,
   request: Stale,
   endJob: (jobId: string) => Promise<unknown>,
-  at: number,
 ): Promise<boolean> => {
   const { db } = deps.database;
+  // In the name of the run that is over: should another have claimed it meanwhile, that one decides.
   const decide = (kind: DecisionKind): Promise<RequestView> =>
-    createDecideRequest(deps)({ requestId: request.id, kind, at, windowMs: 0, id: uuidv7() });
+    decideFor(deps, request.run_id, { requestId: request.id, kind, id: uuidv7() });
   let state = request.state;
   if (state === 'running' && request.job_id !== null) {
     const job = { id: request.job_id, type: 'deletion' } as const;
@@ -89,7 +88,6 @@ const sweepRequest = async (
   deps: RequestSweepDeps,
   request: Stale,
   endJob: (jobId: string) => Promise<unknown>,
-  at: number,
 ): Promise<{ started: number; ended: number }> => {
   const { temporal, taskQueue, config } = deps;
   const workflowId = requestWorkflowIdOf(request.id);
@@ -104,7 +102,7 @@ const sweepRequest = async (
     return { started: 1, ended: 0 };
   }
   if (run?.isAlive !== true) {
-    return { started: 0, ended: (await endRequest(deps, request, endJob, at)) ? 1 : 0 };
+    return { started: 0, ended: (await endRequest(deps, request, endJob)) ? 1 : 0 };
   }
   // After a reset its history may be older than what was decided since.
   if (run.runId !== request.run_id) {
@@ -117,12 +115,12 @@ const sweepRequest = async (
 export const sweepRequests = async (
   deps: RequestSweepDeps,
   endJob: (jobId: string) => Promise<unknown>,
-  { at, staleSeconds, limit }: { at: number; staleSeconds: number; limit: number },
+  { staleSeconds, limit }: { staleSeconds: number; limit: number },
   onTrouble: (error: unknown) => void,
 ): ReturnType<Activities['startQueuedJobs']> => {
   const swept = { started: 0, ended: 0 };
   for (const request of await listStaleRequests(deps.database.db, staleSeconds, limit)) {
-    await sweepRequest(deps, request, endJob, at)
+    await sweepRequest(deps, request, endJob)
       .then(({ started, ended }) => {
         swept.started += started;
         swept.ended += ended;

@@ -12,17 +12,12 @@ import {
 } from '../db/exports.ts';
 import { findEndedXids, holdSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import { findSelectionSnapshot, setJobTotal } from '../db/job-runs.ts';
+import { refuseDeletionBy } from '../db/nearly-everyone.ts';
 import { findPreviewedWorkspace } from '../db/previews.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import {
-  cascadingForeignKey,
-  countSurvivors,
-  countUsers,
-  listVolatileTypes,
-} from '../db/users-table.ts';
+import { cascadingForeignKey, countSurvivors, listVolatileTypes } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
-import { coversWorkspace, DELETE_ALL_MIN_USERS } from '../selection/gate.ts';
 import type { DigestFacts } from '../storage/digest-tap.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
@@ -139,17 +134,14 @@ const assertConfirmed = async (
   deps: ActivityDeps,
   held: HeldSnapshot,
   job: RunningJob,
-  rows: number,
+  { exportId, attempt, rows }: { exportId: string; attempt: number; rows: number },
 ): Promise<void> => {
   const { count } = job.confirmation;
   if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
   await assertNobodyHidden(deps, held, job, rows);
   if (job.parentId !== null) return;
-  // So few are never nearly everyone, and to count the others is to read the whole table.
-  if (rows < DELETE_ALL_MIN_USERS) return;
-  const all = await countUsers(held.client, job.workspaceId);
-  if (coversWorkspace(rows, all, deps.deleteAllPercent))
-    throw failures.deleteAllRequired(rows, all);
+  // The delete step decides; to ask here as well saves the rest of the work.
+  await refuseDeletionBy(deps.database.db, { exportId, attempt });
 };
 
 const countRows = async (held: HeldSnapshot, plan: ExportPlan): Promise<number> => {
@@ -188,7 +180,9 @@ const writeAttempt = async (
     const written = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
     const { rows } = written;
     deps.meter.rows('written', rows);
-    if (row.purpose === 'backup' && row.pass === 1) await assertConfirmed(deps, held, job, rows);
+    if (row.purpose === 'backup' && row.pass === 1) {
+      await assertConfirmed(deps, held, job, { exportId: row.id, attempt, rows });
+    }
     await held.client.query('COMMIT');
     isWhole = true;
     return { attempt, ...written };

@@ -43,12 +43,7 @@ export interface ApiDeps {
   requests: RequestSender;
   config: Pick<
     Config,
-    | 'publicUrl'
-    | 'temporalUiUrl'
-    | 'linkSecret'
-    | 'deleteAllPercent'
-    | 'rateLimitPerMinute'
-    | 'trustedProxies'
+    'publicUrl' | 'temporalUiUrl' | 'linkSecret' | 'rateLimitPerMinute' | 'trustedProxies'
   >;
   logLevel: Config['logLevel'];
   /** Where log lines go; standard output when not given. */

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { findApiKey } from '../db/api-keys.ts';
+import { findApiKey, proofOf } from '../db/api-keys.ts';
 import type { Db } from '../db/client.ts';
 import type { Role } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
@@ -11,6 +11,10 @@ import type { Rates } from './rate-limit.ts';
 /** The key a request came with. */
 export interface Actor {
   id: string;
+  /** What people are shown in place of the id. */
+  shownId: string;
+  /** Shows the database that the holder of the key asks. Never stored, logged or answered. */
+  proof: Buffer;
   role: Role;
   /** The one workspace of an admin; null for those who see all. */
   workspaceId: string | null;
@@ -45,6 +49,8 @@ const findActor = async (db: Db, header: string | undefined): Promise<Actor | Pr
   if (row === undefined) return unauthenticated('This key is unknown or was revoked.');
   return {
     id: row.id,
+    shownId: row.shown_id,
+    proof: proofOf(key),
     role: row.role,
     workspaceId: row.workspace_id,
     ownerName: row.owner_name,

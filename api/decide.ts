@@ -6,12 +6,13 @@ import {
   findDecision,
   findDecisionByKey,
   giveUpDecision,
-  insertPending,
-  type PendingDecision,
+  submitDecision,
+  type WrittenDecision,
 } from '../db/decisions.ts';
 import { findRequest, type RequestRow } from '../db/delete-all-requests.ts';
-import { isUnfinished, type MessageKind, type Refusal } from '../workflows/contract.ts';
+import { isUnfinished, isUsable, type MessageKind, type Refusal } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
+import type { Actor } from './auth.ts';
 import { readIdempotency } from './idempotency.ts';
 import { notFound, problem, type ProblemError } from './problems.ts';
 
@@ -25,6 +26,8 @@ export interface Wish {
   kind: MessageKind;
   reason?: string | undefined;
   previewId?: string;
+  /** The run to be tried again. */
+  jobId?: string;
 }
 
 /** @throws ProblemError 404 when there is none that the caller may see */
@@ -61,9 +64,13 @@ const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemEr
     problem('temporal-unavailable', 'No worker has answered in time; nothing was changed.'),
   malformed: () => problem('internal', 'The workflow could not read the decision.'),
   decisionMismatch: () => problem('internal', 'The workflow took it for another decision.'),
+  unproven: () => problem('internal', 'The workflow did not take the decision for yours.'),
+  unknownSignal: () => problem('internal', 'The workflow does not know such a decision.'),
   tooEarly: () => problem('internal', 'It is too early for this.'),
   stillRunning: () => problem('internal', 'The run has not ended.'),
 };
+
+const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
 
 const toProblem = (
   refusal: Refusal,
@@ -71,7 +78,7 @@ const toProblem = (
   kind: DecisionRow['kind'],
 ): ProblemError =>
   refusal === 'wrongState' || refusal === 'tooLate'
-    ? refusedBy(request, kind === 'run')
+    ? refusedBy(request, needsWindow(kind))
     : ADVICE[refusal]();
 
 const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
@@ -93,7 +100,7 @@ const getDecision = async ({ database: { db } }: Deps, id: string): Promise<Deci
 const findEarlier = async (
   { database: { db } }: Deps,
   requestId: string,
-  idempotency: PendingDecision['idempotency'],
+  idempotency: WrittenDecision['idempotency'],
 ): Promise<DecisionRow | undefined> => {
   if (idempotency === undefined) return undefined;
   const earlier = await findDecisionByKey(db, requestId, idempotency.key);
@@ -110,19 +117,21 @@ const write = async (
     id,
     actor,
     ...request
-  }: { id: string; actor: { id: string }; idempotency?: PendingDecision['idempotency'] },
-  { kind, reason, previewId }: Wish,
+  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency?: WrittenDecision['idempotency'] },
+  { kind, reason, previewId, jobId }: Wish,
 ): Promise<DecisionRow> => {
-  const decision: PendingDecision = {
+  const decision: WrittenDecision = {
     id: uuidv7(),
     requestId: id,
     kind,
-    keyId: actor.id,
+    proof: actor.proof,
     ...(reason !== undefined && { reason }),
     ...(previewId !== undefined && { previewId }),
+    ...(jobId !== undefined && { jobId }),
     ...(request.idempotency !== undefined && { idempotency: request.idempotency }),
   };
-  if (await insertPending(deps.database.db, decision)) return getDecision(deps, decision.id);
+  const outcome = await submitDecision(deps.database.db, decision);
+  if (outcome !== undefined) return getDecision(deps, decision.id);
   // The same key, sent twice at once: the other request's decision is there now.
   const other = await findEarlier(deps, id, request.idempotency);
   if (other !== undefined) return other;
@@ -152,7 +161,7 @@ const awaitDecision = async (deps: Deps, pending: DecisionRow): Promise<Decision
 };
 
 const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
-  const message = { by: pending.key_id ?? '', decisionId: pending.id };
+  const message = { decisionId: pending.id };
   let isSent: boolean;
   try {
     isSent = await deps.requests.send(pending.request_id, pending.kind as MessageKind, message);
@@ -172,25 +181,27 @@ const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> =>
  * @throws ProblemError saying why it was refused, or that nobody answers
  */
 export const decide = async (
-  request: FastifyRequest & { params: { id: string } },
+  request: FastifyRequest,
   deps: Deps,
+  id: string,
   check: (row: RequestRow) => Promise<Wish> | Wish,
 ): Promise<RequestRow> => {
   const { workspaceId } = request.access;
-  const { id } = request.params;
   const row = await getRequest(deps, id, workspaceId);
   const idempotency = readIdempotency(request);
   const earlier = await findEarlier(deps, id, idempotency);
   let decision = earlier;
   if (decision === undefined) {
     const wish = await check(row);
-    if (!isUnfinished(row.state)) throw refusedBy(row, wish.kind === 'run');
+    // One that has ended may still be usable: its window is open, and something is left to be retried.
+    const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
+    if (isOver) throw refusedBy(row, needsWindow(wish.kind));
     const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
     decision = await write(deps, from, wish);
   }
   if (decision.outcome === 'pending') decision = await submit(deps, decision);
   const now = await getRequest(deps, id, workspaceId);
   if (decision.refusal === null) return now;
-  const isOver = decision.refusal === 'unanswered' && !isUnfinished(now.state);
-  throw toProblem(isOver ? 'wrongState' : decision.refusal, now, decision.kind);
+  const hasEnded = decision.refusal === 'unanswered' && !isUnfinished(now.state);
+  throw toProblem(hasEnded ? 'wrongState' : decision.refusal, now, decision.kind);
 };

@@ -68,7 +68,7 @@ export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   reason: row.reason,
   ticket: row.ticket,
   requester: {
-    id: row.requester_key_id,
+    id: row.requester_shown_id,
     role: row.requester_role,
     ownerName: row.requester_name,
   },
@@ -90,7 +90,7 @@ export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
 
 const timelineOf = async (db: Db, row: RequestRow) => {
   const decisions = await listDecisions(db, row.id);
-  const requester = summarizePerson(row.requester_key_id, row.requester_role, row.requester_name);
+  const requester = summarizePerson(row.requester_shown_id, row.requester_role, row.requester_name);
   const asked = {
     at: row.created_at.toISOString(),
     event: 'ask',
@@ -106,7 +106,7 @@ const timelineOf = async (db: Db, row: RequestRow) => {
     outcome: decision.outcome,
     refusal: decision.refusal,
     state: decision.state,
-    by: summarizePerson(decision.key_id, decision.role, decision.owner_name),
+    by: summarizePerson(decision.shown_id, decision.role, decision.owner_name),
     reason: decision.reason,
   }));
   return [asked, ...tried];

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/nearly-everyone.ts';
 import { refusalOf } from '../db/refusal.ts';
 import { isContended, isDatabaseAway, isDenied } from '../db/sql-states.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
@@ -50,6 +51,10 @@ export const toProblem = (error: Error): ProblemError => {
   if (isProblem(error)) return error;
   const refusal = refusalOf(error);
   if (refusal !== undefined) return problem('database-unfit', refusal.message);
+  const refused = nearlyEveryoneOf(error);
+  if (refused !== undefined) {
+    return problem('delete-all-required', describeNearlyEveryone(refused));
+  }
   const known = BY_CODE[codeOf(error)];
   if (known !== undefined) return problem(known[0], known[1]);
   if (error.name === 'StorageError') {

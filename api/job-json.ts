@@ -132,7 +132,7 @@ export const toJobJson = (
     selection: shownSelection(job.selection, role),
     ...exportOptionsOf(job),
     ...importOptionsOf(job),
-    actor: { id: job.actor_key_id, role: job.actor_role, ownerName: job.actor_name },
+    actor: { id: job.actor_shown_id, role: job.actor_role, ownerName: job.actor_name },
     reason: job.reason,
     createdAt: job.created_at.toISOString(),
     startedAt: job.started_at?.toISOString() ?? null,

@@ -38,6 +38,11 @@ const catalogue = {
     title: 'Nobody decides what they asked for themselves',
     advice: 'Somebody else of the platform team approves or denies it.',
   },
+  'self-purge': {
+    status: 403,
+    title: 'Nobody purges the backup of a deletion that they started',
+    advice: 'Another person purges it, by a key with another mail address.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such thing',

@@ -19,11 +19,7 @@ export interface RequestSender {
    *
    * @throws Error when Temporal did not take it in time; it may have taken it all the same
    */
-  send: (
-    requestId: string,
-    kind: MessageKind,
-    message: { by: string; decisionId: string },
-  ) => Promise<boolean>;
+  send: (requestId: string, kind: MessageKind, message: { decisionId: string }) => Promise<boolean>;
 }
 
 export const createRequestSender = (

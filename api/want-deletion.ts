@@ -1,9 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
-import type { ApiDeps } from './app.ts';
-import { countExistingUsers, findPreview } from '../db/previews.ts';
+import { refuseDeletionOf } from '../db/nearly-everyone.ts';
+import { findPreview } from '../db/previews.ts';
 import type { WantedJob } from './begin-job.ts';
-import { refuseNearlyAll } from './delete-gate.ts';
 import { notFound, problem } from './problems.ts';
 
 interface Wish {
@@ -11,15 +10,18 @@ interface Wish {
   notify: boolean;
 }
 
-/** A deletion of users named one by one, without a preview. */
+/**
+ * A deletion of users named one by one, without a preview.
+ *
+ * @throws DatabaseError KS008 when they are nearly everyone
+ */
 export const wantDeletionOfIds = async (
-  { database: { db }, config }: Pick<ApiDeps, 'database' | 'config'>,
+  db: Db,
   workspaceId: string,
   { ids, reason, notify }: Wish & { ids: readonly string[] },
 ): Promise<WantedJob> => {
   const targetIds = [...new Set(ids)];
-  const present = await countExistingUsers(db, workspaceId, targetIds);
-  await refuseNearlyAll(db, config, workspaceId, present);
+  await refuseDeletionOf(db, workspaceId, targetIds);
   return {
     id: uuidv7(),
     type: 'deletion',

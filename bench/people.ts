@@ -162,6 +162,8 @@ export const loadPeople = async (owner: Client, workspaceId: string): Promise<vo
   const indexes = await listIndexes(owner, table);
   for (const index of indexes) await dropIndex(owner, table, index);
   await owner.query(`TRUNCATE ${table}`);
+  // Each round deletes nearly as many as one person may: those of the rounds before must not count.
+  await owner.query('DELETE FROM admitted_deletions WHERE workspace_id = $1', [workspaceId]);
   await owner.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
   await owner.query(`
     INSERT INTO ${table} (workspace_id, ${names}, written_in, inserted_in)

@@ -5,8 +5,9 @@ import type { Db } from './client.ts';
 export interface ActivityFilter {
   workspaceId: string;
   kind?: ActivityKind | undefined;
+  /** A key, as it is shown. */
   actorKeyId?: string | undefined;
-  /** A key; all keys of its owner, who is known by the mail address, are meant. */
+  /** A key, as it is shown; all keys of its owner, who is known by the mail address, are meant. */
   personKeyId?: string | undefined;
   jobId?: string | undefined;
   /** RFC 3339; from is within, to is not. */
@@ -21,12 +22,15 @@ const matches = (filter: ActivityFilter): RawBuilder<SqlBool> => {
     if (value !== undefined) conditions.push(condition);
   };
   add(kind, sql`activity.kind = ${kind}::text`);
-  add(actorKeyId, sql`activity.actor_key_id = ${actorKeyId}::uuid`);
+  add(
+    actorKeyId,
+    sql`activity.actor_key_id = (SELECT id FROM api_keys WHERE shown_id = ${actorKeyId}::uuid)`,
+  );
   add(
     personKeyId,
     sql`activity.actor_key_id IN (SELECT same.id FROM api_keys same
-      JOIN api_keys named ON named.owner_email = same.owner_email
-     WHERE named.id = ${personKeyId}::uuid)`,
+      JOIN api_keys named ON named.person = same.person
+     WHERE named.shown_id = ${personKeyId}::uuid)`,
   );
   add(jobId, sql`activity.job_id = ${jobId}::uuid`);
   add(from, sql`activity.at >= ${from}::timestamptz`);
@@ -45,6 +49,7 @@ const lines = (db: Db) =>
     .select([
       'actor.role as actor_role',
       'actor.owner_name as actor_name',
+      'actor.shown_id as actor_shown_id',
       'jobs.type as job_type',
       'jobs.erased_at as job_erased_at',
       'exports.purpose as export_purpose',
@@ -87,7 +92,7 @@ const safeText = (column: string): RawBuilder<string> => {
 export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => sql`
     SELECT activity.id AS id,
            to_char(activity.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
-           activity.kind AS kind, activity.actor_key_id AS "actorId", actor.role AS "actorRole",
+           activity.kind AS kind, actor.shown_id AS "actorId", actor.role AS "actorRole",
            ${safeText('actor.owner_name')} AS "actorName", ${safeText('activity.reason')} AS reason,
            activity.job_id AS "jobId", activity.export_id AS "exportId", activity.counts AS counts,
            activity.details AS details

@@ -1,15 +1,13 @@
 import { sql } from 'kysely';
 import type { RequestState, RequestView } from '../workflows/contract.ts';
-import { recordActivity } from './activity.ts';
-import type { Db, Trx } from './client.ts';
+import type { Db } from './client.ts';
 
 export interface NewRequest {
   id: string;
-  workspaceId: string;
-  requesterKeyId: string;
+  /** Shows that the holder of an admin's key asks; see `proofOf`. The workspace is the key's. */
+  proof: Buffer;
   reason: string;
   ticket?: string;
-  usersThen: number;
   idempotency?: { key: string; requestHash: string };
 }
 
@@ -17,34 +15,15 @@ export interface NewRequest {
  * Writes a request and its line in the activity log. False when the workspace has an unfinished one,
  * or its idempotency key belongs to one already; nothing is written then.
  */
-export const insertRequest = (db: Db, request: NewRequest): Promise<boolean> =>
-  db.transaction().execute(async (trx) => {
-    const inserted = await trx
-      .insertInto('delete_all_requests')
-      .values({
-        id: request.id,
-        workspace_id: request.workspaceId,
-        requester_key_id: request.requesterKeyId,
-        reason: request.reason,
-        ticket: request.ticket ?? null,
-        users_then: request.usersThen,
-        idempotency_key: request.idempotency?.key ?? null,
-        request_hash: request.idempotency?.requestHash ?? null,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst();
-    if (inserted === undefined) return false;
-    await recordActivity(trx, {
-      workspaceId: request.workspaceId,
-      kind: 'deleteAllAsked',
-      actorKeyId: request.requesterKeyId,
-      requestId: request.id,
-      reason: request.reason,
-      counts: { users: request.usersThen },
-    });
-    return true;
-  });
+export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boolean> => {
+  const { id, proof, reason, ticket, idempotency } = request;
+  const { rows } = await sql<{ isWritten: boolean }>`
+    SELECT ask_to_delete_all(${proof}::bytea, ${id}::uuid, ${reason}::text, ${ticket ?? null}::text,
+      ${idempotency?.key ?? null}::text, ${idempotency?.requestHash ?? null}::text) AS "isWritten"`.execute(
+    db,
+  );
+  return rows[0]?.isWritten ?? false;
+};
 
 /** Requests as the API tells of them, with who asked, and whether a window of theirs is not over. */
 const requestRows = (db: Db) =>
@@ -55,6 +34,7 @@ const requestRows = (db: Db) =>
     .select([
       'requester.role as requester_role',
       'requester.owner_name as requester_name',
+      'requester.shown_id as requester_shown_id',
       sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
     ]);
 
@@ -105,57 +85,33 @@ export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: Re
   return query.orderBy('r.created_at', 'desc').orderBy('r.id', 'desc').limit(limit).execute();
 };
 
-/** Holds a request's row until the transaction ends; one decision at a time. */
-export const lockRequest = (trx: Trx, id: string) =>
-  trx
-    .selectFrom('delete_all_requests as r')
-    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
-    .selectAll('r')
-    .select('requester.owner_email as requester_person')
-    .where('r.id', '=', id)
-    .forNoKeyUpdate('r')
-    .executeTakeFirst();
-
-export type LockedRequest = NonNullable<Awaited<ReturnType<typeof lockRequest>>>;
-
-/** Of times that the first claim sets; a request without them has no workflow yet. */
-const millis = (at: Date | null): number => at?.getTime() ?? 0;
-
-export const viewOf = (
-  row: Pick<
-    RequestRow,
-    'workspace_id' | 'state' | 'asked_at' | 'lapses_at' | 'closes_at' | 'job_id'
-  >,
-): RequestView => ({
-  workspaceId: row.workspace_id,
-  state: row.state,
-  askedAt: millis(row.asked_at),
-  lapsesAt: millis(row.lapses_at),
-  closesAt: row.closes_at?.getTime() ?? null,
-  jobId: row.job_id,
-});
-
-/** Notes the run that tells of a request; the first sets from when on it lapses. */
-export const claimRequest = async (
-  db: Db,
-  claim: { requestId: string; runId: string; askedAt: Date; lapsesAt: Date },
-): Promise<RequestView | undefined> => {
-  await db
-    .updateTable('delete_all_requests')
-    .set({
-      run_id: claim.runId,
-      asked_at: sql<Date>`coalesce(asked_at, ${claim.askedAt}::timestamptz)`,
-      lapses_at: sql<Date>`coalesce(lapses_at, ${claim.lapsesAt}::timestamptz)`,
-    })
-    .where('id', '=', claim.requestId)
-    .where('finished_at', 'is', null)
-    .execute();
+/** How a request stands, for its workflow; undefined when there is none. */
+export const findRequestView = async (db: Db, id: string): Promise<RequestView | undefined> => {
   const row = await db
     .selectFrom('delete_all_requests')
     .selectAll()
-    .where('id', '=', claim.requestId)
+    .where('id', '=', id)
     .executeTakeFirst();
-  return row && viewOf(row);
+  return (
+    row && {
+      workspaceId: row.workspace_id,
+      state: row.state,
+      askedAt: row.asked_at.getTime(),
+      lapsesAt: row.lapses_at.getTime(),
+      closesAt: row.closes_at?.getTime() ?? null,
+      jobId: row.job_id,
+    }
+  );
+};
+
+export const findRequestWorkspace = async (db: Db, id: string): Promise<string | undefined> =>
+  (await findRequestView(db, id))?.workspaceId;
+
+/** Makes a run of the request's workflow the one that decides. False when there is no such request. */
+export const claimRequest = async (db: Db, requestId: string, runId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isThere: boolean }>`
+    SELECT claim_request(${requestId}::uuid, ${runId}::text) AS "isThere"`.execute(db);
+  return rows[0]?.isThere ?? false;
 };
 
 /** Unfinished requests older than so many seconds: what the sweep looks after. */

@@ -19,8 +19,6 @@ export interface NewJob {
   reason?: string;
   actorKeyId: string;
   previewId?: string;
-  /** The delete-all request the job is the run of. */
-  parentId?: string;
   /** The backup a restore takes from; locked while the job is written, so that it is not destroyed first. */
   backupId?: string;
   /** The file an import reads, with the facts of one that was just uploaded. */
@@ -45,6 +43,7 @@ const jobRows = (db: Db) =>
       'file.removed_at as file_removed_at',
       'actor.role as actor_role',
       'actor.owner_name as actor_name',
+      'actor.shown_id as actor_shown_id',
       retriedBy.as('retried_by'),
       isRetryable.as('is_retryable'),
       sql<number | null>`extract(epoch FROM now() - jobs.phase_started_at)::float8`.as(
@@ -62,8 +61,7 @@ const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): P
   `.execute(trx);
 };
 
-/** As `insertJob`, in the transaction of what it belongs to. */
-export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
+const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
   const inserted = await trx
     .insertInto('jobs')
     .values({
@@ -75,7 +73,6 @@ export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
       reason: job.reason ?? null,
       actor_key_id: job.actorKeyId,
       preview_id: job.previewId ?? null,
-      parent_id: job.parentId ?? null,
       backup_id: job.backupId ?? null,
       import_file_id: job.importFile?.id ?? null,
       retry_of: job.retry?.of ?? null,
@@ -103,7 +100,6 @@ export const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
     actorKeyId: job.actorKeyId,
     jobId: job.id,
     ...(job.reason !== undefined && { reason: job.reason }),
-    ...(job.parentId !== undefined && { requestId: job.parentId }),
   });
   return true;
 };

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
+import { type Arrivals, judgeDeletion, leavesEnoughUsers } from './nearly-everyone.ts';
 import { userJson } from './user-json.ts';
 
 /** Users shown of a preview at most. */
@@ -20,13 +21,56 @@ export interface NewPreview {
   requestId?: string;
 }
 
-const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview) => {
-  const { rows } = await sql<{ count: number; held: number; users: number }>`
+/** Users who match, those of them under hold, and all there are. */
+interface Counts {
+  count: number;
+  held: number;
+  users: number;
+}
+
+const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Counts> => {
+  const { rows } = await sql<Counts>`
     SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held,
            (SELECT count(*) FROM users WHERE workspace_id = ${workspaceId}) AS users
       FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})
   `.execute(trx);
   return rows[0] ?? { count: 0, held: 0, users: 0 };
+};
+
+/** Counts users by their arrival, as the rule for nearly everyone needs. Reads the whole partition. */
+const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Arrivals> => {
+  const { rows } = await sql<Arrivals>`
+    WITH moments AS MATERIALIZED (SELECT deletion_moments(${workspaceId}) AS list
+    ), late AS MATERIALIZED (SELECT * FROM late_returns WHERE workspace_id = ${workspaceId}
+    ), seen AS (
+      SELECT width_bucket(coalesce(late.returned_at, users.created_at),
+                          (SELECT list FROM moments)) AS bucket,
+             count(*) AS users, count(*) FILTER (WHERE users.is_match OR users.ctid IN (
+               SELECT unnest(tids[cursor + 1 :]) FROM running_deletion_parts
+                WHERE workspace_id = ${workspaceId} AND rows_left > 0)) AS going
+        FROM (SELECT ctid, created_at, inserted_in, (${where}) AS is_match
+                FROM users WHERE users.workspace_id = ${workspaceId}) AS users
+        LEFT JOIN late ON late.inserted_in = users.inserted_in
+       GROUP BY bucket
+    )
+    SELECT (SELECT list::text FROM moments) AS moments,
+           coalesce(array_agg(bucket), '{}') AS buckets,
+           coalesce(array_agg(users::float8), '{}') AS there,
+           coalesce(array_agg(going::float8), '{}') AS going
+      FROM seen`.execute(trx);
+  const [seen] = rows;
+  if (seen === undefined) throw new Error('an aggregate has one row');
+  return seen;
+};
+
+/**
+ * Most selections are known to be far from everyone by a bounded count; only for others is the partition
+ * read once more.
+ */
+const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number) => {
+  const { workspaceId } = preview;
+  if (await leavesEnoughUsers(trx, workspaceId, count)) return;
+  await judgeDeletion(trx, workspaceId, await countArrivals(trx, preview));
 };
 
 /** Users as JSON text, as the API shows them elsewhere. */
@@ -42,11 +86,7 @@ const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise
   return rows.map(({ json }) => json);
 };
 
-const insertPreview = (
-  trx: Trx,
-  preview: NewPreview,
-  seen: { snapshot: string; count: number; held: number; users: number },
-) =>
+const insertPreview = (trx: Trx, preview: NewPreview, seen: Counts & { snapshot: string }) =>
   trx
     .insertInto('previews')
     .values({
@@ -66,14 +106,11 @@ const insertPreview = (
 
 /**
  * Looks at a selection and records what was seen, all under one snapshot. The snapshot is read before
- * the transaction writes, so the row that holds it is newer than all it knows. `check` may throw to
- * refuse what was counted; nothing is kept then.
+ * the transaction writes, so the row that holds it is newer than all it knows.
+ *
+ * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is kept then
  */
-export const createPreview = (
-  db: Db,
-  preview: NewPreview,
-  check: (count: number, trx: Trx) => Promise<void>,
-) =>
+export const createPreview = (db: Db, preview: NewPreview) =>
   db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -82,10 +119,10 @@ export const createPreview = (
         snapshot: string;
       }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
       const snapshot = rows[0]?.snapshot ?? '';
-      const seen = await countMatches(trx, preview);
-      await check(seen.count, trx);
+      const counts = await countMatches(trx, preview);
+      if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
       const sample = await listSample(trx, preview);
-      return { ...(await insertPreview(trx, preview, { snapshot, ...seen })), sample };
+      return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
     });
 
 /**
@@ -105,16 +142,6 @@ export const findPreview = (
     .where('id', '=', id)
     .where('workspace_id', '=', workspaceId)
     .where('request_id', 'is not distinct from', requestId)
-    .executeTakeFirst();
-
-/** What a preview was made for, and the job that was made of it. */
-export const findPreviewUse = (db: Db, id: string) =>
-  db
-    .selectFrom('previews')
-    .leftJoin('jobs', 'jobs.preview_id', 'previews.id')
-    .select(['previews.request_id', 'jobs.id as job_id'])
-    .select(sql<boolean>`previews.expires_at <= now()`.as('is_expired'))
-    .where('previews.id', '=', id)
     .executeTakeFirst();
 
 /** What a preview saw: how many users the workspace had then, if that was counted, and in which snapshot. */

@@ -38,7 +38,7 @@ const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
   refuseDatabase(
     'rowSecurity',
     `Row-level security would hide rows from Keepsake (${message}): switch it off for that table, or ` +
-      'give BYPASSRLS to keepsake_app, keepsake_deleter and keepsake_eraser.',
+      'give BYPASSRLS to keepsake_app, keepsake_deleter, keepsake_eraser and keepsake_gate.',
   );
 
 /** The refusal that an error is or stands for; undefined of any other error. */

@@ -59,11 +59,35 @@ const markRemoved = async (trx: Trx, row: ExportRow, how: Removal): Promise<void
 
 export type Purge =
   | { status: 'removed' | 'gone' | 'held' }
+  /** The same person has started the deletion. */
+  | { status: 'own' }
   /** A job that has not ended needs it. */
   | { status: 'inUse'; jobId: string };
 
 /**
- * Removes a backup, unless it is held or in use. Who uses it is looked up once its row is locked: a
+ * Whether the person of a key, by this or another of their keys, started a job, an earlier one that it
+ * retries, or asked for the request that it is the run of.
+ */
+const isStartedBy = async (trx: Trx, jobId: string, keyId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isOwn: boolean }>`
+    WITH RECURSIVE chain AS (
+      SELECT retry_of, parent_id, actor_key_id FROM jobs WHERE id = ${jobId}
+      UNION ALL
+      SELECT j.retry_of, j.parent_id, j.actor_key_id FROM jobs j JOIN chain ON j.id = chain.retry_of
+    ), starter AS (
+      SELECT actor_key_id AS key_id FROM chain
+      UNION SELECT requester_key_id FROM delete_all_requests r JOIN chain ON r.id = chain.parent_id)
+    SELECT EXISTS (
+      SELECT FROM starter JOIN api_keys theirs ON theirs.id = starter.key_id
+        JOIN api_keys own ON own.person = theirs.person WHERE own.id = ${keyId}) AS "isOwn"`.execute(
+    trx,
+  );
+  return rows[0]?.isOwn ?? true;
+};
+
+/**
+ * Removes a backup, unless it is held or in use, or the same person started the deletion: else one person
+ * could delete users and then destroy their backup. Who uses it is looked up once its row is locked: a
  * batch or restore under way is waited for, one that begins meanwhile waits and finds it gone.
  */
 export const purgeBackup = async (
@@ -75,6 +99,7 @@ export const purgeBackup = async (
     .forNoKeyUpdate()
     .executeTakeFirstOrThrow();
   if (row.state === 'removed') return { status: 'gone' };
+  if (await isStartedBy(trx, row.job_id, purge.actorKeyId)) return { status: 'own' };
   if (row.legal_hold) return { status: 'held' };
   const jobId = await findUnfinishedUser(trx, row);
   if (jobId !== undefined) return { status: 'inUse', jobId };

@@ -21,20 +21,22 @@ export const planNotices = async (
   const { requestId, kind } = notice;
   await sql`
     INSERT INTO request_notices (id, request_id, kind, person)
-    SELECT gen_random_uuid(), ${requestId}, ${kind}, person
-      FROM (SELECT DISTINCT owner_email AS person FROM api_keys
+    SELECT gen_random_uuid(), ${requestId}, ${kind}, address
+      FROM (SELECT DISTINCT ON (person) owner_email AS address FROM api_keys
              WHERE revoked_at IS NULL AND role = ANY (${ROLES[notice.audience]})
-               AND (workspace_id IS NULL OR workspace_id = ${notice.workspaceId})) AS people
+               AND (workspace_id IS NULL OR workspace_id = ${notice.workspaceId})
+             ORDER BY person, id) AS people
      WHERE NOT EXISTS (SELECT FROM request_notices n
                         WHERE n.request_id = ${requestId} AND n.kind = ${kind})
     ON CONFLICT DO NOTHING`.execute(db);
 };
 
-/** Planned mails that the provider has not accepted yet. */
+/** Planned mails that the provider has not accepted yet: to which address, and whose that is. */
 export const listOpenNotices = (db: Db, requestId: string, kind: string) =>
   db
     .selectFrom('request_notices')
-    .select(['id', 'person'])
+    .select(['id', 'person as address'])
+    .select(sql<string>`person_of(person)`.as('person'))
     .where('request_id', '=', requestId)
     .where('kind', '=', kind)
     .where('accepted_at', 'is', null)

@@ -1,7 +1,9 @@
-import type { StoredColumn } from './user-columns.ts';
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
-import type { DecisionKind, JobType, Refusal, RequestState } from '../workflows/contract.ts';
+import type { JobType } from '../workflows/contract.ts';
+import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
+import type { DeleteAllSchema } from './delete-all-schema.ts';
+import type { StoredColumn } from './user-columns.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
@@ -37,13 +39,7 @@ export type Outcome =
   | 'failed'
   | 'unprocessed'
   | 'present';
-/** Read as parsed JSON, written as text, so that an array is never taken for a PostgreSQL array. */
-type Json = ColumnType<unknown, string, string>;
-type WithDefault<T> = ColumnType<T, T | undefined, T>;
-type CreatedAt = ColumnType<Date, Date | undefined, never>;
-type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
-
-export interface Schema {
+export interface Schema extends DeleteAllSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;
@@ -51,7 +47,11 @@ export interface Schema {
     workspace_id: string | null;
     owner_name: string;
     owner_email: string;
+    /** Whom the mail address stands for, however it is written. */
+    person: ColumnType<string, never, never>;
     hash: Buffer;
+    /** What people are shown in place of the id. */
+    shown_id: ColumnType<string, never, never>;
     created_at: CreatedAt;
     revoked_at: Nullable<Date>;
   };
@@ -177,6 +177,17 @@ export interface Schema {
     tids: WithDefault<string>;
     cursor: Generated<number>;
     deleted: Generated<number>;
+    /** The oldest `created_at` of those deleted. */
+    oldest_deleted: Nullable<Date>;
+  };
+  admitted_deletions: {
+    export_id: string;
+    job_id: string;
+    workspace_id: string;
+    is_approved: boolean;
+    rows: number;
+    rows_so_far: number;
+    admitted_at: Date;
   };
   deletion_batches: {
     export_id: string;
@@ -197,6 +208,7 @@ export interface Schema {
     failed: Generated<number>;
     restored_ids: string[];
     committed_at: Generated<Date>;
+    recorded_in: ColumnType<string | null, never, never>;
   };
   import_files: {
     id: string;
@@ -251,48 +263,6 @@ export interface Schema {
     details: ColumnType<unknown, string | undefined, never>;
     at: CreatedAt;
     request_id: Nullable<string>;
-  };
-  delete_all_requests: {
-    id: string;
-    workspace_id: string;
-    requester_key_id: string;
-    reason: string;
-    ticket: Nullable<string>;
-    state: WithDefault<RequestState>;
-    users_then: number;
-    idempotency_key: Nullable<string>;
-    request_hash: Nullable<string>;
-    run_id: Nullable<string>;
-    created_at: CreatedAt;
-    asked_at: Nullable<Date>;
-    lapses_at: Nullable<Date>;
-    opens_at: Nullable<Date>;
-    closes_at: Nullable<Date>;
-    job_id: Nullable<string>;
-    finished_at: Nullable<Date>;
-  };
-  decisions: {
-    id: string;
-    request_id: string;
-    kind: DecisionKind;
-    key_id: Nullable<string>;
-    reason: Nullable<string>;
-    preview_id: Nullable<string>;
-    outcome: WithDefault<'pending' | 'accepted' | 'refused'>;
-    refusal: Nullable<Refusal>;
-    state: Nullable<RequestState>;
-    idempotency_key: Nullable<string>;
-    request_hash: Nullable<string>;
-    created_at: CreatedAt;
-    decided_at: Nullable<Date>;
-  };
-  request_notices: {
-    id: string;
-    request_id: string;
-    kind: string;
-    person: string;
-    provider_id: Nullable<string>;
-    accepted_at: Nullable<Date>;
   };
   worker_heartbeats: { worker_id: string; beat_at: Date };
 }

@@ -38,14 +38,6 @@ export const countSurvivors = async (
   return rows[0] ?? { there: 0, changed: 0 };
 };
 
-/** How many users a workspace has, as the connection's snapshot sees it. */
-export const countUsers = async (client: pg.ClientBase, workspaceId: string): Promise<number> => {
-  const { rows } = await client.query<{ count: number }>(
-    `SELECT count(*) FROM ONLY public."${partitionOf(workspaceId)}"`,
-  );
-  return rows[0]?.count ?? 0;
-};
-
 /** PostgreSQL's own types whose text depends on other objects, which may be renamed: OIDs that are shown by names. */
 const TYPES_OF_NAMES =
   'regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure ' +

@@ -53,6 +53,7 @@ const list = async (): Promise<void> => {
   const keys = await withDatabase(listApiKeys);
   const rows = keys.map((key) => [
     key.id,
+    key.shown_id,
     key.role,
     key.workspace_id ?? '-',
     key.owner_name,
@@ -60,7 +61,7 @@ const list = async (): Promise<void> => {
     key.created_at.toISOString(),
     key.revoked_at?.toISOString() ?? '-',
   ]);
-  printTable(['id', 'role', 'workspace', 'name', 'email', 'created', 'revoked'], rows);
+  printTable(['id', 'shown as', 'role', 'workspace', 'name', 'email', 'created', 'revoked'], rows);
 };
 
 const revoke = async (id: string | undefined): Promise<void> => {

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
-import type { LocalEnv } from '../config.ts';
-import { APP_ROLE } from '../db/client.ts';
+import { deleteAllSettingsOf, type LocalEnv } from '../config.ts';
+import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { saveDeleteAllSettings } from '../db/delete-all-settings.ts';
 import { migrateToLatest } from '../db/migrate.ts';
 import { startOutbox, type Outbox } from './outbox.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
@@ -60,19 +61,30 @@ const openAppLogin = async (ownerUrl: string, password: string): Promise<string>
   return url.href;
 };
 
+/** Brings the schema up to date, and stores the settings that API and worker read from it. */
+const prepareSchema = async (ownerUrl: string, env: LocalEnv): Promise<void> => {
+  await migrateToLatest(ownerUrl);
+  const owner = openDatabase(ownerUrl, { maxConnections: 1 });
+  try {
+    await saveDeleteAllSettings(owner.db, deleteAllSettingsOf(env));
+  } finally {
+    await owner.close();
+  }
+};
+
 const prepareDatabase = async (
   context: StartContext,
   onStarted: OnStarted,
 ): Promise<PreparedDatabase> => {
   const { env, dataDir, secrets, record, log, onRestart, signal } = context;
   if (env.DATABASE_URL !== undefined) {
-    await migrateToLatest(env.DATABASE_URL);
+    await prepareSchema(env.DATABASE_URL, env);
     return { ownerUrl: env.DATABASE_URL, appUrl: env.DATABASE_URL, server: undefined };
   }
   const onStart = (pid: number) => record.note('postgres', pid);
   const server = await startPostgres({ dataDir, onStart, onRestart, log, signal });
   onStarted(server);
-  await migrateToLatest(server.url);
+  await prepareSchema(server.url, env);
   const appUrl = await openAppLogin(server.url, secrets.APP_DATABASE_PASSWORD);
   return { ownerUrl: server.url, appUrl, server };
 };

@@ -13,9 +13,17 @@ export interface RequestFacts {
   closesAt: Date | null;
   /** The note of an approval, the reason of a denial or a revocation. */
   words: string | null;
+  /** Whether a run was begun: then some users may be deleted. */
+  hasRun: boolean;
   end: { state: string; jobId: string; selected: number; deleted: number } | null;
   requestUrl: string;
   jobUrl: string | null;
+}
+
+/** By which the reader decides from Temporal's UI or CLI. */
+export interface DecisionCode {
+  kind: 'approve' | 'deny' | 'revoke' | 'withdraw';
+  code: string;
 }
 
 type Told = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
@@ -94,6 +102,7 @@ const ended = (facts: RequestFacts): Told => {
 const tell = (facts: RequestFacts, kind: RequestNotice): Told => {
   const { workspaceName, words } = facts;
   const said = words === null ? null : `Reason: ${words}`;
+  const nothing = facts.hasRun ? 'Nothing more is deleted.' : NOTHING;
   switch (kind) {
     case 'asked':
       return asked(facts, `Asked: delete all users of ${workspaceName}`);
@@ -104,9 +113,9 @@ const tell = (facts: RequestFacts, kind: RequestNotice): Told => {
     case 'denied':
       return over('denied', `The platform team has said no. ${NOTHING}`, said);
     case 'withdrawn':
-      return over('withdrawn', `An admin of ${workspaceName} has withdrawn it. ${NOTHING}`);
+      return over('withdrawn', `An admin of ${workspaceName} has withdrawn it. ${nothing}`);
     case 'revoked':
-      return over('revoked', `The platform team has closed the window. ${NOTHING}`, said);
+      return over('revoked', `The platform team has closed the window. ${nothing}`, said);
     case 'lapsed':
       return over('lapsed', `Nobody answered in time. ${NOTHING} It can be asked for again.`);
     case 'expired':
@@ -128,8 +137,33 @@ const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
   ],
 });
 
+const LABELS: Record<DecisionCode['kind'], string> = {
+  approve: 'Approve',
+  deny: 'Deny',
+  revoke: 'Revoke',
+  withdraw: 'Withdraw',
+};
+
+/** Commands for Temporal's CLI. The code is the reader's own and good for this decision alone. */
+const codesTable = (requestId: string, codes: readonly DecisionCode[]): Letter['tables'] => {
+  if (codes.length === 0) return [];
+  const rows = codes.map(({ kind, code }): [string, string] => {
+    const input = kind === 'deny' ? { code, reason: 'Why not' } : { code };
+    const workflow = `--workflow-id delete-all/${requestId}`;
+    return [
+      LABELS[kind],
+      `temporal workflow signal ${workflow} --name ${kind} --input '${JSON.stringify(input)}'`,
+    ];
+  });
+  return [{ title: 'To decide without the API (the codes are yours: do not hand them on)', rows }];
+};
+
 /** What the platform team and the admins of the workspace are mailed, from the question to the end. */
-export const deleteAllMail = (facts: RequestFacts, kind: RequestNotice): Message => {
+export const deleteAllMail = (
+  facts: RequestFacts,
+  kind: RequestNotice,
+  codes: readonly DecisionCode[] = [],
+): Message => {
   const told = tell(facts, kind);
   const note = 'Needs an API key.';
   const job = facts.jobUrl === null ? [] : [{ label: 'Look at the job', url: facts.jobUrl, note }];
@@ -137,7 +171,7 @@ export const deleteAllMail = (facts: RequestFacts, kind: RequestNotice): Message
     ...told,
     subject: `${told.heading} (${facts.workspaceName})`,
     actions: [...job, { label: 'Look at the request', url: facts.requestUrl, note }],
-    tables: [tableOf(facts)],
+    tables: [tableOf(facts), ...codesTable(facts.requestId, codes)],
     footer:
       'Keepsake sent this because you are of the platform team, or an admin of the workspace.',
   });

@@ -38,8 +38,9 @@ const ENTITIES: Record<string, string> = {
 const escapeHtml = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
-/** Checksums and ids are long: in a fixed width they can be compared, and may break anywhere. */
-const isCode = (value: string): boolean => /^[0-9a-f-]{32,}$/.test(value);
+/** Checksums, ids and commands are long: in a fixed width they can be compared, and may break anywhere. */
+const isCode = (value: string): boolean =>
+  /^[0-9a-f-]{32,}$/.test(value) || value.startsWith('temporal ');
 
 const renderRow = ([label, value]: [string, string]): string => {
   const style = isCode(value)

@@ -101,7 +101,6 @@ const openWorker = async (
       storage: createDirectoryStorage(config.storageDir),
       mailer: createMailer(config),
       config,
-      deleteAllPercent: config.deleteAllPercent,
       temporal: client,
       taskQueue: config.taskQueue,
       meter: metrics.meter,

@@ -162,11 +162,13 @@ export interface Activities {
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */
   notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
-  startQueuedJobs: (input: { at: number }) => Promise<{ started: number; ended: number }>;
-  /** Makes this run the one that tells of a request; sets when it lapses, once. */
-  claimRequest: (input: RequestClaim) => Promise<RequestView>;
+  startQueuedJobs: () => Promise<{ started: number; ended: number }>;
+  /** Makes this run of the request's own workflow the one that decides. */
+  claimRequest: (input: { requestId: string }) => Promise<RequestView>;
   /** The one way to move a request on. What was decided before is answered, not decided again. */
   decideRequest: (input: Decide) => Promise<RequestView>;
+  /** Decides what the API has written down, one row after another; revocations come first. */
+  decideWritten: (input: DecideWritten) => Promise<RequestView>;
   /** Mails everyone who is to hear of it; each once, however often it is called. */
   notifyRequest: (input: { requestId: string; kind: RequestNotice }) => Promise<void>;
   /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
@@ -222,18 +224,33 @@ export type RequestState = (typeof REQUEST_STATES)[number];
 export const isUnfinished = (state: RequestState): boolean =>
   state === 'requested' || state === 'open' || state === 'running';
 
+/** Whether something may still run in the window of a request that is in this state. */
+export const isUsable = (state: RequestState): boolean =>
+  state === 'open' || state === 'failed' || state === 'completedWithFailures';
+
 /** What people send to a request's workflow, as signals; from the API, Temporal's UI or its CLI. */
-export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run'] as const;
+export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run', 'retry'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
 /** What moves a request on: a message, the clock, the end of a run, or an operator who stops it. */
-export const DECISION_KINDS = [...MESSAGE_KINDS, 'lapse', 'expire', 'finish', 'stop'] as const;
+export const DECISION_KINDS = [
+  ...MESSAGE_KINDS,
+  'lapse',
+  'expire',
+  'finish',
+  'stop',
+  /** A signal of a name that no request knows. */
+  'unknown',
+] as const;
 export type DecisionKind = (typeof DECISION_KINDS)[number];
 
 /** Why a decision was refused. */
 export type Refusal =
   | 'malformed'
   | 'decisionMismatch'
+  /** The message does not show whose it is, or messages of its kind are switched off. */
+  | 'unproven'
+  | 'unknownSignal'
   | 'unknownKey'
   | 'revokedKey'
   | 'wrongRole'
@@ -256,12 +273,10 @@ export const requestWorkflowIdOf = (requestId: string): string => `delete-all/${
 /** Tells a workflow to look at its request's row again, as after a reset. */
 export const LOOK_SIGNAL = 'look';
 
-/** How long a request waits for what, in milliseconds. */
+/** When people are reminded, in milliseconds. What decides stands in the database. */
 export interface DeleteAllTimes {
   /** Silence after which the platform team is reminded. */
   remindAfterMs: number;
-  lapseMs: number;
-  windowMs: number;
   /** So long before the window closes its admins are reminded. */
   closingRemindersMs: readonly number[];
 }
@@ -269,31 +284,39 @@ export interface DeleteAllTimes {
 export interface DeleteAllInput {
   requestId: string;
   times: DeleteAllTimes;
+  /** Messages that an earlier run of this workflow has left to this one. */
+  unread?: Message[];
 }
 
-export interface RequestClaim {
-  requestId: string;
-  runId: string;
-  /** Workflow time, in milliseconds; so is every time below. */
-  at: number;
-  lapseMs: number;
-}
+/** A message as far as it could be read; `decisionId` names the row of the API that holds its words. */
+export type Message =
+  | { kind: 'look' }
+  | { kind: MessageKind; malformed: true }
+  | { kind: 'unknown'; reason: string }
+  | { kind: MessageKind; decisionId: string }
+  | { kind: MessageKind; code?: string; reason?: string };
 
 /** A try to move a request on. */
 export interface Decide {
   requestId: string;
   kind: DecisionKind;
-  at: number;
-  windowMs: number;
   /** The workflow's own id of this try. */
   id: string;
-  /** The id a message came with: of the row that holds its texts, when the API wrote one. */
+  /** The row that the API wrote. */
   decisionId?: string;
-  /** A key's id, as the message claims. */
-  by?: string;
+  /** Shows whose message it is, where no row does. */
+  code?: string;
   reason?: string;
   /** The message could not be read. */
   malformed?: true;
+}
+
+/** Rows that the API wrote and named in messages. */
+export interface DecideWritten {
+  requestId: string;
+  rows: { id: string; kind: MessageKind }[];
+  /** More were named than are kept: those written just now are looked up. */
+  more: boolean;
 }
 
 /** A request as its row stands after a decision. */
@@ -306,6 +329,8 @@ export interface RequestView {
   jobId: string | null;
   /** Why the decision asked for was refused. */
   refusal?: Refusal;
+  /** What was tried last, where several were. */
+  tried?: DecisionKind;
 }
 
 /** What people are mailed about a request: how it stands, and reminders. */

@@ -3,13 +3,14 @@ import { tellRequest } from './tell-request.ts';
 
 /**
  * A request to delete every user of a workspace: waits for the platform team's answer, then holds a
- * window open, and follows the run that an admin starts in it.
+ * window open, and follows the runs that an admin starts in it.
  *
- * Where a message or the clock leads is not decided here: one activity does, by what PostgreSQL holds.
- * So whatever is sent, replayed or reset, this story can only tell what was decided.
+ * Where a message or the clock leads is not decided here: the database does, by what stands in it. So
+ * whatever is sent, replayed or reset, this story can only tell what was decided.
  */
-export const deleteAllUsers = ({ requestId, times }: DeleteAllInput) =>
-  tellRequest(requestId, times, async (request) => {
+export const deleteAllUsers = (input: DeleteAllInput) =>
+  tellRequest(input, async (request) => {
+    const { times } = input;
     for (;;) {
       const { state, askedAt, lapsesAt, closesAt, jobId } = request.view();
       if (state === 'requested') {
@@ -23,6 +24,8 @@ export const deleteAllUsers = ({ requestId, times }: DeleteAllInput) =>
         await request.listen(reminders, { at: closesAt, kind: 'expire' });
       } else if (state === 'running' && jobId !== null) {
         await request.follow(jobId);
+      } else if (request.isRetryable() && closesAt !== null) {
+        await request.listen([], { at: closesAt });
       } else {
         return;
       }

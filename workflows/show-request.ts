@@ -29,13 +29,23 @@ const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView
   }
 };
 
+/** What is told beside the state. */
+interface Remarks {
+  refused?: string | undefined;
+  /** Messages that nobody dealt with, since there were too many. */
+  dropped?: number;
+}
+
 /** Tells Temporal's UI what is waited for and until when: a state, an id and times, nothing of anyone. */
-export const showRequest = (view: RequestView, refusal?: string): void => {
+export const showRequest = (view: RequestView, { refused, dropped = 0 }: Remarks = {}): void => {
   const closesAt = view.state === 'open' && view.closesAt !== null ? view.closesAt : null;
   upsertSearchAttributes([
     { key: phaseAttribute, value: view.state },
     { key: closesAttribute, value: closesAt === null ? null : new Date(closesAt) },
   ]);
-  const refused = refusal === undefined ? '' : `\n\nThe last message was refused: ${refusal}`;
-  setCurrentDetails(`**${view.state}**: ${waitsFor(view)}${refused}`);
+  const remarks = [
+    ...(refused === undefined ? [] : [`The last message was refused: ${refused}`]),
+    ...(dropped === 0 ? [] : [`${dropped} messages were dropped: there were too many at once.`]),
+  ];
+  setCurrentDetails([`**${view.state}**: ${waitsFor(view)}`, ...remarks].join('\n\n'));
 };

@@ -1,4 +1,4 @@
 import { startQueuedJobs } from './steps.ts';
 
 /** The sweep: starts jobs and requests a crash left behind, ends those whose workflow is no more. */
-export const startQueued = () => startQueuedJobs({ at: Date.now() });
+export const startQueued = () => startQueuedJobs();

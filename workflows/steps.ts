@@ -109,7 +109,7 @@ export const notifyLater = proxyActivities<Activities>({
 }).notifyJob;
 
 /** Steps of a request; they wait for a database that is away however long it takes. */
-export const { claimRequest, decideRequest } = proxyActivities<Activities>({
+export const { claimRequest, decideRequest, decideWritten } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',
   retry: { ...WITHOUT_END, initialInterval: '200 ms' },
 });

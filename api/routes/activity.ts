@@ -65,7 +65,7 @@ const linksOf = (line: ActivityLine): Record<string, string> => {
   };
 };
 
-const actorOf = ({ actor_key_id: id, actor_role: role, actor_name: ownerName }: ActivityLine) =>
+const actorOf = ({ actor_shown_id: id, actor_role: role, actor_name: ownerName }: ActivityLine) =>
   id === null || role === null || ownerName === null ? null : { id, role, ownerName };
 
 const toEntry = (line: ActivityLine): z.infer<typeof entrySchema> => ({

@@ -113,6 +113,11 @@ const whyKept = (id: string, result: Purge): ProblemError | undefined => {
       return undefined;
     case 'gone':
       return isGone(id);
+    case 'own':
+      return problem(
+        'self-purge',
+        `You started the deletion that backup ${id} is of, by this or another of your keys.`,
+      );
     case 'held':
       return problem('wrong-state', `Backup ${id} is under legal hold; clear the hold first.`);
     case 'inUse':

@@ -56,7 +56,7 @@ export const registerDeleteAllDecisionRoutes = (app: App, deps: ApiDeps): void =
       async (request) => {
         const words: Words = request.body ?? {};
         const reason = words.reason ?? words.note;
-        const row = await decide(request, deps, () => ({ kind, reason }));
+        const row = await decide(request, deps, request.params.id, () => ({ kind, reason }));
         return describeRequest(row, deps);
       },
     );

@@ -2,13 +2,12 @@ import type { FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import {
+  askToDeleteAll,
   findRequestByKey,
   findUnfinishedRequest,
-  insertRequest,
   listRequests,
   type RequestRow,
 } from '../../db/delete-all-requests.ts';
-import { countWorkspaceUsers } from '../../db/previews.ts';
 import { REQUEST_STATES } from '../../workflows/contract.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { getRequest } from '../decide.ts';
@@ -53,13 +52,11 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
   const { workspaceId, actor, body } = request;
   const idempotency = readIdempotency(request);
   const id = uuidv7();
-  const isWritten = await insertRequest(db, {
+  const isWritten = await askToDeleteAll(db, {
     id,
-    workspaceId,
-    requesterKeyId: actor.id,
+    proof: actor.proof,
     reason: body.reason,
     ...(body.ticket !== undefined && { ticket: body.ticket }),
-    usersThen: await countWorkspaceUsers(db, workspaceId),
     ...(idempotency !== undefined && { idempotency }),
   });
   if (isWritten) return getRequest(deps, id, workspaceId);

@@ -47,17 +47,13 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
     async ({ access, workspaceId, actor, params }, reply) => {
       const row = await getRequest(deps, params.id, access.workspaceId);
       requireOpen(row);
-      const preview = await createPreview(
-        deps.database.db,
-        {
-          workspaceId,
-          actorKeyId: actor.id,
-          selection: { type: 'all' },
-          where: sql<SqlBool>`true`,
-          requestId: row.id,
-        },
-        async () => {},
-      );
+      const preview = await createPreview(deps.database.db, {
+        workspaceId,
+        actorKeyId: actor.id,
+        selection: { type: 'all' },
+        where: sql<SqlBool>`true`,
+        requestId: row.id,
+      });
       const { id, count, held, sample, expires_at: expiresAt } = preview;
       const seen = JSON.stringify({ id, count, held, phrase: phraseOf(count), expiresAt });
       return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
@@ -109,8 +105,8 @@ export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
       },
     },
     async (request, reply) => {
-      const { body } = request;
-      await decide(request, deps, (row) => checkConfirmation(deps, row, body));
+      const { body, params } = request;
+      await decide(request, deps, params.id, (row) => checkConfirmation(deps, row, body));
       const job = await findJobOfPreview(deps.database.db, body.previewId);
       if (job === undefined) throw new Error(`preview ${body.previewId} has no job`);
       return acceptJob(request, reply, job, deps);

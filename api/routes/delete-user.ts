@@ -30,7 +30,7 @@ const beginDeletion = (
   const { workspaceId } = request;
   return beginJob(request, readIdempotency(request), deps, async () => {
     if ((await countExistingUsers(db, workspaceId, [wish.userId])) === 0) throw notFound('user');
-    return wantDeletionOfIds(deps, workspaceId, { ...wish, ids: [wish.userId] });
+    return wantDeletionOfIds(db, workspaceId, { ...wish, ids: [wish.userId] });
   });
 };
 

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { createPreview } from '../../db/previews.ts';
 import { deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { refuseNearlyAll } from '../delete-gate.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { resolveSelection } from '../resolve-selection.ts';
 import { sendJson } from '../send-json.ts';
@@ -33,16 +32,12 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
     async ({ workspaceId, actor, body: { selection } }, reply) => {
       const { db } = deps.database;
       const { frozen, targetIds, where } = await resolveSelection(db, workspaceId, selection);
-      const preview = await createPreview(
-        db,
-        {
-          workspaceId,
-          actorKeyId: actor.id,
-          selection: targetIds === undefined ? frozen : { type: 'ids', ids: targetIds },
-          where,
-        },
-        (count, trx) => refuseNearlyAll(trx, deps.config, workspaceId, count),
-      );
+      const preview = await createPreview(db, {
+        workspaceId,
+        actorKeyId: actor.id,
+        selection: targetIds === undefined ? frozen : { type: 'ids', ids: targetIds },
+        where,
+      });
       const { id, count, held, sample, expires_at: expiresAt } = preview;
       const seen = JSON.stringify({ id, count, held, expiresAt });
       return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);

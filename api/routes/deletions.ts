@@ -41,7 +41,7 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
       const job = await beginJob(request, readIdempotency(request), deps, () =>
         'previewId' in body
           ? wantConfirmedDeletion(db, workspaceId, { ...body, count: body.confirm.count })
-          : wantDeletionOfIds(deps, workspaceId, { ...body, ids: body.selection.ids }),
+          : wantDeletionOfIds(db, workspaceId, { ...body, ids: body.selection.ids }),
       );
       return acceptJob(request, reply, job, deps);
     },

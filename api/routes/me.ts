@@ -53,7 +53,7 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
           : await findWorkspace(database.db, access.workspaceId);
       return {
         key: {
-          id: actor.id,
+          id: actor.shownId,
           role: actor.role,
           ownerName: actor.ownerName,
           ownerEmail: actor.ownerEmail,

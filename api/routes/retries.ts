@@ -1,9 +1,10 @@
+import type { FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
-import { findRequest } from '../../db/delete-all-requests.ts';
 import { findJobRow, type JobRow } from '../../db/jobs.ts';
 import { leftOnlyUnmatched, namesAllLeft } from '../../db/retries.ts';
 import type { ApiDeps, App } from '../app.ts';
+import { decide } from '../decide.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
@@ -27,12 +28,8 @@ const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
   return 'left nothing undone';
 };
 
-/** A run of a delete-all request is retried while the window it was approved for is open, no longer. */
-const requireWindow = async ({ database: { db } }: ApiDeps, job: JobRow): Promise<void> => {
-  if (job.parent_id === null) return;
-  const request = await findRequest(db, job.parent_id, job.workspace_id);
-  if (request?.is_in_window === true) return;
-  throw problem('window-closed', `The window of request ${job.parent_id} is closed.`);
+const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
+  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
 };
 
 /**
@@ -44,8 +41,7 @@ const wantRetry = async (
   job: JobRow,
   reason: string | undefined,
 ): Promise<WantedJob> => {
-  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
-  await requireWindow(deps, job);
+  await requireRetryable(deps, job);
   const isPartial =
     job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
   const isLeft = isPartial && (await namesAllLeft(deps.database.db, job.id));
@@ -59,8 +55,25 @@ const wantRetry = async (
     ...(why !== null && { reason: why }),
     ...(job.backup_id !== null && { backupId: job.backup_id }),
     ...(job.import_file_id !== null && { importFile: { id: job.import_file_id } }),
-    ...(job.parent_id !== null && { parentId: job.parent_id }),
   };
+};
+
+/** The run of a delete-all request is tried again by a decision on the request, as it was run. */
+const retryRun = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  job: JobRow,
+  parentId: string,
+  reason: string | undefined,
+): Promise<JobRow> => {
+  await decide(request, deps, parentId, async () => {
+    await requireRetryable(deps, job);
+    return { kind: 'retry', jobId: job.id, reason };
+  });
+  const { retried_by: id } = (await findJobRow(deps.database.db, job.id, null)) ?? {};
+  const retry = id == null ? undefined : await findJobRow(deps.database.db, id, null);
+  if (retry === undefined) throw new Error(`job ${job.id} has no retry`);
+  return retry;
 };
 
 export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
@@ -81,9 +94,13 @@ export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
       const job = await findJobRow(deps.database.db, request.params.id, request.access.workspaceId);
       if (job === undefined) throw notFound('job');
       request.access.workspaceId = job.workspace_id;
-      const retry = await beginJob(request, readIdempotency(request), deps, () =>
-        wantRetry(deps, job, request.body?.reason),
-      );
+      const reason = request.body?.reason;
+      const retry =
+        job.parent_id === null
+          ? await beginJob(request, readIdempotency(request), deps, () =>
+              wantRetry(deps, job, reason),
+            )
+          : await retryRun(request, deps, job, job.parent_id, reason);
       return acceptJob(request, reply, retry, deps);
     },
   );

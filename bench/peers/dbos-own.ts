@@ -9,7 +9,6 @@ import { wantConfirmedDeletion } from '../../api/want-deletion.ts';
 import { openDatabase } from '../../db/client.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
-import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { MAX_PASSES } from '../../workflows/contract.ts';
 
@@ -34,7 +33,6 @@ export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) =>
     database,
     lanes: lanes.pool,
     storage: createDirectoryStorage(storageDir),
-    deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

@@ -189,6 +189,34 @@ test('a purge wants the very phrase and a reason, then destroys the files and sa
   }
 });
 
+test('nobody purges the backup of their own deletion, by any key, nor one that theirs was retried by', async () => {
+  const { db } = api().database.owner;
+  const keyOf = (ownerEmail: string) =>
+    createApiKey(db, { role: 'platform', ownerName: 'P', ownerEmail, workspaceId: null });
+  const backup = await addBackup();
+  const [{ email }] = await query(
+    `SELECT owner_email AS email FROM api_keys k JOIN jobs j ON j.actor_key_id = k.id WHERE j.id = $1`,
+    [backup.jobId],
+  );
+  const own = await keyOf(email);
+  const tagged = await keyOf(email.replace('@', '+again@'));
+  for (const { key } of [own, tagged]) {
+    const refused = await purge(backup.id, confirmed, key);
+    expect(refused).toMatchObject({ status: 403, body: { type: '/problems/self-purge' } });
+  }
+  const retry = await addBackup();
+  await query('UPDATE jobs SET retry_of = $2, actor_key_id = $3 WHERE id = $1', [
+    retry.jobId,
+    backup.jobId,
+    platform.id,
+  ]);
+  expect((await purge(retry.id, confirmed, own.key)).status).toBe(403);
+  expect((await purge(retry.id, confirmed)).status).toBe(403);
+  expect((await purge(backup.id, confirmed)).status).toBe(200);
+  const third = await keyOf('third@keys.example');
+  expect((await purge(retry.id, confirmed, third.key)).status).toBe(200);
+});
+
 test('what is gone answers 410 to everything, and is still shown', async () => {
   const purged = await addBackup();
   await purge(purged.id, confirmed);

@@ -9,8 +9,9 @@ const api = useApi();
 const PATH = '/v1/delete-all-requests';
 const DAY_MS = 86_400_000;
 
-afterEach(() => {
-  Object.assign(api().sender, { mode: 'answers', shiftMs: 0 });
+afterEach(async () => {
+  api().sender.mode = 'answers';
+  await api().sender.setTime(null);
 });
 
 let count = 0;
@@ -197,8 +198,8 @@ test('no worker decides in time: 503, and the message that arrives later changes
   sender.mode = 'silent';
   expect(problemOf(await post(`/${id}/approve`, keys.platform))).toBe('503 temporal-unavailable');
   sender.mode = 'answers';
-  const { kind, by, decisionId } = sender.sent.at(-1)!;
-  await sender.send(id, kind as 'approve', { by, decisionId });
+  const { kind, decisionId } = sender.sent.at(-1)!;
+  await sender.send(id, kind as 'approve', { decisionId });
   const { body } = await api().call('GET', `${PATH}/${id}`, { key: keys.platform });
   expect(body).toMatchObject({ state: 'requested', window: null });
 });
@@ -220,7 +221,7 @@ test('denied, revoked, withdrawn: each ends it, with who and why in the timeline
 test('after the lapse nobody approves', async () => {
   const people = await workspace();
   const id = await ask(people);
-  api().sender.shiftMs = 14 * DAY_MS;
+  await api().sender.setTime(Date.now() + 14 * DAY_MS);
   const late = await post(`/${id}/approve`, api().keys.platform);
   expect(problemOf(late)).toBe('409 wrong-state');
   expect(late.body.detail).toContain(id);
@@ -293,7 +294,7 @@ test('a preview that has expired, a window that has closed, a workspace without 
   );
   await api().addUsers(people.id, 2, 'late');
   const late = await preview(id, people.ada);
-  api().sender.shiftMs = 4 * DAY_MS;
+  await api().sender.setTime(Date.now() + 4 * DAY_MS);
   expect(problemOf(await post(`/${id}/run`, people.ada, confirmed(late)))).toBe(
     '410 window-closed',
   );

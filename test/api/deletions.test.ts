@@ -112,27 +112,6 @@ test('a preview of another workspace is not found, nor one that never was', asyn
   }
 });
 
-test('a selection of nearly everyone is refused from 100 users on', async () => {
-  const { call, keys, addUsers } = api();
-  expect((await preview(having('churned'), keys.two)).status).toBe(201);
-  await addUsers('two', 100, 'more');
-  await query("DELETE FROM users WHERE workspace_id = 'two' AND user_id LIKE 'churned%'");
-  const refused = await preview(having('more'), keys.two);
-  expect(refused).toMatchObject({ status: 409, body: { type: '/problems/delete-all-required' } });
-  const { rows } = await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'");
-  const ids = Array.from({ length: 100 }, (_, n) => `more-${String(n).padStart(5, '0')}`);
-  const direct = await call('POST', '/v1/deletions', {
-    key: keys.two,
-    body: { selection: { type: 'ids', ids }, reason: 'r' },
-  });
-  expect(direct.body.type).toBe('/problems/delete-all-required');
-  expect(
-    (await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'")).rows,
-  ).toEqual(rows);
-  await addUsers('two', 12, 'padding');
-  expect((await preview(having('more'), keys.two)).status).toBe(201);
-});
-
 test('up to 100 ids go without a preview, and become targets of pass 1', async () => {
   const ids = ['churned-00001', 'not-there'];
   const answer = await startDeletion({ selection: { type: 'ids', ids }, reason: 'asked for it' });
@@ -212,7 +191,7 @@ test('deletes one user: 202, 404 where absent, no mail unless asked', async () =
   ]);
   expect(rows.map(({ options }) => options.notify)).toEqual([false, true]);
   expect((await call('DELETE', '/v1/users/not-there')).status).toBe(404);
-  expect((await call('DELETE', '/v1/users/churned-00002', { key: api().keys.two })).status).toBe(
+  expect((await call('DELETE', '/v1/users/churned-00100', { key: api().keys.two })).status).toBe(
     404,
   );
   expect((await call('DELETE', '/v1/users/churned-00002?notify=yes')).body.errors[0].pointer).toBe(

@@ -62,12 +62,11 @@ export const useFileApi = (): (() => FileApi) => {
       database: asApp,
       storage,
       jobs: createFakeStarter(),
-      requests: createFakeSender(asApp),
+      requests: createFakeSender(database()),
       config: {
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: undefined,
         linkSecret: LINK_SECRET,
-        deleteAllPercent: 90,
         rateLimitPerMinute: 100_000,
         trustedProxies: [],
       },

@@ -1,44 +1,50 @@
 import { randomUUID } from 'node:crypto';
-import { createClaimRequest, createDecideRequest } from '../../activities/decide-request.ts';
+import {
+  createClaimRequest,
+  createDecideRequest,
+  type Caller,
+} from '../../activities/decide-request.ts';
 import type { RequestSender } from '../../api/request-sender.ts';
-import type { Database } from '../../db/client.ts';
-import { fakeDeps } from '../support/activity-deps.ts';
-
-const DAY_MS = 86_400_000;
+import { requestWorkflowIdOf } from '../../workflows/contract.ts';
+import { fakeDecideDeps } from '../support/activity-deps.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { setDecisionTime } from '../support/decision-clock.ts';
 
 /** Stands in for the workflow of a request: decides by the real rules, at a time of one's choice. */
 export interface FakeSender extends RequestSender {
   started: string[];
-  sent: { requestId: string; kind: string; by: string; decisionId: string }[];
-  /** Added to the clock. */
-  shiftMs: number;
+  sent: { requestId: string; kind: string; decisionId: string }[];
+  /** From now on the database decides at this time; null for its own. */
+  setTime: (at: number | null) => Promise<void>;
   /** `away`: Temporal does not answer. `silent`: no worker does. `over`: the workflow has ended. */
   mode: 'answers' | 'away' | 'silent' | 'over';
 }
 
-export const createFakeSender = (database: Database): FakeSender => {
-  const deps = fakeDeps(database);
-  const claim = createClaimRequest(deps);
-  const decide = createDecideRequest(deps);
+export const createFakeSender = ({ app, owner }: TestDatabase): FakeSender => {
+  const deps = fakeDecideDeps(app);
+  const runIds = new Map<string, string>();
+  const callerOf = (requestId: string) => (): Caller => ({
+    workflowId: requestWorkflowIdOf(requestId),
+    runId: runIds.get(requestId) ?? '',
+  });
   const sender: FakeSender = {
     started: [],
     sent: [],
-    shiftMs: 0,
+    setTime: (at) => setDecisionTime(owner, at),
     mode: 'answers',
     start: async ({ id }) => {
       if (sender.mode === 'away') throw new Error('Temporal is away');
       sender.started.push(id);
-      const at = Date.now() + sender.shiftMs;
-      await claim({ requestId: id, runId: randomUUID(), at, lapseMs: 14 * DAY_MS });
+      runIds.set(id, randomUUID());
+      await createClaimRequest(deps, callerOf(id))({ requestId: id });
     },
-    send: async (requestId, kind, { by, decisionId }) => {
+    send: async (requestId, kind, { decisionId }) => {
       if (sender.mode === 'away') throw new Error('Temporal is away');
       if (sender.mode === 'over') return false;
-      sender.sent.push({ requestId, kind, by, decisionId });
+      sender.sent.push({ requestId, kind, decisionId });
       if (sender.mode === 'silent') return true;
-      const at = Date.now() + sender.shiftMs;
-      const window = { windowMs: 3 * DAY_MS, at };
-      await decide({ requestId, kind, by, decisionId, ...window, id: randomUUID() });
+      const decide = createDecideRequest(deps, callerOf(requestId));
+      await decide({ requestId, kind, decisionId, id: randomUUID() });
       return true;
     },
   };

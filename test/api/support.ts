@@ -58,6 +58,8 @@ export interface TestApi {
   log: string[];
   /** Keys of the workspaces `one` and `two`, and of those who see both. */
   keys: Record<'one' | 'two' | 'platform' | 'ops', string>;
+  /** What people are shown in place of `keyIds`. */
+  shownIds: Record<'one' | 'two' | 'platform' | 'ops', string>;
   keyIds: Record<'one' | 'two' | 'platform' | 'ops', string>;
   /** Sends a request, as the admin of `one` unless told. */
   call: (
@@ -134,7 +136,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     await createWorkspace(owner.db, { id: 'two', name: 'Workspace two' });
     const made = await makeKeys(database());
     const starter = createFakeStarter();
-    const sender = createFakeSender(database().app);
+    const sender = createFakeSender(database());
     const log: string[] = [];
     const storage = createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`));
     const app = await buildApp({
@@ -146,7 +148,6 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
         publicUrl: 'http://keepsake.example',
         temporalUiUrl: 'http://temporal.example',
         linkSecret: 'a secret that is long enough for links',
-        deleteAllPercent: 90,
         rateLimitPerMinute: 1_000_000,
         trustedProxies: [],
         ...config,
@@ -166,6 +167,12 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
         two: made.two.key,
         platform: made.platform.key,
         ops: made.ops.key,
+      },
+      shownIds: {
+        one: made.one.shownId,
+        two: made.two.shownId,
+        platform: made.platform.shownId,
+        ops: made.ops.shownId,
       },
       keyIds: { one: made.one.id, two: made.two.id, platform: made.platform.id, ops: made.ops.id },
       call: makeCall(app, made.one.key),

@@ -77,8 +77,8 @@ test('a damaged last part keeps the users of all parts', async () => {
   const ids = Array.from({ length: 50_010 }, (_, index) => `u-${index + 1}`);
   const jobId = await startDeletion(database(), workspace, { ids });
   await database().owner.pool.query(
-    `INSERT INTO users (workspace_id, user_id) SELECT 'last-part', 'other-' || n
-       FROM generate_series(1, 10000) n`,
+    `INSERT INTO users (workspace_id, user_id, created_at)
+     SELECT 'last-part', 'other-' || n, now() - interval '1 year' FROM generate_series(1, 10000) n`,
   );
   const { exportId } = await steps.backUp(jobId);
   const key = partKey({ exportId, attempt: 1, part: 2, compression: 'zstd' });

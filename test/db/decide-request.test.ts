@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { revokeApiKey } from '../../db/api-keys.ts';
 import { giveUpDecision } from '../../db/decisions.ts';
 import { useDatabase } from '../support/database.ts';
+import { setDecisionTime } from '../support/decision-clock.ts';
 import {
   ASKED_AT,
   createRequestSteps,
@@ -57,11 +58,11 @@ test('an approval opens the window from its own time on, and is told with its wo
 });
 
 test.each([
-  ['the requester', (p: People) => p.ada, 'wrongRole'],
+  ['the requester, who is of the platform team too', (p: People) => p.ada, 'selfApproval'],
   ['the requester by a key of the platform team', (p: People) => p.adaOfPlatform, 'selfApproval'],
-  ['another admin', (p: People) => p.bob, 'wrongRole'],
-  ['ops', (p: People) => p.ole, 'wrongRole'],
-  ['a key nobody has', () => randomUUID(), 'unknownKey'],
+  ['another admin', (p: People) => p.bob, 'unproven'],
+  ['ops', (p: People) => p.ole, 'unproven'],
+  ['a key nobody has', () => randomUUID(), 'unproven'],
 ] as const)('%s opens no window by approving', async (_, who, refusal) => {
   const { people, id } = await asked();
   const view = await steps.decide(id, 'approve', ASKED_AT + 1, { by: who(people) });
@@ -72,12 +73,19 @@ test.each([
 
 test('a revoked key decides nothing, nor does a message that cannot be read', async () => {
   const { people, id } = await asked();
-  await revokeApiKey(database().owner.db, people.pia);
   const at = ASKED_AT + 1;
-  expect(await steps.decide(id, 'approve', at, { by: people.pia })).toMatchObject({
+  await setDecisionTime(database().owner, at);
+  const decisionId = await steps.insertDecision(id, 'approve', { by: people.pia });
+  const code = await steps.codeOf(id, 'approve', people.pia);
+  await revokeApiKey(database().owner.db, people.pia);
+  expect(await steps.decide(id, 'approve', at, { decisionId })).toMatchObject({
     state: 'requested',
     refusal: 'revokedKey',
   });
+  expect(await steps.decide(id, 'approve', at, { code })).toMatchObject({ refusal: 'unproven' });
+  await expect(steps.insertDecision(id, 'approve', { by: people.pia })).rejects.toThrow(
+    'decides nothing',
+  );
   expect(await steps.decide(id, 'approve', at, { malformed: true })).toMatchObject({
     state: 'requested',
     refusal: 'malformed',
@@ -137,21 +145,18 @@ test('an approval after the lapse opens nothing, told before or after the clock'
 
 test('a message that names the row of another decision takes neither', async () => {
   const { people, id } = await asked();
-  const { db } = database().app;
-  const pending = randomUUID();
-  await db
-    .insertInto('decisions')
-    .values({ id: pending, request_id: id, kind: 'withdraw', key_id: people.ada })
-    .execute();
-  const forged = { by: people.pia, decisionId: pending };
-  const view = await steps.decide(id, 'approve', ASKED_AT + 1, forged);
-  expect(view).toMatchObject({ state: 'requested', refusal: 'decisionMismatch' });
-  const asAnother = { by: people.bob, decisionId: pending };
-  expect(await steps.decide(id, 'withdraw', ASKED_AT + 1, asAnother)).toMatchObject({
-    refusal: 'decisionMismatch',
+  const stranger = await asked();
+  await setDecisionTime(database().owner, ASKED_AT + 1);
+  const pending = await steps.insertDecision(id, 'withdraw', { by: people.ada });
+  for (const decisionId of [pending, randomUUID()]) {
+    const view = await steps.decide(id, 'approve', ASKED_AT + 1, { decisionId });
+    expect(view).toMatchObject({ state: 'requested', refusal: 'decisionMismatch' });
+  }
+  const ofAnother = await steps.decide(stranger.id, 'withdraw', ASKED_AT + 1, {
+    decisionId: pending,
   });
-  const own = { by: people.ada, decisionId: pending };
-  expect(await steps.decide(id, 'withdraw', ASKED_AT + 2, own)).toMatchObject({
+  expect(ofAnother).toMatchObject({ state: 'requested', refusal: 'decisionMismatch' });
+  expect(await steps.decide(id, 'withdraw', ASKED_AT + 2, { decisionId: pending })).toMatchObject({
     state: 'withdrawn',
   });
 });
@@ -159,13 +164,10 @@ test('a message that names the row of another decision takes neither', async () 
 test('what its caller gave up is never carried out, though the message arrives', async () => {
   const { people, id } = await asked();
   const { db } = database().app;
-  const decisionId = randomUUID();
-  await db
-    .insertInto('decisions')
-    .values({ id: decisionId, request_id: id, kind: 'approve', key_id: people.pia })
-    .execute();
+  await setDecisionTime(database().owner, ASKED_AT + 1);
+  const decisionId = await steps.insertDecision(id, 'approve', { by: people.pia });
   expect(await giveUpDecision(db, decisionId)).toBe(true);
-  const view = await steps.decide(id, 'approve', ASKED_AT + 1, { by: people.pia, decisionId });
+  const view = await steps.decide(id, 'approve', ASKED_AT + 1, { decisionId });
   expect(view).toMatchObject({ state: 'requested', refusal: 'unanswered' });
   expect(await giveUpDecision(db, decisionId)).toBe(false);
 });
@@ -184,8 +186,9 @@ test('a run needs an admin of the workspace, an open window and a preview of thi
   expect(await run(stranger.people.ada, previewId)).toMatchObject({ refusal: 'wrongRole' });
   expect(await run(people.ada, theirs)).toMatchObject({ refusal: 'notConfirmed' });
   expect(await run(people.ada, undefined)).toMatchObject({ refusal: 'notConfirmed' });
+  // A run is the API's: no code of a mail starts one.
   expect(await steps.decide(id, 'run', at, { by: people.ada })).toMatchObject({
-    refusal: 'notConfirmed',
+    refusal: 'unproven',
   });
   // By the database's clock, which has set its expiry, whatever that of the workflow says.
   const old = await steps.preview(people, id);
@@ -261,9 +264,8 @@ test('withdrawn by any admin while it waits or is open; revoked by the platform 
     state: 'withdrawn',
   });
   const revoked = await opened();
-  expect(await steps.decide(revoked.id, 'revoke', at, { by: revoked.people.ada })).toMatchObject({
-    refusal: 'wrongRole',
-  });
+  const byAdmin = await steps.submit(revoked.id, 'revoke', at, { by: revoked.people.bob });
+  expect(byAdmin.view).toMatchObject({ state: 'open', refusal: 'wrongRole' });
   expect(await steps.decide(revoked.id, 'revoke', at, { by: revoked.people.paul })).toMatchObject({
     state: 'revoked',
   });
@@ -278,25 +280,34 @@ test('a workspace has one request at a time, and may ask again once it has ended
 
 test('the database itself keeps windows and ends, and deletes nobody without a request', async () => {
   const { people, id } = await opened();
-  const { db } = database().app;
+  const { db } = database().owner;
   const update = (set: object) =>
     db.updateTable('delete_all_requests').set(set).where('id', '=', id).execute();
   await expect(update({ closes_at: new Date(ASKED_AT + 9 * DAY_MS) })).rejects.toThrow('not moved');
+  await expect(update({ window_length: '30 days' })).rejects.toThrow('not moved');
+  await expect(update({ requester_key_id: people.pia })).rejects.toThrow('who asked');
+  await expect(
+    update({ state: 'completed', finished_at: new Date(), job_id: null }),
+  ).rejects.toThrow('does not go from open to completed');
   await steps.decide(id, 'revoke', ASKED_AT + 2, { by: people.pia });
   await expect(update({ state: 'open', finished_at: null })).rejects.toThrow('has ended');
   const taken = db.updateTable('decisions').set({ outcome: 'pending', decided_at: null });
   await expect(taken.where('request_id', '=', id).execute()).rejects.toThrow('is taken');
-  const all = {
-    workspace_id: people.workspaceId,
-    type: 'deletion' as const,
-    selection: '{"type": "all"}',
-    options: '{}',
-    actor_key_id: people.ada,
-  };
-  await expect(
+  const insertJob = (parentId: string | null) =>
     db
       .insertInto('jobs')
-      .values({ id: randomUUID(), ...all })
-      .execute(),
-  ).rejects.toThrow('everyone_needs_a_request');
+      .values({
+        id: randomUUID(),
+        workspace_id: people.workspaceId,
+        type: 'deletion' as const,
+        selection: '{"type": "all"}',
+        options: '{}',
+        actor_key_id: people.ada,
+        parent_id: parentId,
+      })
+      .execute();
+  await expect(insertJob(null)).rejects.toThrow('everyone_needs_a_request');
+  await expect(insertJob(id)).rejects.toThrow('does not allow a run');
+  const open = await opened();
+  await expect(insertJob(open.id)).rejects.toThrow('does not allow a run');
 });

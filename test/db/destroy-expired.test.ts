@@ -27,7 +27,6 @@ beforeEach(async () => {
     database: database().app,
     lanes: database().app.pool,
     storage: createDirectoryStorage(folder),
-    deleteAllPercent: 90,
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

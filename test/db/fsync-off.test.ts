@@ -51,6 +51,7 @@ test('a batch is refused where fsync was switched off after its step began', asy
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
   const { exportId } = await steps.backUp(jobId);
   await steps.enter(jobId, 'deleting');
+  await steps.admit(exportId);
   await reload('off');
   const batch = database().app.pool.query('SELECT delete_backed_up_users($1, 1, 0, 20)', [
     exportId,

@@ -188,6 +188,29 @@ const GUARDS: Guard[] = [
     },
   },
   {
+    name: 'the admission',
+    check: [
+      'SELECT a.is_approved INTO admitted FROM public.admitted_deletions a WHERE a.export_id = p_export;',
+      'SELECT false AS is_approved INTO admitted;',
+    ],
+    attack: async (target) => {
+      await asOwner(`DELETE FROM admitted_deletions WHERE export_id = '${target.exportId}'`);
+      await call(target);
+      return !(await isThere(target, 'u-2'));
+    },
+  },
+  {
+    name: 'the request that runs with this very job',
+    check: ['admitted.is_approved AND NOT public.is_approved_run(backup.job_id)', 'false'],
+    attack: async (target) => {
+      await asOwner(
+        `UPDATE admitted_deletions SET is_approved = true WHERE export_id = '${target.exportId}'`,
+      );
+      await call(target);
+      return !(await isThere(target, 'u-2'));
+    },
+  },
+  {
     name: 'the legal hold',
     check: ['AND NOT u.legal_hold', ''],
     attack: async (target) => {
@@ -209,6 +232,7 @@ const prepare = async (): Promise<Target> => {
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
   const { exportId } = await steps.backUp(jobId);
   await steps.enter(jobId, 'deleting');
+  await steps.admit(exportId);
   return { id, jobId, exportId };
 };
 

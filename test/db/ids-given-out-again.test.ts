@@ -214,6 +214,7 @@ const completeBackup = async ({ exportId, tids }: Kept): Promise<void> => {
 /** @returns whether the newcomer, who is in no backup, is gone */
 const deleteBy = async ({ workspaceId, jobId, exportId }: Kept): Promise<boolean> => {
   await steps.enter(jobId, 'deleting');
+  await steps.admit(exportId);
   const batch = database.app.pool.query('SELECT delete_backed_up_users($1, 1, 0, 1000)', [
     exportId,
   ]);

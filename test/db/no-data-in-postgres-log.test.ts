@@ -35,11 +35,11 @@ let poller: Client;
 
 /** Statements seen at work that hold a canary. */
 const seen = new Set<string>();
-let isPolling = true;
+const polling = new AbortController();
 let polled: Promise<void>;
 
 const poll = async (): Promise<void> => {
-  while (isPolling) {
+  while (!polling.signal.aborted) {
     const { rows } = await poller.query<{ query: string }>(
       'SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()',
     );
@@ -64,7 +64,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  isPolling = false;
+  polling.abort();
   await polled;
   await poller.end();
   await database.owner.close();
@@ -172,7 +172,7 @@ test('no value of a user reaches the log of PostgreSQL, or the list of what it i
   const merged = await mergeUsers(database.app.db, 'quiet', changes, options);
   expect(merged.filter((outcome) => typeof outcome === 'object')).toHaveLength(4);
 
-  isPolling = false;
+  polling.abort();
   await polled;
   expect([...seen]).toEqual([]);
   const log = readFileSync(join(folder, 'logs', 'postgres.log'), 'utf8');

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { deleteBatch, syncBatches } from '../../db/deletion-batches.ts';
 import { useDatabase } from '../support/database.ts';
 import {
+  failureOf,
   countOf,
   useDeletionSteps,
   inIndia,
@@ -112,7 +113,11 @@ test('a backup of nearly everyone is refused, whatever the preview said', async 
   const workspace = await seedWorkspace(database(), 'everyone', 200);
   const filter = { field: 'userId', op: 'isKnown' };
   const jobId = await startDeletion(database(), workspace, { filter, confirmed: 200 });
-  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'delete-all-required' });
+  expect(await failureOf(steps.backUp(jobId))).toMatchObject({
+    type: 'delete-all-required',
+    nonRetryable: true,
+    message: expect.stringContaining('200 of the 200 users'),
+  });
 });
 
 test('users who came after the preview are not selected', async () => {
@@ -137,6 +142,7 @@ test('what batches have committed is on disk once they are synced', async () => 
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
   await steps.enter(jobId, 'deleting');
+  await steps.admit(exportId);
   const { pool } = database().owner;
   const client = await steps.deps.lanes.connect();
   let modes: { synchronous_commit: string }[] = [];

@@ -152,8 +152,9 @@ test('while a batch of one lane is rehearsed no other lane deletes anyone', asyn
   // Two parts: ids are in the order of their text, and those from here on are of the second.
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
   const [firstOfSecond] = ids.slice(50_000);
-  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id)
-    SELECT '${workspace.workspaceId}', 'other-' || n FROM generate_series(1, 10000) n`);
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT '${workspace.workspaceId}', 'other-' || n, now() - interval '1 year'
+      FROM generate_series(1, 10000) n`);
   await asOwner(`CREATE FUNCTION refuse_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.user_id < '${firstOfSecond}' THEN PERFORM pg_sleep(0.02); RETURN NULL; END IF;
     RETURN NEW; END $$`);

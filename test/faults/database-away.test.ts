@@ -139,7 +139,7 @@ test.each(FAULTS)(
   'the database %s during a deletion, an import and an approval: none of them fails',
   async (_name, workspaceId, strike) => {
     const requests = createDeleteAllApi(stack());
-    const pia = await requests.makeKey('platform', null, 'pia@platform.example');
+    await requests.makeKey('platform', null, 'pia@platform.example');
     const request = await requests.ask(`${workspaceId}all`, 10);
     const trial = await prepareTrial(stack(), workspaceId, USERS);
     await slowDown(workspaceId, 'DELETE');
@@ -149,7 +149,7 @@ test.each(FAULTS)(
 
     const undo = await strike();
     const requestWorkflow = requestWorkflowIdOf(request.id);
-    const signal = { by: pia.id };
+    const signal = { code: await requests.codeFor('approve', request.id, 'pia@platform.example') };
     let answer: unknown;
     try {
       await stack().temporal.workflow.getHandle(requestWorkflow).signal('approve', signal);

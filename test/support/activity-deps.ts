@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
+import type { DecideDeps } from '../../activities/decide-request.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import type { Database } from '../../db/client.ts';
-import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 
 /** What activities are built of, over a test's database and a folder that is made when it is written to. */
@@ -11,7 +11,14 @@ export const fakeDeps = (database: Database): ActivityDeps => ({
   database,
   lanes: database.pool,
   storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
-  deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
   meter: { rows: () => {}, batch: (batch) => batch },
   crashPoint: () => {},
+});
+
+export const TEST_SECRET = 'a secret that is long enough for links';
+
+/** The same with what deciding on requests needs. */
+export const fakeDecideDeps = (database: Database): DecideDeps => ({
+  ...fakeDeps(database),
+  config: { linkSecret: TEST_SECRET, deleteAllSignals: 'code' },
 });

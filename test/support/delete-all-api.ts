@@ -29,7 +29,7 @@ const read = (client: ApiClient, id: string) =>
   client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);
 
 /** Asking, deciding and running on a real stack, by its API. */
-export const createDeleteAllApi = ({ stack, sql, workspace }: TestStack) => {
+export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) => {
   const { api, databaseUrl } = stack.info();
 
   const makeKey = async (role: 'admin' | 'platform', id: string | null, ownerEmail: string) => {
@@ -74,6 +74,18 @@ export const createDeleteAllApi = ({ stack, sql, workspace }: TestStack) => {
       await client.query('BEGIN');
       await client.query(`LOCK TABLE public."users_${workspaceId}" IN SHARE MODE`);
       return () => client.end().catch(() => {});
+    },
+    /** The code for a decision by signal, out of the mail to a person. */
+    codeFor: async (kind: string, id: string, person: string): Promise<string> => {
+      const command = new RegExp(
+        `delete-all/${id} --name ${kind} --input '\\{"code":"([a-z0-9-]+)"`,
+      );
+      const find = async () =>
+        (await mails())
+          .filter(({ to }) => String(to).includes(person))
+          .map(({ text }) => command.exec(text ?? '')?.[1])
+          .find((code) => code !== undefined);
+      return vi.waitUntil(find, { timeout: PATIENCE_MS, interval: 200 });
     },
     decide: (client: ApiClient, id: string, kind: string, body?: object) =>
       client.call<DeleteAllRequest>('POST', `${PATH}/${id}/${kind}`, body),

@@ -6,6 +6,7 @@ import { uuidv7 } from 'uuidv7';
 import { beforeAll } from 'vitest';
 import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
+import { toFailure } from '../../activities/failures.ts';
 import { createFinishJob } from '../../activities/finish-job.ts';
 import { createSettlePass } from '../../activities/settle-pass.ts';
 import { createVerifyExport } from '../../activities/verify-export.ts';
@@ -13,9 +14,9 @@ import { createWriteExport } from '../../activities/write-export.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
+import { admitDeletion } from '../../db/nearly-everyone.ts';
 import type { ExportOptions } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
-import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { TestDatabase } from './database.ts';
 import { addWitness } from './witness.ts';
@@ -29,7 +30,6 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     database: database.app,
     lanes: database.app.pool,
     storage: createDirectoryStorage(storageDir),
-    deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };
@@ -50,6 +50,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     },
     write: (jobId: string, pass = 1) => writeExport({ jobId, pass }, never),
     verify: (exportId: string) => verifyExport({ exportId }),
+    admit: (exportId: string) => admitDeletion(deps.database.db, exportId),
     remove: async (jobId: string, exportId: string) => {
       await enter(jobId, 'deleting');
       return deleteBackedUp({ jobId, exportId }, never);
@@ -151,6 +152,13 @@ export const startExport = async (
   await claimJob(app.db, jobId, 'test-run');
   return jobId;
 };
+
+/** Type and message of what a step throws, as Temporal is told; none when it does not throw. */
+export const failureOf = (step: Promise<unknown>) =>
+  step.then(
+    () => undefined,
+    (error: unknown) => toFailure(error) as Error & { type: string },
+  );
 
 export const inIndia = { field: 'country', op: 'is', value: 'IN' };
 

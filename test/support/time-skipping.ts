@@ -1,22 +1,26 @@
 import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { activityInfo } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
+import { findTemporalCli } from '../../local/temporal-cli.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import {
   noticeOf,
   requestWorkflowIdOf,
   type Activities,
-  type DeleteAllTimes,
+  type MessageKind,
   type RequestNotice,
   type RequestState,
 } from '../../workflows/contract.ts';
-import { fakeDeps } from './activity-deps.ts';
+import { saveDeleteAllSettings } from '../../db/delete-all-settings.ts';
+import { fakeDecideDeps, TEST_SECRET } from './activity-deps.ts';
 import { useDatabase, type TestDatabase } from './database.ts';
+import { setDecisionTime } from './decision-clock.ts';
 import { createRequestSteps, DAY_MS, seedPeople } from './delete-all.ts';
 import { startMailRecorder } from './mail-recorder.ts';
 import { CACHE_FOLDER, WORKFLOW_BUNDLE } from './workflow-bundle.ts';
@@ -32,12 +36,9 @@ const HOUR_MS = DAY_MS / 24;
 const START_DEADLINE_MS = 15_000;
 const START_ATTEMPTS = 3;
 
-export const TIMES = {
-  remindAfterMs: DAY_MS,
-  lapseMs: 14 * DAY_MS,
-  windowMs: 3 * DAY_MS,
-  closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS],
-};
+const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS] };
+const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
+const KEY_ID = /^[0-9a-f-]{36}$/;
 
 const serverPath = async (): Promise<string> => {
   const cached = cachedProgram(SERVER, CACHE_FOLDER);
@@ -65,6 +66,22 @@ const withPlans = (activities: Activities, database: TestDatabase, plans: Planne
   },
 });
 
+/** The database decides at the time of the workflow that asks, which runs ahead of ours. */
+const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activities => {
+  const atItsTime =
+    <Input, Result>(step: (input: Input) => Promise<Result>) =>
+    async (input: Input): Promise<Result> => {
+      await setDecisionTime(owner, activityInfo().currentAttemptScheduledTimestampMs);
+      return step(input);
+    };
+  return {
+    ...activities,
+    claimRequest: atItsTime(activities.claimRequest),
+    decideRequest: atItsTime(activities.decideRequest),
+    decideWritten: atItsTime(activities.decideWritten),
+  };
+};
+
 const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
   const server = { executable: { type: 'existing-path', path } } as const;
   for (let attempt = 1; ; attempt++) {
@@ -86,15 +103,35 @@ const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
   }
 };
 
-const startEnvironment = async (database: TestDatabase) => {
+const startSkipping = async (): Promise<TestWorkflowEnvironment> => startServer(await serverPath());
+
+/** Events after which the dev server of `useShortHistories` suggests to go on in a new run. */
+export const SUGGESTED_EVENTS = 120;
+
+const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
+  const path = await findTemporalCli({ cliCacheDir: CACHE_FOLDER, searchPath: process.env['PATH'] });
+  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      extraArgs: ['--dynamic-config-value', limit],
+    },
+  });
+};
+
+const startEnvironment = async (
+  database: TestDatabase,
+  start: () => Promise<TestWorkflowEnvironment>,
+) => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const provider = await startMailRecorder();
-  const env = await startServer(await serverPath());
+  const env = await start();
   await addSearchAttributes(env.client, 'default');
-  const deps = fakeDeps(database.app);
+  const deps = fakeDecideDeps(database.app);
   const config = {
+    ...deps.config,
     publicUrl: 'https://keepsake.example',
-    linkSecret: 'a secret that is long enough for links',
+    linkSecret: TEST_SECRET,
     mailFrom: 'Keepsake <k@keepsake.example>',
     deleteAllTimes: TIMES,
   };
@@ -110,7 +147,7 @@ const startEnvironment = async (database: TestDatabase) => {
     connection: env.nativeConnection,
     taskQueue: TASK_QUEUE,
     workflowBundle: { codePath: WORKFLOW_BUNDLE },
-    activities: withPlans(activities, database, plans),
+    activities: withPlans(atWorkflowTime(activities, database), database, plans),
   });
   const running = worker.run();
   const stop = async () => {
@@ -122,17 +159,14 @@ const startEnvironment = async (database: TestDatabase) => {
   return { env, provider, plans, stop };
 };
 
-/**
- * A Temporal whose clock stands still but where a test lets it run, with a worker on a real database.
- * Only workflows see its time: PostgreSQL and activities live in ours.
- */
-export const useTimeSkipping = () => {
+/** Requests on a Temporal of their own, with a worker on a real database. */
+const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
   const database = useDatabase();
   let started: Awaited<ReturnType<typeof startEnvironment>> | undefined;
   let count = 0;
 
   beforeAll(async () => {
-    started = await startEnvironment(database());
+    started = await startEnvironment(database(), start);
   }, 120_000);
   afterAll(() => started?.stop());
 
@@ -145,8 +179,10 @@ export const useTimeSkipping = () => {
    * Asks in a workspace of its own with three users, and waits until all were mailed: the clock runs
    * past the time-outs of what is under way while a test lets it run.
    */
-  const ask = async (changes: Partial<DeleteAllTimes> = {}, isMailed = true) => {
+  const ask = async (changes: Partial<typeof SETTINGS> = {}, isMailed = true) => {
     const { env, provider } = current();
+    await saveDeleteAllSettings(database().owner.db, { ...SETTINGS, ...changes });
+    await setDecisionTime(database().owner, await env.currentTimeMs());
     const steps = createRequestSteps(database());
     count += 1;
     const people = await seedPeople(database(), `w-${count}`);
@@ -156,14 +192,13 @@ export const useTimeSkipping = () => {
       [workspaceId],
     );
     const id = await steps.insert(people);
-    const times = { ...TIMES, ...changes };
-    await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId, times });
+    await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId, times: TIMES });
     const handle = env.client.workflow.getHandle(requestWorkflowIdOf(id));
     const until = (state: string) =>
       vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 30_000 });
     const mailed = (kind: RequestNotice) =>
       vi.waitUntil(() => steps.isMailed(id, kind), { timeout: 30_000 });
-    const isClaimed = async () => (await steps.request(id)).asked_at !== null;
+    const isClaimed = async () => (await steps.request(id)).run_id !== null;
     await (isMailed ? mailed('asked') : vi.waitUntil(isClaimed, { timeout: 30_000 }));
     return {
       id,
@@ -178,15 +213,23 @@ export const useTimeSkipping = () => {
         await mailed(noticeOf(state) ?? 'asked');
         return handle.result();
       },
+      /** From now on decisions are taken at this time, but those of the workflow. */
+      at: (time: number) => setDecisionTime(database().owner, time),
       /** Lets the clock run. */
       sleep: (ms: number) => env.sleep(ms),
       request: () => steps.request(id),
       /** Why each message was refused; null of one that was accepted. */
       refusals: async () => (await steps.decisions(id)).map(({ refusal }) => refusal),
-      /** Sends a message and waits until so many were decided in all. */
+      /**
+       * Sends a message and waits until one more was decided. One that says by which key it is gets the
+       * code that the owner of the key was mailed.
+       */
       send: async (kind: string, message: unknown) => {
         const before = (await steps.decisions(id)).length;
-        await handle.signal(kind, message);
+        const { by, decisionId } = Object(message) as { by?: unknown; decisionId?: unknown };
+        const isCoded = typeof by === 'string' && KEY_ID.test(by) && decisionId === undefined;
+        const code = isCoded && { code: await steps.codeOf(id, kind as MessageKind, by) };
+        await handle.signal(kind, isCoded ? { ...Object(message), ...code } : message);
         const isDecided = async () => (await steps.decisions(id)).length > before;
         await vi.waitUntil(isDecided, { timeout: 30_000 });
       },
@@ -199,7 +242,7 @@ export const useTimeSkipping = () => {
       run: async (by: string = people.bob) => {
         const previewId = await steps.preview(people, id);
         const decisionId = await steps.insertDecision(id, 'run', { by, previewId });
-        await handle.signal('run', { by, decisionId });
+        await handle.signal('run', { decisionId });
         return decisionId;
       },
     };
@@ -208,3 +251,12 @@ export const useTimeSkipping = () => {
   const plan = (end: PlannedEnd) => current().plans.push(end);
   return { ask, plan, provider: () => current().provider, env: () => current().env, database };
 };
+
+/**
+ * A Temporal whose clock stands still but where a test lets it run. Workflows and decisions live in its
+ * time; the rest of PostgreSQL, and activities, live in ours.
+ */
+export const useTimeSkipping = () => useRequests(startSkipping);
+
+/** The dev server, with an early suggestion to go on in a new run. */
+export const useShortHistories = () => useRequests(startSuggesting);

@@ -11,6 +11,7 @@ const FACTS: RequestFacts = {
   lapsesAt: new Date('2026-12-01T10:15:00Z'),
   closesAt: new Date('2026-12-04T10:15:00Z'),
   words: 'said & <b>done</b>',
+  hasRun: false,
   end: null,
   requestUrl: 'https://keepsake.example/v1/delete-all-requests/1',
   jobUrl: null,
@@ -44,6 +45,15 @@ test.each(['denied', 'withdrawn', 'lapsed', 'expired', 'revoked', 'ended'] as co
   '%s: says that nothing was deleted',
   (kind) => {
     expect(deleteAllMail(FACTS, kind).text).toContain('Nothing was deleted.');
+  },
+);
+
+test.each(['withdrawn', 'revoked'] as const)(
+  '%s after a run: says that nothing more is deleted, not that nothing was',
+  (kind) => {
+    const { text } = deleteAllMail({ ...FACTS, hasRun: true }, kind);
+    expect(text).toContain('Nothing more is deleted.');
+    expect(text).not.toContain('Nothing was deleted.');
   },
 );
 

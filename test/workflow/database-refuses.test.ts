@@ -24,10 +24,11 @@ const untilRefused = (workflowId: string, step: string) =>
 
 test('an approval that the database refuses is decided once it takes it', async () => {
   const request = await ask();
-  await sql('REVOKE UPDATE ON delete_all_requests FROM keepsake_app');
-  await request.handle.signal('approve', { by: request.people.pia });
+  await sql('REVOKE UPDATE ON delete_all_requests FROM keepsake_gate');
+  const code = await request.steps.codeOf(request.id, 'approve', request.people.pia);
+  await request.handle.signal('approve', { code });
   await untilRefused(request.handle.workflowId, 'decideRequest');
-  await sql('GRANT UPDATE ON delete_all_requests TO keepsake_app');
+  await sql('GRANT UPDATE ON delete_all_requests TO keepsake_gate');
   await request.until('open');
   await request.send('withdraw', { by: request.people.bob });
   expect(await request.ends('withdrawn')).toBe('withdrawn');

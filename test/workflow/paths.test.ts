@@ -42,7 +42,7 @@ const countUsers = async ({ people }: Request): Promise<number> => {
 
 test('lapsed: a reminder after a day of silence, the end after fourteen', async () => {
   const request = await ask();
-  const askedAt = (await request.request()).asked_at!.getTime();
+  const askedAt = (await request.request()).asked_at.getTime();
   await request.sleep(DAY_MS - HOUR_MS);
   await hears(request, 'pia', [asked(request)]);
   await request.sleep(2 * HOUR_MS);
@@ -165,7 +165,7 @@ test('a run that deleted nobody hands the window back; it closes when it would h
   const { job_id: jobId, closes_at: after } = await request.request();
   expect(after!.getTime()).toBe(closesAt);
   // The first confirmation is used up: sent again, it starts nothing.
-  await request.handle.signal('run', { by: request.people.bob, decisionId: first });
+  await request.handle.signal('run', { decisionId: first });
   plan({ state: 'failed', deleted: 0 });
   await request.run(request.people.ada);
   await vi.waitUntil(async () => (await request.request()).job_id !== jobId);

@@ -4,7 +4,7 @@ import { readHistories } from '../support/histories.ts';
 import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
 
 /** A path without a history is one whose change nobody would notice. */
-const PATHS = [
+const COMMON = [
   'cancelled',
   'completed',
   'completedWithFailures',
@@ -15,13 +15,24 @@ const PATHS = [
   'lapsed',
   'malformed',
   'refused-selfApproval',
-  'refused-unknownKey',
-  'refused-wrongRole',
   'revoked',
   'stopped',
   'withdrawn-open',
   'withdrawn-requested',
 ];
+const PATHS = [
+  ...[...COMMON, 'refused-unknownKey', 'refused-wrongRole'].map((path) => `1/${path}`),
+  ...[
+    ...COMMON,
+    'continued',
+    'flooded',
+    'refused-unproven',
+    'reset',
+    'retried',
+    'revoked-after-failures',
+    'unknown-signal',
+  ].map((path) => `2/${path}`),
+].toSorted();
 
 const workflowBundle = { codePath: WORKFLOW_BUNDLE };
 
@@ -41,7 +52,7 @@ test.each(readHistories())(
 );
 
 test('a story that went another way is noticed', async () => {
-  const text = JSON.stringify(readHistories().find(({ path }) => path === 'denied')?.history);
+  const text = JSON.stringify(readHistories().find(({ path }) => path === '2/denied')?.history);
   const other = JSON.parse(text.replaceAll('"decideRequest"', '"judgeRequest"')) as unknown;
   await expect(Worker.runReplayHistory({ workflowBundle }, other)).rejects.toThrow(/determinism/i);
 });

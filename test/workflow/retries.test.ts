@@ -1,0 +1,111 @@
+import { expect, test, vi } from 'vitest';
+import { DAY_MS } from '../support/delete-all.ts';
+import { keepHistory } from '../support/histories.ts';
+import { useTimeSkipping } from '../support/time-skipping.ts';
+
+/** A no stays a no: what a run has left is retried in an open window, and by the one rule. */
+
+const { ask, plan, database } = useTimeSkipping();
+
+type Request = Awaited<ReturnType<typeof ask>>;
+
+/** A request whose run has left one of three users, in its open window. */
+const failed = async () => {
+  const request = await ask();
+  await request.send('approve', { by: request.people.pia });
+  plan({ state: 'failed', deleted: 2 });
+  await request.run();
+  await request.until('failed');
+  const { job_id: jobId } = await request.request();
+  return { request, jobId: jobId! };
+};
+
+/** As the API does it; answers the refusal. */
+const tryAgain = async (request: Request, jobId: string, by: string) => {
+  const decisionId = await request.steps.insertDecision(request.id, 'retry', { by, jobId });
+  await request.handle.signal('retry', { decisionId });
+  const isDecided = async () => (await request.steps.outcome(decisionId)).outcome !== 'pending';
+  await vi.waitUntil(isDecided, { timeout: 30_000 });
+  return (await request.steps.outcome(decisionId)).refusal;
+};
+
+const jobsOf = async ({ id }: Request): Promise<number> => {
+  const { rowCount } = await database().owner.pool.query('SELECT FROM jobs WHERE parent_id = $1', [
+    id,
+  ]);
+  return rowCount ?? 0;
+};
+
+test('what a run has left is retried in its window by ops, and the request ends as the retry does', async () => {
+  const { request, jobId } = await failed();
+  plan({ state: 'succeeded', deleted: 1 });
+  expect(await tryAgain(request, jobId, request.people.ole)).toBeNull();
+  expect(await request.ends('completed')).toBe('completed');
+  const { job_id: retry } = await request.request();
+  const { rows } = await database().owner.pool.query('SELECT retry_of FROM jobs WHERE id = $1', [
+    retry,
+  ]);
+  expect(rows).toEqual([{ retry_of: jobId }]);
+  await keepHistory('retried', request.handle);
+});
+
+test('what was revoked after a run has failed is retried by nobody', async () => {
+  const { request, jobId } = await failed();
+  await request.send('revoke', { by: request.people.paul, reason: 'enough' });
+  expect((await request.request()).state).toBe('revoked');
+  for (const by of [request.people.ole, request.people.ada]) {
+    const { steps, id } = request;
+    const decisionId = await steps.insertDecision(id, 'retry', { by, jobId });
+    expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'wrongState' });
+  }
+  expect(await request.ends('revoked')).toBe('revoked');
+  expect(await jobsOf(request)).toBe(1);
+  await keepHistory('revoked-after-failures', request.handle);
+});
+
+test('a run that the platform team has cancelled is retried by nobody', async () => {
+  const request = await ask();
+  await request.send('approve', { by: request.people.pia });
+  plan({ state: 'cancelled', deleted: 1 });
+  await request.run();
+  await request.until('cancelled');
+  const { job_id: jobId } = await request.request();
+  const { steps, id, people } = request;
+  const wish = { by: people.ada, jobId: jobId! };
+  const decisionId = await steps.insertDecision(id, 'retry', wish);
+  expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'wrongState' });
+  expect(await request.ends('cancelled')).toBe('cancelled');
+  expect(await jobsOf(request)).toBe(1);
+});
+
+test('nothing is retried once the window has closed', async () => {
+  const { request, jobId } = await failed();
+  const { closes_at: closesAt } = await request.request();
+  await request.sleep(3 * DAY_MS);
+  expect(await request.ends('failed')).toBe('failed');
+  const { steps, id, people } = request;
+  await request.at(closesAt!.getTime());
+  const decisionId = await steps.insertDecision(id, 'retry', { by: people.ole, jobId });
+  expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'tooLate' });
+});
+
+test('a retry and a revocation at once: whichever comes first, nobody is deleted after the revocation', async () => {
+  const { request, jobId } = await failed();
+  const { steps, id, people, handle } = request;
+  const retry = await steps.insertDecision(id, 'retry', { by: people.ole, jobId });
+  const revoke = await steps.insertDecision(id, 'revoke', { by: people.pia });
+  plan({ state: 'succeeded', deleted: 1 });
+  await Promise.all([
+    handle.signal('retry', { decisionId: retry }),
+    handle.signal('revoke', { decisionId: revoke }),
+  ]);
+  const outcomes = async () => [await steps.outcome(retry), await steps.outcome(revoke)];
+  await vi.waitUntil(async () => (await outcomes()).every(({ outcome }) => outcome !== 'pending'), {
+    timeout: 30_000,
+  });
+  const accepted = (await outcomes()).filter(({ outcome }) => outcome === 'accepted');
+  expect(accepted).toHaveLength(1);
+  const isRevoked = (await steps.outcome(revoke)).outcome === 'accepted';
+  expect(await request.ends(isRevoked ? 'revoked' : 'completed')).toBeDefined();
+  expect(await jobsOf(request)).toBe(isRevoked ? 1 : 2);
+});
