@@ -85,11 +85,13 @@ test('what was deleted before counts, and the answer says since when', async () 
   );
   const refused = await ask();
   expect(refused.status).toBe(409);
-  expect(refused.body.detail).toMatch(
-    /^This selection and what was deleted since \d{4}-\S+Z are 460 of the 500 users who were there then\.$/,
-  );
+  // The moments of the rule move on with the clock.
+  const detail =
+    /^This selection and what was deleted since \d{4}-\S+Z are 460 of the 500 users who were there then\.$/;
+  expect(refused.body.detail).toMatch(detail);
   const body = { selection: { type: 'ids', ids }, reason: 'r' };
   const direct = await api().call('POST', '/v1/deletions', { key: keys.two, body });
-  expect(direct).toMatchObject({ status: 409, body: { detail: refused.body.detail } });
+  expect(direct.status).toBe(409);
+  expect(direct.body.detail).toMatch(detail);
   await query('DELETE FROM admitted_deletions WHERE job_id = $1', [job]);
 });
