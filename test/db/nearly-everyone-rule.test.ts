@@ -91,7 +91,7 @@ test('the rule in SQL, by its fast path and its exact one, is the plain one of a
     client.release();
   }
   expect(Math.min(seen.refused, seen.allowed)).toBeGreaterThan(20);
-});
+}, 240_000);
 
 test('moments lie close together, in their order, within the memory, and within no import', async () => {
   const client = await database().owner.pool.connect();
