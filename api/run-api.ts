@@ -1,6 +1,6 @@
 import type { FastifyListenOptions } from 'fastify';
 import type { Config } from '../config.ts';
-import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
+import { API_ROLE, type Database, openDatabase } from '../db/client.ts';
 import { assertClock } from '../db/clock.ts';
 import { refusalOf } from '../db/refusal.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
@@ -40,7 +40,7 @@ const inheritedSocket = (fd: number): FastifyListenOptions => {
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-api',
-    role: APP_ROLE,
+    role: API_ROLE,
   });
   await checkDatabase(database);
   const temporal = connectTemporal();

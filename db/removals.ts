@@ -28,21 +28,15 @@ const findUnfinishedUser = async (trx: Trx, row: ExportRow): Promise<string | un
   return user?.id;
 };
 
-interface Removal {
-  kind: ActivityKind;
-  actorKeyId?: string;
-  reason?: string;
-}
-
 /** Of a row that this transaction has locked; files and traces go once it has committed. */
-const markRemoved = async (trx: Trx, row: ExportRow, how: Removal): Promise<void> => {
+const markRemoved = async (trx: Trx, row: ExportRow, kind: ActivityKind): Promise<void> => {
   await trx
     .updateTable('exports')
-    .set({ state: 'removed', removed_at: sql`now()`, removed_by: how.actorKeyId ?? null })
+    .set({ state: 'removed', removed_at: sql`now()` })
     .where('id', '=', row.id)
     .execute();
   await recordActivity(trx, {
-    ...how,
+    kind,
     workspaceId: row.workspace_id,
     jobId: row.job_id,
     exportId: row.id,
@@ -65,47 +59,18 @@ export type Purge =
   | { status: 'inUse'; jobId: string };
 
 /**
- * Whether the person of a key, by this or another of their keys, started a job, an earlier one that it
- * retries, or asked for the request that it is the run of.
- */
-const isStartedBy = async (trx: Trx, jobId: string, keyId: string): Promise<boolean> => {
-  const { rows } = await sql<{ isOwn: boolean }>`
-    WITH RECURSIVE chain AS (
-      SELECT retry_of, parent_id, actor_key_id FROM jobs WHERE id = ${jobId}
-      UNION ALL
-      SELECT j.retry_of, j.parent_id, j.actor_key_id FROM jobs j JOIN chain ON j.id = chain.retry_of
-    ), starter AS (
-      SELECT actor_key_id AS key_id FROM chain
-      UNION SELECT requester_key_id FROM delete_all_requests r JOIN chain ON r.id = chain.parent_id)
-    SELECT EXISTS (
-      SELECT FROM starter JOIN api_keys theirs ON theirs.id = starter.key_id
-        JOIN api_keys own ON own.person = theirs.person WHERE own.id = ${keyId}) AS "isOwn"`.execute(
-    trx,
-  );
-  return rows[0]?.isOwn ?? true;
-};
-
-/**
- * Removes a backup, unless it is held or in use, or the same person started the deletion: else one person
- * could delete users and then destroy their backup. Who uses it is looked up once its row is locked: a
- * batch or restore under way is waited for, one that begins meanwhile waits and finds it gone.
+ * Removes a backup, unless it is held or in use, or the same person started the deletion. The database goes
+ * by the key that the proof belongs to, and by nothing that the caller says.
  */
 export const purgeBackup = async (
   trx: Trx,
-  purge: { id: string; actorKeyId: string; reason: string },
+  { id, proof, reason }: { id: string; proof: Buffer; reason: string },
 ): Promise<Purge> => {
-  const row = await exportRows(trx)
-    .where('id', '=', purge.id)
-    .forNoKeyUpdate()
-    .executeTakeFirstOrThrow();
-  if (row.state === 'removed') return { status: 'gone' };
-  if (await isStartedBy(trx, row.job_id, purge.actorKeyId)) return { status: 'own' };
-  if (row.legal_hold) return { status: 'held' };
-  const jobId = await findUnfinishedUser(trx, row);
-  if (jobId !== undefined) return { status: 'inUse', jobId };
-  const { actorKeyId, reason } = purge;
-  await markRemoved(trx, row, { kind: 'backupPurged', actorKeyId, reason });
-  return { status: 'removed' };
+  const { rows } = await sql<{ status: Purge['status']; jobId: string | null }>`
+    SELECT status, user_job AS "jobId"
+      FROM purge_backup(${proof}::bytea, ${id}::uuid, ${reason}::text)`.execute(trx);
+  const { status = 'gone', jobId } = rows[0] ?? {};
+  return status === 'inUse' ? { status, jobId: jobId ?? '' } : { status };
 };
 
 /** Expired, or never verified though its job ended long ago; not held. */
@@ -147,7 +112,7 @@ export const expireExport = (db: Db, id: string): Promise<boolean> =>
     if (row === undefined || (await findUnfinishedUser(trx, row)) !== undefined) return false;
     // After the row was found due: a clock that jumped ahead before that is seen here.
     await assertClock(trx);
-    await markRemoved(trx, row, { kind: kindOf(row) });
+    await markRemoved(trx, row, kindOf(row));
     return true;
   });
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { LocalEnv } from '../config.ts';
-import { APP_ROLE, openDatabase, type Db } from '../db/client.ts';
+import { openDatabase, type Db } from '../db/client.ts';
 import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
@@ -42,7 +42,7 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
            to_regclass('public.kysely_migration') IS NOT NULL
            OR (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
            OR (SELECT count(*) = 2 FROM pg_roles
-                WHERE rolname IN (${APP_ROLE}, 'keepsake_deleter')
+                WHERE rolname IN ('keepsake_app', 'keepsake_deleter')
                   AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')) AS may_set_up`.execute(db);
   const { version = 0, may_set_up: maySetUp = false } = rows[0] ?? {};
   if (version < OLDEST_POSTGRES) {

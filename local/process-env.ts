@@ -35,8 +35,12 @@ const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.Proce
   };
 };
 
-/** The environment of API and worker: the caller's, where a started server does not take a setting's place. */
-export const processEnv = (context: StartContext, servers: Servers): NodeJS.ProcessEnv => {
+/** The environment of API or worker: the caller's, where a started server does not take a setting's place. */
+export const processEnv = (
+  context: StartContext,
+  servers: Servers,
+  databaseUrl: string,
+): NodeJS.ProcessEnv => {
   const { env, inherited, dataDir, ports, secrets } = context;
   const { database, temporal, outbox, workflowBundle } = servers;
   let base = inherited;
@@ -55,7 +59,7 @@ export const processEnv = (context: StartContext, servers: Servers): NodeJS.Proc
     ...mail,
     ...(env.MAIL_FROM !== undefined && { MAIL_FROM: env.MAIL_FROM }),
     KEEPSAKE_DATA_DIR: dataDir,
-    DATABASE_URL: database.appUrl,
+    DATABASE_URL: databaseUrl,
     HOST: env.HOST,
     PORT: String(ports.api.port),
     METRICS_PORT: String(ports.metrics.port),

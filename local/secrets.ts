@@ -9,7 +9,7 @@ const secretsSchema = z.object({
   LINK_SECRET: z.string().length(2 * SECRET_BYTES),
   /** The outbox's; no account stands behind it. */
   RESEND_API_KEY: z.string().min(1),
-  /** Of the database role that API and worker log in as. */
+  /** The passwords of the logins of API and worker are made of it; neither is given it. */
   APP_DATABASE_PASSWORD: z.string().regex(/^[0-9a-f]+$/),
 });
 

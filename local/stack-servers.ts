@@ -1,6 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { Client } from 'pg';
 import { deleteAllSettingsOf, type LocalEnv } from '../config.ts';
-import { APP_ROLE, openDatabase } from '../db/client.ts';
+import { API_ROLE, openDatabase, WORKER_ROLE } from '../db/client.ts';
 import { saveDeleteAllSettings } from '../db/delete-all-settings.ts';
 import { migrateToLatest } from '../db/migrate.ts';
 import { startOutbox, type Outbox } from './outbox.ts';
@@ -30,7 +31,8 @@ export interface StartContext {
 /** A database with its schema; `server` only when it is ours. */
 interface PreparedDatabase {
   ownerUrl: string;
-  appUrl: string;
+  apiUrl: string;
+  workerUrl: string;
   server: Postgres | undefined;
 }
 
@@ -45,18 +47,19 @@ export interface Servers {
 /** Called with each server as soon as it must be stopped again. */
 export type OnStarted = (server: { stop: () => Promise<void> }) => void;
 
-/** Lets the role of API and worker log in, with the right to delete nobody. */
-const openAppLogin = async (ownerUrl: string, password: string): Promise<string> => {
+/** Lets a role log in, by a password that says nothing of another role's. */
+const openLogin = async (ownerUrl: string, role: string, secret: string): Promise<string> => {
+  const password = createHmac('sha256', secret).update(role).digest('hex');
   const client = new Client({ connectionString: ownerUrl });
   await client.connect();
   try {
     // Utility statements take no parameters; the password is hexadecimal.
-    await client.query(`ALTER ROLE ${APP_ROLE} LOGIN PASSWORD '${password}'`);
+    await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${password}'`);
   } finally {
     await client.end();
   }
   const url = new URL(ownerUrl);
-  url.username = APP_ROLE;
+  url.username = role;
   url.password = password;
   return url.href;
 };
@@ -79,14 +82,17 @@ const prepareDatabase = async (
   const { env, dataDir, secrets, record, log, onRestart, signal } = context;
   if (env.DATABASE_URL !== undefined) {
     await prepareSchema(env.DATABASE_URL, env);
-    return { ownerUrl: env.DATABASE_URL, appUrl: env.DATABASE_URL, server: undefined };
+    const url = env.DATABASE_URL;
+    return { ownerUrl: url, apiUrl: url, workerUrl: url, server: undefined };
   }
   const onStart = (pid: number) => record.note('postgres', pid);
   const server = await startPostgres({ dataDir, onStart, onRestart, log, signal });
   onStarted(server);
   await prepareSchema(server.url, env);
-  const appUrl = await openAppLogin(server.url, secrets.APP_DATABASE_PASSWORD);
-  return { ownerUrl: server.url, appUrl, server };
+  const { url } = server;
+  const apiUrl = await openLogin(url, API_ROLE, secrets.APP_DATABASE_PASSWORD);
+  const workerUrl = await openLogin(url, WORKER_ROLE, secrets.APP_DATABASE_PASSWORD);
+  return { ownerUrl: url, apiUrl, workerUrl, server };
 };
 
 const prepareTemporal = async (

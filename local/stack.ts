@@ -51,7 +51,7 @@ export interface LocalInfo {
   /** The owner's. */
   databaseUrl: string;
   /** That of API and worker. */
-  appDatabaseUrl: string;
+  workerDatabaseUrl: string;
   pids: {
     supervisor: number;
     api: number | undefined;
@@ -103,7 +103,7 @@ const infoOf = (
   outbox: servers.outbox?.url,
   metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics.port)}/metrics`,
   databaseUrl: servers.database.ownerUrl,
-  appDatabaseUrl: servers.database.appUrl,
+  workerDatabaseUrl: servers.database.workerUrl,
   pids: {
     supervisor: process.pid,
     api: processes.api.pid(),
@@ -119,12 +119,12 @@ const startProcesses = (
   { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
   const { dataDir, ports, record, log, onRestart } = context;
-  const env = processEnv(context, servers);
-  const run = (name: string, file: string, { fd }: HeldPort) =>
+  const { apiUrl, workerUrl } = servers.database;
+  const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
     runKeepsakeProcess({
       name,
       file,
-      env,
+      env: processEnv(context, servers, databaseUrl),
       listenFd: fd,
       logFile: join(dataDir, 'logs', `${name}.log`),
       onStart: (pid) => record.note(name, pid),
@@ -132,8 +132,8 @@ const startProcesses = (
       log,
     });
   return {
-    worker: run('worker', workerFile, ports.metrics),
-    api: run('api', apiFile, ports.api),
+    worker: run('worker', workerFile, workerUrl, ports.metrics),
+    api: run('api', apiFile, apiUrl, ports.api),
   };
 };
 

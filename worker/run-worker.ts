@@ -7,7 +7,7 @@ import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
-import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
+import { WORKER_ROLE, type Database, openDatabase } from '../db/client.ts';
 import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
@@ -49,7 +49,7 @@ const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void =
 const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
   const database = openDatabase(databaseUrl, {
     applicationName: 'keepsake-worker',
-    role: APP_ROLE,
+    role: WORKER_ROLE,
   });
   try {
     await assertDurable(database.db);
@@ -76,7 +76,7 @@ const openWorker = async (
   onClose(metrics.close);
   const lanes = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-lanes',
-    role: APP_ROLE,
+    role: WORKER_ROLE,
     maxConnections: MAX_LANES,
     isForCopies: true,
   });

@@ -152,7 +152,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
       if (confirm !== phrase) {
         throw refuse(`To purge backup ${id}, confirm with: ${phrase}`, '/confirm');
       }
-      const purge = { id, actorKeyId: actor.id, reason };
+      const purge = { id, proof: actor.proof, reason };
       const kept = whyKept(id, await withLock(deps, (trx) => purgeBackup(trx, purge)));
       if (kept !== undefined) throw kept;
       // It is removed whatever happens now: what is not destroyed here, the schedule destroys.

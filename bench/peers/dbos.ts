@@ -23,7 +23,7 @@ const nextWord = async (child: ChildProcess): Promise<string | number | null> =>
 };
 
 const startProcess = async ({ info, folder }: Bench): Promise<ChildProcess> => {
-  const { databaseUrl, appDatabaseUrl } = info();
+  const { databaseUrl, workerDatabaseUrl } = info();
   const system = new URL(databaseUrl);
   system.pathname = '/keepsake_dbos';
   const child = fork(join(import.meta.dirname, 'dbos-process.ts'), {
@@ -31,7 +31,7 @@ const startProcess = async ({ info, folder }: Bench): Promise<ChildProcess> => {
     env: {
       PATH: process.env['PATH'],
       OWNER_URL: databaseUrl,
-      APP_URL: appDatabaseUrl,
+      APP_URL: workerDatabaseUrl,
       SYSTEM_URL: system.href,
       FOLDER: join(folder, 'dbos'),
       // Those of the SDK's own code.

@@ -310,7 +310,7 @@ BEGIN
     greatest(clock_timestamp(), newest.admitted_at));
 END $$;
 
--- As in 0008, but that the deletion must have been admitted, and that each part keeps the oldest
+-- As in 0008, but that the deletion must have been admitted, that a failed ASSERT in a trigger is its row's, and that each part keeps the oldest
 -- `created_at` of those it deleted.
 --
 -- The one way to delete users. Takes a slice of a verified part's tids, so nothing is selected
@@ -404,7 +404,7 @@ BEGIN
       RAISE EXCEPTION 'users would go that are not in the backup' USING ERRCODE = 'KS005',
         HINT = 'track_counts must be on, and no trigger may delete users';
     END IF;
-  EXCEPTION WHEN OTHERS THEN
+  EXCEPTION WHEN OTHERS OR assert_failure THEN
     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
     IF SQLSTATE LIKE 'KS%' OR NOT public.is_error_of_a_row(SQLSTATE, context) THEN RAISE; END IF;
     -- Of the whole slice: one that is too old only makes the rule stricter.

@@ -134,7 +134,7 @@ test('a segment is copied as it is now, with relative dates as moments', async (
 
 test('where PostgreSQL is away, 503 says when to come back', async () => {
   const { call, database } = api();
-  const { pool } = database.app;
+  const { pool } = database.api;
   const connect = pool.connect.bind(pool);
   pool.connect = refuse as typeof pool.connect;
   const answer = await call('GET', '/v1/me');

@@ -90,13 +90,13 @@ test('holds no id, name, key or address of anyone, and no workspace', async () =
 
 test('scraped often, the database is asked once', async () => {
   letCountsAge();
-  const count = vi.spyOn(api().database.app.pool, 'connect');
+  const count = vi.spyOn(api().database.api.pool, 'connect');
   await Promise.all(Array.from({ length: 20 }, scrape));
   expect(count).toHaveBeenCalledTimes(1);
 });
 
 test('goes on telling of the process when the database is away', async () => {
-  await api().database.app.close();
+  await api().database.api.close();
   letCountsAge();
   const text = await scrape();
   expect(text).toContain('keepsake_database_up 0');

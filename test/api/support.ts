@@ -140,7 +140,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     const log: string[] = [];
     const storage = createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`));
     const app = await buildApp({
-      database: database().app,
+      database: database().api,
       storage,
       jobs: starter,
       requests: sender,

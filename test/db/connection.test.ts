@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterEach, expect, inject, test } from 'vitest';
 import {
-  APP_ROLE,
+  API_ROLE,
   type Database,
   type DatabaseOptions,
   type Db,
@@ -62,7 +62,7 @@ const POOLER = /^A connection pooler such as PgBouncer .* host and port of Postg
 /** What a lane, and a tool of the owner, come to at an address, and what is made of it. */
 const tryAt = (url: string) =>
   Promise.all(
-    [{ role: APP_ROLE, isForCopies: true } as const, {}].map(async (options) => {
+    [{ role: API_ROLE, isForCopies: true } as const, {}].map(async (options) => {
       const { pool } = open(url, options);
       const error = await errorOf(pool.query('SELECT 1'));
       const refusal = refusalOf(error);
@@ -102,9 +102,9 @@ test
 
 test('whatever drops the options, no statement runs as the owner or without them', async () => {
   const proxy = await kept(startFakePooler(database().url, { dropsOptions: true }));
-  const asApp = await errorOf(open(proxy.url, { role: APP_ROLE }).pool.query('SELECT 1'));
+  const asApp = await errorOf(open(proxy.url, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(asApp).toMatchObject({ name: 'DatabaseRefusal', code: 'connectionUnfit' });
-  expect(String(asApp)).toContain(`though Keepsake asked for ${APP_ROLE}`);
+  expect(String(asApp)).toContain(`though Keepsake asked for ${API_ROLE}`);
   const asLogin = await errorOf(open(proxy.url).pool.query('SELECT 1'));
   expect(String(asLogin)).toMatch(/A new connection has \w+ = .* though Keepsake asked for/);
 });
@@ -112,7 +112,7 @@ test('whatever drops the options, no statement runs as the owner or without them
 test('options in DATABASE_URL that replace those of Keepsake are refused', async () => {
   const url = new URL(database().url);
   url.searchParams.set('options', '-c work_mem=8MB');
-  const error = await errorOf(open(url.href, { role: APP_ROLE }).pool.query('SELECT 1'));
+  const error = await errorOf(open(url.href, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(refusalOf(error)?.message).toContain('without options of its own');
 });
 
@@ -148,7 +148,7 @@ test('settings of a role or database change nothing on any connection', async ()
   const names = Object.keys(settings);
   await setForAll(Object.fromEntries(names.map((name) => [name, settings[name]![0]])));
   const wanted = Object.fromEntries(names.map((name) => [name, settings[name]![1]]));
-  for (const options of [{ role: APP_ROLE, isForCopies: true } as const, {}]) {
+  for (const options of [{ role: API_ROLE, isForCopies: true } as const, {}]) {
     const { pool } = open(database().url, { ...options, maxConnections: 1 });
     const { rows } = await pool.query(
       `SELECT current_user::text AS role, jsonb_object_agg(name, current_setting(name)) AS found
@@ -163,7 +163,7 @@ test('settings of a role or database change nothing on any connection', async ()
 
 test('a login or database that replays a replica is refused, and says what to reset', async () => {
   await setForAll({ session_replication_role: 'replica' });
-  const error = await errorOf(open(database().url, { role: APP_ROLE }).pool.query('SELECT 1'));
+  const error = await errorOf(open(database().url, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(String(error)).toContain('sets session_replication_role to replica');
   expect(toFailure(error)).toMatchObject({ type: 'connectionUnfit' });
 });
@@ -174,7 +174,7 @@ test('commits that may be lost are found on new connections and on old ones, and
   await pool.query('SET synchronous_commit = off');
   const old = await errorOf(assertDurable(db));
   await setForAll({ synchronous_commit: 'off' });
-  const fresh = await errorOf(open(database().url, { role: APP_ROLE }).pool.query('SELECT 1'));
+  const fresh = await errorOf(open(database().url, { role: API_ROLE }).pool.query('SELECT 1'));
   for (const error of [old, fresh]) {
     expect(String(error)).toContain('PostgreSQL runs with synchronous_commit off');
     expect(toFailure(error)).toMatchObject({ type: 'databaseNotDurable', nonRetryable: true });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { APP_ROLE, openDatabase } from '../../db/client.ts';
+import { openDatabase } from '../../db/client.ts';
 import {
   completeExport,
   ensureExport,
@@ -12,11 +12,11 @@ import {
   recordPart,
 } from '../../db/exports.ts';
 import { holdSnapshot } from '../../db/held-snapshot.ts';
-import { migrateToLatest } from '../../db/migrate.ts';
+import { migrateForTests } from '../support/migrate-for-tests.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../local/postgres.ts';
 import { sendSignal } from '../../local/stop-process.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,
   inIndia,
@@ -128,12 +128,11 @@ beforeAll(async () => {
   // Nothing that would flush the log of its own accord.
   const settings = { autovacuum: 'off', bgwriter_lru_maxpages: '0' };
   postgres = await startPostgres({ dataDir, settings });
-  await migrateToLatest(postgres.url);
+  await migrateForTests(postgres.url);
   const { url } = postgres;
   database = {
-    url,
+    ...openTestDatabase(url),
     owner: openDatabase(url, { maxConnections: 1 }),
-    app: openDatabase(url, { role: APP_ROLE }),
   };
   steps = await createDeletionSteps(database);
   const memory = await startBackup('memory');
@@ -153,8 +152,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await database.owner.close();
-  await database.app.close();
+  await closeTestDatabase(database);
   await postgres?.stop();
   removeDataFolder(dataDir);
 });

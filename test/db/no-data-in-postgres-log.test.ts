@@ -6,11 +6,11 @@ import { uuidv7 } from 'uuidv7';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
-import { migrateToLatest } from '../../db/migrate.ts';
+import { migrateForTests } from '../support/migrate-for-tests.ts';
 import { mergeUsers } from '../../db/user-merge.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../local/postgres.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,
   reasonsOf,
@@ -53,7 +53,7 @@ beforeAll(async () => {
     dataDir: folder,
     settings: { log_statement: 'all', log_min_duration_statement: '0' },
   });
-  await migrateToLatest(postgres.url);
+  await migrateForTests(postgres.url);
   database = openTestDatabase(postgres.url);
   steps = await createDeletionSteps(database);
   workspace = await seedWorkspace(database, 'quiet', USERS);
@@ -67,8 +67,7 @@ afterAll(async () => {
   polling.abort();
   await polled;
   await poller.end();
-  await database.owner.close();
-  await database.app.close();
+  await closeTestDatabase(database);
   await postgres.stop();
   removeDataFolder(folder);
   rmSync(folder, { recursive: true, force: true });

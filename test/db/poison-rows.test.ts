@@ -38,6 +38,7 @@ test.each([
   ['raise', `RAISE EXCEPTION 'no: %', OLD.email;`, 'SQLSTATE P0001'],
   ['divide', `PERFORM 1 / 0;`, 'SQLSTATE 22012'],
   ['refuse', `RETURN NULL;`, 'refused'],
+  ['assert', `ASSERT false;`, 'SQLSTATE P0004'],
 ])(
   'a trigger that will not let some rows go (%s) stops no one else',
   async (id, action, reason) => {

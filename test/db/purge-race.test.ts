@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { createApiKey } from '../../db/api-keys.ts';
+import { createApiKey, proofOf } from '../../db/api-keys.ts';
 import { changeBackup } from '../../db/backup-changes.ts';
 import type { Db } from '../../db/client.ts';
 import { insertJob } from '../../db/jobs.ts';
@@ -13,13 +13,13 @@ import { seedWorkspace } from '../support/deletion.ts';
 const database = useDatabase();
 let keyId: string;
 /** Of somebody else than who started the deletions. */
-let purgerId: string;
+let proof: Buffer;
 
 beforeAll(async () => {
   ({ keyId } = await seedWorkspace(database(), 'race', 0));
   const pia = { role: 'platform', workspaceId: null, ownerName: 'Pia' } as const;
   const made = await createApiKey(database().owner.db, { ...pia, ownerEmail: 'pia@example.com' });
-  purgerId = made.id;
+  proof = proofOf(made.key);
 });
 
 const query = async (text: string, values: unknown[] = []) =>
@@ -48,9 +48,7 @@ const restoreFrom = (backupId: string) =>
   });
 
 const purge = (id: string, db: Db = database().app.db) =>
-  db
-    .transaction()
-    .execute((trx) => purgeBackup(trx, { id, actorKeyId: purgerId, reason: 'a request' }));
+  db.transaction().execute((trx) => purgeBackup(trx, { id, proof, reason: 'a request' }));
 
 const stateOf = async (id: string) =>
   (await query('SELECT state FROM exports WHERE id = $1', [id]))[0].state as string;

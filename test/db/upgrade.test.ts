@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { findApiKey, proofOf } from '../../db/api-keys.ts';
 import { decideRequest, submitDecision } from '../../db/decisions.ts';
 import { findRequest } from '../../db/delete-all-requests.ts';
-import { openTestDatabase, type TestDatabase } from '../support/database.ts';
+import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /** A database that lived under an earlier version: what was asked, approved and deleted there goes on. */
 
@@ -140,8 +140,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await database.owner.close();
-  await database.app.close();
+  await closeTestDatabase(database);
   await asAdmin(`DROP DATABASE IF EXISTS ${NAME} WITH (FORCE)`);
 });
 

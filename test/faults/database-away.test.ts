@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { APP_ROLE } from '../../db/client.ts';
+import { API_ROLE, WORKER_ROLE } from '../../db/client.ts';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
 import { createDeleteAllApi } from '../support/delete-all-api.ts';
@@ -38,17 +38,21 @@ const cut = () =>
 
 const setting = (change: string) => run(`ALTER SYSTEM ${change}`, 'SELECT pg_reload_conf()');
 
+const LOGINS = [API_ROLE, WORKER_ROLE];
+
 /** What brings the database back. */
 type Undo = () => Promise<unknown>;
 
 const changePassword = async (): Promise<Undo> => {
-  const { rows } = await admin.query<{ hash: string }>(
-    'SELECT rolpassword AS hash FROM pg_authid WHERE rolname = $1',
-    [APP_ROLE],
+  const { rows } = await admin.query<{ role: string; hash: string }>(
+    'SELECT rolname AS role, rolpassword AS hash FROM pg_authid WHERE rolname = ANY ($1)',
+    [LOGINS],
   );
-  await run(`ALTER ROLE ${APP_ROLE} PASSWORD 'another'`);
+  for (const { role } of rows) await run(`ALTER ROLE ${role} PASSWORD 'another'`);
   await cut();
-  return () => run(`ALTER ROLE ${APP_ROLE} PASSWORD '${rows[0]?.hash}'`);
+  return async () => {
+    for (const { role, hash } of rows) await run(`ALTER ROLE ${role} PASSWORD '${hash}'`);
+  };
 };
 
 const rename = async (): Promise<Undo> => {
@@ -73,9 +77,11 @@ const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] =
     'closed to its login (28000)',
     'nologin',
     async () => {
-      await run(`ALTER ROLE ${APP_ROLE} NOLOGIN`);
+      for (const role of LOGINS) await run(`ALTER ROLE ${role} NOLOGIN`);
       await cut();
-      return () => run(`ALTER ROLE ${APP_ROLE} LOGIN`);
+      return async () => {
+        for (const role of LOGINS) await run(`ALTER ROLE ${role} LOGIN`);
+      };
     },
   ],
   [

@@ -1,14 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, inject } from 'vitest';
-import { APP_ROLE, openDatabase, type Database } from '../../db/client.ts';
+import { API_ROLE, openDatabase, WORKER_ROLE, type Database } from '../../db/client.ts';
 import { TEMPLATE } from './global-setup.ts';
+import { BOTH_ROLES } from './migrate-for-tests.ts';
 
 export interface TestDatabase {
   url: string;
   /** As the owner, who may do anything. */
   owner: Database;
-  /** As API and worker. */
+  /** As the API. */
+  api: Database;
+  /** As the worker. */
+  worker: Database;
+  /** As a login that is both, which tests of neither may use. */
   app: Database;
 }
 
@@ -19,16 +24,25 @@ const asAdmin = async (sql: string): Promise<void> => {
   await client.end();
 };
 
+const mapRoles = <Value>(make: (role: string) => Value) => ({
+  api: make(API_ROLE),
+  worker: make(WORKER_ROLE),
+  app: make(BOTH_ROLES),
+});
+
 /** Connections to a migrated database, as the owner's and as the product's. */
 export const openTestDatabase = (url: string): TestDatabase => ({
   url,
   owner: openDatabase(url, { applicationName: 'keepsake-test' }),
-  app: openDatabase(url, {
-    applicationName: 'keepsake-test-app',
-    role: APP_ROLE,
-    isForCopies: true,
-  }),
+  ...mapRoles((role) =>
+    openDatabase(url, { applicationName: 'keepsake-test-app', role, isForCopies: true }),
+  ),
 });
+
+/** Ends the connections of a test's database. */
+export const closeTestDatabase = async (database: TestDatabase | undefined): Promise<void> => {
+  for (const one of ['owner', 'app', 'api', 'worker'] as const) await database?.[one].close();
+};
 
 /** A fresh database for this file, cloned from the migrated template and dropped at the end. */
 export const useDatabase = (): (() => TestDatabase) => {
@@ -43,8 +57,7 @@ export const useDatabase = (): (() => TestDatabase) => {
   });
 
   afterAll(async () => {
-    await current?.owner.close();
-    await current?.app.close();
+    await closeTestDatabase(current);
     await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   });
 

@@ -27,8 +27,8 @@ const never = new AbortController().signal;
 export const createDeletionSteps = async (database: TestDatabase) => {
   const storageDir = await mkdtemp(join(tmpdir(), 'keepsake-files-'));
   const deps: ActivityDeps = {
-    database: database.app,
-    lanes: database.app.pool,
+    database: database.worker,
+    lanes: database.worker.pool,
     storage: createDirectoryStorage(storageDir),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Client, Connection } from '@temporalio/client';
 import { freePorts } from '../../local/ports.ts';
 import { findTemporalCli } from '../../local/temporal-cli.ts';
-import { CLI_CACHE } from './stack.ts';
+import { CACHE_FOLDER } from './workflow-bundle.ts';
 
 const READY_ATTEMPTS = 60;
 
@@ -38,7 +38,7 @@ const run = async (program: string, args: string[]): Promise<void> => {
 /** Temporal's dev server, in memory, with flags of the test's own and none of Keepsake's. */
 export const startDevServer = async (...flags: string[]): Promise<DevServer> => {
   const program = await findTemporalCli({
-    cliCacheDir: CLI_CACHE,
+    cliCacheDir: CACHE_FOLDER,
     searchPath: process.env['PATH'] ?? '',
   });
   const [port = 0] = await freePorts(1);

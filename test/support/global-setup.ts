@@ -2,12 +2,12 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
-import { migrateToLatest } from '../../db/migrate.ts';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { type Postgres, startPostgres } from '../../local/postgres.ts';
 import { openProcessRecord } from '../../local/process-record.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
 import { prepareWorkflowBundle } from '../../local/workflow-bundle.ts';
+import { migrateForTests } from './migrate-for-tests.ts';
 import { CACHE_FOLDER } from './workflow-bundle.ts';
 
 declare module 'vitest' {
@@ -36,7 +36,7 @@ const makeTemplate = async (postgresUrl: string): Promise<void> => {
   await client.query(`CREATE DATABASE ${TEMPLATE}`);
   const template = new URL(postgresUrl);
   template.pathname = `/${TEMPLATE}`;
-  await migrateToLatest(template.href);
+  await migrateForTests(template.href);
   await client.query(`COMMENT ON DATABASE ${TEMPLATE} IS '${TEST_MARKER}'`);
   await client.end();
 };

@@ -34,7 +34,7 @@ const completed: JobEnd = { kind: 'completed' };
 export const createImportSteps = async (database: TestDatabase) => {
   const storageDir = await mkdtemp(join(tmpdir(), 'keepsake-files-'));
   const deps: ActivityDeps = {
-    ...fakeDeps(database.app),
+    ...fakeDeps(database.worker),
     storage: createDirectoryStorage(storageDir),
   };
   const { db } = database.app;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from 'vitest';
-import { migrateToLatest } from '../../db/migrate.ts';
 import { type Postgres, type PostgresOptions, startPostgres } from '../../local/postgres.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
-import { openTestDatabase, type TestDatabase } from './database.ts';
+import { closeTestDatabase, openTestDatabase, type TestDatabase } from './database.ts';
+import { migrateForTests } from './migrate-for-tests.ts';
 
 /** A migrated database on a server of this file's own, for what would reach every database on the shared one. */
 export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() => TestDatabase) => {
@@ -13,13 +13,12 @@ export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() =>
   beforeAll(async () => {
     folder = await openTemporaryFolder('keepsake-server-');
     server = await startPostgres({ dataDir: folder.path, settings });
-    await migrateToLatest(server.url);
+    await migrateForTests(server.url);
     current = openTestDatabase(server.url);
   }, 120_000);
 
   afterAll(async () => {
-    await current?.owner.close();
-    await current?.app.close();
+    await closeTestDatabase(current);
     await server.stop();
     await folder.remove();
   });

@@ -109,7 +109,10 @@ const startSkipping = async (): Promise<TestWorkflowEnvironment> => startServer(
 export const SUGGESTED_EVENTS = 120;
 
 const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
-  const path = await findTemporalCli({ cliCacheDir: CACHE_FOLDER, searchPath: process.env['PATH'] });
+  const path = await findTemporalCli({
+    cliCacheDir: CACHE_FOLDER,
+    searchPath: process.env['PATH'],
+  });
   const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
   return TestWorkflowEnvironment.createLocal({
     server: {

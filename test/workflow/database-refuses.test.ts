@@ -37,7 +37,7 @@ test('an approval that the database refuses is decided once it takes it', async 
 test('a job that the database lets neither begin nor end does both once it lets it', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
-  await sql('REVOKE UPDATE ON jobs FROM keepsake_app');
+  await sql('REVOKE UPDATE ON jobs FROM keepsake_worker');
   await request.run();
   await request.until('running');
   const { job_id: jobId } = await request.request();
@@ -46,7 +46,7 @@ test('a job that the database lets neither begin nor end does both once it lets 
   // The line in the activity log that an end comes with is refused, and nothing before it.
   await sql(`ALTER TABLE activity ADD CONSTRAINT no_end
     CHECK (kind <> 'deletionFinished') NOT VALID`);
-  await sql('GRANT UPDATE ON jobs TO keepsake_app');
+  await sql('GRANT UPDATE ON jobs TO keepsake_worker');
   await untilRefused(workflowId, 'finishJob');
   await sql('ALTER TABLE activity DROP CONSTRAINT no_end');
   expect(await request.ends('completed')).toBe('completed');
@@ -57,14 +57,14 @@ test('a job that the database lets neither begin nor end does both once it lets 
 test('cancelled before it could be claimed, a job ends as cancelled once the database is back', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
-  await sql('REVOKE UPDATE ON jobs FROM keepsake_app');
+  await sql('REVOKE UPDATE ON jobs FROM keepsake_worker');
   await request.run();
   await request.until('running');
   const { job_id: jobId } = await request.request();
   const workflowId = workflowIdOf({ id: jobId!, type: 'deletion' });
   await untilRefused(workflowId, 'claimJob');
   await env().client.workflow.getHandle(workflowId).cancel();
-  await sql('GRANT UPDATE ON jobs TO keepsake_app');
+  await sql('GRANT UPDATE ON jobs TO keepsake_worker');
   const ended = async () =>
     (await sql(`SELECT state FROM jobs WHERE id = '${jobId}' AND finished_at IS NOT NULL`)).rows;
   await vi.waitFor(async () => expect(await ended()).toEqual([{ state: 'cancelled' }]), 30_000);
