@@ -44,7 +44,8 @@ test('a batch whose rehearsal takes too many locks is made smaller as well', asy
   await asOwner('CREATE INDEX ON users_paired (workspace_id, spouse)');
   await asOwner(`ALTER TABLE users_paired ADD CONSTRAINT spouses FOREIGN KEY (workspace_id, spouse)
     REFERENCES users_paired`);
-  await asOwner(`INSERT INTO users (workspace_id, user_id) SELECT 'paired', 'other-' || n
+  await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT 'paired', 'other-' || n, now() - interval '1 year'
     FROM generate_series(1, 3000) n`);
   for (const event of ['DELETE', 'INSERT'] as const) await lockEach('users_paired', event);
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 10_000}`);
@@ -59,8 +60,8 @@ test('a part whose triggers take more locks than there is room for ends with wha
   const count = 20_000;
   const workspace = await seedWorkspace(database(), 'restored', count);
   const table = `users_${workspace.workspaceId}`;
-  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id)
-    SELECT '${workspace.workspaceId}', 'other-' || n FROM generate_series(1, 3000) n`);
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT '${workspace.workspaceId}', 'other-' || n, now() - interval '1 year' FROM generate_series(1, 3000) n`);
   await lockEach(table, 'INSERT');
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
   const { exportId } = await deleteUsers(database(), steps, workspace, ids);

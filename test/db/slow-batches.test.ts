@@ -30,7 +30,7 @@ const listen = (): { notices: string[]; stop: () => void } => {
     client.removeAllListeners('notice');
     client.on('notice', ({ message }) => notices.push(message ?? ''));
   };
-  const { pool } = database().app;
+  const { pool } = database().worker;
   pool.on('acquire', onConnection);
   return { notices, stop: () => pool.off('acquire', onConnection) };
 };
@@ -81,7 +81,8 @@ test('users whom one lane holds are not left by the other lane', async () => {
   const workspace = await seedWorkspace(database(), 'lanes', count);
   // Two parts: ids are in the order of their text, and the last ten are of the second.
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
-  await asOwner(`INSERT INTO users (workspace_id, user_id) SELECT 'lanes', 'other-' || n
+  await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT 'lanes', 'other-' || n, now() - interval '1 year'
     FROM generate_series(1, 10000) n`);
   // One lock for all, held until the batch commits: first by the first lane, for longer than the other waits.
   await onDelete(
@@ -105,7 +106,8 @@ test('more users written in subtransactions than 10,000 go in one pass, row by r
       BEGIN INSERT INTO users (workspace_id, user_id) VALUES ('subs', 'u-' || n);
       EXCEPTION WHEN division_by_zero THEN NULL; END;
     END LOOP; END $$`);
-  await asOwner(`INSERT INTO users (workspace_id, user_id) SELECT 'subs', 'other-' || n
+  await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT 'subs', 'other-' || n, now() - interval '1 year'
     FROM generate_series(1, 3000) n`);
   await onDelete('subs', `IF OLD.user_id = 'u-7' THEN RAISE EXCEPTION 'no'; END IF;`);
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
