@@ -173,7 +173,8 @@ const catalogue = {
   'database-denied': {
     status: 503,
     title: 'The database denies the service what it needs',
-    advice: 'An operator restores the grants of the role `keepsake_app`; then send it again.',
+    advice:
+      'An operator restores the grants of the roles `keepsake_app` and `keepsake_api`; then send it again.',
   },
   'temporal-unavailable': {
     status: 503,

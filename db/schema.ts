@@ -182,6 +182,7 @@ export interface Schema extends DeleteAllSchema {
   };
   admitted_deletions: {
     export_id: string;
+    attempt: number;
     job_id: string;
     workspace_id: string;
     is_approved: boolean;

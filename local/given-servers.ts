@@ -35,11 +35,22 @@ const connect = async (db: Db, place: string): Promise<void> => {
   }
 };
 
-/** Only a database that has no schema yet needs more of its login than to own the tables. */
+/** Roles that the schema has made. */
+const ROLES = [
+  'keepsake_app',
+  'keepsake_api',
+  'keepsake_worker',
+  'keepsake_deleter',
+  'keepsake_eraser',
+  'keepsake_gate',
+] as const;
+
+/** Only a schema whose roles are not there yet needs more of its login than to own the tables. */
 const assertUsable = async (db: Db, place: string): Promise<void> => {
   const { rows } = await sql<{ version: number; may_set_up: boolean }>`
     SELECT current_setting('server_version_num')::int / 10000 AS version,
-           to_regclass('public.kysely_migration') IS NOT NULL
+           (to_regclass('public.kysely_migration') IS NOT NULL AND (
+             SELECT count(*) = ${ROLES.length} FROM pg_roles WHERE rolname = ANY (${[...ROLES]}::text[])))
            OR (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
            OR (SELECT count(*) = 2 FROM pg_roles
                 WHERE rolname IN ('keepsake_app', 'keepsake_deleter')

@@ -6,7 +6,9 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keepsake_gate') THEN
     CREATE ROLE keepsake_gate NOLOGIN;
   END IF;
-  EXECUTE format('GRANT keepsake_gate TO %I', current_user);
+  IF NOT (pg_has_role('keepsake_gate', 'MEMBER')) THEN
+    EXECUTE format('GRANT keepsake_gate TO %I', current_user);
+  END IF;
 EXCEPTION WHEN duplicate_object THEN
   NULL; -- another database of this cluster is being set up at the same moment
 END $$;
@@ -47,10 +49,18 @@ $$;
 -- How long a request waits and how long its window is stands in its row from the beginning.
 ALTER TABLE delete_all_requests ADD COLUMN window_length interval;
 ALTER TABLE delete_all_requests DISABLE TRIGGER guard;
+-- Nobody was to have more than 30 days. What was forged is cut to that.
+UPDATE delete_all_requests SET closes_at = opens_at + interval '30 days'
+ WHERE closes_at > opens_at + interval '30 days';
+UPDATE delete_all_requests SET lapses_at = coalesce(asked_at, created_at) + interval '30 days'
+ WHERE lapses_at NOT BETWEEN coalesce(asked_at, created_at) + interval '1 second'
+                         AND coalesce(asked_at, created_at) + interval '30 days';
+UPDATE delete_all_requests SET closes_at = opens_at + interval '1 second'
+ WHERE closes_at < opens_at + interval '1 second';
 UPDATE delete_all_requests r
    SET window_length = coalesce(r.closes_at - r.opens_at, s.window_length),
        asked_at = coalesce(r.asked_at, r.created_at),
-       lapses_at = coalesce(r.lapses_at, r.created_at + s.lapse)
+       lapses_at = coalesce(r.lapses_at, coalesce(r.asked_at, r.created_at) + s.lapse)
   FROM delete_all_settings s;
 ALTER TABLE delete_all_requests ENABLE TRIGGER guard;
 ALTER TABLE delete_all_requests
@@ -383,6 +393,7 @@ DECLARE
   judged record;
   at timestamptz;
   new_job uuid;
+  is_of_another boolean;
   is_message constant boolean :=
     p_kind IN ('approve', 'deny', 'revoke', 'withdraw', 'run', 'retry', 'unknown');
 BEGIN
@@ -393,13 +404,16 @@ BEGIN
   END IF;
 
   -- The words of a row, or the message's own. A row of another decision is left alone.
-  SELECT * INTO d FROM public.decisions WHERE id = p_try FOR UPDATE;
+  SELECT * INTO d FROM public.decisions
+   WHERE id = p_try AND request_id = r.id AND kind = p_kind FOR UPDATE;
   IF NOT FOUND THEN
     SELECT * INTO d FROM public.decisions
      WHERE id = p_decision AND request_id = r.id AND kind = p_kind FOR UPDATE;
     IF NOT FOUND THEN
-      d.id := p_try; d.key_id := p_key; d.reason := p_reason; d.outcome := 'pending';
-      IF p_decision IS NOT NULL THEN d.refusal := 'decisionMismatch'; ELSE d.refusal := p_refusal; END IF;
+      PERFORM FROM public.decisions WHERE id = p_try;
+      is_of_another := FOUND;
+      d.id := CASE WHEN is_of_another THEN public.new_id() ELSE p_try END; d.key_id := p_key; d.reason := p_reason; d.outcome := 'pending';
+      IF p_decision IS NOT NULL OR is_of_another THEN d.refusal := 'decisionMismatch'; ELSE d.refusal := p_refusal; END IF;
     END IF;
   END IF;
   IF d.outcome <> 'pending' THEN RETURN d.refusal; END IF;

@@ -16,6 +16,7 @@ ALTER TABLE restore_chunks ALTER recorded_in SET DEFAULT pg_current_xact_id();
 -- Backups by which users may be deleted. Insert-only; a row is written under the lock of its workspace.
 CREATE TABLE admitted_deletions (
   export_id uuid PRIMARY KEY REFERENCES exports,
+  attempt int NOT NULL,
   job_id uuid NOT NULL REFERENCES jobs,
   workspace_id text NOT NULL REFERENCES workspaces,
   -- The run of an approved request: it is not counted.
@@ -27,15 +28,29 @@ CREATE TABLE admitted_deletions (
   -- Never before that of an earlier row of the workspace.
   admitted_at timestamptz NOT NULL
 );
+-- What was admitted is what is deleted: nothing is added to it.
+CREATE FUNCTION guard_part() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM public.admitted_deletions a WHERE a.export_id = NEW.export_id;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the deletion by export % was admitted without this part', NEW.export_id
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER guard_part BEFORE INSERT ON export_parts
+  FOR EACH ROW EXECUTE FUNCTION guard_part();
+
 CREATE INDEX admitted_newest ON admitted_deletions (workspace_id, admitted_at DESC, rows_so_far DESC);
 
 INSERT INTO admitted_deletions
-SELECT id, job_id, workspace_id, is_approved, rows, sum(CASE WHEN is_approved THEN 0 ELSE rows END)
+SELECT id, attempt, job_id, workspace_id, is_approved, rows, sum(CASE WHEN is_approved THEN 0 ELSE rows END)
          OVER (PARTITION BY workspace_id ORDER BY began_at, id), began_at
-  FROM (SELECT e.id, e.job_id, e.workspace_id, j.parent_id IS NOT NULL AS is_approved, e.rows,
+  FROM (SELECT e.id, e.attempt, e.job_id, e.workspace_id, j.parent_id IS NOT NULL AS is_approved, e.rows,
                min(d.committed_at) AS began_at
           FROM exports e JOIN jobs j ON j.id = e.job_id JOIN deletion_batches d ON d.export_id = e.id
-         GROUP BY e.id, j.id) AS begun (id, job_id, workspace_id, is_approved, rows, began_at);
+         GROUP BY e.id, j.id) AS begun (id, attempt, job_id, workspace_id, is_approved, rows, began_at);
 
 CREATE INDEX jobs_restores ON jobs (workspace_id) WHERE backup_id IS NOT NULL;
 CREATE INDEX jobs_imports ON jobs (workspace_id, finished_at) WHERE type = 'import';
@@ -287,7 +302,8 @@ BEGIN
     RAISE EXCEPTION 'deletions are admitted under READ COMMITTED only' USING ERRCODE = 'KS004';
   END IF;
   SELECT e.job_id, e.workspace_id, e.attempt, e.rows, j.parent_id, j.parent_id IS NOT NULL AS is_approved
-    INTO backup FROM public.exports e JOIN public.jobs j ON j.id = e.job_id AND j.type = 'deletion'
+    INTO backup FROM public.exports e
+    JOIN public.jobs j ON j.id = e.job_id AND j.type = 'deletion' AND j.workspace_id = e.workspace_id
    WHERE e.id = p_export AND e.purpose = 'backup' AND e.attempt IS NOT NULL;
   -- By what is no backup nobody is deleted: `delete_backed_up_users` refuses it.
   IF NOT FOUND THEN RETURN; END IF;
@@ -303,15 +319,15 @@ BEGIN
   SELECT a.rows_so_far, a.admitted_at INTO newest FROM public.admitted_deletions a
    WHERE a.workspace_id = backup.workspace_id ORDER BY a.admitted_at DESC, a.rows_so_far DESC LIMIT 1;
   INSERT INTO public.admitted_deletions
-    (export_id, job_id, workspace_id, is_approved, rows, rows_so_far, admitted_at)
-  VALUES (p_export, backup.job_id, backup.workspace_id, backup.is_approved, backup.rows,
+    (export_id, attempt, job_id, workspace_id, is_approved, rows, rows_so_far, admitted_at)
+  VALUES (p_export, backup.attempt, backup.job_id, backup.workspace_id, backup.is_approved, backup.rows,
     coalesce(newest.rows_so_far, 0) + CASE WHEN backup.is_approved THEN 0 ELSE backup.rows END,
     -- A clock that was set back does not change the order.
     greatest(clock_timestamp(), newest.admitted_at));
 END $$;
 
--- As in 0008, but that the deletion must have been admitted, that a failed ASSERT in a trigger is its row's, and that each part keeps the oldest
--- `created_at` of those it deleted.
+-- As in 0008, but that the deletion must have been admitted, that a failed ASSERT in a trigger is its row's, and
+-- that each part keeps the oldest `created_at` of those it deleted.
 --
 -- The one way to delete users. Takes a slice of a verified part's tids, so nothing is selected
 -- again: a row goes only if it stands where the backup found it, in the version the backup holds. All
@@ -363,7 +379,8 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'export % is not a verified backup of this server', p_export USING ERRCODE = 'KS001';
   END IF;
-  SELECT a.is_approved INTO admitted FROM public.admitted_deletions a WHERE a.export_id = p_export;
+  SELECT a.is_approved INTO admitted FROM public.admitted_deletions a
+   WHERE a.export_id = p_export AND a.attempt = backup.attempt;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'the deletion by export % was not admitted', p_export USING ERRCODE = 'KS010';
   END IF;

@@ -13,10 +13,13 @@ BEGIN
   END IF;
   -- A login of both goes on as it did, until its operator makes two of it.
   FOR login IN SELECT m.member::regrole FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member
-                WHERE m.roleid = 'keepsake_app'::regrole AND r.rolcanlogin LOOP
+                WHERE m.roleid = 'keepsake_app'::regrole
+                  AND r.rolname NOT IN ('keepsake_api', 'keepsake_worker', current_user) LOOP
     EXECUTE format('GRANT keepsake_api, keepsake_worker TO %s', login);
   END LOOP;
-  EXECUTE format('GRANT keepsake_api, keepsake_worker TO %I', current_user);
+  IF NOT (pg_has_role('keepsake_api', 'MEMBER') AND pg_has_role('keepsake_worker', 'MEMBER')) THEN
+    EXECUTE format('GRANT keepsake_api, keepsake_worker TO %I', current_user);
+  END IF;
   GRANT keepsake_app TO keepsake_api, keepsake_worker;
 EXCEPTION WHEN duplicate_object THEN
   NULL; -- another database of this cluster is being set up at the same moment
@@ -88,6 +91,7 @@ BEGIN
   IF public.acts_as_worker() THEN RETURN NEW; END IF;
   IF OLD.state <> NEW.state
      AND arrow NOT IN ('queued cancelled', 'queued failed', 'running cancelling', 'waiting cancelling')
+     OR NEW.state IN ('cancelled', 'failed') AND NEW.finished_at IS NULL
      OR arrow NOT IN ('queued cancelled', 'queued failed')
         AND (NEW.counts, NEW.finished_at, NEW.preview_id, NEW.retry_of, NEW.error_type, NEW.error_message)
           IS DISTINCT FROM
@@ -128,7 +132,10 @@ BEGIN
       RAISE EXCEPTION 'export % has not expired', OLD.id USING ERRCODE = 'restrict_violation';
     END IF;
   END IF;
-  IF NEW.expires_at < OLD.expires_at AND NOT public.acts_as_worker() THEN
+  IF OLD.verified_at IS NOT NULL AND NEW.verified_at IS NULL THEN
+    RAISE EXCEPTION 'export % was verified', OLD.id USING ERRCODE = 'restrict_violation';
+  END IF;
+  IF NEW.expires_at < OLD.expires_at THEN
     RAISE EXCEPTION 'export % does not expire sooner', OLD.id USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NEW;

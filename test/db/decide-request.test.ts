@@ -143,24 +143,6 @@ test('an approval after the lapse opens nothing, told before or after the clock'
   expect((await steps.submit(id, 'approve', late, { by })).view.refusal).toBe('wrongState');
 });
 
-test('a message that names the row of another decision takes neither', async () => {
-  const { people, id } = await asked();
-  const stranger = await asked();
-  await setDecisionTime(database().owner, ASKED_AT + 1);
-  const pending = await steps.insertDecision(id, 'withdraw', { by: people.ada });
-  for (const decisionId of [pending, randomUUID()]) {
-    const view = await steps.decide(id, 'approve', ASKED_AT + 1, { decisionId });
-    expect(view).toMatchObject({ state: 'requested', refusal: 'decisionMismatch' });
-  }
-  const ofAnother = await steps.decide(stranger.id, 'withdraw', ASKED_AT + 1, {
-    decisionId: pending,
-  });
-  expect(ofAnother).toMatchObject({ state: 'requested', refusal: 'decisionMismatch' });
-  expect(await steps.decide(id, 'withdraw', ASKED_AT + 2, { decisionId: pending })).toMatchObject({
-    state: 'withdrawn',
-  });
-});
-
 test('what its caller gave up is never carried out, though the message arrives', async () => {
   const { people, id } = await asked();
   const { db } = database().app;

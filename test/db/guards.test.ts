@@ -190,7 +190,8 @@ const GUARDS: Guard[] = [
   {
     name: 'the admission',
     check: [
-      'SELECT a.is_approved INTO admitted FROM public.admitted_deletions a WHERE a.export_id = p_export;',
+      `SELECT a.is_approved INTO admitted FROM public.admitted_deletions a
+   WHERE a.export_id = p_export AND a.attempt = backup.attempt;`,
       'SELECT false AS is_approved INTO admitted;',
     ],
     attack: async (target) => {

@@ -124,6 +124,11 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
     REFUSED,
   ],
   [
+    'cancel a job and leave it unfinished',
+    () => `UPDATE jobs SET state = 'cancelled' WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
     'change what a job came to',
     () => `UPDATE jobs SET counts = '{"deleted": 0}' WHERE id = '${ids.done}'`,
     REFUSED,
@@ -190,6 +195,22 @@ const WORKER_MAY_NOT: typeof API_MAY_NOT = [
   [
     'remove a backup before its time',
     () => `UPDATE exports SET state = 'removed', removed_at = now() WHERE id = '${ids.backup}'`,
+    REFUSED,
+  ],
+  [
+    'let a backup expire sooner',
+    () => `UPDATE exports SET expires_at = now() WHERE id = '${ids.backup}'`,
+    REFUSED,
+  ],
+  [
+    'say that a backup was never verified',
+    () => `UPDATE exports SET verified_at = NULL WHERE id = '${ids.backup}'`,
+    REFUSED,
+  ],
+  [
+    'add to a backup that a deletion was admitted by',
+    () => `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256)
+      VALUES ('${ids.backup}', 1, 9, 0, 0, 0, '')`,
     REFUSED,
   ],
   ['purge a backup', () => `SELECT purge_backup('\\x00', '${ids.backup}', 'r')`, DENIED],

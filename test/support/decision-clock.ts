@@ -6,6 +6,8 @@ import type { Database } from '../../db/client.ts';
  */
 export const setDecisionTime = async ({ pool }: Database, at: number | null): Promise<void> => {
   const time = at === null ? 'clock_timestamp()' : `'${new Date(at).toISOString()}'::timestamptz`;
-  await pool.query(`CREATE OR REPLACE FUNCTION decision_time() RETURNS timestamptz LANGUAGE sql VOLATILE
+  // Two at once would write the same row of the catalog.
+  await pool.query(`SELECT pg_advisory_xact_lock(5);
+    CREATE OR REPLACE FUNCTION decision_time() RETURNS timestamptz LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp RETURN ${time}`);
 };

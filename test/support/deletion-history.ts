@@ -254,7 +254,7 @@ export const writeStory = async (
   ) => {
     rowsSoFar += isApproved ? 0 : rows;
     await client.query(
-      `INSERT INTO admitted_deletions VALUES ($1, $2, $3, $4, $5, $6, ${at('$7::bigint')})`,
+      `INSERT INTO admitted_deletions VALUES ($1, 1, $2, $3, $4, $5, $6, ${at('$7::bigint')})`,
       [exportId, jobId, workspaceId, isApproved, rows, rowsSoFar, time],
     );
   };
