@@ -32,7 +32,9 @@ CREATE TABLE admitted_deletions (
 CREATE FUNCTION guard_part() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM FROM public.admitted_deletions a WHERE a.export_id = NEW.export_id;
+  -- An attempt that lost may still write its own parts: nobody is deleted by them.
+  PERFORM FROM public.admitted_deletions a
+   WHERE a.export_id = NEW.export_id AND a.attempt = NEW.attempt;
   IF FOUND THEN
     RAISE EXCEPTION 'the deletion by export % was admitted without this part', NEW.export_id
       USING ERRCODE = 'restrict_violation';
