@@ -6,7 +6,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'keepsake_gate') THEN
     CREATE ROLE keepsake_gate NOLOGIN;
   END IF;
-  IF NOT (pg_has_role('keepsake_gate', 'MEMBER')) THEN
+  IF NOT (pg_has_role('keepsake_gate', 'USAGE')) THEN
     EXECUTE format('GRANT keepsake_gate TO %I', current_user);
   END IF;
 EXCEPTION WHEN duplicate_object THEN

@@ -17,10 +17,13 @@ BEGIN
                   AND r.rolname NOT IN ('keepsake_api', 'keepsake_worker', current_user) LOOP
     EXECUTE format('GRANT keepsake_api, keepsake_worker TO %s', login);
   END LOOP;
-  IF NOT (pg_has_role('keepsake_api', 'MEMBER') AND pg_has_role('keepsake_worker', 'MEMBER')) THEN
+  IF NOT (pg_has_role('keepsake_api', 'USAGE') AND pg_has_role('keepsake_worker', 'USAGE')) THEN
     EXECUTE format('GRANT keepsake_api, keepsake_worker TO %I', current_user);
   END IF;
-  GRANT keepsake_app TO keepsake_api, keepsake_worker;
+  IF NOT (pg_has_role('keepsake_api', 'keepsake_app', 'USAGE')
+          AND pg_has_role('keepsake_worker', 'keepsake_app', 'USAGE')) THEN
+    GRANT keepsake_app TO keepsake_api, keepsake_worker;
+  END IF;
 EXCEPTION WHEN duplicate_object THEN
   NULL; -- another database of this cluster is being set up at the same moment
 END $$;
