@@ -72,7 +72,7 @@ test('what was deleted before counts, and the answer says since when', async () 
     [backup],
   );
   await query(
-    `INSERT INTO admitted_deletions VALUES ($1, $2, 'two', false, 440, 440, '2026-01-01'::timestamptz)`,
+    `INSERT INTO admitted_deletions VALUES ($1, 1, $2, 'two', false, 440, 440, '2026-01-01'::timestamptz)`,
     [backup, job],
   );
   const ids = Array.from({ length: 20 }, (_, n) => `left-${String(n).padStart(5, '0')}`);
