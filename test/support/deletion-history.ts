@@ -31,7 +31,7 @@ export interface History {
   imports: { ageHours: number; hours: number }[];
 }
 
-const MAX_GROUP = 40;
+const MAX_GROUP = 60;
 /** As the settings have it. */
 const LEAST_USERS = 75;
 /** Some are older than the memory of seven days. */
