@@ -90,7 +90,7 @@ test('the rule in SQL, by its fast path and its exact one, is the plain one of a
   } finally {
     client.release();
   }
-  expect(Math.min(seen.refused, seen.allowed)).toBeGreaterThan(3);
+  expect(Math.min(seen.refused, seen.allowed)).toBeGreaterThan(20);
 }, 240_000);
 
 test('moments lie close together, in their order, within the memory, and within no import', async () => {
