@@ -7,6 +7,7 @@ import {
   type Decide,
   type MessageKind,
   type Refusal,
+  isUrgent,
   requestWorkflowIdOf,
   type RequestView,
 } from '../workflows/contract.ts';
@@ -94,10 +95,7 @@ export const createDecideRequest =
 
 /** Rows that end something come first. */
 const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
-  rows.toSorted((a, b) => urgencyOf(b) - urgencyOf(a));
-
-const urgencyOf = ({ kind }: { kind: MessageKind }): number =>
-  Number(kind === 'revoke' || kind === 'withdraw');
+  rows.toSorted((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
 
 /** Decides rows that the API wrote. One that is no row of this request is told as such. */
 export const createDecideWritten =

@@ -34,12 +34,15 @@ export const findTarget = async (
 ): Promise<RestoreTarget> => {
   const { id, workspace_id: workspaceId } = backup;
   const kept = await findBackupColumns(deps, backup, signal);
-  const columns = await listUserColumns(deps.database.db, workspaceId);
+  const [columns, references] = await Promise.all([
+    listUserColumns(deps.database.db, workspaceId),
+    listUserReferences(deps.database.db, workspaceId),
+  ]);
   return {
     workspaceId,
     columns: matchColumns(id, kept, columns),
     userIdColumn: userIdColumnOf(id, kept),
-    references: await listUserReferences(deps.database.db, workspaceId),
+    references,
   };
 };
 

@@ -1,8 +1,9 @@
 import type { FastifyListenOptions } from 'fastify';
 import type { Config } from '../config.ts';
-import { API_ROLE, type Database, openDatabase } from '../db/client.ts';
+import { type Database, openDatabase } from '../db/client.ts';
 import { assertClock } from '../db/clock.ts';
 import { refusalOf } from '../db/refusal.ts';
+import { API_ROLE } from '../db/roles.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';

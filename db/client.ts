@@ -8,11 +8,6 @@ import type { Schema } from './schema.ts';
 export type Db = Kysely<Schema>;
 export type Trx = Transaction<Schema>;
 
-/** The role of the API: it writes what was asked for, and can neither back up nor delete. */
-export const API_ROLE = 'keepsake_api';
-/** The role of the worker: it deletes by `delete_backed_up_users` alone. */
-export const WORKER_ROLE = 'keepsake_worker';
-
 /** What a primary says that has become read-only: for this connection it stays so. */
 const READ_ONLY = '25006';
 

@@ -66,14 +66,36 @@ const begin = (users: number): string => `
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET LOCAL synchronous_commit = off`;
 
-const countLocked = async (client: PoolClient, batch: Batch): Promise<number> => {
-  const { rows } = await client.query<{ locked: number }>(
-    `SELECT cardinality(array_positions(reasons, 'locked')) AS locked FROM deletion_batches
-      WHERE export_id = $1 AND part = $2 AND cursor = $3
-        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
-    [batch.exportId, batch.part, batch.cursor],
+/** Calls the one function that deletes. @returns how many users */
+const deleteSlice = async (
+  client: PoolClient,
+  { exportId, part, cursor, limit }: Batch,
+): Promise<number> => {
+  const { rows } = await client.query<{ deleted: number }>(
+    'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
+    [exportId, part, cursor, limit],
   );
-  return rows[0]?.locked ?? 0;
+  return rows[0]?.deleted ?? 0;
+};
+
+/** What the row of a batch says, in its own transaction. */
+const readBatch = async <Row extends object>(
+  client: PoolClient,
+  { exportId, part, cursor }: Batch,
+  columns: string,
+): Promise<Row[]> => {
+  const { rows } = await client.query<Row>(
+    `SELECT ${columns} FROM deletion_batches WHERE export_id = $1 AND part = $2 AND cursor = $3
+        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
+    [exportId, part, cursor],
+  );
+  return rows;
+};
+
+const countLocked = async (client: PoolClient, batch: Batch): Promise<number> => {
+  const count = `cardinality(array_positions(reasons, 'locked')) AS locked`;
+  const [row] = await readBatch<{ locked: number }>(client, batch, count);
+  return row?.locked ?? 0;
 };
 
 /**
@@ -93,11 +115,7 @@ export const deleteBatch = async (
 ): Promise<BatchResult> => {
   await client.query(begin(batch.limit));
   try {
-    const { rows } = await client.query<{ deleted: number }>(
-      'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
-      [batch.exportId, batch.part, batch.cursor, batch.limit],
-    );
-    const deleted = rows[0]?.deleted ?? 0;
+    const deleted = await deleteSlice(client, batch);
     const locked = deleted < batch.limit ? await countLocked(client, batch) : 0;
     if (!mayCommit({ deleted, locked })) {
       await client.query('ROLLBACK');
@@ -139,26 +157,17 @@ export const rehearseDeletion = async (
  */
 export const rehearseBatchDeletion = async (
   client: PoolClient,
-  { exportId, part, cursor, limit }: Batch,
+  batch: Batch,
 ): Promise<string[]> => {
   try {
-    await client.query('SELECT delete_backed_up_users($1, $2, $3, $4)', [
-      exportId,
-      part,
-      cursor,
-      limit,
-    ]);
+    await deleteSlice(client, batch);
   } catch (error) {
     if (error instanceof DatabaseError && (error.code ?? '') in REFUSALS) return [];
     throw error;
   }
-  await rehearseDeletion(client, { exportId, part }, 0);
-  const { rows } = await client.query<{ userId: string }>(
-    `SELECT unnest(deleted_ids) AS "userId" FROM deletion_batches
-      WHERE export_id = $1 AND part = $2 AND cursor = $3
-        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
-    [exportId, part, cursor],
-  );
+  await rehearseDeletion(client, batch, 0);
+  const gone = 'unnest(deleted_ids) AS "userId"';
+  const rows = await readBatch<{ userId: string }>(client, batch, gone);
   return rows.map(({ userId }) => userId);
 };
 

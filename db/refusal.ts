@@ -1,4 +1,5 @@
 import { DatabaseError } from 'pg';
+import { ACTING_ROLES } from './roles.ts';
 
 /** Why Keepsake does not work on a database, or over a connection, that answers. */
 export type RefusalCode = 'connectionUnfit' | 'clocksDiffer' | 'databaseNotDurable' | 'rowSecurity';
@@ -38,7 +39,7 @@ const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
   refuseDatabase(
     'rowSecurity',
     `Row-level security would hide rows from Keepsake (${message}): switch it off for that table, or ` +
-      'give BYPASSRLS to keepsake_app, keepsake_deleter, keepsake_eraser and keepsake_gate.',
+      `give BYPASSRLS to ${ACTING_ROLES.join(', ')}.`,
   );
 
 /** The refusal that an error is or stands for; undefined of any other error. */

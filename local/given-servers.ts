@@ -5,6 +5,7 @@ import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
 import { refusalOf } from '../db/refusal.ts';
+import { ROLES } from '../db/roles.ts';
 import { findLoudLog } from './postgres-log.ts';
 import { connectTemporal } from '../temporal/client.ts';
 
@@ -34,16 +35,6 @@ const connect = async (db: Db, place: string): Promise<void> => {
     throw new Error(`${place} ${connectionProblem(error as Error)}.`, { cause: error });
   }
 };
-
-/** Roles that the schema has made. */
-const ROLES = [
-  'keepsake_app',
-  'keepsake_api',
-  'keepsake_worker',
-  'keepsake_deleter',
-  'keepsake_eraser',
-  'keepsake_gate',
-] as const;
 
 /** Only a schema whose roles are not there yet needs more of its login than to own the tables. */
 const assertUsable = async (db: Db, place: string): Promise<void> => {

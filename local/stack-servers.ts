@@ -1,9 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { Client } from 'pg';
 import { deleteAllSettingsOf, type LocalEnv } from '../config.ts';
-import { API_ROLE, openDatabase, WORKER_ROLE } from '../db/client.ts';
+import { openDatabase } from '../db/client.ts';
 import { saveDeleteAllSettings } from '../db/delete-all-settings.ts';
 import { migrateToLatest } from '../db/migrate.ts';
+import { API_ROLE, WORKER_ROLE } from '../db/roles.ts';
 import { startOutbox, type Outbox } from './outbox.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
 import type { ProcessRecord } from './process-record.ts';

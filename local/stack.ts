@@ -50,7 +50,7 @@ export interface LocalInfo {
   metrics: string;
   /** The owner's. */
   databaseUrl: string;
-  /** That of API and worker. */
+  /** The worker's. */
   workerDatabaseUrl: string;
   pids: {
     supervisor: number;

@@ -232,6 +232,10 @@ export const isUsable = (state: RequestState): boolean =>
 export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run', 'retry'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
+/** Whether a message ends something: such a one is dealt with before others that wait. */
+export const isUrgent = ({ kind }: { kind: string }): boolean =>
+  kind === 'revoke' || kind === 'withdraw';
+
 /** What moves a request on: a message, the clock, the end of a run, or an operator who stops it. */
 export const DECISION_KINDS = [
   ...MESSAGE_KINDS,

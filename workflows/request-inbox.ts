@@ -1,7 +1,13 @@
 import { defaultPayloadConverter, RawValue, rawValueTypeInfo } from '@temporalio/common';
 import { defineSignal, setHandler } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
-import { LOOK_SIGNAL, MESSAGE_KINDS, type Message, type MessageKind } from './contract.ts';
+import {
+  isUrgent,
+  LOOK_SIGNAL,
+  MESSAGE_KINDS,
+  type Message,
+  type MessageKind,
+} from './contract.ts';
 
 const MAX_REASON_LENGTH = 1_000;
 /** More arguments than anyone sends by mistake; each is taken as it is. */
@@ -98,8 +104,6 @@ const takeUnknown = (): Message[] =>
       reason: SHOWN_NAME.test(name ?? '') ? (name ?? '') : 'a name that is not shown',
     }));
 
-const isUrgent = ({ kind }: { kind: string }): boolean => kind === 'revoke' || kind === 'withdraw';
-
 /** The first of those that end something, or the first of all. */
 const takeFirst = <Item extends { kind: string }>(items: Item[]): Item | undefined => {
   const urgent = items.findIndex(isUrgent);
@@ -146,7 +150,6 @@ const createInbox = (unread: readonly Message[]) => {
       }
       if (rows.length === 0) return takeFirst(others);
       const turn: Turn = { kind: 'rows', rows: rows.splice(0), more: hasMore };
-      turn.rows.sort((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
       hasMore = false;
       return turn;
     },

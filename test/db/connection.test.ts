@@ -1,15 +1,10 @@
 import { Client } from 'pg';
 import { afterEach, expect, inject, test } from 'vitest';
-import {
-  API_ROLE,
-  type Database,
-  type DatabaseOptions,
-  type Db,
-  openDatabase,
-} from '../../db/client.ts';
+import { type Database, type DatabaseOptions, type Db, openDatabase } from '../../db/client.ts';
 import { assertDurable } from '../../db/durability.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { refusalOf } from '../../db/refusal.ts';
+import { API_ROLE } from '../../db/roles.ts';
 import { toFailure } from '../../activities/failures.ts';
 import { toProblem } from '../../api/error-handler.ts';
 import { useDatabase } from '../support/database.ts';

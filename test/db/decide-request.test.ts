@@ -6,26 +6,20 @@ import { useDatabase } from '../support/database.ts';
 import { setDecisionTime } from '../support/decision-clock.ts';
 import {
   ASKED_AT,
+  createAsking,
   createRequestSteps,
   DAY_MS,
-  seedPeople,
   type People,
 } from '../support/delete-all.ts';
 
 const database = useDatabase();
 let steps: ReturnType<typeof createRequestSteps>;
-let count = 0;
 
 beforeAll(() => {
   steps = createRequestSteps(database());
 });
 
-/** A request of a workspace of its own. */
-const asked = async () => {
-  count += 1;
-  const people = await seedPeople(database(), `w-${count}`);
-  return { people, id: await steps.ask(people) };
-};
+const asked = createAsking(database);
 
 const opened = async (at = ASKED_AT + 1) => {
   const { people, id } = await asked();

@@ -3,24 +3,18 @@ import { beforeAll, expect, test } from 'vitest';
 import { findDecision } from '../../db/decisions.ts';
 import { useDatabase } from '../support/database.ts';
 import { setDecisionTime } from '../support/decision-clock.ts';
-import { ASKED_AT, createRequestSteps, seedPeople } from '../support/delete-all.ts';
+import { ASKED_AT, createAsking, createRequestSteps } from '../support/delete-all.ts';
 
 /** What a message names may be a row of another kind, or of another request. */
 
 const database = useDatabase();
 let steps: ReturnType<typeof createRequestSteps>;
-let count = 0;
 
 beforeAll(() => {
   steps = createRequestSteps(database());
 });
 
-/** A request of a workspace of its own. */
-const asked = async () => {
-  count += 1;
-  const people = await seedPeople(database(), `w-${count}`);
-  return { people, id: await steps.ask(people) };
-};
+const asked = createAsking(database);
 
 test('a message that names the row of another decision takes neither', async () => {
   const { people, id } = await asked();

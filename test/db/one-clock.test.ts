@@ -90,14 +90,20 @@ test('a worker whose clock runs ahead takes no upload of a request under way for
   expect(await steps.deps.storage.list('imports')).toEqual([key]);
 });
 
-test('a clock of the database that jumps ahead destroys no backup', async () => {
-  const workspace = await seedWorkspace(database(), 'jumped', 4);
+/** A backup whose job has ended, and that has expired. @returns its id */
+const expiredBackup = async (name: string): Promise<string> => {
+  const workspace = await seedWorkspace(database(), name, 4);
   const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
   const { exportId } = await steps.backUp(deletion);
   await steps.finish({ jobId: deletion, end: { kind: 'cancelled' } });
   await asOwner(`UPDATE exports SET expires_at = now() - interval '1 hour' WHERE id = $1`, [
     exportId,
   ]);
+  return exportId;
+};
+
+test('a clock of the database that jumps ahead destroys no backup', async () => {
+  const exportId = await expiredBackup('jumped');
   // As this process sees a database that is 31 days ahead.
   setClockOff(-31 * DAY_MS);
   await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
@@ -106,13 +112,7 @@ test('a clock of the database that jumps ahead destroys no backup', async () => 
 });
 
 test('a clock that jumps between the check and the expiry of a backup is seen before it goes', async () => {
-  const workspace = await seedWorkspace(database(), 'jumping', 4);
-  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
-  const { exportId } = await steps.backUp(deletion);
-  await steps.finish({ jobId: deletion, end: { kind: 'cancelled' } });
-  await asOwner(`UPDATE exports SET expires_at = now() - interval '1 hour' WHERE id = $1`, [
-    exportId,
-  ]);
+  const exportId = await expiredBackup('jumping');
   setClockOff(-31 * DAY_MS);
   const { db } = database().app;
   await expect(expireExport(db, exportId)).rejects.toMatchObject({ code: 'clocksDiffer' });

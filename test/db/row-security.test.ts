@@ -39,7 +39,7 @@ const ROW_SECURITY = {
   type: 'rowSecurity',
   nonRetryable: true,
   message: expect.stringMatching(
-    /^Row-level security would hide rows .* give BYPASSRLS to /,
+    /^Row-level security would hide rows .* give BYPASSRLS to keepsake_api, keepsake_worker, /,
   ) as string,
 };
 

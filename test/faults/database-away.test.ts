@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { API_ROLE, WORKER_ROLE } from '../../db/client.ts';
+import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
 import { createDeleteAllApi } from '../support/delete-all-api.ts';

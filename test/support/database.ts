@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, inject } from 'vitest';
-import { API_ROLE, openDatabase, WORKER_ROLE, type Database } from '../../db/client.ts';
+import { openDatabase, type Database } from '../../db/client.ts';
+import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import { TEMPLATE } from './global-setup.ts';
 import { BOTH_ROLES } from './migrate-for-tests.ts';
 

@@ -51,6 +51,16 @@ export const seedPeople = async ({ owner }: TestDatabase, workspaceId: string) =
   };
 };
 
+/** Requests of workspaces of their own, asked by an admin. */
+export const createAsking = (database: () => TestDatabase) => {
+  let count = 0;
+  return async () => {
+    count += 1;
+    const people = await seedPeople(database(), `w-${count}`);
+    return { people, id: await createRequestSteps(database()).ask(people) };
+  };
+};
+
 export type People = Awaited<ReturnType<typeof seedPeople>>;
 
 const RUN_ID = 'run';

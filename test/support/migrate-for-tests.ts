@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { API_ROLE, WORKER_ROLE } from '../../db/client.ts';
+import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 
 /** A member of both roles, for tests that are about neither. */
