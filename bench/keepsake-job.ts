@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { Job } from '../local/api-client.ts';
 import type { Bench } from './bench-stack.ts';
 import type { Run } from './contest.ts';
@@ -5,6 +7,9 @@ import { readSteps, type Step } from './job-steps.ts';
 import { watchMemory } from './usage.ts';
 
 const DEADLINE_MS = 30 * 60_000;
+/** The run of a request is started by the request's workflow, just after the API has answered. */
+const START_DEADLINE_MS = 10_000;
+const START_POLL_MS = 10;
 
 export interface JobRun extends Run {
   /** The most each had resident while the job ran. */
@@ -12,12 +17,25 @@ export interface JobRun extends Run {
   steps: Step[];
 }
 
+const untilStarted = async (handle: WorkflowHandle): Promise<void> => {
+  for (const deadline = Date.now() + START_DEADLINE_MS; ;) {
+    try {
+      await handle.describe();
+      return;
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || Date.now() > deadline) throw error;
+    }
+    await sleep(START_POLL_MS);
+  }
+};
+
 /**
  * The job once its workflow has ended, which is just after its final state was stored. Asking the API
  * time and again would take a twelfth of the processors from the job.
  */
 const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Promise<Job> => {
   const handle = temporal.workflow.getHandle(workflow.id);
+  await untilStarted(handle);
   await temporal.withDeadline(Date.now() + DEADLINE_MS, () => handle.result());
   return api.succeed('GET', `/v1/jobs/${id}`);
 };
