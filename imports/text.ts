@@ -1,51 +1,15 @@
 import { isUtf8 } from 'node:buffer';
-import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { type FileErrorType, ImportFileError } from './file-error.ts';
+import { isFromGunzip, unpacked } from './unpack.ts';
 
 /** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-const UNPACKED_CHUNK_BYTES = 256 * 1024;
 /** Of a character whose last one is still to come. */
 const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-
-/** By hand, so that who stops reading does not close the rest, which has to be read all the same. */
-const bytesFrom = async function* (
-  head: Buffer,
-  rest: AsyncIterator<Buffer>,
-): AsyncGenerator<Buffer> {
-  yield head;
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-    yield next.value;
-  }
-};
-
-/** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
-const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
-  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < GZIP_MAGIC.length) {
-    const next = await pieces.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const all = bytesFrom(head, pieces);
-  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
-    yield* all;
-    return;
-  }
-  // The error of either comes out of the last one's iteration.
-  yield* pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
-  // Zeros may follow; who takes a digest of the file on the way wants them read.
-  while ((await pieces.next()).done !== true);
-};
-
-const isFromGunzip = (error: unknown): boolean =>
-  ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 
 /** The bytes without a last character that is not all there, if the rest is UTF-8. */
 const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
@@ -108,7 +72,10 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
     }
   } catch (error) {
     if (!isFromGunzip(error)) throw error;
-    throw fail('invalidGzip', 'the gzip data is damaged, or ends here. Pack it again.');
+    throw fail(
+      'invalidGzip',
+      'the gzip data is damaged, ends early, or something else follows it. Pack the file again.',
+    );
   }
   if (tail.length > 0) throw fail('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
 };

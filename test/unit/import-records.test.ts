@@ -118,7 +118,43 @@ test('gzip may be of several members, and zeros may follow, which are read too',
   expect(file.readableEnded).toBe(true);
   const followed = Buffer.concat([packed[0]!, Buffer.alloc(1_000_000, 'x')]);
   expect(await failureOf(followed, 10_000)).toMatchObject({ type: 'invalidGzip' });
+  const hidden = Buffer.concat([...packed, packed[1]!]);
+  expect(await failureOf(hidden, 10_000)).toMatchObject({ type: 'invalidGzip' });
 });
+
+/** Members one after the other, and what may stand between and after them. */
+const ANN = gzipSync('a\n1\n');
+const CID = gzipSync('3\n');
+const ZERO = Buffer.alloc(1);
+
+describe.each([...CUTS, ANN.length - 1, ANN.length, ANN.length + 1])(
+  'gzip that comes in pieces of %i bytes',
+  (pieceBytes) => {
+    test.each([
+      ['one zero and a member', [ZERO, CID]],
+      ['many zeros and a member', [Buffer.alloc(3_000), CID]],
+      ['a zero and a byte', [ZERO, Buffer.from('x')]],
+      ['two members, a zero and a member', [CID, ZERO, CID]],
+      ['zeros and a byte at the very end', [Buffer.alloc(1_000), Buffer.from([1])]],
+      ['a text', [Buffer.from('3\n')]],
+      ['the first byte of a member', [CID.subarray(0, 1)]],
+      ['the head of a member', [CID.subarray(0, 10)]],
+      ['a member that is cut off', [CID.subarray(0, -1)]],
+      ['another packing', [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0])]],
+    ])('loses nothing: it is refused when a member is followed by %s', async (_what, after) => {
+      const content = Buffer.concat([ANN, ...after]);
+      expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'invalidGzip' });
+    });
+
+    test('reads all members, and zeros after the last one', async () => {
+      for (const zeros of [0, 1, 511, 512]) {
+        const content = Buffer.concat([ANN, gzipSync(''), CID, Buffer.alloc(zeros)]);
+        const records = await read(content, pieceBytes);
+        expect(records.map(({ cells }) => cells)).toEqual([['a'], ['1'], ['3']]);
+      }
+    });
+  },
+);
 
 test('a record may be 1 MiB long and no longer, wherever its end is', async () => {
   const longest = '€'.repeat(MAX_RECORD_LENGTH - 1);
