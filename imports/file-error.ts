@@ -4,6 +4,7 @@ export const FILE_ERRORS = [
   'invalidCsv',
   'invalidGzip',
   'invalidHeader',
+  'notCsv',
   'notUtf8',
   'recordTooLong',
   'tooLarge',

@@ -9,9 +9,9 @@ export const MAX_LINES = 5_000_000;
 
 const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColumn[] => {
   const header = checkHeader(cells, types);
-  if (!('errors' in header)) return header.columns;
-  const told = header.errors.map(({ pointer, detail }) => `${pointer} ${detail}`);
-  throw new ImportFileError('invalidHeader', line, told.join('; '));
+  if ('columns' in header) return header.columns;
+  const faults = header.faults.map(({ pointer, detail }) => `${pointer} ${detail.trim()}`);
+  throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
 };
 
 export interface FileLines {

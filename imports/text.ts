@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { type FileErrorType, ImportFileError } from './file-error.ts';
+import { KIND_BYTES, kindOfContent } from './file-kind.ts';
 import { isFromGunzip, unpacked } from './unpack.ts';
 
 /** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
@@ -27,24 +28,55 @@ const beforeBroken = (bytes: Buffer): Buffer => {
   return bytes.subarray(0, broken);
 };
 
-const countOf = (mark: number, bytes: Buffer): number => {
-  let count = 0;
-  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 1)) count += 1;
-  return count;
-};
-
-/** Numbers the lines of what goes by. */
+/** Numbers the lines of what goes by: CR LF, LF and CR each end one, as they do for records. */
 const createLineCounter = () => {
-  let feeds = 0;
-  let returns = 0;
+  let breaks = 0;
+  let last = 0;
   return {
     count: (bytes: Buffer): void => {
-      feeds += countOf(LINE_FEED, bytes);
-      returns += countOf(CARRIAGE_RETURN, bytes);
+      for (const byte of bytes) {
+        if (byte === CARRIAGE_RETURN || (byte === LINE_FEED && last !== CARRIAGE_RETURN))
+          breaks += 1;
+        last = byte;
+      }
     },
-    /** Where what was counted ends. Carriage returns only count if there are no line feeds. */
-    line: (): number => 1 + (feeds === 0 ? returns : feeds),
+    /** Where what was counted ends. */
+    line: (): number => 1 + breaks,
   };
+};
+
+const requireCsv = (head: Buffer): void => {
+  const kind = kindOfContent(head);
+  if (kind !== undefined) throw new ImportFileError('notCsv', 1, `the file is ${kind}`);
+};
+
+/**
+ * The same bytes, once their beginning is long enough to show what they are.
+ *
+ * @throws ImportFileError when they are of another kind than CSV
+ */
+const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  try {
+    for await (const piece of pieces) {
+      if (head === undefined) {
+        yield piece;
+        continue;
+      }
+      head = Buffer.concat([head, piece]);
+      if (head.length < KIND_BYTES) continue;
+      requireCsv(head);
+      yield head;
+      head = undefined;
+    }
+  } catch (error) {
+    // Its lines are counted, for the error is behind them.
+    if (head !== undefined && isFromGunzip(error)) yield head;
+    throw error;
+  }
+  if (head === undefined) return;
+  requireCsv(head);
+  yield head;
 };
 
 /**
@@ -58,7 +90,7 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
   let byteCount = 0;
   let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const piece of unpacked(file)) {
+    for await (const piece of ofCsv(unpacked(file))) {
       byteCount += piece.length;
       if (byteCount > MAX_TEXT_BYTES) {
         throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
