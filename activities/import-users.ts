@@ -1,11 +1,13 @@
 import { countImport, listDoneChunks } from '../db/imports.ts';
 import { createSeen } from '../db/import-merge.ts';
 import { propertyTypesOf } from '../db/properties.ts';
+import { ImportFileError } from '../imports/file-error.ts';
 import { readChunks } from '../imports/read-chunks.ts';
 import { importKey } from '../storage/import-key.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
+import { fileFailure } from './failures.ts';
 import { importChunk, prepareChunks } from './import-chunk.ts';
 import { readAhead } from './read-ahead.ts';
 
@@ -49,7 +51,16 @@ export const createImportUsers =
     signal: AbortSignal,
   ): ReturnType<Activities['importUsers']> => {
     const job = await getRunningImport(deps, jobId);
-    await importChunks(deps, job, signal);
-    const { imported, merged } = await countImport(deps.database.db, jobId);
-    return { imported, merged };
+    const count = async () => {
+      const { imported, merged } = await countImport(deps.database.db, jobId);
+      return { imported, merged };
+    };
+    try {
+      await importChunks(deps, job, signal);
+    } catch (error) {
+      if (!(error instanceof ImportFileError)) throw error;
+      const { imported, merged } = await count();
+      throw fileFailure(error, job.options.dryRun ? 0 : imported + merged);
+    }
+    return count();
   };

@@ -2,6 +2,8 @@ import { finished, type Readable } from 'node:stream';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import { ImportFileError } from './file-error.ts';
+import { countBreaks, type Head, readHead } from './head.ts';
+import { withoutMarks } from './marks.ts';
 import { textOf } from './text.ts';
 
 /** Longest record, in UTF-16 units of its cells, and one more for each. */
@@ -24,15 +26,14 @@ export interface CsvRecord {
   length: number;
 }
 
-const LINE_BREAK = /\r\n|\n|\r/g;
+/** A blank line, or one whose cells are all empty. */
+const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
 
-const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
-
-/** What splits the header into the most cells; names of columns hold no separator. */
-const separatorOf = (header: string): string => {
-  const cellCount = (separator: string) => header.split(separator).length;
-  return [',', ';', '\t'].toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
-};
+/** A line such as `sep=;`, cut at the separator or in quotes; joined files have several of them. */
+const namesSeparator = ([first = '', second]: readonly string[], separator: string): boolean =>
+  second === undefined
+    ? first.toLowerCase() === `sep=${separator}`
+    : second === '' && first.toLowerCase() === 'sep=';
 
 const tooLong = (line: number): ImportFileError =>
   new ImportFileError(
@@ -61,10 +62,10 @@ const measure = (cells: readonly string[]): { length: number; breaks: number } =
 };
 
 /**
- * Parses text whose first record begins on `line`. Blank lines come out of the library as records:
+ * Parses text whose first record begins on `head.line`. Blank lines come out of the library as records:
  * to tell after which record it left some out would take a fifth more time.
  */
-const createReader = (separator: string, firstLine: number) => {
+const createReader = ({ separator, isSeparatorNamed, line: firstLine }: Head) => {
   let line = firstLine;
   let openBytes = 0;
   const parsed: string[][] = [];
@@ -83,7 +84,8 @@ const createReader = (separator: string, firstLine: number) => {
     for (const cells of parsed.splice(0)) {
       const { length, breaks } = measure(cells);
       if (length > MAX_RECORD_LENGTH) throw tooLong(line);
-      if (cells.length > 1 || cells[0] !== '') records.push({ line, cells, length });
+      const isNote = isSeparatorNamed && cells.length <= 2 && namesSeparator(cells, separator);
+      if (!isNote && !isBlank(cells)) records.push({ line, cells, length });
       line += 1 + breaks;
       openBytes = 0;
     }
@@ -100,25 +102,6 @@ const createReader = (separator: string, firstLine: number) => {
     end: async (): Promise<CsvRecord[]> =>
       take(await new Promise((resolve) => finished(parser.end(), resolve))),
   };
-};
-
-/** The mark and blank lines that a text begins with, its first other line, and the end of that. */
-const HEAD = /^(\uFEFF?([\r\n]*))([^\r\n]*)([\r\n]?)/;
-
-const lookAt = (head: Buffer) => {
-  const [, skipped = '', blank = '', header = '', end = ''] = HEAD.exec(head.toString()) ?? [];
-  return { skippedBytes: Buffer.byteLength(skipped), blank, header, isWhole: end !== '' };
-};
-
-/** A text as far as the end of its header. */
-const readHead = async (text: AsyncGenerator<Buffer>): Promise<Buffer> => {
-  let head: Buffer = Buffer.alloc(0);
-  while (!lookAt(head).isWhole && head.length <= MAX_RECORD_BYTES) {
-    const next = await text.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  return head;
 };
 
 const startingWith = async function* (first: Buffer, rest: AsyncIterable<Buffer>) {
@@ -143,9 +126,8 @@ export const recordsOf = async function* (file: Readable): AsyncGenerator<CsvRec
   try {
     const text = textOf(file);
     const head = await readHead(text);
-    const { skippedBytes, blank, header } = lookAt(head);
-    const reader = createReader(separatorOf(header), 1 + countBreaks(blank));
-    for await (const piece of startingWith(head.subarray(skippedBytes), text)) {
+    const reader = createReader(head);
+    for await (const piece of withoutMarks(startingWith(head.rest, text), head.header)) {
       for (const turn of turnsOf(piece)) {
         yield await reader.read(turn);
         await othersTurn();
