@@ -3,6 +3,16 @@ import { ImportFileError } from './file-error.ts';
 /** Text that is read at most to find where the header ends, in bytes. */
 const MAX_HEAD_BYTES = 4 * 1024 * 1024;
 
+/** Blank lines before the header, in bytes. */
+export const MAX_BLANK_HEAD_BYTES = 64 * 1024;
+
+export const blankHead = (line: number): ImportFileError =>
+  new ImportFileError(
+    'empty',
+    line,
+    'all lines so far are blank. The first line of a file names the columns.',
+  );
+
 const LINE_BREAK = /\r\n|\n|\r/g;
 
 export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
@@ -48,6 +58,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);
   let found = lookAt(read);
   while (!found.isWhole && read.length <= MAX_HEAD_BYTES) {
+    if (found.skipped.length > MAX_BLANK_HEAD_BYTES) break;
     const next = await text.next();
     if (next.done === true) break;
     read = Buffer.concat([read, next.value]);
@@ -55,10 +66,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
   }
   const { skipped, separator, header } = found;
   const line = 1 + countBreaks(skipped);
-  if (header === '' && read.length > MAX_HEAD_BYTES) {
-    const message = 'all lines so far are blank. The first line of a file names the columns.';
-    throw new ImportFileError('empty', line, message);
-  }
+  if (skipped.length > MAX_BLANK_HEAD_BYTES) throw blankHead(line);
   return {
     rest: read.subarray(Buffer.byteLength(skipped)),
     line,

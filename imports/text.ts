@@ -2,11 +2,14 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { type FileErrorType, ImportFileError } from './file-error.ts';
 import { KIND_BYTES, kindOfContent } from './file-kind.ts';
-import { isFromGunzip, unpacked } from './unpack.ts';
+import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.ts';
 
 /** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
+const TOO_MUCH =
+  `the text is more than ${MAX_UNPACKED_RATIO} times as long as the packed file. ` +
+  'Upload it as it is, or split it.';
 /** Of a character whose last one is still to come. */
 const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
@@ -104,6 +107,7 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
     }
   } catch (error) {
     if (!isFromGunzip(error)) throw error;
+    if (isTooMuch(error)) throw fail('tooLarge', TOO_MUCH);
     throw fail(
       'invalidGzip',
       'the gzip data is damaged, ends early, or something else follows it. Pack the file again.',

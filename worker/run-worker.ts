@@ -5,6 +5,7 @@ import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@tempo
 import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
+import { createImportThreads } from '../activities/import-threads.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
 import { APP_ROLE, type Database, openDatabase } from '../db/client.ts';
@@ -69,6 +70,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
     maxConnections: MAX_LANES,
     isForCopies: true,
   });
+  const importThreads = createImportThreads();
   const temporal = connectTemporal();
   const { connectionOptions } = loadClientConnectConfig();
   await registerSearchAttributes(temporal.client, temporal.namespace);
@@ -90,6 +92,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
       deleteAllPercent: config.deleteAllPercent,
       temporal: temporal.client,
       taskQueue: config.taskQueue,
+      importThreads,
       meter: metrics.meter,
       crashPoint: options.crashPoint ?? (() => {}),
     }),
@@ -111,9 +114,6 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
   } finally {
     await heartbeat.stop();
     await connection.close();
-    await temporal.close();
-    await lanes.close();
-    await database.close();
-    await metrics.close();
+    for (const used of [temporal, importThreads, lanes, database, metrics]) await used.close();
   }
 };

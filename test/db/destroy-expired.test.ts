@@ -1,3 +1,4 @@
+import { createImportThreads } from '../../activities/import-threads.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,7 @@ beforeEach(async () => {
     lanes: database().app.pool,
     storage: createDirectoryStorage(folder),
     deleteAllPercent: 90,
+    importThreads: createImportThreads(),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

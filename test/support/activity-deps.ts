@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { ActivityDeps } from '../../activities/deps.ts';
+import { createImportThreads } from '../../activities/import-threads.ts';
 import type { Database } from '../../db/client.ts';
 import { DEFAULT_DELETE_ALL_PERCENT } from '../../selection/gate.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
@@ -12,6 +13,7 @@ export const fakeDeps = (database: Database): ActivityDeps => ({
   lanes: database.pool,
   storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
   deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
+  importThreads: createImportThreads(),
   meter: { rows: () => {}, batch: (batch) => batch },
   crashPoint: () => {},
 });

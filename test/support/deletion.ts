@@ -1,3 +1,4 @@
+import { createImportThreads } from '../../activities/import-threads.ts';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     lanes: database.app.pool,
     storage: createDirectoryStorage(storageDir),
     deleteAllPercent: DEFAULT_DELETE_ALL_PERCENT,
+    importThreads: createImportThreads(),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };
