@@ -1,17 +1,13 @@
-import { pipeline } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { getImportFile } from '../db/import-files.ts';
 import { setLinesRead } from '../db/imports.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import { linesOf } from '../imports/lines.ts';
-import { createDigestTap, type DigestTap } from '../storage/digest-tap.ts';
+import { createDigestTap } from '../storage/digest-tap.ts';
 import { importKey } from '../storage/import-key.ts';
 import type { Activities } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
-
-/** Lines after which the job's progress is told. */
-const TELL_LINES = 20_000;
 
 export type ImportJob = RunningJob & { type: 'import' };
 
@@ -25,38 +21,26 @@ export const getRunningImport = async (
   return job;
 };
 
-/** The uploaded file of an import, from its beginning; `facts` once it is read to its end. */
-const openImportFile = async (
-  { storage }: ActivityDeps,
-  { importFileId }: ImportJob,
-): Promise<DigestTap> => {
-  const file = await storage.get(importKey(importFileId));
-  // An error of either comes out of the tap.
-  return pipeline(file, createDigestTap(), () => {});
-};
-
 /** The lines of a file, told of now and then. @throws ImportFileError, jobNotRunning */
 const countLines = async (
-  { database: { db } }: ActivityDeps,
+  { database: { db }, importThreads }: ActivityDeps,
   job: ImportJob,
-  file: DigestTap,
+  file: Readable,
   signal: AbortSignal,
 ): Promise<number> => {
   const types = await propertyTypesOf(db, job.workspaceId);
-  const tell = async (): Promise<void> => {
-    if (await setLinesRead(db, job.id, lines)) return;
-    throw failures.jobNotRunning(job.id, 'not being checked any more');
-  };
+  const read = importThreads.read({ kind: 'count', types }, file, signal);
   let lines = 0;
-  let told = 0;
-  for await (const { records } of linesOf(file, types)) {
-    signal.throwIfAborted();
-    lines += records.length;
-    if (lines - told < TELL_LINES) continue;
-    await tell();
-    told = lines;
+  try {
+    for await (const result of read.results) {
+      if (result.kind === 'counted') ({ lines } = result);
+      // Fails when the job was cancelled meanwhile, however few lines there are.
+      if (await setLinesRead(db, job.id, lines)) continue;
+      throw failures.jobNotRunning(job.id, 'not being checked any more');
+    }
+  } finally {
+    await read.close();
   }
-  await tell();
   return lines;
 };
 
@@ -69,7 +53,9 @@ export const createCheckImport =
   ): ReturnType<Activities['checkImportFile']> => {
     const job = await getRunningImport(deps, jobId);
     const stored = await getImportFile(deps.database.db, job.importFileId);
-    const file = await openImportFile(deps, job);
+    const stream = await deps.storage.get(importKey(job.importFileId));
+    // An error of either comes out of the tap.
+    const file = pipeline(stream, createDigestTap(), () => {});
     const lines = await countLines(deps, job, file, signal);
     const { bytes, sha256 } = file.facts();
     if (bytes !== stored.bytes) throw failures.importFileDamaged(stored.id, 'size');

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
+import type { ImportThreads } from './import-threads.ts';
 import type { Meter } from './meter.ts';
 
 /** Places where a fault test kills the worker. */
@@ -25,6 +26,8 @@ export interface ActivityDeps {
    */
   lanes: pg.Pool;
   storage: Storage;
+  /** Read the files of imports. */
+  importThreads: ImportThreads;
   meter: Meter;
   /** Does nothing; only the worker of a fault test has one that kills. */
   crashPoint: (point: CrashPoint) => void;

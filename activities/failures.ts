@@ -202,9 +202,20 @@ const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
   return counts === undefined ? refused(error) : failures.deleteAllRequired(counts);
 };
 
-/** The type says what is wrong, the message where, and nothing of what stands there. */
-const fileFailure = ({ type, message }: ImportFileError): ApplicationFailure =>
-  final(type, `${message} Nothing after it was imported.`);
+/**
+ * The type says what is wrong, the message where, and nothing of what stands there. `doneLines` were
+ * imported nevertheless, by an earlier attempt that could read the file.
+ */
+export const fileFailure = (
+  { type, message }: ImportFileError,
+  doneLines: number,
+): ApplicationFailure =>
+  final(
+    type,
+    doneLines === 0
+      ? `${message} Nothing was imported.`
+      : `${message} ${doneLines} lines before it were imported, and stay so.`,
+  );
 
 /** Type of a failure that stands for an error of no known kind. */
 const UNKNOWN = 'brokenOff';
@@ -213,7 +224,7 @@ const UNKNOWN = 'brokenOff';
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
-  if (error instanceof ImportFileError) return fileFailure(error);
+  if (error instanceof ImportFileError) return fileFailure(error, 0);
   const refusal = refusalOf(error);
   if (refusal !== undefined) return failures.databaseRefused(refusal);
   const failure = databaseFailure(error);

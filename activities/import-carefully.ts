@@ -10,12 +10,17 @@ export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
 }
 
+/** Rows that are one line each. */
+export interface CarefulStaging extends Staging {
+  rows: readonly StagedRow[];
+}
+
 type Merge = (staging: Staging, range: Range) => Promise<RangeResult>;
 
 /** A range that was rolled back, and why. */
 type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
 
-const hasRepeated = ({ rows }: Staging, { from, to }: Range): boolean => {
+const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => {
   for (let n = from; n < to; n++) if (rows[n]?.userId === rows[n + 1]?.userId) return true;
   return false;
 };
@@ -78,7 +83,7 @@ const add = (outcome: ChunkOutcome, merged: Merged): void => {
  * @returns undefined when others were at the users; then everything is to be rolled back
  */
 export const mergeCarefully = async (
-  staging: Staging,
+  staging: CarefulStaging,
   merge: Merge,
 ): Promise<ChunkOutcome | undefined> => {
   const { client, statements, rows } = staging;

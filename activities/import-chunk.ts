@@ -1,19 +1,15 @@
 import type { PoolClient } from 'pg';
-import { estimateRange, mergeRange, type Staging } from '../db/import-merge.ts';
-import { importStatements, type ImportTarget } from '../db/import-statements.ts';
-import {
-  copyPieces,
-  joinLines,
-  sortLines,
-  stageRows,
-  type StagedRow,
-} from '../db/import-staging.ts';
+import { estimateRange, mergeRange } from '../db/import-merge.ts';
+import { importStatements } from '../db/import-statements.ts';
+import { sortLines, stageRows } from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
 import { isOfARow, isRolledBack } from '../db/sql-states.ts';
-import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
+import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
 import { type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
+import type { SentChunk } from './import-messages.ts';
+import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
 const MAX_STARTS = 6;
@@ -48,47 +44,10 @@ export interface ImportWork {
 
 const NOTHING: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
 
-const targetOf = ({ workspaceId, options }: ImportJob, row: ImportRow): ImportTarget => ({
-  workspaceId,
-  mode: options.mode,
-  mergeTags: options.mergeTags,
-  columns: Object.keys(row.columns),
-  properties: Object.keys(row.properties),
-});
-
-/** Rows of a chunk as they are staged. */
-interface Prepared {
-  target: ImportTarget;
-  rows: StagedRow[];
-  pieces: Buffer[];
+/** A chunk as it came from the thread, and where its rows are found. */
+export interface PreparedChunk extends SentChunk {
+  rowsOf: () => Promise<ImportRow[]>;
 }
-
-const prepareRows = (
-  job: ImportJob,
-  given: readonly ImportRow[],
-  arrange: typeof joinLines,
-): Prepared | undefined => {
-  const [first] = given;
-  if (first === undefined) return undefined;
-  const target = targetOf(job, first);
-  const rows = arrange(given, target);
-  return { target, rows, pieces: copyPieces(rows, target) };
-};
-
-/** A chunk with what of its work can be done before its turn. */
-export interface PreparedChunk extends ImportChunk {
-  /** None when no line of it could be read. */
-  whole: Prepared | undefined;
-}
-
-/** Chunks with their rows put together; costs the worker as much as reading them. */
-export const prepareChunks = async function* (
-  job: ImportJob,
-  chunks: AsyncGenerator<ImportChunk>,
-): AsyncGenerator<PreparedChunk> {
-  for await (const chunk of chunks)
-    yield { ...chunk, whole: prepareRows(job, chunk.rows, joinLines) };
-};
 
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
 type Broken = 'contended' | 'mixed';
@@ -98,19 +57,24 @@ const mergeRows = async (
   chunk: PreparedChunk,
   isCareful: boolean,
 ): Promise<ChunkOutcome | Broken> => {
-  const prepared = isCareful ? prepareRows(job, chunk.rows, sortLines) : chunk.whole;
-  if (prepared === undefined) {
+  const { whole } = chunk;
+  if (whole === undefined) {
     await client.query(BEGIN);
     return NOTHING;
   }
-  const { target, rows, pieces } = prepared;
+  const { target } = whole;
+  // Before the transaction, for that has little time.
+  const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), sortLines) : undefined;
   const statements = importStatements(target);
   await client.query(BEGIN + statements.createStaging);
-  await stageRows(client, statements.copy, pieces);
-  const staging: Staging = { client, target, statements, rows };
+  await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
   const merge = job.options.dryRun ? estimateRange : mergeRange;
-  if (isCareful) return (await mergeCarefully(staging, merge)) ?? 'contended';
-  const result = await merge(staging, { from: 0, to: rows.length - 1 });
+  const lineCounts = careful?.rows.map(({ lines }) => lines.length) ?? whole.lineCounts;
+  const staging = { client, target, statements, lineCounts };
+  if (careful !== undefined) {
+    return (await mergeCarefully({ ...staging, rows: careful.rows }, merge)) ?? 'contended';
+  }
+  const result = await merge(staging, { from: 0, to: lineCounts.length - 1 });
   if (result.status === 'merged') return { ...result.merged, rejected: [] };
   return result.status === 'overfull' ? 'mixed' : 'contended';
 };

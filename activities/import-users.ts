@@ -1,12 +1,13 @@
 import { countImport, listDoneChunks } from '../db/imports.ts';
 import { createSeen } from '../db/import-merge.ts';
 import { propertyTypesOf } from '../db/properties.ts';
-import { readChunks } from '../imports/read-chunks.ts';
+import { ImportFileError } from '../imports/file-error.ts';
 import { importKey } from '../storage/import-key.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
-import { importChunk, prepareChunks } from './import-chunk.ts';
+import { fileFailure } from './failures.ts';
+import { importChunk } from './import-chunk.ts';
 import { readAhead } from './read-ahead.ts';
 
 const importChunks = async (
@@ -23,14 +24,22 @@ const importChunks = async (
     if (dryRun) await createSeen(client);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
     const file = await deps.storage.get(importKey(job.importFileId));
-    const chunks = prepareChunks(job, readChunks(file, { types, ...job.options }));
-    for await (const chunk of readAhead(chunks)) {
-      signal.throwIfAborted();
-      // A dry run has to know whom the chunks before would have made.
-      if (done.has(chunk.chunk) && !dryRun) continue;
-      await importChunk(work, chunk);
-      deps.crashPoint('import:chunk-committed');
-      deps.meter.rows('imported', chunk.lines);
+    // A dry run has to know whom the chunks before would have made.
+    const passed = dryRun ? new Set<number>() : done;
+    const { workspaceId, options } = job;
+    const task = { kind: 'chunks', types, job: { workspaceId, options }, done: passed } as const;
+    const read = deps.importThreads.read(task, file, signal);
+    try {
+      for await (const result of readAhead(read.results)) {
+        signal.throwIfAborted();
+        if (result.kind !== 'chunk' || passed.has(result.chunk.chunk)) continue;
+        const { chunk } = result;
+        await importChunk(work, { ...chunk, rowsOf: () => read.rowsOf(chunk.chunk) });
+        deps.crashPoint('import:chunk-committed');
+        deps.meter.rows('imported', chunk.lines);
+      }
+    } finally {
+      await read.close();
     }
   } finally {
     // With its temporary tables.
@@ -49,7 +58,16 @@ export const createImportUsers =
     signal: AbortSignal,
   ): ReturnType<Activities['importUsers']> => {
     const job = await getRunningImport(deps, jobId);
-    await importChunks(deps, job, signal);
-    const { imported, merged } = await countImport(deps.database.db, jobId);
-    return { imported, merged };
+    const count = async () => {
+      const { imported, merged } = await countImport(deps.database.db, jobId);
+      return { imported, merged };
+    };
+    try {
+      await importChunks(deps, job, signal);
+    } catch (error) {
+      if (!(error instanceof ImportFileError)) throw error;
+      const { imported, merged } = await count();
+      throw fileFailure(error, job.options.dryRun ? 0 : imported + merged);
+    }
+    return count();
   };

@@ -3,6 +3,7 @@ import { on } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { addAbortSignal, Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
+import { createKindCheck } from '../imports/file-kind.ts';
 import { importOptionsSchema, type WantedImport } from './import-options.ts';
 import { parseJson } from './json-body.ts';
 import { IMPORT_MAX_BYTES } from './limits.ts';
@@ -199,8 +200,15 @@ const storeFile = async (
   requirePart(part, 'file', FILE_TYPES);
   const hash = createHash('sha256');
   let bytes = 0;
+  // A large file that cannot be read is refused while it comes, and not after an hour.
+  const check = createKindCheck((kind) => {
+    const detail = `is ${kind}`;
+    const errors = [{ detail, pointer: '/file' }];
+    return problem('unprocessable', `/file: ${detail}`, { errors });
+  });
   const measured = async function* () {
     for await (const chunk of part.content) {
+      check(chunk);
       hash.update(chunk);
       bytes += chunk.length;
       yield chunk;

@@ -1,7 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { ImportCounts } from '../workflows/contract.ts';
 import type { ImportStatements, ImportTarget } from './import-statements.ts';
-import type { StagedRow } from './import-staging.ts';
 
 export type Merged = Pick<ImportCounts, 'imported' | 'merged' | 'unchanged' | 'skipped'>;
 
@@ -25,7 +24,8 @@ export interface Staging {
   client: PoolClient;
   target: ImportTarget;
   statements: ImportStatements;
-  rows: readonly StagedRow[];
+  /** Of how many lines each row is made. */
+  lineCounts: readonly number[];
 }
 
 interface Classified {
@@ -49,9 +49,9 @@ const one = async <Row extends object>(
   return row;
 };
 
-const linesIn = ({ rows }: Staging, { from, to }: Range): number => {
+const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
   let lines = 0;
-  for (let n = from; n <= to; n++) lines += rows[n]?.lines.length ?? 0;
+  for (let n = from; n <= to; n++) lines += lineCounts[n] ?? 0;
   return lines;
 };
 

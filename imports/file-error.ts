@@ -4,6 +4,7 @@ export const FILE_ERRORS = [
   'invalidCsv',
   'invalidGzip',
   'invalidHeader',
+  'notCsv',
   'notUtf8',
   'recordTooLong',
   'tooLarge',
@@ -21,10 +22,14 @@ export class ImportFileError extends Error {
   /** Number of the line in the file, from 1, of which it is known to be wrong. */
   readonly line: number;
 
-  constructor(type: FileErrorType, line: number, message: string) {
-    super(`Line ${line}: ${message}`);
+  /** The message without the line. */
+  readonly detail: string;
+
+  constructor(type: FileErrorType, line: number, detail: string) {
+    super(`Line ${line}: ${detail}`);
     this.name = 'ImportFileError';
     this.type = type;
     this.line = line;
+    this.detail = detail;
   }
 }

@@ -1,11 +1,16 @@
 import type { Readable } from 'node:stream';
-import { findSystemField, type PropertyTypes } from '../selection/fields.ts';
+import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
+import { createNameFinder, foldName, unmistakableName, visibleName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import { recordsOf } from './records.ts';
 
-/** Wrong columns that are told at most. */
-const MAX_TOLD_ERRORS = 20;
+/** Wrong columns that are named at most: more than there are columns to name. */
+const MAX_NAMED_ERRORS = 350;
+/** Names that are compared with the known ones, to find what they were meant for. */
+const MAX_COMPARED_NAMES = 50;
+/** What separates cells in files of others. */
+const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
 const USER_ID = 'userId';
@@ -32,6 +37,11 @@ export interface HeaderError {
   pointer: string;
 }
 
+/** Likewise; `detail` holds nothing of the file, and goes on after the name as it is shown. */
+interface HeaderFault extends HeaderError {
+  name?: string;
+}
+
 const targetOf = (name: string): ImportColumn['target'] => {
   if (name === USER_ID) return 'userId';
   return IGNORED.has(name) ? 'ignored' : 'system';
@@ -52,35 +62,85 @@ const findColumn = (
   return type && { name, index, target: 'custom', key, type };
 };
 
-const whyUnknown = (name: string): string => {
-  if (name === '') return 'has no name';
-  if (name.startsWith(PREFIX)) return 'is no property of this workspace; define it first';
-  return 'is no known property; custom ones are named properties.<name>';
+const whyUnknown = (name: string, index: number): string => {
+  if (foldName(name) === '') {
+    return index === 0
+      ? ' has no name; a program that writes row numbers can leave them out (pandas: index=False)'
+      : ' has no name';
+  }
+  if (name.startsWith(PREFIX)) return ' is no property of this workspace; define it first';
+  return ' is no known property; custom ones are named properties.<name>';
+};
+
+/** What is wrong with columns by themselves. `columns` are the others. */
+const checkColumns = (names: readonly string[], types: PropertyTypes) => {
+  const columns: ImportColumn[] = [];
+  const faults: HeaderFault[] = [];
+  const seen = new Set<string>();
+  const findMeant = createNameFinder(fieldNames(types).filter((name) => !names.includes(name)));
+  const meant = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    const column = findColumn(name, index, types);
+    const pointer = `/file/columns/${index}`;
+    const isTwice = seen.has(name);
+    seen.add(name);
+    if (column !== undefined && !isTwice) {
+      columns.push(column);
+      continue;
+    }
+    const other = isTwice || faults.length >= MAX_COMPARED_NAMES ? undefined : findMeant(name);
+    if (other !== undefined) {
+      meant.add(other);
+      const detail = `: did you mean \`${other}\`?`;
+      faults.push({ name: unmistakableName(name), detail, pointer });
+    } else {
+      const detail = isTwice && name !== '' ? ' is there twice' : whyUnknown(name, index);
+      faults.push({ name: visibleName(name), detail, pointer });
+    }
+  }
+  return { columns, faults, meant };
 };
 
 export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[] };
 
-/** What the first record of a file says. Names are compared as they are: exact, also in case. */
-export const checkHeader = (names: readonly string[], types: PropertyTypes): ImportHeader => {
+const FILE = '/file';
+
+const withoutUserId = (names: readonly string[]): HeaderFault => {
+  const [only = ''] = names;
+  const detail =
+    names.length === 1 && OTHER_SEPARATOR.test(only)
+      ? 'has one column, and none is userId. Cells are separated by a comma, semicolon or tab; ' +
+        'a first line such as sep=| names another separator'
+      : 'has no column userId; its first line must name the columns';
+  return { detail, pointer: FILE };
+};
+
+/** Columns without a name at the end of a header are padding. */
+const withoutPadding = (names: readonly string[]): readonly string[] => {
+  const last = names.findLastIndex((name) => foldName(name) !== '');
+  return names.slice(0, last + 1);
+};
+
+/**
+ * What the first record of a file says, with all that is wrong with it. Names are compared as they are:
+ * exact, also in case.
+ */
+export const checkHeader = (
+  cells: readonly string[],
+  types: PropertyTypes,
+): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
+  const names = withoutPadding(cells);
   if (names.some((name) => OF_BACKUPS.has(name))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
-    return { errors: [{ detail, pointer: '/file' }] };
+    return { faults: [{ detail, pointer: FILE }] };
   }
-  if (!names.includes(USER_ID)) {
-    const detail = 'has no column userId; its first line must name the columns';
-    return { errors: [{ detail, pointer: '/file' }] };
-  }
-  const seen = new Set<string>();
-  const columns: ImportColumn[] = [];
-  const errors: HeaderError[] = [];
-  for (const [index, name] of names.entries()) {
-    const column = findColumn(name, index, types);
-    const detail = seen.has(name) ? 'is there twice' : whyUnknown(name);
-    if (column !== undefined && !seen.has(name)) columns.push(column);
-    else errors.push({ detail, pointer: `/file/columns/${index}` });
-    seen.add(name);
-  }
-  return errors.length > 0 ? { errors: errors.slice(0, MAX_TOLD_ERRORS) } : { columns };
+  const { columns, faults, meant } = checkColumns(names, types);
+  if (!names.includes(USER_ID) && !meant.has(USER_ID)) faults.unshift(withoutUserId(names));
+  if (faults.length === 0) return { columns };
+  const others = faults.length - MAX_NAMED_ERRORS;
+  if (others <= 0) return { faults };
+  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
+  return { faults: [...faults.slice(0, MAX_NAMED_ERRORS), last] };
 };
 
 export const emptyFile = (): ImportFileError =>
@@ -94,11 +154,18 @@ export const emptyFile = (): ImportFileError =>
 export const readHeader = async (file: Readable, types: PropertyTypes): Promise<ImportHeader> => {
   try {
     for await (const [first] of recordsOf(file)) {
-      if (first !== undefined) return checkHeader(first.cells, types);
+      if (first === undefined) continue;
+      const header = checkHeader(first.cells, types);
+      if ('columns' in header) return header;
+      const errors = header.faults.map(({ name = '', detail, pointer }) => ({
+        detail: name + detail,
+        pointer,
+      }));
+      return { errors };
     }
     throw emptyFile();
   } catch (error) {
     if (!(error instanceof ImportFileError)) throw error;
-    return { errors: [{ detail: error.message, pointer: '/file' }] };
+    return { errors: [{ detail: error.message, pointer: FILE }] };
   }
 };

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { PropertyTypes } from '../selection/fields.ts';
+import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
+import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import { checkHeader, emptyFile, type ImportColumn } from './header.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
@@ -7,11 +8,58 @@ import { type CsvRecord, recordsOf } from './records.ts';
 /** Of a file, after its header. */
 export const MAX_LINES = 5_000_000;
 
+const USER_ID = 'userId';
+const FOLDED_USER_ID = foldName(USER_ID);
+
 const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColumn[] => {
   const header = checkHeader(cells, types);
-  if (!('errors' in header)) return header.columns;
-  const told = header.errors.map(({ pointer, detail }) => `${pointer} ${detail}`);
-  throw new ImportFileError('invalidHeader', line, told.join('; '));
+  if ('columns' in header) return header.columns;
+  const faults = header.faults.map(({ pointer, detail }) => `${pointer} ${detail.trim()}`);
+  throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
+};
+
+/**
+ * Finds lines that are the header again, as joined files have them: those whose user would be named
+ * `userId`, and those of names of columns only.
+ *
+ * @throws ImportFileError when such a line names other columns, or in another order: what follows would
+ *   be read as what it is not
+ */
+const createHeaderCheck = (
+  header: CsvRecord,
+  columns: readonly ImportColumn[],
+  types: PropertyTypes,
+) => {
+  const folded = header.cells.map(foldName);
+  const known = new Set(fieldNames(types).map(foldName));
+  const idIndex = columns.find(({ target }) => target === 'userId')?.index ?? 0;
+  const longest = Math.max(...fieldNames(types).map(({ length }) => length)) + 1;
+  const names = (cells: readonly string[]): boolean =>
+    cells.every((cell) => cell === '' || known.has(foldName(cell))) &&
+    cells.some((cell) => foldName(cell) === FOLDED_USER_ID);
+  return ({ cells, line }: CsvRecord): boolean => {
+    const id = cells[idIndex] ?? '';
+    // Hardly any line gets further, and folding a name takes time.
+    if (id.length > longest || !known.has(foldName(id))) return false;
+    if (id !== USER_ID && !names(cells)) return false;
+    const width = Math.max(folded.length, cells.length);
+    for (let index = 0; index < width; index++) {
+      if (foldName(cells[index] ?? '') === (folded[index] ?? '')) continue;
+      const message =
+        'the columns are named again, and not as in the first line. Import each file by itself.';
+      throw new ImportFileError('invalidHeader', line, message);
+    }
+    return true;
+  };
+};
+
+/** Takes off empty cells below columns without a name, which are padding. */
+const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRecord => {
+  const { cells } = record;
+  if (cells.length <= count || cells.length > width) return record;
+  return cells.slice(count).every((cell) => cell === '')
+    ? { ...record, cells: cells.slice(0, count) }
+    : record;
 };
 
 export interface FileLines {
@@ -19,6 +67,17 @@ export interface FileLines {
   /** Of the lines after the header. */
   records: CsvRecord[];
 }
+
+const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
+  const columns = columnsOf(header, types);
+  const isHeader = createHeaderCheck(header, columns, types);
+  return (records: readonly CsvRecord[]): FileLines => ({
+    columns,
+    records: records
+      .filter((record) => !isHeader(record))
+      .map((record) => withoutPadding(record, columns.length, header.cells.length)),
+  });
+};
 
 /**
  * The lines of a file after its header, some at a time, in their order. Whoever reads them to the end
@@ -31,21 +90,22 @@ export const linesOf = async function* (
   file: Readable,
   types: PropertyTypes,
 ): AsyncGenerator<FileLines> {
-  let columns: ImportColumn[] | undefined;
+  let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
   for await (const records of recordsOf(file)) {
-    if (columns === undefined) {
+    if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
-      columns = columnsOf(header, types);
+      take = createLineFilter(header, types);
     }
-    const first = records[MAX_LINES - count];
+    const lines = take(records);
+    const first = lines.records[MAX_LINES - count];
     if (first !== undefined) {
       const message = `there are more than ${MAX_LINES} lines. Split the file.`;
       throw new ImportFileError('tooManyRows', first.line, message);
     }
-    count += records.length;
-    yield { columns, records };
+    count += lines.records.length;
+    yield lines;
   }
-  if (columns === undefined) throw emptyFile();
+  if (take === undefined) throw emptyFile();
 };

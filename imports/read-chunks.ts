@@ -97,11 +97,19 @@ const readerOf = (columns: readonly ImportColumn[], spreadsheetSafe: boolean): R
   unknownProperties: unknownOf(columns, 'custom'),
 });
 
+/** Why a line does not have as many cells as the header names columns. */
+const whyCount = (cells: readonly string[], wanted: number): string => {
+  const counts = `has ${cells.length} cells, and the header ${wanted}`;
+  const surplus = cells.slice(wanted);
+  if (surplus.length === 0 || surplus.some((cell) => cell !== '')) return counts;
+  const many = surplus.length === 1 ? 'one empty cell' : `${surplus.length} empty cells`;
+  return `${counts}: ${many} too many at its end`;
+};
+
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
   const { cells } = record;
   if (cells.length !== reader.cellCount) {
-    const message = `has ${cells.length} cells, and the header ${reader.cellCount}`;
-    return failedLine(record, 'wrongCellCount', message);
+    return failedLine(record, 'wrongCellCount', whyCount(cells, reader.cellCount));
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };

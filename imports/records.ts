@@ -2,6 +2,8 @@ import { finished, type Readable } from 'node:stream';
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import { CsvError, parse } from 'csv-parse';
 import { ImportFileError } from './file-error.ts';
+import { blankHead, countBreaks, type Head, MAX_BLANK_HEAD_BYTES, readHead } from './head.ts';
+import { withoutMarks } from './marks.ts';
 import { textOf } from './text.ts';
 
 /** Longest record, in UTF-16 units of its cells, and one more for each. */
@@ -9,11 +11,13 @@ export const MAX_RECORD_LENGTH = 1024 * 1024;
 /** No record within the limit has more: three bytes a unit, a separator and two quotes a cell. */
 const MAX_RECORD_BYTES = 4 * MAX_RECORD_LENGTH;
 
-/**
- * Parsed before others have their turn: answers of a database that wait meanwhile make an import a third
- * slower, and lines that have not as many cells as the first one take 20 µs each.
- */
-const MAX_TURN_BYTES = 32 * 1024;
+/** Blank lines of a file, and those of empty cells: they are read in the time of others. */
+export const MAX_BLANK_LINES = 5_000_000;
+
+/** Text that is parsed at once, in bytes: blank lines take 2 µs each. */
+const MAX_STEP_BYTES = 8 * 1024;
+/** Time until others have their turn. */
+const MAX_TURN_MS = 10;
 
 /** A record of CSV. */
 export interface CsvRecord {
@@ -24,21 +28,27 @@ export interface CsvRecord {
   length: number;
 }
 
-const LINE_BREAK = /\r\n|\n|\r/g;
+/** A blank line, or one whose cells are all empty. */
+const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
 
-const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
-
-/** What splits the header into the most cells; names of columns hold no separator. */
-const separatorOf = (header: string): string => {
-  const cellCount = (separator: string) => header.split(separator).length;
-  return [',', ';', '\t'].toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
-};
+/** A line such as `sep=;`, cut at the separator or in quotes; joined files have several of them. */
+const namesSeparator = ([first = '', second]: readonly string[], separator: string): boolean =>
+  second === undefined
+    ? first.toLowerCase() === `sep=${separator}`
+    : second === '' && first.toLowerCase() === 'sep=';
 
 const tooLong = (line: number): ImportFileError =>
   new ImportFileError(
     'recordTooLong',
     line,
     `what begins here is longer than ${MAX_RECORD_LENGTH} characters. Does a quote never end?`,
+  );
+
+const tooBlank = (line: number): ImportFileError =>
+  new ImportFileError(
+    'tooManyRows',
+    line,
+    `there are more than ${MAX_BLANK_LINES} blank lines. Leave them out.`,
   );
 
 const toFileError = (error: Error, line: number): Error => {
@@ -61,18 +71,22 @@ const measure = (cells: readonly string[]): { length: number; breaks: number } =
 };
 
 /**
- * Parses text whose first record begins on `line`. Blank lines come out of the library as records:
+ * Parses text whose first record begins on `head.line`. Blank lines come out of the library as records:
  * to tell after which record it left some out would take a fifth more time.
  */
-const createReader = (separator: string, firstLine: number) => {
+const createReader = ({ separator, isSeparatorNamed, line: firstLine }: Head) => {
   let line = firstLine;
   let openBytes = 0;
+  let blankLines = 0;
   const parsed: string[][] = [];
   const parser = parse({
     delimiter: separator,
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
   });
+  // A parser that has read no record takes one with any number of cells. Else it makes an error of each
+  // that differs from the first, which is not used and takes 100 µs.
+  Object.defineProperty(parser.info, 'records', { get: () => 0, set: () => {} });
   parser.on('data', (cells: string[]) => parsed.push(cells));
   // Whoever writes gets it.
   parser.on('error', () => {});
@@ -83,7 +97,10 @@ const createReader = (separator: string, firstLine: number) => {
     for (const cells of parsed.splice(0)) {
       const { length, breaks } = measure(cells);
       if (length > MAX_RECORD_LENGTH) throw tooLong(line);
-      if (cells.length > 1 || cells[0] !== '') records.push({ line, cells, length });
+      const isNote = isSeparatorNamed && cells.length <= 2 && namesSeparator(cells, separator);
+      if (isBlank(cells)) blankLines += 1;
+      else if (!isNote) records.push({ line, cells, length });
+      if (blankLines > MAX_BLANK_LINES) throw tooBlank(line);
       line += 1 + breaks;
       openBytes = 0;
     }
@@ -93,6 +110,8 @@ const createReader = (separator: string, firstLine: number) => {
   };
 
   return {
+    /** Where the next record begins. */
+    line: () => line,
     read: async (bytes: Buffer): Promise<CsvRecord[]> => {
       openBytes += bytes.length;
       return take(await new Promise((resolve) => parser.write(bytes, resolve)));
@@ -102,33 +121,14 @@ const createReader = (separator: string, firstLine: number) => {
   };
 };
 
-/** The mark and blank lines that a text begins with, its first other line, and the end of that. */
-const HEAD = /^(\uFEFF?([\r\n]*))([^\r\n]*)([\r\n]?)/;
-
-const lookAt = (head: Buffer) => {
-  const [, skipped = '', blank = '', header = '', end = ''] = HEAD.exec(head.toString()) ?? [];
-  return { skippedBytes: Buffer.byteLength(skipped), blank, header, isWhole: end !== '' };
-};
-
-/** A text as far as the end of its header. */
-const readHead = async (text: AsyncGenerator<Buffer>): Promise<Buffer> => {
-  let head: Buffer = Buffer.alloc(0);
-  while (!lookAt(head).isWhole && head.length <= MAX_RECORD_BYTES) {
-    const next = await text.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  return head;
-};
-
 const startingWith = async function* (first: Buffer, rest: AsyncIterable<Buffer>) {
   yield first;
   yield* rest;
 };
 
-const turnsOf = function* (bytes: Buffer): Generator<Buffer> {
-  for (let at = 0; at < bytes.length; at += MAX_TURN_BYTES) {
-    yield bytes.subarray(at, at + MAX_TURN_BYTES);
+const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += MAX_STEP_BYTES) {
+    yield bytes.subarray(at, at + MAX_STEP_BYTES);
   }
 };
 
@@ -143,12 +143,22 @@ export const recordsOf = async function* (file: Readable): AsyncGenerator<CsvRec
   try {
     const text = textOf(file);
     const head = await readHead(text);
-    const { skippedBytes, blank, header } = lookAt(head);
-    const reader = createReader(separatorOf(header), 1 + countBreaks(blank));
-    for await (const piece of startingWith(head.subarray(skippedBytes), text)) {
-      for (const turn of turnsOf(piece)) {
-        yield await reader.read(turn);
-        await othersTurn();
+    const reader = createReader(head);
+    let isBegun = false;
+    let bytes = 0;
+    let turnStart = performance.now();
+    for await (const piece of withoutMarks(startingWith(head.rest, text), head.header)) {
+      for (const step of stepsOf(piece)) {
+        const records = await reader.read(step);
+        isBegun ||= records.length > 0;
+        bytes += step.length;
+        if (!isBegun && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
+        // Including what was done with the records before.
+        if (performance.now() - turnStart > MAX_TURN_MS) {
+          await othersTurn();
+          turnStart = performance.now();
+        }
+        yield records;
       }
     }
     yield await reader.end();

@@ -1,51 +1,19 @@
 import { isUtf8 } from 'node:buffer';
-import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import type { Readable } from 'node:stream';
 import { type FileErrorType, ImportFileError } from './file-error.ts';
+import { KIND_BYTES, kindOfContent } from './file-kind.ts';
+import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.ts';
 
 /** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
-const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
-const UNPACKED_CHUNK_BYTES = 256 * 1024;
+const TOO_MUCH =
+  `the text is more than ${MAX_UNPACKED_RATIO} times as long as the packed file. ` +
+  'Upload it as it is, or split it.';
 /** Of a character whose last one is still to come. */
 const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-
-/** By hand, so that who stops reading does not close the rest, which has to be read all the same. */
-const bytesFrom = async function* (
-  head: Buffer,
-  rest: AsyncIterator<Buffer>,
-): AsyncGenerator<Buffer> {
-  yield head;
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-    yield next.value;
-  }
-};
-
-/** The file's bytes, unpacked where they begin as gzip's do. Errors of gunzip have codes of zlib. */
-const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
-  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < GZIP_MAGIC.length) {
-    const next = await pieces.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const all = bytesFrom(head, pieces);
-  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
-    yield* all;
-    return;
-  }
-  // The error of either comes out of the last one's iteration.
-  yield* pipeline(all, createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES }), () => {});
-  // Zeros may follow; who takes a digest of the file on the way wants them read.
-  while ((await pieces.next()).done !== true);
-};
-
-const isFromGunzip = (error: unknown): boolean =>
-  ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 
 /** The bytes without a last character that is not all there, if the rest is UTF-8. */
 const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
@@ -63,24 +31,55 @@ const beforeBroken = (bytes: Buffer): Buffer => {
   return bytes.subarray(0, broken);
 };
 
-const countOf = (mark: number, bytes: Buffer): number => {
-  let count = 0;
-  for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 1)) count += 1;
-  return count;
-};
-
-/** Numbers the lines of what goes by. */
+/** Numbers the lines of what goes by: CR LF, LF and CR each end one, as they do for records. */
 const createLineCounter = () => {
-  let feeds = 0;
-  let returns = 0;
+  let breaks = 0;
+  let last = 0;
   return {
     count: (bytes: Buffer): void => {
-      feeds += countOf(LINE_FEED, bytes);
-      returns += countOf(CARRIAGE_RETURN, bytes);
+      for (const byte of bytes) {
+        if (byte === CARRIAGE_RETURN || (byte === LINE_FEED && last !== CARRIAGE_RETURN))
+          breaks += 1;
+        last = byte;
+      }
     },
-    /** Where what was counted ends. Carriage returns only count if there are no line feeds. */
-    line: (): number => 1 + (feeds === 0 ? returns : feeds),
+    /** Where what was counted ends. */
+    line: (): number => 1 + breaks,
   };
+};
+
+const requireCsv = (head: Buffer): void => {
+  const kind = kindOfContent(head);
+  if (kind !== undefined) throw new ImportFileError('notCsv', 1, `the file is ${kind}`);
+};
+
+/**
+ * The same bytes, once their beginning is long enough to show what they are.
+ *
+ * @throws ImportFileError when they are of another kind than CSV
+ */
+const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  try {
+    for await (const piece of pieces) {
+      if (head === undefined) {
+        yield piece;
+        continue;
+      }
+      head = Buffer.concat([head, piece]);
+      if (head.length < KIND_BYTES) continue;
+      requireCsv(head);
+      yield head;
+      head = undefined;
+    }
+  } catch (error) {
+    // Its lines are counted, for the error is behind them.
+    if (head !== undefined && isFromGunzip(error)) yield head;
+    throw error;
+  }
+  if (head === undefined) return;
+  requireCsv(head);
+  yield head;
 };
 
 /**
@@ -94,7 +93,7 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
   let byteCount = 0;
   let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const piece of unpacked(file)) {
+    for await (const piece of ofCsv(unpacked(file))) {
       byteCount += piece.length;
       if (byteCount > MAX_TEXT_BYTES) {
         throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
@@ -108,7 +107,11 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
     }
   } catch (error) {
     if (!isFromGunzip(error)) throw error;
-    throw fail('invalidGzip', 'the gzip data is damaged, or ends here. Pack it again.');
+    if (isTooMuch(error)) throw fail('tooLarge', TOO_MUCH);
+    throw fail(
+      'invalidGzip',
+      'the gzip data is damaged, ends early, or something else follows it. Pack the file again.',
+    );
   }
   if (tail.length > 0) throw fail('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
 };

@@ -5,6 +5,7 @@ import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@tempo
 import { type Logger, pino } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
+import { createImportThreads } from '../activities/import-threads.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';
@@ -82,6 +83,8 @@ const openWorker = async (
     isForCopies: true,
   });
   onClose(lanes.close);
+  const importThreads = createImportThreads();
+  onClose(importThreads.close);
   const { client, namespace, close } = connectTemporal();
   onClose(close);
   const registerAll = () => register(client, namespace, config.taskQueue);
@@ -104,6 +107,7 @@ const openWorker = async (
       config,
       temporal: client,
       taskQueue: config.taskQueue,
+      importThreads,
       meter: metrics.meter,
       crashPoint,
     }),

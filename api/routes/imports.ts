@@ -15,6 +15,9 @@ import { isProblem, problem } from '../problems.ts';
 import { refuseEncoded } from '../read-bodies.ts';
 import { type ReceivedImport, receiveImport } from '../receive-import.ts';
 
+/** Errors of a header that are in the answer's \`detail\`, too. */
+const MAX_TOLD_ERRORS = 5;
+
 const FORM = 'multipart/form-data';
 
 /** @throws ProblemError 422 naming each column that is wrong */
@@ -26,12 +29,12 @@ const requireHeader = async (
   const types = await propertyTypesOf(db, workspaceId);
   const header = await readHeader(await storage.get(importKey(fileId)), types);
   if (!('errors' in header)) return;
-  const [first] = header.errors;
-  const detail =
-    header.errors.length === 1
-      ? `${first?.pointer}: ${first?.detail}`
-      : `${header.errors.length} columns of the file are wrong; see errors.`;
-  throw problem('unprocessable', detail, { errors: header.errors });
+  const { errors } = header;
+  const told = errors
+    .slice(0, MAX_TOLD_ERRORS)
+    .map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  if (errors.length > told.length) told.push(`${errors.length} errors in all, see errors`);
+  throw problem('unprocessable', told.join('; '), { errors });
 };
 
 /** Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. */

@@ -1,3 +1,4 @@
+import { createImportThreads } from '../../activities/import-threads.ts';
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
@@ -33,6 +34,7 @@ export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) =>
     database,
     lanes: lanes.pool,
     storage: createDirectoryStorage(storageDir),
+    importThreads: createImportThreads(),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

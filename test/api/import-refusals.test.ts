@@ -129,7 +129,7 @@ describe('refuses and leaves nothing of', () => {
       ['/file/columns/1', '/file/columns/3'],
     ],
     ['a column twice', 'userId,city,city\n', ['/file/columns/2']],
-    ['a column without a name', 'userId,\n1,\n', ['/file/columns/1']],
+    ['a column without a name', 'userId,,city\n1,,\n', ['/file/columns/1']],
     ['a backup', 'workspaceId,userId,properties,writtenIn\n', ['/file']],
     ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ['/file']],
     ['gzip that is cut off', gzipSync('userId\n1\n').subarray(0, 15), ['/file']],

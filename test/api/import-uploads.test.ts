@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type * as Limits from '../../api/limits.ts';
 import { BOUNDARY, filePart, formOf, optionsPart, partHead, upload } from '../support/multipart.ts';
@@ -141,6 +142,22 @@ test('a large file goes to storage, and is never in memory', async () => {
   };
   expect(job.result.bytes).toBe(LARGE_FILE_BYTES + 16 * MIB + 'userId,firstName\n'.length);
 }, 120_000);
+
+test.each([
+  ['an Excel workbook', Buffer.from('PK\x03\x04[Content_Types].xml'), 'Excel workbook'],
+  ['JSON', Buffer.from('[{"userId":"1"},'), 'JSON'],
+  ['gzip in gzip', gzipSync(gzipSync('userId\n1\n')), 'gzip twice'],
+])('%s is refused while it is being uploaded', async (_what, content, told) => {
+  const kept = await files();
+  const sending = await begin('');
+  sending.send(content);
+  sending.send(Buffer.alloc(MIB));
+  await until(() => sending.answer().includes(told));
+  expect(sending.answer()).toMatch(/^HTTP\/1\.1 422/);
+  expect(sending.answer()).toContain('"pointer":"/file"');
+  sending.socket.destroy();
+  await vi.waitFor(async () => expect(await files()).toEqual(kept));
+});
 
 test('a storage that is slow holds the client back', async () => {
   let taken: Readable | undefined;

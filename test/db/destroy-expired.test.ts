@@ -1,3 +1,4 @@
+import { createImportThreads } from '../../activities/import-threads.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,7 @@ beforeEach(async () => {
     database: database().app,
     lanes: database().app.pool,
     storage: createDirectoryStorage(folder),
+    importThreads: createImportThreads(),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

@@ -1,4 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
+import { toFailure } from '../../activities/failures.ts';
+import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import type { SeededWorkspace } from '../support/deletion.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
@@ -256,13 +258,13 @@ test('a dry run that is begun anew still knows whom earlier chunks would have ma
 
 test('lines that cannot be read are logged as they stand, and the others are imported', async () => {
   const workspace = await seeded('failing');
-  const file = 'userId,dob,properties.number\n,,\nu3,31.1.2024,a\nu4,2024-01-31\nu5,,7\n';
+  const file = 'userId,dob,properties.number\n,,1\nu3,31.1.2024,a\nu4,2024-01-31\nu5,,7\n';
   const { jobId, ...result } = await steps.run(workspace, file);
   expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 3 });
   expect(result.counts).toMatchObject({ lines: 4, imported: 1, failed: 3 });
   const failed = await failuresOf(database(), jobId);
   expect(failed.map(({ line, payload, code }) => [line, payload, code])).toEqual([
-    [2, ',,', 'propertyRequired'],
+    [2, ',,1', 'propertyRequired'],
     [3, 'u3,31.1.2024,a', 'invalidDataType'],
     [4, 'u4,2024-01-31', 'wrongCellCount'],
   ]);
@@ -285,6 +287,25 @@ test.each([
 ])('a file with %s fails before any user is written', async (what, content, type) => {
   const workspace = await workspaceOf(`broken-${what.length}`);
   const jobId = await steps.start(workspace, content);
-  await expect(steps.check(jobId)).rejects.toMatchObject({ type });
+  const error: unknown = await steps.check(jobId).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ type });
+  expect(toFailure(error).message).toMatch(/Nothing was imported\.$/);
   expect(await usersOf(workspace)).toEqual([]);
+});
+
+test('a file that is found broken after some lines says how many were imported', async () => {
+  const workspace = await workspaceOf('broken-late');
+  const lines = Array.from({ length: MAX_CHUNK_LINES + 10 }, (_, n) => `u${n}`).join('\n');
+  const content = `userId\n${lines}\n"`;
+  const jobId = await steps.start(workspace, content);
+  await expect(steps.import(jobId)).rejects.toMatchObject({
+    type: 'invalidCsv',
+    message: expect.stringMatching(
+      /^Line 5012: .* 5000 lines before it were imported, and stay so\.$/,
+    ),
+  });
+  const dryRun = await steps.start(workspace, content, { dryRun: true });
+  await expect(steps.import(dryRun)).rejects.toMatchObject({
+    message: expect.stringMatching(/Nothing was imported\.$/),
+  });
 });

@@ -72,7 +72,7 @@ test.each(POINTS)(
 
 test('a worker killed while it checks the file leaves no line counted twice, and no user', async () => {
   const admin = await stack().workspace('checking');
-  const { id: jobId } = await admin.importFile(new Blob([`userId\n${',\n'.repeat(60_000)}`]), {
+  const { id: jobId } = await admin.importFile(new Blob([`userId\n${'u,\n'.repeat(60_000)}`]), {
     mode: 'update',
   });
   const { worker } = stack().stack.info().pids;

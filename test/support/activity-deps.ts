@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { DecideDeps } from '../../activities/decide-request.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
+import { createImportThreads } from '../../activities/import-threads.ts';
 import type { Database } from '../../db/client.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 
@@ -11,6 +12,7 @@ export const fakeDeps = (database: Database): ActivityDeps => ({
   database,
   lanes: database.pool,
   storage: createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`)),
+  importThreads: createImportThreads(),
   meter: { rows: () => {}, batch: (batch) => batch },
   crashPoint: () => {},
 });

@@ -1,3 +1,4 @@
+import { createImportThreads } from '../../activities/import-threads.ts';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
     database: database.worker,
     lanes: database.worker.pool,
     storage: createDirectoryStorage(storageDir),
+    importThreads: createImportThreads(),
     meter: { rows: () => {}, batch: (batch) => batch },
     crashPoint: () => {},
   };

@@ -1,5 +1,8 @@
 import { Readable } from 'node:stream';
+import { expect } from 'vitest';
+import { ImportFileError } from '../../imports/file-error.ts';
 import { type ImportChunk, readChunks } from '../../imports/read-chunks.ts';
+import { recordsOf } from '../../imports/records.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
 
@@ -44,3 +47,31 @@ export const linesOf = async (content: string | Buffer, options: ReadFileOptions
 /** A cell as careful writers write it. */
 export const quoted = (cell: string): string =>
   /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+
+/** The records of a file, without their lengths. */
+export const readRecords = async (content: string | Buffer, pieceBytes = 65_536) => {
+  const records: { line: number; cells: string[] }[] = [];
+  for await (const some of recordsOf(fileOf(content, pieceBytes))) {
+    for (const { line, cells } of some) records.push({ line, cells });
+  }
+  return records;
+};
+
+export const failureOf = async (content: string | Buffer, pieceBytes?: number) => {
+  const error: unknown = await readRecords(content, pieceBytes).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(ImportFileError);
+  const { type, line, message } = error as ImportFileError;
+  return { type, line, message };
+};
+
+/** Every way to cut a short file in two, and into single bytes. */
+export const CUTS = [1, 2, 3, 4, 5, 7, 11, 65_536];
+
+/** A cell as writers write it that quote all cells, or those that need it. */
+export const writeCell = (cell: string, style: 'all' | 'some', separator: string) =>
+  style === 'all' || /["\r\n\uFEFF]/.test(cell) || cell.includes(separator)
+    ? `"${cell.replaceAll('"', '""')}"`
+    : cell;

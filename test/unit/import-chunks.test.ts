@@ -120,7 +120,7 @@ test('counts all lines there are to read, also those that fail', async () => {
   const content = `userId,email\n1,\n\n,\n2,"no\naddress"\n3\n${'4,a@example.com\n'.repeat(9_999)}`;
   for (const file of [content, gzipSync(content)]) {
     const { rows, failed } = await linesOf(file);
-    expect(failed).toHaveLength(3);
+    expect(failed).toHaveLength(2);
     expect(await countOf(file)).toBe(rows.length + failed.length);
   }
 });
@@ -182,6 +182,81 @@ test('a chunk of long lines ends at 16 MiB', async () => {
   const long = `u,${'x'.repeat(1_000_000)}`;
   const chunks = await chunksOf(`userId,createdAt\n${`${long}\n`.repeat(40)}`);
   expect(chunks.map(({ lines }) => lines)).toEqual([16, 16, 8]);
+});
+
+test.each([
+  ['the same', 'userId,firstName'],
+  ['the same in quotes', '"userId","firstName"'],
+  ['after a mark', '\uFEFFuserId,firstName'],
+  ['padded', 'userId,firstName,'],
+  ['in other letters', 'USERID,First Name'],
+])('a header again, %s, is no user', async (_what, again) => {
+  const { rows, failed } = await linesOf(`userId,firstName,\n1,Ann,\n${again}\n2,Bob\n${again}`);
+  expect(rows.map(({ line, userId }) => [line, userId])).toEqual([
+    [2, '1'],
+    [4, '2'],
+  ]);
+  expect(failed).toEqual([]);
+});
+
+test('a header again is no line, in a file of one column either', async () => {
+  const content = 'userId\n1\nuserId\n2\n\uFEFFuserId\n3\uFEFFuserId\n';
+  expect((await linesOf(content)).rows.map(({ userId }) => userId)).toEqual(['1', '2', '3']);
+  expect(await countOf(content)).toBe(3);
+});
+
+test.each([
+  ['in another order', 'firstName,userId'],
+  ['with another column', 'userId,lastName'],
+  ['with one column more', 'userId,firstName,city'],
+  ['with one column less', 'userId'],
+  ['with a column nobody knows', 'userId,nickname'],
+])('a header again %s ends the file, before its users are mixed up', async (_what, again) => {
+  for (const read of [chunksOf, countOf]) {
+    await expect(read(`userId,firstName\n1,Ann\n${again}\nBob,2\n`)).rejects.toMatchObject({
+      type: 'invalidHeader',
+      line: 3,
+    });
+  }
+});
+
+test('users who are named like columns are users', async () => {
+  const { rows } = await linesOf('userId,city\ncity,Rome\nemail,\nuser,city\n1,userId\nid,\n');
+  expect(rows.map(({ userId }) => userId)).toEqual(['city', 'email', 'user', '1', 'id']);
+});
+
+test('columns without a name are left out where they hold nothing', async () => {
+  const { rows, failed } = await linesOf(
+    'userId,city,,\n1,A,,\n2,B\n3,C,\n4,D,,x\n5,E,,,\n6,F,,,,\n7\n,,,\n,,,,,,,\n',
+  );
+  expect(rows.map(({ userId, payload }) => [userId, payload()])).toEqual([
+    ['1', '1,A'],
+    ['2', '2,B'],
+    ['3', '3,C'],
+  ]);
+  expect(failed.map(({ line, code, message }) => [line, code, message])).toEqual([
+    [5, 'wrongCellCount', 'has 4 cells, and the header 2'],
+    [6, 'wrongCellCount', 'has 5 cells, and the header 2: 3 empty cells too many at its end'],
+    [7, 'wrongCellCount', 'has 6 cells, and the header 2: 4 empty cells too many at its end'],
+    [8, 'wrongCellCount', 'has 1 cells, and the header 2'],
+  ]);
+});
+
+test('says of one empty cell too many that it is one', async () => {
+  const { failed } = await linesOf('userId,city\n1,A,\n2,B,,\n3,C,x\n');
+  expect(failed.map(({ message }) => message)).toEqual([
+    'has 3 cells, and the header 2: one empty cell too many at its end',
+    'has 4 cells, and the header 2: 2 empty cells too many at its end',
+    'has 3 cells, and the header 2',
+  ]);
+});
+
+test('an error of a header that a job fails with holds nothing of the file', async () => {
+  const content = 'secret@mail.example,Secret Name,userid\n';
+  const error: unknown = await countOf(content).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ type: 'invalidHeader', line: 1 });
+  expect(String(error)).not.toMatch(/secret/i);
+  expect(String(error)).toContain('/file/columns/2 : did you mean `userId`?');
 });
 
 const cell = fc

@@ -1,0 +1,36 @@
+import type { ImportTarget } from '../db/import-statements.ts';
+import type { FileErrorType } from '../imports/file-error.ts';
+import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
+import type { PropertyTypes } from '../selection/fields.ts';
+import type { RowsJob } from './prepare-rows.ts';
+
+/** What a thread is asked to do with a file: to count its lines, or to prepare its chunks. */
+export type ReadTask =
+  | { kind: 'count'; types: PropertyTypes }
+  | { kind: 'chunks'; types: PropertyTypes; job: RowsJob; done: ReadonlySet<number> };
+
+/** A row with its payload written out, so that it can be sent. */
+export type SentRow = Omit<ImportRow, 'payload'> & { payload: string };
+
+/** A chunk with what of its work can be done before its turn. */
+export interface SentChunk extends Omit<ImportChunk, 'rows'> {
+  /** None when no line of it could be read, or it is done. */
+  whole: { target: ImportTarget; lineCounts: number[]; text: Uint8Array } | undefined;
+}
+
+export type ToThread =
+  | { kind: 'start'; task: ReadTask }
+  /** Of the file; null at its end. */
+  | { kind: 'piece'; bytes: Uint8Array | null }
+  | { kind: 'next' }
+  | { kind: 'rows'; chunk: number };
+
+export type FromThread =
+  /** Another piece of the file is wanted. */
+  | { kind: 'wanted' }
+  | { kind: 'counted'; lines: number }
+  | { kind: 'chunk'; chunk: SentChunk }
+  | { kind: 'rows'; chunk: number; rows: SentRow[] }
+  | { kind: 'end' }
+  | { kind: 'fileError'; type: FileErrorType; line: number; detail: string }
+  | { kind: 'error'; error: unknown };

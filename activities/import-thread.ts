@@ -1,0 +1,111 @@
+import { Readable } from 'node:stream';
+import { parentPort } from 'node:worker_threads';
+import { joinLines } from '../db/import-staging.ts';
+import { ImportFileError } from '../imports/file-error.ts';
+import { linesOf } from '../imports/lines.ts';
+import { type ImportRow, readChunks } from '../imports/read-chunks.ts';
+import type { FromThread, ReadTask, SentChunk, ToThread } from './import-messages.ts';
+import { prepareRows } from './prepare-rows.ts';
+
+/** Time between two counts of lines that are sent. */
+const COUNT_INTERVAL_MS = 100;
+
+const port = parentPort;
+if (port === null) throw new Error('import-thread.ts is run as a worker thread');
+
+const send = (message: FromThread, transfer: ArrayBuffer[] = []): void =>
+  port.postMessage(message, transfer);
+
+type Answer = Extract<ToThread, { kind: 'piece' | 'next' }>;
+const waiting = new Map<Answer['kind'], (answer: Answer) => void>();
+
+const wait = <Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { kind: Kind }>> =>
+  new Promise((resolve) => waiting.set(kind, resolve as (answer: Answer) => void));
+
+/** Rows of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
+const kept = new Map<number, ImportRow[]>();
+
+const sendRows = (chunk: number): void => {
+  const rows = kept.get(chunk)?.map((row) => ({ ...row, payload: row.payload() }));
+  if (rows === undefined) throw new Error(`the rows of chunk ${chunk} are not kept`);
+  send({ kind: 'rows', chunk, rows });
+};
+
+const piecesOf = async function* (): AsyncGenerator<Buffer> {
+  for (;;) {
+    const answer = wait('piece');
+    send({ kind: 'wanted' });
+    const { bytes } = await answer;
+    if (bytes === null) return;
+    yield Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+};
+
+const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
+  let lines = 0;
+  let sentAt = performance.now();
+  for await (const { records } of linesOf(file, types)) {
+    lines += records.length;
+    if (performance.now() - sentAt < COUNT_INTERVAL_MS) continue;
+    send({ kind: 'counted', lines });
+    sentAt = performance.now();
+  }
+  send({ kind: 'counted', lines });
+};
+
+const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: ImportRow[]) => {
+  const prepared = prepareRows(job, rows, joinLines);
+  if (prepared === undefined) return undefined;
+  const { target, pieces } = prepared;
+  const lineCounts = prepared.rows.map(({ lines }) => lines.length);
+  // A copy of its own: memory that is shared with others cannot be sent away.
+  return { target, lineCounts, text: new Uint8Array(Buffer.concat(pieces)) };
+};
+
+const sendChunks = async (
+  file: Readable,
+  { types, job, done }: Extract<ReadTask, { kind: 'chunks' }>,
+): Promise<void> => {
+  for await (const { rows, ...rest } of readChunks(file, { types, ...job.options })) {
+    const whole = done.has(rest.chunk) ? undefined : prepare(job, rows);
+    const chunk: SentChunk = { ...rest, whole };
+    kept.delete(rest.chunk - 2);
+    kept.set(rest.chunk, rows);
+    const next = wait('next');
+    send({ kind: 'chunk', chunk }, whole && [whole.text.buffer]);
+    await next;
+  }
+};
+
+const run = async (task: ReadTask): Promise<void> => {
+  const file = Readable.from(piecesOf());
+  try {
+    await (task.kind === 'count' ? count(file, task) : sendChunks(file, task));
+    send({ kind: 'end' });
+  } catch (error) {
+    if (error instanceof ImportFileError) {
+      const { type, line, detail } = error;
+      send({ kind: 'fileError', type, line, detail });
+    } else {
+      send({ kind: 'error', error });
+    }
+  }
+};
+
+port.on('message', (message: ToThread) => {
+  switch (message.kind) {
+    case 'start':
+      kept.clear();
+      void run(message.task);
+      return;
+    case 'rows':
+      sendRows(message.chunk);
+      return;
+    case 'piece':
+    case 'next': {
+      const resolve = waiting.get(message.kind);
+      waiting.delete(message.kind);
+      resolve?.(message);
+    }
+  }
+});

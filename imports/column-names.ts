@@ -1,0 +1,80 @@
+/** Longest name that is compared with others, and of which so much is shown, in UTF-16 units. */
+const MAX_NAME_LENGTH = 80;
+/** Edits that make another name of one: one in a short name, two in a longer one. */
+const MAX_EDITS = 2;
+const MAX_SHORT_LENGTH = 5;
+
+/** What nobody sees in a name, and spaces that are not the plain one. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}\u2800]|(?! )\p{Zs}/gu;
+const OUTER_SPACES = /^ +| +$/g;
+/** Letters of other scripts, some of which look like Latin ones. */
+const OTHER_SCRIPTS = /[^\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/gu;
+const NO_LETTERS = /[^\p{L}\p{N}]/gu;
+
+const codePoint = (character: string): string =>
+  `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`;
+
+const codePoints = (text: string): string => Array.from(text, codePoint).join('');
+
+/** A name in backticks, with what cannot be seen in it by its code point, such as `[U+200B]`. */
+export const visibleName = (name: string): string => {
+  const isLong = name.length > MAX_NAME_LENGTH;
+  const start = isLong ? name.slice(0, MAX_NAME_LENGTH).toWellFormed() : name;
+  const shown = start.replace(INVISIBLE, codePoint).replace(OUTER_SPACES, codePoints);
+  return `\`${shown}${isLong ? '…' : ''}\``;
+};
+
+/** Likewise, and with letters of other scripts by their code points: they may look like those of Latin. */
+export const unmistakableName = (name: string): string =>
+  visibleName(name).replace(OTHER_SCRIPTS, codePoint);
+
+/** What is left of a name that people write in several ways: its letters and digits, all small. */
+export const foldName = (name: string): string =>
+  name.normalize('NFKC').replace(NO_LETTERS, '').toLowerCase();
+
+/** How many letters are to be added, taken off, changed or swapped to make `b` of `a`. */
+const editsBetween = (a: string, b: string): number => {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const isSame = a[i - 1] === b[j - 1];
+      const added = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+      row[j] = Math.min(added, (last[j - 1] ?? 0) + (isSame ? 0 : 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) row[j] = Math.min(row[j] ?? 0, (beforeLast[j - 2] ?? 0) + 1);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+};
+
+const PREFIX = /^propert(?:y|ies)[._ ]/i;
+
+/** A name folded, without the prefix of custom properties: it is often left out, or put too often. */
+const foldBare = (name: string): string => foldName(name.replace(PREFIX, ''));
+
+/**
+ * Finds the known name that a wrong one was meant for, as far as can be said: the nearest, and of those
+ * equally near the first one.
+ */
+export const createNameFinder = (known: readonly string[]) => {
+  const ways = known.map((name) => ({ name, folded: foldBare(name) }));
+  return (wrong: string): string | undefined => {
+    if (wrong.length > MAX_NAME_LENGTH) return undefined;
+    const folded = foldBare(wrong);
+    if (folded === '') return undefined;
+    const same = ways.find((way) => way.folded === folded);
+    if (same !== undefined) return same.name;
+    const max = folded.length <= MAX_SHORT_LENGTH ? 1 : MAX_EDITS;
+    let best: { edits: number; name: string } | undefined;
+    for (const way of ways) {
+      if (Math.abs(way.folded.length - folded.length) > max) continue;
+      const edits = editsBetween(folded, way.folded);
+      if (edits <= max && edits < (best?.edits ?? Infinity)) best = { edits, name: way.name };
+    }
+    return best?.name;
+  };
+};

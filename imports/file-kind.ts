@@ -1,0 +1,129 @@
+import { constants, gunzipSync } from 'node:zlib';
+import { GZIP_MAGIC } from './unpack.ts';
+
+/** First bytes of a file by which its kind is found; the name of a tar archive's format is at 257. */
+export const KIND_BYTES = 4 * 1024;
+/** Two kinds begin alike for so many bytes. */
+const MIN_KIND_BYTES = 4;
+/** Longest text that comes out of so many packed bytes: gzip makes at most 1,032 of one. */
+const MAX_UNPACKED_BYTES = 1032 * KIND_BYTES;
+
+const AS_CSV = 'Save the sheet as "CSV UTF-8 (comma delimited)" and upload that file.';
+const UNPACKED = 'Unpack it, then upload the CSV file as it is or packed by gzip.';
+const AS_UTF8 = 'Save it as UTF-8, in Excel as "CSV UTF-8 (comma delimited)".';
+const EXPORT_AGAIN = 'Export the data as CSV in UTF-8 and upload that file.';
+
+const bytes = (...values: number[]): string => String.fromCharCode(...values);
+
+/** What files of other kinds begin with, one character a byte. */
+const BEGINNINGS: readonly [string, string][] = [
+  [bytes(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1), `an Excel workbook (.xls). ${AS_CSV}`],
+  [bytes(0xff, 0xfe, 0, 0), `text in UTF-32. ${AS_UTF8}`],
+  [bytes(0, 0, 0xfe, 0xff), `text in UTF-32. ${AS_UTF8}`],
+  [bytes(0xff, 0xfe), `text in UTF-16. ${AS_UTF8}`],
+  [bytes(0xfe, 0xff), `text in UTF-16. ${AS_UTF8}`],
+  [bytes(0x28, 0xb5, 0x2f, 0xfd), `packed by zstd. ${UNPACKED}`],
+  [bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), `packed by xz. ${UNPACKED}`],
+  [bytes(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), `a 7z archive. ${UNPACKED}`],
+  [bytes(0x04, 0x22, 0x4d, 0x18), `packed by lz4. ${UNPACKED}`],
+  [bytes(0x1f, 0x9d), `packed by compress. ${UNPACKED}`],
+  ['Rar!\x1a\x07', `a RAR archive. ${UNPACKED}`],
+  ['LZIP\x01', `packed by lzip. ${UNPACKED}`],
+  ['%PDF-', `a PDF document. ${EXPORT_AGAIN}`],
+  ['{\\rtf', `a document in RTF. ${EXPORT_AGAIN}`],
+  ['PAR1', `a Parquet file. ${EXPORT_AGAIN}`],
+  ['ARROW1', `an Arrow file. ${EXPORT_AGAIN}`],
+  ['Obj\x01', `an Avro file. ${EXPORT_AGAIN}`],
+  ['SQLite format 3\0', `an SQLite database. ${EXPORT_AGAIN}`],
+  [bytes(0x89) + 'PNG\r\n', `a picture. ${EXPORT_AGAIN}`],
+  [bytes(0xff, 0xd8, 0xff), `a picture. ${EXPORT_AGAIN}`],
+];
+
+const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
+/** After `BZh` and a digit. */
+const BZIP2 = ['1AY&SY', '\x17rE8P\x90'];
+/** After a first byte from 0x50 to 0x5f, which are letters: a frame of zstd that is skipped. */
+const SKIPPABLE_ZSTD = '*M\x18';
+const TAR_AT = 257;
+const TAR = 'ustar';
+
+const MARK_AND_BLANKS = /^(?:\xef\xbb\xbf|\s)+/;
+const MARKUP = /^<(?:[!?]|[a-z][\w:-]*[\s/>])/i;
+const JSON_TEXT = /^(?:\{\s*["}]|\[\s*(?:[[{\]"\d-]|true|false|null))/;
+
+/** What a zip archive holds is told by the names of its first files. */
+const kindOfZip = (head: string): string => {
+  if (head.includes('opendocument.spreadsheet')) return `an OpenDocument spreadsheet. ${AS_CSV}`;
+  const isWorkbook = /\[Content_Types\]\.xml|_rels\/|docProps\/|xl\//.test(head);
+  if (isWorkbook) return `an Excel workbook (.xlsx). ${AS_CSV}`;
+  if (head.includes('Index/')) return `a Numbers spreadsheet. ${AS_CSV}`;
+  return `a zip archive, as Excel workbooks (.xlsx) are, too. ${UNPACKED} Of a workbook: ${AS_CSV}`;
+};
+
+/** Without a mark: of two letters of ASCII one byte each is zero. */
+const isUtf16 = (head: string): boolean => {
+  const zeros = Array.from(head.slice(0, 4), (byte) => byte === '\0');
+  return zeros.join() === 'false,true,false,true' || zeros.join() === 'true,false,true,false';
+};
+
+const kindOfText = (head: string): string | undefined => {
+  if (isUtf16(head)) return `text in UTF-16. ${AS_UTF8}`;
+  const text = head.replace(MARK_AND_BLANKS, '');
+  if (MARKUP.test(text)) return `HTML or XML. ${EXPORT_AGAIN}`;
+  return JSON_TEXT.test(text) ? `JSON. ${EXPORT_AGAIN}` : undefined;
+};
+
+const isPacked = (content: Buffer): boolean =>
+  content.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
+
+/**
+ * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when they
+ * may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they were packed.
+ */
+export const kindOfContent = (head: Buffer): string | undefined => {
+  if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
+  const text = head.toString('latin1', 0, KIND_BYTES);
+  const found = BEGINNINGS.find(([beginning]) => text.startsWith(beginning));
+  if (found !== undefined) return found[1];
+  if (ZIP.some((beginning) => text.startsWith(beginning))) return kindOfZip(text);
+  if (text.startsWith('BZh') && BZIP2.includes(text.slice(4, 10)))
+    return `packed by bzip2. ${UNPACKED}`;
+  if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
+    return `packed by zstd. ${UNPACKED}`;
+  if (text.startsWith(TAR, TAR_AT)) return `a tar archive. ${UNPACKED}`;
+  return kindOfText(text);
+};
+
+/** The first bytes that come out of packed ones; none when they are not gzip, or too few. */
+const unpackHead = (head: Buffer): Buffer => {
+  try {
+    return gunzipSync(head, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      maxOutputLength: MAX_UNPACKED_BYTES,
+    });
+  } catch {
+    return Buffer.alloc(0);
+  }
+};
+
+/** As `kindOfContent`, of a file that may be packed. */
+export const kindOfFile = (head: Buffer): string | undefined => {
+  const first = head.subarray(0, KIND_BYTES);
+  return kindOfContent(isPacked(first) ? unpackHead(first) : first);
+};
+
+/** Takes a file's pieces as they come, and throws what `toError` makes of a kind that is not CSV. */
+export const createKindCheck = (toError: (kind: string) => Error) => {
+  let head: Buffer = Buffer.alloc(0);
+  let checkedBytes = 0;
+  return (piece: Buffer): void => {
+    if (checkedBytes >= KIND_BYTES) return;
+    head = Buffer.concat([head, piece.subarray(0, KIND_BYTES - head.length)]);
+    if (head.length < MIN_KIND_BYTES) return;
+    // Few looks, however small the pieces are.
+    if (head.length < 2 * checkedBytes && head.length < KIND_BYTES) return;
+    checkedBytes = head.length;
+    const kind = kindOfFile(head);
+    if (kind !== undefined) throw toError(kind);
+  };
+};

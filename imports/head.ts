@@ -1,0 +1,77 @@
+import { ImportFileError } from './file-error.ts';
+
+/** Text that is read at most to find where the header ends, in bytes. */
+const MAX_HEAD_BYTES = 4 * 1024 * 1024;
+
+/** Blank lines before the header, in bytes. */
+export const MAX_BLANK_HEAD_BYTES = 64 * 1024;
+
+export const blankHead = (line: number): ImportFileError =>
+  new ImportFileError(
+    'empty',
+    line,
+    'all lines so far are blank. The first line of a file names the columns.',
+  );
+
+const LINE_BREAK = /\r\n|\n|\r/g;
+
+export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
+
+/**
+ * Marks and blank lines that a text begins with, and perhaps a line such as `sep=;`, by which Excel is
+ * told what separates cells; the first other line; and the end of that.
+ */
+const HEAD =
+  /^([\uFEFF\r\n]*)(?:("?sep=([^"\w\r\n])"?)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/i;
+
+/** What splits the header into the most cells; names of columns hold no separator. */
+const separatorOf = (header: string): string => {
+  const cellCount = (separator: string) => header.split(separator).length;
+  return [',', ';', '\t'].toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
+};
+
+/** How a text begins. */
+export interface Head {
+  /** Of what was read of the text, all after `skippedBytes`. */
+  rest: Buffer;
+  /** Number of the line that `rest` begins with, from 1. */
+  line: number;
+  separator: string;
+  /** Whether a line of its own says what the separator is. */
+  isSeparatorNamed: boolean;
+  /** The first line that is not blank, without its end. */
+  header: Buffer;
+}
+
+const lookAt = (text: Buffer) => {
+  const found = HEAD.exec(text.toString()) ?? [];
+  const [, marks = '', note = '', separator, blank = '', header = '', end = ''] = found;
+  return { skipped: marks + note + blank, separator, header, isWhole: end !== '' };
+};
+
+/**
+ * Reads a text as far as the end of its header.
+ *
+ * @throws ImportFileError when it begins with more blank lines than anyone has
+ */
+export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
+  let read: Buffer = Buffer.alloc(0);
+  let found = lookAt(read);
+  while (!found.isWhole && read.length <= MAX_HEAD_BYTES) {
+    if (found.skipped.length > MAX_BLANK_HEAD_BYTES) break;
+    const next = await text.next();
+    if (next.done === true) break;
+    read = Buffer.concat([read, next.value]);
+    found = lookAt(read);
+  }
+  const { skipped, separator, header } = found;
+  const line = 1 + countBreaks(skipped);
+  if (skipped.length > MAX_BLANK_HEAD_BYTES) throw blankHead(line);
+  return {
+    rest: read.subarray(Buffer.byteLength(skipped)),
+    line,
+    separator: separator ?? separatorOf(header),
+    isSeparatorNamed: separator !== undefined,
+    header: Buffer.from(header),
+  };
+};
