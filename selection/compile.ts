@@ -1,8 +1,18 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { BLANKS } from './characters.ts';
 import { findField, type Field, type PropertyTypes } from './fields.ts';
 import type { Condition, Filter, FrozenFilter, Scalar } from './filter.ts';
 import { momentOf } from './moments.ts';
+import { parsePhone, phonePartOf } from './phones.ts';
 import type { FrozenSelection } from './selection.ts';
+import { itemOf } from './values.ts';
+
+/**
+ * Text as it is compared: by bytes; of mail addresses in lower case, by the rules of the database, as the
+ * search in `db/users.ts` has it for its index.
+ */
+const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
+  takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;
 
 /**
  * A field as a value that is null exactly when it is unknown. A custom value of another JSON type
@@ -13,7 +23,7 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
     const column = sql.ref(`users.${field.column}`);
     // A plain column, so that the primary key can be used.
     if (field.column === 'user_id') return sql`${column} COLLATE "C"`;
-    return field.kind === 'text' ? sql`(nullif(${column}, '') COLLATE "C")` : sql`${column}`;
+    return field.kind === 'text' ? compared(field, sql`nullif(${column}, '')`) : sql`${column}`;
   }
   const json = sql`users.properties -> ${field.key}::text`;
   const text = sql`users.properties ->> ${field.key}::text`;
@@ -30,31 +40,63 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
     case 'date':
     case 'time':
     case 'datetime':
-      return sql`(nullif(${guarded('string', text)}, '') COLLATE "C")`;
+      return compared(field, sql`nullif(${guarded('string', text)}, '')`);
   }
 };
 
-/** A value in the form its field is stored in. */
+/** A value in the form that its field is compared in. */
 const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const { kind } = field;
   if (kind === 'number') return sql`${String(value)}::numeric`;
   if (kind === 'boolean') return sql`${value}::boolean`;
-  if (kind === 'text' || kind === 'list') return sql`${String(value)}::text`;
+  if (kind === 'list') return sql`${itemOf(String(value))}::text`;
+  if (kind === 'text') return compared(field, sql`${String(value)}::text`);
   const moment = momentOf(String(value), kind) ?? String(value);
   if (field.source === 'custom') return sql`${moment}::text`;
   return kind === 'date' ? sql`${moment}::date` : sql`${moment}::timestamptz`;
 };
 
-const membership = (field: Field, operand: RawBuilder<unknown>, value: RawBuilder<unknown>) => {
-  if (field.kind !== 'list') return undefined;
+/** The digits of a phone number, too: a row that was written before they were may hold the very text. */
+const valuesOf = (field: Field, value: Scalar): RawBuilder<unknown>[] => {
+  const given = valueOf(field, value);
+  if (field.takes !== 'phone') return [given];
+  const phone = parsePhone(String(value));
+  const isOther = 'digits' in phone && phone.digits !== value;
+  return isOther ? [given, valueOf(field, phone.digits)] : [given];
+};
+
+const isOneOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> =>
+  sql`${operandOf(field)} IN (${sql.join(values.flatMap((value) => valuesOf(field, value)))})`;
+
+/**
+ * Whether a list has an item. Rows that were written before items lost the blanks around them are
+ * compared without them. What is looked at first costs less than to take a list to pieces.
+ */
+const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
+  const list = operandOf(field);
+  const item = valueOf(field, value);
+  const isItem = (text: RawBuilder<unknown>) =>
+    sql`btrim(${text}, ${BLANKS}) COLLATE "C" = ${item}`;
   return field.source === 'system'
-    ? sql`${value} COLLATE "C" = ANY (${operand})`
-    : sql`${operand} ? ${value}`;
+    ? sql`CASE WHEN strpos(array_to_string(${list}, ';'), ${item}) > 0
+        THEN EXISTS (SELECT FROM unnest(${list}) AS item WHERE ${isItem(sql`item`)}) END`
+    : sql`CASE WHEN ${list} ? ${item} THEN true
+        ELSE EXISTS (SELECT FROM jsonb_array_elements(${list}) AS item
+          WHERE jsonb_typeof(item) = 'string' AND ${isItem(sql`(item #>> '{}')`)}) END`;
 };
 
 /** Under "C" `lower` knows the letters A to Z and no others, on every server alike. */
-const contains = (operand: RawBuilder<unknown>, value: RawBuilder<unknown>) =>
-  sql`strpos(lower(${operand}), lower(${value} COLLATE "C")) > 0`;
+const containsText = (operand: RawBuilder<unknown>, part: RawBuilder<unknown>) =>
+  sql`strpos(lower(${operand}), lower(${part})) > 0`;
+
+const contains = (field: Field, value: Scalar): RawBuilder<unknown> => {
+  if (field.kind === 'list') return hasItem(field, value);
+  const operand = operandOf(field);
+  const given = containsText(operand, valueOf(field, value));
+  const digits = field.takes === 'phone' ? phonePartOf(String(value)) : undefined;
+  if (digits === undefined) return given;
+  return sql`(${given} OR ${containsText(operand, valueOf(field, digits))})`;
+};
 
 /** True, false or, for an unknown value, null; the caller makes it two-valued. */
 const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> => {
@@ -63,14 +105,12 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
   switch (op) {
     case 'is':
     case 'isNot':
-      return sql`${operand} = ${valueOf(field, scalar)}`;
+      return isOneOf(field, [scalar]);
     case 'in':
-      return sql`${operand} IN (${sql.join((value as Scalar[]).map((item) => valueOf(field, item)))})`;
+      return isOneOf(field, value as Scalar[]);
     case 'contains':
-    case 'notContains': {
-      const part = valueOf(field, scalar);
-      return membership(field, operand, part) ?? contains(operand, part);
-    }
+    case 'notContains':
+      return contains(field, scalar);
     case 'isKnown':
     case 'isNotKnown':
       return sql`${operand} IS NOT NULL`;
