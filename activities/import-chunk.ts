@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
-import { estimateRange, mergeRange, type Staging } from '../db/import-merge.ts';
+import { mergeLaterLines, mergeRange, type RangeResult, type Staging } from '../db/import-merge.ts';
+import { fillPreview, PREVIEW_TABLE } from '../db/import-preview.ts';
 import { importStatements, type ImportTarget } from '../db/import-statements.ts';
 import {
   copyPieces,
@@ -13,7 +14,7 @@ import { isOfARow, isRolledBack } from '../db/sql-states.ts';
 import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
-import { type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
+import { addMerged, type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
 const MAX_STARTS = 6;
@@ -54,25 +55,31 @@ const targetOf = ({ workspaceId, options }: ImportJob, row: ImportRow): ImportTa
   mergeTags: options.mergeTags,
   columns: Object.keys(row.columns),
   properties: Object.keys(row.properties),
+  ...(options.dryRun && { table: PREVIEW_TABLE }),
 });
 
 /** Rows of a chunk as they are staged. */
 interface Prepared {
   target: ImportTarget;
   rows: StagedRow[];
+  /** How many of them are merged before the later lines of the same users. */
+  firstCount: number;
   pieces: Buffer[];
 }
 
 const prepareRows = (
   job: ImportJob,
   given: readonly ImportRow[],
-  arrange: typeof joinLines,
+  isCareful: boolean,
 ): Prepared | undefined => {
-  const [first] = given;
-  if (first === undefined) return undefined;
-  const target = targetOf(job, first);
-  const rows = arrange(given, target);
-  return { target, rows, pieces: copyPieces(rows, target) };
+  const [row] = given;
+  if (row === undefined) return undefined;
+  const target = targetOf(job, row);
+  const { first, later } = isCareful
+    ? { first: sortLines(given, target), later: [] }
+    : joinLines(given, target);
+  const rows = later.length === 0 ? first : [...first, ...later];
+  return { target, rows, firstCount: first.length, pieces: copyPieces(rows, target) };
 };
 
 /** A chunk with what of its work can be done before its turn. */
@@ -86,19 +93,28 @@ export const prepareChunks = async function* (
   job: ImportJob,
   chunks: AsyncGenerator<ImportChunk>,
 ): AsyncGenerator<PreparedChunk> {
-  for await (const chunk of chunks)
-    yield { ...chunk, whole: prepareRows(job, chunk.rows, joinLines) };
+  for await (const chunk of chunks) yield { ...chunk, whole: prepareRows(job, chunk.rows, false) };
 };
 
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
 type Broken = 'contended' | 'mixed';
+
+/** Merges the first lines of users, then their later ones. */
+const mergeRounds = async (staging: Staging, firstCount: number): Promise<RangeResult> => {
+  const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
+  if (result.status !== 'merged' || firstCount === staging.rows.length) return result;
+  const range = { from: firstCount, to: staging.rows.length - 1 };
+  const later = await mergeLaterLines(staging, range);
+  if (later.status === 'merged') addMerged(result.merged, later.merged);
+  return later.status === 'merged' ? result : later;
+};
 
 const mergeRows = async (
   { client, job }: ImportWork,
   chunk: PreparedChunk,
   isCareful: boolean,
 ): Promise<ChunkOutcome | Broken> => {
-  const prepared = isCareful ? prepareRows(job, chunk.rows, sortLines) : chunk.whole;
+  const prepared = isCareful ? prepareRows(job, chunk.rows, true) : chunk.whole;
   if (prepared === undefined) {
     await client.query(BEGIN);
     return NOTHING;
@@ -107,10 +123,10 @@ const mergeRows = async (
   const statements = importStatements(target);
   await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, pieces);
+  if (job.options.dryRun) await fillPreview(client, job.workspaceId);
   const staging: Staging = { client, target, statements, rows };
-  const merge = job.options.dryRun ? estimateRange : mergeRange;
-  if (isCareful) return (await mergeCarefully(staging, merge)) ?? 'contended';
-  const result = await merge(staging, { from: 0, to: rows.length - 1 });
+  if (isCareful) return (await mergeCarefully(staging)) ?? 'contended';
+  const result = await mergeRounds(staging, prepared.firstCount);
   if (result.status === 'merged') return { ...result.merged, rejected: [] };
   return result.status === 'overfull' ? 'mixed' : 'contended';
 };

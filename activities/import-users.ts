@@ -1,5 +1,5 @@
 import { countImport, listDoneChunks } from '../db/imports.ts';
-import { createSeen } from '../db/import-merge.ts';
+import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { readChunks } from '../imports/read-chunks.ts';
 import { importKey } from '../storage/import-key.ts';
@@ -20,7 +20,7 @@ const importChunks = async (
   const { dryRun } = job.options;
   const client = await deps.lanes.connect();
   try {
-    if (dryRun) await createSeen(client);
+    if (dryRun) await createPreview(client, job.workspaceId);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
     const file = await deps.storage.get(importKey(job.importFileId));
     const chunks = prepareChunks(job, readChunks(file, { types, ...job.options }));

@@ -1,9 +1,10 @@
 /**
- * Blanks as `trim` of JavaScript takes them off, for `btrim` of PostgreSQL, which knows the space alone.
- * The last one is the byte-order mark.
+ * The characters that JavaScript's `trim` takes off, for PostgreSQL's `btrim`, which knows the space
+ * alone. The last one is the byte-order mark.
  */
 export const BLANKS =
-  '\t\n\v\f\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF';
+  '\t\n\v\f\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A' +
+  '\u2028\u2029\u202F\u205F\u3000\uFEFF';
 
 /** Controls, formats, blanks, and what fonts show nothing for. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;

@@ -8,8 +8,8 @@ import type { FrozenSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 /**
- * Text as it is compared: by bytes; of mail addresses in lower case, by the rules of the database, as the
- * search in `db/users.ts` has it for its index.
+ * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the database,
+ * as the search in `db/users.ts` does by its index.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;
@@ -56,7 +56,7 @@ const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   return kind === 'date' ? sql`${moment}::date` : sql`${moment}::timestamptz`;
 };
 
-/** The digits of a phone number, too: a row that was written before they were may hold the very text. */
+/** Of a phone number its digits, and the very text, which a row of an older version may hold. */
 const valuesOf = (field: Field, value: Scalar): RawBuilder<unknown>[] => {
   const given = valueOf(field, value);
   if (field.takes !== 'phone') return [given];

@@ -1,8 +1,11 @@
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
-/** As RFC 3339 has it: hours to 23 in clock and offset, so no 24:00, which `Date` moves to the next day. */
-const DATETIME =
-  /^(\d{4}-\d{2}-\d{2})[Tt]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(?:\.(\d{1,6}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+const HOUR_AND_MINUTE = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`;
+/** As RFC 3339 has it: hours to 23, so no 24:00, which `Date` moves to the next day. */
+const DATETIME = new RegExp(
+  String.raw`^(\d{4}-\d{2}-\d{2})[Tt](${HOUR_AND_MINUTE}:[0-5]\d)(?:\.(\d{1,6}))?` +
+    `([Zz]|[+-]${HOUR_AND_MINUTE})$`,
+);
 /** A datetime as it is stored, but for a day that may not exist. */
 const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 

@@ -1,9 +1,11 @@
 /** Significant digits of a number; a 64-bit float holds this many without loss. */
 const MAX_DIGITS = 15;
-/** Characters of a number: 1e308 without an exponent has 309, the smallest numbers somewhat more. */
+/** Characters of a number: 1e308 without an exponent has 309, the smallest numbers have some more. */
 const MAX_NUMBER_LENGTH = 400;
 
-export const NUMBER_RULE = `must be a number of at most ${MAX_DIGITS} significant digits, in the range of a 64-bit float`;
+export const NUMBER_RULE =
+  `must be a number of at most ${MAX_DIGITS} significant digits, ` +
+  'in the range of a 64-bit float';
 
 /** As JSON writes numbers. */
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
@@ -31,9 +33,9 @@ const decimalOf = (text: string): Decimal | undefined => {
 };
 
 /**
- * The number that a text says, in the form of JSON's numbers. Undefined when a 64-bit float would not be
- * that very number: too many significant digits, too large, or so small that it would become 0. Zeros at
- * the end add nothing to a number and are not counted.
+ * The number that a text says, in the form of JSON's numbers. Undefined when a 64-bit float would
+ * not be that very number: it has too many significant digits, is too large, or is so small that it
+ * would become 0. Zeros at the end add nothing to a number and are not counted.
  */
 export const exactNumber = (text: string): number | undefined => {
   if (text.length <= MAX_DIGITS && PLAIN.test(text)) return Number(text);
@@ -47,6 +49,6 @@ export const exactNumber = (text: string): number | undefined => {
   return isSame ? value : undefined;
 };
 
-/** What is wrong with a number that was read from JSON: a text that no float is becomes infinite there. */
+/** What is wrong with a value that was read from JSON, where inexact numbers become infinite. */
 export const numberProblem = (value: unknown): string | undefined =>
   typeof value === 'number' && exactNumber(String(value)) !== undefined ? undefined : NUMBER_RULE;

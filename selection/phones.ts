@@ -3,7 +3,8 @@ import { nameOfCharacter } from './characters.ts';
 const MIN_DIGITS = 5;
 const MAX_DIGITS = 20;
 
-const DIGITS_RULE = `must be a phone number of ${MIN_DIGITS} to ${MAX_DIGITS} digits, with the country code`;
+const LENGTH = `${MIN_DIGITS} to ${MAX_DIGITS} digits`;
+const DIGITS_RULE = `must be a phone number of ${LENGTH}, with the country code`;
 
 const STORED = new RegExp(`^[0-9]{${MIN_DIGITS},${MAX_DIGITS}}$`);
 /** Blanks and what cannot be seen, such as the marks that address books put around a number. */
@@ -22,9 +23,10 @@ const EXPONENT =
   'was changed to a number with an exponent, as 1.5E+10, and has lost digits; ' +
   'make the column a text column in the spreadsheet, and enter the phone number again';
 const DECIMALS =
-  'was changed to a decimal number, as 4930123456.0; save the column as text, without the point and the zeros';
+  'was changed to a decimal number, as 4930123456.0; ' +
+  'save the column as text, without the point and the zeros';
 
-/** The digits of a text, or with others what the text has between its blanks, brackets and hyphens. */
+/** A text without blanks, brackets and hyphens: digits, if it is a phone number. */
 const withoutPunctuation = (text: string): string =>
   text.replace(UNSEEN, '').replace(TRUNK_ZERO, '$1').replace(PUNCTUATION, '').replace(/^\+/, '');
 

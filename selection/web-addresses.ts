@@ -10,7 +10,9 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 const RULE = 'must be an address that begins with http:// or https:// and a host';
 
-/** By trying, for `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand times. */
+/**
+ * By trying: `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand times.
+ */
 const hostOf = (text: string): string | undefined => {
   try {
     return new URL(text).hostname;
