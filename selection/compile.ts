@@ -68,9 +68,12 @@ const valuesOf = (field: Field, value: Scalar): RawBuilder<unknown>[] => {
 const isOneOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> =>
   sql`${operandOf(field)} IN (${sql.join(values.flatMap((value) => valuesOf(field, value)))})`;
 
+/** A text as it stands within JSON, where PostgreSQL and JavaScript escape the same characters. */
+const withinJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
 /**
  * Whether a list has an item. Rows that were written before items lost the blanks around them are
- * compared without them. What is looked at first costs less than to take a list to pieces.
+ * compared without these. That takes long, so only lists whose text holds the item are taken apart.
  */
 const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const list = operandOf(field);
@@ -78,10 +81,12 @@ const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const isItem = (text: RawBuilder<unknown>) =>
     sql`btrim(${text}, ${BLANKS}) COLLATE "C" = ${item}`;
   return field.source === 'system'
-    ? sql`CASE WHEN strpos(array_to_string(${list}, ';'), ${item}) > 0
+    ? sql`CASE WHEN ${item} COLLATE "C" = ANY (${list}) THEN true
+        WHEN strpos(array_to_string(${list}, ';'), ${item}) > 0
         THEN EXISTS (SELECT FROM unnest(${list}) AS item WHERE ${isItem(sql`item`)}) END`
     : sql`CASE WHEN ${list} ? ${item} THEN true
-        ELSE EXISTS (SELECT FROM jsonb_array_elements(${list}) AS item
+        WHEN strpos(${list}::text, ${withinJson(itemOf(String(value)))}) > 0
+        THEN EXISTS (SELECT FROM jsonb_array_elements(${list}) AS item
           WHERE jsonb_typeof(item) = 'string' AND ${isItem(sql`(item #>> '{}')`)}) END`;
 };
 
