@@ -1,5 +1,11 @@
 import type { DatabaseError } from 'pg';
-import type { Merged, Range, RangeResult, Staging } from '../db/import-merge.ts';
+import {
+  type Merged,
+  mergeRange,
+  type Range,
+  type RangeResult,
+  type Staging,
+} from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../db/sql-states.ts';
 import type { FailedLine } from '../imports/read-chunks.ts';
@@ -15,8 +21,6 @@ export interface CarefulStaging extends Staging {
   rows: readonly StagedRow[];
 }
 
-type Merge = (staging: Staging, range: Range) => Promise<RangeResult>;
-
 /** A range that was rolled back, and why. */
 type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
 
@@ -28,11 +32,11 @@ const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => 
 /** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
 const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
 
-const tryRange = async (staging: Staging, range: Range, merge: Merge): Promise<Tried> => {
+const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
   const { client } = staging;
   await client.query('SAVEPOINT range');
   try {
-    const result = await merge(staging, range);
+    const result = await mergeRange(staging, range);
     await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
     return result;
   } catch (error) {
@@ -68,7 +72,7 @@ const failureOf = async (
 const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
 
-const add = (outcome: ChunkOutcome, merged: Merged): void => {
+export const addMerged = (outcome: Merged, merged: Merged): void => {
   outcome.imported += merged.imported;
   outcome.merged += merged.merged;
   outcome.unchanged += merged.unchanged;
@@ -84,7 +88,6 @@ const add = (outcome: ChunkOutcome, merged: Merged): void => {
  */
 export const mergeCarefully = async (
   staging: CarefulStaging,
-  merge: Merge,
 ): Promise<ChunkOutcome | undefined> => {
   const { client, statements, rows } = staging;
   await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
@@ -93,9 +96,9 @@ export const mergeCarefully = async (
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;
-    const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range, merge);
+    const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
     if (tried?.status === 'merged') {
-      add(outcome, tried.merged);
+      addMerged(outcome, tried.merged);
     } else if (from < to) {
       const middle = Math.floor((from + to) / 2);
       // The first half comes first.

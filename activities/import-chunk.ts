@@ -1,14 +1,15 @@
 import type { PoolClient } from 'pg';
-import { estimateRange, mergeRange } from '../db/import-merge.ts';
+import { mergeLaterLines, mergeRange, type RangeResult, type Staging } from '../db/import-merge.ts';
+import { fillPreview } from '../db/import-preview.ts';
 import { importStatements } from '../db/import-statements.ts';
-import { sortLines, stageRows } from '../db/import-staging.ts';
+import { stageRows } from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
 import { isOfARow, isRolledBack } from '../db/sql-states.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
-import { type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
-import type { SentChunk } from './import-messages.ts';
+import { addMerged, type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
+import type { SentChunk, SentRows } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -52,6 +53,19 @@ export interface PreparedChunk extends SentChunk {
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
 type Broken = 'contended' | 'mixed';
 
+/** Merges the first lines of users, then their later ones. */
+const mergeRounds = async (
+  staging: Staging,
+  { firstCount, repeated }: SentRows,
+): Promise<RangeResult> => {
+  const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
+  if (result.status !== 'merged' || repeated.length === 0) return result;
+  const range = { from: firstCount, to: staging.lineCounts.length - 1 };
+  const later = await mergeLaterLines(staging, range, repeated);
+  if (later.status === 'merged') addMerged(result.merged, later.merged);
+  return later.status === 'merged' ? result : later;
+};
+
 const mergeRows = async (
   { client, job }: ImportWork,
   chunk: PreparedChunk,
@@ -64,17 +78,17 @@ const mergeRows = async (
   }
   const { target } = whole;
   // Before the transaction, for that has little time.
-  const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), sortLines) : undefined;
+  const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), isCareful) : undefined;
   const statements = importStatements(target);
   await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
-  const merge = job.options.dryRun ? estimateRange : mergeRange;
-  const lineCounts = careful?.rows.map(({ lines }) => lines.length) ?? whole.lineCounts;
-  const staging = { client, target, statements, lineCounts };
+  if (job.options.dryRun) await fillPreview(client, job.workspaceId);
+  const { lineCounts } = careful ?? whole;
+  const staging: Staging = { client, target, statements, lineCounts };
   if (careful !== undefined) {
-    return (await mergeCarefully({ ...staging, rows: careful.rows }, merge)) ?? 'contended';
+    return (await mergeCarefully({ ...staging, rows: careful.rows })) ?? 'contended';
   }
-  const result = await merge(staging, { from: 0, to: lineCounts.length - 1 });
+  const result = await mergeRounds(staging, whole);
   if (result.status === 'merged') return { ...result.merged, rejected: [] };
   return result.status === 'overfull' ? 'mixed' : 'contended';
 };

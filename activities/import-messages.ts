@@ -1,8 +1,7 @@
-import type { ImportTarget } from '../db/import-statements.ts';
 import type { FileErrorType } from '../imports/file-error.ts';
 import type { ImportChunk, ImportRow } from '../imports/read-chunks.ts';
 import type { PropertyTypes } from '../selection/fields.ts';
-import type { RowsJob } from './prepare-rows.ts';
+import type { Prepared, RowsJob } from './prepare-rows.ts';
 
 /** What a thread is asked to do with a file: to count its lines, or to prepare its chunks. */
 export type ReadTask =
@@ -12,10 +11,15 @@ export type ReadTask =
 /** A row with its payload written out, so that it can be sent. */
 export type SentRow = Omit<ImportRow, 'payload'> & { payload: string };
 
+/** Rows of a chunk as they are staged, put together for COPY. */
+export interface SentRows extends Omit<Prepared, 'rows' | 'pieces'> {
+  text: Uint8Array;
+}
+
 /** A chunk with what of its work can be done before its turn. */
 export interface SentChunk extends Omit<ImportChunk, 'rows'> {
   /** None when no line of it could be read, or it is done. */
-  whole: { target: ImportTarget; lineCounts: number[]; text: Uint8Array } | undefined;
+  whole: SentRows | undefined;
 }
 
 export type ToThread =

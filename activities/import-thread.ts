@@ -1,6 +1,5 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
-import { joinLines } from '../db/import-staging.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { linesOf } from '../imports/lines.ts';
 import { type ImportRow, readChunks } from '../imports/read-chunks.ts';
@@ -54,12 +53,11 @@ const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
 };
 
 const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: ImportRow[]) => {
-  const prepared = prepareRows(job, rows, joinLines);
+  const prepared = prepareRows(job, rows, false);
   if (prepared === undefined) return undefined;
-  const { target, pieces } = prepared;
-  const lineCounts = prepared.rows.map(({ lines }) => lines.length);
+  const { rows: _, pieces, ...sent } = prepared;
   // A copy of its own: memory that is shared with others cannot be sent away.
-  return { target, lineCounts, text: new Uint8Array(Buffer.concat(pieces)) };
+  return { ...sent, text: new Uint8Array(Buffer.concat(pieces)) };
 };
 
 const sendChunks = async (

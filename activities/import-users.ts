@@ -1,5 +1,5 @@
 import { countImport, listDoneChunks } from '../db/imports.ts';
-import { createSeen } from '../db/import-merge.ts';
+import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { importKey } from '../storage/import-key.ts';
@@ -21,7 +21,7 @@ const importChunks = async (
   const { dryRun } = job.options;
   const client = await deps.lanes.connect();
   try {
-    if (dryRun) await createSeen(client);
+    if (dryRun) await createPreview(client, job.workspaceId);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
     const file = await deps.storage.get(importKey(job.importFileId));
     // A dry run has to know whom the chunks before would have made.

@@ -1,5 +1,12 @@
+import { PREVIEW_TABLE } from '../db/import-preview.ts';
 import type { ImportTarget } from '../db/import-statements.ts';
-import { copyPieces, type joinLines, type StagedRow } from '../db/import-staging.ts';
+import {
+  copyPieces,
+  joinLines,
+  type RepeatedUser,
+  sortLines,
+  type StagedRow,
+} from '../db/import-staging.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 
@@ -10,6 +17,12 @@ export type RowsJob = Pick<ImportJob, 'workspaceId' | 'options'>;
 export interface Prepared {
   target: ImportTarget;
   rows: StagedRow[];
+  /** How many of them are merged before the later lines of the same users. */
+  firstCount: number;
+  /** The users of these later lines, in the order of their rows. */
+  repeated: RepeatedUser[];
+  /** Of how many lines each row is made. */
+  lineCounts: number[];
   pieces: Buffer[];
 }
 
@@ -19,17 +32,28 @@ const targetOf = ({ workspaceId, options }: RowsJob, row: ImportRow): ImportTarg
   mergeTags: options.mergeTags,
   columns: Object.keys(row.columns),
   properties: Object.keys(row.properties),
+  ...(options.dryRun && { table: PREVIEW_TABLE }),
 });
 
-/** None when there are no rows. */
+/** @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of ids */
 export const prepareRows = (
   job: RowsJob,
   given: readonly ImportRow[],
-  arrange: typeof joinLines,
+  isCareful: boolean,
 ): Prepared | undefined => {
-  const [first] = given;
-  if (first === undefined) return undefined;
-  const target = targetOf(job, first);
-  const rows = arrange(given, target);
-  return { target, rows, pieces: copyPieces(rows, target) };
+  const [row] = given;
+  if (row === undefined) return undefined;
+  const target = targetOf(job, row);
+  const { first, later, repeated } = isCareful
+    ? { first: sortLines(given, target), later: [], repeated: [] }
+    : joinLines(given, target);
+  const rows = later.length === 0 ? first : [...first, ...later];
+  return {
+    target,
+    rows,
+    firstCount: first.length,
+    repeated,
+    lineCounts: rows.map(({ lines }) => lines.length),
+    pieces: copyPieces(rows, target),
+  };
 };

@@ -1,3 +1,4 @@
+import { exactNumber } from '../selection/numbers.ts';
 import { pointerOf } from './pointer.ts';
 import { invalidRequest, problem, type ProblemError } from './problems.ts';
 
@@ -13,6 +14,12 @@ interface Frame {
   names: Set<string> | null;
   /** Name of the member, or index of the item, being read. */
   at: string | number;
+}
+
+/** A part of the text; `end` is one past it. */
+interface Span {
+  start: number;
+  end: number;
 }
 
 const wrong = (frames: readonly Frame[], detail: string): ProblemError =>
@@ -45,14 +52,26 @@ const enterName = (frames: readonly Frame[], frame: Frame, name: string): void =
   frame.names?.add(name);
 };
 
+const NUMBER_STARTS: ReadonlySet<string> = new Set('-0123456789');
+const NUMBER = /-?\d[\d.eE+-]*/y;
+
+/** The number whose text begins at `start`. */
+const readNumber = (text: string, start: number): Span => {
+  NUMBER.lastIndex = start;
+  NUMBER.test(text);
+  return { start, end: NUMBER.lastIndex };
+};
+
 /**
  * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that cannot
  * be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
  *
+ * @returns the numbers that `JSON.parse` would change
  * @throws ProblemError with a pointer to the place
  */
-const checkJsonText = (text: string): void => {
+const checkJsonText = (text: string): Span[] => {
   const frames: Frame[] = [];
+  const inexact: Span[] = [];
   let expectsName = false;
   for (let index = 0; index < text.length; index++) {
     const frame = frames.at(-1);
@@ -83,9 +102,23 @@ const checkJsonText = (text: string): void => {
         index = end - 1;
         break;
       }
-      default:
+      default: {
+        if (!NUMBER_STARTS.has(text.charAt(index))) break;
+        const number = readNumber(text, index);
+        if (exactNumber(text.slice(number.start, number.end)) === undefined) inexact.push(number);
+        index = number.end - 1;
+      }
     }
   }
+  return inexact;
+};
+
+/** `JSON.parse` reads this as Infinity, which no other text can mean and no schema takes. */
+const INFINITE = '1e999';
+
+const withoutInexact = (text: string, inexact: readonly Span[]): string => {
+  const kept = inexact.map(({ start }, at) => text.slice(inexact[at - 1]?.end ?? 0, start));
+  return [...kept, text.slice(inexact.at(-1)?.end)].join(INFINITE);
 };
 
 const parseValid = (what: string, text: string): unknown => {
@@ -109,15 +142,16 @@ const decode = (what: string, bytes: Buffer): string => {
 };
 
 /**
- * Reads JSON without dropping or changing anything in it.
+ * Reads JSON without dropping or changing anything in it. A number that no 64-bit float is becomes
+ * Infinity, so that what reads it can name its place.
  *
  * @throws ProblemError saying what is wrong with `what`
  */
 export const parseJson = (what: string, bytes: Buffer): unknown => {
   const text = decode(what, bytes);
   const value = parseValid(what, text);
-  checkJsonText(text);
-  return value;
+  const inexact = checkJsonText(text);
+  return inexact.length === 0 ? value : JSON.parse(withoutInexact(text, inexact));
 };
 
 export const parseJsonBody = (bytes: Buffer): unknown => parseJson('The body', bytes);

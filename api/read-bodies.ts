@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { App } from './app.ts';
 import { parseJsonBody } from './json-body.ts';
 import { invalidRequest, problem } from './problems.ts';
@@ -17,7 +18,16 @@ export const refuseEncoded = (encoding: string | undefined): void => {
   });
 };
 
-/** Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. */
+/** Whether a route can do without a body, which its schema sees as undefined or null. */
+const takesNone = (schema: unknown): boolean =>
+  !(schema instanceof z.ZodType) ||
+  schema.safeParse(undefined).success ||
+  schema.safeParse(null).success;
+
+/**
+ * Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. An empty body
+ * is none: many clients send the type of a body with every POST.
+ */
 export const readBodies = (app: App): void => {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
@@ -25,9 +35,10 @@ export const readBodies = (app: App): void => {
     { parseAs: 'buffer' },
     async (request: FastifyRequest, body: Buffer) => {
       refuseEncoded(request.headers['content-encoding']);
-      const takesBody = request.routeOptions.schema?.body !== undefined;
+      const schema = request.routeOptions.schema?.body;
+      const takesBody = schema !== undefined;
       if (body.length === 0) {
-        if (!takesBody) return undefined;
+        if (takesNone(schema)) return undefined;
         throw problem('malformed-json', 'The body is empty; this path needs a JSON body.');
       }
       const value = parseJsonBody(body);

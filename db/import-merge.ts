@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { ImportCounts } from '../workflows/contract.ts';
-import type { ImportStatements, ImportTarget } from './import-statements.ts';
+import { type ImportStatements, type ImportTarget, mergesTags } from './import-statements.ts';
+import { countUnchanged, type RepeatedUser } from './import-staging.ts';
 
 export type Merged = Pick<ImportCounts, 'imported' | 'merged' | 'unchanged' | 'skipped'>;
 
@@ -33,7 +34,6 @@ interface Classified {
   present: number;
   presentRows: string;
   changing: number;
-  changingLines: number;
   changingRows: string;
   isOverfull: boolean;
 }
@@ -125,29 +125,29 @@ export const mergeRange = async (staging: Staging, range: Range): Promise<RangeR
   return { status: 'merged', merged: countLines(staging, lines) };
 };
 
-/** Remembers for as long as a connection lives whom a dry run would have made. */
-export const createSeen = async (client: PoolClient): Promise<void> => {
-  await client.query('CREATE TEMP TABLE import_seen (user_id text COLLATE "C" PRIMARY KEY)');
-};
-
 /**
- * Counts what merging a range would come to, and writes no user. Whom lines before it would have made
- * is there; what they would have changed is not looked at.
+ * Merges the later lines of users whose first lines were merged before. Lines that change nothing are
+ * counted one by one, as if each had come in a chunk of its own.
  */
-export const estimateRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
-  const { client, statements } = staging;
-  const { from, to } = range;
-  const found = await one<Classified>(client, statements.classify, [from, to]);
-  if (found.isOverfull) return { status: 'overfull' };
-  const { rowCount } = await client.query(
-    `INSERT INTO import_seen SELECT user_id FROM import_staging
-      WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ON CONFLICT DO NOTHING`,
-    [from, to, found.presentRows],
-  );
-  const lines = {
-    all: linesIn(staging, range),
-    imported: rowCount ?? 0,
-    unchanged: found.presentLines - found.changingLines,
-  };
-  return { status: 'merged', merged: countLines(staging, lines) };
+export const mergeLaterLines = async (
+  staging: Staging,
+  range: Range,
+  repeated: readonly RepeatedUser[],
+): Promise<RangeResult> => {
+  const { client, target, statements } = staging;
+  const tagsOf = new Map<string, string[] | null>();
+  if (mergesTags(target)) {
+    const { rows } = await client.query<{ userId: string; tags: string[] | null }>(
+      statements.tags,
+      [range.from, range.to],
+    );
+    for (const { userId, tags } of rows) tagsOf.set(userId, tags);
+  }
+  const result = await mergeRange(staging, range);
+  if (result.status !== 'merged') return result;
+  let unchanged = 0;
+  for (const user of repeated) {
+    unchanged += countUnchanged(user, target, tagsOf.get(user.userId) ?? []);
+  }
+  return { status: 'merged', merged: { ...result.merged, unchanged } };
 };

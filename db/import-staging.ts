@@ -3,18 +3,26 @@ import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { ImportRow } from '../imports/read-chunks.ts';
-import type { ImportTarget } from './import-statements.ts';
+import { type ImportTarget, mergesTags } from './import-statements.ts';
 
 /** A user as they are staged: what one line says, or several lines one after the other. */
 export interface StagedRow extends Pick<ImportRow, 'userId' | 'columns' | 'properties'> {
-  /** How many it is made of. */
   lines: ImportRow[];
+}
+
+/** What a line says of its user. */
+type Said = Pick<ImportRow, 'columns' | 'properties'>;
+
+/** A user of several lines: what each of these says. */
+export interface RepeatedUser {
+  userId: string;
+  said: Said[];
 }
 
 /** Of a piece of what is staged, in UTF-16 units. */
 const PIECE_LENGTH = 16 * 1024;
 
-const tagsOf = ({ columns }: Pick<ImportRow, 'columns'>): string[] | null =>
+const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
   (columns['tags'] ?? null) as string[] | null;
 
 /** With tags that are there once each, behind those of the line before. */
@@ -25,34 +33,91 @@ const withTags = (row: ImportRow, before: StagedRow | undefined): ImportRow['col
 
 type Wanted = Pick<ImportTarget, 'mode' | 'mergeTags' | 'columns'>;
 
+/** A user of one line, or the same one after a further line. */
+const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted): StagedRow => {
+  const lines = before?.lines ?? [];
+  lines.push(row);
+  const columns = mergesTags(wanted) ? withTags(row, before) : row.columns;
+  return { userId: row.userId, columns, properties: row.properties, lines };
+};
+
+/** What is staged: the rows of `first`, then those of `later`. Neither names a user twice. */
+export interface StagedRounds {
+  first: StagedRow[];
+  later: StagedRow[];
+  /** The users of `later`. */
+  repeated: RepeatedUser[];
+}
+
+const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, properties });
+
 /**
- * One row a user, with all their lines put together in their order: as all lines have the same columns,
- * the last one counts, and where users who are there are left alone the first one.
+ * A row of the first line of each user. Users with more lines have another row of these lines put
+ * together: as all lines have the same columns, the last one counts. Where users who are there are
+ * left alone, later lines say nothing.
  */
-export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] => {
-  const mergesTags = wanted.mergeTags && wanted.columns.includes('tags');
-  const staged = new Map<string, StagedRow>();
+export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRounds => {
+  const first = new Map<string, StagedRow>();
+  const later = new Map<string, StagedRow>();
   for (const row of rows) {
-    const before = staged.get(row.userId);
-    if (before !== undefined && wanted.mode === 'insert') {
-      before.lines.push(row);
-      continue;
-    }
-    const lines = before?.lines ?? [];
-    lines.push(row);
-    const columns = mergesTags ? withTags(row, before) : row.columns;
-    staged.set(row.userId, { userId: row.userId, columns, properties: row.properties, lines });
+    const { userId } = row;
+    const before = first.get(userId);
+    if (before === undefined) first.set(userId, stagedRow(row, undefined, wanted));
+    else if (wanted.mode === 'insert') before.lines.push(row);
+    else later.set(userId, stagedRow(row, later.get(userId), wanted));
   }
-  return [...staged.values()];
+  const repeated = [...later.values()].map(({ userId, lines }) => ({
+    userId,
+    said: [...(first.get(userId)?.lines ?? []), ...lines].map(saidBy),
+  }));
+  return { first: [...first.values()], later: [...later.values()], repeated };
+};
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (Array.isArray(a) &&
+    Array.isArray(b) &&
+    a.length === b.length &&
+    a.every((item, index) => item === b[index]));
+
+/** Whether a line says the same as the one before it, but for its tags where these are added. */
+const saysTheSame = (line: Said, before: Said, areTagsAdded: boolean): boolean =>
+  Object.keys(line.columns).every(
+    (key) => (areTagsAdded && key === 'tags') || isSame(line.columns[key], before.columns[key]),
+  ) &&
+  Object.keys(line.properties).every((key) => isSame(line.properties[key], before.properties[key]));
+
+/**
+ * How many lines of a user leave the user as the line before them did. `tagsBefore` are those that the
+ * user had after the first line, which is not counted.
+ */
+export const countUnchanged = (
+  { said }: RepeatedUser,
+  wanted: Wanted,
+  tagsBefore: readonly string[],
+): number => {
+  const areTagsAdded = mergesTags(wanted);
+  const tags = new Set(tagsBefore);
+  let before: Said | undefined;
+  let count = 0;
+  for (const line of said) {
+    const added = areTagsAdded ? (tagsOf(line) ?? []).filter((tag) => !tags.has(tag)) : [];
+    const isUnchanged =
+      before !== undefined && added.length === 0 && saysTheSame(line, before, areTagsAdded);
+    if (isUnchanged) count += 1;
+    for (const tag of added) tags.add(tag);
+    before = line;
+  }
+  return count;
 };
 
 /** One row a line, in the order of ids as PostgreSQL has it, and of lines for each. */
 export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] =>
   rows
-    .map((row) => ({ key: Buffer.from(row.userId), staged: joinLines([row], wanted) }))
+    .map((row) => ({ key: Buffer.from(row.userId), staged: stagedRow(row, undefined, wanted) }))
     // Stable: lines of the same user stay in their order.
     .toSorted((a, b) => Buffer.compare(a.key, b.key))
-    .flatMap(({ staged }) => staged);
+    .map(({ staged }) => staged);
 
 const SPECIAL = /[\\\n\r\t]/;
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -7,6 +7,8 @@ import { partitionOf } from './workspaces.ts';
 /** What an import does to users, and by which columns and custom properties of its file. */
 export interface ImportTarget {
   workspaceId: string;
+  /** Stands for the partition of the users. */
+  table?: string;
   mode: ImportMode;
   mergeTags: boolean;
   /** Of the database, without `user_id`. */
@@ -15,9 +17,9 @@ export interface ImportTarget {
 }
 
 /** What a file can change; a hold, and when a user came and changed, are not for files to say. */
-const CHANGEABLE: readonly string[] = SYSTEM_FIELDS.map(({ column }) => column).filter(
-  (column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column),
-);
+export const CHANGEABLE_COLUMNS: readonly string[] = SYSTEM_FIELDS.map(
+  ({ column }) => column,
+).filter((column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column));
 
 /** Types that lines are staged as: what a table makes of them, as by a domain, concerns single lines. */
 const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
@@ -29,16 +31,22 @@ const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || ARRAY(
   SELECT tag FROM unnest(s.tags) WITH ORDINALITY AS given (tag, place)
    WHERE o.tags IS NULL OR tag <> ALL (o.tags) ORDER BY place) END`;
 
-const newColumn = ({ columns, mergeTags }: ImportTarget, column: string): string => {
-  if (!columns.includes(column)) return 'NULL';
-  return column === 'tags' && mergeTags ? JOINED_TAGS : `s.${column}`;
+/** Whether tags of the lines are added to those of the users. */
+export const mergesTags = ({
+  columns,
+  mergeTags,
+}: Pick<ImportTarget, 'columns' | 'mergeTags'>): boolean => mergeTags && columns.includes('tags');
+
+const newColumn = (target: ImportTarget, column: string): string => {
+  if (!target.columns.includes(column)) return 'NULL';
+  return column === 'tags' && mergesTags(target) ? JOINED_TAGS : `s.${column}`;
 };
 
 /** What becomes of a user `o` that is there, by column. */
 const changesOf = (target: ImportTarget): [column: string, value: string][] => {
   const { mode, columns, properties } = target;
   if (mode === 'insert') return [];
-  const names = mode === 'replace' ? CHANGEABLE : columns;
+  const names = mode === 'replace' ? CHANGEABLE_COLUMNS : columns;
   const changes = names.map((column): [string, string] => [column, newColumn(target, column)]);
   if (mode === 'replace') changes.push(['properties', 's.properties']);
   else if (properties.length > 0) {
@@ -57,17 +65,16 @@ const changesOf = (target: ImportTarget): [column: string, value: string][] => {
  * statistics, and whatever else the planner makes of that compares each line with each user.
  */
 export const importStatements = (target: ImportTarget) => {
-  const users = `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
+  const users = target.table ?? `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
   const workspace = escapeLiteral(target.workspaceId);
   const columns = target.columns.map(escapeIdentifier).join(', ');
   const listed = columns === '' ? '' : `${columns}, `;
   const changes = changesOf(target);
   const differs =
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
-  const isOverfull =
-    target.mergeTags && target.columns.includes('tags')
-      ? `cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}`
-      : 'false';
+  const isOverfull = mergesTags(target)
+    ? `cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}`
+    : 'false';
   const found = (rows: string, what = '*') => `import_staging s CROSS JOIN LATERAL (
       SELECT ${what} FROM ${users} AS o
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
@@ -87,7 +94,6 @@ export const importStatements = (target: ImportTarget) => {
     classify: `SELECT coalesce(sum(lines), 0)::int AS "presentLines",
         count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
         count(*) FILTER (WHERE differs)::int AS changing,
-        coalesce(sum(lines) FILTER (WHERE differs), 0)::int AS "changingLines",
         coalesce(array_agg(n) FILTER (WHERE differs), '{}')::text AS "changingRows",
         coalesce(bool_or(overfull), false) AS "isOverfull"
       FROM (SELECT s.n, s.lines, ${differs} AS differs, ${isOverfull} AS overfull
@@ -109,6 +115,8 @@ export const importStatements = (target: ImportTarget) => {
       SELECT ${workspace}, user_id, ${listed}properties FROM import_staging
        WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
        ORDER BY user_id ON CONFLICT DO NOTHING`,
+    /** The tags of the rows' users. */
+    tags: `SELECT s.user_id AS "userId", o.tags FROM ${found('s.n BETWEEN $1 AND $2', 'tags')}`,
     find: `SELECT FROM ${found('s.n = $1')}`,
   };
 };

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from './client.ts';
+import { phonePartOf } from '../selection/phones.ts';
 import { momentText, userJson } from './user-json.ts';
 
 export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
@@ -26,8 +27,6 @@ export const findUser = async (
 };
 
 const LIKE_SPECIAL = /[\\%_]/g;
-/** What people write into phone numbers that are stored as digits. */
-const PHONE_PUNCTUATION = /[\s()+./-]/g;
 
 const startsWith = (value: RawBuilder<unknown>, prefix: string) =>
   sql<SqlBool>`${value} COLLATE "C" LIKE ${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text`;
@@ -41,14 +40,15 @@ const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
  * either case. Each of the five has its index on `users`.
  */
 export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
-  const digits = text.replace(PHONE_PUNCTUATION, '');
   const ways = [
     startsWith(sql.ref('users.user_id'), text),
     lowerStartsWith(sql.ref('users.email'), text),
     lowerStartsWith(sql.ref('users.first_name'), text),
     lowerStartsWith(sql.ref('users.last_name'), text),
+    startsWith(sql.ref('users.phone'), text),
   ];
-  if (/^\d+$/.test(digits)) ways.push(startsWith(sql.ref('users.phone'), digits));
+  const digits = phonePartOf(text);
+  if (digits !== undefined) ways.push(startsWith(sql.ref('users.phone'), digits));
   return sql<SqlBool>`(${sql.join(ways, sql` OR `)})`;
 };
 

@@ -1,10 +1,9 @@
+import { exactNumber } from '../selection/numbers.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { type Parsed, parseValue } from '../selection/values.ts';
 
 /** What is left of a cell that an export made safe for spreadsheets; the reverse of `db/user-csv.ts`. */
 const ESCAPED = /^'[=+\-@\t\r']/;
-/** As JSON writes numbers. */
-const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const SEPARATOR_OF_ITEMS = ';';
 
 const unescaped = (cell: string): string => (ESCAPED.test(cell) ? cell.slice(1) : cell);
@@ -17,7 +16,7 @@ const inputOf = (type: PropertyType, cell: string): unknown => {
       return lower === 'true' || lower === 'false' ? lower === 'true' : cell;
     }
     case 'number':
-      return NUMBER.test(cell) ? Number(cell) : cell;
+      return exactNumber(cell) ?? cell;
     case 'list':
       return cell.split(SEPARATOR_OF_ITEMS);
     case 'string':

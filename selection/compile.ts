@@ -1,8 +1,18 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { BLANKS } from './characters.ts';
 import { findField, type Field, type PropertyTypes } from './fields.ts';
 import type { Condition, Filter, FrozenFilter, Scalar } from './filter.ts';
 import { momentOf } from './moments.ts';
+import { parsePhone, phonePartOf } from './phones.ts';
 import type { FrozenSelection } from './selection.ts';
+import { itemOf } from './values.ts';
+
+/**
+ * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the database,
+ * as the search in `db/users.ts` does by its index.
+ */
+const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
+  takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;
 
 /**
  * A field as a value that is null exactly when it is unknown. A custom value of another JSON type
@@ -13,7 +23,7 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
     const column = sql.ref(`users.${field.column}`);
     // A plain column, so that the primary key can be used.
     if (field.column === 'user_id') return sql`${column} COLLATE "C"`;
-    return field.kind === 'text' ? sql`(nullif(${column}, '') COLLATE "C")` : sql`${column}`;
+    return field.kind === 'text' ? compared(field, sql`nullif(${column}, '')`) : sql`${column}`;
   }
   const key = sql.lit(field.key);
   const json = sql`users.properties -> ${key}::text`;
@@ -31,20 +41,30 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
     case 'date':
     case 'time':
     case 'datetime':
-      return sql`(nullif(${guarded('string', text)}, '') COLLATE "C")`;
+      return compared(field, sql`nullif(${guarded('string', text)}, '')`);
   }
 };
 
 /** A value as text, in the form its field is stored in. */
 const textOf = ({ kind }: Field, value: Scalar): string => {
   const text = String(value);
+  if (kind === 'list') return itemOf(text);
   const isMoment = kind === 'date' || kind === 'time' || kind === 'datetime';
   return isMoment ? (momentOf(text, kind) ?? text) : text;
 };
 
-/** A value in the type its field is stored in. The cast stands right behind it, for COPY statements. */
+/** Of a phone number its digits, and the very text, which a row of an older version may hold. */
+const textsOf = (field: Field, value: Scalar): string[] => {
+  const given = textOf(field, value);
+  if (field.takes !== 'phone') return [given];
+  const phone = parsePhone(given);
+  return 'digits' in phone && phone.digits !== given ? [given, phone.digits] : [given];
+};
+
+/** A value in the form that its field is compared in. The cast stands right behind it, for COPY statements. */
 const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const text = textOf(field, value);
+  if (field.kind === 'text') return compared(field, sql`${text}::text`);
   if (field.kind === 'number') return sql`${text}::numeric`;
   if (field.kind === 'boolean') return sql`${text}::boolean`;
   if (field.source === 'custom') return sql`${text}::text`;
@@ -54,8 +74,10 @@ const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
 };
 
 /** The rows of a sub-select, one a value. PostgreSQL hashes them once, and looks each user up in that. */
-const rowsOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> => {
-  const texts = values.map((value) => textOf(field, value));
+const rowsOf = (field: Field, texts: readonly string[]): RawBuilder<unknown> => {
+  if (field.kind === 'text') {
+    return sql`SELECT ${compared(field, sql`given`)} FROM unnest(${texts}::text[]) AS given`;
+  }
   if (field.kind === 'number') return sql`SELECT unnest(${texts}::numeric[])`;
   if (field.source === 'custom') return sql`SELECT unnest(${texts}::text[])`;
   if (field.kind === 'date') return sql`SELECT unnest(${texts}::date[])`;
@@ -63,16 +85,51 @@ const rowsOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> =>
   return sql`SELECT unnest(${texts}::text[])`;
 };
 
-const membership = (field: Field, operand: RawBuilder<unknown>, value: RawBuilder<unknown>) => {
-  if (field.kind !== 'list') return undefined;
+const isOneOf = (field: Field, values: readonly Scalar[]): RawBuilder<unknown> =>
+  sql`${operandOf(field)} IN (${rowsOf(
+    field,
+    values.flatMap((value) => textsOf(field, value)),
+  )})`;
+
+const isValue = (field: Field, value: Scalar): RawBuilder<unknown> =>
+  textsOf(field, value).length === 1
+    ? sql`${operandOf(field)} = ${valueOf(field, value)}`
+    : isOneOf(field, [value]);
+
+/** A text as it stands within JSON, where PostgreSQL and JavaScript escape the same characters. */
+const withinJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+/**
+ * Whether a list has an item. Rows that were written before items lost the blanks around them are
+ * compared without these. That takes long, so only lists whose text holds the item are taken apart.
+ */
+const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
+  const list = operandOf(field);
+  const item = valueOf(field, value);
+  const isItem = (text: RawBuilder<unknown>) =>
+    sql`btrim(${text}, ${sql.lit(BLANKS)}) COLLATE "C" = ${item}`;
   return field.source === 'system'
-    ? sql`${value} COLLATE "C" = ANY (${operand})`
-    : sql`${operand} ? ${value}`;
+    ? sql`CASE WHEN ${item} COLLATE "C" = ANY (${list}) THEN true
+        WHEN strpos(array_to_string(${list}, ';'), ${item}) > 0
+        THEN EXISTS (SELECT FROM unnest(${list}) AS item WHERE ${isItem(sql`item`)}) END`
+    : sql`CASE WHEN ${list} ? ${item} THEN true
+        WHEN strpos(${list}::text, ${withinJson(textOf(field, value))}::text) > 0
+        THEN EXISTS (SELECT FROM jsonb_array_elements(${list}) AS item
+          WHERE jsonb_typeof(item) = 'string' AND ${isItem(sql`(item #>> '{}')`)}) END`;
 };
 
 /** Under "C" `lower` knows the letters A to Z and no others, on every server alike. */
-const contains = (operand: RawBuilder<unknown>, value: RawBuilder<unknown>) =>
-  sql`strpos(lower(${operand}), lower(${value} COLLATE "C")) > 0`;
+const containsText = (operand: RawBuilder<unknown>, part: RawBuilder<unknown>) =>
+  sql`strpos(lower(${operand}), lower(${part})) > 0`;
+
+const contains = (field: Field, value: Scalar): RawBuilder<unknown> => {
+  if (field.kind === 'list') return hasItem(field, value);
+  const operand = operandOf(field);
+  const given = containsText(operand, valueOf(field, value));
+  const digits = field.takes === 'phone' ? phonePartOf(String(value)) : undefined;
+  if (digits === undefined) return given;
+  return sql`(${given} OR ${containsText(operand, valueOf(field, digits))})`;
+};
 
 /** True, false or, for an unknown value, null; the caller makes it two-valued. */
 const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> => {
@@ -81,14 +138,12 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
   switch (op) {
     case 'is':
     case 'isNot':
-      return sql`${operand} = ${valueOf(field, scalar)}`;
+      return isValue(field, scalar);
     case 'in':
-      return sql`${operand} IN (${rowsOf(field, value as Scalar[])})`;
+      return isOneOf(field, value as Scalar[]);
     case 'contains':
-    case 'notContains': {
-      const part = valueOf(field, scalar);
-      return membership(field, operand, part) ?? contains(operand, part);
-    }
+    case 'notContains':
+      return contains(field, scalar);
     case 'isKnown':
     case 'isNotKnown':
       return sql`${operand} IS NOT NULL`;

@@ -96,9 +96,10 @@ const KIND_OF_PROPERTY: Record<PropertyType, ValueKind> = {
 };
 
 /** A field of a filter: a system property by its name, or a custom one as `properties.<name>`. */
-export type Field =
-  | { source: 'system'; kind: ValueKind; column: string; type: SystemType }
-  | { source: 'custom'; kind: ValueKind; key: string };
+export type Field = { kind: ValueKind; takes: PropertyType } & (
+  | { source: 'system'; column: string; type: SystemType }
+  | { source: 'custom'; key: string }
+);
 
 const PREFIX = 'properties.';
 
@@ -112,13 +113,14 @@ export const findField = (name: string, properties: PropertyTypes): Field | unde
   if (name.startsWith(PREFIX)) {
     const key = name.slice(PREFIX.length);
     const type = properties.get(key);
-    return type && { source: 'custom', kind: KIND_OF_PROPERTY[type], key };
+    return type && { source: 'custom', kind: KIND_OF_PROPERTY[type], takes: type, key };
   }
   const system = findSystemField(name);
   return (
     system && {
       source: 'system',
       kind: KIND_OF_SYSTEM[system.type],
+      takes: system.takes,
       column: system.column,
       type: system.type,
     }

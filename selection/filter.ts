@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { findField, type PropertyTypes, type ValueKind } from './fields.ts';
+import { type Field, findField, type PropertyTypes, type ValueKind } from './fields.ts';
 import { momentOf } from './moments.ts';
-import { numberProblem } from './values.ts';
+import { NUMBER_RULE, numberProblem } from './numbers.ts';
+import { parsePhone } from './phones.ts';
+import type { PropertyType } from './property-types.ts';
+import { itemOf } from './values.ts';
 
 export const MAX_FILTER_DEPTH = 5;
 export const MAX_FILTER_CONDITIONS = 50;
@@ -25,13 +28,18 @@ const opSchema = z.enum([
 ]); // prettier-ignore
 export type Op = z.infer<typeof opSchema>;
 
-const scalarSchema = z.union([z.string().max(MAX_VALUE_LENGTH), z.number(), z.boolean()]);
+/** A number that is not finite is one whose text no float holds, see `api/json-body.ts`. */
+const forNumbers = ({ input }: { input?: unknown }): string | undefined =>
+  typeof input === 'number' ? NUMBER_RULE : undefined;
+
+const scalarSchema = z.union([z.string().max(MAX_VALUE_LENGTH), z.number(), z.boolean()], {
+  error: forNumbers,
+});
 const relativeSchema = z.strictObject({ daysAgo: z.int().min(0).max(MAX_DAYS_AGO) });
-const valueSchema = z.union([
-  scalarSchema,
-  z.array(scalarSchema).min(1).max(MAX_IN_VALUES),
-  relativeSchema,
-]);
+const valueSchema = z.union(
+  [scalarSchema, z.array(scalarSchema).min(1).max(MAX_IN_VALUES), relativeSchema],
+  { error: forNumbers },
+);
 
 export type Scalar = z.infer<typeof scalarSchema>;
 
@@ -77,12 +85,20 @@ export interface FilterProblem {
   pointer: string;
 }
 
-const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
+const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
+  const compared = takes === 'list' ? itemOf(text) : text;
+  if (compared === '') return 'must be a text that is not empty';
+  if (takes !== 'phone' || op === 'contains' || op === 'notContains') return undefined;
+  const phone = parsePhone(text);
+  return 'detail' in phone ? phone.detail : undefined;
+};
+
+const checkScalar = (value: Scalar, { kind, takes }: Field, op: Op): string | undefined => {
   const isText = typeof value === 'string';
   switch (kind) {
     case 'text':
     case 'list':
-      return isText && value !== '' ? undefined : 'must be a text that is not empty';
+      return isText ? checkText(value, takes, op) : 'must be a text that is not empty';
     case 'number':
       return numberProblem(value);
     case 'boolean':
@@ -100,22 +116,22 @@ const checkScalar = (value: Scalar, kind: ValueKind): string | undefined => {
   }
 };
 
-const checkItems = (items: Scalar[], kind: ValueKind, pointer: string): FilterProblem[] =>
+const checkItems = (items: Scalar[], field: Field, pointer: string): FilterProblem[] =>
   items.flatMap((item, index) => {
-    const detail = checkScalar(item, kind);
+    const detail = checkScalar(item, field, 'in');
     return detail === undefined ? [] : [{ detail, pointer: `${pointer}/${index}` }];
   });
 
-const checkValue = ({ op, value }: Condition, kind: ValueKind): string | undefined => {
+const checkValue = ({ op, value }: Condition, field: Field): string | undefined => {
   if (op === 'isKnown' || op === 'isNotKnown') {
     return value === undefined ? undefined : `goes without a value for ${op}`;
   }
   if (value === undefined) return `is missing; ${op} compares with one`;
   if (op === 'in') return 'must be a list for in';
   if (Array.isArray(value)) return `must be one value for ${op}, not a list`;
-  if (typeof value !== 'object') return checkScalar(value, kind);
+  if (typeof value !== 'object') return checkScalar(value, field, op);
   const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
-  return isComparison && (kind === 'date' || kind === 'datetime')
+  return isComparison && (field.kind === 'date' || field.kind === 'datetime')
     ? undefined
     : 'can be relative only where a date is compared by lt, lte, gt or gte';
 };
@@ -136,9 +152,9 @@ export const checkFilter = (
       return [{ detail: `must be one of ${ops.join(', ')} here`, pointer: `${at}/op` }];
     }
     if (node.op === 'in' && Array.isArray(node.value)) {
-      return checkItems(node.value, field.kind, `${at}/value`);
+      return checkItems(node.value, field, `${at}/value`);
     }
-    const problem = checkValue(node, field.kind);
+    const problem = checkValue(node, field);
     return problem === undefined ? [] : [{ detail: problem, pointer: `${at}/value` }];
   };
   const check = (node: Filter, at: string, depth: number): FilterProblem[] => {

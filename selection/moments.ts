@@ -1,10 +1,11 @@
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
-const DATETIME =
-  /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?([Zz]|[+-]\d{2}:\d{2})$/;
-
-/** A time of day, without the 24:00:00 that `Date` reads as the next day's start. */
-const CLOCK = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$/;
+const HOUR_AND_MINUTE = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`;
+/** As RFC 3339 has it: hours to 23, so no 24:00, which `Date` moves to the next day. */
+const DATETIME = new RegExp(
+  String.raw`^(\d{4}-\d{2}-\d{2})[Tt](${HOUR_AND_MINUTE}:[0-5]\d)(?:\.(\d{1,6}))?` +
+    `([Zz]|[+-]${HOUR_AND_MINUTE})$`,
+);
 /** A datetime as it is stored, but for a day that may not exist. */
 const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
@@ -40,7 +41,7 @@ export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): stri
       const [, date = '', clock = '', fraction = '', offset = ''] = parts;
       if (!isRealDate(date)) return undefined;
       const digits = fraction.padEnd(6, '0');
-      if (/^z$/i.test(offset) && CLOCK.test(clock)) return `${date}T${clock}.${digits}Z`;
+      if (/^z$/i.test(offset)) return `${date}T${clock}.${digits}Z`;
       const time = Date.parse(`${date}T${clock}${offset.toUpperCase()}`);
       if (Number.isNaN(time)) return undefined;
       const utc = new Date(time).toISOString();

@@ -1,11 +1,13 @@
+import { invisibleProblem } from './characters.ts';
 import { momentOf } from './moments.ts';
+import { numberProblem } from './numbers.ts';
+import { parsePhone } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
+import { webAddressProblem } from './web-addresses.ts';
 
 /** Longest text of a property or an item of a list, in characters. */
 export const MAX_TEXT_LENGTH = 255;
 export const MAX_LIST_ITEMS = 100;
-/** As many as a double holds without loss. */
-const MAX_DIGITS = 15;
 
 /** A value as it is stored: dates, times and moments in the one spelling that sorts as text. */
 export type Value = string | number | boolean | string[];
@@ -14,8 +16,6 @@ export type Value = string | number | boolean | string[];
 export type Parsed<T = Value> = { value: T | null } | { detail: string };
 
 const MAIL = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\].]+(?:\.[^\s@<>(),;:"\\[\].]+)*$/u;
-const PHONE = /^[0-9]{5,20}$/;
-const WEB_PROTOCOLS = ['http:', 'https:'];
 
 /** NUL, or half of a surrogate pair: PostgreSQL cannot store them. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
@@ -31,15 +31,29 @@ const textProblem = (text: string): string | undefined => {
 };
 
 const parseText =
-  (check: (text: string) => string | undefined) =>
+  (read: (text: string) => Parsed<string>) =>
   (input: unknown): Parsed<string> => {
     if (typeof input !== 'string') return { detail: 'must be a text' };
     if (input === '') return { value: null };
     const detail = textProblem(input);
-    if (detail !== undefined) return { detail };
-    const stored = check(input);
-    return stored === undefined ? { value: input } : { detail: stored };
+    return detail === undefined ? read(input) : { detail };
   };
+
+/** A text that is stored as it is. */
+const parseAsIs = (problemOf: (text: string) => string | undefined) =>
+  parseText((text) => {
+    const detail = problemOf(text);
+    return detail === undefined ? { value: text } : { detail };
+  });
+
+const mailProblem = (text: string): string | undefined =>
+  invisibleProblem(text) ??
+  (MAIL.test(text) ? undefined : 'must be a mail address: name@example.com');
+
+const readPhone = (text: string): Parsed<string> => {
+  const parsed = parsePhone(text);
+  return 'digits' in parsed ? { value: parsed.digits } : parsed;
+};
 
 const parseMoment =
   (kind: 'date' | 'time' | 'datetime', form: string) =>
@@ -50,39 +64,6 @@ const parseMoment =
     return value === undefined ? { detail: `must be of the form ${form}, and exist` } : { value };
   };
 
-/** By trying, for `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand times. */
-const protocolOf = (text: string): string | undefined => {
-  try {
-    return new URL(text).protocol;
-  } catch {
-    return undefined;
-  }
-};
-
-const isWebAddress = (text: string): boolean =>
-  !/\s/u.test(text) && WEB_PROTOCOLS.includes(protocolOf(text) ?? '');
-
-/**
- * At least as many digits as a number has written without an exponent, and exactly so many where that
- * matters; a zero that stands alone before the point is none.
- */
-const digitsOf = (value: number): number => {
-  const text = String(Math.abs(value));
-  // Most numbers are short and plain, and need no closer look.
-  if (text.length <= MAX_DIGITS && !text.includes('e')) return text.length;
-  const [mantissa = '', exponent = '0'] = text.split('e');
-  const [whole = '', fraction = ''] = mantissa.split('.');
-  const shift = Number(exponent);
-  const wholeDigits = whole === '0' ? 0 : whole.length;
-  return Math.max(wholeDigits + shift, 0) + Math.max(fraction.length - shift, 0);
-};
-
-/** What is wrong with a number: too long to be kept, shown and compared as it was given. */
-export const numberProblem = (value: unknown): string | undefined =>
-  typeof value === 'number' && Number.isFinite(value) && digitsOf(value) <= MAX_DIGITS
-    ? undefined
-    : `must be a number of at most ${MAX_DIGITS} digits when written without an exponent`;
-
 const parseNumber = (input: unknown): Parsed<number> => {
   const detail = numberProblem(input);
   return detail === undefined ? { value: input as number } : { detail };
@@ -91,34 +72,34 @@ const parseNumber = (input: unknown): Parsed<number> => {
 const parseBoolean = (input: unknown): Parsed<boolean> =>
   typeof input === 'boolean' ? { value: input } : { detail: 'must be true or false' };
 
-const itemProblem = (item: unknown): string | undefined => {
-  if (typeof item !== 'string') return 'must be a list of texts';
+const itemProblem = (item: string): string | undefined => {
   if (item === '') return 'must not hold an empty text';
   if (item.includes(';')) return 'must not hold a ";" in an item';
   const detail = textProblem(item);
   return detail && `has an item that ${detail}`;
 };
 
+/** An item of a list, as it is stored and compared: without blanks around it. */
+export const itemOf = (text: string): string => text.trim();
+
 const parseList = (input: unknown): Parsed<string[]> => {
-  if (!Array.isArray(input)) return { detail: 'must be a list of texts' };
+  if (!Array.isArray(input) || input.some((item) => typeof item !== 'string')) {
+    return { detail: 'must be a list of texts' };
+  }
   if (input.length > MAX_LIST_ITEMS) {
     return { detail: `must hold at most ${MAX_LIST_ITEMS} items` };
   }
-  const detail = input.map(itemProblem).find((problem) => problem !== undefined);
+  const items = (input as string[]).map(itemOf);
+  const detail = items.map(itemProblem).find((problem) => problem !== undefined);
   if (detail !== undefined) return { detail };
-  return { value: input.length === 0 ? null : (input as string[]) };
+  return { value: items.length === 0 ? null : items };
 };
 
-const unless = (isFine: (text: string) => boolean, detail: string) => (text: string) =>
-  isFine(text) ? undefined : detail;
-
 const PARSERS: Record<PropertyType, (input: unknown) => Parsed> = {
-  string: parseText(() => undefined),
-  email: parseText(unless((text) => MAIL.test(text), 'must be a mail address: name@example.com')),
-  phone: parseText(
-    unless((text) => PHONE.test(text), 'must be 5 to 20 digits, with the country code'),
-  ),
-  url: parseText(unless(isWebAddress, 'must be an address that begins with http:// or https://')),
+  string: parseAsIs(() => undefined),
+  email: parseAsIs(mailProblem),
+  phone: parseText(readPhone),
+  url: parseAsIs(webAddressProblem),
   number: parseNumber,
   boolean: parseBoolean,
   date: parseMoment('date', 'YYYY-MM-DD'),

@@ -65,13 +65,12 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: K
         summary: `Make a link to download the file of this ${kind.noun} without a key`,
         tags: [`${kind.noun}s`],
         params: paramsSchema,
-        body: newLinkSchema,
+        body: newLinkSchema.prefault({}),
         response: { 201: createdLinkSchema },
       },
-      // Nothing to say is the same as `{}`; the JSON value `null` is not.
+      // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {
-        const isEmpty = request.headers['content-type'] === undefined;
-        if (isEmpty) request.body ??= { expiresInHours: MAX_LINK_HOURS };
+        if (request.body === undefined) request.body = { expiresInHours: MAX_LINK_HOURS };
       },
     },
     async ({ params, body, actor, workspaceId }, reply) => {

@@ -22,14 +22,51 @@ const escapeAll = (text: string): string =>
     return `\\u${unit}`;
   }).join('');
 
+const holdsLongNumber = (value: unknown): boolean => {
+  if (typeof value === 'number') return Number(value.toPrecision(15)) !== value;
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsLongNumber);
+};
+
 test('reads whatever JSON.parse reads, the same way', () => {
   assert(
     property(json({ maxDepth: 8 }), (text) => {
       pre(!text.includes('__proto__') && !/\\u0000|\\ud[89a-f]/i.test(text));
+      pre(!holdsLongNumber(JSON.parse(text)));
       expect(parse(text)).toEqual(JSON.parse(text));
     }),
     { numRuns: 2_000 },
   );
+});
+
+test.each([
+  ['1e-400', Infinity],
+  ['-1e-400', Infinity],
+  ['1e400', Infinity],
+  ['4e-324', Infinity],
+  ['0.1000000000000000055', Infinity],
+  ['1.0000000000000000001', Infinity],
+  ['9007199254740993', Infinity],
+  [`0.${'0'.repeat(400)}1`, Infinity],
+  ['5e-324', 5e-324],
+  ['1e300', 1e300],
+  ['-0.0e9', -0],
+  ['0e-999', 0],
+  ['1.50000000000000000000', 1.5],
+  ['1E+2', 100],
+])('%s, which may stand anywhere, is read as %d: that very number, or none', (text, value) => {
+  for (const [body, wanted] of [
+    [text, value],
+    [`[1,${text},"${text}"]`, [1, value, text]],
+    [` {"a":{"b":[${text},${text} ,true]},"c":2} `, { a: { b: [value, value, true] }, c: 2 }],
+  ] as const) {
+    expect(parse(body)).toEqual(wanted);
+  }
+});
+
+test('reads a body of many numbers in linear time', () => {
+  const texts = Array.from({ length: 100_000 }, (_, n) => (n % 2 === 0 ? `${n}.5` : '1e-400'));
+  const read = parse(`[${texts.join()}, 0.${'0'.repeat(1_000_000)}, ${'9'.repeat(1_000_000)}]`);
+  expect((read as number[]).filter((value) => value === Infinity)).toHaveLength(50_002);
 });
 
 test('refuses a name that is there twice, however it is escaped and wherever it stands', () => {

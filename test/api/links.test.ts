@@ -257,7 +257,7 @@ test.each([
   expect(answer.json()['errors']).toMatchObject([{ pointer: `/${Object.keys(body)[0]}` }]);
 });
 
-test('a body of JSON null is refused, an absent one is not', async () => {
+test('a body of JSON null is refused, an absent or empty one is not', async () => {
   const file = await api().addExport();
   const send = async (headers: Record<string, string>, payload?: string) => {
     const answer = await api().app.inject({
@@ -269,7 +269,8 @@ test('a body of JSON null is refused, an absent one is not', async () => {
     return answer.statusCode;
   };
   expect(await send({ 'content-type': 'application/json' }, 'null')).toBe(400);
-  expect(await send({ 'content-type': 'application/json' }, '')).toBe(400);
+  expect(await send({ 'content-type': 'application/json' }, '')).toBe(201);
+  expect(await send({ 'content-type': 'application/json; charset=utf-8' }, '')).toBe(201);
   expect(await send({})).toBe(201);
 });
 

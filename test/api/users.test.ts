@@ -98,7 +98,7 @@ test.each([
   [{ firstName: 1 }, '/firstName'],
   [{ firstName: 'x'.repeat(256) }, '/firstName'],
   [{ dob: '2023-02-29' }, '/dob'],
-  [{ phone: '+49 123' }, '/phone'],
+  [{ phone: '+49 12' }, '/phone'],
   [{ email: 'nobody' }, '/email'],
   [{ emailOptin: 'true' }, '/emailOptin'],
   [{ legalHold: null }, '/legalHold'],

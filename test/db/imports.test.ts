@@ -140,7 +140,7 @@ test.each(['update', 'replace'] as const)(
     const workspace = await seeded(`tags-${mode}`);
     const file = 'userId,tags\nu1,new;old;new\nu2,\nu3,b;a\nu1,more\nu3,\n';
     const { counts } = await steps.run(workspace, file, { mode, mergeTags: true });
-    expect(counts).toMatchObject({ imported: 1, merged: 4, unchanged: mode === 'update' ? 1 : 0 });
+    expect(counts).toMatchObject({ imported: 1, merged: 4, unchanged: mode === 'update' ? 2 : 1 });
     expect((await usersOf(workspace)).map(({ tags }) => tags)).toEqual([
       ['old', 'new', 'more'],
       null,
@@ -239,9 +239,7 @@ test('a dry run writes no user, and counts what an import then comes to', async 
   expect(await stampsOf(workspace)).toEqual(before);
   expect(dry.counts).toMatchObject({ lines: 10_005, imported: 10_001, merged: 3, failed: 1 });
   expect(await failuresOf(database(), dry.jobId)).toHaveLength(1);
-  const { unchanged: _dry, ...counted } = dry.counts;
-  const { unchanged: _real, ...came } = (await steps.run(workspace, file)).counts;
-  expect(counted).toEqual(came);
+  expect(dry.counts).toEqual((await steps.run(workspace, file)).counts);
 });
 
 test('a dry run that is begun anew still knows whom earlier chunks would have made', async () => {

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { compileFilter, compileSelection } from '../../selection/compile.ts';
 import { checkFilter, filterSchema, freezeFilter, type Filter } from '../../selection/filter.ts';
-import { filterArbitrary, TYPES, userArbitrary } from '../support/arbitraries.ts';
+import { filterArbitrary, MAILS, TEXTS, TYPES, userArbitrary } from '../support/arbitraries.ts';
 import { queryByCopyValues } from '../support/copy-values.ts';
 import { useDatabase } from '../support/database.ts';
 import { type OracleUser, satisfies } from '../support/oracle.ts';
@@ -17,6 +17,8 @@ const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 console.info(`FC_SEED=${seed}`);
 
 const database = useDatabase();
+/** As the database has it. */
+const lowered = new Map<string, string>();
 const users: OracleUser[] = fc
   .sample(userArbitrary, { numRuns: USERS, seed })
   .map((user, index) => ({ ...user, userId: `user-${index}` }));
@@ -25,6 +27,7 @@ const rowOf = ({ userId, system, properties }: OracleUser) => ({
   user_id: userId,
   first_name: system['firstName'],
   email: system['email'],
+  phone: system['phone'],
   dob: system['dob'],
   email_optin: system['emailOptin'],
   tags: system['tags'],
@@ -39,13 +42,19 @@ beforeAll(async () => {
   const { owner } = database();
   await createWorkspace(owner.db, { id: 'one', name: 'One' });
   await sql`
-    INSERT INTO users (workspace_id, user_id, first_name, email, dob, email_optin, tags, legal_hold,
+    INSERT INTO users (workspace_id, user_id, first_name, email, phone, dob, email_optin, tags, legal_hold,
                        created_at, properties)
-    SELECT 'one', r.user_id, r.first_name, r.email, r.dob, r.email_optin, r.tags, r.legal_hold,
-           r.created_at, r.properties::jsonb
+    SELECT 'one', r.user_id, r.first_name, r.email, r.phone, r.dob, r.email_optin, r.tags,
+           r.legal_hold, r.created_at, r.properties::jsonb
       FROM jsonb_to_recordset(${JSON.stringify(users.map(rowOf))}::jsonb) AS r(
-        user_id text, first_name text, email text, dob date, email_optin boolean, tags text[],
+        user_id text, first_name text, email text, phone text, dob date, email_optin boolean, tags text[],
         legal_hold boolean, created_at timestamptz, properties text)`.execute(owner.db);
+  const letters = [...new Set([...MAILS, ...TEXTS].join(''))];
+  const { rows } = await owner.pool.query<{ letter: string; lower: string }>(
+    'SELECT letter, lower(letter) AS lower FROM unnest($1::text[]) AS letter',
+    [letters],
+  );
+  for (const { letter, lower } of rows) lowered.set(letter, lower);
 });
 
 const select = (filter: Filter) => sql<{ user_id: string }>`
@@ -56,7 +65,7 @@ const idsOf = (rows: { user_id: string }[]) => rows.map((row) => row.user_id).to
 
 const expected = (filter: Filter) =>
   users
-    .filter((user) => satisfies(user, filter, TYPES, NOW))
+    .filter((user) => satisfies(user, filter, { types: TYPES, now: NOW, lowered }))
     .map((user) => user.userId)
     .toSorted();
 

@@ -14,13 +14,19 @@ export const TYPES: ReadonlyMap<string, PropertyType> = new Map([
   ['seenAt', 'datetime'],
   ['labels', 'list'],
   ['workMail', 'email'],
+  ['mobile', 'phone'],
 ]);
 
 /** Few, so that filters and users meet; hostile, so that quoting is tried. */
-const TEXTS = [
+export const TEXTS = [
   'a', 'A', 'b', 'Ada', 'ada', "O'Brien", '%', '_', '\\', '$1', '?', 'ÄÖ', 'äö', 'é', 'e\u0301',
   'İ', 'ı', 'ß', 'ﬀ', '😀', '\uFFFD', '"', '{a,b}', 'NULL', "E'\\n'", 'line\nbreak', ' a ', "';--",
   '٣', '\u202E', 'true', '1', '2020-01-01',
+]; // prettier-ignore
+/** As they are stored, as people write them, and as rows of old may hold them. */
+const PHONES = ['493012345', '4930123456', '+49 (30) 123-45', '49-30-12345', '+493012345'];
+export const MAILS = [
+  'ada@example.com', 'Ada@Example.com', 'ADA@EXAMPLE.COM', 'ÄDA@x', 'äda@x', 'İ@x', 'ı@x', 'i@x',
 ]; // prettier-ignore
 const NUMBERS = ['0', '1', '-1', '1.5', '1.0', '1e3', '1000', '123456789012345', '-0.001', '1e-7'];
 /** What no caller can send, but a row may hold. */
@@ -41,7 +47,10 @@ const oneOf = <T>(values: readonly T[]) => fc.constantFrom(...values);
 const json = (values: readonly (string | string[])[]) =>
   values.map((value) => JSON.stringify(value));
 
-const LISTS = [['a'], ['A', 'b'], ['a', 'a'], ["O'Brien", '%', '"', '\\'], ['NULL', '😀']];
+/** Items with blanks around them are of rows that were written before items lost them. */
+const LISTS = [
+  ['a'], ['A', 'b'], ['a', 'a'], ["O'Brien", '%', '"', '\\'], ['NULL', '😀'], [' a'], ['b', '\u00A0b\t'],
+]; // prettier-ignore
 
 const anyCustom = oneOf([
   ...ODD_JSON,
@@ -63,6 +72,8 @@ const FITTING: Partial<Record<PropertyType, fc.Arbitrary<string>>> = {
   time: oneOf(json(TIMES)),
   datetime: oneOf(json(MOMENTS)),
   list: oneOf(['[]', '[[]]', '[1]', ...json(LISTS)]),
+  email: oneOf(json(['', ...TEXTS, ...MAILS])),
+  phone: oneOf(json(['', ...TEXTS, ...PHONES])),
 };
 
 const customOf = (type: PropertyType) =>
@@ -77,7 +88,8 @@ const textOrEmpty = oneOf(['', ...TEXTS]);
 export const userArbitrary: fc.Arbitrary<Omit<OracleUser, 'userId'>> = fc.record({
   system: fc.record({
     firstName: maybe(textOrEmpty),
-    email: maybe(textOrEmpty),
+    email: maybe(oneOf(['', ...TEXTS, ...MAILS])),
+    phone: maybe(oneOf(['', ...TEXTS, ...PHONES])),
     dob: maybe(oneOf([...DATES, 'infinity', '-infinity'])),
     emailOptin: maybe(fc.boolean()),
     tags: maybe(oneOf(LISTS)),
@@ -94,6 +106,7 @@ const SYSTEM_TYPES: [string, PropertyType][] = [
   ['userId', 'string'],
   ['firstName', 'string'],
   ['email', 'email'],
+  ['phone', 'phone'],
   ['dob', 'date'],
   ['emailOptin', 'boolean'],
   ['legalHold', 'boolean'],
@@ -125,11 +138,14 @@ const scalarOf = (type: PropertyType): fc.Arbitrary<Scalar> => {
       return oneOf([...TIMES, '09:30']);
     case 'datetime':
       return oneOf(MOMENT_SPELLINGS);
-    case 'string':
     case 'email':
+      return oneOf([...TEXTS, ...MAILS, '@EXAMPLE', '@x']);
     case 'phone':
-    case 'url':
+      return oneOf(PHONES);
     case 'list':
+      return oneOf([...TEXTS, 'b ']);
+    case 'string':
+    case 'url':
       return oneOf([...TEXTS, 'user-1', 'USER']);
   }
 };
@@ -149,7 +165,8 @@ const conditionOf = ([field, type]: [string, PropertyType]): fc.Arbitrary<Filter
   if (type !== 'list' && type !== 'boolean') {
     choices.push(using(['in'], fc.array(scalar, { minLength: 1, maxLength: 4 })));
   }
-  if (!ordered && type !== 'boolean') choices.push(using(['contains', 'notContains'], scalar));
+  const part = type === 'phone' ? oneOf([...TEXTS, ...PHONES, '+49 (', '30', '-']) : scalar;
+  if (!ordered && type !== 'boolean') choices.push(using(['contains', 'notContains'], part));
   if (ordered) choices.push(using(['lt', 'lte', 'gt', 'gte'], scalar));
   if (isMoment) {
     const daysAgo = oneOf([0, 1, 2, 1640, 36_500]);

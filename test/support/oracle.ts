@@ -61,12 +61,24 @@ const bytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), B
 /** Folds A to Z and nothing else, as PostgreSQL does under the collation "C". */
 const folded = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
+/** The alphabet in lower case as the database has it: locales differ in letters beyond ASCII. */
+export type Lowered = ReadonlyMap<string, string>;
+
 interface Read {
   kind: Kind;
+  /** Of a mail address or a phone number, which are compared by rules of their own. */
+  form?: 'mail' | 'phone';
   /** Null when unknown. Numbers are JSON text. */
   value: string | boolean | string[] | null;
   compare: (value: string, other: string) => number;
 }
+
+const SYSTEM_FORMS: Record<string, PropertyType> = { email: 'email', phone: 'phone' };
+
+const formOf = (type: PropertyType | undefined): Pick<Read, 'form'> => {
+  if (type === 'email') return { form: 'mail' };
+  return type === 'phone' ? { form: 'phone' } : {};
+};
 
 const readSystem = (user: OracleUser, name: string): Read => {
   const kind = SYSTEM_KINDS[name] ?? 'text';
@@ -78,7 +90,7 @@ const readSystem = (user: OracleUser, name: string): Read => {
       : kind === 'date'
         ? (a: string, b: string) => sign(days(a) - days(b))
         : bytes;
-  return { kind, value: isEmpty ? null : value, compare };
+  return { kind, value: isEmpty ? null : value, compare, ...formOf(SYSTEM_FORMS[name]) };
 };
 
 const readCustom = (user: OracleUser, key: string, type: PropertyType): Read => {
@@ -96,18 +108,32 @@ const readCustom = (user: OracleUser, key: string, type: PropertyType): Read => 
     return { ...unknown, value: value.map((item) => (typeof item === 'string' ? item : '\0')) };
   }
   if (typeof value !== 'string' || value === '') return unknown;
-  return { kind, value, compare: (a, b) => bytes(a, canonical(kind, b)) };
+  return { kind, value, compare: (a, b) => bytes(a, canonical(kind, b)), ...formOf(type) };
 };
 
-const equals = ({ kind, value, compare }: Read, other: Scalar): boolean => {
+const digitsOf = (text: string): string => text.replace(/\D/g, '');
+
+const lower = (text: string, lowered: Lowered): string =>
+  Array.from(text, (letter) => lowered.get(letter) ?? letter).join('');
+
+const equals = (read: Read, other: Scalar, lowered: Lowered): boolean => {
+  const { kind, form, value, compare } = read;
   if (value === null || Array.isArray(value)) return false;
   if (kind === 'boolean') return value === other;
-  return compare(String(value), kind === 'number' ? JSON.stringify(other) : String(other)) === 0;
+  const [text, wanted] = [String(value), String(other)];
+  if (form === 'mail') return lower(text, lowered) === lower(wanted, lowered);
+  if (form === 'phone') return text === wanted || text === digitsOf(wanted);
+  return compare(text, kind === 'number' ? JSON.stringify(other) : wanted) === 0;
 };
 
-const contains = ({ value }: Read, part: string): boolean => {
-  if (Array.isArray(value)) return value.includes(part);
-  return typeof value === 'string' && folded(value).includes(folded(part));
+const contains = ({ form, value }: Read, part: string, lowered: Lowered): boolean => {
+  if (Array.isArray(value)) return value.some((item) => item.trim() === part.trim());
+  if (typeof value !== 'string') return false;
+  if (form === 'mail') return lower(value, lowered).includes(lower(part, lowered));
+  const isPhone = form === 'phone' && /^[-+() \d]*\d[-+() \d]*$/.test(part);
+  return (
+    folded(value).includes(folded(part)) || (isPhone && folded(value).includes(digitsOf(part)))
+  );
 };
 
 const DAY_MICROSECONDS = 86_400_000_000n;
@@ -124,7 +150,14 @@ const orderOf = (read: Read, given: unknown, now: Date): number | undefined => {
   return compare(String(value), kind === 'date' ? text.slice(0, 10) : text);
 };
 
-const holds = ({ op, value }: Condition, read: Read, now: Date): boolean => {
+/** What a filter's meaning depends on beside the user. */
+export interface Context {
+  types: ReadonlyMap<string, PropertyType>;
+  now: Date;
+  lowered: Lowered;
+}
+
+const holds = ({ op, value }: Condition, read: Read, { now, lowered }: Context): boolean => {
   const scalar = value as Scalar;
   const order = () => orderOf(read, value, now);
   const is = (wanted: (order: number) => boolean) => {
@@ -133,15 +166,15 @@ const holds = ({ op, value }: Condition, read: Read, now: Date): boolean => {
   };
   switch (op) {
     case 'is':
-      return equals(read, scalar);
+      return equals(read, scalar, lowered);
     case 'isNot':
-      return !equals(read, scalar);
+      return !equals(read, scalar, lowered);
     case 'in':
-      return (value as Scalar[]).some((item) => equals(read, item));
+      return (value as Scalar[]).some((item) => equals(read, item, lowered));
     case 'contains':
-      return contains(read, value as string);
+      return contains(read, value as string, lowered);
     case 'notContains':
-      return !contains(read, value as string);
+      return !contains(read, value as string, lowered);
     case 'isKnown':
       return read.value !== null;
     case 'isNotKnown':
@@ -158,17 +191,13 @@ const holds = ({ op, value }: Condition, read: Read, now: Date): boolean => {
 };
 
 /** What PRODUCT.md says of a filter, written a second time and without SQL. */
-export const satisfies = (
-  user: OracleUser,
-  filter: Filter,
-  types: ReadonlyMap<string, PropertyType>,
-  now: Date,
-): boolean => {
-  if ('and' in filter) return filter.and.every((node) => satisfies(user, node, types, now));
-  if ('or' in filter) return filter.or.some((node) => satisfies(user, node, types, now));
-  if ('not' in filter) return !satisfies(user, filter.not, types, now);
+export const satisfies = (user: OracleUser, filter: Filter, context: Context): boolean => {
+  if ('and' in filter) return filter.and.every((node) => satisfies(user, node, context));
+  if ('or' in filter) return filter.or.some((node) => satisfies(user, node, context));
+  if ('not' in filter) return !satisfies(user, filter.not, context);
   const { field } = filter;
-  if (!field.startsWith('properties.')) return holds(filter, readSystem(user, field), now);
+  if (!field.startsWith('properties.')) return holds(filter, readSystem(user, field), context);
   const key = field.slice('properties.'.length);
-  return holds(filter, readCustom(user, key, types.get(key) ?? 'string'), now);
+  const type = context.types.get(key) ?? 'string';
+  return holds(filter, readCustom(user, key, type), context);
 };

@@ -45,6 +45,13 @@ test.each([
   [{ not: { or: [is('dob', '2023-02-29')] } }, '/filter/not/or/0/value'],
   [is('properties.score', '3'), '/filter/value'],
   [is('properties.score', 1234567890123456), '/filter/value'],
+  [is('createdAt', '2024-02-29T24:00:00.5Z'), '/filter/value'],
+  [is('phone', '1.5E+10'), '/filter/value'],
+  [
+    { field: 'properties.mobile', op: 'in', value: ['493012345', '493012345.0'] },
+    '/filter/value/1',
+  ],
+  [{ field: 'tags', op: 'contains', value: '\u00A0 ' }, '/filter/value'],
   [is('emailOptin', 'true'), '/filter/value'],
   [is('tags', 'a'), '/filter/op'],
   [is('firstName', ''), '/filter/value'],
