@@ -4,6 +4,7 @@ import { setCopyValues } from '../db/copy-values.ts';
 import { recordPart, type WrittenPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { createCsvGuard } from '../selection/formula-guard.ts';
 import { createDigest, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
 import { joinChecks, type TextCheck } from '../storage/gzip-member.ts';
 import { partKey } from '../storage/part-key.ts';
@@ -48,6 +49,9 @@ const record = async (
   return { ...target, ...figures, crc32: facts.crc32 };
 };
 
+const guardOf = ({ textColumns }: ExportPlan) =>
+  textColumns && createCsvGuard((column) => textColumns[column] === true);
+
 /** Takes parts from the shared queue until none is left, or another lane has failed. */
 const runLane = async (
   deps: ActivityDeps,
@@ -64,7 +68,8 @@ const runLane = async (
     const to = { ...attempt.target, storage, key, signal: attempt.signal };
     // A download is never deleted by, so it needs no places.
     const places = attempt.purpose === 'backup' ? createCopyPlaces() : undefined;
-    const facts = await writePart(client, { query, places }, to);
+    const guard = guardOf(attempt.plan);
+    const facts = await writePart(client, { query, places, guard }, to);
     const fresh = await record(deps, attempt.target, part, { ...facts, tids: places?.toArray() });
     attempt.written.put(part, fresh);
     crashPoint('export:part-written');
@@ -160,12 +165,11 @@ export const writeParts = async (
   const attempt = { ...wanted, written: createInOrder<FreshPart>(MAX_UNREAD) };
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
-  const header = await writeHeader(plan.header, {
-    ...target,
-    storage: deps.storage,
-    key,
-    signal: attempt.signal,
-  });
+  const isGuarded = plan.textColumns !== undefined;
+  const header = await writeHeader(
+    { header: plan.header, isGuarded },
+    { ...target, storage: deps.storage, key, signal: attempt.signal },
+  );
   attempt.written.put(0, await record(deps, target, 0, header));
 
   const queue = plan.parts.entries();

@@ -5,6 +5,7 @@ import type pg from 'pg';
 import { copyOut } from '../db/copy-out.ts';
 import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { type CsvGuard, GUARDED_FILE_MARK } from '../selection/formula-guard.ts';
 import { packingOf } from '../storage/compression.ts';
 import { createDigestTap, type DigestFacts } from '../storage/digest-tap.ts';
 import { gzipBeginning, gzipTrailer, type TextCheck } from '../storage/gzip-member.ts';
@@ -69,6 +70,15 @@ const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFact
   return { bytes: facts.bytes, sha256: facts.sha256 };
 };
 
+/** Rows to write, and what is done to their text before. */
+export interface PartSource {
+  query: string;
+  /** Takes the row ids off, which are then the query's first column. */
+  places?: CopyPlaces | undefined;
+  /** Keeps spreadsheets from running text as formulas. */
+  guard?: CsvGuard | undefined;
+}
+
 /**
  * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
  * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's first
@@ -76,13 +86,16 @@ const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFact
  */
 export const writePart = async (
   client: pg.ClientBase,
-  { query, places }: { query: string; places?: CopyPlaces | undefined },
+  { query, places, guard }: PartSource,
   target: PartTarget,
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
   const statement = `COPY (${query}) TO STDOUT (${options})`;
-  const open = (pack: (chunk: Buffer) => Buffer) =>
-    client.query(copyOut(statement, { places, pack }));
+  const open = (pack: (chunk: Buffer) => Buffer) => {
+    const guarded = guard && ((chunk: Buffer) => pack(guard.guard(chunk)));
+    const ways = { places, startRow: guard?.startRow, pack: guarded ?? pack };
+    return client.query(copyOut(statement, ways));
+  };
   const { source, facts } = await storePart(open, target);
   return { rows: source.rowCount, ...facts };
 };
@@ -100,10 +113,12 @@ const headerText: Record<Format, (columns: readonly string[]) => string> = {
  * file begins with it.
  */
 export const writeHeader = async (
-  columns: readonly string[],
+  { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
   target: PartTarget,
 ): Promise<PartFacts> => {
-  const text = Buffer.from(headerText[target.format](columns));
+  const text = Buffer.from(
+    (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
+  );
   if (target.compression !== 'gzip') {
     const { facts } = await storePart((pack) => Readable.from([pack(text)]), target);
     return { rows: 0, ...facts };

@@ -17,10 +17,11 @@ export const importOptionsSchema = z.strictObject({
   dryRun: z.boolean().default(false).describe('Check and count everything, write no user'),
   spreadsheetSafe: z
     .boolean()
-    .default(true)
+    .optional()
     .describe(
-      "Take off the `'` that exports put before a text that begins with `=`, `+`, `-`, `@`, `'`, tab or " +
-        'carriage return',
+      "Whether the file is guarded against formulas; then each `'` that exports put before `=`, `+`, `-`, `@` and " +
+        'the like is taken off. When left out, a file is guarded if it begins with a byte-order mark, as exports ' +
+        'for spreadsheets do. Say `true` for such an export that has lost its mark',
     ),
   notify: z.boolean().default(true).describe('Mail the counts once it is done'),
   reason: reasonSchema.optional(),

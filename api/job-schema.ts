@@ -113,7 +113,13 @@ export const jobSchema = z.object({
   format: z.enum(['csv', 'ndjson']).optional().describe('Of an export'),
   compression: z.enum(['gzip', 'none']).optional().describe('Of an export'),
   columns: z.array(z.string()).optional().describe('Of an export, in their order'),
-  spreadsheetSafe: z.boolean().optional().describe('Of an export or import'),
+  spreadsheetSafe: z
+    .boolean()
+    .optional()
+    .describe(
+      'Of an export: text is guarded against formulas. Of an import: the guard is taken off, where the file has ' +
+        'one; false only if the request says so',
+    ),
   mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
   mergeTags: z.boolean().optional().describe('Of an import'),
   dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { PropertyTypes } from '../selection/fields.ts';
 import { ImportFileError } from './file-error.ts';
 import { checkHeader, emptyFile, type ImportColumn } from './header.ts';
-import { type CsvRecord, recordsOf } from './records.ts';
+import { type CsvRecord, type FileHead, recordsOf } from './records.ts';
 
 /** Of a file, after its header. */
 export const MAX_LINES = 5_000_000;
@@ -16,6 +16,8 @@ const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColu
 
 export interface FileLines {
   columns: ImportColumn[];
+  /** Whether the file begins with a byte-order mark. */
+  isMarked: boolean;
   /** Of the lines after the header. */
   records: CsvRecord[];
 }
@@ -33,7 +35,9 @@ export const linesOf = async function* (
 ): AsyncGenerator<FileLines> {
   let columns: ImportColumn[] | undefined;
   let count = 0;
-  for await (const records of recordsOf(file)) {
+  let isMarked = false;
+  const noteHead = (head: FileHead) => void (isMarked = head.isMarked);
+  for await (const records of recordsOf(file, noteHead)) {
     if (columns === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
@@ -45,7 +49,7 @@ export const linesOf = async function* (
       throw new ImportFileError('tooManyRows', first.line, message);
     }
     count += records.length;
-    yield { columns, records };
+    yield { columns, isMarked, records };
   }
   if (columns === undefined) throw emptyFile();
 };

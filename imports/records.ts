@@ -24,6 +24,12 @@ export interface CsvRecord {
   length: number;
 }
 
+/** What the beginning of a file says of it. */
+export interface FileHead {
+  /** Whether it begins with a byte-order mark. */
+  isMarked: boolean;
+}
+
 const LINE_BREAK = /\r\n|\n|\r/g;
 
 const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
@@ -107,7 +113,8 @@ const HEAD = /^(\uFEFF?([\r\n]*))([^\r\n]*)([\r\n]?)/;
 
 const lookAt = (head: Buffer) => {
   const [, skipped = '', blank = '', header = '', end = ''] = HEAD.exec(head.toString()) ?? [];
-  return { skippedBytes: Buffer.byteLength(skipped), blank, header, isWhole: end !== '' };
+  const isMarked = skipped.startsWith('\uFEFF');
+  return { skippedBytes: Buffer.byteLength(skipped), isMarked, blank, header, isWhole: end !== '' };
 };
 
 /** A text as far as the end of its header. */
@@ -134,16 +141,20 @@ const turnsOf = function* (bytes: Buffer): Generator<Buffer> {
 
 /**
  * The records of a file in their order, some at a time and without blank lines; the first one says
- * what separates cells. A record may have any number of them.
+ * what separates cells. A record may have any number of them. `onHead` is called before the first one.
  *
  * @throws ImportFileError when it is no text, no CSV, or a record is too long; what the stream
  * throws
  */
-export const recordsOf = async function* (file: Readable): AsyncGenerator<CsvRecord[]> {
+export const recordsOf = async function* (
+  file: Readable,
+  onHead?: (head: FileHead) => void,
+): AsyncGenerator<CsvRecord[]> {
   try {
     const text = textOf(file);
     const head = await readHead(text);
-    const { skippedBytes, blank, header } = lookAt(head);
+    const { skippedBytes, isMarked, blank, header } = lookAt(head);
+    onHead?.({ isMarked });
     const reader = createReader(separatorOf(header), 1 + countBreaks(blank));
     for await (const piece of startingWith(head.subarray(skippedBytes), text)) {
       for (const turn of turnsOf(piece)) {

@@ -66,7 +66,11 @@ beforeAll(async () => {
 
 const csv = async (wanted: Parameters<typeof exportUsers>[3] = {}) => {
   const { rows, text } = await exportUsers(database(), steps, workspace, wanted);
-  const records: Record<string, string>[] = parse(text, { columns: true, record_delimiter: '\n' });
+  const records: Record<string, string>[] = parse(text, {
+    columns: true,
+    bom: true,
+    record_delimiter: '\n',
+  });
   expect(records).toHaveLength(rows);
   const header = parse(text, { to: 1, record_delimiter: '\n' })[0];
   return { text, header, users: new Map(records.map((record) => [record['userId'], record])) };
@@ -148,7 +152,8 @@ test('a value of another JSON type than its property comes out as its JSON text'
 });
 
 test('a file for spreadsheets differs in the texts a spreadsheet could take for a formula', async () => {
-  const { users } = await csv({ spreadsheetSafe: true });
+  const { text, users } = await csv({ spreadsheetSafe: true });
+  expect(text.startsWith('\uFEFFuserId,')).toBe(true);
   expect(users.get('nasty')).toMatchObject({
     ...NASTY_CELLS,
     city: "'=1+1",
