@@ -8,10 +8,11 @@ import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
 import { IMPORT_BODY } from './import-options.ts';
+import { joinSchemas } from './openapi-schemas.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
 
 interface OpenApi {
-  paths?: Record<string, Record<string, Operation | undefined>>;
+  paths: Record<string, Record<string, Operation | undefined>>;
   components?: Record<string, Record<string, unknown>>;
 }
 
@@ -166,7 +167,7 @@ const completeOperation = (method: string, path: string, operation: Operation): 
 
 const complete = (document: object): OpenApi => {
   const openapi = document as OpenApi;
-  for (const [path, item] of Object.entries(openapi.paths ?? {})) {
+  for (const [path, item] of Object.entries(openapi.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
       if (operation !== undefined) completeOperation(method, path, operation);
@@ -180,9 +181,11 @@ const complete = (document: object): OpenApi => {
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     },
   ]);
+  const { paths, schemas } = joinSchemas(openapi.paths, openapi.components?.['schemas'] ?? {});
+  openapi.paths = paths;
   openapi.components = {
     ...openapi.components,
-    schemas: { ...openapi.components?.['schemas'], Problem: z.toJSONSchema(problemSchema) },
+    schemas: { ...schemas, Problem: z.toJSONSchema(problemSchema) },
     responses: Object.fromEntries(responses) as Record<string, unknown>,
   };
   return openapi;

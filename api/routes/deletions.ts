@@ -9,18 +9,22 @@ import { wantConfirmedDeletion, wantDeletionOfIds } from '../want-deletion.ts';
 
 const notifySchema = z.boolean().default(true).describe('Mail the outcome');
 
-const confirmedSchema = z.strictObject({
-  previewId: z.uuid(),
-  confirm: z.strictObject({ count: z.int().min(0) }),
-  reason: reasonSchema,
-  notify: notifySchema,
-});
+const confirmedSchema = z
+  .strictObject({
+    previewId: z.uuid(),
+    confirm: z.strictObject({ count: z.int().min(0) }),
+    reason: reasonSchema,
+    notify: notifySchema,
+  })
+  .meta({ id: 'ConfirmedDeletion' });
 
-const directSchema = z.strictObject({
-  selection: directSelectionSchema,
-  reason: reasonSchema,
-  notify: notifySchema,
-});
+const directSchema = z
+  .strictObject({
+    selection: directSelectionSchema,
+    reason: reasonSchema,
+    notify: notifySchema,
+  })
+  .meta({ id: 'DirectDeletion' });
 
 export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
