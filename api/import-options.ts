@@ -48,6 +48,10 @@ export const IMPORT_BODY = {
           },
         },
       },
+      example: {
+        options: { mode: 'update', dryRun: true },
+        file: 'userId,firstName,tags\nu-1,Ada,beta;newsletter\n',
+      },
       encoding: {
         options: { contentType: 'application/json' },
         file: { contentType: 'text/csv' },

@@ -26,6 +26,15 @@ const refsIn = (value: unknown): string[] => {
   return [...name, ...Object.values(value).flatMap(refsIn)];
 };
 
+/** The first example of a schema, also of one that is referred to. */
+export const exampleOf = (schema: unknown, schemas: Schemas): unknown => {
+  if (!isObject(schema)) return undefined;
+  const [name] = refsIn({ $ref: schema['$ref'] });
+  if (name !== undefined) return exampleOf(schemas[name], schemas);
+  const examples = schema['examples'];
+  return Array.isArray(examples) ? (examples[0] as unknown) : undefined;
+};
+
 const baseOf = (name: string): string =>
   name.endsWith(OF_REQUESTS) ? name.slice(0, -OF_REQUESTS.length) : name;
 

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
 import { IMPORT_BODY } from './import-options.ts';
-import { joinSchemas } from './openapi-schemas.ts';
+import { exampleOf, joinSchemas } from './openapi-schemas.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
 
 interface OpenApi {
@@ -129,7 +129,7 @@ interface Operation {
   operationId?: string;
   responses?: Record<string, unknown>;
   parameters?: unknown[];
-  requestBody?: unknown;
+  requestBody?: { content?: Record<string, { schema?: unknown; example?: unknown }> };
   security?: unknown[];
 }
 
@@ -165,12 +165,21 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   operation.responses = responses;
 };
 
+/** Shows the example that stands beside a body's schema where readers look for it. */
+const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
+  for (const media of Object.values(requestBody?.content ?? {})) {
+    media.example ??= exampleOf(media.schema, schemas);
+  }
+};
+
 const complete = (document: object): OpenApi => {
   const openapi = document as OpenApi;
   for (const [path, item] of Object.entries(openapi.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
-      if (operation !== undefined) completeOperation(method, path, operation);
+      if (operation === undefined) continue;
+      completeOperation(method, path, operation);
+      showExample(operation, openapi.components?.['schemas'] ?? {});
     }
   }
   const responses = problemStatuses().map((status) => [

@@ -26,6 +26,16 @@ const directSchema = z
   })
   .meta({ id: 'DirectDeletion' });
 
+const bodySchema = z.union([confirmedSchema, directSchema]).meta({
+  examples: [
+    {
+      previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
+      confirm: { count: 12_431 },
+      reason: 'They asked to be forgotten',
+    },
+  ],
+});
+
 export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/deletions',
@@ -35,7 +45,7 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'Back up, verify, and delete what a preview showed, or up to 100 chosen users',
         tags: ['deletions'],
         querystring: z.strictObject({}),
-        body: z.union([confirmedSchema, directSchema]),
+        body: bodySchema,
         response: { 202: jobSchema },
       },
     },

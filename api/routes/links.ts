@@ -40,7 +40,7 @@ const newLinkSchema = z
       .default(MAX_LINK_HOURS)
       .describe('A link never outlives its file'),
   })
-  .meta({ id: 'NewLink' });
+  .meta({ id: 'NewLink', examples: [{ expiresInHours: 24 }] });
 
 const createdLinkSchema = z
   .object({
