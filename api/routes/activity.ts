@@ -96,7 +96,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
             description: 'A page, or a file',
             content: {
               'application/json': { schema: pageOf(entrySchema) },
-              'text/csv': { schema: z.any() },
+              'text/csv': { schema: z.string() },
             },
           },
         },
@@ -134,7 +134,7 @@ const registerLog = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv):
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject(csvQueryShape),
         response: {
-          200: { description: 'The log', content: { 'text/csv': { schema: z.any() } } },
+          200: { description: 'The log', content: { 'text/csv': { schema: z.string() } } },
         },
       },
     },

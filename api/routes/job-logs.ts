@@ -27,7 +27,7 @@ const registerLog = (app: App, { database }: ApiDeps, type: LoggedType, sendCsv:
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject(csvQueryShape),
         response: {
-          200: { description: 'The log', content: { 'text/csv': { schema: z.any() } } },
+          200: { description: 'The log', content: { 'text/csv': { schema: z.string() } } },
         },
       },
     },

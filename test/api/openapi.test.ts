@@ -151,3 +151,19 @@ test('the readable page and all it loads come from here, under its own policy', 
     });
   }
 });
+
+const headersOf = (path: string, method: string, status: string) => {
+  const { responses } = document.paths[path]![method]!;
+  return Object.keys((responses[status] as { headers?: object }).headers ?? {});
+};
+
+test('every answer with a job, a file or a CSV tells of the headers that come with it', () => {
+  expect(headersOf('/v1/exports', 'post', '202')).toEqual(
+    expect.arrayContaining(['Location', 'Retry-After', 'X-Request-Id', 'RateLimit-Limit']),
+  );
+  expect(headersOf('/v1/exports/{id}/file', 'get', '206')).toEqual(
+    expect.arrayContaining(['Content-Range', 'Content-Disposition', 'ETag', 'Repr-Digest']),
+  );
+  expect(headersOf('/v1/deletions/{id}/log', 'get', '200')).toContain('Content-Disposition');
+  expect(headersOf('/healthz', 'get', '200')).toEqual(['X-Request-Id']);
+});
