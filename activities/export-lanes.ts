@@ -4,15 +4,17 @@ import { setCopyValues } from '../db/copy-values.ts';
 import { recordPart, type WrittenPart } from '../db/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { createCsvGuard } from '../selection/formula-guard.ts';
 import { createDigest, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
+import { joinChecks, type TextCheck } from '../storage/gzip-member.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError } from '../storage/storage.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { ExportPlan } from './export-plan.ts';
 import { createInOrder, type InOrder } from './in-order.ts';
 import { runLanes } from './lanes.ts';
-import { verifyPart } from './verify-part.ts';
-import { writeHeader, writePart, type PartFacts } from './write-part.ts';
+import { type FreshPart, recheckPart, verifyPart } from './verify-part.ts';
+import { writeHeader, writePart, writeTrailer, type PartFacts } from './write-part.ts';
 
 /** Connections that read one snapshot side by side, the holder's included. */
 const LANES = 2;
@@ -25,16 +27,16 @@ interface Attempt {
   target: { exportId: string; attempt: number; format: Format; compression: Compression };
   purpose: 'backup' | 'download';
   /** Parts whose files are durable, for who reads them back. */
-  written: InOrder<WrittenPart>;
+  written: InOrder<FreshPart>;
   signal: AbortSignal;
 }
 
 const record = async (
   deps: ActivityDeps,
-  { target, written }: Attempt,
+  target: Attempt['target'],
   part: number,
   facts: PartFacts & { tids?: string | undefined },
-): Promise<void> => {
+): Promise<FreshPart> => {
   const figures = {
     part,
     rows: facts.rows,
@@ -44,8 +46,11 @@ const record = async (
   };
   const { exportId: export_id, attempt } = target;
   await recordPart(deps.database.db, { export_id, attempt, ...figures, tids: facts.tids });
-  written.put(part, { ...target, ...figures });
+  return { ...target, ...figures, crc32: facts.crc32 };
 };
+
+const guardOf = ({ textColumns }: ExportPlan) =>
+  textColumns && createCsvGuard((column) => textColumns[column] === true);
 
 /** Takes parts from the shared queue until none is left, or another lane has failed. */
 const runLane = async (
@@ -63,8 +68,10 @@ const runLane = async (
     const to = { ...attempt.target, storage, key, signal: attempt.signal };
     // A download is never deleted by, so it needs no places.
     const places = attempt.purpose === 'backup' ? createCopyPlaces() : undefined;
-    const facts = await writePart(client, { query, places }, to);
-    await record(deps, attempt, part, { ...facts, tids: places?.toArray() });
+    const guard = guardOf(attempt.plan);
+    const facts = await writePart(client, { query, places, guard }, to);
+    const fresh = await record(deps, attempt.target, part, { ...facts, tids: places?.toArray() });
+    attempt.written.put(part, fresh);
     crashPoint('export:part-written');
     // Before the next part is taken: the reader waits for each that is.
     await attempt.written.whenRoom(attempt.signal);
@@ -95,46 +102,79 @@ const runJoinedLane = async (
 };
 
 /** A part that is gone was swept, as another attempt has won: tried again, this one finds that out. */
-const sweptError = (part: WrittenPart, error: unknown): unknown =>
-  error instanceof StorageError && error.problem === 'missing'
-    ? new StorageError(partKey(part), error.cause, 'broken')
-    : error;
+const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void> => {
+  try {
+    await reading;
+  } catch (error) {
+    const isGone = error instanceof StorageError && error.problem === 'missing';
+    throw isGone ? new StorageError(partKey(part), error.cause, 'broken') : error;
+  }
+};
+
+/** What the parts that were read back come to. */
+interface Whole {
+  digest: Digest;
+  /** Of the text of a gzip file. */
+  check: TextCheck;
+}
 
 /** Reads parts back in their order, while others are being written, and adds them to the whole. */
-const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Digest): Promise<void> => {
+const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Whole): Promise<void> => {
   const { plan, signal, written } = attempt;
   for (let index = 0; index <= plan.parts.length; index++) {
     const part = await written.take(index, signal);
-    await verifyPart(deps.storage, part, signal, whole).catch((error: unknown) => {
-      throw sweptError(part, error);
-    });
+    await orSwept(part, verifyPart(deps.storage, part, signal, whole.digest));
+    whole.check = joinChecks(whole.check, { crc32: part.crc32, bytes: part.raw_bytes });
     deps.meter.rows('verified', part.rows);
   }
 };
 
-/**
- * Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL sent.
- *
- * @returns how many users they hold, and length and SHA-256 of the file that is given out
- */
+/** Writes the end of a file that has one, and reads it back. */
+const close = async (
+  deps: ActivityDeps,
+  { plan, target, signal }: Attempt,
+  { digest, check }: Whole,
+): Promise<DigestFacts> => {
+  if (target.compression === 'gzip') {
+    const { storage } = deps;
+    const last = plan.parts.length + 1;
+    const to = { ...target, storage, key: partKey({ ...target, part: last }), signal };
+    const trailer = await record(deps, target, last, await writeTrailer(check, to));
+    await orSwept(trailer, recheckPart(storage, trailer, signal, digest));
+  }
+  return digest.facts();
+};
+
+/** Parts that are written and read back. */
+export interface WrittenParts {
+  /** How many users they hold. */
+  rows: number;
+  /**
+   * Ends the file, once the snapshot of its parts is committed.
+   *
+   * @returns length and SHA-256 of the file that is given out
+   */
+  close: () => Promise<DigestFacts>;
+}
+
+/** Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL sent. */
 export const writeParts = async (
   deps: ActivityDeps,
   wanted: Omit<Attempt, 'written'>,
-): Promise<{ rows: number } & DigestFacts> => {
-  const attempt = { ...wanted, written: createInOrder<WrittenPart>(MAX_UNREAD) };
+): Promise<WrittenParts> => {
+  const attempt = { ...wanted, written: createInOrder<FreshPart>(MAX_UNREAD) };
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
-  const header = await writeHeader(plan.header, {
-    ...target,
-    storage: deps.storage,
-    key,
-    signal: attempt.signal,
-  });
-  await record(deps, attempt, 0, header);
+  const isGuarded = plan.textColumns !== undefined;
+  const header = await writeHeader(
+    { header: plan.header, isGuarded },
+    { ...target, storage: deps.storage, key, signal: attempt.signal },
+  );
+  attempt.written.put(0, await record(deps, target, 0, header));
 
   const queue = plan.parts.entries();
   const further = Math.min(LANES, plan.parts.length) - 1;
-  const whole = createDigest();
+  const whole: Whole = { digest: createDigest(), check: { crc32: 0, bytes: 0 } };
   const rows = await runLanes(attempt.signal, (signal) => [
     readBack(deps, { ...attempt, signal }, whole).then(() => 0),
     runLane(deps, { ...attempt, signal }, held.client, queue),
@@ -142,5 +182,8 @@ export const writeParts = async (
       runJoinedLane(deps, { ...attempt, signal }, queue),
     ),
   ]);
-  return { ...whole.facts(), rows: rows.reduce((sum, count) => sum + count, 0) };
+  return {
+    rows: rows.reduce((sum, count) => sum + count, 0),
+    close: () => close(deps, attempt, whole),
+  };
 };

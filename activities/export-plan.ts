@@ -1,7 +1,7 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { HeldSnapshot } from '../db/held-snapshot.ts';
 import type { Format } from '../db/schema.ts';
-import { userCsv } from '../db/user-csv.ts';
+import { isTextCell, userCsv } from '../db/user-csv.ts';
 import { userJsonOf } from '../db/user-json.ts';
 import { partitionOf } from '../db/workspaces.ts';
 import { findSystemField, type Field } from '../selection/fields.ts';
@@ -20,6 +20,8 @@ const PART_TARGETS = 50_000;
 export interface ExportPlan {
   /** Header names, in the order of the columns selected. */
   header: string[];
+  /** Of a file for spreadsheets: which columns hold text, and are guarded against formulas. */
+  textColumns: boolean[] | undefined;
   /** For each part the query to COPY; a backup's has the place of each row before its columns. */
   parts: string[];
   /** What the queries of the parts read from settings: for `setCopyValues`, on each lane's connection. */
@@ -38,7 +40,7 @@ export interface Download {
 }
 
 /** Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds. */
-interface Content {
+interface Content extends Pick<ExportPlan, 'textColumns'> {
   header: string[];
   rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
 }
@@ -66,6 +68,7 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
   if (download === undefined) {
     return {
       header: held.columns.map(({ name }) => name),
+      textColumns: undefined,
       rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
     };
   }
@@ -73,11 +76,12 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
   const header = columns.map(({ name }) => name);
   if (format === 'csv') {
     const fields = columns.map(({ field }) => field);
-    return { header, rows: (source) => userCsv(fields, spreadsheetSafe, source) };
+    const textColumns = spreadsheetSafe ? fields.map(isTextCell) : undefined;
+    return { header, textColumns, rows: (source) => userCsv(fields, source) };
   }
   const fields = header.flatMap((name) => findSystemField(name) ?? []);
   const json = userJsonOf(fields, await chosenProperties(held, columns));
-  return { header, rows: (source) => sql`SELECT ${json} ${source}` };
+  return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
 };
 
 /** Page ranges; the last is open, since the table may have grown after its size was read. */
@@ -150,5 +154,6 @@ export const planExport = async (
   const [only] = ranges;
   const scope =
     targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql<SqlBool>`true`;
-  return { header: content.header, parts, values, count, scope };
+  const { header, textColumns } = content;
+  return { header, textColumns, parts, values, count, scope };
 };

@@ -1,9 +1,10 @@
-import { Writable } from 'node:stream';
+import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../db/exports.ts';
 import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
 import { createDigestTap, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
+import { createPartGunzip } from '../storage/gzip-member.ts';
 import { partKey } from '../storage/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
@@ -20,6 +21,14 @@ export const assertSame = (part: WrittenPart, read: Figures): void => {
   if (figure !== undefined) throw failures.exportDamaged(part, figure);
 };
 
+/** A part as it was written, with the checksum of its text if it is joined to a gzip file. */
+export interface FreshPart extends WrittenPart {
+  crc32: number;
+}
+
+const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPart): Transform[] =>
+  compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
+
 /**
  * Reads a part back whole: length and SHA-256 of the file, and the length of the text in it, must be those of
  * what was written of PostgreSQL's rows. Its rows are then the very rows that `COPY` counted: the same
@@ -30,7 +39,7 @@ export const assertSame = (part: WrittenPart, read: Figures): void => {
  */
 export const verifyPart = async (
   storage: Storage,
-  part: WrittenPart,
+  part: FreshPart,
   signal: AbortSignal,
   whole: Digest,
 ): Promise<void> => {
@@ -46,7 +55,7 @@ export const verifyPart = async (
     },
   });
   try {
-    await pipeline([file, stored, ...unpackersOf(part.compression), text], { signal });
+    await pipeline([file, stored, ...decompressorsOf(part), text], { signal });
   } catch (error) {
     if (isUnreadable(error)) throw failures.exportDamaged(part, 'compressed data');
     throw error;
@@ -58,18 +67,24 @@ const hashFile = async (
   storage: Storage,
   part: WrittenPart,
   signal: AbortSignal,
+  ...further: Digest[]
 ): Promise<DigestFacts> => {
-  const stored = createDigestTap();
+  const stored = createDigestTap(...further);
   await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
   return stored.facts();
 };
 
-/** Hashes a part's file once more, cheaply: what was verified must still be there. */
+/**
+ * Hashes a part's file once more, cheaply: what was verified must still be there.
+ *
+ * @param further take the bytes of the file, too
+ */
 export const recheckPart = async (
   storage: Storage,
   part: WrittenPart,
   signal: AbortSignal,
-): Promise<void> => assertSame(part, await hashFile(storage, part, signal));
+  ...further: Digest[]
+): Promise<void> => assertSame(part, await hashFile(storage, part, signal, ...further));
 
 /** What of a part's file is not as it was written: `file` when there is none; nothing when it is whole. */
 export const findDamage = async (

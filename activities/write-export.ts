@@ -177,15 +177,15 @@ const writeAttempt = async (
     const { format, compression } = row;
     const target = { exportId: row.id, attempt, format, compression };
     deps.crashPoint('export:attempt-recorded');
-    const written = await writeParts(deps, { held, plan, target, purpose: row.purpose, signal });
-    const { rows } = written;
+    const wanted = { held, plan, target, purpose: row.purpose, signal };
+    const { rows, close } = await writeParts(deps, wanted);
     deps.meter.rows('written', rows);
     if (row.purpose === 'backup' && row.pass === 1) {
       await assertConfirmed(deps, held, job, { exportId: row.id, attempt, rows });
     }
     await held.client.query('COMMIT');
     isWhole = true;
-    return { attempt, ...written };
+    return { attempt, rows, ...(await close()) };
   } finally {
     held.client.release(!isWhole);
   }

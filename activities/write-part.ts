@@ -1,11 +1,14 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import type pg from 'pg';
 import { copyOut } from '../db/copy-out.ts';
 import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
+import { type CsvGuard, GUARDED_FILE_MARK } from '../selection/formula-guard.ts';
 import { packingOf } from '../storage/compression.ts';
-import { createDigestTap } from '../storage/digest-tap.ts';
+import { createDigestTap, type DigestFacts } from '../storage/digest-tap.ts';
+import { gzipBeginning, gzipTrailer, type TextCheck } from '../storage/gzip-member.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 
 /**
@@ -23,6 +26,8 @@ export interface PartFacts {
   rawBytes: number;
   bytes: number;
   sha256: string;
+  /** Of the text of a part that is joined to a gzip file; 0 of any other. */
+  crc32: number;
 }
 
 interface PartTarget {
@@ -39,9 +44,10 @@ const storePart = async <Source extends Readable>(
   { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
 ): Promise<{ source: Source; facts: Omit<PartFacts, 'rows'> }> => {
   const { pack, streams } = packingOf(compression);
-  let rawBytes = 0;
+  const check: TextCheck = { crc32: 0, bytes: 0 };
   const source = open((chunk) => {
-    rawBytes += chunk.length;
+    check.bytes += chunk.length;
+    if (compression === 'gzip') check.crc32 = crc32(chunk, check.crc32);
     return pack(chunk);
   });
   const stored = createDigestTap();
@@ -53,8 +59,25 @@ const storePart = async <Source extends Readable>(
   if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
   if (piped.status === 'rejected') throw piped.reason;
   if (put.status === 'rejected') throw put.reason;
-  return { source, facts: { rawBytes, ...stored.facts() } };
+  const facts = { rawBytes: check.bytes, crc32: check.crc32, ...stored.facts() };
+  return { source, facts };
 };
+
+/** Hashes and stores bytes as they are. */
+const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFacts> => {
+  const open = (pack: (chunk: Buffer) => Buffer) => Readable.from([pack(bytes)]);
+  const { facts } = await storePart(open, { ...target, compression: 'none' });
+  return { bytes: facts.bytes, sha256: facts.sha256 };
+};
+
+/** Rows to write, and what is done to their text before. */
+export interface PartSource {
+  query: string;
+  /** Takes the row ids off, which are then the query's first column. */
+  places?: CopyPlaces | undefined;
+  /** Keeps spreadsheets from running text as formulas. */
+  guard?: CsvGuard | undefined;
+}
 
 /**
  * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
@@ -63,13 +86,16 @@ const storePart = async <Source extends Readable>(
  */
 export const writePart = async (
   client: pg.ClientBase,
-  { query, places }: { query: string; places?: CopyPlaces | undefined },
+  { query, places, guard }: PartSource,
   target: PartTarget,
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
   const statement = `COPY (${query}) TO STDOUT (${options})`;
-  const open = (pack: (chunk: Buffer) => Buffer) =>
-    client.query(copyOut(statement, { places, pack }));
+  const open = (pack: (chunk: Buffer) => Buffer) => {
+    const guarded = guard && ((chunk: Buffer) => pack(guard.guard(chunk)));
+    const ways = { places, startRow: guard?.startRow, pack: guarded ?? pack };
+    return client.query(copyOut(statement, ways));
+  };
   const { source, facts } = await storePart(open, target);
   return { rows: source.rowCount, ...facts };
 };
@@ -82,12 +108,27 @@ const headerText: Record<Format, (columns: readonly string[]) => string> = {
   ndjson: () => '',
 };
 
-/** The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. */
+/**
+ * The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. A gzip
+ * file begins with it.
+ */
 export const writeHeader = async (
-  columns: readonly string[],
+  { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
   target: PartTarget,
 ): Promise<PartFacts> => {
-  const text = headerText[target.format](columns);
-  const { facts } = await storePart((pack) => Readable.from([pack(Buffer.from(text))]), target);
-  return { rows: 0, ...facts };
+  const text = Buffer.from(
+    (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
+  );
+  if (target.compression !== 'gzip') {
+    const { facts } = await storePart((pack) => Readable.from([pack(text)]), target);
+    return { rows: 0, ...facts };
+  }
+  const stored = await storeBytes(gzipBeginning(text), target);
+  return { rows: 0, rawBytes: text.length, crc32: crc32(text), ...stored };
+};
+
+/** The end of a gzip file, after its last part. */
+export const writeTrailer = async (check: TextCheck, target: PartTarget): Promise<PartFacts> => {
+  const stored = await storeBytes(gzipTrailer(check), target);
+  return { rows: 0, rawBytes: 0, crc32: 0, ...stored };
 };

@@ -3,25 +3,27 @@ import type { BackupRow } from '../db/backups.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 
-export const backupSchema = z.object({
-  id: z.uuid(),
-  deletionId: z.uuid(),
-  pass: z.int(),
-  state: z.enum(['writing', 'written', 'verified', 'damaged', 'removed']),
-  rows: z.int().nullable(),
-  bytes: z.int().nullable(),
-  sha256: z.string().nullable(),
-  createdAt: time,
-  verifiedAt: time.nullable(),
-  checkedAt: time.nullable().describe('When its files were last read and compared'),
-  expiresAt: time,
-  legalHold: z.boolean().describe('A held backup neither expires nor is purged'),
-  removedAt: time.nullable().describe('Since when nothing can be restored from it'),
-  removedBy: z.uuid().nullable().describe('The key that purged it; null when it expired'),
-  destroyedAt: time.nullable().describe('When its files and the traces of its users were gone'),
-  purgePhrase: z.string().nullable().describe('To be typed as `confirm` to purge it'),
-  links: z.record(z.string(), z.string()),
-});
+export const backupSchema = z
+  .object({
+    id: z.uuid(),
+    deletionId: z.uuid(),
+    pass: z.int(),
+    state: z.enum(['writing', 'written', 'verified', 'damaged', 'removed']),
+    rows: z.int().nullable(),
+    bytes: z.int().nullable(),
+    sha256: z.string().nullable(),
+    createdAt: time,
+    verifiedAt: time.nullable(),
+    checkedAt: time.nullable().describe('When its files were last read and compared'),
+    expiresAt: time,
+    legalHold: z.boolean().describe('A held backup neither expires nor is purged'),
+    removedAt: time.nullable().describe('Since when nothing can be restored from it'),
+    removedBy: z.uuid().nullable().describe('The key that purged it; null when it expired'),
+    destroyedAt: time.nullable().describe('When its files and the traces of its users were gone'),
+    purgePhrase: z.string().nullable().describe('To be typed as `confirm` to purge it'),
+    links: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'Backup' });
 
 /** What the platform team types to purge a backup. */
 export const purgePhraseOf = ({ rows }: Pick<BackupRow, 'rows'>): string =>

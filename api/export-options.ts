@@ -35,8 +35,9 @@ export const exportOptionsShape = {
     .boolean()
     .optional()
     .describe(
-      "CSV only, where it is the default: a text that begins with `=`, `+`, `-`, `@`, `'`, tab or carriage " +
-        "return gets a leading `'`, so that no spreadsheet takes it for a formula",
+      'CSV only, where it is the default: the file begins with a byte-order mark, by which spreadsheets read UTF-8, ' +
+        "and a `'` stands before each `=`, `+`, `-`, `@` and `'` that a text begins with or that follows a separator " +
+        'in it, so that no spreadsheet runs it as a formula. An import takes off exactly these',
     ),
   notify: z.boolean().default(true).describe('Mail a link once the file is verified'),
 };

@@ -17,10 +17,11 @@ export const importOptionsSchema = z.strictObject({
   dryRun: z.boolean().default(false).describe('Check and count everything, write no user'),
   spreadsheetSafe: z
     .boolean()
-    .default(true)
+    .optional()
     .describe(
-      "Take off the `'` that exports put before a text that begins with `=`, `+`, `-`, `@`, `'`, tab or " +
-        'carriage return',
+      "Whether the file is guarded against formulas; then each `'` that exports put before `=`, `+`, `-`, `@` and " +
+        'the like is taken off. When left out, a file is guarded if it begins with a byte-order mark, as exports ' +
+        'for spreadsheets do. Say `true` for such an export that has lost its mark',
     ),
   notify: z.boolean().default(true).describe('Mail the counts once it is done'),
   reason: reasonSchema.optional(),
@@ -46,6 +47,10 @@ export const IMPORT_BODY = {
             description: 'CSV in UTF-8, packed by gzip or not; its first line names the columns',
           },
         },
+      },
+      example: {
+        options: { mode: 'update', dryRun: true },
+        file: 'userId,firstName,tags\nu-1,Ada,beta;newsletter\n',
       },
       encoding: {
         options: { contentType: 'application/json' },

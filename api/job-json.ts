@@ -46,7 +46,7 @@ const exportOptionsOf = ({ type, options }: JobRow) => {
 const importOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'import') return {};
   const { mode, mergeTags, dryRun, spreadsheetSafe } = options as ImportOptions;
-  return { mode, mergeTags, dryRun, spreadsheetSafe };
+  return { mode, mergeTags, dryRun, spreadsheetSafe: spreadsheetSafe ?? true };
 };
 
 const workflowOf = (

@@ -1,31 +1,53 @@
 import type { FastifyReply } from 'fastify';
 import type { RawBuilder } from 'kysely';
+import { z } from 'zod';
 import { copyText } from '../db/copy-text.ts';
 import type { JobRow } from '../db/jobs.ts';
 import { importLog } from '../db/import-failures.ts';
 import { jobLog } from '../db/outcomes.ts';
+import { createCsvFileGuard } from '../selection/formula-guard.ts';
 import type { ApiDeps } from './app.ts';
 import { problem } from './problems.ts';
+
+/** What a request may say of a log. */
+export const csvQueryShape = {
+  spreadsheetSafe: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((value) => value === 'true')
+    .describe(
+      'Of CSV: begin with a byte-order mark and guard text against formulas, as exports for spreadsheets do; ' +
+        '`false` for programs',
+    ),
+};
+
+type CsvQuery = z.infer<z.ZodObject<typeof csvQueryShape>>;
+
+const NO_GUARD = { startRow: undefined, guard: undefined };
 
 /** Logs sent at the same time: each holds a connection for as long as its reader takes. */
 const MAX_LOGS_AT_ONCE = 3;
 
-/** Answers with the rows of a query as a CSV file of that name. */
+/**
+ * Answers with the rows of a query as a CSV file of that name. For spreadsheets its text is guarded
+ * against formulas, as that of exports.
+ */
 export type SendCsv = (
   reply: FastifyReply,
-  csv: { fileName: string; query: RawBuilder<unknown> },
+  csv: { fileName: string; query: RawBuilder<unknown>; spreadsheetSafe: boolean },
 ) => Promise<FastifyReply>;
 
 /** @returns what sends a file; all files sent by it count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
   let sending = 0;
-  return async (reply, { fileName, query }) => {
+  return async (reply, { fileName, query, spreadsheetSafe }) => {
     if (sending >= MAX_LOGS_AT_ONCE) {
       throw problem('busy', 'Other logs are being sent; wait a little.');
     }
     sending += 1;
     const release = () => void (sending -= 1);
-    const log = await copyText(database.pool, query).catch((error: unknown) => {
+    const { startRow, guard: pack } = spreadsheetSafe ? createCsvFileGuard() : NO_GUARD;
+    const log = await copyText(database.pool, query, { startRow, pack }).catch((error: unknown) => {
       release();
       throw error;
     });
@@ -61,9 +83,11 @@ export const sendJobLog = (
   sendCsv: SendCsv,
   reply: FastifyReply,
   job: LoggedJob,
+  { spreadsheetSafe }: CsvQuery,
 ): Promise<FastifyReply> => {
   requireRecords(job);
   return sendCsv(reply, {
+    spreadsheetSafe,
     fileName: `${job.type}-${job.id}.csv`,
     query: job.type === 'import' ? importLog(job.id) : jobLog(job.id),
   });

@@ -62,99 +62,122 @@ const fileFacts = {
   removedAt: time.nullable().describe('Since when the file is gone; what it was stays as proof'),
 };
 
-const deletionCounts = z.object({
-  selected: z.int(),
-  deleted: z.int(),
-  changedSinceBackup: z.int(),
-  notFound: z.int(),
-  held: z.int(),
-  failed: z.int(),
-  unprocessed: z.int(),
-});
+const deletionCounts = z
+  .object({
+    selected: z.int(),
+    deleted: z.int(),
+    changedSinceBackup: z.int(),
+    notFound: z.int(),
+    held: z.int(),
+    failed: z.int(),
+    unprocessed: z.int(),
+  })
+  .meta({ id: 'DeletionCounts' });
 
-const exportCounts = z.object({ selected: z.int(), exported: z.int(), notFound: z.int() });
+const exportCounts = z
+  .object({ selected: z.int(), exported: z.int(), notFound: z.int() })
+  .meta({ id: 'ExportCounts' });
 
-const restoreCounts = z.object({
-  selected: z.int(),
-  restored: z.int(),
-  present: z.int().describe('There already, and left as they are'),
-  notFound: z.int(),
-  failed: z.int().default(0).describe('Not taken back by the database; the log has the reasons'),
-  unprocessed: z.int(),
-});
+const restoreCounts = z
+  .object({
+    selected: z.int(),
+    restored: z.int(),
+    present: z.int().describe('There already, and left as they are'),
+    notFound: z.int(),
+    failed: z.int().default(0).describe('Not taken back by the database; the log has the reasons'),
+    unprocessed: z.int(),
+  })
+  .meta({ id: 'RestoreCounts' });
 
-const importCounts = z.object({
-  lines: z.int().describe('Of data in the file; as many as were read, where it broke off'),
-  imported: z.int().describe('Made a new user'),
-  merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
-  unchanged: z.int().describe('Of those merged: there was nothing to change'),
-  skipped: z.int().describe('In mode insert: about a user who was there'),
-  failed: z.int().describe('As many as the log holds'),
-  unprocessed: z.int(),
-});
+const importCounts = z
+  .object({
+    lines: z.int().describe('Of data in the file; as many as were read, where it broke off'),
+    imported: z.int().describe('Made a new user'),
+    merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
+    unchanged: z.int().describe('Of those merged: there was nothing to change'),
+    skipped: z.int().describe('In mode insert: about a user who was there'),
+    failed: z.int().describe('As many as the log holds'),
+    unprocessed: z.int(),
+  })
+  .meta({ id: 'ImportCounts' });
 
 const importResult = z
   .object({ bytes: z.int(), sha256: z.string(), expiresAt: time, removedAt: time.nullable() })
-  .describe('The file that was uploaded; until it is removed the import may be retried over it');
+  .describe('The file that was uploaded; until it is removed the import may be retried over it')
+  .meta({ id: 'ImportResult' });
 
-const exportResult = z.object({ exportId: z.uuid(), ...fileFacts, expiresAt: time });
+const exportResult = z
+  .object({ exportId: z.uuid(), ...fileFacts, expiresAt: time })
+  .meta({ id: 'ExportResult' });
 
-const deletionResult = z.object({
-  backups: z.array(z.object({ id: z.uuid(), ...fileFacts })).describe('One a pass, once verified'),
-});
+const deletionResult = z
+  .object({
+    backups: z
+      .array(z.object({ id: z.uuid(), ...fileFacts }).meta({ id: 'JobBackup' }))
+      .describe('One a pass, once verified'),
+  })
+  .meta({ id: 'DeletionResult' });
+
+const restoreResult = z.object({ backupId: z.uuid() }).meta({ id: 'RestoreResult' });
 
 /** A job as the API tells of it. */
-export const jobSchema = z.object({
-  id: z.uuid(),
-  type: z.enum(JOB_TYPES),
-  state: z.enum(JOB_STATES),
-  phase: phaseSchema,
-  selection: z.looseObject({ type: z.string() }).describe('Chosen ids are shown as their count'),
-  format: z.enum(['csv', 'ndjson']).optional().describe('Of an export'),
-  compression: z.enum(['gzip', 'none']).optional().describe('Of an export'),
-  columns: z.array(z.string()).optional().describe('Of an export, in their order'),
-  spreadsheetSafe: z.boolean().optional().describe('Of an export or import'),
-  mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
-  mergeTags: z.boolean().optional().describe('Of an import'),
-  dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
-  actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
-  reason: z.string().nullable(),
-  createdAt: time,
-  startedAt: time.nullable(),
-  finishedAt: time.nullable(),
-  progress: progressSchema,
-  counts: z
-    .union([deletionCounts, restoreCounts, importCounts, exportCounts])
-    .nullable()
-    .describe(
-      'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
-    ),
-  retryOf: z.uuid().nullable().describe('The job that this one tries again'),
-  retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
-  parent: z.uuid().nullable(),
-  result: z
-    .union([deletionResult, exportResult, importResult, z.object({ backupId: z.uuid() })])
-    .nullable(),
-  erasedAt: time
-    .nullable()
-    .describe(
-      'Since when its records are gone: they went with its backup or file, or with one of them',
-    ),
-  error: z.object({ type: z.string(), message: z.string() }).nullable(),
-  links: z
-    .record(z.string(), z.string())
-    .describe(
-      'What can be asked about it now; records and log once ended only if they name anyone',
-    ),
-  workflow: z.object({
-    id: z.string(),
-    runId: z.string().nullable(),
-    uiUrl: z.string().nullable(),
-  }),
-  live: z
-    .object({ phase: phaseSchema, pass: z.int() })
-    .optional()
-    .describe('What the workflow says of itself, when a worker answers in time'),
-});
+export const jobSchema = z
+  .object({
+    id: z.uuid(),
+    type: z.enum(JOB_TYPES),
+    state: z.enum(JOB_STATES),
+    phase: phaseSchema,
+    selection: z.looseObject({ type: z.string() }).describe('Chosen ids are shown as their count'),
+    format: z.enum(['csv', 'ndjson']).optional().describe('Of an export'),
+    compression: z.enum(['gzip', 'none']).optional().describe('Of an export'),
+    columns: z.array(z.string()).optional().describe('Of an export, in their order'),
+    spreadsheetSafe: z
+      .boolean()
+      .optional()
+      .describe(
+        'Of an export: text is guarded against formulas. Of an import: the guard is taken off, where the file has ' +
+          'one; false only if the request says so',
+      ),
+    mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
+    mergeTags: z.boolean().optional().describe('Of an import'),
+    dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
+    actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
+    reason: z.string().nullable(),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+    progress: progressSchema,
+    counts: z
+      .union([deletionCounts, restoreCounts, importCounts, exportCounts])
+      .nullable()
+      .describe(
+        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
+      ),
+    retryOf: z.uuid().nullable().describe('The job that this one tries again'),
+    retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
+    parent: z.uuid().nullable(),
+    result: z.union([deletionResult, exportResult, importResult, restoreResult]).nullable(),
+    erasedAt: time
+      .nullable()
+      .describe(
+        'Since when its records are gone: they went with its backup or file, or with one of them',
+      ),
+    error: z.object({ type: z.string(), message: z.string() }).nullable(),
+    links: z
+      .record(z.string(), z.string())
+      .describe(
+        'What can be asked about it now; records and log once ended only if they name anyone',
+      ),
+    workflow: z.object({
+      id: z.string(),
+      runId: z.string().nullable(),
+      uiUrl: z.string().nullable(),
+    }),
+    live: z
+      .object({ phase: phaseSchema, pass: z.int() })
+      .optional()
+      .describe('What the workflow says of itself, when a worker answers in time'),
+  })
+  .meta({ id: 'Job' });
 
 export type JobJson = z.infer<typeof jobSchema>;

@@ -27,6 +27,10 @@ ${content}</main></body>
 </html>
 `;
 
+const AS_STORED =
+  'It holds every value as it was stored: a spreadsheet may run text in it as formulas. To work with ' +
+  'these users in a spreadsheet, restore them and export them.';
+
 export interface LinkPage {
   token: string;
   workspaceName: string;
@@ -39,10 +43,11 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
   const isBackup = file.purpose === 'backup';
   const title = `${isBackup ? 'Backup' : 'Export'} of users of ${workspaceName}`;
   const kind = isBackup ? 'Backup of a deletion' : 'Export';
+  const warning = isBackup ? `<p>${AS_STORED}</p>\n` : '';
   return pageOf(
     title,
     `<p>This file holds personal data. Save it where only those may read it who need to.</p>
-<p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
+${warning}<p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
 <dl>
 <dt>Kind</dt><dd>${kind} (${formatKind(file)})</dd>
 <dt>Workspace</dt><dd>${escapeHtml(workspaceName)}</dd>

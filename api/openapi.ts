@@ -8,10 +8,12 @@ import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
 import { IMPORT_BODY } from './import-options.ts';
+import { answerHeaders, problemHeaders } from './openapi-headers.ts';
+import { exampleOf, joinSchemas } from './openapi-schemas.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
 
 interface OpenApi {
-  paths?: Record<string, Record<string, Operation | undefined>>;
+  paths: Record<string, Record<string, Operation | undefined>>;
   components?: Record<string, Record<string, unknown>>;
 }
 
@@ -101,17 +103,37 @@ const WRITE_STATUSES = [408, 409, 413, 415, 422];
 const PARAMETER_STATUS = 414;
 
 const FILE_STATUSES = [409, 410, 416];
+/** What they are about, or need, may be gone for good: a file, a preview, a window, records. */
+const MAY_BE_GONE = [
+  'startDeletion',
+  'createExportLink',
+  'createBackupLink',
+  'previewRestore',
+  'startRestore',
+  'changeBackup',
+  'purgeBackup',
+  'retryJob',
+  'approveDeleteAll',
+  'denyDeleteAll',
+  'revokeDeleteAll',
+  'withdrawDeleteAll',
+  'previewDeleteAll',
+  'runDeleteAll',
+  'listImportRecords',
+  'listDeletionRecords',
+  'listRestoreRecords',
+  'getImportLog',
+  'getDeletionLog',
+  'getRestoreLog',
+  'getActivityLog',
+];
+
 /** Errors that only these operations answer with. */
 const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
-  startDeletion: [410],
-  createLink: [410],
+  ...Object.fromEntries(MAY_BE_GONE.map((operationId) => [operationId, [410]])),
   downloadExport: FILE_STATUSES,
   downloadBackup: FILE_STATUSES,
   downloadByLink: FILE_STATUSES,
-};
-
-const RETRY_AFTER = {
-  'Retry-After': { schema: { type: 'integer' }, description: 'Seconds to wait' },
 };
 
 const titlesOf = (status: number): string =>
@@ -124,13 +146,39 @@ const problemStatuses = (): number[] => [
   ...new Set(Object.values(PROBLEMS).map(({ status }) => status)),
 ];
 
+interface Response {
+  $ref?: string;
+  content?: Record<string, { schema?: { $ref?: string } }>;
+  headers?: object;
+}
+
 interface Operation {
   operationId?: string;
-  responses?: Record<string, unknown>;
+  responses?: Record<string, Response>;
   parameters?: unknown[];
-  requestBody?: unknown;
+  requestBody?: { content?: Record<string, { schema?: unknown; example?: unknown }> };
   security?: unknown[];
 }
+
+const JOB_REF = '#/components/schemas/Job';
+
+const addHeaders = (
+  { operationId = '', responses = {} }: Operation,
+  { isLimited }: { isLimited: boolean },
+): void => {
+  for (const [status, response] of Object.entries(responses)) {
+    if (response.$ref !== undefined) continue;
+    const { content = {} } = response;
+    response.headers = answerHeaders({
+      operationId,
+      status,
+      mediaTypes: Object.keys(content),
+      isFile: '206' in responses && Number(status) < 400,
+      isLimited,
+      isJob: content['application/json']?.schema?.$ref === JOB_REF,
+    });
+  }
+};
 
 /** Adds what the access table and the catalogue of errors say, so that no route repeats it. */
 const completeOperation = (method: string, path: string, operation: Operation): void => {
@@ -143,7 +191,8 @@ const completeOperation = (method: string, path: string, operation: Operation): 
     ...(path.includes('{') ? [PARAMETER_STATUS] : []),
     ...(STATUSES_OF[operation.operationId ?? ''] ?? []),
   ]);
-  if (access?.public !== true || access.isUnlimited !== true) statuses.add(429);
+  const isLimited = access?.public !== true || access.isUnlimited !== true;
+  if (isLimited) statuses.add(429);
   if (isPublic) {
     operation.security = [];
   } else {
@@ -157,32 +206,44 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   }
   const body = BODY_OF[operation.operationId ?? ''];
   if (body !== undefined) operation.requestBody = body;
-  const responses: Record<string, unknown> = { ...operation.responses };
+  const responses: Record<string, Response> = { ...operation.responses };
   for (const status of statuses) {
     responses[String(status)] ??= { $ref: `#/components/responses/problem${status}` };
   }
   operation.responses = responses;
+  addHeaders(operation, { isLimited });
+};
+
+/** Shows the example that stands beside a body's schema where readers look for it. */
+const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
+  for (const media of Object.values(requestBody?.content ?? {})) {
+    media.example ??= exampleOf(media.schema, schemas);
+  }
 };
 
 const complete = (document: object): OpenApi => {
   const openapi = document as OpenApi;
-  for (const [path, item] of Object.entries(openapi.paths ?? {})) {
+  for (const [path, item] of Object.entries(openapi.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
-      if (operation !== undefined) completeOperation(method, path, operation);
+      if (operation === undefined) continue;
+      completeOperation(method, path, operation);
+      showExample(operation, openapi.components?.['schemas'] ?? {});
     }
   }
   const responses = problemStatuses().map((status) => [
     `problem${status}`,
     {
       description: `A problem: ${titlesOf(status)}`,
-      ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
+      headers: problemHeaders(status),
       content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
     },
   ]);
+  const { paths, schemas } = joinSchemas(openapi.paths, openapi.components?.['schemas'] ?? {});
+  openapi.paths = paths;
   openapi.components = {
     ...openapi.components,
-    schemas: { ...openapi.components?.['schemas'], Problem: z.toJSONSchema(problemSchema) },
+    schemas: { ...schemas, Problem: z.toJSONSchema(problemSchema) },
     responses: Object.fromEntries(responses) as Record<string, unknown>,
   };
   return openapi;

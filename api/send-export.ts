@@ -143,10 +143,8 @@ export const sendExport = async (
   const tag = `"${file.sha256}"`;
   const headers = headersOf(file, tag);
   if (namesTag(request.headers['if-none-match'], tag)) {
-    return reply
-      .code(304)
-      .headers({ ...headers, 'content-type': undefined })
-      .send('');
+    const { 'content-type': _none, ...kept } = headers;
+    return reply.code(304).headers(kept).send();
   }
   const range = rangeOf(request, file, tag);
   if (range === 'unsatisfiable') {

@@ -45,7 +45,10 @@ export const userPatchSchema = z
       .optional()
       .meta({ description: 'Custom properties by name; only those given change, null clears' }),
   })
-  .meta({ id: 'UserPatch' });
+  .meta({
+    id: 'UserPatch',
+    examples: [{ firstName: 'Ada', city: null, properties: { plan: 'pro' } }],
+  });
 
 /** A user to merge, by its form. */
 export const userInputSchema = userPatchSchema

@@ -13,10 +13,16 @@ import type { Actor } from './auth.ts';
 import { type InputError, invalidRequest, problem } from './problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';
 
-export const mergeBodySchema = z.union([
-  userInputSchema,
-  z.array(userInputSchema).min(1).max(MAX_MERGED_USERS),
-]);
+export const mergeBodySchema = z
+  .union([userInputSchema, z.array(userInputSchema).min(1).max(MAX_MERGED_USERS)])
+  .meta({
+    examples: [
+      [
+        { userId: 'u-1', email: 'ada@example.com', tags: ['beta'], properties: { plan: 'pro' } },
+        { userId: 'u-2', email: null },
+      ],
+    ],
+  });
 
 export const mergeResultSchema = z.object({
   data: z

@@ -82,18 +82,12 @@ export const findActivity = (db: Db, id: string, workspaceId: string) =>
     .where('activity.workspace_id', '=', workspaceId)
     .executeTakeFirst();
 
-/** A text that a spreadsheet would take for a formula gets a leading quote. */
-const safeText = (column: string): RawBuilder<string> => {
-  const value = sql.ref(column);
-  return sql`CASE WHEN ${value} ~ '^[-=+@\t\r'']' THEN '''' || ${value} ELSE ${value} END`;
-};
-
 /** The query of all lines that a filter holds, newest first, for `copyText`. */
 export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => sql`
     SELECT activity.id AS id,
            to_char(activity.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
            activity.kind AS kind, actor.shown_id AS "actorId", actor.role AS "actorRole",
-           ${safeText('actor.owner_name')} AS "actorName", ${safeText('activity.reason')} AS reason,
+           actor.owner_name AS "actorName", activity.reason AS reason,
            activity.job_id AS "jobId", activity.export_id AS "exportId", activity.counts AS counts,
            activity.details AS details
       FROM activity LEFT JOIN api_keys actor ON actor.id = activity.actor_key_id

@@ -40,18 +40,23 @@ const createHeader = () => {
 export interface CopyWays {
   /** Takes the first column off each row. */
   places?: CopyPlaces | undefined;
+  /** Hears where each row begins in the next chunk, its places taken off. */
+  startRow?: ((at: number) => void) | undefined;
   /** Gives what is given on of a chunk, which is written over after that unless it is given on itself. */
   pack?: ((chunk: Buffer) => Buffer) | undefined;
 }
+
+const beginRow = ({ places, startRow }: CopyWays, at: number): void => {
+  places?.begin();
+  startRow?.(at);
+};
 
 /**
  * Takes the rows out of the protocol's messages, of which each row has one; they come in packets cut
  * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
-export const createUnwrapper = (
-  give: (chunk: Buffer) => boolean,
-  { places, pack }: CopyWays = {},
-) => {
+export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays = {}) => {
+  const { places, pack } = ways;
   const header = createHeader();
   let code = 0;
   let left = 0;
@@ -106,7 +111,7 @@ export const createUnwrapper = (
       if (!header.isWhole()) break;
       code = header.code();
       left = header.contentBytes();
-      if (code === COPY_DATA) places?.begin();
+      if (code === COPY_DATA) beginRow(ways, filled);
       if (code === COPY_DONE) return { isWanted: flush(), rest: packet.subarray(at - start) };
       if (code !== COPY_DATA && !PASSED_OVER.includes(code)) {
         const rest = Buffer.concat([header.bytes, packet.subarray(at - start)]);

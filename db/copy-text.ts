@@ -3,6 +3,7 @@ import { finished } from 'node:stream';
 import type pg from 'pg';
 import type { RawBuilder } from 'kysely';
 import { toCopyStatements } from '../selection/statements.ts';
+import type { CopyWays } from './copy-messages.ts';
 import { copyOut } from './copy-out.ts';
 import { setCopyValues } from './copy-values.ts';
 
@@ -24,13 +25,17 @@ const end = async (client: pg.PoolClient): Promise<void> => {
 };
 
 /**
- * The rows of a query as a stream of CSV with a header. Holds a connection until the stream has ended. A
- * stream that is destroyed closes its connection, because the server would go on sending.
+ * The rows of a query as a stream of CSV with a header, on its way through `ways`. Holds a connection until the stream has ended. A stream that is destroyed closes its connection, because the
+ * server would go on sending.
  */
-export const copyText = async (pool: pg.Pool, query: RawBuilder<unknown>): Promise<Readable> => {
+export const copyText = async (
+  pool: pg.Pool,
+  query: RawBuilder<unknown>,
+  ways?: Pick<CopyWays, 'startRow' | 'pack'>,
+): Promise<Readable> => {
   const client = await pool.connect();
   try {
-    const stream = client.query(copyOut(await begin(client, query)));
+    const stream = client.query(copyOut(await begin(client, query), ways));
     finished(stream, (error) => {
       if (error) client.release(error);
       else void end(client);

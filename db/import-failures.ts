@@ -1,7 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { FailureCode } from '../imports/read-chunks.ts';
 import type { Db } from './client.ts';
-import { escaped } from './user-csv.ts';
 
 /** Of a line in a page, in characters; the log has it whole. */
 export const MAX_SHOWN_LENGTH = 1_000;
@@ -29,10 +28,7 @@ export const listImportFailures = (
     .limit(limit)
     .execute();
 
-/**
- * The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the file.
- * They come from outside, so none can be a formula of the spreadsheet that opens it.
- */
+/** The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the file. */
 export const importLog = (jobId: string): RawBuilder<unknown> => sql`
-  SELECT line, ${escaped(sql.ref('payload'))} AS payload, code, message
+  SELECT line, payload, code, message
     FROM import_failures WHERE job_id = ${sql.lit(jobId)}::uuid ORDER BY line`;

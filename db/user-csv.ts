@@ -5,11 +5,6 @@ import { momentText } from './user-json.ts';
 /** Items up to which a list is put together from its members; half the cost of unnesting it. */
 const SHORT_LIST = [0, 1, 2];
 
-/** What a spreadsheet may take for the start of a formula, and the mark that keeps it from doing so. */
-const RISKY = ['=', '+', '-', '@', '\t', '\r', "'"].map((character) => character.charCodeAt(0));
-/** All risky characters come before the letters, so one comparison is enough for most cells. */
-const FIRST_LETTER = 'A'.charCodeAt(0);
-
 /** What a cell is made of, looked up once: the cell names it several times. */
 const valueOf = (field: Field): RawBuilder<unknown> => {
   if (field.source === 'system') return sql.ref(`users.${field.column}`);
@@ -55,14 +50,8 @@ const cellOf = (field: Field, value: RawBuilder<unknown>): RawBuilder<unknown> =
   }
 };
 
-/** Puts a `'` before a text that a spreadsheet could take for a formula, or that begins with one. */
-export const escaped = (cell: RawBuilder<unknown>): RawBuilder<unknown> => sql`
-  CASE WHEN ascii(${cell}) < ${sql.lit(FIRST_LETTER)}
-        AND ascii(${cell}) IN (${sql.join(RISKY.map((code) => sql.lit(code)))})
-  THEN '''' || ${cell} ELSE ${cell} END`;
-
-/** Texts and lists; a number, boolean, date or time is never escaped, and so never read as if it were. */
-const isTextCell = ({ kind }: Field): boolean => kind === 'text' || kind === 'list';
+/** Texts and lists; a number, boolean, date or time is never guarded, and so never read as if it were. */
+export const isTextCell = ({ kind }: Field): boolean => kind === 'text' || kind === 'list';
 
 const name = (index: number): RawBuilder<unknown> => sql.id(`c${index}`);
 
@@ -73,10 +62,12 @@ const fenced = (query: RawBuilder<unknown>): RawBuilder<unknown> =>
  * The query for users as cells of CSV. `source` is a FROM clause over the alias `users` with what
  * comes after it. Each step is a subquery that `OFFSET 0` keeps from being merged with the next one:
  * merged, an expression would be evaluated wherever its result is named.
+ *
+ * An unknown value is NULL, but where it stands alone: `COPY` would write an empty line, which many
+ * readers skip. An empty text is written as `""`.
  */
 export const userCsv = (
   fields: readonly Field[],
-  spreadsheetSafe: boolean,
   source: RawBuilder<unknown>,
 ): RawBuilder<unknown> => {
   const select = (
@@ -84,7 +75,8 @@ export const userCsv = (
     from: RawBuilder<unknown>,
   ) =>
     sql`SELECT ${sql.join(fields.map((field, i) => sql`${expression(field, name(i))} AS ${name(i)}`))} ${from}`;
-  const cells = select(cellOf, fenced(select(valueOf, source)));
-  if (!spreadsheetSafe) return cells;
-  return select((field, cell) => (isTextCell(field) ? escaped(cell) : cell), fenced(cells));
+  const isAlone = fields.length === 1;
+  const shownOf = (field: Field, cell: RawBuilder<unknown>) =>
+    isAlone ? sql`coalesce((${cellOf(field, cell)})::text, '')` : cellOf(field, cell);
+  return select(shownOf, fenced(select(valueOf, source)));
 };

@@ -1,12 +1,9 @@
+import { unguarded } from '../selection/formula-guard.ts';
 import { exactNumber } from '../selection/numbers.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { type Parsed, parseValue } from '../selection/values.ts';
 
-/** What is left of a cell that an export made safe for spreadsheets; the reverse of `db/user-csv.ts`. */
-const ESCAPED = /^'[=+\-@\t\r']/;
 const SEPARATOR_OF_ITEMS = ';';
-
-const unescaped = (cell: string): string => (ESCAPED.test(cell) ? cell.slice(1) : cell);
 
 /** What becomes of a cell before the rules of the API see it: what is no number or boolean stays text. */
 const inputOf = (type: PropertyType, cell: string): unknown => {
@@ -38,17 +35,18 @@ const UNKNOWN: Parsed = { value: null };
 const MAX_REMEMBERED = 256;
 
 /**
- * Reads cells of one column into the stored form of its values; an empty one is an unknown value. What
+ * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If the
+ * file is guarded against formulas, the guard is taken off. What
  * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
  * that get one may change it.
  */
 export const cellReader = (
   type: PropertyType,
-  spreadsheetSafe: boolean,
+  isFileGuarded: boolean,
 ): ((cell: string) => Parsed) => {
-  const isEscaped = spreadsheetSafe && TEXT_TYPES.has(type);
+  const isGuarded = isFileGuarded && TEXT_TYPES.has(type);
   const read = (cell: string): Parsed =>
-    parseValue(type, inputOf(type, isEscaped ? unescaped(cell) : cell));
+    parseValue(type, inputOf(type, isGuarded ? unguarded(cell) : cell));
   const remembered = new Map<string, Parsed>();
   let isOfFew = type !== 'list';
   return (cell) => {

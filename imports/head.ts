@@ -32,6 +32,8 @@ const separatorOf = (header: string): string => {
 
 /** How a text begins. */
 export interface Head {
+  /** Whether its first character is a byte-order mark. */
+  isMarked: boolean;
   /** Of what was read of the text, all after `skippedBytes`. */
   rest: Buffer;
   /** Number of the line that `rest` begins with, from 1. */
@@ -68,6 +70,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
   const line = 1 + countBreaks(skipped);
   if (skipped.length > MAX_BLANK_HEAD_BYTES) throw blankHead(line);
   return {
+    isMarked: skipped.startsWith('\uFEFF'),
     rest: read.subarray(Buffer.byteLength(skipped)),
     line,
     separator: separator ?? separatorOf(header),

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
+import type { Head } from './head.ts';
 import { checkHeader, emptyFile, type ImportColumn } from './header.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
@@ -64,6 +65,8 @@ const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRec
 
 export interface FileLines {
   columns: ImportColumn[];
+  /** Whether the file begins with a byte-order mark. */
+  isMarked: boolean;
   /** Of the lines after the header. */
   records: CsvRecord[];
 }
@@ -71,7 +74,7 @@ export interface FileLines {
 const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
   const columns = columnsOf(header, types);
   const isHeader = createHeaderCheck(header, columns, types);
-  return (records: readonly CsvRecord[]): FileLines => ({
+  return (records: readonly CsvRecord[]): Omit<FileLines, 'isMarked'> => ({
     columns,
     records: records
       .filter((record) => !isHeader(record))
@@ -92,7 +95,9 @@ export const linesOf = async function* (
 ): AsyncGenerator<FileLines> {
   let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
-  for await (const records of recordsOf(file)) {
+  let isMarked = false;
+  const noteHead = (head: Head) => void ({ isMarked } = head);
+  for await (const records of recordsOf(file, noteHead)) {
     if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
@@ -105,7 +110,7 @@ export const linesOf = async function* (
       throw new ImportFileError('tooManyRows', first.line, message);
     }
     count += lines.records.length;
-    yield lines;
+    yield { ...lines, isMarked };
   }
   if (take === undefined) throw emptyFile();
 };

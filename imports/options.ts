@@ -10,8 +10,11 @@ export interface ImportOptions {
   mergeTags: boolean;
   /** Everything is read, checked and counted; no user is written. */
   dryRun: boolean;
-  /** Takes off the `'` that exports put before what a spreadsheet could take for a formula. */
-  spreadsheetSafe: boolean;
+  /**
+   * Whether the file is guarded against formulas, as exports for spreadsheets are; then the guard is taken
+   * off. When left out, a file is guarded if it begins with a byte-order mark, as these exports do.
+   */
+  spreadsheetSafe?: boolean;
   /** Mails the counts once it is done. */
   notify: boolean;
 }

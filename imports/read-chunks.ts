@@ -54,7 +54,8 @@ export interface ImportChunk {
 
 export interface ReadOptions {
   types: PropertyTypes;
-  spreadsheetSafe: boolean;
+  /** As in the options of an import. */
+  spreadsheetSafe?: boolean | undefined;
 }
 
 interface Column extends ImportColumn {
@@ -88,11 +89,11 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
-const readerOf = (columns: readonly ImportColumn[], spreadsheetSafe: boolean): Reader => ({
+const readerOf = (columns: readonly ImportColumn[], isGuarded: boolean): Reader => ({
   cellCount: columns.length,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
-    .map((column) => ({ ...column, read: cellReader(column.type, spreadsheetSafe) })),
+    .map((column) => ({ ...column, read: cellReader(column.type, isGuarded) })),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
 });
@@ -150,8 +151,8 @@ export const readChunks = async function* (
   let reader: Reader | undefined;
   let length = 0;
   let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
-  for await (const { columns, records } of linesOf(file, types)) {
-    reader ??= readerOf(columns, spreadsheetSafe);
+  for await (const { columns, records, isMarked } of linesOf(file, types)) {
+    reader ??= readerOf(columns, spreadsheetSafe ?? isMarked);
     for (const record of records) {
       const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {

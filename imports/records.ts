@@ -134,15 +134,19 @@ const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
 
 /**
  * The records of a file in their order, some at a time and without blank lines; the first one says
- * what separates cells. A record may have any number of them.
+ * what separates cells. A record may have any number of them. `onHead` is called before the first one.
  *
  * @throws ImportFileError when it is no text, no CSV, or a record is too long; what the stream
  * throws
  */
-export const recordsOf = async function* (file: Readable): AsyncGenerator<CsvRecord[]> {
+export const recordsOf = async function* (
+  file: Readable,
+  onHead?: (head: Head) => void,
+): AsyncGenerator<CsvRecord[]> {
   try {
     const text = textOf(file);
     const head = await readHead(text);
+    onHead?.(head);
     const reader = createReader(head);
     let isBegun = false;
     let bytes = 0;

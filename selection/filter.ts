@@ -35,7 +35,9 @@ const forNumbers = ({ input }: { input?: unknown }): string | undefined =>
 const scalarSchema = z.union([z.string().max(MAX_VALUE_LENGTH), z.number(), z.boolean()], {
   error: forNumbers,
 });
-const relativeSchema = z.strictObject({ daysAgo: z.int().min(0).max(MAX_DAYS_AGO) });
+const relativeSchema = z
+  .strictObject({ daysAgo: z.int().min(0).max(MAX_DAYS_AGO) })
+  .meta({ id: 'RelativeDate' });
 const valueSchema = z.union(
   [scalarSchema, z.array(scalarSchema).min(1).max(MAX_IN_VALUES), relativeSchema],
   { error: forNumbers },
@@ -43,11 +45,13 @@ const valueSchema = z.union(
 
 export type Scalar = z.infer<typeof scalarSchema>;
 
-const conditionSchema = z.strictObject({
-  field: z.string().min(1).max(80),
-  op: opSchema,
-  value: valueSchema.optional(),
-});
+const conditionSchema = z
+  .strictObject({
+    field: z.string().min(1).max(80),
+    op: opSchema,
+    value: valueSchema.optional(),
+  })
+  .meta({ id: 'FilterCondition' });
 export type Condition = z.infer<typeof conditionSchema>;
 
 export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | Condition;
@@ -57,23 +61,43 @@ const EMPTY = 'is empty; an empty filter is an error, never everyone';
 const isEmptyObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
-const childrenSchema = z
-  .lazy(() => z.array(filterSchema).min(1, EMPTY).max(MAX_FILTER_CONDITIONS))
-  .meta({ description: 'One or more nodes; an empty list is an error' });
+/** Getters, not `z.lazy`: a schema of its own between two branches has no name in the OpenAPI document. */
+const childrenOf = (): z.ZodType<Filter[]> =>
+  z
+    .array(filterSchema)
+    .min(1, EMPTY)
+    .max(MAX_FILTER_CONDITIONS)
+    .meta({ description: 'One or more nodes; an empty list is an error' });
+
+/** Each branch has a name: generators of clients make no types of unnamed ones that hold filters again. */
+const branches = [
+  z
+    .strictObject({
+      get and() {
+        return childrenOf();
+      },
+    })
+    .meta({ id: 'FilterAnd' }),
+  z
+    .strictObject({
+      get or() {
+        return childrenOf();
+      },
+    })
+    .meta({ id: 'FilterOr' }),
+  z
+    .strictObject({
+      get not(): z.ZodType<Filter> {
+        return filterSchema;
+      },
+    })
+    .meta({ id: 'FilterNot' }),
+  conditionSchema,
+] as const;
 
 /** A filter by its form; `checkFilter` says whether its fields and values fit the workspace. */
 export const filterSchema: z.ZodType<Filter> = z
-  .lazy(() =>
-    z.union(
-      [
-        z.strictObject({ and: childrenSchema }),
-        z.strictObject({ or: childrenSchema }),
-        z.strictObject({ not: filterSchema }),
-        conditionSchema,
-      ],
-      { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) },
-    ),
-  )
+  .union(branches, { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) })
   .meta({ id: 'Filter' });
 
 declare const frozen: unique symbol;

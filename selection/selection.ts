@@ -37,21 +37,27 @@ export const chosenIdsSchema = (max = MAX_CHOSEN_IDS, tooMany?: string) =>
       }
     });
 
-const idsSelectionSchema = z.strictObject({ type: z.literal('ids'), ids: chosenIdsSchema() });
+const idsSelectionSchema = z
+  .strictObject({ type: z.literal('ids'), ids: chosenIdsSchema() })
+  .meta({ id: 'IdsSelection' });
 
 const excludeIdsSchema = chosenIdsSchema(MAX_EXCLUDED_IDS).optional();
 
-const segmentSelectionSchema = z.strictObject({
-  type: z.literal('segment'),
-  segmentId: z.uuid(),
-  excludeIds: excludeIdsSchema,
-});
+const segmentSelectionSchema = z
+  .strictObject({
+    type: z.literal('segment'),
+    segmentId: z.uuid(),
+    excludeIds: excludeIdsSchema,
+  })
+  .meta({ id: 'SegmentSelection' });
 
-const filterSelectionSchema = z.strictObject({
-  type: z.literal('filter'),
-  filter: filterSchema,
-  excludeIds: excludeIdsSchema,
-});
+const filterSelectionSchema = z
+  .strictObject({
+    type: z.literal('filter'),
+    filter: filterSchema,
+    excludeIds: excludeIdsSchema,
+  })
+  .meta({ id: 'FilterSelection' });
 
 const NEEDS_PREVIEW =
   'must be ids; of a segment or filter make a preview first (POST /v1/deletion-previews), then confirm it';
@@ -59,26 +65,32 @@ const NEEDS_PREVIEW =
 const TOO_MANY = `names more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
 
 /** Users that may be deleted at once; any other selection has to be looked at first. */
-export const directSelectionSchema = z.discriminatedUnion(
-  'type',
-  [idsSelectionSchema.extend({ ids: chosenIdsSchema(MAX_DIRECT_IDS, TOO_MANY) })],
-  { error: ({ code }) => (code === 'invalid_union' ? NEEDS_PREVIEW : undefined) },
-);
+export const directSelectionSchema = z
+  .discriminatedUnion(
+    'type',
+    [
+      idsSelectionSchema
+        .extend({ ids: chosenIdsSchema(MAX_DIRECT_IDS, TOO_MANY) })
+        .meta({ id: 'FewIdsSelection' }),
+    ],
+    { error: ({ code }) => (code === 'invalid_union' ? NEEDS_PREVIEW : undefined) },
+  )
+  .meta({ id: 'DirectSelection' });
 
 /** Which users a deletion is about; never all of them. */
-export const deletionSelectionSchema = z.discriminatedUnion('type', [
-  idsSelectionSchema,
-  segmentSelectionSchema,
-  filterSelectionSchema,
-]);
+export const deletionSelectionSchema = z
+  .discriminatedUnion('type', [idsSelectionSchema, segmentSelectionSchema, filterSelectionSchema])
+  .meta({ id: 'DeletionSelection' });
 
 /** Which users an export holds. */
-export const exportSelectionSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('all') }),
-  idsSelectionSchema,
-  segmentSelectionSchema,
-  filterSelectionSchema,
-]);
+export const exportSelectionSchema = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('all') }).meta({ id: 'AllSelection' }),
+    idsSelectionSchema,
+    segmentSelectionSchema,
+    filterSelectionSchema,
+  ])
+  .meta({ id: 'ExportSelection' });
 
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 

@@ -1,17 +1,11 @@
 import type { Transform } from 'node:stream';
-import { createGunzip, createGzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import type { Compression } from '../db/schema.ts';
+import { createPartDeflater } from './gzip-member.ts';
 import { createUnpackers, packFrame, UNREADABLE } from './zstd.ts';
 
-/** Larger chunks take fewer turns between the threads that pack or unpack and this one. */
-const PACKED_CHUNK_BYTES = 1024 * 1024;
+/** Larger chunks take fewer turns between the thread that decompresses and this one. */
 const UNPACKED_CHUNK_BYTES = 256 * 1024;
-
-/**
- * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large tables of
- * codes stay in the processor's cache: a quarter faster than zlib's defaults, for a hundredth more bytes.
- */
-const GZIP = { level: 1, windowBits: 13, memLevel: 9, chunkSize: PACKED_CHUNK_BYTES };
 
 /** How a text becomes a part in storage: chunk by chunk on the spot, then through streams, none or one. */
 export interface Packing {
@@ -22,10 +16,10 @@ export interface Packing {
 
 const asIs = (chunk: Buffer): Buffer => chunk;
 
-/** gzip keeps a checksum of the text in its file, and compares as it unpacks. */
+/** Parts of a gzip file are joined to one member, see `gzip-member.ts`. */
 const PACKINGS: Record<Compression, Packing> = {
   none: { pack: asIs, streams: () => [] },
-  gzip: { pack: asIs, streams: () => [createGzip(GZIP)] },
+  gzip: { pack: asIs, streams: () => [createPartDeflater()] },
   zstd: { pack: packFrame, streams: () => [] },
 };
 
@@ -37,7 +31,7 @@ const UNPACKERS: Record<Compression, () => Transform[]> = {
   zstd: createUnpackers,
 };
 
-/** The streams, if any, between a part in storage and its text. */
+/** The streams, if any, between a part in storage and its text; of gzip, between a whole member and it. */
 export const unpackersOf = (compression: Compression): Transform[] => UNPACKERS[compression]();
 
 /**

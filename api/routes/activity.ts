@@ -10,7 +10,7 @@ import { findJobRow } from '../../db/jobs.ts';
 import { momentOf } from '../../selection/moments.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { pathOfJob } from '../job-json.ts';
-import { hasLog, type SendCsv, sendJobLog } from '../job-log.ts';
+import { csvQueryShape, hasLog, type SendCsv, sendJobLog } from '../job-log.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
 import { invalidRequest, notFound } from '../problems.ts';
 
@@ -33,6 +33,7 @@ const querySchema = z.strictObject({
     .enum(['json', 'csv'])
     .default('json')
     .describe('`csv`: all lines that match as one file, whatever cursor and limit say'),
+  ...csvQueryShape,
   cursor: cursorSchema,
   limit: limitSchema,
 });
@@ -95,13 +96,16 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
             description: 'A page, or a file',
             content: {
               'application/json': { schema: pageOf(entrySchema) },
-              'text/csv': { schema: z.any() },
+              'text/csv': { schema: z.string() },
             },
           },
         },
       },
     },
-    async ({ workspaceId, query: { format, cursor, limit, ...wanted } }, reply) => {
+    async (
+      { workspaceId, query: { format, cursor, limit, spreadsheetSafe, ...wanted } },
+      reply,
+    ) => {
       const { from, to } = wanted;
       if (from !== undefined && to !== undefined && from >= to) {
         throw invalidRequest([{ detail: 'is not later than from', pointer: '?to' }]);
@@ -110,7 +114,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
       const beforeId = decodeCursor(z.uuid(), cursor);
       if (format === 'csv') {
         const fileName = `activity-${workspaceId}.csv`;
-        return sendCsv(reply, { fileName, query: activityLog(filter) });
+        return sendCsv(reply, { fileName, query: activityLog(filter), spreadsheetSafe });
       }
       const lines = await listActivity(db, filter, { beforeId, limit: limit + 1 });
       const page = toPage(lines, limit, ({ id }) => id);
@@ -128,18 +132,18 @@ const registerLog = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv):
         summary: 'What became of each user of the job that a line is about, as CSV',
         tags: ['activity'],
         params: z.strictObject({ id: z.uuid() }),
-        querystring: z.strictObject({}),
+        querystring: z.strictObject(csvQueryShape),
         response: {
-          200: { description: 'The log', content: { 'text/csv': { schema: z.any() } } },
+          200: { description: 'The log', content: { 'text/csv': { schema: z.string() } } },
         },
       },
     },
-    async ({ workspaceId, params: { id } }, reply) => {
+    async ({ workspaceId, params: { id }, query }, reply) => {
       const line = await findActivity(db, id, workspaceId);
       if (line === undefined) throw notFound('line in the activity log');
       const job = line.job_id === null ? undefined : await findJobRow(db, line.job_id, workspaceId);
       if (job === undefined || !hasLog(job)) throw notFound('log of this line');
-      return sendJobLog(sendCsv, reply, job);
+      return sendJobLog(sendCsv, reply, job, query);
     },
   );
 };

@@ -32,12 +32,15 @@ const changeSchema = z
   .refine(
     ({ expiresAt, legalHold }) => expiresAt !== undefined || legalHold !== undefined,
     'must name what is to change',
-  );
+  )
+  .meta({ examples: [{ expiresAt: '2030-06-30T00:00:00Z', reason: 'The audit is not over' }] });
 
-const purgeSchema = z.strictObject({
-  confirm: z.string().describe("The backup's `purgePhrase`, typed"),
-  reason: reasonSchema,
-});
+const purgeSchema = z
+  .strictObject({
+    confirm: z.string().describe("The backup's `purgePhrase`, typed"),
+    reason: reasonSchema,
+  })
+  .meta({ examples: [{ confirm: 'purge backup of 3 users', reason: 'Erasure was asked for' }] });
 
 const getBackup = async (
   { database: { db } }: ApiDeps,

@@ -19,17 +19,25 @@ const DECISIONS: readonly {
   {
     kind: 'approve',
     summary: 'Open the window; never for oneself, by whichever key',
-    body: z.strictObject({ note: reasonSchema.optional() }).nullish(),
+    body: z
+      .strictObject({ note: reasonSchema.optional() })
+      .nullish()
+      .meta({ examples: [{ note: 'Agreed with the customer' }] }),
   },
   {
     kind: 'deny',
     summary: 'Say no, and why',
-    body: z.strictObject({ reason: reasonSchema }),
+    body: z
+      .strictObject({ reason: reasonSchema })
+      .meta({ examples: [{ reason: 'The contract goes on' }] }),
   },
   {
     kind: 'revoke',
     summary: 'Close an open window before its time',
-    body: z.strictObject({ reason: reasonSchema.optional() }).nullish(),
+    body: z
+      .strictObject({ reason: reasonSchema.optional() })
+      .nullish()
+      .meta({ examples: [{ reason: 'The customer has called' }] }),
   },
   {
     kind: 'withdraw',

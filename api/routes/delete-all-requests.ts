@@ -24,15 +24,17 @@ import { reasonSchema } from '../reason.ts';
 
 const MAX_TICKET_LENGTH = 200;
 
-const askSchema = z.strictObject({
-  reason: reasonSchema,
-  ticket: z
-    .string()
-    .max(MAX_TICKET_LENGTH)
-    .regex(/\S/, 'says nothing')
-    .optional()
-    .describe('Where it was agreed, say'),
-});
+const askSchema = z
+  .strictObject({
+    reason: reasonSchema,
+    ticket: z
+      .string()
+      .max(MAX_TICKET_LENGTH)
+      .regex(/\S/, 'says nothing')
+      .optional()
+      .describe('Where it was agreed, say'),
+  })
+  .meta({ examples: [{ reason: 'The contract has ended', ticket: 'OPS-1204' }] });
 
 type Asking = FastifyRequest & { body: z.infer<typeof askSchema> };
 

@@ -14,14 +14,23 @@ import { previewSchema } from './deletion-previews.ts';
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const runSchema = z.strictObject({
-  previewId: z.uuid(),
-  confirm: z.strictObject({
-    count: z.int().min(0),
-    phrase: z.string().max(100).describe("As the preview says: 'delete all N users'"),
-  }),
-  reason: reasonSchema.optional(),
-});
+const runSchema = z
+  .strictObject({
+    previewId: z.uuid(),
+    confirm: z.strictObject({
+      count: z.int().min(0),
+      phrase: z.string().max(100).describe("As the preview says: 'delete all N users'"),
+    }),
+    reason: reasonSchema.optional(),
+  })
+  .meta({
+    examples: [
+      {
+        previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
+        confirm: { count: 10_000, phrase: 'delete all 10,000 users' },
+      },
+    ],
+  });
 
 /** What is typed to confirm; the number is the preview's. */
 const phraseOf = (count: number): string => `delete all ${count} users`;

@@ -15,6 +15,18 @@ export const previewSchema = z.object({
   expiresAt: z.string(),
 });
 
+const bodySchema = z.strictObject({ selection: deletionSelectionSchema }).meta({
+  examples: [
+    {
+      selection: {
+        type: 'segment',
+        segmentId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
+        excludeIds: ['u-17'],
+      },
+    },
+  ],
+});
+
 export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/deletion-previews',
@@ -25,7 +37,7 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
         summary: 'See who a deletion would delete; valid for 15 minutes',
         tags: ['deletions'],
         querystring: z.strictObject({}),
-        body: z.strictObject({ selection: deletionSelectionSchema }),
+        body: bodySchema,
         response: { 201: previewSchema },
       },
     },

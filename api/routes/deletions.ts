@@ -9,17 +9,31 @@ import { wantConfirmedDeletion, wantDeletionOfIds } from '../want-deletion.ts';
 
 const notifySchema = z.boolean().default(true).describe('Mail the outcome');
 
-const confirmedSchema = z.strictObject({
-  previewId: z.uuid(),
-  confirm: z.strictObject({ count: z.int().min(0) }),
-  reason: reasonSchema,
-  notify: notifySchema,
-});
+const confirmedSchema = z
+  .strictObject({
+    previewId: z.uuid(),
+    confirm: z.strictObject({ count: z.int().min(0) }),
+    reason: reasonSchema,
+    notify: notifySchema,
+  })
+  .meta({ id: 'ConfirmedDeletion' });
 
-const directSchema = z.strictObject({
-  selection: directSelectionSchema,
-  reason: reasonSchema,
-  notify: notifySchema,
+const directSchema = z
+  .strictObject({
+    selection: directSelectionSchema,
+    reason: reasonSchema,
+    notify: notifySchema,
+  })
+  .meta({ id: 'DirectDeletion' });
+
+const bodySchema = z.union([confirmedSchema, directSchema]).meta({
+  examples: [
+    {
+      previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
+      confirm: { count: 12_431 },
+      reason: 'They asked to be forgotten',
+    },
+  ],
 });
 
 export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
@@ -31,7 +45,7 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
         summary: 'Back up, verify, and delete what a preview showed, or up to 100 chosen users',
         tags: ['deletions'],
         querystring: z.strictObject({}),
-        body: z.union([confirmedSchema, directSchema]),
+        body: bodySchema,
         response: { 202: jobSchema },
       },
     },

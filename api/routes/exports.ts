@@ -9,10 +9,21 @@ import { jobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { resolveSelection } from '../resolve-selection.ts';
 
-const bodySchema = z.strictObject({
-  selection: exportSelectionSchema,
-  ...exportOptionsShape,
-});
+const bodySchema = z
+  .strictObject({
+    selection: exportSelectionSchema,
+    ...exportOptionsShape,
+  })
+  .meta({
+    examples: [
+      {
+        selection: { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } },
+        format: 'csv',
+        compression: 'gzip',
+        columns: ['userId', 'email', 'tags'],
+      },
+    ],
+  });
 
 export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
   app.post(

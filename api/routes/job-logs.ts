@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findJobRow } from '../../db/jobs.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { type SendCsv, sendJobLog } from '../job-log.ts';
+import { csvQueryShape, type SendCsv, sendJobLog } from '../job-log.ts';
 import { notFound } from '../problems.ts';
 
 const OF_USERS = 'The same as one CSV file: userId, outcome, reason';
@@ -25,16 +25,16 @@ const registerLog = (app: App, { database }: ApiDeps, type: LoggedType, sendCsv:
         ...LOGS[type],
         tags: [path],
         params: z.strictObject({ id: z.uuid() }),
-        querystring: z.strictObject({}),
+        querystring: z.strictObject(csvQueryShape),
         response: {
-          200: { description: 'The log', content: { 'text/csv': { schema: z.any() } } },
+          200: { description: 'The log', content: { 'text/csv': { schema: z.string() } } },
         },
       },
     },
-    async ({ workspaceId, params: { id } }, reply) => {
+    async ({ workspaceId, params: { id }, query }, reply) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
-      return sendJobLog(sendCsv, reply, job);
+      return sendJobLog(sendCsv, reply, job, query);
     },
   );
 };

@@ -31,30 +31,36 @@ const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: st
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const newLinkSchema = z.strictObject({
-  expiresInHours: z
-    .int()
-    .min(1)
-    .max(MAX_LINK_HOURS)
-    .default(MAX_LINK_HOURS)
-    .describe('A link never outlives its file'),
-});
+const newLinkSchema = z
+  .strictObject({
+    expiresInHours: z
+      .int()
+      .min(1)
+      .max(MAX_LINK_HOURS)
+      .default(MAX_LINK_HOURS)
+      .describe('A link never outlives its file'),
+  })
+  .meta({ id: 'NewLink', examples: [{ expiresInHours: 24 }] });
 
-const createdLinkSchema = z.object({
-  id: z.uuid(),
-  url: z.url().describe('Whoever has it can download the file'),
-  expiresAt: z.iso.datetime(),
-});
+const createdLinkSchema = z
+  .object({
+    id: z.uuid(),
+    url: z.url().describe('Whoever has it can download the file'),
+    expiresAt: z.iso.datetime(),
+  })
+  .meta({ id: 'CreatedLink' });
 
-const linkSchema = z.object({
-  id: z.uuid(),
-  createdAt: z.iso.datetime(),
-  expiresAt: z.iso.datetime(),
-  revokedAt: z.iso
-    .datetime()
-    .nullable()
-    .describe('When the link was revoked, or the key that made it, whichever came first'),
-});
+const linkSchema = z
+  .object({
+    id: z.uuid(),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+    revokedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('When the link was revoked, or the key that made it, whichever came first'),
+  })
+  .meta({ id: 'Link' });
 
 const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: Kind): void => {
   app.post(

@@ -12,10 +12,12 @@ export const propertyNameSchema = z
   .regex(NAME, 'must be 1 to 64 letters, digits and underscores, a letter first')
   .describe('Written `properties.<name>` in filters and file headers');
 
-const newPropertySchema = z.strictObject({
-  name: propertyNameSchema,
-  type: z.enum(PROPERTY_TYPES).describe('Never changes'),
-});
+const newPropertySchema = z
+  .strictObject({
+    name: propertyNameSchema,
+    type: z.enum(PROPERTY_TYPES).describe('Never changes'),
+  })
+  .meta({ examples: [{ name: 'plan', type: 'string' }] });
 
 const propertySchema = z
   .object({ name: z.string(), type: z.enum(PROPERTY_TYPES), createdAt: z.iso.datetime() })

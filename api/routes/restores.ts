@@ -59,7 +59,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         tags: ['restores'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        body: z.strictObject({ ids: idsSchema }),
+        body: z.strictObject({ ids: idsSchema }).meta({ examples: [{ ids: ['u-1', 'u-2'] }] }),
         response: {
           200: z.object({
             restorable: z.int().describe('Would come back'),
@@ -75,6 +75,14 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+const restoreBodySchema = z
+  .strictObject({
+    ids: idsSchema,
+    reason: reasonSchema.optional(),
+    notify: z.boolean().default(true).describe('Mail the outcome'),
+  })
+  .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
 
 interface Wish {
   ids?: string[] | undefined;
@@ -105,11 +113,7 @@ export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
         tags: ['restores'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        body: z.strictObject({
-          ids: idsSchema,
-          reason: reasonSchema.optional(),
-          notify: z.boolean().default(true).describe('Mail the outcome'),
-        }),
+        body: restoreBodySchema,
         response: { 202: jobSchema },
       },
     },

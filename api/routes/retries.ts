@@ -15,7 +15,8 @@ import { reasonSchema } from '../reason.ts';
 const bodySchema = z
   .strictObject({ reason: reasonSchema.optional() })
   .nullable()
-  .describe("Why; the first job's reason when not given");
+  .describe("Why; the first job's reason when not given")
+  .meta({ examples: [{ reason: 'The storage has room again' }] });
 
 const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
   if (job.finished_at === null) return 'still runs';

@@ -16,12 +16,27 @@ import type { ApiDeps, App } from '../app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
 import { invalidRequest, notFound, problem } from '../problems.ts';
 
-const newSegmentSchema = z.strictObject({ name: nameSchema, filter: filterSchema });
+const segmentShape = { name: nameSchema, filter: filterSchema };
 
-const patchSchema = newSegmentSchema
+const newSegmentSchema = z.strictObject(segmentShape).meta({
+  examples: [
+    {
+      name: 'Quiet customers in India',
+      filter: {
+        and: [
+          { field: 'country', op: 'is', value: 'IN' },
+          { not: { field: 'updatedAt', op: 'gte', value: { daysAgo: 90 } } },
+        ],
+      },
+    },
+  ],
+});
+
+const patchSchema = z
+  .strictObject(segmentShape)
   .partial()
   .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change')
-  .meta({ minProperties: 1 });
+  .meta({ minProperties: 1, examples: [{ name: 'Customers in India' }] });
 
 const segmentSchema = z
   .object({

@@ -189,7 +189,7 @@ test('the log of a line is that of its job, for admins; 404 where there is none,
   const idOf = (kind: ActivityKind) => data.find((line) => line['kind'] === kind)!['id'] as string;
   const path = `/v1/activity/${idOf('deletionFinished')}/log`;
   const log = await call('GET', path);
-  expect([log.status, log.text]).toEqual([200, 'userId,outcome,reason\nu-1,held,\n']);
+  expect([log.status, log.text]).toEqual([200, '\uFEFFuserId,outcome,reason\nu-1,held,\n']);
   expect(log.headers['content-disposition']).toBe(
     `attachment; filename="deletion-${deletionId}.csv"`,
   );

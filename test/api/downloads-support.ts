@@ -9,6 +9,7 @@ import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { makeExport, makeJob, type ExportToMake } from '../support/export-rows.ts';
+import { type Document, expectDocumented } from './documented.ts';
 import { createFakeSender } from './fake-sender.ts';
 import { createFakeStarter } from './support.ts';
 
@@ -96,6 +97,7 @@ export const useFileApi = (): (() => FileApi) => {
           headers: { authorization, ...headers },
           ...(body !== undefined && { payload: body }),
         });
+        expectDocumented(app.swagger() as unknown as Document, { method, url }, answer);
         return {
           status: answer.statusCode,
           headers: answer.headers,

@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
+import { guardedCell } from '../support/guarded.ts';
 import { upload } from '../support/multipart.ts';
 import { useApi } from './support.ts';
 
@@ -57,12 +58,12 @@ test('the log is a file of all of them, whole, that no spreadsheet takes for for
     'content-type': 'text/csv; charset=utf-8; header=present',
     'content-disposition': `attachment; filename="import-${jobId}.csv"`,
   });
-  const rows: Record<string, string>[] = parse(log.text, { columns: true });
+  const rows: Record<string, string>[] = parse(log.text, { columns: true, bom: true });
   expect(rows).toEqual(
     FAILURES.map(({ payload, ...failure }) => ({
       ...failure,
       line: String(failure.line),
-      payload: /^[=+\-@\t\r']/.test(payload) ? `'${payload}` : payload,
+      payload: guardedCell(payload),
     })),
   );
 });

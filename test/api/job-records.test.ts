@@ -104,10 +104,14 @@ test('the log is a CSV attachment with exactly those records', async () => {
   expect(log.headers['content-type']).toMatch(/^text\/csv/);
   expect(log.headers['content-disposition']).toBe(`attachment; filename="deletion-${jobId}.csv"`);
   expect(log.text).toBe(
-    'userId,outcome,reason\nd1,deleted,\nd2,deleted,\nd3,deleted,\nd4,deleted,\n=1+1,deleted,\n' +
+    "\uFEFFuserId,outcome,reason\nd1,deleted,\nd2,deleted,\nd3,deleted,\nd4,deleted,\n'=1+1,deleted,\n" +
       '"a,""b""",deleted,\n"new\nline",deleted,\n💜,deleted,\ne1,deleted,\nf1,failed,refused\n' +
       'h1,held,\nn1,notFound,\n',
   );
+  const url = `/v1/deletions/${jobId}/log?spreadsheetSafe=false`;
+  const plain = await api().call('GET', url);
+  expect(plain.text).toBe(log.text.slice(1).replace("'=1+1", '=1+1'));
+  expect((await api().call('GET', `${url}x`)).status).toBe(400);
 });
 
 test('logs sent one after another leave no connection behind', async () => {

@@ -85,6 +85,46 @@ test('every reference leads somewhere within the document', () => {
   }
 });
 
+const schemaOf = (name: string) =>
+  document.components['schemas']![name] as {
+    anyOf?: Record<string, unknown>[];
+    oneOf?: Record<string, unknown>[];
+    properties?: Record<string, { anyOf?: Record<string, unknown>[] }>;
+  };
+
+/** Generators of clients leave out routes whose bodies hold branches without a name. */
+test.each([
+  ['Filter', () => schemaOf('Filter').anyOf],
+  ['DirectSelection', () => schemaOf('DirectSelection').oneOf],
+  ['DeletionSelection', () => schemaOf('DeletionSelection').oneOf],
+  ['ExportSelection', () => schemaOf('ExportSelection').oneOf],
+  ["a job's counts", () => schemaOf('Job').properties?.['counts']?.anyOf?.[0]?.['anyOf']],
+  ["a job's result", () => schemaOf('Job').properties?.['result']?.anyOf?.[0]?.['anyOf']],
+] as const)('each branch of %s has a name of its own', (name, branchesOf) => {
+  const branches = branchesOf() as Record<string, unknown>[] | undefined;
+  expect(branches?.length).toBeGreaterThan(name === 'DirectSelection' ? 0 : 2);
+  for (const branch of branches ?? []) {
+    expect({ name, keys: Object.keys(branch) }).toEqual({ name, keys: ['$ref'] });
+  }
+});
+
+test('jobs, backups and links are named schemas wherever they are answered, and none is named twice', () => {
+  const names = Object.keys(document.components['schemas']!);
+  expect(names).toEqual(
+    expect.arrayContaining(['Job', 'Backup', 'Link', 'CreatedLink', 'NewLink']),
+  );
+  const refs = new Set(refsIn(document));
+  for (const name of names) {
+    expect({ name, isUsed: refs.has(`#/components/schemas/${name}`) }).toEqual({
+      name,
+      isUsed: true,
+    });
+    expect(names).not.toContain(`${name}Input`);
+  }
+  const { responses } = document.paths['/v1/exports']!['post']!;
+  expect(JSON.stringify(responses['202'])).toContain('"#/components/schemas/Job"');
+});
+
 test('shows the limits of a list as numbers', () => {
   const { parameters } = document.paths['/v1/jobs']!['get'] as unknown as {
     parameters: { name: string; schema: Record<string, unknown> }[];
@@ -110,4 +150,20 @@ test('the readable page and all it loads come from here, under its own policy', 
       status: 200,
     });
   }
+});
+
+const headersOf = (path: string, method: string, status: string) => {
+  const { responses } = document.paths[path]![method]!;
+  return Object.keys((responses[status] as { headers?: object }).headers ?? {});
+};
+
+test('every answer with a job, a file or a CSV tells of the headers that come with it', () => {
+  expect(headersOf('/v1/exports', 'post', '202')).toEqual(
+    expect.arrayContaining(['Location', 'Retry-After', 'X-Request-Id', 'RateLimit-Limit']),
+  );
+  expect(headersOf('/v1/exports/{id}/file', 'get', '206')).toEqual(
+    expect.arrayContaining(['Content-Range', 'Content-Disposition', 'ETag', 'Repr-Digest']),
+  );
+  expect(headersOf('/v1/deletions/{id}/log', 'get', '200')).toContain('Content-Disposition');
+  expect(headersOf('/healthz', 'get', '200')).toEqual(['X-Request-Id']);
 });

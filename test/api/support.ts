@@ -11,6 +11,7 @@ import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
+import { type Document, expectDocumented } from './documented.ts';
 import { createFakeSender, type FakeSender } from './fake-sender.ts';
 
 /** Stands in for Temporal: remembers what it was asked, and can be away. */
@@ -101,6 +102,7 @@ const makeCall =
         payload: typeof body === 'string' ? body : JSON.stringify(body),
       }),
     });
+    expectDocumented(app.swagger() as unknown as Document, { method, url }, response);
     return {
       status: response.statusCode,
       headers: response.headers,

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { decompress } from '@cloudpss/zstd/napi';
 import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
 import { writePart } from '../../activities/write-part.ts';
@@ -66,7 +66,11 @@ beforeAll(async () => {
 
 const csv = async (wanted: Parameters<typeof exportUsers>[3] = {}) => {
   const { rows, text } = await exportUsers(database(), steps, workspace, wanted);
-  const records: Record<string, string>[] = parse(text, { columns: true, record_delimiter: '\n' });
+  const records: Record<string, string>[] = parse(text, {
+    columns: true,
+    bom: true,
+    record_delimiter: '\n',
+  });
   expect(records).toHaveLength(rows);
   const header = parse(text, { to: 1, record_delimiter: '\n' })[0];
   return { text, header, users: new Map(records.map((record) => [record['userId'], record])) };
@@ -148,7 +152,8 @@ test('a value of another JSON type than its property comes out as its JSON text'
 });
 
 test('a file for spreadsheets differs in the texts a spreadsheet could take for a formula', async () => {
-  const { users } = await csv({ spreadsheetSafe: true });
+  const { text, users } = await csv({ spreadsheetSafe: true });
+  expect(text.startsWith('\uFEFFuserId,')).toBe(true);
   expect(users.get('nasty')).toMatchObject({
     ...NASTY_CELLS,
     city: "'=1+1",
@@ -255,15 +260,15 @@ test('whatever column a backup may have, its text is the same on every server', 
     },
     {
       storage: createDirectoryStorage(root),
-      key: 'part.csv.gz',
+      key: 'part.csv.zst',
       format: 'csv',
-      compression: 'gzip',
+      compression: 'zstd',
       signal: new AbortController().signal,
     },
   );
   client.release();
   expect(facts.rows).toBe(3);
-  const text = gunzipSync(await readFile(join(root, 'part.csv.gz'))).toString('utf8');
+  const text = Buffer.from(decompress(await readFile(join(root, 'part.csv.zst')))).toString('utf8');
   expect(Buffer.byteLength(text)).toBe(facts.rawBytes);
   const rows: string[][] = parse(text, { record_delimiter: '\n' });
   expect(rows).toHaveLength(3);

@@ -1,5 +1,4 @@
-import { text } from 'node:stream/consumers';
-import { createGunzip } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
 import { createApiKey } from '../../db/api-keys.ts';
 import { getExport } from '../../db/exports.ts';
 import { createProperty } from '../../db/properties.ts';
@@ -10,6 +9,7 @@ import { PROPERTY_TYPES } from '../../selection/property-types.ts';
 import { openExport } from '../../storage/open-export.ts';
 import type { TestDatabase } from './database.ts';
 import { startExport, type DeletionSteps, type SeededWorkspace } from './deletion.ts';
+import { onlyMemberOf } from './only-member.ts';
 
 export const SYSTEM_NAMES = SYSTEM_FIELDS.map(({ name }) => name);
 
@@ -26,20 +26,21 @@ export const seedTypedWorkspace = async ({ owner }: TestDatabase, id: string) =>
 
 export const TYPED_NAMES = PROPERTY_TYPES.map((type) => `properties.${type}`).toSorted();
 
-/** Writes and verifies an export of everyone; answers with its rows and its text. */
+/** Writes and verifies an export of everyone; answers with its rows, its bytes and its text. */
 export const exportUsers = async (
   database: TestDatabase,
   steps: DeletionSteps,
   workspace: SeededWorkspace,
   wanted: Partial<ExportOptions> = {},
-): Promise<{ id: string; rows: number; text: string }> => {
+): Promise<{ id: string; rows: number; bytes: Buffer; text: string }> => {
   const columns = [...SYSTEM_NAMES, ...TYPED_NAMES];
   const id = await startExport(database, workspace, { compression: 'none', columns, ...wanted });
   await steps.write(id);
   const { rows } = await steps.verify(id);
   const row = await getExport(database.app.db, id);
   const file = { ...row, attempt: row.attempt ?? 0, bytes: row.bytes ?? -1 };
-  const content = await openExport({ db: database.app.db, storage: steps.deps.storage }, file);
-  const whole = row.compression === 'gzip' ? content.pipe(createGunzip()) : content;
-  return { id, rows, text: await text(whole) };
+  const deps = { db: database.app.db, storage: steps.deps.storage };
+  const bytes = await buffer(await openExport(deps, file));
+  const text = row.compression === 'gzip' ? onlyMemberOf(bytes) : bytes;
+  return { id, rows, bytes, text: text.toString('utf8') };
 };

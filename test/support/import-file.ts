@@ -19,7 +19,8 @@ export const fileOf = (content: string | Buffer, pieceBytes = 65_536): Readable 
 };
 
 export interface ReadFileOptions {
-  spreadsheetSafe?: boolean;
+  /** Null leaves it to the file. */
+  spreadsheetSafe?: boolean | null;
   pieceBytes?: number;
 }
 
@@ -29,7 +30,10 @@ export const chunksOf = async (
 ): Promise<ImportChunk[]> => {
   const chunks: ImportChunk[] = [];
   const file = fileOf(content, pieceBytes);
-  for await (const chunk of readChunks(file, { types: ONE_OF_EACH, spreadsheetSafe })) {
+  for await (const chunk of readChunks(file, {
+    types: ONE_OF_EACH,
+    spreadsheetSafe: spreadsheetSafe ?? undefined,
+  })) {
     chunks.push(chunk);
   }
   return chunks;

@@ -1,3 +1,4 @@
+import { type Document, expectDocumented } from '../api/documented.ts';
 import type { Answer, TestApi } from '../api/support.ts';
 
 export const BOUNDARY = 'the-boundary';
@@ -64,6 +65,8 @@ export const sendForm = async (
     },
     payload,
   });
+  const asked = { method: 'POST', url: '/v1/imports' };
+  expectDocumented(api.app.swagger() as unknown as Document, asked, response);
   return {
     status: response.statusCode,
     headers: response.headers,

@@ -284,3 +284,19 @@ test('what is written with any separator is read back the same', async () => {
     { numRuns: 200 },
   );
 });
+
+const rowsOf = async (csv: string, spreadsheetSafe: boolean | null) =>
+  (await linesOf(csv, { spreadsheetSafe, pieceBytes: 2 })).rows;
+
+test('a file is taken for guarded by its byte-order mark, unless the request says', async () => {
+  const header = 'userId,properties.string,properties.list,properties.number';
+  const text = `${header}\n1,'=a,b;'=c,-1\n`;
+  const guarded = [{ properties: { string: '=a', list: ['b', '=c'], number: -1 } }];
+  const asIs = [{ properties: { string: "'=a", list: ['b', "'=c"], number: -1 } }];
+  const marked = `\uFEFF${text}`;
+  expect(await rowsOf(marked, null)).toMatchObject(guarded);
+  expect(await rowsOf(`\uFEFF\r\n${text}`, null)).toMatchObject(guarded);
+  expect(await rowsOf(text, null)).toMatchObject(asIs);
+  expect(await rowsOf(marked, false)).toMatchObject(asIs);
+  expect(await rowsOf(text, true)).toMatchObject(guarded);
+});

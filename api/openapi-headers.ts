@@ -1,0 +1,81 @@
+/** Headers of answers, as the OpenAPI document tells of them. */
+
+type Headers = Record<string, { schema: object; description: string }>;
+
+const header = (description: string, schema: object = { type: 'string' }) => ({
+  schema,
+  description,
+});
+
+const count = { type: 'integer' } as const;
+
+const OF_ALL: Headers = {
+  'X-Request-Id': header('Names the request in the log; the caller’s own if that was a UUID'),
+};
+
+const OF_LIMITED: Headers = {
+  'RateLimit-Limit': header('Requests that are allowed in a minute', count),
+  'RateLimit-Remaining': header('Requests that are left of them', count),
+  'RateLimit-Reset': header('Seconds until the minute ends', count),
+};
+
+const OF_JOBS: Headers = {
+  Location: header('Path of the job'),
+  'Retry-After': header('Seconds to wait before asking for the job', count),
+};
+
+const OF_CSV: Headers = { 'Content-Disposition': header('The name of the file') };
+
+const OF_FILES: Headers = {
+  ...OF_CSV,
+  'Accept-Ranges': header('`bytes`'),
+  ETag: header('The SHA-256 of the whole file, in hex'),
+  'Repr-Digest': header('The SHA-256 of the whole file, in Base64'),
+};
+
+const OF_RANGES: Headers = { 'Content-Range': header('Which bytes of how many these are') };
+
+/** Of single operations, in answers that are no problem. */
+const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
+  createSegment: { Location: header('Path of the segment') },
+  askToDeleteAll: { Location: header('Path of the request') },
+  deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
+};
+
+/** Headers that come with problems of one status, beside those of all. */
+const OF_PROBLEMS: Readonly<Record<string, Headers>> = {
+  401: { 'WWW-Authenticate': header('`Bearer realm="keepsake"`') },
+  416: { ...OF_RANGES, 'Accept-Ranges': header('`bytes`') },
+  429: { 'Retry-After': header('Seconds to wait', count) },
+  503: { 'Retry-After': header('Seconds to wait', count) },
+};
+
+export const problemHeaders = (status: number): Headers => ({
+  ...OF_ALL,
+  ...OF_LIMITED,
+  ...OF_PROBLEMS[status],
+});
+
+interface AnswerFacts {
+  operationId: string;
+  status: string;
+  mediaTypes: readonly string[];
+  /** Whether the operation answers with a file or ranges of it. */
+  isFile: boolean;
+  isLimited: boolean;
+  isJob: boolean;
+}
+
+/** Headers of an answer that is no problem. */
+export const answerHeaders = (facts: AnswerFacts): Headers => {
+  const { operationId, status, mediaTypes, isFile, isLimited, isJob } = facts;
+  return {
+    ...OF_ALL,
+    ...(isLimited && OF_LIMITED),
+    ...(status === '202' && isJob && OF_JOBS),
+    ...(mediaTypes.includes('text/csv') && OF_CSV),
+    ...(isFile && OF_FILES),
+    ...(status === '206' && OF_RANGES),
+    ...OF_OPERATIONS[operationId],
+  };
+};
