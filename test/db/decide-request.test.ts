@@ -10,6 +10,7 @@ import {
   createRequestSteps,
   DAY_MS,
   type People,
+  seedPeople,
 } from '../support/delete-all.ts';
 
 const database = useDatabase();
@@ -49,6 +50,26 @@ test('an approval opens the window from its own time on, and is told with its wo
     { kind: 'approve', outcome: 'accepted', reason: 'agreed', key_id: by, state: 'open' },
   ]);
   expect(await steps.activity(id)).toEqual(['deleteAllAsked', 'deleteAllApprove']);
+});
+
+test('a window is as long where summer time begins in it, whatever the time zone of a connection', async () => {
+  const people = await seedPeople(database(), 'summer');
+  const at = Date.UTC(2031, 2, 29);
+  await setDecisionTime(database().owner, at);
+  const id = await steps.insert(people);
+  const decisionId = await steps.insertDecision(id, 'approve', { by: people.pia });
+  const client = await database().app.pool.connect();
+  try {
+    await client.query(
+      `BEGIN; SET LOCAL TimeZone = 'Europe/Berlin'; SELECT claim_request('${id}', 'run')`,
+    );
+    const decide = `SELECT decide_request($1, 'run', 'approve', $2, $2, NULL, NULL, NULL) AS refusal`;
+    expect((await client.query(decide, [id, decisionId])).rows).toEqual([{ refusal: null }]);
+    await client.query('COMMIT');
+  } finally {
+    client.release(true);
+  }
+  expect((await steps.request(id)).closes_at).toEqual(new Date(at + 3 * DAY_MS));
 });
 
 test.each([

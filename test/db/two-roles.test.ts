@@ -129,6 +129,25 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
     REFUSED,
   ],
   [
+    'say whom a job deleted that never began',
+    () =>
+      `UPDATE jobs SET state = 'failed', finished_at = now(), counts = '{"selected": 1, "deleted": 1}'
+        WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
+    'end a job that never began with counts that are none',
+    () => `UPDATE jobs SET state = 'failed', finished_at = now(), counts = '{"deleted": "all"}'
+        WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
+    'end a job as the retry of another',
+    () => `UPDATE jobs SET state = 'failed', finished_at = now(), retry_of = '${ids.done}'
+        WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
     'change what a job came to',
     () => `UPDATE jobs SET counts = '{"deleted": 0}' WHERE id = '${ids.done}'`,
     REFUSED,
