@@ -4,6 +4,7 @@ import { setLinesRead } from '../db/imports.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { createDigestTap } from '../storage/digest-tap.ts';
 import { importKey } from '../storage/import-key.ts';
+import type { PropertyTypes } from '../selection/fields.ts';
 import type { Activities } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
@@ -25,10 +26,9 @@ export const getRunningImport = async (
 const countLines = async (
   { database: { db }, importThreads }: ActivityDeps,
   job: ImportJob,
-  file: Readable,
+  { file, types }: { file: Readable; types: PropertyTypes },
   signal: AbortSignal,
 ): Promise<number> => {
-  const types = await propertyTypesOf(db, job.workspaceId);
   const read = importThreads.read({ kind: 'count', types }, file, signal);
   let lines = 0;
   try {
@@ -53,10 +53,11 @@ export const createCheckImport =
   ): ReturnType<Activities['checkImportFile']> => {
     const job = await getRunningImport(deps, jobId);
     const stored = await getImportFile(deps.database.db, job.importFileId);
+    const types = await propertyTypesOf(deps.database.db, job.workspaceId);
     const stream = await deps.storage.get(importKey(job.importFileId));
     // An error of either comes out of the tap.
     const file = pipeline(stream, createDigestTap(), () => {});
-    const lines = await countLines(deps, job, file, signal);
+    const lines = await countLines(deps, job, { file, types }, signal);
     const { bytes, sha256 } = file.facts();
     if (bytes !== stored.bytes) throw failures.importFileDamaged(stored.id, 'size');
     if (sha256 !== stored.sha256) throw failures.importFileDamaged(stored.id, 'SHA-256');

@@ -27,7 +27,9 @@ export type ToThread =
   /** Of the file; null at its end. */
   | { kind: 'piece'; bytes: Uint8Array | null }
   | { kind: 'next' }
-  | { kind: 'rows'; chunk: number };
+  | { kind: 'rows'; chunk: number }
+  /** The rows that are kept are asked for no more. */
+  | { kind: 'rest' };
 
 export type FromThread =
   /** Another piece of the file is wanted. */

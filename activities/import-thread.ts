@@ -93,11 +93,13 @@ const run = async (task: ReadTask): Promise<void> => {
 port.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'start':
-      kept.clear();
       void run(message.task);
       return;
     case 'rows':
       sendRows(message.chunk);
+      return;
+    case 'rest':
+      kept.clear();
       return;
     case 'piece':
     case 'next': {

@@ -1,5 +1,5 @@
 import { on } from 'node:events';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import { ImportFileError } from '../imports/file-error.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
@@ -123,6 +123,7 @@ export const createImportThreads = (): ImportThreads => {
       await thread.terminate();
       return;
     }
+    post(thread, { kind: 'rest' });
     thread.unref();
     idle.add(thread);
   };
@@ -130,6 +131,15 @@ export const createImportThreads = (): ImportThreads => {
   const read: ImportThreads['read'] = (task, file, signal) => {
     const thread = take();
     let isFree = false;
+    // A storage that says nothing is not waited for.
+    addAbortSignal(signal, file);
+    const asked = async <T>(answer: Promise<T>): Promise<T> => {
+      try {
+        return await answer;
+      } catch (error) {
+        throw signal.aborted ? signal.reason : error;
+      }
+    };
     const results = async function* (): AsyncGenerator<ReadResult, void> {
       try {
         yield* follow(thread, task, file, signal);
@@ -141,7 +151,7 @@ export const createImportThreads = (): ImportThreads => {
     };
     return {
       results: results(),
-      rowsOf: (chunk) => findRows(thread, chunk, signal),
+      rowsOf: (chunk) => asked(findRows(thread, chunk, signal)),
       close: async () => {
         file.destroy();
         await giveBack(thread, isFree);

@@ -73,7 +73,7 @@ export const importStatements = (target: ImportTarget) => {
   const differs =
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
   const isOverfull = mergesTags(target)
-    ? `cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}`
+    ? `cardinality(${JOINED_TAGS}) > greatest(${MAX_LIST_ITEMS}, cardinality(o.tags))`
     : 'false';
   const found = (rows: string, what = '*') => `import_staging s CROSS JOIN LATERAL (
       SELECT ${what} FROM ${users} AS o

@@ -45,7 +45,7 @@ const BZIP2 = ['1AY&SY', '\x17rE8P\x90'];
 /** After a first byte from 0x50 to 0x5f, which are letters: a frame of zstd that is skipped. */
 const SKIPPABLE_ZSTD = '*M\x18';
 const TAR_AT = 257;
-const TAR = 'ustar';
+const TAR = ['ustar\0', 'ustar  \0'];
 
 const MARK_AND_BLANKS = /^(?:\xef\xbb\xbf|\s)+/;
 const MARKUP = /^<(?:[!?]|[a-z][\w:-]*[\s/>])/i;
@@ -60,10 +60,19 @@ const kindOfZip = (head: string): string => {
   return `a zip archive, as Excel workbooks (.xlsx) are, too. ${UNPACKED} Of a workbook: ${AS_CSV}`;
 };
 
-/** Without a mark: of two letters of ASCII one byte each is zero. */
+/** Characters by which UTF-16 without a mark is known: most of a header are letters of ASCII. */
+const UTF16_SAMPLE = 32;
+
+/** Without a mark: of each letter of ASCII one of two bytes is zero, the first or the second of all. */
 const isUtf16 = (head: string): boolean => {
-  const zeros = Array.from(head.slice(0, 4), (byte) => byte === '\0');
-  return zeros.join() === 'false,true,false,true' || zeros.join() === 'true,false,true,false';
+  const sample = head.slice(0, 2 * UTF16_SAMPLE).replace(/\0+$/, '');
+  const zeros = [0, 0];
+  for (let at = 0; at < sample.length; at++) {
+    if (sample[at] === '\0') zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
+  }
+  const [first = 0, second = 0] = zeros;
+  const isOfOneSide = Math.min(first, second) === 0;
+  return isOfOneSide && Math.max(first, second) * 4 >= sample.length && sample.length > 2;
 };
 
 const kindOfText = (head: string): string | undefined => {
@@ -90,7 +99,7 @@ export const kindOfContent = (head: Buffer): string | undefined => {
     return `packed by bzip2. ${UNPACKED}`;
   if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
     return `packed by zstd. ${UNPACKED}`;
-  if (text.startsWith(TAR, TAR_AT)) return `a tar archive. ${UNPACKED}`;
+  if (TAR.some((name) => text.startsWith(name, TAR_AT))) return `a tar archive. ${UNPACKED}`;
   return kindOfText(text);
 };
 

@@ -59,12 +59,16 @@ const lookAt = (text: Buffer) => {
 export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);
   let found = lookAt(read);
+  let lookedBytes = 0;
   while (!found.isWhole && read.length <= MAX_HEAD_BYTES) {
     if (found.skipped.length > MAX_BLANK_HEAD_BYTES) break;
     const next = await text.next();
-    if (next.done === true) break;
-    read = Buffer.concat([read, next.value]);
+    if (next.done !== true) read = Buffer.concat([read, next.value]);
+    // Few looks, however small the pieces are.
+    if (next.done !== true && read.length < 2 * lookedBytes) continue;
+    lookedBytes = read.length;
     found = lookAt(read);
+    if (next.done === true) break;
   }
   const { skipped, separator, header } = found;
   const line = 1 + countBreaks(skipped);

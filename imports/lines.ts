@@ -10,7 +10,6 @@ import { type CsvRecord, recordsOf } from './records.ts';
 export const MAX_LINES = 5_000_000;
 
 const USER_ID = 'userId';
-const FOLDED_USER_ID = foldName(USER_ID);
 
 const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColumn[] => {
   const header = checkHeader(cells, types);
@@ -20,37 +19,46 @@ const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColu
 };
 
 /**
- * Finds lines that are the header again, as joined files have them: those whose user would be named
- * `userId`, and those of names of columns only.
+ * Tells what a line is that repeats the header, as joined files have it: `header` if it is the header as it
+ * stands, or why no user is made of it; undefined of any other.
  *
- * @throws ImportFileError when such a line names other columns, or in another order: what follows would
- *   be read as what it is not
+ * @throws ImportFileError when it names other columns, or in another order: what follows would be read as
+ *   what it is not
  */
 const createHeaderCheck = (
   header: CsvRecord,
   columns: readonly ImportColumn[],
   types: PropertyTypes,
 ) => {
-  const folded = header.cells.map(foldName);
-  const known = new Set(fieldNames(types).map(foldName));
+  const known = new Set(fieldNames(types));
   const idIndex = columns.find(({ target }) => target === 'userId')?.index ?? 0;
+  const foldedId = foldName(USER_ID);
   const longest = Math.max(...fieldNames(types).map(({ length }) => length)) + 1;
-  const names = (cells: readonly string[]): boolean =>
-    cells.every((cell) => cell === '' || known.has(foldName(cell))) &&
-    cells.some((cell) => foldName(cell) === FOLDED_USER_ID);
-  return ({ cells, line }: CsvRecord): boolean => {
+
+  const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
+    const width = Math.max(header.cells.length, cells.length);
+    for (let index = 0; index < width; index++) {
+      if (form(cells[index] ?? '') !== form(header.cells[index] ?? '')) return false;
+    }
+    return true;
+  };
+  const namesColumns = (cells: readonly string[]): boolean => {
+    const given = cells.filter((cell) => cell !== '');
+    return given.length > 1 && given.includes(USER_ID) && given.every((cell) => known.has(cell));
+  };
+  return ({ cells, line }: CsvRecord): 'header' | { problem: string } | undefined => {
     const id = cells[idIndex] ?? '';
     // Hardly any line gets further, and folding a name takes time.
-    if (id.length > longest || !known.has(foldName(id))) return false;
-    if (id !== USER_ID && !names(cells)) return false;
-    const width = Math.max(folded.length, cells.length);
-    for (let index = 0; index < width; index++) {
-      if (foldName(cells[index] ?? '') === (folded[index] ?? '')) continue;
+    if (id.length > longest) return undefined;
+    if (id === USER_ID && matches(cells, (name) => name)) return 'header';
+    if (id === USER_ID || (known.has(id) && namesColumns(cells))) {
       const message =
         'the columns are named again, and not as in the first line. Import each file by itself.';
       throw new ImportFileError('invalidHeader', line, message);
     }
-    return true;
+    const isLikeHeader =
+      columns.length > 1 && foldName(id) === foldedId && matches(cells, foldName);
+    return isLikeHeader ? { problem: 'names the columns again, written otherwise' } : undefined;
   };
 };
 
@@ -71,14 +79,24 @@ export interface FileLines {
   records: CsvRecord[];
 }
 
+const MARK = '\uFEFF';
+
 const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
   const columns = columnsOf(header, types);
-  const isHeader = createHeaderCheck(header, columns, types);
-  return (records: readonly CsvRecord[]): Omit<FileLines, 'isMarked'> => ({
+  const checkHeaderAgain = createHeaderCheck(header, columns, types);
+  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
+    const again = checkHeaderAgain(record);
+    if (again === 'header') return [];
+    if (again !== undefined) return [{ ...record, ...again }];
+    if (!isMarked && record.cells[0]?.startsWith(MARK) === true) {
+      return [{ ...record, problem: 'begins with a byte-order mark (U+FEFF): take it off' }];
+    }
+    return [withoutPadding(record, columns.length, header.cells.length)];
+  };
+  return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
     columns,
-    records: records
-      .filter((record) => !isHeader(record))
-      .map((record) => withoutPadding(record, columns.length, header.cells.length)),
+    isMarked,
+    records: records.flatMap((record) => read(record, isMarked)),
   });
 };
 
@@ -103,14 +121,14 @@ export const linesOf = async function* (
       if (header === undefined) continue;
       take = createLineFilter(header, types);
     }
-    const lines = take(records);
+    const lines = take(records, isMarked);
     const first = lines.records[MAX_LINES - count];
     if (first !== undefined) {
       const message = `there are more than ${MAX_LINES} lines. Split the file.`;
       throw new ImportFileError('tooManyRows', first.line, message);
     }
     count += lines.records.length;
-    yield { ...lines, isMarked };
+    yield lines;
   }
   if (take === undefined) throw emptyFile();
 };

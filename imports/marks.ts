@@ -1,3 +1,5 @@
+import type { Head } from './head.ts';
+
 const MARK = Buffer.from('\uFEFF');
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -13,47 +15,65 @@ const hasOddQuotes = (bytes: Buffer): boolean => {
   return isOdd;
 };
 
+/** A line such as `sep=;` may follow a mark. */
+const isSeparatorNote = (bytes: Buffer, at: number): boolean =>
+  bytes.toString('latin1', at, at + 4).toLowerCase() === 'sep=';
+
 /**
  * Text without the byte-order marks of files that were joined to it: at the start of a line, and where
  * the line before did not end, with the header that follows there. A mark within quotes, or anywhere
- * else in a line, is of a value and stays.
- *
- * @param header what the first line of the text is, without a mark
+ * else in a line, is of a value and stays. So is one that begins a line of a text that begins with none,
+ * unless what follows can only be the beginning of a file.
  */
 export const withoutMarks = async function* (
   text: AsyncIterable<Buffer>,
-  header: Buffer,
+  { header, separator, isMarked }: Pick<Head, 'header' | 'separator' | 'isMarked'>,
 ): AsyncGenerator<Buffer> {
+  const [name = ''] = header.toString().split(separator, 1);
+  const firstName = Buffer.from(name);
   let isQuoted = false;
   let isLineStart = true;
   let rest: Buffer = Buffer.alloc(0);
 
-  /** Text in which no mark is to be taken off. */
-  const pass = (bytes: Buffer): Buffer => {
+  const look = (bytes: Buffer): void => {
     if (hasOddQuotes(bytes)) isQuoted = !isQuoted;
     if (bytes.length > 0) isLineStart = isBreak(bytes.at(-1));
-    return bytes;
   };
+  const mayBeginFile = (bytes: Buffer, at: number): boolean =>
+    isMarked ||
+    at === bytes.length ||
+    isBreak(bytes[at]) ||
+    bytes[at] === QUOTE ||
+    bytes.subarray(at, at + MARK.length).equals(MARK) ||
+    bytes.subarray(at, at + firstName.length).equals(firstName) ||
+    isSeparatorNote(bytes, at);
   /** How much to leave out where a mark stands; undefined when more text has to come to know that. */
   const lengthOut = (bytes: Buffer, at: number, isEnd: boolean): number | undefined => {
     if (isQuoted) return 0;
-    if (isLineStart) return MARK.length;
-    const end = at + MARK.length + header.length;
-    if (bytes.length <= end && !isEnd) return undefined;
-    const isHeader = bytes.subarray(at + MARK.length, end).equals(header);
-    return isHeader && (bytes.length === end || isBreak(bytes[end])) ? end - at : 0;
+    if (isLineStart && isMarked) return MARK.length;
+    const start = at + MARK.length;
+    const end = start + header.length;
+    if (bytes.length <= Math.max(end, start + MARK.length) && !isEnd) return undefined;
+    const isHeader =
+      bytes.subarray(start, end).equals(header) && (bytes.length === end || isBreak(bytes[end]));
+    if (isLineStart) return mayBeginFile(bytes, start) ? MARK.length : 0;
+    return isHeader ? end - at : 0;
   };
   /** @returns what has to be looked at again once more text has come */
   const take = function* (bytes: Buffer, isEnd: boolean): Generator<Buffer, Buffer> {
     let from = 0;
-    for (let at = bytes.indexOf(MARK); at !== -1; at = bytes.indexOf(MARK, from)) {
-      yield pass(bytes.subarray(from, at));
+    let seen = 0;
+    for (let at = bytes.indexOf(MARK); at !== -1; at = bytes.indexOf(MARK, seen)) {
+      look(bytes.subarray(seen, at));
       const length = lengthOut(bytes, at, isEnd);
+      if (length === 0) look(MARK);
+      else if (at > from) yield bytes.subarray(from, at);
       if (length === undefined) return bytes.subarray(at);
-      if (length === 0) yield pass(MARK);
-      from = at + Math.max(length, MARK.length);
+      seen = at + Math.max(length, MARK.length);
+      if (length > 0) from = seen;
     }
-    yield pass(bytes.subarray(from));
+    look(bytes.subarray(seen));
+    yield bytes.subarray(from);
     return Buffer.alloc(0);
   };
   for await (const piece of text) {

@@ -107,8 +107,18 @@ const whyCount = (cells: readonly string[], wanted: number): string => {
   return `${counts}: ${many} too many at its end`;
 };
 
+/** Problems of a line that are told; a file may have as many as columns, in each of its lines. */
+const MAX_TOLD_PROBLEMS = 10;
+
+const listProblems = (problems: readonly string[]): string => {
+  const told = problems.slice(0, MAX_TOLD_PROBLEMS);
+  const others = problems.length - told.length;
+  return [...told, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
+};
+
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
-  const { cells } = record;
+  const { cells, problem } = record;
+  if (problem !== undefined) return failedLine(record, 'invalidDataType', problem);
   if (cells.length !== reader.cellCount) {
     return failedLine(record, 'wrongCellCount', whyCount(cells, reader.cellCount));
   }
@@ -123,7 +133,7 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     else if (target === 'system') columns[key] = parsed.value;
     else userId = parsed.value;
   }
-  if (problems.length > 0) return failedLine(record, 'invalidDataType', problems.join('; '));
+  if (problems.length > 0) return failedLine(record, 'invalidDataType', listProblems(problems));
   if (typeof userId !== 'string') {
     return failedLine(record, 'propertyRequired', 'userId is empty');
   }

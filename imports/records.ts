@@ -26,6 +26,8 @@ export interface CsvRecord {
   cells: string[];
   /** As `MAX_RECORD_LENGTH` counts it. */
   length: number;
+  /** Why no user is made of it, whatever its cells are. */
+  problem?: string;
 }
 
 /** A blank line, or one whose cells are all empty. */
@@ -151,12 +153,13 @@ export const recordsOf = async function* (
     let isBegun = false;
     let bytes = 0;
     let turnStart = performance.now();
-    for await (const piece of withoutMarks(startingWith(head.rest, text), head.header)) {
+    for await (const piece of withoutMarks(startingWith(head.rest, text), head)) {
       for (const step of stepsOf(piece)) {
         const records = await reader.read(step);
         isBegun ||= records.length > 0;
         bytes += step.length;
-        if (!isBegun && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
+        const isBlankSoFar = !isBegun && reader.line() > head.line;
+        if (isBlankSoFar && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
         // Including what was done with the records before.
         if (performance.now() - turnStart > MAX_TURN_MS) {
           await othersTurn();

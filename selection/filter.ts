@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { invisibleProblem } from './characters.ts';
 import { type Field, findField, type PropertyTypes, type ValueKind } from './fields.ts';
 import { momentOf } from './moments.ts';
 import { NUMBER_RULE, numberProblem } from './numbers.ts';
-import { parsePhone } from './phones.ts';
+import { parsePhone, phonePartProblem } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
 import { itemOf } from './values.ts';
 
@@ -112,7 +113,10 @@ export interface FilterProblem {
 const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
   const compared = takes === 'list' ? itemOf(text) : text;
   if (compared === '') return 'must be a text that is not empty';
-  if (takes !== 'phone' || op === 'contains' || op === 'notContains') return undefined;
+  // With isNot and notContains everybody would match what no user can have.
+  if (takes === 'email' || takes === 'url') return invisibleProblem(text);
+  if (takes !== 'phone') return undefined;
+  if (op === 'contains' || op === 'notContains') return phonePartProblem(text);
   const phone = parsePhone(text);
   return 'detail' in phone ? phone.detail : undefined;
 };

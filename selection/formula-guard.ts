@@ -11,8 +11,11 @@
 export const GUARDED_FILE_MARK = '\uFEFF';
 
 const GUARD = "'";
-/** Spreadsheets take the wide forms of Chinese, Japanese and Korean for the same. */
-const WIDE_FORMULA = '＝＋－＠';
+/**
+ * Spreadsheets take the wide forms of Chinese, Japanese and Korean for the same. A byte-order mark would be
+ * taken for that of another file, where a line begins with it.
+ */
+const WIDE_FORMULA = '＝＋－＠\uFEFF';
 const FORMULA = `=+@'${WIDE_FORMULA}-`;
 /** A value that begins with one is guarded before it, too: a spreadsheet may drop it. */
 const FIRST_BLANKS = String.raw`\t\r`;

@@ -30,10 +30,17 @@ const DECIMALS =
 const withoutPunctuation = (text: string): string =>
   text.replace(UNSEEN, '').replace(TRUNK_ZERO, '$1').replace(PUNCTUATION, '').replace(/^\+/, '');
 
-const problemOf = (text: string): string | undefined => {
+/** What became of a number on its way through a spreadsheet or a program. */
+const spoiltProblem = (text: string): string | undefined => {
   const seen = text.replace(UNSEEN, '');
   if (WITH_EXPONENT.test(seen)) return EXPONENT;
-  if (WITH_DECIMALS.test(seen)) return DECIMALS;
+  return WITH_DECIMALS.test(seen) ? DECIMALS : undefined;
+};
+
+const problemOf = (text: string): string | undefined => {
+  const spoilt = spoiltProblem(text);
+  if (spoilt !== undefined) return spoilt;
+  const seen = text.replace(UNSEEN, '');
   if (MINUS.test(seen)) return `${DIGITS_RULE}; it begins with a minus sign`;
   const digits = withoutPunctuation(text);
   const other = /[^0-9]/u.exec(digits)?.[0];
@@ -49,8 +56,13 @@ export const parsePhone = (text: string): { digits: string } | { detail: string 
   return detail === undefined ? { digits: withoutPunctuation(text) } : { detail };
 };
 
+/** What is wrong with a part of a phone number, to be searched for. */
+export const phonePartProblem = (text: string): string | undefined =>
+  spoiltProblem(text) ?? (/[0-9]/.test(text) ? undefined : 'must hold a digit of a phone number');
+
 /** The digits of a part of a phone number; undefined where a text is none. */
 export const phonePartOf = (text: string): string | undefined => {
+  if (phonePartProblem(text) !== undefined) return undefined;
   const digits = withoutPunctuation(text);
   return /^[0-9]+$/.test(digits) ? digits : undefined;
 };

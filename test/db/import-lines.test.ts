@@ -133,6 +133,16 @@ test.each([
   120_000,
 );
 
+test('a user who has more tags already is refused none that adds none', async () => {
+  const workspace = await seeded('many-tags');
+  await query(`UPDATE users SET tags = ARRAY(SELECT 't' || n FROM generate_series(1, 120) AS n)
+                WHERE workspace_id = 'many-tags' AND user_id = 'old'`);
+  const file = fileOf(['old,,,,', 'old,,t1;t2,,', 'old,,new,,'], false);
+  const { jobId, counts } = await steps.run(workspace, file, { mergeTags: true });
+  expect(counts).toMatchObject({ merged: 2, failed: 1 });
+  expect(await failuresOf(database(), jobId)).toHaveLength(1);
+});
+
 test('a dry run of lines that the limit of tags refuses writes no user', async () => {
   const workspace = await seeded('dry-limit');
   const before = await query(

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { expect } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
+import { linesOf as fileLinesOf } from '../../imports/lines.ts';
 import { type ImportChunk, readChunks } from '../../imports/read-chunks.ts';
 import { recordsOf } from '../../imports/records.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
@@ -47,6 +48,15 @@ export const linesOf = async (content: string | Buffer, options: ReadFileOptions
     failed: chunks.flatMap(({ failed }) => failed),
   };
 };
+
+/** Lines of a file that are there to be read, also those that fail. */
+export const countLines = async (file: Readable): Promise<number> => {
+  let count = 0;
+  for await (const { records } of fileLinesOf(file, ONE_OF_EACH)) count += records.length;
+  return count;
+};
+
+export const countOf = (content: string | Buffer): Promise<number> => countLines(fileOf(content));
 
 /** A cell as careful writers write it. */
 export const quoted = (cell: string): string =>

@@ -25,6 +25,8 @@ test.each([
   ['a - b', 'a - b'],
   ['ｱ;ﾝ', 'ｱ;ﾝ'],
   ['a\r\nb', 'a\r\nb'],
+  ['\uFEFFa', "'\uFEFFa"],
+  ['a\uFEFF', 'a\uFEFF'],
   ['', ''],
 ])('%j becomes %j in a file for spreadsheets, and is read back', (text, cell) => {
   expect(guardedCell(text)).toBe(cell);

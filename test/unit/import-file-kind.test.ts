@@ -22,7 +22,13 @@ const zipOf = (name: string, content = 'x') => {
 const tar = () => {
   const block = Buffer.alloc(1024);
   block.write('users.csv');
-  block.write('ustar', 257);
+  block.write('ustar\0', 257);
+  return block;
+};
+
+const oldTar = () => {
+  const block = tar();
+  block.write('ustar  \0', 257);
   return block;
 };
 
@@ -37,6 +43,8 @@ const others: [string, Buffer, RegExp][] = [
   ['UTF-16, big end first', swapped(utf16(`\uFEFF${CSV}`)), /UTF-16.*UTF-8/],
   ['UTF-16 without a mark', utf16(CSV), /UTF-16/],
   ['UTF-16 without a mark, big end first', swapped(utf16(CSV)), /UTF-16/],
+  ['UTF-16 that begins with another letter', utf16(`Ärger,${CSV}`), /UTF-16/],
+  ['an old tar', oldTar(), /tar/],
   ['UTF-32', bytesOf(0xff, 0xfe, 0, 0, 0x75, 0, 0, 0), /UTF-32/],
   ['gzip in gzip', gzipSync(gzipSync(CSV)), /gzip twice/],
   ['gzip in gzip in gzip', gzipSync(gzipSync(gzipSync(CSV))), /gzip twice/],
@@ -106,6 +114,7 @@ test.each([
   ['a header in brackets', '[userId],[firstName]\n'],
   ['a header in braces', '{userId},{firstName}\n'],
   ['a comparison', '<5,userId\n'],
+  ['a word where tar has its name', `userId,firstName\nu1,${'a'.repeat(236)}mustard\n`],
   ['a word of SYLK', 'ID;Phone;Name\n'],
 ])('%s may be CSV, packed or not', (_what, content) => {
   for (const file of [Buffer.from(content), gzipSync(content)]) {

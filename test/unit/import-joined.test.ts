@@ -73,6 +73,19 @@ describe.each(CUTS)('files that come in pieces of %i bytes', (pieceBytes) => {
     ]);
   });
 
+  test('of files of which the first has no mark, takes off what can only be of the next', async () => {
+    const content =
+      'a,b\n1,\uFEFF2\n\uFEFFa,b\n\uFEFF"3",4\n\uFEFF\n\uFEFF\uFEFFa,b,\n\uFEFF5,6\n\uFEFF';
+    expect((await read(content, pieceBytes)).map(({ cells }) => cells)).toEqual([
+      ['a', 'b'],
+      ['1', '\uFEFF2'],
+      ['a', 'b'],
+      ['3', '4'],
+      ['a', 'b', ''],
+      ['\uFEFF5', '6'],
+    ]);
+  });
+
   test('splits files that were joined within a line', async () => {
     for (const [file, cells] of [
       ['id,b\n1,Ann', ['1', 'Ann']],

@@ -23,6 +23,7 @@ test.each([
   ['have fewer cells', '1\n'],
   ['have more cells', '1,2,3\n'],
   ['have empty cells only', ',,,\n'],
+  ['have byte-order marks', '1\uFEFF\uFEFF,2\n'],
 ])('lines that %s take no longer than others', async (_what, line) => {
   const count = 100_000;
   await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
@@ -87,14 +88,22 @@ test.each([
   expect(pieces).toBeLessThan(200);
 });
 
+test('a long header is told for what it is', async () => {
+  for (const header of ['a'.repeat(100_000), `userId${','.repeat(200_000)}`]) {
+    const read = await readHeader(fileOf(`${header}\n1\n`), ONE_OF_EACH);
+    expect(JSON.stringify(read)).not.toContain('blank');
+  }
+});
+
 test('others have their turn while a file is read, whatever its lines are', async () => {
   let longest = 0;
-  let last = performance.now();
+  const start = performance.now();
+  let last = start;
   const timer = setInterval(() => {
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
   }, 1);
   await secondsOf(`userId,a\n1,2\n${'\n'.repeat(500_000)}${'1\n'.repeat(300_000)}`);
   clearInterval(timer);
-  expect(longest).toBeLessThan(500);
+  expect(longest).toBeLessThan((performance.now() - start) / 3);
 });

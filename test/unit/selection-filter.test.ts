@@ -47,6 +47,13 @@ test.each([
   [is('properties.score', 1234567890123456), '/filter/value'],
   [is('createdAt', '2024-02-29T24:00:00.5Z'), '/filter/value'],
   [is('phone', '1.5E+10'), '/filter/value'],
+  [{ field: 'phone', op: 'notContains', value: '4930123456.0' }, '/filter/value'],
+  [{ field: 'phone', op: 'notContains', value: '4.9E+10' }, '/filter/value'],
+  [{ field: 'phone', op: 'contains', value: '+' }, '/filter/value'],
+  [{ field: 'email', op: 'isNot', value: 'keep@example.com\u200B' }, '/filter/value'],
+  [is('email', ' ada@example.com'), '/filter/value'],
+  [{ field: 'email', op: 'notContains', value: 'ada\u200B' }, '/filter/value'],
+  [{ field: 'email', op: 'in', value: ['a@example.com', 'a\u00AD@b.example'] }, '/filter/value/1'],
   [
     { field: 'properties.mobile', op: 'in', value: ['493012345', '493012345.0'] },
     '/filter/value/1',
