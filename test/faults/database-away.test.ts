@@ -11,7 +11,7 @@ import { useStack } from '../support/stack.ts';
 const stack = useStack();
 
 const USERS = 50_000;
-const LINES = 20_000;
+const LINES = 30_000;
 const PATIENCE_MS = 60_000;
 
 /** In another database and with time of its own: however the one is away, this connection stays. */
@@ -108,7 +108,7 @@ const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] =
 /** Each statement that the workspace's users see takes a while, so that a fault can meet it. */
 const slowDown = (workspaceId: string, event: string) =>
   stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
-      $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
+      $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
     CREATE TRIGGER slow AFTER ${event} ON users_${workspaceId}
       FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
 
@@ -132,13 +132,14 @@ const untilPhase = (client: ApiClient, id: string, phase: string) =>
     PATIENCE_MS,
   );
 
-const importFile = async (workspaceId: string) => {
+const prepareImport = async (workspaceId: string) => {
   const client = await stack().workspace(workspaceId);
   await slowDown(workspaceId, 'INSERT');
   const lines = Array.from({ length: LINES }, (_, n) => `u-${n},Pune\n`).join('');
-  const { id } = await client.importFile(new Blob([`userId,city\n${lines}`]), { mode: 'update' });
-  await untilPhase(client, id, 'importing');
-  return { client, id };
+  return {
+    client,
+    start: () => client.importFile(new Blob([`userId,city\n${lines}`]), { mode: 'update' }),
+  };
 };
 
 test.each(FAULTS)(
@@ -149,9 +150,13 @@ test.each(FAULTS)(
     const request = await requests.ask(`${workspaceId}all`, 10);
     const trial = await prepareTrial(stack(), workspaceId, USERS);
     await slowDown(workspaceId, 'DELETE');
-    const id = await trial.start();
-    await untilPhase(trial.admin, id, 'deleting');
-    const imported = await importFile(`${workspaceId}in`);
+    const wanted = await prepareImport(`${workspaceId}in`);
+    // Both at once, for each is in the midst of its work for some seconds only.
+    const [id, { id: importId }] = await Promise.all([trial.start(), wanted.start()]);
+    await Promise.all([
+      untilPhase(trial.admin, id, 'deleting'),
+      untilPhase(wanted.client, importId, 'importing'),
+    ]);
 
     const undo = await strike();
     const requestWorkflow = requestWorkflowIdOf(request.id);
@@ -160,7 +165,7 @@ test.each(FAULTS)(
     try {
       await stack().temporal.workflow.getHandle(requestWorkflow).signal('approve', signal);
       await untilTriedAgain(workflowIdOf({ id, type: 'deletion' }));
-      await untilTriedAgain(workflowIdOf({ id: imported.id, type: 'import' }));
+      await untilTriedAgain(workflowIdOf({ id: importId, type: 'import' }));
       await untilTriedAgain(requestWorkflow);
       answer = await trial.admin.call('POST', '/v1/users', { userId: 'meanwhile' });
     } finally {
@@ -172,7 +177,7 @@ test.each(FAULTS)(
       body: { type: '/problems/database-unavailable' },
     });
     await requests.until(request.admin, request.id, ({ state }) => state === 'open');
-    expect(await imported.client.finish(imported.id)).toMatchObject({
+    expect(await wanted.client.finish(importId)).toMatchObject({
       state: 'succeeded',
       counts: { lines: LINES, imported: LINES, failed: 0 },
     });
