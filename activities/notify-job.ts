@@ -88,7 +88,7 @@ const ofDeletion = async (
   const { db } = deps.database;
   const { publicUrl } = deps.config;
   const summary = await jobSummary(db, subject.id);
-  const closed = closeSums(summary.counts, end);
+  const closed = closeSums(summary.counts, end, subject.selection as { type: string });
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
   const linked = await Promise.all(files.map((file) => withLink(db, deps, subject, file)));
   const backups = linked.filter((file) => file !== undefined);
