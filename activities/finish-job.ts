@@ -6,7 +6,7 @@ import {
   type StoredResult,
 } from '../db/job-runs.ts';
 import { closeSums, jobSummary, type SummedCounts, withUnreached } from '../db/job-summary.ts';
-import { closeImport, countImport } from '../db/imports.ts';
+import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore, settleRestore } from '../db/restores.ts';
 import { countTargets } from '../db/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../workflows/contract.ts';
@@ -93,11 +93,11 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
 };
 
 const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
-  const summed = await countImport(deps.database.db, job.id);
-  const counts = { ...summed };
-  const closed = closeImport(summed, end);
+  const sum = await sumImport(deps.database.db, job.id);
+  const counts = { ...sum.counts };
+  const closed = closeImport(sum, end);
   if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
-  const left = summed.failed + summed.unprocessed;
+  const left = counts.held + counts.failed + counts.unprocessed;
   const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
   const state = closed.kind === 'cancelled' ? 'cancelled' : done;
   return { result: { state, failures: left }, counts };

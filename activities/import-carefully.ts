@@ -1,5 +1,6 @@
 import type { DatabaseError } from 'pg';
 import {
+  type LeftRow,
   type Merged,
   mergeRange,
   type Range,
@@ -8,7 +9,7 @@ import {
 } from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../db/sql-states.ts';
-import type { FailedLine } from '../imports/read-chunks.ts';
+import type { FailedLine } from '../imports/failed-lines.ts';
 import { MAX_LIST_ITEMS } from '../selection/values.ts';
 
 /** What became of the lines of a chunk that could be read. */
@@ -72,6 +73,17 @@ const failureOf = async (
 const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
 
+/** What is told of lines that were left out for their user's sake. */
+export const LEFT: Readonly<Record<LeftRow['why'], Pick<FailedLine, 'code' | 'message'>>> = {
+  held: { code: 'held', message: 'the user is under legal hold' },
+};
+
+const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
+  left.flatMap(({ n, why }) => {
+    const row = rows[n];
+    return row === undefined ? [] : fail(row, LEFT[why]);
+  });
+
 export const addMerged = (outcome: Merged, merged: Merged): void => {
   outcome.imported += merged.imported;
   outcome.merged += merged.merged;
@@ -99,6 +111,7 @@ export const mergeCarefully = async (
     const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
     if (tried?.status === 'merged') {
       addMerged(outcome, tried.merged);
+      outcome.rejected.push(...failLeft(rows, tried.left));
     } else if (from < to) {
       const middle = Math.floor((from + to) / 2);
       // The first half comes first.

@@ -1,15 +1,22 @@
 import type { PoolClient } from 'pg';
-import { mergeLaterLines, mergeRange, type RangeResult, type Staging } from '../db/import-merge.ts';
+import {
+  type LeftRow,
+  mergeLaterLines,
+  mergeRange,
+  type RangeResult,
+  type Staging,
+} from '../db/import-merge.ts';
 import { fillPreview } from '../db/import-preview.ts';
 import { importStatements } from '../db/import-statements.ts';
 import { stageRows } from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
 import { isOfARow, isRolledBack } from '../db/sql-states.ts';
+import type { FailedLine } from '../imports/failed-lines.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
-import { addMerged, type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
-import type { SentChunk, SentRows } from './import-messages.ts';
+import { addMerged, type ChunkOutcome, LEFT, mergeCarefully } from './import-carefully.ts';
+import type { RowLine, SentChunk, SentRows } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -48,6 +55,8 @@ const NOTHING: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0
 /** A chunk as it came from the thread, and where its rows are found. */
 export interface PreparedChunk extends SentChunk {
   rowsOf: () => Promise<ImportRow[]>;
+  /** The lines that staged rows of the whole are made of. */
+  linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
 }
 
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
@@ -62,8 +71,17 @@ const mergeRounds = async (
   if (result.status !== 'merged' || repeated.length === 0) return result;
   const range = { from: firstCount, to: staging.lineCounts.length - 1 };
   const later = await mergeLaterLines(staging, range, repeated);
-  if (later.status === 'merged') addMerged(result.merged, later.merged);
-  return later.status === 'merged' ? result : later;
+  if (later.status !== 'merged') return later;
+  addMerged(result.merged, later.merged);
+  return { ...result, left: [...result.left, ...later.left] };
+};
+
+/** Lines of rows that were left out, to be told; only these have to come from the thread. */
+const failLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
+  if (left.length === 0) return [];
+  const why = new Map(left.map((row) => [row.n, row.why]));
+  const lines = await chunk.linesOf([...why.keys()]);
+  return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
 };
 
 const mergeRows = async (
@@ -89,7 +107,9 @@ const mergeRows = async (
     return (await mergeCarefully({ ...staging, rows: careful.rows })) ?? 'contended';
   }
   const result = await mergeRounds(staging, whole);
-  if (result.status === 'merged') return { ...result.merged, rejected: [] };
+  if (result.status === 'merged') {
+    return { ...result.merged, rejected: await failLeft(chunk, result.left) };
+  }
   return result.status === 'overfull' ? 'mixed' : 'contended';
 };
 
@@ -103,9 +123,11 @@ const tryChunk = async (
   const outcome = await mergeRows(work, chunk, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;
-  await insertFailures(client, job.id, [...chunk.failed, ...rejected]);
-  const failed = chunk.failed.length + rejected.length;
-  const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, ...merged };
+  const told = [...chunk.failed, ...rejected];
+  await insertFailures(client, job.id, told);
+  const held = told.filter(({ code }) => code === 'held').length;
+  const failed = told.length - held;
+  const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
   if (!(await mayImport(client, job.id))) {
     throw failures.jobNotRunning(job.id, 'not importing any more');

@@ -11,6 +11,13 @@ export type ReadTask =
 /** A row with its payload written out, so that it can be sent. */
 export type SentRow = Omit<ImportRow, 'payload'> & { payload: string };
 
+/** A line of the file, and the staged row it is part of. */
+export interface RowLine {
+  n: number;
+  line: number;
+  payload: string;
+}
+
 /** Rows of a chunk as they are staged, put together for COPY. */
 export interface SentRows extends Omit<Prepared, 'rows' | 'pieces'> {
   text: Uint8Array;
@@ -27,7 +34,9 @@ export type ToThread =
   /** Of the file; null at its end. */
   | { kind: 'piece'; bytes: Uint8Array | null }
   | { kind: 'next' }
-  | { kind: 'rows'; chunk: number };
+  | { kind: 'rows'; chunk: number }
+  /** The lines of these staged rows. */
+  | { kind: 'lines'; chunk: number; rows: readonly number[] };
 
 export type FromThread =
   /** Another piece of the file is wanted. */
@@ -35,6 +44,7 @@ export type FromThread =
   | { kind: 'counted'; lines: number }
   | { kind: 'chunk'; chunk: SentChunk }
   | { kind: 'rows'; chunk: number; rows: SentRow[] }
+  | { kind: 'lines'; chunk: number; lines: RowLine[] }
   | { kind: 'end' }
   | { kind: 'fileError'; type: FileErrorType; line: number; detail: string }
   | { kind: 'error'; error: unknown };

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import { ImportFileError } from '../imports/file-error.ts';
 import { linesOf } from '../imports/lines.ts';
+import type { StagedRow } from '../db/import-staging.ts';
 import { type ImportRow, readChunks } from '../imports/read-chunks.ts';
 import type { FromThread, ReadTask, SentChunk, ToThread } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
@@ -21,13 +22,32 @@ const waiting = new Map<Answer['kind'], (answer: Answer) => void>();
 const wait = <Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { kind: Kind }>> =>
   new Promise((resolve) => waiting.set(kind, resolve as (answer: Answer) => void));
 
-/** Rows of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
-const kept = new Map<number, ImportRow[]>();
+/** Rows of a chunk as they were read, and as they are staged. */
+interface KeptChunk {
+  rows: readonly ImportRow[];
+  staged: readonly StagedRow[];
+}
+
+/** Of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
+const kept = new Map<number, KeptChunk>();
+
+const keptOf = (chunk: number): KeptChunk => {
+  const found = kept.get(chunk);
+  if (found === undefined) throw new Error(`the rows of chunk ${chunk} are not kept`);
+  return found;
+};
 
 const sendRows = (chunk: number): void => {
-  const rows = kept.get(chunk)?.map((row) => ({ ...row, payload: row.payload() }));
-  if (rows === undefined) throw new Error(`the rows of chunk ${chunk} are not kept`);
+  const rows = keptOf(chunk).rows.map((row) => ({ ...row, payload: row.payload() }));
   send({ kind: 'rows', chunk, rows });
+};
+
+const sendLines = (chunk: number, numbers: readonly number[]): void => {
+  const { staged } = keptOf(chunk);
+  const lines = numbers.flatMap(
+    (n) => staged[n]?.lines.map(({ line, payload }) => ({ n, line, payload: payload() })) ?? [],
+  );
+  send({ kind: 'lines', chunk, lines });
 };
 
 const piecesOf = async function* (): AsyncGenerator<Buffer> {
@@ -55,9 +75,9 @@ const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
 const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: ImportRow[]) => {
   const prepared = prepareRows(job, rows, false);
   if (prepared === undefined) return undefined;
-  const { rows: _, pieces, ...sent } = prepared;
+  const { rows: staged, pieces, ...sent } = prepared;
   // A copy of its own: memory that is shared with others cannot be sent away.
-  return { ...sent, text: new Uint8Array(Buffer.concat(pieces)) };
+  return { staged, whole: { ...sent, text: new Uint8Array(Buffer.concat(pieces)) } };
 };
 
 const sendChunks = async (
@@ -65,10 +85,10 @@ const sendChunks = async (
   { types, job, done }: Extract<ReadTask, { kind: 'chunks' }>,
 ): Promise<void> => {
   for await (const { rows, ...rest } of readChunks(file, { types, ...job.options })) {
-    const whole = done.has(rest.chunk) ? undefined : prepare(job, rows);
+    const { whole, staged = [] } = (done.has(rest.chunk) ? undefined : prepare(job, rows)) ?? {};
     const chunk: SentChunk = { ...rest, whole };
     kept.delete(rest.chunk - 2);
-    kept.set(rest.chunk, rows);
+    kept.set(rest.chunk, { rows, staged });
     const next = wait('next');
     send({ kind: 'chunk', chunk }, whole && [whole.text.buffer]);
     await next;
@@ -98,6 +118,9 @@ port.on('message', (message: ToThread) => {
       return;
     case 'rows':
       sendRows(message.chunk);
+      return;
+    case 'lines':
+      sendLines(message.chunk, message.rows);
       return;
     case 'piece':
     case 'next': {

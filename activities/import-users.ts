@@ -1,4 +1,4 @@
-import { countImport, listDoneChunks } from '../db/imports.ts';
+import { listDoneChunks, sumImport } from '../db/imports.ts';
 import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { ImportFileError } from '../imports/file-error.ts';
@@ -34,7 +34,9 @@ const importChunks = async (
         signal.throwIfAborted();
         if (result.kind !== 'chunk' || passed.has(result.chunk.chunk)) continue;
         const { chunk } = result;
-        await importChunk(work, { ...chunk, rowsOf: () => read.rowsOf(chunk.chunk) });
+        const rowsOf = () => read.rowsOf(chunk.chunk);
+        const linesOf = (rows: readonly number[]) => read.linesOf(chunk.chunk, rows);
+        await importChunk(work, { ...chunk, rowsOf, linesOf });
         deps.crashPoint('import:chunk-committed');
         deps.meter.rows('imported', chunk.lines);
       }
@@ -59,7 +61,7 @@ export const createImportUsers =
   ): ReturnType<Activities['importUsers']> => {
     const job = await getRunningImport(deps, jobId);
     const count = async () => {
-      const { imported, merged } = await countImport(deps.database.db, jobId);
+      const { imported, merged } = (await sumImport(deps.database.db, jobId)).counts;
       return { imported, merged };
     };
     try {

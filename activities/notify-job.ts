@@ -5,7 +5,7 @@ import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import { closeSums, jobSummary, sumOf, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
-import { closeImport, countImport } from '../db/imports.ts';
+import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore } from '../db/restores.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
@@ -130,15 +130,15 @@ const ofImport = async (
 ): Promise<Message> => {
   const { publicUrl } = deps.config;
   const { dryRun, mode } = subject.options as ImportOptions;
-  const counts = await countImport(deps.database.db, subject.id);
-  const closed = closeImport(counts, end);
+  const sum = await sumImport(deps.database.db, subject.id);
+  const closed = closeImport(sum, end);
   return importFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     mode,
     dryRun,
     end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
-    counts,
+    counts: sum.counts,
     logUrl: `${publicUrl}/v1/imports/${subject.id}/log`,
     jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
   });

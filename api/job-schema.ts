@@ -96,7 +96,8 @@ const importCounts = z
     merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
     unchanged: z.int().describe('Of those merged: there was nothing to change'),
     skipped: z.int().describe('In mode insert: about a user who was there'),
-    failed: z.int().describe('As many as the log holds'),
+    held: z.int().default(0).describe('About a user under legal hold, who was left as they are'),
+    failed: z.int().describe('As many as the log holds, together with the held ones'),
     unprocessed: z.int(),
   })
   .meta({ id: 'ImportCounts' });

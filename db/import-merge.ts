@@ -5,6 +5,12 @@ import { countUnchanged, type RepeatedUser } from './import-staging.ts';
 
 export type Merged = Pick<ImportCounts, 'imported' | 'merged' | 'unchanged' | 'skipped'>;
 
+/** A staged row that was left out for its user's sake; its lines are not among the merged. */
+export interface LeftRow {
+  n: number;
+  why: 'held';
+}
+
 /** Rows of the staging table, the last one included. */
 export interface Range {
   from: number;
@@ -12,12 +18,12 @@ export interface Range {
 }
 
 /**
- * `raced`: others removed some of the users meanwhile. `notMade`: others made some of them, or a trigger
+ * `raced`: others removed some of the users meanwhile, or set them under hold. `notMade`: others made some of them, or a trigger
  * keeps some back. `notChanged`: a trigger does. `overfull`: a user would have too many tags. But for
  * `merged`, what was written is to be rolled back.
  */
 export type RangeResult =
-  | { status: 'merged'; merged: Merged }
+  | { status: 'merged'; merged: Merged; left: LeftRow[] }
   | { status: 'raced' | 'notMade' | 'notChanged' | 'overfull' };
 
 /** What a merge works with: an open transaction in which rows are staged. */
@@ -33,6 +39,7 @@ interface Classified {
   presentLines: number;
   present: number;
   presentRows: string;
+  heldRows: number[];
   changing: number;
   changingRows: string;
   isOverfull: boolean;
@@ -55,6 +62,9 @@ const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
   return lines;
 };
 
+const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
+  rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
+
 /** How lines count: of those about users who are there, all, and of a new user's all but the first. */
 const countLines = (
   { target }: Staging,
@@ -66,7 +76,7 @@ const countLines = (
   return { imported, merged: others, unchanged, skipped: 0 };
 };
 
-/** How many of those who would change still would once they are locked; none when some are gone. */
+/** How many of those who would change still would once they are locked; none when some are gone or held. */
 const lockChanging = async (
   { client, statements }: Staging,
   found: Classified,
@@ -99,7 +109,8 @@ const updateLocked = async (
  * Merges a range of staged rows into users. Who is there is locked if they would change, then who is
  * missing is made, both in the order of ids, so that merges do not deadlock; then the locked ones are
  * changed. A row that says what is there already is not written: it keeps its stamp, and needs no lock,
- * for it is as if it had come just before whatever happens to the user at the same time.
+ * for it is as if it had come just before whatever happens to the user at the same time. Who is under hold
+ * is left out, and told.
  *
  * No row of a range may be about the same user as another.
  */
@@ -117,12 +128,13 @@ export const mergeRange = async (staging: Staging, range: Range): Promise<RangeR
   }
   const changedLines = await updateLocked(staging, found, changing);
   if (changedLines === undefined) return { status: 'notChanged' };
+  const left = found.heldRows.map((n): LeftRow => ({ n, why: 'held' }));
   const lines = {
-    all: linesIn(staging, range),
+    all: linesIn(staging, range) - linesOf(staging, left),
     imported: missing,
     unchanged: found.presentLines - changedLines,
   };
-  return { status: 'merged', merged: countLines(staging, lines) };
+  return { status: 'merged', merged: countLines(staging, lines), left };
 };
 
 /**
@@ -145,9 +157,11 @@ export const mergeLaterLines = async (
   }
   const result = await mergeRange(staging, range);
   if (result.status !== 'merged') return result;
+  const left = new Set(result.left.map(({ n }) => n));
   let unchanged = 0;
-  for (const user of repeated) {
+  for (const [index, user] of repeated.entries()) {
+    if (left.has(range.from + index)) continue;
     unchanged += countUnchanged(user, target, tagsOf.get(user.userId) ?? []);
   }
-  return { status: 'merged', merged: { ...result.merged, unchanged } };
+  return { ...result, merged: { ...result.merged, unchanged } };
 };

@@ -7,7 +7,14 @@ import { partitionOf } from './workspaces.ts';
 export const PREVIEW_TABLE = 'pg_temp.import_preview';
 
 /** What a merge reads and writes. The table has no constraints or triggers but its key. */
-const COLUMNS = ['workspace_id', 'user_id', ...CHANGEABLE_COLUMNS, 'properties', 'updated_at'];
+const COLUMNS = [
+  'workspace_id',
+  'user_id',
+  ...CHANGEABLE_COLUMNS,
+  'properties',
+  'legal_hold',
+  'updated_at',
+];
 
 const columnList = COLUMNS.map(escapeIdentifier).join(', ');
 

@@ -72,6 +72,8 @@ export const importStatements = (target: ImportTarget) => {
   const changes = changesOf(target);
   const differs =
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
+  /** Users under hold stay as they are; where those who are there do so anyway, none counts as held. */
+  const isHeld = target.mode === 'insert' ? 'false' : 'o.legal_hold IS TRUE';
   const isOverfull = mergesTags(target)
     ? `cardinality(${JOINED_TAGS}) > ${MAX_LIST_ITEMS}`
     : 'false';
@@ -90,24 +92,29 @@ export const importStatements = (target: ImportTarget) => {
         user_id text COLLATE "C", ${target.columns.map((name) => `${escapeIdentifier(name)} ${STAGED_AS[name]}, `).join('')}
         properties jsonb) ON COMMIT DELETE ROWS`,
     copy: `COPY import_staging (n, lines, user_id, ${listed}properties) FROM STDIN (ENCODING 'UTF8')`,
-    /** Who of the lines' users is there, and who of them would change. Locks nobody. */
-    classify: `SELECT coalesce(sum(lines), 0)::int AS "presentLines",
+    /** Who of the lines' users is there, who of them is held, and who of the others would change. Locks nobody. */
+    classify: `SELECT coalesce(sum(lines) FILTER (WHERE NOT held), 0)::int AS "presentLines",
         count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
-        count(*) FILTER (WHERE differs)::int AS changing,
-        coalesce(array_agg(n) FILTER (WHERE differs), '{}')::text AS "changingRows",
-        coalesce(bool_or(overfull), false) AS "isOverfull"
-      FROM (SELECT s.n, s.lines, ${differs} AS differs, ${isOverfull} AS overfull
+        coalesce(array_agg(n) FILTER (WHERE held), '{}') AS "heldRows",
+        count(*) FILTER (WHERE differs AND NOT held)::int AS changing,
+        coalesce(array_agg(n) FILTER (WHERE differs AND NOT held), '{}')::text AS "changingRows",
+        coalesce(bool_or(overfull AND NOT held), false) AS "isOverfull"
+      FROM (SELECT s.n, s.lines, ${differs} AS differs, ${isHeld} AS held, ${isOverfull} AS overfull
               FROM ${found('s.n BETWEEN $1 AND $2')} OFFSET 0) AS compared`,
     lockAll: `SELECT count(*) FROM ${locked('true')}`,
-    /** Locks those of the rows who are there, and looks again at who would change. */
-    lock: `SELECT count(*)::int AS locked, count(*) FILTER (WHERE ${differs})::int AS changing
+    /**
+     * Locks those of the rows who are there, and looks again at who would change. Who has come under hold
+     * meanwhile does not count as locked; from here on a hold has to wait.
+     */
+    lock: `SELECT count(*) FILTER (WHERE NOT (${isHeld}))::int AS locked,
+        count(*) FILTER (WHERE ${differs})::int AS changing
       FROM ${locked('n = ANY ($1::int[])')}`,
     /** By their places, which do not move while they are locked. */
     update: `WITH changed AS (
         UPDATE ${users} AS o SET ${changes.map(([name, value]) => `${name} = ${value}`).join(', ')},
                updated_at = now()
           FROM (SELECT s.*, o.place FROM ${found('s.n = ANY ($1::int[])', 'ctid AS place')} OFFSET 0) s
-         WHERE o.ctid = s.place AND (${differs})
+         WHERE o.ctid = s.place AND NOT (${isHeld}) AND (${differs})
         RETURNING s.lines)
       SELECT count(*)::int AS updated, coalesce(sum(lines), 0)::int AS lines FROM changed`,
     /** Makes users of the rows that are not among `$3`, in the order of their ids. */

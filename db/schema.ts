@@ -231,6 +231,7 @@ export interface Schema extends DeleteAllSchema {
     unchanged: number;
     skipped: number;
     failed: number;
+    held: Generated<number>;
     committed_at: Generated<Date>;
   };
   /** A view. */

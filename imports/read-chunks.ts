@@ -3,6 +3,7 @@ import { stringify } from 'csv-stringify/sync';
 import type { PropertyTypes } from '../selection/fields.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
+import type { FailedLine, FailureCode } from './failed-lines.ts';
 import type { ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
 import type { CsvRecord } from './records.ts';
@@ -10,16 +11,6 @@ import type { CsvRecord } from './records.ts';
 export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
-
-/** Why no user came of a line. `rejected` is of the database, the others are of the reader. */
-export const FAILURE_CODES = [
-  'propertyRequired',
-  'invalidDataType',
-  'wrongCellCount',
-  'rejected',
-] as const;
-
-export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** A user of the file, every value in its stored form; null is an unknown value. */
 export interface ImportRow {
@@ -32,15 +23,6 @@ export interface ImportRow {
   properties: Record<string, unknown>;
   /** The line written anew, its cells separated by commas, fit to be stored. */
   payload: () => string;
-}
-
-/** A line that no user is made of. */
-export interface FailedLine {
-  line: number;
-  payload: string;
-  code: FailureCode;
-  /** Names columns and rules, never values. */
-  message: string;
 }
 
 export interface ImportChunk {

@@ -20,11 +20,14 @@ const OUTCOMES: [keyof ImportCounts, string][] = [
   ['merged', 'Merged into users who were there'],
   ['unchanged', 'Of those: nothing to change'],
   ['skipped', 'Skipped: the user was there'],
+  ['held', 'Left out: the user is under legal hold'],
   ['failed', 'Failed'],
   ['unprocessed', 'Not reached'],
 ];
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+const hasLog = ({ failed, held }: ImportCounts): boolean => failed + held > 0;
 
 const formatLines = (count: number): string =>
   `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
@@ -37,16 +40,14 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
           `${formatCount(done)} could be imported.`,
       ]
     : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
-  if (counts.failed > 0) {
-    paragraphs.push(`The log holds each failed line with what is wrong with it.`);
-  }
+  if (hasLog(counts)) paragraphs.push('The log holds each line that was not taken, and why.');
   if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
   return paragraphs;
 };
 
 const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
   if (end.kind === 'failed') return 'bad';
-  return end.kind === 'completed' && counts.failed === 0 ? 'good' : 'mixed';
+  return end.kind === 'completed' && !hasLog(counts) ? 'good' : 'mixed';
 };
 
 /** Goes out however an import ended; it names counts, and nothing of the file. */
@@ -66,18 +67,18 @@ export const importFinished = (facts: ImportFinished): Message => {
   const log = {
     label: 'Download the log',
     url: facts.logUrl,
-    note: 'Each failed line and why, as CSV. Needs an API key.',
+    note: 'Each line that was not taken and why, as CSV. Needs an API key.',
   };
   return renderLetter({
     subject: `${heading} (${facts.workspaceName})`,
     heading,
     tone: toneOf(facts),
     paragraphs: paragraphsOf(facts),
-    actions: counts.failed > 0 ? [log, look] : [look],
+    actions: hasLog(counts) ? [log, look] : [look],
     tables: [
       {
         title: 'Lines',
-        rows: OUTCOMES.filter(([name]) => counts[name] > 0 || name === 'lines').map(
+        rows: OUTCOMES.filter(([name]) => (counts[name] ?? 0) > 0 || name === 'lines').map(
           ([name, label]) => [label, formatCount(counts[name])],
         ),
       },

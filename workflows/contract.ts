@@ -93,6 +93,8 @@ export interface ImportCounts {
   unchanged: number;
   /** About a user who was there, and is left alone. */
   skipped: number;
+  /** About a user under legal hold, who is left alone. */
+  held: number;
   failed: number;
   unprocessed: number;
 }

@@ -7,6 +7,7 @@ const COUNTS = {
   merged: 150,
   unchanged: 40,
   skipped: 0,
+  held: 0,
   failed: 50,
   unprocessed: 0,
 };
@@ -37,6 +38,13 @@ test('says how many lines came in, how many did not, and where the log is', () =
 test('offers a log only where there is one', () => {
   const counts = { ...COUNTS, imported: 1_050, failed: 0 };
   expect(told({ counts }).text).not.toContain('/log');
+});
+
+test('lines of held users are told, and are in the log', () => {
+  const counts = { ...COUNTS, imported: 1_050, failed: 0, held: 7 };
+  const { text } = told({ counts });
+  expect(text).toMatch(/legal hold:? +7/);
+  expect(text).toContain('/log');
 });
 
 test('of a dry run says that nobody was changed', () => {
