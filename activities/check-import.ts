@@ -29,7 +29,11 @@ const countLines = async (
   signal: AbortSignal,
 ): Promise<number> => {
   const types = await propertyTypesOf(db, job.workspaceId);
-  const read = importThreads.read({ kind: 'count', types }, file, signal);
+  const read = importThreads.read(
+    { kind: 'count', types, job: { options: job.options } },
+    file,
+    signal,
+  );
   let lines = 0;
   try {
     for await (const result of read.results) {

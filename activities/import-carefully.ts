@@ -17,6 +17,16 @@ export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
 }
 
+/** Of a chunk without lines. */
+export const nothing = (): ChunkOutcome => ({
+  imported: 0,
+  merged: 0,
+  unchanged: 0,
+  skipped: 0,
+  cleared: {},
+  rejected: [],
+});
+
 /** Rows that are one line each. */
 export interface CarefulStaging extends Staging {
   rows: readonly StagedRow[];
@@ -76,6 +86,7 @@ const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): 
 /** What is told of lines that were left out for their user's sake. */
 export const LEFT: Readonly<Record<LeftRow['why'], Pick<FailedLine, 'code' | 'message'>>> = {
   held: { code: 'held', message: 'the user is under legal hold' },
+  unknownUser: { code: 'unknownUser', message: 'there is no such user, and none is made' },
 };
 
 const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
@@ -89,6 +100,9 @@ export const addMerged = (outcome: Merged, merged: Merged): void => {
   outcome.merged += merged.merged;
   outcome.unchanged += merged.unchanged;
   outcome.skipped += merged.skipped;
+  for (const [name, count] of Object.entries(merged.cleared)) {
+    outcome.cleared[name] = (outcome.cleared[name] ?? 0) + count;
+  }
 };
 
 /**
@@ -104,7 +118,7 @@ export const mergeCarefully = async (
   const { client, statements, rows } = staging;
   await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
   await client.query(statements.lockAll);
-  const outcome: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
+  const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;

@@ -6,6 +6,7 @@ import {
   type RangeResult,
   type Staging,
 } from '../db/import-merge.ts';
+import { addCleared } from '../db/import-cleared.ts';
 import { fillPreview } from '../db/import-preview.ts';
 import { importStatements } from '../db/import-statements.ts';
 import { stageRows } from '../db/import-staging.ts';
@@ -15,8 +16,8 @@ import type { FailedLine } from '../imports/failed-lines.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
-import { addMerged, type ChunkOutcome, LEFT, mergeCarefully } from './import-carefully.ts';
-import type { RowLine, SentChunk, SentRows } from './import-messages.ts';
+import { addMerged, type ChunkOutcome, LEFT, mergeCarefully, nothing } from './import-carefully.ts';
+import type { MatchedChunk, RowLine, SentChunk, SentRows } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -50,13 +51,13 @@ export interface ImportWork {
   beforeCommit: () => void;
 }
 
-const NOTHING: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
-
 /** A chunk as it came from the thread, and where its rows are found. */
 export interface PreparedChunk extends SentChunk {
   rowsOf: () => Promise<ImportRow[]>;
   /** The lines that staged rows of the whole are made of. */
   linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
+  /** Finds the users of lines by mail address, anew for each try; none where lines name their users. */
+  match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
 }
 
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
@@ -92,7 +93,7 @@ const mergeRows = async (
   const { whole } = chunk;
   if (whole === undefined) {
     await client.query(BEGIN);
-    return NOTHING;
+    return nothing();
   }
   const { target } = whole;
   // Before the transaction, for that has little time.
@@ -120,15 +121,17 @@ const tryChunk = async (
   isCareful: boolean,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
-  const outcome = await mergeRows(work, chunk, isCareful);
+  const matched = await chunk.match(client);
+  const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;
-  const told = [...chunk.failed, ...rejected];
+  const told = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
   await insertFailures(client, job.id, told);
   const held = told.filter(({ code }) => code === 'held').length;
   const failed = told.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
+  if (isFirst) await addCleared(client, job.id, merged.cleared);
   if (!(await mayImport(client, job.id))) {
     throw failures.jobNotRunning(job.id, 'not importing any more');
   }

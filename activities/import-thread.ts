@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
+import type { MailMatch } from '../db/import-match.ts';
+import type { FailedLine } from '../imports/failed-lines.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { linesOf } from '../imports/lines.ts';
 import type { StagedRow } from '../db/import-staging.ts';
@@ -9,6 +11,11 @@ import { prepareRows } from './prepare-rows.ts';
 
 /** Time between two counts of lines that are sent. */
 const COUNT_INTERVAL_MS = 100;
+
+const NOT_FOUND = {
+  unknownUser: { code: 'unknownUser', message: 'no user has this mail address' },
+  ambiguousUser: { code: 'ambiguousUser', message: 'several users have this mail address' },
+} as const;
 
 const port = parentPort;
 if (port === null) throw new Error('import-thread.ts is run as a worker thread');
@@ -22,8 +29,12 @@ const waiting = new Map<Answer['kind'], (answer: Answer) => void>();
 const wait = <Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { kind: Kind }>> =>
   new Promise((resolve) => waiting.set(kind, resolve as (answer: Answer) => void));
 
-/** Rows of a chunk as they were read, and as they are staged. */
+type ChunksTask = Extract<ReadTask, { kind: 'chunks' }>;
+
+/** Rows of a chunk as they were read, those whose users are known, and these as they are staged. */
 interface KeptChunk {
+  job: ChunksTask['job'];
+  read: readonly ImportRow[];
   rows: readonly ImportRow[];
   staged: readonly StagedRow[];
 }
@@ -60,10 +71,10 @@ const piecesOf = async function* (): AsyncGenerator<Buffer> {
   }
 };
 
-const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
+const count = async (file: Readable, { types, job }: ReadTask): Promise<void> => {
   let lines = 0;
   let sentAt = performance.now();
-  for await (const { records } of linesOf(file, types)) {
+  for await (const { records } of linesOf(file, { types, ...job.options })) {
     lines += records.length;
     if (performance.now() - sentAt < COUNT_INTERVAL_MS) continue;
     send({ kind: 'counted', lines });
@@ -72,7 +83,7 @@ const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
   send({ kind: 'counted', lines });
 };
 
-const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: ImportRow[]) => {
+const prepare = (job: ChunksTask['job'], rows: readonly ImportRow[]) => {
   const prepared = prepareRows(job, rows, false);
   if (prepared === undefined) return undefined;
   const { rows: staged, pieces, ...sent } = prepared;
@@ -80,19 +91,34 @@ const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: Import
   return { staged, whole: { ...sent, text: new Uint8Array(Buffer.concat(pieces)) } };
 };
 
-const sendChunks = async (
-  file: Readable,
-  { types, job, done }: Extract<ReadTask, { kind: 'chunks' }>,
-): Promise<void> => {
+const sendChunks = async (file: Readable, { types, job, done }: ChunksTask): Promise<void> => {
   for await (const { rows, ...rest } of readChunks(file, { types, ...job.options })) {
-    const { whole, staged = [] } = (done.has(rest.chunk) ? undefined : prepare(job, rows)) ?? {};
-    const chunk: SentChunk = { ...rest, whole };
+    const isByMail = job.options.matchBy === 'email';
+    const isLeft = isByMail || done.has(rest.chunk);
+    const { whole, staged = [] } = (isLeft ? undefined : prepare(job, rows)) ?? {};
+    const mails = isByMail ? { mails: rows.map(({ mail = '' }) => mail) } : {};
+    const chunk: SentChunk = { ...rest, whole, ...mails };
     kept.delete(rest.chunk - 2);
-    kept.set(rest.chunk, { rows, staged });
+    kept.set(rest.chunk, { job, read: rows, rows, staged });
     const next = wait('next');
     send({ kind: 'chunk', chunk }, whole && [whole.text.buffer]);
     await next;
   }
+};
+
+/** Prepares the rows of a chunk whose users were found. */
+const sendMatched = (chunk: number, matches: readonly MailMatch[]): void => {
+  const { job, read } = keptOf(chunk);
+  const rows: ImportRow[] = [];
+  const failed: FailedLine[] = [];
+  for (const [index, row] of read.entries()) {
+    const match = matches[index] ?? { why: 'unknownUser' };
+    if ('userId' in match) rows.push({ ...row, userId: match.userId });
+    else failed.push({ line: row.line, payload: row.payload(), ...NOT_FOUND[match.why] });
+  }
+  const { whole, staged = [] } = prepare(job, rows) ?? {};
+  kept.set(chunk, { job, read, rows, staged });
+  send({ kind: 'match', chunk, matched: { whole, failed } }, whole && [whole.text.buffer]);
 };
 
 const run = async (task: ReadTask): Promise<void> => {
@@ -118,6 +144,9 @@ port.on('message', (message: ToThread) => {
       return;
     case 'rows':
       sendRows(message.chunk);
+      return;
+    case 'match':
+      sendMatched(message.chunk, message.matches);
       return;
     case 'lines':
       sendLines(message.chunk, message.rows);

@@ -1,9 +1,10 @@
 import { on } from 'node:events';
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
+import type { MailMatch } from '../db/import-match.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
-import type { FromThread, ReadTask, RowLine, ToThread } from './import-messages.ts';
+import type { FromThread, MatchedChunk, ReadTask, RowLine, ToThread } from './import-messages.ts';
 
 /** Threads that are kept for the next file: starting one takes half a second. */
 const MAX_IDLE_THREADS = 2;
@@ -24,6 +25,8 @@ export interface ThreadRead {
   results: AsyncGenerator<ReadResult, void>;
   rowsOf: (chunk: number) => Promise<ImportRow[]>;
   linesOf: (chunk: number, rows: readonly number[]) => Promise<RowLine[]>;
+  /** Prepares a chunk whose users were found by mail address. */
+  match: (chunk: number, matches: readonly MailMatch[]) => Promise<MatchedChunk>;
   /** Closes the file; the thread is kept for another one, or ended where it is still at work. */
   close: () => Promise<void>;
 }
@@ -82,6 +85,7 @@ const follow = async function* (
         break;
       case 'rows':
       case 'lines':
+      case 'match':
         break;
       case 'end':
         return;
@@ -161,6 +165,8 @@ export const createImportThreads = (): ImportThreads => {
       rowsOf: (chunk) => findRows(thread, chunk, signal),
       linesOf: async (chunk, rows) =>
         (await ask(thread, { kind: 'lines', chunk, rows }, signal)).lines,
+      match: async (chunk, matches) =>
+        (await ask(thread, { kind: 'match', chunk, matches }, signal)).matched,
       close: async () => {
         file.destroy();
         await giveBack(thread, isFree);

@@ -1,4 +1,5 @@
 import { listDoneChunks, sumImport } from '../db/imports.ts';
+import { matchMails } from '../db/import-match.ts';
 import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { ImportFileError } from '../imports/file-error.ts';
@@ -7,8 +8,25 @@ import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
 import { fileFailure } from './failures.ts';
-import { importChunk } from './import-chunk.ts';
+import { importChunk, type PreparedChunk } from './import-chunk.ts';
+import type { SentChunk } from './import-messages.ts';
+import type { ThreadRead } from './import-threads.ts';
 import { readAhead } from './read-ahead.ts';
+
+/** A chunk with its ways back to the thread that has read it. */
+const prepared = (
+  { workspaceId }: ImportJob,
+  read: ThreadRead,
+  { mails = [], ...chunk }: SentChunk,
+): PreparedChunk => ({
+  ...chunk,
+  rowsOf: () => read.rowsOf(chunk.chunk),
+  linesOf: (rows) => read.linesOf(chunk.chunk, rows),
+  match: async (client) =>
+    mails.length === 0
+      ? undefined
+      : read.match(chunk.chunk, await matchMails(client, workspaceId, mails)),
+});
 
 const importChunks = async (
   deps: ActivityDeps,
@@ -34,9 +52,7 @@ const importChunks = async (
         signal.throwIfAborted();
         if (result.kind !== 'chunk' || passed.has(result.chunk.chunk)) continue;
         const { chunk } = result;
-        const rowsOf = () => read.rowsOf(chunk.chunk);
-        const linesOf = (rows: readonly number[]) => read.linesOf(chunk.chunk, rows);
-        await importChunk(work, { ...chunk, rowsOf, linesOf });
+        await importChunk(work, prepared(job, read, chunk));
         deps.crashPoint('import:chunk-committed');
         deps.meter.rows('imported', chunk.lines);
       }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { IMPORT_MODES } from '../imports/options.ts';
+import { EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
@@ -142,6 +142,8 @@ export const jobSchema = z
     mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
     mergeTags: z.boolean().optional().describe('Of an import'),
     dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
+    emptyCells: z.enum(EMPTY_CELLS).optional().describe('Of an import'),
+    matchBy: z.enum(MATCH_KEYS).optional().describe('Of an import'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
     createdAt: time,
@@ -153,6 +155,12 @@ export const jobSchema = z
       .nullable()
       .describe(
         'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
+      ),
+    cleared: z
+      .array(z.object({ column: z.string(), count: z.int() }))
+      .optional()
+      .describe(
+        'Of an import, so far: values that were there and became unknown, or would in a dry run, by property; the most first',
       ),
     retryOf: z.uuid().nullable().describe('The job that this one tries again'),
     retriedBy: z.uuid().nullable().describe('The job that tries this one again'),

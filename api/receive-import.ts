@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { addAbortSignal, Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import { createKindCheck } from '../imports/file-kind.ts';
-import { importOptionsSchema, type WantedImport } from './import-options.ts';
+import { contradictionsOf, importOptionsSchema, type WantedImport } from './import-options.ts';
 import { parseJson } from './json-body.ts';
 import { IMPORT_MAX_BYTES } from './limits.ts';
 import { pointerOf } from './pointer.ts';
@@ -185,12 +185,10 @@ const readOptions = async (part: Part): Promise<WantedImport> => {
   }
   const read = readInput(importOptionsSchema, parseOptions(Buffer.concat(chunks)));
   if ('errors' in read) throw inOptions(read.errors);
-  const { mode, mergeTags } = read.value;
-  if (mode !== 'insert' || !mergeTags) return read.value;
-  const detail = 'does nothing in mode insert; leave it out';
-  throw problem('unprocessable', `/options/mergeTags: ${detail}`, {
-    errors: [{ detail, pointer: '/options/mergeTags' }],
-  });
+  const errors = contradictionsOf(read.value);
+  if (errors.length === 0) return read.value;
+  const told = errors.map(({ detail, pointer }) => `${pointer}: ${detail}`);
+  throw problem('unprocessable', told.join('; '), { errors });
 };
 
 const storeFile = async (

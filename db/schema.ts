@@ -234,6 +234,7 @@ export interface Schema extends DeleteAllSchema {
     held: Generated<number>;
     committed_at: Generated<Date>;
   };
+  import_cleared: { job_id: string; field: string; count: number };
   /** A view. */
   done_batches: {
     job_id: string;

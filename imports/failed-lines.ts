@@ -3,6 +3,8 @@ export const FAILURE_CODES = [
   'propertyRequired',
   'invalidDataType',
   'wrongCellCount',
+  'unknownUser',
+  'ambiguousUser',
   'held',
   'rejected',
 ] as const;
@@ -10,7 +12,12 @@ export const FAILURE_CODES = [
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** Codes that the same line may be taken in spite of, once users or database have changed. */
-export const REFUSAL_CODES: readonly FailureCode[] = ['held', 'rejected'];
+export const REFUSAL_CODES: readonly FailureCode[] = [
+  'unknownUser',
+  'ambiguousUser',
+  'held',
+  'rejected',
+];
 
 /** A line that no user is made of. */
 export interface FailedLine {

@@ -3,6 +3,7 @@ import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fi
 import type { PropertyType } from '../selection/property-types.ts';
 import { createNameFinder, foldName, unmistakableName, visibleName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
+import type { MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
 
 /** Wrong columns that are named at most: more than there are columns to name. */
@@ -13,19 +14,25 @@ const MAX_COMPARED_NAMES = 50;
 const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
-const USER_ID = 'userId';
 /** Files of exports have these; nobody sets them by a file. */
 const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
 /** Columns that only the files of backups have. */
 const OF_BACKUPS = new Set(['workspaceId', 'properties', 'writtenIn', 'insertedIn']);
+
+/** What decides how a header is read. */
+export interface HeaderOptions {
+  types: PropertyTypes;
+  /** As in the options of an import. */
+  matchBy?: MatchKey | undefined;
+}
 
 export interface ImportColumn {
   /** As the header has it. */
   name: string;
   /** Of its cells, from 0. */
   index: number;
-  /** What it is for: the user's id, a column of the database, a custom property, or nothing. */
-  target: 'userId' | 'system' | 'custom' | 'ignored';
+  /** What it is for: to find the user, a column of the database, a custom property, or nothing. */
+  target: 'key' | 'system' | 'custom' | 'ignored';
   /** Name of the database's column, or of the custom property. */
   key: string;
   type: PropertyType;
@@ -42,19 +49,21 @@ interface HeaderFault extends HeaderError {
   name?: string;
 }
 
-const targetOf = (name: string): ImportColumn['target'] => {
-  if (name === USER_ID) return 'userId';
-  return IGNORED.has(name) ? 'ignored' : 'system';
+/** Whom a line is about is said by one column alone: an id beside a mail address that finds users is left out. */
+const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
+  if (name === matchBy) return 'key';
+  return IGNORED.has(name) || name === 'userId' ? 'ignored' : 'system';
 };
 
 const findColumn = (
   name: string,
   index: number,
-  types: PropertyTypes,
+  { types, matchBy = 'userId' }: HeaderOptions,
 ): ImportColumn | undefined => {
   const field = findSystemField(name);
   if (field !== undefined) {
-    return { name, index, target: targetOf(name), key: field.column, type: field.takes };
+    const target = targetOf(name, matchBy);
+    return { name, index, target, key: field.column, type: field.takes };
   }
   if (!name.startsWith(PREFIX)) return undefined;
   const key = name.slice(PREFIX.length);
@@ -73,14 +82,15 @@ const whyUnknown = (name: string, index: number): string => {
 };
 
 /** What is wrong with columns by themselves. `columns` are the others. */
-const checkColumns = (names: readonly string[], types: PropertyTypes) => {
+const checkColumns = (names: readonly string[], options: HeaderOptions) => {
+  const { types } = options;
   const columns: ImportColumn[] = [];
   const faults: HeaderFault[] = [];
   const seen = new Set<string>();
   const findMeant = createNameFinder(fieldNames(types).filter((name) => !names.includes(name)));
   const meant = new Set<string>();
   for (const [index, name] of names.entries()) {
-    const column = findColumn(name, index, types);
+    const column = findColumn(name, index, options);
     const pointer = `/file/columns/${index}`;
     const isTwice = seen.has(name);
     seen.add(name);
@@ -105,13 +115,13 @@ export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[]
 
 const FILE = '/file';
 
-const withoutUserId = (names: readonly string[]): HeaderFault => {
+const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
   const [only = ''] = names;
   const detail =
     names.length === 1 && OTHER_SEPARATOR.test(only)
-      ? 'has one column, and none is userId. Cells are separated by a comma, semicolon or tab; ' +
+      ? `has one column, and none is ${key}. Cells are separated by a comma, semicolon or tab; ` +
         'a first line such as sep=| names another separator'
-      : 'has no column userId; its first line must name the columns';
+      : `has no column ${key}; its first line must name the columns`;
   return { detail, pointer: FILE };
 };
 
@@ -127,15 +137,16 @@ const withoutPadding = (names: readonly string[]): readonly string[] => {
  */
 export const checkHeader = (
   cells: readonly string[],
-  types: PropertyTypes,
+  options: HeaderOptions,
 ): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
   const names = withoutPadding(cells);
   if (names.some((name) => OF_BACKUPS.has(name))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { faults: [{ detail, pointer: FILE }] };
   }
-  const { columns, faults, meant } = checkColumns(names, types);
-  if (!names.includes(USER_ID) && !meant.has(USER_ID)) faults.unshift(withoutUserId(names));
+  const { columns, faults, meant } = checkColumns(names, options);
+  const { matchBy = 'userId' } = options;
+  if (!names.includes(matchBy) && !meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
   if (faults.length === 0) return { columns };
   const others = faults.length - MAX_NAMED_ERRORS;
   if (others <= 0) return { faults };
@@ -151,11 +162,11 @@ export const emptyFile = (): ImportFileError =>
  *
  * @throws what the stream throws
  */
-export const readHeader = async (file: Readable, types: PropertyTypes): Promise<ImportHeader> => {
+export const readHeader = async (file: Readable, options: HeaderOptions): Promise<ImportHeader> => {
   try {
     for await (const [first] of recordsOf(file)) {
       if (first === undefined) continue;
-      const header = checkHeader(first.cells, types);
+      const header = checkHeader(first.cells, options);
       if ('columns' in header) return header;
       const errors = header.faults.map(({ name = '', detail, pointer }) => ({
         detail: name + detail,

@@ -3,25 +3,22 @@ import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
-import { checkHeader, emptyFile, type ImportColumn } from './header.ts';
+import { checkHeader, emptyFile, type HeaderOptions, type ImportColumn } from './header.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Of a file, after its header. */
 export const MAX_LINES = 5_000_000;
 
-const USER_ID = 'userId';
-const FOLDED_USER_ID = foldName(USER_ID);
-
-const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColumn[] => {
-  const header = checkHeader(cells, types);
+const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportColumn[] => {
+  const header = checkHeader(cells, options);
   if ('columns' in header) return header.columns;
   const faults = header.faults.map(({ pointer, detail }) => `${pointer} ${detail.trim()}`);
   throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
 };
 
 /**
- * Finds lines that are the header again, as joined files have them: those whose user would be named
- * `userId`, and those of names of columns only.
+ * Finds lines that are the header again, as joined files have them: those whose user would be named as
+ * the column is, and those of names of columns only.
  *
  * @throws ImportFileError when such a line names other columns, or in another order: what follows would
  *   be read as what it is not
@@ -33,16 +30,18 @@ const createHeaderCheck = (
 ) => {
   const folded = header.cells.map(foldName);
   const known = new Set(fieldNames(types).map(foldName));
-  const idIndex = columns.find(({ target }) => target === 'userId')?.index ?? 0;
+  const { name: idName = '', index: idIndex = 0 } =
+    columns.find(({ target }) => target === 'key') ?? {};
+  const foldedIdName = foldName(idName);
   const longest = Math.max(...fieldNames(types).map(({ length }) => length)) + 1;
   const names = (cells: readonly string[]): boolean =>
     cells.every((cell) => cell === '' || known.has(foldName(cell))) &&
-    cells.some((cell) => foldName(cell) === FOLDED_USER_ID);
+    cells.some((cell) => foldName(cell) === foldedIdName);
   return ({ cells, line }: CsvRecord): boolean => {
     const id = cells[idIndex] ?? '';
     // Hardly any line gets further, and folding a name takes time.
     if (id.length > longest || !known.has(foldName(id))) return false;
-    if (id !== USER_ID && !names(cells)) return false;
+    if (id !== idName && !names(cells)) return false;
     const width = Math.max(folded.length, cells.length);
     for (let index = 0; index < width; index++) {
       if (foldName(cells[index] ?? '') === (folded[index] ?? '')) continue;
@@ -71,9 +70,9 @@ export interface FileLines {
   records: CsvRecord[];
 }
 
-const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
-  const columns = columnsOf(header, types);
-  const isHeader = createHeaderCheck(header, columns, types);
+const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
+  const columns = columnsOf(header, options);
+  const isHeader = createHeaderCheck(header, columns, options.types);
   return (records: readonly CsvRecord[]): Omit<FileLines, 'isMarked'> => ({
     columns,
     records: records
@@ -91,7 +90,7 @@ const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
  */
 export const linesOf = async function* (
   file: Readable,
-  types: PropertyTypes,
+  options: HeaderOptions,
 ): AsyncGenerator<FileLines> {
   let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
@@ -101,7 +100,7 @@ export const linesOf = async function* (
     if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
-      take = createLineFilter(header, types);
+      take = createLineFilter(header, options);
     }
     const lines = take(records);
     const first = lines.records[MAX_LINES - count];

@@ -1,22 +1,25 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
-import type { PropertyTypes } from '../selection/fields.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
 import type { FailedLine, FailureCode } from './failed-lines.ts';
-import type { ImportColumn } from './header.ts';
+import type { HeaderOptions, ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
+import type { ImportOptions } from './options.ts';
 import type { CsvRecord } from './records.ts';
 
 export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
-/** A user of the file, every value in its stored form; null is an unknown value. */
+/** A user of the file, every value in its stored form; null clears a value, undefined leaves it as it is. */
 export interface ImportRow {
   /** Number of the first line in the file; the header's is 1. */
   line: number;
+  /** Empty as long as it has to be found by the mail address. */
   userId: string;
+  /** By which the user is to be found. */
+  mail?: string;
   /** By the names of the database's columns, all that the file has but `user_id`. */
   columns: Record<string, unknown>;
   /** By their names, all custom properties that the file has. */
@@ -34,11 +37,9 @@ export interface ImportChunk {
   failed: FailedLine[];
 }
 
-export interface ReadOptions {
-  types: PropertyTypes;
-  /** As in the options of an import. */
-  spreadsheetSafe?: boolean | undefined;
-}
+/** What decides how lines are read, as in the options of an import. */
+export interface ReadOptions
+  extends HeaderOptions, Pick<ImportOptions, 'spreadsheetSafe' | 'emptyCells'> {}
 
 interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
@@ -64,6 +65,9 @@ interface Reader {
   /** Every key with an unknown value: a copy takes half the time of an object that grows key by key. */
   unknownColumns: Record<string, unknown>;
   unknownProperties: Record<string, unknown>;
+  /** What an empty cell does: null clears. */
+  empty: null | undefined;
+  isByMail: boolean;
 }
 
 const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
@@ -71,13 +75,19 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
-const readerOf = (columns: readonly ImportColumn[], isGuarded: boolean): Reader => ({
+const readerOf = (
+  columns: readonly ImportColumn[],
+  isGuarded: boolean,
+  { emptyCells, matchBy }: ReadOptions,
+): Reader => ({
   cellCount: columns.length,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
     .map((column) => ({ ...column, read: cellReader(column.type, isGuarded) })),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
+  empty: emptyCells === 'keep' ? undefined : null,
+  isByMail: matchBy === 'email',
 });
 
 /** Why a line does not have as many cells as the header names columns. */
@@ -96,20 +106,25 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
-  let userId: unknown = null;
+  const { empty, isByMail } = reader;
+  let key: unknown = null;
+  let keyName = '';
   const problems: string[] = [];
-  for (const { index, name, key, target, read } of reader.columns) {
+  for (const { index, name, key: field, target, read } of reader.columns) {
     const parsed = read(cells[index] ?? '');
     if ('detail' in parsed) problems.push(`${name} ${parsed.detail}`);
-    else if (target === 'custom') properties[key] = parsed.value;
-    else if (target === 'system') columns[key] = parsed.value;
-    else userId = parsed.value;
+    else if (target === 'custom') properties[field] = parsed.value ?? empty;
+    else if (target === 'system') columns[field] = parsed.value ?? empty;
+    else [key, keyName] = [parsed.value, name];
   }
   if (problems.length > 0) return failedLine(record, 'invalidDataType', problems.join('; '));
-  if (typeof userId !== 'string') {
-    return failedLine(record, 'propertyRequired', 'userId is empty');
+  if (typeof key !== 'string') {
+    return failedLine(record, 'propertyRequired', `${keyName} is empty`);
   }
-  return { line: record.line, userId, columns, properties, payload: () => payloadOf(record) };
+  const payload = () => payloadOf(record);
+  return isByMail
+    ? { line: record.line, userId: '', mail: key, columns, properties, payload }
+    : { line: record.line, userId: key, columns, properties, payload };
 };
 
 /** Adds what a record says to a chunk. */
@@ -128,13 +143,13 @@ const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
  */
 export const readChunks = async function* (
   file: Readable,
-  { types, spreadsheetSafe }: ReadOptions,
+  options: ReadOptions,
 ): AsyncGenerator<ImportChunk> {
   let reader: Reader | undefined;
   let length = 0;
   let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
-  for await (const { columns, records, isMarked } of linesOf(file, types)) {
-    reader ??= readerOf(columns, spreadsheetSafe ?? isMarked);
+  for await (const { columns, records, isMarked } of linesOf(file, options)) {
+    reader ??= readerOf(columns, options.spreadsheetSafe ?? isMarked, options);
     for (const record of records) {
       const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {

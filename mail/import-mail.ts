@@ -10,6 +10,8 @@ export interface ImportFinished {
   dryRun: boolean;
   end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
   counts: ImportCounts;
+  /** Values that became unknown, by property, the most first. */
+  cleared: readonly { column: string; count: number }[];
   logUrl: string;
   jobUrl: string;
 }
@@ -24,6 +26,20 @@ const OUTCOMES: [keyof ImportCounts, string][] = [
   ['failed', 'Failed'],
   ['unprocessed', 'Not reached'],
 ];
+
+/** Rows of a table by property; the job has more of them. */
+const MAX_ROWS = 10;
+
+const tableOf = (title: string, counts: ImportFinished['cleared']): Letter['tables'] => {
+  if (counts.length === 0) return [];
+  const rows = counts
+    .slice(0, MAX_ROWS)
+    .map(({ column, count }): [string, string] => [column, formatCount(count)]);
+  if (counts.length > rows.length) {
+    rows.push(['More', `${formatCount(counts.length - rows.length)} properties; see the job`]);
+  }
+  return [{ title, rows }];
+};
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 
@@ -82,6 +98,10 @@ export const importFinished = (facts: ImportFinished): Message => {
           ([name, label]) => [label, formatCount(counts[name])],
         ),
       },
+      ...tableOf(
+        dryRun ? 'Values that would be cleared' : 'Values that were cleared',
+        facts.cleared,
+      ),
       { title: 'The job', rows: job },
     ],
   });

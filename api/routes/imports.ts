@@ -25,9 +25,10 @@ const requireHeader = async (
   { database: { db }, storage }: ApiDeps,
   workspaceId: string,
   fileId: string,
+  { matchBy }: ReceivedImport['options'],
 ): Promise<void> => {
   const types = await propertyTypesOf(db, workspaceId);
-  const header = await readHeader(await storage.get(importKey(fileId)), types);
+  const header = await readHeader(await storage.get(importKey(fileId)), { types, matchBy });
   if (!('errors' in header)) return;
   const { errors } = header;
   const told = errors
@@ -89,7 +90,7 @@ const importFile = async (
       (content) => deps.storage.put(importKey(fileId), content),
       stop,
     );
-    await requireHeader(deps, request.workspaceId, fileId);
+    await requireHeader(deps, request.workspaceId, fileId, received.options);
   } catch (error) {
     await remove();
     throw error;

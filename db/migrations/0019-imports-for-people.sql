@@ -3,3 +3,13 @@ ALTER TABLE import_chunks ADD COLUMN held int NOT NULL DEFAULT 0 CHECK (held >= 
 ALTER TABLE import_chunks DROP CONSTRAINT import_chunks_check1;
 ALTER TABLE import_chunks ADD CONSTRAINT import_chunks_check1
   CHECK (lines = imported + merged + skipped + held + failed);
+
+-- How many values an import has made unknown, by field as the API calls it. Names and numbers, nothing of users.
+CREATE TABLE import_cleared (
+  job_id uuid NOT NULL REFERENCES jobs,
+  field text NOT NULL,
+  count bigint NOT NULL CHECK (count > 0),
+  PRIMARY KEY (job_id, field)
+);
+GRANT SELECT ON import_cleared TO keepsake_app;
+GRANT INSERT, UPDATE (count) ON import_cleared TO keepsake_worker;

@@ -19,6 +19,7 @@ const COUNTS = {
   merged: 1,
   unchanged: 0,
   skipped: 0,
+  held: 0,
   failed: 1,
   unprocessed: 0,
 };

@@ -105,7 +105,8 @@ test('a payload can be stored, whatever the line holds', async () => {
 
 const countLines = async (file: Readable): Promise<number> => {
   let count = 0;
-  for await (const { records } of fileLinesOf(file, ONE_OF_EACH)) count += records.length;
+  for await (const { records } of fileLinesOf(file, { types: ONE_OF_EACH }))
+    count += records.length;
   return count;
 };
 

@@ -20,6 +20,7 @@ const told = (changes: Partial<ImportFinished> = {}) =>
     dryRun: false,
     end: { kind: 'completed' },
     counts: COUNTS,
+    cleared: [],
     logUrl: 'https://keepsake.example/v1/imports/1/log',
     jobUrl: 'https://keepsake.example/v1/jobs/1',
     ...changes,

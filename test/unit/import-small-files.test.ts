@@ -80,7 +80,7 @@ test.each([
     for (; pieces < 1_000; pieces++) yield Buffer.from(line.repeat(2_000));
     yield Buffer.from('userId\n');
   };
-  const header = await readHeader(Readable.from(content()), ONE_OF_EACH);
+  const header = await readHeader(Readable.from(content()), { types: ONE_OF_EACH });
   expect(header).toEqual({
     errors: [{ pointer: '/file', detail: expect.stringContaining('all lines so far are blank') }],
   });
