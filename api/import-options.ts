@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { columnsSchema, mappingNameSchema } from './import-mapping.ts';
 import type { InputError } from './problems.ts';
 import { reasonSchema } from './reason.ts';
 
@@ -12,6 +13,10 @@ export const importOptionsSchema = z.strictObject({
         '`update`: only the columns of the file change; `updateOnly`: likewise, and no user is made; ' +
         '`insert`: users who are there stay as they are',
     ),
+  columns: columnsSchema.optional(),
+  mapping: mappingNameSchema
+    .optional()
+    .describe('Name of a mapping that the workspace keeps, in place of `columns`'),
   mergeTags: z
     .boolean()
     .default(false)
@@ -51,10 +56,18 @@ export const contradictionsOf = ({
   mergeTags,
   emptyCells,
   matchBy,
+  columns,
+  mapping,
 }: WantedImport): InputError[] => {
-  if (mode !== 'insert') return [];
-  const nothing = 'does nothing in mode insert; leave it out';
   const errors: InputError[] = [];
+  if (columns !== undefined && mapping !== undefined) {
+    errors.push({
+      detail: 'names columns, as /options/columns does; leave one out',
+      pointer: '/options/mapping',
+    });
+  }
+  if (mode !== 'insert') return errors;
+  const nothing = 'does nothing in mode insert; leave it out';
   if (mergeTags) errors.push({ detail: nothing, pointer: '/options/mergeTags' });
   if (emptyCells === 'keep') errors.push({ detail: nothing, pointer: '/options/emptyCells' });
   if (matchBy === 'email') {

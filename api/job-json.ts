@@ -46,7 +46,7 @@ const exportOptionsOf = ({ type, options }: JobRow) => {
 /** What was asked of an import. */
 const importOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'import') return {};
-  const { mode, mergeTags, dryRun, spreadsheetSafe, emptyCells, matchBy } =
+  const { mode, mergeTags, dryRun, spreadsheetSafe, emptyCells, matchBy, columns, mapping } =
     options as ImportOptions;
   return {
     mode,
@@ -55,6 +55,7 @@ const importOptionsOf = ({ type, options }: JobRow) => {
     spreadsheetSafe: spreadsheetSafe ?? true,
     emptyCells: emptyCells ?? 'clear',
     matchBy: matchBy ?? 'userId',
+    ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
   };
 };
 

@@ -144,6 +144,13 @@ export const jobSchema = z
     dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
     emptyCells: z.enum(EMPTY_CELLS).optional().describe('Of an import'),
     matchBy: z.enum(MATCH_KEYS).optional().describe('Of an import'),
+    mapping: z
+      .object({
+        name: z.string().nullable().describe('Of the saved mapping, where one was named'),
+        columns: z.record(z.string(), z.string().nullable()),
+      })
+      .optional()
+      .describe('Of an import whose columns are mapped: how they were when it began'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
     createdAt: time,

@@ -234,6 +234,13 @@ export interface Schema extends DeleteAllSchema {
     held: Generated<number>;
     committed_at: Generated<Date>;
   };
+  import_mappings: {
+    workspace_id: string;
+    name: string;
+    columns: Json;
+    created_at: CreatedAt;
+    updated_at: Generated<Date>;
+  };
   import_cleared: { job_id: string; field: string; count: number };
   /** A view. */
   done_batches: {

@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { createNameFinder, foldName, unmistakableName, visibleName } from './column-names.ts';
+import { fieldOf, isMapped, mappingFaults } from './mapping.ts';
 import { ImportFileError } from './file-error.ts';
-import type { MatchKey } from './options.ts';
+import type { ColumnMapping, MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
 
 /** Wrong columns that are named at most: more than there are columns to name. */
@@ -24,11 +25,14 @@ export interface HeaderOptions {
   types: PropertyTypes;
   /** As in the options of an import. */
   matchBy?: MatchKey | undefined;
+  columns?: ColumnMapping | undefined;
 }
 
 export interface ImportColumn {
   /** As the header has it. */
   name: string;
+  /** What the API calls its property; none where it is left out. */
+  field: string | null;
   /** Of its cells, from 0. */
   index: number;
   /** What it is for: to find the user, a column of the database, a custom property, or nothing. */
@@ -45,8 +49,10 @@ export interface HeaderError {
 }
 
 /** Likewise; `detail` holds nothing of the file, and goes on after the name as it is shown. */
-interface HeaderFault extends HeaderError {
+export interface HeaderFault extends HeaderError {
   name?: string;
+  /** Of the column in the file, from 0. */
+  index?: number;
 }
 
 /** Whom a line is about is said by one column alone: an id beside a mail address that finds users is left out. */
@@ -58,17 +64,20 @@ const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
 const findColumn = (
   name: string,
   index: number,
-  { types, matchBy = 'userId' }: HeaderOptions,
+  { types, matchBy = 'userId', columns }: HeaderOptions,
 ): ImportColumn | undefined => {
-  const field = findSystemField(name);
-  if (field !== undefined) {
-    const target = targetOf(name, matchBy);
-    return { name, index, target, key: field.column, type: field.takes };
+  const field = fieldOf(name, columns);
+  const common = { name, field, index };
+  if (field === null) return { ...common, target: 'ignored', key: name, type: 'string' };
+  const system = findSystemField(field);
+  if (system !== undefined) {
+    const target = targetOf(field, matchBy);
+    return { ...common, target, key: system.column, type: system.takes };
   }
-  if (!name.startsWith(PREFIX)) return undefined;
-  const key = name.slice(PREFIX.length);
+  if (!field.startsWith(PREFIX)) return undefined;
+  const key = field.slice(PREFIX.length);
   const type = types.get(key);
-  return type && { name, index, target: 'custom', key, type };
+  return type && { ...common, target: 'custom', key, type };
 };
 
 const whyUnknown = (name: string, index: number): string => {
@@ -83,17 +92,23 @@ const whyUnknown = (name: string, index: number): string => {
 
 /** What is wrong with columns by themselves. `columns` are the others. */
 const checkColumns = (names: readonly string[], options: HeaderOptions) => {
-  const { types } = options;
+  const { types, columns: mapping } = options;
   const columns: ImportColumn[] = [];
   const faults: HeaderFault[] = [];
   const seen = new Set<string>();
-  const findMeant = createNameFinder(fieldNames(types).filter((name) => !names.includes(name)));
+  const fields = names.map((name) => fieldOf(name, mapping));
+  const findMeant = createNameFinder(fieldNames(types).filter((name) => !fields.includes(name)));
   const meant = new Set<string>();
   for (const [index, name] of names.entries()) {
     const column = findColumn(name, index, options);
     const pointer = `/file/columns/${index}`;
     const isTwice = seen.has(name);
     seen.add(name);
+    // What is wrong with the mapping of a column is said of the mapping.
+    if (isMapped(name, mapping) && (fields[index] === null || !isTwice)) {
+      if (column !== undefined) columns.push(column);
+      continue;
+    }
     if (column !== undefined && !isTwice) {
       columns.push(column);
       continue;
@@ -102,10 +117,10 @@ const checkColumns = (names: readonly string[], options: HeaderOptions) => {
     if (other !== undefined) {
       meant.add(other);
       const detail = `: did you mean \`${other}\`?`;
-      faults.push({ name: unmistakableName(name), detail, pointer });
+      faults.push({ name: unmistakableName(name), detail, pointer, index });
     } else {
       const detail = isTwice && name !== '' ? ' is there twice' : whyUnknown(name, index);
-      faults.push({ name: visibleName(name), detail, pointer });
+      faults.push({ name: visibleName(name), detail, pointer, index });
     }
   }
   return { columns, faults, meant };
@@ -125,10 +140,31 @@ const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
   return { detail, pointer: FILE };
 };
 
-/** Columns without a name at the end of a header are padding. */
-const withoutPadding = (names: readonly string[]): readonly string[] => {
-  const last = names.findLastIndex((name) => foldName(name) !== '');
+/** Columns without a name at the end of a header are padding, unless somebody maps them. */
+const withoutPadding = (
+  names: readonly string[],
+  mapping: ColumnMapping | undefined,
+): readonly string[] => {
+  const last = names.findLastIndex((name) => foldName(name) !== '' || isMapped(name, mapping));
   return names.slice(0, last + 1);
+};
+
+/** All that is wrong with a header and its mapping, as far as it is named. */
+const faultsOf = (
+  names: readonly string[],
+  options: HeaderOptions,
+  found: ReturnType<typeof checkColumns>,
+) => {
+  const { types, matchBy = 'userId', columns: mapping = {} } = options;
+  const faults = [...mappingFaults(mapping, names, types), ...found.faults].toSorted(
+    (a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0,
+  );
+  const isThere = names.some((name) => fieldOf(name, mapping) === matchBy);
+  if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
+  const others = faults.length - MAX_NAMED_ERRORS;
+  if (others <= 0) return faults;
+  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
+  return [...faults.slice(0, MAX_NAMED_ERRORS), last];
 };
 
 /**
@@ -139,19 +175,14 @@ export const checkHeader = (
   cells: readonly string[],
   options: HeaderOptions,
 ): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
-  const names = withoutPadding(cells);
-  if (names.some((name) => OF_BACKUPS.has(name))) {
+  const names = withoutPadding(cells, options.columns);
+  if (names.some((name) => OF_BACKUPS.has(name) && !isMapped(name, options.columns))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { faults: [{ detail, pointer: FILE }] };
   }
-  const { columns, faults, meant } = checkColumns(names, options);
-  const { matchBy = 'userId' } = options;
-  if (!names.includes(matchBy) && !meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
-  if (faults.length === 0) return { columns };
-  const others = faults.length - MAX_NAMED_ERRORS;
-  if (others <= 0) return { faults };
-  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
-  return { faults: [...faults.slice(0, MAX_NAMED_ERRORS), last] };
+  const found = checkColumns(names, options);
+  const faults = faultsOf(names, options, found);
+  return faults.length === 0 ? { columns: found.columns } : { faults };
 };
 
 export const emptyFile = (): ImportFileError =>

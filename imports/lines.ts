@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
+import { fieldNames } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
@@ -26,30 +26,37 @@ const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportCo
 const createHeaderCheck = (
   header: CsvRecord,
   columns: readonly ImportColumn[],
-  types: PropertyTypes,
+  { types, columns: mapping }: HeaderOptions,
 ) => {
   const folded = header.cells.map(foldName);
-  const known = new Set(fieldNames(types).map(foldName));
+  const isOther = (cells: readonly string[]): boolean => {
+    const width = Math.max(folded.length, cells.length);
+    for (let index = 0; index < width; index++) {
+      if (foldName(cells[index] ?? '') !== (folded[index] ?? '')) return true;
+    }
+    return false;
+  };
+  const own = mapping === undefined ? [] : header.cells.filter((name) => foldName(name) !== '');
+  const known = new Set([...fieldNames(types), ...own].map(foldName));
   const { name: idName = '', index: idIndex = 0 } =
     columns.find(({ target }) => target === 'key') ?? {};
   const foldedIdName = foldName(idName);
-  const longest = Math.max(...fieldNames(types).map(({ length }) => length)) + 1;
+  const longest = Math.max(...[...fieldNames(types), ...own].map(({ length }) => length)) + 1;
+  /** Where columns have names of their own, which may be any words, only the whole header is one. */
   const names = (cells: readonly string[]): boolean =>
-    cells.every((cell) => cell === '' || known.has(foldName(cell))) &&
-    cells.some((cell) => foldName(cell) === foldedIdName);
+    mapping === undefined
+      ? cells.every((cell) => cell === '' || known.has(foldName(cell))) &&
+        cells.some((cell) => foldName(cell) === foldedIdName)
+      : !isOther(cells);
   return ({ cells, line }: CsvRecord): boolean => {
     const id = cells[idIndex] ?? '';
     // Hardly any line gets further, and folding a name takes time.
-    if (id.length > longest || !known.has(foldName(id))) return false;
+    if (id.length > longest || (id !== idName && !known.has(foldName(id)))) return false;
     if (id !== idName && !names(cells)) return false;
-    const width = Math.max(folded.length, cells.length);
-    for (let index = 0; index < width; index++) {
-      if (foldName(cells[index] ?? '') === (folded[index] ?? '')) continue;
-      const message =
-        'the columns are named again, and not as in the first line. Import each file by itself.';
-      throw new ImportFileError('invalidHeader', line, message);
-    }
-    return true;
+    if (!isOther(cells)) return true;
+    const message =
+      'the columns are named again, and not as in the first line. Import each file by itself.';
+    throw new ImportFileError('invalidHeader', line, message);
   };
 };
 
@@ -72,7 +79,7 @@ export interface FileLines {
 
 const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
   const columns = columnsOf(header, options);
-  const isHeader = createHeaderCheck(header, columns, options.types);
+  const isHeader = createHeaderCheck(header, columns, options);
   return (records: readonly CsvRecord[]): Omit<FileLines, 'isMarked'> => ({
     columns,
     records: records

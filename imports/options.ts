@@ -12,6 +12,9 @@ export const EMPTY_CELLS = ['clear', 'keep'] as const;
 /** By what a line finds its user. */
 export const MATCH_KEYS = ['userId', 'email'] as const;
 
+/** For names of a file's columns, the property that each is for; null leaves a column out. */
+export type ColumnMapping = Readonly<Record<string, string | null>>;
+
 export type MatchKey = (typeof MATCH_KEYS)[number];
 
 /** What a request says of its file, as the job keeps it. */
@@ -21,6 +24,10 @@ export interface ImportOptions {
   mergeTags: boolean;
   /** `clear` when left out. */
   emptyCells?: (typeof EMPTY_CELLS)[number] | undefined;
+  /** Columns that are not named stand for the property of their name. */
+  columns?: ColumnMapping | undefined;
+  /** Under which name the workspace keeps `columns`, where it was named. */
+  mapping?: string | undefined;
   /** `userId` when left out. */
   matchBy?: MatchKey | undefined;
   /** Everything is read, checked and counted; no user is written. */

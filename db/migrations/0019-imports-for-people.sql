@@ -13,3 +13,16 @@ CREATE TABLE import_cleared (
 );
 GRANT SELECT ON import_cleared TO keepsake_app;
 GRANT INSERT, UPDATE (count) ON import_cleared TO keepsake_worker;
+
+-- For names of columns the property that each is for, kept under a name.
+CREATE TABLE import_mappings (
+  workspace_id text NOT NULL REFERENCES workspaces,
+  name text COLLATE "C" NOT NULL,
+  columns jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (workspace_id, name)
+);
+GRANT SELECT ON import_mappings TO keepsake_app;
+GRANT INSERT (workspace_id, name, columns), UPDATE (columns, updated_at), DELETE ON import_mappings
+  TO keepsake_api;

@@ -199,6 +199,20 @@ test.each(['update', 'updateOnly', 'replace'] as const)(
   },
 );
 
+test('a file with columns of its own is checked and imported by the mapping of its job', async () => {
+  const workspace = await seeded('mapped');
+  const file =
+    'E-Mail;Stadt;Zahl;Notiz\nADA@x.example;Bonn;7;x\nE-Mail;Stadt;Zahl;Notiz\nbob@x.example;Ulm;;y\n';
+  const columns = { 'E-Mail': 'email', Stadt: 'city', Zahl: 'properties.number', Notiz: null };
+  const { counts } = await steps.run(workspace, file, { matchBy: 'email', columns });
+  expect(counts).toMatchObject({ lines: 2, merged: 2 });
+  const users = await usersOf('mapped');
+  expect(users.map(({ city, properties }) => [city, properties.number])).toEqual([
+    ['Bonn', 7],
+    ['Ulm', undefined],
+  ]);
+});
+
 test('whoever has another mail address by the time of the write is not changed', async () => {
   const workspace = await seeded('moved');
   const undo = waylay(steps, 'SELECT count(*) FILTER (WHERE NOT', () =>

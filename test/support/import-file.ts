@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { expect } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
-import { type ImportChunk, readChunks } from '../../imports/read-chunks.ts';
+import { type ImportChunk, readChunks, type ReadOptions } from '../../imports/read-chunks.ts';
 import { recordsOf } from '../../imports/records.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
@@ -18,7 +18,7 @@ export const fileOf = (content: string | Buffer, pieceBytes = 65_536): Readable 
   );
 };
 
-export interface ReadFileOptions {
+export interface ReadFileOptions extends Omit<Partial<ReadOptions>, 'types' | 'spreadsheetSafe'> {
   /** Null leaves it to the file. */
   spreadsheetSafe?: boolean | null;
   pieceBytes?: number;
@@ -26,11 +26,12 @@ export interface ReadFileOptions {
 
 export const chunksOf = async (
   content: string | Buffer,
-  { spreadsheetSafe = true, pieceBytes }: ReadFileOptions = {},
+  { spreadsheetSafe = true, pieceBytes, ...options }: ReadFileOptions = {},
 ): Promise<ImportChunk[]> => {
   const chunks: ImportChunk[] = [];
   const file = fileOf(content, pieceBytes);
   for await (const chunk of readChunks(file, {
+    ...options,
     types: ONE_OF_EACH,
     spreadsheetSafe: spreadsheetSafe ?? undefined,
   })) {

@@ -16,8 +16,22 @@ test.each([
   for (const content of [header, `${header}\r\na,b;c;d\te\n`, gzipSync(header)]) {
     expect(await headerOf(content)).toEqual({
       columns: [
-        { name: 'userId', index: 0, target: 'userId', key: 'user_id', type: 'string' },
-        { name: 'properties.string', index: 1, target: 'custom', key: 'string', type: 'string' },
+        {
+          name: 'userId',
+          index: 0,
+          target: 'key',
+          field: 'userId',
+          key: 'user_id',
+          type: 'string',
+        },
+        {
+          name: 'properties.string',
+          field: 'properties.string',
+          index: 1,
+          target: 'custom',
+          key: 'string',
+          type: 'string',
+        },
       ],
     });
   }
