@@ -9,7 +9,8 @@ import {
 } from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../db/sql-states.ts';
-import type { FailedLine } from '../imports/failed-lines.ts';
+import { type FailedLine, type Failure, wholeLine } from '../imports/failed-lines.ts';
+import type { Problem } from '../imports/rules.ts';
 import { MAX_LIST_ITEMS } from '../selection/values.ts';
 
 /** What became of the lines of a chunk that could be read. */
@@ -62,31 +63,32 @@ const failureOf = async (
   { client, statements }: Staging,
   n: number,
   tried: Exclude<Tried, { status: 'merged' }>,
-): Promise<Pick<FailedLine, 'code' | 'message'> | undefined> => {
+): Promise<Failure | undefined> => {
   switch (tried.status) {
     case 'refused':
-      return { code: 'rejected', message: rowRefusalOf(tried.error) };
+      return wholeLine('rejected', rowRefusalOf(tried.error));
     case 'overfull': {
       const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
-      return { code: 'invalidDataType', message };
+      const problems: Problem[] = [{ column: 'tags', rule: 'tooManyTags' }];
+      return { code: 'invalidDataType', message, problems };
     }
     case 'notMade':
       if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
-      return { code: 'rejected', message: KEPT_BACK };
+      return wholeLine('rejected', KEPT_BACK);
     case 'notChanged':
-      return { code: 'rejected', message: KEPT_BACK };
+      return wholeLine('rejected', KEPT_BACK);
     case 'raced':
       return undefined;
   }
 };
 
-const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): FailedLine[] =>
+const fail = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
 
 /** What is told of lines that were left out for their user's sake. */
-export const LEFT: Readonly<Record<LeftRow['why'], Pick<FailedLine, 'code' | 'message'>>> = {
-  held: { code: 'held', message: 'the user is under legal hold' },
-  unknownUser: { code: 'unknownUser', message: 'there is no such user, and none is made' },
+export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
+  held: wholeLine('held', 'the user is under legal hold'),
+  unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
 };
 
 const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>

@@ -6,7 +6,7 @@ import {
   type RangeResult,
   type Staging,
 } from '../db/import-merge.ts';
-import { addCleared } from '../db/import-cleared.ts';
+import { addCleared, addProblems } from '../db/import-tallies.ts';
 import { fillPreview } from '../db/import-preview.ts';
 import { importStatements } from '../db/import-statements.ts';
 import { stageRows } from '../db/import-staging.ts';
@@ -131,7 +131,10 @@ const tryChunk = async (
   const failed = told.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
-  if (isFirst) await addCleared(client, job.id, merged.cleared);
+  if (isFirst) {
+    await addCleared(client, job.id, merged.cleared);
+    await addProblems(client, job.id, told);
+  }
   if (!(await mayImport(client, job.id))) {
     throw failures.jobNotRunning(job.id, 'not importing any more');
   }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import type { MailMatch } from '../db/import-match.ts';
-import type { FailedLine } from '../imports/failed-lines.ts';
+import { type FailedLine, wholeLine } from '../imports/failed-lines.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { linesOf } from '../imports/lines.ts';
 import type { StagedRow } from '../db/import-staging.ts';
@@ -13,9 +13,9 @@ import { prepareRows } from './prepare-rows.ts';
 const COUNT_INTERVAL_MS = 100;
 
 const NOT_FOUND = {
-  unknownUser: { code: 'unknownUser', message: 'no user has this mail address' },
-  ambiguousUser: { code: 'ambiguousUser', message: 'several users have this mail address' },
-} as const;
+  unknownUser: wholeLine('unknownUser', 'no user has this mail address'),
+  ambiguousUser: wholeLine('ambiguousUser', 'several users have this mail address'),
+};
 
 const port = parentPort;
 if (port === null) throw new Error('import-thread.ts is run as a worker thread');

@@ -5,7 +5,7 @@ import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import { closeSums, jobSummary, sumOf, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
-import { listCleared } from '../db/import-cleared.ts';
+import { listCleared, listProblems } from '../db/import-tallies.ts';
 import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore } from '../db/restores.ts';
 import type { ImportOptions } from '../imports/options.ts';
@@ -140,6 +140,7 @@ const ofImport = async (
     dryRun,
     end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
     counts: sum.counts,
+    problems: (await listProblems(deps.database.db, [subject.id])).get(subject.id) ?? [],
     cleared: (await listCleared(deps.database.db, [subject.id])).get(subject.id) ?? [],
     logUrl: `${publicUrl}/v1/imports/${subject.id}/log`,
     jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,

@@ -1,5 +1,10 @@
 import type { Db } from '../db/client.ts';
-import { type ClearedField, listCleared } from '../db/import-cleared.ts';
+import {
+  type ClearedField,
+  type CountedProblem,
+  listCleared,
+  listProblems,
+} from '../db/import-tallies.ts';
 import {
   type JobProgressRow,
   listJobsWithRecords,
@@ -110,6 +115,8 @@ export interface JobFacts {
   hasRecords: boolean;
   /** Values that an import has made unknown. */
   cleared: ClearedField[];
+  /** What was wrong with lines of an import. */
+  problems: CountedProblem[];
 }
 
 const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
@@ -151,7 +158,7 @@ export const toJobJson = (
     finishedAt: job.finished_at?.toISOString() ?? null,
     progress: progressOf(job, progress),
     counts: job.counts as JobJson['counts'],
-    ...(job.type === 'import' && { cleared: facts.cleared }),
+    ...(job.type === 'import' && { cleared: facts.cleared, problems: facts.problems }),
     retryOf: job.retry_of,
     retriedBy: job.retried_by,
     parent: job.parent_id,
@@ -168,11 +175,12 @@ export const toJobJson = (
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
   const importIds = jobs.filter(({ type }) => type === 'import').map(({ id }) => id);
-  const [progress, files, recorded, cleared] = await Promise.all([
+  const [progress, files, recorded, cleared, problems] = await Promise.all([
     listProgress(db, ids),
     listVerifiedExports(db, ids),
     listJobsWithRecords(db, ids),
     listCleared(db, importIds),
+    listProblems(db, importIds),
   ]);
   return jobs.map((job) => ({
     job,
@@ -180,6 +188,7 @@ export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<Job
     files: files.filter((file) => file.job_id === job.id),
     hasRecords: recorded.has(job.id),
     cleared: cleared.get(job.id) ?? [],
+    problems: problems.get(job.id) ?? [],
   }));
 };
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { RULES } from '../imports/rules.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
@@ -169,6 +170,17 @@ export const jobSchema = z
       .describe(
         'Of an import, so far: values that were there and became unknown, or would in a dry run, by property; the most first',
       ),
+    problems: z
+      .array(
+        z.object({
+          column: z.string().nullable().describe('A property; null is the line as a whole'),
+          rule: z.enum(RULES).describe('Does not change its name'),
+          count: z.int().describe('Lines'),
+          firstLine: z.int().describe('Its number in the file'),
+        }),
+      )
+      .optional()
+      .describe('Of an import, so far: which rules its lines break, the most frequent 100 first'),
     retryOf: z.uuid().nullable().describe('The job that this one tries again'),
     retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
     parent: z.uuid().nullable(),

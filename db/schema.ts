@@ -241,6 +241,13 @@ export interface Schema extends DeleteAllSchema {
     created_at: CreatedAt;
     updated_at: Generated<Date>;
   };
+  import_problems: {
+    job_id: string;
+    field: string;
+    rule: string;
+    count: number;
+    first_line: number;
+  };
   import_cleared: { job_id: string; field: string; count: number };
   /** A view. */
   done_batches: {

@@ -1,3 +1,5 @@
+import type { Problem, Rule } from './rules.ts';
+
 /** Why no user came of a line: of the reader, of the users who are there, or of the database. */
 export const FAILURE_CODES = [
   'propertyRequired',
@@ -26,4 +28,18 @@ export interface FailedLine {
   code: FailureCode;
   /** Names columns and rules, never values. */
   message: string;
+  /** The same for programs. */
+  problems: readonly Problem[];
 }
+
+/** What is told of a line that failed. */
+export type Failure = Pick<FailedLine, 'code' | 'message' | 'problems'>;
+
+/** Why a line failed that is wrong as a whole. */
+export const wholeLine = (
+  code: Exclude<FailureCode, 'invalidDataType' | 'propertyRequired'>,
+  message: string,
+): Failure => {
+  const rule: Rule = code === 'wrongCellCount' ? 'cellCount' : code;
+  return { code, message, problems: [{ column: null, rule }] };
+};

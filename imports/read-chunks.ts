@@ -2,11 +2,12 @@ import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
-import type { FailedLine, FailureCode } from './failed-lines.ts';
+import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
 import type { ImportOptions } from './options.ts';
 import type { CsvRecord } from './records.ts';
+import { type Problem, ruleOfCell } from './rules.ts';
 
 export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
@@ -51,11 +52,10 @@ const payloadOf = ({ cells }: CsvRecord): string => {
   return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
 };
 
-const failedLine = (record: CsvRecord, code: FailureCode, message: string): FailedLine => ({
+const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
   line: record.line,
   payload: payloadOf(record),
-  code,
-  message,
+  ...failure,
 });
 
 interface Reader {
@@ -102,24 +102,37 @@ const whyCount = (cells: readonly string[], wanted: number): string => {
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
   const { cells } = record;
   if (cells.length !== reader.cellCount) {
-    return failedLine(record, 'wrongCellCount', whyCount(cells, reader.cellCount));
+    return failedLine(record, wholeLine('wrongCellCount', whyCount(cells, reader.cellCount)));
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
   const { empty, isByMail } = reader;
   let key: unknown = null;
-  let keyName = '';
-  const problems: string[] = [];
-  for (const { index, name, key: field, target, read } of reader.columns) {
-    const parsed = read(cells[index] ?? '');
-    if ('detail' in parsed) problems.push(`${name} ${parsed.detail}`);
-    else if (target === 'custom') properties[field] = parsed.value ?? empty;
+  let keyColumn: Column | undefined;
+  const problems: Problem[] = [];
+  const details: string[] = [];
+  for (const column of reader.columns) {
+    const { index, key: field, target } = column;
+    const cell = cells[index] ?? '';
+    const parsed = column.read(cell);
+    if ('detail' in parsed) {
+      problems.push({ column: column.field, rule: ruleOfCell(column.type, cell) });
+      details.push(`${column.name} ${parsed.detail}`);
+    } else if (target === 'custom') properties[field] = parsed.value ?? empty;
     else if (target === 'system') columns[field] = parsed.value ?? empty;
-    else [key, keyName] = [parsed.value, name];
+    else [key, keyColumn] = [parsed.value, column];
   }
-  if (problems.length > 0) return failedLine(record, 'invalidDataType', problems.join('; '));
+  if (problems.length > 0) {
+    const message = details.join('; ');
+    return failedLine(record, { code: 'invalidDataType', message, problems });
+  }
   if (typeof key !== 'string') {
-    return failedLine(record, 'propertyRequired', `${keyName} is empty`);
+    const { name = '', field = null } = keyColumn ?? {};
+    return failedLine(record, {
+      code: 'propertyRequired',
+      message: `${name} is empty`,
+      problems: [{ column: field, rule: 'required' }],
+    });
   }
   const payload = () => payloadOf(record);
   return isByMail

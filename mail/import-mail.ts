@@ -12,6 +12,8 @@ export interface ImportFinished {
   counts: ImportCounts;
   /** Values that became unknown, by property, the most first. */
   cleared: readonly { column: string; count: number }[];
+  /** What was wrong with lines, the most frequent first. */
+  problems: readonly { column: string | null; rule: string; count: number; firstLine: number }[];
   logUrl: string;
   jobUrl: string;
 }
@@ -27,19 +29,26 @@ const OUTCOMES: [keyof ImportCounts, string][] = [
   ['unprocessed', 'Not reached'],
 ];
 
-/** Rows of a table by property; the job has more of them. */
+type Row = [label: string, value: string];
+
+/** Rows of a table; the job has more of them. */
 const MAX_ROWS = 10;
 
-const tableOf = (title: string, counts: ImportFinished['cleared']): Letter['tables'] => {
-  if (counts.length === 0) return [];
-  const rows = counts
-    .slice(0, MAX_ROWS)
-    .map(({ column, count }): [string, string] => [column, formatCount(count)]);
-  if (counts.length > rows.length) {
-    rows.push(['More', `${formatCount(counts.length - rows.length)} properties; see the job`]);
-  }
+const tableOf = (title: string, all: readonly Row[]): Letter['tables'] => {
+  if (all.length === 0) return [];
+  const rows = all.slice(0, MAX_ROWS);
+  if (all.length > rows.length) rows.push(['Others', 'see the job']);
   return [{ title, rows }];
 };
+
+const clearedRows = (cleared: ImportFinished['cleared']): Row[] =>
+  cleared.map(({ column, count }) => [column, formatCount(count)]);
+
+const problemRows = (problems: ImportFinished['problems']): Row[] =>
+  problems.map(({ column, rule, count, firstLine }) => [
+    `${column ?? 'the line'}, ${rule}`,
+    `${formatLines(count)}, the first is line ${formatCount(firstLine)}`,
+  ]);
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 
@@ -98,9 +107,10 @@ export const importFinished = (facts: ImportFinished): Message => {
           ([name, label]) => [label, formatCount(counts[name])],
         ),
       },
+      ...tableOf('What was wrong with lines', problemRows(facts.problems)),
       ...tableOf(
         dryRun ? 'Values that would be cleared' : 'Values that were cleared',
-        facts.cleared,
+        clearedRows(facts.cleared),
       ),
       { title: 'The job', rows: job },
     ],

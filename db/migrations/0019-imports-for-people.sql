@@ -26,3 +26,15 @@ CREATE TABLE import_mappings (
 GRANT SELECT ON import_mappings TO keepsake_app;
 GRANT INSERT (workspace_id, name, columns), UPDATE (columns, updated_at), DELETE ON import_mappings
   TO keepsake_api;
+
+-- How many lines of an import break which rule, by field; the empty one is a line as a whole.
+CREATE TABLE import_problems (
+  job_id uuid NOT NULL REFERENCES jobs,
+  field text NOT NULL,
+  rule text NOT NULL,
+  count bigint NOT NULL CHECK (count > 0),
+  first_line int NOT NULL CHECK (first_line >= 1),
+  PRIMARY KEY (job_id, field, rule)
+);
+GRANT SELECT ON import_problems TO keepsake_app;
+GRANT INSERT, UPDATE (count, first_line) ON import_problems TO keepsake_worker;

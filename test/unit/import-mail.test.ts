@@ -21,6 +21,7 @@ const told = (changes: Partial<ImportFinished> = {}) =>
     end: { kind: 'completed' },
     counts: COUNTS,
     cleared: [],
+    problems: [],
     logUrl: 'https://keepsake.example/v1/imports/1/log',
     jobUrl: 'https://keepsake.example/v1/jobs/1',
     ...changes,
@@ -46,6 +47,23 @@ test('lines of held users are told, and are in the log', () => {
   const { text } = told({ counts });
   expect(text).toMatch(/legal hold:? +7/);
   expect(text).toContain('/log');
+});
+
+test('tells by property what was wrong and what was cleared, ten of each at most', () => {
+  const problems = Array.from({ length: 12 }, (_, n) => ({
+    column: n === 0 ? null : `properties.p${n}`,
+    rule: 'number',
+    count: 1_000 - n,
+    firstLine: 2 + n,
+  }));
+  const { text } = told({ problems, cleared: [{ column: 'city', count: 1_234 }] });
+  expect(text).toContain('the line, number: 1,000 lines, the first is line 2');
+  expect(text).toContain('properties.p9, number: 991 lines, the first is line 11');
+  expect(text).not.toContain('properties.p10');
+  expect(text).toContain('Others: see the job');
+  expect(text).toContain('Values that were cleared\n  city: 1,234');
+  const cleared = [{ column: 'city', count: 1 }];
+  expect(told({ dryRun: true, cleared }).text).toContain('would be cleared');
 });
 
 test('of a dry run says that nobody was changed', () => {
