@@ -8,6 +8,7 @@ import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
 import { listCleared, listProblems } from '../db/import-tallies.ts';
 import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore } from '../db/restores.ts';
+import { mayRetryAfter } from '../db/retries.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';
@@ -138,7 +139,10 @@ const ofImport = async (
     workspaceName: subject.workspace_name,
     mode,
     dryRun,
-    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
+    end:
+      closed.kind === 'failed'
+        ? { kind: 'failed', errorType: closed.type, mayRetry: mayRetryAfter(closed.type) }
+        : closed,
     counts: sum.counts,
     problems: (await listProblems(deps.database.db, [subject.id])).get(subject.id) ?? [],
     cleared: (await listCleared(deps.database.db, [subject.id])).get(subject.id) ?? [],

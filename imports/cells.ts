@@ -29,22 +29,21 @@ const inputOf = (type: PropertyType, cell: string): unknown => {
 
 const TEXT_TYPES: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url', 'list']);
 
+/** Whether exports for spreadsheets guard cells of a type against formulas. */
+export const isTextType = (type: PropertyType): boolean => TEXT_TYPES.has(type);
+
 const UNKNOWN: Parsed = { value: null };
 
 /** Different cells of a column up to which it is taken for one of few values, such as a country. */
 const MAX_REMEMBERED = 256;
 
 /**
- * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If the
- * file is guarded against formulas, the guard is taken off. What
+ * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If they
+ * are guarded against formulas, the guard is taken off. What
  * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
  * that get one may change it.
  */
-export const cellReader = (
-  type: PropertyType,
-  isFileGuarded: boolean,
-): ((cell: string) => Parsed) => {
-  const isGuarded = isFileGuarded && TEXT_TYPES.has(type);
+export const cellReader = (type: PropertyType, isGuarded: boolean): ((cell: string) => Parsed) => {
   const read = (cell: string): Parsed =>
     parseValue(type, inputOf(type, isGuarded ? unguarded(cell) : cell));
   const remembered = new Map<string, Parsed>();

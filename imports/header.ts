@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
+import { unguarded } from '../selection/formula-guard.ts';
 import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { createNameFinder, foldName, unmistakableName, visibleName } from './column-names.ts';
-import { fieldOf, isMapped, mappingFaults } from './mapping.ts';
+import { fieldOf, isMapped, LOG_COLUMN, mappingFaults } from './mapping.ts';
 import { ImportFileError } from './file-error.ts';
 import type { ColumnMapping, MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
@@ -40,6 +41,8 @@ export interface ImportColumn {
   /** Name of the database's column, or of the custom property. */
   key: string;
   type: PropertyType;
+  /** Whether it says what was wrong with the line before, in a log that is imported. */
+  isOfLog?: true;
 }
 
 /** `pointer` is a JSON pointer: `/file`, or `/file/columns/<index>`. */
@@ -149,6 +152,31 @@ const withoutPadding = (
   return names.slice(0, last + 1);
 };
 
+/**
+ * The names of a header, without padding, and without the last one if that is the column in which a log
+ * says what is wrong. A log for spreadsheets guards names, too.
+ */
+export const ownNames = (
+  cells: readonly string[],
+  mapping: ColumnMapping | undefined,
+): { names: readonly string[]; isLog: boolean } => {
+  const names = withoutPadding(cells, mapping);
+  const own = names.slice(0, -1);
+  const isLog =
+    names.at(-1) === LOG_COLUMN && (!isMapped(LOG_COLUMN, mapping) || own.includes(LOG_COLUMN));
+  return isLog ? { names: own.map(unguarded), isLog } : { names, isLog };
+};
+
+const logColumn = (index: number): ImportColumn => ({
+  name: LOG_COLUMN,
+  field: null,
+  index,
+  target: 'ignored',
+  key: LOG_COLUMN,
+  type: 'string',
+  isOfLog: true,
+});
+
 /** All that is wrong with a header and its mapping, as far as it is named. */
 const faultsOf = (
   names: readonly string[],
@@ -175,14 +203,15 @@ export const checkHeader = (
   cells: readonly string[],
   options: HeaderOptions,
 ): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
-  const names = withoutPadding(cells, options.columns);
+  const { names, isLog } = ownNames(cells, options.columns);
   if (names.some((name) => OF_BACKUPS.has(name) && !isMapped(name, options.columns))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { faults: [{ detail, pointer: FILE }] };
   }
   const found = checkColumns(names, options);
   const faults = faultsOf(names, options, found);
-  return faults.length === 0 ? { columns: found.columns } : { faults };
+  if (faults.length > 0) return { faults };
+  return { columns: isLog ? [...found.columns, logColumn(names.length)] : found.columns };
 };
 
 export const emptyFile = (): ImportFileError =>

@@ -2,6 +2,9 @@ import { fieldNames, findField, type PropertyTypes } from '../selection/fields.t
 import { createNameFinder, visibleName } from './column-names.ts';
 import type { ColumnMapping } from './options.ts';
 
+/** The last column of an import's log, in which it says what is wrong; it is passed over when that is imported. */
+export const LOG_COLUMN = 'error';
+
 /** Columns that a mapping names at most: as many as there can be properties, and some that are left out. */
 export const MAX_MAPPED_COLUMNS = 400;
 

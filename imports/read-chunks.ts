@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
 import { isStorable, type Parsed } from '../selection/values.ts';
-import { cellReader } from './cells.ts';
+import { cellReader, isTextType } from './cells.ts';
 import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
@@ -79,11 +79,16 @@ const readerOf = (
   columns: readonly ImportColumn[],
   isGuarded: boolean,
   { emptyCells, matchBy }: ReadOptions,
+  isLog = columns.some(({ isOfLog }) => isOfLog === true),
 ): Reader => ({
   cellCount: columns.length,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
-    .map((column) => ({ ...column, read: cellReader(column.type, isGuarded) })),
+    .map((column) => ({
+      ...column,
+      // A log is guarded whole: numbers that failed may be formulas.
+      read: cellReader(column.type, isGuarded && (isLog || isTextType(column.type))),
+    })),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
   empty: emptyCells === 'keep' ? undefined : null,

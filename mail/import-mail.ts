@@ -8,7 +8,10 @@ export interface ImportFinished {
   workspaceName: string;
   mode: ImportMode;
   dryRun: boolean;
-  end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
+  end:
+    | { kind: 'completed' }
+    | { kind: 'cancelled' }
+    | { kind: 'failed'; errorType: string; mayRetry: boolean };
   counts: ImportCounts;
   /** Values that became unknown, by property, the most first. */
   cleared: readonly { column: string; count: number }[];
@@ -66,7 +69,16 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
       ]
     : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
   if (hasLog(counts)) paragraphs.push('The log holds each line that was not taken, and why.');
-  if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
+  if (end.kind === 'failed') {
+    paragraphs.push(
+      end.mayRetry
+        ? 'Look at the job for what went wrong. Once that is put right, it can be retried over the same file, which is kept for 7 days.'
+        : 'Look at the job for what is wrong with the file; mend it, then upload it again.',
+    );
+  }
+  if (end.kind === 'cancelled') {
+    paragraphs.push('It can be retried over the same file, which is kept for 7 days.');
+  }
   return paragraphs;
 };
 

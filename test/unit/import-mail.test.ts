@@ -74,9 +74,18 @@ test('of a dry run says that nobody was changed', () => {
 
 test.each([
   [{ kind: 'cancelled' } as const, 'Import cancelled: 1,150 of 1,200 lines (Demo)'],
-  [{ kind: 'failed', errorType: 'notUtf8' } as const, 'Import failed: 1,150 of 1,200 lines (Demo)'],
+  [
+    { kind: 'failed', errorType: 'notUtf8', mayRetry: false } as const,
+    'Import failed: 1,150 of 1,200 lines (Demo)',
+  ],
 ])('tells of an import that ended otherwise: %j', (end, wanted) => {
   const { subject, text } = told({ end });
   expect(subject).toBe(wanted);
   expect(text.includes('notUtf8')).toBe(end.kind === 'failed');
+  expect(text.includes('can be retried')).toBe(end.kind === 'cancelled');
+});
+
+test('says of a failure that may pass by itself that the same file can be tried again', () => {
+  const { text } = told({ end: { kind: 'failed', errorType: 'everyLineRefused', mayRetry: true } });
+  expect(text).toContain('can be retried over the same file');
 });
