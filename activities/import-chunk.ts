@@ -114,6 +114,21 @@ const mergeRows = async (
   return result.status === 'overfull' ? 'mixed' : 'contended';
 };
 
+/** Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too. */
+const withNotes = (
+  lost: readonly FailedLine[],
+  notes: readonly FailedLine[],
+): readonly FailedLine[] => {
+  if (notes.length === 0) return lost;
+  const noted = new Map(notes.map((note) => [note.line, note]));
+  const told = lost.map((line) => {
+    const note = noted.get(line.line);
+    noted.delete(line.line);
+    return note === undefined ? line : { ...line, message: `${line.message}; ${note.message}` };
+  });
+  return [...told, ...noted.values()];
+};
+
 /** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
 const tryChunk = async (
   work: ImportWork,
@@ -125,10 +140,11 @@ const tryChunk = async (
   const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;
-  const told = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
+  const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
+  const told = withNotes(lost, chunk.notes);
   await insertFailures(client, job.id, told);
-  const held = told.filter(({ code }) => code === 'held').length;
-  const failed = told.length - held;
+  const held = lost.filter(({ code }) => code === 'held').length;
+  const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
   if (isFirst) {

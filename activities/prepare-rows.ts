@@ -56,7 +56,7 @@ const targetOf = (
     mode: options.mode,
     mergeTags: options.mergeTags,
     matchBy: options.matchBy ?? 'userId',
-    canKeep: options.emptyCells === 'keep',
+    canKeep: options.emptyCells === 'keep' || options.badCells === 'skipCell',
     columns: Object.keys(row.columns),
     properties: Object.keys(row.properties),
     ...(options.dryRun && { table: PREVIEW_TABLE }),

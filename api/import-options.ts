@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
 import { columnsSchema, mappingNameSchema } from './import-mapping.ts';
 import type { InputError } from './problems.ts';
 import { reasonSchema } from './reason.ts';
@@ -27,6 +27,14 @@ export const importOptionsSchema = z.strictObject({
     .describe(
       '`clear`, which is meant when left out: an empty cell makes the value unknown; `keep`: it leaves the value ' +
         'as it is. Not with mode `insert`',
+    ),
+  badCells: z
+    .enum(BAD_CELLS)
+    .optional()
+    .describe(
+      '`failLine`, which is meant when left out: a cell that cannot be taken fails its line; `skipCell`: it leaves ' +
+        'the value as it is and is told in the log, and the rest of the line is imported. What finds the user ' +
+        'always fails its line',
     ),
   matchBy: z
     .enum(MATCH_KEYS)

@@ -51,14 +51,24 @@ const exportOptionsOf = ({ type, options }: JobRow) => {
 /** What was asked of an import. */
 const importOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'import') return {};
-  const { mode, mergeTags, dryRun, spreadsheetSafe, emptyCells, matchBy, columns, mapping } =
-    options as ImportOptions;
+  const {
+    mode,
+    mergeTags,
+    dryRun,
+    spreadsheetSafe,
+    emptyCells,
+    badCells,
+    matchBy,
+    columns,
+    mapping,
+  } = options as ImportOptions;
   return {
     mode,
     mergeTags,
     dryRun,
     spreadsheetSafe: spreadsheetSafe ?? true,
     emptyCells: emptyCells ?? 'clear',
+    badCells: badCells ?? 'failLine',
     matchBy: matchBy ?? 'userId',
     ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
   };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
 import { RULES } from '../imports/rules.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
@@ -98,7 +98,11 @@ const importCounts = z
     unchanged: z.int().describe('Of those merged: there was nothing to change'),
     skipped: z.int().describe('In mode insert: about a user who was there'),
     held: z.int().default(0).describe('About a user under legal hold, who was left as they are'),
-    failed: z.int().describe('As many as the log holds, together with the held ones'),
+    failed: z.int().describe('As many as the log holds, together with the held and partial ones'),
+    partial: z
+      .int()
+      .default(0)
+      .describe('Of the others: cells that could not be taken were left out'),
     unprocessed: z.int(),
   })
   .meta({ id: 'ImportCounts' });
@@ -144,6 +148,7 @@ export const jobSchema = z
     mergeTags: z.boolean().optional().describe('Of an import'),
     dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
     emptyCells: z.enum(EMPTY_CELLS).optional().describe('Of an import'),
+    badCells: z.enum(BAD_CELLS).optional().describe('Of an import'),
     matchBy: z.enum(MATCH_KEYS).optional().describe('Of an import'),
     mapping: z
       .object({
@@ -162,7 +167,7 @@ export const jobSchema = z
       .union([deletionCounts, restoreCounts, importCounts, exportCounts])
       .nullable()
       .describe(
-        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
+        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged and partial) to lines',
       ),
     cleared: z
       .array(z.object({ column: z.string(), count: z.int() }))

@@ -28,14 +28,15 @@ const sumOf = ({ imported, merged, skipped, held, failed }: Omit<ImportCounts, '
 export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
   const { rows } = await sql<SummedRow>`
     SELECT j.counts AS stored, j.erased_at IS NOT NULL AS "isErased", coalesce(j.total, 0) AS lines,
-           c.imported, c.merged, c.unchanged, c.skipped, f.held, f.failed, f.refused
+           c.imported, c.merged, c.unchanged, c.skipped, f.held, f.failed, f.partial, f.refused
       FROM jobs j CROSS JOIN LATERAL (
         SELECT coalesce(sum(imported), 0) AS imported, coalesce(sum(merged), 0) AS merged,
                coalesce(sum(unchanged), 0) AS unchanged, coalesce(sum(skipped), 0) AS skipped
           FROM import_chunks WHERE job_id = j.id) c
      CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE code = 'held') AS held,
-               count(*) FILTER (WHERE code <> 'held') AS failed,
+               count(*) FILTER (WHERE code = 'cellsSkipped') AS partial,
+               count(*) FILTER (WHERE code NOT IN ('held', 'cellsSkipped')) AS failed,
                count(*) FILTER (WHERE code = ANY (${[...REFUSAL_CODES]}::text[])) AS refused
           FROM import_failures WHERE job_id = j.id) f
      WHERE j.id = ${jobId}`.execute(db);

@@ -38,12 +38,18 @@ const UNKNOWN: Parsed = { value: null };
 const MAX_REMEMBERED = 256;
 
 /**
- * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If they
- * are guarded against formulas, the guard is taken off. What
+ * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If the
+ * file is guarded against formulas, the guard is taken off. What
  * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
  * that get one may change it.
  */
-export const cellReader = (type: PropertyType, isGuarded: boolean): ((cell: string) => Parsed) => {
+export const cellReader = (
+  type: PropertyType,
+  isFileGuarded: boolean,
+  isLog = false,
+): ((cell: string) => Parsed) => {
+  // A log is guarded whole: numbers that failed may be formulas.
+  const isGuarded = isFileGuarded && (isLog || isTextType(type));
   const read = (cell: string): Parsed =>
     parseValue(type, inputOf(type, isGuarded ? unguarded(cell) : cell));
   const remembered = new Map<string, Parsed>();

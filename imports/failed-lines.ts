@@ -1,6 +1,9 @@
 import type { Problem, Rule } from './rules.ts';
 
-/** Why no user came of a line: of the reader, of the users who are there, or of the database. */
+/**
+ * Why no user came of a line: of the reader, of the users who are there, or of the database. Of the last one a
+ * user came, but not of all cells.
+ */
 export const FAILURE_CODES = [
   'propertyRequired',
   'invalidDataType',
@@ -9,6 +12,7 @@ export const FAILURE_CODES = [
   'ambiguousUser',
   'held',
   'rejected',
+  'cellsSkipped',
 ] as const;
 
 export type FailureCode = (typeof FAILURE_CODES)[number];
@@ -37,7 +41,7 @@ export type Failure = Pick<FailedLine, 'code' | 'message' | 'problems'>;
 
 /** Why a line failed that is wrong as a whole. */
 export const wholeLine = (
-  code: Exclude<FailureCode, 'invalidDataType' | 'propertyRequired'>,
+  code: Exclude<FailureCode, 'invalidDataType' | 'propertyRequired' | 'cellsSkipped'>,
   message: string,
 ): Failure => {
   const rule: Rule = code === 'wrongCellCount' ? 'cellCount' : code;

@@ -9,6 +9,9 @@ export type ImportMode = (typeof IMPORT_MODES)[number];
 /** What an empty cell does: makes the value unknown, or leaves it as it is. */
 export const EMPTY_CELLS = ['clear', 'keep'] as const;
 
+/** What a cell does that cannot be taken: fails its line, or is left out of it. */
+export const BAD_CELLS = ['failLine', 'skipCell'] as const;
+
 /** By what a line finds its user. */
 export const MATCH_KEYS = ['userId', 'email'] as const;
 
@@ -24,6 +27,8 @@ export interface ImportOptions {
   mergeTags: boolean;
   /** `clear` when left out. */
   emptyCells?: (typeof EMPTY_CELLS)[number] | undefined;
+  /** `failLine` when left out. */
+  badCells?: (typeof BAD_CELLS)[number] | undefined;
   /** Columns that are not named stand for the property of their name. */
   columns?: ColumnMapping | undefined;
   /** Under which name the workspace keeps `columns`, where it was named. */

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
 import { isStorable, type Parsed } from '../selection/values.ts';
-import { cellReader, isTextType } from './cells.ts';
+import { cellReader } from './cells.ts';
 import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
@@ -25,6 +25,8 @@ export interface ImportRow {
   columns: Record<string, unknown>;
   /** By their names, all custom properties that the file has. */
   properties: Record<string, unknown>;
+  /** What is told of cells that were left out. */
+  note?: Failure;
   /** The line written anew, its cells separated by commas, fit to be stored. */
   payload: () => string;
 }
@@ -36,11 +38,13 @@ export interface ImportChunk {
   lines: number;
   rows: ImportRow[];
   failed: FailedLine[];
+  /** Of rows, lines of which cells were left out. */
+  notes: FailedLine[];
 }
 
 /** What decides how lines are read, as in the options of an import. */
 export interface ReadOptions
-  extends HeaderOptions, Pick<ImportOptions, 'spreadsheetSafe' | 'emptyCells'> {}
+  extends HeaderOptions, Pick<ImportOptions, 'spreadsheetSafe' | 'emptyCells' | 'badCells'> {}
 
 interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
@@ -68,6 +72,7 @@ interface Reader {
   /** What an empty cell does: null clears. */
   empty: null | undefined;
   isByMail: boolean;
+  skipsCells: boolean;
 }
 
 const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
@@ -78,7 +83,7 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
 const readerOf = (
   columns: readonly ImportColumn[],
   isGuarded: boolean,
-  { emptyCells, matchBy }: ReadOptions,
+  { emptyCells, matchBy, badCells }: ReadOptions,
   isLog = columns.some(({ isOfLog }) => isOfLog === true),
 ): Reader => ({
   cellCount: columns.length,
@@ -86,13 +91,13 @@ const readerOf = (
     .filter(({ target }) => target !== 'ignored')
     .map((column) => ({
       ...column,
-      // A log is guarded whole: numbers that failed may be formulas.
-      read: cellReader(column.type, isGuarded && (isLog || isTextType(column.type))),
+      read: cellReader(column.type, isGuarded, isLog),
     })),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
   empty: emptyCells === 'keep' ? undefined : null,
   isByMail: matchBy === 'email',
+  skipsCells: badCells === 'skipCell',
 });
 
 /** Why a line does not have as many cells as the header names columns. */
@@ -111,7 +116,8 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
-  const { empty, isByMail } = reader;
+  const { empty, isByMail, skipsCells } = reader;
+  let canBeTaken = true;
   let key: unknown = null;
   let keyColumn: Column | undefined;
   const problems: Problem[] = [];
@@ -123,11 +129,14 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     if ('detail' in parsed) {
       problems.push({ column: column.field, rule: ruleOfCell(column.type, cell) });
       details.push(`${column.name} ${parsed.detail}`);
+      if (!skipsCells || target === 'key') canBeTaken = false;
+      else if (target === 'custom') properties[field] = undefined;
+      else columns[field] = undefined;
     } else if (target === 'custom') properties[field] = parsed.value ?? empty;
     else if (target === 'system') columns[field] = parsed.value ?? empty;
     else [key, keyColumn] = [parsed.value, column];
   }
-  if (problems.length > 0) {
+  if (!canBeTaken) {
     const message = details.join('; ');
     return failedLine(record, { code: 'invalidDataType', message, problems });
   }
@@ -140,15 +149,22 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     });
   }
   const payload = () => payloadOf(record);
-  return isByMail
-    ? { line: record.line, userId: '', mail: key, columns, properties, payload }
-    : { line: record.line, userId: key, columns, properties, payload };
+  const { line } = record;
+  const row: ImportRow = isByMail
+    ? { line, userId: '', mail: key, columns, properties, payload }
+    : { line, userId: key, columns, properties, payload };
+  if (problems.length === 0) return row;
+  const message = `left out: ${details.join('; ')}`;
+  return { ...row, note: { code: 'cellsSkipped', message, problems } };
 };
 
 /** Adds what a record says to a chunk. */
 const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
   if ('code' in read) chunk.failed.push(read);
   else chunk.rows.push(read);
+  if ('note' in read && read.note !== undefined) {
+    chunk.notes.push({ line: read.line, payload: read.payload(), ...read.note });
+  }
   chunk.lines += 1;
 };
 
@@ -165,14 +181,14 @@ export const readChunks = async function* (
 ): AsyncGenerator<ImportChunk> {
   let reader: Reader | undefined;
   let length = 0;
-  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
+  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [], notes: [] };
   for await (const { columns, records, isMarked } of linesOf(file, options)) {
     reader ??= readerOf(columns, options.spreadsheetSafe ?? isMarked, options);
     for (const record of records) {
       const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {
         yield chunk;
-        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [] };
+        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [], notes: [] };
         length = 0;
       }
       length += record.length;

@@ -29,6 +29,7 @@ const OUTCOMES: [keyof ImportCounts, string][] = [
   ['skipped', 'Skipped: the user was there'],
   ['held', 'Left out: the user is under legal hold'],
   ['failed', 'Failed'],
+  ['partial', 'Imported but for some cells'],
   ['unprocessed', 'Not reached'],
 ];
 
@@ -55,7 +56,7 @@ const problemRows = (problems: ImportFinished['problems']): Row[] =>
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 
-const hasLog = ({ failed, held }: ImportCounts): boolean => failed + held > 0;
+const hasLog = ({ failed, held, partial }: ImportCounts): boolean => failed + held + partial > 0;
 
 const formatLines = (count: number): string =>
   `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
@@ -68,7 +69,8 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
           `${formatCount(done)} could be imported.`,
       ]
     : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
-  if (hasLog(counts)) paragraphs.push('The log holds each line that was not taken, and why.');
+  if (hasLog(counts))
+    paragraphs.push('The log holds each line that was not taken, or not whole, and why.');
   if (end.kind === 'failed') {
     paragraphs.push(
       end.mayRetry

@@ -8,12 +8,17 @@ const start = (options: object, content = 'userId\n1\n') =>
   upload(api(), [optionsPart(options), filePart(content)]);
 
 test('a job tells its choices, and what is meant where none were made', async () => {
-  const chosen = { mode: 'updateOnly', emptyCells: 'keep', matchBy: 'email' };
+  const chosen = {
+    mode: 'updateOnly',
+    emptyCells: 'keep',
+    badCells: 'skipCell',
+    matchBy: 'email',
+  };
   const { status, body } = await start(chosen, 'email,city\na@x.example,\n');
   expect(status).toBe(202);
   expect(body).toMatchObject({ ...chosen, cleared: [] });
   const { body: plain } = await start({ mode: 'update' });
-  expect(plain).toMatchObject({ mode: 'update', emptyCells: 'clear', matchBy: 'userId' });
+  expect(plain).toMatchObject({ mode: 'update', emptyCells: 'clear', badCells: 'failLine' });
 });
 
 test('what was cleared is told by property, the most first', async () => {
@@ -43,6 +48,7 @@ test.each([
   [{ mode: 'update', matchBy: 'phone' }, '/options/matchBy'],
   [{ mode: 'update', emptyCells: 'skip' }, '/options/emptyCells'],
   [{ mode: 'updateonly' }, '/options/mode'],
+  [{ mode: 'update', badCells: 'skipLine' }, '/options/badCells'],
 ])('%j is no choice there is', async (options, pointer) => {
   const { body } = await start(options);
   expect(body).toMatchObject({ status: 400, errors: [{ pointer }] });

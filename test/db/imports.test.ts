@@ -53,6 +53,7 @@ const COUNTS = {
   skipped: 0,
   held: 0,
   failed: 0,
+  partial: 0,
   unprocessed: 0,
 };
 

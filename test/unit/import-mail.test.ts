@@ -9,6 +9,7 @@ const COUNTS = {
   skipped: 0,
   held: 0,
   failed: 50,
+  partial: 0,
   unprocessed: 0,
 };
 
