@@ -29,7 +29,8 @@ const countLines = async (
   { file, types }: { file: Readable; types: PropertyTypes },
   signal: AbortSignal,
 ): Promise<number> => {
-  const read = importThreads.read({ kind: 'count', types }, file, signal);
+  const task = { kind: 'count', types, job: { options: job.options } } as const;
+  const read = importThreads.read(task, file, signal);
   let lines = 0;
   try {
     for await (const result of read.results) {

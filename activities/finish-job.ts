@@ -5,8 +5,8 @@ import {
   lastPassOf,
   type StoredResult,
 } from '../db/job-runs.ts';
-import { jobSummary, sumOf, withUnreached, type SummedCounts } from '../db/job-summary.ts';
-import { closeImport, countImport } from '../db/imports.ts';
+import { closeSums, jobSummary, type SummedCounts, withUnreached } from '../db/job-summary.ts';
+import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore, settleRestore } from '../db/restores.ts';
 import { countTargets } from '../db/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../workflows/contract.ts';
@@ -25,14 +25,14 @@ const failed = (counts: Record<string, number>, type: string, message: string): 
   counts,
 });
 
-const endDeletion = (summed: SummedCounts, end: JobEnd): Ending => {
+const endDeletion = (
+  summed: SummedCounts,
+  told: JobEnd,
+  selection: RunningJob['selection'],
+): Ending => {
   const counts = { ...summed, selected: summed.selected ?? 0 };
-  const sum = sumOf(summed);
+  const end = closeSums(counts, told, selection);
   if (end.kind === 'failed') return failed(counts, end.type, end.message);
-  if (counts.selected !== sum) {
-    const { message } = failures.sumsDoNotClose(counts.selected, sum);
-    return failed(counts, 'sumsDoNotClose', message);
-  }
   const left = counts.changedSinceBackup + counts.failed + counts.unprocessed;
   if (end.kind === 'cancelled') return { result: { state: 'cancelled', failures: left }, counts };
   const state = left === 0 ? 'succeeded' : 'partiallySucceeded';
@@ -54,7 +54,7 @@ const finishDeletion = async (
 ): Promise<Ending> => {
   if (end.kind !== 'completed') await settleInterrupted(deps, job);
   const { counts } = await jobSummary(deps.database.db, job.id);
-  return endDeletion(withUnreached(counts, end), end);
+  return endDeletion(withUnreached(counts, end), end, job.selection);
 };
 
 const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
@@ -93,11 +93,11 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
 };
 
 const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
-  const summed = await countImport(deps.database.db, job.id);
-  const counts = { ...summed };
-  const closed = closeImport(summed, end);
+  const sum = await sumImport(deps.database.db, job.id);
+  const counts = { ...sum.counts };
+  const closed = closeImport(sum, end);
   if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
-  const left = summed.failed + summed.unprocessed;
+  const left = counts.held + counts.failed + counts.unprocessed;
   const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
   const state = closed.kind === 'cancelled' ? 'cancelled' : done;
   return { result: { state, failures: left }, counts };

@@ -1,5 +1,6 @@
 import type { DatabaseError } from 'pg';
 import {
+  type LeftRow,
   type Merged,
   mergeRange,
   type Range,
@@ -8,13 +9,24 @@ import {
 } from '../db/import-merge.ts';
 import type { StagedRow } from '../db/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../db/sql-states.ts';
-import type { FailedLine } from '../imports/read-chunks.ts';
+import { type FailedLine, type Failure, wholeLine } from '../imports/failed-lines.ts';
+import type { Problem } from '../imports/rules.ts';
 import { MAX_LIST_ITEMS } from '../selection/values.ts';
 
 /** What became of the lines of a chunk that could be read. */
 export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
 }
+
+/** Of a chunk without lines. */
+export const nothing = (): ChunkOutcome => ({
+  imported: 0,
+  merged: 0,
+  unchanged: 0,
+  skipped: 0,
+  cleared: {},
+  rejected: [],
+});
 
 /** Rows that are one line each. */
 export interface CarefulStaging extends Staging {
@@ -51,32 +63,48 @@ const failureOf = async (
   { client, statements }: Staging,
   n: number,
   tried: Exclude<Tried, { status: 'merged' }>,
-): Promise<Pick<FailedLine, 'code' | 'message'> | undefined> => {
+): Promise<Failure | undefined> => {
   switch (tried.status) {
     case 'refused':
-      return { code: 'rejected', message: rowRefusalOf(tried.error) };
+      return wholeLine('rejected', rowRefusalOf(tried.error));
     case 'overfull': {
       const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
-      return { code: 'invalidDataType', message };
+      const problems: Problem[] = [{ column: 'tags', rule: 'tooManyTags' }];
+      return { code: 'invalidDataType', message, problems };
     }
     case 'notMade':
       if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
-      return { code: 'rejected', message: KEPT_BACK };
+      return wholeLine('rejected', KEPT_BACK);
     case 'notChanged':
-      return { code: 'rejected', message: KEPT_BACK };
+      return wholeLine('rejected', KEPT_BACK);
     case 'raced':
       return undefined;
   }
 };
 
-const fail = ({ lines }: StagedRow, why: Pick<FailedLine, 'code' | 'message'>): FailedLine[] =>
+const fail = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
+
+/** What is told of lines that were left out for their user's sake. */
+export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
+  held: wholeLine('held', 'the user is under legal hold'),
+  unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
+};
+
+const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
+  left.flatMap(({ n, why }) => {
+    const row = rows[n];
+    return row === undefined ? [] : fail(row, LEFT[why]);
+  });
 
 export const addMerged = (outcome: Merged, merged: Merged): void => {
   outcome.imported += merged.imported;
   outcome.merged += merged.merged;
   outcome.unchanged += merged.unchanged;
   outcome.skipped += merged.skipped;
+  for (const [name, count] of Object.entries(merged.cleared)) {
+    outcome.cleared[name] = (outcome.cleared[name] ?? 0) + count;
+  }
 };
 
 /**
@@ -92,13 +120,14 @@ export const mergeCarefully = async (
   const { client, statements, rows } = staging;
   await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
   await client.query(statements.lockAll);
-  const outcome: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
+  const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;
     const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
     if (tried?.status === 'merged') {
       addMerged(outcome, tried.merged);
+      outcome.rejected.push(...failLeft(rows, tried.left));
     } else if (from < to) {
       const middle = Math.floor((from + to) / 2);
       // The first half comes first.

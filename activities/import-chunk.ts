@@ -1,15 +1,23 @@
 import type { PoolClient } from 'pg';
-import { mergeLaterLines, mergeRange, type RangeResult, type Staging } from '../db/import-merge.ts';
+import {
+  type LeftRow,
+  mergeLaterLines,
+  mergeRange,
+  type RangeResult,
+  type Staging,
+} from '../db/import-merge.ts';
+import { addCleared, addProblems } from '../db/import-tallies.ts';
 import { fillPreview } from '../db/import-preview.ts';
 import { importStatements } from '../db/import-statements.ts';
 import { stageRows } from '../db/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../db/imports.ts';
 import { isOfARow, isRolledBack } from '../db/sql-states.ts';
+import type { FailedLine } from '../imports/failed-lines.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from './failures.ts';
-import { addMerged, type ChunkOutcome, mergeCarefully } from './import-carefully.ts';
-import type { SentChunk, SentRows } from './import-messages.ts';
+import { addMerged, type ChunkOutcome, LEFT, mergeCarefully, nothing } from './import-carefully.ts';
+import type { MatchedChunk, RowLine, SentChunk, SentRows } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -43,11 +51,13 @@ export interface ImportWork {
   beforeCommit: () => void;
 }
 
-const NOTHING: ChunkOutcome = { imported: 0, merged: 0, unchanged: 0, skipped: 0, rejected: [] };
-
 /** A chunk as it came from the thread, and where its rows are found. */
 export interface PreparedChunk extends SentChunk {
   rowsOf: () => Promise<ImportRow[]>;
+  /** The lines that staged rows of the whole are made of. */
+  linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
+  /** Finds the users of lines by mail address, anew for each try; none where lines name their users. */
+  match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
 }
 
 /** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
@@ -62,8 +72,17 @@ const mergeRounds = async (
   if (result.status !== 'merged' || repeated.length === 0) return result;
   const range = { from: firstCount, to: staging.lineCounts.length - 1 };
   const later = await mergeLaterLines(staging, range, repeated);
-  if (later.status === 'merged') addMerged(result.merged, later.merged);
-  return later.status === 'merged' ? result : later;
+  if (later.status !== 'merged') return later;
+  addMerged(result.merged, later.merged);
+  return { ...result, left: [...result.left, ...later.left] };
+};
+
+/** Lines of rows that were left out, to be told; only these have to come from the thread. */
+const failLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
+  if (left.length === 0) return [];
+  const why = new Map(left.map((row) => [row.n, row.why]));
+  const lines = await chunk.linesOf([...why.keys()]);
+  return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
 };
 
 const mergeRows = async (
@@ -74,7 +93,7 @@ const mergeRows = async (
   const { whole } = chunk;
   if (whole === undefined) {
     await client.query(BEGIN);
-    return NOTHING;
+    return nothing();
   }
   const { target } = whole;
   // Before the transaction, for that has little time.
@@ -89,8 +108,25 @@ const mergeRows = async (
     return (await mergeCarefully({ ...staging, rows: careful.rows })) ?? 'contended';
   }
   const result = await mergeRounds(staging, whole);
-  if (result.status === 'merged') return { ...result.merged, rejected: [] };
+  if (result.status === 'merged') {
+    return { ...result.merged, rejected: await failLeft(chunk, result.left) };
+  }
   return result.status === 'overfull' ? 'mixed' : 'contended';
+};
+
+/** Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too. */
+const withNotes = (
+  lost: readonly FailedLine[],
+  notes: readonly FailedLine[],
+): readonly FailedLine[] => {
+  if (notes.length === 0) return lost;
+  const noted = new Map(notes.map((note) => [note.line, note]));
+  const told = lost.map((line) => {
+    const note = noted.get(line.line);
+    noted.delete(line.line);
+    return note === undefined ? line : { ...line, message: `${line.message}; ${note.message}` };
+  });
+  return [...told, ...noted.values()];
 };
 
 /** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
@@ -100,13 +136,21 @@ const tryChunk = async (
   isCareful: boolean,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
-  const outcome = await mergeRows(work, chunk, isCareful);
+  const matched = await chunk.match(client);
+  const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
   if (typeof outcome === 'string') return outcome;
   const { rejected, ...merged } = outcome;
-  await insertFailures(client, job.id, [...chunk.failed, ...rejected]);
-  const failed = chunk.failed.length + rejected.length;
-  const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, ...merged };
+  const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
+  const told = withNotes(lost, chunk.notes);
+  await insertFailures(client, job.id, told);
+  const held = lost.filter(({ code }) => code === 'held').length;
+  const failed = lost.length - held;
+  const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
+  if (isFirst) {
+    await addCleared(client, job.id, merged.cleared);
+    await addProblems(client, job.id, told);
+  }
   if (!(await mayImport(client, job.id))) {
     throw failures.jobNotRunning(job.id, 'not importing any more');
   }

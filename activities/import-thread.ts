@@ -1,13 +1,21 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
+import type { MailMatch } from '../db/import-match.ts';
+import { type FailedLine, wholeLine } from '../imports/failed-lines.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { linesOf } from '../imports/lines.ts';
+import type { StagedRow } from '../db/import-staging.ts';
 import { type ImportRow, readChunks } from '../imports/read-chunks.ts';
 import type { FromThread, ReadTask, SentChunk, ToThread } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** Time between two counts of lines that are sent. */
 const COUNT_INTERVAL_MS = 100;
+
+const NOT_FOUND = {
+  unknownUser: wholeLine('unknownUser', 'no user has this mail address'),
+  ambiguousUser: wholeLine('ambiguousUser', 'several users have this mail address'),
+};
 
 const port = parentPort;
 if (port === null) throw new Error('import-thread.ts is run as a worker thread');
@@ -21,13 +29,36 @@ const waiting = new Map<Answer['kind'], (answer: Answer) => void>();
 const wait = <Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, { kind: Kind }>> =>
   new Promise((resolve) => waiting.set(kind, resolve as (answer: Answer) => void));
 
-/** Rows of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
-const kept = new Map<number, ImportRow[]>();
+type ChunksTask = Extract<ReadTask, { kind: 'chunks' }>;
+
+/** Rows of a chunk as they were read, those whose users are known, and these as they are staged. */
+interface KeptChunk {
+  job: ChunksTask['job'];
+  read: readonly ImportRow[];
+  rows: readonly ImportRow[];
+  staged: readonly StagedRow[];
+}
+
+/** Of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
+const kept = new Map<number, KeptChunk>();
+
+const keptOf = (chunk: number): KeptChunk => {
+  const found = kept.get(chunk);
+  if (found === undefined) throw new Error(`the rows of chunk ${chunk} are not kept`);
+  return found;
+};
 
 const sendRows = (chunk: number): void => {
-  const rows = kept.get(chunk)?.map((row) => ({ ...row, payload: row.payload() }));
-  if (rows === undefined) throw new Error(`the rows of chunk ${chunk} are not kept`);
+  const rows = keptOf(chunk).rows.map((row) => ({ ...row, payload: row.payload() }));
   send({ kind: 'rows', chunk, rows });
+};
+
+const sendLines = (chunk: number, numbers: readonly number[]): void => {
+  const { staged } = keptOf(chunk);
+  const lines = numbers.flatMap(
+    (n) => staged[n]?.lines.map(({ line, payload }) => ({ n, line, payload: payload() })) ?? [],
+  );
+  send({ kind: 'lines', chunk, lines });
 };
 
 const piecesOf = async function* (): AsyncGenerator<Buffer> {
@@ -40,10 +71,10 @@ const piecesOf = async function* (): AsyncGenerator<Buffer> {
   }
 };
 
-const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
+const count = async (file: Readable, { types, job }: ReadTask): Promise<void> => {
   let lines = 0;
   let sentAt = performance.now();
-  for await (const { records } of linesOf(file, types)) {
+  for await (const { records } of linesOf(file, { types, ...job.options })) {
     lines += records.length;
     if (performance.now() - sentAt < COUNT_INTERVAL_MS) continue;
     send({ kind: 'counted', lines });
@@ -52,27 +83,42 @@ const count = async (file: Readable, { types }: ReadTask): Promise<void> => {
   send({ kind: 'counted', lines });
 };
 
-const prepare = (job: Extract<ReadTask, { kind: 'chunks' }>['job'], rows: ImportRow[]) => {
+const prepare = (job: ChunksTask['job'], rows: readonly ImportRow[]) => {
   const prepared = prepareRows(job, rows, false);
   if (prepared === undefined) return undefined;
-  const { rows: _, pieces, ...sent } = prepared;
+  const { rows: staged, pieces, ...sent } = prepared;
   // A copy of its own: memory that is shared with others cannot be sent away.
-  return { ...sent, text: new Uint8Array(Buffer.concat(pieces)) };
+  return { staged, whole: { ...sent, text: new Uint8Array(Buffer.concat(pieces)) } };
 };
 
-const sendChunks = async (
-  file: Readable,
-  { types, job, done }: Extract<ReadTask, { kind: 'chunks' }>,
-): Promise<void> => {
+const sendChunks = async (file: Readable, { types, job, done }: ChunksTask): Promise<void> => {
   for await (const { rows, ...rest } of readChunks(file, { types, ...job.options })) {
-    const whole = done.has(rest.chunk) ? undefined : prepare(job, rows);
-    const chunk: SentChunk = { ...rest, whole };
+    const isByMail = job.options.matchBy === 'email';
+    const isLeft = isByMail || done.has(rest.chunk);
+    const { whole, staged = [] } = (isLeft ? undefined : prepare(job, rows)) ?? {};
+    const mails = isByMail ? { mails: rows.map(({ mail = '' }) => mail) } : {};
+    const chunk: SentChunk = { ...rest, whole, ...mails };
     kept.delete(rest.chunk - 2);
-    kept.set(rest.chunk, rows);
+    kept.set(rest.chunk, { job, read: rows, rows, staged });
     const next = wait('next');
     send({ kind: 'chunk', chunk }, whole && [whole.text.buffer]);
     await next;
   }
+};
+
+/** Prepares the rows of a chunk whose users were found. */
+const sendMatched = (chunk: number, matches: readonly MailMatch[]): void => {
+  const { job, read } = keptOf(chunk);
+  const rows: ImportRow[] = [];
+  const failed: FailedLine[] = [];
+  for (const [index, row] of read.entries()) {
+    const match = matches[index] ?? { why: 'unknownUser' };
+    if ('userId' in match) rows.push({ ...row, userId: match.userId });
+    else failed.push({ line: row.line, payload: row.payload(), ...NOT_FOUND[match.why] });
+  }
+  const { whole, staged = [] } = prepare(job, rows) ?? {};
+  kept.set(chunk, { job, read, rows, staged });
+  send({ kind: 'match', chunk, matched: { whole, failed } }, whole && [whole.text.buffer]);
 };
 
 const run = async (task: ReadTask): Promise<void> => {
@@ -100,6 +146,12 @@ port.on('message', (message: ToThread) => {
       return;
     case 'rest':
       kept.clear();
+      return;
+    case 'match':
+      sendMatched(message.chunk, message.matches);
+      return;
+    case 'lines':
+      sendLines(message.chunk, message.rows);
       return;
     case 'piece':
     case 'next': {

@@ -1,9 +1,10 @@
 import { on } from 'node:events';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
+import type { MailMatch } from '../db/import-match.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import type { ImportRow } from '../imports/read-chunks.ts';
-import type { FromThread, ReadTask, ToThread } from './import-messages.ts';
+import type { FromThread, MatchedChunk, ReadTask, RowLine, ToThread } from './import-messages.ts';
 
 /** Threads that are kept for the next file: starting one takes half a second. */
 const MAX_IDLE_THREADS = 2;
@@ -23,6 +24,9 @@ export type ReadResult = Extract<FromThread, { kind: 'counted' | 'chunk' }>;
 export interface ThreadRead {
   results: AsyncGenerator<ReadResult, void>;
   rowsOf: (chunk: number) => Promise<ImportRow[]>;
+  linesOf: (chunk: number, rows: readonly number[]) => Promise<RowLine[]>;
+  /** Prepares a chunk whose users were found by mail address. */
+  match: (chunk: number, matches: readonly MailMatch[]) => Promise<MatchedChunk>;
   /** Closes the file; the thread is kept for another one, or ended where it is still at work. */
   close: () => Promise<void>;
 }
@@ -80,6 +84,8 @@ const follow = async function* (
         post(thread, { kind: 'next' });
         break;
       case 'rows':
+      case 'lines':
+      case 'match':
         break;
       case 'end':
         return;
@@ -92,14 +98,29 @@ const follow = async function* (
   throw new Error('the thread that read a file has ended');
 };
 
-const findRows = async (thread: Worker, chunk: number, signal: AbortSignal) => {
+type Question = Extract<ToThread, { chunk: number }>;
+type AnswerTo<Kind extends Question['kind']> = Extract<FromThread, { kind: Kind }>;
+
+/** What a thread answers to a question about a chunk. */
+const ask = async <Kind extends Question['kind']>(
+  thread: Worker,
+  question: Extract<Question, { kind: Kind }>,
+  signal: AbortSignal,
+): Promise<AnswerTo<Kind>> => {
   const messages = on(thread, 'message', { signal, close: ['exit'] });
-  post(thread, { kind: 'rows', chunk });
+  post(thread, question);
   for await (const [message] of messages as AsyncIterable<[FromThread]>) {
-    if (message.kind !== 'rows' || message.chunk !== chunk) continue;
-    return message.rows.map(({ payload, ...row }) => ({ ...row, payload: () => payload }));
+    if (message.kind === 'error') throw message.error;
+    if (!('chunk' in message) || message.kind === 'chunk') continue;
+    if (message.kind !== question.kind || message.chunk !== question.chunk) continue;
+    return message as AnswerTo<Kind>;
   }
   throw new Error('the thread that read a file has ended');
+};
+
+const findRows = async (thread: Worker, chunk: number, signal: AbortSignal) => {
+  const { rows } = await ask(thread, { kind: 'rows', chunk }, signal);
+  return rows.map(({ payload, ...row }) => ({ ...row, payload: () => payload }));
 };
 
 export const createImportThreads = (): ImportThreads => {
@@ -152,6 +173,10 @@ export const createImportThreads = (): ImportThreads => {
     return {
       results: results(),
       rowsOf: (chunk) => asked(findRows(thread, chunk, signal)),
+      linesOf: async (chunk, rows) =>
+        (await asked(ask(thread, { kind: 'lines', chunk, rows }, signal))).lines,
+      match: async (chunk, matches) =>
+        (await asked(ask(thread, { kind: 'match', chunk, matches }, signal))).matched,
       close: async () => {
         file.destroy();
         await giveBack(thread, isFree);

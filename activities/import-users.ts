@@ -1,4 +1,5 @@
-import { countImport, listDoneChunks } from '../db/imports.ts';
+import { listDoneChunks, sumImport } from '../db/imports.ts';
+import { matchMails } from '../db/import-match.ts';
 import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { ImportFileError } from '../imports/file-error.ts';
@@ -7,8 +8,25 @@ import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';
 import { fileFailure } from './failures.ts';
-import { importChunk } from './import-chunk.ts';
+import { importChunk, type PreparedChunk } from './import-chunk.ts';
+import type { SentChunk } from './import-messages.ts';
+import type { ThreadRead } from './import-threads.ts';
 import { readAhead } from './read-ahead.ts';
+
+/** A chunk with its ways back to the thread that has read it. */
+const prepared = (
+  { workspaceId }: ImportJob,
+  read: ThreadRead,
+  { mails = [], ...chunk }: SentChunk,
+): PreparedChunk => ({
+  ...chunk,
+  rowsOf: () => read.rowsOf(chunk.chunk),
+  linesOf: (rows) => read.linesOf(chunk.chunk, rows),
+  match: async (client) =>
+    mails.length === 0
+      ? undefined
+      : read.match(chunk.chunk, await matchMails(client, workspaceId, mails)),
+});
 
 const importChunks = async (
   deps: ActivityDeps,
@@ -34,7 +52,7 @@ const importChunks = async (
         signal.throwIfAborted();
         if (result.kind !== 'chunk' || passed.has(result.chunk.chunk)) continue;
         const { chunk } = result;
-        await importChunk(work, { ...chunk, rowsOf: () => read.rowsOf(chunk.chunk) });
+        await importChunk(work, prepared(job, read, chunk));
         deps.crashPoint('import:chunk-committed');
         deps.meter.rows('imported', chunk.lines);
       }
@@ -59,7 +77,7 @@ export const createImportUsers =
   ): ReturnType<Activities['importUsers']> => {
     const job = await getRunningImport(deps, jobId);
     const count = async () => {
-      const { imported, merged } = await countImport(deps.database.db, jobId);
+      const { imported, merged } = (await sumImport(deps.database.db, jobId)).counts;
       return { imported, merged };
     };
     try {

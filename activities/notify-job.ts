@@ -5,8 +5,10 @@ import type { Database, Db } from '../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../db/download-links.ts';
 import { closeSums, jobSummary, sumOf, withUnreached, type JobExport } from '../db/job-summary.ts';
 import { findNoticeSubject, isNoticed, recordNotice } from '../db/notices.ts';
-import { closeImport, countImport } from '../db/imports.ts';
+import { listCleared, listProblems } from '../db/import-tallies.ts';
+import { closeImport, sumImport } from '../db/imports.ts';
 import { countRestore } from '../db/restores.ts';
+import { mayRetryAfter } from '../db/retries.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { deletionFinished } from '../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../mail/export-mails.ts';
@@ -88,7 +90,7 @@ const ofDeletion = async (
   const { db } = deps.database;
   const { publicUrl } = deps.config;
   const summary = await jobSummary(db, subject.id);
-  const closed = closeSums(summary.counts, end);
+  const closed = closeSums(summary.counts, end, subject.selection as { type: string });
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
   const linked = await Promise.all(files.map((file) => withLink(db, deps, subject, file)));
   const backups = linked.filter((file) => file !== undefined);
@@ -130,15 +132,20 @@ const ofImport = async (
 ): Promise<Message> => {
   const { publicUrl } = deps.config;
   const { dryRun, mode } = subject.options as ImportOptions;
-  const counts = await countImport(deps.database.db, subject.id);
-  const closed = closeImport(counts, end);
+  const sum = await sumImport(deps.database.db, subject.id);
+  const closed = closeImport(sum, end);
   return importFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     mode,
     dryRun,
-    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
-    counts,
+    end:
+      closed.kind === 'failed'
+        ? { kind: 'failed', errorType: closed.type, mayRetry: mayRetryAfter(closed.type) }
+        : closed,
+    counts: sum.counts,
+    problems: (await listProblems(deps.database.db, [subject.id])).get(subject.id) ?? [],
+    cleared: (await listCleared(deps.database.db, [subject.id])).get(subject.id) ?? [],
     logUrl: `${publicUrl}/v1/imports/${subject.id}/log`,
     jobUrl: `${publicUrl}/v1/jobs/${subject.id}`,
   });

@@ -1,5 +1,5 @@
 import { PREVIEW_TABLE } from '../db/import-preview.ts';
-import type { ImportTarget } from '../db/import-statements.ts';
+import { CHANGEABLE_COLUMNS, type ImportTarget, mergesTags } from '../db/import-changes.ts';
 import {
   copyPieces,
   joinLines,
@@ -26,14 +26,43 @@ export interface Prepared {
   pieces: Buffer[];
 }
 
-const targetOf = ({ workspaceId, options }: RowsJob, row: ImportRow): ImportTarget => ({
-  workspaceId,
-  mode: options.mode,
-  mergeTags: options.mergeTags,
-  columns: Object.keys(row.columns),
-  properties: Object.keys(row.properties),
-  ...(options.dryRun && { table: PREVIEW_TABLE }),
-});
+type Emptied = ImportTarget['emptied'];
+
+/** Of which columns any row says that a value becomes unknown. */
+const emptiedBy = (rows: readonly ImportRow[], target: Omit<ImportTarget, 'emptied'>): Emptied => {
+  const { mode, matchBy } = target;
+  if (mode === 'insert') return { columns: [], properties: [] };
+  const columns = target.columns.filter(
+    (name) =>
+      !(name === 'tags' && mergesTags(target)) && rows.some((row) => row.columns[name] === null),
+  );
+  if (mode !== 'replace') {
+    const isEmptied = (name: string) => rows.some(({ properties }) => properties[name] === null);
+    return { columns, properties: target.properties.filter(isEmptied) };
+  }
+  const others = CHANGEABLE_COLUMNS.filter(
+    (name) => !target.columns.includes(name) && (matchBy !== 'email' || name !== 'email'),
+  );
+  return { columns: [...columns, ...others], properties: 'all' };
+};
+
+const targetOf = (
+  { workspaceId, options }: RowsJob,
+  row: ImportRow,
+  rows: readonly ImportRow[],
+): ImportTarget => {
+  const target = {
+    workspaceId,
+    mode: options.mode,
+    mergeTags: options.mergeTags,
+    matchBy: options.matchBy ?? 'userId',
+    canKeep: options.emptyCells === 'keep' || options.badCells === 'skipCell',
+    columns: Object.keys(row.columns),
+    properties: Object.keys(row.properties),
+    ...(options.dryRun && { table: PREVIEW_TABLE }),
+  };
+  return { ...target, emptied: emptiedBy(rows, target) };
+};
 
 /** @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of ids */
 export const prepareRows = (
@@ -43,7 +72,7 @@ export const prepareRows = (
 ): Prepared | undefined => {
   const [row] = given;
   if (row === undefined) return undefined;
-  const target = targetOf(job, row);
+  const target = targetOf(job, row, given);
   const { first, later, repeated } = isCareful
     ? { first: sortLines(given, target), later: [], repeated: [] }
     : joinLines(given, target);

@@ -56,6 +56,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/imports/:id': ALL_BY_ID,
   'GET /v1/imports/:id/records': ADMINS,
   'GET /v1/imports/:id/log': ADMINS,
+  'GET /v1/import-mappings': ADMINS,
+  'GET /v1/import-mappings/:name': ADMINS,
+  'PUT /v1/import-mappings/:name': ADMINS,
+  'DELETE /v1/import-mappings/:name': ADMINS,
 
   'POST /v1/exports': ADMINS,
   'GET /v1/exports/:id': ALL_BY_ID,

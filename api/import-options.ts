@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { IMPORT_MODES } from '../imports/options.ts';
+import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { columnsSchema, mappingNameSchema } from './import-mapping.ts';
+import type { InputError } from './problems.ts';
 import { reasonSchema } from './reason.ts';
 
 /** What a request says of its file. */
@@ -8,12 +10,39 @@ export const importOptionsSchema = z.strictObject({
     .enum(IMPORT_MODES)
     .describe(
       '`replace`: a user becomes what the file says, and what it has no column for becomes unknown; ' +
-        '`update`: only the columns of the file change; `insert`: users who are there stay as they are',
+        '`update`: only the columns of the file change; `updateOnly`: likewise, and no user is made; ' +
+        '`insert`: users who are there stay as they are',
     ),
+  columns: columnsSchema.optional(),
+  mapping: mappingNameSchema
+    .optional()
+    .describe('Name of a mapping that the workspace keeps, in place of `columns`'),
   mergeTags: z
     .boolean()
     .default(false)
     .describe('Tags of the file are added to those a user has; not with mode `insert`'),
+  emptyCells: z
+    .enum(EMPTY_CELLS)
+    .optional()
+    .describe(
+      '`clear`, which is meant when left out: an empty cell makes the value unknown; `keep`: it leaves the value ' +
+        'as it is. Not with mode `insert`',
+    ),
+  badCells: z
+    .enum(BAD_CELLS)
+    .optional()
+    .describe(
+      '`failLine`, which is meant when left out: a cell that cannot be taken fails its line; `skipCell`: it leaves ' +
+        'the value as it is and is told in the log, and the rest of the line is imported. What finds the user ' +
+        'always fails its line',
+    ),
+  matchBy: z
+    .enum(MATCH_KEYS)
+    .optional()
+    .describe(
+      '`userId`, which is meant when left out; `email`: a line is about the one user with its mail address, in ' +
+        'capitals or not, and no user is made. Not with mode `insert`',
+    ),
   dryRun: z.boolean().default(false).describe('Check and count everything, write no user'),
   spreadsheetSafe: z
     .boolean()
@@ -28,6 +57,33 @@ export const importOptionsSchema = z.strictObject({
 });
 
 export type WantedImport = z.infer<typeof importOptionsSchema>;
+
+/** Options that contradict others, by the rules of imports. */
+export const contradictionsOf = ({
+  mode,
+  mergeTags,
+  emptyCells,
+  matchBy,
+  columns,
+  mapping,
+}: WantedImport): InputError[] => {
+  const errors: InputError[] = [];
+  if (columns !== undefined && mapping !== undefined) {
+    errors.push({
+      detail: 'names columns, as /options/columns does; leave one out',
+      pointer: '/options/mapping',
+    });
+  }
+  if (mode !== 'insert') return errors;
+  const nothing = 'does nothing in mode insert; leave it out';
+  if (mergeTags) errors.push({ detail: nothing, pointer: '/options/mergeTags' });
+  if (emptyCells === 'keep') errors.push({ detail: nothing, pointer: '/options/emptyCells' });
+  if (matchBy === 'email') {
+    const detail = 'makes no user in mode insert: a new one needs a userId. Use another mode';
+    errors.push({ detail, pointer: '/options/matchBy' });
+  }
+  return errors;
+};
 
 /** How the request's body is described; it is read by hand, as it comes. */
 export const IMPORT_BODY = {

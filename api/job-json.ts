@@ -1,5 +1,11 @@
 import type { Db } from '../db/client.ts';
 import {
+  type ClearedField,
+  type CountedProblem,
+  listCleared,
+  listProblems,
+} from '../db/import-tallies.ts';
+import {
   type JobProgressRow,
   listJobsWithRecords,
   listProgress,
@@ -45,8 +51,27 @@ const exportOptionsOf = ({ type, options }: JobRow) => {
 /** What was asked of an import. */
 const importOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'import') return {};
-  const { mode, mergeTags, dryRun, spreadsheetSafe } = options as ImportOptions;
-  return { mode, mergeTags, dryRun, spreadsheetSafe: spreadsheetSafe ?? true };
+  const {
+    mode,
+    mergeTags,
+    dryRun,
+    spreadsheetSafe,
+    emptyCells,
+    badCells,
+    matchBy,
+    columns,
+    mapping,
+  } = options as ImportOptions;
+  return {
+    mode,
+    mergeTags,
+    dryRun,
+    spreadsheetSafe: spreadsheetSafe ?? true,
+    emptyCells: emptyCells ?? 'clear',
+    badCells: badCells ?? 'failLine',
+    matchBy: matchBy ?? 'userId',
+    ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
+  };
 };
 
 const workflowOf = (
@@ -98,6 +123,10 @@ export interface JobFacts {
   files: readonly VerifiedExport[];
   /** Whether it is known by name what became of anyone. */
   hasRecords: boolean;
+  /** Values that an import has made unknown. */
+  cleared: ClearedField[];
+  /** What was wrong with lines of an import. */
+  problems: CountedProblem[];
 }
 
 const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
@@ -139,6 +168,7 @@ export const toJobJson = (
     finishedAt: job.finished_at?.toISOString() ?? null,
     progress: progressOf(job, progress),
     counts: job.counts as JobJson['counts'],
+    ...(job.type === 'import' && { cleared: facts.cleared, problems: facts.problems }),
     retryOf: job.retry_of,
     retriedBy: job.retried_by,
     parent: job.parent_id,
@@ -154,16 +184,21 @@ export const toJobJson = (
 /** Adds to jobs what their exports say of progress and files. */
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
-  const [progress, files, recorded] = await Promise.all([
+  const importIds = jobs.filter(({ type }) => type === 'import').map(({ id }) => id);
+  const [progress, files, recorded, cleared, problems] = await Promise.all([
     listProgress(db, ids),
     listVerifiedExports(db, ids),
     listJobsWithRecords(db, ids),
+    listCleared(db, importIds),
+    listProblems(db, importIds),
   ]);
   return jobs.map((job) => ({
     job,
     progress: progress.get(job.id),
     files: files.filter((file) => file.job_id === job.id),
     hasRecords: recorded.has(job.id),
+    cleared: cleared.get(job.id) ?? [],
+    problems: problems.get(job.id) ?? [],
   }));
 };
 

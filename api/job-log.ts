@@ -1,12 +1,13 @@
+import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { RawBuilder } from 'kysely';
 import { z } from 'zod';
 import { copyText } from '../db/copy-text.ts';
 import type { JobRow } from '../db/jobs.ts';
-import { importLog } from '../db/import-failures.ts';
 import { jobLog } from '../db/outcomes.ts';
 import { createCsvFileGuard } from '../selection/formula-guard.ts';
 import type { ApiDeps } from './app.ts';
+import { openImportLog } from './import-log.ts';
 import { problem } from './problems.ts';
 
 /** What a request may say of a log. */
@@ -34,24 +35,34 @@ const MAX_LOGS_AT_ONCE = 3;
  */
 export type SendCsv = (
   reply: FastifyReply,
-  csv: { fileName: string; query: RawBuilder<unknown>; spreadsheetSafe: boolean },
+  csv: {
+    fileName: string;
+    query: RawBuilder<unknown>;
+    spreadsheetSafe: boolean;
+    /** Writes the rows anew, guarded or not. */
+    write?: (rows: Readable) => Readable;
+  },
 ) => Promise<FastifyReply>;
 
 /** @returns what sends a file; all files sent by it count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
   let sending = 0;
-  return async (reply, { fileName, query, spreadsheetSafe }) => {
+  return async (reply, { fileName, query, spreadsheetSafe, write }) => {
     if (sending >= MAX_LOGS_AT_ONCE) {
       throw problem('busy', 'Other logs are being sent; wait a little.');
     }
     sending += 1;
     const release = () => void (sending -= 1);
-    const { startRow, guard: pack } = spreadsheetSafe ? createCsvFileGuard() : NO_GUARD;
-    const log = await copyText(database.pool, query, { startRow, pack }).catch((error: unknown) => {
-      release();
-      throw error;
-    });
-    log.once('close', release);
+    const { startRow, guard: pack } =
+      spreadsheetSafe && write === undefined ? createCsvFileGuard() : NO_GUARD;
+    const rows = await copyText(database.pool, query, { startRow, pack }).catch(
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
+    rows.once('close', release);
+    const log = write?.(rows) ?? rows;
     return reply
       .type('text/csv; charset=utf-8; header=present')
       .header('content-disposition', `attachment; filename="${fileName}"`)
@@ -62,14 +73,21 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
 /** Whether a job keeps records, of each user or of the lines that failed. */
 export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
 
-type LoggedJob = Pick<JobRow, 'id' | 'type' | 'erased_at'>;
+type LoggedJob = Pick<
+  JobRow,
+  'id' | 'type' | 'workspace_id' | 'erased_at' | 'options' | 'import_file_id' | 'file_removed_at'
+>;
 
 /**
  * A log is whole or not at all.
  *
  * @throws ProblemError `gone` when records of the job went with one of its backups, or its file
  */
-export const requireRecords = ({ id, type, erased_at: at }: LoggedJob): void => {
+export const requireRecords = ({
+  id,
+  type,
+  erased_at: at,
+}: Pick<LoggedJob, 'id' | 'type' | 'erased_at'>): void => {
   if (at === null) return;
   const cause = type === 'import' ? 'file' : 'backup';
   throw problem(
@@ -78,17 +96,26 @@ export const requireRecords = ({ id, type, erased_at: at }: LoggedJob): void => 
   );
 };
 
+/** The lines of a file that is removed go in a moment. */
+const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
+  if (at === null) return;
+  throw problem(
+    'gone',
+    `The file of job ${id} was removed at ${at.toISOString()}, and its log with it.`,
+  );
+};
+
 /** A job's log as a file: what became of each of its users, or each line that failed. */
-export const sendJobLog = (
+export const sendJobLog = async (
+  deps: Pick<ApiDeps, 'database' | 'storage'>,
   sendCsv: SendCsv,
   reply: FastifyReply,
   job: LoggedJob,
   { spreadsheetSafe }: CsvQuery,
 ): Promise<FastifyReply> => {
   requireRecords(job);
-  return sendCsv(reply, {
-    spreadsheetSafe,
-    fileName: `${job.type}-${job.id}.csv`,
-    query: job.type === 'import' ? importLog(job.id) : jobLog(job.id),
-  });
+  const common = { spreadsheetSafe, fileName: `${job.type}-${job.id}.csv` };
+  if (job.type !== 'import') return sendCsv(reply, { ...common, query: jobLog(job.id) });
+  requireFile(job);
+  return sendCsv(reply, { ...common, ...(await openImportLog(deps, job, spreadsheetSafe)) });
 };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { IMPORT_MODES } from '../imports/options.ts';
+import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
+import { RULES } from '../imports/rules.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
 
 export const JOB_STATES = [
@@ -96,7 +97,12 @@ const importCounts = z
     merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
     unchanged: z.int().describe('Of those merged: there was nothing to change'),
     skipped: z.int().describe('In mode insert: about a user who was there'),
-    failed: z.int().describe('As many as the log holds'),
+    held: z.int().default(0).describe('About a user under legal hold, who was left as they are'),
+    failed: z.int().describe('As many as the log holds, together with the held and partial ones'),
+    partial: z
+      .int()
+      .default(0)
+      .describe('Of the others: cells that could not be taken were left out'),
     unprocessed: z.int(),
   })
   .meta({ id: 'ImportCounts' });
@@ -141,6 +147,16 @@ export const jobSchema = z
     mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
     mergeTags: z.boolean().optional().describe('Of an import'),
     dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
+    emptyCells: z.enum(EMPTY_CELLS).optional().describe('Of an import'),
+    badCells: z.enum(BAD_CELLS).optional().describe('Of an import'),
+    matchBy: z.enum(MATCH_KEYS).optional().describe('Of an import'),
+    mapping: z
+      .object({
+        name: z.string().nullable().describe('Of the saved mapping, where one was named'),
+        columns: z.record(z.string(), z.string().nullable()),
+      })
+      .optional()
+      .describe('Of an import whose columns are mapped: how they were when it began'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
     createdAt: time,
@@ -151,8 +167,25 @@ export const jobSchema = z
       .union([deletionCounts, restoreCounts, importCounts, exportCounts])
       .nullable()
       .describe(
-        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged) to lines',
+        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged and partial) to lines',
       ),
+    cleared: z
+      .array(z.object({ column: z.string(), count: z.int() }))
+      .optional()
+      .describe(
+        'Of an import, so far: values that were there and became unknown, or would in a dry run, by property; the most first',
+      ),
+    problems: z
+      .array(
+        z.object({
+          column: z.string().nullable().describe('A property; null is the line as a whole'),
+          rule: z.enum(RULES).describe('Does not change its name'),
+          count: z.int().describe('Lines'),
+          firstLine: z.int().describe('Its number in the file'),
+        }),
+      )
+      .optional()
+      .describe('Of an import, so far: which rules its lines break, the most frequent 100 first'),
     retryOf: z.uuid().nullable().describe('The job that this one tries again'),
     retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
     parent: z.uuid().nullable(),

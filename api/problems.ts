@@ -83,6 +83,12 @@ const catalogue = {
     title: 'The workspace has a delete-all request already',
     advice: 'Go on with the one `detail` names, or withdraw it first.',
   },
+  'user-held': {
+    status: 409,
+    title: 'The user is under legal hold',
+    advice:
+      'Nobody was deleted. Once the platform team has cleared the hold, delete the user again.',
+  },
   'link-expired': {
     status: 410,
     title: 'The link or file has expired',

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import { addAbortSignal, Readable } from 'node:stream';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import { createKindCheck } from '../imports/file-kind.ts';
-import { importOptionsSchema, type WantedImport } from './import-options.ts';
+import { unprocessable } from './import-mapping.ts';
+import { contradictionsOf, importOptionsSchema, type WantedImport } from './import-options.ts';
 import { parseJson } from './json-body.ts';
 import { IMPORT_MAX_BYTES } from './limits.ts';
 import { pointerOf } from './pointer.ts';
@@ -60,6 +61,12 @@ interface Part {
 export interface ReceivedImport {
   options: WantedImport;
   file: { bytes: number; sha256: string };
+}
+
+/** What becomes of the parts of an import. */
+export interface ImportReceiver {
+  check: (options: WantedImport) => Promise<void>;
+  store: (content: Readable) => Promise<void>;
 }
 
 const tooLarge = (): ProblemError =>
@@ -185,12 +192,9 @@ const readOptions = async (part: Part): Promise<WantedImport> => {
   }
   const read = readInput(importOptionsSchema, parseOptions(Buffer.concat(chunks)));
   if ('errors' in read) throw inOptions(read.errors);
-  const { mode, mergeTags } = read.value;
-  if (mode !== 'insert' || !mergeTags) return read.value;
-  const detail = 'does nothing in mode insert; leave it out';
-  throw problem('unprocessable', `/options/mergeTags: ${detail}`, {
-    errors: [{ detail, pointer: '/options/mergeTags' }],
-  });
+  const errors = contradictionsOf(read.value);
+  if (errors.length === 0) return read.value;
+  throw unprocessable(errors);
 };
 
 const storeFile = async (
@@ -219,15 +223,15 @@ const storeFile = async (
 };
 
 /**
- * Reads an import's body as it comes: the options, then the file, which goes to `store` and is never
- * held in memory. When it fails, something may be stored all the same.
+ * Reads an import's body as it comes: the options, which `check` may refuse before the file is sent, then the
+ * file, which goes to `store` and is never held in memory. When it fails, something may be stored all the same.
  *
  * @throws ProblemError when the body is not that, breaks off, or is larger than an import may be; the
- *   reason of `stop` when that is aborted; what `store` throws
+ *   reason of `stop` when that is aborted; what `check` or `store` throws
  */
 export const receiveImport = async (
   request: IncomingMessage,
-  store: (content: Readable) => Promise<void>,
+  { check, store }: ImportReceiver,
   stop: AbortController,
 ): Promise<ReceivedImport> => {
   if (Number(request.headers['content-length'] ?? 0) > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) {
@@ -236,8 +240,10 @@ export const receiveImport = async (
   let options: WantedImport | undefined;
   let file: ReceivedImport['file'] | undefined;
   for await (const part of partsOf(request, stop)) {
-    if (options === undefined) options = await readOptions(part);
-    else file = await storeFile(part, store);
+    if (options === undefined) {
+      options = await readOptions(part);
+      await check(options);
+    } else file = await storeFile(part, store);
   }
   if (options === undefined) throw wrongPart('is missing', ['options']);
   if (file === undefined) throw wrongPart('is missing', ['file']);

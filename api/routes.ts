@@ -26,6 +26,7 @@ import { registerPropertyRoutes } from './routes/properties.ts';
 import { registerPublicLinkRoutes } from './routes/public-links.ts';
 import { registerRestoreRoutes } from './routes/restores.ts';
 import { registerRetryRoutes } from './routes/retries.ts';
+import { registerImportMappingRoutes } from './routes/import-mappings.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
 import { registerUserRoutes } from './routes/users.ts';
 
@@ -38,6 +39,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
   registerImportRoutes(app, deps);
+  registerImportMappingRoutes(app, deps);
   registerImportRecordRoute(app, deps);
   registerExportRoutes(app, deps);
   registerDownloadRoutes(app, deps);

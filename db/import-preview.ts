@@ -1,13 +1,20 @@
 import type { PoolClient } from 'pg';
 import { escapeIdentifier, escapeLiteral } from 'pg';
-import { CHANGEABLE_COLUMNS } from './import-statements.ts';
+import { CHANGEABLE_COLUMNS } from './import-changes.ts';
 import { partitionOf } from './workspaces.ts';
 
 /** The table that a dry run writes to instead of the users; it lives as long as its connection. */
 export const PREVIEW_TABLE = 'pg_temp.import_preview';
 
 /** What a merge reads and writes. The table has no constraints or triggers but its key. */
-const COLUMNS = ['workspace_id', 'user_id', ...CHANGEABLE_COLUMNS, 'properties', 'updated_at'];
+const COLUMNS = [
+  'workspace_id',
+  'user_id',
+  ...CHANGEABLE_COLUMNS,
+  'properties',
+  'legal_hold',
+  'updated_at',
+];
 
 const columnList = COLUMNS.map(escapeIdentifier).join(', ');
 

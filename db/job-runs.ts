@@ -108,6 +108,12 @@ export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
 /** A stored end, with how many users came to what. */
 export type StoredResult = JobResult & { counts: Record<string, number> };
 
+/** Counts of what was not dealt with as asked; a deletion is not asked to delete held users. */
+const UNDONE = {
+  import: ['held', 'failed', 'unprocessed'],
+  other: ['changedSinceBackup', 'failed', 'unprocessed'],
+} as const;
+
 /** How a finished job ended; undefined while it has not. */
 export const findStoredResult = async (
   db: Db,
@@ -115,12 +121,14 @@ export const findStoredResult = async (
 ): Promise<StoredResult | undefined> => {
   const row = await db
     .selectFrom('jobs')
-    .select(['state', 'counts', 'error_type', 'error_message', 'finished_at'])
+    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'finished_at'])
     .where('id', '=', jobId)
     .executeTakeFirst();
   if (!row || row.finished_at === null) return undefined;
   const counts = (row.counts ?? {}) as Record<string, number>;
-  const failures = ['changedSinceBackup', 'failed', 'unprocessed'].map((name) => counts[name] ?? 0);
+  const failures = UNDONE[row.type === 'import' ? 'import' : 'other'].map(
+    (name) => counts[name] ?? 0,
+  );
   return {
     state: row.state as JobResult['state'],
     failures: failures.reduce((sum, count) => sum + count, 0),

@@ -61,12 +61,27 @@ export const sumOf = (counts: SummedCounts): number =>
   counts.failed +
   counts.unprocessed;
 
-/** A deletion that says it is done, but whose sums do not close, has failed. */
-export const closeSums = (counts: SummedCounts, end: JobEnd): JobEnd => {
+/**
+ * A deletion that says it is done has failed if its sums do not close, or if its users were named and all
+ * of them are under hold.
+ */
+export const closeSums = (
+  counts: SummedCounts,
+  end: JobEnd,
+  selection: { type: string },
+): JobEnd => {
+  if (end.kind !== 'completed') return end;
+  const { selected, held } = counts;
   const sum = sumOf(counts);
-  if (end.kind !== 'completed' || counts.selected === sum) return end;
-  const message = `${counts.selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
-  return { kind: 'failed', type: 'sumsDoNotClose', message };
+  if (selected !== sum) {
+    const message = `${selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
+    return { kind: 'failed', type: 'sumsDoNotClose', message };
+  }
+  if (selection.type !== 'ids' || held === 0 || held < sum) return end;
+  const message =
+    'Nobody was deleted: all who were chosen are under legal hold. Once the platform team has cleared it, ' +
+    'delete them again.';
+  return { kind: 'failed', type: 'held', message };
 };
 
 /** Whom a job that broke off did not reach and could not name: they are what is missing in the sum. */

@@ -38,6 +38,7 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
       'jobs.state',
       'jobs.actor_key_id',
       'jobs.backup_id',
+      'jobs.selection',
       'jobs.options',
       'api_keys.owner_email',
       'workspaces.name as workspace_name',

@@ -157,18 +157,3 @@ export const countWorkspaceUsers = async (db: Db, workspaceId: string): Promise<
     .executeTakeFirstOrThrow();
   return count;
 };
-
-/** How many of these ids are users of the workspace, by the primary key. */
-export const countExistingUsers = async (
-  db: Db,
-  workspaceId: string,
-  ids: readonly string[],
-): Promise<number> => {
-  const { count } = await db
-    .selectFrom('users')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('workspace_id', '=', workspaceId)
-    .where(sql<SqlBool>`user_id = ANY (${ids}::text[])`)
-    .executeTakeFirstOrThrow();
-  return count;
-};

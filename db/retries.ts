@@ -9,6 +9,9 @@ const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 /** Ends that trying the same again cannot change: they need another preview, selection or file. */
 const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
 
+/** Whether a job that failed with an error may be tried again as it is. */
+export const mayRetryAfter = (errorType: string): boolean => !FINAL_ERRORS.includes(errorType);
+
 /** Users that a job left because they no longer match: a retry would select none of them. By an index. */
 const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
   WHERE outcomes.job_id = jobs.id AND outcomes.reason = ${sql.lit(UNMATCHED)})`;

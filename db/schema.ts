@@ -231,8 +231,24 @@ export interface Schema extends DeleteAllSchema {
     unchanged: number;
     skipped: number;
     failed: number;
+    held: Generated<number>;
     committed_at: Generated<Date>;
   };
+  import_mappings: {
+    workspace_id: string;
+    name: string;
+    columns: Json;
+    created_at: CreatedAt;
+    updated_at: Generated<Date>;
+  };
+  import_problems: {
+    job_id: string;
+    field: string;
+    rule: string;
+    count: number;
+    first_line: number;
+  };
+  import_cleared: { job_id: string; field: string; count: number };
   /** A view. */
   done_batches: {
     job_id: string;

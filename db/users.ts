@@ -105,3 +105,18 @@ export const countUsersWhere = async (
   );
   return rows[0]?.count ?? 0;
 };
+
+/** Whether a user is under legal hold, by the primary key; undefined when there is no such user. */
+export const findHold = async (
+  db: Db,
+  workspaceId: string,
+  userId: string,
+): Promise<boolean | undefined> => {
+  const row = await db
+    .selectFrom('users')
+    .select('legal_hold')
+    .where('workspace_id', '=', workspaceId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return row?.legal_hold;
+};

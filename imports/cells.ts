@@ -29,6 +29,9 @@ const inputOf = (type: PropertyType, cell: string): unknown => {
 
 const TEXT_TYPES: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url', 'list']);
 
+/** Whether exports for spreadsheets guard cells of a type against formulas. */
+export const isTextType = (type: PropertyType): boolean => TEXT_TYPES.has(type);
+
 const UNKNOWN: Parsed = { value: null };
 
 /** Different cells of a column up to which it is taken for one of few values, such as a country. */
@@ -43,8 +46,10 @@ const MAX_REMEMBERED = 256;
 export const cellReader = (
   type: PropertyType,
   isFileGuarded: boolean,
+  isLog = false,
 ): ((cell: string) => Parsed) => {
-  const isGuarded = isFileGuarded && TEXT_TYPES.has(type);
+  // A log is guarded whole: numbers that failed may be formulas.
+  const isGuarded = isFileGuarded && (isLog || isTextType(type));
   const read = (cell: string): Parsed =>
     parseValue(type, inputOf(type, isGuarded ? unguarded(cell) : cell));
   const remembered = new Map<string, Parsed>();

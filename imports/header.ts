@@ -1,8 +1,11 @@
 import type { Readable } from 'node:stream';
+import { unguarded } from '../selection/formula-guard.ts';
 import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { createNameFinder, foldName, unmistakableName, visibleName } from './column-names.ts';
+import { fieldOf, isMapped, LOG_COLUMN, mappingFaults } from './mapping.ts';
 import { ImportFileError } from './file-error.ts';
+import type { ColumnMapping, MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
 
 /** Wrong columns that are named at most: more than there are columns to name. */
@@ -13,22 +16,33 @@ const MAX_COMPARED_NAMES = 50;
 const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
-const USER_ID = 'userId';
 /** Files of exports have these; nobody sets them by a file. */
 const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
 /** Columns that only the files of backups have. */
 const OF_BACKUPS = new Set(['workspaceId', 'properties', 'writtenIn', 'insertedIn']);
 
+/** What decides how a header is read. */
+export interface HeaderOptions {
+  types: PropertyTypes;
+  /** As in the options of an import. */
+  matchBy?: MatchKey | undefined;
+  columns?: ColumnMapping | undefined;
+}
+
 export interface ImportColumn {
   /** As the header has it. */
   name: string;
+  /** What the API calls its property; none where it is left out. */
+  field: string | null;
   /** Of its cells, from 0. */
   index: number;
-  /** What it is for: the user's id, a column of the database, a custom property, or nothing. */
-  target: 'userId' | 'system' | 'custom' | 'ignored';
+  /** What it is for: to find the user, a column of the database, a custom property, or nothing. */
+  target: 'key' | 'system' | 'custom' | 'ignored';
   /** Name of the database's column, or of the custom property. */
   key: string;
   type: PropertyType;
+  /** Whether it says what was wrong with the line before, in a log that is imported. */
+  isOfLog?: true;
 }
 
 /** `pointer` is a JSON pointer: `/file`, or `/file/columns/<index>`. */
@@ -38,28 +52,35 @@ export interface HeaderError {
 }
 
 /** Likewise; `detail` holds nothing of the file, and goes on after the name as it is shown. */
-interface HeaderFault extends HeaderError {
+export interface HeaderFault extends HeaderError {
   name?: string;
+  /** Of the column in the file, from 0. */
+  index?: number;
 }
 
-const targetOf = (name: string): ImportColumn['target'] => {
-  if (name === USER_ID) return 'userId';
-  return IGNORED.has(name) ? 'ignored' : 'system';
+/** Whom a line is about is said by one column alone: an id beside a mail address that finds users is left out. */
+const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
+  if (name === matchBy) return 'key';
+  return IGNORED.has(name) || name === 'userId' ? 'ignored' : 'system';
 };
 
 const findColumn = (
   name: string,
   index: number,
-  types: PropertyTypes,
+  { types, matchBy = 'userId', columns }: HeaderOptions,
 ): ImportColumn | undefined => {
-  const field = findSystemField(name);
-  if (field !== undefined) {
-    return { name, index, target: targetOf(name), key: field.column, type: field.takes };
+  const field = fieldOf(name, columns);
+  const common = { name, field, index };
+  if (field === null) return { ...common, target: 'ignored', key: name, type: 'string' };
+  const system = findSystemField(field);
+  if (system !== undefined) {
+    const target = targetOf(field, matchBy);
+    return { ...common, target, key: system.column, type: system.takes };
   }
-  if (!name.startsWith(PREFIX)) return undefined;
-  const key = name.slice(PREFIX.length);
+  if (!field.startsWith(PREFIX)) return undefined;
+  const key = field.slice(PREFIX.length);
   const type = types.get(key);
-  return type && { name, index, target: 'custom', key, type };
+  return type && { ...common, target: 'custom', key, type };
 };
 
 const whyUnknown = (name: string, index: number): string => {
@@ -73,17 +94,24 @@ const whyUnknown = (name: string, index: number): string => {
 };
 
 /** What is wrong with columns by themselves. `columns` are the others. */
-const checkColumns = (names: readonly string[], types: PropertyTypes) => {
+const checkColumns = (names: readonly string[], options: HeaderOptions) => {
+  const { types, columns: mapping } = options;
   const columns: ImportColumn[] = [];
   const faults: HeaderFault[] = [];
   const seen = new Set<string>();
-  const findMeant = createNameFinder(fieldNames(types).filter((name) => !names.includes(name)));
+  const fields = names.map((name) => fieldOf(name, mapping));
+  const findMeant = createNameFinder(fieldNames(types).filter((name) => !fields.includes(name)));
   const meant = new Set<string>();
   for (const [index, name] of names.entries()) {
-    const column = findColumn(name, index, types);
+    const column = findColumn(name, index, options);
     const pointer = `/file/columns/${index}`;
     const isTwice = seen.has(name);
     seen.add(name);
+    // What is wrong with the mapping of a column is said of the mapping.
+    if (isMapped(name, mapping) && (fields[index] === null || !isTwice)) {
+      if (column !== undefined) columns.push(column);
+      continue;
+    }
     if (column !== undefined && !isTwice) {
       columns.push(column);
       continue;
@@ -92,10 +120,10 @@ const checkColumns = (names: readonly string[], types: PropertyTypes) => {
     if (other !== undefined) {
       meant.add(other);
       const detail = `: did you mean \`${other}\`?`;
-      faults.push({ name: unmistakableName(name), detail, pointer });
+      faults.push({ name: unmistakableName(name), detail, pointer, index });
     } else {
       const detail = isTwice && name !== '' ? ' is there twice' : whyUnknown(name, index);
-      faults.push({ name: visibleName(name), detail, pointer });
+      faults.push({ name: visibleName(name), detail, pointer, index });
     }
   }
   return { columns, faults, meant };
@@ -105,20 +133,66 @@ export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[]
 
 const FILE = '/file';
 
-const withoutUserId = (names: readonly string[]): HeaderFault => {
+const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
   const [only = ''] = names;
   const detail =
     names.length === 1 && OTHER_SEPARATOR.test(only)
-      ? 'has one column, and none is userId. Cells are separated by a comma, semicolon or tab; ' +
+      ? `has one column, and none is ${key}. Cells are separated by a comma, semicolon or tab; ` +
         'a first line such as sep=| names another separator'
-      : 'has no column userId; its first line must name the columns';
+      : `has no column ${key}; its first line must name the columns`;
   return { detail, pointer: FILE };
 };
 
-/** Columns without a name at the end of a header are padding. */
-const withoutPadding = (names: readonly string[]): readonly string[] => {
-  const last = names.findLastIndex((name) => foldName(name) !== '');
+/** Columns without a name at the end of a header are padding, unless somebody maps them. */
+const withoutPadding = (
+  names: readonly string[],
+  mapping: ColumnMapping | undefined,
+): readonly string[] => {
+  const last = names.findLastIndex((name) => foldName(name) !== '' || isMapped(name, mapping));
   return names.slice(0, last + 1);
+};
+
+/**
+ * The names of a header, without padding, and without the last one if that is the column in which a log
+ * says what is wrong. A log for spreadsheets guards names, too.
+ */
+export const ownNames = (
+  cells: readonly string[],
+  mapping: ColumnMapping | undefined,
+): { names: readonly string[]; isLog: boolean } => {
+  const names = withoutPadding(cells, mapping);
+  const own = names.slice(0, -1);
+  const isLog =
+    names.at(-1) === LOG_COLUMN && (!isMapped(LOG_COLUMN, mapping) || own.includes(LOG_COLUMN));
+  return isLog ? { names: own.map(unguarded), isLog } : { names, isLog };
+};
+
+const logColumn = (index: number): ImportColumn => ({
+  name: LOG_COLUMN,
+  field: null,
+  index,
+  target: 'ignored',
+  key: LOG_COLUMN,
+  type: 'string',
+  isOfLog: true,
+});
+
+/** All that is wrong with a header and its mapping, as far as it is named. */
+const faultsOf = (
+  names: readonly string[],
+  options: HeaderOptions,
+  found: ReturnType<typeof checkColumns>,
+) => {
+  const { types, matchBy = 'userId', columns: mapping = {} } = options;
+  const faults = [...mappingFaults(mapping, names, types), ...found.faults].toSorted(
+    (a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0,
+  );
+  const isThere = names.some((name) => fieldOf(name, mapping) === matchBy);
+  if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
+  const others = faults.length - MAX_NAMED_ERRORS;
+  if (others <= 0) return faults;
+  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
+  return [...faults.slice(0, MAX_NAMED_ERRORS), last];
 };
 
 /**
@@ -127,20 +201,17 @@ const withoutPadding = (names: readonly string[]): readonly string[] => {
  */
 export const checkHeader = (
   cells: readonly string[],
-  types: PropertyTypes,
+  options: HeaderOptions,
 ): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
-  const names = withoutPadding(cells);
-  if (names.some((name) => OF_BACKUPS.has(name))) {
+  const { names, isLog } = ownNames(cells, options.columns);
+  if (names.some((name) => OF_BACKUPS.has(name) && !isMapped(name, options.columns))) {
     const detail = 'is of a backup: restore the backup, or import an export instead';
     return { faults: [{ detail, pointer: FILE }] };
   }
-  const { columns, faults, meant } = checkColumns(names, types);
-  if (!names.includes(USER_ID) && !meant.has(USER_ID)) faults.unshift(withoutUserId(names));
-  if (faults.length === 0) return { columns };
-  const others = faults.length - MAX_NAMED_ERRORS;
-  if (others <= 0) return { faults };
-  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
-  return { faults: [...faults.slice(0, MAX_NAMED_ERRORS), last] };
+  const found = checkColumns(names, options);
+  const faults = faultsOf(names, options, found);
+  if (faults.length > 0) return { faults };
+  return { columns: isLog ? [...found.columns, logColumn(names.length)] : found.columns };
 };
 
 export const emptyFile = (): ImportFileError =>
@@ -151,11 +222,11 @@ export const emptyFile = (): ImportFileError =>
  *
  * @throws what the stream throws
  */
-export const readHeader = async (file: Readable, types: PropertyTypes): Promise<ImportHeader> => {
+export const readHeader = async (file: Readable, options: HeaderOptions): Promise<ImportHeader> => {
   try {
     for await (const [first] of recordsOf(file)) {
       if (first === undefined) continue;
-      const header = checkHeader(first.cells, types);
+      const header = checkHeader(first.cells, options);
       if ('columns' in header) return header;
       const errors = header.faults.map(({ name = '', detail, pointer }) => ({
         detail: name + detail,

@@ -1,18 +1,16 @@
 import type { Readable } from 'node:stream';
-import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
+import { fieldNames } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
-import { checkHeader, emptyFile, type ImportColumn } from './header.ts';
+import { checkHeader, emptyFile, type HeaderOptions, type ImportColumn } from './header.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Of a file, after its header. */
 export const MAX_LINES = 5_000_000;
 
-const USER_ID = 'userId';
-
-const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColumn[] => {
-  const header = checkHeader(cells, types);
+const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportColumn[] => {
+  const header = checkHeader(cells, options);
   if ('columns' in header) return header.columns;
   const faults = header.faults.map(({ pointer, detail }) => `${pointer} ${detail.trim()}`);
   throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
@@ -28,12 +26,14 @@ const columnsOf = ({ cells, line }: CsvRecord, types: PropertyTypes): ImportColu
 const createHeaderCheck = (
   header: CsvRecord,
   columns: readonly ImportColumn[],
-  types: PropertyTypes,
+  { types, columns: mapping }: HeaderOptions,
 ) => {
-  const known = new Set(fieldNames(types));
-  const idIndex = columns.find(({ target }) => target === 'userId')?.index ?? 0;
-  const foldedId = foldName(USER_ID);
-  const longest = Math.max(...fieldNames(types).map(({ length }) => length)) + 1;
+  const { name: idName = '', index: idIndex = 0 } =
+    columns.find(({ target }) => target === 'key') ?? {};
+  const foldedId = foldName(idName);
+  /** Where columns have names of their own, which may be any words, only the whole header is one. */
+  const known = new Set(mapping === undefined ? fieldNames(types) : []);
+  const longest = Math.max(...[...known, ...header.cells].map(({ length }) => length)) + 1;
 
   const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
     const width = Math.max(header.cells.length, cells.length);
@@ -44,21 +44,23 @@ const createHeaderCheck = (
   };
   const namesColumns = (cells: readonly string[]): boolean => {
     const given = cells.filter((cell) => cell !== '');
-    return given.length > 1 && given.includes(USER_ID) && given.every((cell) => known.has(cell));
+    return given.length > 1 && given.includes(idName) && given.every((cell) => known.has(cell));
   };
-  return ({ cells, line }: CsvRecord): 'header' | { problem: string } | undefined => {
+  return ({ cells, line }: CsvRecord): 'header' | CsvRecord['problem'] => {
     const id = cells[idIndex] ?? '';
     // Hardly any line gets further, and folding a name takes time.
     if (id.length > longest) return undefined;
-    if (id === USER_ID && matches(cells, (name) => name)) return 'header';
-    if (id === USER_ID || (known.has(id) && namesColumns(cells))) {
+    if (id === idName && matches(cells, (name) => name)) return 'header';
+    if (id === idName || (known.has(id) && namesColumns(cells))) {
       const message =
         'the columns are named again, and not as in the first line. Import each file by itself.';
       throw new ImportFileError('invalidHeader', line, message);
     }
     const isLikeHeader =
       columns.length > 1 && foldName(id) === foldedId && matches(cells, foldName);
-    return isLikeHeader ? { problem: 'names the columns again, written otherwise' } : undefined;
+    return isLikeHeader
+      ? { rule: 'repeatedHeader', message: 'names the columns again, written otherwise' }
+      : undefined;
   };
 };
 
@@ -81,15 +83,16 @@ export interface FileLines {
 
 const MARK = '\uFEFF';
 
-const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
-  const columns = columnsOf(header, types);
-  const checkHeaderAgain = createHeaderCheck(header, columns, types);
+const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
+  const columns = columnsOf(header, options);
+  const checkHeaderAgain = createHeaderCheck(header, columns, options);
   const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
     const again = checkHeaderAgain(record);
     if (again === 'header') return [];
-    if (again !== undefined) return [{ ...record, ...again }];
+    if (again !== undefined) return [{ ...record, problem: again }];
     if (!isMarked && record.cells[0]?.startsWith(MARK) === true) {
-      return [{ ...record, problem: 'begins with a byte-order mark (U+FEFF): take it off' }];
+      const message = 'begins with a byte-order mark (U+FEFF): take it off';
+      return [{ ...record, problem: { rule: 'byteOrderMark', message } }];
     }
     return [withoutPadding(record, columns.length, header.cells.length)];
   };
@@ -109,7 +112,7 @@ const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
  */
 export const linesOf = async function* (
   file: Readable,
-  types: PropertyTypes,
+  options: HeaderOptions,
 ): AsyncGenerator<FileLines> {
   let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
@@ -119,7 +122,7 @@ export const linesOf = async function* (
     if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
-      take = createLineFilter(header, types);
+      take = createLineFilter(header, options);
     }
     const lines = take(records, isMarked);
     const first = lines.records[MAX_LINES - count];

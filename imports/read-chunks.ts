@@ -1,46 +1,34 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
-import type { PropertyTypes } from '../selection/fields.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
-import type { ImportColumn } from './header.ts';
+import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
+import type { HeaderOptions, ImportColumn } from './header.ts';
 import { linesOf } from './lines.ts';
+import type { ImportOptions } from './options.ts';
 import type { CsvRecord } from './records.ts';
+import { type Problem, ruleOfCell } from './rules.ts';
 
 export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
-/** Why no user came of a line. `rejected` is of the database, the others are of the reader. */
-export const FAILURE_CODES = [
-  'propertyRequired',
-  'invalidDataType',
-  'wrongCellCount',
-  'rejected',
-] as const;
-
-export type FailureCode = (typeof FAILURE_CODES)[number];
-
-/** A user of the file, every value in its stored form; null is an unknown value. */
+/** A user of the file, every value in its stored form; null clears a value, undefined leaves it as it is. */
 export interface ImportRow {
   /** Number of the first line in the file; the header's is 1. */
   line: number;
+  /** Empty as long as it has to be found by the mail address. */
   userId: string;
+  /** By which the user is to be found. */
+  mail?: string;
   /** By the names of the database's columns, all that the file has but `user_id`. */
   columns: Record<string, unknown>;
   /** By their names, all custom properties that the file has. */
   properties: Record<string, unknown>;
+  /** What is told of cells that were left out. */
+  note?: Failure;
   /** The line written anew, its cells separated by commas, fit to be stored. */
   payload: () => string;
-}
-
-/** A line that no user is made of. */
-export interface FailedLine {
-  line: number;
-  payload: string;
-  code: FailureCode;
-  /** Names columns and rules, never values. */
-  message: string;
 }
 
 export interface ImportChunk {
@@ -50,13 +38,13 @@ export interface ImportChunk {
   lines: number;
   rows: ImportRow[];
   failed: FailedLine[];
+  /** Of rows, lines of which cells were left out. */
+  notes: FailedLine[];
 }
 
-export interface ReadOptions {
-  types: PropertyTypes;
-  /** As in the options of an import. */
-  spreadsheetSafe?: boolean | undefined;
-}
+/** What decides how lines are read, as in the options of an import. */
+export interface ReadOptions
+  extends HeaderOptions, Pick<ImportOptions, 'spreadsheetSafe' | 'emptyCells' | 'badCells'> {}
 
 interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
@@ -68,11 +56,10 @@ const payloadOf = ({ cells }: CsvRecord): string => {
   return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
 };
 
-const failedLine = (record: CsvRecord, code: FailureCode, message: string): FailedLine => ({
+const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
   line: record.line,
   payload: payloadOf(record),
-  code,
-  message,
+  ...failure,
 });
 
 interface Reader {
@@ -82,6 +69,10 @@ interface Reader {
   /** Every key with an unknown value: a copy takes half the time of an object that grows key by key. */
   unknownColumns: Record<string, unknown>;
   unknownProperties: Record<string, unknown>;
+  /** What an empty cell does: null clears. */
+  empty: null | undefined;
+  isByMail: boolean;
+  skipsCells: boolean;
 }
 
 const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
@@ -89,13 +80,24 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
-const readerOf = (columns: readonly ImportColumn[], isGuarded: boolean): Reader => ({
+const readerOf = (
+  columns: readonly ImportColumn[],
+  isGuarded: boolean,
+  { emptyCells, matchBy, badCells }: ReadOptions,
+  isLog = columns.some(({ isOfLog }) => isOfLog === true),
+): Reader => ({
   cellCount: columns.length,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
-    .map((column) => ({ ...column, read: cellReader(column.type, isGuarded) })),
+    .map((column) => ({
+      ...column,
+      read: cellReader(column.type, isGuarded, isLog),
+    })),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
+  empty: emptyCells === 'keep' ? undefined : null,
+  isByMail: matchBy === 'email',
+  skipsCells: badCells === 'skipCell',
 });
 
 /** Why a line does not have as many cells as the header names columns. */
@@ -118,32 +120,68 @@ const listProblems = (problems: readonly string[]): string => {
 
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
   const { cells, problem } = record;
-  if (problem !== undefined) return failedLine(record, 'invalidDataType', problem);
+  if (problem !== undefined) {
+    const { rule, message } = problem;
+    return failedLine(record, {
+      code: 'invalidDataType',
+      message,
+      problems: [{ column: null, rule }],
+    });
+  }
   if (cells.length !== reader.cellCount) {
-    return failedLine(record, 'wrongCellCount', whyCount(cells, reader.cellCount));
+    return failedLine(record, wholeLine('wrongCellCount', whyCount(cells, reader.cellCount)));
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
-  let userId: unknown = null;
-  const problems: string[] = [];
-  for (const { index, name, key, target, read } of reader.columns) {
-    const parsed = read(cells[index] ?? '');
-    if ('detail' in parsed) problems.push(`${name} ${parsed.detail}`);
-    else if (target === 'custom') properties[key] = parsed.value;
-    else if (target === 'system') columns[key] = parsed.value;
-    else userId = parsed.value;
+  const { empty, isByMail, skipsCells } = reader;
+  let canBeTaken = true;
+  let key: unknown = null;
+  let keyColumn: Column | undefined;
+  const problems: Problem[] = [];
+  const details: string[] = [];
+  for (const column of reader.columns) {
+    const { index, key: field, target } = column;
+    const cell = cells[index] ?? '';
+    const parsed = column.read(cell);
+    if ('detail' in parsed) {
+      problems.push({ column: column.field, rule: ruleOfCell(column.type, cell) });
+      details.push(`${column.name} ${parsed.detail}`);
+      if (!skipsCells || target === 'key') canBeTaken = false;
+      else if (target === 'custom') properties[field] = undefined;
+      else columns[field] = undefined;
+    } else if (target === 'custom') properties[field] = parsed.value ?? empty;
+    else if (target === 'system') columns[field] = parsed.value ?? empty;
+    else [key, keyColumn] = [parsed.value, column];
   }
-  if (problems.length > 0) return failedLine(record, 'invalidDataType', listProblems(problems));
-  if (typeof userId !== 'string') {
-    return failedLine(record, 'propertyRequired', 'userId is empty');
+  if (!canBeTaken) {
+    const message = listProblems(details);
+    return failedLine(record, { code: 'invalidDataType', message, problems });
   }
-  return { line: record.line, userId, columns, properties, payload: () => payloadOf(record) };
+  if (typeof key !== 'string') {
+    const { name = '', field = null } = keyColumn ?? {};
+    return failedLine(record, {
+      code: 'propertyRequired',
+      message: `${name} is empty`,
+      problems: [{ column: field, rule: 'required' }],
+    });
+  }
+  const payload = () => payloadOf(record);
+  const { line } = record;
+  const row: ImportRow = isByMail
+    ? { line, userId: '', mail: key, columns, properties, payload }
+    : { line, userId: key, columns, properties, payload };
+  if (problems.length === 0) return row;
+  const message = `left out: ${listProblems(details)}`;
+  return { ...row, note: { code: 'cellsSkipped', message, problems } };
 };
 
 /** Adds what a record says to a chunk. */
 const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
   if ('code' in read) chunk.failed.push(read);
   else chunk.rows.push(read);
+  if ('note' in read && read.note !== undefined) {
+    chunk.notes.push({ line: read.line, payload: read.payload(), ...read.note });
+  }
   chunk.lines += 1;
 };
 
@@ -156,18 +194,18 @@ const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
  */
 export const readChunks = async function* (
   file: Readable,
-  { types, spreadsheetSafe }: ReadOptions,
+  options: ReadOptions,
 ): AsyncGenerator<ImportChunk> {
   let reader: Reader | undefined;
   let length = 0;
-  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [] };
-  for await (const { columns, records, isMarked } of linesOf(file, types)) {
-    reader ??= readerOf(columns, spreadsheetSafe ?? isMarked);
+  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [], notes: [] };
+  for await (const { columns, records, isMarked } of linesOf(file, options)) {
+    reader ??= readerOf(columns, options.spreadsheetSafe ?? isMarked, options);
     for (const record of records) {
       const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {
         yield chunk;
-        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [] };
+        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [], notes: [] };
         length = 0;
       }
       length += record.length;

@@ -4,6 +4,7 @@ import { CsvError, parse } from 'csv-parse';
 import { ImportFileError } from './file-error.ts';
 import { blankHead, countBreaks, type Head, MAX_BLANK_HEAD_BYTES, readHead } from './head.ts';
 import { withoutMarks } from './marks.ts';
+import type { Rule } from './rules.ts';
 import { textOf } from './text.ts';
 
 /** Longest record, in UTF-16 units of its cells, and one more for each. */
@@ -27,7 +28,7 @@ export interface CsvRecord {
   /** As `MAX_RECORD_LENGTH` counts it. */
   length: number;
   /** Why no user is made of it, whatever its cells are. */
-  problem?: string;
+  problem?: { rule: Rule; message: string };
 }
 
 /** A blank line, or one whose cells are all empty. */

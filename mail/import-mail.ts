@@ -8,8 +8,15 @@ export interface ImportFinished {
   workspaceName: string;
   mode: ImportMode;
   dryRun: boolean;
-  end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
+  end:
+    | { kind: 'completed' }
+    | { kind: 'cancelled' }
+    | { kind: 'failed'; errorType: string; mayRetry: boolean };
   counts: ImportCounts;
+  /** Values that became unknown, by property, the most first. */
+  cleared: readonly { column: string; count: number }[];
+  /** What was wrong with lines, the most frequent first. */
+  problems: readonly { column: string | null; rule: string; count: number; firstLine: number }[];
   logUrl: string;
   jobUrl: string;
 }
@@ -20,11 +27,36 @@ const OUTCOMES: [keyof ImportCounts, string][] = [
   ['merged', 'Merged into users who were there'],
   ['unchanged', 'Of those: nothing to change'],
   ['skipped', 'Skipped: the user was there'],
+  ['held', 'Left out: the user is under legal hold'],
   ['failed', 'Failed'],
+  ['partial', 'Imported but for some cells'],
   ['unprocessed', 'Not reached'],
 ];
 
+type Row = [label: string, value: string];
+
+/** Rows of a table; the job has more of them. */
+const MAX_ROWS = 10;
+
+const tableOf = (title: string, all: readonly Row[]): Letter['tables'] => {
+  if (all.length === 0) return [];
+  const rows = all.slice(0, MAX_ROWS);
+  if (all.length > rows.length) rows.push(['Others', 'see the job']);
+  return [{ title, rows }];
+};
+
+const clearedRows = (cleared: ImportFinished['cleared']): Row[] =>
+  cleared.map(({ column, count }) => [column, formatCount(count)]);
+
+const problemRows = (problems: ImportFinished['problems']): Row[] =>
+  problems.map(({ column, rule, count, firstLine }) => [
+    `${column ?? 'the line'}, ${rule}`,
+    `${formatLines(count)}, the first is line ${formatCount(firstLine)}`,
+  ]);
+
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+const hasLog = ({ failed, held, partial }: ImportCounts): boolean => failed + held + partial > 0;
 
 const formatLines = (count: number): string =>
   `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
@@ -37,16 +69,24 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
           `${formatCount(done)} could be imported.`,
       ]
     : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
-  if (counts.failed > 0) {
-    paragraphs.push(`The log holds each failed line with what is wrong with it.`);
+  if (hasLog(counts))
+    paragraphs.push('The log holds each line that was not taken, or not whole, and why.');
+  if (end.kind === 'failed') {
+    paragraphs.push(
+      end.mayRetry
+        ? 'Look at the job for what went wrong. Once that is put right, it can be retried over the same file, which is kept for 7 days.'
+        : 'Look at the job for what is wrong with the file; mend it, then upload it again.',
+    );
   }
-  if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
+  if (end.kind === 'cancelled') {
+    paragraphs.push('It can be retried over the same file, which is kept for 7 days.');
+  }
   return paragraphs;
 };
 
 const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
   if (end.kind === 'failed') return 'bad';
-  return end.kind === 'completed' && counts.failed === 0 ? 'good' : 'mixed';
+  return end.kind === 'completed' && !hasLog(counts) ? 'good' : 'mixed';
 };
 
 /** Goes out however an import ended; it names counts, and nothing of the file. */
@@ -66,21 +106,26 @@ export const importFinished = (facts: ImportFinished): Message => {
   const log = {
     label: 'Download the log',
     url: facts.logUrl,
-    note: 'Each failed line and why, as CSV. Needs an API key.',
+    note: 'Each line that was not taken and why, as CSV. Needs an API key.',
   };
   return renderLetter({
     subject: `${heading} (${facts.workspaceName})`,
     heading,
     tone: toneOf(facts),
     paragraphs: paragraphsOf(facts),
-    actions: counts.failed > 0 ? [log, look] : [look],
+    actions: hasLog(counts) ? [log, look] : [look],
     tables: [
       {
         title: 'Lines',
-        rows: OUTCOMES.filter(([name]) => counts[name] > 0 || name === 'lines').map(
+        rows: OUTCOMES.filter(([name]) => (counts[name] ?? 0) > 0 || name === 'lines').map(
           ([name, label]) => [label, formatCount(counts[name])],
         ),
       },
+      ...tableOf('What was wrong with lines', problemRows(facts.problems)),
+      ...tableOf(
+        dryRun ? 'Values that would be cleared' : 'Values that were cleared',
+        clearedRows(facts.cleared),
+      ),
       { title: 'The job', rows: job },
     ],
   });

@@ -24,6 +24,13 @@ const SEPARATORS = String.raw`,;|\t\r\n`;
 const FIRST_GUARD = new RegExp(`^("*)${GUARD}(?=[${FIRST_BLANKS}${FORMULA}])`);
 const LATER_GUARDS = new RegExp(`([${SEPARATORS}]"*)${GUARD}(?=[${FORMULA}])`, 'g');
 
+const FIRST_PLACE = new RegExp(`^("*)(?=[${FIRST_BLANKS}${FORMULA}])`);
+const LATER_PLACES = new RegExp(`([${SEPARATORS}]"*)(?=[${FORMULA}])`, 'g');
+
+/** A text as `createCsvGuard` guards it. */
+export const guarded = (text: string): string =>
+  text.replace(FIRST_PLACE, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
+
 /** A text as it was before `createCsvGuard` guarded it. */
 export const unguarded = (text: string): string =>
   text.includes(GUARD) ? text.replace(FIRST_GUARD, '$1').replaceAll(LATER_GUARDS, '$1') : text;

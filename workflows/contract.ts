@@ -81,7 +81,7 @@ export interface RestoreCounts {
   unprocessed: number;
 }
 
-/** How many lines of an imported file came to what. All but `unchanged` add up to `lines`. */
+/** How many lines of an imported file came to what. All but `unchanged` and `partial` add up to `lines`. */
 export interface ImportCounts {
   /** As many as were read, where the file was not read to its end. */
   lines: number;
@@ -93,7 +93,11 @@ export interface ImportCounts {
   unchanged: number;
   /** About a user who was there, and is left alone. */
   skipped: number;
+  /** About a user under legal hold, who is left alone. */
+  held: number;
   failed: number;
+  /** Of those that made a user, were merged or skipped: cells were left out. */
+  partial: number;
   unprocessed: number;
 }
 

@@ -123,7 +123,8 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
   );
 };
 
-const registerLog = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv): void => {
+const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  const { db } = deps.database;
   app.get(
     '/v1/activity/:id/log',
     {
@@ -143,7 +144,7 @@ const registerLog = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv):
       if (line === undefined) throw notFound('line in the activity log');
       const job = line.job_id === null ? undefined : await findJobRow(db, line.job_id, workspaceId);
       if (job === undefined || !hasLog(job)) throw notFound('log of this line');
-      return sendJobLog(sendCsv, reply, job, query);
+      return sendJobLog(deps, sendCsv, reply, job, query);
     },
   );
 };

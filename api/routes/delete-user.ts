@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { countExistingUsers } from '../../db/previews.ts';
+import type { JobRow } from '../../db/jobs.ts';
+import { findHold } from '../../db/users.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
@@ -8,7 +9,7 @@ import { readIdempotency } from '../idempotency.ts';
 import { describeJob } from '../job-json.ts';
 import { jobSchema } from '../job-schema.ts';
 import { waitForEnd, waitSecondsOf } from '../prefer-wait.ts';
-import { notFound } from '../problems.ts';
+import { notFound, problem, type ProblemError } from '../problems.ts';
 import { reasonSchema } from '../reason.ts';
 import { wantDeletionOfIds } from '../want-deletion.ts';
 
@@ -21,6 +22,14 @@ const querySchema = z.strictObject({
   reason: reasonSchema.default('single user deletion'),
 });
 
+const userHeld = (what: string): ProblemError =>
+  problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
+
+/** Whether the user of an ended deletion came under hold while it ran. */
+const hasHeld = ({ counts }: JobRow): boolean =>
+  ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;
+
+/** A hold that is there is told at once; one that comes later the job reports. */
 const beginDeletion = (
   request: FastifyRequest,
   deps: ApiDeps,
@@ -29,7 +38,9 @@ const beginDeletion = (
   const { db } = deps.database;
   const { workspaceId } = request;
   return beginJob(request, readIdempotency(request), deps, async () => {
-    if ((await countExistingUsers(db, workspaceId, [wish.userId])) === 0) throw notFound('user');
+    const isHeld = await findHold(db, workspaceId, wish.userId);
+    if (isHeld === undefined) throw notFound('user');
+    if (isHeld) throw userHeld('nothing was begun');
     return wantDeletionOfIds(db, workspaceId, { ...wish, ids: [wish.userId] });
   });
 };
@@ -52,8 +63,10 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
       const job = await beginDeletion(request, deps, { userId, ...request.query });
       const seconds = waitSecondsOf(request);
       if (seconds > 0) {
-        reply.header('preference-applied', `wait=${seconds}`);
         const ended = await waitForEnd(deps.database.db, job.id, seconds, request);
+        if (ended !== undefined && hasHeld(ended))
+          throw userHeld(`job ${job.id} has deleted nobody`);
+        reply.header('preference-applied', `wait=${seconds}`);
         if (ended !== undefined) return describeJob(ended, request.actor.role, deps);
       }
       return acceptJob(request, reply, job, deps);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listImportFailures, MAX_SHOWN_LENGTH } from '../../db/import-failures.ts';
 import { findJobRow } from '../../db/jobs.ts';
-import { FAILURE_CODES } from '../../imports/read-chunks.ts';
+import { FAILURE_CODES } from '../../imports/failed-lines.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { requireRecords } from '../job-log.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -8,43 +9,54 @@ import { importKey, importPrefix } from '../../storage/import-key.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { allowUpload } from '../body-deadline.ts';
+import { unprocessable, withSavedMapping } from '../import-mapping.ts';
+import type { WantedImport } from '../import-options.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
 import { MAX_UPLOADS_AT_ONCE } from '../limits.ts';
-import { isProblem, problem } from '../problems.ts';
+import { type InputError, isProblem, problem } from '../problems.ts';
 import { refuseEncoded } from '../read-bodies.ts';
 import { type ReceivedImport, receiveImport } from '../receive-import.ts';
 
-/** Errors of a header that are in the answer's \`detail\`, too. */
-const MAX_TOLD_ERRORS = 5;
-
 const FORM = 'multipart/form-data';
+
+/** Places of a mapping that was named, as places of the request. */
+const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
+  mapping === undefined || !error.pointer.startsWith('/options/columns/')
+    ? error
+    : { ...error, pointer: '/options/mapping' };
 
 /** @throws ProblemError 422 naming each column that is wrong */
 const requireHeader = async (
   { database: { db }, storage }: ApiDeps,
   workspaceId: string,
   fileId: string,
+  options: WantedImport,
 ): Promise<void> => {
   const types = await propertyTypesOf(db, workspaceId);
-  const header = await readHeader(await storage.get(importKey(fileId)), types);
+  const { matchBy, columns } = options;
+  const header = await readHeader(await storage.get(importKey(fileId)), {
+    types,
+    matchBy,
+    columns,
+  });
   if (!('errors' in header)) return;
-  const { errors } = header;
-  const told = errors
-    .slice(0, MAX_TOLD_ERRORS)
-    .map(({ pointer, detail }) => `${pointer}: ${detail}`);
-  if (errors.length > told.length) told.push(`${errors.length} errors in all, see errors`);
-  throw problem('unprocessable', told.join('; '), { errors });
+  throw unprocessable(header.errors.map((error) => inRequest(options, error)));
 };
+
+interface CheckedImport extends ReceivedImport {
+  /** With the columns of the mapping that was named. */
+  resolved: WantedImport;
+}
 
 /** Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. */
 const beginImport = async (
   request: FastifyRequest,
   deps: ApiDeps,
   fileId: string,
-  { options: { reason, ...options }, file: facts }: ReceivedImport,
+  { options: asked, resolved: { reason, ...options }, file: facts }: CheckedImport,
 ) => {
-  const body = { options: { ...options, reason }, sha256: facts.sha256 };
+  const body = { options: asked, sha256: facts.sha256 };
   return beginJob(request, readIdempotency(request, body), deps, async () => ({
     id: uuidv7(),
     type: 'import',
@@ -53,6 +65,24 @@ const beginImport = async (
     importFile: { id: fileId, facts },
     ...(reason !== undefined && { reason }),
   }));
+};
+
+/** Stores the file of a request. @throws ProblemError when its options, or the header, make no sense */
+const receiveChecked = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  fileId: string,
+  stop: AbortController,
+): Promise<CheckedImport> => {
+  let resolved: WantedImport | undefined;
+  const check = async (options: WantedImport) => {
+    resolved = await withSavedMapping(deps.database.db, request.workspaceId, options);
+  };
+  const store = (content: Readable) => deps.storage.put(importKey(fileId), content);
+  const received = await receiveImport(request.raw, { check, store }, stop);
+  const checked = { ...received, resolved: resolved ?? received.options };
+  await requireHeader(deps, request.workspaceId, fileId, checked.resolved);
+  return checked;
 };
 
 /**
@@ -82,14 +112,9 @@ const importFile = async (
   readIdempotency(request, null);
   const fileId = uuidv7();
   const remove = () => removeUnused(deps, request, fileId);
-  let received: ReceivedImport;
+  let received: CheckedImport;
   try {
-    received = await receiveImport(
-      request.raw,
-      (content) => deps.storage.put(importKey(fileId), content),
-      stop,
-    );
-    await requireHeader(deps, request.workspaceId, fileId);
+    received = await receiveChecked(request, deps, fileId, stop);
   } catch (error) {
     await remove();
     throw error;

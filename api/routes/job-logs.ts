@@ -9,14 +9,20 @@ const OF_USERS = 'The same as one CSV file: userId, outcome, reason';
 
 /** Kinds of jobs that have a log, and what it is. */
 const LOGS = {
-  import: { operationId: 'getImportLog', summary: 'The same as one CSV file, each line whole' },
+  import: {
+    operationId: 'getImportLog',
+    summary:
+      'The same as a CSV file with the columns and the separator of the one imported, and a last column ' +
+      '`error`: mended, it can be imported as it is',
+  },
   deletion: { operationId: 'getDeletionLog', summary: OF_USERS },
   restore: { operationId: 'getRestoreLog', summary: OF_USERS },
 } as const;
 
 type LoggedType = keyof typeof LOGS;
 
-const registerLog = (app: App, { database }: ApiDeps, type: LoggedType, sendCsv: SendCsv): void => {
+const registerLog = (app: App, deps: ApiDeps, type: LoggedType, sendCsv: SendCsv): void => {
+  const { database } = deps;
   const { path } = JOB_KINDS[type];
   app.get(
     `/v1/${path}/:id/log`,
@@ -34,7 +40,7 @@ const registerLog = (app: App, { database }: ApiDeps, type: LoggedType, sendCsv:
     async ({ workspaceId, params: { id }, query }, reply) => {
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
-      return sendJobLog(sendCsv, reply, job, query);
+      return sendJobLog(deps, sendCsv, reply, job, query);
     },
   );
 };

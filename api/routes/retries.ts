@@ -22,6 +22,9 @@ const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
   if (job.finished_at === null) return 'still runs';
   if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
   if (job.file_removed_at !== null) return 'read a file that is removed';
+  if (job.type === 'import' && job.state === 'partiallySucceeded') {
+    return 'has dealt with every line: mend those of its log, then import the log';
+  }
   if (await leftOnlyUnmatched(database.db, job.id)) {
     return 'left only users who no longer match its selection: make a new preview';
   }

@@ -6,7 +6,7 @@ import { useApi } from './support.ts';
 
 const api = useApi();
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const guarded = Object.entries(ACCESS).flatMap(([route, access]) => {
   if (access.public === true) return [];

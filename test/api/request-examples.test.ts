@@ -12,7 +12,7 @@ type Example = Record<string, unknown>;
 interface Operation {
   operationId: string;
   path: string;
-  method: 'POST' | 'PATCH';
+  method: 'POST' | 'PUT' | 'PATCH';
   example: unknown;
 }
 
@@ -112,6 +112,7 @@ test('the examples for files and jobs are taken', async () => {
   sent.add('startImport');
   const imported = await upload(api(), [optionsPart(options), filePart(file)]);
   expect(imported.status).toBe(202);
+  await send('putImportMapping', { id: 'CRM' });
   await send('startExport');
   const exportJobId = await endedJob('export', 'succeeded');
   const { db } = api().database.owner;

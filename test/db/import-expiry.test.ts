@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { UUID, uuidv7, uuidv7obj } from 'uuidv7';
 import { createDestroyExpired } from '../../activities/destroy-expired.ts';
 import { findJobRow, insertJob } from '../../db/jobs.ts';
-import { countImport } from '../../db/imports.ts';
+import { sumImport } from '../../db/imports.ts';
 import { importKey } from '../../storage/import-key.ts';
 import { useDatabase } from '../support/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
@@ -67,7 +67,7 @@ test('with an expired file go its failed lines, and counts, size and checksum st
   expect(await destroy()).toMatchObject({ removed: 1, destroyed: 1 });
   expect(await stored()).toEqual([]);
   expect(await tablesHolding(asRows, ['canary'])).toEqual([]);
-  expect(await countImport(database().app.db, jobId)).toEqual(counts);
+  expect((await sumImport(database().app.db, jobId)).counts).toEqual(counts);
   const job = await findJobRow(database().app.db, jobId, 'expiring');
   expect(job).toMatchObject({ counts, selection: { type: 'file', erased: true } });
   expect(job?.erased_at).toBeInstanceOf(Date);

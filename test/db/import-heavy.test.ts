@@ -66,7 +66,11 @@ test('a file whose lines have other cells is imported while others go on', async
 test('a file whose storage falls silent is given up once its job is cancelled', async () => {
   const stop = new AbortController();
   const threads = createImportThreads();
-  const task = { kind: 'count', types: new Map() } as const;
+  const task = {
+    kind: 'count',
+    types: new Map(),
+    job: { options: { mode: 'update', mergeTags: false, dryRun: false, notify: false } },
+  } as const;
   const silent = new Readable({ read: () => {} });
   silent.push('userId\n');
   const read = threads.read(task, silent, stop.signal);

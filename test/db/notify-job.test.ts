@@ -23,6 +23,7 @@ interface Mail {
 
 const SECRET = 'a secret that is long enough for links';
 const COMPLETED: JobEnd = { kind: 'completed' };
+const ALL = { type: 'all' };
 const DAY_MS = 86_400_000;
 
 const database = useDatabase();
@@ -268,6 +269,9 @@ test('the summary of a job that found nothing yet has no selected, and does not 
   const { counts, exports } = await jobSummary(database().app.db, jobId);
   expect(counts).toMatchObject({ selected: null, deleted: 0 });
   expect(exports).toEqual([]);
-  expect(closeSums(counts, COMPLETED)).toMatchObject({ kind: 'failed', type: 'sumsDoNotClose' });
-  expect(closeSums(counts, { kind: 'cancelled' })).toEqual({ kind: 'cancelled' });
+  expect(closeSums(counts, COMPLETED, ALL)).toMatchObject({
+    kind: 'failed',
+    type: 'sumsDoNotClose',
+  });
+  expect(closeSums(counts, { kind: 'cancelled' }, ALL)).toEqual({ kind: 'cancelled' });
 });

@@ -50,6 +50,7 @@ test.each(POINTS)(
         merged: LINES - 11_000,
         unchanged: 0,
         skipped: 0,
+        held: 0,
         failed: 1,
         unprocessed: 0,
       },

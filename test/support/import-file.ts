@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { expect } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { linesOf as fileLinesOf } from '../../imports/lines.ts';
-import { type ImportChunk, readChunks } from '../../imports/read-chunks.ts';
+import { type ImportChunk, readChunks, type ReadOptions } from '../../imports/read-chunks.ts';
 import { recordsOf } from '../../imports/records.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
@@ -19,7 +19,7 @@ export const fileOf = (content: string | Buffer, pieceBytes = 65_536): Readable 
   );
 };
 
-export interface ReadFileOptions {
+export interface ReadFileOptions extends Omit<Partial<ReadOptions>, 'types' | 'spreadsheetSafe'> {
   /** Null leaves it to the file. */
   spreadsheetSafe?: boolean | null;
   pieceBytes?: number;
@@ -27,11 +27,12 @@ export interface ReadFileOptions {
 
 export const chunksOf = async (
   content: string | Buffer,
-  { spreadsheetSafe = true, pieceBytes }: ReadFileOptions = {},
+  { spreadsheetSafe = true, pieceBytes, ...options }: ReadFileOptions = {},
 ): Promise<ImportChunk[]> => {
   const chunks: ImportChunk[] = [];
   const file = fileOf(content, pieceBytes);
   for await (const chunk of readChunks(file, {
+    ...options,
     types: ONE_OF_EACH,
     spreadsheetSafe: spreadsheetSafe ?? undefined,
   })) {
@@ -52,7 +53,8 @@ export const linesOf = async (content: string | Buffer, options: ReadFileOptions
 /** Lines of a file that are there to be read, also those that fail. */
 export const countLines = async (file: Readable): Promise<number> => {
   let count = 0;
-  for await (const { records } of fileLinesOf(file, ONE_OF_EACH)) count += records.length;
+  for await (const { records } of fileLinesOf(file, { types: ONE_OF_EACH }))
+    count += records.length;
   return count;
 };
 

@@ -4,7 +4,7 @@ import { readHeader } from '../../imports/header.ts';
 import { fieldNames, SYSTEM_FIELDS } from '../../selection/fields.ts';
 import { fileOf, ONE_OF_EACH } from '../support/import-file.ts';
 
-const headerOf = (content: string | Buffer) => readHeader(fileOf(content), ONE_OF_EACH);
+const headerOf = (content: string | Buffer) => readHeader(fileOf(content), { types: ONE_OF_EACH });
 
 test.each([
   [',', 'userId,properties.string'],
@@ -16,8 +16,22 @@ test.each([
   for (const content of [header, `${header}\r\na,b;c;d\te\n`, gzipSync(header)]) {
     expect(await headerOf(content)).toEqual({
       columns: [
-        { name: 'userId', index: 0, target: 'userId', key: 'user_id', type: 'string' },
-        { name: 'properties.string', index: 1, target: 'custom', key: 'string', type: 'string' },
+        {
+          name: 'userId',
+          index: 0,
+          target: 'key',
+          field: 'userId',
+          key: 'user_id',
+          type: 'string',
+        },
+        {
+          name: 'properties.string',
+          field: 'properties.string',
+          index: 1,
+          target: 'custom',
+          key: 'string',
+          type: 'string',
+        },
       ],
     });
   }
@@ -186,6 +200,6 @@ test('says what separates cells to a file that has another separator', async () 
 
 test('reads no further than it must, and closes the file', async () => {
   const file = fileOf(`userId\n${'1\n'.repeat(100_000)}`, 1_000);
-  await readHeader(file, ONE_OF_EACH);
+  await readHeader(file, { types: ONE_OF_EACH });
   expect(file.destroyed).toBe(true);
 });

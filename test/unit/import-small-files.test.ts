@@ -81,7 +81,7 @@ test.each([
     for (; pieces < 1_000; pieces++) yield Buffer.from(line.repeat(2_000));
     yield Buffer.from('userId\n');
   };
-  const header = await readHeader(Readable.from(content()), ONE_OF_EACH);
+  const header = await readHeader(Readable.from(content()), { types: ONE_OF_EACH });
   expect(header).toEqual({
     errors: [{ pointer: '/file', detail: expect.stringContaining('all lines so far are blank') }],
   });
@@ -90,7 +90,7 @@ test.each([
 
 test('a long header is told for what it is', async () => {
   for (const header of ['a'.repeat(100_000), `userId${','.repeat(200_000)}`]) {
-    const read = await readHeader(fileOf(`${header}\n1\n`), ONE_OF_EACH);
+    const read = await readHeader(fileOf(`${header}\n1\n`), { types: ONE_OF_EACH });
     expect(JSON.stringify(read)).not.toContain('blank');
   }
 });

@@ -1,0 +1,87 @@
+import type { Readable } from 'node:stream';
+import { guarded, GUARDED_FILE_MARK, unguarded } from '../selection/formula-guard.ts';
+import { isTextType } from './cells.ts';
+import type { FailedLine } from './failed-lines.ts';
+import type { Head } from './head.ts';
+import { checkHeader, type HeaderOptions, ownNames } from './header.ts';
+import { LOG_COLUMN } from './mapping.ts';
+import type { ImportOptions } from './options.ts';
+import { recordsOf } from './records.ts';
+
+/** What the log of a file takes over from it. */
+export interface LogHead {
+  separator: string;
+  /** Whether a first line names the separator. */
+  isSeparatorNamed: boolean;
+  /** The file's columns, without one that says what was wrong with them before. */
+  names: readonly string[];
+  /** Whether each cell of a line is guarded against formulas in the file. */
+  isGuarded: readonly boolean[];
+  /** Whether lines end with what was wrong with them before. */
+  isLog: boolean;
+}
+
+/** Reads how a file begins whose lines are to be told, and closes it. */
+export const readLogHead = async (
+  file: Readable,
+  options: HeaderOptions & Pick<ImportOptions, 'spreadsheetSafe'>,
+): Promise<LogHead> => {
+  let head: Head | undefined;
+  const note = (found: Head) => void (head = found);
+  for await (const [first] of recordsOf(file, note)) {
+    if (first === undefined || head === undefined) continue;
+    const { separator, isSeparatorNamed, isMarked } = head;
+    const { names, isLog } = ownNames(first.cells, options.columns);
+    const header = checkHeader(first.cells, options);
+    const columns = 'columns' in header ? header.columns : [];
+    const isFileGuarded = options.spreadsheetSafe ?? isMarked;
+    const isGuarded = names.map((_, index) => {
+      const type = columns.find((column) => column.index === index)?.type ?? 'string';
+      return isFileGuarded && (isLog || isTextType(type));
+    });
+    return { separator, isSeparatorNamed, names, isGuarded, isLog };
+  }
+  return { separator: ',', isSeparatorNamed: false, names: [], isGuarded: [], isLog: false };
+};
+
+const QUOTED = /"((?:[^"]|"")*)"|([^,]*)/y;
+
+/** The cells of a line as it is kept, separated by commas. */
+const cellsOf = (payload: string): string[] => {
+  if (!payload.includes('"')) return payload.split(',');
+  const cells: string[] = [];
+  for (QUOTED.lastIndex = 0; ; QUOTED.lastIndex += 1) {
+    const [, quotedText, plain = ''] = QUOTED.exec(payload) ?? [];
+    cells.push(quotedText?.replaceAll('""', '"') ?? plain);
+    if (payload[QUOTED.lastIndex] !== ',') return cells;
+  }
+};
+
+/** A failed line as it is kept. */
+export type KeptLine = Pick<FailedLine, 'line' | 'payload' | 'code' | 'message'>;
+
+/**
+ * Writes a log that is a file as the one that was imported: mended, it is imported as it is. For
+ * spreadsheets it begins with a mark, and every cell is guarded.
+ */
+export const logLines = (head: LogHead, spreadsheetSafe: boolean) => {
+  const { separator } = head;
+  const special = new RegExp(`["\\r\\n\\uFEFF${separator.replace(/[\\\]^-]/, '\\$&')}]`);
+  const cellOf = (text: string): string => {
+    const safe = spreadsheetSafe ? guarded(text) : text;
+    return special.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const record = (cells: readonly string[]): string => `${cells.map(cellOf).join(separator)}\n`;
+  return {
+    begin:
+      (spreadsheetSafe ? GUARDED_FILE_MARK : '') +
+      (head.isSeparatorNamed ? `sep=${separator}\n` : '') +
+      record([...head.names, LOG_COLUMN]),
+    line: ({ line, payload, code, message }: KeptLine): string => {
+      const all = cellsOf(payload);
+      const cells = head.isLog ? all.slice(0, -1) : all;
+      const values = cells.map((cell, index) => (head.isGuarded[index] ? unguarded(cell) : cell));
+      return record([...values, `${code}, line ${line}: ${message}`]);
+    },
+  };
+};

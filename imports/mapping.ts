@@ -1,0 +1,85 @@
+import { fieldNames, findField, type PropertyTypes } from '../selection/fields.ts';
+import { createNameFinder, visibleName } from './column-names.ts';
+import type { ColumnMapping } from './options.ts';
+
+/** The last column of an import's log, in which it says what is wrong; it is passed over when that is imported. */
+export const LOG_COLUMN = 'error';
+
+/** Columns that a mapping names at most: as many as there can be properties, and some that are left out. */
+export const MAX_MAPPED_COLUMNS = 400;
+
+/** What the service alone sets: such columns of exports are passed over, but nobody maps to them. */
+const UNSETTABLE: ReadonlySet<string> = new Set(['legalHold', 'createdAt', 'updatedAt']);
+
+export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
+  mapping !== undefined && Object.hasOwn(mapping, name);
+
+/** The property that a column is for, as the API calls it; null where it is left out. */
+export const fieldOf = (name: string, mapping: ColumnMapping | undefined): string | null =>
+  mapping !== undefined && Object.hasOwn(mapping, name) ? (mapping[name] ?? null) : name;
+
+/** What is wrong with the place of a column in a mapping; goes on after the column's name. */
+export interface MappingFault {
+  /** As it is shown. */
+  name: string;
+  detail: string;
+  pointer: string;
+  /** Of the column in the file, from 0. */
+  index?: number;
+}
+
+const OPTIONS = '/options/columns';
+
+const pointerOf = (name: string): string =>
+  `${OPTIONS}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+const whyNoField = (field: string, types: PropertyTypes): string | undefined => {
+  const shown = visibleName(field);
+  if (UNSETTABLE.has(field)) {
+    return ` maps to ${shown}, which no file can set; leave it out by null`;
+  }
+  if (findField(field, types) !== undefined) return undefined;
+  const meant = createNameFinder(fieldNames(types))(field);
+  return meant === undefined
+    ? ` maps to ${shown}, which is no known property`
+    : ` maps to ${shown}: did you mean \`${meant}\`?`;
+};
+
+/**
+ * What is wrong with a mapping by itself, and with the file whose columns are `names`, if it is known:
+ * two columns for one property, properties that nobody defined, columns that are not there.
+ */
+export const mappingFaults = (
+  mapping: ColumnMapping,
+  names: readonly string[] | undefined,
+  types: PropertyTypes,
+): MappingFault[] => {
+  const faults: MappingFault[] = [];
+  const entries = Object.entries(mapping);
+  const findMeant = createNameFinder((names ?? []).filter((name) => !isMapped(name, mapping)));
+  const takers = new Map(
+    (names ?? []).filter((name) => !isMapped(name, mapping)).map((name) => [name, name]),
+  );
+  for (const [name, field] of entries) {
+    const index = names?.indexOf(name) ?? -1;
+    const add = (detail: string) => {
+      const place = index === -1 ? {} : { index };
+      faults.push({ name: visibleName(name), detail, pointer: pointerOf(name), ...place });
+    };
+    if (names !== undefined && index === -1) {
+      const meant = findMeant(name);
+      add(
+        ' is no column of the file' +
+          (meant === undefined ? '' : `: did you mean ${visibleName(meant)}?`),
+      );
+    }
+    if (field === null) continue;
+    const why = whyNoField(field, types);
+    if (why !== undefined) add(why);
+    const taker = takers.get(field);
+    if (taker !== undefined)
+      add(` maps to ${visibleName(field)}, and so does ${visibleName(taker)}`);
+    takers.set(field, name);
+  }
+  return faults;
+};

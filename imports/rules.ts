@@ -1,0 +1,54 @@
+import { invisibleProblem } from '../selection/characters.ts';
+import type { PropertyType } from '../selection/property-types.ts';
+import { isLongerThan, isStorable, MAX_TEXT_LENGTH } from '../selection/values.ts';
+
+/** What a property of each type has to be, by a name that does not change. */
+const FORMS = {
+  string: 'tooLong',
+  email: 'mailAddress',
+  phone: 'phone',
+  url: 'url',
+  number: 'number',
+  boolean: 'boolean',
+  date: 'date',
+  time: 'time',
+  datetime: 'datetime',
+  list: 'list',
+} as const satisfies Record<PropertyType, string>;
+
+/** Rules that are of a cell, whatever its type, or of a line as a whole. */
+const OTHERS = [
+  'notStorable',
+  'invisibleCharacter',
+  'required',
+  'tooManyTags',
+  'cellCount',
+  'repeatedHeader',
+  'byteOrderMark',
+  'unknownUser',
+  'ambiguousUser',
+  'held',
+  'rejected',
+] as const;
+
+/** Names of rules, for programs. */
+export type Rule = (typeof FORMS)[PropertyType] | (typeof OTHERS)[number];
+
+export const RULES: readonly Rule[] = [...Object.values(FORMS), ...OTHERS];
+
+/** A rule that a line breaks, and the property it is of, as the API calls it; null is the line as a whole. */
+export interface Problem {
+  column: string | null;
+  rule: Rule;
+}
+
+const MUST_BE_SEEN: ReadonlySet<PropertyType> = new Set(['email', 'url']);
+const HAS_LENGTH: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url']);
+
+/** The rule that a cell breaks which cannot be taken. */
+export const ruleOfCell = (type: PropertyType, cell: string): Rule => {
+  if (!isStorable(cell)) return 'notStorable';
+  if (HAS_LENGTH.has(type) && isLongerThan(cell, MAX_TEXT_LENGTH)) return 'tooLong';
+  if (MUST_BE_SEEN.has(type) && invisibleProblem(cell) !== undefined) return 'invisibleCharacter';
+  return FORMS[type];
+};
