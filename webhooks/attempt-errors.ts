@@ -12,4 +12,11 @@ export const ATTEMPT_ERRORS = {
   badAnswer: 'its answer is no HTTP',
 } as const;
 
+/** Why a delivery failed without an attempt. */
+export const DELIVERY_ERRORS = {
+  ...ATTEMPT_ERRORS,
+  switchedOff: 'the webhook was switched off before it was sent',
+  notTried: 'nobody tried in all its time',
+} as const;
+
 export type AttemptError = keyof typeof ATTEMPT_ERRORS;

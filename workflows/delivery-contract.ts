@@ -8,6 +8,8 @@ export const EVENT_TYPES = [
   'job.cancelled',
 ] as const;
 
+export type EventType = (typeof EVENT_TYPES)[number];
+
 /** What `POST …/test` sends; it is tried once. */
 export const TEST_EVENT = 'webhook.test';
 
