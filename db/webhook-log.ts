@@ -33,7 +33,8 @@ export const listLoggedDeliveries = (
     .$if(page.beforeId !== undefined, (query) =>
       query.where(
         sql<boolean>`(created_at, id) <
-          (SELECT created_at, id FROM webhook_deliveries WHERE id = ${page.beforeId ?? null}::uuid)`,
+          (SELECT created_at, id FROM webhook_deliveries
+            WHERE id = ${page.beforeId ?? null}::uuid AND webhook_id = ${page.webhookId}::uuid)`,
       ),
     )
     .orderBy('created_at', 'desc')
