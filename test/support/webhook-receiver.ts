@@ -18,6 +18,8 @@ export interface Received {
 
 export interface Receiver {
   received: Received[];
+  /** How many connections there were, also those without a request. */
+  connections: () => number;
   port: number;
   url: (path?: string) => string;
   stop: () => Promise<void>;
@@ -85,9 +87,12 @@ export const startReceiver = async (
     });
   };
   const server = isTls ? createTlsServer(SELF_SIGNED, listener) : createServer(listener);
+  let connections = 0;
+  server.on('connection', () => (connections += 1));
   const port = await listen(server, host, wanted);
   return {
     received,
+    connections: () => connections,
     port,
     url: (path = '/hook') => `${isTls ? 'https' : 'http'}://${host}:${port}${path}`,
     stop: async () => {

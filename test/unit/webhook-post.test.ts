@@ -162,11 +162,17 @@ test('this machine and the own network are refused without a connection', async 
   expect(await post(`https://127.0.0.1:${receiver.port}/`, own)).toMatchObject(refused);
   expect(await post(`https://[::ffff:127.0.0.1]:${receiver.port}/`, own)).toMatchObject(refused);
   const named = `https://hooks.example:${receiver.port}/`;
-  const lists = [['127.0.0.1'], ['8.8.8.8', '127.0.0.1'], ['::1'], ['64:ff9b::7f00:1']];
+  const lists = [
+    ['127.0.0.1'],
+    ['127.0.0.1', '8.8.8.8'],
+    ['8.8.8.8', '127.0.0.1'],
+    ['::1'],
+    ['64:ff9b::7f00:1'],
+  ];
   for (const list of lists) {
     expect(await post(named, { ...own, resolve: async () => list })).toMatchObject(refused);
   }
-  expect(receiver.received).toEqual([]);
+  expect(receiver.connections()).toBe(0);
 });
 
 const isAllowed = (address: string) => address === '127.0.0.1';

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -10,6 +9,12 @@ import { addSearchAttributes } from '../../worker/registration.ts';
 import { deliveryQueueOf, deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
 import { fakeDecideDeps } from '../support/activity-deps.ts';
 import { useDatabase } from '../support/database.ts';
+import {
+  DELIVERY_HISTORIES,
+  keepHistory,
+  readHistories,
+  readHistory,
+} from '../support/histories.ts';
 import { TIME_SKIPPING_SERVER } from '../support/time-skipping.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/webhooks.ts';
@@ -103,6 +108,7 @@ test('after two 500 the third attempt is taken: one id, one body, signed each ti
   expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
   for (const request of receiver.received) expect(isSignedBy(webhook.secret, request)).toBe(true);
   expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'delivered', attempts: 3 });
+  await keepHistory('delivered', handle, DELIVERY_HISTORIES);
 });
 
 test('a history holds the id and the round, and neither URL, secret, answer nor counts', async () => {
@@ -113,17 +119,11 @@ test('a history holds the id and the round, and neither URL, secret, answer nor 
   };
   const handle = await deliver(deliveryId);
   await handle.result();
-  const history = historyToJSON(await handle.fetchHistory());
-  const decoded = history.replace(/"data": ?"([A-Za-z0-9+/=]+)"/g, (_all, data: string) =>
-    Buffer.from(data, 'base64').toString('utf8'),
-  );
+  const decoded = await readHistory(handle);
   expect(decoded).toContain(deliveryId);
   for (const word of ['canary', '127.0.0.1', 'whsec', webhook.secret.slice(6), 'exported']) {
     expect({ word, isThere: decoded.includes(word) }).toEqual({ word, isThere: false });
   }
-  await expect(
-    Worker.runReplayHistory({ workflowBundle }, JSON.parse(history) as unknown),
-  ).resolves.toBeUndefined();
 });
 
 test('a receiver that takes nothing for three days: the delivery has failed, the webhook is off', async () => {
@@ -146,6 +146,18 @@ test('a receiver that takes nothing for three days: the delivery has failed, the
   expect(await steps.webhook(webhook.id)).toMatchObject({ disabled_reason: 'failing' });
   const { events } = await handle.fetchHistory();
   expect(events?.length).toBeLessThan(20);
+  await keepHistory('given-up', handle, DELIVERY_HISTORIES);
+});
+
+test('a receiver that asks for two hours is left alone for two hours', async () => {
+  const { deliveryId } = await queue();
+  answer = () => (receiver.received.length === 1 ? [429, { 'retry-after': '7200' }] : 204);
+  const handle = await deliver(deliveryId);
+  expect(await handle.result()).toBe('delivered');
+  const { startTime, closeTime } = await handle.describe();
+  const hours = ((closeTime?.getTime() ?? 0) - startTime.getTime()) / HOUR_MS;
+  expect(hours).toBeGreaterThanOrEqual(2);
+  expect(hours).toBeLessThan(2.1);
 });
 
 test('410 ends it at the first attempt', async () => {
@@ -183,4 +195,12 @@ test('started twice it is sent once, and a further round is a request under the 
     deliveryId,
     deliveryId,
   ]);
+});
+
+test('deliveries that are under way while this version starts go on', async () => {
+  const histories = readHistories(DELIVERY_HISTORIES);
+  expect(histories.map(({ path }) => path)).toEqual(['delivered', 'given-up']);
+  for (const { history } of histories) {
+    await expect(Worker.runReplayHistory({ workflowBundle }, history)).resolves.toBeUndefined();
+  }
 });
