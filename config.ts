@@ -63,6 +63,7 @@ const envSchema = z.object({
   DELETE_ALL_SIGNALS: z.enum(['code', 'off']).default('code'),
   DELETE_ALL_REMIND_AFTER: durationSchema.default(24 * UNIT_MS.h),
   DELETE_ALL_CLOSING_REMINDERS: durationsSchema.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
+  WEBHOOK_ALLOW_PRIVATE: z.enum(['on', 'off']).default('off'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -110,6 +111,8 @@ export const envToConfig = (env: Env) => {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
       closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
     },
+    /** Whether webhooks may lead to http and private addresses, as in local development. */
+    webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'on',
     logLevel: env.LOG_LEVEL,
   };
 };

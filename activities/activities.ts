@@ -1,9 +1,10 @@
 import { cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
+import { createAttemptDelivery, createGiveUpDelivery } from './attempt-delivery.ts';
 import { createCheckImport } from './check-import.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
-import type { ActivityDeps } from './deps.ts';
+import type { ActivityDeps, WebhookDeps } from './deps.ts';
 import { createClaimRequest, createDecideRequest, createDecideWritten } from './decide-request.ts';
 import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
@@ -54,13 +55,14 @@ const createClaimJob =
     };
   };
 
-/** Without these a job or a request has no beginning or no end, so no database error ends them. */
+/** Without these a job, a request or a delivery has no beginning or no end, so no database error ends them. */
 const WITHOUT_END: readonly string[] = [
   'claimJob',
   'finishJob',
   'claimRequest',
   'decideRequest',
   'decideWritten',
+  'giveUpDelivery',
 ] satisfies (keyof Activities)[];
 
 type AnyActivity = (input: never) => Promise<unknown>;
@@ -79,7 +81,7 @@ const withFailures = (activities: Activities): Activities =>
     ]),
   ) as unknown as Activities;
 
-export const createActivities = (deps: RequestSweepDeps): Activities =>
+export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activities =>
   withFailures({
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
@@ -98,6 +100,8 @@ export const createActivities = (deps: RequestSweepDeps): Activities =>
     scrubBackups: whileBeating(
       createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
     ),
+    attemptDelivery: createAttemptDelivery(deps, cancellationSignal),
+    giveUpDelivery: createGiveUpDelivery(deps),
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
     decideWritten: createDecideWritten(deps),

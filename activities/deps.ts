@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { ImportThreads } from './import-threads.ts';
-import type { Meter } from './meter.ts';
+import type { Post } from '../webhooks/post.ts';
+import type { DeliveryMeter, Meter } from './meter.ts';
 
 /** Places where a fault test kills the worker. */
 export type CrashPoint =
@@ -31,4 +32,9 @@ export interface ActivityDeps {
   meter: Meter;
   /** Does nothing; only the worker of a fault test has one that kills. */
   crashPoint: (point: CrashPoint) => void;
+}
+
+/** What sending webhooks takes beside. */
+export interface WebhookDeps {
+  webhooks: { post: Post; meter: DeliveryMeter };
 }

@@ -8,6 +8,7 @@ import {
   listExportsToDestroy,
   listLostAttempts,
 } from '../db/removals.ts';
+import { eraseOldCalls, eraseOldDeliveries } from '../db/webhook-deliveries.ts';
 import { destroyExport } from '../storage/destroy-export.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { DestroyedResult } from '../workflows/contract.ts';
@@ -112,7 +113,9 @@ export const createDestroyExpired =
       leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
       jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
       previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
+      deliveries: await eraseAll((limit) => eraseOldDeliveries(db, limit), signal),
     };
+    await eraseOldCalls(db);
     if (troubles.length > 0) throw troubles[0];
     return result;
   };

@@ -1,7 +1,9 @@
 import { listStaleJobs } from '../db/job-runs.ts';
 import { startJobWorkflow } from '../temporal/start-job.ts';
 import { workflowIdOf, type Activities, type JobEnd } from '../workflows/contract.ts';
+import type { WebhookDeps } from './deps.ts';
 import { createEndJob } from './end-job.ts';
+import { sweepDeliveries } from './start-deliveries.ts';
 import { findRun, sweepRequests, type RequestSweepDeps } from './sweep-requests.ts';
 
 /** A job younger than this is its own request's business. */
@@ -15,12 +17,12 @@ const TERMINATED: JobEnd = {
 };
 
 /**
- * Starts what a crash left between database and Temporal, and ends the jobs and requests whose workflow
- * was terminated, so that none stays unfinished for ever. One that cannot be dealt with keeps no other
+ * Starts what a crash left between database and Temporal, and ends the jobs, requests and deliveries whose
+ * workflow was terminated, so that none stays unfinished for ever. One that cannot be dealt with keeps no other
  * waiting; the failure is thrown at the end.
  */
 export const createStartQueuedJobs =
-  (deps: RequestSweepDeps): Activities['startQueuedJobs'] =>
+  (deps: RequestSweepDeps & WebhookDeps): Activities['startQueuedJobs'] =>
   async () => {
     const { temporal, taskQueue } = deps;
     const { db } = deps.database;
@@ -42,6 +44,10 @@ export const createStartQueuedJobs =
     }
     const limits = { staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
     const requests = await sweepRequests(deps, endJob, limits, (error) => troubles.push(error));
+    const told = await sweepDeliveries(deps, SWEEP_LIMIT, (error) => troubles.push(error));
     if (troubles.length > 0) throw troubles[0];
-    return { started: swept.started + requests.started, ended: swept.ended + requests.ended };
+    return {
+      started: swept.started + requests.started + told.started,
+      ended: swept.ended + requests.ended + told.ended,
+    };
   };

@@ -105,6 +105,17 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/jobs/:id/cancel': ALL_BY_ID,
   'POST /v1/jobs/:id/retry': { roles: ['admin', 'ops'], workspace: 'byId' },
 
+  'GET /v1/webhooks': ADMINS,
+  'POST /v1/webhooks': ADMINS,
+  'GET /v1/webhooks/:id': ADMINS,
+  'PATCH /v1/webhooks/:id': ADMINS,
+  'DELETE /v1/webhooks/:id': ADMINS,
+  'POST /v1/webhooks/:id/rotate-secret': ADMINS,
+  'POST /v1/webhooks/:id/test': ADMINS,
+  'GET /v1/webhooks/:id/deliveries': ADMINS,
+  'GET /v1/webhooks/:id/deliveries/:deliveryId': ADMINS,
+  'POST /v1/webhooks/:id/deliveries/:deliveryId/replay': ADMINS,
+
   'GET /v1/activity': ALL_IN_ONE,
   'GET /v1/activity/:id/log': ADMINS,
 };

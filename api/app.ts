@@ -43,7 +43,12 @@ export interface ApiDeps {
   requests: RequestSender;
   config: Pick<
     Config,
-    'publicUrl' | 'temporalUiUrl' | 'linkSecret' | 'rateLimitPerMinute' | 'trustedProxies'
+    | 'publicUrl'
+    | 'temporalUiUrl'
+    | 'linkSecret'
+    | 'rateLimitPerMinute'
+    | 'trustedProxies'
+    | 'webhookAllowPrivate'
   >;
   logLevel: Config['logLevel'];
   /** Where log lines go; standard output when not given. */

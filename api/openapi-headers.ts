@@ -38,6 +38,9 @@ const OF_RANGES: Headers = { 'Content-Range': header('Which bytes of how many th
 /** Of single operations, in answers that are no problem. */
 const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createSegment: { Location: header('Path of the segment') },
+  createWebhook: { Location: header('Path of the webhook') },
+  testWebhook: { Location: header('Path of the delivery') },
+  replayWebhookDelivery: { Location: header('Path of the delivery') },
   askToDeleteAll: { Location: header('Path of the request') },
   deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
 };

@@ -66,6 +66,12 @@ const IDEMPOTENCY_KEY = header(
   '1 to 255 visible ASCII characters. The same key with the same request always answers the same job.',
   '^[\\x21-\\x7e]{1,255}$',
 );
+const WEBHOOK_KEY = {
+  ...IDEMPOTENCY_KEY,
+  description:
+    '1 to 255 visible ASCII characters. The same request with the same key is carried out once; for 30 days it ' +
+    'is answered with what it made, but without a secret.',
+};
 const PREFER = header(
   'Prefer',
   '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
@@ -89,6 +95,10 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   revokeDeleteAll: [IDEMPOTENCY_KEY],
   withdrawDeleteAll: [IDEMPOTENCY_KEY],
   runDeleteAll: [IDEMPOTENCY_KEY],
+  createWebhook: [WEBHOOK_KEY],
+  rotateWebhookSecret: [WEBHOOK_KEY],
+  testWebhook: [WEBHOOK_KEY],
+  replayWebhookDelivery: [WEBHOOK_KEY],
 };
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -126,6 +136,7 @@ const MAY_BE_GONE = [
   'getDeletionLog',
   'getRestoreLog',
   'getActivityLog',
+  'createWebhook',
 ];
 
 /** Errors that only these operations answer with. */

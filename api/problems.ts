@@ -63,6 +63,11 @@ const catalogue = {
     title: 'There is one already',
     advice: 'Choose another name, or use the one that is there.',
   },
+  'limit-reached': {
+    status: 409,
+    title: 'There are as many as there may be',
+    advice: 'Remove one first, or use one that is there.',
+  },
   'wrong-state': {
     status: 409,
     title: 'Its state does not allow this',

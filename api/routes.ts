@@ -29,6 +29,8 @@ import { registerRetryRoutes } from './routes/retries.ts';
 import { registerImportMappingRoutes } from './routes/import-mappings.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
 import { registerUserRoutes } from './routes/users.ts';
+import { registerWebhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
+import { registerWebhookRoutes } from './routes/webhooks.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
 export const registerRoutes = (app: App, deps: ApiDeps): void => {
@@ -58,6 +60,8 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);
   registerJobEventRoute(app, deps);
+  registerWebhookRoutes(app, deps);
+  registerWebhookDeliveryRoutes(app, deps);
   registerActivityRoutes(app, deps, sendCsv);
   registerHealthRoutes(app, deps);
   registerMetricsRoute(app, deps);

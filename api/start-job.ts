@@ -1,4 +1,6 @@
 import type { Client } from '@temporalio/client';
+import type { StartableDelivery } from '../db/webhook-deliveries.ts';
+import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
 import { type StartableJob, startJobWorkflow } from '../temporal/start-job.ts';
 import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract.ts';
 
@@ -19,6 +21,8 @@ export interface JobStarter {
   cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
   /** What the workflow says of itself; undefined when no worker answers in time. */
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
+  /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
+  startDelivery: (delivery: StartableDelivery) => Promise<void>;
   isReachable: () => Promise<boolean>;
 }
 
@@ -49,6 +53,7 @@ export const createJobStarter = (
         return undefined;
       }
     },
+    startDelivery: (delivery) => startDeliveryWorkflow(client, taskQueue, delivery),
     isReachable: async () => {
       try {
         await within(HEALTH_DEADLINE_MS, () =>

@@ -25,6 +25,11 @@ const EVENTS = [
   'exportExpired',
   'importFileExpired',
   'leftoversRemoved',
+  'webhookCreated',
+  'webhookChanged',
+  'webhookDeleted',
+  'webhookSecretRotated',
+  'webhookSwitchedOff',
 ] as const;
 
 type DecisionEvent = `deleteAll${Capitalize<DecisionKind>}`;

@@ -4,6 +4,7 @@ import type { JobType } from '../workflows/contract.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all-schema.ts';
 import type { StoredColumn } from './user-columns.ts';
+import type { WebhookSchema } from './webhook-schema.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
@@ -39,7 +40,7 @@ export type Outcome =
   | 'failed'
   | 'unprocessed'
   | 'present';
-export interface Schema extends DeleteAllSchema {
+export interface Schema extends DeleteAllSchema, WebhookSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;

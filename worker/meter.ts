@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Meter } from '../activities/meter.ts';
+import type { DeliveryMeter, Meter } from '../activities/meter.ts';
+import { ATTEMPT_ERRORS } from '../webhooks/attempt-errors.ts';
 
 /** In seconds; a batch of 20,000 takes some 50 ms, and gives up waiting for a lock after 30 s. */
 const BATCH_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -35,6 +36,29 @@ export const createMeter = (registry: Registry): Meter => {
         throw error;
       }
     },
+  };
+};
+
+/** Keeps what is told of webhooks in a registry. */
+export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
+  const registers = [registry];
+  const attempts = new Counter({
+    name: 'keepsake_webhook_attempts_total',
+    help: 'Requests to webhooks, by what came of them',
+    labelNames: ['outcome'],
+    registers,
+  });
+  const deliveries = new Counter({
+    name: 'keepsake_webhook_deliveries_total',
+    help: 'Deliveries to webhooks that have ended, by how',
+    labelNames: ['outcome'],
+    registers,
+  });
+  for (const outcome of ['delivered', ...Object.keys(ATTEMPT_ERRORS)]) attempts.inc({ outcome }, 0);
+  for (const outcome of ['delivered', 'failed']) deliveries.inc({ outcome }, 0);
+  return {
+    attempt: (outcome) => attempts.inc({ outcome }),
+    delivery: (outcome) => deliveries.inc({ outcome }),
   };
 };
 

@@ -14,6 +14,9 @@ import { assertDurable } from '../db/durability.ts';
 import { WORKER_ROLE } from '../db/roles.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
+import { createPost } from '../webhooks/post.ts';
+import type { Activities } from '../workflows/contract.ts';
+import { deliveryQueueOf } from '../workflows/delivery-contract.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { keepRegistered } from './keep-registered.ts';
 import { openMetrics } from './metrics.ts';
@@ -22,6 +25,8 @@ import { createTemporalLogger } from './temporal-logger.ts';
 
 /** Time a step has to end by itself once the worker is asked to stop; then another worker takes it over. */
 const SHUTDOWN_GRACE = '1 s';
+/** Requests to webhooks at once: they wait for others, mostly. */
+const MAX_DELIVERIES = 40;
 /** Steps at once; each long one uses up to two lanes. */
 const MAX_ACTIVITIES = 8;
 const MAX_LANES = 2 * MAX_ACTIVITIES;
@@ -66,11 +71,42 @@ const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
 /** Closes what was opened, the last one first. */
 type OnClose = (close: () => Promise<unknown>) => void;
 
+/** One for workflows and steps, and one for the requests to webhooks, which may wait long for others. */
+const createWorkers = async (
+  {
+    connection,
+    namespace,
+    config,
+  }: { connection: NativeConnection; namespace: string; config: Config },
+  activities: Activities,
+): Promise<Worker[]> => {
+  const common = { connection, namespace, shutdownGraceTime: SHUTDOWN_GRACE };
+  const worker = await Worker.create({
+    ...common,
+    taskQueue: config.taskQueue,
+    ...(config.workflowBundle === undefined
+      ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
+      : { workflowBundle: { codePath: config.workflowBundle } }),
+    activities,
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
+    stickyQueueScheduleToStartTimeout: '2 s',
+  });
+  const { attemptDelivery } = activities;
+  const deliverer = await Worker.create({
+    ...common,
+    taskQueue: deliveryQueueOf(config.taskQueue),
+    activities: { attemptDelivery },
+    maxConcurrentActivityTaskExecutions: MAX_DELIVERIES,
+  });
+  return [worker, deliverer];
+};
+
 const openWorker = async (
   config: Config,
   { crashPoint = () => {}, registrationIntervalMs }: WorkerOptions,
   onClose: OnClose,
-): Promise<{ worker: Worker; log: Logger; metricsPort: number | undefined }> => {
+): Promise<{ workers: Worker[]; log: Logger; metricsPort: number | undefined }> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
   const database = await openChecked(config);
   onClose(database.close);
@@ -92,34 +128,36 @@ const openWorker = async (
   const { connectionOptions } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions);
   onClose(() => connection.close());
-  const worker = await Worker.create({
-    connection,
-    namespace,
+  const activities = createActivities({
+    database,
+    lanes: lanes.pool,
+    storage: createDirectoryStorage(config.storageDir),
+    mailer: createMailer(config),
+    config,
+    temporal: client,
     taskQueue: config.taskQueue,
-    ...(config.workflowBundle === undefined
-      ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
-      : { workflowBundle: { codePath: config.workflowBundle } }),
-    activities: createActivities({
-      database,
-      lanes: lanes.pool,
-      storage: createDirectoryStorage(config.storageDir),
-      mailer: createMailer(config),
-      config,
-      temporal: client,
-      taskQueue: config.taskQueue,
-      importThreads,
-      meter: metrics.meter,
-      crashPoint,
-    }),
-    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
-    maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
-    shutdownGraceTime: SHUTDOWN_GRACE,
-    stickyQueueScheduleToStartTimeout: '2 s',
+    importThreads,
+    webhooks: {
+      post: createPost({ allowPrivate: config.webhookAllowPrivate }),
+      meter: metrics.deliveryMeter,
+    },
+    meter: metrics.meter,
+    crashPoint,
   });
+  const workers = await createWorkers({ connection, namespace, config }, activities);
   onClose(keepRegistered({ register: registerAll, log, intervalMs: registrationIntervalMs }).stop);
   const { db } = database;
   onClose(startHeartbeat({ db, workerId: randomUUID(), log, onSkew: metrics.clock }).stop);
-  return { worker, log, metricsPort: metrics.port };
+  return { workers, log, metricsPort: metrics.port };
+};
+
+/** Runs until all have stopped; one that ends takes the others with it. @throws what one failed with */
+const runAll = async (workers: readonly Worker[]): Promise<void> => {
+  const stop = () => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const ends = await Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 };
 
 /**
@@ -130,9 +168,9 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const opened = await openWorker(config, options, (close) => closers.unshift(close));
-    const { worker, log, metricsPort } = opened;
+    const { workers, log, metricsPort } = opened;
     log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
-    await worker.run();
+    await runAll(workers);
   } finally {
     for (const close of closers) await close();
   }

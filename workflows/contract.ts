@@ -3,6 +3,8 @@
  * lands in Temporal's histories, so it holds ids and counts and never a user's data.
  */
 
+import type { DeliveryInput, DeliveryState } from './delivery-contract.ts';
+
 /** Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the API. */
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
@@ -177,6 +179,10 @@ export interface Activities {
   notifyRequest: (input: { requestId: string; kind: RequestNotice }) => Promise<void>;
   /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
   destroyExpiredExports: () => Promise<DestroyedResult>;
+  /** Sends a webhook once; throws what is to be tried again. */
+  attemptDelivery: (input: DeliveryInput) => Promise<DeliveryState>;
+  /** Ends a delivery that nobody took; one that has ended answers how. */
+  giveUpDelivery: (input: DeliveryInput) => Promise<DeliveryState>;
   /** Hashes the files of backups that were not looked at for a day, and reports damage. */
   scrubBackups: () => Promise<ScrubResult>;
 }
@@ -200,6 +206,8 @@ export interface DestroyedResult {
   /** Jobs without a file, and previews, whose users are erased. */
   jobs: number;
   previews: number;
+  /** What was told to webhooks a month ago. */
+  deliveries: number;
 }
 
 /** How a story ended: told through, broken off by an admin, or failed for a reason. */

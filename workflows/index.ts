@@ -1,6 +1,7 @@
 /** The registered types: what Temporal and its UI call the workflows. */
 export { deleteAllUsers as DeleteAllUsers } from './delete-all-users.ts';
 export { deleteUsers as DeleteUsers } from './delete-users.ts';
+export { deliverWebhook as DeliverWebhook } from './deliver-webhook.ts';
 export { destroyExpired as DestroyExpired } from './destroy-expired.ts';
 export { exportUsers as ExportUsers } from './export-users.ts';
 export { importUsers as ImportUsers } from './import-users.ts';

@@ -70,6 +70,7 @@ export const useFileApi = (): (() => FileApi) => {
         linkSecret: LINK_SECRET,
         rateLimitPerMinute: 100_000,
         trustedProxies: [],
+        webhookAllowPrivate: false,
       },
       logLevel: 'info',
       logStream: { write: (line) => void log.push(line) },

@@ -151,6 +151,13 @@ test('the examples for deleting everyone are taken', async () => {
   expect(run.body).toMatchObject({ type: 'deletion', parent: id });
 });
 
+test('the examples for webhooks are taken', async () => {
+  const { body } = await send('createWebhook');
+  await send('changeWebhook', { id: body.id });
+  const rotated = await send('rotateWebhookSecret', { id: body.id });
+  expect(rotated.body.secret).not.toBe(body.secret);
+});
+
 test('no example is left out here', () => {
   expect([...sent].toSorted()).toEqual([...operations.keys()].toSorted());
 });

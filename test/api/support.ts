@@ -6,6 +6,7 @@ import { buildApp, type ApiDeps, type App } from '../../api/app.ts';
 import type { JobStarter } from '../../api/start-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import type { Role } from '../../db/schema.ts';
+import type { StartableDelivery } from '../../db/webhook-deliveries.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -18,6 +19,7 @@ import { createFakeSender, type FakeSender } from './fake-sender.ts';
 export interface FakeStarter extends JobStarter {
   started: StartableJob[];
   cancelled: string[];
+  deliveries: StartableDelivery[];
   isAway: boolean;
 }
 
@@ -26,6 +28,7 @@ export const createFakeStarter = (): FakeStarter => {
     namespace: 'default',
     started: [],
     cancelled: [],
+    deliveries: [],
     isAway: false,
     start: async (job) => {
       if (starter.isAway) throw new Error('Temporal is away');
@@ -34,6 +37,10 @@ export const createFakeStarter = (): FakeStarter => {
     cancel: async ({ id }) => {
       if (starter.isAway) throw new Error('Temporal is away');
       starter.cancelled.push(id);
+    },
+    startDelivery: async (delivery) => {
+      if (starter.isAway) throw new Error('Temporal is away');
+      starter.deliveries.push(delivery);
     },
     readLive: async () => undefined,
     isReachable: async () => !starter.isAway,
@@ -152,6 +159,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
         linkSecret: 'a secret that is long enough for links',
         rateLimitPerMinute: 1_000_000,
         trustedProxies: [],
+        webhookAllowPrivate: false,
         ...config,
       },
       logLevel: 'info',

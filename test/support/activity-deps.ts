@@ -2,10 +2,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import type { DecideDeps } from '../../activities/decide-request.ts';
-import type { ActivityDeps } from '../../activities/deps.ts';
+import type { ActivityDeps, WebhookDeps } from '../../activities/deps.ts';
 import { createImportThreads } from '../../activities/import-threads.ts';
 import type { Database } from '../../db/client.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
+import { createPost } from '../../webhooks/post.ts';
 
 /** What activities are built of, over a test's database and a folder that is made when it is written to. */
 export const fakeDeps = (database: Database): ActivityDeps => ({
@@ -20,7 +21,11 @@ export const fakeDeps = (database: Database): ActivityDeps => ({
 export const TEST_SECRET = 'a secret that is long enough for links';
 
 /** The same with what deciding on requests needs. */
-export const fakeDecideDeps = (database: Database): DecideDeps => ({
+export const fakeDecideDeps = (database: Database): DecideDeps & WebhookDeps => ({
   ...fakeDeps(database),
+  webhooks: {
+    post: createPost({ allowPrivate: true }),
+    meter: { attempt: () => {}, delivery: () => {} },
+  },
   config: { linkSecret: TEST_SECRET, deleteAllSignals: 'code' },
 });

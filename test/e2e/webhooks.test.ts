@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ApiClient } from '../../local/api-client.ts';
+import { useStack } from '../support/stack.ts';
+import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
+import { isSignedBy } from '../support/webhooks.ts';
+
+const stack = useStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
+
+interface Webhook {
+  id: string;
+  secret: string;
+  enabled: boolean;
+  disabledReason: string | null;
+}
+interface Delivery {
+  id: string;
+  state: string;
+  attempts: number;
+  lastStatus: number | null;
+  nextAttemptAt: string | null;
+  jobId: string | null;
+}
+
+let receiver: Receiver;
+let answer: Answering = () => 204;
+
+beforeAll(async () => {
+  receiver = await startReceiver((request, response) => answer(request, response));
+});
+afterAll(() => receiver.stop());
+beforeEach(() => {
+  answer = () => 204;
+  receiver.received.length = 0;
+});
+
+const hooked = async (workspaceId: string) => {
+  const admin = await stack().workspace(workspaceId);
+  await stack().sql(
+    `INSERT INTO users (workspace_id, user_id, email)
+     SELECT $1, 'canary-' || n, 'canary-' || n || '@example.com' FROM generate_series(1, 20) n`,
+    [workspaceId],
+  );
+  const url = receiver.url('/canary-path');
+  const webhook = await admin.succeed<Webhook>('POST', '/v1/webhooks', { url });
+  const deliveries = async () =>
+    (await admin.succeed<{ data: Delivery[] }>('GET', `/v1/webhooks/${webhook.id}/deliveries`))
+      .data;
+  return { admin, webhook, deliveries };
+};
+
+const exportAll = async (admin: ApiClient) => {
+  const selection = { type: 'all' };
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/exports', { selection });
+  return admin.finish(id);
+};
+
+const arrived = async (count: number): Promise<void> => {
+  await expect.poll(() => receiver.received.length, { timeout: 30_000 }).toBe(count);
+};
+
+test('an export that ends is told once; after a 500 again with the same id, and signed', async () => {
+  const { admin, webhook, deliveries } = await hooked('told');
+  answer = () => (receiver.received.length === 1 ? 500 : 204);
+  const job = await exportAll(admin);
+  await arrived(1);
+  await expect
+    .poll(async () => (await deliveries())[0], { timeout: 10_000 })
+    .toMatchObject({ state: 'pending', attempts: 1, lastStatus: 500 });
+  await arrived(2);
+  await expect
+    .poll(deliveries, { timeout: 10_000 })
+    .toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 204, nextAttemptAt: null }]);
+  const [first, second] = receiver.received;
+  expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
+  expect(second?.body).toBe(first?.body);
+  for (const request of receiver.received) {
+    expect(isSignedBy(webhook.secret, request)).toBe(true);
+    expect(request.body).not.toContain('canary-');
+  }
+  const { data } = JSON.parse(second!.body) as {
+    data: { jobId: string; counts: object; links: { job: string } };
+  };
+  expect(data).toMatchObject({ jobId: job.id, counts: job.counts, links: {} });
+  expect(data.links.job).toBe(`${stack().stack.info().api}/v1/jobs/${job.id}`);
+});
+
+test('a deletion, and a job that was cancelled before it began, are told too', async () => {
+  const { admin } = await hooked('ends');
+  const selection = { type: 'ids', ids: ['canary-1', 'canary-2'] };
+  const asked = { selection, reason: 'test' };
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', asked);
+  await admin.finish(id);
+  await arrived(1);
+  const [key] = await stack().sql<{ id: string }>(
+    `SELECT id FROM api_keys WHERE workspace_id = 'ends'`,
+  );
+  const queued = randomUUID();
+  await stack().sql(
+    `INSERT INTO jobs (id, workspace_id, type, selection, options, actor_key_id)
+     VALUES ($1, 'ends', 'export', '{"type": "all"}', '{}', $2)`,
+    [queued, key?.id],
+  );
+  expect((await admin.call('POST', `/v1/jobs/${queued}/cancel`)).status).toBeLessThan(300);
+  await stack().sql(
+    `UPDATE webhook_deliveries SET next_attempt_at = now() - interval '1 minute' WHERE job_id = $1`,
+    [queued],
+  );
+  await stack().temporal.schedule.getHandle('start-queued').trigger();
+  await arrived(2);
+  expect(receiver.received.map(({ body }) => JSON.parse(body) as object)).toMatchObject([
+    { type: 'job.succeeded', data: { jobId: id, jobType: 'deletion', counts: { deleted: 2 } } },
+    { type: 'job.cancelled', data: { jobId: queued, state: 'cancelled' } },
+  ]);
+});
+
+test('a test, a replay under the same id, and the secret rotated in between', async () => {
+  const { admin, webhook, deliveries } = await hooked('again');
+  const path = `/v1/webhooks/${webhook.id}`;
+  const sent = await admin.succeed<Delivery>('POST', `${path}/test`);
+  await arrived(1);
+  expect(receiver.received[0]?.headers['webhook-id']).toBe(sent.id);
+  await exportAll(admin);
+  await arrived(2);
+  await expect.poll(deliveries).toMatchObject([{ state: 'delivered' }, { state: 'delivered' }]);
+  const { secret } = await admin.succeed<Webhook>('POST', `${path}/rotate-secret`);
+  const [delivery] = await deliveries();
+  await admin.succeed('POST', `${path}/deliveries/${delivery?.id}/replay`);
+  await arrived(3);
+  const [, before, after] = receiver.received;
+  expect(after?.headers['webhook-id']).toBe(before?.headers['webhook-id']);
+  expect([webhook.secret, secret].map((one) => isSignedBy(one, after!))).toEqual([true, true]);
+  expect([webhook.secret, secret].map((one) => isSignedBy(one, before!))).toEqual([true, false]);
+});
+
+test('410 switches the webhook off, a redirect leads nowhere, and the job is as it was', async () => {
+  const goal = await startReceiver();
+  const { admin, webhook, deliveries } = await hooked('gone');
+  answer = () => [307, { location: goal.url() }];
+  await admin.succeed('POST', `/v1/webhooks/${webhook.id}/test`);
+  await expect
+    .poll(deliveries, { timeout: 10_000 })
+    .toMatchObject([{ state: 'failed', lastStatus: 307 }]);
+  expect(goal.received).toEqual([]);
+  await goal.stop();
+  answer = () => 410;
+  const job = await exportAll(admin);
+  const look = () => admin.succeed<Webhook>('GET', `/v1/webhooks/${webhook.id}`);
+  await expect
+    .poll(look, { timeout: 10_000 })
+    .toMatchObject({ enabled: false, disabledReason: 'gone' });
+  expect(job.state).toBe('succeeded');
+});
+
+test('no log of a process holds secret, URL or what was answered', async () => {
+  const folder = join(stack().dataDir, 'logs');
+  const names = await readdir(folder);
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+  expect(texts.join('')).toContain('job ended');
+  for (const word of ['whsec_', 'canary-path']) {
+    const holders = names.filter((_name, index) => texts[index]?.includes(word));
+    expect({ word, holders }).toEqual({ word, holders: [] });
+  }
+});
+
+test('the worker counts attempts and deliveries', async () => {
+  const { metrics } = stack().stack.info() as { metrics?: string };
+  const text = await (await fetch(metrics ?? '')).text();
+  expect(text).toMatch(/keepsake_webhook_deliveries_total\{outcome="delivered"\} [1-9]/);
+  expect(text).toMatch(/keepsake_webhook_attempts_total\{outcome="status"\} [1-9]/);
+});

@@ -1,0 +1,67 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+
+/** Networks of IPv4 that are nobody's on the Internet, as IANA's registry of special purposes has them. */
+const NOT_PUBLIC_V4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  // Public by its number, and yet Azure's own service for its machines.
+  '168.63.129.16/32',
+];
+
+/** All of IPv6 that is given out to anyone; what is not in it is refused. */
+const GIVEN_OUT_V6 = ['2000::/3'];
+/** Within it: protocols such as Teredo, documents, 6to4, which leads to an IPv4 address, documents. */
+const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
+/** Leads to the IPv4 address in its last four bytes; where IPv6 is all there is, names resolve so. */
+const NAT64 = ['64:ff9b::/96'];
+
+const listOf = (networks: readonly string[], family: 'ipv4' | 'ipv6'): BlockList => {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+};
+
+const notPublicV4 = listOf(NOT_PUBLIC_V4, 'ipv4');
+const givenOutV6 = listOf(GIVEN_OUT_V6, 'ipv6');
+const notPublicV6 = listOf(NOT_PUBLIC_V6, 'ipv6');
+const nat64 = listOf(NAT64, 'ipv6');
+
+const isPublicV4 = (address: string): boolean => !notPublicV4.check(address, 'ipv4');
+
+/** The IPv4 address in the last four bytes of an IPv6 address. */
+const lastFourBytes = (address: string): string => {
+  // The URL parser writes an address in one way only, and the last bytes in hex.
+  const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(':').slice(-2);
+  const bytes = groups.map((group) => Number.parseInt(group || '0', 16));
+  return bytes.flatMap((group) => [Math.floor(group / 256), group % 256]).join('.');
+};
+
+const isPublicV6 = (address: string): boolean => {
+  if (nat64.check(address, 'ipv6')) return isPublicV4(lastFourBytes(address));
+  return givenOutV6.check(address, 'ipv6') && !notPublicV6.check(address, 'ipv6');
+};
+
+/**
+ * Whether an address is one of the Internet's: not of this machine, the own network, a cloud's metadata,
+ * or several receivers, however it is written. Whatever is no address is not.
+ */
+export const isPublicAddress = (address: string): boolean => {
+  if (isIPv4(address)) return isPublicV4(address);
+  return isIPv6(address) && !address.includes('%') && isPublicV6(address);
+};

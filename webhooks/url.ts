@@ -1,0 +1,65 @@
+import { isIP } from 'node:net';
+import { isPublicAddress } from './addresses.ts';
+
+/** Longest URL of a webhook, in characters. */
+export const MAX_URL_LENGTH = 2_000;
+
+const HTTPS_PORT = 443;
+/** Below are ports of known services, and behind those of the others speaks TLS or nobody. */
+const FIRST_FREE_PORT = 1_024;
+
+/** Names that lead into the own network or nowhere; they would be refused when they are looked up. */
+const OWN_NAMES = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa)$/;
+
+/** What the URL parser would drop without a word. */
+const HAS_BLANKS = /[\p{Cc}\s]/u;
+
+/** The host as an address or name alone: of IPv6 without brackets, of a name without a final dot. */
+export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
+  hostname.replace(/^\[|\]$|\.$/g, '');
+
+const refuseHost = (url: URL): string | undefined => {
+  const host = hostOf(url);
+  if (isIP(host) !== 0) {
+    return isPublicAddress(host) ? undefined : 'names an address that is not a public one';
+  }
+  if (!host.includes('.') || OWN_NAMES.test(host)) return 'names a host that is not a public one';
+  return undefined;
+};
+
+const refusePort = ({ port }: URL): string | undefined => {
+  if (port === '' || Number(port) === HTTPS_PORT || Number(port) >= FIRST_FREE_PORT)
+    return undefined;
+  return `has a port that is neither ${HTTPS_PORT} nor at least ${FIRST_FREE_PORT}`;
+};
+
+const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefined => {
+  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
+    return 'does not begin with https://';
+  }
+  if (url.username !== '' || url.password !== '') return 'holds a user name or password';
+  if (text.includes('#')) return 'has a fragment, which is never sent';
+  if (url.port === '0') return 'has the port 0';
+  return allowPrivate ? undefined : (refusePort(url) ?? refuseHost(url));
+};
+
+/**
+ * Reads the URL of a webhook, or says why it is none. A name is not looked up here: what it leads to is
+ * checked each time a request is sent. `allowPrivate` takes http and the own network, too.
+ */
+export const readWebhookUrl = (
+  text: string,
+  allowPrivate: boolean,
+): { url: string } | { detail: string } => {
+  if (text.length > MAX_URL_LENGTH)
+    return { detail: `is longer than ${MAX_URL_LENGTH} characters` };
+  if (HAS_BLANKS.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) {
+    return { detail: 'is not a URL such as https://example.com/hooks' };
+  }
+  const url = new URL(text);
+  const detail = refuse(url, text, allowPrivate);
+  if (detail !== undefined) return { detail };
+  return url.href.length > MAX_URL_LENGTH
+    ? { detail: `is longer than ${MAX_URL_LENGTH} characters` }
+    : { url: url.href };
+};
