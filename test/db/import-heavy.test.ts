@@ -6,7 +6,7 @@ import { createImportUsers } from '../../activities/import-users.ts';
 import { enterPhase } from '../../db/job-runs.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { createImportSteps, failuresOf, type ImportSteps, UPDATE } from '../support/import.ts';
 
 const database = useDatabase();
 let steps: ImportSteps;
@@ -69,7 +69,7 @@ test('a file whose storage falls silent is given up once its job is cancelled', 
   const task = {
     kind: 'count',
     types: new Map(),
-    job: { options: { mode: 'update', mergeTags: false, dryRun: false, notify: false } },
+    job: { options: UPDATE },
   } as const;
   const silent = new Readable({ read: () => {} });
   silent.push('userId\n');
