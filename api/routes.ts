@@ -28,16 +28,18 @@ import { registerRestoreRoutes } from './routes/restores.ts';
 import { registerRetryRoutes } from './routes/retries.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
 import { registerUserRoutes } from './routes/users.ts';
+import { createUploads } from './uploads.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
 export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
+  const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
-  registerImportRoutes(app, deps);
+  registerImportRoutes(app, deps, withUpload);
   registerImportRecordRoute(app, deps);
   registerExportRoutes(app, deps);
   registerDownloadRoutes(app, deps);
