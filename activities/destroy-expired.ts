@@ -8,6 +8,7 @@ import {
   listExportsToDestroy,
   listLostAttempts,
 } from '../db/removals.ts';
+import { erasePreviewTargets, eraseUserList, listExpiredUserLists } from '../db/user-lists.ts';
 import { destroyExport } from '../storage/destroy-export.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { DestroyedResult } from '../workflows/contract.ts';
@@ -79,6 +80,14 @@ const exportDuties = (deps: ActivityDeps) => {
   return { expire, destroy, cleanUp };
 };
 
+const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => ({
+  list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
+  deal: async ({ id }) => {
+    await eraseUserList(db, id);
+    return true;
+  },
+});
+
 const eraseAll = async (erase: (limit: number) => Promise<number>, signal: AbortSignal) => {
   let all = 0;
   for (let erased = PAGE; erased === PAGE; all += erased) {
@@ -112,7 +121,9 @@ export const createDestroyExpired =
       leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
       jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
       previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
+      lists: await run(listDuty(deps)),
     };
+    await erasePreviewTargets(db);
     if (troubles.length > 0) throw troubles[0];
     return result;
   };

@@ -38,6 +38,7 @@ const OF_RANGES: Headers = { 'Content-Range': header('Which bytes of how many th
 /** Of single operations, in answers that are no problem. */
 const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createSegment: { Location: header('Path of the segment') },
+  createUserList: { Location: header('Path of the list') },
   askToDeleteAll: { Location: header('Path of the request') },
   deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
 };

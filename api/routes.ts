@@ -27,6 +27,7 @@ import { registerPublicLinkRoutes } from './routes/public-links.ts';
 import { registerRestoreRoutes } from './routes/restores.ts';
 import { registerRetryRoutes } from './routes/retries.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
+import { registerUserListRoutes } from './routes/user-lists.ts';
 import { registerUserRoutes } from './routes/users.ts';
 import { createUploads } from './uploads.ts';
 
@@ -39,6 +40,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
+  registerUserListRoutes(app, deps, { sendCsv, withUpload });
   registerImportRoutes(app, deps, withUpload);
   registerImportRecordRoute(app, deps);
   registerExportRoutes(app, deps);

@@ -196,6 +196,8 @@ export interface DestroyedResult {
   /** Jobs without a file, and previews, whose users are erased. */
   jobs: number;
   previews: number;
+  /** Lists of users that have expired. */
+  lists: number;
 }
 
 /** How a story ended: told through, broken off by an admin, or failed for a reason. */
