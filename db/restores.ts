@@ -22,7 +22,8 @@ export interface Restorable {
   restorable: number;
   present: number;
   notFound: number;
-  notFoundSample: string[];
+  /** Of a restore that names users. */
+  notFoundSample?: string[];
 }
 
 /** Of those named, the first who were not deleted by a backup. */
@@ -51,14 +52,11 @@ export const countRestorable = async (
     db,
   );
   const { deleted: found = 0, present = 0 } = rows[0] ?? {};
-  const missing = named === undefined ? 0 : named.count - found;
-  return {
-    restorable: found - present,
-    present,
-    notFound: missing,
-    notFoundSample:
-      named === undefined || missing === 0 ? [] : await listNotDeleted(db, backup.id, named),
-  };
+  const counts = { restorable: found - present, present };
+  if (named === undefined) return { ...counts, notFound: 0 };
+  const notFound = named.count - found;
+  const notFoundSample = notFound === 0 ? [] : await listNotDeleted(db, backup.id, named);
+  return { ...counts, notFound, notFoundSample };
 };
 
 /** A part that holds users to be put back. */

@@ -116,6 +116,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
             notFound: z.int().describe('Of those named: not deleted by this backup'),
             notFoundSample: z
               .array(z.string())
+              .optional()
               .describe(`The first ${REPORT_SIZE} of them, in the order of ids`),
           }),
         },

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { uploadList } from '../support/multipart.ts';
+import { filePart, formOf, optionsPart, sendForm, uploadList } from '../support/multipart.ts';
 import { useApi } from './support.ts';
 
 const api = useApi();
@@ -102,6 +102,16 @@ test('a file that is wrong far behind leaves none of its entries', async () => {
   const many = Array.from({ length: 25_000 }, (_, n) => `u-${n}\n`).join('');
   const answer = await uploadList(api(), `userId\n${many}"u\n`);
   expect(answer).toMatchObject({ status: 422, body: { detail: expect.stringContaining('25002') } });
+  expect(await countEntries()).toBe(0);
+});
+
+test('a form that breaks off leaves nothing of its file', async () => {
+  const many = Array.from({ length: 25_000 }, (_, n) => `u-${n}\n`).join('');
+  const form = formOf([optionsPart({}), filePart(`userId\n${many}`)]);
+  const broken = form.subarray(0, form.length - 100);
+  const answer = await sendForm(api(), broken, { url: '/v1/user-lists' });
+  expect(answer.status).toBe(400);
+  expect((await query('SELECT FROM user_lists')).rowCount).toBe(0);
   expect(await countEntries()).toBe(0);
 });
 
