@@ -1,7 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { ImportFileError } from '../../imports/file-error.ts';
-import { entriesOf, type ListEntry, type ListOptions } from '../../imports/user-list.ts';
+import {
+  entriesOf,
+  type ListEntry,
+  type ListOptions,
+  MAX_LIST_ENTRIES,
+} from '../../imports/user-list.ts';
 import { fileOf } from '../support/import-file.ts';
 
 const read = async (content: string | Buffer, options: ListOptions = {}, pieceBytes?: number) => {
@@ -103,4 +108,20 @@ test.each([
 test('tells nothing of a first line that may be an entry', async () => {
   expect(await failureOf('ada@x.example\nbob@x.example\n')).not.toContain('ada');
   expect(await failureOf('userId\nu-1\n', { matchBy: 'email' })).toContain('invalidHeader');
+});
+
+/** Entries of a list of so many lines. */
+const countOf = async (count: number): Promise<number> => {
+  let read = 0;
+  const file = fileOf(`userId\n${'u\n'.repeat(count)}`);
+  for await (const { entries } of entriesOf(file, {})) read += entries.length;
+  return read;
+};
+
+test('takes as many entries as are allowed, and says where the first one too many is', async () => {
+  expect(await countOf(MAX_LIST_ENTRIES)).toBe(1_000_000);
+  await expect(countOf(MAX_LIST_ENTRIES + 1)).rejects.toMatchObject({
+    type: 'tooManyRows',
+    line: 1_000_002,
+  });
 });
