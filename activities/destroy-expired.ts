@@ -9,6 +9,7 @@ import {
   listLostAttempts,
 } from '../db/removals.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../db/webhook-deliveries.ts';
+import { erasePreviewTargets, eraseUserList, listExpiredUserLists } from '../db/user-lists.ts';
 import { destroyExport } from '../storage/destroy-export.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { DestroyedResult } from '../workflows/contract.ts';
@@ -80,6 +81,14 @@ const exportDuties = (deps: ActivityDeps) => {
   return { expire, destroy, cleanUp };
 };
 
+const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => ({
+  list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
+  deal: async ({ id }) => {
+    await eraseUserList(db, id);
+    return true;
+  },
+});
+
 const eraseAll = async (erase: (limit: number) => Promise<number>, signal: AbortSignal) => {
   let all = 0;
   for (let erased = PAGE; erased === PAGE; all += erased) {
@@ -114,8 +123,10 @@ export const createDestroyExpired =
       jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
       previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
       deliveries: await eraseAll((limit) => eraseOldDeliveries(db, limit), signal),
+      lists: await run(listDuty(deps)),
     };
     await eraseOldCalls(db);
+    await erasePreviewTargets(db);
     if (troubles.length > 0) throw troubles[0];
     return result;
   };

@@ -101,8 +101,7 @@ const follow = async function* (
 type Question = Extract<ToThread, { chunk: number }>;
 type AnswerTo<Kind extends Question['kind']> = Extract<FromThread, { kind: Kind }>;
 
-/** What a thread answers to a question about a chunk. */
-const ask = async <Kind extends Question['kind']>(
+const findAnswer = async <Kind extends Question['kind']>(
   thread: Worker,
   question: Extract<Question, { kind: Kind }>,
   signal: AbortSignal,
@@ -116,6 +115,15 @@ const ask = async <Kind extends Question['kind']>(
     return message as AnswerTo<Kind>;
   }
   throw new Error('the thread that read a file has ended');
+};
+
+/** What a thread answers to a question about a chunk. @throws the reason of `signal` */
+const ask: typeof findAnswer = async (thread, question, signal) => {
+  try {
+    return await findAnswer(thread, question, signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
 };
 
 const findRows = async (thread: Worker, chunk: number, signal: AbortSignal) => {
@@ -154,13 +162,6 @@ export const createImportThreads = (): ImportThreads => {
     let isFree = false;
     // A storage that says nothing is not waited for.
     addAbortSignal(signal, file);
-    const asked = async <T>(answer: Promise<T>): Promise<T> => {
-      try {
-        return await answer;
-      } catch (error) {
-        throw signal.aborted ? signal.reason : error;
-      }
-    };
     const results = async function* (): AsyncGenerator<ReadResult, void> {
       try {
         yield* follow(thread, task, file, signal);
@@ -172,11 +173,11 @@ export const createImportThreads = (): ImportThreads => {
     };
     return {
       results: results(),
-      rowsOf: (chunk) => asked(findRows(thread, chunk, signal)),
+      rowsOf: (chunk) => findRows(thread, chunk, signal),
       linesOf: async (chunk, rows) =>
-        (await asked(ask(thread, { kind: 'lines', chunk, rows }, signal))).lines,
+        (await ask(thread, { kind: 'lines', chunk, rows }, signal)).lines,
       match: async (chunk, matches) =>
-        (await asked(ask(thread, { kind: 'match', chunk, matches }, signal))).matched,
+        (await ask(thread, { kind: 'match', chunk, matches }, signal)).matched,
       close: async () => {
         file.destroy();
         await giveBack(thread, isFree);

@@ -3,7 +3,7 @@ import { findRunningJob } from '../db/job-runs.ts';
 import { type Confirmation, findConfirmation } from '../db/retries.ts';
 import type { ExportOptions, JobState } from '../db/schema.ts';
 import type { ImportOptions } from '../imports/options.ts';
-import type { FrozenSelection } from '../selection/selection.ts';
+import { type FrozenSelection, namesItsUsers } from '../selection/selection.ts';
 import { failures } from './failures.ts';
 
 export type RunningJob = {
@@ -45,7 +45,7 @@ export const findJobOf = async (
     options: row.options,
     confirmation,
     // Without its targets a job of chosen users is about nobody, never about everyone.
-    isChosen: row.has_targets || (row.selection as FrozenSelection).type === 'ids',
+    isChosen: row.has_targets || namesItsUsers(row.selection as FrozenSelection),
     total: row.total,
     backupId: row.backup_id,
     importFileId: row.import_file_id,

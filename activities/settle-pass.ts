@@ -12,6 +12,7 @@ import {
   type SettleMode,
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
+import { namesItsUsers } from '../selection/selection.ts';
 import { readColumn } from '../storage/read-records.ts';
 import { StorageError } from '../storage/storage.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
@@ -23,7 +24,7 @@ import { isDamage, recheckPart } from './verify-part.ts';
 type Base = Omit<Leftovers, 'source' | 'isComplete'>;
 
 const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
-  job.selection.type === 'ids'
+  namesItsUsers(job.selection)
     ? sql<SqlBool>`true`
     : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
 

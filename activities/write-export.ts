@@ -18,6 +18,7 @@ import { propertyTypesOf } from '../db/properties.ts';
 import { cascadingForeignKey, countSurvivors, listVolatileTypes } from '../db/users-table.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
+import { namesItsUsers } from '../selection/selection.ts';
 import type { DigestFacts } from '../storage/digest-tap.ts';
 import { attemptPrefix } from '../storage/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
@@ -87,8 +88,9 @@ const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<Plann
   const { selection, workspaceId } = job;
   const isChosen = pass > 1 || job.isChosen;
   const types = await propertyTypesOf(db, workspaceId);
-  const matches =
-    selection.type === 'ids' ? sql<SqlBool>`true` : compileSelection(selection, types);
+  const matches = namesItsUsers(selection)
+    ? sql<SqlBool>`true`
+    : compileSelection(selection, types);
   return {
     workspaceId,
     ...downloadOf(job, types),

@@ -52,6 +52,12 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'PATCH /v1/segments/:id': ADMINS,
   'DELETE /v1/segments/:id': ADMINS,
 
+  'GET /v1/user-lists': ADMINS,
+  'POST /v1/user-lists': ADMINS,
+  'GET /v1/user-lists/:id': ADMINS,
+  'DELETE /v1/user-lists/:id': ADMINS,
+  'GET /v1/user-lists/:id/not-found': ADMINS,
+
   'POST /v1/imports': ADMINS,
   'GET /v1/imports/:id': ALL_BY_ID,
   'GET /v1/imports/:id/records': ADMINS,

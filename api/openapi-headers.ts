@@ -41,6 +41,7 @@ const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createWebhook: { Location: header('Path of the webhook') },
   testWebhook: { Location: header('Path of the delivery') },
   replayWebhookDelivery: { Location: header('Path of the delivery') },
+  createUserList: { Location: header('Path of the list') },
   askToDeleteAll: { Location: header('Path of the request') },
   deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
 };

@@ -11,6 +11,7 @@ import { IMPORT_BODY } from './import-options.ts';
 import { answerHeaders, problemHeaders } from './openapi-headers.ts';
 import { exampleOf, joinSchemas } from './openapi-schemas.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
+import { USER_LIST_BODY } from './receive-user-list.ts';
 
 interface OpenApi {
   paths: Record<string, Record<string, Operation | undefined>>;
@@ -63,7 +64,7 @@ const header = (name: string, description: string, pattern?: string) => ({
 
 const IDEMPOTENCY_KEY = header(
   'Idempotency-Key',
-  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job.',
+  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job, or list.',
   '^[\\x21-\\x7e]{1,255}$',
 );
 const WEBHOOK_KEY = {
@@ -84,6 +85,7 @@ const LAST_EVENT_ID = header(
 
 /** Headers that operations take; read from the request by hand, since others come along. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
+  createUserList: [IDEMPOTENCY_KEY],
   startImport: [IDEMPOTENCY_KEY],
   startExport: [IDEMPOTENCY_KEY],
   startDeletion: [IDEMPOTENCY_KEY],
@@ -104,7 +106,10 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** Bodies that are read by hand, as they come. */
-const BODY_OF: Readonly<Record<string, object>> = { startImport: IMPORT_BODY };
+const BODY_OF: Readonly<Record<string, object>> = {
+  startImport: IMPORT_BODY,
+  createUserList: USER_LIST_BODY,
+};
 
 /** Errors that any route may answer with, and those of routes that read bodies and change things. */
 const COMMON_STATUSES = [400, 404, 431, 500, 503];
@@ -115,6 +120,8 @@ const PARAMETER_STATUS = 414;
 const FILE_STATUSES = [409, 410, 416];
 /** What they are about, or need, may be gone for good: a file, a preview, a window, records. */
 const MAY_BE_GONE = [
+  'startExport',
+  'previewDeletion',
   'startDeletion',
   'createExportLink',
   'createBackupLink',

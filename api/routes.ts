@@ -28,19 +28,23 @@ import { registerRestoreRoutes } from './routes/restores.ts';
 import { registerRetryRoutes } from './routes/retries.ts';
 import { registerImportMappingRoutes } from './routes/import-mappings.ts';
 import { registerSegmentRoutes } from './routes/segments.ts';
+import { registerUserListRoutes } from './routes/user-lists.ts';
 import { registerUserRoutes } from './routes/users.ts';
 import { registerWebhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { registerWebhookRoutes } from './routes/webhooks.ts';
+import { createUploads } from './uploads.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
 export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
+  const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);
   registerSegmentRoutes(app, deps);
-  registerImportRoutes(app, deps);
+  registerUserListRoutes(app, deps, { sendCsv, withUpload });
+  registerImportRoutes(app, deps, withUpload);
   registerImportMappingRoutes(app, deps);
   registerImportRecordRoute(app, deps);
   registerExportRoutes(app, deps);

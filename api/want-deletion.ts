@@ -2,6 +2,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
 import { refuseDeletionOf } from '../db/nearly-everyone.ts';
 import { findPreview } from '../db/previews.ts';
+import { usersOfPreview } from '../db/user-lists.ts';
 import type { WantedJob } from './begin-job.ts';
 import { notFound, problem } from './problems.ts';
 
@@ -33,7 +34,10 @@ export const wantDeletionOfIds = async (
 };
 
 /** What a preview recorded: a frozen selection, or one that names its users. */
-type PreviewedSelection = { type: 'ids'; ids: string[] } | { type: 'segment' | 'filter' };
+type PreviewedSelection =
+  | { type: 'ids'; ids: string[] }
+  | { type: 'list'; listId: string }
+  | { type: 'segment' | 'filter' };
 
 /** A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not */
 export const wantConfirmedDeletion = async (
@@ -61,11 +65,12 @@ export const wantConfirmedDeletion = async (
     reason,
     previewId,
   };
-  return 'ids' in selection
-    ? {
-        ...common,
-        selection: { type: 'ids', count: selection.ids.length },
-        targetIds: selection.ids,
-      }
-    : { ...common, selection };
+  if ('ids' in selection) {
+    const { ids } = selection;
+    return { ...common, selection: { type: 'ids', count: ids.length }, targetIds: ids };
+  }
+  if (selection.type !== 'list') return { ...common, selection };
+  const { listId } = selection;
+  const targetsOf = { listId, users: usersOfPreview(previewId), confirmed: count };
+  return { ...common, selection, targetsOf };
 };

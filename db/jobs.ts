@@ -1,10 +1,11 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 import type { JobType } from '../workflows/contract.ts';
 import { insertImportFile } from './import-files.ts';
 import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from './schema.ts';
+import { requireUserList } from './user-lists.ts';
 
 /** Longest wait for an open batch of the job to end before a cancel gives up. */
 const CANCEL_LOCK_TIMEOUT = '8s';
@@ -13,7 +14,7 @@ export interface NewJob {
   id: string;
   workspaceId: string;
   type: JobType;
-  /** Frozen. One of ids holds their count; the ids are `targetIds`. */
+  /** Frozen. One of ids or of a list holds their count; the ids are `targetIds`, or come from `targetsOf`. */
   selection: object;
   options: object;
   reason?: string;
@@ -25,6 +26,11 @@ export interface NewJob {
   importFile?: { id: string; facts?: { bytes: number; sha256: string } };
   idempotency?: { key: string; requestHash: string };
   targetIds?: readonly string[];
+  /**
+   * Where the users of a list are: `users` is a query of their ids, which are looked up as the job is written.
+   * The job counts them in its selection. So many were `confirmed` before, if at all: then the list may be gone.
+   */
+  targetsOf?: { listId: string; users: RawBuilder<unknown>; confirmed?: number };
   /** The job this one tries again, and whether its users are those that one has left, or all of its. */
   retry?: { of: string; users: 'left' | 'all' };
 }
@@ -61,14 +67,14 @@ const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): P
   `.execute(trx);
 };
 
-const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
-  const inserted = await trx
+const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>) =>
+  trx
     .insertInto('jobs')
     .values({
       id: job.id,
       workspace_id: job.workspaceId,
       type: job.type,
-      selection: JSON.stringify(job.selection),
+      selection,
       options: JSON.stringify(job.options),
       reason: job.reason ?? null,
       actor_key_id: job.actorKeyId,
@@ -80,9 +86,34 @@ const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
       request_hash: job.idempotency?.requestHash ?? null,
     })
     .onConflict((conflict) => conflict.doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  if (inserted === undefined) return false;
+    .returning('id');
+
+/** The job and its targets in one statement, so that its selection counts the very users it is about. */
+const insertWithTargets = async (
+  trx: Trx,
+  job: NewJob,
+  { listId, users, confirmed }: NonNullable<NewJob['targetsOf']>,
+): Promise<boolean> => {
+  if (confirmed === undefined) await requireUserList(trx, listId);
+  const selection = sql<string>`jsonb_build_object('type', 'list', 'listId', ${listId}::text,
+    'count', (SELECT count(*) FROM named))`;
+  const { rows } = await sql<{ count: number }>`
+    WITH named AS MATERIALIZED (${users}), job AS (${insertRow(trx, job, selection)}),
+    targets AS (
+      INSERT INTO job_targets (job_id, pass, user_id) SELECT job.id, 1, named.user_id FROM job, named)
+    SELECT (SELECT count(*) FROM named) FROM job`.execute(trx);
+  const [written] = rows;
+  if (written === undefined) return false;
+  if (confirmed === undefined || confirmed === written.count) return true;
+  throw new Error(`preview ${job.previewId} named ${confirmed} users, and has ${written.count}`);
+};
+
+const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
+  const isInserted =
+    job.targetsOf === undefined
+      ? (await insertRow(trx, job, JSON.stringify(job.selection)).executeTakeFirst()) !== undefined
+      : await insertWithTargets(trx, job, job.targetsOf);
+  if (!isInserted) return false;
   if (job.importFile?.facts !== undefined) {
     await insertImportFile(trx, {
       id: job.importFile.id,

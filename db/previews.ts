@@ -2,7 +2,17 @@ import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
 import { type Arrivals, judgeDeletion, leavesEnoughUsers } from './nearly-everyone.ts';
+import {
+  type Excluded,
+  type ExcludedReport,
+  type IdsReport,
+  type ListReport,
+  reportExcluded,
+  reportIds,
+  reportList,
+} from './preview-report.ts';
 import { userJson } from './user-json.ts';
+import { type ListRef, requireUserList, usersOfList } from './user-lists.ts';
 
 /** Users shown of a preview at most. */
 export const SAMPLE_SIZE = 100;
@@ -19,6 +29,19 @@ export interface NewPreview {
   where: RawBuilder<SqlBool>;
   /** The delete-all request it is made for; then the selection is everyone. */
   requestId?: string;
+}
+
+/** Users of a list are looked up by the preview, and kept with it: whoever has the address later is not meant. */
+export interface NewListPreview extends Omit<NewPreview, 'selection' | 'where' | 'requestId'> {
+  list: ListRef;
+}
+
+/** What a preview tells beside its users, by what its selection names. */
+export interface Reported {
+  /** The ids that the selection consists of. */
+  ids?: readonly string[] | undefined;
+  /** The ids that are taken off it. */
+  excluded?: Excluded | undefined;
 }
 
 /** Users who match, those of them under hold, and all there are. */
@@ -86,11 +109,15 @@ const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise
   return rows.map(({ json }) => json);
 };
 
-const insertPreview = (trx: Trx, preview: NewPreview, seen: Counts & { snapshot: string }) =>
+const insertPreview = (
+  trx: Trx,
+  preview: NewPreview & { id: string },
+  seen: Counts & { snapshot: string },
+) =>
   trx
     .insertInto('previews')
     .values({
-      id: uuidv7(),
+      id: preview.id,
       workspace_id: preview.workspaceId,
       actor_key_id: preview.actorKeyId,
       selection: JSON.stringify(preview.selection),
@@ -104,13 +131,8 @@ const insertPreview = (trx: Trx, preview: NewPreview, seen: Counts & { snapshot:
     .returning(['id', 'count', 'held', 'expires_at'])
     .executeTakeFirstOrThrow();
 
-/**
- * Looks at a selection and records what was seen, all under one snapshot. The snapshot is read before
- * the transaction writes, so the row that holds it is newer than all it knows.
- *
- * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is kept then
- */
-export const createPreview = (db: Db, preview: NewPreview) =>
+/** Runs under one snapshot, which is read first: the row that is to hold it is newer than all it knows. */
+const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<T>): Promise<T> =>
   db
     .transaction()
     .setIsolationLevel('repeatable read')
@@ -118,12 +140,58 @@ export const createPreview = (db: Db, preview: NewPreview) =>
       const { rows } = await sql<{
         snapshot: string;
       }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
-      const snapshot = rows[0]?.snapshot ?? '';
-      const counts = await countMatches(trx, preview);
-      if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
-      const sample = await listSample(trx, preview);
-      return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
+      return look(trx, rows[0]?.snapshot ?? '');
     });
+
+/** @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request */
+const lookAndRecord = async (trx: Trx, snapshot: string, preview: NewPreview & { id: string }) => {
+  const counts = await countMatches(trx, preview);
+  if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
+  const sample = await listSample(trx, preview);
+  return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
+};
+
+const reportNamed = async (
+  trx: Trx,
+  workspaceId: string,
+  { ids, excluded }: Reported,
+): Promise<Partial<IdsReport & ExcludedReport>> => ({
+  ...(ids !== undefined && (await reportIds(trx, workspaceId, ids))),
+  ...(excluded !== undefined && (await reportExcluded(trx, workspaceId, excluded))),
+});
+
+/**
+ * Looks at a selection and records what was seen, all under one snapshot.
+ *
+ * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is kept then
+ */
+export const createPreview = (db: Db, preview: NewPreview, reported: Reported = {}) =>
+  underSnapshot(db, async (trx, snapshot) => ({
+    ...(await lookAndRecord(trx, snapshot, { ...preview, id: uuidv7() })),
+    report: await reportNamed(trx, preview.workspaceId, reported),
+  }));
+
+/**
+ * Likewise of a list. Its users are looked up once; count, sample and the rule for nearly everyone go by
+ * what came of that, as the deletion will.
+ *
+ * @throws DatabaseError KS006 when the list is gone; KS008 as above
+ */
+export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) =>
+  underSnapshot(db, async (trx, snapshot) => {
+    await requireUserList(trx, list.id);
+    const id = uuidv7();
+    const { numAffectedRows = 0n } = await sql`
+      INSERT INTO preview_targets (preview_id, user_id)
+      SELECT ${id}::uuid, user_id FROM (${usersOfList(list)}) AS named`.execute(trx);
+    const selection = { type: 'list', listId: list.id, count: Number(numAffectedRows) };
+    // EXISTS, because an IN that is too long to be hashed would go through all of them for each user.
+    const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
+      WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id)`;
+    const seen = await lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
+    const report: ListReport = await reportList(trx, list);
+    return { ...seen, report };
+  });
 
 /**
  * A preview of a workspace, and whether it may still be confirmed, by the database's clock. Those made

@@ -3,14 +3,35 @@ import { escapeLiteral, type PoolClient } from 'pg';
 import type { Db } from './client.ts';
 import { listParts, type StoredPart } from './exports.ts';
 import { countOutcomes } from './outcomes.ts';
+import { REPORT_SIZE } from './preview-report.ts';
 import type { RestoreCounts } from '../workflows/contract.ts';
 import { partitionOf } from './workspaces.ts';
 
-/** Users a backup's job has deleted by it, limited to those named if any are: a query of their ids. */
-const deletedIds = (backupId: string, ids?: readonly string[]): RawBuilder<unknown> => {
-  const deleted = sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+/** Users a backup's job has deleted by it: a query of their ids. */
+const deletedIds = (backupId: string): RawBuilder<unknown> =>
+  sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
     WHERE export_id = ${backupId}::uuid`;
-  return ids === undefined ? deleted : sql`${deleted} INTERSECT SELECT unnest(${ids}::text[])`;
+
+/** Whom a restore is limited to: a query of their different ids, and how many these are. */
+export interface Named {
+  ids: RawBuilder<unknown>;
+  count: number;
+}
+
+export interface Restorable {
+  restorable: number;
+  present: number;
+  notFound: number;
+  /** Of a restore that names users. */
+  notFoundSample?: string[];
+}
+
+/** Of those named, the first who were not deleted by a backup. */
+const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise<string[]> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
+     ORDER BY user_id LIMIT ${REPORT_SIZE}`.execute(db);
+  return rows.map(({ id }) => id);
 };
 
 /**
@@ -20,17 +41,22 @@ const deletedIds = (backupId: string, ids?: readonly string[]): RawBuilder<unkno
 export const countRestorable = async (
   db: Db,
   backup: { id: string; workspace_id: string },
-  ids?: readonly string[],
-): Promise<{ restorable: number; present: number; notFound: number }> => {
+  named?: Named,
+): Promise<Restorable> => {
+  const deleted = deletedIds(backup.id);
   const { rows } = await sql<{ deleted: number; present: number }>`
     SELECT count(*) AS deleted, count(users.user_id) AS present
-      FROM (${deletedIds(backup.id, ids)}) AS gone
+      FROM (${named === undefined ? deleted : sql`${deleted} INTERSECT ${named.ids}`}) AS gone
       LEFT JOIN ONLY ${sql.id('public', partitionOf(backup.workspace_id))} AS users
         ON users.workspace_id = ${backup.workspace_id} AND users.user_id = gone.user_id`.execute(
     db,
   );
-  const { deleted = 0, present = 0 } = rows[0] ?? {};
-  return { restorable: deleted - present, present, notFound: (ids?.length ?? deleted) - deleted };
+  const { deleted: found = 0, present = 0 } = rows[0] ?? {};
+  const counts = { restorable: found - present, present };
+  if (named === undefined) return { ...counts, notFound: 0 };
+  const notFound = named.count - found;
+  const notFoundSample = notFound === 0 ? [] : await listNotDeleted(db, backup.id, named);
+  return { ...counts, notFound, notFoundSample };
 };
 
 /** A part that holds users to be put back. */

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
+import type { MatchBy } from '../selection/selection.ts';
 import type { JobType } from '../workflows/contract.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all-schema.ts';
@@ -134,6 +135,22 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     erased_at: Nullable<Date>;
   };
   job_targets: { job_id: string; pass: number; user_id: string };
+  user_lists: {
+    id: string;
+    workspace_id: string;
+    actor_key_id: string;
+    match_by: MatchBy;
+    entries: Nullable<number>;
+    repeated: Nullable<number>;
+    empty: Nullable<number>;
+    idempotency_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    created_at: CreatedAt;
+    completed_at: Nullable<Date>;
+    expires_at: ColumnType<Date, never, never>;
+  };
+  user_list_entries: { list_id: string; key: string; line: number; entry: string };
+  preview_targets: { preview_id: string; user_id: string };
   exports: {
     id: string;
     job_id: string;

@@ -13,7 +13,7 @@ const MAX_NAMED_ERRORS = 350;
 /** Names that are compared with the known ones, to find what they were meant for. */
 const MAX_COMPARED_NAMES = 50;
 /** What separates cells in files of others. */
-const OTHER_SEPARATOR = /[|:^~]/;
+export const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
 /** Files of exports have these; nobody sets them by a file. */

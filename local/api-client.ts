@@ -31,24 +31,29 @@ export interface Answer<Body> {
   body: Body;
 }
 
-const uploadFile = async (
+interface Upload {
+  path: string;
+  content: Blob;
+  options: object;
+}
+
+const uploadFile = async <Made>(
   api: string,
   key: string,
-  content: Blob,
-  options: object,
-): Promise<Job> => {
+  { path, content, options }: Upload,
+): Promise<Made> => {
   const form = new FormData();
   form.append('options', JSON.stringify(options));
   form.append('file', content, 'users.csv');
-  const response = await fetch(`${api}/v1/imports`, {
+  const response = await fetch(`${api}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
     body: form,
     signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`POST /v1/imports: ${response.status} ${text}`);
-  return JSON.parse(text) as Job;
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text}`);
+  return JSON.parse(text) as Made;
 };
 
 /** Speaks to the API as the holder of a key. */
@@ -112,9 +117,18 @@ export const createApiClient = (api: string, key: string) => {
   };
 
   /** Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is refused */
-  const importFile = (content: Blob, options: object) => uploadFile(api, key, content, options);
+  const importFile = (content: Blob, options: object) =>
+    uploadFile<Job>(api, key, { path: '/v1/imports', content, options });
 
-  return { call, succeed, finish, download, importFile };
+  /** Uploads a CSV file to select users by. @throws Error with the answer, when it is refused */
+  const uploadList = (content: Blob, options: object = {}) =>
+    uploadFile<{ id: string; entries: number }>(api, key, {
+      path: '/v1/user-lists',
+      content,
+      options,
+    });
+
+  return { call, succeed, finish, download, importFile, uploadList };
 };
 
 export type ApiClient = ReturnType<typeof createApiClient>;

@@ -4,7 +4,7 @@ import { findField, type Field, type PropertyTypes } from './fields.ts';
 import type { Condition, Filter, FrozenFilter, Scalar } from './filter.ts';
 import { momentOf } from './moments.ts';
 import { parsePhone, phonePartOf } from './phones.ts';
-import type { FrozenSelection } from './selection.ts';
+import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 /**
@@ -187,9 +187,9 @@ export const compileFilter = (
   return compile(filter);
 };
 
-/** Everyone a selection holds, but for chosen ids, which are joined as the targets of a job. */
+/** Everyone a selection holds, but for users named one by one, who are joined as the targets of a job. */
 export const compileSelection = (
-  selection: Exclude<FrozenSelection, { type: 'ids' }>,
+  selection: Exclude<FrozenSelection, NamedSelection>,
   properties: PropertyTypes,
 ): RawBuilder<SqlBool> => {
   switch (selection.type) {

@@ -6,7 +6,11 @@ export const MAX_CHOSEN_IDS = 10_000;
 export const MAX_EXCLUDED_IDS = 10_000;
 /** Chosen users that may be deleted without a preview. */
 export const MAX_DIRECT_IDS = 100;
-const MAX_USER_ID_LENGTH = 255;
+export const MAX_USER_ID_LENGTH = 255;
+
+/** What a list of users may name them by: the columns of its file, the first one before the others. */
+export const MATCH_BY = ['userId', 'email'] as const;
+export type MatchBy = (typeof MATCH_BY)[number];
 
 export const userIdSchema = z
   .string()
@@ -59,8 +63,13 @@ const filterSelectionSchema = z
   })
   .meta({ id: 'FilterSelection' });
 
+const listSelectionSchema = z
+  .strictObject({ type: z.literal('list'), listId: z.uuid() })
+  .describe('Users whom an uploaded file names: `POST /v1/user-lists`')
+  .meta({ id: 'ListSelection' });
+
 const NEEDS_PREVIEW =
-  'must be ids; of a segment or filter make a preview first (POST /v1/deletion-previews), then confirm it';
+  'must be ids; of a segment, filter or list make a preview first (POST /v1/deletion-previews), then confirm it';
 
 const TOO_MANY = `names more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
 
@@ -79,14 +88,22 @@ export const directSelectionSchema = z
 
 /** Which users a deletion is about; never all of them. */
 export const deletionSelectionSchema = z
-  .discriminatedUnion('type', [idsSelectionSchema, segmentSelectionSchema, filterSelectionSchema])
+  .discriminatedUnion('type', [
+    idsSelectionSchema,
+    listSelectionSchema,
+    segmentSelectionSchema,
+    filterSelectionSchema,
+  ])
   .meta({ id: 'DeletionSelection' });
+
+export type DeletionSelection = z.infer<typeof deletionSelectionSchema>;
 
 /** Which users an export holds. */
 export const exportSelectionSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('all') }).meta({ id: 'AllSelection' }),
     idsSelectionSchema,
+    listSelectionSchema,
     segmentSelectionSchema,
     filterSelectionSchema,
   ])
@@ -94,9 +111,18 @@ export const exportSelectionSchema = z
 
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
+/** Of users named one by one: they are the targets of the job, and only counted in its row. */
+export type NamedSelection =
+  | { type: 'ids'; count: number }
+  | { type: 'list'; listId: string; count: number };
+
 /** As a job keeps it: the segment's filter copied, relative dates made moments, ids kept beside. */
 export type FrozenSelection =
   | { type: 'all' }
-  | { type: 'ids'; count: number }
+  | NamedSelection
   | { type: 'segment'; segmentId: string; filter: FrozenFilter; excludeIds?: string[] }
   | { type: 'filter'; filter: FrozenFilter; excludeIds?: string[] };
+
+/** Whether the targets of its job are all whom a selection is about, also where there are none. */
+export const namesItsUsers = (selection: FrozenSelection): selection is NamedSelection =>
+  selection.type === 'ids' || selection.type === 'list';

@@ -208,6 +208,8 @@ export interface DestroyedResult {
   previews: number;
   /** What was told to webhooks a month ago. */
   deliveries: number;
+  /** Lists of users that have expired. */
+  lists: number;
 }
 
 /** How a story ended: told through, broken off by an admin, or failed for a reason. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { createPreview } from '../../db/previews.ts';
-import { deletionSelectionSchema } from '../../selection/selection.ts';
+import { REPORT_SIZE } from '../../db/preview-report.ts';
+import { createListPreview, createPreview } from '../../db/previews.ts';
+import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { resolveSelection } from '../resolve-selection.ts';
@@ -14,6 +15,54 @@ export const previewSchema = z.object({
   sample: z.array(userSchema),
   expiresAt: z.string(),
 });
+
+const entryShape = {
+  line: z.int().optional().describe('Of a list: where the file first names it'),
+  entry: z.string().describe('As the file, or the selection, has it'),
+};
+
+const upTo = `The first ${REPORT_SIZE} of them`;
+
+/** What else is told depends on what the selection names. */
+const reportedSchema = previewSchema
+  .extend({
+    notFound: z
+      .int()
+      .optional()
+      .describe('Of ids and lists: how many of those named are no user; they select nobody'),
+    notFoundSample: z.array(z.object(entryShape)).optional().describe(upTo),
+    ambiguous: z
+      .int()
+      .optional()
+      .describe('Of lists: how many mail addresses are those of several users; they select nobody'),
+    ambiguousSample: z
+      .array(z.object({ ...entryShape, users: z.int() }))
+      .optional()
+      .describe(upTo),
+    excludedNotFound: z
+      .int()
+      .optional()
+      .describe('Of `excludeIds`: how many are no user, so that nobody is kept by them'),
+    excludedNotFoundSample: z.array(z.string()).optional().describe(upTo),
+    excludedNotMatching: z
+      .int()
+      .optional()
+      .describe('Of `excludeIds`: how many are users who would not have been selected anyway'),
+    excludedNotMatchingSample: z.array(z.string()).optional().describe(upTo),
+  })
+  .meta({ id: 'DeletionPreview' });
+
+const makePreview = async (
+  { database: { db } }: ApiDeps,
+  selection: DeletionSelection,
+  common: { workspaceId: string; actorKeyId: string },
+) => {
+  const resolved = await resolveSelection(db, common.workspaceId, selection);
+  if ('list' in resolved) return createListPreview(db, { ...common, list: resolved.list });
+  const { frozen, targetIds: ids, where, excluded } = resolved;
+  const recorded = ids === undefined ? frozen : { type: 'ids', ids };
+  return createPreview(db, { ...common, selection: recorded, where }, { ids, excluded });
+};
 
 const bodySchema = z.strictObject({ selection: deletionSelectionSchema }).meta({
   examples: [
@@ -38,20 +87,13 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 201: previewSchema },
+        response: { 201: reportedSchema },
       },
     },
     async ({ workspaceId, actor, body: { selection } }, reply) => {
-      const { db } = deps.database;
-      const { frozen, targetIds, where } = await resolveSelection(db, workspaceId, selection);
-      const preview = await createPreview(db, {
-        workspaceId,
-        actorKeyId: actor.id,
-        selection: targetIds === undefined ? frozen : { type: 'ids', ids: targetIds },
-        where,
-      });
-      const { id, count, held, sample, expires_at: expiresAt } = preview;
-      const seen = JSON.stringify({ id, count, held, expiresAt });
+      const preview = await makePreview(deps, selection, { workspaceId, actorKeyId: actor.id });
+      const { id, count, held, sample, report, expires_at: expiresAt } = preview;
+      const seen = JSON.stringify({ id, count, held, ...report, expiresAt });
       return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
     },
   );

@@ -1,8 +1,9 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
+import { type ListRef, usersOfList } from '../../db/user-lists.ts';
 import { exportSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { acceptJob, beginJob } from '../begin-job.ts';
+import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { exportOptionsShape, freezeExportOptions } from '../export-options.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
@@ -25,6 +26,12 @@ const bodySchema = z
     ],
   });
 
+/** The users that a list names as the job is written are those it exports. */
+const selectedBy = (list: ListRef): Pick<WantedJob, 'selection' | 'targetsOf'> => ({
+  selection: { type: 'list' },
+  targetsOf: { listId: list.id, users: usersOfList(list) },
+});
+
 export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/exports',
@@ -45,14 +52,11 @@ export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
       const { db } = deps.database;
       const job = await beginJob(request, readIdempotency(request), deps, async () => {
         const options = await freezeExportOptions(db, workspaceId, wanted);
-        const { frozen, targetIds } = await resolveSelection(db, workspaceId, selection);
-        return {
-          id: uuidv7(),
-          type: 'export',
-          selection: frozen,
-          options,
-          ...(targetIds !== undefined && { targetIds }),
-        };
+        const resolved = await resolveSelection(db, workspaceId, selection);
+        const common = { id: uuidv7(), type: 'export' as const, options };
+        if ('list' in resolved) return { ...common, ...selectedBy(resolved.list) };
+        const { frozen, targetIds } = resolved;
+        return { ...common, selection: frozen, ...(targetIds !== undefined && { targetIds }) };
       });
       return acceptJob(request, reply, job, deps);
     },

@@ -8,17 +8,13 @@ import { readHeader } from '../../imports/header.ts';
 import { importKey, importPrefix } from '../../storage/import-key.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
-import { allowUpload } from '../body-deadline.ts';
 import { unprocessable, withSavedMapping } from '../import-mapping.ts';
 import type { WantedImport } from '../import-options.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
-import { MAX_UPLOADS_AT_ONCE } from '../limits.ts';
-import { type InputError, isProblem, problem } from '../problems.ts';
-import { refuseEncoded } from '../read-bodies.ts';
+import { type InputError, isProblem } from '../problems.ts';
 import { type ReceivedImport, receiveImport } from '../receive-import.ts';
-
-const FORM = 'multipart/form-data';
+import { readFormsOnly, type WithUpload } from '../uploads.ts';
 
 /** Places of a mapping that was named, as places of the request. */
 const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
@@ -129,64 +125,26 @@ const importFile = async (
   return acceptJob(request, reply, job, deps);
 };
 
-/** At most so many at a time, each to be broken off when the API closes. */
-const createUploads = (app: App) => {
-  const uploads = new Set<AbortController>();
-  app.addHook('preClose', async () => {
-    const closing = problem('busy', 'The API closes; upload again.', {
-      headers: { connection: 'close' },
-    });
-    for (const upload of uploads) upload.abort(closing);
-  });
-  return async <T>(upload: (stop: AbortController) => Promise<T>): Promise<T> => {
-    if (uploads.size >= MAX_UPLOADS_AT_ONCE) {
-      throw problem('busy', 'Other files are being uploaded; wait a little.');
-    }
-    const stop = new AbortController();
-    uploads.add(stop);
-    try {
-      return await upload(stop);
-    } finally {
-      uploads.delete(stop);
-    }
-  };
-};
-
-const otherType = () => problem('unsupported-media-type', `This path reads ${FORM} only.`);
-
-const registerStart = (app: App, deps: ApiDeps): void => {
-  const withUpload = createUploads(app);
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(FORM, async ({ headers }: FastifyRequest) => {
-    refuseEncoded(headers['content-encoding']);
-  });
-  app.addContentTypeParser('*', async () => {
-    throw otherType();
-  });
-  app.post(
-    '/v1/imports',
-    {
-      schema: {
-        operationId: 'startImport',
-        summary: 'Import users from a CSV file',
-        description:
-          'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
-          'any user. Its columns are those of an export; docs/importing.md tells of them.',
-        tags: ['imports'],
-        querystring: z.strictObject({}),
-        response: { 202: jobSchema },
-      },
-    },
-    async (request, reply) => {
-      if (request.headers['content-type'] === undefined) throw otherType();
-      return withUpload((stop) =>
-        allowUpload(request.raw, () => importFile(request, reply, deps, stop)),
-      );
-    },
-  );
-};
-
 /** Uploads have parsers of their own, for this route alone. */
-export const registerImportRoutes = (app: App, deps: ApiDeps): void => {
-  void app.register(async (scope) => registerStart(scope, deps));
+export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
+  void app.register(async (scope) => {
+    readFormsOnly(scope);
+    scope.post(
+      '/v1/imports',
+      {
+        schema: {
+          operationId: 'startImport',
+          summary: 'Import users from a CSV file',
+          description:
+            'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
+            'any user. Its columns are those of an export; docs/importing.md tells of them.',
+          tags: ['imports'],
+          querystring: z.strictObject({}),
+          response: { 202: jobSchema },
+        },
+      },
+      async (request, reply) =>
+        withUpload(request, (stop) => importFile(request, reply, deps, stop)),
+    );
+  });
 };

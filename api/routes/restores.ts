@@ -1,23 +1,55 @@
 import type { FastifyRequest } from 'fastify';
+import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { type BackupRow, findBackup } from '../../db/backups.ts';
+import type { Db } from '../../db/client.ts';
 import { findJobRow } from '../../db/jobs.ts';
-import { countRestorable } from '../../db/restores.ts';
+import { REPORT_SIZE } from '../../db/preview-report.ts';
+import { countRestorable, type Named } from '../../db/restores.ts';
+import { idsOfList } from '../../db/user-lists.ts';
 import { chosenIdsSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { acceptJob, beginJob } from '../begin-job.ts';
+import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { jobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { notFound, problem } from '../problems.ts';
+import { resolveList } from '../resolve-selection.ts';
 import { reasonSchema } from '../reason.ts';
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const idsSchema = chosenIdsSchema()
-  .optional()
-  .describe('Users to bring back; all whom the deletion deleted by this backup when not given');
+const namedShape = {
+  ids: chosenIdsSchema()
+    .optional()
+    .describe('Users to bring back; all whom the deletion deleted by this backup when not given'),
+  listId: z
+    .uuid()
+    .optional()
+    .describe('In place of `ids`: a list of ids, see `POST /v1/user-lists`'),
+};
+
+interface NamedUsers {
+  ids?: string[] | undefined;
+  listId?: string | undefined;
+}
+
+const isOneWay = ({ ids, listId }: NamedUsers): boolean =>
+  ids === undefined || listId === undefined;
+const TWO_WAYS = { error: 'stands beside ids: name users by one of them', path: ['listId'] };
+
+/** @throws ProblemError 404, or 422 for a list of mail addresses */
+const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
+  const list = await resolveList(db, workspaceId, listId, '/listId');
+  if (list.matchBy === 'userId') return list;
+  const detail =
+    'is a list of mail addresses. Those of deleted users are in the backup alone: upload a list of ids, as the ' +
+    'log of the deletion has them';
+  throw problem('unprocessable', `/listId: ${detail}.`, {
+    errors: [{ detail, pointer: '/listId' }],
+  });
+};
 
 /** States of a backup that a restore may try: one once found damaged may be whole again, or in part. */
 const RESTORABLE = ['verified', 'damaged'];
@@ -48,6 +80,23 @@ const requireRestorable = async (
   return backup;
 };
 
+const findNamed = async (
+  db: Db,
+  workspaceId: string,
+  { ids, listId }: NamedUsers,
+): Promise<Named | undefined> => {
+  if (ids !== undefined)
+    return { ids: sql`SELECT unnest(${ids}::text[]) AS user_id`, count: ids.length };
+  if (listId === undefined) return undefined;
+  const { id, entries } = await resolveIdList(db, workspaceId, listId);
+  return { ids: idsOfList(id), count: entries };
+};
+
+const previewBodySchema = z
+  .strictObject(namedShape)
+  .refine(isOneWay, TWO_WAYS)
+  .meta({ examples: [{ ids: ['u-1', 'u-2'] }] });
+
 const registerPreview = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/backups/:id/restore-previews',
@@ -59,45 +108,65 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         tags: ['restores'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        body: z.strictObject({ ids: idsSchema }).meta({ examples: [{ ids: ['u-1', 'u-2'] }] }),
+        body: previewBodySchema,
         response: {
           200: z.object({
             restorable: z.int().describe('Would come back'),
             present: z.int().describe('Are there now, and would be left as they are'),
             notFound: z.int().describe('Of those named: not deleted by this backup'),
+            notFoundSample: z
+              .array(z.string())
+              .optional()
+              .describe(`The first ${REPORT_SIZE} of them, in the order of ids`),
           }),
         },
       },
     },
     async ({ workspaceId, params, body }) => {
       const backup = await requireRestorable(deps, { workspaceId, params });
-      return countRestorable(deps.database.db, backup, body.ids);
+      const { db } = deps.database;
+      return countRestorable(db, backup, await findNamed(db, workspaceId, body));
     },
   );
 };
 
 const restoreBodySchema = z
   .strictObject({
-    ids: idsSchema,
+    ...namedShape,
     reason: reasonSchema.optional(),
     notify: z.boolean().default(true).describe('Mail the outcome'),
   })
+  .refine(isOneWay, TWO_WAYS)
   .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
 
-interface Wish {
-  ids?: string[] | undefined;
+interface Wish extends NamedUsers {
   reason?: string | undefined;
   notify: boolean;
 }
 
-const wantRestore = (backup: BackupRow, { ids, reason, notify }: Wish) => ({
+/** Of a list everyone is a target, also whom nobody deleted: they are reported as not found. */
+const selectedBy = async (
+  db: Db,
+  workspaceId: string,
+  { ids, listId }: NamedUsers,
+): Promise<Pick<WantedJob, 'selection' | 'targetIds' | 'targetsOf'>> => {
+  if (ids !== undefined) return { selection: { type: 'ids', count: ids.length }, targetIds: ids };
+  if (listId === undefined) return { selection: { type: 'all' } };
+  const { id } = await resolveIdList(db, workspaceId, listId);
+  return { selection: { type: 'list' }, targetsOf: { listId: id, users: idsOfList(id) } };
+};
+
+const wantRestore = async (
+  { database: { db } }: ApiDeps,
+  backup: BackupRow,
+  { reason, notify, ...named }: Wish,
+): Promise<WantedJob> => ({
   id: uuidv7(),
-  type: 'restore' as const,
-  selection: ids === undefined ? { type: 'all' } : { type: 'ids', count: ids.length },
+  type: 'restore',
+  ...(await selectedBy(db, backup.workspace_id, named)),
   options: { notify },
   backupId: backup.id,
   ...(reason !== undefined && { reason }),
-  ...(ids !== undefined && { targetIds: ids }),
 });
 
 /** Restores: what a deletion took, put back from its backup. */
@@ -119,7 +188,7 @@ export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
     },
     async (request: FastifyRequest & { params: { id: string }; body: Wish }, reply) => {
       const job = await beginJob(request, readIdempotency(request), deps, async () =>
-        wantRestore(await requireRestorable(deps, request), request.body),
+        wantRestore(deps, await requireRestorable(deps, request), request.body),
       );
       return acceptJob(request, reply, job, deps);
     },

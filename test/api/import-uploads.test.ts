@@ -5,7 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type * as Limits from '../../api/limits.ts';
-import { BOUNDARY, filePart, formOf, optionsPart, partHead, upload } from '../support/multipart.ts';
+import {
+  BOUNDARY,
+  filePart,
+  formOf,
+  optionsPart,
+  partHead,
+  upload,
+  uploadList,
+} from '../support/multipart.ts';
 import { useApi } from './support.ts';
 
 const MIB = 1024 * 1024;
@@ -266,6 +274,8 @@ test('more uploads than fit are refused, and one that ends makes room', async ()
   await until(() => vi.mocked(api().storage.put).mock.calls.length === 2);
   const answer = await upload(api());
   expect(answer.body).toMatchObject({ status: 503, type: '/problems/busy' });
+  const list = await uploadList(api(), 'userId\nu-1\n');
+  expect(list.body).toMatchObject({ status: 503, type: '/problems/busy' });
   vi.restoreAllMocks();
   for (const socket of sockets) socket.destroy();
   await vi.waitFor(async () => expect((await upload(api())).status).toBe(202), { timeout: 10_000 });

@@ -26,7 +26,7 @@ test.each([
     '/v1/deletion-previews',
     { selection: { type: 'all' } },
     '/selection/type',
-    'must be one of ids, segment, filter',
+    'must be one of ids, list, segment, filter',
   ],
   [
     '/v1/deletion-previews',

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { makeExport, makeJob } from '../support/export-rows.ts';
-import { filePart, optionsPart, upload } from '../support/multipart.ts';
+import { filePart, optionsPart, upload, uploadList } from '../support/multipart.ts';
 import { useApi, type Answer } from './support.ts';
 
 /** The examples of the OpenAPI document, each sent as it stands there but for ids and counts. */
@@ -113,6 +113,10 @@ test('the examples for files and jobs are taken', async () => {
   const imported = await upload(api(), [optionsPart(options), filePart(file)]);
   expect(imported.status).toBe(202);
   await send('putImportMapping', { id: 'CRM' });
+  const list = operations.get('createUserList')!.example as { options: Example; file: string };
+  sent.add('createUserList');
+  const listed = await uploadList(api(), list.file, { listOptions: list.options });
+  expect(listed.status).toBe(201);
   await send('startExport');
   const exportJobId = await endedJob('export', 'succeeded');
   const { db } = api().database.owner;

@@ -102,6 +102,7 @@ test('chosen users come back; one who is there is left as they are, one never de
     restorable: 1,
     present: 1,
     notFound: 1,
+    notFoundSample: ['u-9'],
   });
   const job = await restore(admin, backupOf(deletion), { ids });
   expect(job).toMatchObject({

@@ -47,17 +47,19 @@ export const filePart = (content: string | Buffer = 'userId,firstName\n1,Ada\n')
 export interface SendFormOptions {
   key?: string;
   headers?: Record<string, string>;
+  /** Where it goes; `/v1/imports` unless told. */
+  url?: string;
 }
 
-/** Sends the bytes of a form to `POST /v1/imports`. */
+/** Sends the bytes of a form. */
 export const sendForm = async (
   api: TestApi,
   payload: Buffer,
-  { key = api.keys.one, headers = {} }: SendFormOptions = {},
+  { key = api.keys.one, headers = {}, url = '/v1/imports' }: SendFormOptions = {},
 ): Promise<Answer> => {
   const response = await api.app.inject({
     method: 'POST',
-    url: '/v1/imports',
+    url,
     headers: {
       authorization: `Bearer ${key}`,
       'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
@@ -65,7 +67,7 @@ export const sendForm = async (
     },
     payload,
   });
-  const asked = { method: 'POST', url: '/v1/imports' };
+  const asked = { method: 'POST', url };
   expectDocumented(api.app.swagger() as unknown as Document, asked, response);
   return {
     status: response.statusCode,
@@ -80,3 +82,11 @@ export const upload = (
   parts: readonly FormPart[] = [optionsPart(), filePart()],
   options: SendFormOptions = {},
 ): Promise<Answer> => sendForm(api, formOf(parts), options);
+
+/** Uploads a list of users. */
+export const uploadList = (
+  api: TestApi,
+  file: string | Buffer,
+  { listOptions = {}, ...options }: SendFormOptions & { listOptions?: object } = {},
+): Promise<Answer> =>
+  upload(api, [optionsPart(listOptions), filePart(file)], { url: '/v1/user-lists', ...options });

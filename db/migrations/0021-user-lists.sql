@@ -1,0 +1,142 @@
+-- Lists of users, uploaded as files: users are selected by them. decisions/0025-lists-of-users.md says how.
+
+-- A list is there once `completed_at` is set, and until it expires. Then it is erased, complete or not.
+CREATE TABLE user_lists (
+  id uuid PRIMARY KEY,
+  workspace_id text NOT NULL REFERENCES workspaces,
+  actor_key_id uuid NOT NULL REFERENCES api_keys,
+  match_by text NOT NULL CHECK (match_by IN ('userId', 'email')),
+  -- Different ones; lines that name one of them again; lines whose cell is empty.
+  entries int,
+  repeated int,
+  empty int,
+  idempotency_key text,
+  request_hash text,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  completed_at timestamptz,
+  expires_at timestamptz NOT NULL DEFAULT now() + interval '1 day',
+  UNIQUE (workspace_id, idempotency_key),
+  CHECK (completed_at IS NULL OR num_nulls(entries, repeated, empty) = 0)
+);
+CREATE INDEX user_lists_to_erase ON user_lists (expires_at);
+
+-- Without a foreign key, whose test of each row would take longer than the row: `guard_entries` tests them together.
+CREATE TABLE user_list_entries (
+  list_id uuid NOT NULL,
+  -- What is compared: the id, or the mail address in lower case, as `users_email` has it.
+  key text COLLATE "C" NOT NULL,
+  -- Of the first line that names it, and as it does.
+  line int NOT NULL,
+  entry text NOT NULL,
+  PRIMARY KEY (list_id, key)
+);
+
+-- Users whom a list named when a preview was made: they, and nobody else, are deleted by it. Written in the
+-- transaction of the preview, before it.
+CREATE TABLE preview_targets (
+  preview_id uuid NOT NULL,
+  user_id text COLLATE "C" NOT NULL,
+  PRIMARY KEY (preview_id, user_id)
+);
+
+-- What a list holds is not changed once it is complete.
+CREATE FUNCTION guard_entries() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM (SELECT DISTINCT list_id FROM added) AS a
+    LEFT JOIN public.user_lists l ON l.id = a.list_id AND l.completed_at IS NULL WHERE l.id IS NULL;
+  IF FOUND THEN
+    RAISE EXCEPTION 'a list of users that is complete is not changed' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER guard_entries AFTER INSERT ON user_list_entries REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION guard_entries();
+
+CREATE FUNCTION guard_list() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF OLD.completed_at IS NOT NULL AND NOT public.acts_as_owner() THEN
+    RAISE EXCEPTION 'list % is complete', OLD.id USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER guard_list BEFORE UPDATE ON user_lists FOR EACH ROW EXECUTE FUNCTION guard_list();
+
+-- What was seen is what is confirmed: nobody is added to a preview that is there.
+CREATE FUNCTION guard_preview_targets() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM (SELECT DISTINCT preview_id FROM added) AS a JOIN public.previews p ON p.id = a.preview_id;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the users of a preview are not changed' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER guard_preview_targets AFTER INSERT ON preview_targets REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION guard_preview_targets();
+
+-- Keeps a list until the caller commits: whoever erases it waits. Error KS006: it is gone.
+CREATE FUNCTION require_user_list(p_list uuid) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM FROM public.user_lists
+    WHERE id = p_list AND completed_at IS NOT NULL AND expires_at > now() FOR SHARE;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'list % is gone', p_list USING ERRCODE = 'KS006';
+  END IF;
+END $$;
+
+-- The row first: whoever holds a share lock on it has done with the entries once it goes.
+CREATE FUNCTION erase_user_list(p_list uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM public.user_lists WHERE id = p_list;
+  DELETE FROM public.user_list_entries WHERE list_id = p_list;
+END $$;
+
+-- Erases the users of previews that expired an hour ago: a job that was begun by one has its own. Answers of how
+-- many users. Reads the whole table, which holds those of few previews.
+CREATE FUNCTION erase_preview_targets() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  erased bigint;
+BEGIN
+  DELETE FROM public.preview_targets t
+   WHERE NOT EXISTS (SELECT FROM public.previews p
+                      WHERE p.id = t.preview_id AND p.expires_at > now() - interval '1 hour');
+  GET DIAGNOSTICS erased = ROW_COUNT;
+  RETURN erased;
+END $$;
+
+-- As in 0006, and with the users of previews.
+CREATE OR REPLACE FUNCTION erase_previews(p_ids uuid[]) RETURNS int LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  erased int;
+BEGIN
+  DELETE FROM public.preview_targets WHERE preview_id = ANY (p_ids);
+  UPDATE public.previews p SET selection = public.erased_selection(p.selection),
+         recorded_in = CASE WHEN p.xmin = p.recorded_in::xid THEN pg_current_xact_id()
+                            ELSE p.recorded_in END
+   WHERE p.id = ANY (p_ids) AND NOT p.selection ? 'erased'
+     AND p.recorded_in::xid <> pg_current_xact_id()::xid;
+  GET DIAGNOSTICS erased = ROW_COUNT;
+  RETURN erased;
+END $$;
+
+GRANT SELECT ON user_lists TO keepsake_app;
+GRANT SELECT ON user_list_entries, preview_targets TO keepsake_api;
+-- When a list ends is the database's word.
+GRANT INSERT (id, workspace_id, actor_key_id, match_by),
+  UPDATE (entries, repeated, empty, idempotency_key, request_hash, completed_at) ON user_lists TO keepsake_api;
+GRANT INSERT ON user_list_entries, preview_targets TO keepsake_api;
+
+GRANT SELECT, DELETE ON user_lists, user_list_entries, preview_targets TO keepsake_eraser;
+REVOKE ALL ON FUNCTION erase_user_list, erase_preview_targets FROM PUBLIC;
+GRANT CREATE ON SCHEMA public TO keepsake_eraser;
+ALTER FUNCTION erase_user_list OWNER TO keepsake_eraser;
+ALTER FUNCTION erase_preview_targets OWNER TO keepsake_eraser;
+REVOKE CREATE ON SCHEMA public FROM keepsake_eraser;
+GRANT EXECUTE ON FUNCTION erase_user_list TO keepsake_api, keepsake_worker;
+GRANT EXECUTE ON FUNCTION erase_preview_targets TO keepsake_worker;

@@ -1,0 +1,142 @@
+import type { Readable } from 'node:stream';
+import { unguarded } from '../selection/formula-guard.ts';
+import { MATCH_BY, MAX_USER_ID_LENGTH, type MatchBy } from '../selection/selection.ts';
+import { isLongerThan } from '../selection/values.ts';
+import { createNameFinder, foldName, unmistakableName } from './column-names.ts';
+import { ImportFileError } from './file-error.ts';
+import { emptyFile, OTHER_SEPARATOR } from './header.ts';
+import { MAX_LINES } from './lines.ts';
+import { type CsvRecord, recordsOf } from './records.ts';
+
+/** Of a list of users, repeated ones included. */
+export const MAX_LIST_ENTRIES = 1_000_000;
+
+/** An id or mail address as the file has it, on that line. */
+export interface ListEntry {
+  line: number;
+  entry: string;
+}
+
+export interface ListPiece {
+  /** The column that was read. */
+  matchBy: MatchBy;
+  entries: ListEntry[];
+  /** Lines whose cell of that column is empty. */
+  empty: number;
+}
+
+export interface ListOptions {
+  /** The column that counts; when not given `userId`, or `email` where that is missing. */
+  matchBy?: MatchBy | undefined;
+  /** Whether the file is guarded against formulas; when not given by its byte-order mark. */
+  spreadsheetSafe?: boolean | undefined;
+}
+
+const invalidHeader = (line: number, detail: string): ImportFileError =>
+  new ImportFileError('invalidHeader', line, detail);
+
+const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): string => {
+  const known = wanted.join(' or ');
+  const findMeant = createNameFinder(wanted);
+  const meant = names.find((name) => findMeant(name) !== undefined);
+  if (meant !== undefined) {
+    return `${unmistakableName(meant)}: did you mean \`${findMeant(meant)}\`?`;
+  }
+  const [only = ''] = names;
+  if (names.length > 1) return `no column is named ${known}, exactly so.`;
+  return OTHER_SEPARATOR.test(only)
+    ? `there is one column, and it is not named ${known}. Cells are separated by a comma, semicolon or tab; ` +
+        'a first line such as sep=| names another separator.'
+    : `there is no header. The first line must name the column, ${known}; the entries follow on lines of their own.`;
+};
+
+/** Which column is read. Nothing of the first line but a nearly right name is told: it may be an entry. */
+const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
+  const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
+  const found = wanted.find((name) => cells.includes(name));
+  if (found === undefined) throw invalidHeader(line, whyNoColumn(cells, wanted));
+  const index = cells.indexOf(found);
+  if (cells.lastIndexOf(found) === index) return { matchBy: found, index };
+  throw invalidHeader(line, `the column ${found} is there twice.`);
+};
+
+/**
+ * Reads cells of one column. A line that does not fit the header may hold anything in its place: so no
+ * such line names a user.
+ */
+const createEntryReader = (header: CsvRecord, options: ListOptions, isMarked: boolean) => {
+  const { matchBy, index } = findColumn(header, options.matchBy);
+  const isGuarded = options.spreadsheetSafe ?? isMarked;
+  const width = header.cells.findLastIndex((name) => foldName(name) !== '') + 1;
+  const isHeader = (cells: readonly string[]): boolean =>
+    cells[index] === matchBy && header.cells.every((name, at) => (cells[at] ?? '') === name);
+
+  const requireFit = ({ cells, line }: CsvRecord): void => {
+    const rest = cells.slice(width).some((cell) => cell !== '');
+    if (cells.length >= width && !rest) return;
+    const message = `there are ${cells.length} cells, and the header has ${width}. Put a cell with a separator in quotes.`;
+    throw new ImportFileError('invalidCsv', line, message);
+  };
+  return {
+    matchBy,
+    /** Undefined for a line without an entry, null for one that is the header again. */
+    read: (record: CsvRecord): string | undefined | null => {
+      const { cells, line } = record;
+      if (isHeader(cells)) return null;
+      requireFit(record);
+      const cell = cells[index] ?? '';
+      if (cell === '') return undefined;
+      const entry = isGuarded ? unguarded(cell) : cell;
+      if (entry === matchBy) {
+        const message = 'the columns are named again, and not as in the first line.';
+        throw invalidHeader(line, `${message} Upload each file by itself.`);
+      }
+      if (isLongerThan(entry, MAX_USER_ID_LENGTH)) {
+        const message = `the cell of ${matchBy} is longer than ${MAX_USER_ID_LENGTH} characters.`;
+        throw new ImportFileError('recordTooLong', line, message);
+      }
+      // PostgreSQL takes none; no user can be meant.
+      if (!entry.includes('\0')) return entry;
+      throw new ImportFileError('notCsv', line, `the cell of ${matchBy} holds a NUL.`);
+    },
+  };
+};
+
+const tooMany = (line: number, what: string): ImportFileError =>
+  new ImportFileError('tooManyRows', line, `there are more than ${what}. Split the file.`);
+
+/**
+ * The entries of a list of users, some at a time, in their order.
+ *
+ * @throws ImportFileError when the file is no such list, or cannot be read to its end; what the stream throws
+ */
+export const entriesOf = async function* (
+  file: Readable,
+  options: ListOptions,
+): AsyncGenerator<ListPiece> {
+  let reader: ReturnType<typeof createEntryReader> | undefined;
+  let isMarked = false;
+  let count = 0;
+  let lines = 0;
+  for await (const records of recordsOf(file, (head) => void ({ isMarked } = head))) {
+    if (reader === undefined) {
+      const header = records.shift();
+      if (header === undefined) continue;
+      reader = createEntryReader(header, options, isMarked);
+    }
+    const piece: ListPiece = { matchBy: reader.matchBy, entries: [], empty: 0 };
+    for (const record of records) {
+      const { line } = record;
+      if ((lines += 1) > MAX_LINES) throw tooMany(line, `${MAX_LINES} lines`);
+      const entry = reader.read(record);
+      if (entry === undefined) piece.empty += 1;
+      if (entry == null) continue;
+      if ((count += 1) > MAX_LIST_ENTRIES) throw tooMany(line, `${MAX_LIST_ENTRIES} entries`);
+      piece.entries.push({ line, entry });
+    }
+    yield piece;
+  }
+  if (reader === undefined) throw emptyFile();
+  if (count > 0) return;
+  throw new ImportFileError('empty', 1, `no line names a user by its ${reader.matchBy}.`);
+};

@@ -1,0 +1,99 @@
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import type { ApiClient, Job } from '../../local/api-client.ts';
+import { readHistory } from '../support/histories.ts';
+import { useStack } from '../support/stack.ts';
+
+const stack = useStack();
+
+const CANARY = 'canary';
+const COUNT = 300;
+
+/** Users `canary-1` … with mail addresses; the last two share one. */
+const workspaceWithUsers = async (id: string): Promise<ApiClient> => {
+  const admin = await stack().workspace(id);
+  await stack().sql(
+    `INSERT INTO users (workspace_id, user_id, email)
+     SELECT $1, '${CANARY}-' || n, '${CANARY}' || least(n, ${COUNT - 1}) || '@Mail.example'
+       FROM generate_series(1, ${COUNT}) n`,
+    [id],
+  );
+  return admin;
+};
+
+interface Told {
+  workflow: { id: string };
+}
+
+interface Preview {
+  id: string;
+  count: number;
+  notFound: number;
+  ambiguous: number;
+}
+
+test('users of a file are exported and deleted, restored by the log, and nobody of it is in a history', async () => {
+  const admin = await workspaceWithUsers('listed');
+  const mails = Array.from({ length: COUNT / 2 }, (_, n) => `${CANARY}${n + 1}@mail.EXAMPLE`);
+  const others = [`${CANARY}${COUNT - 1}@mail.example`, `${CANARY}@nowhere.example`];
+  const file = ['\uFEFFname;email', ...[...mails, ...others].map((mail) => `x;${mail}`)].join(
+    '\r\n',
+  );
+  const list = await admin.uploadList(new Blob([gzipSync(file)]));
+  expect(list).toMatchObject({ matchBy: 'email', entries: COUNT / 2 + 2, repeated: 0 });
+  const selection = { type: 'list', listId: list.id };
+
+  const { id: exportId } = await admin.succeed<Job>('POST', '/v1/exports', {
+    selection,
+    columns: ['userId'],
+    compression: 'none',
+    spreadsheetSafe: false,
+  });
+  expect(await admin.finish(exportId)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: COUNT / 2, exported: COUNT / 2, notFound: 0 },
+  });
+  const lines = (await admin.download(`/v1/exports/${exportId}/file`))
+    .toString()
+    .trim()
+    .split('\n');
+  expect(lines).toHaveLength(COUNT / 2 + 1);
+
+  const preview = await admin.succeed<Preview>('POST', '/v1/deletion-previews', { selection });
+  expect(preview).toMatchObject({ count: COUNT / 2, notFound: 1, ambiguous: 1 });
+  const { id } = await admin.succeed<Job>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: preview.count },
+    reason: 'they left',
+  });
+  const deletion = await admin.finish(id);
+  expect(deletion).toMatchObject({
+    state: 'succeeded',
+    selection: { type: 'list', listId: list.id, count: COUNT / 2 },
+    counts: { selected: COUNT / 2, deleted: COUNT / 2 },
+  });
+
+  const log = await admin.download(`/v1/deletions/${id}/log`);
+  const gone = await admin.uploadList(new Blob([log]));
+  expect(gone).toMatchObject({ matchBy: 'userId', entries: COUNT / 2 });
+  const backupId = deletion.result?.backups?.[0]?.id ?? '';
+  const { id: restoreId } = await admin.succeed<Job>('POST', `/v1/backups/${backupId}/restores`, {
+    listId: gone.id,
+  });
+  expect(await admin.finish(restoreId)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: COUNT / 2, restored: COUNT / 2, notFound: 0 },
+  });
+
+  for (const jobId of [exportId, id, restoreId]) {
+    const { workflow } = await admin.succeed<Told>('GET', `/v1/jobs/${jobId}`);
+    const handle = stack().temporal.workflow.getHandle(workflow.id);
+    await handle.result();
+    const history = await readHistory(handle);
+    expect(history).not.toContain(CANARY);
+    expect(history).not.toContain(list.id);
+  }
+  const mailed = (await stack().mails()).filter(({ text }) => text?.includes(id));
+  expect(mailed).not.toHaveLength(0);
+  expect(JSON.stringify(mailed)).not.toContain(CANARY);
+});
