@@ -8,10 +8,20 @@ const QUOTE = 0x22;
 const isBreak = (byte: number | undefined): boolean =>
   byte === LINE_FEED || byte === CARRIAGE_RETURN;
 
-/** By a loop: `indexOf` for each quote takes ten times as long. */
+/** Where quotes are nearer to each other on average, a look at each byte is faster than to find each quote. */
+const SPARSE_BYTES = 32;
+
 const hasOddQuotes = (bytes: Buffer): boolean => {
   let isOdd = false;
-  for (const byte of bytes) if (byte === QUOTE) isOdd = !isOdd;
+  let from = 0;
+  for (let count = 1; ; count++) {
+    const at = bytes.indexOf(QUOTE, from);
+    if (at === -1) return isOdd;
+    isOdd = !isOdd;
+    from = at + 1;
+    if (from < count * SPARSE_BYTES) break;
+  }
+  for (let at = from; at < bytes.length; at++) if (bytes[at] === QUOTE) isOdd = !isOdd;
   return isOdd;
 };
 

@@ -31,17 +31,33 @@ const beforeBroken = (bytes: Buffer): Buffer => {
   return bytes.subarray(0, broken);
 };
 
+/** How often a byte is there. */
+const countByte = (bytes: Buffer, byte: number): number => {
+  let count = 0;
+  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) count += 1;
+  return count;
+};
+
+/** Line feeds that follow a carriage return. `before` is the byte before the first one. */
+const countPairs = (bytes: Buffer, before: number): number => {
+  let count = before === CARRIAGE_RETURN && bytes[0] === LINE_FEED ? 1 : 0;
+  let at = bytes.indexOf(CARRIAGE_RETURN);
+  for (; at !== -1; at = bytes.indexOf(CARRIAGE_RETURN, at + 1)) {
+    if (bytes[at + 1] === LINE_FEED) count += 1;
+  }
+  return count;
+};
+
 /** Numbers the lines of what goes by: CR LF, LF and CR each end one, as they do for records. */
 const createLineCounter = () => {
   let breaks = 0;
   let last = 0;
   return {
+    // By look-ups, which pass over a line in a fraction of the time that its bytes take one by one.
     count: (bytes: Buffer): void => {
-      for (const byte of bytes) {
-        if (byte === CARRIAGE_RETURN || (byte === LINE_FEED && last !== CARRIAGE_RETURN))
-          breaks += 1;
-        last = byte;
-      }
+      breaks += countByte(bytes, LINE_FEED) + countByte(bytes, CARRIAGE_RETURN);
+      breaks -= countPairs(bytes, last);
+      last = bytes.at(-1) ?? last;
     },
     /** Where what was counted ends. */
     line: (): number => 1 + breaks,
