@@ -64,6 +64,7 @@ beforeAll(async () => {
   const failed = await startImport(admin, new Blob([`userId,firstName,dob\n${lines}`]), {
     reason: REASON,
   });
+  const list = await admin.uploadList(new Blob(['userId\n=nobody;=1\n']));
   const { data } = await admin.succeed<{ data: { links: { log?: string } }[] }>(
     'GET',
     `/v1/activity?jobId=${deletion.id}`,
@@ -74,6 +75,7 @@ beforeAll(async () => {
   samples.set('getDeletionLog', `/v1/deletions/${deletion.id}/log`);
   samples.set('getRestoreLog', `/v1/restores/${restore.id}/log`);
   samples.set('getImportLog', `/v1/imports/${failed.id}/log`);
+  samples.set('getUserListNotFound', `/v1/user-lists/${list.id}/not-found`);
   samples.set('listActivity', '/v1/activity?format=csv');
   samples.set('getActivityLog', data.find(({ links }) => links.log)?.links.log ?? '');
   const document = await admin.succeed<{ paths: Record<string, Record<string, Operation>> }>(
