@@ -1,5 +1,5 @@
 -- The API ends a job that has not begun, and says no more of it than that: it dealt with nobody, and a preview or
--- an earlier job is given back, not exchanged.
+-- an earlier job is given back, not exchanged. Its time is the database's.
 CREATE OR REPLACE FUNCTION guard_job() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,10 +21,12 @@ BEGIN
      OR NEW.preview_id <> OLD.preview_id OR NEW.retry_of <> OLD.retry_of
      OR OLD.preview_id IS NULL AND NEW.preview_id IS NOT NULL
      OR OLD.retry_of IS NULL AND NEW.retry_of IS NOT NULL
+     OR OLD.finished_at IS NULL AND NEW.finished_at <> now()
      OR NEW.counts IS DISTINCT FROM OLD.counts
         AND (NEW.counts->'selected' IS DISTINCT FROM NEW.counts->'unprocessed'
              OR EXISTS (SELECT FROM jsonb_each(NEW.counts) AS told
-                         WHERE key NOT IN ('selected', 'unprocessed') AND value <> '0'))
+                         WHERE key NOT IN ('selected', 'unprocessed') AND value <> '0'
+                            OR jsonb_typeof(value) <> 'number' OR value < '0'))
   THEN
     RAISE EXCEPTION 'job % is not changed so by %', OLD.id, current_user USING ERRCODE = 'restrict_violation';
   END IF;

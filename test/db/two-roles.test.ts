@@ -142,6 +142,23 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
     REFUSED,
   ],
   [
+    'say of a job that never began what is no count',
+    () => `UPDATE jobs SET state = 'failed', finished_at = now(),
+        counts = '{"selected": {"a": 1}, "unprocessed": {"a": 1}}' WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
+    'count less than nobody',
+    () => `UPDATE jobs SET state = 'failed', finished_at = now(),
+        counts = '{"selected": -1, "unprocessed": -1}' WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
+    'end a job at another time',
+    () => `UPDATE jobs SET state = 'failed', finished_at = 'infinity' WHERE id = '${ids.queued}'`,
+    REFUSED,
+  ],
+  [
     'end a job as the retry of another',
     () => `UPDATE jobs SET state = 'failed', finished_at = now(), retry_of = '${ids.done}'
         WHERE id = '${ids.queued}'`,
