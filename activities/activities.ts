@@ -62,6 +62,7 @@ const WITHOUT_END: readonly string[] = [
   'claimRequest',
   'decideRequest',
   'decideWritten',
+  'attemptDelivery',
   'giveUpDelivery',
 ] satisfies (keyof Activities)[];
 

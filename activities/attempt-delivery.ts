@@ -30,6 +30,11 @@ export interface DeliveryDeps extends Pick<ActivityDeps, 'database'>, WebhookDep
   config: Pick<Config, 'publicUrl'>;
 }
 
+/** Requests to one webhook at a time, in this process: a receiver that says nothing holds up no others. */
+const MAX_AT_ONCE = 4;
+/** Until a delivery that had to stand back is looked at again, in milliseconds; up to twice as long. */
+const STAND_BACK_MS = 5_000;
+
 /** So much sooner than the back-off says an attempt may come, so that many do not come at once. */
 const JITTER = 0.2;
 
@@ -68,6 +73,31 @@ const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) 
     nextRetryDelay: nextMs,
   });
 
+/** It costs no attempt: nothing was sent. */
+const standBack = ({ id }: DeliveryRow) =>
+  ApplicationFailure.create({
+    type: 'webhookBusy',
+    message: `Delivery ${id} waits for others to the same webhook.`,
+    nextRetryDelay: Math.round(STAND_BACK_MS * (1 + Math.random())),
+  });
+
+/** Runs work for a webhook. @throws what `toError` makes when as much is under way as may be */
+const createTurns = () => {
+  const underWay = new Map<string, number>();
+  return async <T>(id: string, work: () => Promise<T>, toError: () => Error): Promise<T> => {
+    const count = underWay.get(id) ?? 0;
+    if (count >= MAX_AT_ONCE) throw toError();
+    underWay.set(id, count + 1);
+    try {
+      return await work();
+    } finally {
+      const left = (underWay.get(id) ?? 1) - 1;
+      if (left === 0) underWay.delete(id);
+      else underWay.set(id, left);
+    }
+  };
+};
+
 /** Writes down what an attempt came to. @throws ApplicationFailure when it is to be tried again */
 const record = async (
   db: Db,
@@ -97,25 +127,37 @@ const record = async (
  * Sends a delivery once, and writes down what came of it. A worker that dies in between sends it again,
  * under the same id. One that has ended, or is gone with its webhook, is not sent.
  */
-export const createAttemptDelivery =
-  (deps: DeliveryDeps, signalOf: () => AbortSignal): Activities['attemptDelivery'] =>
-  async (input) => {
-    const { db } = deps.database;
+export const createAttemptDelivery = (
+  deps: DeliveryDeps,
+  signalOf: () => AbortSignal,
+): Activities['attemptDelivery'] => {
+  const { db } = deps.database;
+  const { meter } = deps.webhooks;
+  const inTurn = createTurns();
+  const attempt = async (input: DeliveryInput, delivery: DeliveryRow): Promise<DeliveryState> => {
+    const attempts = await beginAttempt(db, input, ATTEMPT_TIMEOUT_MS);
+    if (attempts === undefined) return 'failed';
+    const posted = await send(deps, delivery, signalOf());
+    meter.attempt(posted.error ?? 'delivered');
+    const state = await record(db, input, { delivery, attempts }, posted);
+    meter.delivery(state === 'delivered' ? 'delivered' : 'failed');
+    return state;
+  };
+  return async (input) => {
     const delivery = await findDelivery(db, input);
     if (delivery?.state !== 'pending') return delivery?.state ?? 'failed';
     if (delivery.disabled_at !== null) {
       await recordFailed(db, input, { error: 'switchedOff' });
-      deps.webhooks.meter.delivery('failed');
+      meter.delivery('failed');
       return 'failed';
     }
-    const attempts = await beginAttempt(db, input, ATTEMPT_TIMEOUT_MS);
-    if (attempts === undefined) return 'failed';
-    const posted = await send(deps, delivery, signalOf());
-    deps.webhooks.meter.attempt(posted.error ?? 'delivered');
-    const state = await record(db, input, { delivery, attempts }, posted);
-    deps.webhooks.meter.delivery(state === 'delivered' ? 'delivered' : 'failed');
-    return state;
+    return inTurn(
+      delivery.webhook_id,
+      () => attempt(input, delivery),
+      () => standBack(delivery),
+    );
   };
+};
 
 /** Ends a delivery whose time is over. */
 export const createGiveUpDelivery =

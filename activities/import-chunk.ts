@@ -142,12 +142,13 @@ const tryChunk = async (
   const { rejected, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
   const told = withNotes(lost, chunk.notes);
-  await insertFailures(client, job.id, told);
   const held = lost.filter(({ code }) => code === 'held').length;
   const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
+  // A dry run that begins anew may find other users there; what was told at first holds.
   if (isFirst) {
+    await insertFailures(client, job.id, told);
     await addCleared(client, job.id, merged.cleared);
     await addProblems(client, job.id, told);
   }

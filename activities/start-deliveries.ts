@@ -27,9 +27,11 @@ export const startDeliveriesOf = async (
 
 /** Later than this, whoever was to start it, or to try it again, has not. */
 const OVERDUE_SECONDS = 15;
+/** Many of those that are late may be alive and wait for their turn: they hide no other from a sweep. */
+const MAX_PAGES = 25;
 
 /**
- * Starts deliveries that a crash left behind, or that Temporal has lost, and ends those whose workflow
+ * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends those whose workflow
  * was terminated. One whose workflow is alive only waits for its turn.
  */
 export const sweepDeliveries = async (
@@ -51,8 +53,17 @@ export const sweepDeliveries = async (
       swept.ended += 1;
     }
   };
-  for (const delivery of await listOverdueDeliveries(database.db, OVERDUE_SECONDS, limit)) {
-    await sweep(delivery).catch(onTrouble);
+  const seconds = OVERDUE_SECONDS;
+  let afterId: string | undefined;
+  for (let page = 0; page < MAX_PAGES && swept.started + swept.ended < limit; page++) {
+    const late = await listOverdueDeliveries(database.db, {
+      seconds,
+      limit,
+      ...(afterId !== undefined && { afterId }),
+    });
+    for (const delivery of late) await sweep(delivery).catch(onTrouble);
+    if (late.length < limit) break;
+    afterId = late.at(-1)?.deliveryId;
   }
   return swept;
 };

@@ -63,6 +63,8 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
     );
     rows.once('close', release);
     const log = write?.(rows) ?? rows;
+    // A reader who hangs up before the first row: what writes anew has not begun to read then.
+    if (log !== rows) log.once('close', () => rows.destroy());
     return reply
       .type('text/csv; charset=utf-8; header=present')
       .header('content-disposition', `attachment; filename="${fileName}"`)

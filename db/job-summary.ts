@@ -71,15 +71,16 @@ export const closeSums = (
   selection: { type: string },
 ): JobEnd => {
   if (end.kind !== 'completed') return end;
-  const { selected, held } = counts;
+  const { selected, held, notFound } = counts;
   const sum = sumOf(counts);
   if (selected !== sum) {
     const message = `${selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
     return { kind: 'failed', type: 'sumsDoNotClose', message };
   }
-  if (selection.type !== 'ids' || held === 0 || held < sum) return end;
+  const areNamed = selection.type === 'ids' || selection.type === 'list';
+  if (!areNamed || held === 0 || held + notFound < sum) return end;
   const message =
-    'Nobody was deleted: all who were chosen are under legal hold. Once the platform team has cleared it, ' +
+    'Nobody was deleted: all who were chosen and are there are under legal hold. Once the platform team has cleared it, ' +
     'delete them again.';
   return { kind: 'failed', type: 'held', message };
 };

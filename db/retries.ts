@@ -7,7 +7,13 @@ import { UNMATCHED } from './outcomes.ts';
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 
 /** Ends that trying the same again cannot change: they need another preview, selection or file. */
-const FINAL_ERRORS = ['selectionChanged', 'delete-all-required', 'everyLineFailed', ...FILE_ERRORS];
+const FINAL_ERRORS = [
+  'selectionChanged',
+  'delete-all-required',
+  'everyLineFailed',
+  'importFileDamaged',
+  ...FILE_ERRORS,
+];
 
 /** Whether a job that failed with an error may be tried again as it is. */
 export const mayRetryAfter = (errorType: string): boolean => !FINAL_ERRORS.includes(errorType);

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from './client.ts';
+import { FIRST_ID } from './first-id.ts';
 import {
   TEST_EVENT,
   type DeliveryInput,
@@ -93,6 +94,18 @@ const resultOf = ({ status, error, durationMs }: Attempted) => ({
 
 const ENDED = { finished_at: sql<Date>`now()`, next_attempt_at: null };
 
+/** Whoever removes a webhook locks it, then its deliveries: so does whatever changes both. */
+const lockWebhook = async (trx: Trx, { deliveryId }: DeliveryInput): Promise<void> => {
+  await trx
+    .selectFrom('webhooks')
+    .select('id')
+    .where('id', '=', (eb) =>
+      eb.selectFrom('webhook_deliveries').select('webhook_id').where('id', '=', deliveryId),
+    )
+    .forNoKeyUpdate()
+    .execute();
+};
+
 /** Writes that the receiver took it; its webhook is not failing any more. */
 export const recordDelivered = (
   db: Db,
@@ -100,6 +113,7 @@ export const recordDelivered = (
   attempted: Attempted,
 ): Promise<void> =>
   db.transaction().execute(async (trx) => {
+    await lockWebhook(trx, input);
     await pending(trx, input)
       .set({ ...resultOf(attempted), ...ENDED, state: 'delivered' })
       .execute();
@@ -119,6 +133,7 @@ export const recordMissed = (
   nextMs: number,
 ): Promise<void> =>
   db.transaction().execute(async (trx) => {
+    await lockWebhook(trx, input);
     await pending(trx, input)
       .set({ ...resultOf(attempted), next_attempt_at: inMs(nextMs) })
       .execute();
@@ -174,6 +189,7 @@ export const recordGone = (
   attempted: Attempted,
 ): Promise<void> =>
   db.transaction().execute(async (trx) => {
+    await lockWebhook(trx, input);
     await recordFailed(trx, input, attempted);
     await switchOff(trx, input.webhookId, 'gone');
   });
@@ -187,6 +203,7 @@ export const giveUpDelivery = (
   input: DeliveryInput,
 ): Promise<{ state: DeliveryState; isNews: boolean }> =>
   db.transaction().execute(async (trx) => {
+    await lockWebhook(trx, input);
     const isNews = await recordFailed(trx, input);
     await trx
       .updateTable('webhook_deliveries')
@@ -222,19 +239,19 @@ const startable = (db: Db) =>
 export const listDeliveriesOfJob = (db: Db, jobId: string): Promise<StartableDelivery[]> =>
   startable(db).where('delivery.job_id', '=', jobId).execute();
 
-/** Deliveries that are late by so many seconds, the longest first, by `webhook_deliveries_due`. */
+/** Deliveries that are late by so many seconds, by id. */
 export const listOverdueDeliveries = (
   db: Db,
-  seconds: number,
-  limit: number,
+  { seconds, limit, afterId = FIRST_ID }: { seconds: number; limit: number; afterId?: string },
 ): Promise<StartableDelivery[]> =>
   startable(db)
+    .where('delivery.id', '>', afterId)
     .where(
       'delivery.next_attempt_at',
       '<',
       sql<Date>`now() - make_interval(secs => ${seconds}::float8)`,
     )
-    .orderBy('delivery.next_attempt_at')
+    .orderBy('delivery.id')
     .limit(limit)
     .execute();
 

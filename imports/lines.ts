@@ -4,6 +4,7 @@ import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
 import { checkHeader, emptyFile, type HeaderOptions, type ImportColumn } from './header.ts';
+import { logProblem, MARK_PROBLEM } from './log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Of a file, after its header. */
@@ -31,6 +32,7 @@ const createHeaderCheck = (
   const { name: idName = '', index: idIndex = 0 } =
     columns.find(({ target }) => target === 'key') ?? {};
   const foldedId = foldName(idName);
+  const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
   /** Where columns have names of their own, which may be any words, only the whole header is one. */
   const known = new Set(mapping === undefined ? fieldNames(types) : []);
   const longest = Math.max(...[...known, ...header.cells].map(({ length }) => length)) + 1;
@@ -38,6 +40,7 @@ const createHeaderCheck = (
   const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
     const width = Math.max(header.cells.length, cells.length);
     for (let index = 0; index < width; index++) {
+      if (index === logIndex) continue;
       if (form(cells[index] ?? '') !== form(header.cells[index] ?? '')) return false;
     }
     return true;
@@ -86,15 +89,17 @@ const MARK = '\uFEFF';
 const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
   const columns = columnsOf(header, options);
   const checkHeaderAgain = createHeaderCheck(header, columns, options);
+  const isLog = columns.some(({ isOfLog }) => isOfLog === true);
   const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
     const again = checkHeaderAgain(record);
     if (again === 'header') return [];
     if (again !== undefined) return [{ ...record, problem: again }];
     if (!isMarked && record.cells[0]?.startsWith(MARK) === true) {
-      const message = 'begins with a byte-order mark (U+FEFF): take it off';
-      return [{ ...record, problem: { rule: 'byteOrderMark', message } }];
+      return [{ ...record, problem: MARK_PROBLEM }];
     }
-    return [withoutPadding(record, columns.length, header.cells.length)];
+    const line = withoutPadding(record, columns.length, header.cells.length);
+    const problem = isLog ? logProblem(line.cells, columns.length) : undefined;
+    return [problem === undefined ? line : { ...line, problem }];
   };
   return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
     columns,

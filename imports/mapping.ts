@@ -33,13 +33,30 @@ const OPTIONS = '/options/columns';
 const pointerOf = (name: string): string =>
   `${OPTIONS}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
-const whyNoField = (field: string, types: PropertyTypes): string | undefined => {
+/** Columns without an entry that are suggested for names that are no column. */
+const MAX_SUGGESTED_COLUMNS = 400;
+/** Faults for which a name that was meant is looked for. */
+const MAX_COMPARED_FAULTS = 50;
+
+type FindName = (name: string) => string | undefined;
+
+/** Looks for what was meant so many times at most: each look takes the time of all names. */
+const atMost = (times: number, find: FindName): FindName => {
+  let left = times;
+  return (name) => (left-- > 0 ? find(name) : undefined);
+};
+
+const whyNoField = (
+  field: string,
+  types: PropertyTypes,
+  findMeant: FindName,
+): string | undefined => {
   const shown = visibleName(field);
   if (UNSETTABLE.has(field)) {
     return ` maps to ${shown}, which no file can set; leave it out by null`;
   }
   if (findField(field, types) !== undefined) return undefined;
-  const meant = createNameFinder(fieldNames(types))(field);
+  const meant = findMeant(field);
   return meant === undefined
     ? ` maps to ${shown}, which is no known property`
     : ` maps to ${shown}: did you mean \`${meant}\`?`;
@@ -56,10 +73,13 @@ export const mappingFaults = (
 ): MappingFault[] => {
   const faults: MappingFault[] = [];
   const entries = Object.entries(mapping);
-  const findMeant = createNameFinder((names ?? []).filter((name) => !isMapped(name, mapping)));
-  const takers = new Map(
-    (names ?? []).filter((name) => !isMapped(name, mapping)).map((name) => [name, name]),
+  const others = (names ?? []).filter((name) => !isMapped(name, mapping));
+  const findColumn = atMost(
+    MAX_COMPARED_FAULTS,
+    createNameFinder(others.slice(0, MAX_SUGGESTED_COLUMNS)),
   );
+  const findProperty = atMost(MAX_COMPARED_FAULTS, createNameFinder(fieldNames(types)));
+  const takers = new Map(others.map((name) => [name, name]));
   for (const [name, field] of entries) {
     const index = names?.indexOf(name) ?? -1;
     const add = (detail: string) => {
@@ -67,14 +87,14 @@ export const mappingFaults = (
       faults.push({ name: visibleName(name), detail, pointer: pointerOf(name), ...place });
     };
     if (names !== undefined && index === -1) {
-      const meant = findMeant(name);
+      const meant = findColumn(name);
       add(
         ' is no column of the file' +
           (meant === undefined ? '' : `: did you mean ${visibleName(meant)}?`),
       );
     }
     if (field === null) continue;
-    const why = whyNoField(field, types);
+    const why = whyNoField(field, types, findProperty);
     if (why !== undefined) add(why);
     const taker = takers.get(field);
     if (taker !== undefined)

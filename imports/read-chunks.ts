@@ -123,7 +123,7 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   if (problem !== undefined) {
     const { rule, message } = problem;
     return failedLine(record, {
-      code: 'invalidDataType',
+      code: rule === 'cellCount' ? 'wrongCellCount' : 'invalidDataType',
       message,
       problems: [{ column: null, rule }],
     });

@@ -164,14 +164,21 @@ const exchange = (
       const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
       socket.once(ready, () => clearTimeout(connecting));
     });
+    const fail = (error: Error) => {
+      settle();
+      reject(error);
+    };
     request.once('response', (answer) => {
       settle();
       resolve(answer);
     });
-    request.on('error', (error) => {
-      settle();
-      reject(error);
+    // Nobody asked for another protocol. Node tells of it by no error.
+    request.once('upgrade', (_answer, socket: Socket) => {
+      socket.destroy();
+      fail(failed('badAnswer'));
     });
+    request.on('error', fail);
+    request.once('close', () => fail(failed('connection')));
     request.end(body);
   });
 

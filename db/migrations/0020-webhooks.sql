@@ -130,6 +130,33 @@ END $$;
 CREATE TRIGGER tell_of_webhook AFTER INSERT OR UPDATE OR DELETE ON webhooks
   FOR EACH ROW EXECUTE FUNCTION tell_of_webhook();
 
+-- What came of a delivery is the worker's to say. The API begins another round of one that has ended.
+CREATE FUNCTION guard_delivery() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF public.acts_as_worker() THEN RETURN NEW; END IF;
+  IF OLD.state <> 'pending' AND NEW.state = 'pending' AND NEW.round = OLD.round + 1
+     AND NEW.next_attempt_at = now() THEN
+    -- The back-off begins anew.
+    NEW.attempts := 0;
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'delivery % is not changed so by %', OLD.id, current_user USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER guard_delivery BEFORE UPDATE ON webhook_deliveries
+  FOR EACH ROW EXECUTE FUNCTION guard_delivery();
+
+-- A secret that is to end is not given more time.
+CREATE FUNCTION guard_secret() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NEW.expires_at IS NULL OR NEW.expires_at > OLD.expires_at THEN
+    RAISE EXCEPTION 'secret % does not end later', OLD.id USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER guard_secret BEFORE UPDATE ON webhook_secrets FOR EACH ROW EXECUTE FUNCTION guard_secret();
+
 -- The API cannot read a secret that it has once written, nor say what came of a delivery; of its own it begins
 -- tests only, for it names neither type nor job. The worker changes nothing of what people chose.
 GRANT SELECT, DELETE ON webhooks TO keepsake_api;

@@ -6,9 +6,11 @@ CREATE TABLE user_lists (
   workspace_id text NOT NULL REFERENCES workspaces,
   actor_key_id uuid NOT NULL REFERENCES api_keys,
   match_by text NOT NULL CHECK (match_by IN ('userId', 'email')),
-  -- Different ones; lines that name one of them again; lines whose cell is empty.
+  -- Different ones.
   entries int,
+  -- Lines that name one of them again.
   repeated int,
+  -- Lines that name none.
   empty int,
   idempotency_key text,
   request_hash text,
@@ -39,13 +41,19 @@ CREATE TABLE preview_targets (
   PRIMARY KEY (preview_id, user_id)
 );
 
--- What a list holds is not changed once it is complete.
+-- What a list holds is not changed once it is complete. Whoever completes or erases it waits for entries that are
+-- being written.
 CREATE FUNCTION guard_entries() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  named int;
+  open int;
 BEGIN
-  PERFORM FROM (SELECT DISTINCT list_id FROM added) AS a
-    LEFT JOIN public.user_lists l ON l.id = a.list_id AND l.completed_at IS NULL WHERE l.id IS NULL;
-  IF FOUND THEN
+  SELECT count(DISTINCT list_id) INTO named FROM added;
+  SELECT count(*) INTO open FROM (
+    SELECT FROM public.user_lists l WHERE l.id IN (SELECT list_id FROM added) AND l.completed_at IS NULL
+       FOR SHARE) AS locked;
+  IF named <> open THEN
     RAISE EXCEPTION 'a list of users that is complete is not changed' USING ERRCODE = 'restrict_violation';
   END IF;
   RETURN NULL;

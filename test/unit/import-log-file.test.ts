@@ -52,6 +52,31 @@ const FILES: [string, string, ReadFileOptions][] = [
   ['lines within cells', 'userId,email,firstName\r\n1,none,"a\r\nb ""💜"""\r\n', OPTIONS],
 ];
 
+test('a log that was not mended, or was moved about by a spreadsheet, changes nobody', async () => {
+  for (const content of [
+    'userId,firstName\nUSERID,FIRSTNAME\n',
+    'userId,firstName\n\uFEFFx,Ann\n',
+    'userId,email,firstName\n1,none,A\0b\n',
+  ]) {
+    for (const safe of [true, false]) {
+      const log = await logOf(content, OPTIONS, safe);
+      const mended = log.replace('none', 'a@x.example');
+      const { rows, failed } = await linesOf(mended, OPTIONS);
+      expect({ content, safe, rows: rows.length, failed: failed.length }).toEqual({
+        content,
+        safe,
+        rows: 0,
+        failed: 1,
+      });
+    }
+  }
+  const short = await logOf('userId,email,city,country\n2,a@x.example\n', OPTIONS, false);
+  for (const padding of ['', ',', ',,']) {
+    const { rows } = await linesOf(short.replace(/\n$/, `${padding}\n`), OPTIONS);
+    expect(rows).toEqual([]);
+  }
+});
+
 const mend = (text: string): string =>
   text
     .replaceAll(/(?<=[,;|^])none(?=[,;|^\n\r])/g, 'a@x.example')

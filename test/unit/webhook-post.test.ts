@@ -51,6 +51,27 @@ test.each([
   expect(await post(receiver.url())).toMatchObject({ status, error });
 });
 
+test.each([
+  [
+    'another protocol',
+    '101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket',
+    'badAnswer',
+  ],
+  ['hints and nothing more', '103 Early Hints', 'timeout'],
+])('an answer of %s ends the attempt', async (_what, head, error) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(`HTTP/1.1 ${head}\r\n\r\n`));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closers.push(async () => server.close());
+  const { port } = server.address() as AddressInfo;
+  expect(await post(`http://127.0.0.1:${port}/`, { wholeMs: 400 })).toMatchObject({
+    status: null,
+    error,
+  });
+});
+
 test('a redirect is not followed', async () => {
   const goal = await receive();
   const receiver = await receive(() => [307, { location: goal.url() }]);

@@ -1,0 +1,34 @@
+import { unguarded } from '../selection/formula-guard.ts';
+import { FAILURE_CODES } from './failed-lines.ts';
+import type { CsvRecord } from './records.ts';
+
+/** How the last cell of a line in a log begins, see `log-file.ts`. */
+const ERROR_CELL = new RegExp(`^(?:${FAILURE_CODES.join('|')}), line \\d+: `);
+/** What a log has in place of a character that PostgreSQL cannot store. */
+const REPLACED = '\uFFFD';
+
+export const MARK_PROBLEM = {
+  rule: 'byteOrderMark',
+  message: 'begins with a byte-order mark (U+FEFF): take it off',
+} as const satisfies CsvRecord['problem'];
+
+const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);
+
+/**
+ * What is wrong with a line of a log, whose last column says what was wrong with it: it may have lost its
+ * shape in a spreadsheet, or not be mended where the reader would not see it.
+ */
+export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
+  const own = cells.slice(0, width - 1).map(unguarded);
+  if (own.some((cell) => ERROR_CELL.test(cell))) {
+    const message = 'has what was wrong with it among its values: its cells were moved';
+    return { rule: 'cellCount', message };
+  }
+  if (own.some((cell) => cell.includes(REPLACED))) {
+    const message = 'holds U+FFFD, which stands for a character that cannot be stored';
+    return { rule: 'notStorable', message };
+  }
+  const [first = ''] = own;
+  const error = cells[width - 1] ?? '';
+  return first.startsWith('\uFEFF') && isOfMark(error) ? MARK_PROBLEM : undefined;
+};
