@@ -1,5 +1,6 @@
+import type { AddressInfo } from 'node:net';
 import { parse } from 'csv-parse/sync';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { guardedCell } from '../support/guarded.ts';
 import { filePart, optionsPart, upload } from '../support/multipart.ts';
 import { useApi } from './support.ts';
@@ -131,4 +132,25 @@ test('once erased they are gone, and said to be', async () => {
     expect(answer.body).toMatchObject({ status: 410, type: '/problems/gone' });
     expect(answer.body.detail).toContain('with its file');
   }
+});
+
+test('readers who hang up, at whatever moment, leave no connection and no turn taken', async () => {
+  const { app, database } = api();
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/v1/imports/${jobId}/log`;
+  for (let n = 0; n < 40; n++) {
+    const stop = new AbortController();
+    const headers = { authorization: `Bearer ${api().keys.one}` };
+    const reading = fetch(url, { headers, signal: stop.signal }).then((answer) => answer.text());
+    setTimeout(() => stop.abort(), n % 20);
+    await reading.catch(() => {});
+  }
+  await vi.waitFor(async () => {
+    const { rows } = await database.owner.pool.query(
+      `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
+    );
+    expect(rows).toEqual([]);
+    expect((await api().call('GET', `/v1/imports/${jobId}/log`)).status).toBe(200);
+  });
 });

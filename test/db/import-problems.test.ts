@@ -73,3 +73,24 @@ test('the counts grow chunk by chunk, and a chunk that is done again counts once
     expect(await problemsOf(jobId)).toEqual([{ ...half, count: MAX_CHUNK_LINES }]);
   }
 });
+
+test('a dry run that begins anew tells of lines as it did at first, though users have changed', async () => {
+  const workspace = await seedTypedWorkspace(database(), 'dry-again');
+  await steps.run(workspace, 'userId,city\na,Rome\nb,Rome\n');
+  const jobId = await steps.start(workspace, 'userId,city\na,Pune\nb,Pune\n', { dryRun: true });
+  await steps.check(jobId);
+  const { crashPoint } = steps.deps;
+  steps.deps.crashPoint = (point) => {
+    if (point === 'import:chunk-committed') throw new Error('the worker dies');
+  };
+  await expect(steps.import(jobId)).rejects.toThrow('the worker dies');
+  steps.deps.crashPoint = crashPoint;
+  await database().owner.pool.query(
+    `UPDATE users SET legal_hold = true WHERE workspace_id = 'dry-again' AND user_id = 'a'`,
+  );
+  await steps.import(jobId);
+  expect(await steps.finish(jobId)).toMatchObject({
+    state: 'succeeded',
+    counts: { lines: 2, merged: 2, held: 0, failed: 0 },
+  });
+});

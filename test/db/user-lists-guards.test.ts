@@ -1,7 +1,7 @@
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createListPreview } from '../../db/previews.ts';
-import { addEntries, beginUserList, completeUserList } from '../../db/user-lists.ts';
+import { addEntries, beginUserList, completeUserList, eraseUserList } from '../../db/user-lists.ts';
 import { useDatabase } from '../support/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
 
@@ -92,3 +92,37 @@ test('what is refused was no error of another kind: each may do what it has to',
   expect(await codeOf('worker', `SELECT erase_user_list('${list.id}')`)).toBeUndefined();
   expect(await codeOf('worker', 'SELECT erase_preview_targets()')).toBeUndefined();
 });
+
+test.each(['erases', 'completes'])(
+  'whoever %s a list waits for entries that are being written',
+  async (what) => {
+    const { db, pool } = database().api;
+    const own = { ...list, id: uuidv7() };
+    await beginUserList(db, { ...own, actorKeyId: workspace.keyId });
+    await addEntries(db, own, [{ line: 2, entry: 'u-1' }]);
+    const writer = await pool.connect();
+    await writer.query('BEGIN');
+    await writer.query(entryFor(own.id));
+    let isDone = false;
+    const other =
+      what === 'erases'
+        ? eraseUserList(db, own.id)
+        : completeUserList(db, own, { entries: 2, repeated: 0, empty: 0 });
+    const done = Promise.resolve(other).then(() => (isDone = true));
+    await vi.waitFor(async () => {
+      const { rows } = await database().owner.pool.query(
+        `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+      );
+      expect(rows).toHaveLength(1);
+    });
+    expect(isDone).toBe(false);
+    await writer.query('COMMIT');
+    writer.release();
+    await done;
+    const { rowCount } = await database().owner.pool.query(
+      'SELECT FROM user_list_entries WHERE list_id = $1',
+      [own.id],
+    );
+    expect(rowCount).toBe(what === 'erases' ? 0 : 2);
+  },
+);

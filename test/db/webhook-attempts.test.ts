@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createActivities } from '../../activities/activities.ts';
 import { delayAfter } from '../../activities/attempt-delivery.ts';
@@ -286,4 +286,21 @@ test('after a month what was told goes; what is still to be told does not', asyn
   expect(
     await steps.query('SELECT FROM webhook_secrets WHERE webhook_id = $1', [webhook.id]),
   ).toHaveLength(1);
+});
+
+test('a receiver that says nothing has a few requests at a time, and the others cost no attempt', async () => {
+  const answers: (() => void)[] = [];
+  answer = (_request, response) => void answers.push(() => response.writeHead(204).end());
+  await steps.addWebhook(receiver.url());
+  const ids: string[] = [];
+  for (let n = 0; n < 5; n++) ids.push((await steps.endJob()).deliveryIds[0]!);
+  const { attemptDelivery } = activitiesWith(true);
+  const run = (deliveryId: string) =>
+    new MockActivityEnvironment().run(attemptDelivery, { deliveryId, round: 1 });
+  const underWay = ids.slice(0, 4).map(run);
+  await vi.waitFor(() => expect(answers).toHaveLength(4));
+  await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
+  expect(await steps.delivery(ids[4]!)).toMatchObject({ state: 'pending', attempts: 0 });
+  for (const send of answers) send();
+  expect(await Promise.all(underWay)).toEqual(ids.slice(0, 4).map(() => 'delivered'));
 });

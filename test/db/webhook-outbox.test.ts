@@ -231,3 +231,25 @@ test('nobody but the worker reads a secret, and neither role makes up what was t
     expect({ role, text, code: await codeOf(role, text) }).toEqual({ role, text, code: DENIED });
   }
 });
+
+test('the API says of no delivery what came of it, and gives no secret more time', async () => {
+  const id = await addWebhook();
+  const jobId = await addJob();
+  await end(jobId, 'succeeded');
+  await database().api.pool.query(
+    `INSERT INTO webhook_secrets (id, webhook_id, secret) VALUES ($1, $2, 'whsec_canary')`,
+    [uuidv7(), id],
+  );
+  await sql('UPDATE webhook_secrets SET expires_at = now() WHERE webhook_id = $1', [id]);
+  const of = `WHERE job_id = '${jobId}'`;
+  for (const text of [
+    `UPDATE webhook_deliveries SET state = 'delivered', finished_at = now(), next_attempt_at = NULL ${of}`,
+    `UPDATE webhook_deliveries SET state = 'failed', finished_at = now(), next_attempt_at = NULL ${of}`,
+    `UPDATE webhook_deliveries SET next_attempt_at = now() + interval '9 days' ${of}`,
+    `UPDATE webhook_deliveries SET round = 9 ${of}`,
+    `UPDATE webhook_secrets SET expires_at = NULL WHERE webhook_id = '${id}'`,
+    `UPDATE webhook_secrets SET expires_at = now() + interval '1 day' WHERE webhook_id = '${id}'`,
+  ]) {
+    expect({ text, code: await codeOf('api', text) }).toEqual({ text, code: '23001' });
+  }
+});

@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createStartQueuedJobs } from '../../activities/start-queued-jobs.ts';
-import { startDeliveriesOf } from '../../activities/start-deliveries.ts';
+import { startDeliveriesOf, sweepDeliveries } from '../../activities/start-deliveries.ts';
 import { findRun } from '../../activities/sweep-requests.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
@@ -78,4 +78,14 @@ test('a delivery whose workflow was terminated has failed, and one that keeps wa
   expect(await sweep()).toMatchObject({ ended: 1 });
   expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'failed' });
   expect(await steps.delivery(waiting)).toMatchObject({ state: 'pending' });
+});
+
+test('deliveries that wait for their turn hide none that nobody has started', async () => {
+  await steps.addWebhook('https://hooks.example/');
+  for (let n = 0; n < 3; n++) await startDeliveriesOf(deps(), (await steps.endJob()).jobId);
+  const deliveryId = (await steps.endJob()).deliveryIds[0]!;
+  await makeLate();
+  const all = { ...deps(), webhooks: {} as never };
+  expect(await sweepDeliveries(all, 2, () => {})).toMatchObject({ started: 1 });
+  expect(await runOf(deliveryId)).toMatchObject({ isAlive: true });
 });
