@@ -2,8 +2,8 @@ import { invisibleProblem } from './characters.ts';
 
 /** The scheme in full, and what stands for the host with its port and name of a user. */
 const FORM = /^https?:\/\/([^/?#\\]+)/i;
-/** They are part of no address, and `URL` changes them in silence. */
-const FOREIGN = /[\\<>"]/;
+/** `URL` takes it for a slash, in silence. Quotes and angles in a path or query are taken: people have them. */
+const FOREIGN = /\\/;
 /** As `URL` writes it: in ASCII, numbers of IPv4 in full. */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w][\w-]*(?:\.[\w][\w-]*)*\.?)$/;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
