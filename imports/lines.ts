@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { fieldNames, type PropertyTypes } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
@@ -79,8 +80,6 @@ export interface FileLines {
   records: CsvRecord[];
 }
 
-const MARK = '\uFEFF';
-
 const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
   const columns = columnsOf(header, types);
   const checkHeaderAgain = createHeaderCheck(header, columns, types);
@@ -88,7 +87,7 @@ const createLineFilter = (header: CsvRecord, types: PropertyTypes) => {
     const again = checkHeaderAgain(record);
     if (again === 'header') return [];
     if (again !== undefined) return [{ ...record, ...again }];
-    if (!isMarked && record.cells[0]?.startsWith(MARK) === true) {
+    if (!isMarked && record.cells[0]?.startsWith(BYTE_ORDER_MARK) === true) {
       return [{ ...record, problem: 'begins with a byte-order mark (U+FEFF): take it off' }];
     }
     return [withoutPadding(record, columns.length, header.cells.length)];

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { mergeUsers } from '../../db/user-merge.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
@@ -10,14 +10,10 @@ import {
   seedWorkspace,
   startDeletion,
 } from '../support/deletion.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { useImportSteps, failuresOf } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;
