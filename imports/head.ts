@@ -1,3 +1,4 @@
+import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { ImportFileError } from './file-error.ts';
 
 /** Text that is read at most to find where the header ends, in bytes. */
@@ -74,7 +75,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
   const line = 1 + countBreaks(skipped);
   if (skipped.length > MAX_BLANK_HEAD_BYTES) throw blankHead(line);
   return {
-    isMarked: skipped.startsWith('\uFEFF'),
+    isMarked: skipped.startsWith(BYTE_ORDER_MARK),
     rest: read.subarray(Buffer.byteLength(skipped)),
     line,
     separator: separator ?? separatorOf(header),

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { fieldNames } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
@@ -33,8 +34,8 @@ const createHeaderCheck = (
     columns.find(({ target }) => target === 'key') ?? {};
   const foldedId = foldName(idName);
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
-  /** Where columns have names of their own, which may be any words, only the whole header is one. */
-  const known = new Set(mapping === undefined ? fieldNames(types) : []);
+  const isMapped = mapping !== undefined;
+  const known = new Set(isMapped ? header.cells : fieldNames(types));
   const longest = Math.max(...[...known, ...header.cells].map(({ length }) => length)) + 1;
 
   const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
@@ -54,7 +55,8 @@ const createHeaderCheck = (
     // Hardly any line gets further, and folding a name takes time.
     if (id.length > longest) return undefined;
     if (id === idName && matches(cells, (name) => name)) return 'header';
-    if (id === idName || (known.has(id) && namesColumns(cells))) {
+    // A column with a name of its own may hold that word, so a mapped line has to name nothing but columns.
+    if ((!isMapped && id === idName) || (known.has(id) && namesColumns(cells))) {
       const message =
         'the columns are named again, and not as in the first line. Import each file by itself.';
       throw new ImportFileError('invalidHeader', line, message);
@@ -84,8 +86,6 @@ export interface FileLines {
   records: CsvRecord[];
 }
 
-const MARK = '\uFEFF';
-
 const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
   const columns = columnsOf(header, options);
   const checkHeaderAgain = createHeaderCheck(header, columns, options);
@@ -94,7 +94,7 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
     const again = checkHeaderAgain(record);
     if (again === 'header') return [];
     if (again !== undefined) return [{ ...record, problem: again }];
-    if (!isMarked && record.cells[0]?.startsWith(MARK) === true) {
+    if (!isMarked && record.cells[0]?.startsWith(BYTE_ORDER_MARK) === true) {
       return [{ ...record, problem: MARK_PROBLEM }];
     }
     const line = withoutPadding(record, columns.length, header.cells.length);

@@ -1,6 +1,7 @@
+import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import type { Head } from './head.ts';
 
-const MARK = Buffer.from('\uFEFF');
+const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const QUOTE = 0x22;

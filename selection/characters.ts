@@ -1,10 +1,13 @@
+/** Begins a file in UTF-8, where its writer wants to be sure that it is read as such. */
+export const BYTE_ORDER_MARK = '\uFEFF';
+
 /**
  * The characters that JavaScript's `trim` takes off, for PostgreSQL's `btrim`, which knows the space
  * alone. The last one is the byte-order mark.
  */
 export const BLANKS =
   '\t\n\v\f\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A' +
-  '\u2028\u2029\u202F\u205F\u3000\uFEFF';
+  `\u2028\u2029\u202F\u205F\u3000${BYTE_ORDER_MARK}`;
 
 /** Controls, formats, blanks, and what fonts show nothing for. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
@@ -27,7 +30,7 @@ const NAMES: Readonly<Record<string, string>> = {
   '\u202C': 'pop directional formatting',
   '\u202F': 'narrow no-break space',
   '\u2060': 'word joiner',
-  '\uFEFF': 'byte-order mark',
+  [BYTE_ORDER_MARK]: 'byte-order mark',
 };
 
 /** A character for a message, where it may not be seen: `U+200B (zero width space)`. */

@@ -1,3 +1,5 @@
+import { BYTE_ORDER_MARK } from './characters.ts';
+
 /**
  * Keeps spreadsheets from running text of users as formulas: a `'` stands before each character that
  * could begin a formula. https://owasp.org/www-community/attacks/CSV_Injection
@@ -8,14 +10,14 @@
  */
 
 /** Begins a CSV file that is guarded. By it spreadsheets read UTF-8, and imports know the guard. */
-export const GUARDED_FILE_MARK = '\uFEFF';
+export const GUARDED_FILE_MARK = BYTE_ORDER_MARK;
 
 const GUARD = "'";
 /**
  * Spreadsheets take the wide forms of Chinese, Japanese and Korean for the same. A byte-order mark would be
  * taken for that of another file, where a line begins with it.
  */
-const WIDE_FORMULA = '＝＋－＠\uFEFF';
+const WIDE_FORMULA = `＝＋－＠${BYTE_ORDER_MARK}`;
 const FORMULA = `=+@'${WIDE_FORMULA}-`;
 /** A value that begins with one is guarded before it, too: a spreadsheet may drop it. */
 const FIRST_BLANKS = String.raw`\t\r`;

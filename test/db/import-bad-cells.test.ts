@@ -1,16 +1,12 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { listProblems } from '../../db/import-tallies.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { failuresOf, useImportSteps } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;

@@ -7,15 +7,14 @@ import { sumImport } from '../../db/imports.ts';
 import { importKey } from '../../storage/import-key.ts';
 import { useDatabase } from '../support/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
-import { createImportSteps, type ImportSteps, UPDATE } from '../support/import.ts';
+import { useImportSteps, UPDATE } from '../support/import.ts';
 import { tablesHolding } from '../support/traces.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
+const steps = useImportSteps(database);
 let workspace: SeededWorkspace;
 
 beforeAll(async () => {
-  steps = await createImportSteps(database());
   workspace = await seedWorkspace(database(), 'expiring', 0);
 });
 

@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Readable } from 'node:stream';
 import { createCheckImport } from '../../activities/check-import.ts';
 import { createImportThreads } from '../../activities/import-threads.ts';
@@ -6,14 +6,11 @@ import { createImportUsers } from '../../activities/import-users.ts';
 import { enterPhase } from '../../db/job-runs.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
-import { createImportSteps, failuresOf, type ImportSteps, UPDATE } from '../support/import.ts';
+import { longestTurnShare } from '../support/longest-turn.ts';
+import { failuresOf, UPDATE, useImportSteps } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 /** Lines that keep a reader busy for seconds. */
 const HEAVY: [string, string][] = [
@@ -25,20 +22,6 @@ const HEAVY: [string, string][] = [
 /** Read in the thread of the workflows, each of these files takes one turn for nearly all of it. */
 const MAX_TURN_SHARE = 0.5;
 
-/** The longest time in which nothing else came to its turn, as a share of the time that something took. */
-const longestTurn = async (work: Promise<unknown>): Promise<number> => {
-  let longest = 0;
-  const start = performance.now();
-  let last = start;
-  const timer = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }, 5);
-  await work.catch(() => {});
-  clearInterval(timer);
-  return longest / (performance.now() - start);
-};
-
 test.each(HEAVY)(
   'a file of %s that is checked stops nobody, and is cancelled at once',
   async (what, content) => {
@@ -48,7 +31,7 @@ test.each(HEAVY)(
     const stop = new AbortController();
     const checking = createCheckImport(steps.deps)({ jobId }, stop.signal);
     setTimeout(() => stop.abort(new Error('cancelled')), 1_500);
-    expect(await longestTurn(checking)).toBeLessThan(MAX_TURN_SHARE);
+    expect(await longestTurnShare(checking)).toBeLessThan(MAX_TURN_SHARE);
     await expect(checking).rejects.toThrow('cancelled');
   },
 );
@@ -58,7 +41,7 @@ test('a file whose lines have other cells is imported while others go on', async
   const jobId = await steps.start(workspace, `userId,city\n${'1\n'.repeat(20_000)}2,Rome\n`);
   await enterPhase(database().app.db, jobId, 'importing');
   const importing = createImportUsers(steps.deps)({ jobId }, new AbortController().signal);
-  expect(await longestTurn(importing)).toBeLessThan(MAX_TURN_SHARE);
+  expect(await longestTurnShare(importing)).toBeLessThan(MAX_TURN_SHARE);
   expect(await importing).toEqual({ imported: 1, merged: 0 });
   expect(await failuresOf(database(), jobId)).toHaveLength(20_000);
 });

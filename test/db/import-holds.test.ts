@@ -1,17 +1,13 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { findJobRow } from '../../db/jobs.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedWorkspace } from '../support/deletion.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { failuresOf, useImportSteps } from '../support/import.ts';
 import { waylay } from '../support/waylay.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;

@@ -1,16 +1,12 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import type { ImportMode } from '../../imports/options.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { useImportSteps, failuresOf } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;

@@ -1,16 +1,12 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { listProblems } from '../../db/import-tallies.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
-import { createImportSteps, type ImportSteps } from '../support/import.ts';
+import { useImportSteps } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const problemsOf = async (jobId: string) =>
   (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];

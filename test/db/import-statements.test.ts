@@ -1,15 +1,11 @@
-import { beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { useDatabase } from '../support/database.ts';
 import { countOf, seedWorkspace } from '../support/deletion.ts';
-import { createImportSteps, failuresOf, type ImportSteps } from '../support/import.ts';
+import { useImportSteps, failuresOf } from '../support/import.ts';
 
 const database = useDatabase();
-let steps: ImportSteps;
-
-beforeAll(async () => {
-  steps = await createImportSteps(database());
-});
+const steps = useImportSteps(database);
 
 const query = (text: string) => database().owner.pool.query(text);
 

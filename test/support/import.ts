@@ -1,3 +1,4 @@
+import { beforeAll } from 'vitest';
 import { createHash } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -114,4 +115,13 @@ export const failuresOf = async ({ owner }: TestDatabase, jobId: string) => {
     jobId,
   ]);
   return rows;
+};
+
+/** The steps of a file's tests, there once these begin. */
+export const useImportSteps = (database: () => TestDatabase): ImportSteps => {
+  const steps = {} as ImportSteps;
+  beforeAll(async () => {
+    Object.assign(steps, await createImportSteps(database()));
+  });
+  return steps;
 };
