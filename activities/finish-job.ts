@@ -61,7 +61,9 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
   const { db } = deps.database;
   const summary = await jobSummary(db, job.id);
   const exported = end.kind === 'completed' ? (summary.exports[0]?.rows ?? 0) : 0;
-  const chosen = await countTargets(db, job.id, 1);
+  const { selection } = job;
+  const entries = selection.type === 'list' ? selection.entries : undefined;
+  const chosen = entries ?? (await countTargets(db, job.id, 1));
   const counts = {
     selected: chosen || (summary.counts.selected ?? exported),
     exported,

@@ -22,7 +22,7 @@ export type ResolvedSelection =
       /** What was taken off it. */
       excluded?: Excluded;
     }
-  | { list: ListRef };
+  | { list: ListRef & { entries: number } };
 
 const freezeOwn = (filter: Filter, types: PropertyTypes): FrozenFilter => {
   const errors = checkFilter(filter, types, '/selection/filter');

@@ -28,9 +28,15 @@ export interface NewJob {
   targetIds?: readonly string[];
   /**
    * Where the users of a list are: `users` is a query of their ids, which are looked up as the job is written.
-   * The job counts them in its selection. So many were `confirmed` before, if at all: then the list may be gone.
+   * The job counts them in its selection, and `entries`, where some may name nobody. So many were `confirmed`
+   * before, if at all: then the list may be gone.
    */
-  targetsOf?: { listId: string; users: RawBuilder<unknown>; confirmed?: number };
+  targetsOf?: {
+    listId: string;
+    users: RawBuilder<unknown>;
+    entries?: number;
+    confirmed?: number;
+  };
   /** The job this one tries again, and whether its users are those that one has left, or all of its. */
   retry?: { of: string; users: 'left' | 'all' };
 }
@@ -92,11 +98,11 @@ const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>
 const insertWithTargets = async (
   trx: Trx,
   job: NewJob,
-  { listId, users, confirmed }: NonNullable<NewJob['targetsOf']>,
+  { listId, users, entries, confirmed }: NonNullable<NewJob['targetsOf']>,
 ): Promise<boolean> => {
   if (confirmed === undefined) await requireUserList(trx, listId);
-  const selection = sql<string>`jsonb_build_object('type', 'list', 'listId', ${listId}::text,
-    'count', (SELECT count(*) FROM named))`;
+  const selection = sql<string>`jsonb_strip_nulls(jsonb_build_object('type', 'list',
+    'listId', ${listId}::text, 'count', (SELECT count(*) FROM named), 'entries', ${entries ?? null}::int))`;
   const { rows } = await sql<{ count: number }>`
     WITH named AS MATERIALIZED (${users}), job AS (${insertRow(trx, job, selection)}),
     targets AS (

@@ -114,7 +114,8 @@ export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 /** Of users named one by one: they are the targets of the job, and only counted in its row. */
 export type NamedSelection =
   | { type: 'ids'; count: number }
-  | { type: 'list'; listId: string; count: number };
+  /** Of an export's list also how many entries it had; whoever is not counted was not found. */
+  | { type: 'list'; listId: string; count: number; entries?: number };
 
 /** As a job keeps it: the segment's filter copied, relative dates made moments, ids kept beside. */
 export type FrozenSelection =

@@ -27,9 +27,11 @@ const bodySchema = z
   });
 
 /** The users that a list names as the job is written are those it exports. */
-const selectedBy = (list: ListRef): Pick<WantedJob, 'selection' | 'targetsOf'> => ({
+const selectedBy = (
+  list: ListRef & { entries: number },
+): Pick<WantedJob, 'selection' | 'targetsOf'> => ({
   selection: { type: 'list' },
-  targetsOf: { listId: list.id, users: usersOfList(list) },
+  targetsOf: { listId: list.id, users: usersOfList(list), entries: list.entries },
 });
 
 export const registerExportRoutes = (app: App, deps: ApiDeps): void => {

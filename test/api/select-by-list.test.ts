@@ -149,7 +149,7 @@ test('an export by a list has the users of the moment it is asked for', async ()
   const started = await api().call('POST', '/v1/exports', { body, headers });
   expect(started).toMatchObject({
     status: 202,
-    body: { selection: { type: 'list', listId, count: 1 } },
+    body: { selection: { type: 'list', listId, count: 1, entries: 3 } },
   });
   expect(await targetsOf(started.body.id)).toEqual(['u-00030']);
   const again = await api().call('POST', '/v1/exports', { body, headers });
