@@ -181,6 +181,12 @@ export const toJobJson = (
   };
 };
 
+/** Where jobs are told often, or many at once: without what may be long and never changes. */
+export const briefly = ({ mapping, ...json }: JobJson): JobJson => ({
+  ...json,
+  ...(mapping !== undefined && { mapping: { name: mapping.name } }),
+});
+
 /** Adds to jobs what their exports say of progress and files. */
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);

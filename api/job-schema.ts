@@ -153,10 +153,13 @@ export const jobSchema = z
     mapping: z
       .object({
         name: z.string().nullable().describe('Of the saved mapping, where one was named'),
-        columns: z.record(z.string(), z.string().nullable()),
+        columns: z
+          .record(z.string(), z.string().nullable())
+          .optional()
+          .describe('How they were when it began; not in lists of jobs, nor in streams'),
       })
       .optional()
-      .describe('Of an import whose columns are mapped: how they were when it began'),
+      .describe('Of an import whose columns are mapped'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
     createdAt: time,

@@ -5,7 +5,7 @@ import type { Role } from '../db/schema.ts';
 import type { Actor } from './auth.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { toJobEvent, type JobEvent } from './job-event.ts';
-import { type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
+import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
 import { createJobWatch } from './job-watch.ts';
 import { problem } from './problems.ts';
 
@@ -37,7 +37,7 @@ export interface JobStreams {
 const createTeller = (facts: JobFacts, deps: JobJsonDeps) => {
   const events = new Map<Role, JobEvent>();
   return (role: Role): JobEvent => {
-    const event = events.get(role) ?? toJobEvent(toJobJson(facts, role, deps));
+    const event = events.get(role) ?? toJobEvent(briefly(toJobJson(facts, role, deps)));
     events.set(role, event);
     return event;
   };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isStorable } from '../selection/values.ts';
 import { invalidRequest } from './problems.ts';
 
 export const MAX_PAGE = 200;
@@ -32,6 +33,12 @@ export const cursorSchema = z
 export const encodeCursor = (place: unknown): string =>
   Buffer.from(JSON.stringify(place)).toString('base64url');
 
+/** PostgreSQL answers with an error of its own to text that it cannot hold. */
+const requireStorable = (_name: string, value: unknown): unknown => {
+  if (typeof value !== 'string' || isStorable(value)) return value;
+  throw new TypeError('a text that cannot be stored');
+};
+
 /** The place a cursor names; undefined for none. @throws ProblemError when it is none of ours */
 export const decodeCursor = <T>(
   schema: z.ZodType<T>,
@@ -39,7 +46,7 @@ export const decodeCursor = <T>(
 ): T | undefined => {
   if (cursor === undefined) return undefined;
   try {
-    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString(), requireStorable));
   } catch {
     throw invalidRequest([{ detail: 'is not a cursor of this list', pointer: '?cursor' }]);
   }

@@ -73,7 +73,7 @@ type Owner = Omit<NewUserList, 'matchBy'>;
 
 const tooMany = () =>
   problem(
-    'wrong-state',
+    'limit-reached',
     `The workspace has ${MAX_USER_LISTS} lists of users, which are all it may have. ` +
       'Remove one: DELETE /v1/user-lists/{id}.',
   );

@@ -17,6 +17,9 @@ import { type ListRef, requireUserList, usersOfList } from './user-lists.ts';
 /** Users shown of a preview at most. */
 export const SAMPLE_SIZE = 100;
 
+/** Users whom the previews of lists of a workspace keep at most, about: those made at once are not in the sum. */
+export const MAX_PREVIEWED_USERS = 10_000_000;
+
 /** How long a preview may be confirmed. */
 const PREVIEW_MINUTES = 15;
 
@@ -170,6 +173,18 @@ export const createPreview = (db: Db, preview: NewPreview, reported: Reported = 
     ...(await lookAndRecord(trx, snapshot, { ...preview, id: uuidv7() })),
     report: await reportNamed(trx, preview.workspaceId, reported),
   }));
+
+/** Whether the previews of lists, which are kept for an hour after their end, leave room for one more. */
+export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boolean> => {
+  const { kept } = await db
+    .selectFrom('previews')
+    .select(sql<number>`coalesce(sum(count), 0)::float8`.as('kept'))
+    .where('workspace_id', '=', workspaceId)
+    .where(sql<boolean>`selection->>'type' = 'list' AND NOT selection ? 'erased'
+      AND expires_at > now() - interval '1 hour'`)
+    .executeTakeFirstOrThrow();
+  return kept < MAX_PREVIEWED_USERS;
+};
 
 /**
  * Likewise of a list. Its users are looked up once; count, sample and the rule for nearly everyone go by

@@ -25,10 +25,24 @@ export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.len
 const HEAD =
   /^([\uFEFF\r\n]*)(?:("?sep=([^"\w\r\n])"?)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/i;
 
-/** What splits the header into the most cells; names of columns hold no separator. */
-const separatorOf = (header: string): string => {
-  const cellCount = (separator: string) => header.split(separator).length;
-  return [',', ';', '\t'].toSorted((a, b) => cellCount(b) - cellCount(a))[0] ?? ',';
+const QUOTED = /"(?:[^"]|"")*"?/g;
+const OUTER_QUOTES = /^"|"$/g;
+/** In place of what stands in quotes, where a separator is none. */
+const NO_SEPARATOR = '"';
+
+/**
+ * What splits the header into the most of the names that somebody has said it has, and else into the most
+ * cells.
+ */
+const separatorOf = (header: string, names: ReadonlySet<string>): string => {
+  const bare = header.replace(QUOTED, NO_SEPARATOR);
+  const ways = [',', ';', '\t'].map((separator) => ({
+    separator,
+    known: header.split(separator).filter((name) => names.has(name.replace(OUTER_QUOTES, '')))
+      .length,
+    cells: bare.split(separator).length,
+  }));
+  return ways.toSorted((a, b) => b.known - a.known || b.cells - a.cells)[0]?.separator ?? ',';
 };
 
 /** How a text begins. */
@@ -52,12 +66,15 @@ const lookAt = (text: Buffer) => {
   return { skipped: marks + note + blank, separator, header, isWhole: end !== '' };
 };
 
+const NO_NAMES: ReadonlySet<string> = new Set();
+
 /**
- * Reads a text as far as the end of its header.
+ * Reads a text as far as the end of its header. `names` are those of columns that it is known to have, and
+ * that may hold what separates cells in other files.
  *
  * @throws ImportFileError when it begins with more blank lines than anyone has
  */
-export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
+export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);
   let found = lookAt(read);
   let lookedBytes = 0;
@@ -78,7 +95,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>): Promise<Head> => {
     isMarked: skipped.startsWith(BYTE_ORDER_MARK),
     rest: read.subarray(Buffer.byteLength(skipped)),
     line,
-    separator: separator ?? separatorOf(header),
+    separator: separator ?? separatorOf(header, names),
     isSeparatorNamed: separator !== undefined,
     header: Buffer.from(header),
   };

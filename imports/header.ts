@@ -214,6 +214,10 @@ export const checkHeader = (
   return { columns: isLog ? [...found.columns, logColumn(names.length)] : found.columns };
 };
 
+/** The columns that a file is said to have. */
+export const namesOf = ({ columns = {} }: Pick<HeaderOptions, 'columns'>): ReadonlySet<string> =>
+  new Set(Object.keys(columns));
+
 export const emptyFile = (): ImportFileError =>
   new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
 
@@ -224,7 +228,7 @@ export const emptyFile = (): ImportFileError =>
  */
 export const readHeader = async (file: Readable, options: HeaderOptions): Promise<ImportHeader> => {
   try {
-    for await (const [first] of recordsOf(file)) {
+    for await (const [first] of recordsOf(file, { names: namesOf(options) })) {
       if (first === undefined) continue;
       const header = checkHeader(first.cells, options);
       if ('columns' in header) return header;

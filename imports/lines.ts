@@ -4,7 +4,13 @@ import { fieldNames } from '../selection/fields.ts';
 import { foldName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
-import { checkHeader, emptyFile, type HeaderOptions, type ImportColumn } from './header.ts';
+import {
+  checkHeader,
+  emptyFile,
+  namesOf,
+  type HeaderOptions,
+  type ImportColumn,
+} from './header.ts';
 import { logProblem, MARK_PROBLEM } from './log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
@@ -34,8 +40,8 @@ const createHeaderCheck = (
     columns.find(({ target }) => target === 'key') ?? {};
   const foldedId = foldName(idName);
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
-  const isMapped = mapping !== undefined;
-  const known = new Set(isMapped ? header.cells : fieldNames(types));
+  /** Where columns have names of their own, which may be any words, only the whole header is one. */
+  const known = new Set(mapping === undefined ? fieldNames(types) : []);
   const longest = Math.max(...[...known, ...header.cells].map(({ length }) => length)) + 1;
 
   const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
@@ -55,8 +61,7 @@ const createHeaderCheck = (
     // Hardly any line gets further, and folding a name takes time.
     if (id.length > longest) return undefined;
     if (id === idName && matches(cells, (name) => name)) return 'header';
-    // A column with a name of its own may hold that word, so a mapped line has to name nothing but columns.
-    if ((!isMapped && id === idName) || (known.has(id) && namesColumns(cells))) {
+    if (id === idName || (known.has(id) && namesColumns(cells))) {
       const message =
         'the columns are named again, and not as in the first line. Import each file by itself.';
       throw new ImportFileError('invalidHeader', line, message);
@@ -122,8 +127,8 @@ export const linesOf = async function* (
   let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
   let isMarked = false;
-  const noteHead = (head: Head) => void ({ isMarked } = head);
-  for await (const records of recordsOf(file, noteHead)) {
+  const onHead = (head: Head) => void ({ isMarked } = head);
+  for await (const records of recordsOf(file, { onHead, names: namesOf(options) })) {
     if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;

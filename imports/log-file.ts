@@ -3,7 +3,7 @@ import { guarded, GUARDED_FILE_MARK, unguarded } from '../selection/formula-guar
 import { isTextType } from './cells.ts';
 import type { FailedLine } from './failed-lines.ts';
 import type { Head } from './head.ts';
-import { checkHeader, type HeaderOptions, ownNames } from './header.ts';
+import { checkHeader, type HeaderOptions, namesOf, ownNames } from './header.ts';
 import { LOG_COLUMN } from './mapping.ts';
 import type { ImportOptions } from './options.ts';
 import { recordsOf } from './records.ts';
@@ -27,8 +27,8 @@ export const readLogHead = async (
   options: HeaderOptions & Pick<ImportOptions, 'spreadsheetSafe'>,
 ): Promise<LogHead> => {
   let head: Head | undefined;
-  const note = (found: Head) => void (head = found);
-  for await (const [first] of recordsOf(file, note)) {
+  const onHead = (found: Head) => void (head = found);
+  for await (const [first] of recordsOf(file, { onHead, names: namesOf(options) })) {
     if (first === undefined || head === undefined) continue;
     const { separator, isSeparatorNamed, isMarked } = head;
     const { names, isLog } = ownNames(first.cells, options.columns);

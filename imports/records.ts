@@ -135,20 +135,30 @@ const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
   }
 };
 
+/** What is known of a file before it is read, and who is told how it begins. */
+export interface RecordsOptions {
+  /** Called before the first record. */
+  onHead?: (head: Head) => void;
+  /** Columns that it is said to have: these names may hold what separates cells elsewhere. */
+  names?: ReadonlySet<string>;
+  /** Longest text, in bytes; by default as of an import. */
+  maxTextBytes?: number;
+}
+
 /**
  * The records of a file in their order, some at a time and without blank lines; the first one says
- * what separates cells. A record may have any number of them. `onHead` is called before the first one.
+ * what separates cells. A record may have any number of them.
  *
  * @throws ImportFileError when it is no text, no CSV, or a record is too long; what the stream
  * throws
  */
 export const recordsOf = async function* (
   file: Readable,
-  onHead?: (head: Head) => void,
+  { onHead, names, maxTextBytes }: RecordsOptions = {},
 ): AsyncGenerator<CsvRecord[]> {
   try {
-    const text = textOf(file);
-    const head = await readHead(text);
+    const text = textOf(file, maxTextBytes);
+    const head = await readHead(text, names);
     onHead?.(head);
     const reader = createReader(head);
     let isBegun = false;

@@ -4,7 +4,7 @@ import { type FileErrorType, ImportFileError } from './file-error.ts';
 import { KIND_BYTES, kindOfContent } from './file-kind.ts';
 import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.ts';
 
-/** Longest text of a file once it is unpacked, in bytes: gzip makes 1,000 of one. */
+/** Longest text of an import's file once it is unpacked, in bytes: gzip makes 1,000 of one. */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
 const TOO_MUCH =
@@ -103,7 +103,10 @@ const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Bu
  *
  * @throws ImportFileError when it is no text; what the stream throws
  */
-export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
+export const textOf = async function* (
+  file: Readable,
+  maxBytes = MAX_TEXT_BYTES,
+): AsyncGenerator<Buffer> {
   const { count, line } = createLineCounter();
   const fail = (type: FileErrorType, message: string) => new ImportFileError(type, line(), message);
   let byteCount = 0;
@@ -111,8 +114,8 @@ export const textOf = async function* (file: Readable): AsyncGenerator<Buffer> {
   try {
     for await (const piece of ofCsv(unpacked(file))) {
       byteCount += piece.length;
-      if (byteCount > MAX_TEXT_BYTES) {
-        throw fail('tooLarge', `the text is longer than ${MAX_TEXT_BYTES} bytes. Split it.`);
+      if (byteCount > maxBytes) {
+        throw fail('tooLarge', `the text is longer than ${maxBytes} bytes. Split it.`);
       }
       const bytes = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
       const whole = wholeCharacters(bytes);

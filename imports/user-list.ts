@@ -4,12 +4,15 @@ import { MATCH_BY, MAX_USER_ID_LENGTH, type MatchBy } from '../selection/selecti
 import { isLongerThan } from '../selection/values.ts';
 import { createNameFinder, foldName, unmistakableName } from './column-names.ts';
 import { ImportFileError } from './file-error.ts';
+import type { Head } from './head.ts';
 import { emptyFile, OTHER_SEPARATOR } from './header.ts';
 import { MAX_LINES } from './lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Of a list of users, repeated ones included. */
 export const MAX_LIST_ENTRIES = 1_000_000;
+/** Longest text of a list, in bytes: it is read beside all other requests. */
+const MAX_LIST_BYTES = 1024 ** 3;
 
 /** An id or mail address as the file has it, on that line. */
 export interface ListEntry {
@@ -85,8 +88,10 @@ const createEntryReader = (header: CsvRecord, options: ListOptions, isMarked: bo
       if (isHeader(cells)) return null;
       requireFit(record);
       const cell = cells[index] ?? '';
-      if (cell === '') return undefined;
-      const entry = isGuarded ? unguarded(cell) : cell;
+      const text = isGuarded ? unguarded(cell) : cell;
+      // No mail address has blanks around it; an id may.
+      const entry = matchBy === 'email' ? text.trim() : text;
+      if (entry === '') return undefined;
       if (entry === matchBy) {
         const message = 'the columns are named again, and not as in the first line.';
         throw invalidHeader(line, `${message} Upload each file by itself.`);
@@ -118,7 +123,8 @@ export const entriesOf = async function* (
   let isMarked = false;
   let count = 0;
   let lines = 0;
-  for await (const records of recordsOf(file, (head) => void ({ isMarked } = head))) {
+  const onHead = (head: Head) => void ({ isMarked } = head);
+  for await (const records of recordsOf(file, { onHead, maxTextBytes: MAX_LIST_BYTES })) {
     if (reader === undefined) {
       const header = records.shift();
       if (header === undefined) continue;

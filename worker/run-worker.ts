@@ -93,13 +93,19 @@ const createWorkers = async (
     stickyQueueScheduleToStartTimeout: '2 s',
   });
   const { attemptDelivery } = activities;
-  const deliverer = await Worker.create({
-    ...common,
-    taskQueue: deliveryQueueOf(config.taskQueue),
-    activities: { attemptDelivery },
-    maxConcurrentActivityTaskExecutions: MAX_DELIVERIES,
-  });
-  return [worker, deliverer];
+  try {
+    const deliverer = await Worker.create({
+      ...common,
+      taskQueue: deliveryQueueOf(config.taskQueue),
+      activities: { attemptDelivery },
+      maxConcurrentActivityTaskExecutions: MAX_DELIVERIES,
+    });
+    return [worker, deliverer];
+  } catch (error) {
+    // A worker that never ran holds its connection, which cannot be closed then.
+    await worker.runUntil(Promise.resolve());
+    throw error;
+  }
 };
 
 const openWorker = async (

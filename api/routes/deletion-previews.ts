@@ -1,9 +1,16 @@
 import { z } from 'zod';
 import { REPORT_SIZE } from '../../db/preview-report.ts';
-import { createListPreview, createPreview } from '../../db/previews.ts';
+import type { Db } from '../../db/client.ts';
+import {
+  createListPreview,
+  createPreview,
+  hasRoomForList,
+  MAX_PREVIEWED_USERS,
+} from '../../db/previews.ts';
 import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
+import { problem } from '../problems.ts';
 import { resolveSelection } from '../resolve-selection.ts';
 import { sendJson } from '../send-json.ts';
 import { userSchema } from '../user-json.ts';
@@ -52,13 +59,26 @@ const reportedSchema = previewSchema
   })
   .meta({ id: 'DeletionPreview' });
 
+/** @throws ProblemError 409 when previews of lists keep as many users as they may */
+const requireRoom = async (db: Db, workspaceId: string): Promise<void> => {
+  if (await hasRoomForList(db, workspaceId)) return;
+  throw problem(
+    'limit-reached',
+    `Previews of lists keep ${MAX_PREVIEWED_USERS} users of workspace ${workspaceId}, which is as many as they may. ` +
+      'Wait: they go an hour after they expire.',
+  );
+};
+
 const makePreview = async (
   { database: { db } }: ApiDeps,
   selection: DeletionSelection,
   common: { workspaceId: string; actorKeyId: string },
 ) => {
   const resolved = await resolveSelection(db, common.workspaceId, selection);
-  if ('list' in resolved) return createListPreview(db, { ...common, list: resolved.list });
+  if ('list' in resolved) {
+    await requireRoom(db, common.workspaceId);
+    return createListPreview(db, { ...common, list: resolved.list });
+  }
   const { frozen, targetIds: ids, where, excluded } = resolved;
   const recorded = ids === undefined ? frozen : { type: 'ids', ids };
   return createPreview(db, { ...common, selection: recorded, where }, { ids, excluded });

@@ -117,7 +117,10 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
       await requireSense(database, workspaceId, columns);
       const put = await putMapping(database.db, { workspaceId, name, columns });
       if (put === 'tooMany') {
-        throw problem('unprocessable', `The workspace has ${MAX_MAPPINGS} mappings, the most.`);
+        throw problem(
+          'limit-reached',
+          `Workspace ${workspaceId} has ${MAX_MAPPINGS} mappings of columns, which is as many as it may have.`,
+        );
       }
       reply.code(put === 'created' ? 201 : 200);
       return getMapping(database, workspaceId, name);

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findImportFile } from '../../db/import-files.ts';
+import { findJobByKey } from '../../db/jobs.ts';
 import { propertyTypesOf } from '../../db/properties.ts';
 import { readHeader } from '../../imports/header.ts';
 import { importKey, importPrefix } from '../../storage/import-key.ts';
@@ -40,45 +41,51 @@ const requireHeader = async (
   throw unprocessable(header.errors.map((error) => inRequest(options, error)));
 };
 
-interface CheckedImport extends ReceivedImport {
-  /** With the columns of the mapping that was named. */
-  resolved: WantedImport;
-}
-
-/** Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. */
+/**
+ * Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. What a
+ * repeated request means is what it meant at first, so only a new job looks at mapping and header.
+ *
+ * @throws ProblemError when the mapping that is named is gone, or the header makes no sense
+ */
 const beginImport = async (
   request: FastifyRequest,
   deps: ApiDeps,
   fileId: string,
-  { options: asked, resolved: { reason, ...options }, file: facts }: CheckedImport,
+  { options: asked, file: facts }: ReceivedImport,
 ) => {
+  const { workspaceId } = request;
   const body = { options: asked, sha256: facts.sha256 };
-  return beginJob(request, readIdempotency(request, body), deps, async () => ({
-    id: uuidv7(),
-    type: 'import',
-    selection: { type: 'file' },
-    options,
-    importFile: { id: fileId, facts },
-    ...(reason !== undefined && { reason }),
-  }));
+  return beginJob(request, readIdempotency(request, body), deps, async () => {
+    const resolved = await withSavedMapping(deps.database.db, workspaceId, asked);
+    await requireHeader(deps, workspaceId, fileId, resolved);
+    const { reason, ...options } = resolved;
+    return {
+      id: uuidv7(),
+      type: 'import',
+      selection: { type: 'file' },
+      options,
+      importFile: { id: fileId, facts },
+      ...(reason !== undefined && { reason }),
+    };
+  });
 };
 
-/** Stores the file of a request. @throws ProblemError when its options, or the header, make no sense */
-const receiveChecked = async (
+/** Stores the file of a request. @throws ProblemError when its options make no sense, before the file is read */
+const receive = (
   request: FastifyRequest,
-  deps: ApiDeps,
+  { database: { db }, storage }: ApiDeps,
   fileId: string,
   stop: AbortController,
-): Promise<CheckedImport> => {
-  let resolved: WantedImport | undefined;
-  const check = async (options: WantedImport) => {
-    resolved = await withSavedMapping(deps.database.db, request.workspaceId, options);
+): Promise<ReceivedImport> => {
+  const { workspaceId } = request;
+  const key = readIdempotency(request, null)?.key;
+  const check = async (options: WantedImport): Promise<void> => {
+    const isRepeated =
+      key !== undefined && (await findJobByKey(db, workspaceId, key)) !== undefined;
+    if (!isRepeated) await withSavedMapping(db, workspaceId, options);
   };
-  const store = (content: Readable) => deps.storage.put(importKey(fileId), content);
-  const received = await receiveImport(request.raw, { check, store }, stop);
-  const checked = { ...received, resolved: resolved ?? received.options };
-  await requireHeader(deps, request.workspaceId, fileId, checked.resolved);
-  return checked;
+  const store = (content: Readable) => storage.put(importKey(fileId), content);
+  return receiveImport(request.raw, { check, store }, stop);
 };
 
 /**
@@ -108,9 +115,9 @@ const importFile = async (
   readIdempotency(request, null);
   const fileId = uuidv7();
   const remove = () => removeUnused(deps, request, fileId);
-  let received: CheckedImport;
+  let received: ReceivedImport;
   try {
-    received = await receiveChecked(request, deps, fileId, stop);
+    received = await receive(request, deps, fileId, stop);
   } catch (error) {
     await remove();
     throw error;

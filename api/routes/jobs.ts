@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cancelJob, findJobRow, type JobRow, listJobs } from '../../db/jobs.ts';
 import { acceptJob } from '../begin-job.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { describeJobs, describeLiveJob } from '../job-json.ts';
+import { briefly, describeJobs, describeLiveJob } from '../job-json.ts';
 import { JOB_STATES, JOB_TYPES, jobSchema } from '../job-schema.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
 import { notFound, problem } from '../problems.ts';
@@ -109,7 +109,7 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
       });
       const page = toPage(rows, limit, (job) => job.id);
       const data = await describeJobs(page.rows, actor.role, deps);
-      return { data, nextCursor: page.nextCursor };
+      return { data: data.map(briefly), nextCursor: page.nextCursor };
     },
   );
   registerOneJob(app, deps);

@@ -10,7 +10,6 @@ import {
 } from '../../db/users.ts';
 import { momentOf } from '../../selection/moments.ts';
 import { userIdSchema } from '../../selection/selection.ts';
-import { isStorable } from '../../selection/values.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
 import { decodeCursor, pageOf, toPage } from '../paging.ts';
@@ -33,7 +32,7 @@ const paramsSchema = z.strictObject({ userId: userIdSchema });
 const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
   z.strictObject({
     sort: z.literal(sort),
-    userId: userIdSchema.refine(isStorable),
+    userId: userIdSchema,
     createdAt: z
       .string()
       .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') !== undefined),

@@ -132,8 +132,8 @@ test(`a workspace keeps ${MAX_MAPPINGS} of them, however many come at once`, asy
   const statuses = answers.map(({ status }) => status);
   // One was there before.
   expect(statuses.filter((status) => status === 201)).toHaveLength(MAX_MAPPINGS - 1);
-  expect(statuses.filter((status) => status === 422)).toHaveLength(6);
-  expect((await put('m-0', { B: null }, keys.two)).status).not.toBe(422);
+  expect(statuses.filter((status) => status === 409)).toHaveLength(6);
+  expect((await put('m-0', { B: null }, keys.two)).status).not.toBe(409);
 });
 
 const sendMoving = () =>
@@ -146,4 +146,27 @@ test('the same request with the same key finds its job, though the mapping has c
   const first = await sendMoving();
   await put('Moving', { 'Customer No': 'userId', 'E-mail Address': null, Plan: null, Notes: null });
   expect((await sendMoving()).body.id).toBe(first.body.id);
+  await api().call('DELETE', path('Moving'));
+  const again = await sendMoving();
+  expect(again).toMatchObject({ status: 202, body: { id: first.body.id } });
+  const files = await api().storage.list('imports');
+  expect((await start({ mapping: 'Moving' })).status).toBe(422);
+  expect(await api().storage.list('imports')).toEqual(files);
+});
+
+test('the columns of a mapping are in the job itself, and not in a list of jobs', async () => {
+  const { body } = await start({ columns: COLUMNS });
+  const { body: job } = await api().call('GET', `/v1/jobs/${body.id}`);
+  expect(job.mapping).toEqual({ name: null, columns: COLUMNS });
+  const { body: list } = await api().call('GET', '/v1/jobs?type=import');
+  const listed = list.data.find(({ id }: { id: string }) => id === body.id);
+  expect(listed.mapping).toEqual({ name: null });
+});
+
+test('a cursor that holds what cannot be stored is no cursor', async () => {
+  const cursor = Buffer.from(JSON.stringify('a\0')).toString('base64url');
+  for (const list of ['import-mappings', 'properties']) {
+    const answer = await api().call('GET', `/v1/${list}?cursor=${cursor}`);
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+  }
 });

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { MAX_PREVIEWED_USERS } from '../../db/previews.ts';
 import { uploadList } from '../support/multipart.ts';
 import { useApi } from './support.ts';
 
@@ -129,6 +130,24 @@ test('a list of nearly everyone is refused as any selection is, and nothing of i
   const most = ['userId', ...rows.slice(0, 120).map((row) => row.user_id)].join('\n');
   const allowed = await preview({ type: 'list', listId: await makeList(most) });
   expect(allowed).toMatchObject({ status: 201, body: { count: 120 } });
+});
+
+test('previews of lists keep no more users than they may, and those that are gone leave room', async () => {
+  const selection = { type: 'list', listId: await makeList('userId\nu-00021\n') };
+  const { body: seen } = await preview(selection);
+  const fill = (count: number) =>
+    api().database.owner.pool.query('UPDATE previews SET count = $2 WHERE id = $1', [
+      seen.id,
+      count,
+    ]);
+  await fill(MAX_PREVIEWED_USERS);
+  expect(await preview(selection)).toMatchObject({
+    status: 409,
+    body: { type: '/problems/limit-reached' },
+  });
+  expect((await preview({ type: 'ids', ids: ['u-00021'] })).status).toBe(201);
+  await fill(1);
+  expect((await preview(selection)).status).toBe(201);
 });
 
 test('without a preview nobody is deleted by a list, however short', async () => {

@@ -155,7 +155,7 @@ test('a workspace has so many lists and no more, until one goes', async () => {
   const answers = [];
   for (let n = 0; n < 21; n++) answers.push(await uploadList(api(), 'userId\nu-00001\n'));
   expect(answers.slice(0, 20).every(({ status }) => status === 201)).toBe(true);
-  expect(answers[20]).toMatchObject({ status: 409, body: { type: '/problems/wrong-state' } });
+  expect(answers[20]).toMatchObject({ status: 409, body: { type: '/problems/limit-reached' } });
   expect((await uploadList(api(), 'userId\nu\n', { key: api().keys.two })).status).toBe(201);
   const { id } = answers[0]!.body;
   expect((await api().call('DELETE', `/v1/user-lists/${id}`)).status).toBe(204);

@@ -112,3 +112,20 @@ test('a joined file says its own header again, and a user may be called as a fie
     line: 2,
   });
 });
+
+test.each([
+  ['semicolons', 'Name, first, own;Key\nAda;1\n'],
+  ['commas and quotes', '"Name; of; the; user","Key"\n"Ada","1"\n'],
+  ['tabs', 'Name, first;Key, own\tKey\nAda\t1\n'],
+])(
+  'mapped names hold what separates cells elsewhere, in a file with %s',
+  async (_what, content) => {
+    const [header = ''] = content.split('\n');
+    const name = header.replaceAll('"', '').replace(/.Key$/, '');
+    const { rows, failed } = await linesOf(content, {
+      columns: { [name]: 'firstName', Key: 'userId' },
+    });
+    expect(failed).toEqual([]);
+    expect(rows).toMatchObject([{ userId: '1', columns: { first_name: 'Ada' } }]);
+  },
+);
