@@ -66,10 +66,10 @@ const importOptionsOf = ({ type, options }: JobRow) => {
     mode,
     mergeTags,
     dryRun,
-    spreadsheetSafe: spreadsheetSafe ?? true,
     emptyCells: emptyCells ?? 'clear',
     badCells: badCells ?? 'failLine',
     matchBy: matchBy ?? 'userId',
+    ...(spreadsheetSafe !== undefined && { spreadsheetSafe }),
     ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
   };
 };

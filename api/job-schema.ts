@@ -141,8 +141,8 @@ export const jobSchema = z
       .boolean()
       .optional()
       .describe(
-        'Of an export: text is guarded against formulas. Of an import: the guard is taken off, where the file has ' +
-          'one; false only if the request says so',
+        'Of an export: text is guarded against formulas. Of an import: the guard is taken off; left out where the ' +
+          'request did not say, and the byte-order mark of the file decides',
       ),
     mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
     mergeTags: z.boolean().optional().describe('Of an import'),
