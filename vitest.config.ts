@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/end-with-run.ts'],
     pool: 'forks',
-    // Two cores, and some files start servers of their own.
-    maxWorkers: 2,
+    // One more than the cores: tests wait for servers of their own.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

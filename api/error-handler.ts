@@ -5,6 +5,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/nearly-everyone.ts';
 import { refusalOf } from '../db/refusal.ts';
 import { isContended, isDatabaseAway, isDenied } from '../db/sql-states.ts';
+import { closeWith } from './lingering-close.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
@@ -103,19 +104,20 @@ const BROKEN: Record<string, [ProblemSlug, string]> = {
 
 /** Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes it. */
 export const answerBroken = (error: Error, socket: Socket): void => {
-  if (socket.writable && codeOf(error) !== 'ECONNRESET') {
-    const [slug, detail] = BROKEN[codeOf(error)] ?? ['invalid-request', 'This is no HTTP request.'];
-    const answer = problem(slug, detail);
-    const body = JSON.stringify(bodyOf(answer, randomUUID()));
-    const head = [
-      `HTTP/1.1 ${answer.statusCode} ${STATUS_CODES[answer.statusCode]}`,
-      `content-type: ${PROBLEM_JSON}`,
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-    ];
-    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  if (socket.destroyed || codeOf(error) === 'ECONNRESET') {
+    socket.destroy(error);
+    return;
   }
-  socket.destroy(error);
+  const [slug, detail] = BROKEN[codeOf(error)] ?? ['invalid-request', 'This is no HTTP request.'];
+  const answer = problem(slug, detail);
+  const body = JSON.stringify(bodyOf(answer, randomUUID()));
+  const head = [
+    `HTTP/1.1 ${answer.statusCode} ${STATUS_CODES[answer.statusCode]}`,
+    `content-type: ${PROBLEM_JSON}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
 };
 
 /** A part that is away is told in a line; what is our fault with all there is to find it. */

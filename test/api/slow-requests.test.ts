@@ -111,6 +111,20 @@ test('a body that comes byte by byte is cut off, and nothing of it is done', asy
   expect((await api().call('GET', '/v1/users/slow')).status).toBe(404);
 });
 
+test('a client who sends on after it was cut off is told why, once it reads', async () => {
+  const { socket, answer } = await dial();
+  socket.pause();
+  socket.write(head('POST', '/v1/users', { 'content-length': '10000' }));
+  // Past the limit: the last bytes meet a connection that is answered and about to close.
+  for (let sent = 0; sent < 75; sent++) {
+    socket.write(' ');
+    await sleep(20);
+  }
+  socket.resume();
+  expect(problemOf(await answer())).toMatchObject(timedOut);
+  socket.destroy();
+});
+
 test('too large by its own word: refused before a byte of it is read', async () => {
   const { socket, answer } = await dial();
   const headers = { 'content-length': String(1024 ** 4), connection: 'close' };
