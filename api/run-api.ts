@@ -1,9 +1,10 @@
 import type { FastifyListenOptions } from 'fastify';
+import { type Logger, pino } from 'pino';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';
-import { assertClock } from '../db/clock.ts';
-import { refusalOf } from '../db/refusal.ts';
 import { API_ROLE } from '../db/roles.ts';
+import { isDatabaseAway } from '../db/sql-states.ts';
+import { assertReady, startRefusalOf } from '../db/start-check.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
@@ -16,18 +17,22 @@ export interface ApiOptions {
 }
 
 /**
- * A database that is away is no reason not to start: `/readyz` says so, and requests are answered 503.
+ * A database that is away is no reason not to start: the log and `/readyz` say so, and requests are answered
+ * 503 until it is back.
  *
  * @throws DatabaseRefusal when it answers and must not be used; nothing is left open then
  */
-const checkDatabase = async (database: Database): Promise<void> => {
+const checkDatabase = async (database: Database, log: Logger): Promise<void> => {
   try {
-    await assertClock(database.db);
+    await assertReady(database.db);
   } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal === undefined) return;
-    await database.close();
-    throw refusal;
+    const refusal = startRefusalOf(error);
+    if (refusal !== undefined || !isDatabaseAway(error)) {
+      await database.close();
+      throw refusal ?? error;
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    log.warn({ error: { code, message } }, 'PostgreSQL is away: requests are answered 503');
   }
 };
 
@@ -43,7 +48,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     applicationName: 'keepsake-api',
     role: API_ROLE,
   });
-  await checkDatabase(database);
+  await checkDatabase(database, pino({ level: config.logLevel, base: { process: 'api' } }));
   const temporal = connectTemporal();
   const app = await buildApp({
     database,

@@ -2,7 +2,14 @@ import { DatabaseError } from 'pg';
 import { ACTING_ROLES } from './roles.ts';
 
 /** Why Keepsake does not work on a database, or over a connection, that answers. */
-export type RefusalCode = 'connectionUnfit' | 'clocksDiffer' | 'databaseNotDurable' | 'rowSecurity';
+export type RefusalCode =
+  | 'connectionUnfit'
+  | 'clocksDiffer'
+  | 'databaseNotDurable'
+  | 'loginRefused'
+  | 'rowSecurity'
+  | 'schemaMissing'
+  | 'schemaOutdated';
 
 /** `message` is one sentence: what is wrong, and what to do. It holds names and settings, no row. */
 export interface DatabaseRefusal extends Error {

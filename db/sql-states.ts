@@ -29,6 +29,9 @@ const DENIED = '42501';
 /** Errors that end a connection, or refuse it, say nothing of the statement. */
 const ENDS_CONNECTION: readonly (string | undefined)[] = ['FATAL', 'PANIC'];
 
+export const endsConnection = ({ severity }: DatabaseError): boolean =>
+  ENDS_CONNECTION.includes(severity);
+
 const SOCKET =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN))$/;
 /** A certificate that has expired, or is about to be replaced. */
@@ -52,10 +55,24 @@ const isConnectionError = (error: Error): boolean => {
 export const isDatabaseAway = (error: unknown): boolean => {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
   if (!(error instanceof DatabaseError)) return error instanceof Error && isConnectionError(error);
-  const { code, severity } = error;
+  const { code } = error;
   // Without a code it is the driver's, about bytes that are no message of PostgreSQL.
-  return code === undefined || AWAY.test(code) || ENDS_CONNECTION.includes(severity);
+  return code === undefined || AWAY.test(code) || endsConnection(error);
 };
+
+/** 28: login; 3D: no such database. */
+const REFUSES_LOGIN = /^(?:28|3D)/;
+/** SASL is how a password is told; the server has no TLS, or a wrong certificate. */
+const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
+
+/**
+ * Whether PostgreSQL answers, and lets this login in neither now nor by waiting. At the start of a process
+ * that is a wrong setting; later it may be a password that is just being changed.
+ */
+export const isLoginRefused = (error: unknown): error is Error =>
+  error instanceof DatabaseError
+    ? REFUSES_LOGIN.test(codeOf(error))
+    : error instanceof Error && (REFUSES_CLIENT.test(error.message) || TLS.test(codeOf(error)));
 
 /** Whether other work was in the way; the same may be tried again. */
 export const isContended = (error: unknown): boolean => CONTENDED.test(codeOf(error));

@@ -11,7 +11,7 @@ export const usageError = (message: string): Error =>
   Object.assign(new Error(message), { code: USAGE_CODE });
 
 /** The database of DATABASE_URL, else that of the stack that runs on the data folder. */
-const findDatabaseUrl = (): string => {
+export const findDatabaseUrl = (): string => {
   const env = readLocalEnv();
   if (env.DATABASE_URL !== undefined) return env.DATABASE_URL;
   const infoFile = join(resolve(env.KEEPSAKE_DATA_DIR), 'local.json');

@@ -58,7 +58,11 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
   }
 };
 
-const checkDatabase = async (databaseUrl: string, warn: (line: string) => void): Promise<void> => {
+/** @throws Error in one sentence when a database cannot be used; `warn` is told what only should be otherwise */
+export const checkDatabase = async (
+  databaseUrl: string,
+  warn: (line: string) => void,
+): Promise<void> => {
   const { host } = new URL(databaseUrl);
   const place = `DATABASE_URL: the server at ${host}`;
   const database = openDatabase(databaseUrl, {

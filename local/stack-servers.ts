@@ -1,12 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { Client } from 'pg';
-import { deleteAllSettingsOf, type LocalEnv } from '../config.ts';
-import { openDatabase } from '../db/client.ts';
-import { saveDeleteAllSettings } from '../db/delete-all-settings.ts';
-import { migrateToLatest } from '../db/migrate.ts';
+import type { LocalEnv } from '../config.ts';
 import { API_ROLE, WORKER_ROLE } from '../db/roles.ts';
 import { startOutbox, type Outbox } from './outbox.ts';
 import { startPostgres, type Postgres } from './postgres.ts';
+import { prepareSchema } from './prepare-schema.ts';
 import type { ProcessRecord } from './process-record.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackPorts } from './stack-ports.ts';
@@ -63,17 +61,6 @@ const openLogin = async (ownerUrl: string, role: string, secret: string): Promis
   url.username = role;
   url.password = password;
   return url.href;
-};
-
-/** Brings the schema up to date, and stores the settings that API and worker read from it. */
-const prepareSchema = async (ownerUrl: string, env: LocalEnv): Promise<void> => {
-  await migrateToLatest(ownerUrl);
-  const owner = openDatabase(ownerUrl, { maxConnections: 1 });
-  try {
-    await saveDeleteAllSettings(owner.db, deleteAllSettingsOf(env));
-  } finally {
-    await owner.close();
-  }
 };
 
 const prepareDatabase = async (

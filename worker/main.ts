@@ -1,7 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import { envToConfig, readEnv } from '../config.ts';
-import { refusalOf } from '../db/refusal.ts';
 import { runWorker } from './run-worker.ts';
 
 /**
@@ -13,10 +12,11 @@ setFlagsFromString('--heap-growing-percent=100');
 
 try {
   await runWorker(envToConfig(readEnv()));
+  // Temporal's runtime would keep a process alive that has no worker.
+  process.exit(0);
 } catch (error) {
   // Before any job runs there are no users whose data a message could quote.
-  const { name, message, code }: NodeJS.ErrnoException = refusalOf(error) ?? (error as Error);
+  const { name, message, code } = error as NodeJS.ErrnoException;
   pino({ base: { process: 'worker' } }).fatal({ error: { name, code, message } }, 'worker ends');
-  // Temporal's runtime would keep a process alive that has no worker.
   process.exit(1);
 }

@@ -9,9 +9,10 @@ import { createImportThreads } from '../activities/import-threads.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';
-import { assertClock } from '../db/clock.ts';
 import { assertDurable } from '../db/durability.ts';
 import { WORKER_ROLE } from '../db/roles.ts';
+import { isDatabaseAway } from '../db/sql-states.ts';
+import { assertReady, startRefusalOf } from '../db/start-check.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { createPost } from '../webhooks/post.ts';
@@ -21,10 +22,13 @@ import { startHeartbeat } from './heartbeat.ts';
 import { keepRegistered } from './keep-registered.ts';
 import { openMetrics } from './metrics.ts';
 import { register } from './registration.ts';
+import { temporalEndOf } from './temporal-away.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
+import { waitUntilThere } from './wait-until-there.ts';
 
 /** Time a step has to end by itself once the worker is asked to stop; then another worker takes it over. */
 const SHUTDOWN_GRACE = '1 s';
+const SHUTDOWN_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Requests to webhooks at once: they wait for others, mostly. */
 const MAX_DELIVERIES = 40;
 /** Steps at once; each long one uses up to two lanes. */
@@ -48,24 +52,64 @@ const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void =
       ...telemetryOptions,
       logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
     },
-    shutdownSignals: ['SIGTERM', 'SIGINT'],
+    shutdownSignals: [...SHUTDOWN_SIGNALS],
   });
 };
 
-/** @throws DatabaseRefusal when deletions must not rest on this database; nothing is left open then */
-const openChecked = async ({ databaseUrl }: Config): Promise<Database> => {
-  const database = openDatabase(databaseUrl, {
+interface Starting {
+  config: Config;
+  log: Logger;
+  /** Breaks the start off. */
+  signal: AbortSignal;
+}
+
+/**
+ * Waits for the database.
+ *
+ * @throws DatabaseRefusal when deletions must not rest on it; nothing is left open then
+ */
+const openChecked = async ({ config, log, signal }: Starting): Promise<Database> => {
+  const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-worker',
     role: WORKER_ROLE,
   });
+  const { db } = database;
   try {
-    await assertDurable(database.db);
-    await assertClock(database.db);
+    await waitUntilThere({
+      name: 'PostgreSQL',
+      ask: async () => {
+        await assertReady(db);
+        await assertDurable(db);
+      },
+      endOf: (error) =>
+        startRefusalOf(error) ?? (isDatabaseAway(error) ? undefined : (error as Error)),
+      log,
+      signal,
+    });
     return database;
   } catch (error) {
     await database.close();
     throw error;
   }
+};
+
+/** Waits for Temporal, and makes there what is missing. */
+const connectWhenThere = async (
+  { log, signal }: Starting,
+  namespace: string,
+  registerAll: () => Promise<unknown>,
+): Promise<NativeConnection> => {
+  const { connectionOptions } = loadClientConnectConfig();
+  return waitUntilThere({
+    name: 'Temporal',
+    ask: async () => {
+      await registerAll();
+      return NativeConnection.connect(connectionOptions);
+    },
+    endOf: (error) => temporalEndOf(error, namespace),
+    log,
+    signal,
+  });
 };
 
 /** Closes what was opened, the last one first. */
@@ -109,12 +153,12 @@ const createWorkers = async (
 };
 
 const openWorker = async (
-  config: Config,
+  starting: Starting,
   { crashPoint = () => {}, registrationIntervalMs }: WorkerOptions,
   onClose: OnClose,
-): Promise<{ workers: Worker[]; log: Logger; metricsPort: number | undefined }> => {
-  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
-  const database = await openChecked(config);
+): Promise<{ workers: Worker[]; metricsPort: number | undefined }> => {
+  const { config, log } = starting;
+  const database = await openChecked(starting);
   onClose(database.close);
   const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry));
   onClose(metrics.close);
@@ -130,9 +174,7 @@ const openWorker = async (
   const { client, namespace, close } = connectTemporal();
   onClose(close);
   const registerAll = () => register(client, namespace, config.taskQueue);
-  await registerAll();
-  const { connectionOptions } = loadClientConnectConfig();
-  const connection = await NativeConnection.connect(connectionOptions);
+  const connection = await connectWhenThere(starting, namespace, registerAll);
   onClose(() => connection.close());
   const activities = createActivities({
     database,
@@ -154,29 +196,49 @@ const openWorker = async (
   onClose(keepRegistered({ register: registerAll, log, intervalMs: registrationIntervalMs }).stop);
   const { db } = database;
   onClose(startHeartbeat({ db, workerId: randomUUID(), log, onSkew: metrics.clock }).stop);
-  return { workers, log, metricsPort: metrics.port };
+  return { workers, metricsPort: metrics.port };
 };
 
 /** Runs until all have stopped; one that ends takes the others with it. @throws what one failed with */
-const runAll = async (workers: readonly Worker[]): Promise<void> => {
+const runAll = async (workers: readonly Worker[], signal: AbortSignal): Promise<void> => {
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
-  const ends = await Promise.allSettled(workers.map((worker) => worker.run().finally(stop)));
+  const runs = workers.map((worker) => worker.run().finally(stop));
+  // The runtime tells workers of a signal once; these may not have been there yet.
+  if (signal.aborted) stop();
+  const ends = await Promise.allSettled(runs);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 };
 
+/** Aborts at the first SIGTERM or SIGINT. Once workers run, Temporal's runtime hears these, too, and stops them. */
+const listenForStop = (): AbortSignal => {
+  const stop = new AbortController();
+  for (const name of SHUTDOWN_SIGNALS) process.once(name, () => stop.abort());
+  return stop.signal;
+};
+
 /**
- * Builds the dependencies, works until SIGTERM or SIGINT, and closes in reverse. A start that fails closes
- * what it has opened, so that the process ends.
+ * Waits for database and Temporal, builds the dependencies, works until SIGTERM or SIGINT, and closes in
+ * reverse. A start that fails closes what it has opened.
+ *
+ * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say what to do
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+  const starting: Starting = { config, log, signal: listenForStop() };
   const closers: (() => Promise<unknown>)[] = [];
   try {
-    const opened = await openWorker(config, options, (close) => closers.unshift(close));
-    const { workers, log, metricsPort } = opened;
+    const onClose: OnClose = (close) => void closers.unshift(close);
+    const opened = await openWorker(starting, options, onClose).catch((error: unknown) => {
+      // Somebody has stopped it before it began.
+      if (starting.signal.aborted) return undefined;
+      throw error;
+    });
+    if (opened === undefined) return;
+    const { workers, metricsPort } = opened;
     log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
-    await runAll(workers);
+    await runAll(workers, starting.signal);
   } finally {
     for (const close of closers) await close();
   }

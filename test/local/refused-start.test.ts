@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -22,6 +23,8 @@ afterAll(() => {
 
 /** Loaded first: a clock that is 31 days slow. */
 const SLOW_CLOCK = 'data:text/javascript,const now = Date.now; Date.now = () => now() - 2678400000';
+
+const PROCESSES = ['api/main.ts', 'worker/main.ts'] as const;
 
 const start = async (file: string, databaseUrl: string, imports: string[] = []) => {
   const { port, fd, stop } = await holdPort('127.0.0.1', 0);
@@ -78,10 +81,151 @@ test.each(['api/main.ts', 'worker/main.ts'])('%s ends when its clock is days off
   });
 });
 
+const query = (text: string) => database().owner.pool.query(text);
+
+/** The URL of the test's server with another database, or another login. */
+const elsewhere = (change: Partial<Record<'pathname' | 'username', string>>): string =>
+  Object.assign(new URL(database().url), change).href;
+
+/** Lets one more login in, by the password of the owner. */
+const createLogin = (name: string, memberOf = '') =>
+  query(`CREATE ROLE ${name} LOGIN PASSWORD '${new URL(database().url).password}' ${memberOf}`);
+
+const oneLine = (code: string, message: RegExp) => ({
+  code: 1,
+  err: '',
+  lines: [{ level: 60, error: { code, message: expect.stringMatching(message) as string } }],
+});
+
+test.each(PROCESSES)('%s ends where its login is not let in', async (file) => {
+  expect(await endOf(file, elsewhere({ username: 'nobody_here' }))).toMatchObject(
+    oneLine(
+      'loginRefused',
+      /^PostgreSQL does not let this process in \((?:28000|28P01)\): correct/,
+    ),
+  );
+  expect(await endOf(file, elsewhere({ pathname: '/no_such_database' }))).toMatchObject(
+    oneLine('loginRefused', /^PostgreSQL does not let this process in \(3D000\): correct/),
+  );
+});
+
+test.each(PROCESSES)('%s ends where its login may not act as its role', async (file) => {
+  await createLogin('stranger');
+  try {
+    expect(await endOf(file, elsewhere({ username: 'stranger' }))).toMatchObject(
+      oneLine('loginRefused', /not act as the role it needs: make it a member of keepsake_api/),
+    );
+  } finally {
+    await query('DROP ROLE stranger');
+  }
+});
+
+test.each(PROCESSES)('%s ends where the schema is missing, or is an older one', async (file) => {
+  await query('CREATE DATABASE without_schema');
+  try {
+    expect(await endOf(file, elsewhere({ pathname: '/without_schema' }))).toMatchObject(
+      oneLine('schemaMissing', /^The database has no schema of Keepsake: run "npm run migrate"/),
+    );
+  } finally {
+    await query('DROP DATABASE without_schema WITH (FORCE)');
+  }
+  const { rows } = await query(
+    'DELETE FROM kysely_migration WHERE name = (SELECT max(name) FROM kysely_migration) RETURNING *',
+  );
+  const [{ name, timestamp }] = rows;
+  const message = new RegExp(
+    `^The schema of the database is that of .*, and this version needs ${name}`,
+  );
+  expect(await endOf(file, database().url)).toMatchObject(oneLine('schemaOutdated', message));
+  await createLogin('member', 'IN ROLE keepsake_api, keepsake_worker');
+  await query(`REVOKE SELECT ON kysely_migration FROM keepsake_app`);
+  expect(await endOf(file, elsewhere({ username: 'member' }))).toMatchObject(
+    oneLine('schemaOutdated', /0021-user-lists or an earlier one/),
+  );
+  await query(`GRANT SELECT ON kysely_migration TO keepsake_app`);
+  await query('DROP ROLE member');
+  await database().owner.pool.query('INSERT INTO kysely_migration VALUES ($1, $2)', [
+    name,
+    timestamp,
+  ]);
+});
+
 test('the API starts although the database is away', async () => {
   const { child: api, url } = await start('api/main.ts', 'postgres://x@127.0.0.1:1/x');
   await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200), 30_000);
   const ended = once(api, 'exit');
   api.kill('SIGKILL');
   await ended;
+});
+
+/** A server that breaks connections off until it is opened; then it leads to the database. */
+const startGate = async () => {
+  const { hostname: host, port } = new URL(database().url);
+  let isOpen = false;
+  const gate = createServer((client) => {
+    client.on('error', () => {});
+    if (!isOpen) {
+      client.destroy();
+      return;
+    }
+    const there = connect({ host, port: Number(port) });
+    there.on('error', () => client.destroy());
+    client.pipe(there).pipe(client);
+  });
+  gate.listen(0, '127.0.0.1');
+  await once(gate, 'listening');
+  const address = gate.address() as AddressInfo;
+  const url = Object.assign(new URL(database().url), {
+    host: `127.0.0.1:${address.port}`,
+  });
+  return { url: url.href, open: () => void (isOpen = true), stop: () => gate.close() };
+};
+
+test('a worker waits for PostgreSQL, then for Temporal, says so, and ends at SIGTERM', async () => {
+  const gate = await startGate();
+  const { child } = await start('worker/main.ts', gate.url);
+  let said = '';
+  child.stdout!.on('data', (chunk: Buffer) => (said += String(chunk)));
+  const until = (text: string) =>
+    vi.waitFor(() => expect(said).toContain(text), { timeout: 50_000, interval: 50 });
+  await until('"attempt":2,"pauseMs":2000,"msg":"PostgreSQL is away: waiting for it"');
+  gate.open();
+  await until('PostgreSQL answers');
+  await until('Temporal is away: waiting for it');
+  expect(said).not.toContain('"level":60');
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+  gate.stop();
+});
+
+test('a worker that waits for PostgreSQL ends at the first SIGTERM', async () => {
+  const gate = await startGate();
+  const { child } = await start('worker/main.ts', gate.url);
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  expect(String(line)).toContain('PostgreSQL is away');
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+  gate.stop();
+});
+
+test('the API says that the database is away, and goes on', async () => {
+  const gate = await startGate();
+  const { child, url } = await start('api/main.ts', gate.url);
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  expect(String(line)).toContain('PostgreSQL is away: requests are answered 503');
+  await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200), 30_000);
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+  gate.stop();
+});
+
+test.each(PROCESSES)('%s ends where a setting is wrong, and names it', async (file) => {
+  expect(await endOf(file, 'mysql://x@127.0.0.1/x')).toMatchObject({
+    code: 1,
+    err: '',
+    lines: [{ level: 60, error: { message: expect.stringContaining('DATABASE_URL') as string } }],
+  });
 });

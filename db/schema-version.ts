@@ -1,0 +1,58 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { DatabaseError } from 'pg';
+import type { Db } from './client.ts';
+import { refuseDatabase } from './refusal.ts';
+import { endsConnection, isDenied } from './sql-states.ts';
+
+/** The SQL files that make the schema, applied in the order of their names. */
+export const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations');
+const ENDING = '.sql';
+
+/** Names of all migrations that this version knows, without the ending, in their order. */
+export const listMigrations = async (): Promise<string[]> =>
+  (await readdir(MIGRATIONS_FOLDER))
+    .filter((name) => name.endsWith(ENDING))
+    .map((name) => name.slice(0, -ENDING.length))
+    .toSorted();
+
+/** No such table. */
+const UNDEFINED_TABLE = '42P01';
+/** Before this migration no role of ours could look what was applied. */
+const BEFORE_READABLE = '0021-user-lists or an earlier one';
+
+/** The last migration that was applied, as far as it can be seen; undefined in a database without the schema. */
+const findLastMigration = async (db: Db): Promise<string | undefined> => {
+  try {
+    const { rows } = await sql<{
+      name: string | null;
+    }>`SELECT max(name) AS name FROM public.kysely_migration`.execute(db);
+    return rows[0]?.name ?? undefined;
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || endsConnection(error)) throw error;
+    if (error.code === UNDEFINED_TABLE) return undefined;
+    if (isDenied(error)) return BEFORE_READABLE;
+    throw error;
+  }
+};
+
+const HOW = 'run "npm run migrate" as the owner of the database';
+
+/**
+ * A schema that is newer than this version serves it: a version is replaced while the one before still runs.
+ *
+ * @throws DatabaseRefusal `schemaMissing`, `schemaOutdated`
+ */
+export const assertSchema = async (db: Db): Promise<void> => {
+  const last = await findLastMigration(db);
+  if (last === undefined) {
+    throw refuseDatabase('schemaMissing', `The database has no schema of Keepsake: ${HOW}.`);
+  }
+  const needed = (await listMigrations()).at(-1) ?? '';
+  if (last >= needed) return;
+  throw refuseDatabase(
+    'schemaOutdated',
+    `The schema of the database is that of ${last}, and this version needs ${needed}: ${HOW}.`,
+  );
+};

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { listMigrations } from '../../db/schema-version.ts';
+import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { useDatabase } from '../support/database.ts';
+
+const database = useDatabase();
+const NAME = 'keepsake_to_migrate';
+
+const urlOf = (name: string): string =>
+  Object.assign(new URL(database().url), { pathname: `/${name}` }).href;
+
+/** @returns the lines that the command printed; rejects with what it said when it failed */
+const migrate = async (databaseUrl: string, ...args: string[]): Promise<string[]> => {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', 'local/migrate.ts', ...args],
+    {
+      cwd: PROJECT_FOLDER,
+      env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl, DELETE_ALL_PERCENT: '77' },
+    },
+  );
+  return stdout.trimEnd().split('\n');
+};
+
+test('migrate makes the schema, says what it applied, and the second time that nothing is left', async () => {
+  const { pool } = database().owner;
+  await pool.query(`CREATE DATABASE ${NAME}`);
+  try {
+    const names = await listMigrations();
+    const last = names.at(-1);
+    expect(await migrate(urlOf(NAME))).toEqual([
+      ...names.map((name) => `Applied ${name}.`),
+      `The schema is that of ${last}.`,
+    ]);
+    expect(await migrate(urlOf(NAME))).toEqual([`The schema is that of ${last} already.`]);
+  } finally {
+    await pool.query(`DROP DATABASE ${NAME} WITH (FORCE)`);
+  }
+});
+
+test('migrate stores what is set for deleting everyone', async () => {
+  await migrate(database().url);
+  const { rows } = await database().owner.pool.query('SELECT percent FROM delete_all_settings');
+  expect(rows.map(({ percent }) => Number(percent))).toEqual([77]);
+});
+
+test('migrate says in one sentence why it cannot', async () => {
+  await expect(migrate(urlOf('no_such_database'))).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^DATABASE_URL: [^\n]+\n$/) as string,
+  });
+  await expect(migrate(database().url, '--down')).rejects.toMatchObject({ code: 2 });
+});

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
+
+export interface AwaitedServer<T> {
+  /** As people are told it. */
+  name: string;
+  /** Asks once. */
+  ask: () => Promise<T>;
+  /** What an error ends the wait with; undefined when the same may succeed a little later. */
+  endOf: (error: unknown) => Error | undefined;
+  log: Logger;
+  /** Ends the wait. */
+  signal: AbortSignal;
+}
+
+/** What a log may hold of an error: before any job runs there are no users whose data it could quote. */
+const factsOf = (error: unknown) => {
+  const { name, message, code } = error as NodeJS.ErrnoException;
+  return { name, message, code };
+};
+
+/**
+ * Asks until something answers that may come back, and says so before each pause.
+ *
+ * @throws what `endOf` makes of an error; the signal's reason
+ */
+export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> => {
+  const { name, ask, endOf, log, signal } = server;
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      const answer = await ask();
+      if (attempt > 1) log.info({ attempt }, `${name} answers`);
+      return answer;
+    } catch (error) {
+      const end = endOf(error);
+      if (end !== undefined) throw end;
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      log.warn({ error: factsOf(error), attempt, pauseMs }, `${name} is away: waiting for it`);
+      await sleep(pauseMs, undefined, { signal });
+    }
+  }
+};
