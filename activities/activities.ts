@@ -1,4 +1,4 @@
-import { cancellationSignal, heartbeat, log } from '@temporalio/activity';
+import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './attempt-delivery.ts';
@@ -101,7 +101,10 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activiti
     scrubBackups: whileBeating(
       createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
     ),
-    attemptDelivery: createAttemptDelivery(deps, cancellationSignal),
+    attemptDelivery: createAttemptDelivery(deps, () => ({
+      signal: cancellationSignal(),
+      attempt: activityInfo().attempt,
+    })),
     giveUpDelivery: createGiveUpDelivery(deps),
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),

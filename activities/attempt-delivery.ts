@@ -7,6 +7,7 @@ import {
   findDelivery,
   giveUpDelivery,
   listSecrets,
+  postponeDelivery,
   recordDelivered,
   recordFailed,
   recordGone,
@@ -30,10 +31,22 @@ export interface DeliveryDeps extends Pick<ActivityDeps, 'database'>, WebhookDep
   config: Pick<Config, 'publicUrl'>;
 }
 
+/** What Temporal says of an attempt. */
+export interface AttemptContext {
+  signal: AbortSignal;
+  /** Which look of the workflow at its delivery it is, from 1. */
+  attempt: number;
+}
+
 /** Requests to one webhook at a time, in this process: a receiver that says nothing holds up no others. */
-const MAX_AT_ONCE = 4;
-/** Until a delivery that had to stand back is looked at again, in milliseconds; up to twice as long. */
-const STAND_BACK_MS = 5_000;
+const MAX_OF_WEBHOOK = 4;
+/** Of one workspace: it has several webhooks, and a quarter of the places. */
+const MAX_OF_WORKSPACE = 10;
+/**
+ * Until a delivery that had to stand back is looked at again, in milliseconds: at first, and at most. Up to twice as
+ * long; and longer each time, for the more there are that wait, the less each look is worth.
+ */
+const STAND_BACK = { firstMs: 5_000, mostMs: 300_000 } as const;
 
 /** So much sooner than the back-off says an attempt may come, so that many do not come at once. */
 const JITTER = 0.2;
@@ -73,28 +86,54 @@ const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) 
     nextRetryDelay: nextMs,
   });
 
+/** How long to stand back at the workflow's so manieth look at its delivery, in milliseconds. */
+const standBackAfter = (looks: number): number => {
+  const { firstMs, mostMs } = STAND_BACK;
+  return Math.round(Math.min(firstMs * 2 ** Math.min(looks - 1, 20), mostMs) * (1 + Math.random()));
+};
+
 /** It costs no attempt: nothing was sent. */
-const standBack = ({ id }: DeliveryRow) =>
+const standBack = ({ id }: DeliveryRow, nextMs: number) =>
   ApplicationFailure.create({
     type: 'webhookBusy',
-    message: `Delivery ${id} waits for others to the same webhook.`,
-    nextRetryDelay: Math.round(STAND_BACK_MS * (1 + Math.random())),
+    message: `Delivery ${id} waits for others of its webhook or workspace.`,
+    nextRetryDelay: nextMs,
   });
 
-/** Runs work for a webhook. @throws what `toError` makes when as much is under way as may be */
-const createTurns = () => {
+/** Counts what is under way for each name; `take` gives a turn back by what it returns, or has none to give. */
+const createTurns = (most: number) => {
   const underWay = new Map<string, number>();
-  return async <T>(id: string, work: () => Promise<T>, toError: () => Error): Promise<T> => {
-    const count = underWay.get(id) ?? 0;
-    if (count >= MAX_AT_ONCE) throw toError();
-    underWay.set(id, count + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (underWay.get(id) ?? 1) - 1;
-      if (left === 0) underWay.delete(id);
-      else underWay.set(id, left);
+  const give = (name: string) => () => {
+    const left = (underWay.get(name) ?? 1) - 1;
+    if (left === 0) underWay.delete(name);
+    else underWay.set(name, left);
+  };
+  return {
+    take: (name: string): (() => void) | undefined => {
+      const count = underWay.get(name) ?? 0;
+      if (count >= most) return undefined;
+      underWay.set(name, count + 1);
+      return give(name);
+    },
+  };
+};
+
+/** Takes a turn of its webhook and one of its workspace, or none. @returns what gives both back */
+const createBothTurns = () => {
+  const ofWebhook = createTurns(MAX_OF_WEBHOOK);
+  const ofWorkspace = createTurns(MAX_OF_WORKSPACE);
+  return ({ webhook_id: webhookId, workspace_id: workspaceId }: DeliveryRow) => {
+    const first = ofWebhook.take(webhookId);
+    if (first === undefined) return undefined;
+    const second = ofWorkspace.take(workspaceId);
+    if (second === undefined) {
+      first();
+      return undefined;
     }
+    return () => {
+      first();
+      second();
+    };
   };
 };
 
@@ -129,15 +168,15 @@ const record = async (
  */
 export const createAttemptDelivery = (
   deps: DeliveryDeps,
-  signalOf: () => AbortSignal,
+  contextOf: () => AttemptContext,
 ): Activities['attemptDelivery'] => {
   const { db } = deps.database;
   const { meter } = deps.webhooks;
-  const inTurn = createTurns();
+  const takeTurn = createBothTurns();
   const attempt = async (input: DeliveryInput, delivery: DeliveryRow): Promise<DeliveryState> => {
     const attempts = await beginAttempt(db, input, ATTEMPT_TIMEOUT_MS);
     if (attempts === undefined) return 'failed';
-    const posted = await send(deps, delivery, signalOf());
+    const posted = await send(deps, delivery, contextOf().signal);
     meter.attempt(posted.error ?? 'delivered');
     const state = await record(db, input, { delivery, attempts }, posted);
     meter.delivery(state === 'delivered' ? 'delivered' : 'failed');
@@ -151,11 +190,18 @@ export const createAttemptDelivery = (
       meter.delivery('failed');
       return 'failed';
     }
-    return inTurn(
-      delivery.webhook_id,
-      () => attempt(input, delivery),
-      () => standBack(delivery),
-    );
+    const giveBack = takeTurn(delivery);
+    if (giveBack === undefined) {
+      const nextMs = standBackAfter(contextOf().attempt);
+      // The sweep looks for those whom nobody tries again.
+      await postponeDelivery(db, input, nextMs);
+      throw standBack(delivery, nextMs);
+    }
+    try {
+      return await attempt(input, delivery);
+    } finally {
+      giveBack();
+    }
   };
 };
 

@@ -89,13 +89,29 @@ const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => (
   },
 });
 
-const eraseAll = async (erase: (limit: number) => Promise<number>, signal: AbortSignal) => {
+/** Erases as much as there is, a page at a time. What cannot be erased keeps nothing else waiting. */
+const eraseAll = async (
+  erase: (limit: number) => Promise<number>,
+  signal: AbortSignal,
+  troubles: unknown[],
+): Promise<number> => {
   let all = 0;
-  for (let erased = PAGE; erased === PAGE; all += erased) {
+  try {
+    for (let erased = PAGE; erased === PAGE; all += erased) {
+      signal.throwIfAborted();
+      erased = await erase(PAGE);
+    }
+  } catch (error) {
     signal.throwIfAborted();
-    erased = await erase(PAGE);
+    troubles.push(error);
   }
   return all;
+};
+
+/** Of what goes all at once. */
+const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
+  await erase();
+  return 0;
 };
 
 /**
@@ -114,19 +130,20 @@ export const createDestroyExpired =
     const imports = importDuties(deps);
     const troubles: unknown[] = [];
     const run = <Item>(duty: Duty<Item>) => runDuty(duty, signal, troubles);
+    const erase = (some: (limit: number) => Promise<number>) => eraseAll(some, signal, troubles);
     const removed = (await run(exports.expire)) + (await run(imports.expire));
     await assertClock(db);
     const result = {
       removed,
       destroyed: (await run(exports.destroy)) + (await run(imports.destroy)),
       leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
-      jobs: await eraseAll((limit) => eraseFruitlessJobs(db, limit), signal),
-      previews: await eraseAll((limit) => eraseOldPreviews(db, limit), signal),
-      deliveries: await eraseAll((limit) => eraseOldDeliveries(db, limit), signal),
+      jobs: await erase((limit) => eraseFruitlessJobs(db, limit)),
+      previews: await erase((limit) => eraseOldPreviews(db, limit)),
+      deliveries: await erase((limit) => eraseOldDeliveries(db, limit)),
       lists: await run(listDuty(deps)),
     };
-    await eraseOldCalls(db);
-    await erasePreviewTargets(db);
+    await erase(once(() => eraseOldCalls(db)));
+    await erase(once(() => erasePreviewTargets(db)));
     if (troubles.length > 0) throw troubles[0];
     return result;
   };

@@ -124,7 +124,9 @@ const withNotes = (
   const told = lost.map((line) => {
     const note = noted.get(line.line);
     noted.delete(line.line);
-    return note === undefined ? line : { ...line, message: `${line.message}; ${note.message}` };
+    if (note === undefined) return line;
+    const message = `${line.message}; ${note.message}`;
+    return { ...line, message, problems: [...line.problems, ...note.problems] };
   });
   return [...told, ...noted.values()];
 };

@@ -27,8 +27,10 @@ export const startDeliveriesOf = async (
 
 /** Later than this, whoever was to start it, or to try it again, has not. */
 const OVERDUE_SECONDS = 15;
-/** Many of those that are late may be alive and wait for their turn: they hide no other from a sweep. */
+/** Many of those that are late may be alive, where their worker is away: they hide no other from a sweep. */
 const MAX_PAGES = 25;
+/** Time that a sweep of them takes, in milliseconds: each is asked for at Temporal, and others wait for the sweep. */
+const SWEEP_MS = 20_000;
 
 /**
  * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends those whose workflow
@@ -54,6 +56,7 @@ export const sweepDeliveries = async (
     }
   };
   const seconds = OVERDUE_SECONDS;
+  const end = performance.now() + SWEEP_MS;
   let afterId: string | undefined;
   for (let page = 0; page < MAX_PAGES && swept.started + swept.ended < limit; page++) {
     const late = await listOverdueDeliveries(database.db, {
@@ -61,7 +64,10 @@ export const sweepDeliveries = async (
       limit,
       ...(afterId !== undefined && { afterId }),
     });
-    for (const delivery of late) await sweep(delivery).catch(onTrouble);
+    for (const delivery of late) {
+      if (performance.now() > end) return swept;
+      await sweep(delivery).catch(onTrouble);
+    }
     if (late.length < limit) break;
     afterId = late.at(-1)?.deliveryId;
   }

@@ -79,6 +79,17 @@ export const beginAttempt = async (
   return row?.attempts;
 };
 
+/** Says when a delivery is looked at again that had no turn. */
+export const postponeDelivery = async (
+  db: Db,
+  input: DeliveryInput,
+  nextMs: number,
+): Promise<void> => {
+  await pending(db, input)
+    .set({ next_attempt_at: inMs(nextMs) })
+    .execute();
+};
+
 /** What an attempt came to. */
 export interface Attempted {
   status: number | null;

@@ -61,8 +61,13 @@ export const replayDelivery = async (
   trx: Trx,
   { id, webhookId }: { id: string; webhookId: string },
 ): Promise<boolean> => {
-  // Of two replays of tests at once the second sees that the first is under way.
-  await trx.selectFrom('webhooks').select('id').where('id', '=', webhookId).forUpdate().execute();
+  // Of two replays of tests at once the second sees that the first is under way. Jobs that end meanwhile do not wait.
+  await trx
+    .selectFrom('webhooks')
+    .select('id')
+    .where('id', '=', webhookId)
+    .forNoKeyUpdate()
+    .execute();
   const { numUpdatedRows } = await trx
     .updateTable('webhook_deliveries')
     .set({

@@ -42,7 +42,9 @@ const createHeaderCheck = (
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
   /** Where columns have names of their own, which may be any words, only the whole header is one. */
   const known = new Set(mapping === undefined ? fieldNames(types) : []);
-  const longest = Math.max(...[...known, ...header.cells].map(({ length }) => length)) + 1;
+  // Not by spreading: a header may have more cells than a call takes arguments.
+  const longest =
+    [...known, ...header.cells].reduce((most, { length }) => Math.max(most, length), 0) + 1;
 
   const matches = (cells: readonly string[], form: (name: string) => string): boolean => {
     const width = Math.max(header.cells.length, cells.length);

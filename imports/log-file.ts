@@ -4,6 +4,7 @@ import { isTextType } from './cells.ts';
 import type { FailedLine } from './failed-lines.ts';
 import type { Head } from './head.ts';
 import { checkHeader, type HeaderOptions, namesOf, ownNames } from './header.ts';
+import { isErrorCell } from './log-lines.ts';
 import { LOG_COLUMN } from './mapping.ts';
 import type { ImportOptions } from './options.ts';
 import { recordsOf } from './records.ts';
@@ -79,7 +80,9 @@ export const logLines = (head: LogHead, spreadsheetSafe: boolean) => {
       record([...head.names, LOG_COLUMN]),
     line: ({ line, payload, code, message }: KeptLine): string => {
       const all = cellsOf(payload);
-      const cells = head.isLog ? all.slice(0, -1) : all;
+      // A line that has lost its last cell ends with a value.
+      const endsWithError = all.length > head.names.length || isErrorCell(all.at(-1) ?? '');
+      const cells = head.isLog && endsWithError ? all.slice(0, -1) : all;
       const values = cells.map((cell, index) => (head.isGuarded[index] ? unguarded(cell) : cell));
       return record([...values, `${code}, line ${line}: ${message}`]);
     },

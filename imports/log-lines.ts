@@ -12,6 +12,9 @@ export const MARK_PROBLEM = {
   message: 'begins with a byte-order mark (U+FEFF): take it off',
 } as const satisfies CsvRecord['problem'];
 
+/** Whether a cell is what a log says of its line. */
+export const isErrorCell = (cell: string): boolean => ERROR_CELL.test(unguarded(cell));
+
 const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);
 
 /**
@@ -20,7 +23,7 @@ const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message
  */
 export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
   const own = cells.slice(0, width - 1).map(unguarded);
-  if (own.some((cell) => ERROR_CELL.test(cell))) {
+  if (own.some(isErrorCell)) {
     const message = 'has what was wrong with it among its values: its cells were moved';
     return { rule: 'cellCount', message };
   }

@@ -226,3 +226,16 @@ test('goes through more than one page of what is due', async () => {
   );
   expect(await run()).toMatchObject({ removed: count });
 });
+
+test('what cannot be erased keeps lists of users no longer than they may stay', async () => {
+  await query(
+    `INSERT INTO user_lists (id, workspace_id, actor_key_id, match_by, expires_at)
+     VALUES (gen_random_uuid(), 'expiry', $1, 'email', now() - interval '1 minute')`,
+    [keyId],
+  );
+  await query('ALTER FUNCTION erase_fruitless_jobs RENAME TO erase_fruitless_jobs_away');
+  await expect(run()).rejects.toThrow(/erase_fruitless_jobs/);
+  expect(await query('SELECT FROM user_lists')).toHaveLength(0);
+  await query('ALTER FUNCTION erase_fruitless_jobs_away RENAME TO erase_fruitless_jobs');
+  await run();
+});

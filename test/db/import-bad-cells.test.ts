@@ -75,7 +75,7 @@ test.each<[Partial<ImportOptions>, object]>([
     for (const { message } of failed) expect(message).not.toContain('secret');
     const problems = (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];
     expect(problems).toEqual([
-      { column: 'email', rule: 'mailAddress', count: 2, firstLine: 2 },
+      { column: 'email', rule: 'mailAddress', count: 3, firstLine: 2 },
       { column: 'properties.number', rule: 'number', count: 1, firstLine: 2 },
       { column: null, rule: 'held', count: 1, firstLine: 4 },
       { column: 'userId', rule: 'tooLong', count: 1, firstLine: 5 },

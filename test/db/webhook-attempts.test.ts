@@ -300,7 +300,29 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   const underWay = ids.slice(0, 4).map(run);
   await vi.waitFor(() => expect(answers).toHaveLength(4));
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
-  expect(await steps.delivery(ids[4]!)).toMatchObject({ state: 'pending', attempts: 0 });
+  const waiting = await steps.delivery(ids[4]!);
+  expect(waiting).toMatchObject({ state: 'pending', attempts: 0 });
+  // Not late, so that no sweep takes it for lost.
+  expect(waiting.next_ms).toBeGreaterThan(2_000);
   for (const send of answers) send();
   expect(await Promise.all(underWay)).toEqual(ids.slice(0, 4).map(() => 'delivered'));
+});
+
+test('the webhooks of one workspace leave places for those of others', async () => {
+  const answers: (() => void)[] = [];
+  answer = (_request, response) => void answers.push(() => response.writeHead(204).end());
+  for (let n = 0; n < 3; n++) await steps.addWebhook(receiver.url());
+  const ids: string[] = [];
+  for (let n = 0; n < 4; n++) ids.push(...(await steps.endJob()).deliveryIds);
+  const { attemptDelivery } = activitiesWith(true);
+  const run = (deliveryId: string, attempt: number) =>
+    new MockActivityEnvironment({ attempt }).run(attemptDelivery, { deliveryId, round: 1 });
+  const underWay = ids.slice(0, 10).map((id) => run(id, 1));
+  await vi.waitFor(() => expect(answers).toHaveLength(10));
+  await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });
+  // The longer it has waited, the more seldom it looks.
+  await expect(run(ids[11]!, 30)).rejects.toMatchObject({ type: 'webhookBusy' });
+  expect((await steps.delivery(ids[11]!)).next_ms).toBeGreaterThan(250_000);
+  for (const send of answers) send();
+  expect(await Promise.all(underWay)).toEqual(ids.slice(0, 10).map(() => 'delivered'));
 });

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { readHeader } from '../../imports/header.ts';
 import { fieldNames, SYSTEM_FIELDS } from '../../selection/fields.ts';
-import { fileOf, ONE_OF_EACH } from '../support/import-file.ts';
+import { fileOf, linesOf, ONE_OF_EACH } from '../support/import-file.ts';
 
 const headerOf = (content: string | Buffer) => readHeader(fileOf(content), { types: ONE_OF_EACH });
 
@@ -196,6 +196,11 @@ test('says what separates cells to a file that has another separator', async () 
     expect.stringContaining('sep=|'),
     expect.stringMatching(/^`userId\|city` is no/),
   ]);
+});
+
+test('reads lines below a header with as many empty columns as a line may have', async () => {
+  const { rows } = await linesOf(`userId${','.repeat(600_000)}\n1\n`);
+  expect(rows.map(({ userId }) => userId)).toEqual(['1']);
 });
 
 test('reads no further than it must, and closes the file', async () => {

@@ -123,6 +123,13 @@ test('a line with too few or too many cells stays wrong until somebody mends it'
   expect((await logOf(log, OPTIONS, false)).match(/wrongCellCount/g)).toHaveLength(2);
 });
 
+test('a line of a log that has lost its last cell keeps its values in the log of that', async () => {
+  for (const line of ['u-1,a@x.example', 'u-1,Ada,a@x.example', 'u-1']) {
+    const log = await logOf(`userId,firstName,email,error\n${line}\n`, OPTIONS, false);
+    expect(log).toContain(`\n${line},"wrongCellCount, line 2: `);
+  }
+});
+
 test('a last column error is of a log, and any other is one like others', async () => {
   expect((await linesOf('userId,error\n1,x\n')).rows).toHaveLength(1);
   await expect(linesOf('userId,error,city\n1,x,y\n')).rejects.toMatchObject({
