@@ -38,12 +38,15 @@ export type App = FastifyInstance<
 
 export interface ApiDeps {
   database: Database;
+  /** A connection that nothing but the question for readiness uses; `database` when not given. */
+  health?: Database;
   storage: Storage;
   jobs: JobStarter;
   requests: RequestSender;
   config: Pick<
     Config,
     | 'publicUrl'
+    | 'taskQueue'
     | 'temporalUiUrl'
     | 'linkSecret'
     | 'rateLimitPerMinute'

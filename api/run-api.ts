@@ -49,9 +49,15 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     role: API_ROLE,
   });
   await checkDatabase(database, pino({ level: config.logLevel, base: { process: 'api' } }));
+  const health = openDatabase(config.databaseUrl, {
+    applicationName: 'keepsake-health',
+    role: API_ROLE,
+    maxConnections: 1,
+  });
   const temporal = connectTemporal();
   const app = await buildApp({
     database,
+    health,
     storage: createDirectoryStorage(config.storageDir),
     jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
     requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
@@ -63,6 +69,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   const stop = async (): Promise<void> => {
     await app.close();
     await temporal.close();
+    await health.close();
     await database.close();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop());

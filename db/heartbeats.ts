@@ -1,12 +1,18 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 
-/** True when some worker gave a sign of life in the last so many seconds, by the database's clock. */
-export const hasLivingWorker = async (db: Db, withinSeconds: number): Promise<boolean> => {
+/** True when some worker of a task queue gave a sign of life in the last so many seconds, by the database's clock. */
+export const hasLivingWorker = async (
+  db: Db,
+  taskQueue: string,
+  withinSeconds: number,
+): Promise<boolean> => {
   const row = await db
     .selectFrom('worker_heartbeats')
     .select('worker_id')
     .where('beat_at', '>', sql<Date>`now() - make_interval(secs => ${withinSeconds})`)
+    // A worker of the version before does not say which it serves.
+    .where((eb) => eb.or([eb('task_queue', '=', taskQueue), eb('task_queue', 'is', null)]))
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
@@ -17,10 +23,13 @@ export const hasLivingWorker = async (db: Db, withinSeconds: number): Promise<bo
  *
  * @returns the database's time, in milliseconds
  */
-export const beat = async (db: Db, workerId: string): Promise<number> => {
+export const beat = async (
+  db: Db,
+  { workerId, taskQueue }: { workerId: string; taskQueue: string },
+): Promise<number> => {
   const { beat_at: beatAt } = await db
     .insertInto('worker_heartbeats')
-    .values({ worker_id: workerId, beat_at: sql<Date>`now()` })
+    .values({ worker_id: workerId, task_queue: taskQueue, beat_at: sql<Date>`now()` })
     .onConflict((conflict) => conflict.column('worker_id').doUpdateSet({ beat_at: sql`now()` }))
     .returning('beat_at')
     .executeTakeFirstOrThrow();

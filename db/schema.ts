@@ -299,5 +299,5 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     at: CreatedAt;
     request_id: Nullable<string>;
   };
-  worker_heartbeats: { worker_id: string; beat_at: Date };
+  worker_heartbeats: { worker_id: string; task_queue: string | null; beat_at: Date };
 }

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { uuidv7 } from 'uuidv7';
+import { makeFolder } from './make-folder.ts';
 import { StorageError, type ByteRange, type Storage } from './storage.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
@@ -61,7 +62,7 @@ export const createDirectoryStorage = (root: string): Storage => {
     const partial = `${path}.${uuidv7()}.partial`;
     let written = partial;
     try {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path));
       await writeDurably(partial, content);
       await rename(partial, path);
       written = path;
@@ -107,5 +108,17 @@ export const createDirectoryStorage = (root: string): Storage => {
     }
   };
 
-  return { put, get, remove, list };
+  const check = async (): Promise<void> => {
+    const probe = join(base, `${uuidv7()}.probe`);
+    try {
+      await makeFolder(base);
+      await writeFile(probe, 'probe', { flag: 'wx', mode: 0o600 });
+    } catch (error) {
+      throw putError('', error);
+    } finally {
+      await rm(probe, { force: true }).catch(() => {});
+    }
+  };
+
+  return { put, get, remove, list, check };
 };

@@ -16,6 +16,8 @@ export interface Storage {
   remove: (prefix: string) => Promise<void>;
   /** Keys of every file below a prefix, sorted. */
   list: (prefix: string) => Promise<string[]>;
+  /** Writes a few bytes and takes them away again. @throws StorageError when nothing can be written now */
+  check: () => Promise<void>;
 }
 
 export type StorageProblem = 'full' | 'unwritable' | 'missing' | 'broken';

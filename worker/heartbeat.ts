@@ -8,6 +8,7 @@ const INTERVAL_MS = 3_000;
 interface Heartbeat {
   db: Db;
   workerId: string;
+  taskQueue: string;
   log: Logger;
   /** Told at each beat how far this worker's clock is ahead of the database's, in seconds. */
   onSkew: (seconds: number) => void;
@@ -23,6 +24,7 @@ interface Heartbeat {
 export const startHeartbeat = ({
   db,
   workerId,
+  taskQueue,
   log,
   onSkew,
   now,
@@ -37,7 +39,7 @@ export const startHeartbeat = ({
     wasOff = isOff;
   };
   const tell = (): Promise<void> =>
-    measureClockSkew(() => beat(db, workerId), now).then(compare, () =>
+    measureClockSkew(() => beat(db, { workerId, taskQueue }), now).then(compare, () =>
       log.warn('heartbeat not stored, the database is away'),
     );
   const timer = setInterval(() => void tell(), intervalMs);

@@ -195,7 +195,15 @@ const openWorker = async (
   const workers = await createWorkers({ connection, namespace, config }, activities);
   onClose(keepRegistered({ register: registerAll, log, intervalMs: registrationIntervalMs }).stop);
   const { db } = database;
-  onClose(startHeartbeat({ db, workerId: randomUUID(), log, onSkew: metrics.clock }).stop);
+  onClose(
+    startHeartbeat({
+      db,
+      workerId: randomUUID(),
+      taskQueue: config.taskQueue,
+      log,
+      onSkew: metrics.clock,
+    }).stop,
+  );
   return { workers, metricsPort: metrics.port };
 };
 

@@ -1,37 +1,40 @@
 import { z } from 'zod';
-import type { Db } from '../../db/client.ts';
-import { hasLivingWorker } from '../../db/heartbeats.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { problem } from '../problems.ts';
-
-/** Workers beat every few seconds; one that missed this many is gone. */
-const WORKER_SILENCE_SECONDS = 15;
-
-/** Longest wait for the database's answer, in milliseconds. */
-const DATABASE_DEADLINE_MS = 2_000;
+import { createReadiness, isReady, PARTS, type Readiness } from '../readiness.ts';
 
 const okSchema = z.object({ status: z.literal('ok') });
 
-type DatabaseAnswer = 'away' | 'noWorker' | 'worker';
+const readySchema = okSchema
+  .extend({
+    warnings: z
+      .array(z.object({ part: z.enum(PARTS), detail: z.string() }))
+      .describe('What does not keep the API from answering: that no worker serves its queue'),
+  })
+  .meta({ id: 'Readiness' });
 
-const askDatabase = async (db: Db): Promise<DatabaseAnswer> => {
-  const late = new Promise<DatabaseAnswer>((resolve) => {
-    setTimeout(() => resolve('away'), DATABASE_DEADLINE_MS).unref();
+const wrongPartsOf = (readiness: Readiness) =>
+  PARTS.flatMap((part) => {
+    const detail = readiness[part];
+    return detail === null ? [] : [{ part, detail }];
   });
-  const answer = hasLivingWorker(db, WORKER_SILENCE_SECONDS).then(
-    (isAlive): DatabaseAnswer => (isAlive ? 'worker' : 'noWorker'),
-    (): DatabaseAnswer => 'away',
-  );
-  return Promise.race([answer, late]);
-};
 
-export const registerHealthRoutes = (app: App, { database, jobs }: ApiDeps): void => {
+export const registerHealthRoutes = (
+  app: App,
+  { database, health = database, storage, jobs, config }: ApiDeps,
+): void => {
+  const askReadiness = createReadiness({
+    db: health.db,
+    storage,
+    jobs,
+    taskQueue: config.taskQueue,
+  });
   app.get(
     '/healthz',
     {
       schema: {
         operationId: 'getHealth',
-        summary: 'Says that this process answers',
+        summary: 'Liveness: this process answers',
         tags: ['service'],
         response: { 200: okSchema },
       },
@@ -44,23 +47,18 @@ export const registerHealthRoutes = (app: App, { database, jobs }: ApiDeps): voi
     {
       schema: {
         operationId: 'getReadiness',
-        summary: 'Says whether database, Temporal and a living worker are there',
+        summary: 'Readiness: database, schema, storage and Temporal are there',
         tags: ['service'],
-        response: { 200: okSchema },
+        response: { 200: readySchema },
       },
     },
     async () => {
-      const [answer, isTemporalThere] = await Promise.all([
-        askDatabase(database.db),
-        jobs.isReachable(),
-      ]);
-      const missing = [
-        ...(answer === 'away' ? ['the database'] : []),
-        ...(isTemporalThere ? [] : ['Temporal']),
-        ...(answer === 'noWorker' ? ['a living worker'] : []),
-      ];
-      if (missing.length > 0) throw problem('not-ready', `Missing: ${missing.join(', ')}.`);
-      return { status: 'ok' as const };
+      const readiness = await askReadiness();
+      const wrong = wrongPartsOf(readiness);
+      if (isReady(readiness)) return { status: 'ok' as const, warnings: wrong };
+      const told = wrong.map(({ part, detail }) => `${part}: ${detail}`).join(' ');
+      const errors = wrong.map(({ part, detail }) => ({ pointer: `/${part}`, detail }));
+      throw problem('not-ready', `Not ready. ${told}`, { errors });
     },
   );
 };

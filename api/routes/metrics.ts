@@ -9,11 +9,11 @@ const TEXT = {
 };
 
 /** What this process tells of itself and of the jobs: counts and times, and nobody's data. */
-export const registerMetricsRoute = (app: App, { database }: ApiDeps): void => {
+export const registerMetricsRoute = (app: App, { database, health = database }: ApiDeps): void => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   timeRequests(app, registry);
-  watchDatabase(registry, database.db);
+  watchDatabase(registry, health.db);
 
   app.get(
     '/metrics',

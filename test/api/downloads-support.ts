@@ -66,6 +66,7 @@ export const useFileApi = (): (() => FileApi) => {
       requests: createFakeSender(database()),
       config: {
         publicUrl: 'http://keepsake.example',
+        taskQueue: 'keepsake',
         temporalUiUrl: undefined,
         linkSecret: LINK_SECRET,
         rateLimitPerMinute: 100_000,

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
+import { StorageError } from '../../storage/storage.ts';
 import { useApi } from './support.ts';
 
 const api = useApi();
@@ -73,23 +75,67 @@ test('logs route patterns, never addresses, keys or bodies', async () => {
   expect(text).toContain('"route":"/healthz"');
 });
 
-test('is ready only with database, Temporal and a worker that beat lately', async () => {
-  const { call, starter, database } = api();
-  const beat = (ago: string) =>
-    database.owner.pool.query(
-      `INSERT INTO worker_heartbeats VALUES ('w', now() - $1::interval)
-       ON CONFLICT (worker_id) DO UPDATE SET beat_at = excluded.beat_at`,
-      [ago],
+const ready = async () => {
+  // Answers are kept for a second.
+  await sleep(1_100);
+  return api().call('GET', '/readyz');
+};
+
+test('is ready with database, schema, storage and Temporal, and tells that no worker serves the queue', async () => {
+  const { starter, database, storage } = api();
+  const query = (text: string, values?: unknown[]) => database.owner.pool.query(text, values);
+  const beat = (ago: string, queue: string | null) =>
+    query(
+      `INSERT INTO worker_heartbeats (worker_id, task_queue, beat_at) VALUES ('w', $2, now() - $1::interval)
+       ON CONFLICT (worker_id) DO UPDATE SET beat_at = excluded.beat_at, task_queue = excluded.task_queue`,
+      [ago, queue],
     );
-  expect((await call('GET', '/readyz')).body.detail).toBe('Missing: a living worker.');
-  await beat('16 seconds');
-  expect((await call('GET', '/readyz')).status).toBe(503);
-  await beat('1 second');
-  expect((await call('GET', '/readyz')).status).toBe(200);
+  const unserved = {
+    status: 200,
+    body: {
+      status: 'ok',
+      warnings: [
+        { part: 'queue', detail: 'no worker serves the queue keepsake; jobs wait for one.' },
+      ],
+    },
+  };
+  expect(await ready()).toMatchObject(unserved);
+  await beat('16 seconds', 'keepsake');
+  expect(await ready()).toMatchObject(unserved);
+  await beat('1 second', 'another');
+  expect(await ready()).toMatchObject(unserved);
+  await beat('1 second', 'keepsake');
+  expect(await ready()).toMatchObject({ status: 200, body: { status: 'ok', warnings: [] } });
+
   starter.isAway = true;
-  const away = await call('GET', '/readyz');
+  const away = await ready();
   starter.isAway = false;
-  expect(away).toMatchObject({ status: 503, body: { type: '/problems/not-ready' } });
-  expect(away.body.detail).toBe('Missing: Temporal.');
+  expect(away).toMatchObject({
+    status: 503,
+    body: {
+      type: '/problems/not-ready',
+      detail: 'Not ready. temporal: Temporal does not answer.',
+      errors: [{ pointer: '/temporal', detail: 'Temporal does not answer.' }],
+    },
+  });
   expect(away.headers['retry-after']).toBe('5');
+
+  vi.spyOn(storage, 'check').mockRejectedValueOnce(
+    new StorageError('', Object.assign(new Error(), { code: 'EROFS' })),
+  );
+  expect((await ready()).body.errors).toEqual([
+    { pointer: '/storage', detail: 'the storage cannot be written.' },
+  ]);
+  vi.spyOn(storage, 'check').mockImplementationOnce(() => new Promise(() => {}));
+  expect((await ready()).body.errors).toEqual([
+    { pointer: '/storage', detail: 'the storage does not answer.' },
+  ]);
+
+  await query('ALTER TABLE kysely_migration RENAME TO kysely_migration_away');
+  const bare = await ready();
+  await query('ALTER TABLE kysely_migration_away RENAME TO kysely_migration');
+  expect(bare.body.errors).toMatchObject([
+    { pointer: '/schema', detail: expect.stringContaining('npm run migrate') as string },
+    { pointer: '/queue' },
+  ]);
 });

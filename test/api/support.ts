@@ -155,6 +155,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
       requests: sender,
       config: {
         publicUrl: 'http://keepsake.example',
+        taskQueue: 'keepsake',
         temporalUiUrl: 'http://temporal.example',
         linkSecret: 'a secret that is long enough for links',
         rateLimitPerMinute: 1_000_000,

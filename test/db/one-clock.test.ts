@@ -210,6 +210,7 @@ test('a clock that drifts while the worker runs is logged once, and measured at 
   const heartbeat = startHeartbeat({
     db: database().app.db,
     workerId: 'drifting',
+    taskQueue: 'keepsake',
     log: pino({}, sink),
     onSkew: (seconds) => void skews.push(seconds),
     now: () => Date.now() + drift,
