@@ -1,7 +1,10 @@
 import type { PoolClient } from 'pg';
 import { staged } from './restore-statements.ts';
 
-/** How the outcomes of a restore name mail addresses: no id is taken for one. */
+/**
+ * How the outcomes of a restore name mail addresses. Ids may look alike, and each outcome is of one: an address
+ * that is the very id of a user who was found stands in angle brackets.
+ */
 const AS_OUTCOME = 'mailto:';
 
 /** Why a mail address brings nobody back: nobody who has it was deleted by the backup, or several were. */
@@ -57,8 +60,10 @@ export const endLookUp = async (client: PoolClient, jobId: string): Promise<void
        SELECT $1, 1, user_id FROM looked WHERE users = 1),
      gone AS (DELETE FROM job_addresses WHERE job_id = $1)
      INSERT INTO outcomes (job_id, user_id, outcome, reason)
-     SELECT $1, $2 || address, 'notFound', CASE users WHEN 0 THEN $3 ELSE $4 END
-       FROM looked WHERE users <> 1`,
+     SELECT $1, $2 || CASE WHEN alike.user_id IS NULL THEN l.address ELSE '<' || l.address || '>' END,
+            'notFound', CASE l.users WHEN 0 THEN $3 ELSE $4 END
+       FROM looked l LEFT JOIN looked alike ON alike.users = 1 AND alike.user_id = $2 || l.address
+      WHERE l.users <> 1`,
     [jobId, AS_OUTCOME, REASONS.none, REASONS.several],
   );
   await client.query('DROP TABLE matched');

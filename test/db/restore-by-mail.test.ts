@@ -52,6 +52,29 @@ test('whom addresses name comes back, in any case; an address of nobody or of se
   expect(await countIn('job_addresses', id)).toBe(0);
 });
 
+test('an id that looks like an address is not taken for it', async () => {
+  const workspace = await seedWorkspace(database(), 'alike', 3);
+  await asOwner(
+    `INSERT INTO users (workspace_id, user_id, email) VALUES ('alike', 'mailto:old@x.example', 'new@x.example')`,
+  );
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['mailto:old@x.example']);
+  const addresses = ['new@x.example', 'old@x.example'];
+  const counts = { ...NONE, selected: 2, notFound: 1 };
+  const first = await askFor(workspace, exportId, addresses);
+  expect(await runRestore(database(), steps, first.id)).toMatchObject({
+    counts: { ...counts, restored: 1 },
+  });
+  const { id } = await askFor(workspace, exportId, addresses);
+  expect(await runRestore(database(), steps, id)).toMatchObject({
+    state: 'succeeded',
+    counts: { ...counts, present: 1 },
+  });
+  expect(await reasonsOf(database(), id)).toEqual({
+    'mailto:<old@x.example>': 'notFound notDeleted',
+    'mailto:old@x.example': 'present',
+  });
+});
+
 test('a user whom the backup holds, but whose deletion left them, is not found', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   await asOwner(
