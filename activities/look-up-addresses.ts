@@ -7,6 +7,9 @@ import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { BEGIN_RESTORE, stagePart } from './restore-part.ts';
 
+/** No join looks rows up one by one: how many addresses a job has PostgreSQL cannot know. */
+const BEGIN_LOOK_UP = `${BEGIN_RESTORE} SET LOCAL enable_nestloop = off;`;
+
 interface LookUp {
   client: PoolClient;
   storage: ActivityDeps['storage'];
@@ -22,7 +25,7 @@ const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
   // Of a backup without mail addresses nobody has one.
   if (email === undefined) return;
   const statements = restoreStatements(target, 'text');
-  await client.query(BEGIN_RESTORE);
+  await client.query(BEGIN_LOOK_UP);
   await stagePart(look, part, statements);
   if (!part.isWhole) {
     await client.query(statements.keepOnly(wantedIds({ jobId, isChosen: false, part })));
@@ -32,7 +35,7 @@ const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
 };
 
 const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => {
-  await client.query(BEGIN_RESTORE);
+  await client.query(BEGIN_LOOK_UP);
   if (!(await mayEndLookUp(client, jobId))) {
     throw failures.jobNotRunning(jobId, 'not verifying its backup any more');
   }

@@ -16,7 +16,7 @@ export const beginLookUp = async (client: PoolClient): Promise<void> => {
     (address text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL)`);
 };
 
-/** Keeps who of the staged users has an address of a job; they are looked up by its key, or by a hash of all. */
+/** Keeps who of the staged users has an address of a job. */
 export const matchStaged = async (
   client: PoolClient,
   jobId: string,
