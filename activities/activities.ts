@@ -50,7 +50,8 @@ const createClaimJob =
       type: job.type,
       workspaceId: job.workspaceId,
       notify: job.options.notify ?? false,
-      isSmall: job.isChosen && (job.total ?? Infinity) <= SMALL_JOB_USERS,
+      // To look up one mail address a whole backup is read.
+      isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
       ...(finished !== undefined && { finished }),
     };
   };

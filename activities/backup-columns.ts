@@ -32,14 +32,22 @@ export const findBackupColumns = async (
   return { naming: 'api', names: await readHeaderNames(storage, header) };
 };
 
+const indexIn = (kept: BackupColumns, column: string): number =>
+  kept.naming === 'stored'
+    ? kept.columns.findIndex(({ name }) => name === column)
+    : kept.names.indexOf(apiNameOf(column));
+
 /** Where the ids of users stand in each record. @throws exportUnknown when there are none */
 export const userIdColumnOf = (exportId: string, kept: BackupColumns): number => {
-  const index =
-    kept.naming === 'stored'
-      ? kept.columns.findIndex(({ name }) => name === 'user_id')
-      : kept.names.indexOf('userId');
+  const index = indexIn(kept, 'user_id');
   if (index < 0) throw failures.exportUnknown(exportId);
   return index;
+};
+
+/** Where their mail addresses stand; undefined where users had none when the backup was made. */
+export const emailColumnOf = (kept: BackupColumns): number | undefined => {
+  const index = indexIn(kept, 'email');
+  return index < 0 ? undefined : index;
 };
 
 /** By the API's names two columns may be alike; the order of columns, which never changes, says which. */

@@ -12,6 +12,7 @@ import {
   recordNotRestored,
   wantedIds,
   type Chunk,
+  type PartToRestore,
 } from '../db/restores.ts';
 import { isOutOfLocks, mayBeOfARow } from '../db/sql-states.ts';
 import { unpackersOf } from '../storage/compression.ts';
@@ -53,10 +54,10 @@ export interface RestoreWork {
 }
 
 /** Loads a part's rows into the staging table, and only if they are byte for byte what was backed up. */
-const stagePart = async (
-  { client, storage, signal }: RestoreWork,
-  { part }: Chunk,
-  statements: RestoreStatements,
+export const stagePart = async (
+  { client, storage, signal }: Pick<RestoreWork, 'client' | 'storage' | 'signal'>,
+  part: PartToRestore,
+  statements: Pick<RestoreStatements, 'createStaging' | 'copy'>,
 ): Promise<void> => {
   await client.query(statements.createStaging);
   const copy = copyFrom(statements.copy);
@@ -100,7 +101,7 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
     await client.query('ROLLBACK');
     return true;
   }
-  await stagePart(work, chunk, statements);
+  await stagePart(work, part, statements);
   const left = await insertPart(work, statements, chunk, isCareful);
   if (left === undefined) return false;
   if (left.notRestored.length > 0) await recordNotRestored(client, jobId, left.notRestored);

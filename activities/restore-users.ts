@@ -5,10 +5,16 @@ import { countRestore, listPartsToRestore, settleRestore } from '../db/restores.
 import { listUserColumns } from '../db/user-columns.ts';
 import { listUserReferences } from '../db/user-references.ts';
 import type { Activities } from '../workflows/contract.ts';
-import { findBackupColumns, matchColumns, userIdColumnOf } from './backup-columns.ts';
+import {
+  emailColumnOf,
+  findBackupColumns,
+  matchColumns,
+  userIdColumnOf,
+} from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { inLanes, runLanes } from './lanes.ts';
+import { lookUpAddresses } from './look-up-addresses.ts';
 import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from './running-job.ts';
 import { recheckPart } from './verify-part.ts';
@@ -42,6 +48,7 @@ export const findTarget = async (
     workspaceId,
     columns: matchColumns(id, kept, columns),
     userIdColumn: userIdColumnOf(id, kept),
+    emailColumn: emailColumnOf(kept),
     references,
   };
 };
@@ -51,13 +58,20 @@ type Step<Name extends keyof Activities> = (
   signal: AbortSignal,
 ) => ReturnType<Activities[Name]>;
 
-/** Hashes every part a restore takes from, so that damage is known before a row is written. */
+/**
+ * Hashes every part a restore takes from, so that damage is known before a row is written. Where its users are
+ * named by mail addresses, finds out first who they are, which reads every part.
+ */
 export const createVerifyBackup =
   (deps: ActivityDeps): Step<'verifyBackup'> =>
   async ({ jobId }, signal) => {
     const job = await getRunningJob(deps.database.db, jobId);
     const { backup, parts } = await planRestore(deps, job);
-    await findTarget(deps, backup, signal);
+    const target = await findTarget(deps, backup, signal);
+    if (job.hasAddresses) {
+      await lookUpAddresses(deps, jobId, { backup, target }, signal);
+      return;
+    }
     await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
   };
 

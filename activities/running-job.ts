@@ -14,6 +14,8 @@ export type RunningJob = {
   confirmation: Confirmation;
   /** Whether its users are named, one by one. */
   isChosen: boolean;
+  /** Whether it has mail addresses, and nobody has looked up yet whose they are. */
+  hasAddresses: boolean;
   /** How many users it is about, once that is known. */
   total: number | null;
   /** The backup a restore takes from. */
@@ -46,6 +48,7 @@ export const findJobOf = async (
     confirmation,
     // Without its targets a job of chosen users is about nobody, never about everyone.
     isChosen: row.has_targets || namesItsUsers(row.selection as FrozenSelection),
+    hasAddresses: row.has_addresses,
     total: row.total,
     backupId: row.backup_id,
     importFileId: row.import_file_id,

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db } from './client.ts';
+import { countDeletedBy, countNamed } from './named-users.ts';
 import type { FinalState, JobResult, JobType } from '../workflows/contract.ts';
 import type { Confirmation } from './retries.ts';
 
-/** What activities need of a job, and whether its users are named. */
+/** What activities need of a job, and whether its users are named, or are yet to be found by their addresses. */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
@@ -13,6 +14,9 @@ export const findRunningJob = (db: Db, jobId: string) =>
       sql<boolean>`EXISTS (SELECT FROM job_targets WHERE job_id = jobs.id AND pass = 1)`.as(
         'has_targets',
       ),
+    )
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM job_addresses WHERE job_id = jobs.id)`.as('has_addresses'),
     )
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
@@ -24,11 +28,10 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
     .set({
       state: sql`CASE state WHEN 'queued' THEN 'running' ELSE state END`,
       run_id: runId,
-      // Of chosen users there are as many as were named, found or not.
-      total: sql`coalesce(total,
-        (SELECT nullif(count(*), 0) FROM job_targets WHERE job_id = ${jobId} AND pass = 1),
+      // Of chosen users there are as many as were named, found or not; where nobody is, not everyone is meant.
+      total: sql`coalesce(total, nullif(${countNamed(sql`${jobId}::uuid`)}, 0),
         (SELECT count FROM previews WHERE id = preview_id),
-        (SELECT sum(deleted) FROM export_parts WHERE export_id = backup_id))`,
+        CASE WHEN selection->>'type' = 'all' THEN ${countDeletedBy(sql`backup_id`)} END)`,
       started_at: sql`coalesce(started_at, now())`,
     })
     .where('id', '=', jobId)

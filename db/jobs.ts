@@ -3,6 +3,7 @@ import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 import type { JobType } from '../workflows/contract.ts';
 import { insertImportFile } from './import-files.ts';
+import { UNBEGUN_COUNTS } from './named-users.ts';
 import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from './schema.ts';
 import { requireUserList } from './user-lists.ts';
@@ -29,11 +30,12 @@ export interface NewJob {
   /**
    * Where the users of a list are: `users` is a query of their ids, which are looked up as the job is written.
    * The job counts them in its selection, and `entries`, where some may name nobody. So many were `confirmed`
-   * before, if at all: then the list may be gone.
+   * before, if at all: then the list may be gone. Of `addresses` nobody can say yet who has them.
    */
   targetsOf?: {
     listId: string;
     users: RawBuilder<unknown>;
+    are?: 'users' | 'addresses';
     entries?: number;
     confirmed?: number;
   };
@@ -94,19 +96,24 @@ const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>
     .onConflict((conflict) => conflict.doNothing())
     .returning('id');
 
+/** Write down whom a query has `named`, for a `job` of the same statement. */
+const INSERT_TARGETS = sql`INSERT INTO job_targets (job_id, pass, user_id)
+  SELECT job.id, 1, named.user_id FROM job, named`;
+const INSERT_ADDRESSES = sql`INSERT INTO job_addresses (job_id, address)
+  SELECT job.id, named.address FROM job, named`;
+
 /** The job and its targets in one statement, so that its selection counts the very users it is about. */
 const insertWithTargets = async (
   trx: Trx,
   job: NewJob,
-  { listId, users, entries, confirmed }: NonNullable<NewJob['targetsOf']>,
+  { listId, users, are, entries, confirmed }: NonNullable<NewJob['targetsOf']>,
 ): Promise<boolean> => {
   if (confirmed === undefined) await requireUserList(trx, listId);
   const selection = sql<string>`jsonb_strip_nulls(jsonb_build_object('type', 'list',
     'listId', ${listId}::text, 'count', (SELECT count(*) FROM named), 'entries', ${entries ?? null}::int))`;
   const { rows } = await sql<{ count: number }>`
     WITH named AS MATERIALIZED (${users}), job AS (${insertRow(trx, job, selection)}),
-    targets AS (
-      INSERT INTO job_targets (job_id, pass, user_id) SELECT job.id, 1, named.user_id FROM job, named)
+    targets AS (${are === 'addresses' ? INSERT_ADDRESSES : INSERT_TARGETS})
     SELECT (SELECT count(*) FROM named) FROM job`.execute(trx);
   const [written] = rows;
   if (written === undefined) return false;
@@ -230,14 +237,6 @@ export const failUnstarted = (db: Db, id: string, message: string): Promise<bool
     return true;
   });
 
-/** Of a deletion that never began: everyone it was about is unprocessed. */
-const UNBEGUN_COUNTS = sql<string>`
-  (SELECT jsonb_build_object('selected', n, 'deleted', 0, 'changedSinceBackup', 0, 'notFound', 0,
-                             'held', 0, 'failed', 0, 'unprocessed', n)
-     FROM (SELECT coalesce(
-       (SELECT nullif(count(*), 0) FROM job_targets WHERE job_id = jobs.id AND pass = 1),
-       (SELECT count FROM previews WHERE previews.id = jobs.preview_id), 0) AS n) AS about)`;
-
 /**
  * Ends a queued job, and tells a running one to stop. Waits for the job's open batch, which holds a
  * share lock on its row; after that no further batch can commit. False when it was ended or told before.
@@ -254,8 +253,7 @@ export const cancelJob = (
       .updateTable('jobs')
       .set({
         state: sql<JobState>`CASE state WHEN 'queued' THEN 'cancelled' ELSE 'cancelling' END`,
-        counts: sql<string>`CASE WHEN state = 'queued' AND type = 'deletion'
-                                 THEN ${UNBEGUN_COUNTS} ELSE counts END`,
+        counts: sql<string>`CASE state WHEN 'queued' THEN ${UNBEGUN_COUNTS} ELSE counts END`,
         finished_at: sql<Date | null>`CASE state WHEN 'queued' THEN now() END`,
       })
       .where('id', '=', id)

@@ -12,6 +12,8 @@ export interface RestoreTarget {
   columns: readonly MatchedColumn[];
   /** Where the ids of users stand among them. */
   userIdColumn: number;
+  /** Where their mail addresses stand; of a backup without them, nowhere. */
+  emailColumn: number | undefined;
   /** By these users refer to one another. */
   references: readonly UserReference[];
 }
@@ -26,7 +28,8 @@ export type StagedAs = 'typed' | 'text';
 /** A restored row was written now, whatever its backup says. */
 const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
 
-const staged = (index: number): string => `c${index}`;
+/** The staging table's column for one of the file. */
+export const staged = (index: number): string => `c${index}`;
 
 /**
  * A value as PostgreSQL writes it; a cast to text would write some types otherwise, and IS NULL is true of

@@ -154,9 +154,12 @@ export const mayRestore = async (
   return rowCount === 1;
 };
 
-/** What the rows say of a restore; of one whose users are erased, what was stored when it ended. */
+/**
+ * What the rows say of a restore. Mail addresses that it did not come to look up are `unprocessed`. Of one whose users
+ * are erased, what was stored when it ended.
+ */
 export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
-  const { total, restored, counts, erased_at } = await db
+  const { total, restored, addresses, counts, erased_at } = await db
     .selectFrom('jobs')
     .select((eb) => [
       'total',
@@ -167,13 +170,25 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
         .select(sql<number>`coalesce(sum(restored), 0)`.as('restored'))
         .where('job_id', '=', jobId)
         .as('restored'),
+      eb
+        .selectFrom('job_addresses')
+        .select(eb.fn.countAll<number>().as('addresses'))
+        .where('job_id', '=', jobId)
+        .as('addresses'),
     ])
     .where('id', '=', jobId)
     .executeTakeFirstOrThrow();
   if (erased_at !== null && counts !== null) return counts as RestoreCounts;
   const outcomes = await countOutcomes(db, jobId);
   const { present = 0, notFound = 0, failed = 0, unprocessed = 0 } = outcomes;
-  return { selected: total ?? 0, restored: restored ?? 0, present, notFound, failed, unprocessed };
+  return {
+    selected: total ?? 0,
+    restored: restored ?? 0,
+    present,
+    notFound,
+    failed,
+    unprocessed: unprocessed + (addresses ?? 0),
+  };
 };
 
 /**

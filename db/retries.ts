@@ -70,7 +70,10 @@ export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean>
   return rows[0]?.isSo ?? false;
 };
 
-/** Makes the users that a job was about, or those a deletion has left, the targets of its retry. */
+/**
+ * Makes the users that a job was about, or those it has left, the targets of its retry. Mail addresses are left
+ * where it broke off before it looked them up; those it has looked up are ids, or are nobody's.
+ */
 export const copyTargets = async (
   trx: Trx,
   from: { jobId: string; onlyLeft: boolean },
@@ -81,6 +84,10 @@ export const copyTargets = async (
     : sql`SELECT user_id FROM job_targets WHERE job_id = ${from.jobId} AND pass = 1`;
   await sql`INSERT INTO job_targets (job_id, pass, user_id)
     SELECT ${toJobId}::uuid, 1, user_id FROM (${users}) AS users`.execute(trx);
+  await sql`INSERT INTO job_addresses (job_id, address)
+    SELECT ${toJobId}::uuid, address FROM job_addresses WHERE job_id = ${from.jobId}::uuid`.execute(
+    trx,
+  );
 };
 
 /** What a job's users were confirmed by, at the beginning of its chain of retries. */

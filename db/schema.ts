@@ -135,6 +135,7 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     erased_at: Nullable<Date>;
   };
   job_targets: { job_id: string; pass: number; user_id: string };
+  job_addresses: { job_id: string; address: string };
   user_lists: {
     id: string;
     workspace_id: string;

@@ -172,6 +172,10 @@ export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
 export const idsOfList = (listId: string): RawBuilder<unknown> =>
   sql`SELECT key AS user_id FROM user_list_entries WHERE list_id = ${listId}::uuid`;
 
+/** Mail addresses that a list has, in lower case: a query. */
+export const addressesOfList = (listId: string): RawBuilder<unknown> =>
+  sql`SELECT key AS address FROM user_list_entries WHERE list_id = ${listId}::uuid`;
+
 /** Users whom a preview of a list has selected: a query of their ids. */
 export const usersOfPreview = (previewId: string): RawBuilder<unknown> =>
   sql`SELECT user_id FROM preview_targets WHERE preview_id = ${previewId}::uuid`;

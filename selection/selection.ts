@@ -111,7 +111,10 @@ export const exportSelectionSchema = z
 
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
-/** Of users named one by one: they are the targets of the job, and only counted in its row. */
+/**
+ * Of users named one by one: they are the targets of the job, and only counted in its row. A restore counts all
+ * whom it was asked for, by ids or mail addresses: who of them was deleted by its backup is told when it ends.
+ */
 export type NamedSelection =
   | { type: 'ids'; count: number }
   /** Of an export's list also how many entries it had; whoever is not counted was not found. */

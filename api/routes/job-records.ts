@@ -20,14 +20,27 @@ const OUTCOMES = {
   restore: ['restored', 'present', 'notFound', 'failed', 'unprocessed'],
 } as const;
 
+const USER_ID = {
+  deletion: 'Of the user',
+  restore:
+    'Of the user; `mailto:` and the address, in lower case, of one that was looked up and brings nobody back',
+} as const;
+
+const REASON = {
+  deletion: 'Why, where it failed',
+  restore:
+    'Why, where it failed. Of a mail address: `notDeleted` where nobody who has it was deleted by the backup, ' +
+    '`ambiguous` where several were',
+} as const;
+
 type RecordedType = keyof typeof OUTCOMES;
 type RecordOutcome = UserRecord['outcome'];
 
 const recordSchemaOf = (type: RecordedType) =>
   z.object({
-    userId: z.string(),
+    userId: z.string().describe(USER_ID[type]),
     outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]),
-    reason: z.string().nullable().describe('Why, where it failed'),
+    reason: z.string().nullable().describe(REASON[type]),
   });
 
 const count = z.int().min(0).max(2_147_483_647);

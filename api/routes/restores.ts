@@ -7,7 +7,7 @@ import type { Db } from '../../db/client.ts';
 import { findJobRow } from '../../db/jobs.ts';
 import { REPORT_SIZE } from '../../db/preview-report.ts';
 import { countRestorable, type Named } from '../../db/restores.ts';
-import { idsOfList } from '../../db/user-lists.ts';
+import { addressesOfList, idsOfList } from '../../db/user-lists.ts';
 import { chosenIdsSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
@@ -27,7 +27,14 @@ const namedShape = {
   listId: z
     .uuid()
     .optional()
-    .describe('In place of `ids`: a list of ids, see `POST /v1/user-lists`'),
+    .describe('In place of `ids`: a list of ids or mail addresses, see `POST /v1/user-lists`'),
+};
+
+const previewShape = {
+  ...namedShape,
+  listId: namedShape.listId.describe(
+    'In place of `ids`: a list of ids, see `POST /v1/user-lists`; mail addresses are looked up by the restore alone',
+  ),
 };
 
 interface NamedUsers {
@@ -44,8 +51,8 @@ const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
   const list = await resolveList(db, workspaceId, listId, '/listId');
   if (list.matchBy === 'userId') return list;
   const detail =
-    'is a list of mail addresses. Those of deleted users are in the backup alone: upload a list of ids, as the ' +
-    'log of the deletion has them';
+    'is a list of mail addresses. Those of deleted users are in the files of the backup alone, which a preview ' +
+    'does not read. The restore takes the list, and reports whom it did not find';
   throw problem('unprocessable', `/listId: ${detail}.`, {
     errors: [{ detail, pointer: '/listId' }],
   });
@@ -93,7 +100,7 @@ const findNamed = async (
 };
 
 const previewBodySchema = z
-  .strictObject(namedShape)
+  .strictObject(previewShape)
   .refine(isOneWay, TWO_WAYS)
   .meta({ examples: [{ ids: ['u-1', 'u-2'] }] });
 
@@ -144,7 +151,10 @@ interface Wish extends NamedUsers {
   notify: boolean;
 }
 
-/** Of a list everyone is a target, also whom nobody deleted: they are reported as not found. */
+/**
+ * Of a list everyone is a target, also whom nobody deleted: they are reported as not found. Whose its mail
+ * addresses are is looked up by the job.
+ */
 const selectedBy = async (
   db: Db,
   workspaceId: string,
@@ -152,8 +162,12 @@ const selectedBy = async (
 ): Promise<Pick<WantedJob, 'selection' | 'targetIds' | 'targetsOf'>> => {
   if (ids !== undefined) return { selection: { type: 'ids', count: ids.length }, targetIds: ids };
   if (listId === undefined) return { selection: { type: 'all' } };
-  const { id } = await resolveIdList(db, workspaceId, listId);
-  return { selection: { type: 'list' }, targetsOf: { listId: id, users: idsOfList(id) } };
+  const { id, matchBy } = await resolveList(db, workspaceId, listId, '/listId');
+  const targetsOf =
+    matchBy === 'email'
+      ? { listId: id, users: addressesOfList(id), are: 'addresses' as const }
+      : { listId: id, users: idsOfList(id) };
+  return { selection: { type: 'list' }, targetsOf };
 };
 
 const wantRestore = async (

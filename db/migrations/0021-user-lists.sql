@@ -41,6 +41,16 @@ CREATE TABLE preview_targets (
   PRIMARY KEY (preview_id, user_id)
 );
 
+-- Mail addresses of a restore whose users are not known yet: those of deleted users are in the files of the backup
+-- alone. The worker looks them up there, once, and deletes them as it writes down who they are. Those of a job that
+-- broke off before stay for its retry. Without a foreign key, as above: `guard_addresses` tests them together.
+CREATE TABLE job_addresses (
+  job_id uuid NOT NULL,
+  -- In lower case, as `user_list_entries` has it.
+  address text COLLATE "C" NOT NULL,
+  PRIMARY KEY (job_id, address)
+);
+
 -- What a list holds is not changed once it is complete. Whoever completes or erases it waits for entries that are
 -- being written.
 CREATE FUNCTION guard_entries() RETURNS trigger LANGUAGE plpgsql
@@ -83,6 +93,21 @@ BEGIN
 END $$;
 CREATE TRIGGER guard_preview_targets AFTER INSERT ON preview_targets REFERENCING NEW TABLE AS added
   FOR EACH STATEMENT EXECUTE FUNCTION guard_preview_targets();
+
+-- A restore that began keeps the addresses it was begun for, and no other job has any.
+CREATE FUNCTION guard_addresses() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF public.acts_as_owner() THEN RETURN NULL; END IF;
+  PERFORM FROM (SELECT DISTINCT job_id FROM added) AS a LEFT JOIN public.jobs j ON j.id = a.job_id
+    WHERE j.id IS NULL OR j.type <> 'restore' OR j.state <> 'queued';
+  IF FOUND THEN
+    RAISE EXCEPTION 'only a restore that is queued is given mail addresses' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER guard_addresses AFTER INSERT ON job_addresses REFERENCING NEW TABLE AS added
+  FOR EACH STATEMENT EXECUTE FUNCTION guard_addresses();
 
 -- Keeps a list until the caller commits: whoever erases it waits. Error KS006: it is gone.
 CREATE FUNCTION require_user_list(p_list uuid) RETURNS void LANGUAGE plpgsql
@@ -133,14 +158,34 @@ BEGIN
   RETURN erased;
 END $$;
 
+-- As in 0006, and with the mail addresses of restores.
+CREATE OR REPLACE FUNCTION erase_job(p_job uuid) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE public.jobs
+     SET erased_at = coalesce(erased_at, now()), selection = public.erased_selection(selection)
+   WHERE id = p_job AND NOT selection ? 'erased';
+  DELETE FROM public.job_targets WHERE job_id = p_job;
+  DELETE FROM public.job_addresses WHERE job_id = p_job;
+  DELETE FROM public.outcomes WHERE job_id = p_job;
+  DELETE FROM public.import_failures WHERE job_id = p_job;
+  UPDATE public.restore_chunks SET restored_ids = '{}'
+   WHERE job_id = p_job AND restored_ids <> '{}';
+  PERFORM public.erase_previews(ARRAY[preview_id]) FROM public.jobs
+   WHERE id = p_job AND preview_id IS NOT NULL;
+END $$;
+
 GRANT SELECT ON user_lists TO keepsake_app;
 GRANT SELECT ON user_list_entries, preview_targets TO keepsake_api;
 -- When a list ends is the database's word.
 GRANT INSERT (id, workspace_id, actor_key_id, match_by),
   UPDATE (entries, repeated, empty, idempotency_key, request_hash, completed_at) ON user_lists TO keepsake_api;
 GRANT INSERT ON user_list_entries, preview_targets TO keepsake_api;
+-- To read them is to hand them on to a retry, and to count those of a job that is cancelled.
+GRANT SELECT, INSERT ON job_addresses TO keepsake_api;
+GRANT SELECT, DELETE ON job_addresses TO keepsake_worker;
 
-GRANT SELECT, DELETE ON user_lists, user_list_entries, preview_targets TO keepsake_eraser;
+GRANT SELECT, DELETE ON user_lists, user_list_entries, preview_targets, job_addresses TO keepsake_eraser;
 REVOKE ALL ON FUNCTION erase_user_list, erase_preview_targets FROM PUBLIC;
 GRANT CREATE ON SCHEMA public TO keepsake_eraser;
 ALTER FUNCTION erase_user_list OWNER TO keepsake_eraser;

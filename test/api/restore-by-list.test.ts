@@ -56,15 +56,65 @@ test('a restore takes a list of ids, and reports whom the backup did not delete'
   expect(byIds.body).toMatchObject({ restorable: 1, notFound: 1, notFoundSample: ['other'] });
 });
 
-test('a restore by mail addresses, by two ways at once or by no list is refused and says why', async () => {
+const addressesOf = async (jobId: string): Promise<string[]> => {
+  const { rows } = await query('SELECT address FROM job_addresses WHERE job_id = $1 ORDER BY 1', [
+    jobId,
+  ]);
+  return rows.map((row) => row.address);
+};
+
+test('a restore takes a list of mail addresses, and a retry of one that never began has them again', async () => {
   const backupId = await backupOf(['gone-1']);
-  const mails = await makeList('email\ngone@x.example\n');
+  const listId = await makeList('email\nGone@x.example\nother@x.example\nGONE@x.example\n');
+  const { status, body: job } = await restore(backupId, 'restores', { listId });
+  expect(status).toBe(202);
+  expect(job.selection).toEqual({ type: 'list', listId, count: 2 });
+  expect(await targetsOf(job.id)).toEqual([]);
+  expect(await addressesOf(job.id)).toEqual(['gone@x.example', 'other@x.example']);
+  expect((await api().call('DELETE', `/v1/user-lists/${listId}`)).status).toBe(204);
+  const { body: cancelled } = await api().call('POST', `/v1/jobs/${job.id}/cancel`);
+  const none = { restored: 0, present: 0, notFound: 0, failed: 0 };
+  expect(cancelled).toMatchObject({
+    state: 'cancelled',
+    counts: { ...none, selected: 2, unprocessed: 2 },
+  });
+  expect(JSON.stringify(cancelled)).not.toContain('x.example');
+  const retry = await api().call('POST', `/v1/jobs/${job.id}/retry`);
+  expect(retry.status).toBe(202);
+  expect(await addressesOf(retry.body.id)).toEqual(['gone@x.example', 'other@x.example']);
+  const gone = await restore(backupId, 'restores', { listId });
+  expect(gone.status).toBe(404);
+});
+
+test('mail addresses that bring nobody back are in the log, guarded as all of it is', async () => {
+  const backupId = await backupOf(['gone-1']);
+  const listId = await makeList('email\ngone@x.example\n');
+  const { body: job } = await restore(backupId, 'restores', { listId });
+  await query('DELETE FROM job_addresses WHERE job_id = $1', [job.id]);
+  const address = 'mailto:a;=1+1@x.example';
+  await query(`INSERT INTO outcomes VALUES ($1, $2, 'notFound', 'notDeleted')`, [job.id, address]);
+  await query(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [job.id]);
+  const path = `/v1/restores/${job.id}`;
+  const { body: records } = await api().call('GET', `${path}/records`);
+  expect(records.data).toEqual([{ userId: address, outcome: 'notFound', reason: 'notDeleted' }]);
+  const plain = await api().call('GET', `${path}/log?spreadsheetSafe=false`);
+  expect(plain.text).toBe(`userId,outcome,reason\n${address},notFound,notDeleted\n`);
+  expect((await api().call('GET', `${path}/log`)).text).toContain(`mailto:a;'=1+1@x.example`);
+});
+
+test('a preview by mail addresses is refused, and says why and that the restore takes them', async () => {
+  const backupId = await backupOf(['gone-1']);
+  const listId = await makeList('email\ngone@x.example\n');
+  expect(await restore(backupId, 'restore-previews', { listId })).toMatchObject({
+    status: 422,
+    body: { errors: [{ pointer: '/listId', detail: expect.stringContaining('mail addresses') }] },
+  });
+});
+
+test('a restore by two ways at once or by no list is refused and says why', async () => {
+  const backupId = await backupOf(['gone-1']);
   const ids = await makeList('userId\ngone-1\n');
   for (const what of ['restores', 'restore-previews'] as const) {
-    expect(await restore(backupId, what, { listId: mails })).toMatchObject({
-      status: 422,
-      body: { errors: [{ pointer: '/listId', detail: expect.stringContaining('mail addresses') }] },
-    });
     expect(await restore(backupId, what, { listId: ids, ids: ['gone-1'] })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/listId' }] },

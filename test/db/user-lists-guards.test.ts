@@ -28,6 +28,18 @@ beforeAll(async () => {
   await completeUserList(db, list, { entries: 1, repeated: 0, empty: 0 });
   const preview = await createListPreview(db, { workspaceId: 'guards', actorKeyId, list });
   previewId = preview.id;
+  for (const [name, id] of Object.entries(jobs)) {
+    await database().owner.pool.query(
+      `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id)
+       VALUES ($1, 'guards', $2, $3, '{"type": "list", "count": 1}', $4)`,
+      [
+        id,
+        name === 'deletion' ? 'deletion' : 'restore',
+        name === 'running' ? 'running' : 'queued',
+        actorKeyId,
+      ],
+    );
+  }
 });
 
 /** The code that PostgreSQL refuses a statement with under a role; none where it takes it. */
@@ -47,6 +59,9 @@ const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | un
 
 const entryFor = (id: string) =>
   `INSERT INTO user_list_entries (list_id, key, line, entry) VALUES ('${id}', 'u-2', 3, 'u-2')`;
+const addressFor = (jobId: string) =>
+  `INSERT INTO job_addresses VALUES ('${jobId}', 'a@x.example')`;
+const jobs = { queued: uuidv7(), running: uuidv7(), deletion: uuidv7() };
 const targetFor = (id: string) => `INSERT INTO preview_targets VALUES ('${id}', 'u-2')`;
 
 test.each([
@@ -64,6 +79,11 @@ test.each([
   ['add a user to a preview', () => targetFor(previewId), REFUSED],
   ['take a user off a preview', () => 'DELETE FROM preview_targets', DENIED],
   ['change a user of a preview', () => `UPDATE preview_targets SET user_id = 'u-2'`, DENIED],
+  ['give a restore that runs another address', () => addressFor(jobs.running), REFUSED],
+  ['give a deletion an address', () => addressFor(jobs.deletion), REFUSED],
+  ['give no job an address', () => addressFor(uuidv7()), REFUSED],
+  ['take an address off a restore', () => 'DELETE FROM job_addresses', DENIED],
+  ['change an address of a restore', () => `UPDATE job_addresses SET address = 'x'`, DENIED],
   ['erase users of previews', () => 'SELECT erase_preview_targets()', DENIED],
 ])('under the role of the API nobody may %s', async (_act, text, code) => {
   expect(await codeOf('api', text())).toBe(code);
@@ -74,6 +94,8 @@ test.each([
   ['read the users of previews', () => 'SELECT FROM preview_targets', DENIED],
   ['add to a list', () => entryFor(open.id), DENIED],
   ['add a user to a preview', () => targetFor(uuidv7()), DENIED],
+  ['give a restore an address', () => addressFor(jobs.queued), DENIED],
+  ['change an address of a restore', () => `UPDATE job_addresses SET address = 'x'`, DENIED],
   [
     'make a list',
     () => `INSERT INTO user_lists (id, workspace_id, actor_key_id, match_by)
@@ -89,8 +111,28 @@ test('what is refused was no error of another kind: each may do what it has to',
   expect(await codeOf('api', targetFor(uuidv7()))).toBeUndefined();
   expect(await codeOf('api', `SELECT require_user_list('${list.id}')`)).toBeUndefined();
   expect(await codeOf('api', `SELECT erase_user_list('${list.id}')`)).toBeUndefined();
+  expect(await codeOf('api', addressFor(jobs.queued))).toBeUndefined();
+  expect(await codeOf('api', 'SELECT FROM job_addresses')).toBeUndefined();
+  expect(await codeOf('worker', 'SELECT FROM job_addresses')).toBeUndefined();
+  expect(await codeOf('worker', 'DELETE FROM job_addresses')).toBeUndefined();
   expect(await codeOf('worker', `SELECT erase_user_list('${list.id}')`)).toBeUndefined();
   expect(await codeOf('worker', 'SELECT erase_preview_targets()')).toBeUndefined();
+});
+
+test('nobody else may read or write the addresses of restores', async () => {
+  const { rows } = await database().owner.pool.query(
+    `SELECT DISTINCT grantee, privilege_type AS may FROM information_schema.role_table_grants
+      WHERE table_name = 'job_addresses' AND grantee <>
+        (SELECT tableowner FROM pg_tables WHERE tablename = 'job_addresses') ORDER BY 1, 2`,
+  );
+  expect(rows.map(({ grantee, may }) => `${grantee} ${may}`)).toEqual([
+    'keepsake_api INSERT',
+    'keepsake_api SELECT',
+    'keepsake_eraser DELETE',
+    'keepsake_eraser SELECT',
+    'keepsake_worker DELETE',
+    'keepsake_worker SELECT',
+  ]);
 });
 
 test.each(['erases', 'completes'])(

@@ -27,6 +27,7 @@ import {
 import { rowsOf } from '../support/restore.ts';
 import { createRestoreBackedUpUsers } from '../../activities/restore-users.ts';
 import { tablesHolding } from '../support/traces.ts';
+import { writeList } from '../support/user-lists.ts';
 import { deletedOutsideBackup } from '../support/witness.ts';
 
 const database = useDatabase();
@@ -34,20 +35,8 @@ const steps = useDeletionSteps(database);
 
 const asOwner = (text: string, values: unknown[] = []) => database().owner.pool.query(text, values);
 
-/** As the API writes one. */
-const makeList = async (
-  { workspaceId, keyId }: SeededWorkspace,
-  matchBy: MatchBy,
-  entries: string[],
-): Promise<ListRef> => {
-  const { db } = database().api;
-  const list = { id: uuidv7(), workspaceId, matchBy };
-  await beginUserList(db, { ...list, actorKeyId: keyId });
-  const lines = entries.map((entry, n) => ({ line: n + 2, entry }));
-  const added = await addEntries(db, list, lines);
-  await completeUserList(db, list, { entries: added, repeated: 0, empty: 0 });
-  return list;
-};
+const makeList = (workspace: SeededWorkspace, matchBy: MatchBy, entries: string[]) =>
+  writeList(database().api.db, workspace, matchBy, entries);
 
 const previewList = (workspace: SeededWorkspace, list: ListRef) =>
   createListPreview(database().api.db, {

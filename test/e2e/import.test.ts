@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { readHistory } from '../support/histories.ts';
 import { useStack } from '../support/stack.ts';
+import { triggerSchedule } from '../support/trigger-schedule.ts';
 
 const stack = useStack();
 
@@ -166,7 +167,7 @@ test('once its file has expired nothing of its lines is left, and the log says s
     `UPDATE import_files SET expires_at = now() WHERE id = (SELECT import_file_id FROM jobs WHERE id = $1)`,
     [id],
   );
-  await stack().temporal.schedule.getHandle('destroy-expired').trigger();
+  await triggerSchedule(stack().temporal, 'destroy-expired');
   await expect
     .poll(() => admin.succeed('GET', `/v1/jobs/${id}`), { timeout: 30_000 })
     .toMatchObject({ erasedAt: expect.any(String), counts: COUNTS });

@@ -5,6 +5,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
 import { useStack } from '../support/stack.ts';
+import { triggerSchedule } from '../support/trigger-schedule.ts';
 
 const stack = useStack();
 
@@ -157,7 +158,7 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
       { format: 'csv', compression: 'gzip', columns: ['userId'], spreadsheetSafe: true },
     ],
   );
-  await stack().temporal.schedule.getHandle('start-queued').trigger();
+  await triggerSchedule(stack().temporal, 'start-queued');
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
 });
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { useStack } from '../support/stack.ts';
 import { tablesHolding } from '../support/traces.ts';
+import { triggerSchedule } from '../support/trigger-schedule.ts';
 
 const stack = useStack({ workerFile: 'test/support/crashing-worker.ts' });
 let temporal: Client;
@@ -115,7 +116,7 @@ test('what has expired is destroyed by the schedule, through a crash, to the las
   await sql(`UPDATE previews SET expires_at = now() - 2 * ${DAY} WHERE workspace_id = 'expired'`);
 
   await writeFile(join(dataDir, 'crash-at'), 'destroy:row-removed');
-  await temporal.schedule.getHandle('destroy-expired').trigger();
+  await triggerSchedule(temporal, 'destroy-expired');
   await vi.waitUntil(
     async () =>
       (await exportsOf('expired')).every(({ destroyed_at }) => destroyed_at !== null) &&

@@ -85,7 +85,16 @@ test('users of a file are exported and deleted, restored by the log, and nobody 
     counts: { selected: COUNT / 2, restored: COUNT / 2, notFound: 0 },
   });
 
-  for (const jobId of [exportId, id, restoreId]) {
+  // The very list again: whom the deletion did not delete is not in the backup.
+  const { id: again } = await admin.succeed<Job>('POST', `/v1/backups/${backupId}/restores`, {
+    listId: list.id,
+  });
+  expect(await admin.finish(again)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: COUNT / 2 + 2, restored: 0, present: COUNT / 2, notFound: 2 },
+  });
+
+  for (const jobId of [exportId, id, restoreId, again]) {
     const { workflow } = await admin.succeed<Told>('GET', `/v1/jobs/${jobId}`);
     const handle = stack().temporal.workflow.getHandle(workflow.id);
     await handle.result();
@@ -96,4 +105,49 @@ test('users of a file are exported and deleted, restored by the log, and nobody 
   const mailed = (await stack().mails()).filter(({ text }) => text?.includes(id));
   expect(mailed).not.toHaveLength(0);
   expect(JSON.stringify(mailed)).not.toContain(CANARY);
+});
+
+test('users are deleted and restored by the same list of mail addresses', async () => {
+  const admin = await workspaceWithUsers('mailed');
+  const addresses = [1, 2, 3].map((n) => `${CANARY}${n}@MAIL.example`);
+  const list = await admin.uploadList(
+    new Blob([['email', ...addresses, `=${CANARY}@mail.example`].join('\n')]),
+  );
+  const preview = await admin.succeed<Preview>('POST', '/v1/deletion-previews', {
+    selection: { type: 'list', listId: list.id },
+  });
+  const { id } = await admin.succeed<Job>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: 3 },
+    reason: 'they left',
+  });
+  const deletion = await admin.finish(id);
+  const backupId = deletion.result?.backups?.[0]?.id ?? '';
+  const { id: restoreId } = await admin.succeed<Job>('POST', `/v1/backups/${backupId}/restores`, {
+    listId: list.id,
+  });
+  expect(await admin.finish(restoreId)).toMatchObject({
+    state: 'succeeded',
+    counts: { selected: 4, restored: 3, present: 0, notFound: 1, failed: 0, unprocessed: 0 },
+  });
+  const log = await admin.download(`/v1/restores/${restoreId}/log?spreadsheetSafe=false`);
+  expect(log.toString().trim().split('\n').toSorted()).toEqual(
+    [
+      ...[1, 2, 3].map((n) => `${CANARY}-${n},restored,`),
+      `mailto:=${CANARY}@mail.example,notFound,notDeleted`,
+      'userId,outcome,reason',
+    ].toSorted(),
+  );
+  const { workflow } = await admin.succeed<Told>('GET', `/v1/jobs/${restoreId}`);
+  const handle = stack().temporal.workflow.getHandle(workflow.id);
+  await handle.result();
+  const history = await readHistory(handle);
+  expect(history).not.toContain(CANARY);
+  // For few users, too: to find them takes as long as to read the backup.
+  expect(history).toMatch(/"activityType":\s*{\s*"name":\s*"verifyBackup"/);
+  const [users] = await stack().sql<{ n: number }>(
+    `SELECT count(*)::int AS n FROM users WHERE workspace_id = 'mailed'`,
+  );
+  expect(users?.n).toBe(COUNT);
+  expect(JSON.stringify(await stack().mails())).not.toContain(CANARY);
 });

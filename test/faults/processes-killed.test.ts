@@ -9,6 +9,7 @@ import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { useStack } from '../support/stack.ts';
+import { triggerSchedule } from '../support/trigger-schedule.ts';
 
 const stack = useStack({ apiFile: 'test/support/crashing-api.ts' });
 
@@ -83,7 +84,7 @@ test('API killed between database and Temporal, and no one asks again: the sweep
   await expect(workflow.describe()).rejects.toThrow(WorkflowNotFoundError);
   // The sweep leaves a young job to its request.
   await sql(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE id = $1`, [id]);
-  await temporal.schedule.getHandle('start-queued').trigger();
+  await triggerSchedule(temporal, 'start-queued');
   await expectOnce(trial, id);
 });
 

@@ -1,4 +1,5 @@
 import { uuidv7 } from 'uuidv7';
+import { toFailure } from '../../activities/failures.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from '../../activities/restore-users.ts';
 import { enterPhase, claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
@@ -36,16 +37,38 @@ export const deleteUsers = async (
   return { jobId, exportId, deleted, result };
 };
 
+/** Runs a restore that is written, as its workflow does. @returns how it ended */
+export const runRestore = async (
+  { worker }: TestDatabase,
+  { deps, finish }: DeletionSteps,
+  jobId: string,
+) => {
+  await claimJob(worker.db, jobId, 'test-run');
+  const run = async (): Promise<JobEnd> => {
+    try {
+      await enterPhase(worker.db, jobId, 'verifyingBackup');
+      await createVerifyBackup(deps)({ jobId }, never);
+      await enterPhase(worker.db, jobId, 'restoring');
+      await createRestoreBackedUpUsers(deps)({ jobId }, never);
+      return { kind: 'completed' };
+    } catch (error) {
+      const { type, message } = toFailure(error) as Error & { type?: string };
+      return { kind: 'failed', type: type ?? 'unknown', message };
+    }
+  };
+  return finish({ jobId, end: await run() });
+};
+
 /** Restores all users of a backup, or chosen ones, as a job does. @returns how it ended */
 export const restoreUsers = async (
-  { app }: TestDatabase,
+  database: TestDatabase,
   steps: DeletionSteps,
   { workspaceId, keyId }: SeededWorkspace,
   backupId: string,
   ids?: string[],
 ) => {
   const jobId = uuidv7();
-  await insertJob(app.db, {
+  await insertJob(database.app.db, {
     id: jobId,
     workspaceId,
     type: 'restore',
@@ -55,17 +78,5 @@ export const restoreUsers = async (
     backupId,
     ...(ids !== undefined && { targetIds: ids }),
   });
-  await claimJob(app.db, jobId, 'test-run');
-  const run = async (): Promise<JobEnd> => {
-    try {
-      await createVerifyBackup(steps.deps)({ jobId }, never);
-      await enterPhase(app.db, jobId, 'restoring');
-      await createRestoreBackedUpUsers(steps.deps)({ jobId }, never);
-      return { kind: 'completed' };
-    } catch (error) {
-      const { type, message } = error as { type?: string; message: string };
-      return { kind: 'failed', type: type ?? 'unknown', message };
-    }
-  };
-  return { jobId, ...(await steps.finish({ jobId, end: await run() })) };
+  return { jobId, ...(await runRestore(database, steps, jobId)) };
 };
