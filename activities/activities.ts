@@ -1,6 +1,7 @@
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
-import type { Activities } from '../workflows/contract.ts';
+import { noteScheduleRun } from '../db/service-figures.ts';
+import type { Activities, SCHEDULES } from '../workflows/contract.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './attempt-delivery.ts';
 import { createCheckImport } from './check-import.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
@@ -83,8 +84,21 @@ const withFailures = (activities: Activities): Activities =>
     ]),
   ) as unknown as Activities;
 
-export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activities =>
-  withFailures({
+type ScheduleId = (typeof SCHEDULES)[number]['id'];
+
+/** Writes down that a schedule did all it had to, each time that it did. */
+const noting =
+  ({ database: { db } }: ActivityDeps) =>
+  <Args extends unknown[], Result>(id: ScheduleId, step: (...args: Args) => Promise<Result>) =>
+  async (...args: Args): Promise<Result> => {
+    const result = await step(...args);
+    await noteScheduleRun(db, id);
+    return result;
+  };
+
+export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activities => {
+  const noted = noting(deps);
+  return withFailures({
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
     writeExport: whileBeating(createWriteExport(deps)),
@@ -97,10 +111,13 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activiti
     importUsers: whileBeating(createImportUsers(deps)),
     finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
-    startQueuedJobs: createStartQueuedJobs(deps),
-    destroyExpiredExports: whileBeating(createDestroyExpired(deps)),
-    scrubBackups: whileBeating(
-      createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
+    startQueuedJobs: noted('start-queued', createStartQueuedJobs(deps)),
+    destroyExpiredExports: noted('destroy-expired', whileBeating(createDestroyExpired(deps))),
+    scrubBackups: noted(
+      'scrub-backups',
+      whileBeating(
+        createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
+      ),
     ),
     attemptDelivery: createAttemptDelivery(deps, () => ({
       signal: cancellationSignal(),
@@ -112,3 +129,4 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activiti
     decideWritten: createDecideWritten(deps),
     notifyRequest: whileBeating(createNotifyRequest(deps)),
   });
+};

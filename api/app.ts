@@ -21,6 +21,7 @@ import { documentApi } from './openapi.ts';
 import { createRates } from './rate-limit.ts';
 import { readBodies } from './read-bodies.ts';
 import type { RequestSender } from './request-sender.ts';
+import { rememberRequests } from './request-owner.ts';
 import { registerRoutes } from './routes.ts';
 import type { JobStarter } from './start-job.ts';
 import { answerUnknown } from './unknown-route.ts';
@@ -123,6 +124,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   limitBodyTime(app);
   logResponses(app);
   await secure(app);
+  rememberRequests(app);
   authenticate(app, deps.database.db, await createRates(app, deps.config));
   answerUnknown(app);
   readBodies(app);

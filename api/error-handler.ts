@@ -4,7 +4,14 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/nearly-everyone.ts';
 import { refusalOf } from '../db/refusal.ts';
-import { isContended, isDatabaseAway, isDenied } from '../db/sql-states.ts';
+import { isShareExceeded } from '../db/fair-pool.ts';
+import {
+  isContended,
+  isDatabaseAway,
+  isDenied,
+  isPoolExhausted,
+  isTooSlow,
+} from '../db/sql-states.ts';
 import { closeWith } from './lingering-close.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
 
@@ -35,6 +42,18 @@ const codeOf = (error: unknown): string => {
 
 /** What the database's errors come to, by the list that the worker goes by, too. */
 const databaseProblem = (error: Error): ProblemError | undefined => {
+  if (isShareExceeded(error)) {
+    return problem(
+      'busy',
+      'Other requests of the same workspace take all the connections to the database that it may have.',
+    );
+  }
+  if (isPoolExhausted(error)) {
+    return problem('busy', 'All connections to the database are in use; the database is there.');
+  }
+  if (isTooSlow(error)) {
+    return problem('busy', 'The database took too long for this; nothing was changed.');
+  }
   if (isDatabaseAway(error)) {
     return problem('database-unavailable', 'PostgreSQL is away, or accepts no work for now.');
   }

@@ -8,7 +8,10 @@ import { jobLog } from '../db/outcomes.ts';
 import { createCsvFileGuard } from '../selection/formula-guard.ts';
 import type { ApiDeps } from './app.ts';
 import { openImportLog } from './import-log.ts';
+import { MAX_LOGS_AT_ONCE, MAX_LOGS_OF_WORKSPACE } from './limits.ts';
 import { problem } from './problems.ts';
+import { ownerOf } from './request-owner.ts';
+import { createShares } from './shares.ts';
 
 /** What a request may say of a log. */
 export const csvQueryShape = {
@@ -25,9 +28,6 @@ export const csvQueryShape = {
 type CsvQuery = z.infer<z.ZodObject<typeof csvQueryShape>>;
 
 const NO_GUARD = { startRow: undefined, guard: undefined };
-
-/** Logs sent at the same time: each holds a connection for as long as its reader takes. */
-const MAX_LOGS_AT_ONCE = 3;
 
 /**
  * Answers with the rows of a query as a CSV file of that name. For spreadsheets its text is guarded
@@ -46,13 +46,13 @@ export type SendCsv = (
 
 /** @returns what sends a file; all files sent by it count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
-  let sending = 0;
+  const take = createShares({
+    all: MAX_LOGS_AT_ONCE,
+    each: MAX_LOGS_OF_WORKSPACE,
+    what: 'logs are being sent',
+  });
   return async (reply, { fileName, query, spreadsheetSafe, write }) => {
-    if (sending >= MAX_LOGS_AT_ONCE) {
-      throw problem('busy', 'Other logs are being sent; wait a little.');
-    }
-    sending += 1;
-    const release = () => void (sending -= 1);
+    const release = take(ownerOf(reply.request) ?? '');
     const { startRow, guard: pack } =
       spreadsheetSafe && write === undefined ? createCsvFileGuard() : NO_GUARD;
     const rows = await copyText(database.pool, query, { startRow, pack }).catch(

@@ -8,9 +8,11 @@ import { toJobEvent, type JobEvent } from './job-event.ts';
 import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
 import { createJobWatch } from './job-watch.ts';
 import { problem } from './problems.ts';
+import { createShares } from './shares.ts';
 
-/** Streams open at once: of one key, and of all. Each holds a connection, but none to PostgreSQL. */
+/** Streams open at once: of one key, of one workspace, and of all. Each holds a connection, but none to PostgreSQL. */
 export const MAX_STREAMS_PER_KEY = 20;
+const MAX_STREAMS_OF_WORKSPACE = 200;
 const MAX_STREAMS = 1_000;
 const RETRY_AFTER_SECONDS = '10';
 
@@ -50,9 +52,6 @@ const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): 
       headers: { 'retry-after': RETRY_AFTER_SECONDS },
     });
   }
-  if (streams.size >= MAX_STREAMS) {
-    throw problem('busy', 'Too many streams are open; ask for the job itself, or wait a little.');
-  }
 };
 
 export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
@@ -60,6 +59,11 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   /** Open streams, with the id of the key that reads each. */
   const streams = new Map<EventStream, string>();
   let isClosed = false;
+  const take = createShares({
+    all: MAX_STREAMS,
+    each: MAX_STREAMS_OF_WORKSPACE,
+    what: 'streams are open',
+  });
 
   const watch = createJobWatch(async (jobId) => {
     const job = await findJobRow(db, jobId, null);
@@ -81,7 +85,9 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
       const first = createTeller(facts, deps)(reader.role);
       if (first.isLast && first.id === lastSeenId) return undefined;
       requireRoom(streams, reader.id);
+      const giveBack = take(facts.job.workspace_id);
       const stream = openEventStream(lastSeenId, () => {
+        giveBack();
         streams.delete(stream);
         stopWatching();
       });

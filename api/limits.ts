@@ -12,8 +12,20 @@ export const SELECTION_BODY_LIMIT_BYTES = 12 * MIB;
 /** Largest file of an import, in bytes, packed or not. */
 export const IMPORT_MAX_BYTES = 2 * 1024 * MIB;
 
-/** Imports that are uploaded at the same time to one API. */
+/** Uploads at the same time to one API, and of these those of one workspace. */
 export const MAX_UPLOADS_AT_ONCE = 8;
+export const MAX_UPLOADS_OF_WORKSPACE = 3;
+
+/** Logs and other CSV sent at the same time, and of these those of one workspace: each holds a connection. */
+export const MAX_LOGS_AT_ONCE = 6;
+export const MAX_LOGS_OF_WORKSPACE = 2;
+
+/** What requests may take of the database: a workspace whose tables are locked leaves the rest to others. */
+export const DATABASE_LIMITS = {
+  maxConnections: 20,
+  timeouts: { statement_timeout: '1min', lock_timeout: '10s' },
+  shares: { each: 5, maxWaiting: 100, waitMs: 10_000 },
+} as const;
 
 /** Largest address and headers together, in bytes: a filter may stand in an address. */
 export const HEADERS_LIMIT_BYTES = 64 * 1024;

@@ -1,8 +1,7 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Db } from '../db/client.ts';
-import { measureClockSkew, readClock } from '../db/clock.ts';
-import { countJobs } from '../db/jobs.ts';
-import { countDamagedBackups } from '../db/scrubs.ts';
+import { readServiceFigures, type ServiceFigures } from '../db/service-figures.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { App } from './app.ts';
 import { routeOf } from './logging.ts';
 
@@ -11,15 +10,8 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 
 /** How old the counts of jobs may be, in milliseconds: anyone may scrape, however often. */
 const COUNTS_MAX_AGE_MS = 5_000;
-/** Longest wait for the database, in milliseconds; scrapers give up after 10 s. */
-const DATABASE_DEADLINE_MS = 2_000;
-
-interface Answer {
-  counts: Awaited<ReturnType<typeof countJobs>>;
-  damagedBackups: number;
-  /** How far this process's clock is ahead. */
-  skewSeconds: number;
-}
+/** Longest wait for database and storage, in milliseconds; scrapers give up after 10 s. */
+const DEADLINE_MS = 2_000;
 
 /** Times requests by the route as it was declared; a stream of events lasts as long as its job. */
 export const timeRequests = (app: App, registry: Registry): void => {
@@ -41,22 +33,23 @@ export const timeRequests = (app: App, registry: Registry): void => {
   });
 };
 
-/** Undefined when the database is away, or does not answer in time. */
-const askDatabase = (db: Db): Promise<Answer | undefined> => {
+type Answer = ServiceFigures | undefined;
+
+/** What comes too late is undefined. */
+const inTime = <T>(answer: Promise<T>): Promise<T | undefined> => {
   const late = new Promise<undefined>((resolve) => {
-    setTimeout(() => resolve(undefined), DATABASE_DEADLINE_MS).unref();
+    setTimeout(() => resolve(undefined), DEADLINE_MS).unref();
   });
-  const answer = db.connection().execute(async (one) => ({
-    counts: await countJobs(one),
-    damagedBackups: await countDamagedBackups(one),
-    skewSeconds: await measureClockSkew(() => readClock(one)),
-  }));
-  return Promise.race([answer.catch(() => undefined), late]);
+  return Promise.race([answer, late]);
 };
 
+/** Undefined when the database is away, or does not answer in time. */
+const askDatabase = (db: Db): Promise<Answer> =>
+  inTime(readServiceFigures(db).catch(() => undefined));
+
 /** Asks the database once for all who want to know within some seconds. */
-const createAsker = (db: Db): (() => Promise<Answer | undefined>) => {
-  let asked: { at: number; answer: Promise<Answer | undefined> } | undefined;
+const createAsker = (db: Db): (() => Promise<Answer>) => {
+  let asked: { at: number; answer: Promise<Answer> } | undefined;
   return () => {
     if (asked === undefined || Date.now() - asked.at > COUNTS_MAX_AGE_MS) {
       asked = { at: Date.now(), answer: askDatabase(db) };
@@ -65,7 +58,69 @@ const createAsker = (db: Db): (() => Promise<Answer | undefined>) => {
   };
 };
 
-/** Whether the database answers, the jobs as it has them, and its clock. */
+interface DatabaseGauge {
+  name: string;
+  help: string;
+  /** What it tells of an answer: for each set of labels one figure. */
+  tell: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
+}
+
+const one = (value: number) => [{ labels: {}, value }];
+
+/** Each tells nothing while PostgreSQL does not answer. */
+const GAUGES: DatabaseGauge[] = [
+  {
+    name: 'keepsake_jobs',
+    help: 'Jobs of all workspaces, by type and state',
+    tell: ({ jobs }) =>
+      jobs.map(({ type, state, count }) => ({ labels: { type, state }, value: count })),
+  },
+  {
+    name: 'keepsake_jobs_ended',
+    help: 'Jobs of all workspaces that have ended, by type, state and error',
+    tell: ({ ended }) => ended.map(({ count, ...labels }) => ({ labels, value: count })),
+  },
+  {
+    name: 'keepsake_oldest_job_seconds',
+    help: 'Age of the oldest job that is queued, and of the oldest that runs; 0 where there is none',
+    tell: ({ oldest }) =>
+      (['queued', 'running'] as const).map((state) => ({
+        labels: { state },
+        value: oldest.find((job) => job.state === state)?.seconds ?? 0,
+      })),
+  },
+  {
+    name: 'keepsake_damaged_backups',
+    help: 'Backups whose files were found damaged',
+    tell: ({ damagedBackups }) => one(damagedBackups),
+  },
+  {
+    name: 'keepsake_overdue_destructions',
+    help: 'Files and lists that should have been destroyed hours ago',
+    tell: ({ overdue }) => one(overdue),
+  },
+  {
+    name: 'keepsake_schedule_succeeded_timestamp_seconds',
+    help: 'When each schedule last did all it had to',
+    tell: ({ schedules }) =>
+      schedules.map(({ schedule, at }) => ({ labels: { schedule }, value: at })),
+  },
+  {
+    name: 'keepsake_clock_skew_seconds',
+    help: "How far this process's clock is ahead of the database's; negative when behind",
+    tell: ({ skewSeconds }) => [{ labels: { process: 'api' }, value: skewSeconds }],
+  },
+];
+
+const LABELS: Readonly<Record<string, string[]>> = {
+  keepsake_jobs: ['type', 'state'],
+  keepsake_jobs_ended: ['type', 'state', 'error'],
+  keepsake_oldest_job_seconds: ['state'],
+  keepsake_schedule_succeeded_timestamp_seconds: ['schedule'],
+  keepsake_clock_skew_seconds: ['process'],
+};
+
+/** Whether the database answers, and what it knows of the service as a whole. */
 export const watchDatabase = (registry: Registry, db: Db): void => {
   const registers = [registry];
   const ask = createAsker(db);
@@ -77,36 +132,34 @@ export const watchDatabase = (registry: Registry, db: Db): void => {
       isUp.set((await ask()) === undefined ? 0 : 1);
     },
   });
-  const jobs = new Gauge({
-    name: 'keepsake_jobs',
-    help: 'Jobs of all workspaces, by type and state; none while PostgreSQL does not answer',
-    labelNames: ['type', 'state'],
-    registers,
+  for (const { name, help, tell } of GAUGES) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help: `${help}; none while PostgreSQL does not answer`,
+      labelNames: LABELS[name] ?? [],
+      registers,
+      collect: async () => {
+        const figures = await ask();
+        gauge.reset();
+        // One without labels would say 0.
+        if (figures === undefined && LABELS[name] === undefined) gauge.remove();
+        const told = figures === undefined ? [] : tell(figures);
+        for (const { labels, value } of told) gauge.set(labels, value);
+      },
+    });
+  }
+};
+
+/** How much room the storage has, where it can say. */
+export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeBytes'>): void => {
+  const free = new Gauge({
+    name: 'keepsake_storage_free_bytes',
+    help: 'Room that the storage has; none where it does not say',
+    registers: [registry],
     collect: async () => {
-      const answer = await ask();
-      jobs.reset();
-      for (const { type, state, count } of answer?.counts ?? []) jobs.set({ type, state }, count);
-    },
-  });
-  const damaged = new Gauge({
-    name: 'keepsake_damaged_backups',
-    help: 'Backups whose files were found damaged; none while PostgreSQL does not answer',
-    registers,
-    collect: async () => {
-      const answer = await ask();
-      if (answer === undefined) damaged.remove();
-      else damaged.set(answer.damagedBackups);
-    },
-  });
-  const skew = new Gauge({
-    name: 'keepsake_clock_skew_seconds',
-    help: "How far this process's clock is ahead of the database's; negative when behind",
-    labelNames: ['process'],
-    registers,
-    collect: async () => {
-      const answer = await ask();
-      skew.reset();
-      if (answer !== undefined) skew.set({ process: 'api' }, answer.skewSeconds);
+      const bytes = await inTime(storage.freeBytes().catch(() => undefined));
+      if (bytes === undefined) free.remove();
+      else free.set(bytes);
     },
   });
 };

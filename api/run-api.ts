@@ -8,6 +8,8 @@ import { assertReady, startRefusalOf } from '../db/start-check.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
+import { DATABASE_LIMITS } from './limits.ts';
+import { ownerOfRequest } from './request-owner.ts';
 import { createRequestSender } from './request-sender.ts';
 import { type ApiCrashPoint, createJobStarter } from './start-job.ts';
 
@@ -47,6 +49,8 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-api',
     role: API_ROLE,
+    ...DATABASE_LIMITS,
+    shares: { ...DATABASE_LIMITS.shares, ownerOf: ownerOfRequest },
   });
   await checkDatabase(database, pino({ level: config.logLevel, base: { process: 'api' } }));
   const health = openDatabase(config.databaseUrl, {

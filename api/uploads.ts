@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { App } from './app.ts';
 import { allowUpload } from './body-deadline.ts';
-import { MAX_UPLOADS_AT_ONCE } from './limits.ts';
+import { MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_OF_WORKSPACE } from './limits.ts';
 import { problem } from './problems.ts';
 import { refuseEncoded } from './read-bodies.ts';
+import { createShares } from './shares.ts';
 
 const FORM = 'multipart/form-data';
 
@@ -29,23 +30,27 @@ export type WithUpload = <T>(
 /** At most so many at a time, whatever they are for, each to be broken off when the API closes. */
 export const createUploads = (app: App): WithUpload => {
   const uploads = new Set<AbortController>();
+  const take = createShares({
+    all: MAX_UPLOADS_AT_ONCE,
+    each: MAX_UPLOADS_OF_WORKSPACE,
+    what: 'files are being uploaded',
+  });
   app.addHook('preClose', async () => {
     const closing = problem('busy', 'The API closes; upload again.', {
       headers: { connection: 'close' },
     });
     for (const upload of uploads) upload.abort(closing);
   });
-  return async ({ raw, headers }, upload) => {
+  return async ({ raw, headers, workspaceId }, upload) => {
     if (headers['content-type'] === undefined) throw otherType();
-    if (uploads.size >= MAX_UPLOADS_AT_ONCE) {
-      throw problem('busy', 'Other files are being uploaded; wait a little.');
-    }
+    const giveBack = take(workspaceId);
     const stop = new AbortController();
     uploads.add(stop);
     try {
       return await allowUpload(raw, () => upload(stop));
     } finally {
       uploads.delete(stop);
+      giveBack();
     }
   };
 };

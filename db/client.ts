@@ -1,7 +1,13 @@
 import { callbackify } from 'node:util';
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import { type Client, type ClientBase, Pool, types as pgTypes } from 'pg';
-import { CONNECT_TIMEOUT_MS, prepareConnection, startupOptions } from './connection.ts';
+import {
+  CONNECT_TIMEOUT_MS,
+  prepareConnection,
+  type StatementTimeouts,
+  startupOptions,
+} from './connection.ts';
+import { shareOut, type Shares } from './fair-pool.ts';
 import { LendingSocket } from './lending-socket.ts';
 import type { Schema } from './schema.ts';
 
@@ -18,6 +24,10 @@ export interface DatabaseOptions {
   role?: string;
   /** Whether much is read from it. */
   isForCopies?: boolean;
+  /** Longest that a statement may take, and wait for a lock; without an end when not given. */
+  timeouts?: StatementTimeouts;
+  /** How much of it one may have; all when not given. */
+  shares?: Shares;
 }
 
 /** A pool of connections and its query builder. `close` waits for the queries under way. */
@@ -66,7 +76,8 @@ const dropReadOnly = (pool: Pool): void => {
  * @throws DatabaseRefusal at the first use of a connection that is not what was asked for
  */
 export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {}): Database => {
-  const { role } = options;
+  const { role, timeouts, shares } = options;
+  const wanted = { role, timeouts };
   const pool = new Pool({
     connectionString: databaseUrl,
     application_name: options.applicationName ?? 'keepsake',
@@ -75,14 +86,15 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     keepAlive: true,
     ...(options.isForCopies === true && { stream: () => new LendingSocket() }),
     types,
-    options: startupOptions(role),
-    verify: callbackify((client: ClientBase) => prepareConnection(client, role)),
+    options: startupOptions(wanted),
+    verify: callbackify((client: ClientBase) => prepareConnection(client, wanted)),
   });
   // A connection lost while idle is replaced at its next use; without a listener it ends the process.
   pool.on('error', () => {});
   // Nor may one lost while lent out, between two statements: its next statement fails and says so.
   pool.on('connect', (client) => client.on('error', () => {}));
   dropReadOnly(pool);
+  if (shares !== undefined) shareOut(pool, shares);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };
 };

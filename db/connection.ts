@@ -45,9 +45,22 @@ const EXPECTED = { client_encoding: 'UTF8', session_replication_role: 'origin' }
 const WANTED: Record<string, string> = { ...ASKED, ...SET_LATER, ...EXPECTED };
 const NAMES = [...Object.keys(WANTED), 'synchronous_commit'];
 
-/** The `options` of a connection that is to act as `role`, or as its login where none is given. */
-export const startupOptions = (role: string | undefined): string =>
-  Object.entries({ ...ASKED, ...(role !== undefined && { role }) })
+/** As PostgreSQL shows them: whole seconds below a minute, as `30s`, or whole minutes, as `2min`. */
+export interface StatementTimeouts {
+  statement_timeout: string;
+  lock_timeout: string;
+}
+
+/** What a connection is to be. */
+export interface WantedConnection {
+  /** It acts as this role, or as its login where none is given. */
+  role?: string | undefined;
+  timeouts?: StatementTimeouts | undefined;
+}
+
+/** The `options` of a connection. */
+export const startupOptions = ({ role, timeouts }: WantedConnection): string =>
+  Object.entries({ ...ASKED, ...timeouts, ...(role !== undefined && { role }) })
     .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
 
@@ -85,7 +98,7 @@ const processIdOf = (client: ClientBase): number | null =>
  */
 export const prepareConnection = async (
   client: ClientBase,
-  role: string | undefined,
+  { role, timeouts }: WantedConnection,
 ): Promise<void> => {
   // The driver's own setting, which its types leave out: a server that hangs now is given up.
   const deadline = { query_timeout: CONNECT_TIMEOUT_MS };
@@ -98,7 +111,7 @@ export const prepareConnection = async (
   // A pooler hands out process ids of its own making.
   if (found === undefined || found.pid !== processIdOf(client)) throw refusePooler();
   if (role !== undefined && found.role !== role) throw refuseSetting('role', found.role, role);
-  for (const [name, wanted] of Object.entries(WANTED)) {
+  for (const [name, wanted] of Object.entries({ ...WANTED, ...timeouts })) {
     const value = found.settings[name] ?? null;
     if (value !== null && value !== wanted) throw refuseSetting(name, value, wanted);
   }

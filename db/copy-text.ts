@@ -10,7 +10,8 @@ import { setCopyValues } from './copy-values.ts';
 /** Starts a COPY, in a transaction of its own: its values end with that. */
 const begin = async (client: pg.PoolClient, query: RawBuilder<unknown>): Promise<string> => {
   const { texts, values } = toCopyStatements([query]);
-  await client.query('BEGIN READ ONLY');
+  // It takes as long as its reader does.
+  await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0');
   await setCopyValues(client, values);
   return `COPY (${texts[0]}) TO STDOUT (FORMAT csv, HEADER)`;
 };

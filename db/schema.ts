@@ -300,5 +300,6 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     at: CreatedAt;
     request_id: Nullable<string>;
   };
+  schedule_runs: { schedule: string; succeeded_at: Date };
   worker_heartbeats: { worker_id: string; task_queue: string | null; beat_at: Date };
 }

@@ -102,6 +102,10 @@ export const mayBeOfARow = (error: unknown): error is DatabaseError =>
 export const isOfARow = (error: unknown): error is DatabaseError =>
   mayBeOfARow(error) && (!OF_A_STATEMENT.test(codeOf(error)) || isRaised(error));
 
+/** Whether all connections of a pool are lent, and none was given back in time. */
+export const isPoolExhausted = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');
+
 /** Whether a statement took longer than it may, or somebody ended it. */
 export const isTooSlow = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === '57014';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -120,5 +120,15 @@ export const createDirectoryStorage = (root: string): Storage => {
     }
   };
 
-  return { put, get, remove, list, check };
+  const freeBytes = async (): Promise<number> => {
+    try {
+      await makeFolder(base);
+      const { bavail, bsize } = await statfs(base);
+      return bavail * bsize;
+    } catch (error) {
+      throw putError('', error);
+    }
+  };
+
+  return { put, get, remove, list, check, freeBytes };
 };

@@ -18,6 +18,8 @@ export interface Storage {
   list: (prefix: string) => Promise<string[]>;
   /** Writes a few bytes and takes them away again. @throws StorageError when nothing can be written now */
   check: () => Promise<void>;
+  /** Room for more, in bytes; undefined where that is not known. @throws StorageError when it cannot be asked */
+  freeBytes: () => Promise<number | undefined>;
 }
 
 export type StorageProblem = 'full' | 'unwritable' | 'missing' | 'broken';

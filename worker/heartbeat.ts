@@ -4,6 +4,8 @@ import { isClockOff, measureClockSkew } from '../db/clock.ts';
 import { beat, forgetWorker } from '../db/heartbeats.ts';
 
 const INTERVAL_MS = 3_000;
+/** Without a beat for so long the database is away. */
+const MAX_SILENCE_MS = 3 * INTERVAL_MS;
 
 interface Heartbeat {
   db: Db;
@@ -19,7 +21,7 @@ interface Heartbeat {
 
 /**
  * Tells the database every few seconds that this worker lives, and compares their clocks; `stop` takes
- * the worker off the list.
+ * the worker off the list. `isBeating` says whether the database has taken a beat lately.
  */
 export const startHeartbeat = ({
   db,
@@ -31,7 +33,9 @@ export const startHeartbeat = ({
   intervalMs = INTERVAL_MS,
 }: Heartbeat) => {
   let wasOff = false;
+  let beatAt = -Infinity;
   const compare = (skewSeconds: number): void => {
+    beatAt = performance.now();
     onSkew(skewSeconds);
     const isOff = isClockOff(skewSeconds);
     if (isOff && !wasOff) log.error({ skewSeconds }, "clock differs from the database's: set both");
@@ -45,6 +49,7 @@ export const startHeartbeat = ({
   const timer = setInterval(() => void tell(), intervalMs);
   void tell();
   return {
+    isBeating: (): boolean => performance.now() - beatAt < MAX_SILENCE_MS,
     stop: async (): Promise<void> => {
       clearInterval(timer);
       await forgetWorker(db, workerId).catch(() => {});

@@ -5,6 +5,8 @@ import type { TelemetryOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { DeliveryMeter, Meter } from '../activities/meter.ts';
 import type { Config } from '../config.ts';
+import { type NamedPools, watchPools } from '../db/pool-metrics.ts';
+import { answerHealth, type Health } from './health.ts';
 import { createClockMeter, createDeliveryMeter, createMeter } from './meter.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -24,6 +26,8 @@ type InstallCore = (telemetry: TelemetryOptions) => void;
 export interface WorkerMetrics {
   meter: Meter;
   deliveryMeter: DeliveryMeter;
+  /** Tells of pools of connections from now on. */
+  watchPools: (pools: NamedPools) => void;
   /** Takes how far this worker's clock is ahead of the database's, in seconds. */
   clock: (skewSeconds: number) => void;
   /** Where it serves them; nowhere when not set. */
@@ -78,9 +82,16 @@ const installCore = async (install: InstallCore): Promise<number> => {
   }
 };
 
-/** Answers `GET /metrics` with both in one. */
-const serve = async (registry: Registry, listen: ListenOptions, corePort: number) => {
+interface Served {
+  registry: Registry;
+  health: Health;
+  corePort: number;
+}
+
+/** Answers `GET /metrics` with both in one, and what asks for the worker's health. */
+const serve = async ({ registry, health, corePort }: Served, listen: ListenOptions) => {
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
+    if (answerHealth(request, response, health)) return;
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(404).end();
       return;
@@ -98,20 +109,22 @@ const serve = async (registry: Registry, listen: ListenOptions, corePort: number
 };
 
 /**
- * Installs Core, keeps the worker's metrics, and serves both at `METRICS_PORT`; where no port is set
- * they are kept and served nowhere.
+ * Installs Core, keeps the worker's metrics, and serves both, and its health, at `METRICS_PORT`; where no port is
+ * set they are kept and served nowhere.
  *
  * @throws the system's error when the port cannot be had, and that of `install`
  */
 export const openMetrics = async (
   { host, metricsPort, listenFd }: Pick<Config, 'host' | 'metricsPort' | 'listenFd'>,
   install: InstallCore,
+  health: Health,
 ): Promise<WorkerMetrics> => {
   const registry = new Registry();
   const kept = {
     meter: createMeter(registry),
     deliveryMeter: createDeliveryMeter(registry),
     clock: createClockMeter(registry),
+    watchPools: (pools: NamedPools) => watchPools(registry, pools),
   };
   if (metricsPort === undefined) {
     install({});
@@ -120,7 +133,7 @@ export const openMetrics = async (
   collectDefaultMetrics({ register: registry });
   const corePort = await installCore(install);
   const listen = listenFd === undefined ? { host, port: metricsPort } : { fd: listenFd };
-  const server = await serve(registry, listen, corePort);
+  const server = await serve({ registry, health, corePort }, listen);
   return {
     ...kept,
     port: (server.address() as AddressInfo).port,

@@ -18,11 +18,12 @@ import { connectTemporal } from '../temporal/client.ts';
 import { createPost } from '../webhooks/post.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { deliveryQueueOf } from '../workflows/delivery-contract.ts';
+import { createHealth, type Health } from './health.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import { keepRegistered } from './keep-registered.ts';
 import { openMetrics } from './metrics.ts';
 import { register } from './registration.ts';
-import { temporalEndOf } from './temporal-away.ts';
+import { isTemporalThere, temporalEndOf } from './temporal-away.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { waitUntilThere } from './wait-until-there.ts';
 
@@ -59,6 +60,7 @@ const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void =
 interface Starting {
   config: Config;
   log: Logger;
+  health: Health;
   /** Breaks the start off. */
   signal: AbortSignal;
 }
@@ -68,7 +70,7 @@ interface Starting {
  *
  * @throws DatabaseRefusal when deletions must not rest on it; nothing is left open then
  */
-const openChecked = async ({ config, log, signal }: Starting): Promise<Database> => {
+const openChecked = async ({ config, ...waiting }: Starting): Promise<Database> => {
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-worker',
     role: WORKER_ROLE,
@@ -83,8 +85,7 @@ const openChecked = async ({ config, log, signal }: Starting): Promise<Database>
       },
       endOf: (error) =>
         startRefusalOf(error) ?? (isDatabaseAway(error) ? undefined : (error as Error)),
-      log,
-      signal,
+      ...waiting,
     });
     return database;
   } catch (error) {
@@ -95,7 +96,7 @@ const openChecked = async ({ config, log, signal }: Starting): Promise<Database>
 
 /** Waits for Temporal, and makes there what is missing. */
 const connectWhenThere = async (
-  { log, signal }: Starting,
+  { config: _config, ...waiting }: Starting,
   namespace: string,
   registerAll: () => Promise<unknown>,
 ): Promise<NativeConnection> => {
@@ -107,8 +108,7 @@ const connectWhenThere = async (
       return NativeConnection.connect(connectionOptions);
     },
     endOf: (error) => temporalEndOf(error, namespace),
-    log,
-    signal,
+    ...waiting,
   });
 };
 
@@ -157,11 +157,12 @@ const openWorker = async (
   { crashPoint = () => {}, registrationIntervalMs }: WorkerOptions,
   onClose: OnClose,
 ): Promise<{ workers: Worker[]; metricsPort: number | undefined }> => {
-  const { config, log } = starting;
+  const { config, log, health } = starting;
+  // First of all, so that health is told while the worker waits.
+  const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry), health);
+  onClose(metrics.close);
   const database = await openChecked(starting);
   onClose(database.close);
-  const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry));
-  onClose(metrics.close);
   const lanes = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-lanes',
     role: WORKER_ROLE,
@@ -169,6 +170,7 @@ const openWorker = async (
     isForCopies: true,
   });
   onClose(lanes.close);
+  metrics.watchPools({ steps: database.pool, lanes: lanes.pool });
   const importThreads = createImportThreads();
   onClose(importThreads.close);
   const { client, namespace, close } = connectTemporal();
@@ -195,15 +197,19 @@ const openWorker = async (
   const workers = await createWorkers({ connection, namespace, config }, activities);
   onClose(keepRegistered({ register: registerAll, log, intervalMs: registrationIntervalMs }).stop);
   const { db } = database;
-  onClose(
-    startHeartbeat({
-      db,
-      workerId: randomUUID(),
-      taskQueue: config.taskQueue,
-      log,
-      onSkew: metrics.clock,
-    }).stop,
-  );
+  const heartbeat = startHeartbeat({
+    db,
+    workerId: randomUUID(),
+    taskQueue: config.taskQueue,
+    log,
+    onSkew: metrics.clock,
+  });
+  onClose(heartbeat.stop);
+  health.askBy(async () => [
+    ...(heartbeat.isBeating() ? [] : ['PostgreSQL does not answer.']),
+    ...((await isTemporalThere(client, namespace)) ? [] : ['Temporal does not answer.']),
+    ...(workers.every((one) => one.getState() === 'RUNNING') ? [] : ['the worker does not run.']),
+  ]);
   return { workers, metricsPort: metrics.port };
 };
 
@@ -234,7 +240,7 @@ const listenForStop = (): AbortSignal => {
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   const log = pino({ level: config.logLevel, base: { process: 'worker' } });
-  const starting: Starting = { config, log, signal: listenForStop() };
+  const starting: Starting = { config, log, health: createHealth(), signal: listenForStop() };
   const closers: (() => Promise<unknown>)[] = [];
   try {
     const onClose: OnClose = (close) => void closers.unshift(close);

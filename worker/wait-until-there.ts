@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { Health } from './health.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
@@ -12,6 +13,7 @@ export interface AwaitedServer<T> {
   /** What an error ends the wait with; undefined when the same may succeed a little later. */
   endOf: (error: unknown) => Error | undefined;
   log: Logger;
+  health: Health;
   /** Ends the wait. */
   signal: AbortSignal;
 }
@@ -28,7 +30,7 @@ const factsOf = (error: unknown) => {
  * @throws what `endOf` makes of an error; the signal's reason
  */
 export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> => {
-  const { name, ask, endOf, log, signal } = server;
+  const { name, ask, endOf, log, health, signal } = server;
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
@@ -39,6 +41,7 @@ export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> =>
       const end = endOf(error);
       if (end !== undefined) throw end;
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
+      health.say([`${name} does not answer; the worker waits for it.`]);
       log.warn({ error: factsOf(error), attempt, pauseMs }, `${name} is away: waiting for it`);
       await sleep(pauseMs, undefined, { signal });
     }

@@ -1,7 +1,8 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
 import type { ApiDeps, App } from '../app.ts';
-import { timeRequests, watchDatabase } from '../metrics.ts';
+import { watchPools } from '../../db/pool-metrics.ts';
+import { timeRequests, watchDatabase, watchStorage } from '../metrics.ts';
 
 const TEXT = {
   description: 'In the text format of Prometheus, version 0.0.4',
@@ -9,11 +10,16 @@ const TEXT = {
 };
 
 /** What this process tells of itself and of the jobs: counts and times, and nobody's data. */
-export const registerMetricsRoute = (app: App, { database, health = database }: ApiDeps): void => {
+export const registerMetricsRoute = (
+  app: App,
+  { database, health = database, storage }: ApiDeps,
+): void => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   timeRequests(app, registry);
   watchDatabase(registry, health.db);
+  watchPools(registry, { requests: database.pool });
+  watchStorage(registry, storage);
 
   app.get(
     '/metrics',

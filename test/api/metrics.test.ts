@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
+import { noteScheduleRun } from '../../db/service-figures.ts';
 import { useApi } from './support.ts';
 
 const api = useApi();
@@ -28,7 +29,7 @@ const letCountsAge = () => {
 test('tells how many jobs there are by type and state, as the database has them', async () => {
   await api().addUsers('one', 3);
   const before = await scrape();
-  expect(linesOf(before, 'keepsake_jobs')).toEqual([]);
+  expect(linesOf(before, 'keepsake_jobs{')).toEqual([]);
   for (let n = 0; n < 3; n++) {
     await api().call('POST', '/v1/exports', { body: { selection: { type: 'all' } } });
   }
@@ -37,7 +38,7 @@ test('tells how many jobs there are by type and state, as the database has them'
   await api().call('POST', `/v1/jobs/${id}/cancel`);
   letCountsAge();
   const after = await scrape();
-  expect(linesOf(after, 'keepsake_jobs').toSorted()).toEqual([
+  expect(linesOf(after, 'keepsake_jobs{').toSorted()).toEqual([
     'keepsake_jobs{type="deletion",state="cancelled"} 1',
     'keepsake_jobs{type="export",state="queued"} 3',
   ]);
@@ -95,12 +96,45 @@ test('scraped often, the database is asked once', async () => {
   expect(count).toHaveBeenCalledTimes(1);
 });
 
+test('tells what is late, what has ended how, and what is in use', async () => {
+  const { database } = api();
+  const query = (text: string, values: unknown[] = []) => database.owner.pool.query(text, values);
+  const { rows } = await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, created_at)
+     SELECT gen_random_uuid(), 'two', 'export', 'running', '{"type":"all"}', id, now() - interval '2 hours'
+       FROM api_keys WHERE workspace_id = 'two' RETURNING id, actor_key_id`,
+  );
+  await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, error_type, error_message, finished_at)
+     VALUES (gen_random_uuid(), 'two', 'export', 'failed', '{"type":"all"}', $1, 'storageFull', 'x', now())`,
+    [rows[0].actor_key_id],
+  );
+  await query(
+    `INSERT INTO user_lists (id, workspace_id, actor_key_id, match_by, expires_at)
+     VALUES (gen_random_uuid(), 'two', $1, 'email', now() - interval '4 hours'),
+            (gen_random_uuid(), 'two', $1, 'email', now() - interval '1 hour')`,
+    [rows[0].actor_key_id],
+  );
+  await noteScheduleRun(database.worker.db, 'start-queued');
+  letCountsAge();
+  const text = await scrape();
+  const [oldest = ''] = linesOf(text, 'keepsake_oldest_job_seconds{state="running"}');
+  expect(Number(oldest.split(' ')[1])).toBeGreaterThan(7_199);
+  expect(text).toContain('keepsake_jobs_ended{type="export",state="failed",error="storageFull"} 1');
+  expect(text).toContain('keepsake_overdue_destructions 1');
+  const [run = ''] = linesOf(text, 'keepsake_schedule_succeeded_timestamp_seconds');
+  expect(run).toMatch(/\{schedule="start-queued"\} 1\.?\d+/);
+  expect(text).toMatch(/^keepsake_database_connections\{pool="requests",state="used"\} \d+$/m);
+  const [free = ''] = linesOf(text, 'keepsake_storage_free_bytes');
+  expect(Number(free.split(' ')[1])).toBeGreaterThan(0);
+});
+
 test('goes on telling of the process when the database is away', async () => {
   await api().database.api.close();
   letCountsAge();
   const text = await scrape();
   expect(text).toContain('keepsake_database_up 0');
-  expect(linesOf(text, 'keepsake_jobs')).toEqual([]);
+  expect(linesOf(text, 'keepsake_jobs{')).toEqual([]);
   expect(linesOf(text, 'keepsake_clock_skew_seconds')).toEqual([]);
   expect(linesOf(text, 'process_cpu_seconds_total')).toHaveLength(1);
 });

@@ -5,6 +5,8 @@ import { afterAll, beforeAll } from 'vitest';
 import { buildApp, type ApiDeps, type App } from '../../api/app.ts';
 import type { JobStarter } from '../../api/start-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
+import { type Database, type DatabaseOptions, openDatabase } from '../../db/client.ts';
+import { API_ROLE } from '../../db/roles.ts';
 import type { Role } from '../../db/schema.ts';
 import type { StartableDelivery } from '../../db/webhook-deliveries.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
@@ -135,9 +137,13 @@ const makeKeys = async ({ owner }: TestDatabase) => {
 };
 
 /** The whole API over a database of its own with two workspaces, from `beforeAll` on. */
-export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi) => {
+export const useApi = (
+  config: Partial<ApiDeps['config']> = {},
+  limits?: DatabaseOptions,
+): (() => TestApi) => {
   const database = useDatabase();
   let current: TestApi | undefined;
+  let limited: Database | undefined;
 
   beforeAll(async () => {
     const { owner } = database();
@@ -148,8 +154,11 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
     const sender = createFakeSender(database());
     const log: string[] = [];
     const storage = createDirectoryStorage(join(tmpdir(), `keepsake-test-${randomUUID()}`));
+    limited =
+      limits && openDatabase(database().url, { role: API_ROLE, isForCopies: true, ...limits });
     const app = await buildApp({
-      database: database().api,
+      database: limited ?? database().api,
+      health: database().api,
       storage,
       jobs: starter,
       requests: sender,
@@ -203,6 +212,7 @@ export const useApi = (config: Partial<ApiDeps['config']> = {}): (() => TestApi)
 
   afterAll(async () => {
     await current?.app.close();
+    await limited?.close();
   });
 
   return () => {

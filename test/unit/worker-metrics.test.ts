@@ -4,6 +4,7 @@ import { Runtime } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { expect, test, vi } from 'vitest';
 import { createClockMeter, createDeliveryMeter, createMeter } from '../../worker/meter.ts';
+import { createHealth } from '../../worker/health.ts';
 import { openMetrics } from '../../worker/metrics.ts';
 
 const linesOf = async (registry: Registry, name: string): Promise<string[]> =>
@@ -70,9 +71,18 @@ test('a batch answers what it answered, counted by how it ended; only the delete
 });
 
 const HOST = '127.0.0.1';
-const open = (metricsPort: number | undefined, install = vi.fn<(port: string) => void>()) =>
-  openMetrics({ host: HOST, metricsPort, listenFd: undefined }, ({ metrics }) =>
-    install(metrics !== undefined && 'prometheus' in metrics ? metrics.prometheus.bindAddress : ''),
+const open = (
+  metricsPort: number | undefined,
+  install = vi.fn<(port: string) => void>(),
+  health = createHealth(),
+) =>
+  openMetrics(
+    { host: HOST, metricsPort, listenFd: undefined },
+    ({ metrics }) =>
+      install(
+        metrics !== undefined && 'prometheus' in metrics ? metrics.prometheus.bindAddress : '',
+      ),
+    health,
   );
 
 test('serves what the worker says of itself even where Temporal says nothing', async () => {
@@ -83,6 +93,23 @@ test('serves what the worker says of itself even where Temporal says nothing', a
   expect((await fetch(url, { method: 'POST' })).status).toBe(404);
   await metrics.close();
   await expect(fetch(url)).rejects.toThrow('fetch failed');
+});
+
+test('says that it lives, and whether it is ready or what is missing', async () => {
+  const health = createHealth();
+  const metrics = await open(0, undefined, health);
+  const ask = async (path: string) => {
+    const answer = await fetch(`http://${HOST}:${metrics.port}${path}`);
+    return [answer.status, await answer.json()];
+  };
+  expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
+  const starting = { status: 'notReady', missing: ['the worker is starting.'] };
+  expect(await ask('/readyz')).toEqual([503, starting]);
+  health.say(['PostgreSQL does not answer.']);
+  expect((await ask('/readyz'))[1]).toMatchObject({ missing: ['PostgreSQL does not answer.'] });
+  health.askBy(async () => []);
+  expect(await ask('/readyz')).toEqual([200, { status: 'ok' }]);
+  await metrics.close();
 });
 
 test('a port that is taken is an error, and no port no listener', async () => {

@@ -1,0 +1,92 @@
+import { sql } from 'kysely';
+import type { Db } from './client.ts';
+import { measureClockSkew, readClock } from './clock.ts';
+import { countJobs } from './jobs.ts';
+import { countDamagedBackups } from './scrubs.ts';
+
+/** Hours after its time that something expired is overdue: the schedule runs each hour, and goes through all there is. */
+const OVERDUE_HOURS = 3;
+
+/** What the database knows of the service as a whole, and of nobody. */
+export interface ServiceFigures {
+  jobs: Awaited<ReturnType<typeof countJobs>>;
+  ended: { type: string; state: string; error: string; count: number }[];
+  /** Age in seconds of the oldest job that is queued, and of the oldest that runs; none where there is none. */
+  oldest: { state: 'queued' | 'running'; seconds: number }[];
+  damagedBackups: number;
+  /** What should have been destroyed hours ago, and is not. */
+  overdue: number;
+  /** When each schedule last did all it had to, in seconds since 1970. */
+  schedules: { schedule: string; at: number }[];
+  /** How far this process's clock is ahead. */
+  skewSeconds: number;
+}
+
+/** By the index `jobs_unfinished`. A delete-all run waits for its window, which is no delay. */
+const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
+  const { rows } = await sql<ServiceFigures['oldest'][number]>`
+    SELECT CASE state WHEN 'queued' THEN 'queued' ELSE 'running' END AS state,
+           max(extract(epoch FROM now() - created_at))::float8 AS seconds
+      FROM jobs WHERE finished_at IS NULL AND state <> 'waiting' GROUP BY 1`.execute(db);
+  return rows;
+};
+
+const readEnded = async (db: Db): Promise<ServiceFigures['ended']> =>
+  db
+    .selectFrom('jobs')
+    .select((eb) => [
+      'type',
+      'state',
+      eb.fn.coalesce('error_type', sql<string>`''`).as('error'),
+      eb.fn.countAll<number>().as('count'),
+    ])
+    .where('finished_at', 'is not', null)
+    .groupBy(['type', 'state', 'error_type'])
+    .execute();
+
+/** Files of exports, backups and imports, and lists of users. */
+const countOverdue = async (db: Db): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`
+    WITH late AS (SELECT now() - make_interval(hours => ${OVERDUE_HOURS}) AS since)
+    SELECT (SELECT count(*) FROM exports e, late
+             WHERE e.destroyed_at IS NULL AND NOT e.legal_hold
+               AND (e.expires_at < late.since OR e.state = 'removed' AND e.removed_at < late.since)
+               AND NOT EXISTS (SELECT FROM jobs j WHERE j.finished_at IS NULL
+                                AND (j.id = e.job_id OR j.backup_id = e.id)))
+         + (SELECT count(*) FROM import_files f, late
+             WHERE f.destroyed_at IS NULL AND f.expires_at < late.since
+               AND NOT EXISTS (SELECT FROM jobs j WHERE j.finished_at IS NULL AND j.import_file_id = f.id))
+         + (SELECT count(*) FROM user_lists l, late WHERE l.expires_at < late.since) AS count`.execute(
+    db,
+  );
+  return rows[0]?.count ?? 0;
+};
+
+const readSchedules = async (db: Db): Promise<ServiceFigures['schedules']> => {
+  const rows = await db
+    .selectFrom('schedule_runs')
+    .select(['schedule', sql<number>`extract(epoch FROM succeeded_at)::float8`.as('at')])
+    .execute();
+  return rows;
+};
+
+/** Over one connection. */
+export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
+  db.connection().execute(async (one) => ({
+    jobs: await countJobs(one),
+    ended: await readEnded(one),
+    oldest: await readOldest(one),
+    damagedBackups: await countDamagedBackups(one),
+    overdue: await countOverdue(one),
+    schedules: await readSchedules(one),
+    skewSeconds: await measureClockSkew(() => readClock(one)),
+  }));
+
+/** Writes down that a schedule did all it had to. */
+export const noteScheduleRun = async (db: Db, schedule: string): Promise<void> => {
+  await db
+    .insertInto('schedule_runs')
+    .values({ schedule, succeeded_at: sql<Date>`now()` })
+    .onConflict((conflict) => conflict.column('schedule').doUpdateSet({ succeeded_at: sql`now()` }))
+    .execute();
+};

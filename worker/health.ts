@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What a worker says of itself to those who start and watch processes. */
+export interface Health {
+  /** Says what is missing now. */
+  say: (missing: string[]) => void;
+  /** Asks each time from now on. */
+  askBy: (ask: () => Promise<string[]>) => void;
+  /** Sentences that say what keeps the worker from its work; none when it works. */
+  missing: () => Promise<string[]>;
+}
+
+export const createHealth = (): Health => {
+  let current = (): Promise<string[]> => Promise.resolve(['the worker is starting.']);
+  return {
+    say: (missing) => void (current = () => Promise.resolve(missing)),
+    askBy: (ask) => void (current = ask),
+    missing: () => current(),
+  };
+};
+
+const answer = (response: ServerResponse, status: number, body: object): void => {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+};
+
+/** Answers `GET /healthz` and `GET /readyz`. False for any other request. */
+export const answerHealth = (
+  { method, url }: IncomingMessage,
+  response: ServerResponse,
+  health: Health,
+): boolean => {
+  if (method !== 'GET') return false;
+  if (url === '/healthz') {
+    answer(response, 200, { status: 'ok' });
+    return true;
+  }
+  if (url !== '/readyz') return false;
+  health.missing().then(
+    (missing) =>
+      missing.length === 0
+        ? answer(response, 200, { status: 'ok' })
+        : answer(response, 503, { status: 'notReady', missing }),
+    (error: Error) => response.destroy(error),
+  );
+  return true;
+};
