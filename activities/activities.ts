@@ -45,7 +45,8 @@ const createClaimJob =
     const job = await findJobOf(db, jobId);
     const finished = await findStoredResult(db, jobId);
     if (finished === undefined) {
-      log.info('job started', { jobId, type: job.type, workspaceId: job.workspaceId });
+      const { type, workspaceId, requestId } = job;
+      log.info('job started', { jobId, requestId, type, workspaceId });
     }
     return {
       type: job.type,

@@ -18,6 +18,8 @@ export type RunningJob = {
   hasAddresses: boolean;
   /** How many users it is about, once that is known. */
   total: number | null;
+  /** The request that asked for it, as the API's log has it. */
+  requestId: string | null;
   /** The backup a restore takes from. */
   backupId: string | null;
   /** The delete-all request it is the run of. */
@@ -50,6 +52,7 @@ export const findJobOf = async (
     isChosen: row.has_targets || namesItsUsers(row.selection as FrozenSelection),
     hasAddresses: row.has_addresses,
     total: row.total,
+    requestId: row.request_id,
     backupId: row.backup_id,
     importFileId: row.import_file_id,
     parentId: row.parent_id,

@@ -5,6 +5,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
+import { logOptions } from '../log.ts';
 import type { Storage } from '../storage/storage.ts';
 import { requireAccess } from './access.ts';
 import { authenticate } from './auth.ts';
@@ -77,7 +78,7 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
       connectionsCheckingInterval: CONNECTION_CHECK_MS,
     },
     logger: {
-      level: logLevel,
+      ...logOptions('api', logLevel),
       ...(logStream !== undefined && { stream: logStream }),
       serializers: { err: describeError, req: () => ({}), res: () => ({}) },
     },

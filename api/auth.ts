@@ -24,8 +24,8 @@ export interface Actor {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Filled before the body is read; `actor` and `workspaceId` are the ways to read it. */
-    access: { actor: Actor | null; workspaceId: string | null };
+    /** Filled before the body is read; `actor` and `workspaceId` are the ways to read it. `jobId` is that of a job it began. */
+    access: { actor: Actor | null; workspaceId: string | null; jobId?: string };
     /** Who asks. Only a public route has none, and must not ask. */
     readonly actor: Actor;
     /** The one workspace the request is about. @throws ProblemError when it is about none */

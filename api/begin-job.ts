@@ -15,7 +15,7 @@ import { problem } from './problems.ts';
 const POLL_SECONDS = '1';
 
 type Idempotency = NonNullable<NewJob['idempotency']>;
-export type WantedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency'>;
+export type WantedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
 
 const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => {
   if (job.request_hash === requestHash) return job;
@@ -52,6 +52,7 @@ const write = async (
     ...wanted,
     workspaceId: request.workspaceId,
     actorKeyId: request.actor.id,
+    requestId: request.id,
     ...(idempotency !== undefined && { idempotency }),
   });
   if (isWritten) return getJob(deps, wanted.id);
@@ -99,6 +100,7 @@ export const beginJob = async (
 ): Promise<JobRow> => {
   const earlier = await findEarlier(request, idempotency, deps);
   const job = earlier ?? (await write(request, await want(), idempotency, deps));
+  request.access.jobId = job.id;
   await start(job, deps);
   return job;
 };

@@ -189,6 +189,12 @@ export const jobSchema = z
       )
       .optional()
       .describe('Of an import, so far: which rules its lines break, the most frequent 100 first'),
+    requestId: z
+      .string()
+      .nullable()
+      .describe(
+        'The request that asked for it, as `x-request-id` of its answer and the log have it',
+      ),
     retryOf: z.uuid().nullable().describe('The job that this one tries again'),
     retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
     parent: z.uuid().nullable(),

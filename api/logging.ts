@@ -35,12 +35,28 @@ export const describeError = (
   };
 };
 
-/** By ids only. A request that was refused before anything was asked of it has no access yet. */
-const whoOf = (request: FastifyRequest): { keyId?: string; workspaceId?: string } => {
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Routes whose `:id` is that of a job. */
+const OF_A_JOB = /^\/v1\/(?:jobs|exports|imports|deletions|restores)\/:id(?:\/|$)/;
+
+/** The job that a request began or is about; undefined of any other request. */
+const jobOf = (request: FastifyRequest): string | undefined => {
   const { access } = request as Partial<Pick<FastifyRequest, 'access'>>;
+  const { id = '' } = request.params as { id?: string };
+  const named = OF_A_JOB.test(routeOf(request)) && UUID.test(id) ? id.toLowerCase() : undefined;
+  return access?.jobId ?? named;
+};
+
+/** By ids only. A request that was refused before anything was asked of it has no access yet. */
+const whoOf = (
+  request: FastifyRequest,
+): { keyId?: string; workspaceId?: string; jobId?: string } => {
+  const { access } = request as Partial<Pick<FastifyRequest, 'access'>>;
+  const jobId = jobOf(request);
   return {
     ...(access?.actor && { keyId: access.actor.id }),
     ...(access?.workspaceId && { workspaceId: access.workspaceId }),
+    ...(jobId !== undefined && { jobId }),
   };
 };
 

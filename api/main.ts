@@ -1,5 +1,5 @@
-import { pino } from 'pino';
 import { envToConfig, readEnv } from '../config.ts';
+import { createLog } from '../log.ts';
 import { runApi } from './run-api.ts';
 
 try {
@@ -7,6 +7,6 @@ try {
 } catch (error) {
   // Before any request is answered there are no users whose data a message could quote.
   const { name, message, code } = error as NodeJS.ErrnoException;
-  pino({ base: { process: 'api' } }).fatal({ error: { name, code, message } }, 'API ends');
+  createLog('api').fatal({ error: { name, code, message } }, 'API ends');
   process.exit(1);
 }

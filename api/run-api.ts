@@ -1,10 +1,11 @@
 import type { FastifyListenOptions } from 'fastify';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';
 import { API_ROLE } from '../db/roles.ts';
 import { isDatabaseAway } from '../db/sql-states.ts';
 import { assertReady, startRefusalOf } from '../db/start-check.ts';
+import { createLog } from '../log.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
@@ -52,7 +53,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     ...DATABASE_LIMITS,
     shares: { ...DATABASE_LIMITS.shares, ownerOf: ownerOfRequest },
   });
-  await checkDatabase(database, pino({ level: config.logLevel, base: { process: 'api' } }));
+  await checkDatabase(database, createLog('api', config.logLevel));
   const health = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-health',
     role: API_ROLE,

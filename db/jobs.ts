@@ -26,6 +26,8 @@ export interface NewJob {
   /** The file an import reads, with the facts of one that was just uploaded. */
   importFile?: { id: string; facts?: { bytes: number; sha256: string } };
   idempotency?: { key: string; requestHash: string };
+  /** The request that asked for it, as the log has it. */
+  requestId?: string;
   targetIds?: readonly string[];
   /**
    * Where the users of a list are: `users` is a query of their ids, which are looked up as the job is written.
@@ -92,6 +94,7 @@ const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>
       retry_of: job.retry?.of ?? null,
       idempotency_key: job.idempotency?.key ?? null,
       request_hash: job.idempotency?.requestHash ?? null,
+      request_id: job.requestId ?? null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id');

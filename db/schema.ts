@@ -120,6 +120,7 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     import_file_id: Nullable<string>;
     idempotency_key: Nullable<string>;
     request_hash: Nullable<string>;
+    request_id: Nullable<string>;
     parent_id: Nullable<string>;
     retry_of: Nullable<string>;
     run_id: Nullable<string>;

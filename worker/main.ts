@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
-import { pino } from 'pino';
 import { envToConfig, readEnv } from '../config.ts';
+import { createLog } from '../log.ts';
 import { runWorker } from './run-worker.ts';
 
 /**
@@ -17,6 +17,6 @@ try {
 } catch (error) {
   // Before any job runs there are no users whose data a message could quote.
   const { name, message, code } = error as NodeJS.ErrnoException;
-  pino({ base: { process: 'worker' } }).fatal({ error: { name, code, message } }, 'worker ends');
+  createLog('worker').fatal({ error: { name, code, message } }, 'worker ends');
   process.exit(1);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@temporalio/worker';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
 import { createImportThreads } from '../activities/import-threads.ts';
@@ -13,6 +13,7 @@ import { assertDurable } from '../db/durability.ts';
 import { WORKER_ROLE } from '../db/roles.ts';
 import { isDatabaseAway } from '../db/sql-states.ts';
 import { assertReady, startRefusalOf } from '../db/start-check.ts';
+import { createLog } from '../log.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { createPost } from '../webhooks/post.ts';
@@ -239,7 +240,7 @@ const listenForStop = (): AbortSignal => {
  * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say what to do
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
-  const log = pino({ level: config.logLevel, base: { process: 'worker' } });
+  const log = createLog('worker', config.logLevel);
   const starting: Starting = { config, log, health: createHealth(), signal: listenForStop() };
   const closers: (() => Promise<unknown>)[] = [];
   try {

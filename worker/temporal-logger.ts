@@ -9,6 +9,7 @@ const SHOWN = [
   'attempt',
   'durationMs',
   'jobId',
+  'requestId',
   'type',
   'workspaceId',
   'state',

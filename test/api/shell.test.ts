@@ -75,6 +75,29 @@ test('logs route patterns, never addresses, keys or bodies', async () => {
   expect(text).toContain('"route":"/healthz"');
 });
 
+test('a job is named in the log beside the request that asked for it, and keeps that', async () => {
+  const { call, log } = api();
+  const requestId = '0d1a1f0e-3a0c-4a55-9d5b-6f1d6a3e2b11';
+  const { body } = await call('POST', '/v1/exports', {
+    body: { selection: { type: 'all' } },
+    headers: { 'x-request-id': requestId },
+  });
+  expect(body.requestId).toBe(requestId);
+  await call('GET', `/v1/jobs/${body.id}`);
+  const lines = log.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      level: 'info',
+      process: 'api',
+      route: '/v1/exports',
+      requestId,
+      jobId: body.id,
+    }),
+  );
+  expect(lines).toContainEqual(expect.objectContaining({ route: '/v1/jobs/:id', jobId: body.id }));
+  for (const { time } of lines) expect(time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+});
+
 const ready = async () => {
   // Answers are kept for a second.
   await sleep(1_100);

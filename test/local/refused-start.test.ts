@@ -66,7 +66,7 @@ test.each(['api/main.ts', 'worker/main.ts'])(
     expect(await endOf(file, pooler.url)).toMatchObject({
       code: 1,
       err: '',
-      lines: [{ level: 60, error: { code: 'connectionUnfit', message } }],
+      lines: [{ level: 'fatal', error: { code: 'connectionUnfit', message } }],
     });
     await pooler.stop();
   },
@@ -77,7 +77,7 @@ test.each(['api/main.ts', 'worker/main.ts'])('%s ends when its clock is days off
   expect(await endOf(file, database().url, [SLOW_CLOCK])).toMatchObject({
     code: 1,
     err: '',
-    lines: [{ level: 60, error: { code: 'clocksDiffer', message } }],
+    lines: [{ level: 'fatal', error: { code: 'clocksDiffer', message } }],
   });
 });
 
@@ -94,7 +94,7 @@ const createLogin = (name: string, memberOf = '') =>
 const oneLine = (code: string, message: RegExp) => ({
   code: 1,
   err: '',
-  lines: [{ level: 60, error: { code, message: expect.stringMatching(message) as string } }],
+  lines: [{ level: 'fatal', error: { code, message: expect.stringMatching(message) as string } }],
 });
 
 test.each(PROCESSES)('%s ends where its login is not let in', async (file) => {
@@ -192,7 +192,7 @@ test('a worker waits for PostgreSQL, then for Temporal, says so, and ends at SIG
   gate.open();
   await until('PostgreSQL answers');
   await until('Temporal is away: waiting for it');
-  expect(said).not.toContain('"level":60');
+  expect(said).not.toContain('"level":"fatal"');
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
@@ -226,6 +226,8 @@ test.each(PROCESSES)('%s ends where a setting is wrong, and names it', async (fi
   expect(await endOf(file, 'mysql://x@127.0.0.1/x')).toMatchObject({
     code: 1,
     err: '',
-    lines: [{ level: 60, error: { message: expect.stringContaining('DATABASE_URL') as string } }],
+    lines: [
+      { level: 'fatal', error: { message: expect.stringContaining('DATABASE_URL') as string } },
+    ],
   });
 });
