@@ -19,13 +19,13 @@ vi.mock('../../local/ports.ts', { spy: true });
 let dataDir: string;
 
 beforeEach(() => {
-  dataDir = mkdtempSync(join(tmpdir(), 'keepsake-ports-'));
+  const folder = mkdtempSync(join(tmpdir(), 'keepsake-ports-'));
+  dataDir = folder;
+  // The first of these is the last to be done: by then no server writes into it any more.
+  onTestFinished(() => removeDataFolder(folder));
 });
 
-afterEach(() => {
-  vi.mocked(ports.freePorts).mockReset();
-  removeDataFolder(dataDir);
-});
+afterEach(() => void vi.mocked(ports.freePorts).mockReset());
 
 const takePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1');
