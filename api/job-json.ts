@@ -169,6 +169,7 @@ export const toJobJson = (
     progress: progressOf(job, progress),
     counts: job.counts as JobJson['counts'],
     ...(job.type === 'import' && { cleared: facts.cleared, problems: facts.problems }),
+    reasons: job.reasons as JobJson['reasons'],
     requestId: job.request_id,
     retryOf: job.retry_of,
     retriedBy: job.retried_by,

@@ -189,6 +189,13 @@ export const jobSchema = z
       )
       .optional()
       .describe('Of an import, so far: which rules its lines break, the most frequent 100 first'),
+    reasons: z
+      .array(z.object({ reason: z.string(), count: z.int() }))
+      .nullable()
+      .describe(
+        'Once a deletion, restore or import has ended: why users were left, the 100 most frequent reasons; ' +
+          'docs/operations.md says what each means',
+      ),
     requestId: z
       .string()
       .nullable()

@@ -78,11 +78,11 @@ export const shareOut = (pool: Pool, shares: Shares): void => {
     const giveBack = await take(owner);
     try {
       const client = await connect();
-      const { release } = client;
+      const release = client.release.bind(client);
       // The pool sets it anew each time that it lends the connection.
       client.release = (...args) => {
         giveBack();
-        release.apply(client, args);
+        release(...args);
       };
       return client;
     } catch (error) {

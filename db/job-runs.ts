@@ -158,6 +158,17 @@ export const findRunEnd = async (
   return { state: row.state as FinalState, deleted };
 };
 
+/** Reasons told of a job at most, the most frequent ones. */
+const MAX_REASONS = 100;
+
+/** Why users were left, and how many for each reason. They name codes, constraints and functions, and no user. */
+const reasonsOf = (jobId: string) => sql<string>`(
+  SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
+                            ORDER BY count DESC, reason), '[]')
+    FROM (SELECT reason, count(*) AS count FROM outcomes
+           WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
+           GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${MAX_REASONS}) AS r)`;
+
 /** Writes the end of a job and its line in the activity log, unless it ended before. */
 export const finishJob = async (
   db: Db,
@@ -180,6 +191,7 @@ export const finishJob = async (
         error_type: error?.type ?? null,
         error_message: error?.message ?? null,
         finished_at: sql`now()`,
+        ...(end.type !== 'export' && { reasons: reasonsOf(end.jobId) }),
       })
       .where('id', '=', end.jobId)
       .where('finished_at', 'is', null)

@@ -131,7 +131,9 @@ export const recordNotRestored = async (
 ): Promise<void> => {
   await client.query(
     `INSERT INTO outcomes (job_id, user_id, outcome, reason)
-     SELECT $1, user_id, 'failed', reason FROM unnest($2::text[], $3::text[]) AS l (user_id, reason)`,
+     SELECT $1, user_id, 'failed', CASE WHEN starts_with(reason, 'constraint ')
+              THEN 'constraint ' || given_name(substr(reason, 12)) ELSE reason END
+       FROM unnest($2::text[], $3::text[]) AS l (user_id, reason)`,
     [jobId, left.map(({ userId }) => userId), left.map(({ reason }) => reason)],
   );
 };

@@ -127,6 +127,7 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     total: Nullable<number>;
     counts: ColumnType<unknown, string | null | undefined, string | null>;
     result: ColumnType<unknown, string | null | undefined, string | null>;
+    reasons: ColumnType<unknown, string | null | undefined, string | null>;
     error_type: Nullable<string>;
     error_message: Nullable<string>;
     created_at: CreatedAt;

@@ -116,14 +116,24 @@ export const isOutOfLocks = (error: unknown): boolean =>
   error.code === '53200' &&
   error.hint?.includes('max_locks_per_transaction') === true;
 
+/** Names a function in every language. Nothing else of the context is told: it may quote a row. */
+const RAISED_BY = /^PL\/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)/m;
+
+/** The function of a trigger in which an error was raised; none where PostgreSQL itself met it. */
+const functionOf = ({ where = '' }: DatabaseError): string | undefined =>
+  RAISED_BY.exec(where)?.[1];
+
 /**
  * Code and names of what refused, and nothing of PostgreSQL's own text, which may quote a row. What
  * RAISE names may be a value, too.
  */
 export const namesOf = (error: DatabaseError): string => {
   const { code, constraint, column } = error;
-  if (isRaised(error)) return `SQLSTATE ${code}, raised by a trigger or function`;
+  const name = functionOf(error);
+  const raised = name === undefined ? 'raised by a trigger or function' : `raised by ${name}()`;
+  if (isRaised(error)) return `SQLSTATE ${code}, ${raised}`;
   if (constraint !== undefined) return `SQLSTATE ${code}, constraint ${constraint}`;
+  if (name !== undefined) return `SQLSTATE ${code}, ${raised}`;
   return `SQLSTATE ${code}${column === undefined ? '' : `, column ${column}`}`;
 };
 

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, readdir, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { uuidv7 } from 'uuidv7';
+import { createRoomLook } from './folder-room.ts';
 import { makeFolder } from './make-folder.ts';
-import { StorageError, type ByteRange, type Storage } from './storage.ts';
+import { putError, StorageError, type ByteRange, type Storage } from './storage.ts';
 
 const READ_CHUNK_BYTES = 256 * 1024;
 
@@ -33,12 +34,6 @@ const foldersAbove = (path: string, base: string): string[] => {
 const isOwnError = (error: unknown): boolean => {
   const { syscall } = error as NodeJS.ErrnoException;
   return syscall !== undefined && syscall !== 'read';
-};
-
-/** What was to be written cannot be missing: its folder was swept meanwhile, and another try may do. */
-const putError = (key: string, cause: unknown): StorageError => {
-  const error = new StorageError(key, cause);
-  return error.problem === 'missing' ? new StorageError(key, cause, 'broken') : error;
 };
 
 /**
@@ -108,27 +103,5 @@ export const createDirectoryStorage = (root: string): Storage => {
     }
   };
 
-  const check = async (): Promise<void> => {
-    const probe = join(base, `${uuidv7()}.probe`);
-    try {
-      await makeFolder(base);
-      await writeFile(probe, 'probe', { flag: 'wx', mode: 0o600 });
-    } catch (error) {
-      throw putError('', error);
-    } finally {
-      await rm(probe, { force: true }).catch(() => {});
-    }
-  };
-
-  const freeBytes = async (): Promise<number> => {
-    try {
-      await makeFolder(base);
-      const { bavail, bsize } = await statfs(base);
-      return bavail * bsize;
-    } catch (error) {
-      throw putError('', error);
-    }
-  };
-
-  return { put, get, remove, list, check, freeBytes };
+  return { put, get, remove, list, ...createRoomLook(base) };
 };

@@ -53,3 +53,9 @@ export class StorageError extends Error {
     this.problem = problem;
   }
 }
+
+/** What was to be written cannot be missing: its folder was swept meanwhile, and another try may do. */
+export const putError = (key: string, cause: unknown): StorageError => {
+  const error = new StorageError(key, cause);
+  return error.problem === 'missing' ? new StorageError(key, cause, 'broken') : error;
+};

@@ -10,8 +10,10 @@ export interface Health {
   missing: () => Promise<string[]>;
 }
 
+const isStarting = (): Promise<string[]> => Promise.resolve(['the worker is starting.']);
+
 export const createHealth = (): Health => {
-  let current = (): Promise<string[]> => Promise.resolve(['the worker is starting.']);
+  let current = isStarting;
   return {
     say: (missing) => void (current = () => Promise.resolve(missing)),
     askBy: (ask) => void (current = ask),

@@ -71,7 +71,7 @@ test('queries and transactions are counted alike, also when they fail', async ()
       .selectFrom('no_such_table' as 'jobs')
       .selectAll()
       .execute(),
-  ).rejects.toThrow();
+  ).rejects.toThrow('no_such_table');
   await Promise.all([1, 2, 3].map(() => db.selectFrom('jobs').select('id').execute()));
   await close();
 });

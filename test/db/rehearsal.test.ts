@@ -36,7 +36,7 @@ const CASES: Case[] = [
   [
     'a trigger that raises',
     (t) => onInsert(t, `RAISE EXCEPTION 'no';`),
-    'SQLSTATE P0001, raised by a trigger or function',
+    'SQLSTATE P0001, raised by on_insert()',
   ],
   ['a trigger that keeps users out', (t) => onInsert(t, 'RETURN NULL;'), 'refused'],
   ['a trigger that changes users', (t) => onInsert(t, `NEW.city := 'x';`), 'changedOnInsert city'],

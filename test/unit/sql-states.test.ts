@@ -72,7 +72,6 @@ test.each([
   new Error('Connection terminated unexpectedly'),
   new Error('Connection terminated due to connection timeout'),
   new Error('timeout expired'),
-  new Error('timeout exceeded when trying to connect'),
   new Error('Client has encountered a connection error and is not queryable'),
   new Error('Client was closed and is not queryable'),
   new Error('Query read timeout'),
@@ -81,6 +80,14 @@ test.each([
 ])('%o: the database is away', (error) => {
   expect(verdictOf(error)).toEqual(AWAY);
   expect(isOfARow(error)).toBe(false);
+});
+
+test('a pool of which every connection is in use says so, and a step tries again', () => {
+  const error = new Error('timeout exceeded when trying to connect');
+  expect(verdictOf(error)).toEqual({ ...AWAY, slug: 'busy' });
+  expect(toProblem(error).detail).toBe(
+    'All connections to the database are in use; the database is there.',
+  );
 });
 
 test.each('40001 40P01 40000 40003 55P03 55006 57014'.split(' '))(
