@@ -20,6 +20,7 @@ import type { ApiDeps } from './app.ts';
 import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
+import { findWait } from './waiting-for.ts';
 
 export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 
@@ -226,16 +227,25 @@ export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): P
   return json;
 };
 
-/** With what its workflow says of itself, while it has not ended and a worker answers in time. */
+/** With what its workflow says of itself, and what it waits for, while it has not ended and that is known in time. */
 export const describeLiveJob = async (
   job: JobRow,
   role: Role,
   deps: JobJsonDeps,
 ): Promise<JobJson> => {
   const isStarted = job.finished_at === null && job.state !== 'queued';
-  const [json, live] = await Promise.all([
+  const [json, live, waitingFor] = await Promise.all([
     describeJob(job, role, deps),
     isStarted ? deps.jobs.readLive(job) : undefined,
+    findWait(job, {
+      db: deps.database.db,
+      taskQueue: deps.config.taskQueue,
+      jobs: deps.jobs,
+    }),
   ]);
-  return live === undefined ? json : { ...json, live: { phase: live.phase, pass: live.pass } };
+  return {
+    ...json,
+    ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
+    ...(waitingFor !== undefined && { waitingFor }),
+  };
 };

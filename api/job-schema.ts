@@ -226,6 +226,21 @@ export const jobSchema = z
       .object({ phase: phaseSchema, pass: z.int() })
       .optional()
       .describe('What the workflow says of itself, when a worker answers in time'),
+    waitingFor: z
+      .object({
+        type: z
+          .string()
+          .describe(
+            'Of one that is queued `noWorker`, `temporalUnavailable`, or `start` in a moment; of a step that is tried ' +
+              'again the type of its last failure, as an `error` has it, or `stepTimedOut` where its worker fell silent',
+          ),
+        since: time.describe('When the phase began'),
+        attempt: z.int().describe('Which attempt comes next; 0 while it is queued'),
+      })
+      .optional()
+      .describe(
+        'What keeps the job from getting on, in the job itself; not in lists, nor in streams',
+      ),
   })
   .meta({ id: 'Job' });
 

@@ -1,12 +1,10 @@
 import type { Db } from '../db/client.ts';
-import { hasLivingWorker } from '../db/heartbeats.ts';
+import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../db/heartbeats.ts';
 import { refusalOf } from '../db/refusal.ts';
 import { assertSchema } from '../db/schema-version.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import type { JobStarter } from './start-job.ts';
 
-/** Workers beat every few seconds; one that missed this many is gone. */
-const WORKER_SILENCE_SECONDS = 15;
 /** Longest wait for each answer, in milliseconds. */
 const DEADLINE_MS = 2_000;
 /** How old an answer may be, in milliseconds: anyone may ask, however often. */

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { StartableDelivery } from '../db/webhook-deliveries.ts';
 import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
+import { type PendingStep, pendingStepOf } from '../temporal/pending-step.ts';
 import { type StartableJob, startJobWorkflow } from '../temporal/start-job.ts';
 import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract.ts';
 
@@ -21,6 +22,8 @@ export interface JobStarter {
   cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
   /** What the workflow says of itself; undefined when no worker answers in time. */
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
+  /** The step that the job's workflow tries again; undefined when there is none, or Temporal does not say in time. */
+  readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
   /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
   startDelivery: (delivery: StartableDelivery) => Promise<void>;
   isReachable: () => Promise<boolean>;
@@ -49,6 +52,19 @@ export const createJobStarter = (
       const handle = client.workflow.getHandle(workflowIdOf(job));
       try {
         return await within(QUERY_DEADLINE_MS, () => handle.query<LiveState>(STATE_QUERY));
+      } catch {
+        return undefined;
+      }
+    },
+    readPendingStep: async (job) => {
+      try {
+        const { pendingActivities } = await within(QUERY_DEADLINE_MS, () =>
+          client.workflowService.describeWorkflowExecution({
+            namespace,
+            execution: { workflowId: workflowIdOf(job) },
+          }),
+        );
+        return pendingStepOf(pendingActivities);
       } catch {
         return undefined;
       }

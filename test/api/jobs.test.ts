@@ -261,3 +261,33 @@ test('tells progress of the newest attempt, with rate and remaining time', async
   expect(done.body.result).toMatchObject({ exportId: job.id, rows: 400, bytes: 9, sha256: 'aa' });
   expect(done.body.links.file).toBe(`/v1/exports/${job.id}/file`);
 });
+
+test('a job says what it waits for: to be begun, or for a step that is tried again', async () => {
+  const { call, starter } = api();
+  const { body: job } = await startExport();
+  const waitOf = async () => (await call('GET', `/v1/jobs/${job.id}`)).body.waitingFor;
+  expect(await waitOf()).toEqual({ type: 'noWorker', since: job.createdAt, attempt: 0 });
+  await query(
+    `INSERT INTO worker_heartbeats (worker_id, task_queue, beat_at) VALUES ('w', 'keepsake', now())`,
+  );
+  expect(await waitOf()).toMatchObject({ type: 'start', attempt: 0 });
+  starter.isAway = true;
+  expect(await waitOf()).toMatchObject({ type: 'temporalUnavailable', attempt: 0 });
+  starter.isAway = false;
+  await query(
+    `UPDATE jobs SET state = 'running', started_at = now(), phase = 'exporting',
+            phase_started_at = '2026-01-01T00:00:00Z' WHERE id = $1`,
+    [job.id],
+  );
+  expect(await waitOf()).toBeUndefined();
+  starter.pendingStep = { type: 'storageUnwritable', attempt: 4 };
+  const waiting = { type: 'storageUnwritable', since: '2026-01-01T00:00:00.000Z', attempt: 4 };
+  expect(await waitOf()).toEqual(waiting);
+  const { body: list } = await call('GET', '/v1/jobs?limit=1');
+  expect(list.data[0]).not.toHaveProperty('waitingFor');
+  await query(`UPDATE jobs SET state = 'failed', phase = NULL, finished_at = now() WHERE id = $1`, [
+    job.id,
+  ]);
+  expect(await waitOf()).toBeUndefined();
+  delete starter.pendingStep;
+});

@@ -12,6 +12,7 @@ import type { StartableDelivery } from '../../db/webhook-deliveries.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { PendingStep } from '../../temporal/pending-step.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { type Document, expectDocumented } from './documented.ts';
@@ -22,6 +23,7 @@ export interface FakeStarter extends JobStarter {
   started: StartableJob[];
   cancelled: string[];
   deliveries: StartableDelivery[];
+  pendingStep?: PendingStep;
   isAway: boolean;
 }
 
@@ -45,6 +47,7 @@ export const createFakeStarter = (): FakeStarter => {
       starter.deliveries.push(delivery);
     },
     readLive: async () => undefined,
+    readPendingStep: async () => starter.pendingStep,
     isReachable: async () => !starter.isAway,
   };
   return starter;
