@@ -4,18 +4,19 @@ import type { Role } from '../db/schema.ts';
 /**
  * Who may call a route, and how its workspace is found. `one`: the route is about one workspace, an
  * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and naming
- * it is optional for those who see all. `none`: the route is about no workspace. `isUnlimited`: no
+ * it is optional for those who see all. `all`: the route lists what is in every workspace that the key sees,
+ * or in the one that is named. `none`: the route is about no workspace. `isUnlimited`: no
  * rate limit holds, for machines that must always know how this one does.
  */
 export type Access =
   | { public: true; isUnlimited?: true }
-  | { public?: false; roles: readonly Role[]; workspace: 'one' | 'byId' | 'none' };
+  | { public?: false; roles: readonly Role[]; workspace: 'one' | 'byId' | 'all' | 'none' };
 
 const PUBLIC: Access = { public: true };
 const PROBE: Access = { public: true, isUnlimited: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
 const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
-const ALL_IN_ONE: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'one' };
+const ALL_IN_ALL: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'all' };
 const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
 
 /** Every route of the API. What holds users, samples or ids of users is for admins only. */
@@ -36,6 +37,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /docs/static/swagger-initializer.js': PUBLIC,
 
   'GET /v1/me': ALL_BY_ID,
+  'GET /v1/workspaces': ALL_IN_ALL,
 
   'GET /v1/users': ADMINS,
   'POST /v1/users': ADMINS,
@@ -80,7 +82,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/deletions/:id/records': ADMINS,
   'GET /v1/deletions/:id/log': ADMINS,
 
-  'GET /v1/delete-all-requests': ALL_BY_ID,
+  'GET /v1/delete-all-requests': ALL_IN_ALL,
   'POST /v1/delete-all-requests': ADMINS,
   'GET /v1/delete-all-requests/:id': ALL_BY_ID,
   'POST /v1/delete-all-requests/:id/approve': PLATFORM,
@@ -90,7 +92,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/delete-all-requests/:id/preview': ADMINS,
   'POST /v1/delete-all-requests/:id/run': ADMINS,
 
-  'GET /v1/backups': ALL_IN_ONE,
+  'GET /v1/backups': ALL_IN_ALL,
   'GET /v1/backups/:id': ALL_BY_ID,
   'GET /v1/backups/:id/file': ADMINS,
   'GET /v1/backups/:id/links': ADMINS,
@@ -105,7 +107,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/restores/:id/records': ADMINS,
   'GET /v1/restores/:id/log': ADMINS,
 
-  'GET /v1/jobs': ALL_IN_ONE,
+  'GET /v1/jobs': ALL_IN_ALL,
   'GET /v1/jobs/:id': ALL_BY_ID,
   'GET /v1/jobs/:id/events': ALL_BY_ID,
   'POST /v1/jobs/:id/cancel': ALL_BY_ID,
@@ -122,7 +124,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/webhooks/:id/deliveries/:deliveryId': ADMINS,
   'POST /v1/webhooks/:id/deliveries/:deliveryId/replay': ADMINS,
 
-  'GET /v1/activity': ALL_IN_ONE,
+  'GET /v1/activity': ALL_IN_ALL,
   'GET /v1/activity/:id/log': ADMINS,
 };
 

@@ -4,6 +4,7 @@ import type { Db } from '../db/client.ts';
 import type { Role } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { type Access, findAccess } from './access.ts';
+import { createKeyUses } from './key-uses.ts';
 import { invalidRequest, isProblem, notFound, problem, type ProblemError } from './problems.ts';
 import type { App } from './app.ts';
 import type { Rates } from './rate-limit.ts';
@@ -20,6 +21,9 @@ export interface Actor {
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
+  expiresAt: Date | null;
+  /** To the minute, before this request. */
+  lastUsedAt: Date | null;
 }
 
 declare module 'fastify' {
@@ -46,7 +50,7 @@ const findActor = async (db: Db, header: string | undefined): Promise<Actor | Pr
   const key = KEY_PATTERN.exec(header)?.[1];
   if (key === undefined) return unauthenticated('Authorization is not of the form: Bearer ks_…');
   const row = await findApiKey(db, key);
-  if (row === undefined) return unauthenticated('This key is unknown or was revoked.');
+  if (row === undefined) return unauthenticated('This key is unknown, was revoked or has expired.');
   return {
     id: row.id,
     shownId: row.shown_id,
@@ -55,6 +59,8 @@ const findActor = async (db: Db, header: string | undefined): Promise<Actor | Pr
     workspaceId: row.workspace_id,
     ownerName: row.owner_name,
     ownerEmail: row.owner_email,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
   };
 };
 
@@ -108,6 +114,7 @@ const UNKNOWN: Access = { public: true };
  * of the body is read.
  */
 export const authenticate = (app: App, db: Db, rates: Rates): void => {
+  const uses = createKeyUses(app, db);
   app.decorateRequest('access');
   app.decorateRequest('actor', {
     getter(this: FastifyRequest) {
@@ -131,6 +138,7 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
       access.public === true ? null : await findActor(db, request.headers.authorization);
     // Counted first: a key that is none of ours is a request of its address.
     if (!isProblem(found)) request.access.actor = found;
+    if (request.access.actor !== null) uses.note(request.access.actor);
     await rates.count(request, reply);
     if (isProblem(found)) throw found;
     if (access.public !== true) await admit(db, request, access);

@@ -6,6 +6,7 @@ const time = z.string().describe('RFC 3339, UTC');
 export const backupSchema = z
   .object({
     id: z.uuid(),
+    workspace: z.string(),
     deletionId: z.uuid(),
     pass: z.int(),
     state: z.enum(['writing', 'written', 'verified', 'damaged', 'removed']),
@@ -31,6 +32,7 @@ export const purgePhraseOf = ({ rows }: Pick<BackupRow, 'rows'>): string =>
 
 export const toBackupJson = (row: BackupRow): z.infer<typeof backupSchema> => ({
   id: row.id,
+  workspace: row.workspace_id,
   deletionId: row.job_id,
   pass: row.pass,
   state: row.state,

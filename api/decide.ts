@@ -54,7 +54,7 @@ const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemEr
   selfApproval: () =>
     problem('self-approval', 'You asked for this yourself, by this or another of your keys.'),
   unknownKey: () => problem('forbidden', 'Your key is not known any more.'),
-  revokedKey: () => problem('forbidden', 'Your key was revoked.'),
+  revokedKey: () => problem('forbidden', 'Your key was revoked, or has expired.'),
   wrongRole: () => problem('forbidden', 'Your key may not decide this.'),
   reasonRequired: () => problem('unprocessable', 'A denial needs a reason.'),
   previewExpired: () => problem('preview-expired', 'The preview has expired; make a new one.'),

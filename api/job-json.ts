@@ -156,6 +156,7 @@ export const toJobJson = (
   const { job, progress, files } = facts;
   return {
     id: job.id,
+    workspace: job.workspace_id,
     type: job.type,
     state: job.state,
     phase: job.phase as JobJson['phase'],

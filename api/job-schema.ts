@@ -1,18 +1,8 @@
 import { z } from 'zod';
+import { JOB_STATES } from '../db/schema.ts';
 import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
 import { RULES } from '../imports/rules.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
-
-export const JOB_STATES = [
-  'queued',
-  'running',
-  'waiting',
-  'cancelling',
-  'succeeded',
-  'partiallySucceeded',
-  'failed',
-  'cancelled',
-] as const;
 
 export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 
@@ -130,6 +120,7 @@ const restoreResult = z.object({ backupId: z.uuid() }).meta({ id: 'RestoreResult
 export const jobSchema = z
   .object({
     id: z.uuid(),
+    workspace: z.string(),
     type: z.enum(JOB_TYPES),
     state: z.enum(JOB_STATES),
     phase: phaseSchema,

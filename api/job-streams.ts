@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { listRevoked } from '../db/api-keys.ts';
+import { listEnded } from '../db/api-keys.ts';
 import { findJobRow } from '../db/jobs.ts';
 import type { Role } from '../db/schema.ts';
 import type { Actor } from './auth.ts';
@@ -16,7 +16,7 @@ const MAX_STREAMS_OF_WORKSPACE = 200;
 const MAX_STREAMS = 1_000;
 const RETRY_AFTER_SECONDS = '10';
 
-/** Longest a revoked key goes on reading, in milliseconds. */
+/** Longest a key that was revoked or has expired goes on reading, in milliseconds. */
 export const KEY_CHECK_MS = 5_000;
 
 export interface JobStreams {
@@ -71,13 +71,13 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
     return facts && createTeller(facts, deps);
   });
 
-  const endRevoked = async (): Promise<void> => {
+  const endThoseOfEndedKeys = async (): Promise<void> => {
     if (streams.size === 0) return;
     // While PostgreSQL is away no key can be checked, and no job be read either.
-    const revoked = await listRevoked(db, [...new Set(streams.values())]).catch((): string[] => []);
-    for (const [stream, keyId] of streams) if (revoked.includes(keyId)) stream.end();
+    const ended = await listEnded(db, [...new Set(streams.values())]).catch((): string[] => []);
+    for (const [stream, keyId] of streams) if (ended.includes(keyId)) stream.end();
   };
-  const keyCheck = setInterval(() => void endRevoked(), KEY_CHECK_MS);
+  const keyCheck = setInterval(() => void endThoseOfEndedKeys(), KEY_CHECK_MS);
 
   return {
     open: (reader, facts, lastSeenId) => {

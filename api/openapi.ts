@@ -54,6 +54,11 @@ const WORKSPACE_PARAMETER = {
   schema: { type: 'string' },
   description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
 };
+const WORKSPACE_OF_LIST = {
+  ...WORKSPACE_PARAMETER,
+  description:
+    "Id of the workspace, for keys that see several, which get all of them without it; an admin's own otherwise.",
+};
 
 const header = (name: string, description: string, pattern?: string) => ({
   name,
@@ -219,7 +224,7 @@ const completeOperation = (method: string, path: string, operation: Operation): 
     operation.parameters = [
       ...(operation.parameters ?? []),
       ...(HEADERS_OF[operation.operationId ?? ''] ?? []),
-      WORKSPACE_PARAMETER,
+      access.workspace === 'all' ? WORKSPACE_OF_LIST : WORKSPACE_PARAMETER,
     ];
   }
   const body = BODY_OF[operation.operationId ?? ''];

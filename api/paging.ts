@@ -52,6 +52,17 @@ export const decodeCursor = <T>(
   }
 };
 
+const idPlaceSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
+
+/** Where a list is, by the id of its last row. @throws ProblemError when the cursor is of another list */
+export const decodeIdCursor = (list: string, cursor: string | undefined): string | undefined =>
+  decodeCursor(idPlaceSchema(list), cursor)?.[1];
+
+/** The place of a row in a list, for `decodeIdCursor` of that list. */
+export const placeIn =
+  (list: string) =>
+  ({ id }: { id: string }): [string, string] => [list, id];
+
 /** Cuts a list read one longer than asked into a page and the cursor of the next. */
 export const toPage = <T>(
   rows: readonly T[],

@@ -26,7 +26,8 @@ const catalogue = {
   unauthenticated: {
     status: 401,
     title: 'No valid API key',
-    advice: 'Send `Authorization: Bearer ks_…` with a key that was not revoked.',
+    advice:
+      'Send `Authorization: Bearer ks_…` with a key that was not revoked and has not expired.',
   },
   forbidden: {
     status: 403,

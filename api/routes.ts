@@ -32,6 +32,7 @@ import { registerUserListRoutes } from './routes/user-lists.ts';
 import { registerUserRoutes } from './routes/users.ts';
 import { registerWebhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 import { registerWebhookRoutes } from './routes/webhooks.ts';
+import { registerWorkspaceRoutes } from './routes/workspaces.ts';
 import { createUploads } from './uploads.ts';
 
 /** Every route, in the order the OpenAPI document shows them. */
@@ -39,6 +40,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
   const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
+  registerWorkspaceRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);
   registerPropertyRoutes(app, deps);

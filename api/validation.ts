@@ -63,7 +63,8 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
 const placeOf = (httpPart: string | undefined, path: Path): string => {
   switch (httpPart ?? 'body') {
     case 'querystring':
-      return `?${path.map(String).join('.')}`;
+      // Of one that is given several times too, the name tells which it is.
+      return `?${String(path[0] ?? '')}`;
     case 'params':
       return `{${path.map(String).join('.')}}`;
     case 'headers':

@@ -1,42 +1,35 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { ActivityKind } from './activity.ts';
 import type { Db } from './client.ts';
+import { type ActorFilter, keysOf } from './keys-of.ts';
 
-export interface ActivityFilter {
-  workspaceId: string;
+export interface ActivityFilter extends ActorFilter {
+  /** Null for all, and for the lines that are of none. */
+  workspaceId: string | null;
   kind?: ActivityKind | undefined;
-  /** A key, as it is shown. */
-  actorKeyId?: string | undefined;
-  /** A key, as it is shown; all keys of its owner, who is known by the mail address, are meant. */
-  personKeyId?: string | undefined;
   jobId?: string | undefined;
   /** RFC 3339; from is within, to is not. */
   from?: string | undefined;
   to?: string | undefined;
 }
 
-const matches = (filter: ActivityFilter): RawBuilder<SqlBool> => {
-  const { kind, actorKeyId, personKeyId, jobId, from, to } = filter;
-  const conditions = [sql<SqlBool>`activity.workspace_id = ${filter.workspaceId}::text`];
-  const add = (value: string | undefined, condition: RawBuilder<SqlBool>) => {
-    if (value !== undefined) conditions.push(condition);
+/** What every line satisfies, but for its actor. */
+const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
+  const { workspaceId, kind, jobId, from, to } = filter;
+  const conditions: RawBuilder<SqlBool>[] = [];
+  const add = (value: string | null | undefined, condition: RawBuilder<SqlBool>) => {
+    if (value !== undefined && value !== null) conditions.push(condition);
   };
+  add(workspaceId, sql`activity.workspace_id = ${workspaceId}::text`);
   add(kind, sql`activity.kind = ${kind}::text`);
-  add(
-    actorKeyId,
-    sql`activity.actor_key_id = (SELECT id FROM api_keys WHERE shown_id = ${actorKeyId}::uuid)`,
-  );
-  add(
-    personKeyId,
-    sql`activity.actor_key_id IN (SELECT same.id FROM api_keys same
-      JOIN api_keys named ON named.person = same.person
-     WHERE named.shown_id = ${personKeyId}::uuid)`,
-  );
   add(jobId, sql`activity.job_id = ${jobId}::uuid`);
   add(from, sql`activity.at >= ${from}::timestamptz`);
   add(to, sql`activity.at < ${to}::timestamptz`);
-  return sql<SqlBool>`(${sql.join(conditions, sql` AND `)})`;
+  return conditions;
 };
+
+const allOf = (conditions: readonly RawBuilder<SqlBool>[]): RawBuilder<SqlBool> =>
+  conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` AND `)})`;
 
 /** Lines with who wrote them, and what they are about. */
 const lines = (db: Db) =>
@@ -57,23 +50,39 @@ const lines = (db: Db) =>
 
 export type ActivityLine = Awaited<ReturnType<ReturnType<typeof lines>['executeTakeFirstOrThrow']>>;
 
-/** Lines of a workspace, newest first, by the index `activity_newest`. */
+/** Ids of the newest lines. Those of each key are taken by themselves, by the index `activity_of_actor`. */
+const idsOf = (
+  filter: ActivityFilter,
+  { beforeId, limit }: { beforeId?: string | undefined; limit: number },
+): RawBuilder<string> => {
+  const conditions = conditionsOf(filter);
+  if (beforeId !== undefined) {
+    conditions.push(sql`(activity.at, activity.id) <
+      (SELECT at, id FROM activity WHERE id = ${beforeId}::uuid)`);
+  }
+  const keys = keysOf(filter);
+  if (keys !== undefined) conditions.push(sql`activity.actor_key_id = actor.id`);
+  const newest = sql`SELECT activity.id, activity.at FROM activity WHERE ${allOf(conditions)}
+    ORDER BY activity.at DESC, activity.id DESC LIMIT ${limit}`;
+  return keys === undefined
+    ? sql`SELECT found.id FROM (${newest}) AS found`
+    : sql`SELECT found.id FROM (${keys}) AS actor (id) CROSS JOIN LATERAL (${newest}) AS found
+        ORDER BY found.at DESC, found.id DESC LIMIT ${limit}`;
+};
+
+/**
+ * Lines of a workspace, or of all, newest first, by one of the indexes `activity_newest`,
+ * `activity_newest_of_all`, `activity_of_kind`, `activity_of_actor` and `activity_of_job`.
+ */
 export const listActivity = (
   db: Db,
   filter: ActivityFilter,
   page: { beforeId?: string | undefined; limit: number },
 ): Promise<ActivityLine[]> =>
   lines(db)
-    .where(matches(filter))
-    .$if(page.beforeId !== undefined, (query) =>
-      query.where(
-        sql<boolean>`(activity.at, activity.id) <
-          (SELECT at, id FROM activity WHERE id = ${page.beforeId ?? null}::uuid)`,
-      ),
-    )
+    .where(sql<SqlBool>`activity.id IN (${idsOf(filter, page)})`)
     .orderBy('activity.at', 'desc')
     .orderBy('activity.id', 'desc')
-    .limit(page.limit)
     .execute();
 
 export const findActivity = (db: Db, id: string, workspaceId: string) =>
@@ -83,12 +92,17 @@ export const findActivity = (db: Db, id: string, workspaceId: string) =>
     .executeTakeFirst();
 
 /** The query of all lines that a filter holds, newest first, for `copyText`. */
-export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => sql`
+export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => {
+  const conditions = conditionsOf(filter);
+  const keys = keysOf(filter);
+  if (keys !== undefined) conditions.push(sql`activity.actor_key_id IN (${keys})`);
+  return sql`
     SELECT activity.id AS id,
            to_char(activity.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS at,
            activity.kind AS kind, actor.shown_id AS "actorId", actor.role AS "actorRole",
            actor.owner_name AS "actorName", activity.reason AS reason,
            activity.job_id AS "jobId", activity.export_id AS "exportId", activity.counts AS counts,
-           activity.details AS details
+           activity.details AS details, activity.workspace_id AS workspace
       FROM activity LEFT JOIN api_keys actor ON actor.id = activity.actor_key_id
-     WHERE ${matches(filter)} ORDER BY activity.at DESC, activity.id DESC`;
+     WHERE ${allOf(conditions)} ORDER BY activity.at DESC, activity.id DESC`;
+};

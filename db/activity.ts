@@ -30,6 +30,10 @@ const EVENTS = [
   'webhookDeleted',
   'webhookSecretRotated',
   'webhookSwitchedOff',
+  // By a trigger on keys, whoever makes or changes one.
+  'keyCreated',
+  'keyChanged',
+  'keyRevoked',
 ] as const;
 
 type DecisionEvent = `deleteAll${Capitalize<DecisionKind>}`;

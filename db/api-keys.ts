@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from './client.ts';
+import { isKeyValid } from './key-end.ts';
 import type { Role } from './schema.ts';
 
 /** 256 random bits. */
@@ -22,20 +23,33 @@ export interface NewApiKey {
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
+  /** When it ends: at a moment (RFC 3339), or so long after it was made. Never, where it is not given. */
+  expires?: { at: string } | { inSeconds: number };
 }
+
+type Expiry = NonNullable<NewApiKey['expires']>;
 
 /** Visible ASCII around one at-sign. Letters of other scripts look alike and would be somebody else's. */
 const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 
+/** The constraint by which no key ends before it began. */
+const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
+
+const endOf = (expires: Expiry): RawBuilder<Date> =>
+  'at' in expires
+    ? sql`${expires.at}::timestamptz`
+    : sql`now() + make_interval(secs => ${expires.inSeconds})`;
+
 /**
- * Makes a key. Its text is in this answer and nowhere else. Needs the owner's connection.
+ * Makes a key. Its text is in this answer and nowhere else. Needs the owner's connection. The activity log is
+ * told of it by a trigger.
  *
- * @throws Error when the mail address holds other characters than visible ASCII
+ * @throws Error when the mail address holds other characters than visible ASCII, or the end is over
  */
 export const createApiKey = async (
   db: Db,
   input: NewApiKey,
-): Promise<{ id: string; shownId: string; key: string }> => {
+): Promise<{ id: string; shownId: string; key: string; expiresAt: Date | null }> => {
   const ownerEmail = input.ownerEmail.trim().toLowerCase();
   if (!ADDRESS.test(ownerEmail)) {
     throw new Error(
@@ -44,7 +58,7 @@ export const createApiKey = async (
   }
   const id = uuidv7();
   const key = `ks_${randomBytes(KEY_BYTES).toString('base64url')}`;
-  const { shown_id: shownId } = await db
+  const made = await db
     .insertInto('api_keys')
     .values({
       id,
@@ -53,28 +67,42 @@ export const createApiKey = async (
       owner_name: input.ownerName,
       owner_email: ownerEmail,
       hash: hashOf(key),
+      expires_at: input.expires === undefined ? null : endOf(input.expires),
     })
-    .returning('shown_id')
-    .executeTakeFirstOrThrow();
-  return { id, shownId, key };
+    .returning(['shown_id', 'expires_at'])
+    .executeTakeFirstOrThrow()
+    .catch((error: unknown) => {
+      if ((error as { constraint?: string }).constraint !== ENDS_AFTER_IT_BEGAN) throw error;
+      throw new Error('The key would end before it begins: choose a later time.', { cause: error });
+    });
+  return { id, shownId: made.shown_id, key, expiresAt: made.expires_at };
 };
 
-/** The key's row, unless it was revoked. */
+/** The key's row, unless it was revoked or has expired. */
 export const findApiKey = (db: Db, key: string) =>
   db
     .selectFrom('api_keys')
     .select(['id', 'shown_id', 'role', 'workspace_id', 'owner_name', 'owner_email'])
+    .select(['expires_at', 'last_used_at'])
     .where('hash', '=', hashOf(key))
-    .where('revoked_at', 'is', null)
+    .where(isKeyValid('api_keys'))
     .executeTakeFirst();
 
-/** Which of these keys were revoked. */
-export const listRevoked = async (db: Db, ids: readonly string[]): Promise<string[]> => {
+/**
+ * Notes that the key of a proof was used, unless that was noted within the last minute. Waits for no one who
+ * holds the row.
+ */
+export const noteKeyUse = async (db: Db, proof: Buffer): Promise<void> => {
+  await sql`SELECT note_key_use(${proof}::bytea)`.execute(db);
+};
+
+/** Which of these keys were revoked or have expired. */
+export const listEnded = async (db: Db, ids: readonly string[]): Promise<string[]> => {
   const rows = await db
     .selectFrom('api_keys')
     .select('id')
     .where('id', 'in', [...ids])
-    .where('revoked_at', 'is not', null)
+    .where((eb) => eb.not(isKeyValid('api_keys')))
     .execute();
   return rows.map(({ id }) => id);
 };
@@ -84,7 +112,7 @@ export const listApiKeys = (db: Db) =>
   db
     .selectFrom('api_keys')
     .select(['id', 'shown_id', 'role', 'workspace_id', 'owner_name', 'owner_email'])
-    .select(['created_at', 'revoked_at'])
+    .select(['created_at', 'expires_at', 'last_used_at', 'revoked_at'])
     .orderBy('id')
     .execute();
 

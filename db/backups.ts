@@ -7,21 +7,26 @@ const backupRows = (db: Db) =>
     .selectFrom('exports')
     .selectAll()
     .select(isFileOver.as('is_over'))
-    .where('purpose', '=', 'backup');
+    .where(sql<boolean>`purpose = 'backup'`);
 
 export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
 
-/** Backups of a workspace, or of one of its deletions, newest first. */
+/**
+ * Backups of a workspace, of all, or of one deletion, newest first, by the index `backups_newest`,
+ * `backups_newest_of_all`, or that of exports by job.
+ */
 export const listBackups = (
   db: Db,
   page: {
-    workspaceId: string;
+    /** Null for all. */
+    workspaceId: string | null;
     deletionId?: string | undefined;
     beforeId?: string | undefined;
     limit: number;
   },
 ) => {
-  let query = backupRows(db).where('workspace_id', '=', page.workspaceId);
+  let query = backupRows(db);
+  if (page.workspaceId !== null) query = query.where('workspace_id', '=', page.workspaceId);
   if (page.deletionId !== undefined) query = query.where('job_id', '=', page.deletionId);
   if (page.beforeId !== undefined) {
     query = query.where(

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { DecisionKind, MessageKind, Refusal } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
+import { isKeyValid } from './key-end.ts';
 
 export interface WrittenDecision {
   id: string;
@@ -146,7 +147,7 @@ export const listDeciders = async (
     .selectFrom('api_keys')
     .distinctOn('person')
     .select(['id', 'person'])
-    .where('revoked_at', 'is', null)
+    .where(isKeyValid('api_keys'))
     .where('role', '=', role)
     .$if(role === 'admin', (query) => query.where('workspace_id', '=', workspaceId))
     .orderBy('person')

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
 import { isFileOver } from './file-expiry.ts';
+import { keyEndedAt } from './key-end.ts';
 
 /** Longest life of a link, in hours: 7 days. */
 export const MAX_LINK_HOURS = 168;
@@ -15,7 +16,7 @@ export interface NewLink {
 }
 
 /**
- * Makes a link that ends after so many hours, and never after its file. When a link of that id is
+ * Makes a link that ends after so many hours, and never after its file or the key that made it. When a link of that id is
  * there already, answers with it as it is. Undefined when the file is over, or there is none, or the id
  * belongs to another export's link.
  */
@@ -35,6 +36,7 @@ export const createLink = async (
           sql<string>`${createdBy}::uuid`.as('created_by'),
           // One that is held outlives its expiry.
           sql<Date>`least(now() + make_interval(hours => ${hours}),
+            (SELECT expires_at FROM api_keys WHERE id = ${createdBy}::uuid),
             CASE WHEN NOT exports.legal_hold THEN exports.expires_at END)`.as('expires_at'),
         ])
         .where('exports.id', '=', exportId)
@@ -52,7 +54,7 @@ export const createLink = async (
 };
 
 /** A link ends when it is revoked, and with the key that made it. Null while neither has happened. */
-const linkRevokedAt = sql<Date | null>`least(link.revoked_at, maker.revoked_at)`;
+const linkRevokedAt = sql<Date | null>`least(link.revoked_at, ${keyEndedAt('maker')})`;
 
 /** A link with the file it leads to, and whether either has ended. */
 export const findLink = (db: Db, id: string) =>

@@ -46,7 +46,7 @@ export interface NewJob {
 }
 
 /** Jobs as the API tells of them, with who started them and how long their phase has lasted. */
-const jobRows = (db: Db) =>
+export const jobRows = (db: Db) =>
   db
     .selectFrom('jobs')
     .innerJoin('api_keys as actor', 'actor.id', 'jobs.actor_key_id')
@@ -174,32 +174,6 @@ export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
 /** The job a preview was confirmed for. */
 export const findJobOfPreview = (db: Db, previewId: string) =>
   jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
-
-export interface JobPage {
-  workspaceId: string;
-  type?: JobType | undefined;
-  state?: JobState | undefined;
-  /** Only those that may be retried. */
-  retryable?: true | undefined;
-  /** Only jobs older than this one. */
-  beforeId?: string | undefined;
-  limit: number;
-}
-
-/** Jobs of a workspace, newest first, by the index `jobs_newest`. */
-export const listJobs = (db: Db, page: JobPage) => {
-  const { workspaceId, type, state, retryable, beforeId, limit } = page;
-  let query = jobRows(db).where('jobs.workspace_id', '=', workspaceId);
-  if (type !== undefined) query = query.where('jobs.type', '=', type);
-  if (state !== undefined) query = query.where('jobs.state', '=', state);
-  if (retryable !== undefined) query = query.where(isRetryable);
-  if (beforeId !== undefined) {
-    query = query.where(
-      sql<boolean>`(jobs.created_at, jobs.id) < (SELECT created_at, id FROM jobs WHERE id = ${beforeId})`,
-    );
-  }
-  return query.orderBy('jobs.created_at', 'desc').orderBy('jobs.id', 'desc').limit(limit).execute();
-};
 
 /** How many jobs of all workspaces there are, by type and state. Reads the whole table. */
 export const countJobs = (db: Db) =>

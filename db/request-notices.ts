@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
+import { isKeyValid } from './key-end.ts';
 
 /** Who hears of a request: everyone concerned, or one side of it. */
 export type Audience = 'all' | 'platform' | 'admins';
@@ -23,7 +24,7 @@ export const planNotices = async (
     INSERT INTO request_notices (id, request_id, kind, person)
     SELECT gen_random_uuid(), ${requestId}, ${kind}, address
       FROM (SELECT DISTINCT ON (person) owner_email AS address FROM api_keys
-             WHERE revoked_at IS NULL AND role = ANY (${ROLES[notice.audience]})
+             WHERE ${isKeyValid('api_keys')} AND role = ANY (${ROLES[notice.audience]})
                AND (workspace_id IS NULL OR workspace_id = ${notice.workspaceId})
              ORDER BY person, id) AS people
      WHERE NOT EXISTS (SELECT FROM request_notices n

@@ -10,15 +10,17 @@ import type { WebhookSchema } from './webhook-schema.ts';
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 
 export type Role = 'admin' | 'platform' | 'ops';
-export type JobState =
-  | 'queued'
-  | 'running'
-  | 'waiting'
-  | 'cancelling'
-  | 'succeeded'
-  | 'partiallySucceeded'
-  | 'failed'
-  | 'cancelled';
+export const JOB_STATES = [
+  'queued',
+  'running',
+  'waiting',
+  'cancelling',
+  'succeeded',
+  'partiallySucceeded',
+  'failed',
+  'cancelled',
+] as const;
+export type JobState = (typeof JOB_STATES)[number];
 export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
 export type Purpose = 'download' | 'backup';
 export type Format = 'csv' | 'ndjson';
@@ -56,6 +58,8 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     shown_id: ColumnType<string, never, never>;
     created_at: CreatedAt;
     revoked_at: Nullable<Date>;
+    expires_at: Nullable<Date>;
+    last_used_at: ColumnType<Date | null, never, never>;
   };
   users: {
     workspace_id: string;
@@ -291,7 +295,7 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
   notices: { job_id: string; kind: string; provider_id: string; accepted_at: CreatedAt };
   activity: {
     id: string;
-    workspace_id: string;
+    workspace_id: Nullable<string>;
     kind: string;
     actor_key_id: Nullable<string>;
     job_id: Nullable<string>;

@@ -12,6 +12,39 @@ export const createWorkspace = async (
   await sql`SELECT create_workspace(${workspace.id}, ${workspace.name})`.execute(db);
 };
 
+export interface WorkspacePage {
+  /** Only this one; null for all. */
+  workspaceId: string | null;
+  /** Only those whose id comes after this one. */
+  afterId?: string | undefined;
+  limit: number;
+}
+
+/**
+ * Workspaces by id, with what can be told of each without reading a large table: how many users PostgreSQL
+ * last estimated its partition to hold (null before it has), from the catalog and without a lock on the table; and
+ * how many of its jobs have not ended, by the index `jobs_unfinished`.
+ */
+export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: WorkspacePage) =>
+  db
+    .selectFrom('workspaces')
+    .selectAll('workspaces')
+    .select([
+      sql<number | null>`(SELECT nullif(c.reltuples, -1)::bigint FROM pg_class c
+        WHERE c.relname = 'users_' || workspaces.id AND c.relnamespace = 'public'::regnamespace)`.as(
+        'users_estimate',
+      ),
+      sql<number>`(SELECT count(*) FROM jobs
+        WHERE jobs.workspace_id = workspaces.id AND jobs.finished_at IS NULL)`.as(
+        'unfinished_jobs',
+      ),
+    ])
+    .$if(workspaceId !== null, (query) => query.where('id', '=', workspaceId ?? ''))
+    .$if(afterId !== undefined, (query) => query.where('id', '>', afterId ?? ''))
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+
 export const listWorkspaces = (db: Db) =>
   db.selectFrom('workspaces').selectAll().orderBy('id').execute();
 

@@ -4,13 +4,17 @@ import { createApiKey, listApiKeys, revokeApiKey } from '../db/api-keys.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { nameSchema } from '../selection/names.ts';
 import { parseValue } from '../selection/values.ts';
+import { readKeyExpiry } from './key-expiry.ts';
 import { printTable, runCommand, usageError, withDatabase } from './command-line.ts';
 
 const USAGE = `Usage:
-  npm run keys -- create --role admin --workspace <id> --name <name> --email <address>
-  npm run keys -- create --role platform|ops --name <name> --email <address>
+  npm run keys -- create --role admin --workspace <id> --name <name> --email <address> [--expires <when>]
+  npm run keys -- create --role platform|ops --name <name> --email <address> [--expires <when>]
   npm run keys -- list
-  npm run keys -- revoke <key id>`;
+  npm run keys -- revoke <key id>
+
+<when> is a date (2027-01-31: from 00:00 UTC on), a date and time (2027-01-31T18:00:00Z), or how long from now
+(12h, 90d; 3650d at most). Without it the key has no end.`;
 
 const isMailAddress = (text: string): boolean =>
   text !== '' && 'value' in parseValue('email', text);
@@ -21,6 +25,13 @@ const newKeySchema = z
     workspace: z.string().min(1).optional(),
     name: z.string().trim().pipe(nameSchema),
     email: z.string().refine(isMailAddress, 'must be a mail address: name@example.com'),
+    expires: z
+      .string()
+      .refine(
+        (text) => readKeyExpiry(text) !== undefined,
+        'must be a date, a date and time with its zone, or a number of h or d: 2027-01-31, 90d',
+      )
+      .optional(),
   })
   .refine(({ role, workspace }) => (role === 'admin') === (workspace !== undefined), {
     message: 'is for an admin, who belongs to one; the others belong to none',
@@ -37,17 +48,40 @@ const create = async (values: Record<string, string | undefined>): Promise<void>
     );
     throw usageError(problems.join('\n'));
   }
-  const { role, workspace = null, name, email } = parsed.data;
-  const { id, key } = await withDatabase(async (db) => {
+  const { role, workspace = null, name, email, expires } = parsed.data;
+  const end = expires === undefined ? undefined : readKeyExpiry(expires);
+  const { id, key, expiresAt } = await withDatabase(async (db) => {
     if (workspace !== null && (await findWorkspace(db, workspace)) === undefined) {
       throw new Error(
         `There is no workspace "${workspace}". Make it with: npm run workspaces -- create ${workspace}`,
       );
     }
-    return createApiKey(db, { role, workspaceId: workspace, ownerName: name, ownerEmail: email });
+    return createApiKey(db, {
+      role,
+      workspaceId: workspace,
+      ownerName: name,
+      ownerEmail: email,
+      ...(end !== undefined && { expires: end }),
+    });
   });
-  console.log(`Key ${id} for ${name} (${role}), shown this once:\n${key}`);
+  const until = expiresAt === null ? 'without an end' : `until ${expiresAt.toISOString()}`;
+  console.log(`Key ${id} for ${name} (${role}), ${until}, shown this once:\n${key}`);
 };
+
+const HEAD = [
+  'id',
+  'shown as',
+  'role',
+  'workspace',
+  'name',
+  'email',
+  'created',
+  'expires',
+  'last used',
+  'revoked',
+];
+
+const tell = (at: Date | null): string => at?.toISOString() ?? '-';
 
 const list = async (): Promise<void> => {
   const keys = await withDatabase(listApiKeys);
@@ -59,9 +93,11 @@ const list = async (): Promise<void> => {
     key.owner_name,
     key.owner_email,
     key.created_at.toISOString(),
-    key.revoked_at?.toISOString() ?? '-',
+    tell(key.expires_at),
+    tell(key.last_used_at),
+    tell(key.revoked_at),
   ]);
-  printTable(['id', 'shown as', 'role', 'workspace', 'name', 'email', 'created', 'revoked'], rows);
+  printTable(HEAD, rows);
 };
 
 const revoke = async (id: string | undefined): Promise<void> => {
@@ -78,7 +114,7 @@ const text = { type: 'string' } as const;
 await runCommand(USAGE, async () => {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { role: text, workspace: text, name: text, email: text },
+    options: { role: text, workspace: text, name: text, email: text, expires: text },
   });
   const [command, id, ...rest] = positionals;
   if (rest.length > 0) throw usageError(`too much: ${rest.join(' ')}`);

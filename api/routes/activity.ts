@@ -7,28 +7,18 @@ import {
 } from '../../db/activity-log.ts';
 import { ACTIVITY_KINDS } from '../../db/activity.ts';
 import { findJobRow } from '../../db/jobs.ts';
-import { momentOf } from '../../selection/moments.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { pathOfJob } from '../job-json.ts';
 import { csvQueryShape, hasLog, type SendCsv, sendJobLog } from '../job-log.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
-import { invalidRequest, notFound } from '../problems.ts';
-
-/** A moment as PostgreSQL reads it, in UTC with all its digits. */
-const momentSchema = z.string().transform((text, context) => {
-  const moment = momentOf(text, 'datetime');
-  if (moment !== undefined) return moment;
-  context.addIssue({ code: 'custom', message: 'is not an RFC 3339 date and time' });
-  return z.NEVER;
-});
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
+import { actorShape, periodShape, requireOrder } from '../period.ts';
+import { notFound } from '../problems.ts';
 
 const querySchema = z.strictObject({
   kind: z.enum(ACTIVITY_KINDS).optional(),
-  actorKeyId: z.uuid().optional(),
-  personKeyId: z.uuid().optional().describe('A key: all that any key of its owner did'),
+  ...actorShape,
   jobId: z.uuid().optional(),
-  from: momentSchema.meta({ format: 'date-time' }).optional().describe('Not before this'),
-  to: momentSchema.meta({ format: 'date-time' }).optional().describe('Before this'),
+  ...periodShape,
   format: z
     .enum(['json', 'csv'])
     .default('json')
@@ -41,12 +31,15 @@ const querySchema = z.strictObject({
 const entrySchema = z
   .object({
     id: z.uuid(),
+    workspace: z.string().nullable().describe('Null for keys that belong to none'),
     at: z.iso.datetime(),
     kind: z.enum(ACTIVITY_KINDS),
     actor: z
       .object({ id: z.uuid(), role: z.string(), ownerName: z.string() })
       .nullable()
-      .describe('None where the service itself did it, or the holder of a link'),
+      .describe(
+        'None where the service itself did it, the holder of a link, or a command of the operator',
+      ),
     reason: z.string().nullable(),
     counts: z.record(z.string(), z.number()),
     details: z.record(z.string(), z.unknown()).describe('States, moments, checksums'),
@@ -71,6 +64,7 @@ const actorOf = ({ actor_shown_id: id, actor_role: role, actor_name: ownerName }
 
 const toEntry = (line: ActivityLine): z.infer<typeof entrySchema> => ({
   id: line.id,
+  workspace: line.workspace_id,
   at: line.at.toISOString(),
   kind: line.kind as z.infer<typeof entrySchema>['kind'],
   actor: actorOf(line),
@@ -88,7 +82,8 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
     {
       schema: {
         operationId: 'listActivity',
-        summary: 'What happened in the workspace, newest first; nothing of it ever changes',
+        summary:
+          'What happened in the workspace, or in all, newest first; nothing of it ever changes',
         tags: ['activity'],
         querystring: querySchema,
         response: {
@@ -103,21 +98,18 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
       },
     },
     async (
-      { workspaceId, query: { format, cursor, limit, spreadsheetSafe, ...wanted } },
+      { access: { workspaceId }, query: { format, cursor, limit, spreadsheetSafe, ...wanted } },
       reply,
     ) => {
-      const { from, to } = wanted;
-      if (from !== undefined && to !== undefined && from >= to) {
-        throw invalidRequest([{ detail: 'is not later than from', pointer: '?to' }]);
-      }
+      requireOrder(wanted);
       const filter = { workspaceId, ...wanted };
-      const beforeId = decodeCursor(z.uuid(), cursor);
+      const beforeId = decodeIdCursor('activity', cursor);
       if (format === 'csv') {
-        const fileName = `activity-${workspaceId}.csv`;
+        const fileName = workspaceId === null ? 'activity.csv' : `activity-${workspaceId}.csv`;
         return sendCsv(reply, { fileName, query: activityLog(filter), spreadsheetSafe });
       }
       const lines = await listActivity(db, filter, { beforeId, limit: limit + 1 });
-      const page = toPage(lines, limit, ({ id }) => id);
+      const page = toPage(lines, limit, placeIn('activity'));
       return { data: page.rows.map(toEntry), nextCursor: page.nextCursor };
     },
   );

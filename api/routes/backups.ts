@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findBackup, listBackups } from '../../db/backups.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { backupSchema, toBackupJson } from '../backup-json.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { notFound } from '../problems.ts';
 
 export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
@@ -11,7 +11,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listBackups',
-        summary: 'Backups of deletions, newest first',
+        summary: 'Backups of deletions of the workspace, or of all, newest first',
         tags: ['backups'],
         querystring: z.strictObject({
           deletionId: z.uuid().optional(),
@@ -21,14 +21,14 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
         response: { 200: pageOf(backupSchema) },
       },
     },
-    async ({ workspaceId, query: { deletionId, cursor, limit } }) => {
+    async ({ access: { workspaceId }, query: { deletionId, cursor, limit } }) => {
       const rows = await listBackups(database.db, {
         workspaceId,
         deletionId,
-        beforeId: decodeCursor(z.uuid(), cursor),
+        beforeId: decodeIdCursor('backups', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, (row) => row.id);
+      const page = toPage(rows, limit, placeIn('backups'));
       return { data: page.rows.map(toBackupJson), nextCursor: page.nextCursor };
     },
   );

@@ -18,7 +18,7 @@ import {
   summarizeRequest,
 } from '../delete-all-json.ts';
 import { readIdempotency } from '../idempotency.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { problem } from '../problems.ts';
 import { reasonSchema } from '../reason.ts';
 
@@ -131,10 +131,10 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
       const rows = await listRequests(deps.database.db, {
         workspaceId: access.workspaceId,
         state,
-        beforeId: decodeCursor(z.uuid(), cursor),
+        beforeId: decodeIdCursor('deleteAllRequests', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, ({ id }) => id);
+      const page = toPage(rows, limit, placeIn('deleteAllRequests'));
       const data = page.rows.map((row) => summarizeRequest(row, deps));
       return { data, nextCursor: page.nextCursor };
     },

@@ -12,7 +12,7 @@ const DESCRIPTION =
   '`live`: `progress` whenever it has moved, with the current state at once, and one `finished`, ' +
   'after which the stream ends. A reader who connects again with `Last-Event-ID` is told only what ' +
   'it does not know; after `finished` that is nothing (204), and it stops. A comment comes every 15 ' +
-  'seconds of silence. The stream also ends after some minutes, and when its key is revoked.';
+  'seconds of silence. The stream also ends after some minutes, and when its key is revoked or expires.';
 
 /** One event; the document has no other way to tell of a stream than by its items. */
 const eventSchema = z.object({

@@ -1,14 +1,25 @@
 import { z } from 'zod';
-import { cancelJob, findJobRow, type JobRow, listJobs } from '../../db/jobs.ts';
+import { listJobs } from '../../db/job-list.ts';
+import { cancelJob, findJobRow, type JobRow } from '../../db/jobs.ts';
+import { JOB_STATES } from '../../db/schema.ts';
 import { acceptJob } from '../begin-job.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { briefly, describeJobs, describeLiveJob } from '../job-json.ts';
-import { JOB_STATES, JOB_TYPES, jobSchema } from '../job-schema.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { JOB_TYPES, jobSchema } from '../job-schema.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
+import { actorShape, periodShape, requireOrder } from '../period.ts';
 import { notFound, problem } from '../problems.ts';
 import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
+
+/** `?state=failed&state=cancelled`: any of these. One alone arrives as a text. */
+const statesSchema = z
+  .preprocess(
+    (given) => (typeof given === 'string' ? [given] : given),
+    z.array(z.enum(JOB_STATES)).max(JOB_STATES.length).optional(),
+  )
+  .describe('Given several times: any of these');
 
 /** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
 const getJob = async (
@@ -85,11 +96,13 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'listJobs',
-        summary: 'Jobs of the workspace, newest first',
+        summary: 'Jobs of the workspace, or of all, newest first',
         tags: ['jobs'],
         querystring: z.strictObject({
           type: z.enum(JOB_TYPES).optional(),
-          state: z.enum(JOB_STATES).optional(),
+          state: statesSchema,
+          ...actorShape,
+          ...periodShape,
           retryable: z.literal('true').optional().describe('Only those that may be retried'),
           cursor: cursorSchema,
           limit: limitSchema,
@@ -97,17 +110,18 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
         response: { 200: pageOf(jobSchema) },
       },
     },
-    async ({ workspaceId, actor, query }) => {
-      const { type, state, cursor, limit } = query;
+    async ({ access, actor, query }) => {
+      const { state, retryable, cursor, limit, ...wanted } = query;
+      requireOrder(wanted);
       const rows = await listJobs(deps.database.db, {
-        workspaceId,
-        type,
-        state,
-        retryable: query.retryable && true,
-        beforeId: decodeCursor(z.uuid(), cursor),
+        workspaceId: access.workspaceId,
+        ...wanted,
+        states: state,
+        retryable: retryable && true,
+        beforeId: decodeIdCursor('jobs', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, (job) => job.id);
+      const page = toPage(rows, limit, placeIn('jobs'));
       const data = await describeJobs(page.rows, actor.role, deps);
       return { data: data.map(briefly), nextCursor: page.nextCursor };
     },

@@ -10,6 +10,8 @@ const meSchema = z.object({
     role: z.enum(['admin', 'platform', 'ops']),
     ownerName: z.string(),
     ownerEmail: z.string(),
+    expiresAt: z.string().nullable().describe('From then on it is refused; null for never'),
+    lastUsedAt: z.string().nullable().describe('Before this request, to the minute'),
   }),
   workspace: z.object({ id: z.string(), name: z.string() }).nullable(),
   features: z.object({
@@ -57,6 +59,8 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
           role: actor.role,
           ownerName: actor.ownerName,
           ownerEmail: actor.ownerEmail,
+          expiresAt: actor.expiresAt?.toISOString() ?? null,
+          lastUsedAt: actor.lastUsedAt?.toISOString() ?? null,
         },
         workspace: workspace === undefined ? null : { id: workspace.id, name: workspace.name },
         features: {

@@ -13,7 +13,7 @@ import { compileFilter } from '../../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
 import { nameSchema } from '../../selection/names.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { invalidRequest, notFound, problem } from '../problems.ts';
 
 const segmentShape = { name: nameSchema, filter: filterSchema };
@@ -97,9 +97,9 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterId = decodeCursor(z.uuid(), cursor);
+      const afterId = decodeIdCursor('segments', cursor);
       const rows = await listSegments(database.db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ id }) => id);
+      const page = toPage(rows, limit, placeIn('segments'));
       return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
     },
   );

@@ -10,7 +10,7 @@ import {
 } from '../../db/webhook-log.ts';
 import type { WebhookRow } from '../../db/webhooks.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { notFound, problem } from '../problems.ts';
 import { getWebhook, once } from '../webhook-calls.ts';
 import {
@@ -77,9 +77,9 @@ const registerRead = (app: App, deps: ApiDeps): void => {
     },
     async ({ workspaceId, params, query: { state, cursor, limit } }) => {
       const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
-      const beforeId = decodeCursor(z.uuid(), cursor);
+      const beforeId = decodeIdCursor('webhookDeliveries', cursor);
       const rows = await listLoggedDeliveries(db, { webhookId, state, beforeId, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ id }) => id);
+      const page = toPage(rows, limit, placeIn('webhookDeliveries'));
       return { data: page.rows.map(toDeliveryJson), nextCursor: page.nextCursor };
     },
   );

@@ -13,7 +13,7 @@ import {
 import { newSecret } from '../../webhooks/signature.ts';
 import { readWebhookUrl } from '../../webhooks/url.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';
+import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { invalidRequest, notFound, problem } from '../problems.ts';
 import { getWebhook, once } from '../webhook-calls.ts';
 import {
@@ -105,9 +105,9 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterId = decodeCursor(z.uuid(), cursor);
+      const afterId = decodeIdCursor('webhooks', cursor);
       const rows = await listWebhooks(db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ id }) => id);
+      const page = toPage(rows, limit, placeIn('webhooks'));
       return { data: page.rows.map(toWebhookJson), nextCursor: page.nextCursor };
     },
   );

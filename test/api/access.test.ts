@@ -1,10 +1,26 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { ACCESS, requireAccess } from '../../api/access.ts';
 import type { App } from '../../api/app.ts';
+import { makeExport, makeJob } from '../support/export-rows.ts';
 import { useApi } from './support.ts';
 
 const api = useApi();
+
+/** Each list has something of both workspaces. */
+beforeAll(async () => {
+  const { database, keyIds } = api();
+  const { db, pool } = database.owner;
+  for (const workspaceId of ['one', 'two'] as const) {
+    const jobId = await makeJob(db, { workspaceId, keyId: keyIds[workspaceId], type: 'deletion' });
+    await makeExport({ db }, { jobId, workspaceId, purpose: 'backup' });
+    await pool.query(
+      `INSERT INTO delete_all_requests (id, workspace_id, requester_key_id, reason, users_then)
+       VALUES ($1, $2, $3, 'over', 1)`,
+      [uuidv7(), workspaceId, keyIds[workspaceId]],
+    );
+  }
+});
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -68,6 +84,28 @@ test.each(
   const unnamed = await call(method, path, api().keys.platform);
   expect(unnamed).toMatchObject({ status: 400, body: { type: '/problems/workspace-required' } });
 });
+
+test.each(guarded.filter(({ access }) => access.workspace === 'all'))(
+  '$route: who sees several workspaces gets all of them, an admin only their own',
+  async ({ method, path }) => {
+    const { keys } = api();
+    const workspacesOf = async (key: string, parameter = ''): Promise<unknown[]> => {
+      const { status, body } = await call(method, `${path}${parameter}`, key);
+      expect(status).toBe(200);
+      const rows = body.data as { id: string; workspace?: string | null }[];
+      const named = rows.map(({ id, workspace = id }) => workspace);
+      return [...new Set(named)].filter((id) => id !== null).toSorted();
+    };
+    for (const key of [keys.platform, keys.ops]) {
+      expect(await workspacesOf(key)).toEqual(['one', 'two']);
+      expect(await workspacesOf(key, '?workspace=two')).toEqual(['two']);
+    }
+    for (const parameter of ['', '?workspace=one']) {
+      expect(await workspacesOf(keys.one, parameter)).toEqual(['one']);
+    }
+    expect(await workspacesOf(keys.two)).toEqual(['two']);
+  },
+);
 
 test('a revoked key is 401', async () => {
   const { database, keys, keyIds } = api();

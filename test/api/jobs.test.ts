@@ -26,6 +26,7 @@ test('starts an export: 202, where it is, when to look again, and the job', asyn
   expect(answer.headers['location']).toBe(`/v1/exports/${answer.body.id}`);
   expect(answer.headers['retry-after']).toBe('1');
   expect(answer.body).toMatchObject({
+    workspace: 'one',
     type: 'export',
     state: 'queued',
     phase: null,

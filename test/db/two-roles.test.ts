@@ -209,6 +209,7 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
       VALUES ('${uuidv7()}', 'platform', 'x', 'x@example.com', '')`,
     DENIED,
   ],
+  ['tell of a key', () => told('keyRevoked'), REFUSED],
   [
     'move a window',
     () => 'UPDATE delete_all_settings SET window_length = interval $$9 days$$',
@@ -268,6 +269,7 @@ const WORKER_MAY_NOT: typeof API_MAY_NOT = [
       VALUES ('${uuidv7()}', 'platform', 'x', 'x@example.com', '')`,
     DENIED,
   ],
+  ['note the use of a key', () => `SELECT note_key_use('\\x00')`, DENIED],
 ];
 
 test.each(WORKER_MAY_NOT)(
@@ -288,6 +290,7 @@ test('what is refused was no error of another kind: owner and API may do the lik
     await codeOf('api', `UPDATE jobs SET state = 'cancelling' WHERE id = '${ids.running}'`),
   ).toBeUndefined();
   expect(await codeOf('api', told('jobCancelled'))).toBeUndefined();
+  expect(await codeOf('api', `SELECT note_key_use('\\x00')`)).toBeUndefined();
   expect(await countOf(database(), 'roles')).toBe(18);
 });
 

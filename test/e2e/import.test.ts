@@ -61,7 +61,7 @@ test('a file is imported: users, counts, log, mail, activity, and nothing of it 
   expect(mail?.text).toContain(`/v1/imports/${id}/log`);
   const { data } = await admin.succeed<{ data: { kind: string; reason: string | null }[] }>(
     'GET',
-    '/v1/activity',
+    `/v1/activity?jobId=${id}`,
   );
   expect(data.map(({ kind }) => kind)).toEqual(['importFinished', 'importStarted']);
   expect(data[1]?.reason).toBe('the quarterly list');

@@ -1,0 +1,35 @@
+import { noteKeyUse } from '../db/api-keys.ts';
+import type { Db } from '../db/client.ts';
+import type { Actor } from './auth.ts';
+import type { App } from './app.ts';
+
+/** How long a use of a key stands for those after it, in milliseconds. The database has the same for all APIs. */
+const NOTED_FOR_MS = 60_000;
+
+export interface KeyUses {
+  /** Has it noted that a key was used. Returns at once, and never fails. */
+  note: (key: Pick<Actor, 'id' | 'proof'>) => void;
+}
+
+/**
+ * Notes when keys are used beside the requests that use them: one at a time, so that they hold one connection
+ * at most, and each key once a minute. A use that cannot be noted is left out.
+ */
+export const createKeyUses = (app: App, db: Db): KeyUses => {
+  const noted = new Set<string>();
+  let last = Promise.resolve();
+  app.addHook('onClose', () => last);
+
+  return {
+    note: ({ id, proof }) => {
+      if (noted.has(id)) return;
+      noted.add(id);
+      setTimeout(() => noted.delete(id), NOTED_FOR_MS).unref();
+      last = last
+        .then(() => noteKeyUse(db, proof))
+        .catch((error: unknown) => {
+          app.log.warn({ err: error }, 'that a key was used could not be noted');
+        });
+    },
+  };
+};

@@ -1,0 +1,12 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+
+/** When a key, as `alias`, was revoked or expired, by the database's clock. Null while it is valid. */
+export const keyEndedAt = (alias: string): RawBuilder<Date | null> => {
+  const expiresAt = sql.ref(`${alias}.expires_at`);
+  return sql`least(${sql.ref(`${alias}.revoked_at`)},
+    CASE WHEN ${expiresAt} <= now() THEN ${expiresAt} END)`;
+};
+
+/** Whether a key, as `alias`, was neither revoked nor has expired, by the database's clock. */
+export const isKeyValid = (alias: string): RawBuilder<SqlBool> =>
+  sql`(${keyEndedAt(alias)} IS NULL)`;

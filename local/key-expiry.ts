@@ -1,0 +1,22 @@
+import type { NewApiKey } from '../db/api-keys.ts';
+import { momentOf } from '../selection/moments.ts';
+
+const UNIT_SECONDS = { h: 3_600, d: 86_400 } as const;
+const DURATION = /^([1-9]\d{0,4})([hd])$/;
+/** Longest life of a key that can be named as a duration, in days: ten years. */
+const MAX_DAYS = 3_650;
+
+/**
+ * When a key is to end: a date (from 00:00 UTC on), an RFC 3339 date and time, or a whole number of hours or
+ * days, `12h` or `90d`. Undefined when the text is none of these.
+ */
+export const readKeyExpiry = (text: string): NewApiKey['expires'] => {
+  const [, count = '', unit = 'd'] = DURATION.exec(text) ?? [];
+  if (count !== '') {
+    const inSeconds = Number(count) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS];
+    return inSeconds <= MAX_DAYS * UNIT_SECONDS.d ? { inSeconds } : undefined;
+  }
+  const date = momentOf(text, 'date');
+  const at = date === undefined ? momentOf(text, 'datetime') : `${date}T00:00:00Z`;
+  return at === undefined ? undefined : { at };
+};
