@@ -56,3 +56,16 @@ test.each(FAILURES)(
   },
   120_000,
 );
+
+test('while its mail is not taken, a job says what it waits for, and which attempt comes next', async () => {
+  const trial = await prepareTrial(stack(), 'waits', 100);
+  provider.plan(tooMany, tooMany, tooMany, tooMany, accepted);
+  const id = await trial.start();
+  const waitingFor = async () =>
+    (await trial.admin.succeed<{ waitingFor?: object }>('GET', `/v1/jobs/${id}`)).waitingFor;
+  await expect
+    .poll(waitingFor, { timeout: 60_000, interval: 100 })
+    .toMatchObject({ type: expect.stringMatching(/^mail/i) as string });
+  expect(await trial.admin.finish(id)).toMatchObject(allDeleted(trial));
+  expect(await waitingFor()).toBeUndefined();
+}, 120_000);
