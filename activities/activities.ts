@@ -10,7 +10,7 @@ import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure, tryAgain } from './failures.ts';
 import { createImportUsers } from './import-users.ts';
-import { createNotifyJob } from './notify-job.ts';
+import { createNotifyJob, createNotifyJobAgain } from './notify-job.ts';
 import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
@@ -97,6 +97,7 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activiti
     importUsers: whileBeating(createImportUsers(deps)),
     finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
+    notifyJobAgain: createNotifyJobAgain(deps),
     startQueuedJobs: createStartQueuedJobs(deps),
     destroyExpiredExports: whileBeating(createDestroyExpired(deps)),
     scrubBackups: whileBeating(

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { StartableDelivery } from '../db/webhook-deliveries.ts';
 import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
+import { type StartableMail, startMailWorkflow } from '../temporal/start-mail.ts';
 import { type StartableJob, startJobWorkflow } from '../temporal/start-job.ts';
 import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract.ts';
 
@@ -23,6 +24,8 @@ export interface JobStarter {
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
   /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
   startDelivery: (delivery: StartableDelivery) => Promise<void>;
+  /** Starts a mail's workflow; started before is as good. @throws Error when Temporal is away */
+  startMail: (mail: StartableMail) => Promise<void>;
   isReachable: () => Promise<boolean>;
 }
 
@@ -54,6 +57,7 @@ export const createJobStarter = (
       }
     },
     startDelivery: (delivery) => startDeliveryWorkflow(client, taskQueue, delivery),
+    startMail: (mail) => startMailWorkflow(client, taskQueue, mail),
     isReachable: async () => {
       try {
         await within(HEALTH_DEADLINE_MS, () =>

@@ -10,6 +10,7 @@ import type { StartableDelivery } from '../../db/webhook-deliveries.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
+import type { StartableMail } from '../../temporal/start-mail.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { type Document, expectDocumented } from './documented.ts';
@@ -20,6 +21,7 @@ export interface FakeStarter extends JobStarter {
   started: StartableJob[];
   cancelled: string[];
   deliveries: StartableDelivery[];
+  mails: StartableMail[];
   isAway: boolean;
 }
 
@@ -29,6 +31,7 @@ export const createFakeStarter = (): FakeStarter => {
     started: [],
     cancelled: [],
     deliveries: [],
+    mails: [],
     isAway: false,
     start: async (job) => {
       if (starter.isAway) throw new Error('Temporal is away');
@@ -41,6 +44,10 @@ export const createFakeStarter = (): FakeStarter => {
     startDelivery: async (delivery) => {
       if (starter.isAway) throw new Error('Temporal is away');
       starter.deliveries.push(delivery);
+    },
+    startMail: async (mail) => {
+      if (starter.isAway) throw new Error('Temporal is away');
+      starter.mails.push(mail);
     },
     readLive: async () => undefined,
     isReachable: async () => !starter.isAway,
