@@ -63,7 +63,7 @@ export const listRequestMails = async (db: Db, requestId: string): Promise<MailR
               FROM request_notices WHERE request_id = ${requestId}::uuid) AS n
       LEFT JOIN mail_rounds r ON r.request_id = ${requestId}::uuid AND r.kind = n.kind AND r.round = n.round
     UNION ALL
-    SELECT r.created_at, NULL, ${untried}, NULL, ${asked} FROM mail_rounds r
+    SELECT r.created_at, ${untried}, NULL, ${asked} FROM mail_rounds r
      WHERE r.request_id = ${requestId}::uuid AND NOT EXISTS (
        SELECT FROM request_notices n WHERE n.request_id = r.request_id AND n.kind = r.kind AND n.round = r.round)
      ORDER BY begun DESC, round DESC LIMIT ${MAILS_TOLD}`.execute(db);
