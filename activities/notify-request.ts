@@ -9,7 +9,12 @@ import {
 import { findAccepted, listDeciders } from '../db/decisions.ts';
 import { deleteAllMail, type Decidable, type RequestFacts } from '../mail/delete-all-mails.ts';
 import type { Message } from '../mail/letter.ts';
-import type { Activities, DecisionKind, RequestNotice } from '../workflows/contract.ts';
+import {
+  type Activities,
+  type DecisionKind,
+  noticeOf,
+  type RequestNotice,
+} from '../workflows/contract.ts';
 import { type CodedKind, decisionCodeOf } from './decision-codes.ts';
 import { failures } from './failures.ts';
 import type { MailKind } from './meter.ts';
@@ -154,6 +159,8 @@ export const createNotifyRequest =
     const { db } = deps.database;
     const subject = await findRequestSubject(db, requestId);
     if (subject === undefined) throw failures.requestUnknown(requestId);
+    // Asked for again, and the request has moved on before anyone was there to send it.
+    if (round > 1 && noticeOf(subject.state) !== kind) return;
     const workspaceId = subject.workspace_id;
     const audience = audienceOf(kind);
     await planNotices(db, { requestId, workspaceId, kind, round, audience });

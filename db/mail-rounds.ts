@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { MailState } from '../workflows/mail-contract.ts';
 import type { Db, Trx } from './client.ts';
-import { mailSince, mailState } from './mail-tries.ts';
+import { mailSince, mailState, openMailSince, openMailState } from './mail-tries.ts';
 
 /** What a mail is about. */
 export type MailSubject = { jobId: string } | { requestId: string };
@@ -29,8 +29,10 @@ const told = sql`kind, round, ${mailState} AS state, ${mailSince} AS since, atte
 
 const asked = sql`extract(epoch FROM now() - r.created_at)::float8 AS "askedSeconds"`;
 
+const wanted = sql.ref('r.created_at');
+
 /** A round that was asked for and that no try has begun: as a mail that waits since then. */
-const untried = sql`r.kind, r.round, 'waiting' AS state, r.created_at AS since, 0 AS attempts,
+const untried = sql`r.kind, r.round, ${openMailState(wanted)}, ${openMailSince(wanted)}, 0 AS attempts,
   NULL AS reason, NULL::timestamptz AS "waitsUntil"`;
 
 /** Mails about each of some jobs, by the keys of both tables, the oldest first. */

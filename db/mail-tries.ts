@@ -1,21 +1,29 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { MAIL_LASTS_HOURS, type MailState } from '../workflows/mail-contract.ts';
 import type { Db } from './client.ts';
 
 /** Where a mail is written down: one about a job, or about a delete-all request. */
 export type MailTable = 'notices' | 'request_notices';
 
+const lifetime = sql`make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)})`;
+
+/** State of a mail that is neither accepted nor refused, by the moment its round began. */
+export const openMailState = (begunAt: RawBuilder<unknown>) =>
+  sql<MailState>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN 'givenUp' ELSE 'waiting' END`;
+
+/** Since when it is in that state. */
+export const openMailSince = (begunAt: RawBuilder<unknown>) =>
+  sql<Date>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN ${begunAt} + ${lifetime} ELSE ${begunAt} END`;
+
+const begun = sql.ref('begun_at');
+
 /** State of a mail, for queries over a table of mails. */
 export const mailState = sql<MailState>`CASE
   WHEN accepted_at IS NOT NULL THEN 'accepted'
-  WHEN refused_at IS NOT NULL THEN 'refused'
-  WHEN begun_at <= now() - make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)}) THEN 'givenUp'
-  ELSE 'waiting' END`;
+  WHEN refused_at IS NOT NULL THEN 'refused' ELSE ${openMailState(begun)} END`;
 
 /** Since when a mail is in its state. */
-export const mailSince = sql<Date>`coalesce(accepted_at, refused_at,
-  CASE WHEN begun_at <= now() - make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)})
-       THEN begun_at + make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)}) ELSE begun_at END)`;
+export const mailSince = sql<Date>`coalesce(accepted_at, refused_at, ${openMailSince(begun)})`;
 
 /** How long the provider is still to be left alone, in milliseconds; 0 when it may be asked. */
 export const mailWaitMs = sql<number>`greatest(0, coalesce(

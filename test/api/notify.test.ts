@@ -185,6 +185,15 @@ test('while Temporal is away nothing is lost: the same request begins the mail',
   expect(rounds()).toEqual([2]);
 });
 
+test('a round that nobody began within a day is given up, and another can be asked for', async () => {
+  const id = await addJob();
+  await notify(id);
+  await query(`UPDATE mail_rounds SET created_at = now() - interval '25 hours'`);
+  expect(await mailOf(id)).toMatchObject([{ round: 1, state: 'givenUp', attempts: 0 }]);
+  await notify(id);
+  expect(rounds()).toEqual([1, 2]);
+});
+
 test('nobody floods an inbox: a mail is sent 20 times at most', async () => {
   const id = await addJob();
   await addMail(id, 20, ACCEPTED);

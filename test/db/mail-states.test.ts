@@ -260,3 +260,15 @@ test('a further round goes to those who are to hear of it now, under other keys'
   expect(second.some(({ body }) => body.includes(eve.ownerEmail))).toBe(true);
   expect(new Set(provider.seen.map(({ key }) => key)).size).toBe(provider.seen.length);
 });
+
+test('a request that has moved on is not told of again as it was', async () => {
+  const { requestId } = await addRequest();
+  await tell(requestId);
+  const before = provider.seen.length;
+  await database().owner.pool.query(
+    `UPDATE delete_all_requests SET state = 'denied', finished_at = now() WHERE id = $1`,
+    [requestId],
+  );
+  await tell(requestId, 2);
+  expect(provider.seen).toHaveLength(before);
+});
