@@ -186,14 +186,6 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
     DENIED,
   ],
   [
-    'say that a mail was accepted',
-    () => `INSERT INTO notices (job_id, kind, provider_id, accepted_at)
-      VALUES ('${ids.done}', 'finished', 'x', now())`,
-    DENIED,
-  ],
-  ['have a mail go to others', () => `UPDATE request_notices SET person = 'x@example.com'`, DENIED],
-  ['change who asked for a mail', () => 'UPDATE mail_rounds SET round = 9', DENIED],
-  [
     'ask for everyone by hand',
     () => `INSERT INTO delete_all_requests (id, workspace_id, requester_key_id, reason, users_then)
       VALUES ('${uuidv7()}', 'roles', '${ids.key}', 'r', 1)`,
@@ -256,12 +248,6 @@ const WORKER_MAY_NOT: typeof API_MAY_NOT = [
     () => `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256)
       VALUES ('${ids.backup}', 1, 9, 0, 0, 0, '')`,
     REFUSED,
-  ],
-  [
-    'ask for a mail again',
-    () => `INSERT INTO mail_rounds (id, job_id, kind, round, asked_by)
-      VALUES ('${uuidv7()}', '${ids.done}', 'finished', 2, '${ids.key}')`,
-    DENIED,
   ],
   ['purge a backup', () => `SELECT purge_backup('\\x00', '${ids.backup}', 'r')`, DENIED],
   [

@@ -125,7 +125,7 @@ test('a refused mail ends the workflow; the same round can be begun once the cau
   const jobId = await addJob();
   const input = { jobId, round: 2 };
   provider.plan(answer(403, 'invalid_api_key'));
-  await expect((await send(input)).result()).rejects.toThrow();
+  await expect((await send(input)).result()).rejects.toThrow('Workflow execution failed');
   expect(provider.seen).toHaveLength(1);
   expect(await mailsOf(jobId)).toMatchObject([{ state: 'refused' }]);
   provider.plan(accepted);
@@ -137,7 +137,7 @@ test('a provider that takes nothing is tried for less than a day, and then the m
   const jobId = await addJob();
   provider.plan(answer(500, 'internal_server_error'));
   const handle = await send({ jobId, round: 2 });
-  await expect(handle.result()).rejects.toThrow();
+  await expect(handle.result()).rejects.toThrow('Workflow execution failed');
   const { startTime, closeTime } = await handle.describe();
   const hours = ((closeTime?.getTime() ?? 0) - startTime.getTime()) / 3_600_000;
   expect(hours).toBeGreaterThan(22);
