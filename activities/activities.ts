@@ -11,7 +11,7 @@ import { createDestroyExpired } from './destroy-expired.ts';
 import { createEndJob } from './end-job.ts';
 import { isUnknown, toFailure, tryAgain } from './failures.ts';
 import { createImportUsers } from './import-users.ts';
-import { createNotifyJob } from './notify-job.ts';
+import { createNotifyJob, createNotifyJobAgain } from './notify-job.ts';
 import { createNotifyRequest } from './notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
 import { findJobOf } from './running-job.ts';
@@ -112,6 +112,7 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activiti
     importUsers: whileBeating(createImportUsers(deps)),
     finishJob: whileBeating(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
+    notifyJobAgain: createNotifyJobAgain(deps),
     startQueuedJobs: noted('start-queued', createStartQueuedJobs(deps)),
     destroyExpiredExports: noted('destroy-expired', whileBeating(createDestroyExpired(deps))),
     scrubBackups: noted(

@@ -10,6 +10,28 @@ export interface Meter {
   ) => Promise<Result>;
 }
 
+/** What a mail is about: the end of a job, or what a delete-all request has come to. */
+export const MAIL_KINDS = [
+  'finished',
+  'asked',
+  'unanswered',
+  'approved',
+  'closing',
+  'denied',
+  'withdrawn',
+  'lapsed',
+  'expired',
+  'revoked',
+  'ended',
+] as const;
+export type MailKind = (typeof MAIL_KINDS)[number];
+
+/** What an attempt at a mail came to; one that waits is tried again. */
+export const MAIL_RESULTS = ['accepted', 'waiting', 'refused'] as const;
+
+/** Counts an attempt at a mail by what came of it. */
+export type MailMeter = (kind: MailKind, result: (typeof MAIL_RESULTS)[number]) => void;
+
 /** What is told of webhooks while they are sent. */
 export interface DeliveryMeter {
   /** An attempt, by what came of it. */

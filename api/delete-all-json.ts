@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { Db } from '../db/client.ts';
 import { listDecisions } from '../db/decisions.ts';
 import type { RequestRow } from '../db/delete-all-requests.ts';
+import { listRequestMails } from '../db/mail-rounds.ts';
 import { countWorkspaceUsers } from '../db/previews.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
+import { requestMailSchema, toRequestMailJson } from './mail-json.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 const personSchema = z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() });
@@ -46,6 +48,7 @@ export const requestSchema = summarySchema
         reason: z.string().nullable(),
       }),
     ),
+    mail: z.array(requestMailSchema).describe('Mails about it, one a person; the newest 500'),
   })
   .meta({ id: 'DeleteAllRequest' });
 
@@ -122,9 +125,11 @@ export const describeRequest = async (
 ): Promise<z.infer<typeof requestSchema>> => {
   const { db } = deps.database;
   const summary = summarizeRequest(row, deps);
-  const [now, timeline] = await Promise.all([
+  const [now, timeline, mails] = await Promise.all([
     countWorkspaceUsers(db, row.workspace_id),
     timelineOf(db, row),
+    listRequestMails(db, row.id),
   ]);
-  return { ...summary, users: { ...summary.users, now }, timeline };
+  const mail = mails.map(toRequestMailJson);
+  return { ...summary, users: { ...summary.users, now }, timeline, mail };
 };

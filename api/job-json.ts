@@ -13,6 +13,7 @@ import {
   type VerifiedExport,
 } from '../db/job-progress.ts';
 import type { JobRow } from '../db/jobs.ts';
+import { listJobMails, type MailRow } from '../db/mail-rounds.ts';
 import type { ExportOptions, Role } from '../db/schema.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
@@ -21,6 +22,7 @@ import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
 import { findWait } from './waiting-for.ts';
+import { toMailJson } from './mail-json.ts';
 
 export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 
@@ -128,6 +130,7 @@ export interface JobFacts {
   cleared: ClearedField[];
   /** What was wrong with lines of an import. */
   problems: CountedProblem[];
+  mails: MailRow[];
 }
 
 const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
@@ -139,7 +142,9 @@ const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> =
     self,
     ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
     events: `/v1/jobs/${job.id}/events`,
-    ...(!isFinished && { cancel: `/v1/jobs/${job.id}/cancel` }),
+    ...(isFinished
+      ? { notify: `/v1/jobs/${job.id}/notify` }
+      : { cancel: `/v1/jobs/${job.id}/cancel` }),
     ...(job.type === 'export' && hasFile && { file: `${self}/file`, links: `${self}/links` }),
     ...(isRecorded && { records: `${self}/records`, log: `${self}/log` }),
     ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
@@ -180,6 +185,7 @@ export const toJobJson = (
     erasedAt: job.erased_at?.toISOString() ?? null,
     error:
       job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
+    mail: facts.mails.map(toMailJson),
     links: linksOf(facts),
     workflow: workflowOf(job, deps),
   };
@@ -195,12 +201,13 @@ export const briefly = ({ mapping, ...json }: JobJson): JobJson => ({
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
   const importIds = jobs.filter(({ type }) => type === 'import').map(({ id }) => id);
-  const [progress, files, recorded, cleared, problems] = await Promise.all([
+  const [progress, files, recorded, cleared, problems, mails] = await Promise.all([
     listProgress(db, ids),
     listVerifiedExports(db, ids),
     listJobsWithRecords(db, ids),
     listCleared(db, importIds),
     listProblems(db, importIds),
+    listJobMails(db, ids),
   ]);
   return jobs.map((job) => ({
     job,
@@ -209,6 +216,7 @@ export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<Job
     hasRecords: recorded.has(job.id),
     cleared: cleared.get(job.id) ?? [],
     problems: problems.get(job.id) ?? [],
+    mails: mails.get(job.id) ?? [],
   }));
 };
 

@@ -3,6 +3,7 @@ import { JOB_STATES } from '../db/schema.ts';
 import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../imports/options.ts';
 import { RULES } from '../imports/rules.ts';
 import { JOB_KINDS, type JobType, type Phase } from '../workflows/contract.ts';
+import { mailSchema } from './mail-json.ts';
 
 export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 
@@ -203,6 +204,9 @@ export const jobSchema = z
         'Since when its records are gone: they went with its backup or file, or with one of them',
       ),
     error: z.object({ type: z.string(), message: z.string() }).nullable(),
+    mail: z
+      .array(mailSchema)
+      .describe('Mails about its end, one each time; empty until the first try'),
     links: z
       .record(z.string(), z.string())
       .describe(

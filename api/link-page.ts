@@ -12,13 +12,18 @@ const STYLE =
   'a{display:inline-block;margin:.5rem 0 1.5rem;padding:.65rem 1.4rem;border-radius:.4rem;' +
   'background:var(--act);color:var(--on);font-weight:600;text-decoration:none}' +
   'a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}' +
-  'dl{display:grid;grid-template-columns:auto 1fr;gap:.5rem 1.25rem;margin:0;padding-top:1.25rem;' +
-  'border-top:1px solid var(--line)}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}' +
+  'dl{display:grid;grid-template-columns:fit-content(60%) 1fr;gap:.5rem 1.25rem;margin:0;padding-top:1.25rem;' +
+  'border-top:1px solid var(--line)}dt{color:var(--soft);overflow-wrap:anywhere}' +
+  'dd{margin:0;overflow-wrap:anywhere}' +
+  'h2{margin:1.75rem 0 .5rem;font-size:1.05rem}' +
+  'pre{margin:.25rem 0 1rem;padding:.75rem;background:var(--back);border:1px solid var(--line);' +
+  'border-radius:.4rem;white-space:pre-wrap;overflow-wrap:anywhere}' +
   'code{font-size:.85em}small{display:block;margin-top:1.5rem;color:var(--soft)}';
 
 export const LINK_PAGE_CSP = pageCsp(STYLE);
 
-const pageOf = (title: string, content: string): string => `<!doctype html>
+/** A page of this style. `content` is HTML: whatever comes from people is escaped in it already. */
+export const pageOf = (title: string, content: string): string => `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head>

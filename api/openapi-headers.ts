@@ -42,6 +42,7 @@ const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   testWebhook: { Location: header('Path of the delivery') },
   replayWebhookDelivery: { Location: header('Path of the delivery') },
   createUserList: { Location: header('Path of the list') },
+  notifyDeleteAll: { Location: header('Path of the request') },
   askToDeleteAll: { Location: header('Path of the request') },
   deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
 };

@@ -78,6 +78,11 @@ const WEBHOOK_KEY = {
     '1 to 255 visible ASCII characters. The same request with the same key is carried out once; for 30 days it ' +
     'is answered with what it made, but without a secret.',
 };
+const MAIL_KEY = header(
+  'Idempotency-Key',
+  '1 to 255 visible ASCII characters. The same key with the same request never sends a second mail.',
+  '^[\\x21-\\x7e]{1,255}$',
+);
 const PREFER = header(
   'Prefer',
   '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
@@ -102,6 +107,8 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   revokeDeleteAll: [IDEMPOTENCY_KEY],
   withdrawDeleteAll: [IDEMPOTENCY_KEY],
   runDeleteAll: [IDEMPOTENCY_KEY],
+  notifyJob: [MAIL_KEY],
+  notifyDeleteAll: [MAIL_KEY],
   createWebhook: [WEBHOOK_KEY],
   rotateWebhookSecret: [WEBHOOK_KEY],
   testWebhook: [WEBHOOK_KEY],

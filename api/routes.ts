@@ -19,6 +19,8 @@ import { registerJobRecordRoutes } from './routes/job-records.ts';
 import { registerJobEventRoute } from './routes/job-events.ts';
 import { registerJobRoutes } from './routes/jobs.ts';
 import { registerLinkRoutes } from './routes/links.ts';
+import { registerMailPageRoutes } from './routes/mail-pages.ts';
+import { registerMailRoutes } from './routes/mails.ts';
 import { registerMeRoutes } from './routes/me.ts';
 import { registerMetricsRoute } from './routes/metrics.ts';
 import { registerProblemRoutes } from './routes/problems.ts';
@@ -53,6 +55,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerDownloadRoutes(app, deps);
   registerLinkRoutes(app, deps);
   registerPublicLinkRoutes(app, deps);
+  registerMailPageRoutes(app, deps, sendCsv);
   registerDeletionPreviewRoutes(app, deps);
   registerDeletionRoutes(app, deps);
   registerDeleteAllRequestRoutes(app, deps);
@@ -65,6 +68,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   registerJobLogRoutes(app, deps, sendCsv);
   registerJobRoutes(app, deps);
   registerRetryRoutes(app, deps);
+  registerMailRoutes(app, deps);
   registerJobEventRoute(app, deps);
   registerWebhookRoutes(app, deps);
   registerWebhookDeliveryRoutes(app, deps);

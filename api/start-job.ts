@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { StartableDelivery } from '../db/webhook-deliveries.ts';
 import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
 import { type PendingStep, pendingStepOf } from '../temporal/pending-step.ts';
+import { type StartableMail, startMailWorkflow } from '../temporal/start-mail.ts';
 import { type StartableJob, startJobWorkflow } from '../temporal/start-job.ts';
 import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract.ts';
 
@@ -26,6 +27,8 @@ export interface JobStarter {
   readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
   /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
   startDelivery: (delivery: StartableDelivery) => Promise<void>;
+  /** Starts a mail's workflow; started before is as good. @throws Error when Temporal is away */
+  startMail: (mail: StartableMail) => Promise<void>;
   isReachable: () => Promise<boolean>;
 }
 
@@ -70,6 +73,7 @@ export const createJobStarter = (
       }
     },
     startDelivery: (delivery) => startDeliveryWorkflow(client, taskQueue, delivery),
+    startMail: (mail) => startMailWorkflow(client, taskQueue, mail),
     isReachable: async () => {
       try {
         await within(HEALTH_DEADLINE_MS, () =>

@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely';
 import type { DecisionKind, Refusal, RequestState } from '../workflows/contract.ts';
 import type { CreatedAt, Nullable, WithDefault } from './column-types.ts';
+import type { MailColumns } from './mail-schema.ts';
 
 /** Tables of the requests to delete every user of a workspace. */
 export interface DeleteAllSchema {
@@ -47,12 +48,11 @@ export interface DeleteAllSchema {
     created_at: CreatedAt;
     decided_at: Nullable<Date>;
   };
-  request_notices: {
+  request_notices: MailColumns & {
     id: string;
     request_id: string;
     kind: string;
+    /** The address that it goes to. */
     person: string;
-    provider_id: Nullable<string>;
-    accepted_at: Nullable<Date>;
   };
 }

@@ -1,29 +1,22 @@
+import { JOB_MAIL } from '../workflows/mail-contract.ts';
 import type { Db } from './client.ts';
+import { mailState, mailWaitMs } from './mail-tries.ts';
 
-/** The one notice of a job so far. */
-export type NoticeKind = 'finished';
-
-/** True once the provider has accepted the mail. */
-export const isNoticed = async (db: Db, jobId: string, kind: NoticeKind): Promise<boolean> => {
-  const row = await db
-    .selectFrom('notices')
-    .select('job_id')
-    .where('job_id', '=', jobId)
-    .where('kind', '=', kind)
-    .executeTakeFirst();
-  return row !== undefined;
-};
-
-/** Records an accepted mail; when it is recorded already, the first record stays. */
-export const recordNotice = async (
-  db: Db,
-  notice: { jobId: string; kind: NoticeKind; providerId: string },
-): Promise<void> => {
+/** A job's mail of one round, which is there from its first try on; a later try finds the same. */
+export const openNotice = async (db: Db, { jobId, round }: { jobId: string; round: number }) => {
+  const notice = { job_id: jobId, kind: JOB_MAIL, round };
   await db
     .insertInto('notices')
-    .values({ job_id: notice.jobId, kind: notice.kind, provider_id: notice.providerId })
-    .onConflict((conflict) => conflict.columns(['job_id', 'kind']).doNothing())
+    .values(notice)
+    .onConflict((conflict) => conflict.columns(['job_id', 'kind', 'round']).doNothing())
     .execute();
+  return db
+    .selectFrom('notices')
+    .select(['id', 'begun_at', mailState.as('state'), mailWaitMs.as('wait_ms')])
+    .where('job_id', '=', jobId)
+    .where('kind', '=', JOB_MAIL)
+    .where('round', '=', round)
+    .executeTakeFirstOrThrow();
 };
 
 /** What a job's mail is about and whom it goes to: the owner of the key that started the job. */
@@ -40,8 +33,13 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
       'jobs.backup_id',
       'jobs.selection',
       'jobs.options',
+      'jobs.error_type',
+      'jobs.error_message',
+      'jobs.finished_at',
       'api_keys.owner_email',
       'workspaces.name as workspace_name',
     ])
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
+
+export type NoticeSubject = NonNullable<Awaited<ReturnType<typeof findNoticeSubject>>>;

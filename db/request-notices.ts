@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 import { isKeyValid } from './key-end.ts';
+import { mailWaitMs } from './mail-tries.ts';
 
 /** Who hears of a request: everyone concerned, or one side of it. */
 export type Audience = 'all' | 'platform' | 'admins';
@@ -11,56 +12,62 @@ const ROLES: Record<Audience, readonly ('platform' | 'admin')[]> = {
   admins: ['admin'],
 };
 
+/** The mails of one kind about a request, and which time they are sent. */
+export interface NoticeRound {
+  requestId: string;
+  kind: string;
+  round: number;
+}
+
 /**
- * Plans a mail to each person of the audience, by the keys that are valid now: once, so that later
+ * Plans a mail to each person of the audience, by the keys that are valid now: once a round, so that later
  * tries are about the same people and under the same ids.
  */
 export const planNotices = async (
   db: Db,
-  notice: { requestId: string; workspaceId: string; kind: string; audience: Audience },
+  notice: NoticeRound & { workspaceId: string; audience: Audience },
 ): Promise<void> => {
-  const { requestId, kind } = notice;
+  const { requestId, kind, round } = notice;
   await sql`
-    INSERT INTO request_notices (id, request_id, kind, person)
-    SELECT gen_random_uuid(), ${requestId}, ${kind}, address
+    INSERT INTO request_notices (id, request_id, kind, round, person)
+    SELECT gen_random_uuid(), ${requestId}, ${kind}, ${round}::int, address
       FROM (SELECT DISTINCT ON (person) owner_email AS address FROM api_keys
              WHERE ${isKeyValid('api_keys')} AND role = ANY (${ROLES[notice.audience]})
                AND (workspace_id IS NULL OR workspace_id = ${notice.workspaceId})
              ORDER BY person, id) AS people
      WHERE NOT EXISTS (SELECT FROM request_notices n
-                        WHERE n.request_id = ${requestId} AND n.kind = ${kind})
+                        WHERE n.request_id = ${requestId} AND n.kind = ${kind} AND n.round = ${round}::int)
     ON CONFLICT DO NOTHING`.execute(db);
 };
 
-/** Planned mails that the provider has not accepted yet: to which address, and whose that is. */
-export const listOpenNotices = (db: Db, requestId: string, kind: string) =>
+/** Planned mails that wait to be accepted: to which address, and whose that is. Refused ones are over. */
+export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound) =>
   db
     .selectFrom('request_notices')
-    .select(['id', 'person as address'])
+    .select(['id', 'begun_at', 'person as address', mailWaitMs.as('wait_ms')])
     .select(sql<string>`person_of(person)`.as('person'))
     .where('request_id', '=', requestId)
     .where('kind', '=', kind)
+    .where('round', '=', round)
     .where('accepted_at', 'is', null)
+    .where('refused_at', 'is', null)
     .orderBy('id')
     .execute();
-
-/** Records an accepted mail; when it is recorded already, the first record stays. */
-export const acceptNotice = async (db: Db, id: string, providerId: string): Promise<void> => {
-  await db
-    .updateTable('request_notices')
-    .set({ provider_id: providerId, accepted_at: sql<Date>`now()` })
-    .where('id', '=', id)
-    .where('accepted_at', 'is', null)
-    .execute();
-};
 
 /** What a mail about a request tells; nothing in it changes once the mail is due. */
 export const findRequestSubject = (db: Db, requestId: string) =>
   db
     .selectFrom('delete_all_requests as r')
     .innerJoin('workspaces', 'workspaces.id', 'r.workspace_id')
+    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
     .leftJoin('jobs', 'jobs.id', 'r.job_id')
     .selectAll('r')
-    .select(['workspaces.name as workspace_name', 'jobs.counts as job_counts'])
+    .select([
+      'workspaces.name as workspace_name',
+      'requester.role as requester_role',
+      'requester.owner_name as requester_name',
+      'jobs.counts as job_counts',
+      sql<number>`extract(epoch FROM r.window_length)::float8 * 1000`.as('window_ms'),
+    ])
     .where('r.id', '=', requestId)
     .executeTakeFirst();

@@ -4,6 +4,7 @@ import type { MatchBy } from '../selection/selection.ts';
 import type { JobType } from '../workflows/contract.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all-schema.ts';
+import type { MailSchema } from './mail-schema.ts';
 import type { StoredColumn } from './user-columns.ts';
 import type { WebhookSchema } from './webhook-schema.ts';
 
@@ -43,7 +44,7 @@ export type Outcome =
   | 'failed'
   | 'unprocessed'
   | 'present';
-export interface Schema extends DeleteAllSchema, WebhookSchema {
+export interface Schema extends DeleteAllSchema, MailSchema, WebhookSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;
@@ -292,7 +293,6 @@ export interface Schema extends DeleteAllSchema, WebhookSchema {
     expires_at: Date;
     revoked_at: Nullable<Date>;
   };
-  notices: { job_id: string; kind: string; provider_id: string; accepted_at: CreatedAt };
   activity: {
     id: string;
     workspace_id: Nullable<string>;

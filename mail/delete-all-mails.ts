@@ -1,29 +1,35 @@
 import { formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
 import type { RequestNotice } from '../workflows/contract.ts';
-import { renderLetter, type Letter, type Message } from './letter.ts';
+import { decisionCall } from './decision-call.ts';
+import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';
 
 /** What a mail about a delete-all request may tell. The texts are those of the people who decided. */
 export interface RequestFacts {
   requestId: string;
   workspaceName: string;
+  asker: { role: string; name: string };
   reason: string;
   ticket: string | null;
   usersThen: number;
   lapsesAt: Date;
   closesAt: Date | null;
+  /** How long the window is that an approval opens. */
+  windowMs: number;
   /** The note of an approval, the reason of a denial or a revocation. */
   words: string | null;
   /** Whether a run was begun: then some users may be deleted. */
   hasRun: boolean;
   end: { state: string; jobId: string; selected: number; deleted: number } | null;
-  requestUrl: string;
-  jobUrl: string | null;
+  /** Begins the calls that decide. */
+  apiUrl: string;
+  request: MailLink;
 }
 
-/** By which the reader decides from Temporal's UI or CLI. */
-export interface DecisionCode {
+/** What the reader may decide now. */
+export interface Decidable {
   kind: 'approve' | 'deny' | 'revoke' | 'withdraw';
-  code: string;
+  /** By which they decide from Temporal's UI or CLI; none where that is switched off. */
+  code?: string;
 }
 
 type Told = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
@@ -46,12 +52,13 @@ const asked = (facts: RequestFacts, heading: string): Told => ({
   heading,
   tone: 'mixed',
   paragraphs: [
-    `An admin of ${facts.workspaceName} asks to delete every user of it: ` +
+    `${facts.asker.name} (${facts.asker.role} of ${facts.workspaceName}) asks to delete every user of it: ` +
       `${formatUsers(facts.usersThen)} when it was asked.`,
     `Reason: ${facts.reason}`,
     'Someone of the platform team, and not the person who asked, approves or denies it. ' +
       `Without an answer it lapses on ${formatMoment(facts.lapsesAt)}.`,
-    'Nothing is deleted by an approval: it opens a window in which an admin may do so.',
+    'Nothing is deleted by an approval: it opens a window of ' +
+      `${formatDuration(facts.windowMs)} in which an admin may do so, once.`,
   ],
 });
 
@@ -131,30 +138,41 @@ const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
   title: 'The request',
   rows: [
     ['Workspace', facts.workspaceName],
+    ['Asked by', `${facts.asker.name} (${facts.asker.role})`],
+    ['Users when asked', formatCount(facts.usersThen)],
     ['Request', facts.requestId],
     ...(facts.ticket === null ? [] : [['Ticket', facts.ticket] satisfies [string, string]]),
     ...(facts.end === null ? [] : [['Deletion', facts.end.jobId] satisfies [string, string]]),
   ],
 });
 
-const LABELS: Record<DecisionCode['kind'], string> = {
+const LABELS: Record<Decidable['kind'], string> = {
   approve: 'Approve',
   deny: 'Deny',
   revoke: 'Revoke',
   withdraw: 'Withdraw',
 };
 
+/** Commands that need a key of the reader; nothing in the mail decides by being opened. */
+const callsTable = (facts: RequestFacts, decidable: readonly Decidable[]): Letter['tables'] => {
+  if (decidable.length === 0) return [];
+  const rows = decidable.map(({ kind }): [string, string] => [
+    LABELS[kind],
+    decisionCall(`${facts.apiUrl}/v1/delete-all-requests/${facts.requestId}`, kind),
+  ]);
+  return [{ title: 'To decide, with your API key in place of $KEY', rows }];
+};
+
 /** Commands for Temporal's CLI. The code is the reader's own and good for this decision alone. */
-const codesTable = (requestId: string, codes: readonly DecisionCode[]): Letter['tables'] => {
-  if (codes.length === 0) return [];
-  const rows = codes.map(({ kind, code }): [string, string] => {
+const codesTable = (requestId: string, decidable: readonly Decidable[]): Letter['tables'] => {
+  const rows = decidable.flatMap(({ kind, code }): [string, string][] => {
+    if (code === undefined) return [];
     const input = kind === 'deny' ? { code, reason: 'Why not' } : { code };
     const workflow = `--workflow-id delete-all/${requestId}`;
-    return [
-      LABELS[kind],
-      `temporal workflow signal ${workflow} --name ${kind} --input '${JSON.stringify(input)}'`,
-    ];
+    const command = `temporal workflow signal ${workflow} --name ${kind} --input '${JSON.stringify(input)}'`;
+    return [[LABELS[kind], command]];
   });
+  if (rows.length === 0) return [];
   return [{ title: 'To decide without the API (the codes are yours: do not hand them on)', rows }];
 };
 
@@ -162,16 +180,24 @@ const codesTable = (requestId: string, codes: readonly DecisionCode[]): Letter['
 export const deleteAllMail = (
   facts: RequestFacts,
   kind: RequestNotice,
-  codes: readonly DecisionCode[] = [],
+  decidable: readonly Decidable[] = [],
 ): Message => {
   const told = tell(facts, kind);
-  const note = 'Needs an API key.';
-  const job = facts.jobUrl === null ? [] : [{ label: 'Look at the job', url: facts.jobUrl, note }];
+  const { url, expiresAt } = facts.request;
+  const look = {
+    label: 'Look at the request',
+    url,
+    note: `How it stands and how to decide; the page itself decides nothing. Works until ${formatMoment(expiresAt)}.`,
+  };
   return renderLetter({
     ...told,
     subject: `${told.heading} (${facts.workspaceName})`,
-    actions: [...job, { label: 'Look at the request', url: facts.requestUrl, note }],
-    tables: [tableOf(facts), ...codesTable(facts.requestId, codes)],
+    actions: [look],
+    tables: [
+      tableOf(facts),
+      ...callsTable(facts, decidable),
+      ...codesTable(facts.requestId, decidable),
+    ],
     footer:
       'Keepsake sent this because you are of the platform team, or an admin of the workspace.',
   });

@@ -1,6 +1,13 @@
 import type { SummedCounts } from '../db/job-summary.ts';
 import { formatBytes, formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
-import { renderLetter, type Letter, type Message } from './letter.ts';
+import {
+  downloadLog,
+  type Letter,
+  lookAtJob,
+  type MailLink,
+  type Message,
+  renderLetter,
+} from './letter.ts';
 
 export interface BackupFacts {
   id: string;
@@ -21,8 +28,8 @@ export interface DeletionFinished {
   /** Until when every backup is kept; null when there is none. */
   restoreUntil: Date | null;
   /** Null when the job ended before it had listed anyone. */
-  logUrl: string | null;
-  jobUrl: string;
+  log: MailLink | null;
+  job: MailLink;
 }
 
 const OUTCOMES: [keyof SummedCounts, string][] = [
@@ -62,7 +69,7 @@ const paragraphsOf = (facts: DeletionFinished): string[] => {
   if (facts.counts.deleted === 0) {
     const advice = facts.end.kind === 'failed' ? ' Look at the job for what went wrong.' : '';
     const noLog =
-      facts.logUrl === null ? ' It ended before its users were listed, so there is no log.' : '';
+      facts.log === null ? ' It ended before its users were listed, so there is no log.' : '';
     return [`This deletion took nobody from ${facts.workspaceName}.${noLog}${advice}`];
   }
   const paragraphs = [
@@ -90,19 +97,8 @@ const actionsOf = (facts: DeletionFinished): Letter['actions'] => {
       `Works until ${formatMoment(backup.linkExpiresAt)}. ` +
       'Whoever has this link can download the file, and each download is logged.',
   }));
-  const log =
-    facts.logUrl === null
-      ? []
-      : [
-          {
-            label: 'Download the log',
-            url: facts.logUrl,
-            note: 'What became of each user, as CSV. Needs an API key.',
-          },
-        ];
-  const job = { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' };
-  const isJobShown = facts.end.kind === 'failed' || log.length === 0;
-  return [...backups, ...(isJobShown ? [job] : []), ...log];
+  const log = facts.log === null ? [] : [downloadLog(facts.log, 'What became of each user')];
+  return [...backups, lookAtJob(facts.job), ...log];
 };
 
 const tablesOf = (facts: DeletionFinished): Letter['tables'] => {

@@ -6,7 +6,7 @@ import {
   formatMoment,
   formatUsers,
 } from '../storage/file-facts.ts';
-import { renderLetter, type Message } from './letter.ts';
+import { lookAtJob, type MailLink, type Message, renderLetter } from './letter.ts';
 
 export interface ExportReady {
   jobId: string;
@@ -60,11 +60,11 @@ export interface ExportEnded {
   workspaceName: string;
   /** The failure's type; none when an admin cancelled the export. */
   errorType?: string;
-  jobUrl: string;
+  job: MailLink;
 }
 
 /** Goes out when there is no file: the export failed, or was cancelled. */
-export const exportFailed = ({ jobId, workspaceName, errorType, jobUrl }: ExportEnded): Message => {
+export const exportFailed = ({ jobId, workspaceName, errorType, job }: ExportEnded): Message => {
   const end = errorType === undefined ? 'cancelled' : 'failed';
   return renderLetter({
     subject: `Export ${end}: ${workspaceName}`,
@@ -74,7 +74,7 @@ export const exportFailed = ({ jobId, workspaceName, errorType, jobUrl }: Export
       `There is no file of ${workspaceName} to download, and no user was changed.`,
       ...(end === 'failed' ? ['Look at the job for what went wrong, then export again.'] : []),
     ],
-    actions: [{ label: 'Look at the job', url: jobUrl, note: 'Needs an API key.' }],
+    actions: [lookAtJob(job)],
     tables: [
       {
         title: 'The export',

@@ -1,7 +1,14 @@
 import type { ImportMode } from '../imports/options.ts';
 import { formatCount } from '../storage/file-facts.ts';
 import type { ImportCounts } from '../workflows/contract.ts';
-import { renderLetter, type Letter, type Message } from './letter.ts';
+import {
+  downloadLog,
+  type Letter,
+  lookAtJob,
+  type MailLink,
+  type Message,
+  renderLetter,
+} from './letter.ts';
 
 export interface ImportFinished {
   jobId: string;
@@ -17,8 +24,8 @@ export interface ImportFinished {
   cleared: readonly { column: string; count: number }[];
   /** What was wrong with lines, the most frequent first. */
   problems: readonly { column: string | null; rule: string; count: number; firstLine: number }[];
-  logUrl: string;
-  jobUrl: string;
+  log: MailLink;
+  job: MailLink;
 }
 
 const OUTCOMES: [keyof ImportCounts, string][] = [
@@ -102,12 +109,8 @@ export const importFinished = (facts: ImportFinished): Message => {
     ['Mode', facts.mode],
   ];
   if (end.kind === 'failed') job.push(['Error', end.errorType]);
-  const look = { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' };
-  const log = {
-    label: 'Download the log',
-    url: facts.logUrl,
-    note: 'Each line that was not taken and why, as CSV. Needs an API key.',
-  };
+  const look = lookAtJob(facts.job);
+  const log = downloadLog(facts.log, 'Each line that was not taken and why');
   return renderLetter({
     subject: `${heading} (${facts.workspaceName})`,
     heading,

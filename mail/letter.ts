@@ -1,8 +1,16 @@
+import { formatMoment } from '../storage/file-facts.ts';
+
 /** A mail as it is handed to the provider. */
 export interface Message {
   subject: string;
   html: string;
   text: string;
+}
+
+/** A link that a mail carries, and when it ends. */
+export interface MailLink {
+  url: string;
+  expiresAt: Date;
 }
 
 /** What a mail says, once; its two renderings cannot differ in content. */
@@ -39,8 +47,7 @@ const escapeHtml = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 /** Checksums, ids and commands are long: in a fixed width they can be compared, and may break anywhere. */
-const isCode = (value: string): boolean =>
-  /^[0-9a-f-]{32,}$/.test(value) || value.startsWith('temporal ');
+const isCode = (value: string): boolean => /^(?:[0-9a-f-]{32,}$|temporal |curl )/.test(value);
 
 const renderRow = ([label, value]: [string, string]): string => {
   const style = isCode(value)
@@ -117,4 +124,22 @@ export const renderLetter = (letter: Letter): Message => ({
   subject: oneLine(letter.subject),
   html: renderHtml(letter),
   text: renderText(letter),
+});
+
+type Action = Letter['actions'][number];
+
+/** Leads to the page of a job. */
+export const lookAtJob = ({ url, expiresAt }: MailLink): Action => ({
+  label: 'Look at the job',
+  url,
+  note: `State, counts and times, and no user. Works until ${formatMoment(expiresAt)}.`,
+});
+
+/** Leads to the page where a log is downloaded; `what` is a line of it. */
+export const downloadLog = ({ url, expiresAt }: MailLink, what: string): Action => ({
+  label: 'Download the log',
+  url,
+  note:
+    `${what}, as CSV. Works until ${formatMoment(expiresAt)}. ` +
+    'Whoever has this link can download the log, and each download is logged.',
 });

@@ -1,6 +1,13 @@
 import { formatCount, formatUsers } from '../storage/file-facts.ts';
 import type { RestoreCounts } from '../workflows/contract.ts';
-import { renderLetter, type Letter, type Message } from './letter.ts';
+import {
+  downloadLog,
+  type Letter,
+  lookAtJob,
+  type MailLink,
+  type Message,
+  renderLetter,
+} from './letter.ts';
 
 export interface RestoreFinished {
   jobId: string;
@@ -8,8 +15,8 @@ export interface RestoreFinished {
   backupId: string;
   end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
   counts: RestoreCounts;
-  logUrl: string;
-  jobUrl: string;
+  log: MailLink;
+  job: MailLink;
 }
 
 const OUTCOMES: [keyof RestoreCounts, string][] = [
@@ -61,14 +68,7 @@ export const restoreFinished = (facts: RestoreFinished): Message => {
     heading,
     tone: toneOf(facts),
     paragraphs: paragraphsOf(facts),
-    actions: [
-      {
-        label: 'Download the log',
-        url: facts.logUrl,
-        note: 'What became of each user, as CSV. Needs an API key.',
-      },
-      { label: 'Look at the job', url: facts.jobUrl, note: 'Needs an API key.' },
-    ],
+    actions: [downloadLog(facts.log, 'What became of each user'), lookAtJob(facts.job)],
     tables: [
       {
         title: 'Users',

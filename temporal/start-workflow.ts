@@ -20,6 +20,8 @@ export interface StartableWorkflow {
   workspaceId: string;
   /** What Temporal's UI shows beside it, in one line. */
   summary: string;
+  /** Whether one that has ended is started anew; else it stays as it ended. */
+  mayRunAgain?: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface StartableWorkflow {
 export const startWorkflow = async (
   client: Client,
   taskQueue: string,
-  { type, id, input, job, workspaceId, summary }: StartableWorkflow,
+  { type, id, input, job, workspaceId, summary, mayRunAgain = false }: StartableWorkflow,
 ): Promise<void> => {
   const start = () =>
     client.workflow.start(type, {
@@ -38,7 +40,7 @@ export const startWorkflow = async (
       taskQueue,
       args: [input],
       workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdReusePolicy: mayRunAgain ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
       typedSearchAttributes: [
         { key: jobAttribute, value: job },
         { key: workspaceAttribute, value: workspaceId },

@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { DeliveryMeter, Meter } from '../activities/meter.ts';
+import {
+  type DeliveryMeter,
+  MAIL_KINDS,
+  MAIL_RESULTS,
+  type MailMeter,
+  type Meter,
+} from '../activities/meter.ts';
 import { ATTEMPT_ERRORS } from '../webhooks/attempt-errors.ts';
 
 /** In seconds; a batch of 20,000 takes some 50 ms, and gives up waiting for a lock after 30 s. */
@@ -60,6 +66,20 @@ export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
     attempt: (outcome) => attempts.inc({ outcome }),
     delivery: (outcome) => deliveries.inc({ outcome }),
   };
+};
+
+/** Keeps what is told of mails in a registry. */
+export const createMailMeter = (registry: Registry): MailMeter => {
+  const mails = new Counter({
+    name: 'keepsake_mails_total',
+    help: 'Attempts at mails, by what the mail is about and what came of it',
+    labelNames: ['kind', 'result'],
+    registers: [registry],
+  });
+  for (const kind of MAIL_KINDS) {
+    for (const result of MAIL_RESULTS) mails.inc({ kind, result }, 0);
+  }
+  return (kind, result) => mails.inc({ kind, result });
 };
 
 /** Keeps how far this worker's clock is ahead of the database's, in seconds; nothing until it was compared. */

@@ -3,11 +3,11 @@ import { createServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type ListenOptions } from 'node:net';
 import type { TelemetryOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { DeliveryMeter, Meter } from '../activities/meter.ts';
+import type { DeliveryMeter, MailMeter, Meter } from '../activities/meter.ts';
 import type { Config } from '../config.ts';
 import { type NamedPools, watchPools } from '../db/pool-metrics.ts';
 import { answerHealth, type Health } from './health.ts';
-import { createClockMeter, createDeliveryMeter, createMeter } from './meter.ts';
+import { createClockMeter, createDeliveryMeter, createMailMeter, createMeter } from './meter.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Longest wait for the metrics of Temporal's Core; they come from this very process. */
@@ -28,6 +28,7 @@ export interface WorkerMetrics {
   deliveryMeter: DeliveryMeter;
   /** Tells of pools of connections from now on. */
   watchPools: (pools: NamedPools) => void;
+  mailMeter: MailMeter;
   /** Takes how far this worker's clock is ahead of the database's, in seconds. */
   clock: (skewSeconds: number) => void;
   /** Where it serves them; nowhere when not set. */
@@ -123,6 +124,7 @@ export const openMetrics = async (
   const kept = {
     meter: createMeter(registry),
     deliveryMeter: createDeliveryMeter(registry),
+    mailMeter: createMailMeter(registry),
     clock: createClockMeter(registry),
     watchPools: (pools: NamedPools) => watchPools(registry, pools),
   };

@@ -184,6 +184,7 @@ const openWorker = async (
     lanes: lanes.pool,
     storage: createDirectoryStorage(config.storageDir),
     mailer: createMailer(config),
+    mailMeter: metrics.mailMeter,
     config,
     temporal: client,
     taskQueue: config.taskQueue,

@@ -168,6 +168,8 @@ export interface Activities {
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
   /** Mails the job's starter; once per job, however often it is called. */
   notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
+  /** The same once more, as somebody has asked; once a round. The job has ended. */
+  notifyJobAgain: (input: JobInput & { round: number }) => Promise<void>;
   startQueuedJobs: () => Promise<{ started: number; ended: number }>;
   /** Makes this run of the request's own workflow the one that decides. */
   claimRequest: (input: { requestId: string }) => Promise<RequestView>;
@@ -175,8 +177,13 @@ export interface Activities {
   decideRequest: (input: Decide) => Promise<RequestView>;
   /** Decides what the API has written down, one row after another; revocations come first. */
   decideWritten: (input: DecideWritten) => Promise<RequestView>;
-  /** Mails everyone who is to hear of it; each once, however often it is called. */
-  notifyRequest: (input: { requestId: string; kind: RequestNotice }) => Promise<void>;
+  /** Mails everyone who is to hear of it; each once a round, however often it is called. */
+  notifyRequest: (input: {
+    requestId: string;
+    kind: RequestNotice;
+    /** 1 when not given; further ones are asked for by people. */
+    round?: number;
+  }) => Promise<void>;
   /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
   destroyExpiredExports: () => Promise<DestroyedResult>;
   /** Sends a webhook once; throws what is to be tried again. */

@@ -7,4 +7,5 @@ export { exportUsers as ExportUsers } from './export-users.ts';
 export { importUsers as ImportUsers } from './import-users.ts';
 export { restoreUsers as RestoreUsers } from './restore-users.ts';
 export { scrubBackups as ScrubBackups } from './scrub-backups.ts';
+export { sendMail as SendMail } from './send-mail.ts';
 export { startQueued as StartQueued } from './start-queued.ts';

@@ -108,6 +108,13 @@ export const notifyLater = proxyActivities<Activities>({
   retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
 }).notifyJob;
 
+/** A mail that somebody has asked for again. */
+export const { notifyJobAgain } = proxyActivities<Activities>({
+  startToCloseTimeout: '20 s',
+  scheduleToCloseTimeout: '23 hours',
+  retry: { initialInterval: '1 s', maximumInterval: '10 minutes' },
+});
+
 /** Steps of a request; they wait for a database that is away however long it takes. */
 export const { claimRequest, decideRequest, decideWritten } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',

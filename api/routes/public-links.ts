@@ -1,11 +1,17 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { findLink } from '../../db/download-links.ts';
 import { readLinkToken } from '../../storage/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
-import { problemSchema } from '../openapi.ts';
-import { LINK_PAGE_CSP, renderLinkPage, renderNoLinkPage } from '../link-page.ts';
-import { problem } from '../problems.ts';
+import { renderLinkPage } from '../link-page.ts';
+import {
+  hide,
+  NO_LINK,
+  type NoLink,
+  PAGE,
+  sendNoLink,
+  sendPage,
+  tokenParams,
+} from '../public-page.ts';
 import { FILE_ANSWER, requireOpenFile, sendExport, type OpenFile } from '../send-export.ts';
 
 type OpenLink = {
@@ -15,22 +21,6 @@ type OpenLink = {
   workspaceName: string;
   file: OpenFile;
 };
-type NoLink = { status: 'unknown' } | { status: 'ended' };
-
-const ANSWERS = {
-  unknown: {
-    slug: 'not-found',
-    code: 404,
-    title: 'There is no such link',
-    advice: 'Check that the whole address was copied, or ask whoever sent it for a new one.',
-  },
-  ended: {
-    slug: 'link-expired',
-    code: 410,
-    title: 'This link has ended',
-    advice: 'It or its file has expired, or it was taken back. Ask an admin for a new one.',
-  },
-} as const;
 
 const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
   link.link_is_over || link.is_over || link.state !== 'verified';
@@ -51,38 +41,7 @@ const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink
   };
 };
 
-const wantsJson = ({ headers: { accept = '' } }: FastifyRequest): boolean =>
-  /\bapplication\/(?:problem\+)?json\b/.test(accept) && !accept.includes('text/html');
-
-const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
-  reply
-    .header('content-security-policy', LINK_PAGE_CSP)
-    .type('text/html; charset=utf-8')
-    .serializer((html: string) => html)
-    .send(page);
-
-const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { status }: NoLink) => {
-  const { slug, code, title, advice } = ANSWERS[status];
-  if (wantsJson(request)) throw problem(slug, `${title}. ${advice}`);
-  return sendPage(reply.code(code), renderNoLinkPage(title, advice));
-};
-
-const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
-/** A person gets a page, a program that asks for JSON a problem. */
-const NO_LINK = {
-  description: 'No such link, or it has ended',
-  content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
-};
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
-
-const paramsSchema = z.strictObject({ token: z.string() });
-
-/** Lets no address with a token leave with a click, or enter a search engine or a cache. */
-const hide = (reply: FastifyReply): FastifyReply =>
-  reply
-    .header('referrer-policy', 'no-referrer')
-    .header('x-robots-tag', 'noindex, nofollow')
-    .header('cache-control', 'no-store');
 
 /** The links of mails: a page, then the file. The token is the only key. */
 export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
@@ -93,7 +52,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
         operationId: 'getLinkPage',
         summary: 'The page a link of a mail leads to; looking at it uses nothing up',
         tags: ['links'],
-        params: paramsSchema,
+        params: tokenParams,
         response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
       },
     },
@@ -113,7 +72,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
         operationId: 'downloadByLink',
         summary: 'The file a link leads to; each download is in the activity log',
         tags: ['links'],
-        params: paramsSchema,
+        params: tokenParams,
         response: {
           200: FILE_ANSWER,
           206: FILE_ANSWER,

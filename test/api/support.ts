@@ -13,6 +13,7 @@ import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { PendingStep } from '../../temporal/pending-step.ts';
+import type { StartableMail } from '../../temporal/start-mail.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
 import { useDatabase, type TestDatabase } from '../support/database.ts';
 import { type Document, expectDocumented } from './documented.ts';
@@ -24,6 +25,7 @@ export interface FakeStarter extends JobStarter {
   cancelled: string[];
   deliveries: StartableDelivery[];
   pendingStep?: PendingStep;
+  mails: StartableMail[];
   isAway: boolean;
 }
 
@@ -33,6 +35,7 @@ export const createFakeStarter = (): FakeStarter => {
     started: [],
     cancelled: [],
     deliveries: [],
+    mails: [],
     isAway: false,
     start: async (job) => {
       if (starter.isAway) throw new Error('Temporal is away');
@@ -45,6 +48,10 @@ export const createFakeStarter = (): FakeStarter => {
     startDelivery: async (delivery) => {
       if (starter.isAway) throw new Error('Temporal is away');
       starter.deliveries.push(delivery);
+    },
+    startMail: async (mail) => {
+      if (starter.isAway) throw new Error('Temporal is away');
+      starter.mails.push(mail);
     },
     readLive: async () => undefined,
     readPendingStep: async () => starter.pendingStep,

@@ -30,6 +30,7 @@ const database = useDatabase();
 const mails: Mail[] = [];
 /** Statuses of the next answers; 200 when there is none. */
 const statuses: number[] = [];
+const counted: string[] = [];
 let keyId = '';
 let notify: ReturnType<typeof createNotifyJob>;
 
@@ -67,6 +68,7 @@ beforeAll(async () => {
       mailFrom: 'Keepsake <k@keepsake.example>',
     },
     mailer: new Resend('re_test', { baseUrl: `http://127.0.0.1:${port}` }),
+    mailMeter: (kind, result) => void counted.push(`${kind} ${result}`),
     deadlineMs: 2_000,
   });
 });
@@ -207,7 +209,8 @@ test('a deletion is told with its counts, one link a backup and the first expiry
   expect(mail?.subject).toBe('Deletion finished in part: 3 of 5 users deleted (Demo)');
   expect(new Set(linksIn(mail!.text)).size).toBe(2);
   expect(mail?.text).toContain('until 29 January 2099');
-  expect(mail?.text).toContain(`https://keepsake.example/v1/deletions/${jobId}/log`);
+  expect(mail?.text).toMatch(/Download the log:\nhttps:\/\/keepsake\.example\/p\/\S{71}\n/);
+  expect(mail?.text).not.toContain('/v1/');
   expect(`${mail?.text}${mail?.html}`).not.toMatch(/canary|Ada/i);
 });
 

@@ -13,12 +13,13 @@ test('a person is mailed once, however the address is written, and at that of th
   const tagged = { ownerName: 'Pia', ownerEmail: 'pia+again@mailed.example', workspaceId: null };
   await createApiKey(owner.db, { role: 'platform', ...tagged });
   const requestId = await createRequestSteps(database()).insert(people);
-  const notice = { requestId, workspaceId: 'mailed', kind: 'asked', audience: 'platform' } as const;
+  const round = { requestId, kind: 'asked', round: 1 } as const;
+  const notice = { ...round, workspaceId: 'mailed', audience: 'platform' } as const;
   await planNotices(app.db, notice);
   await planNotices(app.db, notice);
-  const planned = await listOpenNotices(app.db, requestId, 'asked');
+  const planned = await listOpenNotices(app.db, round);
   const addresses = ['ada@mailed.example', 'paul@mailed.example', 'pia@mailed.example'];
   expect(planned.map(({ address }) => address).toSorted()).toEqual(addresses);
   expect(planned.map(({ person }) => person).toSorted()).toEqual(addresses);
-  expect(await listOpenNotices(app.db, uuidv7(), 'asked')).toEqual([]);
+  expect(await listOpenNotices(app.db, { ...round, requestId: uuidv7() })).toEqual([]);
 });

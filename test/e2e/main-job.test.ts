@@ -207,3 +207,34 @@ test('one scrape of the worker tells what it wrote, verified and deleted, and wh
   const other = await fetch(new URL('/', stack().stack.info().metrics));
   expect(other.status).toBe(404);
 });
+
+test('a mail is sent again once for a double click, and its links open pages without a key', async () => {
+  const admin = await stack().workspace('told-again');
+  await admin.succeed('POST', '/v1/users', users(3));
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {
+    selection: { type: 'ids', ids: ['u-1', 'u-2', 'gone'] },
+    reason: 'asked to',
+  });
+  await admin.finish(id);
+  const to = 'admin@told-again.example.com';
+  const mails = async () => (await stack().mails()).filter((mail) => mail.to.includes(to));
+  await expect.poll(async () => (await mails()).length, { timeout: 10_000 }).toBe(1);
+
+  const path = `/v1/jobs/${id}/notify`;
+  const clicks = await Promise.all([admin.call('POST', path), admin.call('POST', path)]);
+  expect(clicks.map(({ status }) => status)).toEqual([202, 202]);
+  const mailOf = async () =>
+    (await admin.succeed<{ mail: { state: string }[] }>('GET', `/v1/jobs/${id}`)).mail;
+  await expect
+    .poll(async () => (await mailOf()).map(({ state }) => state), { timeout: 10_000 })
+    .toEqual(['accepted', 'accepted']);
+  expect((await admin.call('POST', path)).status).toBe(202);
+  expect(await mails()).toHaveLength(2);
+
+  const text = (await mails()).at(-1)?.text ?? '';
+  const [job = '', log = ''] = text.match(/https?:\/\/\S+\/p\/\S+/g) ?? [];
+  expect(await (await fetch(job)).text()).toContain('<dt>Deleted</dt><dd>2</dd>');
+  expect((await fetch(`${job}/log`)).status).toBe(404);
+  expect(await (await fetch(log)).text()).toContain('Download the log');
+  expect(await (await fetch(`${log}/log`)).text()).toContain('u-1,deleted');
+});

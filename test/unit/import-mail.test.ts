@@ -23,8 +23,8 @@ const told = (changes: Partial<ImportFinished> = {}) =>
     counts: COUNTS,
     cleared: [],
     problems: [],
-    logUrl: 'https://keepsake.example/v1/imports/1/log',
-    jobUrl: 'https://keepsake.example/v1/jobs/1',
+    log: { url: 'https://keepsake.example/p/log', expiresAt: new Date('2026-12-24T10:15:00Z') },
+    job: { url: 'https://keepsake.example/p/job', expiresAt: new Date('2026-12-24T10:15:00Z') },
     ...changes,
   });
 
@@ -34,20 +34,20 @@ test('says how many lines came in, how many did not, and where the log is', () =
   expect(text).toContain('Imported into Demo: 1,150 of 1,200 lines.');
   expect(text).toMatch(/Failed:? +50/);
   expect(text).toMatch(/nothing to change:? +40/);
-  expect(text).toContain('/v1/imports/1/log');
+  expect(text).toContain('/p/log');
   expect(text).not.toMatch(/Skipped|Not reached/);
 });
 
 test('offers a log only where there is one', () => {
   const counts = { ...COUNTS, imported: 1_050, failed: 0 };
-  expect(told({ counts }).text).not.toContain('/log');
+  expect(told({ counts }).text).not.toContain('/p/log');
 });
 
 test('lines of held users are told, and are in the log', () => {
   const counts = { ...COUNTS, imported: 1_050, failed: 0, held: 7 };
   const { text } = told({ counts });
   expect(text).toMatch(/legal hold:? +7/);
-  expect(text).toContain('/log');
+  expect(text).toContain('/p/log');
 });
 
 test('tells by property what was wrong and what was cleared, ten of each at most', () => {

@@ -17,6 +17,11 @@ const READY = {
   fileExpiresAt: new Date('2026-12-01T23:59:00Z'),
 } as const;
 
+const linkTo = (page: string) => ({
+  url: `https://keepsake.example/p/${page}`,
+  expiresAt: new Date('2026-12-24T10:15:00Z'),
+});
+
 const COUNTS = {
   selected: 100,
   deleted: 100,
@@ -44,8 +49,8 @@ const deletion = (changes: Partial<DeletionFinished> = {}): Message =>
       },
     ],
     restoreUntil: new Date('2026-12-24T10:00:00Z'),
-    logUrl: 'https://keepsake.example/v1/deletions/1/log',
-    jobUrl: 'https://keepsake.example/v1/jobs/1',
+    log: linkTo('log'),
+    job: linkTo('job'),
     ...changes,
   });
 
@@ -90,7 +95,7 @@ test('names are escaped in HTML and kept as they are in the text', () => {
 
 test('a subject is one line, whatever the workspace is called', () => {
   const workspaceName = 'Demo\r\nBcc: all@example.com\u2028x';
-  const ids = { jobId: '1', workspaceName, jobUrl: 'https://keepsake.example/v1/jobs/1' };
+  const ids = { jobId: '1', workspaceName, job: linkTo('job') };
   for (const { subject } of [
     exportReady({ ...READY, workspaceName }),
     exportFailed(ids),
@@ -102,7 +107,7 @@ test('a subject is one line, whatever the workspace is called', () => {
 });
 
 test('an export that failed or was cancelled says that there is no file', () => {
-  const ids = { jobId: '1', workspaceName: 'Demo', jobUrl: 'https://keepsake.example/v1/jobs/1' };
+  const ids = { jobId: '1', workspaceName: 'Demo', job: linkTo('job') };
   const failed = exportFailed({ ...ids, errorType: 'storageFull' });
   expect(failed.subject).toBe('Export failed: Demo');
   expect(failed.text).toContain('storageFull');
@@ -116,7 +121,7 @@ test('a deletion tells counts, backup link, log link and until when it can be ta
   expect(subject).toBe('Deletion finished: 100 users deleted (Demo)');
   for (const said of [
     'https://keepsake.example/d/backup',
-    'https://keepsake.example/v1/deletions/1/log',
+    'https://keepsake.example/p/log',
     'Restoring is possible until 24 December 2026, 10:00 UTC',
     'Deleted: 100',
   ]) {
@@ -171,10 +176,10 @@ test.each<DeletionFinished['end']>([
 test('a deletion that ended before its users were listed offers no log, and says why', () => {
   const counts = { ...COUNTS, deleted: 0, unprocessed: 100 };
   const end = { kind: 'failed', errorType: 'selectionChanged' } as const;
-  const { text } = deletion({ end, counts, backups: [], restoreUntil: null, logUrl: null });
+  const { text } = deletion({ end, counts, backups: [], restoreUntil: null, log: null });
   expect(text).toContain('before its users were listed, so there is no log');
   expect(text).not.toContain('Download the log');
-  expect(text).toContain('Look at the job:\nhttps://keepsake.example/v1/jobs/1');
+  expect(text).toContain('Look at the job:\nhttps://keepsake.example/p/job');
 });
 
 test('a deletion in several passes links every backup', () => {

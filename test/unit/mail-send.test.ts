@@ -1,7 +1,8 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { Resend } from 'resend';
 import { afterEach, expect, test } from 'vitest';
-import { sendMail } from '../../mail/send.ts';
+import { mailFailureOf } from '../../activities/try-mail.ts';
+import { type Sent, sendMail } from '../../mail/send.ts';
 import {
   accepted,
   acceptedThenReset,
@@ -37,18 +38,18 @@ const send = (mailer: Resend, deadlineMs = 2_000) =>
     deadlineMs,
   });
 
-const failureOf = async (sending: Promise<unknown>): Promise<ApplicationFailure> => {
-  const error = await sending.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof ApplicationFailure)) throw new Error(`not a failure: ${String(error)}`);
-  return error;
+const ACCEPTED: Sent = { state: 'accepted', providerId: 'mail-1' };
+
+/** With which failure an activity ends. */
+const failureOf = async (sending: Promise<Sent>): Promise<ApplicationFailure> => {
+  const failure = mailFailureOf(await sending);
+  if (failure === undefined) throw new Error('it was accepted');
+  return failure;
 };
 
 test('an accepted mail answers with its id, and carries key, addresses and both texts', async () => {
   const { mailer, seen } = await startProvider(accepted);
-  expect(await send(mailer)).toBe('mail-1');
+  expect(await send(mailer)).toEqual(ACCEPTED);
   expect(seen[0]?.key).toBe('job-1/finished');
   expect(JSON.parse(seen[0]!.body)).toMatchObject({ to: ADDRESS, ...MESSAGE });
 });
@@ -62,7 +63,7 @@ test('after a 429 the same mail is accepted under the same key, with an identica
   expect(failure.type).toBe('MailUnavailable');
   expect(failure.nonRetryable).toBeFalsy();
   expect(failure.nextRetryDelay).toBe(7_000);
-  expect(await send(mailer)).toBe('mail-1');
+  expect(await send(mailer)).toEqual(ACCEPTED);
   expect(seen[1]?.key).toBe(seen[0]?.key);
   expect(seen[1]?.body).toBe(seen[0]?.body);
 });
@@ -86,14 +87,13 @@ test.each<[string, Answer]>([
   expect(failure.type).toBe('MailUnavailable');
   expect(failure.nonRetryable).toBeFalsy();
   expect(failure.message).not.toContain(ADDRESS);
-  expect(await send(mailer)).toBe('mail-1');
+  expect(await send(mailer)).toEqual(ACCEPTED);
 });
 
 test.each<[number, string]>([
   [400, 'invalid_idempotency_key'],
   [401, 'missing_api_key'],
   [403, 'invalid_api_key'],
-  [409, 'invalid_idempotent_request'],
   [422, 'validation_error'],
   [451, 'security_error'],
 ])('a %i %s is final, and quotes no address', async (status, name) => {
@@ -132,4 +132,33 @@ test('a provider that cannot be reached is tried again', async () => {
   await stop();
   stop = async () => {};
   expect((await failureOf(send(mailer))).type).toBe('MailUnavailable');
+});
+
+test('a key that the provider knows with other content was accepted by an earlier try', async () => {
+  const { mailer } = await startProvider(refusal(409, 'invalid_idempotent_request'));
+  expect(await send(mailer)).toEqual({ state: 'accepted', providerId: null });
+});
+
+test('a mail whose other try is under way waits, and the next try hears that it was accepted', async () => {
+  const { mailer } = await startProvider(
+    refusal(409, 'concurrent_idempotent_requests'),
+    refusal(409, 'invalid_idempotent_request'),
+  );
+  expect(await send(mailer)).toEqual({
+    state: 'waiting',
+    reason: 'concurrent_idempotent_requests, status 409',
+    isLimited: false,
+  });
+  expect(await send(mailer)).toMatchObject({ state: 'accepted' });
+});
+
+test('a 429 says that no mail is taken at the moment, a 503 does not', async () => {
+  const { mailer } = await startProvider(refusal(429, 'rate_limit_exceeded'), html(503));
+  expect(await send(mailer)).toMatchObject({ isLimited: true });
+  expect(await send(mailer)).toMatchObject({ isLimited: false });
+});
+
+test('a name that an answer makes up is not repeated', async () => {
+  const { mailer } = await startProvider(refusal(422, `no such address: ${ADDRESS}`));
+  expect(await send(mailer)).toEqual({ state: 'refused', reason: 'unknown, status 422' });
 });

