@@ -21,6 +21,7 @@ const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byI
 
 /** Every route of the API. What holds users, samples or ids of users is for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {
+  'GET /': PUBLIC,
   'GET /healthz': PROBE,
   'GET /readyz': PROBE,
   'GET /metrics': PROBE,
@@ -37,6 +38,10 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /docs/static/*': PUBLIC,
   'GET /docs/static/index.html': PUBLIC,
   'GET /docs/static/swagger-initializer.js': PUBLIC,
+  'GET /docs/static/theme/docs.css': PUBLIC,
+  'GET /docs/static/theme/theme.js': PUBLIC,
+  'GET /docs/static/theme/docs.js': PUBLIC,
+  'GET /docs/static/theme/icon.svg': PUBLIC,
 
   'GET /v1/me': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,

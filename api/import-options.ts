@@ -85,6 +85,9 @@ export const contradictionsOf = ({
   return errors;
 };
 
+/** Writes no user, whoever sends it as it is. */
+const OPTIONS_EXAMPLE = { mode: 'update', dryRun: true };
+
 /** How the request's body is described; it is read by hand, as it comes. */
 export const IMPORT_BODY = {
   required: true,
@@ -96,7 +99,11 @@ export const IMPORT_BODY = {
         additionalProperties: false,
         description: 'Exactly these two parts, in this order',
         properties: {
-          options: z.toJSONSchema(importOptionsSchema, { io: 'input' }),
+          // Swagger UI fills its form from here, and with values of its own where there is none.
+          options: {
+            ...z.toJSONSchema(importOptionsSchema, { io: 'input' }),
+            examples: [OPTIONS_EXAMPLE],
+          },
           file: {
             type: 'string',
             format: 'binary',
@@ -105,7 +112,7 @@ export const IMPORT_BODY = {
         },
       },
       example: {
-        options: { mode: 'update', dryRun: true },
+        options: OPTIONS_EXAMPLE,
         file: 'userId,firstName,tags\nu-1,Ada,beta;newsletter\n',
       },
       encoding: {

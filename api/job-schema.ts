@@ -240,3 +240,8 @@ export const jobSchema = z
   .meta({ id: 'Job' });
 
 export type JobJson = z.infer<typeof jobSchema>;
+
+/** The answer of a request that has started a job. */
+export const startedJobSchema = jobSchema.describe(
+  'The job. It runs by itself: ask for it at `Location`',
+);

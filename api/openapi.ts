@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import {
   createJsonSchemaTransform,
   createJsonSchemaTransformObject,
@@ -7,9 +6,11 @@ import {
 import { z } from 'zod';
 import { findAccess } from './access.ts';
 import type { App } from './app.ts';
+import { readOwn, serveDocs } from './docs-page.ts';
 import { IMPORT_BODY } from './import-options.ts';
 import { answerHeaders, problemHeaders } from './openapi-headers.ts';
 import { exampleOf, joinSchemas } from './openapi-schemas.ts';
+import { TAGS } from './openapi-tags.ts';
 import { PROBLEMS, type ProblemSlug } from './problems.ts';
 import { USER_LIST_BODY } from './receive-user-list.ts';
 
@@ -17,18 +18,6 @@ interface OpenApi {
   paths: Record<string, Record<string, Operation | undefined>>;
   components?: Record<string, Record<string, unknown>>;
 }
-
-/** Swagger UI styles its elements from script and loads nothing from elsewhere. */
-const DOCS_CSP = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
 
 export const problemSchema = z.object({
   type: z.string().describe('Path of a page about this kind of error'),
@@ -99,6 +88,8 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   startImport: [IDEMPOTENCY_KEY],
   startExport: [IDEMPOTENCY_KEY],
   startDeletion: [IDEMPOTENCY_KEY],
+  startRestore: [IDEMPOTENCY_KEY],
+  retryJob: [IDEMPOTENCY_KEY],
   deleteUser: [IDEMPOTENCY_KEY, PREFER],
   streamJob: [LAST_EVENT_ID],
   askToDeleteAll: [IDEMPOTENCY_KEY],
@@ -288,11 +279,11 @@ export const documentApi = async (app: App): Promise<void> => {
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: 'Keepsake',
+        title: 'Keepsake API',
         version: '1',
-        description:
-          'Exports users in bulk, and deletes them only when that exact version of each lies in a verified backup.',
+        description: await readOwn('introduction.md'),
       },
+      tags: [...TAGS],
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
@@ -302,11 +293,7 @@ export const documentApi = async (app: App): Promise<void> => {
     transform: createJsonSchemaTransform({ zodToJsonConfig }),
     transformObject: (document) => complete(addSharedSchemas(document)) as never,
   });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: DOCS_CSP,
-    uiConfig: { layout: 'BaseLayout', validatorUrl: null },
-  });
+  await serveDocs(app);
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(app.swagger()),
   );

@@ -11,17 +11,18 @@ const catalogue = {
   'invalid-request': {
     status: 400,
     title: 'The request is malformed',
-    advice: 'Correct each place named in `errors`; `pointer` says where it is.',
+    advice:
+      'Correct each place that `errors` names, then send the request again. `pointer` says where it is.',
   },
   'malformed-json': {
     status: 400,
     title: 'The body is not valid JSON',
-    advice: 'Send one well-formed JSON value in UTF-8, without duplicate names in an object.',
+    advice: 'Send one well-formed JSON value in UTF-8. Write each name of an object once.',
   },
   'workspace-required': {
     status: 400,
     title: 'No workspace is named',
-    advice: 'Your key sees several workspaces: name one with `?workspace=<id>`.',
+    advice: 'Name the workspace with `?workspace=<id>`. Your key sees several.',
   },
   unauthenticated: {
     status: 401,
@@ -32,32 +33,34 @@ const catalogue = {
   forbidden: {
     status: 403,
     title: 'Your role may not do this',
-    advice: 'Use a key of one of the roles named in `detail`.',
+    advice: 'Use a key of a role that `detail` names.',
   },
   'self-approval': {
     status: 403,
     title: 'Nobody decides what they asked for themselves',
-    advice: 'Somebody else of the platform team approves or denies it.',
+    advice: 'Ask another person of the platform team to approve or deny the request.',
   },
   'self-purge': {
     status: 403,
     title: 'Nobody purges the backup of a deletion that they started',
-    advice: 'Another person purges it, by a key with another mail address.',
+    advice:
+      'Ask another person of the platform team to purge it. Their key must have another mail address.',
   },
   'not-found': {
     status: 404,
     title: 'There is no such thing',
-    advice: 'Check the path and the id. Things of other workspaces are not found either.',
+    advice:
+      'Check the path and the id. Use a key of the right workspace: things of other workspaces are not found.',
   },
   'method-not-allowed': {
     status: 405,
-    title: 'This path knows other methods only',
+    title: 'This path does not allow the method',
     advice: 'Use one of the methods in the `Allow` header.',
   },
   'request-timeout': {
     status: 408,
     title: 'The request took too long to arrive',
-    advice: 'Send it again, faster or in smaller pieces.',
+    advice: 'Send the request again, faster or in smaller pieces.',
   },
   'already-exists': {
     status: 409,
@@ -67,12 +70,14 @@ const catalogue = {
   'limit-reached': {
     status: 409,
     title: 'There are as many as there may be',
-    advice: 'Remove one first, or use one that is there.',
+    advice:
+      'Remove one that you do not need, or use one that is there. Wait where `detail` says so.',
   },
   'wrong-state': {
     status: 409,
     title: 'Its state does not allow this',
-    advice: 'Read its current state; a finished job cannot be changed, a preview is used once.',
+    advice:
+      'Read the current state, then do what `detail` says. A finished job cannot be changed, and a preview is used once.',
   },
   'selection-changed': {
     status: 409,
@@ -82,39 +87,41 @@ const catalogue = {
   'delete-all-required': {
     status: 409,
     title: 'This selection covers nearly the whole workspace',
-    advice: 'Choose a smaller selection, or ask for it with `POST /v1/delete-all-requests`.',
+    advice:
+      'Choose a smaller selection. To delete nearly everyone, ask with `POST /v1/delete-all-requests`.',
   },
   'request-already-open': {
     status: 409,
     title: 'The workspace has a delete-all request already',
-    advice: 'Go on with the one `detail` names, or withdraw it first.',
+    advice: 'Go on with the request that `detail` names, or withdraw it first.',
   },
   'user-held': {
     status: 409,
     title: 'The user is under legal hold',
     advice:
-      'Nobody was deleted. Once the platform team has cleared the hold, delete the user again.',
+      'Ask the platform team to clear the hold, then delete the user again. Nobody was deleted.',
   },
   'link-expired': {
     status: 410,
     title: 'The link or file has expired',
-    advice: 'Ask for a new link, or export again.',
+    advice: 'Make a new link. If the file has expired too, export again.',
   },
   gone: {
     status: 410,
     title: 'It was removed and is gone for good',
     advice:
-      'Nothing brings it back; counts, times and checksums stay in its job and the activity log.',
+      'Read what remains: counts, times and checksums are in its job and the activity log. Nothing brings back what was removed.',
   },
   'preview-expired': {
     status: 410,
     title: 'The preview has expired',
-    advice: 'Make a new preview; it is valid for 15 minutes.',
+    advice: 'Make a new preview, and confirm it within 15 minutes.',
   },
   'window-closed': {
     status: 410,
     title: 'The window for deleting all users is closed',
-    advice: 'Nothing was started by this call; ask for a new window.',
+    advice:
+      'Ask for a new window with `POST /v1/delete-all-requests`. This call has started nothing.',
   },
   'body-too-large': {
     status: 413,
@@ -129,37 +136,39 @@ const catalogue = {
   'unsupported-media-type': {
     status: 415,
     title: 'The body is of a type this path does not read',
-    advice: 'Send the type that `detail` names, and no `Content-Encoding`.',
+    advice: 'Send the type that `detail` names, without `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
     title: 'The range lies outside the file',
-    advice: 'Ask for a range within the size named in `Content-Range`.',
+    advice: 'Ask for a range within the size that `Content-Range` names.',
   },
   unprocessable: {
     status: 422,
     title: 'The request is well-formed but makes no sense here',
-    advice: 'Correct what `detail` and `errors` name.',
+    advice: 'Correct what `detail` and `errors` name, then send the request again.',
   },
   'empty-selection': {
     status: 422,
     title: 'The selection matches nobody',
-    advice: 'Nothing is to be done; preview another selection.',
+    advice:
+      'Choose another selection and preview it. This one selects nobody, so there is nothing to do.',
   },
   'wrong-phrase': {
     status: 422,
-    title: 'The phrase to type is another',
-    advice: 'Type it as the preview gives it, with its number.',
+    title: 'The confirmation phrase does not match',
+    advice: 'Type the phrase exactly as the preview gives it, with its number.',
   },
   'idempotency-key-reused': {
     status: 422,
     title: 'This idempotency key was used for another request',
-    advice: 'Send a new key with a new request, and the same key only with the very same request.',
+    advice:
+      'Send a new request with a new key. Use the same key only to send the very same request again.',
   },
   'too-many-requests': {
     status: 429,
     title: 'Too many requests',
-    advice: 'Wait as long as `Retry-After` says.',
+    advice: 'Wait the seconds in `Retry-After`, then send the request again.',
   },
   'headers-too-large': {
     status: 431,
@@ -169,44 +178,47 @@ const catalogue = {
   internal: {
     status: 500,
     title: 'Something went wrong on our side',
-    advice: 'Try again; if it stays, report the `requestId`.',
+    advice:
+      'Send the request again with the same idempotency key. If it fails again, report the `requestId`.',
   },
   'database-unavailable': {
     status: 503,
     title: 'The database is away',
-    advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
+    advice:
+      'Wait the seconds in `Retry-After`, then send the request again with the same idempotency key.',
   },
   'database-unfit': {
     status: 503,
     title: 'The database is not set up as Keepsake needs it',
     advice:
-      'Nothing was changed. Have the setting that `detail` names put right, then send it again.',
+      'Ask an operator to correct the setting that `detail` names, then send the request again. Nothing was changed.',
   },
   'database-denied': {
     status: 503,
     title: 'The database denies the service what it needs',
     advice:
-      'An operator restores the grants of the roles `keepsake_app` and `keepsake_api`; then send it again.',
+      'Ask an operator to restore the grants of the roles `keepsake_app` and `keepsake_api`, then send the request again.',
   },
   'temporal-unavailable': {
     status: 503,
     title: 'Temporal is away',
-    advice: 'Send the request again after `Retry-After` seconds, with the same idempotency key.',
+    advice:
+      'Wait the seconds in `Retry-After`, then send the request again with the same idempotency key.',
   },
   'storage-unavailable': {
     status: 503,
     title: 'The file cannot be kept or read at the moment',
-    advice: 'Nothing was started. Send the request again after `Retry-After` seconds.',
+    advice: 'Wait the seconds in `Retry-After`, then send the request again. Nothing was started.',
   },
   busy: {
     status: 503,
     title: 'Other work holds what this needs',
-    advice: 'Nothing was changed. Send the request again after `Retry-After` seconds.',
+    advice: 'Wait the seconds in `Retry-After`, then send the request again. Nothing was changed.',
   },
   'not-ready': {
     status: 503,
     title: 'A part of the service is missing',
-    advice: 'Bring up what `detail` names.',
+    advice: 'Ask an operator to start what `detail` names, then ask `/readyz` again.',
   },
 } as const satisfies Record<string, ProblemType>;
 

@@ -40,6 +40,8 @@ export const userListOptionsSchema = z.strictObject({
 
 type UserListOptions = z.infer<typeof userListOptionsSchema>;
 
+const OPTIONS_EXAMPLE = { matchBy: 'email' };
+
 /** How the request's body is described; it is read by hand, as it comes. */
 export const USER_LIST_BODY = {
   required: true,
@@ -51,7 +53,11 @@ export const USER_LIST_BODY = {
         additionalProperties: false,
         description: 'Exactly these two parts, in this order',
         properties: {
-          options: z.toJSONSchema(userListOptionsSchema, { io: 'input' }),
+          // Swagger UI fills its form from here, and with values of its own where there is none.
+          options: {
+            ...z.toJSONSchema(userListOptionsSchema, { io: 'input' }),
+            examples: [OPTIONS_EXAMPLE],
+          },
           file: {
             type: 'string',
             format: 'binary',
@@ -60,7 +66,7 @@ export const USER_LIST_BODY = {
           },
         },
       },
-      example: { options: { matchBy: 'email' }, file: 'email\nada@example.com\nbob@example.com\n' },
+      example: { options: OPTIONS_EXAMPLE, file: 'email\nada@example.com\nbob@example.com\n' },
       encoding: {
         options: { contentType: 'application/json' },
         file: { contentType: 'text/csv' },

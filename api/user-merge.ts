@@ -18,8 +18,14 @@ export const mergeBodySchema = z
   .meta({
     examples: [
       [
-        { userId: 'u-1', email: 'ada@example.com', tags: ['beta'], properties: { plan: 'pro' } },
-        { userId: 'u-2', email: null },
+        // Ids that no demo user has, so that the example changes nobody who is there.
+        {
+          userId: 'example-1',
+          email: 'ada@example.com',
+          tags: ['beta'],
+          properties: { plan: 'pro' },
+        },
+        { userId: 'example-2', email: null },
       ],
     ],
   });

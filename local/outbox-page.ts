@@ -25,13 +25,24 @@ const ENTITIES: Record<string, string> = {
 const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
 
+/** A mail stays on white: it is shown as its readers see it, whatever theme they have. */
 const STYLE = `
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
-  details { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 .75rem; padding: .6rem .9rem }
-  summary { cursor: pointer }
-  summary span { color: #555; margin-left: .5rem }
-  iframe { width: 100%; height: 44rem; border: 0; border-top: 1px solid #ddd; margin-top: .6rem; background: #fff }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d8dee4; --card: #fff; --back: #f3f5f7; --act: #0b57d0 }
+  @media (prefers-color-scheme: dark) {
+    :root { --ink: #e6e8eb; --soft: #9aa4af; --line: #3a4149; --card: #1b1f24; --back: #111418; --act: #8ab4f8 }
+  }
+  body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 2rem 1rem; background: var(--back); color: var(--ink) }
+  h1 { margin: 0; font-size: 1.5rem }
+  details { border: 1px solid var(--line); border-radius: .5rem; margin: 0 0 .75rem; background: var(--card); overflow: hidden }
+  summary { cursor: pointer; padding: .7rem 1rem; overflow-wrap: anywhere }
+  summary:focus-visible { outline: 3px solid var(--act); outline-offset: -3px }
+  summary span { color: var(--soft); margin-left: .5rem }
+  iframe { display: block; box-sizing: border-box; width: 100%; height: min(44rem, 85vh); border: 0; border-top: 1px solid var(--line); background: #fff; color-scheme: light }
+  pre { margin: 0; padding: 1rem; border-top: 1px solid var(--line); white-space: pre-wrap; overflow-wrap: anywhere }
+  @media (max-width: 40rem) {
+    body { padding: 1rem .5rem }
+    summary span { display: block; margin: 0; font-size: .9rem }
+  }
 `;
 
 /** Links open a tab of their own: in the frame, the policy would stop them. */
@@ -51,7 +62,7 @@ const entry = (mail: OutboxMail, isOpen: boolean): string => `
 export const renderOutbox = (mails: OutboxMail[]): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Outbox</title>
 <style>${STYLE}</style>
 <h1>Outbox</h1>

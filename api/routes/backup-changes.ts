@@ -87,7 +87,7 @@ const registerChange = (app: App, deps: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: changeSchema,
-        response: { 200: backupSchema },
+        response: { 200: backupSchema.describe('The backup as it is now') },
       },
     },
     async ({ access, actor, params: { id }, body: { expiresAt, legalHold, reason } }) => {
@@ -143,7 +143,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
         querystring: z.strictObject({}),
         body: purgeSchema,
         response: {
-          200: backupSchema,
+          200: backupSchema.describe('The backup is removed, and its files are destroyed'),
           202: backupSchema.describe('Removed; its files are destroyed within the hour'),
         },
       },

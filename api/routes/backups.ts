@@ -18,7 +18,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(backupSchema) },
+        response: { 200: pageOf(backupSchema).describe('A page of backups') },
       },
     },
     async ({ access: { workspaceId }, query: { deletionId, cursor, limit } }) => {
@@ -42,7 +42,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
         tags: ['backups'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
-        response: { 200: backupSchema },
+        response: { 200: backupSchema.describe('The backup') },
       },
     },
     async ({ access, params: { id } }) => {

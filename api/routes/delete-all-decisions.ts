@@ -58,7 +58,7 @@ export const registerDeleteAllDecisionRoutes = (app: App, deps: ApiDeps): void =
           params: z.strictObject({ id: z.uuid() }),
           querystring: z.strictObject({}),
           ...(body !== undefined && { body }),
-          response: { 200: requestSchema },
+          response: { 200: requestSchema.describe('The request after the decision') },
         },
       },
       async (request) => {

@@ -96,7 +96,7 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
         tags: ['delete all'],
         querystring: z.strictObject({}),
         body: askSchema,
-        response: { 201: requestSchema },
+        response: { 201: requestSchema.describe('The request, which waits for the platform team') },
       },
     },
     async (request, reply) => {
@@ -124,7 +124,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(requestSummarySchema) },
+        response: { 200: pageOf(requestSummarySchema).describe('A page of requests') },
       },
     },
     async ({ access, query: { state, cursor, limit } }) => {
@@ -148,7 +148,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
         tags: ['delete all'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
-        response: { 200: requestSchema },
+        response: { 200: requestSchema.describe('The request') },
       },
     },
     async ({ access, params }) =>

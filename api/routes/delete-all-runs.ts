@@ -6,7 +6,7 @@ import type { RequestRow } from '../../db/delete-all-requests.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob } from '../begin-job.ts';
 import { decide, getRequest, refusedBy, type Wish } from '../decide.ts';
-import { jobSchema } from '../job-schema.ts';
+import { startedJobSchema } from '../job-schema.ts';
 import { notFound, problem } from '../problems.ts';
 import { reasonSchema } from '../reason.ts';
 import { sendJson } from '../send-json.ts';
@@ -27,7 +27,7 @@ const runSchema = z
     examples: [
       {
         previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
-        confirm: { count: 10_000, phrase: 'delete all 10,000 users' },
+        confirm: { count: 10_000, phrase: 'delete all 10000 users' },
       },
     ],
   });
@@ -50,7 +50,11 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         tags: ['delete all'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 201: previewSchema.extend({ phrase: z.string() }) },
+        response: {
+          201: previewSchema
+            .extend({ phrase: z.string() })
+            .describe('The preview, and the phrase that confirms it'),
+        },
       },
     },
     async ({ access, workspaceId, actor, params }, reply) => {
@@ -110,7 +114,7 @@ export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: runSchema,
-        response: { 202: jobSchema },
+        response: { 202: startedJobSchema },
       },
     },
     async (request, reply) => {

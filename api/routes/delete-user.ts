@@ -7,7 +7,7 @@ import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
 import { describeJob } from '../job-json.ts';
-import { jobSchema } from '../job-schema.ts';
+import { jobSchema, startedJobSchema } from '../job-schema.ts';
 import { waitForEnd, waitSecondsOf } from '../prefer-wait.ts';
 import { notFound, problem, type ProblemError } from '../problems.ts';
 import { reasonSchema } from '../reason.ts';
@@ -55,7 +55,10 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
         tags: ['users'],
         params: z.strictObject({ userId: userIdSchema }),
         querystring: querySchema,
-        response: { 200: jobSchema, 202: jobSchema },
+        response: {
+          200: jobSchema.describe('The job, which has ended within the time of `Prefer`'),
+          202: startedJobSchema,
+        },
       },
     },
     async (request, reply) => {

@@ -107,7 +107,11 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 201: reportedSchema },
+        response: {
+          201: reportedSchema.describe(
+            'Who would be deleted. Confirm its `count` with `POST /v1/deletions`',
+          ),
+        },
       },
     },
     async ({ workspaceId, actor, body: { selection } }, reply) => {

@@ -3,7 +3,7 @@ import { directSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
-import { jobSchema } from '../job-schema.ts';
+import { startedJobSchema } from '../job-schema.ts';
 import { reasonSchema } from '../reason.ts';
 import { wantConfirmedDeletion, wantDeletionOfIds } from '../want-deletion.ts';
 
@@ -46,7 +46,7 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 202: jobSchema },
+        response: { 202: startedJobSchema },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { exportOptionsShape, freezeExportOptions } from '../export-options.ts';
 import { readIdempotency } from '../idempotency.ts';
-import { jobSchema } from '../job-schema.ts';
+import { startedJobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { resolveSelection } from '../resolve-selection.ts';
 
@@ -45,7 +45,7 @@ export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
         tags: ['exports'],
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 202: jobSchema },
+        response: { 202: startedJobSchema },
       },
     },
     async (request, reply) => {

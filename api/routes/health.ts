@@ -36,7 +36,7 @@ export const registerHealthRoutes = (
         operationId: 'getHealth',
         summary: 'Liveness: this process answers',
         tags: ['service'],
-        response: { 200: okSchema },
+        response: { 200: okSchema.describe('This process answers') },
       },
     },
     async () => ({ status: 'ok' as const }),
@@ -49,7 +49,9 @@ export const registerHealthRoutes = (
         operationId: 'getReadiness',
         summary: 'Readiness: database, schema, storage and Temporal are there',
         tags: ['service'],
-        response: { 200: readySchema },
+        response: {
+          200: readySchema.describe('The API is ready; `warnings` says what else is missing'),
+        },
       },
     },
     async () => {

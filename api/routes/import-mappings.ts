@@ -70,7 +70,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
         summary: 'Mappings of columns for imports, by name',
         tags: ['imports'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(mappingSchema) },
+        response: { 200: pageOf(mappingSchema).describe('A page of mappings') },
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
@@ -89,7 +89,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
         tags: ['imports'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: mappingSchema },
+        response: { 200: mappingSchema.describe('The mapping') },
       },
     },
     async ({ workspaceId, params }) => getMapping(database, workspaceId, params.name),
@@ -110,7 +110,10 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 200: mappingSchema, 201: mappingSchema },
+        response: {
+          200: mappingSchema.describe('The mapping, in place of one of that name'),
+          201: mappingSchema.describe('The mapping, which is new'),
+        },
       },
     },
     async ({ workspaceId, params: { name }, body: { columns } }, reply) => {

@@ -33,7 +33,7 @@ export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDep
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(failureSchema) },
+        response: { 200: pageOf(failureSchema).describe('A page of lines') },
       },
     },
     async ({ workspaceId, params: { id }, query: { code, cursor, limit } }) => {

@@ -12,7 +12,7 @@ import { acceptJob, beginJob } from '../begin-job.ts';
 import { unprocessable, withSavedMapping } from '../import-mapping.ts';
 import type { WantedImport } from '../import-options.ts';
 import { readIdempotency } from '../idempotency.ts';
-import { jobSchema } from '../job-schema.ts';
+import { startedJobSchema } from '../job-schema.ts';
 import { type InputError, isProblem } from '../problems.ts';
 import { type ReceivedImport, receiveImport } from '../receive-import.ts';
 import { readFormsOnly, type WithUpload } from '../uploads.ts';
@@ -147,7 +147,7 @@ export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUp
             'any user. Its columns are those of an export; docs/importing.md tells of them.',
           tags: ['imports'],
           querystring: z.strictObject({}),
-          response: { 202: jobSchema },
+          response: { 202: startedJobSchema },
         },
       },
       async (request, reply) =>

@@ -125,7 +125,9 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(recordSchemaOf(type)) },
+        response: {
+          200: pageOf(recordSchemaOf(type)).describe('A page of users, and what became of each'),
+        },
       },
     },
     async ({ workspaceId, params: { id }, query: { outcome, cursor, limit } }) => {

@@ -46,7 +46,7 @@ const registerOneJob = (app: App, deps: ApiDeps): void => {
           tags: [path],
           params: idParams,
           querystring: z.strictObject({}),
-          response: { 200: jobSchema },
+          response: { 200: jobSchema.describe('The job as it is now') },
         },
       },
       async ({ access, actor, params: { id } }) => {
@@ -67,7 +67,7 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
         tags: ['jobs'],
         params: idParams,
         querystring: z.strictObject({}),
-        response: { 202: jobSchema },
+        response: { 202: jobSchema.describe('The job, which ends after the batch under way') },
       },
     },
     async (request, reply) => {
@@ -107,7 +107,7 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(jobSchema) },
+        response: { 200: pageOf(jobSchema).describe('A page of jobs') },
       },
     },
     async ({ access, actor, query }) => {

@@ -72,7 +72,7 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: K
         tags: [`${kind.noun}s`],
         params: paramsSchema,
         body: newLinkSchema.prefault({}),
-        response: { 201: createdLinkSchema },
+        response: { 201: createdLinkSchema.describe('The link. Its `url` is shown this once') },
       },
       // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {
@@ -113,7 +113,9 @@ const registerList = (app: App, { database: { db } }: ApiDeps, kind: Kind): void
         tags: [`${kind.noun}s`],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: z.object({ data: z.array(linkSchema), nextCursor: z.null() }) },
+        response: {
+          200: z.object({ data: z.array(linkSchema), nextCursor: z.null() }).describe('The links'),
+        },
       },
     },
     async ({ params, workspaceId }) => {

@@ -24,7 +24,7 @@ const registerOfJob = (app: App, deps: ApiDeps): void => {
         tags: ['jobs'],
         params,
         querystring: z.strictObject({}),
-        response: { 202: jobSchema },
+        response: { 202: jobSchema.describe('The job, with the mail that is on its way') },
       },
     },
     async (request, reply) => {
@@ -60,7 +60,9 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
         tags: ['delete all'],
         params,
         querystring: z.strictObject({}),
-        response: { 202: requestSchema },
+        response: {
+          202: requestSchema.describe('The request, with the mails that are on their way'),
+        },
       },
     },
     async (request, reply) => {

@@ -45,7 +45,9 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
         summary: 'Who I am, and my workspace',
         tags: ['me'],
         querystring: z.strictObject({}),
-        response: { 200: meSchema },
+        response: {
+          200: meSchema.describe('The key, its workspace, and what is possible in it now'),
+        },
       },
     },
     async ({ actor, access }) => {

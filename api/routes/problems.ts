@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { App } from '../app.ts';
-import { escapeHtml, pageCsp } from '../html-page.ts';
+import { escapeHtml, PAGE_STYLE, pageCsp } from '../html-page.ts';
 import { problem, PROBLEMS, type ProblemSlug } from '../problems.ts';
 
 const STYLE =
-  'body{font:1rem/1.6 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;' +
-  'color:#1a1a1a;background:#fff}@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}}';
+  PAGE_STYLE +
+  'h2{margin:1.5rem 0 .5rem;font-size:1.1rem}p{margin:0 0 1rem;overflow-wrap:anywhere}' +
+  'a{color:var(--act)}code{font-size:.9em}small{color:var(--soft)}';
 
 const PAGE_CSP = pageCsp(STYLE);
 
@@ -17,11 +18,14 @@ const pageOf = (slug: ProblemSlug): string => {
   const { status, title, advice } = PROBLEMS[slug];
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${toHtml(title)}</title><style>${STYLE}</style></head>
 <body><main><h1>${toHtml(title)}</h1>
-<p>HTTP status ${status}, type <code>/problems/${slug}</code></p>
-<p>${toHtml(advice)}</p></main></body>
+<p><small>HTTP status ${status}, type <code>/problems/${slug}</code></small></p>
+<h2>What to do</h2>
+<p>${toHtml(advice)}</p>
+<p>The answer's <code>detail</code> says what failed. To report it, give its <code>requestId</code>.</p>
+<p><a href="/docs">How this API works</a></p></main></body>
 </html>
 `;
 };

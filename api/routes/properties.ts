@@ -32,7 +32,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
         summary: 'Custom properties, by name',
         tags: ['properties'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(propertySchema) },
+        response: { 200: pageOf(propertySchema).describe('A page of properties') },
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
@@ -61,7 +61,7 @@ export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
         tags: ['properties'],
         querystring: z.strictObject({}),
         body: newPropertySchema,
-        response: { 201: propertySchema },
+        response: { 201: propertySchema.describe('The property') },
       },
     },
     async ({ workspaceId, body: { name, type } }, reply) => {

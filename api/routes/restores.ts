@@ -12,7 +12,7 @@ import { chosenIdsSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';
 import { readIdempotency } from '../idempotency.ts';
-import { jobSchema } from '../job-schema.ts';
+import { startedJobSchema } from '../job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
 import { notFound, problem } from '../problems.ts';
 import { resolveList } from '../resolve-selection.ts';
@@ -117,15 +117,17 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         querystring: z.strictObject({}),
         body: previewBodySchema,
         response: {
-          200: z.object({
-            restorable: z.int().describe('Would come back'),
-            present: z.int().describe('Are there now, and would be left as they are'),
-            notFound: z.int().describe('Of those named: not deleted by this backup'),
-            notFoundSample: z
-              .array(z.string())
-              .optional()
-              .describe(`The first ${REPORT_SIZE} of them, in the order of ids`),
-          }),
+          200: z
+            .object({
+              restorable: z.int().describe('Would come back'),
+              present: z.int().describe('Are there now, and would be left as they are'),
+              notFound: z.int().describe('Of those named: not deleted by this backup'),
+              notFoundSample: z
+                .array(z.string())
+                .optional()
+                .describe(`The first ${REPORT_SIZE} of them, in the order of ids`),
+            })
+            .describe('How many of whom; nothing was started'),
         },
       },
     },
@@ -197,7 +199,7 @@ export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: restoreBodySchema,
-        response: { 202: jobSchema },
+        response: { 202: startedJobSchema },
       },
     },
     async (request: FastifyRequest & { params: { id: string }; body: Wish }, reply) => {

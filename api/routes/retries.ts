@@ -91,7 +91,9 @@ export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
         body: bodySchema,
-        response: { 202: jobSchema },
+        response: {
+          202: jobSchema.describe('The new job. It runs by itself: ask for it at `Location`'),
+        },
       },
     },
     async (request, reply) => {

@@ -93,7 +93,7 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
         summary: 'Segments, in the order they were made',
         tags: ['segments'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(segmentSchema) },
+        response: { 200: pageOf(segmentSchema).describe('A page of segments') },
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
@@ -112,7 +112,7 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
         tags: ['segments'],
         querystring: z.strictObject({}),
         body: newSegmentSchema,
-        response: { 201: countedSchema },
+        response: { 201: countedSchema.describe('The segment, and how many users match it now') },
       },
     },
     async ({ workspaceId, body: { name, filter } }, reply) => {
@@ -135,7 +135,7 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
         tags: ['segments'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: countedSchema },
+        response: { 200: countedSchema.describe('The segment, and how many users match it now') },
       },
     },
     async ({ workspaceId, params }) => getSegment(database, workspaceId, params.id),
@@ -150,7 +150,9 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: patchSchema,
-        response: { 200: countedSchema },
+        response: {
+          200: countedSchema.describe('The segment as it is now, and how many users match it'),
+        },
       },
     },
     async ({ workspaceId, params, body }) => {

@@ -59,7 +59,7 @@ const registerUpload = (app: App, deps: ApiDeps, withUpload: WithUpload): void =
             'Select by it with `{"type": "list", "listId": …}`.',
           tags: ['user lists'],
           querystring: z.strictObject({}),
-          response: { 201: userListSchema },
+          response: { 201: userListSchema.describe('The list, ready to select users by') },
         },
       },
       async (request, reply) => {
@@ -85,7 +85,7 @@ const registerReads = (app: App, deps: ApiDeps): void => {
         summary: 'Lists that have not expired, the oldest first',
         tags: ['user lists'],
         querystring: z.strictObject({}),
-        response: { 200: z.object({ data: z.array(userListSchema) }) },
+        response: { 200: z.object({ data: z.array(userListSchema) }).describe('The lists') },
       },
     },
     async ({ workspaceId }) => ({
@@ -101,7 +101,7 @@ const registerReads = (app: App, deps: ApiDeps): void => {
         tags: ['user lists'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: userListSchema },
+        response: { 200: userListSchema.describe('The list') },
       },
     },
     async ({ workspaceId, params }) => toJson(await getList(deps, workspaceId, params.id)),

@@ -47,7 +47,11 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
         summary: 'Users, by prefix, segment or filter',
         tags: ['users'],
         querystring: userQuerySchema,
-        response: { 200: pageOf(userSchema).extend({ count: z.int().optional() }) },
+        response: {
+          200: pageOf(userSchema)
+            .extend({ count: z.int().optional() })
+            .describe('A page of users; `count` only where `count=exact` asks for it'),
+        },
       },
     },
     async ({ workspaceId, query }, reply) => {
@@ -82,7 +86,9 @@ const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
         tags: ['users'],
         querystring: z.strictObject({}),
         body: mergeBodySchema,
-        response: { 200: mergeResultSchema },
+        response: {
+          200: mergeResultSchema.describe('What became of each user, in the order given'),
+        },
       },
     },
     async ({ workspaceId, actor, body }) => ({
@@ -101,7 +107,7 @@ const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
         tags: ['users'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: userSchema },
+        response: { 200: userSchema.describe('The user') },
       },
     },
     async ({ workspaceId, params }, reply) => {
@@ -132,7 +138,9 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
         querystring: z.strictObject({}),
         body: userPatchSchema,
         response: {
-          200: z.union([userSchema, z.object({ userId: z.string(), legalHold: z.boolean() })]),
+          200: z
+            .union([userSchema, z.object({ userId: z.string(), legalHold: z.boolean() })])
+            .describe('The user as it is now; of a platform key only the hold'),
         },
       },
     },

@@ -72,7 +72,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
           cursor: cursorSchema,
           limit: limitSchema,
         }),
-        response: { 200: pageOf(deliverySchema) },
+        response: { 200: pageOf(deliverySchema).describe('A page of deliveries') },
       },
     },
     async ({ workspaceId, params, query: { state, cursor, limit } }) => {
@@ -92,7 +92,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
         tags: ['webhooks'],
         params: deliveryParamsSchema,
         querystring: z.strictObject({}),
-        response: { 200: deliverySchema },
+        response: { 200: deliverySchema.describe('The delivery') },
       },
     },
     async ({ workspaceId, params: { id, deliveryId } }) => {
@@ -113,7 +113,11 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
         tags: ['webhooks'],
         params: deliveryParamsSchema,
         querystring: z.strictObject({}),
-        response: { 202: deliverySchema },
+        response: {
+          202: deliverySchema.describe(
+            'The delivery. It is sent by itself: ask for it at `Location`',
+          ),
+        },
       },
     },
     async (request, reply) => {
@@ -141,7 +145,11 @@ const registerTest = (app: App, deps: ApiDeps): void => {
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 202: deliverySchema },
+        response: {
+          202: deliverySchema.describe(
+            'The delivery. It is sent by itself: ask for it at `Location`',
+          ),
+        },
       },
     },
     async (request, reply) => {

@@ -62,7 +62,9 @@ const registerCreate = (app: App, deps: ApiDeps): void => {
         tags: ['webhooks'],
         querystring: z.strictObject({}),
         body: newWebhookSchema,
-        response: { 201: createdWebhookSchema },
+        response: {
+          201: createdWebhookSchema.describe('The webhook. Its `secret` is shown this once'),
+        },
       },
     },
     async (request, reply) => {
@@ -101,7 +103,7 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
         summary: 'Webhooks, in the order they were made',
         tags: ['webhooks'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(webhookSchema) },
+        response: { 200: pageOf(webhookSchema).describe('A page of webhooks') },
       },
     },
     async ({ workspaceId, query: { cursor, limit } }) => {
@@ -120,7 +122,7 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: webhookSchema },
+        response: { 200: webhookSchema.describe('The webhook') },
       },
     },
     async ({ workspaceId, params }) => toWebhookJson(await getWebhook(db, workspaceId, params.id)),
@@ -139,7 +141,7 @@ const registerChange = (app: App, deps: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: webhookPatchSchema,
-        response: { 200: webhookSchema },
+        response: { 200: webhookSchema.describe('The webhook as it is now') },
       },
     },
     async ({ workspaceId, params: { id }, actor, body }) => {
@@ -182,7 +184,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: rotationSchema.prefault({}),
-        response: { 200: rotatedSecretSchema },
+        response: { 200: rotatedSecretSchema.describe('The new secret, which is shown this once') },
       },
       // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {

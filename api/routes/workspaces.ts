@@ -28,7 +28,7 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
         summary: 'Workspaces that the key sees, by id',
         tags: ['workspaces'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(workspaceSchema) },
+        response: { 200: pageOf(workspaceSchema).describe('A page of workspaces') },
       },
     },
     async ({ access: { workspaceId }, query: { cursor, limit } }) => {

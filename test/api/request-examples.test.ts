@@ -14,6 +14,7 @@ interface Operation {
   path: string;
   method: 'POST' | 'PUT' | 'PATCH';
   example: unknown;
+  schema: unknown;
 }
 
 const operations = new Map<string, Operation>();
@@ -75,6 +76,7 @@ beforeAll(async () => {
         path,
         method: method.toUpperCase() as Operation['method'],
         example: media?.['example'],
+        schema: media?.['schema'],
       });
     }
   }
@@ -90,11 +92,11 @@ test('the examples for users, properties, segments and deletions are taken', asy
   await send('createProperty');
   const merged = await send('mergeUsers');
   expect(merged.body.data).toMatchObject([{ outcome: 'created' }, { outcome: 'created' }]);
-  await send('changeUser', { id: 'u-1' });
+  await send('changeUser', { id: 'example-1' });
   const segment = await send('createSegment');
   await send('changeSegment', { id: segment.body.id, change: {} });
 
-  const filter = { field: 'userId', op: 'in', value: ['u-1', 'u-2', 'u-00003'] };
+  const filter = { field: 'userId', op: 'in', value: ['example-1', 'example-2', 'u-00003'] };
   await api().call('PATCH', `/v1/segments/${segment.body.id}`, { body: { filter } });
   const { selection } = operations.get('previewDeletion')!.example as { selection: Example };
   const preview = await send('previewDeletion', {
@@ -160,6 +162,25 @@ test('the examples for webhooks are taken', async () => {
   await send('changeWebhook', { id: body.id });
   const rotated = await send('rotateWebhookSecret', { id: body.id });
   expect(rotated.body.secret).not.toBe(body.secret);
+});
+
+test('no example changes or deletes someone who is there, sent as it stands', () => {
+  const exampleOf = (id: string) => operations.get(id)!.example as Example;
+  expect(exampleOf('startImport')['options']).toMatchObject({ dryRun: true });
+  expect(exampleOf('startDeletion')).not.toHaveProperty('selection');
+  expect(exampleOf('startDeletion')).toHaveProperty('confirm.count');
+  const { confirm } = exampleOf('runDeleteAll') as { confirm: { count: number; phrase: string } };
+  expect(confirm.phrase).toBe(`delete all ${confirm.count} users`);
+  const users = operations.get('mergeUsers')!.example as { userId: string }[];
+  expect(users.filter(({ userId }) => !userId.startsWith('example-'))).toEqual([]);
+});
+
+test('a form that a page fills from the schema is as safe as the example', () => {
+  for (const id of ['startImport', 'createUserList']) {
+    const { example, schema } = operations.get(id)!;
+    const { properties } = schema as { properties: { options: { examples: unknown[] } } };
+    expect(properties.options.examples).toEqual([(example as Example)['options']]);
+  }
 });
 
 test('no example is left out here', () => {

@@ -108,6 +108,25 @@ test('the page escapes what a mail says and shows its html in a sandbox without 
   expect(page).toMatch(/<iframe [^>]*sandbox="allow-popups allow-popups-to-escape-sandbox"/);
 });
 
+const coloursOf = (rule: string) => [...rule.split('}', 1)[0]!.matchAll(/--(\w+): (#\w+)/g)];
+
+test('the page has a dark theme, fits a narrow screen, and shows each mail on white', async () => {
+  await send(MAIL);
+  const page = await (await fetch(outbox.url)).text();
+  expect(page).toContain('content="width=device-width,initial-scale=1"');
+  const style = /<style>([^]*?)<\/style>/.exec(page)?.[1] ?? '';
+  const [light = '', dark = ''] = style.split('@media (prefers-color-scheme: dark) {');
+  const [inLight, inDark] = [light, dark].map(coloursOf);
+  expect(inLight?.length).toBeGreaterThan(4);
+  expect(inDark?.map(([, name]) => name)).toEqual(inLight?.map(([, name]) => name));
+  for (const [index, [, name, colour]] of (inDark ?? []).entries()) {
+    expect({ name, isOther: colour !== inLight?.[index]?.[2] }).toEqual({ name, isOther: true });
+  }
+  expect(style).toMatch(/iframe \{[^}]*background: #fff;[^}]*color-scheme: light/);
+  expect(style).toContain('@media (max-width: 40rem)');
+  expect(style).not.toMatch(/\b(?:width|height): \d{3,}px/);
+});
+
 test("another site's name for this machine gets no mails", async () => {
   const status = await new Promise((resolve, reject) => {
     const options = { headers: { host: 'evil.example' } };

@@ -32,7 +32,7 @@ export interface TestStack {
 
 /** Everything on real servers and free ports, stopped and removed at the end of the file. */
 export const useStack = (
-  options: Pick<StackOptions, 'apiFile' | 'workerFile'> & { env?: NodeJS.ProcessEnv } = {},
+  options: Pick<StackOptions, 'apiFile' | 'workerFile' | 'demo'> & { env?: NodeJS.ProcessEnv } = {},
 ): (() => TestStack) => {
   const { env, ...files } = options;
   let current: TestStack | undefined;
