@@ -38,6 +38,10 @@ const whileBeating =
     }
   };
 
+/** The first ticket that a reason names, as OPS-123 does. The reason itself may name people. */
+const ticketOf = (reason: string | null): string | null =>
+  /\b[A-Z][A-Z0-9]{1,9}-[1-9]\d{0,6}\b/.exec(reason ?? '')?.[0] ?? null;
+
 const createClaimJob =
   ({ database: { db } }: ActivityDeps): Activities['claimJob'] =>
   async ({ jobId, runId }) => {
@@ -54,6 +58,7 @@ const createClaimJob =
       notify: job.options.notify ?? false,
       // To look up one mail address a whole backup is read.
       isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
+      about: { count: job.total, askedBy: job.askedBy, ticket: ticketOf(job.reason) },
       ...(finished !== undefined && { finished }),
     };
   };

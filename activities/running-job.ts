@@ -18,6 +18,9 @@ export type RunningJob = {
   hasAddresses: boolean;
   /** How many users it is about, once that is known. */
   total: number | null;
+  /** The id that the key of who asked is shown by. */
+  askedBy: string;
+  reason: string | null;
   /** The request that asked for it, as the API's log has it. */
   requestId: string | null;
   /** The backup a restore takes from. */
@@ -52,6 +55,8 @@ export const findJobOf = async (
     isChosen: row.has_targets || namesItsUsers(row.selection as FrozenSelection),
     hasAddresses: row.has_addresses,
     total: row.total,
+    askedBy: row.asked_by,
+    reason: row.reason,
     requestId: row.request_id,
     backupId: row.backup_id,
     importFileId: row.import_file_id,

@@ -16,6 +16,9 @@ export const findRunningJob = (db: Db, jobId: string) =>
       ),
     )
     .select(
+      sql<string>`(SELECT shown_id FROM api_keys WHERE id = jobs.actor_key_id)`.as('asked_by'),
+    )
+    .select(
       sql<boolean>`EXISTS (SELECT FROM job_addresses WHERE job_id = jobs.id)`.as('has_addresses'),
     )
     .where('jobs.id', '=', jobId)

@@ -114,12 +114,23 @@ export interface JobResult {
 }
 
 /** A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice. */
+export interface AboutJob {
+  /** Users it is about, once that is known. */
+  count: number | null;
+  /** The id that the key of who asked is shown by. */
+  askedBy: string;
+  /** The ticket that its reason names, such as OPS-123. */
+  ticket: string | null;
+}
+
 export interface ClaimedJob {
   type: JobType;
   workspaceId: string;
   notify: boolean;
   /** Whether it is about a few users, named one by one. */
   isSmall: boolean;
+  /** What Temporal's UI tells of it; none of it names a person. Missing in histories of versions before. */
+  about?: AboutJob;
   finished?: JobResult;
 }
 

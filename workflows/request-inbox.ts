@@ -179,12 +179,20 @@ const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
 export const openInbox = (unread: readonly Message[], isBounded: boolean): Inbox => {
   const { inbox, add } = isBounded ? createInbox(unread) : createQueue();
   for (const kind of MESSAGE_KINDS) {
-    setHandler(defineSignal<unknown[]>(kind, asTheyCome), (...args: unknown[]) => {
-      add(readMessage(kind, args));
-    });
+    setHandler(
+      defineSignal<unknown[]>(kind, asTheyCome),
+      (...args: unknown[]) => {
+        add(readMessage(kind, args));
+      },
+      { description: `Decides: ${kind}; needs the code of a mail, docs/operations.md says how` },
+    );
   }
-  setHandler(defineSignal<unknown[]>(LOOK_SIGNAL, asTheyCome), () => {
-    add({ kind: 'look' });
-  });
+  setHandler(
+    defineSignal<unknown[]>(LOOK_SIGNAL, asTheyCome),
+    () => {
+      add({ kind: 'look' });
+    },
+    { description: 'Looks at once for what the API has written' },
+  );
   return inbox;
 };

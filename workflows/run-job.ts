@@ -5,6 +5,7 @@ import {
   defineQuery,
   isCancellation,
   log,
+  patched,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
@@ -61,6 +62,32 @@ const endOf = (error: unknown): JobEnd => {
   };
 };
 
+/** Who sees it red looks at it: a job that has failed fails its workflow, too. */
+const RED = 'failed-jobs-fail';
+
+/** @throws ApplicationFailure of the job's own error, where the job has failed */
+const closeWith = (result: JobResult): JobResult => {
+  const { state, error } = result;
+  if (state !== 'failed' || !patched(RED)) return result;
+  throw ApplicationFailure.create({
+    type: error?.type ?? 'failed',
+    message: error?.message ?? 'The job failed.',
+    nonRetryable: true,
+    details: [result],
+  });
+};
+
+/** What is told of a job whatever it does, after its phase. */
+const aboutOf = ({ workspaceId, about }: ClaimedJob): string => {
+  const told = [`workspace \`${workspaceId}\``];
+  if (about !== undefined) {
+    if (about.count !== null) told.push(`${about.count} users`);
+    told.push(`asked by key \`${about.askedBy}\``);
+    if (about.ticket !== null) told.push(`ticket ${about.ticket}`);
+  }
+  return told.join(', ');
+};
+
 /** What happens in a job, told with the steps that suit its size. */
 export type Story = (job: JobTeller, steps: Steps) => Promise<void>;
 
@@ -102,7 +129,7 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
     { key: phaseAttribute, value: result.state },
     { key: failuresAttribute, value: result.failures },
   ]);
-  setCurrentDetails(detailsOf(result));
+  setCurrentDetails(`${detailsOf(result)}\n\n${aboutOf(claimed)}`);
   if (!isTold) await tryToNotify(() => notifyLater({ jobId, end }));
   return result;
 };
@@ -110,25 +137,28 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
 /**
  * Claims a job, tells its story, and stores how it ended. A job that has ended before, as after a
  * reset, answers with its stored result and does nothing again.
+ *
+ * @throws ApplicationFailure when the job has failed, with its stored result as details
  */
 export const runJob = async (jobId: string, story: Story): Promise<JobResult> => {
   const live: LiveState = { phase: null, pass: 1 };
-  setHandler(stateQuery, () => live);
+  setHandler(stateQuery, () => live, { description: 'The phase that the job is in, and the pass' });
   // Cancelled meanwhile, it has to be claimed all the same, or its end could not be stored.
   const claimed = await CancellationScope.nonCancellable(() =>
     claimJob({ jobId, runId: workflowInfo().runId }),
   );
-  if (claimed.finished !== undefined) return claimed.finished;
+  if (claimed.finished !== undefined) return closeWith(claimed.finished);
 
   const job: JobTeller = {
     enter: async (phase, pass = live.pass) => {
       Object.assign(live, { phase, pass });
       upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
-      setCurrentDetails(`**${phase}**, pass ${pass}, workspace \`${claimed.workspaceId}\``);
+      setCurrentDetails(`**${phase}**, pass ${pass}, ${aboutOf(claimed)}`);
       await enterPhase({ jobId, phase });
     },
     leave: () => void (live.phase = null),
   };
-  const end = await tellStory(story, job, stepsOf(claimed));
-  return CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end));
+  const passOf = () => (claimed.type === 'deletion' ? live.pass : null);
+  const end = await tellStory(story, job, stepsOf(claimed, passOf));
+  return closeWith(await CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end)));
 };

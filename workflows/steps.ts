@@ -77,8 +77,34 @@ export type Steps = Pick<
   | 'importUsers'
 >;
 
-/** How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one user. */
-export const stepsOf = ({ isSmall }: ClaimedJob): Steps => (isSmall ? quickSteps : longSteps);
+/** What Temporal's UI shows beside each step, in one line. */
+const SUMMARIES: Readonly<Record<keyof Steps, string>> = {
+  writeExport: 'write users to a file',
+  deleteBackedUpUsers: 'delete',
+  settlePass: 'account for everyone',
+  verifyBackup: 'verify the backup',
+  restoreBackedUpUsers: 'restore',
+  checkImportFile: 'read the file',
+  importUsers: 'import',
+};
+
+/**
+ * How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one user.
+ * `passOf` says which pass of a deletion it is; null for other jobs.
+ */
+export const stepsOf = ({ isSmall }: ClaimedJob, passOf: () => number | null): Steps => {
+  const steps = isSmall ? quickSteps : longSteps;
+  const titled = Object.entries(SUMMARIES).map(([name, what]) => {
+    const step = steps[name as keyof Steps];
+    const take = (input: never) => {
+      const pass = passOf();
+      const summary = pass === null ? what : `${what}, pass ${pass}`;
+      return step.executeWithOptions({ summary }, [input]);
+    };
+    return [name, take];
+  });
+  return Object.fromEntries(titled) as Steps;
+};
 
 const finishPatiently = proxyActivities<Activities>({
   startToCloseTimeout: '12 hours',

@@ -160,7 +160,8 @@ const answer = async (telling: Telling, turn: Turn): Promise<void> => {
 /** True when a message came, and was dealt with, before the time was over. */
 const heard = async (telling: Telling, isOver: () => boolean, ms: number): Promise<boolean> => {
   const { inbox } = telling;
-  await condition(() => !inbox.isEmpty() || isOver(), Math.max(ms, 1));
+  const summary = 'the next reminder, or the end of the wait';
+  await condition(() => !inbox.isEmpty() || isOver(), Math.max(ms, 1), { summary });
   const turn = inbox.next();
   if (turn !== undefined) await answer(telling, turn);
   return turn !== undefined;
@@ -252,7 +253,9 @@ export const tellRequest = async (
   const isBounded = patched(BOUNDED);
   const inbox = openInbox(unread, isBounded);
   const state: { telling?: Telling } = {};
-  setHandler(stateQuery, () => state.telling?.view ?? null);
+  setHandler(stateQuery, () => state.telling?.view ?? null, {
+    description: 'The state of the request, and what it waits for',
+  });
   // Cancelled meanwhile, it has to be claimed all the same, or its end could not be stored.
   const view = await CancellationScope.nonCancellable(() => claimRequest({ requestId }));
   const heardAt = Date.now();

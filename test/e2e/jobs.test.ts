@@ -187,6 +187,12 @@ test('a storage that cannot be written: zero deletes and an error that says so',
     const job = await admin.finish(id);
     expect(job).toMatchObject({ state: 'failed', error: { type: 'storageUnwritable' } });
     expect(job.counts).toMatchObject({ selected: 2, deleted: 0, unprocessed: 2 });
+    // Whoever looks at Temporal's UI sees it red, with the same error.
+    const handle = stack().temporal.workflow.getHandle(job.workflow.id);
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: { type: 'storageUnwritable', message: job.error?.message },
+    });
+    expect((await handle.describe()).status.name).toBe('FAILED');
   } finally {
     await rm(folder);
     await rename(`${folder}.aside`, folder);
