@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
+import { readHistory } from '../support/histories.ts';
 import { useStack } from '../support/stack.ts';
 import { triggerSchedule } from '../support/trigger-schedule.ts';
 
@@ -48,6 +49,30 @@ test('deleting a segment of 60,000 deletes 60,000, not a page of them', async ()
   const job = await admin.finish(id);
   expect(job).toMatchObject({ state: 'succeeded', counts: { selected: 60_000, deleted: 60_000 } });
   expect(await countUsers('large')).toBe(15_000);
+});
+
+test('each step says in the history what it does, and the job whom it is about, but no person', async () => {
+  const admin = await stack().workspace('told');
+  await insertUsers('told', 500);
+  const preview = await admin.succeed<{ id: string; count: number }>(
+    'POST',
+    '/v1/deletion-previews',
+    { selection: india },
+  );
+  const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {
+    previewId: preview.id,
+    confirm: { count: preview.count },
+    reason: 'OPS-123: Ada Lovelace has asked',
+  });
+  expect((await admin.finish(id)).state).toBe('succeeded');
+  const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
+  await handle.result();
+  const history = await readHistory(handle);
+  for (const told of ['write users to a file, pass 1', 'delete, pass 1', '"ticket":"OPS-123"']) {
+    expect(history).toContain(told);
+  }
+  expect(history).toMatch(/"count":400,"askedBy":"[0-9a-f-]{36}"/);
+  expect(history).not.toContain('Lovelace');
 });
 
 test('many users take no more history than few', async () => {
