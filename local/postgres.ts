@@ -243,7 +243,7 @@ const startServer = async (
 /** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
 export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
   const { dataDir, signal } = options;
-  openDataFolder(dataDir);
+  await openDataFolder(dataDir);
   const place = preparePostgresPlace(dataDir);
   const accountFile = join(dataDir, 'postgres.json');
   const account = await openAccount(place, accountFile);

@@ -168,7 +168,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
   await checkGivenServers(env, inherited, log);
-  openDataFolder(dataDir);
+  await openDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
   const infoFile = join(dataDir, 'local.json');
   const record = openProcessRecord(dataDir);
