@@ -26,6 +26,8 @@ export interface StackOptions {
   log: (line: string) => void;
   /** Without Temporal's Web UI. */
   headless?: boolean;
+  /** Its data is removed once it has stopped: that waits for nothing to be finished or saved. */
+  isThrowaway?: boolean;
   /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
   demo?: boolean;
   /** Where a fetched Temporal CLI is kept; in the data folder if not said. */
@@ -118,7 +120,7 @@ const startProcesses = (
   servers: Servers,
   { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
-  const { dataDir, ports, record, log, onRestart } = context;
+  const { dataDir, isThrowaway, ports, record, log, onRestart } = context;
   const { apiUrl, workerUrl } = servers.database;
   const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
     runKeepsakeProcess({
@@ -127,6 +129,7 @@ const startProcesses = (
       env: processEnv(context, servers, databaseUrl),
       listenFd: fd,
       logFile: join(dataDir, 'logs', `${name}.log`),
+      isThrowaway,
       onStart: (pid) => record.note(name, pid),
       onRestart,
       log,
@@ -163,7 +166,7 @@ const waitForApi = (
 
 /** Starts what the environment does not give, then worker and API; answers when all is ready. */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
-  const { env, log, demo = false, headless = false } = options;
+  const { env, log, demo = false, headless = false, isThrowaway = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
@@ -181,7 +184,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const stopOnce = async (): Promise<void> => {
     publish = undefined;
     rmSync(infoFile, { force: true });
-    await stopInOrder([processes, servers]);
+    await stopInOrder(isThrowaway ? [[...processes, ...servers]] : [processes, servers]);
     if (isDisposable) removeDatabase(dataDir);
     record.clear();
     unlock();
@@ -199,6 +202,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       dataDir,
       cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
       headless,
+      isThrowaway,
       ports: await openPorts(env, headless, (held) => servers.push(held)),
       secrets: openSecrets(dataDir),
       record,
