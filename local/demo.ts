@@ -47,7 +47,7 @@ const runStack = async (source: Source, dataDir: string, signal: AbortSignal): P
       log: () => {},
       headless: true,
       isThrowaway: true,
-      cliCacheDir: resolve('node_modules/.cache/keepsake'),
+      cliFallbackFolder: resolve('node_modules/.cache/keepsake'),
       signal,
     }),
   );

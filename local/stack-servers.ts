@@ -17,7 +17,8 @@ export interface StartContext {
   /** What the processes inherit. */
   inherited: NodeJS.ProcessEnv;
   dataDir: string;
-  cliCacheDir: string;
+  /** Where a fetched Temporal CLI may lie; it is put into the first that can be written. */
+  cliFolders: readonly string[];
   headless: boolean;
   isThrowaway: boolean;
   ports: StackPorts;
@@ -92,7 +93,7 @@ const prepareTemporal = async (
   if (env.TEMPORAL_ADDRESS !== undefined) return undefined;
   const server = await startTemporal({
     dataDir,
-    cliCacheDir: context.cliCacheDir,
+    cliFolders: context.cliFolders,
     cliPath: env.TEMPORAL_CLI_PATH,
     searchPath: inherited['PATH'],
     port: env.TEMPORAL_PORT,

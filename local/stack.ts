@@ -14,6 +14,7 @@ import { openSecrets } from './secrets.ts';
 import { openPorts } from './stack-ports.ts';
 import { startServers, type Servers, type StartContext } from './stack-servers.ts';
 import type { Supervised } from './supervise.ts';
+import { cliFolderIn, cliFoldersOf } from './temporal-cli.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 const READY_DEADLINE_MS = 60_000;
@@ -30,8 +31,8 @@ export interface StackOptions {
   isThrowaway?: boolean;
   /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
   demo?: boolean;
-  /** Where a fetched Temporal CLI is kept; in the data folder if not said. */
-  cliCacheDir?: string;
+  /** Where a fetched Temporal CLI is kept if the user's cache cannot be written; in the data folder if not said. */
+  cliFallbackFolder?: string;
   /** What the processes inherit; this process's own environment if not said. */
   inherited?: NodeJS.ProcessEnv;
   /** What the two processes run; fault tests have files of their own. */
@@ -200,7 +201,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       env,
       inherited,
       dataDir,
-      cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
+      cliFolders: cliFoldersOf(options.cliFallbackFolder ?? cliFolderIn(dataDir)),
       headless,
       isThrowaway,
       ports: await openPorts(env, headless, (held) => servers.push(held)),

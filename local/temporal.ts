@@ -9,7 +9,11 @@ import { followLogFile, openLogFile } from './log-file.ts';
 import { assertPortFree, freePorts, withPortRetry } from './ports.ts';
 import { KILL, TERMINATE } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
-import { findTemporalCli, type TemporalCliOptions } from './temporal-cli.ts';
+import {
+  findTemporalCli,
+  type TemporalCliOptions,
+  withoutTemporalSettings,
+} from './temporal-cli.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 const HOST = '127.0.0.1';
@@ -68,10 +72,6 @@ const flagsOf = ({ dataDir, port, uiPort, headless }: TemporalOptions): string[]
   '--disable-config-file',
   '--disable-config-env',
 ];
-
-/** The environment without any variable that configures Temporal clients. */
-export const withoutTemporalSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 
 const superviseServer = (program: string, logFile: string, options: TemporalOptions): Supervised =>
   supervise({
