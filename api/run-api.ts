@@ -6,6 +6,7 @@ import { API_ROLE } from '../db/roles.ts';
 import { isDatabaseAway } from '../db/sql-states.ts';
 import { assertReady, startRefusalOf } from '../db/start-check.ts';
 import { createLog } from '../log.ts';
+import { makeDataFolder } from '../storage/data-folder.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
@@ -47,6 +48,7 @@ const inheritedSocket = (fd: number): FastifyListenOptions => {
 
 /** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
+  await makeDataFolder(config.dataDir);
   const database = openDatabase(config.databaseUrl, {
     applicationName: 'keepsake-api',
     role: API_ROLE,

@@ -2,9 +2,17 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from './app.ts';
 
+/** Closes the connection once the answer is sent, and says so to the client where that is still possible. */
+const closeAfter = (answer: ServerResponse): void => {
+  const { socket } = answer.req;
+  if (!answer.headersSent) answer.shouldKeepAlive = false;
+  answer.once('close', () => socket.destroySoon());
+};
+
 /**
- * Lets go, when the API is closed, of every connection on which nothing is being answered. Node itself
- * waits for those that have never carried a request, as browsers open them in advance.
+ * When the API is closed, closes every connection on which no request is being answered, and each other
+ * one after its answer. Node itself waits for connections that have never carried a request, as browsers
+ * open them in advance, and for those that stay open after an answer.
  */
 export const closeUnusedConnections = (app: App): void => {
   const sockets = new Set<Socket>();
@@ -19,6 +27,7 @@ export const closeUnusedConnections = (app: App): void => {
   });
   app.addHook('preClose', async () => {
     const busy = new Set([...answers].map(({ req }) => req.socket));
+    for (const answer of answers) closeAfter(answer);
     for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
   });
 };

@@ -111,7 +111,7 @@ export const withBench = async (
       inherited: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'warn' },
       log,
       headless: true,
-      cliCacheDir: resolve('node_modules/.cache/keepsake'),
+      cliFallbackFolder: resolve('node_modules/.cache/keepsake'),
       signal,
     });
     try {

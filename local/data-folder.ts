@@ -1,33 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { dataFolderError, makeDataFolder } from '../storage/data-folder.ts';
+import { makeFolder } from '../storage/make-folder.ts';
 
-/** Makes the data folder, for its owner only. @throws Error when it cannot be made or written to */
-export const openDataFolder = (dataDir: string): void => {
+/** Makes the data folder, for its owner only. @throws Error in one sentence when it cannot be made or written to */
+export const openDataFolder = async (dataDir: string): Promise<void> => {
+  await makeDataFolder(dataDir);
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
-    // Root passes every access check, a read-only file system passes none.
+    // A disk that is full lets everyone in.
     const probe = join(dataDir, '.writable');
-    writeFileSync(probe, '');
+    writeFileSync(probe, '.');
     rmSync(probe);
-    mkdirSync(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
+    await makeFolder(join(dataDir, 'logs'));
   } catch (error) {
-    throw new Error(
-      `The data folder ${dataDir} cannot be written (${(error as Error).message}). ` +
-        'Make it writable, or set KEEPSAKE_DATA_DIR to another folder.',
-      { cause: error },
-    );
+    throw dataFolderError(dataDir, error);
   }
 };
 

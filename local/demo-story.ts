@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { gunzipSync, gzipSync } from 'node:zlib';
-import { parse } from 'csv-parse/sync';
-import { stringify } from 'csv-stringify/sync';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { createApiKey } from '../db/api-keys.ts';
 import { openDatabase } from '../db/client.ts';
 import { createWorkspace } from '../db/workspaces.ts';
@@ -10,7 +8,8 @@ import { formatUsers } from '../storage/file-facts.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { addUsers } from './demo-add-users.ts';
 import { check, runStep } from './demo-progress.ts';
-import { chooseSegment, type ExportedRecord } from './demo-segment.ts';
+import { differing, gzippedCsv, type Records, recordsIn } from './demo-records.ts';
+import { chooseSegment } from './demo-segment.ts';
 import type { OutboxMail } from './outbox-mails.ts';
 import type { Stack } from './stack.ts';
 
@@ -27,24 +26,6 @@ const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
   });
   await close();
   return createApiClient(stack.info().api, key);
-};
-
-/** Each user's record in a file, by their id. */
-type Records = Map<string, ExportedRecord>;
-
-/** An export names its columns as the API does, a backup as the database does. */
-type IdColumn = 'userId' | 'user_id';
-
-/** @throws Error when the file has no such column */
-const recordsIn = (file: Buffer, idColumn: IdColumn): Records => {
-  const rows: Record<string, string>[] = parse(file, { columns: true });
-  return new Map(
-    rows.map((row) => {
-      const id = row[idColumn];
-      if (id === undefined) throw new Error(`the file has no column ${idColumn}`);
-      return [id, row];
-    }),
-  );
 };
 
 const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
@@ -83,7 +64,7 @@ const exportAll = async (
   check('export', job.state, 'succeeded');
   const file = await openMail(stack, job.id);
   check('SHA-256 of the mailed file', digestOf(file), job.result?.sha256);
-  const records = recordsIn(gunzipSync(file), 'userId');
+  const records = await recordsIn(await promisify(gunzip)(file), 'userId');
   check('users in the file', records.size, expected);
   return records;
 };
@@ -100,16 +81,6 @@ const edit = (records: Records): Records =>
     ),
   );
 
-/** Ids of those whose records differ in other columns than the ones left out. */
-const differing = (some: Records, others: Records, leftOut: readonly string[] = []): string[] => {
-  const isSame = (id: string, record: ExportedRecord): boolean => {
-    const other = { ...others.get(id) };
-    for (const name of leftOut) other[name] = record[name] ?? '';
-    return isDeepStrictEqual(other, record);
-  };
-  return [...some].filter(([id, record]) => !isSame(id, record)).map(([id]) => id);
-};
-
 /** Edits the exported file and imports it. @returns what an export must hold from now on */
 const importEdited = async (
   stack: Stack,
@@ -117,8 +88,8 @@ const importEdited = async (
   exported: Records,
 ): Promise<Records> => {
   const edited = edit(exported);
-  const changed = differing(edited, exported).length;
-  const file = gzipSync(stringify([...edited.values()], { header: true }));
+  const changed = (await differing(edited, exported)).length;
+  const file = await gzippedCsv(edited);
   const job = await runStep(`Import the file, ${formatUsers(changed)} edited`, async ({ show }) => {
     const options = { mode: 'update', spreadsheetSafe: false, reason: 'Demo' };
     const { id } = await admin.importFile(new Blob([file]), options);
@@ -130,8 +101,8 @@ const importEdited = async (
   await findMail(stack, job.id);
   const title = 'Export all users again';
   const after = await exportAll(stack, admin, { title, expected: edited.size });
-  check('users not as edited', differing(edited, after, ['updatedAt']).length, 0);
-  check('users touched', differing(exported, after).length, changed);
+  check('users not as edited', (await differing(edited, after, ['updatedAt'])).length, 0);
+  check('users touched', (await differing(exported, after)).length, changed);
   return after;
 };
 
@@ -156,7 +127,7 @@ const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Prom
   });
   check('deletion', job.state, 'succeeded');
   check('deleted', job.counts?.['deleted'], preview.count);
-  const backup = recordsIn(await openMail(stack, job.id), 'user_id');
+  const backup = await recordsIn(await openMail(stack, job.id), 'user_id');
   check('users in the backup', backup.size, preview.count);
   const strangers = [...backup.keys()].filter((id) => !all.has(id));
   check('backed up, but never exported', strangers.length, 0);
@@ -204,5 +175,5 @@ export const tellDemo = async (
   await restoreBackup(stack, admin, backupId);
   const title = 'Export all users once more';
   const after = await exportAll(stack, admin, { title, expected: added });
-  check('users not exactly as before the deletion', differing(before, after).length, 0);
+  check('users not exactly as before the deletion', (await differing(before, after)).length, 0);
 };

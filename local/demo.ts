@@ -46,7 +46,8 @@ const runStack = async (source: Source, dataDir: string, signal: AbortSignal): P
       inherited: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
       log: () => {},
       headless: true,
-      cliCacheDir: resolve('node_modules/.cache/keepsake'),
+      isThrowaway: true,
+      cliFallbackFolder: resolve('node_modules/.cache/keepsake'),
       signal,
     }),
   );
@@ -73,7 +74,11 @@ const main = async (): Promise<void> => {
   }
 };
 
-await main().catch((error: unknown) => {
+// Not left to end by itself: a request or a pause of the story may still be under way.
+try {
+  await main();
+  process.exit(0);
+} catch (error) {
   console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-});
+  process.exit(1);
+}

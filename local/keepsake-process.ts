@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { openLogFile } from './log-file.ts';
-import { TERMINATE } from './stop-process.ts';
+import { KILL, TERMINATE } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
 
 export const PROJECT_FOLDER = dirname(import.meta.dirname);
@@ -31,6 +31,8 @@ export interface KeepsakeProcessOptions {
   /** A socket that it listens on in place of opening one. */
   listenFd: number | undefined;
   logFile: string;
+  /** Stopped without a wait: what it does is of no use to anyone. */
+  isThrowaway: boolean;
   onStart: (pid: number) => void;
   onRestart: (pid: number) => void;
   log: (line: string) => void;
@@ -58,7 +60,7 @@ export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised 
       closeSync(log);
       return child;
     },
-    stopSteps: TERMINATE,
+    stopSteps: options.isThrowaway ? KILL : TERMINATE,
     onStart: options.onStart,
     onRestart: options.onRestart,
     log: options.log,

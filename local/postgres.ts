@@ -20,7 +20,7 @@ import { freePorts, isPortFree, withPortRetry } from './ports.ts';
 import { QUIET_LOG } from './postgres-log.ts';
 import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
 import { commandLineOf, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
-import { SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
+import { QUIT_POSTGRES, SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
@@ -62,6 +62,8 @@ export interface PostgresOptions {
   dataDir: string;
   /** Added to, and before, the settings it starts with; undefined leaves one to the data's own file. */
   settings?: Record<string, string | undefined>;
+  /** Stopped without a wait: its data is removed. */
+  isThrowaway?: boolean | undefined;
   onStart?: (pid: number) => void;
   onRestart?: (pid: number) => void;
   log?: (line: string) => void;
@@ -209,7 +211,7 @@ const superviseServer = (
       closeSync(log);
       return child;
     },
-    stopSteps: SHUT_DOWN_POSTGRES,
+    stopSteps: options.isThrowaway === true ? QUIT_POSTGRES : SHUT_DOWN_POSTGRES,
     onStart: options.onStart,
     onRestart: options.onRestart,
     log: options.log ?? (() => {}),
@@ -243,7 +245,7 @@ const startServer = async (
 /** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
 export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
   const { dataDir, signal } = options;
-  openDataFolder(dataDir);
+  await openDataFolder(dataDir);
   const place = preparePostgresPlace(dataDir);
   const accountFile = join(dataDir, 'postgres.json');
   const account = await openAccount(place, accountFile);

@@ -17,8 +17,10 @@ export interface StartContext {
   /** What the processes inherit. */
   inherited: NodeJS.ProcessEnv;
   dataDir: string;
-  cliCacheDir: string;
+  /** Where a fetched Temporal CLI may lie; it is put into the first that can be written. */
+  cliFolders: readonly string[];
   headless: boolean;
+  isThrowaway: boolean;
   ports: StackPorts;
   secrets: Secrets;
   record: ProcessRecord;
@@ -67,14 +69,14 @@ const prepareDatabase = async (
   context: StartContext,
   onStarted: OnStarted,
 ): Promise<PreparedDatabase> => {
-  const { env, dataDir, secrets, record, log, onRestart, signal } = context;
+  const { env, dataDir, isThrowaway, secrets, record, log, onRestart, signal } = context;
   if (env.DATABASE_URL !== undefined) {
     await prepareSchema(env.DATABASE_URL, env);
     const url = env.DATABASE_URL;
     return { ownerUrl: url, apiUrl: url, workerUrl: url, server: undefined };
   }
   const onStart = (pid: number) => record.note('postgres', pid);
-  const server = await startPostgres({ dataDir, onStart, onRestart, log, signal });
+  const server = await startPostgres({ dataDir, isThrowaway, onStart, onRestart, log, signal });
   onStarted(server);
   await prepareSchema(server.url, env);
   const { url } = server;
@@ -87,16 +89,17 @@ const prepareTemporal = async (
   context: StartContext,
   onStarted: OnStarted,
 ): Promise<Temporal | undefined> => {
-  const { env, inherited, dataDir, cliCacheDir, headless, record, log, signal } = context;
+  const { env, inherited, dataDir, record, log, signal } = context;
   if (env.TEMPORAL_ADDRESS !== undefined) return undefined;
   const server = await startTemporal({
     dataDir,
-    cliCacheDir,
+    cliFolders: context.cliFolders,
     cliPath: env.TEMPORAL_CLI_PATH,
     searchPath: inherited['PATH'],
     port: env.TEMPORAL_PORT,
     uiPort: env.TEMPORAL_UI_PORT,
-    headless,
+    headless: context.headless,
+    isThrowaway: context.isThrowaway,
     env: inherited,
     onStart: (pid) => record.note('temporal', pid),
     onRestart: context.onRestart,

@@ -14,6 +14,7 @@ import { openSecrets } from './secrets.ts';
 import { openPorts } from './stack-ports.ts';
 import { startServers, type Servers, type StartContext } from './stack-servers.ts';
 import type { Supervised } from './supervise.ts';
+import { cliFolderIn, cliFoldersOf } from './temporal-cli.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 const READY_DEADLINE_MS = 60_000;
@@ -26,10 +27,12 @@ export interface StackOptions {
   log: (line: string) => void;
   /** Without Temporal's Web UI. */
   headless?: boolean;
+  /** Its data is removed once it has stopped: that waits for nothing to be finished or saved. */
+  isThrowaway?: boolean;
   /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
   demo?: boolean;
-  /** Where a fetched Temporal CLI is kept; in the data folder if not said. */
-  cliCacheDir?: string;
+  /** Where a fetched Temporal CLI is kept if the user's cache cannot be written; in the data folder if not said. */
+  cliFallbackFolder?: string;
   /** What the processes inherit; this process's own environment if not said. */
   inherited?: NodeJS.ProcessEnv;
   /** What the two processes run; fault tests have files of their own. */
@@ -118,7 +121,7 @@ const startProcesses = (
   servers: Servers,
   { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
-  const { dataDir, ports, record, log, onRestart } = context;
+  const { dataDir, isThrowaway, ports, record, log, onRestart } = context;
   const { apiUrl, workerUrl } = servers.database;
   const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
     runKeepsakeProcess({
@@ -127,6 +130,7 @@ const startProcesses = (
       env: processEnv(context, servers, databaseUrl),
       listenFd: fd,
       logFile: join(dataDir, 'logs', `${name}.log`),
+      isThrowaway,
       onStart: (pid) => record.note(name, pid),
       onRestart,
       log,
@@ -163,12 +167,12 @@ const waitForApi = (
 
 /** Starts what the environment does not give, then worker and API; answers when all is ready. */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
-  const { env, log, demo = false, headless = false } = options;
+  const { env, log, demo = false, headless = false, isThrowaway = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
   await checkGivenServers(env, inherited, log);
-  openDataFolder(dataDir);
+  await openDataFolder(dataDir);
   const unlock = lockDataFolder(dataDir);
   const infoFile = join(dataDir, 'local.json');
   const record = openProcessRecord(dataDir);
@@ -181,7 +185,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const stopOnce = async (): Promise<void> => {
     publish = undefined;
     rmSync(infoFile, { force: true });
-    await stopInOrder([processes, servers]);
+    await stopInOrder(isThrowaway ? [[...processes, ...servers]] : [processes, servers]);
     if (isDisposable) removeDatabase(dataDir);
     record.clear();
     unlock();
@@ -197,8 +201,9 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       env,
       inherited,
       dataDir,
-      cliCacheDir: options.cliCacheDir ?? join(dataDir, 'bin'),
+      cliFolders: cliFoldersOf(options.cliFallbackFolder ?? cliFolderIn(dataDir)),
       headless,
+      isThrowaway,
       ports: await openPorts(env, headless, (held) => servers.push(held)),
       secrets: openSecrets(dataDir),
       record,

@@ -22,6 +22,12 @@ export const SHUT_DOWN_POSTGRES: StopStep[] = [
   { signal: 'SIGKILL', waitMs: 5_000, isForGroup: true },
 ];
 
+/** A Keepsake process or Temporal whose data nobody needs any more. */
+export const KILL: StopStep[] = [{ signal: 'SIGKILL', waitMs: 5_000, isForGroup: true }];
+
+/** PostgreSQL, likewise: at SIGQUIT it takes its children along and frees its shared memory. */
+export const QUIT_POSTGRES: StopStep[] = SHUT_DOWN_POSTGRES.slice(1);
+
 const POLL_MS = 20;
 
 /** Sends a signal to a process, or with a negative pid to a group. A process that is gone is fine. */

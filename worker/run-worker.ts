@@ -14,6 +14,7 @@ import { WORKER_ROLE } from '../db/roles.ts';
 import { isDatabaseAway } from '../db/sql-states.ts';
 import { assertReady, startRefusalOf } from '../db/start-check.ts';
 import { createLog } from '../log.ts';
+import { makeDataFolder } from '../storage/data-folder.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { createPost } from '../webhooks/post.ts';
@@ -241,6 +242,7 @@ const listenForStop = (): AbortSignal => {
  * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say what to do
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  await makeDataFolder(config.dataDir);
   const log = createLog('worker', config.logLevel);
   const starting: Starting = { config, log, health: createHealth(), signal: listenForStop() };
   const closers: (() => Promise<unknown>)[] = [];

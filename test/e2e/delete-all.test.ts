@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => temporal?.connection.close());
 
-const signal = (kind: string) => documented(`temporal workflow signal --name ${kind} `);
+const signal = (kind: string) => documented(`npm run temporal -- workflow signal --name ${kind} `);
 
 const handleOf = (id: string) => temporal.workflow.getHandle(`delete-all/${id}`);
 
@@ -130,7 +130,7 @@ test('an open window reset, with and without its signals: the same window, once'
   const { admin, id } = await api.ask('reset-open', 10);
   const { body: open } = await api.decide(pia.client, id, 'approve');
   const resets = [
-    documented('temporal workflow reset --type FirstWorkflowTask '),
+    documented('npm run temporal -- workflow reset --type FirstWorkflowTask '),
     'temporal workflow reset --type FirstWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
     'temporal workflow reset --type LastWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
   ];
@@ -162,7 +162,7 @@ test('a finished request reset: no second window, no second run', async () => {
   await handleOf(id).result();
   await api.insertUsers('reset-done', 7, 'later-');
   const resets = [
-    documented('temporal workflow reset --type FirstWorkflowTask '),
+    documented('npm run temporal -- workflow reset --type FirstWorkflowTask '),
     'temporal workflow reset --type FirstWorkflowTask --reason test --workflow-id "delete-all/<request id>"',
   ];
   for (const reset of resets) {

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { openDataFolder, readJson, writePrivateJson } from '../../local/data-fol
 import { lockDataFolder } from '../../local/lock.ts';
 import { identify } from '../../local/process-identity.ts';
 import { openSecrets } from '../../local/secrets.ts';
+import { isRoot } from '../../local/server-user.ts';
 
 let folder: string;
 
@@ -14,6 +16,14 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(folder, { recursive: true }));
+
+/** What a process that ends by itself has said. */
+const endOf = (file: string, env: NodeJS.ProcessEnv) =>
+  new Promise<{ code: number; out: string; err: string }>((done) => {
+    execFile(process.execPath, ['--import', 'tsx', file], { env }, (error, out, err) =>
+      done({ code: Number(error?.code ?? 0), out: out.trim(), err: err.trim() }),
+    );
+  });
 
 test('a second start on the same folder is refused while the first lives', () => {
   const unlock = lockDataFolder(folder);
@@ -33,9 +43,96 @@ test('the lock of a process that is gone, or that is another by now, is taken ov
   expect(() => lockDataFolder(folder)()).not.toThrow();
 });
 
-test('a folder that cannot be made says which setting to change', () => {
+/** In one sentence: why, and what to do. */
+const refusal = (path: string, why: string) =>
+  `Keepsake cannot use the data folder ${path}, since ${why}: ` +
+  'make it writable, or set KEEPSAKE_DATA_DIR to another folder.';
+
+const FILE = 'a file is in its place, or in that of a folder above it (ENOTDIR)';
+
+/** Folders that cannot be used, as the file system of Linux has them for everyone, also for root. */
+const unusable = (): [string, string][] => {
+  writeFileSync(join(folder, 'file'), '', { mode: 0o777 });
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
+  const long = join(folder, 'x'.repeat(300));
+  return [
+    [join(folder, 'file'), FILE],
+    [join(folder, 'file', 'data'), FILE],
+    [
+      join(folder, 'dangling'),
+      'there is no such place, or it is a link to a folder that is gone (ENOENT)',
+    ],
+    [long, 'its path is too long (ENAMETOOLONG)'],
+  ];
+};
+
+test('a folder that cannot be used is refused in one sentence that says why and what to do', async () => {
+  for (const [path, why] of unusable()) {
+    await expect(openDataFolder(path)).rejects.toThrow(refusal(path, why));
+  }
+});
+
+const canMount = (): boolean => {
+  try {
+    const inNamespace = ['--mount', 'mount', '-t', 'tmpfs', 'none', tmpdir()];
+    execFileSync('unshare', inNamespace, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+test('so is one on a disk that is read-only, or full', async ({ skip }) => {
+  skip(!canMount(), 'this user may not mount a disk');
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  const mount = (options: string) =>
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'x', disk]);
+  const data = join(disk, 'above', 'data');
+  const cases: [string, string][] = [
+    ['ro', 'its disk is read-only (EROFS)'],
+    ['nr_inodes=1', 'its disk is full (ENOSPC)'],
+  ];
+  for (const [options, why] of cases) {
+    mount(options);
+    try {
+      await expect(openDataFolder(data)).rejects.toThrow(refusal(data, why));
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  }
+});
+
+test.skipIf(isRoot())('so is one that this user may not write to', async () => {
+  const closed = join(folder, 'closed');
+  mkdirSync(closed, { mode: 0o500 });
+  const why = 'this user may not write there (EACCES)';
+  for (const path of [closed, join(closed, 'data')]) {
+    await expect(openDataFolder(path)).rejects.toThrow(refusal(path, why));
+  }
+});
+
+test('npm start, API and worker end with that sentence and exit code 1', async () => {
   writeFileSync(join(folder, 'file'), '');
-  expect(() => openDataFolder(join(folder, 'file', 'data'))).toThrow('set KEEPSAKE_DATA_DIR');
+  const KEEPSAKE_DATA_DIR = join(folder, 'file');
+  const env = {
+    PATH: process.env['PATH'],
+    KEEPSAKE_DATA_DIR,
+    DATABASE_URL: '',
+    PORT: '0',
+  };
+  const required = {
+    DATABASE_URL: 'postgres://x@127.0.0.1:1/x',
+    RESEND_API_KEY: 're_test',
+    LINK_SECRET: 'a secret that is long enough for links',
+  };
+  const sentence = refusal(KEEPSAKE_DATA_DIR, FILE);
+  expect(await endOf('local/start.ts', env)).toEqual({ code: 1, out: '', err: sentence });
+  for (const file of ['api/main.ts', 'worker/main.ts']) {
+    const { code, out, err } = await endOf(file, { ...env, ...required });
+    expect({ code, err }).toEqual({ code: 1, err: '' });
+    expect(JSON.parse(out)).toMatchObject({ level: 'fatal', error: { message: sentence } });
+  }
 });
 
 test('secrets are made once, long, and for the owner only', () => {

@@ -11,6 +11,7 @@ import { startPostgres } from '../../local/postgres.ts';
 import { sendSignal } from '../../local/stop-process.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { startTemporal, type TemporalOptions } from '../../local/temporal.ts';
+import { CLI_FOLDERS } from '../support/temporal-programs.ts';
 import { CACHE_FOLDER } from '../support/workflow-bundle.ts';
 
 // Every test makes the race certain: a port is taken between its choice and its opening.
@@ -43,7 +44,7 @@ const temporal = async (options: Partial<TemporalOptions> = {}) => {
     port: 0,
     uiPort: 0,
     headless: true,
-    cliCacheDir: CACHE_FOLDER,
+    cliFolders: CLI_FOLDERS,
     searchPath: process.env['PATH'],
     env: { PATH: process.env['PATH'] },
     ...options,
@@ -115,7 +116,7 @@ const startOne = (folder: string): Promise<Stack> => {
     inherited: { PATH: process.env['PATH'], TMPDIR: process.env['TMPDIR'] },
     log: () => {},
     headless: true,
-    cliCacheDir: CACHE_FOLDER,
+    cliFallbackFolder: CACHE_FOLDER,
   });
 };
 

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Client, Connection } from '@temporalio/client';
 import { freePorts } from '../../local/ports.ts';
-import { findTemporalCli } from '../../local/temporal-cli.ts';
-import { CACHE_FOLDER } from './workflow-bundle.ts';
+import { findCli } from './temporal-programs.ts';
 
 const READY_ATTEMPTS = 60;
 
@@ -37,10 +36,7 @@ const run = async (program: string, args: string[]): Promise<void> => {
 
 /** Temporal's dev server, in memory, with flags of the test's own and none of Keepsake's. */
 export const startDevServer = async (...flags: string[]): Promise<DevServer> => {
-  const program = await findTemporalCli({
-    cliCacheDir: CACHE_FOLDER,
-    searchPath: process.env['PATH'] ?? '',
-  });
+  const program = await findCli();
   const [port = 0] = await freePorts(1);
   const address = `127.0.0.1:${port}`;
   const own = ['--headless', '--ip=127.0.0.1', `--port=${port}`, '--log-level=error'];

@@ -50,8 +50,8 @@ const openRunFolder = async (): Promise<TemporaryFolder> => {
   return folder;
 };
 
-const startServer = (dataDir: string): Promise<Postgres> => {
-  openDataFolder(dataDir);
+const startServer = async (dataDir: string): Promise<Postgres> => {
+  await openDataFolder(dataDir);
   const record = openProcessRecord(dataDir);
   return startPostgres({ dataDir, onStart: (pid) => record.note('postgres', pid) });
 };

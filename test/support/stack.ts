@@ -53,7 +53,7 @@ export const useStack = (
       },
       log: () => {},
       headless: true,
-      cliCacheDir: CACHE_FOLDER,
+      cliFallbackFolder: CACHE_FOLDER,
       ...files,
     });
     const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });

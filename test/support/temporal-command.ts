@@ -3,8 +3,7 @@ import { mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { findTemporalCli } from '../../local/temporal-cli.ts';
-import { CACHE_FOLDER } from './workflow-bundle.ts';
+import { findCli } from './temporal-programs.ts';
 
 const OPERATIONS = resolve('docs/operations.md');
 
@@ -19,7 +18,7 @@ export const documented = (beginning: string): string => {
 /** Runs a line in a shell that has the real `temporal` on its PATH, against the server given. */
 export const createShell = async (address: string) => {
   const searchPath = process.env['PATH'] ?? '';
-  const program = await findTemporalCli({ cliCacheDir: CACHE_FOLDER, searchPath });
+  const program = await findCli();
   const bin = mkdtempSync(join(tmpdir(), 'keepsake-bin-'));
   symlinkSync(program, join(bin, 'temporal'));
   const env = {

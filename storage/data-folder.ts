@@ -1,0 +1,48 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { makeFolder } from './make-folder.ts';
+
+const FILE_IN_ITS_PLACE = 'a file is in its place, or in that of a folder above it';
+
+const REASONS: Record<string, string> = {
+  EROFS: 'its disk is read-only',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'its disk is full',
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  ENOTDIR: FILE_IN_ITS_PLACE,
+  EEXIST: FILE_IN_ITS_PLACE,
+  ENOENT: 'there is no such place, or it is a link to a folder that is gone',
+  ELOOP: 'it is a link that leads to itself',
+  ENAMETOOLONG: 'its path is too long',
+};
+
+/** Says in one sentence why a data folder cannot be used. */
+export const dataFolderError = (dataDir: string, cause: unknown): Error => {
+  const { code = 'unknown error', message } = cause as NodeJS.ErrnoException;
+  return new Error(
+    `Keepsake cannot use the data folder ${dataDir}, since ${REASONS[code] ?? message} (${code}): ` +
+      'make it writable, or set KEEPSAKE_DATA_DIR to another folder.',
+    { cause },
+  );
+};
+
+const assertFolder = async (path: string): Promise<void> => {
+  if ((await stat(path)).isDirectory()) return;
+  throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
+};
+
+/**
+ * Makes the data folder, for its owner only, where it is not there yet.
+ *
+ * @throws Error in one sentence when it cannot be made, read or written to
+ */
+export const makeDataFolder = async (dataDir: string): Promise<void> => {
+  try {
+    await makeFolder(dataDir);
+    await assertFolder(dataDir);
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw dataFolderError(dataDir, error);
+  }
+};

@@ -1,0 +1,36 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+const scripts = Object.keys(
+  (JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }).scripts,
+);
+
+const files = [
+  'README.md',
+  'AGENTS.md',
+  'bench/README.md',
+  ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
+].filter((name) => name.endsWith('.md'));
+
+/** Lines of the blocks of shell commands. */
+const commands = files.flatMap((file) =>
+  [...readFileSync(file, 'utf8').matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) =>
+    block.split('\n').map((line) => ({ file, line })),
+  ),
+);
+
+test('every command of npm in the docs is there', () => {
+  const named = files.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(
+      ([, name]) => name,
+    ),
+  );
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((name) => !scripts.includes(name!))).toEqual([]);
+});
+
+test('no command of the docs needs a Temporal CLI that somebody has installed', () => {
+  expect(commands.length).toBeGreaterThan(20);
+  expect(commands.filter(({ line }) => /(?:^|[|&;]\s*)temporal\s/.test(line))).toEqual([]);
+  expect(commands.filter(({ line }) => line.startsWith('npm run temporal -- ')).length).toBe(4);
+});
