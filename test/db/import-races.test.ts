@@ -202,8 +202,8 @@ test('a constraint that is checked at the end of a transaction rejects its line 
 });
 
 test('what the database refuses is told without what stands in the row', async () => {
-  const workspace = await seedWorkspace(database(), 'canary', 0);
-  await query(refusing('canary', 'BEFORE INSERT', 'true', `RAISE EXCEPTION '%', NEW;`));
+  const workspace = await seedWorkspace(database(), 'quoted', 0);
+  await query(refusing('quoted', 'BEFORE INSERT', 'true', `RAISE EXCEPTION '%', NEW;`));
   const { jobId, error } = await steps.run(workspace, 'userId,city\ncanary-id,canary-city\n');
   const [{ message } = { message: '' }] = await failuresOf(database(), jobId);
   expect(message).toContain('P0001');
