@@ -13,8 +13,8 @@ export const SELECTION_BODY_LIMIT_BYTES = 12 * MIB;
 export const IMPORT_MAX_BYTES = 2 * 1024 * MIB;
 
 /** Uploads at the same time to one API, and of these those of one workspace. */
-export const MAX_UPLOADS_AT_ONCE = 8;
-export const MAX_UPLOADS_OF_WORKSPACE = 3;
+export const MAX_UPLOADS_AT_ONCE = 16;
+export const MAX_UPLOADS_OF_WORKSPACE = 5;
 
 /** Logs and other CSV sent at the same time, and of these those of one workspace: each holds a connection. */
 export const MAX_LOGS_AT_ONCE = 6;

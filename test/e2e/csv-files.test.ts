@@ -78,6 +78,9 @@ beforeAll(async () => {
   samples.set('getUserListNotFound', `/v1/user-lists/${list.id}/not-found`);
   samples.set('listActivity', '/v1/activity?format=csv');
   samples.set('getActivityLog', data.find(({ links }) => links.log)?.links.log ?? '');
+  const mail = (await stack().mails()).find(({ text }) => text?.includes(deletion.id));
+  const pages = mail?.text?.match(/\/p\/[\w.-]+/g) ?? [];
+  samples.set('downloadLogByLink', `${pages.at(-1)}/log`);
   const document = await admin.succeed<{ paths: Record<string, Record<string, Operation>> }>(
     'GET',
     '/openapi.json',

@@ -58,13 +58,14 @@ test('a file is imported: users, counts, log, mail, activity, and nothing of it 
 
   const [mail] = (await stack().mails()).filter(({ text }) => text?.includes(id));
   expect(mail?.subject).toBe('Import finished: 2 of 3 lines (whole)');
-  expect(mail?.text).toContain(`/v1/imports/${id}/log`);
+  const [logLink = ''] = mail?.text?.match(/http\S+\/p\/[\w-]+/) ?? [];
+  expect(await (await fetch(`${logLink}/log`)).text()).toBe(log.replace('\uFEFF', ''));
   const { data } = await admin.succeed<{ data: { kind: string; reason: string | null }[] }>(
     'GET',
     `/v1/activity?jobId=${id}`,
   );
-  expect(data.map(({ kind }) => kind)).toEqual(['importFinished', 'importStarted']);
-  expect(data[1]?.reason).toBe('the quarterly list');
+  expect(data.map(({ kind }) => kind)).toEqual(['download', 'importFinished', 'importStarted']);
+  expect(data[2]?.reason).toBe('the quarterly list');
 
   const handle = stack().temporal.workflow.getHandle(`import/${id}`);
   await handle.result();
