@@ -21,7 +21,7 @@ import type { ApiDeps } from './app.ts';
 import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
-import { findWait } from './waiting-for.ts';
+import { findWait, waitOfMail } from './waiting-for.ts';
 import { toMailJson } from './mail-json.ts';
 
 export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
@@ -252,9 +252,10 @@ export const describeLiveJob = async (
       jobs: deps.jobs,
     }),
   ]);
+  const wait = waitingFor ?? waitOfMail(json.mail);
   return {
     ...json,
     ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
-    ...(waitingFor !== undefined && { waitingFor }),
+    ...(wait !== undefined && { waitingFor: wait }),
   };
 };

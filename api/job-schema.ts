@@ -227,7 +227,8 @@ export const jobSchema = z
           .string()
           .describe(
             'Of one that is queued `noWorker`, `temporalUnavailable`, or `start` in a moment; of a step that is tried ' +
-              'again the type of its last failure, as an `error` has it, or `stepTimedOut` where its worker fell silent',
+              'again the type of its last failure, as an `error` has it, or `stepTimedOut` where its worker fell silent; ' +
+              '`MailUnavailable` also of one that has ended, while its mail is tried again',
           ),
         since: time.describe('When the phase began'),
         attempt: z.int().describe('Which attempt comes next; 0 while it is queued'),

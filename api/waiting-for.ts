@@ -39,3 +39,11 @@ export const findWait = async (
   const step = await jobs.readPendingStep(job);
   return step && { ...step, since };
 };
+
+/** What a job waits for that may have ended: a mail that nobody has taken yet. */
+export const waitOfMail = (
+  mails: readonly { state: string; since: string; attempts: number }[],
+): WaitingFor | undefined => {
+  const mail = mails.find(({ state, attempts }) => state === 'waiting' && attempts > 0);
+  return mail && { type: 'MailUnavailable', since: mail.since, attempt: mail.attempts + 1 };
+};

@@ -67,6 +67,11 @@ test('until when the provider asked to be left alone is told, and not once that 
   await addMail(id, 1, { waits_until: `now() + interval '1 hour'` });
   const [mail] = await mailOf(id);
   expect(mail).toMatchObject({ state: 'waiting', waitsUntil: expect.any(String) });
+  expect((await api().call('GET', `/v1/jobs/${id}`)).body.waitingFor).toEqual({
+    type: 'MailUnavailable',
+    since: mail.since,
+    attempt: 2,
+  });
   await query(`UPDATE notices SET waits_until = now() - interval '1 second' WHERE job_id = $1`, [
     id,
   ]);
