@@ -16,6 +16,7 @@ import {
   UNIT_MS,
   webAddress,
   wholeNumber,
+  ticketPrefixes,
 } from './setting-values.ts';
 
 /** A variable that is empty is not set. */
@@ -39,6 +40,7 @@ const commonSettings = {
   DELETE_ALL_SIGNALS: oneOf('code', 'off').default('code'),
   DELETE_ALL_REMIND_AFTER: duration.default(24 * UNIT_MS.h),
   DELETE_ALL_CLOSING_REMINDERS: durations.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
+  TICKET_PREFIXES: ticketPrefixes.default([]),
   WEBHOOK_ALLOW_PRIVATE: oneOf('on', 'off').default('off'),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 };
@@ -131,6 +133,8 @@ export const envToConfig = (env: Env) => {
       closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
     },
     /** Whether webhooks may lead to http and private addresses, as in local development. */
+    /** How tickets begin that reasons name; only these are told to Temporal. */
+    ticketPrefixes: env.TICKET_PREFIXES,
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'on',
     logLevel: env.LOG_LEVEL,
   };

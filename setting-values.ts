@@ -127,6 +127,19 @@ const isNetwork = (given: string): boolean => {
   return isMask || readWhole(size, 1, version === 4 ? 32 : 128) !== WRONG;
 };
 
+const PREFIX = /^[A-Z][A-Z0-9]{1,9}$/;
+
+export const ticketPrefixes = setting(
+  'prefixes of tickets with commas between them, such as OPS,HELP',
+  (given) => {
+    const all = given
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean);
+    return all.every((one) => PREFIX.test(one)) ? all : WRONG;
+  },
+);
+
 export const networks = setting(
   'addresses or networks with commas between them, such as 10.0.0.0/8, ::1',
   (given) => {

@@ -38,12 +38,26 @@ const whileBeating =
     }
   };
 
-/** The first ticket that a reason names, as OPS-123 does. The reason itself may name people. */
-const ticketOf = (reason: string | null): string | null =>
-  /\b[A-Z][A-Z0-9]{1,9}-[1-9]\d{0,6}\b/.exec(reason ?? '')?.[0] ?? null;
+const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
+
+/**
+ * The first ticket that a reason names, as OPS-123 does where `OPS` is a prefix of tickets. Nothing else of a reason is
+ * told: what looks like a ticket may be the id of a user.
+ */
+const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
+  [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
+  null;
+
+interface TicketDeps {
+  /** None where no prefix is set. */
+  config: { ticketPrefixes?: readonly string[] };
+}
 
 const createClaimJob =
-  ({ database: { db } }: ActivityDeps): Activities['claimJob'] =>
+  ({
+    database: { db },
+    config,
+  }: Pick<ActivityDeps, 'database'> & TicketDeps): Activities['claimJob'] =>
   async ({ jobId, runId }) => {
     await claimJob(db, jobId, runId);
     const job = await findJobOf(db, jobId);
@@ -58,7 +72,11 @@ const createClaimJob =
       notify: job.options.notify ?? false,
       // To look up one mail address a whole backup is read.
       isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
-      about: { count: job.total, askedBy: job.askedBy, ticket: ticketOf(job.reason) },
+      about: {
+        count: job.total,
+        askedBy: job.askedBy,
+        ticket: ticketOf(job.reason, config.ticketPrefixes ?? []),
+      },
       ...(finished !== undefined && { finished }),
     };
   };
@@ -102,7 +120,7 @@ const noting =
     return result;
   };
 
-export const createActivities = (deps: RequestSweepDeps & WebhookDeps): Activities => {
+export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDeps): Activities => {
   const noted = noting(deps);
   return withFailures({
     claimJob: createClaimJob(deps),

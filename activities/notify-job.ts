@@ -18,7 +18,14 @@ import { createLinkToken } from '../storage/link-token.ts';
 import type { Activities, JobEnd } from '../workflows/contract.ts';
 import { JOB_MAIL } from '../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';
-import { type MailDeps, mailFailureOf, mailTooEarly, noteMail, tryMail } from './try-mail.ts';
+import {
+  type MailDeps,
+  mailFailureOf,
+  mailTooEarly,
+  noteMail,
+  tryMail,
+  mailGivenUp,
+} from './try-mail.ts';
 
 /** What a mail is composed of: the job, how it ended, and the links of this very mail. */
 interface Telling {
@@ -183,6 +190,7 @@ const notify = async (
 ): Promise<void> => {
   const notice = await openNotice(deps.database.db, { jobId: subject.id, round });
   if (notice.state === 'accepted') return;
+  if (notice.state === 'givenUp') throw mailGivenUp();
   if (notice.wait_ms > 0) throw mailTooEarly(notice.wait_ms);
   const mail = { table: 'notices', id: notice.id, kind: JOB_MAIL } as const;
   const message = await compose(deps, {

@@ -32,6 +32,13 @@ export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFai
     ...(waitMs !== undefined && { nextRetryDelay: waitMs }),
   });
 
+/** The provider forgets a key after a day: another try under it might send the mail twice. */
+export const mailGivenUp = (): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(
+    'The mail provider has not taken the mail for a day. Ask for it again.',
+    'MailGivenUp',
+  );
+
 /** The provider still asked to be left alone. */
 export const mailTooEarly = (waitMs: number): ApplicationFailure =>
   mailUnavailable('it asked to be left alone for a while', waitMs);

@@ -42,6 +42,8 @@ export interface ApiDeps {
   database: Database;
   /** A connection that nothing but the question for readiness uses; `database` when not given. */
   health?: Database;
+  /** Likewise one for the figures of `/metrics`. */
+  figures?: Database;
   storage: Storage;
   jobs: JobStarter;
   requests: RequestSender;

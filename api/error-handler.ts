@@ -52,13 +52,19 @@ const databaseProblem = (error: Error): ProblemError | undefined => {
     return problem('busy', 'All connections to the database are in use; the database is there.');
   }
   if (isTooSlow(error)) {
-    return problem('busy', 'The database took too long for this; nothing was changed.');
+    return problem(
+      'busy',
+      'The database took too long for this. Look whether it was done before you send it again.',
+    );
   }
   if (isDatabaseAway(error)) {
     return problem('database-unavailable', 'PostgreSQL is away, or accepts no work for now.');
   }
   if (isContended(error)) {
-    return problem('busy', 'Other work holds what this needs; nothing was changed.');
+    return problem(
+      'busy',
+      'Other work holds what this needs. Wait a little, and look whether it was done before you send it again.',
+    );
   }
   if (isDenied(error)) {
     return problem('database-denied', 'PostgreSQL denies the service what this needs.');

@@ -39,6 +39,8 @@ export type SendCsv = (
     fileName: string;
     query: RawBuilder<unknown>;
     spreadsheetSafe: boolean;
+    /** The workspace that it counts for; that of the request when not given. */
+    owner?: string;
     /** Writes the rows anew, guarded or not. */
     write?: (rows: Readable) => Readable;
   },
@@ -51,8 +53,8 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
     each: MAX_LOGS_OF_WORKSPACE,
     what: 'logs are being sent',
   });
-  return async (reply, { fileName, query, spreadsheetSafe, write }) => {
-    const release = take(ownerOf(reply.request) ?? '');
+  return async (reply, { fileName, query, spreadsheetSafe, write, owner }) => {
+    const release = take(owner ?? ownerOf(reply.request) ?? '');
     const { startRow, guard: pack } =
       spreadsheetSafe && write === undefined ? createCsvFileGuard() : NO_GUARD;
     const rows = await copyText(database.pool, query, { startRow, pack }).catch(
@@ -116,7 +118,11 @@ export const sendJobLog = async (
   { spreadsheetSafe }: CsvQuery,
 ): Promise<FastifyReply> => {
   requireRecords(job);
-  const common = { spreadsheetSafe, fileName: `${job.type}-${job.id}.csv` };
+  const common = {
+    spreadsheetSafe,
+    fileName: `${job.type}-${job.id}.csv`,
+    owner: job.workspace_id,
+  };
   if (job.type !== 'import') return sendCsv(reply, { ...common, query: jobLog(job.id) });
   requireFile(job);
   return sendCsv(reply, { ...common, ...(await openImportLog(deps, job, spreadsheetSafe)) });

@@ -1,3 +1,5 @@
+import { outsideRequests } from './request-owner.ts';
+
 /** Between two looks at a job: quick enough for a progress bar, and cheap, however many watch. */
 export const POLL_MS = 500;
 
@@ -31,7 +33,8 @@ export const createJobWatch = <Facts>(
     if (watch.listeners.size > 0) lookLater(jobId, watch);
   };
   const lookLater = (jobId: string, watch: Watch<Facts>): void => {
-    watch.timer = setTimeout(() => void look(jobId, watch), POLL_MS);
+    // One look is for all who watch, so it takes nothing of the share of who came first.
+    watch.timer = outsideRequests(() => setTimeout(() => void look(jobId, watch), POLL_MS));
   };
 
   return {

@@ -20,11 +20,15 @@ export const MAX_UPLOADS_OF_WORKSPACE = 5;
 export const MAX_LOGS_AT_ONCE = 6;
 export const MAX_LOGS_OF_WORKSPACE = 2;
 
+/** Of the question whether the database is there, and of the figures for Prometheus, which read whole tables. */
+export const HEALTH_TIMEOUTS = { statement_timeout: '2s', lock_timeout: '1s' } as const;
+export const FIGURES_TIMEOUTS = { statement_timeout: '10s', lock_timeout: '1s' } as const;
+
 /** What requests may take of the database: a workspace whose tables are locked leaves the rest to others. */
 export const DATABASE_LIMITS = {
   maxConnections: 20,
   timeouts: { statement_timeout: '1min', lock_timeout: '10s' },
-  shares: { each: 5, maxWaiting: 100, waitMs: 10_000 },
+  shares: { each: 5, maxWaiting: 2_000, waitMs: 10_000 },
 } as const;
 
 /** Largest address and headers together, in bytes: a filter may stand in an address. */

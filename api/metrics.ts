@@ -1,5 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Db } from '../db/client.ts';
+import { readClock } from '../db/clock.ts';
 import { readServiceFigures, type ServiceFigures } from '../db/service-figures.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { App } from './app.ts';
@@ -47,12 +48,18 @@ const inTime = <T>(answer: Promise<T>): Promise<T | undefined> => {
 const askDatabase = (db: Db): Promise<Answer> =>
   inTime(readServiceFigures(db).catch(() => undefined));
 
-/** Asks the database once for all who want to know within some seconds. */
-const createAsker = (db: Db): (() => Promise<Answer>) => {
-  let asked: { at: number; answer: Promise<Answer> } | undefined;
+const isThere = (db: Db): Promise<boolean> =>
+  readClock(db).then(
+    () => true,
+    () => false,
+  );
+
+/** Asks once for all who want to know within some seconds. */
+const createAsker = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
+  let asked: { at: number; answer: Promise<T> } | undefined;
   return () => {
     if (asked === undefined || Date.now() - asked.at > COUNTS_MAX_AGE_MS) {
-      asked = { at: Date.now(), answer: askDatabase(db) };
+      asked = { at: Date.now(), answer: ask() };
     }
     return asked.answer;
   };
@@ -121,15 +128,20 @@ const LABELS: Readonly<Record<string, string[]>> = {
 };
 
 /** Whether the database answers, and what it knows of the service as a whole. */
-export const watchDatabase = (registry: Registry, db: Db): void => {
+export const watchDatabase = (
+  registry: Registry,
+  { health, figures }: { health: Db; figures: Db },
+): void => {
   const registers = [registry];
-  const ask = createAsker(db);
+  const ask = createAsker(() => askDatabase(figures));
+  const askIsThere = createAsker(() => inTime(isThere(health)));
   const isUp = new Gauge({
     name: 'keepsake_database_up',
     help: '1 when PostgreSQL answers, 0 when it does not',
     registers,
     collect: async () => {
-      isUp.set((await ask()) === undefined ? 0 : 1);
+      // Apart from the figures: to read whole tables may take longer than a scraper waits.
+      isUp.set((await askIsThere()) === true ? 1 : 0);
     },
   });
   for (const { name, help, tell } of GAUGES) {

@@ -14,6 +14,9 @@ export const ownerOfRequest = (): string | undefined => {
   return request && ownerOf(request);
 };
 
+/** Does something that goes on after the request, for whoever asks for it then: it counts for nobody. */
+export const outsideRequests = <T>(work: () => T): T => requests.exit(work);
+
 /** Remembers the request for all that is done for it. */
 export const rememberRequests = (app: App): void => {
   app.addHook('onRequest', (request, _reply, done) => requests.run(request, done));

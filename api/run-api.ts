@@ -2,6 +2,7 @@ import type { FastifyListenOptions } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';
+import type { StatementTimeouts } from '../db/connection.ts';
 import { API_ROLE } from '../db/roles.ts';
 import { isDatabaseAway } from '../db/sql-states.ts';
 import { assertReady, startRefusalOf } from '../db/start-check.ts';
@@ -10,7 +11,7 @@ import { makeDataFolder } from '../storage/data-folder.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './app.ts';
-import { DATABASE_LIMITS } from './limits.ts';
+import { DATABASE_LIMITS, FIGURES_TIMEOUTS, HEALTH_TIMEOUTS } from './limits.ts';
 import { ownerOfRequest } from './request-owner.ts';
 import { createRequestSender } from './request-sender.ts';
 import { type ApiCrashPoint, createJobStarter } from './start-job.ts';
@@ -56,15 +57,20 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     shares: { ...DATABASE_LIMITS.shares, ownerOf: ownerOfRequest },
   });
   await checkDatabase(database, createLog('api', config.logLevel));
-  const health = openDatabase(config.databaseUrl, {
-    applicationName: 'keepsake-health',
-    role: API_ROLE,
-    maxConnections: 1,
-  });
+  const openOne = (applicationName: string, timeouts: StatementTimeouts) =>
+    openDatabase(config.databaseUrl, {
+      applicationName,
+      role: API_ROLE,
+      maxConnections: 1,
+      timeouts,
+    });
+  const health = openOne('keepsake-health', HEALTH_TIMEOUTS);
+  const figures = openOne('keepsake-figures', FIGURES_TIMEOUTS);
   const temporal = connectTemporal();
   const app = await buildApp({
     database,
     health,
+    figures,
     storage: createDirectoryStorage(config.storageDir),
     jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
     requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
@@ -76,6 +82,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   const stop = async (): Promise<void> => {
     await app.close();
     await temporal.close();
+    await figures.close();
     await health.close();
     await database.close();
   };

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { recordActivity } from './activity.ts';
 import type { Db, Trx } from './client.ts';
 import type { JobType } from '../workflows/contract.ts';
+import { allowLong } from './long-statements.ts';
 import { insertImportFile } from './import-files.ts';
 import { UNBEGUN_COUNTS } from './named-users.ts';
 import { copyTargets, isRetryable, retriedBy } from './retries.ts';
@@ -156,7 +157,10 @@ const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
  * idempotency key, its preview or the job it retries belongs to a job already; nothing is written then.
  */
 export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
-  db.transaction().execute((trx) => insertJobIn(trx, job));
+  db.transaction().execute(async (trx) => {
+    await allowLong(trx);
+    return insertJobIn(trx, job);
+  });
 
 /** A job by its id; of one workspace, or of any when that is null. */
 export const findJobRow = (db: Db, id: string, workspaceId: string | null) =>

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
+import { isKeyValid, keyEndedAt } from './key-end.ts';
 
 /** A link of a mail: the mail, and the end that is signed into the link. */
 export interface PageOf {
@@ -16,7 +17,7 @@ export const findMailedJob = (db: Db, { mailId, expiresAt }: PageOf) =>
     .innerJoin('workspaces', 'workspaces.id', 'jobs.workspace_id')
     .select(['mail.job_id', 'workspaces.name as workspace_name'])
     .select(
-      sql<boolean>`(${expiresAt}::timestamptz <= now() OR starter.revoked_at IS NOT NULL)`.as(
+      sql<boolean>`(${expiresAt}::timestamptz <= now() OR ${keyEndedAt('starter')} IS NOT NULL)`.as(
         'link_is_over',
       ),
     )
@@ -38,7 +39,7 @@ export const findMailedRequest = (db: Db, { mailId, expiresAt }: PageOf) =>
     .select(
       sql<boolean>`(${expiresAt}::timestamptz <= now() OR NOT EXISTS (
         SELECT FROM api_keys k
-         WHERE k.person = person_of(mail.person) AND k.revoked_at IS NULL
+         WHERE k.person = person_of(mail.person) AND ${isKeyValid('k')}
            AND (k.role = 'platform' OR k.role = 'admin' AND k.workspace_id = r.workspace_id)))`.as(
         'link_is_over',
       ),

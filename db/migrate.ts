@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Migrator, sql, type Migration, type MigrationProvider } from 'kysely';
 import { openDatabase, type Db } from './client.ts';
 import { listMigrations, MIGRATIONS_FOLDER } from './schema-version.ts';
+import { isContended } from './sql-states.ts';
 
 /** One SQL file a migration, applied in the order of their names; there is no way down. */
 const sqlFiles: MigrationProvider = {
@@ -27,6 +29,32 @@ export const assertUtf8 = async (db: Db): Promise<void> => {
   );
 };
 
+/** Whoever waits for a table keeps everybody waiting who comes after, so it is given up soon and tried again. */
+const LOCK_TIMEOUT = '5s';
+const MAX_TRIES = 20;
+const PAUSE_MS = 2_000;
+
+const migrateOnce = async (db: Db): Promise<string[]> => {
+  const { error, results = [] } = await new Migrator({ db, provider: sqlFiles }).migrateToLatest();
+  if (error !== undefined) throw error;
+  return results.map(({ migrationName }) => migrationName);
+};
+
+/** Others read and write meanwhile: what they have locked for too long ends one try, and nothing of it is left. */
+const migratePatiently = async (db: Db): Promise<string[]> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await migrateOnce(db);
+    } catch (error) {
+      if (!isContended(error) || attempt === MAX_TRIES) {
+        const { message } = error as Error;
+        throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
+      }
+    }
+    await sleep(PAUSE_MS);
+  }
+};
+
 /**
  * Brings the schema up to date, as the database's owner. Safe to run twice and side by side.
  *
@@ -37,18 +65,11 @@ export const migrateToLatest = async (databaseUrl: string): Promise<string[]> =>
   const database = openDatabase(databaseUrl, {
     applicationName: 'keepsake-migrate',
     maxConnections: 2,
+    timeouts: { statement_timeout: '0', lock_timeout: LOCK_TIMEOUT },
   });
   try {
     await assertUtf8(database.db);
-    const { error, results = [] } = await new Migrator({
-      db: database.db,
-      provider: sqlFiles,
-    }).migrateToLatest();
-    if (error !== undefined) {
-      const { message } = error as Error;
-      throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
-    }
-    return results.map(({ migrationName }) => migrationName);
+    return await migratePatiently(database.db);
   } finally {
     await database.close();
   }

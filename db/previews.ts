@@ -1,6 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db, Trx } from './client.ts';
+import { allowLong } from './long-statements.ts';
 import { type Arrivals, judgeDeletion, leavesEnoughUsers } from './nearly-everyone.ts';
 import {
   type Excluded,
@@ -140,6 +141,8 @@ const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
+      // A utility statement, which takes no snapshot.
+      await allowLong(trx);
       const { rows } = await sql<{
         snapshot: string;
       }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 import { isKeyValid } from './key-end.ts';
-import { mailWaitMs } from './mail-tries.ts';
+import { mailState, mailWaitMs } from './mail-tries.ts';
 
 /** Who hears of a request: everyone concerned, or one side of it. */
 export type Audience = 'all' | 'platform' | 'admins';
@@ -40,7 +40,7 @@ export const planNotices = async (
     ON CONFLICT DO NOTHING`.execute(db);
 };
 
-/** Planned mails that wait to be accepted: to which address, and whose that is. Refused ones are over. */
+/** Planned mails that wait to be accepted: to which address, and whose that is. Refused ones, and those of a day ago, are over. */
 export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound) =>
   db
     .selectFrom('request_notices')
@@ -49,8 +49,7 @@ export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound)
     .where('request_id', '=', requestId)
     .where('kind', '=', kind)
     .where('round', '=', round)
-    .where('accepted_at', 'is', null)
-    .where('refused_at', 'is', null)
+    .where(sql<boolean>`${mailState} = 'waiting'`)
     .orderBy('id')
     .execute();
 

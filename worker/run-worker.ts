@@ -103,13 +103,14 @@ const connectWhenThere = async (
   registerAll: () => Promise<unknown>,
 ): Promise<NativeConnection> => {
   const { connectionOptions } = loadClientConnectConfig();
+  const since = performance.now();
   return waitUntilThere({
     name: 'Temporal',
     ask: async () => {
       await registerAll();
       return NativeConnection.connect(connectionOptions);
     },
-    endOf: (error) => temporalEndOf(error, namespace),
+    endOf: (error) => temporalEndOf(error, namespace, since),
     ...waiting,
   });
 };

@@ -36,12 +36,24 @@ const isTemporalAway = (error: unknown): boolean =>
   PASSING.includes(codeOf(error)) ||
   (error instanceof Error && (error.name === 'TransportError' || isTemporalAway(error.cause)));
 
-/** Why a worker must not wait for Temporal; undefined while that may help. */
-export const temporalEndOf = (error: unknown, namespace: string): Error | undefined => {
-  if (error instanceof Error && error.name === REFUSAL) return error;
+/** A server that has just begun makes its namespace a little later, in milliseconds. */
+const NAMESPACE_GRACE_MS = 15_000;
+
+/**
+ * Why a worker that has waited for Temporal since `since`, by `performance.now`, must not wait longer; undefined while
+ * that may help.
+ */
+export const temporalEndOf = (
+  error: unknown,
+  namespace: string,
+  since: number,
+): Error | undefined => {
+  // What was refused for a reason that passes, too.
   if (isTemporalAway(error)) return undefined;
+  if (error instanceof Error && error.name === REFUSAL) return error;
   const code = codeOf(error);
   if (code === STATUS.notFound) {
+    if (performance.now() - since < NAMESPACE_GRACE_MS) return undefined;
     return refuse(
       `Temporal has no namespace ${namespace}: create it, or correct TEMPORAL_NAMESPACE.`,
       error,

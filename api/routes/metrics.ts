@@ -12,12 +12,12 @@ const TEXT = {
 /** What this process tells of itself and of the jobs: counts and times, and nobody's data. */
 export const registerMetricsRoute = (
   app: App,
-  { database, health = database, storage }: ApiDeps,
+  { database, health = database, figures = database, storage }: ApiDeps,
 ): void => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   timeRequests(app, registry);
-  watchDatabase(registry, health.db);
+  watchDatabase(registry, { health: health.db, figures: figures.db });
   watchPools(registry, { requests: database.pool });
   watchStorage(registry, storage);
 

@@ -21,12 +21,17 @@ $$;
 -- one that the context names, in every language; nothing else of it is told, for it may quote a row. Without a trigger it
 -- is the one that deletes.
 CREATE FUNCTION reason_of_refusal(p_code text, p_constraint text, p_context text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN nullif(p_constraint, '') IS NOT NULL THEN 'constraint ' || public.given_name(p_constraint)
-              ELSE 'SQLSTATE ' || p_code || coalesce(', raised by ' || f.name || '()', '') END
-    FROM (SELECT nullif(m[1], 'delete_users_one_by_one') AS name FROM (
-      SELECT regexp_match(p_context, '^PL/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)', 'n') AS m) AS found) AS f
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  raised_by text;
+BEGIN
+  IF nullif(p_constraint, '') IS NOT NULL THEN
+    RETURN 'constraint ' || public.given_name(p_constraint);
+  END IF;
+  raised_by := (regexp_match(p_context, '^PL/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)', 'n'))[1];
+  RETURN 'SQLSTATE ' || p_code
+    || coalesce(', raised by ' || nullif(raised_by, 'delete_users_one_by_one') || '()', '');
+END $$;
 
 -- As in 0011, but for the reason.
 CREATE OR REPLACE FUNCTION delete_users_one_by_one(

@@ -178,8 +178,15 @@ test('links end at their time by the clock of the database, and with the key tha
   const others = await addJob(keyId);
   const path = pathOf('log', others.mailId);
   expect((await visit(`${path}/log`)).status).toBe(200);
-  await query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [keyId]);
-  for (const url of [path, `${path}/log`]) expect((await visit(url)).status).toBe(410);
+  for (const end of ['expires_at', 'revoked_at']) {
+    await query(
+      `UPDATE api_keys SET created_at = now() - interval '2 hours', ${end} = now() - interval '1 hour' WHERE id = $1`,
+      [keyId],
+    );
+    for (const url of [path, `${path}/log`]) expect((await visit(url)).status).toBe(410);
+    await query(`UPDATE api_keys SET ${end} = NULL WHERE id = $1`, [keyId]);
+    expect((await visit(`${path}/log`)).status).toBe(200);
+  }
 });
 
 test('forged, cut, foreign and download tokens are not found; programs get a problem', async () => {
@@ -288,11 +295,15 @@ test('a link to a request ends with the last key of the person who was mailed', 
   expect((await visit(path)).status).toBe(200);
   expect((await visit(pathOf('request', mailId, Date.now() - 2_000))).status).toBe(410);
   // A key of the operators hears of no request.
-  await query(
-    `UPDATE api_keys SET revoked_at = now() WHERE role = 'admin' AND workspace_id = 'demo'`,
-  );
-  expect((await visit(path)).status).toBe(410);
-  await query(
-    `UPDATE api_keys SET revoked_at = NULL WHERE role = 'admin' AND workspace_id = 'demo'`,
-  );
+  for (const end of ['expires_at', 'revoked_at']) {
+    const set = (value: string) =>
+      query(
+        `UPDATE api_keys SET created_at = now() - interval '2 hours', ${end} = ${value}
+          WHERE role = 'admin' AND workspace_id = 'demo'`,
+      );
+    await set(`now() - interval '1 hour'`);
+    expect((await visit(path)).status).toBe(410);
+    await set('NULL');
+    expect((await visit(path)).status).toBe(200);
+  }
 });

@@ -93,7 +93,8 @@ test('scraped often, the database is asked once', async () => {
   letCountsAge();
   const count = vi.spyOn(api().database.api.pool, 'connect');
   await Promise.all(Array.from({ length: 20 }, scrape));
-  expect(count).toHaveBeenCalledTimes(1);
+  // One for the figures, and one for whether it is there.
+  expect(count).toHaveBeenCalledTimes(2);
 });
 
 test('tells what is late, what has ended how, and what is in use', async () => {

@@ -181,6 +181,10 @@ test('a mail that nobody took within a day is given up', async () => {
   );
   const [mail] = await mailsOf(jobId);
   expect(mail?.state).toBe('givenUp');
+  // The provider has forgotten the key: under it the mail might arrive twice.
+  const tries = provider.seen.length;
+  await expect(notify(jobId)).rejects.toMatchObject({ type: 'MailGivenUp', nonRetryable: true });
+  expect(provider.seen).toHaveLength(tries);
   expect(Date.now() - (mail?.since.getTime() ?? 0)).toBeGreaterThan(3_000_000);
 });
 

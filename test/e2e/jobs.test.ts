@@ -8,7 +8,7 @@ import { readHistory } from '../support/histories.ts';
 import { useStack } from '../support/stack.ts';
 import { triggerSchedule } from '../support/trigger-schedule.ts';
 
-const stack = useStack();
+const stack = useStack({ env: { TICKET_PREFIXES: 'OPS' } });
 
 const india = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 
@@ -62,7 +62,7 @@ test('each step says in the history what it does, and the job whom it is about, 
   const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {
     previewId: preview.id,
     confirm: { count: preview.count },
-    reason: 'OPS-123: Ada Lovelace has asked',
+    reason: 'CUST-7, Ada Lovelace, has asked: OPS-123',
   });
   expect((await admin.finish(id)).state).toBe('succeeded');
   const handle = stack().temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
@@ -72,7 +72,7 @@ test('each step says in the history what it does, and the job whom it is about, 
     expect(history).toContain(told);
   }
   expect(history).toMatch(/"count":400,"askedBy":"[0-9a-f-]{36}"/);
-  expect(history).not.toContain('Lovelace');
+  for (const person of ['Lovelace', 'CUST-7']) expect(history).not.toContain(person);
 });
 
 test('many users take no more history than few', async () => {

@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
 import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
@@ -52,4 +54,25 @@ test('migrate says in one sentence why it cannot', async () => {
     stderr: expect.stringMatching(/^DATABASE_URL: [^\n]+\n$/) as string,
   });
   await expect(migrate(database().url, '--down')).rejects.toMatchObject({ code: 2 });
+});
+
+test('migrate waits for a table that others have locked, and keeps nobody waiting for longer than it may', async () => {
+  const { pool } = database().owner;
+  await pool.query(`CREATE DATABASE ${NAME}`);
+  const holder = new Client({ connectionString: urlOf(NAME) });
+  await holder.connect();
+  try {
+    // As a migration that is under way has it.
+    await holder.query(
+      'CREATE TABLE kysely_migration (name varchar(255) PRIMARY KEY, timestamp varchar(255) NOT NULL)',
+    );
+    await holder.query('BEGIN; LOCK TABLE kysely_migration');
+    const migrated = migrate(urlOf(NAME));
+    await sleep(9_000);
+    await holder.query('COMMIT');
+    expect((await migrated).at(-1)).toMatch(/^The schema is that of /);
+  } finally {
+    await holder.end();
+    await pool.query(`DROP DATABASE ${NAME} WITH (FORCE)`);
+  }
 });
