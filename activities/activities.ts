@@ -1,7 +1,7 @@
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
-import type { Activities, SCHEDULES } from '../workflows/contract.ts';
+import type { Activities, SCHEDULES, SWEEP } from '../workflows/contract.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './attempt-delivery.ts';
 import { createCheckImport } from './check-import.ts';
 import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
@@ -108,7 +108,7 @@ const withFailures = (activities: Activities): Activities =>
     ]),
   ) as unknown as Activities;
 
-type ScheduleId = (typeof SCHEDULES)[number]['id'];
+type ScheduleId = (typeof SCHEDULES)[number]['id'] | (typeof SWEEP)['id'];
 
 /** Writes down that a schedule did all it had to, each time that it did. */
 const noting =

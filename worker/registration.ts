@@ -1,6 +1,12 @@
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SCHEDULES, SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
+import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../workflows/contract.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 /** By the names of the contract: the code, and the name that Temporal's CLI and UI use. */
@@ -120,8 +126,36 @@ const ensureSchedule = async (
   }
 };
 
+/** Versions before had a schedule for the sweep, which started a workflow each minute. */
+const removeOldSchedule = async (client: Client): Promise<void> => {
+  try {
+    await client.schedule.getHandle(SWEEP.id).delete();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+  }
+};
+
+/** @returns whether it was not under way */
+const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> => {
+  try {
+    await client.workflow.start(SWEEP.workflowType, {
+      workflowId: SWEEP.id,
+      taskQueue,
+      args: [],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      staticSummary: 'Start and end what a crash has left, every minute',
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+};
+
 /**
- * Makes the search attributes and schedules that Temporal does not have. Safe to call again, and by
+ * Makes the search attributes and schedules that Temporal does not have, and starts the sweep where it is not
+ * under way. Safe to call again, and by
  * several workers at once.
  *
  * @returns the names of what was missing
@@ -134,5 +168,7 @@ export const register = (client: Client, namespace: string, taskQueue: string): 
     for (const schedule of SCHEDULES) {
       if (await ensureSchedule(client, taskQueue, schedule)) made.push(schedule.id);
     }
+    await removeOldSchedule(client);
+    if (await ensureSweep(client, taskQueue)) made.push(SWEEP.id);
     return made;
   });

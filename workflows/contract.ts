@@ -19,12 +19,25 @@ export type JobType = keyof typeof JOB_KINDS;
 export const workflowIdOf = (job: { id: string; type: JobType }): string =>
   `${JOB_KINDS[job.type].idPrefix}/${job.id}`;
 
+/** The sweep is one workflow that never ends, and is told what to do by signals. */
+export const SWEEP = {
+  id: 'start-queued',
+  workflowType: 'StartQueued',
+  every: '1 minute',
+} as const;
+export const SWEEP_SIGNALS = { now: 'sweepNow', pause: 'pause', resume: 'resume' } as const;
+
+/** What one run of the sweep hands on to the next. */
+export interface SweepInput {
+  isPaused?: boolean;
+  isAsked?: boolean;
+}
+
 /**
- * What runs by itself: the sweep, the end of what has expired, and a look at the files of backups. Each schedule has the id of the
+ * What else runs by itself: the end of what has expired, and a look at the files of backups. Each schedule has the id of the
  * workflow it starts, so no two of them run at once.
  */
 export const SCHEDULES = [
-  { id: 'start-queued', workflowType: 'StartQueued', every: '1 minute', timeout: '5 minutes' },
   { id: 'destroy-expired', workflowType: 'DestroyExpired', every: '1 hour', timeout: '12 hours' },
   { id: 'scrub-backups', workflowType: 'ScrubBackups', every: '1 hour', timeout: '12 hours' },
 ] as const;

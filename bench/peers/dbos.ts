@@ -1,3 +1,4 @@
+import { SWEEP, SWEEP_SIGNALS } from '../../workflows/contract.ts';
 import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -58,7 +59,7 @@ const ask = async (child: ChildProcess, request: DbosRequest): Promise<number> =
 export const startDbosPeer = async (bench: Bench) => {
   installSdk(bench.log);
   const child = await startProcess(bench);
-  const sweep = bench.temporal.schedule.getHandle('start-queued');
+  const sweep = bench.temporal.workflow.getHandle(SWEEP.id);
   return {
     deleteInPages: () =>
       ask(child, {
@@ -67,10 +68,10 @@ export const startDbosPeer = async (bench: Bench) => {
       }),
     deleteWithOwnCode: async (preview: { id: string; count: number }) => {
       // To Keepsake's sweep a job without a workflow of Temporal's is one to end.
-      await sweep.pause();
+      await sweep.signal(SWEEP_SIGNALS.pause);
       const input = { workspaceId: WORKSPACE, keyId: bench.keyId, preview };
       const seconds = await ask(child, { kind: 'own', input });
-      await sweep.unpause();
+      await sweep.signal(SWEEP_SIGNALS.resume);
       return seconds;
     },
     stop: async () => {

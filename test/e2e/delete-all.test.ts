@@ -4,7 +4,7 @@ import type { ApiClient, Job } from '../../local/api-client.ts';
 import { createDeleteAllApi, type DeleteAllRequest } from '../support/delete-all-api.ts';
 import { useStack } from '../support/stack.ts';
 import { createShell, documented } from '../support/temporal-command.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { sweepNow } from '../support/trigger-schedule.ts';
 
 const stack = useStack();
 
@@ -180,7 +180,7 @@ test('a terminated workflow: the sweep ends its request', async () => {
   await api.decide(pia.client, id, 'approve');
   await makeOld(id);
   await handleOf(id).terminate('test');
-  await triggerSchedule(temporal, 'start-queued');
+  await sweepNow(temporal);
   const ended = await api.until(admin, id, isState('cancelled'));
   expect(ended.timeline.at(-1)).toMatchObject({ event: 'stop', outcome: 'accepted' });
   expect(await api.countUsers('terminated')).toBe(10);
@@ -199,10 +199,10 @@ test('terminated while its run is under way: the run goes on, and decides how th
     .toBe('deleting');
   await handleOf(id).terminate('test');
   await makeOld(id);
-  await triggerSchedule(temporal, 'start-queued');
+  await sweepNow(temporal);
   await release();
   expect(await admin.finish(jobId)).toMatchObject({ state: 'succeeded', counts: { deleted: 10 } });
-  await triggerSchedule(temporal, 'start-queued');
+  await sweepNow(temporal);
   await api.until(admin, id, isState('completed'));
 }, 120_000);
 
@@ -217,7 +217,7 @@ test('asked while a crash kept it from its workflow: the sweep starts it', async
     [key?.id],
   );
   const { id } = row!;
-  await triggerSchedule(temporal, 'start-queued');
+  await sweepNow(temporal);
   await expect
     .poll(
       () =>

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
 import { readHistory } from '../support/histories.ts';
 import { useStack } from '../support/stack.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { sweepNow } from '../support/trigger-schedule.ts';
 
 const stack = useStack({ env: { TICKET_PREFIXES: 'OPS' } });
 
@@ -183,7 +183,7 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
       { format: 'csv', compression: 'gzip', columns: ['userId'], spreadsheetSafe: true },
     ],
   );
-  await triggerSchedule(stack().temporal, 'start-queued');
+  await sweepNow(stack().temporal);
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
 });
 

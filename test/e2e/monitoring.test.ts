@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
 import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
 import { useStack } from '../support/stack.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { sweepNow } from '../support/trigger-schedule.ts';
 
 const stack = useStack();
 
@@ -45,7 +45,7 @@ test('every metric of the alerts and the dashboard is in a scrape', async () => 
     reason: 'asked to',
   });
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded' });
-  await triggerSchedule(stack().temporal, 'start-queued');
+  await sweepNow(stack().temporal);
   const { api, metrics } = stack().stack.info();
   const scrape = async () =>
     (

@@ -6,7 +6,7 @@ import type { ApiClient } from '../../local/api-client.ts';
 import { useStack } from '../support/stack.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
 import { isSignedBy } from '../support/webhooks.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { sweepNow } from '../support/trigger-schedule.ts';
 
 const stack = useStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
 
@@ -109,7 +109,7 @@ test('a deletion, and a job that was cancelled before it began, are told too', a
     `UPDATE webhook_deliveries SET next_attempt_at = now() - interval '1 minute' WHERE job_id = $1`,
     [queued],
   );
-  await triggerSchedule(stack().temporal, 'start-queued');
+  await sweepNow(stack().temporal);
   await arrived(2);
   expect(receiver.received.map(({ body }) => JSON.parse(body) as object)).toMatchObject([
     { type: 'job.succeeded', data: { jobId: id, jobType: 'deletion', counts: { deleted: 2 } } },

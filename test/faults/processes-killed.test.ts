@@ -4,17 +4,17 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, expect, onTestFailed, test } from 'vitest';
 import type { ApiCrashPoint } from '../../api/start-job.ts';
 import { sendSignal } from '../../local/stop-process.ts';
-import { workflowIdOf } from '../../workflows/contract.ts';
+import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts';
 import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { useStack } from '../support/stack.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { sweepNow } from '../support/trigger-schedule.ts';
 
 const stack = useStack({ apiFile: 'test/support/crashing-api.ts' });
 
 // The sweep would in time heal what the request sent again must heal by itself.
-beforeAll(() => stack().temporal.schedule.getHandle('start-queued').pause());
+beforeAll(() => stack().temporal.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.pause));
 
 const jobsOf = ({ workspaceId }: FaultTrial) =>
   stack().sql<{ id: string; state: string }>('SELECT id, state FROM jobs WHERE workspace_id = $1', [
@@ -84,7 +84,7 @@ test('API killed between database and Temporal, and no one asks again: the sweep
   await expect(workflow.describe()).rejects.toThrow(WorkflowNotFoundError);
   // The sweep leaves a young job to its request.
   await sql(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE id = $1`, [id]);
-  await triggerSchedule(temporal, 'start-queued');
+  await sweepNow(temporal);
   await expectOnce(trial, id);
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
 import { register } from '../../worker/registration.ts';
-import { SCHEDULES, SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../../workflows/contract.ts';
 import { useDatabase } from '../support/database.ts';
 import { startDevServer, type DevServer } from '../support/dev-server.ts';
 
@@ -14,7 +14,7 @@ import { startDevServer, type DevServer } from '../support/dev-server.ts';
 
 const QUEUE = 'keepsake';
 const NAMES = Object.keys(SEARCH_ATTRIBUTES);
-const SCHEDULE_IDS = SCHEDULES.map(({ id }) => id);
+const BY_ITSELF = [...SCHEDULES.map(({ id }) => id), SWEEP.id];
 
 const database = useDatabase();
 let folder: string;
@@ -59,14 +59,27 @@ test('makes what is missing, once, whoever else makes it at the same time', asyn
   server = await startDevServer(add('KeepsakeJob', 'Keyword'));
   const { client } = server;
   const made = await Promise.all([1, 2, 3].map(() => register(client, 'default', QUEUE)));
-  expect(new Set(made.flat())).toEqual(new Set([...NAMES.slice(1), ...SCHEDULE_IDS]));
+  expect(new Set(made.flat())).toEqual(new Set([...NAMES.slice(1), ...BY_ITSELF]));
   expect(await register(client, 'default', QUEUE)).toEqual([]);
   const { customAttributes } = await client.connection.operatorService.listSearchAttributes({
     namespace: 'default',
   });
   expect(Object.keys(customAttributes)).toEqual(expect.arrayContaining(NAMES));
-  await client.schedule.getHandle('start-queued').delete();
-  expect(await register(client, 'default', QUEUE)).toEqual(['start-queued']);
+  await client.schedule.getHandle('scrub-backups').delete();
+  await client.workflow.getHandle(SWEEP.id).terminate();
+  expect(await register(client, 'default', QUEUE)).toEqual(['scrub-backups', SWEEP.id]);
+}, 60_000);
+
+test('the schedule that a version before had for the sweep goes', async () => {
+  server = await startDevServer();
+  const { client } = server;
+  await client.schedule.create({
+    scheduleId: SWEEP.id,
+    spec: { intervals: [{ every: '1 minute' }] },
+    action: { type: 'startWorkflow', workflowType: SWEEP.workflowType, taskQueue: QUEUE, args: [] },
+  });
+  await register(client, 'default', QUEUE);
+  await expect(client.schedule.getHandle(SWEEP.id).describe()).rejects.toThrow(/not found/i);
 }, 60_000);
 
 test('a search attribute of another type ends the start of the worker, and is named', async () => {
