@@ -37,12 +37,16 @@ const section = (title: string, content: string): string =>
 const momentOf = (moment: Date | null): string | null =>
   moment === null ? null : formatMoment(moment);
 
+/** What a job is about, which is told also where it is nobody. */
+const WHOLE = ['selected', 'lines'];
+
+/** How many it is about, then what they came to, the most frequent first, and nothing that came to nobody. */
 const countsOf = (counts: unknown): string =>
   listOf(
-    Object.entries((counts ?? {}) as Record<string, number>).map(([name, count]) => [
-      capitalized(wordsOf(name)),
-      formatCount(count),
-    ]),
+    Object.entries((counts ?? {}) as Record<string, number>)
+      .filter(([name, count]) => count > 0 || WHOLE.includes(name))
+      .toSorted(([a, m], [b, n]) => Number(WHOLE.includes(b)) - Number(WHOLE.includes(a)) || n - m)
+      .map(([name, count]) => [capitalized(wordsOf(name)), formatCount(count)]),
   );
 
 const reasonRow = ({ reason, count, isLeast }: CountedReason): Row => [

@@ -213,7 +213,9 @@ const catalogue = {
   busy: {
     status: 503,
     title: 'Other work holds what this needs',
-    advice: 'Wait the seconds in `Retry-After`, then send the request again. Nothing was changed.',
+    advice:
+      'Wait the seconds in `Retry-After`. Send the request again with the same idempotency key: it is done once. ' +
+      'Without a key, look first whether it was done.',
   },
   'not-ready': {
     status: 503,
