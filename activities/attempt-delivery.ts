@@ -13,6 +13,7 @@ import {
   recordGone,
   recordMissed,
 } from '../db/webhook-deliveries.ts';
+import { createTurns } from '../turns.ts';
 import { payloadOf } from '../webhooks/payload.ts';
 import type { Posted } from '../webhooks/post.ts';
 import { signaturesOf } from '../webhooks/signature.ts';
@@ -86,7 +87,7 @@ const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) 
     nextRetryDelay: nextMs,
   });
 
-/** How long to stand back at the workflow's so manieth look at its delivery, in milliseconds. */
+/** How long to stand back after so many looks of the workflow at its delivery, in milliseconds. */
 const standBackAfter = (looks: number): number => {
   const { firstMs, mostMs } = STAND_BACK;
   return Math.round(Math.min(firstMs * 2 ** Math.min(looks - 1, 20), mostMs) * (1 + Math.random()));
@@ -100,32 +101,14 @@ const standBack = ({ id }: DeliveryRow, nextMs: number) =>
     nextRetryDelay: nextMs,
   });
 
-/** Counts what is under way for each name; `take` gives a turn back by what it returns, or has none to give. */
-const createTurns = (most: number) => {
-  const underWay = new Map<string, number>();
-  const give = (name: string) => () => {
-    const left = (underWay.get(name) ?? 1) - 1;
-    if (left === 0) underWay.delete(name);
-    else underWay.set(name, left);
-  };
-  return {
-    take: (name: string): (() => void) | undefined => {
-      const count = underWay.get(name) ?? 0;
-      if (count >= most) return undefined;
-      underWay.set(name, count + 1);
-      return give(name);
-    },
-  };
-};
-
 /** Takes a turn of its webhook and one of its workspace, or none. @returns what gives both back */
 const createBothTurns = () => {
   const ofWebhook = createTurns(MAX_OF_WEBHOOK);
   const ofWorkspace = createTurns(MAX_OF_WORKSPACE);
   return ({ webhook_id: webhookId, workspace_id: workspaceId }: DeliveryRow) => {
-    const first = ofWebhook.take(webhookId);
+    const first = ofWebhook(webhookId);
     if (first === undefined) return undefined;
-    const second = ofWorkspace.take(workspaceId);
+    const second = ofWorkspace(workspaceId);
     if (second === undefined) {
       first();
       return undefined;

@@ -1,3 +1,4 @@
+import { createTurns } from '../turns.ts';
 import { problem } from './problems.ts';
 
 export interface ShareLimits {
@@ -14,27 +15,24 @@ export type TakeShare = (owner: string) => () => void;
 
 /** Counts what owners hold of something. @throws ProblemError `busy` from what it makes */
 export const createShares = ({ all, each, what }: ShareLimits): TakeShare => {
-  const held = new Map<string, number>();
-  let total = 0;
+  const ofOwner = createTurns(each);
+  const ofAll = createTurns(all);
   return (owner) => {
-    const own = held.get(owner) ?? 0;
-    if (own >= each) {
+    const giveOwn = ofOwner(owner);
+    if (giveOwn === undefined) {
       throw problem(
         'busy',
         `Too many ${what} for this workspace: ${each} at a time. Wait a little.`,
       );
     }
-    if (total >= all) throw problem('busy', `Too many ${what}: ${all} at a time. Wait a little.`);
-    held.set(owner, own + 1);
-    total += 1;
-    let isHeld = true;
+    const give = ofAll('all');
+    if (give === undefined) {
+      giveOwn();
+      throw problem('busy', `Too many ${what}: ${all} at a time. Wait a little.`);
+    }
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      total -= 1;
-      const left = (held.get(owner) ?? 1) - 1;
-      if (left === 0) held.delete(owner);
-      else held.set(owner, left);
+      giveOwn();
+      give();
     };
   };
 };
