@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { StartableDelivery } from '../db/webhook-deliveries.ts';
+import { isTemporalThere } from '../temporal/is-there.ts';
 import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
 import { type PendingStep, pendingStepOf } from '../temporal/pending-step.ts';
 import { type StartableMail, startMailWorkflow } from '../temporal/start-mail.ts';
@@ -9,7 +10,6 @@ import { type LiveState, STATE_QUERY, workflowIdOf } from '../workflows/contract
 /** How long the answers to a reader may be held up by Temporal, in milliseconds. */
 const QUERY_DEADLINE_MS = 1_000;
 const CANCEL_DEADLINE_MS = 3_000;
-const HEALTH_DEADLINE_MS = 2_000;
 
 /** Places where a fault test kills the API: before Temporal has a job, and before its caller knows. */
 export type ApiCrashPoint = 'job:written' | 'job:started';
@@ -74,15 +74,6 @@ export const createJobStarter = (
     },
     startDelivery: (delivery) => startDeliveryWorkflow(client, taskQueue, delivery),
     startMail: (mail) => startMailWorkflow(client, taskQueue, mail),
-    isReachable: async () => {
-      try {
-        await within(HEALTH_DEADLINE_MS, () =>
-          client.workflowService.describeNamespace({ namespace }),
-        );
-        return true;
-      } catch {
-        return false;
-      }
-    },
+    isReachable: () => isTemporalThere(client, namespace),
   };
 };

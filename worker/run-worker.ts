@@ -25,7 +25,8 @@ import { startHeartbeat } from './heartbeat.ts';
 import { keepRegistered } from './keep-registered.ts';
 import { openMetrics } from './metrics.ts';
 import { register } from './registration.ts';
-import { isTemporalThere, temporalEndOf } from './temporal-away.ts';
+import { isTemporalThere } from '../temporal/is-there.ts';
+import { temporalEndOf } from './temporal-away.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { waitUntilThere } from './wait-until-there.ts';
 

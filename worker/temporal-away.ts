@@ -1,5 +1,3 @@
-import type { Client } from '@temporalio/client';
-
 /** Codes of gRPC, https://grpc.io/docs/guides/status-codes. */
 const STATUS = {
   cancelled: 1,
@@ -67,18 +65,4 @@ export const temporalEndOf = (
     );
   }
   return error as Error;
-};
-
-/** Longest wait for Temporal to answer whether it is there, in milliseconds. */
-const HEALTH_DEADLINE_MS = 2_000;
-
-export const isTemporalThere = async (client: Client, namespace: string): Promise<boolean> => {
-  try {
-    await client.withDeadline(Date.now() + HEALTH_DEADLINE_MS, () =>
-      client.workflowService.describeNamespace({ namespace }),
-    );
-    return true;
-  } catch {
-    return false;
-  }
 };
