@@ -4,6 +4,7 @@ import { readClock } from '../db/clock.ts';
 import { readServiceFigures, type ServiceFigures } from '../db/service-figures.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { App } from './app.ts';
+import { askForAll, inTime } from './ask.ts';
 import { routeOf } from './logging.ts';
 
 /** In seconds: from a look-up to a download of a whole file. */
@@ -36,17 +37,13 @@ export const timeRequests = (app: App, registry: Registry): void => {
 
 type Answer = ServiceFigures | undefined;
 
-/** What comes too late is undefined. */
-const inTime = <T>(answer: Promise<T>): Promise<T | undefined> => {
-  const late = new Promise<undefined>((resolve) => {
-    setTimeout(() => resolve(undefined), DEADLINE_MS).unref();
-  });
-  return Promise.race([answer, late]);
-};
-
 /** Undefined when the database is away, or does not answer in time. */
 const askDatabase = (db: Db): Promise<Answer> =>
-  inTime(readServiceFigures(db).catch(() => undefined));
+  inTime(
+    readServiceFigures(db).catch(() => undefined),
+    DEADLINE_MS,
+    undefined,
+  );
 
 const isThere = (db: Db): Promise<boolean> =>
   readClock(db).then(
@@ -54,21 +51,11 @@ const isThere = (db: Db): Promise<boolean> =>
     () => false,
   );
 
-/** Asks once for all who want to know within some seconds. */
-const createAsker = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
-  let asked: { at: number; answer: Promise<T> } | undefined;
-  return () => {
-    if (asked === undefined || Date.now() - asked.at > COUNTS_MAX_AGE_MS) {
-      asked = { at: Date.now(), answer: ask() };
-    }
-    return asked.answer;
-  };
-};
-
 interface DatabaseGauge {
   name: string;
   help: string;
-  /** What it tells of an answer: for each set of labels one figure. */
+  labels: string[];
+  /** What it tells of an answer; figures of the same labels add up. */
   tell: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
 }
 
@@ -79,17 +66,23 @@ const GAUGES: DatabaseGauge[] = [
   {
     name: 'keepsake_jobs',
     help: 'Jobs of all workspaces, by type and state',
+    labels: ['type', 'state'],
     tell: ({ jobs }) =>
       jobs.map(({ type, state, count }) => ({ labels: { type, state }, value: count })),
   },
   {
     name: 'keepsake_jobs_ended',
     help: 'Jobs of all workspaces that have ended, by type, state and error',
-    tell: ({ ended }) => ended.map(({ count, ...labels }) => ({ labels, value: count })),
+    labels: ['type', 'state', 'error'],
+    tell: ({ jobs }) =>
+      jobs
+        .filter(({ hasEnded }) => hasEnded)
+        .map(({ type, state, error, count }) => ({ labels: { type, state, error }, value: count })),
   },
   {
     name: 'keepsake_oldest_job_seconds',
     help: 'Age of the oldest job that is queued, and of the oldest that runs; 0 where there is none',
+    labels: ['state'],
     tell: ({ oldest }) =>
       (['queued', 'running'] as const).map((state) => ({
         labels: { state },
@@ -99,33 +92,29 @@ const GAUGES: DatabaseGauge[] = [
   {
     name: 'keepsake_damaged_backups',
     help: 'Backups whose files were found damaged',
+    labels: [],
     tell: ({ damagedBackups }) => one(damagedBackups),
   },
   {
     name: 'keepsake_overdue_destructions',
     help: 'Files and lists that should have been destroyed hours ago',
+    labels: [],
     tell: ({ overdue }) => one(overdue),
   },
   {
     name: 'keepsake_schedule_succeeded_timestamp_seconds',
     help: 'When each schedule last did all it had to',
+    labels: ['schedule'],
     tell: ({ schedules }) =>
       schedules.map(({ schedule, at }) => ({ labels: { schedule }, value: at })),
   },
   {
     name: 'keepsake_clock_skew_seconds',
     help: "How far this process's clock is ahead of the database's; negative when behind",
+    labels: ['process'],
     tell: ({ skewSeconds }) => [{ labels: { process: 'api' }, value: skewSeconds }],
   },
 ];
-
-const LABELS: Readonly<Record<string, string[]>> = {
-  keepsake_jobs: ['type', 'state'],
-  keepsake_jobs_ended: ['type', 'state', 'error'],
-  keepsake_oldest_job_seconds: ['state'],
-  keepsake_schedule_succeeded_timestamp_seconds: ['schedule'],
-  keepsake_clock_skew_seconds: ['process'],
-};
 
 /** Whether the database answers, and what it knows of the service as a whole. */
 export const watchDatabase = (
@@ -133,30 +122,33 @@ export const watchDatabase = (
   { health, figures }: { health: Db; figures: Db },
 ): void => {
   const registers = [registry];
-  const ask = createAsker(() => askDatabase(figures));
-  const askIsThere = createAsker(() => inTime(isThere(health)));
+  const ask = askForAll(() => askDatabase(figures), COUNTS_MAX_AGE_MS);
+  const askIsThere = askForAll(
+    () => inTime(isThere(health), DEADLINE_MS, false),
+    COUNTS_MAX_AGE_MS,
+  );
   const isUp = new Gauge({
     name: 'keepsake_database_up',
     help: '1 when PostgreSQL answers, 0 when it does not',
     registers,
     collect: async () => {
       // Apart from the figures: to read whole tables may take longer than a scraper waits.
-      isUp.set((await askIsThere()) === true ? 1 : 0);
+      isUp.set((await askIsThere()) ? 1 : 0);
     },
   });
-  for (const { name, help, tell } of GAUGES) {
+  for (const { name, help, labels: labelNames, tell } of GAUGES) {
     const gauge: Gauge = new Gauge({
       name,
       help: `${help}; none while PostgreSQL does not answer`,
-      labelNames: LABELS[name] ?? [],
+      labelNames,
       registers,
       collect: async () => {
         const figures = await ask();
         gauge.reset();
         // One without labels would say 0.
-        if (figures === undefined && LABELS[name] === undefined) gauge.remove();
+        if (figures === undefined && labelNames.length === 0) gauge.remove();
         const told = figures === undefined ? [] : tell(figures);
-        for (const { labels, value } of told) gauge.set(labels, value);
+        for (const { labels, value } of told) gauge.inc(labels, value);
       },
     });
   }
@@ -169,7 +161,11 @@ export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeByt
     help: 'Room that the storage has; none where it does not say',
     registers: [registry],
     collect: async () => {
-      const bytes = await inTime(storage.freeBytes().catch(() => undefined));
+      const bytes = await inTime(
+        storage.freeBytes().catch(() => undefined),
+        DEADLINE_MS,
+        undefined,
+      );
       if (bytes === undefined) free.remove();
       else free.set(bytes);
     },

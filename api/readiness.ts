@@ -3,6 +3,7 @@ import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../db/heartbeats.ts';
 import { refusalOf } from '../db/refusal.ts';
 import { assertSchema } from '../db/schema-version.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
+import { askForAll, inTime } from './ask.ts';
 import type { JobStarter } from './start-job.ts';
 
 /** Longest wait for each answer, in milliseconds. */
@@ -30,15 +31,6 @@ export interface ReadinessDeps {
 }
 
 const UNKNOWN = 'not known while the database is away.';
-
-/** Whatever does not answer in time is told by `late`. */
-const inTime = <T>(answer: Promise<T>, late: T): Promise<T> =>
-  Promise.race([
-    answer,
-    new Promise<T>((resolve) => {
-      setTimeout(() => resolve(late), DEADLINE_MS).unref();
-    }),
-  ]);
 
 type DatabaseParts = Pick<Readiness, 'database' | 'schema' | 'queue'>;
 
@@ -82,20 +74,13 @@ const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> =>
 
 const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
   const [ofDatabase, storage, isTemporalThere] = await Promise.all([
-    inTime(askDatabase(deps), AWAY),
-    inTime(askStorage(deps), 'the storage does not answer.'),
-    inTime(deps.jobs.isReachable(), false),
+    inTime(askDatabase(deps), DEADLINE_MS, AWAY),
+    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not answer.'),
+    inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
   ]);
   return { ...ofDatabase, storage, temporal: isTemporalThere ? null : 'Temporal does not answer.' };
 };
 
 /** Asks once for all who want to know within a second. */
-export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) => {
-  let asked: { at: number; answer: Promise<Readiness> } | undefined;
-  return () => {
-    if (asked === undefined || performance.now() - asked.at > MAX_AGE_MS) {
-      asked = { at: performance.now(), answer: ask(deps) };
-    }
-    return asked.answer;
-  };
-};
+export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
+  askForAll(() => ask(deps), MAX_AGE_MS);

@@ -179,14 +179,6 @@ export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
 export const findJobOfPreview = (db: Db, previewId: string) =>
   jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
 
-/** How many jobs of all workspaces there are, by type and state. Reads the whole table. */
-export const countJobs = (db: Db) =>
-  db
-    .selectFrom('jobs')
-    .select((eb) => ['type', 'state', eb.fn.countAll<number>().as('count')])
-    .groupBy(['type', 'state'])
-    .execute();
-
 /**
  * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back, or
  * the job it was to retry.

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 import { measureClockSkew, readClock } from './clock.ts';
-import { countJobs } from './jobs.ts';
 import { countDamagedBackups } from './scrubs.ts';
 
 /** Hours after its time that something expired is overdue: the schedule runs each hour, and goes through all there is. */
@@ -9,8 +8,7 @@ const OVERDUE_HOURS = 3;
 
 /** What the database knows of the service as a whole, and of nobody. */
 export interface ServiceFigures {
-  jobs: Awaited<ReturnType<typeof countJobs>>;
-  ended: { type: string; state: string; error: string; count: number }[];
+  jobs: { type: string; state: string; error: string; hasEnded: boolean; count: number }[];
   /** Age in seconds of the oldest job that is queued, and of the oldest that runs; none where there is none. */
   oldest: { state: 'queued' | 'running'; seconds: number }[];
   damagedBackups: number;
@@ -31,17 +29,18 @@ const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
   return rows;
 };
 
-const readEnded = async (db: Db): Promise<ServiceFigures['ended']> =>
+/** By type, state and error. Reads the whole table. */
+const countJobs = (db: Db): Promise<ServiceFigures['jobs']> =>
   db
     .selectFrom('jobs')
     .select((eb) => [
       'type',
       'state',
       eb.fn.coalesce('error_type', sql<string>`''`).as('error'),
+      sql<boolean>`finished_at IS NOT NULL`.as('hasEnded'),
       eb.fn.countAll<number>().as('count'),
     ])
-    .where('finished_at', 'is not', null)
-    .groupBy(['type', 'state', 'error_type'])
+    .groupBy(['type', 'state', 'error_type', sql`finished_at IS NOT NULL`])
     .execute();
 
 /** Files of exports, backups and imports, and lists of users. */
@@ -74,7 +73,6 @@ const readSchedules = async (db: Db): Promise<ServiceFigures['schedules']> => {
 export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
   db.connection().execute(async (one) => ({
     jobs: await countJobs(one),
-    ended: await readEnded(one),
     oldest: await readOldest(one),
     damagedBackups: await countDamagedBackups(one),
     overdue: await countOverdue(one),

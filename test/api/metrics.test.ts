@@ -5,7 +5,10 @@ import { useApi } from './support.ts';
 
 const api = useApi();
 
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const scrape = async (): Promise<string> => {
   const { status, headers, text } = await api().call('GET', '/metrics', { key: null });
@@ -20,10 +23,13 @@ const linesOf = (text: string, name: string): string[] =>
 
 let aheadMs = 0;
 
-/** Sets the clock ahead, further each time, past the age at which jobs are counted anew. */
+const monotonicNow = performance.now.bind(performance);
+
+/** Sets both clocks ahead, further each time, past the age at which jobs are counted anew. */
 const letCountsAge = () => {
   aheadMs += 60_000;
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs });
+  vi.spyOn(performance, 'now').mockImplementation(() => monotonicNow() + aheadMs);
 };
 
 test('tells how many jobs there are by type and state, as the database has them', async () => {
@@ -107,7 +113,8 @@ test('tells what is late, what has ended how, and what is in use', async () => {
   );
   await query(
     `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, error_type, error_message, finished_at)
-     VALUES (gen_random_uuid(), 'two', 'export', 'failed', '{"type":"all"}', $1, 'storageFull', 'x', now())`,
+     SELECT gen_random_uuid(), 'two', 'export', 'failed', '{"type":"all"}', $1, error, 'x', now()
+       FROM unnest(ARRAY['storageFull', 'internal']) AS error`,
     [rows[0].actor_key_id],
   );
   await query(
@@ -122,6 +129,8 @@ test('tells what is late, what has ended how, and what is in use', async () => {
   const [oldest = ''] = linesOf(text, 'keepsake_oldest_job_seconds{state="running"}');
   expect(Number(oldest.split(' ')[1])).toBeGreaterThan(7_199);
   expect(text).toContain('keepsake_jobs_ended{type="export",state="failed",error="storageFull"} 1');
+  expect(text).toContain('keepsake_jobs_ended{type="export",state="failed",error="internal"} 1');
+  expect(text).toContain('keepsake_jobs{type="export",state="failed"} 2');
   expect(text).toContain('keepsake_overdue_destructions 1');
   const [run = ''] = linesOf(text, 'keepsake_schedule_succeeded_timestamp_seconds');
   expect(run).toMatch(/\{schedule="start-queued"\} 1\.?\d+/);
