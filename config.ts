@@ -132,9 +132,9 @@ export const envToConfig = (env: Env) => {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
       closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
     },
-    /** Whether webhooks may lead to http and private addresses, as in local development. */
     /** How tickets begin that reasons name; only these are told to Temporal. */
     ticketPrefixes: env.TICKET_PREFIXES,
+    /** Whether webhooks may lead to http and private addresses, as in local development. */
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'on',
     logLevel: env.LOG_LEVEL,
   };

@@ -22,6 +22,16 @@ const setting = <Value>(must: string, read: (text: string) => Value | typeof WRO
 const textThat = (must: string, isRight: (text: string) => boolean) =>
   setting(must, (text) => (isRight(text.trim()) ? text.trim() : WRONG));
 
+/** Texts with commas between them, for each of which a rule holds, without the blanks around them. */
+const listOf = (must: string, isRight: (text: string) => boolean) =>
+  setting(must, (given) => {
+    const all = given
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean);
+    return all.every(isRight) ? all : WRONG;
+  });
+
 /** Any text but blanks, as it is. */
 export const text = (must: string) => setting(must, (given) => (given.trim() ? given : WRONG));
 
@@ -129,24 +139,12 @@ const isNetwork = (given: string): boolean => {
 
 const PREFIX = /^[A-Z][A-Z0-9]{1,9}$/;
 
-export const ticketPrefixes = setting(
+export const ticketPrefixes = listOf(
   'prefixes of tickets with commas between them, such as OPS,HELP',
-  (given) => {
-    const all = given
-      .split(',')
-      .map((one) => one.trim())
-      .filter(Boolean);
-    return all.every((one) => PREFIX.test(one)) ? all : WRONG;
-  },
+  (one) => PREFIX.test(one),
 );
 
-export const networks = setting(
+export const networks = listOf(
   'addresses or networks with commas between them, such as 10.0.0.0/8, ::1',
-  (given) => {
-    const all = given
-      .split(',')
-      .map((one) => one.trim())
-      .filter(Boolean);
-    return all.every(isNetwork) ? all : WRONG;
-  },
+  isNetwork,
 );

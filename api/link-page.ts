@@ -6,7 +6,6 @@ const STYLE =
   PAGE_STYLE +
   'a{display:inline-block;margin:.5rem 0 1.5rem;padding:.65rem 1.4rem;border-radius:.4rem;' +
   'background:var(--act);color:var(--on);font-weight:600;text-decoration:none}' +
-  'a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}' +
   'dl{display:grid;grid-template-columns:fit-content(60%) 1fr;gap:.5rem 1.25rem;margin:0;padding-top:1.25rem;' +
   'border-top:1px solid var(--line)}dt{color:var(--soft);overflow-wrap:anywhere}' +
   'dd{margin:0;overflow-wrap:anywhere}' +

@@ -1,3 +1,4 @@
+import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { unguarded } from '../selection/formula-guard.ts';
 import { FAILURE_CODES } from './failed-lines.ts';
 import type { CsvRecord } from './records.ts';
@@ -33,5 +34,5 @@ export const logProblem = (cells: readonly string[], width: number): CsvRecord['
   }
   const [first = ''] = own;
   const error = cells[width - 1] ?? '';
-  return first.startsWith('\uFEFF') && isOfMark(error) ? MARK_PROBLEM : undefined;
+  return first.startsWith(BYTE_ORDER_MARK) && isOfMark(error) ? MARK_PROBLEM : undefined;
 };

@@ -126,7 +126,7 @@ export interface JobResult {
   error?: { type: string; message: string };
 }
 
-/** A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice. */
+/** What Temporal's UI shows of a job, beside its type and workspace. */
 export interface AboutJob {
   /** Users it is about, once that is known. */
   count: number | null;
@@ -136,6 +136,7 @@ export interface AboutJob {
   ticket: string | null;
 }
 
+/** A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice. */
 export interface ClaimedJob {
   type: JobType;
   workspaceId: string;
