@@ -100,14 +100,22 @@ const tellStory = async (story: Story, job: JobTeller, steps: Steps): Promise<Jo
   }
 };
 
-/** A mail that cannot be sent fails no job. */
-const tryToNotify = async (notify: () => Promise<void>) => {
+/** A mail that is refused is not tried again. */
+const REFUSED = 'refused-mails-are-left';
+
+const isFinal = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.nonRetryable === true;
+
+/** A mail that cannot be sent fails no job. @returns whether there is nothing left to try */
+const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
   try {
     await notify();
     return true;
   } catch (error) {
     log.warn('the mail was not accepted', { type: endOf(error).kind });
-    return false;
+    return isFinal(error) && patched(REFUSED);
   }
 };
 

@@ -10,6 +10,7 @@ import {
   type Answer,
 } from '../support/mail-provider.ts';
 import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
+import { workflowIdOf } from '../../workflows/contract.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { useStack } from '../support/stack.ts';
 
@@ -56,6 +57,19 @@ test.each(FAILURES)(
   },
   120_000,
 );
+
+test('a mail that the provider refuses is tried once, and fails no job', async () => {
+  const trial = await prepareTrial(stack(), 'refused', 100);
+  provider.plan(json(403, { statusCode: 403, name: 'validation_error', message: 'no' }));
+  const id = await trial.start();
+  expect(await trial.admin.finish(id)).toMatchObject(allDeleted(trial));
+  await stack()
+    .temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }))
+    .result();
+  const { mail } = await trial.admin.succeed<{ mail: object[] }>('GET', `/v1/jobs/${id}`);
+  expect(mail).toMatchObject([{ state: 'refused', attempts: 1 }]);
+  expect(provider.seen.filter(({ body }) => body.includes(id))).toHaveLength(1);
+}, 120_000);
 
 test('while its mail is not taken, a job says what it waits for, and which attempt comes next', async () => {
   const trial = await prepareTrial(stack(), 'waits', 100);
