@@ -192,8 +192,11 @@ test('a deletion whose batches a crash took back is not done, and goes on where 
 const killHolder = async (jobId: string) => {
   await steps.enter(jobId, 'exporting');
   const lane = holdUp('/1/000002.');
+  // The holder takes the first part. It would take the second, too, if the lane were slow to join.
+  const holder = holdUp('/1/000001.');
   const written = steps.write(jobId);
-  await lane.isReached;
+  await Promise.all([holder.isReached, lane.isReached]);
+  holder.letGo();
   const exportId = await exportOf(jobId);
   const parts = async () => {
     const { rows } = await asOwner(
