@@ -2,7 +2,7 @@ import { apiNameOf } from '../db/column-names.ts';
 import { findAttemptColumns, listParts, type ExportRow } from '../db/exports.ts';
 import type { MatchedColumn } from '../db/restore-statements.ts';
 import type { StoredColumn, UserColumn } from '../db/user-columns.ts';
-import { readHeaderNames } from '../storage/read-records.ts';
+import { readHeaderNames } from '../files/read-records.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';
 import { recheckPart } from './verify-part.ts';

@@ -10,8 +10,8 @@ import {
 } from '../db/removals.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../db/webhook-deliveries.ts';
 import { erasePreviewTargets, eraseUserList, listExpiredUserLists } from '../db/user-lists.ts';
-import { destroyExport } from '../storage/destroy-export.ts';
-import { attemptPrefix } from '../storage/part-key.ts';
+import { destroyExport } from '../files/destroy-export.ts';
+import { attemptPrefix } from '../files/part-key.ts';
 import type { DestroyedResult } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import { importDuties } from './destroy-imports.ts';

@@ -8,7 +8,7 @@ import {
 } from '../db/import-files.ts';
 import { readClock } from '../db/clock.ts';
 import { SETTLED_HOURS } from '../db/removals.ts';
-import { importPrefix, IMPORTS_PREFIX } from '../storage/import-key.ts';
+import { importPrefix, IMPORTS_PREFIX } from '../files/import-key.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Duty } from './destroy-expired.ts';
 

@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
 import { listUnverifiedExports } from '../db/exports.ts';
-import { exportPrefix } from '../storage/part-key.ts';
+import { exportPrefix } from '../files/part-key.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createFinishJob } from './finish-job.ts';
 import { type DeliverySweepDeps, startDeliveriesOf } from './start-deliveries.ts';

@@ -3,7 +3,7 @@ import { matchMails } from '../db/import-match.ts';
 import { createPreview } from '../db/import-preview.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { ImportFileError } from '../imports/file-error.ts';
-import { importKey } from '../storage/import-key.ts';
+import { importKey } from '../files/import-key.ts';
 import type { Activities } from '../workflows/contract.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from './deps.ts';

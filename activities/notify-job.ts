@@ -14,7 +14,7 @@ import { exportFailed, exportReady } from '../mail/export-mails.ts';
 import { importFinished } from '../mail/import-mail.ts';
 import type { MailLink, Message } from '../mail/letter.ts';
 import { restoreFinished } from '../mail/restore-mail.ts';
-import { createLinkToken } from '../storage/link-token.ts';
+import { createLinkToken } from '../files/link-token.ts';
 import type { Activities, JobEnd } from '../workflows/contract.ts';
 import { JOB_MAIL } from '../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';

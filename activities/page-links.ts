@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { MailLink } from '../mail/letter.ts';
-import { createPageToken, type PagePurpose } from '../storage/page-token.ts';
+import { createPageToken, type PagePurpose } from '../files/page-token.ts';
 
 const DAY_MS = 86_400_000;
 /** How long the links of a mail lead to pages, in days; a log holds users' ids, so its link ends as a file's does. */

@@ -6,7 +6,7 @@ import { type Batch, rehearseBatchDeletion, rehearseDeletion } from '../db/delet
 import type { ExportRow, StoredPart } from '../db/exports.ts';
 import { restoreStatements, type RestoreTarget } from '../db/restore-statements.ts';
 import { isContended, isDatabaseAway, reasonOf } from '../db/sql-states.ts';
-import { readColumn, readRawRecords } from '../storage/read-records.ts';
+import { readColumn, readRawRecords } from '../files/read-records.ts';
 import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from './deps.ts';
 import { failures } from './failures.ts';

@@ -15,9 +15,9 @@ import {
   type PartToRestore,
 } from '../db/restores.ts';
 import { isOutOfLocks, mayBeOfARow } from '../db/sql-states.ts';
-import { unpackersOf } from '../storage/compression.ts';
-import { createDigestTap } from '../storage/digest-tap.ts';
-import { partKey } from '../storage/part-key.ts';
+import { unpackersOf } from '../files/compression.ts';
+import { createDigestTap } from '../files/digest-tap.ts';
+import { partKey } from '../files/part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 import { insertCarefully, insertWhole, type LeftOut, type Staging } from './insert-staged.ts';

@@ -13,7 +13,7 @@ import {
 } from '../db/settlement.ts';
 import { compileSelection } from '../selection/compile.ts';
 import { namesItsUsers } from '../selection/selection.ts';
-import { readColumn } from '../storage/read-records.ts';
+import { readColumn } from '../files/read-records.ts';
 import { StorageError } from '../storage/storage.ts';
 import type { Activities, PassResult } from '../workflows/contract.ts';
 import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';

@@ -2,10 +2,10 @@ import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../db/exports.ts';
-import { isGivenAsText, isUnreadable, unpackersOf } from '../storage/compression.ts';
-import { createDigestTap, type Digest, type DigestFacts } from '../storage/digest-tap.ts';
-import { createPartGunzip } from '../storage/gzip-member.ts';
-import { partKey } from '../storage/part-key.ts';
+import { isGivenAsText, isUnreadable, unpackersOf } from '../files/compression.ts';
+import { createDigestTap, type Digest, type DigestFacts } from '../files/digest-tap.ts';
+import { createPartGunzip } from '../files/gzip-member.ts';
+import { partKey } from '../files/part-key.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { failures } from './failures.ts';
 

@@ -19,8 +19,8 @@ import { cascadingForeignKey, countSurvivors, listVolatileTypes } from '../db/us
 import { compileSelection } from '../selection/compile.ts';
 import { findField, type PropertyTypes } from '../selection/fields.ts';
 import { namesItsUsers } from '../selection/selection.ts';
-import type { DigestFacts } from '../storage/digest-tap.ts';
-import { attemptPrefix } from '../storage/part-key.ts';
+import type { DigestFacts } from '../files/digest-tap.ts';
+import { attemptPrefix } from '../files/part-key.ts';
 import type { WrittenExport } from '../workflows/contract.ts';
 import type { ActivityDeps } from './deps.ts';
 import {

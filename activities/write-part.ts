@@ -6,9 +6,9 @@ import { copyOut } from '../db/copy-out.ts';
 import type { CopyPlaces } from '../db/copy-places.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { type CsvGuard, GUARDED_FILE_MARK } from '../selection/formula-guard.ts';
-import { packingOf } from '../storage/compression.ts';
-import { createDigestTap, type DigestFacts } from '../storage/digest-tap.ts';
-import { gzipBeginning, gzipTrailer, type TextCheck } from '../storage/gzip-member.ts';
+import { packingOf } from '../files/compression.ts';
+import { createDigestTap, type DigestFacts } from '../files/digest-tap.ts';
+import { gzipBeginning, gzipTrailer, type TextCheck } from '../files/gzip-member.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { JobRow } from '../db/jobs.ts';
 import { propertyTypesOf } from '../db/properties.ts';
 import { type KeptLine, logLines, readLogHead } from '../imports/log-file.ts';
 import type { ImportOptions } from '../imports/options.ts';
-import { importKey } from '../storage/import-key.ts';
+import { importKey } from '../files/import-key.ts';
 import type { ApiDeps } from './app.ts';
 
 /** Text that is sent at once, in UTF-16 units. */

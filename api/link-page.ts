@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatKind, formatMoment } from '../storage/file-facts.ts';
+import { formatBytes, formatCount, formatKind, formatMoment } from '../files/format.ts';
 import { escapeHtml, PAGE_STYLE, pageCsp } from './html-page.ts';
 import type { OpenFile } from './send-export.ts';
 

@@ -3,7 +3,7 @@ import type { RequestRow } from '../db/delete-all-requests.ts';
 import type { CountedProblem } from '../db/import-tallies.ts';
 import type { JobRow } from '../db/jobs.ts';
 import { decisionCall } from '../mail/decision-call.ts';
-import { formatCount, formatMoment } from '../storage/file-facts.ts';
+import { formatCount, formatMoment } from '../files/format.ts';
 import type { JobType } from '../workflows/contract.ts';
 import { escapeHtml } from './html-page.ts';
 import { pageOf } from './link-page.ts';

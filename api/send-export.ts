@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type NewActivity, recordActivity } from '../db/activity.ts';
 import type { Compression, ExportState, Format, Purpose } from '../db/schema.ts';
-import { openExport } from '../storage/open-export.ts';
+import { openExport } from '../files/open-export.ts';
 import type { ByteRange } from '../storage/storage.ts';
 import type { ApiDeps } from './app.ts';
 import { namesTag, readByteRange } from './byte-range.ts';

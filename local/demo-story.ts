@@ -4,7 +4,7 @@ import { gunzip } from 'node:zlib';
 import { createApiKey } from '../db/api-keys.ts';
 import { openDatabase } from '../db/client.ts';
 import { createWorkspace } from '../db/workspaces.ts';
-import { formatUsers } from '../storage/file-facts.ts';
+import { formatUsers } from '../files/format.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { addUsers } from './demo-add-users.ts';
 import { check, runStep } from './demo-progress.ts';

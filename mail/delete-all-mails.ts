@@ -1,4 +1,4 @@
-import { formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import { formatCount, formatMoment, formatUsers } from '../files/format.ts';
 import type { RequestNotice } from '../workflows/contract.ts';
 import { decisionCall } from './decision-call.ts';
 import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';

@@ -1,5 +1,5 @@
 import type { SummedCounts } from '../db/job-summary.ts';
-import { formatBytes, formatCount, formatMoment, formatUsers } from '../storage/file-facts.ts';
+import { formatBytes, formatCount, formatMoment, formatUsers } from '../files/format.ts';
 import {
   downloadLog,
   type Letter,

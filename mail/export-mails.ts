@@ -5,7 +5,7 @@ import {
   formatKind,
   formatMoment,
   formatUsers,
-} from '../storage/file-facts.ts';
+} from '../files/format.ts';
 import { lookAtJob, type MailLink, type Message, renderLetter } from './letter.ts';
 
 export interface ExportReady {

@@ -1,5 +1,5 @@
 import type { ImportMode } from '../imports/options.ts';
-import { formatCount } from '../storage/file-facts.ts';
+import { formatCount } from '../files/format.ts';
 import type { ImportCounts } from '../workflows/contract.ts';
 import {
   downloadLog,

@@ -1,4 +1,4 @@
-import { formatMoment } from '../storage/file-facts.ts';
+import { formatMoment } from '../files/format.ts';
 
 /** A mail as it is handed to the provider. */
 export interface Message {

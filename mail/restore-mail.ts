@@ -1,4 +1,4 @@
-import { formatCount, formatUsers } from '../storage/file-facts.ts';
+import { formatCount, formatUsers } from '../files/format.ts';
 import type { RestoreCounts } from '../workflows/contract.ts';
 import {
   downloadLog,

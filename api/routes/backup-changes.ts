@@ -5,7 +5,7 @@ import { type BackupRow, findBackup } from '../../db/backups.ts';
 import type { Trx } from '../../db/client.ts';
 import { type Purge, purgeBackup } from '../../db/removals.ts';
 import { momentOf } from '../../selection/moments.ts';
-import { destroyExport } from '../../storage/destroy-export.ts';
+import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { backupSchema, purgePhraseOf, toBackupJson } from '../backup-json.ts';
 import { notFound, problem, type ProblemError } from '../problems.ts';

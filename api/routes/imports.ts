@@ -6,7 +6,7 @@ import { findImportFile } from '../../db/import-files.ts';
 import { findJobByKey } from '../../db/jobs.ts';
 import { propertyTypesOf } from '../../db/properties.ts';
 import { readHeader } from '../../imports/header.ts';
-import { importKey, importPrefix } from '../../storage/import-key.ts';
+import { importKey, importPrefix } from '../../files/import-key.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';
 import { unprocessable, withSavedMapping } from '../import-mapping.ts';

@@ -4,7 +4,7 @@ import { findBackup } from '../../db/backups.ts';
 import type { Db } from '../../db/client.ts';
 import { createLink, listLinks, MAX_LINK_HOURS, revokeLink } from '../../db/download-links.ts';
 import { findDownload } from '../../db/export-files.ts';
-import { createLinkToken } from '../../storage/link-token.ts';
+import { createLinkToken } from '../../files/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound, problem } from '../problems.ts';
 import { type ExportRow, requireOpenFile } from '../send-export.ts';

@@ -7,7 +7,7 @@ import { listProblems } from '../../db/import-tallies.ts';
 import { findJobRow, type JobRow } from '../../db/jobs.ts';
 import { listJobsWithRecords } from '../../db/job-progress.ts';
 import { countReasons, findMailedJob, findMailedRequest } from '../../db/mail-pages.ts';
-import { type PageLink, readPageToken } from '../../storage/page-token.ts';
+import { type PageLink, readPageToken } from '../../files/page-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { hasLog, type SendCsv, sendJobLog } from '../job-log.ts';
 import { renderJobPage, renderRequestPage } from '../mail-page.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findLink } from '../../db/download-links.ts';
-import { readLinkToken } from '../../storage/link-token.ts';
+import { readLinkToken } from '../../files/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { renderLinkPage } from '../link-page.ts';
 import {

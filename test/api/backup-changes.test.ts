@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../db/api-keys.ts';
-import { exportPrefix } from '../../storage/part-key.ts';
+import { exportPrefix } from '../../files/part-key.ts';
 import type { ExportToMake } from '../support/export-rows.ts';
 import { useFileApi } from './downloads-support.ts';
 

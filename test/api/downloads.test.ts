@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { openExport } from '../../storage/open-export.ts';
-import { partKey } from '../../storage/part-key.ts';
+import { openExport } from '../../files/open-export.ts';
+import { partKey } from '../../files/part-key.ts';
 import { uuidv7 } from 'uuidv7';
 import { useFileApi } from './downloads-support.ts';
 

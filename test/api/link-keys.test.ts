@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createApiKey, revokeApiKey } from '../../db/api-keys.ts';
 import { createLink } from '../../db/download-links.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { createLinkToken } from '../../storage/link-token.ts';
+import { createLinkToken } from '../../files/link-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';
 
 /** A link gives a file without a key, so it must not outlive the key that made it. */

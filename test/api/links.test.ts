@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { createLinkToken } from '../../storage/link-token.ts';
+import { createLinkToken } from '../../files/link-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';
 
 const api = useFileApi();

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { randomUUID } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
-import { createLinkToken } from '../../storage/link-token.ts';
-import { createPageToken, type PagePurpose } from '../../storage/page-token.ts';
+import { createLinkToken } from '../../files/link-token.ts';
+import { createPageToken, type PagePurpose } from '../../files/page-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';
 
 /** The pages that mails lead to: for people without a key, and for machines that follow links. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
-import { partKey } from '../../storage/part-key.ts';
+import { partKey } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { getExport } from '../../db/exports.ts';
-import { attemptPrefix } from '../../storage/part-key.ts';
+import { attemptPrefix } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   useDeletionSteps,

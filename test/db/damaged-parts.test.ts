@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
-import { partKey } from '../../storage/part-key.ts';
-import { packFrame } from '../../storage/zstd.ts';
+import { partKey } from '../../files/part-key.ts';
+import { packFrame } from '../../files/zstd.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,

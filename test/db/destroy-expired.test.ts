@@ -7,7 +7,7 @@ import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createDestroyExpired } from '../../activities/destroy-expired.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { exportPrefix } from '../../storage/part-key.ts';
+import { exportPrefix } from '../../files/part-key.ts';
 import type { JobType } from '../../workflows/contract.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedWorkspace } from '../support/deletion.ts';

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { partKey } from '../../storage/part-key.ts';
+import { partKey } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,

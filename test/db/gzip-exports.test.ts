@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
 import { getExport, listParts } from '../../db/exports.ts';
 import { partitionOf } from '../../db/workspaces.ts';
-import { openExport } from '../../storage/open-export.ts';
+import { openExport } from '../../files/open-export.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   type SeededWorkspace,

@@ -4,7 +4,7 @@ import { UUID, uuidv7, uuidv7obj } from 'uuidv7';
 import { createDestroyExpired } from '../../activities/destroy-expired.ts';
 import { findJobRow, insertJob } from '../../db/jobs.ts';
 import { sumImport } from '../../db/imports.ts';
-import { importKey } from '../../storage/import-key.ts';
+import { importKey } from '../../files/import-key.ts';
 import { useDatabase } from '../support/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
 import { useImportSteps, UPDATE } from '../support/import.ts';

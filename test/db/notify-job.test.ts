@@ -8,7 +8,7 @@ import { createApiKey } from '../../db/api-keys.ts';
 import { closeSums, jobSummary } from '../../db/job-summary.ts';
 import type { Outcome } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
-import { readLinkToken } from '../../storage/link-token.ts';
+import { readLinkToken } from '../../files/link-token.ts';
 import type { JobEnd } from '../../workflows/contract.ts';
 import { useDatabase } from '../support/database.ts';
 import { makeExport, makeJob, type ExportToMake } from '../support/export-rows.ts';

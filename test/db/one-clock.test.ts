@@ -7,7 +7,7 @@ import { toFailure } from '../../activities/failures.ts';
 import { assertClock, measureClockSkew } from '../../db/clock.ts';
 import { createLink, revokeLink } from '../../db/download-links.ts';
 import { expireExport } from '../../db/removals.ts';
-import { importKey } from '../../storage/import-key.ts';
+import { importKey } from '../../files/import-key.ts';
 import { startHeartbeat } from '../../worker/heartbeat.ts';
 import { useDatabase } from '../support/database.ts';
 import {

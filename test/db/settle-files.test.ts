@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
 import * as exports from '../../db/exports.ts';
-import { partKey } from '../../storage/part-key.ts';
-import { packFrame } from '../../storage/zstd.ts';
+import { partKey } from '../../files/part-key.ts';
+import { packFrame } from '../../files/zstd.ts';
 import { useDatabase } from '../support/database.ts';
 import { useDeletionSteps, inIndia, seedWorkspace, startDeletion } from '../support/deletion.ts';
 

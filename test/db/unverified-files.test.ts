@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { removeUnverifiedFiles } from '../../activities/end-job.ts';
-import { exportPrefix } from '../../storage/part-key.ts';
+import { exportPrefix } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { partKey } from '../../storage/part-key.ts';
-import { packFrame } from '../../storage/zstd.ts';
+import { partKey } from '../../files/part-key.ts';
+import { packFrame } from '../../files/zstd.ts';
 import { useStack } from '../support/stack.ts';
 
 const stack = useStack();

@@ -5,8 +5,8 @@ import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
 import type { Compression, ExportState } from '../../db/schema.ts';
 import type { JobType } from '../../workflows/contract.ts';
-import { type PartFile, partKey } from '../../storage/part-key.ts';
-import { packFrame } from '../../storage/zstd.ts';
+import { type PartFile, partKey } from '../../files/part-key.ts';
+import { packFrame } from '../../files/zstd.ts';
 import type { Storage } from '../../storage/storage.ts';
 
 export const makeJob = async (

@@ -6,7 +6,7 @@ import type { ExportOptions } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
-import { openExport } from '../../storage/open-export.ts';
+import { openExport } from '../../files/open-export.ts';
 import type { TestDatabase } from './database.ts';
 import { startExport, type DeletionSteps, type SeededWorkspace } from './deletion.ts';
 import { onlyMemberOf } from './only-member.ts';

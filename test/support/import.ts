@@ -13,7 +13,7 @@ import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { importKey } from '../../storage/import-key.ts';
+import { importKey } from '../../files/import-key.ts';
 import type { JobEnd } from '../../workflows/contract.ts';
 import { fakeDeps } from './activity-deps.ts';
 import type { TestDatabase } from './database.ts';

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Database } from '../../db/client.ts';
 import type { Compression } from '../../db/schema.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { attemptPrefix, partKey } from '../../storage/part-key.ts';
+import { attemptPrefix, partKey } from '../../files/part-key.ts';
 import { deletedOutsideBackup } from './witness.ts';
 
 /** A workspace with a witness, some of whose users were to be deleted. */

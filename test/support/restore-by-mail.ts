@@ -5,7 +5,7 @@ import { createVerifyBackup } from '../../activities/restore-users.ts';
 import { claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { addressesOfList } from '../../db/user-lists.ts';
-import { partKey } from '../../storage/part-key.ts';
+import { partKey } from '../../files/part-key.ts';
 import type { TestDatabase } from './database.ts';
 import { type DeletionSteps, type SeededWorkspace, seedWorkspace } from './deletion.ts';
 import { deleteUsers, rowsOf } from './restore.ts';

@@ -7,7 +7,7 @@ import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Database } from '../../db/client.ts';
 import type { Compression } from '../../db/schema.ts';
-import { partKey } from '../../storage/part-key.ts';
+import { partKey } from '../../files/part-key.ts';
 
 /**
  * Keeps the text of every row that is deleted, and as whom: no part of Keepsake acts as the owner, so

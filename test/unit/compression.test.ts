@@ -3,7 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zstd from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
-import { isUnreadable, packingOf, unpackersOf } from '../../storage/compression.ts';
+import { isUnreadable, packingOf, unpackersOf } from '../../files/compression.ts';
 
 vi.mock('@cloudpss/zstd/napi', async (importOriginal) => {
   const real = await importOriginal<typeof zstd>();

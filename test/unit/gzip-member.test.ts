@@ -11,7 +11,7 @@ import {
   gzipTrailer,
   joinChecks,
   type TextCheck,
-} from '../../storage/gzip-member.ts';
+} from '../../files/gzip-member.ts';
 import { onlyMemberOf } from '../support/only-member.ts';
 
 const checkOf = (text: Buffer): TextCheck => ({ crc32: crc32(text), bytes: text.length });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { deletionFinished, type DeletionFinished } from '../../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../../mail/export-mails.ts';
 import type { Message } from '../../mail/letter.ts';
-import { formatBytes, formatMoment, formatUsers } from '../../storage/file-facts.ts';
+import { formatBytes, formatMoment, formatUsers } from '../../files/format.ts';
 
 const READY = {
   jobId: '0193563c-0000-7000-8000-000000000001',

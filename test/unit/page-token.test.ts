@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createLinkToken, readLinkToken } from '../../storage/link-token.ts';
-import { createPageToken, type PageLink, readPageToken } from '../../storage/page-token.ts';
+import { createLinkToken, readLinkToken } from '../../files/link-token.ts';
+import { createPageToken, type PageLink, readPageToken } from '../../files/page-token.ts';
 
 const SECRET = 'a secret that is long enough for links';
 const LINK: PageLink = {

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { formatMoment } from '../../storage/file-facts.ts';
+import { formatMoment } from '../../files/format.ts';
 import { DAY_MS } from '../support/delete-all.ts';
 import { keepHistory } from '../support/histories.ts';
 import { useTimeSkipping } from '../support/time-skipping.ts';

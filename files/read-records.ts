@@ -1,9 +1,9 @@
 import { Transform } from 'node:stream';
 import { parse } from 'csv-parse';
-import { chain } from './chain.ts';
+import { chain } from './join-streams.ts';
 import { unpackersOf } from './compression.ts';
 import { type PartFile, partKey } from './part-key.ts';
-import type { Storage } from './storage.ts';
+import type { Storage } from '../storage/storage.ts';
 
 /** A record of a backup part: its values, and the bytes they were read from as text. */
 interface RawRecord {

@@ -2,10 +2,10 @@ import { Readable, Transform } from 'node:stream';
 import type { Db } from '../db/client.ts';
 import { listParts } from '../db/exports.ts';
 import type { Compression, Format } from '../db/schema.ts';
-import { chain } from './chain.ts';
+import { chain } from './join-streams.ts';
 import { isGivenAsText, unpackersOf } from './compression.ts';
 import { partKey, type PartFile } from './part-key.ts';
-import type { ByteRange, Storage } from './storage.ts';
+import type { ByteRange, Storage } from '../storage/storage.ts';
 
 export interface ExportFile {
   id: string;

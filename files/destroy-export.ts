@@ -1,7 +1,7 @@
 import type { Db } from '../db/client.ts';
 import { eraseExport } from '../db/removals.ts';
 import { exportPrefix } from './part-key.ts';
-import type { Storage } from './storage.ts';
+import type { Storage } from '../storage/storage.ts';
 
 /**
  * Destroys the files of a removed export, lost attempts included, and erases the traces of its users.
