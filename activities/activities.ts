@@ -2,25 +2,29 @@ import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/ac
 import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
 import type { Activities, SCHEDULES, SWEEP } from '../workflows/contract.ts';
-import { createAttemptDelivery, createGiveUpDelivery } from './attempt-delivery.ts';
-import { createCheckImport } from './check-import.ts';
-import { createDeleteBackedUpUsers } from './delete-backed-up-users.ts';
+import { createAttemptDelivery, createGiveUpDelivery } from './webhooks/attempt-delivery.ts';
+import { createCheckImport } from './imports/check-import.ts';
+import { createDeleteBackedUpUsers } from './deletions/delete-backed-up-users.ts';
 import type { ActivityDeps, WebhookDeps } from './deps.ts';
-import { createClaimRequest, createDecideRequest, createDecideWritten } from './decide-request.ts';
-import { createDestroyExpired } from './destroy-expired.ts';
-import { createEndJob } from './end-job.ts';
+import {
+  createClaimRequest,
+  createDecideRequest,
+  createDecideWritten,
+} from './delete-all/decide-request.ts';
+import { createDestroyExpired } from './expiry/destroy-expired.ts';
+import { createEndJob } from './jobs/end-job.ts';
 import { isUnknown, toFailure, tryAgain } from './failures.ts';
-import { createImportUsers } from './import-users.ts';
-import { createNotifyJob, createNotifyJobAgain } from './notify-job.ts';
-import { createNotifyRequest } from './notify-request.ts';
-import { createRestoreBackedUpUsers, createVerifyBackup } from './restore-users.ts';
-import { findJobOf } from './running-job.ts';
-import { createScrubBackups } from './scrub-backups.ts';
-import { createSettlePass } from './settle-pass.ts';
-import { createStartQueuedJobs } from './start-queued-jobs.ts';
-import type { RequestSweepDeps } from './sweep-requests.ts';
-import { createVerifyExport } from './verify-export.ts';
-import { createWriteExport } from './write-export.ts';
+import { createImportUsers } from './imports/import-users.ts';
+import { createNotifyJob, createNotifyJobAgain } from './mails/notify-job.ts';
+import { createNotifyRequest } from './mails/notify-request.ts';
+import { createRestoreBackedUpUsers, createVerifyBackup } from './restores/restore-users.ts';
+import { findJobOf } from './jobs/running-job.ts';
+import { createScrubBackups } from './expiry/scrub-backups.ts';
+import { createSettlePass } from './deletions/settle-pass.ts';
+import { createStartQueuedJobs } from './jobs/start-queued-jobs.ts';
+import type { RequestSweepDeps } from './delete-all/sweep-requests.ts';
+import { createVerifyExport } from './exports/verify-export.ts';
+import { createWriteExport } from './exports/write-export.ts';
 
 const HEARTBEAT_INTERVAL_MS = 2_000;
 /** Users up to whom each step of a job takes milliseconds. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { ImportThreads } from './import-threads.ts';
+import type { ImportThreads } from './imports/import-threads.ts';
 import type { Post } from '../webhooks/post.ts';
 import type { DeliveryMeter, Meter } from './meter.ts';
 

@@ -5,7 +5,7 @@ import { NativeConnection, Runtime, type TelemetryOptions, Worker } from '@tempo
 import type { Logger } from 'pino';
 import { Resend } from 'resend';
 import { createActivities } from '../activities/activities.ts';
-import { createImportThreads } from '../activities/import-threads.ts';
+import { createImportThreads } from '../activities/imports/import-threads.ts';
 import type { CrashPoint } from '../activities/deps.ts';
 import type { Config } from '../config.ts';
 import { type Database, openDatabase } from '../db/client.ts';

@@ -1,11 +1,11 @@
-import { createImportThreads } from '../../activities/import-threads.ts';
+import { createImportThreads } from '../../activities/imports/import-threads.ts';
 import { DBOS } from '@dbos-inc/dbos-sdk';
-import { createDeleteBackedUpUsers } from '../../activities/delete-backed-up-users.ts';
+import { createDeleteBackedUpUsers } from '../../activities/deletions/delete-backed-up-users.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
-import { createFinishJob } from '../../activities/finish-job.ts';
-import { createSettlePass } from '../../activities/settle-pass.ts';
-import { createVerifyExport } from '../../activities/verify-export.ts';
-import { createWriteExport } from '../../activities/write-export.ts';
+import { createFinishJob } from '../../activities/jobs/finish-job.ts';
+import { createSettlePass } from '../../activities/deletions/settle-pass.ts';
+import { createVerifyExport } from '../../activities/exports/verify-export.ts';
+import { createWriteExport } from '../../activities/exports/write-export.ts';
 import { wantConfirmedDeletion } from '../../api/want-deletion.ts';
 import { openDatabase } from '../../db/client.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';

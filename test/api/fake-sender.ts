@@ -3,7 +3,7 @@ import {
   createClaimRequest,
   createDecideRequest,
   type Caller,
-} from '../../activities/decide-request.ts';
+} from '../../activities/delete-all/decide-request.ts';
 import type { RequestSender } from '../../api/request-sender.ts';
 import { requestWorkflowIdOf } from '../../workflows/contract.ts';
 import { fakeDecideDeps } from '../support/activity-deps.ts';

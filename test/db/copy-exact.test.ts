@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
-import { writePart } from '../../activities/write-part.ts';
+import { writePart } from '../../activities/exports/write-part.ts';
 import { findUser } from '../../db/users.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { useDatabase } from '../support/database.ts';

@@ -1,10 +1,10 @@
-import { createImportThreads } from '../../activities/import-threads.ts';
+import { createImportThreads } from '../../activities/imports/import-threads.ts';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { createDestroyExpired } from '../../activities/destroy-expired.ts';
+import { createDestroyExpired } from '../../activities/expiry/destroy-expired.ts';
 import type { ActivityDeps } from '../../activities/deps.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { exportPrefix } from '../../files/part-key.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
 import { UUID, uuidv7, uuidv7obj } from 'uuidv7';
-import { createDestroyExpired } from '../../activities/destroy-expired.ts';
+import { createDestroyExpired } from '../../activities/expiry/destroy-expired.ts';
 import { findJobRow, insertJob } from '../../db/jobs.ts';
 import { sumImport } from '../../db/imports.ts';
 import { importKey } from '../../files/import-key.ts';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { Readable } from 'node:stream';
-import { createCheckImport } from '../../activities/check-import.ts';
-import { createImportThreads } from '../../activities/import-threads.ts';
-import { createImportUsers } from '../../activities/import-users.ts';
+import { createCheckImport } from '../../activities/imports/check-import.ts';
+import { createImportThreads } from '../../activities/imports/import-threads.ts';
+import { createImportUsers } from '../../activities/imports/import-users.ts';
 import { enterPhase } from '../../db/job-runs.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';

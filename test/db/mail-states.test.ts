@@ -1,7 +1,7 @@
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createNotifyJob, createNotifyJobAgain } from '../../activities/notify-job.ts';
-import { createNotifyRequest } from '../../activities/notify-request.ts';
+import { createNotifyJob, createNotifyJobAgain } from '../../activities/mails/notify-job.ts';
+import { createNotifyRequest } from '../../activities/mails/notify-request.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { listJobMails, listRequestMails } from '../../db/mail-rounds.ts';
 import { createWorkspace } from '../../db/workspaces.ts';

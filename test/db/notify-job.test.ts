@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { createNotifyJob } from '../../activities/notify-job.ts';
+import { createNotifyJob } from '../../activities/mails/notify-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { closeSums, jobSummary } from '../../db/job-summary.ts';
 import type { Outcome } from '../../db/schema.ts';

@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { pino } from 'pino';
 import { uuidv7 } from 'uuidv7';
 import { afterEach, expect, test, vi } from 'vitest';
-import { createDestroyExpired } from '../../activities/destroy-expired.ts';
+import { createDestroyExpired } from '../../activities/expiry/destroy-expired.ts';
 import { toFailure } from '../../activities/failures.ts';
 import { assertClock, measureClockSkew } from '../../db/clock.ts';
 import { createLink, revokeLink } from '../../db/download-links.ts';

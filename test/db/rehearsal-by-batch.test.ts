@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import * as rehearsal from '../../activities/rehearse-restore.ts';
+import * as rehearsal from '../../activities/restores/rehearse-restore.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,
@@ -12,7 +12,7 @@ import { restoreUsers, rowsOf } from '../support/restore.ts';
 
 /** A rehearsal may find nobody. Then the batch that deletes somebody is rehearsed before it commits. */
 
-vi.mock('../../activities/rehearse-restore.ts', { spy: true });
+vi.mock('../../activities/restores/rehearse-restore.ts', { spy: true });
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);

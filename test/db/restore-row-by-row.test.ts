@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
-import { createRestoreBackedUpUsers } from '../../activities/restore-users.ts';
+import { createRestoreBackedUpUsers } from '../../activities/restores/restore-users.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { useDatabase } from '../support/database.ts';

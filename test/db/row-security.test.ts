@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { afterEach, expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
-import { createRestoreBackedUpUsers } from '../../activities/restore-users.ts';
+import { createRestoreBackedUpUsers } from '../../activities/restores/restore-users.ts';
 import { claimJob, enterPhase } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { useDatabase } from '../support/database.ts';

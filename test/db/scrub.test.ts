@@ -1,7 +1,7 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { createScrubBackups } from '../../activities/scrub-backups.ts';
+import { createScrubBackups } from '../../activities/expiry/scrub-backups.ts';
 import { partKey } from '../../files/part-key.ts';
 import { StorageError } from '../../storage/storage.ts';
 import { useDatabase } from '../support/database.ts';

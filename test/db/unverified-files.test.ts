@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { removeUnverifiedFiles } from '../../activities/end-job.ts';
+import { removeUnverifiedFiles } from '../../activities/jobs/end-job.ts';
 import { exportPrefix } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {

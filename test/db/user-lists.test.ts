@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { createDestroyExpired } from '../../activities/destroy-expired.ts';
+import { createDestroyExpired } from '../../activities/expiry/destroy-expired.ts';
 import { claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { createListPreview } from '../../db/previews.ts';
@@ -25,7 +25,7 @@ import {
   useDeletionSteps,
 } from '../support/deletion.ts';
 import { rowsOf } from '../support/restore.ts';
-import { createRestoreBackedUpUsers } from '../../activities/restore-users.ts';
+import { createRestoreBackedUpUsers } from '../../activities/restores/restore-users.ts';
 import { tablesHolding } from '../support/traces.ts';
 import { writeList } from '../support/user-lists.ts';
 import { deletedOutsideBackup } from '../support/witness.ts';

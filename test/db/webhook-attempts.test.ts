@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createActivities } from '../../activities/activities.ts';
-import { delayAfter } from '../../activities/attempt-delivery.ts';
+import { delayAfter } from '../../activities/webhooks/attempt-delivery.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhook-deliveries.ts';
 import { createPost } from '../../webhooks/post.ts';
 import type { Activities } from '../../workflows/contract.ts';

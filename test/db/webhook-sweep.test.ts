@@ -1,8 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createStartQueuedJobs } from '../../activities/start-queued-jobs.ts';
-import { startDeliveriesOf, sweepDeliveries } from '../../activities/start-deliveries.ts';
-import { findRun } from '../../activities/sweep-requests.ts';
+import { createStartQueuedJobs } from '../../activities/jobs/start-queued-jobs.ts';
+import { startDeliveriesOf, sweepDeliveries } from '../../activities/webhooks/start-deliveries.ts';
+import { findRun } from '../../activities/delete-all/sweep-requests.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
 import { fakeDecideDeps } from '../support/activity-deps.ts';

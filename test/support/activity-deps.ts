@@ -1,9 +1,9 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { DecideDeps } from '../../activities/decide-request.ts';
+import type { DecideDeps } from '../../activities/delete-all/decide-request.ts';
 import type { ActivityDeps, WebhookDeps } from '../../activities/deps.ts';
-import { createImportThreads } from '../../activities/import-threads.ts';
+import { createImportThreads } from '../../activities/imports/import-threads.ts';
 import type { MailMeter } from '../../activities/meter.ts';
 import type { Database } from '../../db/client.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';

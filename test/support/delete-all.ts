@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
-import { createClaimRequest, createDecideRequest } from '../../activities/decide-request.ts';
-import { decisionCodeOf } from '../../activities/decision-codes.ts';
+import {
+  createClaimRequest,
+  createDecideRequest,
+} from '../../activities/delete-all/decide-request.ts';
+import { decisionCodeOf } from '../../activities/delete-all/decision-codes.ts';
 import { createApiKey, proofOf } from '../../db/api-keys.ts';
 import { listDecisions, submitDecision } from '../../db/decisions.ts';
 import { askToDeleteAll, findRequest } from '../../db/delete-all-requests.ts';

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
-import { createVerifyBackup } from '../../activities/restore-users.ts';
+import { createVerifyBackup } from '../../activities/restores/restore-users.ts';
 import { claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import { addressesOfList } from '../../db/user-lists.ts';

@@ -1,6 +1,9 @@
 import { uuidv7 } from 'uuidv7';
 import { toFailure } from '../../activities/failures.ts';
-import { createRestoreBackedUpUsers, createVerifyBackup } from '../../activities/restore-users.ts';
+import {
+  createRestoreBackedUpUsers,
+  createVerifyBackup,
+} from '../../activities/restores/restore-users.ts';
 import { enterPhase, claimJob } from '../../db/job-runs.ts';
 import { insertJob } from '../../db/jobs.ts';
 import type { JobEnd } from '../../workflows/contract.ts';

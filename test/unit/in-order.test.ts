@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createInOrder } from '../../activities/in-order.ts';
+import { createInOrder } from '../../activities/exports/ordered-buffer.ts';
 
 const never = new AbortController().signal;
 

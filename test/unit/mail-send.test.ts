@@ -1,7 +1,7 @@
 import type { ApplicationFailure } from '@temporalio/common';
 import { Resend } from 'resend';
 import { afterEach, expect, test } from 'vitest';
-import { mailFailureOf } from '../../activities/try-mail.ts';
+import { mailFailureOf } from '../../activities/mails/try-mail.ts';
 import { type Sent, sendMail } from '../../mail/send.ts';
 import {
   accepted,

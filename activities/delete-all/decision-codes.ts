@@ -1,0 +1,51 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { listDeciders } from '../../db/decisions.ts';
+import type { Db } from '../../db/client.ts';
+import type { MessageKind } from '../../workflows/contract.ts';
+
+/** Keeps these signatures apart from anything else that is signed with the same secret. */
+const CONTEXT = 'keepsake decision code v1';
+/** 100 bits, in groups that can be read out. */
+const GROUPS = 4;
+const GROUP_LENGTH = 5;
+/** Without letters that are taken for digits; 32 of them, so each stands for five bits. */
+const ALPHABET = '23456789abcdefghijkmnpqrstuvwxyz';
+
+/** What can be decided by a signal from Temporal's UI or CLI; everything else needs the API. */
+export const CODED_KINDS = ['approve', 'deny', 'revoke', 'withdraw'] as const;
+export type CodedKind = (typeof CODED_KINDS)[number];
+
+/**
+ * The code by which one person takes one decision on one request: `xxxxx-xxxxx-xxxxx-xxxxx`. The same words
+ * always make the same code, so it is stored nowhere and a mail that is sent again is identical.
+ */
+export const decisionCodeOf = (
+  secret: string,
+  { requestId, kind, person }: { requestId: string; kind: MessageKind; person: string },
+): string => {
+  const words = [CONTEXT, requestId, kind, person].join('\n');
+  const bytes = createHmac('sha256', secret).update(words).digest();
+  const letters = [...bytes.subarray(0, GROUPS * GROUP_LENGTH)].map((byte) => ALPHABET[byte & 31]);
+  return Array.from({ length: GROUPS }, (_, group) =>
+    letters.slice(group * GROUP_LENGTH, (group + 1) * GROUP_LENGTH).join(''),
+  ).join('-');
+};
+
+const isSame = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+
+/** The key of the person whose code it is, among those who may take the decision; undefined if nobody's. */
+export const findCodeHolder = async (
+  db: Db,
+  secret: string,
+  told: { requestId: string; workspaceId: string; kind: MessageKind; code: string },
+): Promise<string | undefined> => {
+  const kind = CODED_KINDS.find((coded) => coded === told.kind);
+  if (kind === undefined) return undefined;
+  const role = kind === 'withdraw' ? 'admin' : 'platform';
+  const deciders = await listDeciders(db, role, told.workspaceId);
+  const { requestId, code } = told;
+  return deciders.find(({ person }) =>
+    isSame(code, decisionCodeOf(secret, { requestId, kind, person })),
+  )?.id;
+};

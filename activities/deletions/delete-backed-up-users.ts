@@ -1,0 +1,215 @@
+import type { PoolClient } from 'pg';
+import {
+  type Batch,
+  type BatchDone,
+  type BatchResult,
+  deleteBatch,
+  isTooMuch,
+  syncBatches,
+} from '../../db/deletion-batches.ts';
+import { assertDurable } from '../../db/durability.ts';
+import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exports.ts';
+import { admitDeletion } from '../../db/nearly-everyone.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+import { inLanes, runLanes } from '../lanes.ts';
+import { rehearseBatch, rehearseRestore } from '../restores/rehearse-restore.ts';
+import { getRunningJob } from '../jobs/running-job.ts';
+import { isDamage, recheckPart } from '../exports/verify-part.ts';
+
+/** Rows deleted by one transaction. */
+const BATCH_ROWS = 20_000;
+/** Where that is too much for the triggers of a table, a batch takes so much less, and then more again. */
+const LESS = 8;
+const MORE = 1.25;
+/** Users whom a batch may leave to others that hold them before the other lane is taken for those. */
+const MAX_LOCKED = 3;
+/** Connections that delete side by side, each a part of its own. */
+const LANES = 2;
+
+interface Run {
+  deps: ActivityDeps;
+  jobId: string;
+  backup: Awaited<ReturnType<typeof getExport>>;
+  signal: AbortSignal;
+  queue: IterableIterator<StoredPart>;
+  /** Rows of a batch. */
+  limit: number;
+  /** Batches under way. */
+  open: Set<Promise<unknown>>;
+  /** Set when lanes were in each other's way: then batches go one after another. */
+  isAlone: boolean;
+  /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
+  isVoid: boolean;
+  /** Whether a restore from the backup was rehearsed. Before that no user goes. */
+  isRehearsed: boolean;
+  /** The rehearsal of a batch that all lanes wait for. */
+  rehearsal?: Promise<void>;
+}
+
+/** Where another attempt has left a part. */
+const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
+  const parts = await listParts(deps.database.db, backup);
+  return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
+};
+
+const takeLess = (run: Run, batch: Batch): void => {
+  run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
+};
+
+/**
+ * Rehearses by the batch that was held back: one for all lanes, for none may delete while another one finds
+ * out that nobody comes back.
+ *
+ * @throws notRestorable in each lane that waits for it
+ */
+const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch): Promise<void> => {
+  const { deps, backup, signal } = run;
+  const attempt = async (): Promise<void> => {
+    try {
+      run.isRehearsed ||= await rehearseBatch(deps, client, { backup, part, batch }, signal);
+    } catch (error) {
+      if (batch.limit === 1 || !isTooMuch(error)) throw error;
+      await client.query('ROLLBACK');
+      takeLess(run, batch);
+    }
+    delete run.rehearsal;
+  };
+  run.rehearsal ??= attempt();
+  return run.rehearsal;
+};
+
+/** Triggers of others may take one lock for all users; then a lane would take the other's users for others'. */
+const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
+  while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
+  const batch = begin();
+  run.open.add(batch);
+  return batch.finally(() => run.open.delete(batch));
+};
+
+const runBatch = async (
+  run: Run,
+  client: PoolClient,
+  part: StoredPart,
+  batch: Batch,
+): Promise<BatchResult> => {
+  const { deps } = run;
+  let isInTheWay = false;
+  const mayCommit = ({ deleted, locked }: BatchDone): boolean => {
+    isInTheWay = locked > MAX_LOCKED && !run.isAlone;
+    return !isInTheWay && (deleted === 0 || run.isRehearsed);
+  };
+  const beforeCommit = () => deps.crashPoint('delete:batch-open');
+  const result = await inTurn(run, () =>
+    deps.meter.batch(deleteBatch(client, batch, { mayCommit, beforeCommit })),
+  );
+  deps.crashPoint('delete:batch-committed');
+  if (isInTheWay) run.isAlone = true;
+  else if (result.status === 'heldBack') await rehearse(run, client, part, batch);
+  return result;
+};
+
+const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
+  const { signal } = run;
+  let { cursor } = part;
+  while (cursor < part.rows && !run.isVoid) {
+    signal.throwIfAborted();
+    // Its locks are ours: a batch beside it would take its users for others'.
+    await run.rehearsal;
+    const limit = Math.min(run.limit, part.rows - cursor);
+    const batch = { exportId: part.exportId, part: part.part, cursor, limit };
+    const result = await runBatch(run, client, part, batch);
+    switch (result.status) {
+      case 'deleted':
+        cursor += limit;
+        if (limit >= run.limit) run.limit = Math.min(BATCH_ROWS, Math.ceil(limit * MORE));
+        break;
+      case 'tooMuch':
+        takeLess(run, batch);
+        break;
+      case 'heldBack':
+        break;
+      case 'moved':
+        cursor = await cursorOf(run, part);
+        break;
+      case 'void':
+        run.isVoid = true;
+        break;
+      case 'stopped':
+        throw failures.jobNotRunning(run.jobId, 'not deleting any more');
+    }
+  }
+};
+
+const runLane = async (run: Run): Promise<void> => {
+  const client = await run.deps.lanes.connect();
+  let isWhole = false;
+  try {
+    for (const part of run.queue) {
+      if (run.isVoid) break;
+      await recheckPart(run.deps.storage, part, run.signal);
+      await deletePart(run, client, part);
+    }
+    isWhole = true;
+  } finally {
+    client.release(!isWhole);
+  }
+};
+
+/**
+ * Deletes what a verified backup holds, unchanged since its snapshot. The deletion is admitted first: that
+ * is where nearly everyone is refused. Before the first batch all files are hashed once more, and a
+ * restore of a few users is rehearsed; a batch of which somebody goes is not committed before that. A part
+ * is hashed again just before its own users are deleted. What is done stays done: a second run continues
+ * at the cursors.
+ */
+export const createDeleteBackedUpUsers =
+  (deps: ActivityDeps) =>
+  async (
+    { jobId, exportId }: { jobId: string; exportId: string },
+    signal: AbortSignal,
+  ): Promise<{ deleted: number }> => {
+    const { db } = deps.database;
+    await getRunningJob(db, jobId);
+    await assertDurable(db);
+    await admitDeletion(db, exportId);
+    const backup = await getExport(db, exportId);
+    const parts = await listParts(db, backup);
+    const left = parts.filter((part) => part.cursor < part.rows);
+    // Whoever went before went after a rehearsal.
+    const isRehearsed = parts.some((part) => part.deleted > 0);
+    const queue = left.values();
+    const lanes = Math.min(LANES, parts.length);
+    const run: Run = {
+      deps,
+      jobId,
+      backup,
+      signal,
+      queue,
+      limit: BATCH_ROWS,
+      open: new Set(),
+      isAlone: lanes === 1,
+      isVoid: false,
+      isRehearsed,
+    };
+    try {
+      const isBegun = parts.some((part) => part.cursor > 0);
+      await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
+        recheckPart(deps.storage, part, broken),
+      );
+      run.isRehearsed ||= await rehearseRestore(deps, backup, left, signal);
+      await runLanes(signal, (broken) => {
+        run.signal = broken;
+        return Array.from({ length: lanes }, () => runLane(run));
+      });
+    } catch (error) {
+      if (isDamage(error)) await markDamaged(db, exportId);
+      throw error;
+    }
+    await syncBatches(db);
+    const done = await listParts(db, backup);
+    // PostgreSQL may have gone down, and come back without the last batches, before they were synced.
+    const isShort = done.some((part) => part.cursor < part.rows);
+    if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
+    return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
+  };

@@ -1,0 +1,122 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { sql, type SqlBool } from 'kysely';
+import { type ExportRow, findExportOfPass, listParts, type StoredPart } from '../../db/exports.ts';
+import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../../db/job-runs.ts';
+import { propertyTypesOf } from '../../db/properties.ts';
+import {
+  countTargets,
+  partLeft,
+  settleLeftovers,
+  targetsLeft,
+  type Leftovers,
+  type SettleMode,
+} from '../../db/settlement.ts';
+import { compileSelection } from '../../selection/compile.ts';
+import { namesItsUsers } from '../../selection/selection.ts';
+import { readColumn } from '../../files/read-records.ts';
+import { StorageError } from '../../storage/storage.ts';
+import type { Activities, PassResult } from '../../workflows/contract.ts';
+import { findBackupColumns, userIdColumnOf } from '../restores/backup-columns.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
+import { isDamage, recheckPart } from '../exports/verify-part.ts';
+
+type Base = Omit<Leftovers, 'source' | 'isComplete'>;
+
+const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
+  namesItsUsers(job.selection)
+    ? sql<SqlBool>`true`
+    : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
+
+/** Whether the file itself is gone or spoilt; a database that is away says nothing of it. */
+const isLost = (error: unknown): boolean =>
+  isDamage(error) ||
+  error instanceof StorageError ||
+  (error instanceof ApplicationFailure && error.type === 'exportUnknown');
+
+/**
+ * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
+ * can name any more are counted as unprocessed.
+ */
+const readLeftIds = async (
+  storage: ActivityDeps['storage'],
+  part: StoredPart,
+  column: Promise<number>,
+  mode: SettleMode,
+) => {
+  const { signal } = new AbortController();
+  try {
+    const index = await column;
+    // The ids it names may be deleted in the next pass: it must still be what was verified.
+    await recheckPart(storage, part, signal);
+    return await readColumn(storage, part, index);
+  } catch (error) {
+    if (mode === 'interrupted' && isLost(error)) return [];
+    throw error;
+  }
+};
+
+const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<number> => {
+  const { signal } = new AbortController();
+  return userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+};
+
+/** The first pass of a segment or filter knows its users by the backup's files alone. */
+const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
+  const { database, storage } = deps;
+  const { db } = database;
+  let column: Promise<number> | undefined;
+  for (const part of await listParts(db, backup)) {
+    if (part.deleted === part.rows) continue;
+    column ??= findUserIdColumn(deps, backup);
+    const userIds = await readLeftIds(storage, part, column, base.mode);
+    const source = partLeft(userIds, backup.id, part.part);
+    await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
+  }
+};
+
+/**
+ * Gives everyone a pass has left a verdict, or a place in the next pass. Users without a backup to
+ * name them stay without one.
+ */
+export const settle = async (
+  deps: ActivityDeps,
+  job: RunningJob,
+  pass: number,
+  mode: SettleMode,
+): Promise<void> => {
+  const { db } = deps.database;
+  const backup = await findExportOfPass(db, job.id, pass);
+  const attempt = backup && (await findAttemptSnapshot(db, backup.id));
+  const base: Base = {
+    jobId: job.id,
+    workspaceId: job.workspaceId,
+    pass,
+    mode,
+    matches: await matchesOf(deps, job),
+    knownIn: await findSelectionSnapshot(db, job.confirmation),
+    exportId: backup?.id,
+    snapshot: attempt?.snapshot,
+    endedXids: attempt?.ended_xids,
+  };
+  const isByTargets = pass > 1 || job.isChosen;
+  if (!isByTargets) {
+    if (backup?.state === 'verified') await settleParts(deps, backup, base);
+    return;
+  }
+  const parts = backup === undefined ? [] : await listParts(db, backup);
+  const isComplete = parts.every((part) => part.cursor === part.rows);
+  const source = targetsLeft(job.id, pass, backup?.id);
+  await settleLeftovers(db, { ...base, source, isComplete });
+};
+
+/** Closes the gate first: once the job has left `deleting`, no batch of this pass can commit. */
+export const createSettlePass =
+  (deps: ActivityDeps): Activities['settlePass'] =>
+  async ({ jobId, pass, isLast, deleted }): Promise<PassResult> => {
+    const { db } = deps.database;
+    const job = await getRunningJob(db, jobId);
+    await enterPhase(db, jobId, 'settling');
+    await settle(deps, job, pass, isLast ? 'last' : 'again');
+    return { deleted, changed: isLast ? 0 : await countTargets(db, jobId, pass + 1) };
+  };

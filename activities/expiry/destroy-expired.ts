@@ -1,0 +1,149 @@
+import { recordActivity } from '../../db/activity.ts';
+import { assertClock } from '../../db/clock.ts';
+import {
+  eraseFruitlessJobs,
+  eraseOldPreviews,
+  expireExport,
+  listDueExports,
+  listExportsToDestroy,
+  listLostAttempts,
+} from '../../db/removals.ts';
+import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhook-deliveries.ts';
+import { erasePreviewTargets, eraseUserList, listExpiredUserLists } from '../../db/user-lists.ts';
+import { destroyExport } from '../../files/destroy-export.ts';
+import { attemptPrefix } from '../../files/part-key.ts';
+import type { DestroyedResult } from '../../workflows/contract.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { importDuties } from './destroy-imports.ts';
+
+/** Rows looked at by one query. */
+const PAGE = 100;
+
+/** A kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
+export interface Duty<Item> {
+  list: (limit: number, after: Item | undefined) => Promise<Item[]>;
+  deal: (item: Item) => Promise<boolean>;
+}
+
+/** Deals with each item once. One that cannot be dealt with keeps no other waiting. */
+export const runDuty = async <Item>(
+  { list, deal }: Duty<Item>,
+  signal: AbortSignal,
+  troubles: unknown[],
+): Promise<number> => {
+  let done = 0;
+  let last: Item | undefined;
+  do {
+    const items = await list(PAGE, last);
+    for (const item of items) {
+      signal.throwIfAborted();
+      try {
+        if (await deal(item)) done += 1;
+      } catch (error) {
+        troubles.push(error);
+      }
+    }
+    last = items.length < PAGE ? undefined : items.at(-1);
+  } while (last !== undefined);
+  return done;
+};
+
+const exportDuties = (deps: ActivityDeps) => {
+  const { storage, database, crashPoint } = deps;
+  const { db } = database;
+  const expire: Duty<{ id: string }> = {
+    list: (limit, after) => listDueExports(db, limit, after?.id),
+    deal: async ({ id }) => {
+      const isRemoved = await expireExport(db, id);
+      if (isRemoved) crashPoint('destroy:row-removed');
+      return isRemoved;
+    },
+  };
+  const destroy: Duty<{ id: string }> = {
+    list: (limit, after) => listExportsToDestroy(db, limit, after?.id),
+    deal: async ({ id }) => {
+      await destroyExport({ db, storage }, id);
+      return true;
+    },
+  };
+  const cleanUp: Duty<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
+    list: (limit, after) => listLostAttempts(db, limit, after),
+    deal: async ({ id, job_id: jobId, workspace_id: workspaceId, attempt }) => {
+      const prefix = attemptPrefix(id, attempt);
+      const files = (await storage.list(prefix)).length;
+      if (files === 0) return false;
+      const line = { kind: 'leftoversRemoved', workspaceId, jobId, exportId: id } as const;
+      await recordActivity(db, { ...line, counts: { files }, details: { attempt } });
+      await storage.remove(prefix);
+      return true;
+    },
+  };
+  return { expire, destroy, cleanUp };
+};
+
+const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => ({
+  list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
+  deal: async ({ id }) => {
+    await eraseUserList(db, id);
+    return true;
+  },
+});
+
+/** Erases as much as there is, a page at a time. What cannot be erased keeps nothing else waiting. */
+const eraseAll = async (
+  erase: (limit: number) => Promise<number>,
+  signal: AbortSignal,
+  troubles: unknown[],
+): Promise<number> => {
+  let all = 0;
+  try {
+    for (let erased = PAGE; erased === PAGE; all += erased) {
+      signal.throwIfAborted();
+      erased = await erase(PAGE);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    troubles.push(error);
+  }
+  return all;
+};
+
+/** Of what goes all at once. */
+const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
+  await erase();
+  return 0;
+};
+
+/**
+ * Removes what has expired: rows first, then files and the traces of their users. Finishes what broke
+ * off in between, whoever began it. What a job that has not ended needs is left for the next time.
+ *
+ * @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart: nothing goes
+ */
+export const createDestroyExpired =
+  (deps: ActivityDeps) =>
+  async (_input: void, signal: AbortSignal): Promise<DestroyedResult> => {
+    const { db } = deps.database;
+    // By a clock that has jumped ahead every backup would have expired.
+    await assertClock(db);
+    const exports = exportDuties(deps);
+    const imports = importDuties(deps);
+    const troubles: unknown[] = [];
+    const run = <Item>(duty: Duty<Item>) => runDuty(duty, signal, troubles);
+    const erase = (some: (limit: number) => Promise<number>) => eraseAll(some, signal, troubles);
+    const removed = (await run(exports.expire)) + (await run(imports.expire));
+    await assertClock(db);
+    const result = {
+      removed,
+      destroyed: (await run(exports.destroy)) + (await run(imports.destroy)),
+      leftovers: (await run(exports.cleanUp)) + (await run(imports.cleanUp)),
+      jobs: await erase((limit) => eraseFruitlessJobs(db, limit)),
+      previews: await erase((limit) => eraseOldPreviews(db, limit)),
+      deliveries: await erase((limit) => eraseOldDeliveries(db, limit)),
+      lists: await run(listDuty(deps)),
+    };
+    await erase(once(() => eraseOldCalls(db)));
+    await erase(once(() => erasePreviewTargets(db)));
+    if (troubles.length > 0) throw troubles[0];
+    return result;
+  };

@@ -1,0 +1,76 @@
+import { UUID } from 'uuidv7';
+import {
+  eraseImportFile,
+  expireImportFile,
+  listDueImportFiles,
+  listImportFilesToDestroy,
+  listKnownImportFiles,
+} from '../../db/import-files.ts';
+import { readClock } from '../../db/clock.ts';
+import { SETTLED_HOURS } from '../../db/removals.ts';
+import { importPrefix, IMPORTS_PREFIX } from '../../files/import-key.ts';
+import type { ActivityDeps } from '../deps.ts';
+import type { Duty } from './destroy-expired.ts';
+
+const HOUR_MS = 3_600_000;
+/** Bytes of a UUID of version 7 that hold its time. */
+const TIME_BYTES = 6;
+
+/** When an id was made, in milliseconds; undefined of what is no UUID of version 7. */
+const madeAt = (id: string): number | undefined => {
+  try {
+    const uuid = UUID.parse(id);
+    if (uuid.getVersion() !== 7) return undefined;
+    return Buffer.from(uuid.bytes).readUIntBE(0, TIME_BYTES);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Files in the storage that were uploaded so long ago that their request is over, by id. */
+const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<string[]> => {
+  const keys = await storage.list(IMPORTS_PREFIX);
+  const ids = new Set(keys.map((key) => key.split('/')[1] ?? ''));
+  const limit = (await readClock(database.db)) - SETTLED_HOURS * HOUR_MS;
+  return [...ids].filter((id) => (madeAt(id) ?? Infinity) < limit).toSorted();
+};
+
+/** Uploads without a row: their request broke off before its job was written. */
+const listLostUploads = async (deps: ActivityDeps, limit: number, afterId = '') => {
+  const old = (await listOldUploads(deps)).filter((id) => id > afterId);
+  const known = await listKnownImportFiles(deps.database.db, old);
+  return old
+    .filter((id) => !known.has(id))
+    .slice(0, limit)
+    .map((id) => ({ id }));
+};
+
+/** How imported files go: the row first, then the file, then the traces of its users. */
+export const importDuties = (deps: ActivityDeps) => {
+  const { storage, database, crashPoint } = deps;
+  const { db } = database;
+  const expire: Duty<{ id: string }> = {
+    list: (limit, after) => listDueImportFiles(db, limit, after?.id),
+    deal: async ({ id }) => {
+      const isRemoved = await expireImportFile(db, id);
+      if (isRemoved) crashPoint('destroy:row-removed');
+      return isRemoved;
+    },
+  };
+  const destroy: Duty<{ id: string }> = {
+    list: (limit, after) => listImportFilesToDestroy(db, limit, after?.id),
+    deal: async ({ id }) => {
+      await storage.remove(importPrefix(id));
+      await eraseImportFile(db, id);
+      return true;
+    },
+  };
+  const cleanUp: Duty<{ id: string }> = {
+    list: (limit, after) => listLostUploads(deps, limit, after?.id),
+    deal: async ({ id }) => {
+      await storage.remove(importPrefix(id));
+      return true;
+    },
+  };
+  return { expire, destroy, cleanUp };
+};

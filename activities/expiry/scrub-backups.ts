@@ -1,0 +1,51 @@
+import { listParts, type ExportRow } from '../../db/exports.ts';
+import { listBackupsToScrub, recordScrub, type Damage, type Scrubbed } from '../../db/scrubs.ts';
+import type { ScrubResult } from '../../workflows/contract.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { runDuty, type Duty } from './destroy-expired.ts';
+import { findDamage } from '../exports/verify-part.ts';
+
+/** Told of each backup that is not what was written. */
+export type OnDamage = (backup: { exportId: string } & Damage) => void;
+
+/** Hashes a backup's files, up to the first that is not what was written. */
+const findDamageOf = async (
+  { database: { db }, storage }: ActivityDeps,
+  backup: ExportRow,
+  signal: AbortSignal,
+): Promise<Damage | undefined> => {
+  for (const part of await listParts(db, backup)) {
+    const figure = await findDamage(storage, part, signal);
+    if (figure !== undefined) return { part: part.part, figure };
+  }
+  return undefined;
+};
+
+/**
+ * Looks at the files of each backup between its deletion and its expiry, so that damage is known while
+ * other copies of the storage exist. A damaged backup whose files are whole again is verified again.
+ * Storage that does not answer says nothing of a backup.
+ */
+export const createScrubBackups =
+  (deps: ActivityDeps, onDamage: OnDamage) =>
+  async (_input: void, signal: AbortSignal): Promise<ScrubResult> => {
+    const { db } = deps.database;
+    const counts: Record<Scrubbed, number> = { whole: 0, damaged: 0, repaired: 0 };
+    const scrub: Duty<ExportRow> = {
+      list: (limit, after) => listBackupsToScrub(db, limit, after?.id),
+      deal: async (backup) => {
+        const damage = await findDamageOf(deps, backup, signal);
+        const scrubbed = await recordScrub(db, backup, damage);
+        counts[scrubbed] += 1;
+        // One that was removed while its files were read is not damaged.
+        if (scrubbed === 'damaged' && damage !== undefined) {
+          onDamage({ exportId: backup.id, ...damage });
+        }
+        return true;
+      },
+    };
+    const troubles: unknown[] = [];
+    await runDuty(scrub, signal, troubles);
+    if (troubles.length > 0) throw troubles[0];
+    return counts;
+  };

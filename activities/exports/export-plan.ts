@@ -1,0 +1,159 @@
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import type { HeldSnapshot } from '../../db/held-snapshot.ts';
+import type { Format } from '../../db/schema.ts';
+import { isTextCell, userCsv } from '../../db/user-csv.ts';
+import { userJsonOf } from '../../db/user-json.ts';
+import { partitionOf } from '../../db/workspaces.ts';
+import { findSystemField, type Field } from '../../selection/fields.ts';
+import {
+  toBoundStatement,
+  toCopyStatements,
+  type BoundStatement,
+} from '../../selection/statements.ts';
+
+/** Pages of the table a part covers: 32 MiB, some 57,000 users of 540 bytes. */
+const PART_PAGES = 4096;
+/** Chosen users a part covers. */
+const PART_TARGETS = 50_000;
+
+/** Which of a workspace's users an export holds, split into parts that any lane may take. */
+export interface ExportPlan {
+  /** Header names, in the order of the columns selected. */
+  header: string[];
+  /** Of a file for spreadsheets: which columns hold text, and are guarded against formulas. */
+  textColumns: boolean[] | undefined;
+  /** For each part the query to COPY; a backup's has the place of each row before its columns. */
+  parts: string[];
+  /** What the queries of the parts read from settings: for `setCopyValues`, on each lane's connection. */
+  values: string[];
+  /** The query for the number of all rows. */
+  count: BoundStatement;
+  /** What users of a few parts, or of the whole workspace, satisfy: SQL over the alias `users`. */
+  scope: RawBuilder<SqlBool>;
+}
+
+/** The columns of a download, by the names its request gave them. */
+export interface Download {
+  format: Format;
+  columns: { name: string; field: Field }[];
+  spreadsheetSafe: boolean;
+}
+
+/** Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds. */
+interface Content extends Pick<ExportPlan, 'textColumns'> {
+  header: string[];
+  rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
+}
+
+/**
+ * The custom properties that were not chosen are taken away, so that those chosen keep their stored
+ * form. Read under the snapshot: no user in it can have a property that is not defined in it.
+ */
+const chosenProperties = async (
+  { client, workspaceId }: HeldSnapshot,
+  columns: Download['columns'],
+): Promise<RawBuilder<unknown> | undefined> => {
+  const chosen = columns.flatMap(({ field }) => (field.source === 'custom' ? [field.key] : []));
+  if (chosen.length === 0) return undefined;
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT name FROM properties WHERE workspace_id = $1 AND name <> ALL ($2)',
+    [workspaceId, chosen],
+  );
+  if (rows.length === 0) return sql`users.properties`;
+  return sql`users.properties - ${rows.map(({ name }) => name)}::text[]`;
+};
+
+/** A backup holds every column as stored, whatever columns there are; a download those chosen. */
+const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
+  if (download === undefined) {
+    return {
+      header: held.columns.map(({ name }) => name),
+      textColumns: undefined,
+      rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
+    };
+  }
+  const { format, columns, spreadsheetSafe } = download;
+  const header = columns.map(({ name }) => name);
+  if (format === 'csv') {
+    const fields = columns.map(({ field }) => field);
+    const textColumns = spreadsheetSafe ? fields.map(isTextCell) : undefined;
+    return { header, textColumns, rows: (source) => userCsv(fields, source) };
+  }
+  const fields = header.flatMap((name) => findSystemField(name) ?? []);
+  const json = userJsonOf(fields, await chosenProperties(held, columns));
+  return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
+};
+
+/** Page ranges; the last is open, since the table may have grown after its size was read. */
+const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
+  const count = Math.max(1, Math.ceil(pages / PART_PAGES));
+  return Array.from({ length: count }, (_, index) => {
+    const from = sql`users.ctid >= ${sql.lit(`(${index * PART_PAGES},0)`)}::tid`;
+    if (index === count - 1) return sql<SqlBool>`${from}`;
+    const end = sql.lit(`(${(index + 1) * PART_PAGES},0)`);
+    return sql<SqlBool>`${from} AND users.ctid < ${end}::tid`;
+  });
+};
+
+/** Ranges of chosen users' ids, read by the primary key. The array keeps the planner from scanning. */
+const targetRanges = async (
+  held: HeldSnapshot,
+  targets: { workspaceId: string; jobId: string; pass: number },
+): Promise<RawBuilder<SqlBool>[]> => {
+  const { rows } = await held.client.query<{ first: string }>(
+    `SELECT user_id AS first FROM (
+       SELECT user_id, row_number() OVER (ORDER BY user_id) AS n FROM job_targets
+        WHERE job_id = $1 AND pass = $2) numbered
+      WHERE n % $3 = 1 ORDER BY user_id`,
+    [targets.jobId, targets.pass, PART_TARGETS],
+  );
+  return rows.map(({ first }, index) => {
+    const next = rows[index + 1]?.first;
+    const end = next === undefined ? sql`` : sql`AND user_id < ${next}::text`;
+    const isIn = sql`users.workspace_id = ${sql.lit(targets.workspaceId)}`;
+    return sql<SqlBool>`${isIn} AND users.user_id = ANY (ARRAY(
+      SELECT user_id FROM job_targets WHERE job_id = ${sql.lit(targets.jobId)}::uuid
+         AND pass = ${sql.lit(targets.pass)} AND user_id >= ${first}::text ${end}))`;
+  });
+};
+
+export interface PlannedSelection {
+  workspaceId: string;
+  /** Undefined for a backup. */
+  download?: Download;
+  /** What every user of the export satisfies. */
+  where: RawBuilder<SqlBool>;
+  /** The chosen users it is further limited to. */
+  targets?: { jobId: string; pass: number };
+}
+
+/** Parts cover all users of the snapshot once. */
+export const planExport = async (
+  held: HeldSnapshot,
+  selection: PlannedSelection,
+): Promise<ExportPlan> => {
+  const { workspaceId, targets } = selection;
+  const ranges =
+    targets === undefined
+      ? pageRanges(held.pages)
+      : await targetRanges(held, { workspaceId, ...targets });
+  const content = await contentOf(held, selection.download);
+  const from = sql`FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users`;
+  const { texts: parts, values } = toCopyStatements(
+    ranges.map((range) => content.rows(sql`${from} WHERE ${range} AND ${selection.where}`)),
+  );
+  const chosen =
+    targets === undefined
+      ? sql`true`
+      : sql`users.user_id IN (SELECT user_id FROM job_targets
+          WHERE job_id = ${targets.jobId}::uuid AND pass = ${targets.pass}::int)`;
+  const count = toBoundStatement(
+    sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`,
+  );
+  // A few chosen users are found by the index; else it is the whole partition.
+  const [only] = ranges;
+  const scope =
+    targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql<SqlBool>`true`;
+  const { header, textColumns } = content;
+  return { header, textColumns, parts, values, count, scope };
+};

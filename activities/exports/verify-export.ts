@@ -1,0 +1,26 @@
+import { findExport, listParts, markVerified } from '../../db/exports.ts';
+import type { WrittenExport } from '../../workflows/contract.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+
+/**
+ * Lets a written export count: all of it was read back while it was written, and its sums close. Only now
+ * may anyone delete by it or download it.
+ */
+export const createVerifyExport =
+  (deps: ActivityDeps) =>
+  async ({ exportId }: { exportId: string }): Promise<WrittenExport> => {
+    const { db } = deps.database;
+    const row = await findExport(db, exportId);
+    if (row === undefined || row.attempt === null) throw failures.exportUnknown(exportId);
+    const rows = row.rows ?? 0;
+    if (row.state === 'verified') return { exportId, rows };
+    if (row.state !== 'written') throw failures.exportUnknown(exportId);
+
+    const parts = await listParts(db, row);
+    const inParts = parts.reduce((sum, part) => sum + part.rows, 0);
+    if (inParts !== rows) throw failures.sumsDoNotClose(rows, inParts);
+    await markVerified(db, { exportId, attempt: row.attempt });
+    deps.crashPoint('export:verified');
+    return { exportId, rows };
+  };

@@ -1,0 +1,134 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
+import type pg from 'pg';
+import { copyOut } from '../../db/copy-out.ts';
+import type { CopyPlaces } from '../../db/copy-places.ts';
+import type { Compression, Format } from '../../db/schema.ts';
+import { type CsvGuard, GUARDED_FILE_MARK } from '../../selection/formula-guard.ts';
+import { packingOf } from '../../files/compression.ts';
+import { createDigestTap, type DigestFacts } from '../../files/digest-tap.ts';
+import { gzipBeginning, gzipTrailer, type TextCheck } from '../../files/gzip-member.ts';
+import { StorageError, type Storage } from '../../storage/storage.ts';
+
+/**
+ * A line of JSON is COPY's one column. JSON escapes every control character, so neither delimiter nor
+ * quote ever stands in it, and it comes out as it is; in text mode COPY would double its backslashes.
+ */
+const COPY_OPTIONS: Record<Format, string> = {
+  csv: 'FORMAT csv',
+  ndjson: String.raw`FORMAT csv, DELIMITER E'\x01', QUOTE E'\x02'`,
+};
+
+export interface PartFacts {
+  /** As the `COPY` tag says. */
+  rows: number;
+  rawBytes: number;
+  bytes: number;
+  sha256: string;
+  /** Of the text of a part that is joined to a gzip file; 0 of any other. */
+  crc32: number;
+}
+
+interface PartTarget {
+  storage: Storage;
+  key: string;
+  format: Format;
+  compression: Compression;
+  signal: AbortSignal;
+}
+
+/** Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its chunks. */
+const storePart = async <Source extends Readable>(
+  open: (pack: (chunk: Buffer) => Buffer) => Source,
+  { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
+): Promise<{ source: Source; facts: Omit<PartFacts, 'rows'> }> => {
+  const { pack, streams } = packingOf(compression);
+  const check: TextCheck = { crc32: 0, bytes: 0 };
+  const source = open((chunk) => {
+    check.bytes += chunk.length;
+    if (compression === 'gzip') check.crc32 = crc32(chunk, check.crc32);
+    return pack(chunk);
+  });
+  const stored = createDigestTap();
+  const [piped, put] = await Promise.allSettled([
+    pipeline([source, ...streams(), stored], { signal }),
+    storage.put(key, stored),
+  ]);
+  // Either side's error breaks off the other; the storage's own says more than the echo of it.
+  if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
+  if (piped.status === 'rejected') throw piped.reason;
+  if (put.status === 'rejected') throw put.reason;
+  const facts = { rawBytes: check.bytes, crc32: check.crc32, ...stored.facts() };
+  return { source, facts };
+};
+
+/** Hashes and stores bytes as they are. */
+const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFacts> => {
+  const open = (pack: (chunk: Buffer) => Buffer) => Readable.from([pack(bytes)]);
+  const { facts } = await storePart(open, { ...target, compression: 'none' });
+  return { bytes: facts.bytes, sha256: facts.sha256 };
+};
+
+/** Rows to write, and what is done to their text before. */
+export interface PartSource {
+  query: string;
+  /** Takes the row ids off, which are then the query's first column. */
+  places?: CopyPlaces | undefined;
+  /** Keeps spreadsheets from running text as formulas. */
+  guard?: CsvGuard | undefined;
+}
+
+/**
+ * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
+ * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's first
+ * column is the `ctid`, and does not go into it.
+ */
+export const writePart = async (
+  client: pg.ClientBase,
+  { query, places, guard }: PartSource,
+  target: PartTarget,
+): Promise<PartFacts> => {
+  const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
+  const statement = `COPY (${query}) TO STDOUT (${options})`;
+  const open = (pack: (chunk: Buffer) => Buffer) => {
+    const guarded = guard && ((chunk: Buffer) => pack(guard.guard(chunk)));
+    const ways = { places, startRow: guard?.startRow, pack: guarded ?? pack };
+    return client.query(copyOut(statement, ways));
+  };
+  const { source, facts } = await storePart(open, target);
+  return { rows: source.rowCount, ...facts };
+};
+
+const quoted = (name: string): string =>
+  /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+
+const headerText: Record<Format, (columns: readonly string[]) => string> = {
+  csv: (columns) => `${columns.map(quoted).join(',')}\n`,
+  ndjson: () => '',
+};
+
+/**
+ * The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. A gzip
+ * file begins with it.
+ */
+export const writeHeader = async (
+  { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
+  target: PartTarget,
+): Promise<PartFacts> => {
+  const text = Buffer.from(
+    (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
+  );
+  if (target.compression !== 'gzip') {
+    const { facts } = await storePart((pack) => Readable.from([pack(text)]), target);
+    return { rows: 0, ...facts };
+  }
+  const stored = await storeBytes(gzipBeginning(text), target);
+  return { rows: 0, rawBytes: text.length, crc32: crc32(text), ...stored };
+};
+
+/** The end of a gzip file, after its last part. */
+export const writeTrailer = async (check: TextCheck, target: PartTarget): Promise<PartFacts> => {
+  const stored = await storeBytes(gzipTrailer(check), target);
+  return { rows: 0, rawBytes: 0, crc32: 0, ...stored };
+};

@@ -1,0 +1,143 @@
+import type { DatabaseError } from 'pg';
+import {
+  type LeftRow,
+  type Merged,
+  mergeRange,
+  type Range,
+  type RangeResult,
+  type Staging,
+} from '../../db/import-merge.ts';
+import type { StagedRow } from '../../db/import-staging.ts';
+import { isOfARow, KEPT_BACK, rowRefusalOf } from '../../db/sql-states.ts';
+import { type FailedLine, type Failure, wholeLine } from '../../imports/failed-lines.ts';
+import type { Problem } from '../../imports/rules.ts';
+import { MAX_LIST_ITEMS } from '../../selection/values.ts';
+
+/** What became of the lines of a chunk that could be read. */
+export interface ChunkOutcome extends Merged {
+  rejected: FailedLine[];
+}
+
+/** Of a chunk without lines. */
+export const nothing = (): ChunkOutcome => ({
+  imported: 0,
+  merged: 0,
+  unchanged: 0,
+  skipped: 0,
+  cleared: {},
+  rejected: [],
+});
+
+/** Rows that are one line each. */
+export interface CarefulStaging extends Staging {
+  rows: readonly StagedRow[];
+}
+
+/** A range that was rolled back, and why. */
+type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
+
+const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => {
+  for (let n = from; n < to; n++) if (rows[n]?.userId === rows[n + 1]?.userId) return true;
+  return false;
+};
+
+/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
+
+const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
+  const { client } = staging;
+  await client.query('SAVEPOINT range');
+  try {
+    const result = await mergeRange(staging, range);
+    await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
+    return result;
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+    await client.query(ROLL_BACK);
+    return { status: 'refused', error };
+  }
+};
+
+/** What a line failed with that stood alone; undefined when others were at its user. */
+const failureOf = async (
+  { client, statements }: Staging,
+  n: number,
+  tried: Exclude<Tried, { status: 'merged' }>,
+): Promise<Failure | undefined> => {
+  switch (tried.status) {
+    case 'refused':
+      return wholeLine('rejected', rowRefusalOf(tried.error));
+    case 'overfull': {
+      const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
+      const problems: Problem[] = [{ column: 'tags', rule: 'tooManyTags' }];
+      return { code: 'invalidDataType', message, problems };
+    }
+    case 'notMade':
+      if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
+      return wholeLine('rejected', KEPT_BACK);
+    case 'notChanged':
+      return wholeLine('rejected', KEPT_BACK);
+    case 'raced':
+      return undefined;
+  }
+};
+
+const fail = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
+  lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
+
+/** What is told of lines that were left out for their user's sake. */
+export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
+  held: wholeLine('held', 'the user is under legal hold'),
+  unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
+};
+
+const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
+  left.flatMap(({ n, why }) => {
+    const row = rows[n];
+    return row === undefined ? [] : fail(row, LEFT[why]);
+  });
+
+export const addMerged = (outcome: Merged, merged: Merged): void => {
+  outcome.imported += merged.imported;
+  outcome.merged += merged.merged;
+  outcome.unchanged += merged.unchanged;
+  outcome.skipped += merged.skipped;
+  for (const [name, count] of Object.entries(merged.cleared)) {
+    outcome.cleared[name] = (outcome.cleared[name] ?? 0) + count;
+  }
+};
+
+/**
+ * Merges rows that are one line each, in the order of ids, by halves: a range that cannot be merged is
+ * rolled back and split, until the lines that are in the way stand alone. All users who are there are
+ * locked first, so that merges do not deadlock over what is made in between.
+ *
+ * @returns undefined when others were at the users; then everything is to be rolled back
+ */
+export const mergeCarefully = async (
+  staging: CarefulStaging,
+): Promise<ChunkOutcome | undefined> => {
+  const { client, statements, rows } = staging;
+  await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
+  await client.query(statements.lockAll);
+  const outcome = nothing();
+  const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
+  for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
+    const { from, to } = range;
+    const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
+    if (tried?.status === 'merged') {
+      addMerged(outcome, tried.merged);
+      outcome.rejected.push(...failLeft(rows, tried.left));
+    } else if (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      // The first half comes first.
+      ranges.push({ from: middle + 1, to }, { from, to: middle });
+    } else {
+      const row = rows[from];
+      const failure = tried && (await failureOf(staging, from, tried));
+      if (row === undefined || failure === undefined) return undefined;
+      outcome.rejected.push(...fail(row, failure));
+    }
+  }
+  return outcome;
+};

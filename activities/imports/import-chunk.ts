@@ -1,0 +1,188 @@
+import type { PoolClient } from 'pg';
+import {
+  type LeftRow,
+  mergeLaterLines,
+  mergeRange,
+  type RangeResult,
+  type Staging,
+} from '../../db/import-merge.ts';
+import { addCleared, addProblems } from '../../db/import-tallies.ts';
+import { fillPreview } from '../../db/import-preview.ts';
+import { importStatements } from '../../db/import-statements.ts';
+import { stageRows } from '../../db/import-staging.ts';
+import { insertChunk, insertFailures, mayImport } from '../../db/imports.ts';
+import { isOfARow, isRolledBack } from '../../db/sql-states.ts';
+import type { FailedLine } from '../../imports/failed-lines.ts';
+import type { ImportRow } from '../../imports/read-chunks.ts';
+import type { ImportJob } from './check-import.ts';
+import { failures } from '../failures.ts';
+import { addMerged, type ChunkOutcome, LEFT, mergeCarefully, nothing } from './import-by-halves.ts';
+import type { MatchedChunk, RowLine, SentChunk, SentRows } from './import-messages.ts';
+import { prepareRows } from './prepare-rows.ts';
+
+/** How often a chunk begins anew because others were at its users meanwhile. */
+const MAX_STARTS = 6;
+/** So often as a whole; a trigger that keeps a row back looks the same as others at work. */
+const MAX_WHOLE_STARTS = 3;
+
+/** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
+const LOCK_TIMEOUT_MS = 30_000;
+/** Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its locks. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+/**
+ * Users are looked up one by one: how many lines are staged the planner can only guess, and a hash join
+ * would read the whole table of users for each chunk. Checks that wait for the end of a transaction
+ * would say too late which row they refuse.
+ */
+const BEGIN = `
+  BEGIN ISOLATION LEVEL READ COMMITTED;
+  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
+  SET LOCAL enable_hashjoin = off;
+  SET LOCAL enable_mergejoin = off;
+  SET LOCAL jit = off;
+  SET CONSTRAINTS ALL IMMEDIATE;`;
+
+/** An import at work on a connection of its own. */
+export interface ImportWork {
+  client: PoolClient;
+  job: ImportJob;
+  beforeCommit: () => void;
+}
+
+/** A chunk as it came from the thread, and where its rows are found. */
+export interface PreparedChunk extends SentChunk {
+  rowsOf: () => Promise<ImportRow[]>;
+  /** The lines that staged rows of the whole are made of. */
+  linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
+  /** Finds the users of lines by mail address, anew for each try; none where lines name their users. */
+  match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
+}
+
+/** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
+type Broken = 'contended' | 'mixed';
+
+/** Merges the first lines of users, then their later ones. */
+const mergeRounds = async (
+  staging: Staging,
+  { firstCount, repeated }: SentRows,
+): Promise<RangeResult> => {
+  const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
+  if (result.status !== 'merged' || repeated.length === 0) return result;
+  const range = { from: firstCount, to: staging.lineCounts.length - 1 };
+  const later = await mergeLaterLines(staging, range, repeated);
+  if (later.status !== 'merged') return later;
+  addMerged(result.merged, later.merged);
+  return { ...result, left: [...result.left, ...later.left] };
+};
+
+/** Lines of rows that were left out, to be told; only these have to come from the thread. */
+const failLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
+  if (left.length === 0) return [];
+  const why = new Map(left.map((row) => [row.n, row.why]));
+  const lines = await chunk.linesOf([...why.keys()]);
+  return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
+};
+
+const mergeRows = async (
+  { client, job }: ImportWork,
+  chunk: PreparedChunk,
+  isCareful: boolean,
+): Promise<ChunkOutcome | Broken> => {
+  const { whole } = chunk;
+  if (whole === undefined) {
+    await client.query(BEGIN);
+    return nothing();
+  }
+  const { target } = whole;
+  // Before the transaction, for that has little time.
+  const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), isCareful) : undefined;
+  const statements = importStatements(target);
+  await client.query(BEGIN + statements.createStaging);
+  await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
+  if (job.options.dryRun) await fillPreview(client, job.workspaceId);
+  const { lineCounts } = careful ?? whole;
+  const staging: Staging = { client, target, statements, lineCounts };
+  if (careful !== undefined) {
+    return (await mergeCarefully({ ...staging, rows: careful.rows })) ?? 'contended';
+  }
+  const result = await mergeRounds(staging, whole);
+  if (result.status === 'merged') {
+    return { ...result.merged, rejected: await failLeft(chunk, result.left) };
+  }
+  return result.status === 'overfull' ? 'mixed' : 'contended';
+};
+
+/** Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too. */
+const withNotes = (
+  lost: readonly FailedLine[],
+  notes: readonly FailedLine[],
+): readonly FailedLine[] => {
+  if (notes.length === 0) return lost;
+  const noted = new Map(notes.map((note) => [note.line, note]));
+  const told = lost.map((line) => {
+    const note = noted.get(line.line);
+    noted.delete(line.line);
+    if (note === undefined) return line;
+    const message = `${line.message}; ${note.message}`;
+    return { ...line, message, problems: [...line.problems, ...note.problems] };
+  });
+  return [...told, ...noted.values()];
+};
+
+/** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
+const tryChunk = async (
+  work: ImportWork,
+  chunk: PreparedChunk,
+  isCareful: boolean,
+): Promise<'done' | Broken> => {
+  const { client, job, beforeCommit } = work;
+  const matched = await chunk.match(client);
+  const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
+  if (typeof outcome === 'string') return outcome;
+  const { rejected, ...merged } = outcome;
+  const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
+  const told = withNotes(lost, chunk.notes);
+  const held = lost.filter(({ code }) => code === 'held').length;
+  const failed = lost.length - held;
+  const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
+  const isFirst = await insertChunk(client, row);
+  // A dry run that begins anew may find other users there; what was told at first holds.
+  if (isFirst) {
+    await insertFailures(client, job.id, told);
+    await addCleared(client, job.id, merged.cleared);
+    await addProblems(client, job.id, told);
+  }
+  if (!(await mayImport(client, job.id))) {
+    throw failures.jobNotRunning(job.id, 'not importing any more');
+  }
+  beforeCommit();
+  // A dry run that begins anew has to learn again whom each chunk would have made.
+  await client.query(isFirst || job.options.dryRun ? 'COMMIT' : 'ROLLBACK');
+  return 'done';
+};
+
+/**
+ * Imports one chunk, in one transaction: all of its lines count, or none. Where the database refuses
+ * lines, or others are at the same users, it begins anew; what it refuses then stops no other line.
+ *
+ * @throws jobNotRunning when the job was cancelled; DatabaseError when what is refused is no line
+ */
+export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
+  let isCareful = false;
+  for (let start = 1; start <= MAX_STARTS; start++) {
+    isCareful ||= start > MAX_WHOLE_STARTS;
+    try {
+      const tried = await tryChunk(work, chunk, isCareful);
+      if (tried === 'done') return;
+      isCareful ||= tried === 'mixed';
+    } catch (error) {
+      const isOfALine: boolean = !isCareful && isOfARow(error);
+      if (!isOfALine && !isRolledBack(error)) throw error;
+      isCareful ||= isOfALine;
+    }
+    await work.client.query('ROLLBACK');
+  }
+  throw failures.usersContended(work.job.id);
+};

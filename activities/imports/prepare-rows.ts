@@ -1,0 +1,88 @@
+import { PREVIEW_TABLE } from '../../db/import-preview.ts';
+import { CHANGEABLE_COLUMNS, type ImportTarget, mergesTags } from '../../db/import-changes.ts';
+import {
+  copyPieces,
+  joinLines,
+  type RepeatedUser,
+  sortLines,
+  type StagedRow,
+} from '../../db/import-staging.ts';
+import type { ImportRow } from '../../imports/read-chunks.ts';
+import type { ImportJob } from './check-import.ts';
+
+/** What of an import decides how its rows are put together. */
+export type RowsJob = Pick<ImportJob, 'workspaceId' | 'options'>;
+
+/** Rows of a chunk as they are staged. */
+export interface Prepared {
+  target: ImportTarget;
+  rows: StagedRow[];
+  /** How many of them are merged before the later lines of the same users. */
+  firstCount: number;
+  /** The users of these later lines, in the order of their rows. */
+  repeated: RepeatedUser[];
+  /** Of how many lines each row is made. */
+  lineCounts: number[];
+  pieces: Buffer[];
+}
+
+type Emptied = ImportTarget['emptied'];
+
+/** Of which columns any row says that a value becomes unknown. */
+const emptiedBy = (rows: readonly ImportRow[], target: Omit<ImportTarget, 'emptied'>): Emptied => {
+  const { mode, matchBy } = target;
+  if (mode === 'insert') return { columns: [], properties: [] };
+  const columns = target.columns.filter(
+    (name) =>
+      !(name === 'tags' && mergesTags(target)) && rows.some((row) => row.columns[name] === null),
+  );
+  if (mode !== 'replace') {
+    const isEmptied = (name: string) => rows.some(({ properties }) => properties[name] === null);
+    return { columns, properties: target.properties.filter(isEmptied) };
+  }
+  const others = CHANGEABLE_COLUMNS.filter(
+    (name) => !target.columns.includes(name) && (matchBy !== 'email' || name !== 'email'),
+  );
+  return { columns: [...columns, ...others], properties: 'all' };
+};
+
+const targetOf = (
+  { workspaceId, options }: RowsJob,
+  row: ImportRow,
+  rows: readonly ImportRow[],
+): ImportTarget => {
+  const target = {
+    workspaceId,
+    mode: options.mode,
+    mergeTags: options.mergeTags,
+    matchBy: options.matchBy ?? 'userId',
+    canKeep: options.emptyCells === 'keep' || options.badCells === 'skipCell',
+    columns: Object.keys(row.columns),
+    properties: Object.keys(row.properties),
+    ...(options.dryRun && { table: PREVIEW_TABLE }),
+  };
+  return { ...target, emptied: emptiedBy(rows, target) };
+};
+
+/** @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of ids */
+export const prepareRows = (
+  job: RowsJob,
+  given: readonly ImportRow[],
+  isCareful: boolean,
+): Prepared | undefined => {
+  const [row] = given;
+  if (row === undefined) return undefined;
+  const target = targetOf(job, row, given);
+  const { first, later, repeated } = isCareful
+    ? { first: sortLines(given, target), later: [], repeated: [] }
+    : joinLines(given, target);
+  const rows = later.length === 0 ? first : [...first, ...later];
+  return {
+    target,
+    rows,
+    firstCount: first.length,
+    repeated,
+    lineCounts: rows.map(({ lines }) => lines.length),
+    pieces: copyPieces(rows, target),
+  };
+};

@@ -1,0 +1,128 @@
+import {
+  enterPhase,
+  findStoredResult,
+  finishJob,
+  lastPassOf,
+  type StoredResult,
+} from '../../db/job-runs.ts';
+import { closeSums, jobSummary, type SummedCounts, withUnreached } from '../../db/job-summary.ts';
+import { closeImport, sumImport } from '../../db/imports.ts';
+import { countRestore, settleRestore } from '../../db/restores.ts';
+import { countTargets } from '../../db/settlement.ts';
+import type { JobEnd, JobInput, JobResult } from '../../workflows/contract.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+import { findJobOf, type RunningJob } from './running-job.ts';
+import { settle } from '../deletions/settle-pass.ts';
+
+interface Ending {
+  result: JobResult;
+  counts: Record<string, number>;
+}
+
+const failed = (counts: Record<string, number>, type: string, message: string): Ending => ({
+  result: { state: 'failed', failures: counts['unprocessed'] ?? 0, error: { type, message } },
+  counts,
+});
+
+const endDeletion = (
+  summed: SummedCounts,
+  told: JobEnd,
+  selection: RunningJob['selection'],
+): Ending => {
+  const counts = { ...summed, selected: summed.selected ?? 0 };
+  const end = closeSums(counts, told, selection);
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  const left = counts.changedSinceBackup + counts.failed + counts.unprocessed;
+  if (end.kind === 'cancelled') return { result: { state: 'cancelled', failures: left }, counts };
+  const state = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  return { result: { state, failures: left }, counts };
+};
+
+/** Verdicts for those a broken-off deletion did not reach, pass by pass. */
+const settleInterrupted = async (deps: ActivityDeps, job: RunningJob): Promise<void> => {
+  const { db } = deps.database;
+  await enterPhase(db, job.id, 'settling');
+  const last = await lastPassOf(db, job.id);
+  for (let pass = 1; pass <= last; pass++) await settle(deps, job, pass, 'interrupted');
+};
+
+const finishDeletion = async (
+  deps: ActivityDeps,
+  job: RunningJob,
+  end: JobEnd,
+): Promise<Ending> => {
+  if (end.kind !== 'completed') await settleInterrupted(deps, job);
+  const { counts } = await jobSummary(deps.database.db, job.id);
+  return endDeletion(withUnreached(counts, end), end, job.selection);
+};
+
+const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const { db } = deps.database;
+  const summary = await jobSummary(db, job.id);
+  const exported = end.kind === 'completed' ? (summary.exports[0]?.rows ?? 0) : 0;
+  const { selection } = job;
+  const entries = selection.type === 'list' ? selection.entries : undefined;
+  const chosen = entries ?? (await countTargets(db, job.id, 1));
+  const counts = {
+    selected: chosen || (summary.counts.selected ?? exported),
+    exported,
+    notFound: end.kind === 'completed' ? Math.max(chosen - exported, 0) : 0,
+  };
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  const state = end.kind === 'cancelled' ? 'cancelled' : 'succeeded';
+  return { result: { state, failures: 0 }, counts };
+};
+
+const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const { db } = deps.database;
+  if (end.kind !== 'completed' && job.backupId !== null) {
+    // No chunk of an attempt that is still at it can commit from here on.
+    await enterPhase(db, job.id, 'settling');
+    await settleRestore(db, { ...job, backupId: job.backupId }, true);
+  }
+  const { selected, ...others } = await countRestore(db, job.id);
+  const counts = { selected, ...others };
+  if (end.kind === 'failed') return failed(counts, end.type, end.message);
+  const sum = Object.values(others).reduce((all, count) => all + count, 0);
+  if (sum !== selected) {
+    return failed(counts, 'sumsDoNotClose', failures.sumsDoNotClose(selected, sum).message);
+  }
+  const left = others.failed + others.unprocessed;
+  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  const state = end.kind === 'cancelled' ? 'cancelled' : done;
+  return { result: { state, failures: left }, counts };
+};
+
+const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
+  const sum = await sumImport(deps.database.db, job.id);
+  const counts = { ...sum.counts };
+  const closed = closeImport(sum, end);
+  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
+  const left = counts.held + counts.failed + counts.unprocessed;
+  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
+  const state = closed.kind === 'cancelled' ? 'cancelled' : done;
+  return { result: { state, failures: left }, counts };
+};
+
+const FINISHERS = {
+  export: finishExport,
+  import: finishImport,
+  deletion: finishDeletion,
+  restore: finishRestore,
+};
+
+/** Writes how a job ended, once; whoever comes later is told what the first wrote. */
+export const createFinishJob =
+  (deps: ActivityDeps) =>
+  async ({ jobId, end }: JobInput & { end: JobEnd }): Promise<StoredResult> => {
+    const { db } = deps.database;
+    const stored = await findStoredResult(db, jobId);
+    if (stored !== undefined) return stored;
+    const job = await findJobOf(db, jobId);
+    // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of its own.
+    const told: JobEnd =
+      end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : end;
+    const { result, counts } = await FINISHERS[job.type](deps, job, told);
+    return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
+  };

@@ -1,0 +1,53 @@
+import { listStaleJobs } from '../../db/job-runs.ts';
+import { startJobWorkflow } from '../../temporal/start-job.ts';
+import { workflowIdOf, type Activities, type JobEnd } from '../../workflows/contract.ts';
+import type { WebhookDeps } from '../deps.ts';
+import { createEndJob } from './end-job.ts';
+import { sweepDeliveries } from '../webhooks/start-deliveries.ts';
+import { findRun, sweepRequests, type RequestSweepDeps } from '../delete-all/sweep-requests.ts';
+
+/** A job younger than this is its own request's business. */
+const STALE_AFTER_SECONDS = 15;
+const SWEEP_LIMIT = 200;
+
+const TERMINATED: JobEnd = {
+  kind: 'failed',
+  type: 'workflowTerminated',
+  message: 'The workflow was terminated before the job ended.',
+};
+
+/**
+ * Starts what a crash left between database and Temporal, and ends the jobs, requests and deliveries whose
+ * workflow was terminated, so that none stays unfinished for ever. One that cannot be dealt with keeps no other
+ * waiting; the failure is thrown at the end.
+ */
+export const createStartQueuedJobs =
+  (deps: RequestSweepDeps & WebhookDeps): Activities['startQueuedJobs'] =>
+  async () => {
+    const { temporal, taskQueue } = deps;
+    const { db } = deps.database;
+    const end = createEndJob(deps);
+    const endJob = (jobId: string) => end({ jobId, end: TERMINATED });
+    const swept = { started: 0, ended: 0 };
+    const troubles: unknown[] = [];
+    const sweep = async (job: Awaited<ReturnType<typeof listStaleJobs>>[number]) => {
+      if (job.state === 'queued') {
+        await startJobWorkflow(temporal, taskQueue, { ...job, workspaceId: job.workspace_id });
+        swept.started += 1;
+      } else if ((await findRun(temporal, workflowIdOf(job)))?.isAlive !== true) {
+        await endJob(job.id);
+        swept.ended += 1;
+      }
+    };
+    for (const job of await listStaleJobs(db, STALE_AFTER_SECONDS, SWEEP_LIMIT)) {
+      await sweep(job).catch((error: unknown) => troubles.push(error));
+    }
+    const limits = { staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
+    const requests = await sweepRequests(deps, endJob, limits, (error) => troubles.push(error));
+    const told = await sweepDeliveries(deps, SWEEP_LIMIT, (error) => troubles.push(error));
+    if (troubles.length > 0) throw troubles[0];
+    return {
+      started: swept.started + requests.started + told.started,
+      ended: swept.ended + requests.ended + told.ended,
+    };
+  };

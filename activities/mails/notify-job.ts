@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Db } from '../../db/client.ts';
+import { createLink, MAX_LINK_HOURS } from '../../db/download-links.ts';
+import {
+  closeSums,
+  jobSummary,
+  sumOf,
+  withUnreached,
+  type JobExport,
+} from '../../db/job-summary.ts';
+import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/notices.ts';
+import { listCleared, listProblems } from '../../db/import-tallies.ts';
+import { closeImport, sumImport } from '../../db/imports.ts';
+import { countRestore } from '../../db/restores.ts';
+import { mayRetryAfter } from '../../db/retries.ts';
+import type { ImportOptions } from '../../imports/options.ts';
+import { deletionFinished } from '../../mail/deletion-mail.ts';
+import { exportFailed, exportReady } from '../../mail/export-mails.ts';
+import { importFinished } from '../../mail/import-mail.ts';
+import type { MailLink, Message } from '../../mail/letter.ts';
+import { restoreFinished } from '../../mail/restore-mail.ts';
+import { createLinkToken } from '../../files/link-token.ts';
+import type { Activities, JobEnd } from '../../workflows/contract.ts';
+import { JOB_MAIL } from '../../workflows/mail-contract.ts';
+import { pageLinkOf } from './page-links.ts';
+import {
+  type MailDeps,
+  mailFailureOf,
+  mailTooEarly,
+  noteMail,
+  tryMail,
+  mailGivenUp,
+} from './try-mail.ts';
+
+/** What a mail is composed of: the job, how it ended, and the links of this very mail. */
+interface Telling {
+  subject: NoticeSubject;
+  end: JobEnd;
+  round: number;
+  job: MailLink;
+  log: MailLink;
+}
+
+/** Why a mail is not sent that would be about nothing, such as a file that has expired. */
+const NOTHING_TO_TELL = 'nothingToTell';
+const nothingToTell = (message: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(message, NOTHING_TO_TELL);
+
+/** An export with all that verifying it brought. */
+type Verified = JobExport & { rows: number; bytes: number; sha256: string };
+
+const isVerified = (file: JobExport): file is Verified =>
+  file.state === 'verified' && file.rows !== null && file.bytes !== null && file.sha256 !== null;
+
+/**
+ * Always the same for an export and a round, as a UUID (version 8): a mail that is tried again carries the same link, one
+ * that was asked for again a new one, for the first may have ended.
+ */
+const mailLinkId = (exportId: string, round: number): string => {
+  const words = [`keepsake mail link`, exportId, ...(round === 1 ? [] : [round])].join('\n');
+  const hash = createHash('sha256').update(words).digest('hex');
+  return hash.replace(
+    /^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/,
+    (_, a, b, c, d, e) => `${a}-${b}-8${c}-8${d}-${e}`,
+  );
+};
+
+/** A file with a link to it; undefined when it has expired before anyone was told. */
+const withLink = async (db: Db, deps: MailDeps, { subject, round }: Telling, file: Verified) => {
+  const link = await createLink(db, {
+    id: mailLinkId(file.id, round),
+    exportId: file.id,
+    createdBy: subject.actor_key_id,
+    hours: MAX_LINK_HOURS,
+  });
+  if (link === undefined) return undefined;
+  const token = createLinkToken(link.id, deps.config.linkSecret);
+  return {
+    ...file,
+    linkUrl: `${deps.config.publicUrl}/d/${token}`,
+    linkExpiresAt: link.expiresAt,
+  };
+};
+
+const ofExport = async (deps: MailDeps, telling: Telling): Promise<Message> => {
+  const { subject, end, job } = telling;
+  const { db } = deps.database;
+  const ids = { jobId: subject.id, workspaceName: subject.workspace_name };
+  if (end.kind === 'cancelled') return exportFailed({ ...ids, job });
+  if (end.kind === 'failed') return exportFailed({ ...ids, job, errorType: end.type });
+  const verified = (await jobSummary(db, subject.id)).exports.find(isVerified);
+  const file = verified && (await withLink(db, deps, telling, verified));
+  if (file === undefined) {
+    throw nothingToTell(`Export job ${subject.id} has no verified file to tell of.`);
+  }
+  return exportReady({ ...ids, ...file, fileExpiresAt: file.expires_at });
+};
+
+const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> => {
+  const { subject, end, job, log } = telling;
+  const { db } = deps.database;
+  const summary = await jobSummary(db, subject.id);
+  const closed = closeSums(summary.counts, end, subject.selection as { type: string });
+  const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
+  const linked = await Promise.all(files.map((file) => withLink(db, deps, telling, file)));
+  const backups = linked.filter((file) => file !== undefined);
+  const firstToGo = Math.min(...backups.map((file) => file.expires_at.getTime()));
+  return deletionFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
+    counts: withUnreached(summary.counts, end),
+    backups,
+    restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
+    // Before anyone is added whom nobody can name.
+    log: sumOf(summary.counts) > 0 ? log : null,
+    job,
+  });
+};
+
+const ofRestore = async (deps: MailDeps, telling: Telling): Promise<Message> => {
+  const { subject, end, job, log } = telling;
+  return restoreFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    backupId: subject.backup_id ?? '',
+    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
+    counts: await countRestore(deps.database.db, subject.id),
+    log,
+    job,
+  });
+};
+
+const ofImport = async (deps: MailDeps, telling: Telling): Promise<Message> => {
+  const { subject, end, job, log } = telling;
+  const { dryRun, mode } = subject.options as ImportOptions;
+  const sum = await sumImport(deps.database.db, subject.id);
+  const closed = closeImport(sum, end);
+  return importFinished({
+    jobId: subject.id,
+    workspaceName: subject.workspace_name,
+    mode,
+    dryRun,
+    end:
+      closed.kind === 'failed'
+        ? { kind: 'failed', errorType: closed.type, mayRetry: mayRetryAfter(closed.type) }
+        : closed,
+    counts: sum.counts,
+    problems: (await listProblems(deps.database.db, [subject.id])).get(subject.id) ?? [],
+    cleared: (await listCleared(deps.database.db, [subject.id])).get(subject.id) ?? [],
+    log,
+    job,
+  });
+};
+
+const COMPOSERS = {
+  export: ofExport,
+  import: ofImport,
+  deletion: ofDeletion,
+  restore: ofRestore,
+};
+
+/** A step that finds its job being cancelled breaks off; that is told as finishJob stores it. */
+const toldEnd = ({ state }: NoticeSubject, end: JobEnd): JobEnd =>
+  end.kind === 'failed' && (state === 'cancelling' || state === 'cancelled')
+    ? { kind: 'cancelled' }
+    : end;
+
+/** How a job has ended, by its row; undefined while it has not. */
+const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
+  const { state, finished_at: finishedAt, error_type: type, error_message: message } = subject;
+  if (finishedAt === null) return undefined;
+  if (state === 'cancelled') return { kind: 'cancelled' };
+  if (state !== 'failed') return { kind: 'completed' };
+  return { kind: 'failed', type: type ?? 'unknown', message: message ?? '' };
+};
+
+/** The first round keeps the key that the provider may know already. */
+const idempotencyKeyOf = (jobId: string, round: number): string =>
+  `${jobId}/${JOB_MAIL}${round === 1 ? '' : `/${round}`}`;
+
+/** @returns what is told, and the failure where there is nothing to tell */
+const compose = async (deps: MailDeps, telling: Telling): Promise<Message | ApplicationFailure> => {
+  try {
+    return await COMPOSERS[telling.subject.type](deps, telling);
+  } catch (error) {
+    if (error instanceof ApplicationFailure && error.type === NOTHING_TO_TELL) return error;
+    throw error;
+  }
+};
+
+const notify = async (
+  deps: MailDeps,
+  { subject, end, round }: Pick<Telling, 'subject' | 'end' | 'round'>,
+): Promise<void> => {
+  const notice = await openNotice(deps.database.db, { jobId: subject.id, round });
+  if (notice.state === 'accepted') return;
+  if (notice.state === 'givenUp') throw mailGivenUp();
+  if (notice.wait_ms > 0) throw mailTooEarly(notice.wait_ms);
+  const mail = { table: 'notices', id: notice.id, kind: JOB_MAIL } as const;
+  const message = await compose(deps, {
+    subject,
+    end,
+    round,
+    job: pageLinkOf(deps.config, 'job', notice),
+    log: pageLinkOf(deps.config, 'log', notice),
+  });
+  if (message instanceof ApplicationFailure) {
+    await noteMail(deps, mail, { state: 'refused', reason: NOTHING_TO_TELL });
+    throw message;
+  }
+  const to = subject.owner_email;
+  const idempotencyKey = idempotencyKeyOf(subject.id, round);
+  const failure = mailFailureOf(await tryMail(deps, { ...mail, to, idempotencyKey }, message));
+  if (failure !== undefined) throw failure;
+};
+
+const getSubject = async ({ database }: MailDeps, jobId: string): Promise<NoticeSubject> => {
+  const subject = await findNoticeSubject(database.db, jobId);
+  if (subject === undefined) throw nothingToTell(`There is no job ${jobId} to tell of.`);
+  return subject;
+};
+
+/**
+ * Mails the owner of the key that started a job how it ended. A mail the provider accepted is never
+ * sent again; a second try carries the same key, links and content as the first.
+ */
+export const createNotifyJob =
+  (deps: MailDeps): Activities['notifyJob'] =>
+  async ({ jobId, end }) => {
+    const subject = await getSubject(deps, jobId);
+    await notify(deps, { subject, end: toldEnd(subject, end), round: 1 });
+  };
+
+/** Mails how a job has ended once more, as somebody has asked; each round once. */
+export const createNotifyJobAgain =
+  (deps: MailDeps): Activities['notifyJobAgain'] =>
+  async ({ jobId, round }) => {
+    const subject = await getSubject(deps, jobId);
+    const end = storedEnd(subject);
+    if (end === undefined) throw nothingToTell(`Job ${jobId} has not ended.`);
+    await notify(deps, { subject, end, round });
+  };

@@ -1,0 +1,176 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { Config } from '../../config.ts';
+import {
+  findRequestSubject,
+  listOpenNotices,
+  planNotices,
+  type Audience,
+} from '../../db/request-notices.ts';
+import { findAccepted, listDeciders } from '../../db/decisions.ts';
+import { deleteAllMail, type Decidable, type RequestFacts } from '../../mail/delete-all-mails.ts';
+import type { Message } from '../../mail/letter.ts';
+import {
+  type Activities,
+  type DecisionKind,
+  noticeOf,
+  type RequestNotice,
+} from '../../workflows/contract.ts';
+import { type CodedKind, decisionCodeOf } from '../delete-all/decision-codes.ts';
+import { failures } from '../failures.ts';
+import type { MailKind } from '../meter.ts';
+import { pageLinkOf } from './page-links.ts';
+import { type MailDeps, mailFailureOf, mailTooEarly, tryMail } from './try-mail.ts';
+
+export interface NotifyRequestDeps extends MailDeps {
+  config: MailDeps['config'] & Pick<Config, 'deleteAllSignals'>;
+}
+
+const isClosing = (kind: RequestNotice): kind is `closing/${number}` => kind.startsWith('closing/');
+
+const audienceOf = (kind: RequestNotice): Audience => {
+  if (kind === 'unanswered') return 'platform';
+  return isClosing(kind) ? 'admins' : 'all';
+};
+
+/** The decision whose words the mail repeats. */
+const TELLING: Partial<Record<RequestNotice, DecisionKind>> = {
+  approved: 'approve',
+  denied: 'deny',
+  revoked: 'revoke',
+};
+
+/** What can be decided at the time of a mail, by role. */
+const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly CodedKind[]> => {
+  if (kind === 'asked' || kind === 'unanswered') {
+    return { platform: ['approve', 'deny'], admin: ['withdraw'] };
+  }
+  const isOpen = kind === 'approved' || isClosing(kind);
+  return isOpen ? { platform: ['revoke'], admin: ['withdraw'] } : { platform: [], admin: [] };
+};
+
+/** What a person may decide, with the codes for it; none where signals are switched off. */
+const decidableOf = async (
+  { database: { db }, config }: NotifyRequestDeps,
+  { id: requestId, workspace_id: workspaceId }: Subject,
+  kind: RequestNotice,
+): Promise<(person: string) => Decidable[]> => {
+  const decidable = decidableBy(kind);
+  const people = {
+    platform: await listDeciders(db, 'platform', workspaceId),
+    admin: await listDeciders(db, 'admin', workspaceId),
+  };
+  const codeOf = (decided: CodedKind, person: string) =>
+    config.deleteAllSignals === 'off'
+      ? {}
+      : { code: decisionCodeOf(config.linkSecret, { requestId, kind: decided, person }) };
+  return (person) =>
+    (['platform', 'admin'] as const)
+      .filter((role) => people[role].some((decider) => decider.person === person))
+      .flatMap((role) => decidable[role])
+      .map((decided) => ({ kind: decided, ...codeOf(decided, person) }));
+};
+
+type Subject = NonNullable<Awaited<ReturnType<typeof findRequestSubject>>>;
+
+const endOf = ({ state, job_id, job_counts }: Subject, kind: RequestNotice) => {
+  if (kind !== 'ended' || job_id === null) return null;
+  const { selected = 0, deleted = 0 } = (job_counts ?? {}) as Record<string, number>;
+  return { state, jobId: job_id, selected, deleted };
+};
+
+type OpenNotice = Awaited<ReturnType<typeof listOpenNotices>>[number];
+
+/** What the mails of one kind tell; each has a link of its own. */
+const factsOf = async (
+  { database: { db }, config }: NotifyRequestDeps,
+  subject: Subject,
+  kind: RequestNotice,
+): Promise<(notice: OpenNotice) => RequestFacts> => {
+  const telling = TELLING[kind];
+  const decision = telling && (await findAccepted(db, subject.id, telling));
+  return (notice) => ({
+    requestId: subject.id,
+    workspaceName: subject.workspace_name,
+    asker: { role: subject.requester_role, name: subject.requester_name },
+    reason: subject.reason,
+    ticket: subject.ticket,
+    usersThen: subject.users_then,
+    lapsesAt: subject.lapses_at ?? subject.created_at,
+    closesAt: subject.closes_at,
+    windowMs: subject.window_ms,
+    words: decision?.reason ?? null,
+    hasRun: subject.job_id !== null,
+    end: endOf(subject, kind),
+    apiUrl: config.publicUrl,
+    request: pageLinkOf(config, 'request', notice),
+  });
+};
+
+/** A try again may help some; only when it can help nobody is the failure final. */
+const worstOf = (troubles: readonly unknown[]): unknown =>
+  troubles.find((trouble) => !(trouble instanceof ApplicationFailure && trouble.nonRetryable)) ??
+  troubles[0];
+
+const mailKindOf = (kind: RequestNotice): MailKind => (isClosing(kind) ? 'closing' : kind);
+
+/** Until the provider may be asked again, in milliseconds; it asks us, not one mail. */
+const waitOf = (notices: readonly OpenNotice[]): number =>
+  Math.max(0, ...notices.map(({ wait_ms: waitMs }) => waitMs));
+
+/**
+ * Tries each mail once, and stops where the provider takes no more at the moment.
+ *
+ * @returns the failures, the one that stopped it alone
+ */
+const tryAll = async (
+  deps: NotifyRequestDeps,
+  notices: readonly OpenNotice[],
+  kind: RequestNotice,
+  messageOf: (notice: OpenNotice) => Message,
+): Promise<unknown[]> => {
+  const troubles: unknown[] = [];
+  for (const notice of notices) {
+    const mail = {
+      table: 'request_notices',
+      id: notice.id,
+      kind: mailKindOf(kind),
+      to: notice.address,
+      idempotencyKey: notice.id,
+    } as const;
+    try {
+      const sent = await tryMail(deps, mail, messageOf(notice));
+      const failure = mailFailureOf(sent);
+      if (sent.state === 'waiting' && sent.isLimited) return [failure];
+      if (failure !== undefined) troubles.push(failure);
+    } catch (error) {
+      troubles.push(error);
+    }
+  }
+  return troubles;
+};
+
+/**
+ * Mails everyone who is to hear of it, one mail a person and round however many keys they hold. Who was
+ * accepted or refused is not mailed again, and one address that cannot be reached keeps no other waiting.
+ */
+export const createNotifyRequest =
+  (deps: NotifyRequestDeps): Activities['notifyRequest'] =>
+  async ({ requestId, kind, round = 1 }) => {
+    const { db } = deps.database;
+    const subject = await findRequestSubject(db, requestId);
+    if (subject === undefined) throw failures.requestUnknown(requestId);
+    // Asked for again, and the request has moved on before anyone was there to send it.
+    if (round > 1 && noticeOf(subject.state) !== kind) return;
+    const workspaceId = subject.workspace_id;
+    const audience = audienceOf(kind);
+    await planNotices(db, { requestId, workspaceId, kind, round, audience });
+    const notices = await listOpenNotices(db, { requestId, kind, round });
+    const waitMs = waitOf(notices);
+    if (waitMs > 0) throw mailTooEarly(waitMs);
+    const factsFor = await factsOf(deps, subject, kind);
+    const decidableFor = await decidableOf(deps, subject, kind);
+    const troubles = await tryAll(deps, notices, kind, (notice) =>
+      deleteAllMail(factsFor(notice), kind, decidableFor(notice.person)),
+    );
+    if (troubles.length > 0) throw worstOf(troubles);
+  };

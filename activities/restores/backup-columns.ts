@@ -1,0 +1,93 @@
+import { apiNameOf } from '../../db/column-names.ts';
+import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports.ts';
+import type { MatchedColumn } from '../../db/restore-statements.ts';
+import type { StoredColumn, UserColumn } from '../../db/user-columns.ts';
+import { readHeaderNames } from '../../files/read-records.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+import { recheckPart } from '../exports/verify-part.ts';
+
+/** The columns of a backup's file, in its order; of backups from before they were kept, API names alone. */
+export type BackupColumns =
+  | { naming: 'stored'; columns: readonly StoredColumn[] }
+  | { naming: 'api'; names: readonly string[] };
+
+/**
+ * The columns are kept with the attempt, so no single file decides over a whole backup. Only a backup
+ * from before that is read by its header.
+ *
+ * @throws backupDamaged when such a header is not what was written
+ */
+export const findBackupColumns = async (
+  { database: { db }, storage }: Pick<ActivityDeps, 'database' | 'storage'>,
+  backup: ExportRow,
+  signal: AbortSignal,
+): Promise<BackupColumns> => {
+  const kept = await findAttemptColumns(db, backup);
+  if (kept?.columns != null) return { naming: 'stored', columns: kept.columns };
+  const [header] = await listParts(db, backup);
+  if (header === undefined) throw failures.exportUnknown(backup.id);
+  // By another order of its names, values would come back into the wrong columns.
+  await recheckPart(storage, header, signal);
+  return { naming: 'api', names: await readHeaderNames(storage, header) };
+};
+
+const indexIn = (kept: BackupColumns, column: string): number =>
+  kept.naming === 'stored'
+    ? kept.columns.findIndex(({ name }) => name === column)
+    : kept.names.indexOf(apiNameOf(column));
+
+/** Where the ids of users stand in each record. @throws exportUnknown when there are none */
+export const userIdColumnOf = (exportId: string, kept: BackupColumns): number => {
+  const index = indexIn(kept, 'user_id');
+  if (index < 0) throw failures.exportUnknown(exportId);
+  return index;
+};
+
+/** Where their mail addresses stand; undefined where users had none when the backup was made. */
+export const emailColumnOf = (kept: BackupColumns): number | undefined => {
+  const index = indexIn(kept, 'email');
+  return index < 0 ? undefined : index;
+};
+
+/** By the API's names two columns may be alike; the order of columns, which never changes, says which. */
+const matchByApiName = (
+  exportId: string,
+  names: readonly string[],
+  columns: readonly UserColumn[],
+): MatchedColumn[] => {
+  let next = 0;
+  return names.map((name) => {
+    const at = columns.findIndex(
+      (column, index) => index >= next && apiNameOf(column.name) === name,
+    );
+    const column = columns[at];
+    if (column === undefined) throw failures.columnGone(exportId, name);
+    next = at + 1;
+    return column.isGenerated ? undefined : { ...column, isSameType: false };
+  });
+};
+
+/**
+ * The column of today's table for each column of a backup; none where PostgreSQL computed its values then,
+ * and computes them now or has no such column any more.
+ *
+ * @throws columnGone naming the first column that was dropped or renamed since
+ */
+export const matchColumns = (
+  exportId: string,
+  kept: BackupColumns,
+  columns: readonly UserColumn[],
+): MatchedColumn[] => {
+  if (kept.naming === 'api') return matchByApiName(exportId, kept.names, columns);
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  const byId = new Map(columns.map((column) => [column.id, column]));
+  return kept.columns.map(({ id, name, type, isGenerated }) => {
+    // Its name may be another column's now.
+    const isRenamed = byId.has(id) && byId.get(id)?.name !== name;
+    const column = isRenamed ? undefined : byName.get(name);
+    if (isGenerated && (column === undefined || column.isGenerated)) return undefined;
+    if (column === undefined) throw failures.columnGone(exportId, name);
+    return { ...column, isSameType: column.type === type };
+  });
+};

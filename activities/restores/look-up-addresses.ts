@@ -1,0 +1,76 @@
+import type { PoolClient } from 'pg';
+import { beginLookUp, endLookUp, matchStaged, mayEndLookUp } from '../../db/address-look-up.ts';
+import type { ExportRow } from '../../db/exports.ts';
+import { restoreStatements, type RestoreTarget } from '../../db/restore-statements.ts';
+import { listPartsToRestore, type PartToRestore, wantedIds } from '../../db/restores.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+import { BEGIN_RESTORE, stagePart } from './restore-part.ts';
+
+/** No join looks rows up one by one: how many addresses a job has PostgreSQL cannot know. */
+const BEGIN_LOOK_UP = `${BEGIN_RESTORE} SET LOCAL enable_nestloop = off;`;
+
+interface LookUp {
+  client: PoolClient;
+  storage: ActivityDeps['storage'];
+  jobId: string;
+  target: RestoreTarget;
+  signal: AbortSignal;
+}
+
+/** A transaction for each part: one over all of them would keep VACUUM from its work for as long. */
+const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
+  const { client, jobId, target } = look;
+  const { userIdColumn: userId, emailColumn: email } = target;
+  // Of a backup without mail addresses nobody has one.
+  if (email === undefined) return;
+  const statements = restoreStatements(target, 'text');
+  await client.query(BEGIN_LOOK_UP);
+  await stagePart(look, part, statements);
+  if (!part.isWhole) {
+    await client.query(statements.keepOnly(wantedIds({ jobId, isChosen: false, part })));
+  }
+  await matchStaged(client, jobId, { userId, email });
+  await client.query('COMMIT');
+};
+
+const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => {
+  await client.query(BEGIN_LOOK_UP);
+  if (!(await mayEndLookUp(client, jobId))) {
+    throw failures.jobNotRunning(jobId, 'not verifying its backup any more');
+  }
+  await endLookUp(client, jobId);
+  await client.query('COMMIT');
+};
+
+/**
+ * Looks the mail addresses of a restore up in its backup, among those whom the backup's job deleted by it, and
+ * makes the users found its targets. All parts are read, and each must be what was backed up: in one that is not,
+ * there may be another user with an address. What another attempt has done is done.
+ *
+ * @throws backupDamaged, jobNotRunning
+ */
+export const lookUpAddresses = async (
+  { database: { db }, lanes, storage }: Pick<ActivityDeps, 'database' | 'lanes' | 'storage'>,
+  jobId: string,
+  { backup, target }: { backup: ExportRow; target: RestoreTarget },
+  signal: AbortSignal,
+): Promise<void> => {
+  const parts = await listPartsToRestore(db, { id: jobId, isChosen: false }, backup);
+  const client = await lanes.connect();
+  let isWhole = false;
+  try {
+    const look = { client, storage, jobId, target, signal };
+    await beginLookUp(client);
+    for (const part of parts) {
+      signal.throwIfAborted();
+      await matchPart(look, part);
+    }
+    signal.throwIfAborted();
+    await endInOneTransaction(look);
+    isWhole = true;
+  } finally {
+    // With the connection go what it has found and what it holds.
+    client.release(!isWhole);
+  }
+};

@@ -1,0 +1,119 @@
+import { assertDurable } from '../../db/durability.ts';
+import { type ExportRow, getExport } from '../../db/exports.ts';
+import type { RestoreTarget } from '../../db/restore-statements.ts';
+import { countRestore, listPartsToRestore, settleRestore } from '../../db/restores.ts';
+import { listUserColumns } from '../../db/user-columns.ts';
+import { listUserReferences } from '../../db/user-references.ts';
+import type { Activities } from '../../workflows/contract.ts';
+import {
+  emailColumnOf,
+  findBackupColumns,
+  matchColumns,
+  userIdColumnOf,
+} from './backup-columns.ts';
+import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
+import { inLanes, runLanes } from '../lanes.ts';
+import { lookUpAddresses } from './look-up-addresses.ts';
+import { restorePart } from './restore-part.ts';
+import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
+import { recheckPart } from '../exports/verify-part.ts';
+
+/** Parts read back or put back side by side. */
+const LANES = 2;
+
+const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
+  if (job.backupId === null) throw failures.exportUnknown(job.id);
+  const backup = await getExport(db, job.backupId);
+  return { backup, parts: await listPartsToRestore(db, job, backup) };
+};
+
+/**
+ * How the columns of a backup become those of today's table.
+ *
+ * @throws backupDamaged, columnGone when the table has lost one
+ */
+export const findTarget = async (
+  deps: Pick<ActivityDeps, 'database' | 'storage'>,
+  backup: ExportRow,
+  signal: AbortSignal,
+): Promise<RestoreTarget> => {
+  const { id, workspace_id: workspaceId } = backup;
+  const kept = await findBackupColumns(deps, backup, signal);
+  const [columns, references] = await Promise.all([
+    listUserColumns(deps.database.db, workspaceId),
+    listUserReferences(deps.database.db, workspaceId),
+  ]);
+  return {
+    workspaceId,
+    columns: matchColumns(id, kept, columns),
+    userIdColumn: userIdColumnOf(id, kept),
+    emailColumn: emailColumnOf(kept),
+    references,
+  };
+};
+
+type Step<Name extends keyof Activities> = (
+  input: Parameters<Activities[Name]>[0],
+  signal: AbortSignal,
+) => ReturnType<Activities[Name]>;
+
+/**
+ * Hashes every part a restore takes from, so that damage is known before a row is written. Where its users are
+ * named by mail addresses, finds out first who they are, which reads every part.
+ */
+export const createVerifyBackup =
+  (deps: ActivityDeps): Step<'verifyBackup'> =>
+  async ({ jobId }, signal) => {
+    const job = await getRunningJob(deps.database.db, jobId);
+    const { backup, parts } = await planRestore(deps, job);
+    const target = await findTarget(deps, backup, signal);
+    if (job.hasAddresses) {
+      await lookUpAddresses(deps, jobId, { backup, target }, signal);
+      return;
+    }
+    await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
+  };
+
+/**
+ * Puts back whom a backup's job deleted by it: part by part, each in one transaction. Who is there is
+ * left as they are. A second run goes on with the parts that are not done.
+ */
+export const createRestoreBackedUpUsers =
+  (deps: ActivityDeps): Step<'restoreBackedUpUsers'> =>
+  async ({ jobId }, signal) => {
+    const { db } = deps.database;
+    const job = await getRunningJob(db, jobId);
+    await assertDurable(db);
+    const { backup, parts } = await planRestore(deps, job);
+    const target = await findTarget(deps, backup, signal);
+    const queue = parts.values();
+    const runLane = async (broken: AbortSignal): Promise<void> => {
+      const client = await deps.lanes.connect();
+      let isWhole = false;
+      try {
+        for (const part of queue) {
+          broken.throwIfAborted();
+          await restorePart(
+            {
+              client,
+              storage: deps.storage,
+              target,
+              beforeCommit: () => deps.crashPoint('restore:chunk-open'),
+              signal: broken,
+            },
+            { jobId, isChosen: job.isChosen, part },
+          );
+          deps.crashPoint('restore:chunk-committed');
+        }
+        isWhole = true;
+      } finally {
+        client.release(!isWhole);
+      }
+    };
+    const count = Math.min(LANES, parts.length);
+    await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
+    await settleRestore(db, { ...job, backupId: backup.id }, false);
+    const { restored } = await countRestore(db, jobId);
+    return { restored };
+  };

@@ -1,0 +1,75 @@
+import type { Client } from '@temporalio/client';
+import {
+  listDeliveriesOfJob,
+  listOverdueDeliveries,
+  type StartableDelivery,
+} from '../../db/webhook-deliveries.ts';
+import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
+import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
+import { createGiveUpDelivery } from './attempt-delivery.ts';
+import type { ActivityDeps, WebhookDeps } from '../deps.ts';
+import { findRun } from '../delete-all/sweep-requests.ts';
+
+export interface DeliverySweepDeps extends Pick<ActivityDeps, 'database'>, WebhookDeps {
+  temporal: Client;
+  taskQueue: string;
+}
+
+/** Starts at once what is to be told of a job that has just ended; what fails is left to the sweep. */
+export const startDeliveriesOf = async (
+  { database, temporal, taskQueue }: Omit<DeliverySweepDeps, 'webhooks'>,
+  jobId: string,
+): Promise<void> => {
+  for (const delivery of await listDeliveriesOfJob(database.db, jobId)) {
+    await startDeliveryWorkflow(temporal, taskQueue, delivery);
+  }
+};
+
+/** Later than this, whoever was to start it, or to try it again, has not. */
+const OVERDUE_SECONDS = 15;
+/** Many of those that are late may be alive, where their worker is away: they hide no other from a sweep. */
+const MAX_PAGES = 25;
+/** Time that a sweep of them takes, in milliseconds: each is asked for at Temporal, and others wait for the sweep. */
+const SWEEP_MS = 20_000;
+
+/**
+ * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends those whose workflow
+ * was terminated. One whose workflow is alive only waits for its turn.
+ */
+export const sweepDeliveries = async (
+  deps: DeliverySweepDeps,
+  limit: number,
+  onTrouble: (error: unknown) => void,
+): Promise<{ started: number; ended: number }> => {
+  const { database, temporal, taskQueue } = deps;
+  const giveUp = createGiveUpDelivery(deps);
+  const swept = { started: 0, ended: 0 };
+  const sweep = async (delivery: StartableDelivery) => {
+    const run = await findRun(temporal, deliveryWorkflowIdOf(delivery));
+    if (run?.isAlive === true) return;
+    if (run === undefined) {
+      await startDeliveryWorkflow(temporal, taskQueue, delivery);
+      swept.started += 1;
+    } else {
+      await giveUp(delivery);
+      swept.ended += 1;
+    }
+  };
+  const seconds = OVERDUE_SECONDS;
+  const end = performance.now() + SWEEP_MS;
+  let afterId: string | undefined;
+  for (let page = 0; page < MAX_PAGES && swept.started + swept.ended < limit; page++) {
+    const late = await listOverdueDeliveries(database.db, {
+      seconds,
+      limit,
+      ...(afterId !== undefined && { afterId }),
+    });
+    for (const delivery of late) {
+      if (performance.now() > end) return swept;
+      await sweep(delivery).catch(onTrouble);
+    }
+    if (late.length < limit) break;
+    afterId = late.at(-1)?.deliveryId;
+  }
+  return swept;
+};
