@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { DeleteAllSettings } from './db/delete-all-settings.ts';
+import type { DeleteAllSettings } from './db/delete-all/delete-all-settings.ts';
 import {
   databaseUrl,
   duration,

@@ -1,5 +1,5 @@
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
-import { claimJob, enterPhase, findStoredResult } from '../db/job-runs.ts';
+import { claimJob, enterPhase, findStoredResult } from '../db/jobs/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
 import type { Activities, SCHEDULES, SWEEP } from '../workflows/contract.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './webhooks/attempt-delivery.ts';

@@ -1,13 +1,13 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
-import { refuseForgetful } from '../db/durability.ts';
+import { refuseForgetful } from '../db/connections/durability.ts';
 import {
   describeNearlyEveryone,
   type NearlyEveryone,
   nearlyEveryoneOf,
-} from '../db/nearly-everyone.ts';
-import { type DatabaseRefusal, type RefusalCode, refusalOf } from '../db/refusal.ts';
-import { isContended, isDatabaseAway, namesOf } from '../db/sql-states.ts';
+} from '../db/deletions/nearly-everyone.ts';
+import { type DatabaseRefusal, type RefusalCode, refusalOf } from '../db/connections/refusal.ts';
+import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 

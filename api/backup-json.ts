@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { BackupRow } from '../db/backups.ts';
+import type { BackupRow } from '../db/exports/backups.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 

@@ -6,7 +6,7 @@ import {
   insertJob,
   type JobRow,
   type NewJob,
-} from '../db/jobs.ts';
+} from '../db/jobs/jobs.ts';
 import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
 import type { JobJson } from './job-schema.ts';
 import { problem } from './problems.ts';

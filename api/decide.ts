@@ -8,8 +8,8 @@ import {
   giveUpDecision,
   submitDecision,
   type WrittenDecision,
-} from '../db/decisions.ts';
-import { findRequest, type RequestRow } from '../db/delete-all-requests.ts';
+} from '../db/delete-all/decisions.ts';
+import { findRequest, type RequestRow } from '../db/delete-all/delete-all-requests.ts';
 import { isUnfinished, isUsable, type MessageKind, type Refusal } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
 import type { Actor } from './auth.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Db } from '../db/client.ts';
-import { listDecisions } from '../db/decisions.ts';
-import type { RequestRow } from '../db/delete-all-requests.ts';
-import { listRequestMails } from '../db/mail-rounds.ts';
-import { countWorkspaceUsers } from '../db/previews.ts';
+import { listDecisions } from '../db/delete-all/decisions.ts';
+import type { RequestRow } from '../db/delete-all/delete-all-requests.ts';
+import { listRequestMails } from '../db/mails/mail-rounds.ts';
+import { countWorkspaceUsers } from '../db/deletions/previews.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../workflows/contract.ts';
 import type { ApiDeps } from './app.ts';
 import { requestMailSchema, toRequestMailJson } from './mail-json.ts';

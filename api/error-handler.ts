@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/nearly-everyone.ts';
-import { refusalOf } from '../db/refusal.ts';
-import { isShareExceeded } from '../db/fair-pool.ts';
+import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
+import { refusalOf } from '../db/connections/refusal.ts';
+import { isShareExceeded } from '../db/connections/fair-pool.ts';
 import {
   isContended,
   isDatabaseAway,
   isDenied,
   isPoolExhausted,
   isTooSlow,
-} from '../db/sql-states.ts';
+} from '../db/connections/sql-states.ts';
 import { closeWith } from './lingering-close.ts';
 import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Db } from '../db/client.ts';
-import { MAX_PROPERTIES, propertyTypesOf } from '../db/properties.ts';
+import { MAX_PROPERTIES, propertyTypesOf } from '../db/users/properties.ts';
 import type { ExportOptions } from '../db/schema.ts';
 import { fieldNames, findField, SYSTEM_FIELDS } from '../selection/fields.ts';
 import { invalidRequest, problem } from './problems.ts';

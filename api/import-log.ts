@@ -1,8 +1,8 @@
 import { pipeline, Readable } from 'node:stream';
 import { parse } from 'csv-parse';
-import { importLog } from '../db/import-failures.ts';
-import type { JobRow } from '../db/jobs.ts';
-import { propertyTypesOf } from '../db/properties.ts';
+import { importLog } from '../db/imports/import-failures.ts';
+import type { JobRow } from '../db/jobs/jobs.ts';
+import { propertyTypesOf } from '../db/users/properties.ts';
 import { type KeptLine, logLines, readLogHead } from '../imports/log-file.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { importKey } from '../files/import-key.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Db } from '../db/client.ts';
-import { findMapping } from '../db/import-mappings.ts';
+import { findMapping } from '../db/imports/import-mappings.ts';
 import { MAX_MAPPED_COLUMNS } from '../imports/mapping.ts';
 import type { ColumnMapping } from '../imports/options.ts';
 import { nameSchema } from '../selection/names.ts';

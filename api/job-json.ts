@@ -4,16 +4,16 @@ import {
   type CountedProblem,
   listCleared,
   listProblems,
-} from '../db/import-tallies.ts';
+} from '../db/imports/import-tallies.ts';
 import {
   type JobProgressRow,
   listJobsWithRecords,
   listProgress,
   listVerifiedExports,
   type VerifiedExport,
-} from '../db/job-progress.ts';
-import type { JobRow } from '../db/jobs.ts';
-import { listJobMails, type MailRow } from '../db/mail-rounds.ts';
+} from '../db/jobs/job-progress.ts';
+import type { JobRow } from '../db/jobs/jobs.ts';
+import { listJobMails, type MailRow } from '../db/mails/mail-rounds.ts';
 import type { ExportOptions, Role } from '../db/schema.ts';
 import type { ImportOptions } from '../imports/options.ts';
 import { JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';

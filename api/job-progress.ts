@@ -1,5 +1,5 @@
-import type { JobProgressRow } from '../db/job-progress.ts';
-import type { JobRow } from '../db/jobs.ts';
+import type { JobProgressRow } from '../db/jobs/job-progress.ts';
+import type { JobRow } from '../db/jobs/jobs.ts';
 import type { JobJson } from './job-schema.ts';
 
 type Progress = JobJson['progress'];

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { listEnded } from '../db/api-keys.ts';
-import { findJobRow } from '../db/jobs.ts';
+import { findJobRow } from '../db/jobs/jobs.ts';
 import type { Role } from '../db/schema.ts';
 import type { Actor } from './auth.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MailRow } from '../db/mail-rounds.ts';
+import type { MailRow } from '../db/mails/mail-rounds.ts';
 import { MAIL_STATES } from '../workflows/mail-contract.ts';
 
 const time = z.string().describe('RFC 3339, UTC');

@@ -1,7 +1,7 @@
-import type { CountedReason } from '../db/mail-pages.ts';
-import type { RequestRow } from '../db/delete-all-requests.ts';
-import type { CountedProblem } from '../db/import-tallies.ts';
-import type { JobRow } from '../db/jobs.ts';
+import type { CountedReason } from '../db/mails/mail-pages.ts';
+import type { RequestRow } from '../db/delete-all/delete-all-requests.ts';
+import type { CountedProblem } from '../db/imports/import-tallies.ts';
+import type { JobRow } from '../db/jobs/jobs.ts';
 import { decisionCall } from '../mail/decision-call.ts';
 import { formatCount, formatMoment } from '../files/format.ts';
 import type { JobType } from '../workflows/contract.ts';

@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
 import type { Db } from '../db/client.ts';
-import { readClock } from '../db/clock.ts';
+import { readClock } from '../db/connections/clock.ts';
 import { readServiceFigures, type ServiceFigures } from '../db/service-figures.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { App } from './app.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import type { Db } from '../db/client.ts';
-import { findJobRow, type JobRow } from '../db/jobs.ts';
+import { findJobRow, type JobRow } from '../db/jobs/jobs.ts';
 
 /** Longest wait a caller gets, in seconds; proxies commonly give up after 60. */
 const MAX_WAIT_SECONDS = 30;

@@ -1,6 +1,6 @@
 import type { Db } from '../db/client.ts';
 import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../db/heartbeats.ts';
-import { refusalOf } from '../db/refusal.ts';
+import { refusalOf } from '../db/connections/refusal.ts';
 import { assertSchema } from '../db/schema-version.ts';
 import { type Storage, StorageError } from '../storage/storage.ts';
 import { askForAll, inTime } from './ask.ts';

@@ -12,7 +12,7 @@ import {
   MAX_USER_LISTS,
   type NewUserList,
   type UserListRow,
-} from '../db/user-lists.ts';
+} from '../db/users/user-lists.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { entriesOf, type ListEntry, type ListPiece } from '../imports/user-list.ts';
 import { MATCH_BY } from '../selection/selection.ts';

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from '../db/client.ts';
-import { propertyTypesOf } from '../db/properties.ts';
-import { findSegment } from '../db/segments.ts';
-import { findUserList, type ListRef } from '../db/user-lists.ts';
-import type { Excluded } from '../db/preview-report.ts';
+import { propertyTypesOf } from '../db/users/properties.ts';
+import { findSegment } from '../db/users/segments.ts';
+import { findUserList, type ListRef } from '../db/users/user-lists.ts';
+import type { Excluded } from '../db/deletions/preview-report.ts';
 import { compileFilter, compileSelection } from '../selection/compile.ts';
 import type { PropertyTypes } from '../selection/fields.ts';
 import { checkFilter, type Filter, freezeFilter, type FrozenFilter } from '../selection/filter.ts';

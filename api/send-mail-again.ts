@@ -6,7 +6,7 @@ import {
   type MailRow,
   type MailSubject,
   type NewRound,
-} from '../db/mail-rounds.ts';
+} from '../db/mails/mail-rounds.ts';
 import type { StartableMail } from '../temporal/start-mail.ts';
 import type { ApiDeps } from './app.ts';
 import { readIdempotency } from './idempotency.ts';

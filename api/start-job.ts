@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { StartableDelivery } from '../db/webhook-deliveries.ts';
+import type { StartableDelivery } from '../db/webhooks/webhook-deliveries.ts';
 import { isTemporalThere } from '../temporal/is-there.ts';
 import { startDeliveryWorkflow } from '../temporal/start-delivery.ts';
 import { type PendingStep, pendingStepOf } from '../temporal/pending-step.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { PropertyType } from '../selection/property-types.ts';
-import type { UserChange } from '../db/user-writes.ts';
+import type { UserChange } from '../db/users/user-writes.ts';
 import { type PropertyTypes, SYSTEM_FIELDS, type SystemField } from '../selection/fields.ts';
 import { userIdSchema } from '../selection/selection.ts';
 import { parseValue } from '../selection/values.ts';

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import type { Db } from '../db/client.ts';
-import { propertyTypesOf } from '../db/properties.ts';
+import { propertyTypesOf } from '../db/users/properties.ts';
 import {
   MAX_MERGED_USERS,
   type MergeOptions,
   type MergeOutcome,
   mergeUsers,
   type Refused,
-} from '../db/user-merge.ts';
-import type { UserChange } from '../db/user-writes.ts';
+} from '../db/users/user-merge.ts';
+import type { UserChange } from '../db/users/user-writes.ts';
 import type { Actor } from './auth.ts';
 import { type InputError, invalidRequest, problem } from './problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import { z } from 'zod';
 import type { Db } from '../db/client.ts';
-import { propertyTypesOf } from '../db/properties.ts';
-import { findSegment } from '../db/segments.ts';
-import { matchesPrefix } from '../db/users.ts';
+import { propertyTypesOf } from '../db/users/properties.ts';
+import { findSegment } from '../db/users/segments.ts';
+import { matchesPrefix } from '../db/users/users.ts';
 import { compileFilter } from '../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../selection/filter.ts';
 import { parseJson } from './json-body.ts';

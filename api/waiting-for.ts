@@ -1,6 +1,6 @@
 import type { Db } from '../db/client.ts';
 import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../db/heartbeats.ts';
-import type { JobRow } from '../db/jobs.ts';
+import type { JobRow } from '../db/jobs/jobs.ts';
 import type { JobStarter } from './start-job.ts';
 
 /** Whom to ask. */

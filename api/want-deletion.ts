@@ -1,8 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../db/client.ts';
-import { refuseDeletionOf } from '../db/nearly-everyone.ts';
-import { findPreview } from '../db/previews.ts';
-import { usersOfPreview } from '../db/user-lists.ts';
+import { refuseDeletionOf } from '../db/deletions/nearly-everyone.ts';
+import { findPreview } from '../db/deletions/previews.ts';
+import { usersOfPreview } from '../db/users/user-lists.ts';
 import type { WantedJob } from './begin-job.ts';
 import { notFound, problem } from './problems.ts';
 

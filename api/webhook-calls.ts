@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Db, Trx } from '../db/client.ts';
-import { findCall, insertCall } from '../db/webhook-log.ts';
-import { findWebhook, type WebhookRow } from '../db/webhooks.ts';
+import { findCall, insertCall } from '../db/webhooks/webhook-log.ts';
+import { findWebhook, type WebhookRow } from '../db/webhooks/webhooks.ts';
 import { readIdempotency } from './idempotency.ts';
 import { notFound, problem } from './problems.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { DELIVERY_KEPT_DAYS } from '../db/webhook-deliveries.ts';
-import type { LoggedDelivery } from '../db/webhook-log.ts';
-import type { WebhookRow } from '../db/webhooks.ts';
+import { DELIVERY_KEPT_DAYS } from '../db/webhooks/webhook-deliveries.ts';
+import type { LoggedDelivery } from '../db/webhooks/webhook-log.ts';
+import type { WebhookRow } from '../db/webhooks/webhooks.ts';
 import { DELIVERY_ERRORS } from '../webhooks/attempt-errors.ts';
 import { MAX_URL_LENGTH } from '../webhooks/url.ts';
 import { EVENT_TYPES, type EventType, TEST_EVENT } from '../workflows/delivery-contract.ts';

@@ -6,9 +6,9 @@ import {
   prepareConnection,
   type StatementTimeouts,
   startupOptions,
-} from './connection.ts';
-import { shareOut, type Shares } from './fair-pool.ts';
-import { LendingSocket } from './lending-socket.ts';
+} from './connections/connection.ts';
+import { shareOut, type Shares } from './connections/fair-pool.ts';
+import { LendingSocket } from './connections/reused-buffer-socket.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Migrator, sql, type Migration, type MigrationProvider } from 'kysely';
 import { openDatabase, type Db } from './client.ts';
 import { listMigrations, MIGRATIONS_FOLDER } from './schema-version.ts';
-import { isContended } from './sql-states.ts';
+import { isContended } from './connections/sql-states.ts';
 
 /** One SQL file a migration, applied in the order of their names; there is no way down. */
 const sqlFiles: MigrationProvider = {

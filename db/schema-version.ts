@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
 import type { Db } from './client.ts';
-import { refuseDatabase } from './refusal.ts';
-import { endsConnection, isDenied } from './sql-states.ts';
+import { refuseDatabase } from './connections/refusal.ts';
+import { endsConnection, isDenied } from './connections/sql-states.ts';
 
 /** The SQL files that make the schema, applied in the order of their names. */
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations');

@@ -3,10 +3,10 @@ import type { PropertyType } from '../selection/property-types.ts';
 import type { MatchBy } from '../selection/selection.ts';
 import type { JobType } from '../workflows/contract.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
-import type { DeleteAllSchema } from './delete-all-schema.ts';
-import type { MailSchema } from './mail-schema.ts';
-import type { StoredColumn } from './user-columns.ts';
-import type { WebhookSchema } from './webhook-schema.ts';
+import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
+import type { MailSchema } from './mails/mail-schema.ts';
+import type { StoredColumn } from './users/user-columns.ts';
+import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
-import { measureClockSkew, readClock } from './clock.ts';
-import { countDamagedBackups } from './scrubs.ts';
+import { measureClockSkew, readClock } from './connections/clock.ts';
+import { countDamagedBackups } from './exports/scrubs.ts';
 
 /** Hours after its time that something expired is overdue: the schedule runs each hour, and goes through all there is. */
 const OVERDUE_HOURS = 3;

@@ -1,5 +1,5 @@
 import type { Db } from '../db/client.ts';
-import { eraseExport } from '../db/removals.ts';
+import { eraseExport } from '../db/exports/removals.ts';
 import { exportPrefix } from './part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 

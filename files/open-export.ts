@@ -1,6 +1,6 @@
 import { Readable, Transform } from 'node:stream';
 import type { Db } from '../db/client.ts';
-import { listParts } from '../db/exports.ts';
+import { listParts } from '../db/exports/exports.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { chain } from './join-streams.ts';
 import { isGivenAsText, unpackersOf } from './compression.ts';

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { readLocalEnv } from '../config.ts';
 import { openDatabase, type Db } from '../db/client.ts';
-import { refusalOf } from '../db/refusal.ts';
+import { refusalOf } from '../db/connections/refusal.ts';
 import { readJson } from './data-folder.ts';
 
 const USAGE_CODE = 'ERR_USAGE';

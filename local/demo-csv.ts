@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
-import { MAX_PROPERTIES } from '../db/properties.ts';
+import { MAX_PROPERTIES } from '../db/users/properties.ts';
 import { propertyNameSchema } from '../api/routes/properties.ts';
 import { readUser } from '../api/user-input.ts';
 import { findSystemField, SYSTEM_FIELDS } from '../selection/fields.ts';

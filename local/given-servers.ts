@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { LocalEnv } from '../config.ts';
 import { openDatabase, type Db } from '../db/client.ts';
-import { assertClock } from '../db/clock.ts';
-import { assertDurable } from '../db/durability.ts';
+import { assertClock } from '../db/connections/clock.ts';
+import { assertDurable } from '../db/connections/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
-import { refusalOf } from '../db/refusal.ts';
+import { refusalOf } from '../db/connections/refusal.ts';
 import { ROLES } from '../db/roles.ts';
 import { findLoudLog } from './postgres-log.ts';
 import { connectTemporal } from '../temporal/client.ts';

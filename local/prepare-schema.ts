@@ -1,6 +1,6 @@
 import { deleteAllSettingsOf, type LocalEnv } from '../config.ts';
 import { openDatabase } from '../db/client.ts';
-import { saveDeleteAllSettings } from '../db/delete-all-settings.ts';
+import { saveDeleteAllSettings } from '../db/delete-all/delete-all-settings.ts';
 import { migrateToLatest } from '../db/migrate.ts';
 
 /**

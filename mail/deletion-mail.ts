@@ -1,4 +1,4 @@
-import type { SummedCounts } from '../db/job-summary.ts';
+import type { SummedCounts } from '../db/jobs/job-summary.ts';
 import { formatBytes, formatCount, formatMoment, formatUsers } from '../files/format.ts';
 import {
   downloadLog,

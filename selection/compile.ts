@@ -9,7 +9,7 @@ import { itemOf } from './values.ts';
 
 /**
  * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the database,
- * as the search in `db/users.ts` does by its index.
+ * as the search in `db/users/users.ts` does by its index.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;

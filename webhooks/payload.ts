@@ -1,4 +1,4 @@
-import type { DeliveryRow } from '../db/webhook-deliveries.ts';
+import type { DeliveryRow } from '../db/webhooks/webhook-deliveries.ts';
 
 /**
  * The body of a request. The end of a job is stored once, so each attempt sends the same bytes. It holds

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Db } from '../db/client.ts';
-import { isClockOff, measureClockSkew } from '../db/clock.ts';
+import { isClockOff, measureClockSkew } from '../db/connections/clock.ts';
 import { beat, forgetWorker } from '../db/heartbeats.ts';
 
 const INTERVAL_MS = 3_000;

@@ -5,7 +5,7 @@ import type { TelemetryOptions } from '@temporalio/worker';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { DeliveryMeter, MailMeter, Meter } from '../activities/meter.ts';
 import type { Config } from '../config.ts';
-import { type NamedPools, watchPools } from '../db/pool-metrics.ts';
+import { type NamedPools, watchPools } from '../db/connections/pool-metrics.ts';
 import { answerHealth, type Health } from './health.ts';
 import { createClockMeter, createDeliveryMeter, createMailMeter, createMeter } from './meter.ts';
 

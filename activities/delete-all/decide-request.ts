@@ -1,11 +1,11 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Config } from '../../config.ts';
-import { decideRequest, findDecision, listRecentlyWritten } from '../../db/decisions.ts';
+import { decideRequest, findDecision, listRecentlyWritten } from '../../db/delete-all/decisions.ts';
 import {
   claimRequest,
   findRequestView,
   findRequestWorkspace,
-} from '../../db/delete-all-requests.ts';
+} from '../../db/delete-all/delete-all-requests.ts';
 import {
   type Activities,
   type Decide,

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { listDeciders } from '../../db/decisions.ts';
+import { listDeciders } from '../../db/delete-all/decisions.ts';
 import type { Db } from '../../db/client.ts';
 import type { MessageKind } from '../../workflows/contract.ts';
 

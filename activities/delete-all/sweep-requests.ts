@@ -5,8 +5,8 @@ import {
 } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
 import type { Config } from '../../config.ts';
-import { listStaleRequests } from '../../db/delete-all-requests.ts';
-import { findRunEnd } from '../../db/job-runs.ts';
+import { listStaleRequests } from '../../db/delete-all/delete-all-requests.ts';
+import { findRunEnd } from '../../db/jobs/job-runs.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
 import {
   type Activities,

@@ -6,10 +6,10 @@ import {
   deleteBatch,
   isTooMuch,
   syncBatches,
-} from '../../db/deletion-batches.ts';
-import { assertDurable } from '../../db/durability.ts';
-import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exports.ts';
-import { admitDeletion } from '../../db/nearly-everyone.ts';
+} from '../../db/deletions/deletion-batches.ts';
+import { assertDurable } from '../../db/connections/durability.ts';
+import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exports/exports.ts';
+import { admitDeletion } from '../../db/deletions/nearly-everyone.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 import { inLanes, runLanes } from '../lanes.ts';

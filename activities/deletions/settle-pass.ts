@@ -1,8 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { sql, type SqlBool } from 'kysely';
-import { type ExportRow, findExportOfPass, listParts, type StoredPart } from '../../db/exports.ts';
-import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../../db/job-runs.ts';
-import { propertyTypesOf } from '../../db/properties.ts';
+import {
+  type ExportRow,
+  findExportOfPass,
+  listParts,
+  type StoredPart,
+} from '../../db/exports/exports.ts';
+import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../../db/jobs/job-runs.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
   countTargets,
   partLeft,
@@ -10,7 +15,7 @@ import {
   targetsLeft,
   type Leftovers,
   type SettleMode,
-} from '../../db/settlement.ts';
+} from '../../db/jobs/settlement.ts';
 import { compileSelection } from '../../selection/compile.ts';
 import { namesItsUsers } from '../../selection/selection.ts';
 import { readColumn } from '../../files/read-records.ts';

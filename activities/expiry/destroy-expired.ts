@@ -1,5 +1,5 @@
 import { recordActivity } from '../../db/activity.ts';
-import { assertClock } from '../../db/clock.ts';
+import { assertClock } from '../../db/connections/clock.ts';
 import {
   eraseFruitlessJobs,
   eraseOldPreviews,
@@ -7,9 +7,13 @@ import {
   listDueExports,
   listExportsToDestroy,
   listLostAttempts,
-} from '../../db/removals.ts';
-import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhook-deliveries.ts';
-import { erasePreviewTargets, eraseUserList, listExpiredUserLists } from '../../db/user-lists.ts';
+} from '../../db/exports/removals.ts';
+import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhooks/webhook-deliveries.ts';
+import {
+  erasePreviewTargets,
+  eraseUserList,
+  listExpiredUserLists,
+} from '../../db/users/user-lists.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
 import type { DestroyedResult } from '../../workflows/contract.ts';

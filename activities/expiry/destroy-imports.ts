@@ -5,9 +5,9 @@ import {
   listDueImportFiles,
   listImportFilesToDestroy,
   listKnownImportFiles,
-} from '../../db/import-files.ts';
-import { readClock } from '../../db/clock.ts';
-import { SETTLED_HOURS } from '../../db/removals.ts';
+} from '../../db/imports/import-files.ts';
+import { readClock } from '../../db/connections/clock.ts';
+import { SETTLED_HOURS } from '../../db/exports/removals.ts';
 import { importPrefix, IMPORTS_PREFIX } from '../../files/import-key.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { Duty } from './destroy-expired.ts';

@@ -1,5 +1,10 @@
-import { listParts, type ExportRow } from '../../db/exports.ts';
-import { listBackupsToScrub, recordScrub, type Damage, type Scrubbed } from '../../db/scrubs.ts';
+import { listParts, type ExportRow } from '../../db/exports/exports.ts';
+import {
+  listBackupsToScrub,
+  recordScrub,
+  type Damage,
+  type Scrubbed,
+} from '../../db/exports/scrubs.ts';
 import type { ScrubResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { runDuty, type Duty } from './destroy-expired.ts';

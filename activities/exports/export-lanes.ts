@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { createCopyPlaces } from '../../db/copy-places.ts';
-import { setCopyValues } from '../../db/copy-values.ts';
-import { recordPart, type WrittenPart } from '../../db/exports.ts';
-import { joinSnapshot, type HeldSnapshot } from '../../db/held-snapshot.ts';
+import { createCopyPlaces } from '../../db/copy/copy-row-ids.ts';
+import { setCopyValues } from '../../db/copy/copy-values.ts';
+import { recordPart, type WrittenPart } from '../../db/exports/exports.ts';
+import { joinSnapshot, type HeldSnapshot } from '../../db/exports/held-snapshot.ts';
 import type { Compression, Format } from '../../db/schema.ts';
 import { createCsvGuard } from '../../selection/formula-guard.ts';
 import { createDigest, type Digest, type DigestFacts } from '../../files/digest-tap.ts';

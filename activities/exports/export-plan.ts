@@ -1,8 +1,8 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
-import type { HeldSnapshot } from '../../db/held-snapshot.ts';
+import type { HeldSnapshot } from '../../db/exports/held-snapshot.ts';
 import type { Format } from '../../db/schema.ts';
-import { isTextCell, userCsv } from '../../db/user-csv.ts';
-import { userJsonOf } from '../../db/user-json.ts';
+import { isTextCell, userCsv } from '../../db/users/user-csv.ts';
+import { userJsonOf } from '../../db/users/user-json.ts';
 import { partitionOf } from '../../db/workspaces.ts';
 import { findSystemField, type Field } from '../../selection/fields.ts';
 import {

@@ -1,4 +1,4 @@
-import { findExport, listParts, markVerified } from '../../db/exports.ts';
+import { findExport, listParts, markVerified } from '../../db/exports/exports.ts';
 import type { WrittenExport } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';

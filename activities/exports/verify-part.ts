@@ -1,7 +1,7 @@
 import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
-import type { WrittenPart } from '../../db/exports.ts';
+import type { WrittenPart } from '../../db/exports/exports.ts';
 import { isGivenAsText, isUnreadable, unpackersOf } from '../../files/compression.ts';
 import { createDigestTap, type Digest, type DigestFacts } from '../../files/digest-tap.ts';
 import { createPartGunzip } from '../../files/gzip-member.ts';

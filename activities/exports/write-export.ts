@@ -1,21 +1,25 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
-import { setCopyValues } from '../../db/copy-values.ts';
-import { assertDurable } from '../../db/durability.ts';
+import { setCopyValues } from '../../db/copy/copy-values.ts';
+import { assertDurable } from '../../db/connections/durability.ts';
 import {
   completeExport,
   ensureExport,
   getExport,
   listVoidAttempts,
   recordAttempt,
-} from '../../db/exports.ts';
-import { findEndedXids, holdSnapshot, type HeldSnapshot } from '../../db/held-snapshot.ts';
-import { findSelectionSnapshot, setJobTotal } from '../../db/job-runs.ts';
-import { refuseDeletionBy } from '../../db/nearly-everyone.ts';
-import { findPreviewedWorkspace } from '../../db/previews.ts';
-import { propertyTypesOf } from '../../db/properties.ts';
-import { cascadingForeignKey, countSurvivors, listVolatileTypes } from '../../db/users-table.ts';
+} from '../../db/exports/exports.ts';
+import { findEndedXids, holdSnapshot, type HeldSnapshot } from '../../db/exports/held-snapshot.ts';
+import { findSelectionSnapshot, setJobTotal } from '../../db/jobs/job-runs.ts';
+import { refuseDeletionBy } from '../../db/deletions/nearly-everyone.ts';
+import { findPreviewedWorkspace } from '../../db/deletions/previews.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import {
+  cascadingForeignKey,
+  countSurvivors,
+  listVolatileTypes,
+} from '../../db/users/users-table.ts';
 import { compileSelection } from '../../selection/compile.ts';
 import { findField, type PropertyTypes } from '../../selection/fields.ts';
 import { namesItsUsers } from '../../selection/selection.ts';

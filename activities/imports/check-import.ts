@@ -1,7 +1,7 @@
 import { pipeline, type Readable } from 'node:stream';
-import { getImportFile } from '../../db/import-files.ts';
-import { setLinesRead } from '../../db/imports.ts';
-import { propertyTypesOf } from '../../db/properties.ts';
+import { getImportFile } from '../../db/imports/import-files.ts';
+import { setLinesRead } from '../../db/imports/imports.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';

@@ -6,9 +6,9 @@ import {
   type Range,
   type RangeResult,
   type Staging,
-} from '../../db/import-merge.ts';
-import type { StagedRow } from '../../db/import-staging.ts';
-import { isOfARow, KEPT_BACK, rowRefusalOf } from '../../db/sql-states.ts';
+} from '../../db/imports/import-merge.ts';
+import type { StagedRow } from '../../db/imports/import-staging.ts';
+import { isOfARow, KEPT_BACK, rowRefusalOf } from '../../db/connections/sql-states.ts';
 import { type FailedLine, type Failure, wholeLine } from '../../imports/failed-lines.ts';
 import type { Problem } from '../../imports/rules.ts';
 import { MAX_LIST_ITEMS } from '../../selection/values.ts';

@@ -5,13 +5,13 @@ import {
   mergeRange,
   type RangeResult,
   type Staging,
-} from '../../db/import-merge.ts';
-import { addCleared, addProblems } from '../../db/import-tallies.ts';
-import { fillPreview } from '../../db/import-preview.ts';
-import { importStatements } from '../../db/import-statements.ts';
-import { stageRows } from '../../db/import-staging.ts';
-import { insertChunk, insertFailures, mayImport } from '../../db/imports.ts';
-import { isOfARow, isRolledBack } from '../../db/sql-states.ts';
+} from '../../db/imports/import-merge.ts';
+import { addCleared, addProblems } from '../../db/imports/import-tallies.ts';
+import { fillPreview } from '../../db/imports/import-preview.ts';
+import { importStatements } from '../../db/imports/import-statements.ts';
+import { stageRows } from '../../db/imports/import-staging.ts';
+import { insertChunk, insertFailures, mayImport } from '../../db/imports/imports.ts';
+import { isOfARow, isRolledBack } from '../../db/connections/sql-states.ts';
 import type { FailedLine } from '../../imports/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';

@@ -1,4 +1,4 @@
-import type { MailMatch } from '../../db/import-match.ts';
+import type { MailMatch } from '../../db/imports/import-match.ts';
 import type { FailedLine } from '../../imports/failed-lines.ts';
 import type { FileErrorType } from '../../imports/file-error.ts';
 import type { ImportChunk, ImportRow } from '../../imports/read-chunks.ts';

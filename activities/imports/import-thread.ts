@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
-import type { MailMatch } from '../../db/import-match.ts';
+import type { MailMatch } from '../../db/imports/import-match.ts';
 import { type FailedLine, wholeLine } from '../../imports/failed-lines.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { linesOf } from '../../imports/lines.ts';
-import type { StagedRow } from '../../db/import-staging.ts';
+import type { StagedRow } from '../../db/imports/import-staging.ts';
 import { type ImportRow, readChunks } from '../../imports/read-chunks.ts';
 import type { FromThread, ReadTask, SentChunk, ToThread } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';

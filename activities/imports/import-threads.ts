@@ -1,7 +1,7 @@
 import { on } from 'node:events';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
-import type { MailMatch } from '../../db/import-match.ts';
+import type { MailMatch } from '../../db/imports/import-match.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { FromThread, MatchedChunk, ReadTask, RowLine, ToThread } from './import-messages.ts';

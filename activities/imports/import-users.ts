@@ -1,7 +1,7 @@
-import { listDoneChunks, sumImport } from '../../db/imports.ts';
-import { matchMails } from '../../db/import-match.ts';
-import { createPreview } from '../../db/import-preview.ts';
-import { propertyTypesOf } from '../../db/properties.ts';
+import { listDoneChunks, sumImport } from '../../db/imports/imports.ts';
+import { matchMails } from '../../db/imports/import-match.ts';
+import { createPreview } from '../../db/imports/import-preview.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { Activities } from '../../workflows/contract.ts';

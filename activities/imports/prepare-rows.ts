@@ -1,12 +1,16 @@
-import { PREVIEW_TABLE } from '../../db/import-preview.ts';
-import { CHANGEABLE_COLUMNS, type ImportTarget, mergesTags } from '../../db/import-changes.ts';
+import { PREVIEW_TABLE } from '../../db/imports/import-preview.ts';
+import {
+  CHANGEABLE_COLUMNS,
+  type ImportTarget,
+  mergesTags,
+} from '../../db/imports/import-changes.ts';
 import {
   copyPieces,
   joinLines,
   type RepeatedUser,
   sortLines,
   type StagedRow,
-} from '../../db/import-staging.ts';
+} from '../../db/imports/import-staging.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 

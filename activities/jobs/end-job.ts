@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import { listUnverifiedExports } from '../../db/exports.ts';
+import { listUnverifiedExports } from '../../db/exports/exports.ts';
 import { exportPrefix } from '../../files/part-key.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { createFinishJob } from './finish-job.ts';

@@ -4,11 +4,16 @@ import {
   finishJob,
   lastPassOf,
   type StoredResult,
-} from '../../db/job-runs.ts';
-import { closeSums, jobSummary, type SummedCounts, withUnreached } from '../../db/job-summary.ts';
-import { closeImport, sumImport } from '../../db/imports.ts';
-import { countRestore, settleRestore } from '../../db/restores.ts';
-import { countTargets } from '../../db/settlement.ts';
+} from '../../db/jobs/job-runs.ts';
+import {
+  closeSums,
+  jobSummary,
+  type SummedCounts,
+  withUnreached,
+} from '../../db/jobs/job-summary.ts';
+import { closeImport, sumImport } from '../../db/imports/imports.ts';
+import { countRestore, settleRestore } from '../../db/restores/restores.ts';
+import { countTargets } from '../../db/jobs/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';

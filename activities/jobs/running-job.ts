@@ -1,6 +1,6 @@
 import type { Db } from '../../db/client.ts';
-import { findRunningJob } from '../../db/job-runs.ts';
-import { type Confirmation, findConfirmation } from '../../db/retries.ts';
+import { findRunningJob } from '../../db/jobs/job-runs.ts';
+import { type Confirmation, findConfirmation } from '../../db/jobs/retries.ts';
 import type { ExportOptions, JobState } from '../../db/schema.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { type FrozenSelection, namesItsUsers } from '../../selection/selection.ts';

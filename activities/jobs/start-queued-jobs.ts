@@ -1,4 +1,4 @@
-import { listStaleJobs } from '../../db/job-runs.ts';
+import { listStaleJobs } from '../../db/jobs/job-runs.ts';
 import { startJobWorkflow } from '../../temporal/start-job.ts';
 import { workflowIdOf, type Activities, type JobEnd } from '../../workflows/contract.ts';
 import type { WebhookDeps } from '../deps.ts';

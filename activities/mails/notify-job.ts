@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client.ts';
-import { createLink, MAX_LINK_HOURS } from '../../db/download-links.ts';
+import { createLink, MAX_LINK_HOURS } from '../../db/exports/download-links.ts';
 import {
   closeSums,
   jobSummary,
   sumOf,
   withUnreached,
   type JobExport,
-} from '../../db/job-summary.ts';
-import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/notices.ts';
-import { listCleared, listProblems } from '../../db/import-tallies.ts';
-import { closeImport, sumImport } from '../../db/imports.ts';
-import { countRestore } from '../../db/restores.ts';
-import { mayRetryAfter } from '../../db/retries.ts';
+} from '../../db/jobs/job-summary.ts';
+import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/mails/notices.ts';
+import { listCleared, listProblems } from '../../db/imports/import-tallies.ts';
+import { closeImport, sumImport } from '../../db/imports/imports.ts';
+import { countRestore } from '../../db/restores/restores.ts';
+import { mayRetryAfter } from '../../db/jobs/retries.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { deletionFinished } from '../../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../../mail/export-mails.ts';

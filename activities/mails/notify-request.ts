@@ -5,8 +5,8 @@ import {
   listOpenNotices,
   planNotices,
   type Audience,
-} from '../../db/request-notices.ts';
-import { findAccepted, listDeciders } from '../../db/decisions.ts';
+} from '../../db/mails/request-notices.ts';
+import { findAccepted, listDeciders } from '../../db/delete-all/decisions.ts';
 import { deleteAllMail, type Decidable, type RequestFacts } from '../../mail/delete-all-mails.ts';
 import type { Message } from '../../mail/letter.ts';
 import {

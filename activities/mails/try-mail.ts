@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Config } from '../../config.ts';
 import type { Database } from '../../db/client.ts';
-import { type MailOutcome, type MailTable, recordMailTry } from '../../db/mail-tries.ts';
+import { type MailOutcome, type MailTable, recordMailTry } from '../../db/mails/mail-tries.ts';
 import type { Message } from '../../mail/letter.ts';
 import { type Mailer, type Sent, sendMail } from '../../mail/send.ts';
 import type { MailKind, MailMeter } from '../meter.ts';

@@ -1,7 +1,7 @@
-import { apiNameOf } from '../../db/column-names.ts';
-import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports.ts';
-import type { MatchedColumn } from '../../db/restore-statements.ts';
-import type { StoredColumn, UserColumn } from '../../db/user-columns.ts';
+import { apiNameOf } from '../../db/users/column-names.ts';
+import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports/exports.ts';
+import type { MatchedColumn } from '../../db/restores/restore-statements.ts';
+import type { StoredColumn, UserColumn } from '../../db/users/user-columns.ts';
 import { readHeaderNames } from '../../files/read-records.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';

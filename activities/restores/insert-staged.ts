@@ -1,6 +1,6 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
-import type { Difference, RestoreStatements } from '../../db/restore-statements.ts';
-import { isOfARow, mayBeOfARow, reasonOf } from '../../db/sql-states.ts';
+import type { Difference, RestoreStatements } from '../../db/restores/restore-statements.ts';
+import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
 /** A user that the database does not take back, and why. */

@@ -1,8 +1,13 @@
 import type { PoolClient } from 'pg';
-import { beginLookUp, endLookUp, matchStaged, mayEndLookUp } from '../../db/address-look-up.ts';
-import type { ExportRow } from '../../db/exports.ts';
-import { restoreStatements, type RestoreTarget } from '../../db/restore-statements.ts';
-import { listPartsToRestore, type PartToRestore, wantedIds } from '../../db/restores.ts';
+import {
+  beginLookUp,
+  endLookUp,
+  matchStaged,
+  mayEndLookUp,
+} from '../../db/restores/address-look-up.ts';
+import type { ExportRow } from '../../db/exports/exports.ts';
+import { restoreStatements, type RestoreTarget } from '../../db/restores/restore-statements.ts';
+import { listPartsToRestore, type PartToRestore, wantedIds } from '../../db/restores/restores.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 import { BEGIN_RESTORE, stagePart } from './restore-part.ts';

@@ -2,10 +2,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DatabaseError, type PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { type Batch, rehearseBatchDeletion, rehearseDeletion } from '../../db/deletion-batches.ts';
-import type { ExportRow, StoredPart } from '../../db/exports.ts';
-import { restoreStatements, type RestoreTarget } from '../../db/restore-statements.ts';
-import { isContended, isDatabaseAway, reasonOf } from '../../db/sql-states.ts';
+import {
+  type Batch,
+  rehearseBatchDeletion,
+  rehearseDeletion,
+} from '../../db/deletions/deletion-batches.ts';
+import type { ExportRow, StoredPart } from '../../db/exports/exports.ts';
+import { restoreStatements, type RestoreTarget } from '../../db/restores/restore-statements.ts';
+import { isContended, isDatabaseAway, reasonOf } from '../../db/connections/sql-states.ts';
 import { readColumn, readRawRecords } from '../../files/read-records.ts';
 import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';

@@ -5,7 +5,7 @@ import {
   restoreStatements,
   type RestoreStatements,
   type RestoreTarget,
-} from '../../db/restore-statements.ts';
+} from '../../db/restores/restore-statements.ts';
 import {
   claimChunk,
   mayRestore,
@@ -13,8 +13,8 @@ import {
   wantedIds,
   type Chunk,
   type PartToRestore,
-} from '../../db/restores.ts';
-import { isOutOfLocks, mayBeOfARow } from '../../db/sql-states.ts';
+} from '../../db/restores/restores.ts';
+import { isOutOfLocks, mayBeOfARow } from '../../db/connections/sql-states.ts';
 import { unpackersOf } from '../../files/compression.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { partKey } from '../../files/part-key.ts';

@@ -1,9 +1,9 @@
-import { assertDurable } from '../../db/durability.ts';
-import { type ExportRow, getExport } from '../../db/exports.ts';
-import type { RestoreTarget } from '../../db/restore-statements.ts';
-import { countRestore, listPartsToRestore, settleRestore } from '../../db/restores.ts';
-import { listUserColumns } from '../../db/user-columns.ts';
-import { listUserReferences } from '../../db/user-references.ts';
+import { assertDurable } from '../../db/connections/durability.ts';
+import { type ExportRow, getExport } from '../../db/exports/exports.ts';
+import type { RestoreTarget } from '../../db/restores/restore-statements.ts';
+import { countRestore, listPartsToRestore, settleRestore } from '../../db/restores/restores.ts';
+import { listUserColumns } from '../../db/users/user-columns.ts';
+import { listUserReferences } from '../../db/users/user-references.ts';
 import type { Activities } from '../../workflows/contract.ts';
 import {
   emailColumnOf,

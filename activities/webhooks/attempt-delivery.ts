@@ -12,7 +12,7 @@ import {
   recordFailed,
   recordGone,
   recordMissed,
-} from '../../db/webhook-deliveries.ts';
+} from '../../db/webhooks/webhook-deliveries.ts';
 import { createTurns } from '../../turns.ts';
 import { payloadOf } from '../../webhooks/payload.ts';
 import type { Posted } from '../../webhooks/post.ts';

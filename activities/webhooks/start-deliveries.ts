@@ -3,7 +3,7 @@ import {
   listDeliveriesOfJob,
   listOverdueDeliveries,
   type StartableDelivery,
-} from '../../db/webhook-deliveries.ts';
+} from '../../db/webhooks/webhook-deliveries.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
 import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
 import { createGiveUpDelivery } from './attempt-delivery.ts';

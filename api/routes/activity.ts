@@ -6,7 +6,7 @@ import {
   listActivity,
 } from '../../db/activity-log.ts';
 import { ACTIVITY_KINDS } from '../../db/activity.ts';
-import { findJobRow } from '../../db/jobs.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { pathOfJob } from '../job-json.ts';
 import { csvQueryShape, hasLog, type SendCsv, sendJobLog } from '../job-log.ts';

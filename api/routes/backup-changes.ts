@@ -1,9 +1,13 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import { changeBackup, type BackupChanged, MAX_BACKUP_YEARS } from '../../db/backup-changes.ts';
-import { type BackupRow, findBackup } from '../../db/backups.ts';
+import {
+  changeBackup,
+  type BackupChanged,
+  MAX_BACKUP_YEARS,
+} from '../../db/exports/backup-changes.ts';
+import { type BackupRow, findBackup } from '../../db/exports/backups.ts';
 import type { Trx } from '../../db/client.ts';
-import { type Purge, purgeBackup } from '../../db/removals.ts';
+import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
 import { momentOf } from '../../selection/moments.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps, App } from '../app.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findBackup, listBackups } from '../../db/backups.ts';
+import { findBackup, listBackups } from '../../db/exports/backups.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { backupSchema, toBackupJson } from '../backup-json.ts';
 import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';

@@ -7,7 +7,7 @@ import {
   findUnfinishedRequest,
   listRequests,
   type RequestRow,
-} from '../../db/delete-all-requests.ts';
+} from '../../db/delete-all/delete-all-requests.ts';
 import { REQUEST_STATES } from '../../workflows/contract.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { getRequest } from '../decide.ts';

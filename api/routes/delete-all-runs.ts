@@ -1,8 +1,8 @@
 import { sql, type SqlBool } from 'kysely';
 import { z } from 'zod';
-import { findJobOfPreview } from '../../db/jobs.ts';
-import { createPreview, findPreview } from '../../db/previews.ts';
-import type { RequestRow } from '../../db/delete-all-requests.ts';
+import { findJobOfPreview } from '../../db/jobs/jobs.ts';
+import { createPreview, findPreview } from '../../db/deletions/previews.ts';
+import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob } from '../begin-job.ts';
 import { decide, getRequest, refusedBy, type Wish } from '../decide.ts';

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { JobRow } from '../../db/jobs.ts';
-import { findHold } from '../../db/users.ts';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import { findHold } from '../../db/users/users.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob } from '../begin-job.ts';

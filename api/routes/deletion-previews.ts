@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { REPORT_SIZE } from '../../db/preview-report.ts';
+import { REPORT_SIZE } from '../../db/deletions/preview-report.ts';
 import type { Db } from '../../db/client.ts';
 import {
   createListPreview,
   createPreview,
   hasRoomForList,
   MAX_PREVIEWED_USERS,
-} from '../../db/previews.ts';
+} from '../../db/deletions/previews.ts';
 import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { findBackup } from '../../db/backups.ts';
-import { findDownload } from '../../db/export-files.ts';
+import { findBackup } from '../../db/exports/backups.ts';
+import { findDownload } from '../../db/exports/export-files.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound } from '../problems.ts';
 import { FILE_ANSWER, requireOpenFile, sendExport } from '../send-export.ts';

@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
-import { type ListRef, usersOfList } from '../../db/user-lists.ts';
+import { type ListRef, usersOfList } from '../../db/users/user-lists.ts';
 import { exportSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';

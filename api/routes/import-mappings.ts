@@ -6,8 +6,8 @@ import {
   type MappingRow,
   MAX_MAPPINGS,
   putMapping,
-} from '../../db/import-mappings.ts';
-import { propertyTypesOf } from '../../db/properties.ts';
+} from '../../db/imports/import-mappings.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
 import { mappingFaults } from '../../imports/mapping.ts';
 import type { ColumnMapping } from '../../imports/options.ts';
 import type { ApiDeps, App } from '../app.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { listImportFailures, MAX_SHOWN_LENGTH } from '../../db/import-failures.ts';
-import { findJobRow } from '../../db/jobs.ts';
+import { listImportFailures, MAX_SHOWN_LENGTH } from '../../db/imports/import-failures.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import { FAILURE_CODES } from '../../imports/failed-lines.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { requireRecords } from '../job-log.ts';

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { findJobRow } from '../../db/jobs.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { readJobFacts } from '../job-json.ts';
 import { createJobStreams } from '../job-streams.ts';

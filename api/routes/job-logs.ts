@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findJobRow } from '../../db/jobs.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { csvQueryShape, type SendCsv, sendJobLog } from '../job-log.ts';

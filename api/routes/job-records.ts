@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { findJobRow } from '../../db/jobs.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import {
   type DoneOutcome,
   FIRST_PLACE,
   listDoneAfter,
   listOutcomes,
   type UserRecord,
-} from '../../db/outcomes.ts';
+} from '../../db/jobs/outcomes.ts';
 import type { Db } from '../../db/client.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { requireRecords } from '../job-log.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { listJobs } from '../../db/job-list.ts';
-import { cancelJob, findJobRow, type JobRow } from '../../db/jobs.ts';
+import { listJobs } from '../../db/jobs/job-list.ts';
+import { cancelJob, findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
 import { JOB_STATES } from '../../db/schema.ts';
 import { acceptJob } from '../begin-job.ts';
 import type { ApiDeps, App } from '../app.ts';

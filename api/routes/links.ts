@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { recordActivity } from '../../db/activity.ts';
-import { findBackup } from '../../db/backups.ts';
+import { findBackup } from '../../db/exports/backups.ts';
 import type { Db } from '../../db/client.ts';
-import { createLink, listLinks, MAX_LINK_HOURS, revokeLink } from '../../db/download-links.ts';
-import { findDownload } from '../../db/export-files.ts';
+import {
+  createLink,
+  listLinks,
+  MAX_LINK_HOURS,
+  revokeLink,
+} from '../../db/exports/download-links.ts';
+import { findDownload } from '../../db/exports/export-files.ts';
 import { createLinkToken } from '../../files/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { notFound, problem } from '../problems.ts';

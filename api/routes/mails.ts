@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { findJobRow } from '../../db/jobs.ts';
-import { listJobMails, listRequestMails } from '../../db/mail-rounds.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
+import { listJobMails, listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { noticeOf } from '../../workflows/contract.ts';
 import { JOB_MAIL } from '../../workflows/mail-contract.ts';
 import type { ApiDeps, App } from '../app.ts';

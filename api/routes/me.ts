@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
-import { findUnfinishedRequest } from '../../db/delete-all-requests.ts';
+import { findUnfinishedRequest } from '../../db/delete-all/delete-all-requests.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
 import type { ApiDeps, App } from '../app.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { createProperty, listProperties, MAX_PROPERTIES } from '../../db/properties.ts';
+import { createProperty, listProperties, MAX_PROPERTIES } from '../../db/users/properties.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../paging.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findLink } from '../../db/download-links.ts';
+import { findLink } from '../../db/exports/download-links.ts';
 import { readLinkToken } from '../../files/link-token.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { renderLinkPage } from '../link-page.ts';

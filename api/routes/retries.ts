@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
-import { findJobRow, type JobRow } from '../../db/jobs.ts';
-import { leftOnlyUnmatched, namesAllLeft } from '../../db/retries.ts';
+import { findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
+import { leftOnlyUnmatched, namesAllLeft } from '../../db/jobs/retries.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { decide } from '../decide.ts';
 import { acceptJob, beginJob, type WantedJob } from '../begin-job.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { propertyTypesOf } from '../../db/properties.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
   createSegment,
   deleteSegment,
@@ -7,8 +7,8 @@ import {
   listSegments,
   type SegmentRow,
   updateSegment,
-} from '../../db/segments.ts';
-import { countUsersWhere } from '../../db/users.ts';
+} from '../../db/users/segments.ts';
+import { countUsersWhere } from '../../db/users/users.ts';
 import { compileFilter } from '../../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
 import { nameSchema } from '../../selection/names.ts';

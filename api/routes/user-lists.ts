@@ -6,7 +6,7 @@ import {
   listUserLists,
   unmatchedEntries,
   type UserListRow,
-} from '../../db/user-lists.ts';
+} from '../../db/users/user-lists.ts';
 import { MATCH_BY } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { csvQueryShape, type SendCsv } from '../job-log.ts';

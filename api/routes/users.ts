@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { propertyTypesOf } from '../../db/properties.ts';
-import { mergeUsers } from '../../db/user-merge.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import { mergeUsers } from '../../db/users/user-merge.ts';
 import {
   countUsersWhere,
   findUser,
   listUsers,
   type UserPlace,
   type UserSort,
-} from '../../db/users.ts';
+} from '../../db/users/users.ts';
 import { momentOf } from '../../selection/moments.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps, App } from '../app.ts';

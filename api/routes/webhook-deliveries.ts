@@ -7,8 +7,8 @@ import {
   listLoggedDeliveries,
   type LoggedDelivery,
   replayDelivery,
-} from '../../db/webhook-log.ts';
-import type { WebhookRow } from '../../db/webhooks.ts';
+} from '../../db/webhooks/webhook-log.ts';
+import type { WebhookRow } from '../../db/webhooks/webhooks.ts';
 import type { ApiDeps, App } from '../app.ts';
 import { cursorSchema, decodeIdCursor, limitSchema, pageOf, placeIn, toPage } from '../paging.ts';
 import { notFound, problem } from '../problems.ts';

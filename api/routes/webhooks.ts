@@ -9,7 +9,7 @@ import {
   MAX_WEBHOOKS,
   rotateSecret,
   updateWebhook,
-} from '../../db/webhooks.ts';
+} from '../../db/webhooks/webhooks.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { readWebhookUrl } from '../../webhooks/url.ts';
 import type { ApiDeps, App } from '../app.ts';

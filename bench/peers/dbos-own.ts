@@ -8,8 +8,8 @@ import { createVerifyExport } from '../../activities/exports/verify-export.ts';
 import { createWriteExport } from '../../activities/exports/write-export.ts';
 import { wantConfirmedDeletion } from '../../api/want-deletion.ts';
 import { openDatabase } from '../../db/client.ts';
-import { claimJob, enterPhase } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
+import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { MAX_PASSES } from '../../workflows/contract.ts';
 

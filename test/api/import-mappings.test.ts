@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { MAX_MAPPINGS } from '../../db/import-mappings.ts';
+import { MAX_MAPPINGS } from '../../db/imports/import-mappings.ts';
 import { filePart, optionsPart, upload } from '../support/multipart.ts';
 import { useApi } from './support.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createApiKey, revokeApiKey } from '../../db/api-keys.ts';
-import { createLink } from '../../db/download-links.ts';
+import { createLink } from '../../db/exports/download-links.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { createLinkToken } from '../../files/link-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';

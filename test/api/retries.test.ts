@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { claimJob } from '../../db/job-runs.ts';
+import { claimJob } from '../../db/jobs/job-runs.ts';
 import {
   createDeletionSteps,
   reasonsOf,

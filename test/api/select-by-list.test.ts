@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { MAX_PREVIEWED_USERS } from '../../db/previews.ts';
+import { MAX_PREVIEWED_USERS } from '../../db/deletions/previews.ts';
 import { uploadList } from '../support/multipart.ts';
 import { useApi } from './support.ts';
 

@@ -8,7 +8,7 @@ import { createApiKey } from '../../db/api-keys.ts';
 import { type Database, type DatabaseOptions, openDatabase } from '../../db/client.ts';
 import { API_ROLE } from '../../db/roles.ts';
 import type { Role } from '../../db/schema.ts';
-import type { StartableDelivery } from '../../db/webhook-deliveries.ts';
+import type { StartableDelivery } from '../../db/webhooks/webhook-deliveries.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import type { Storage } from '../../storage/storage.ts';

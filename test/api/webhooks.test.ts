@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { MAX_VALID_SECRETS, MAX_WEBHOOKS } from '../../db/webhooks.ts';
+import { MAX_VALID_SECRETS, MAX_WEBHOOKS } from '../../db/webhooks/webhooks.ts';
 import { EVENT_TYPES } from '../../workflows/delivery-contract.ts';
 import { HOOK_URL, keyed, useWebhooks } from './webhooks-support.ts';
 

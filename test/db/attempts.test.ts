@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
-import { getExport } from '../../db/exports.ts';
+import { getExport } from '../../db/exports/exports.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
 import { useDatabase } from '../support/database.ts';
 import {

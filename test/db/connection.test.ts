@@ -1,9 +1,9 @@
 import { Client } from 'pg';
 import { afterEach, expect, inject, test } from 'vitest';
 import { type Database, type DatabaseOptions, type Db, openDatabase } from '../../db/client.ts';
-import { assertDurable } from '../../db/durability.ts';
+import { assertDurable } from '../../db/connections/durability.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
-import { refusalOf } from '../../db/refusal.ts';
+import { refusalOf } from '../../db/connections/refusal.ts';
 import { API_ROLE } from '../../db/roles.ts';
 import { toFailure } from '../../activities/failures.ts';
 import { toProblem } from '../../api/error-handler.ts';

@@ -5,7 +5,7 @@ import { decompress } from '@cloudpss/zstd/napi';
 import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
 import { writePart } from '../../activities/exports/write-part.ts';
-import { findUser } from '../../db/users.ts';
+import { findUser } from '../../db/users/users.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { useDatabase } from '../support/database.ts';
 import { createDeletionSteps, type DeletionSteps } from '../support/deletion.ts';

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../db/client.ts';
-import { createUnwrapper } from '../../db/copy-messages.ts';
-import { copyOut } from '../../db/copy-out.ts';
-import { createCopyPlaces } from '../../db/copy-places.ts';
+import { createUnwrapper } from '../../db/copy/copy-messages.ts';
+import { copyOut } from '../../db/copy/copy-out.ts';
+import { createCopyPlaces } from '../../db/copy/copy-row-ids.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();

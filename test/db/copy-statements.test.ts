@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { type RawBuilder, sql } from 'kysely';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
-import { setCopyValues } from '../../db/copy-values.ts';
+import { setCopyValues } from '../../db/copy/copy-values.ts';
 import { toBoundStatement, toCopyStatements } from '../../selection/statements.ts';
 import { queryByCopyValues } from '../support/copy-values.ts';
 import { useDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client, type ClientConfig, type DatabaseError } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isDatabaseAway, isOfARow } from '../../db/sql-states.ts';
+import { isDatabaseAway, isOfARow } from '../../db/connections/sql-states.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();

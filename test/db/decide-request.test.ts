@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
 import { revokeApiKey } from '../../db/api-keys.ts';
-import { giveUpDecision } from '../../db/decisions.ts';
+import { giveUpDecision } from '../../db/delete-all/decisions.ts';
 import { useDatabase } from '../support/database.ts';
 import { setDecisionTime } from '../support/decision-clock.ts';
 import {

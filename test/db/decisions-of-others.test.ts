@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
-import { findDecision } from '../../db/decisions.ts';
+import { findDecision } from '../../db/delete-all/decisions.ts';
 import { useDatabase } from '../support/database.ts';
 import { setDecisionTime } from '../support/decision-clock.ts';
 import { ASKED_AT, createAsking, createRequestSteps } from '../support/delete-all.ts';

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { jobSummary } from '../../db/job-summary.ts';
-import { insertJob } from '../../db/jobs.ts';
-import { eraseExport, eraseFruitlessJobs, eraseOldPreviews } from '../../db/removals.ts';
-import { countRestore } from '../../db/restores.ts';
+import { jobSummary } from '../../db/jobs/job-summary.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
+import { eraseExport, eraseFruitlessJobs, eraseOldPreviews } from '../../db/exports/removals.ts';
+import { countRestore } from '../../db/restores/restores.ts';
 import { useDatabase } from '../support/database.ts';
 import { useDeletionSteps, seedWorkspace, startDeletion } from '../support/deletion.ts';
 import { tablesHolding } from '../support/traces.ts';

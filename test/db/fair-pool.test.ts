@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { PoolClient } from 'pg';
 import { openDatabase } from '../../db/client.ts';
-import { isShareExceeded, type Shares } from '../../db/fair-pool.ts';
+import { isShareExceeded, type Shares } from '../../db/connections/fair-pool.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { beforeAll, expect, test } from 'vitest';
-import { getExport, listParts } from '../../db/exports.ts';
+import { getExport, listParts } from '../../db/exports/exports.ts';
 import { partitionOf } from '../../db/workspaces.ts';
 import { openExport } from '../../files/open-export.ts';
 import { useDatabase } from '../support/database.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { holdSnapshot, joinSnapshot } from '../../db/held-snapshot.ts';
+import { holdSnapshot, joinSnapshot } from '../../db/exports/held-snapshot.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedWorkspace } from '../support/deletion.ts';
 

@@ -10,8 +10,8 @@ import {
   markVerified,
   recordAttempt,
   recordPart,
-} from '../../db/exports.ts';
-import { holdSnapshot } from '../../db/held-snapshot.ts';
+} from '../../db/exports/exports.ts';
+import { holdSnapshot } from '../../db/exports/held-snapshot.ts';
 import { migrateForTests } from '../support/migrate-for-tests.ts';
 import { removeDataFolder } from '../../local/postgres-place.ts';
 import { startPostgres, type Postgres } from '../../local/postgres.ts';

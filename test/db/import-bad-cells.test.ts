@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listProblems } from '../../db/import-tallies.ts';
+import { listProblems } from '../../db/imports/import-tallies.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { listCleared } from '../../db/import-tallies.ts';
+import { listCleared } from '../../db/imports/import-tallies.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { useDatabase } from '../support/database.ts';

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createCheckImport } from '../../activities/imports/check-import.ts';
 import { createImportThreads } from '../../activities/imports/import-threads.ts';
 import { createImportUsers } from '../../activities/imports/import-users.ts';
-import { enterPhase } from '../../db/job-runs.ts';
+import { enterPhase } from '../../db/jobs/job-runs.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedTypedWorkspace } from '../support/export.ts';
 import { longestTurnShare } from '../support/longest-turn.ts';

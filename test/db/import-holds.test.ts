@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findJobRow } from '../../db/jobs.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import { seedWorkspace } from '../support/deletion.ts';

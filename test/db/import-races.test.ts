@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mergeUsers } from '../../db/user-merge.ts';
+import { mergeUsers } from '../../db/users/user-merge.ts';
 import { MAX_CHUNK_LINES } from '../../imports/read-chunks.ts';
 import { useDatabase } from '../support/database.ts';
 import {

@@ -8,8 +8,8 @@ import {
   proofOf,
   revokeApiKey,
 } from '../../db/api-keys.ts';
-import { listDeciders } from '../../db/decisions.ts';
-import { createLink, findLink, listLinks } from '../../db/download-links.ts';
+import { listDeciders } from '../../db/delete-all/decisions.ts';
+import { createLink, findLink, listLinks } from '../../db/exports/download-links.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
 import { makeExport, makeJob } from '../support/export-rows.ts';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createNotifyJob, createNotifyJobAgain } from '../../activities/mails/notify-job.ts';
 import { createNotifyRequest } from '../../activities/mails/notify-request.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import { listJobMails, listRequestMails } from '../../db/mail-rounds.ts';
+import { listJobMails, listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRequestSteps, seedPeople } from '../support/delete-all.ts';

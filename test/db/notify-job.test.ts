@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createNotifyJob } from '../../activities/mails/notify-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import { closeSums, jobSummary } from '../../db/job-summary.ts';
+import { closeSums, jobSummary } from '../../db/jobs/job-summary.ts';
 import type { Outcome } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { readLinkToken } from '../../files/link-token.ts';

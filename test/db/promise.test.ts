@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deleteBatch, syncBatches } from '../../db/deletion-batches.ts';
+import { deleteBatch, syncBatches } from '../../db/deletions/deletion-batches.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   failureOf,

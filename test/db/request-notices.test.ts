@@ -1,7 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
 import { createApiKey } from '../../db/api-keys.ts';
-import { listOpenNotices, planNotices } from '../../db/request-notices.ts';
+import { listOpenNotices, planNotices } from '../../db/mails/request-notices.ts';
 import { useDatabase } from '../support/database.ts';
 import { createRequestSteps, seedPeople } from '../support/delete-all.ts';
 

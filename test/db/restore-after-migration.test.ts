@@ -3,7 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { afterEach, expect, test } from 'vitest';
-import { apiNameOf } from '../../db/column-names.ts';
+import { apiNameOf } from '../../db/users/column-names.ts';
 import { partKey } from '../../files/part-key.ts';
 import { packFrame } from '../../files/zstd.ts';
 import { useDatabase } from '../support/database.ts';

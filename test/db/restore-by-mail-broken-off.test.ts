@@ -1,6 +1,6 @@
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
-import { cancelJob, insertJob } from '../../db/jobs.ts';
+import { cancelJob, insertJob } from '../../db/jobs/jobs.ts';
 import { useDatabase } from '../support/database.ts';
 import { failureOf, reasonsOf, useDeletionSteps } from '../support/deletion.ts';
 import { NONE, restoresByMail } from '../support/restore-by-mail.ts';

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { cancelJob } from '../../db/jobs.ts';
-import { eraseExport } from '../../db/removals.ts';
+import { cancelJob } from '../../db/jobs/jobs.ts';
+import { eraseExport } from '../../db/exports/removals.ts';
 import { useDatabase } from '../support/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../support/deletion.ts';
 import { NONE, restoresByMail } from '../support/restore-by-mail.ts';

@@ -1,8 +1,8 @@
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
 import { createRestoreBackedUpUsers } from '../../activities/restores/restore-users.ts';
-import { claimJob, enterPhase } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
+import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
 import { useDatabase } from '../support/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../support/deletion.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../support/restore.ts';

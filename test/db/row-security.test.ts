@@ -2,8 +2,8 @@ import { uuidv7 } from 'uuidv7';
 import { afterEach, expect, test } from 'vitest';
 import { toFailure } from '../../activities/failures.ts';
 import { createRestoreBackedUpUsers } from '../../activities/restores/restore-users.ts';
-import { claimJob, enterPhase } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
+import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
 import { useDatabase } from '../support/database.ts';
 import {
   countOf,

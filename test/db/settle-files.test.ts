@@ -2,13 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
-import * as exports from '../../db/exports.ts';
+import * as exports from '../../db/exports/exports.ts';
 import { partKey } from '../../files/part-key.ts';
 import { packFrame } from '../../files/zstd.ts';
 import { useDatabase } from '../support/database.ts';
 import { useDeletionSteps, inIndia, seedWorkspace, startDeletion } from '../support/deletion.ts';
 
-vi.mock('../../db/exports.ts', { spy: true });
+vi.mock('../../db/exports/exports.ts', { spy: true });
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);

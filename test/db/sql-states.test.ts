@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { expect, test } from 'vitest';
-import { isOfARow } from '../../db/sql-states.ts';
+import { isOfARow } from '../../db/connections/sql-states.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();

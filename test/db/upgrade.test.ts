@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { findApiKey, proofOf } from '../../db/api-keys.ts';
-import { decideRequest, submitDecision } from '../../db/decisions.ts';
-import { findRequest } from '../../db/delete-all-requests.ts';
+import { decideRequest, submitDecision } from '../../db/delete-all/decisions.ts';
+import { findRequest } from '../../db/delete-all/delete-all-requests.ts';
 import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /** A database that lived under an earlier version: what was asked, approved and deleted there goes on. */

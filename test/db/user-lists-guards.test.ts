@@ -1,7 +1,12 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { createListPreview } from '../../db/previews.ts';
-import { addEntries, beginUserList, completeUserList, eraseUserList } from '../../db/user-lists.ts';
+import { createListPreview } from '../../db/deletions/previews.ts';
+import {
+  addEntries,
+  beginUserList,
+  completeUserList,
+  eraseUserList,
+} from '../../db/users/user-lists.ts';
 import { useDatabase } from '../support/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../support/deletion.ts';
 

@@ -1,10 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createDestroyExpired } from '../../activities/expiry/destroy-expired.ts';
-import { claimJob } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
-import { createListPreview } from '../../db/previews.ts';
-import { eraseExport } from '../../db/removals.ts';
+import { claimJob } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
+import { createListPreview } from '../../db/deletions/previews.ts';
+import { eraseExport } from '../../db/exports/removals.ts';
 import {
   addEntries,
   beginUserList,
@@ -13,7 +13,7 @@ import {
   type ListRef,
   usersOfList,
   usersOfPreview,
-} from '../../db/user-lists.ts';
+} from '../../db/users/user-lists.ts';
 import type { MatchBy } from '../../selection/selection.ts';
 import { useDatabase } from '../support/database.ts';
 import {

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { createApiKey } from '../../db/api-keys.ts';
-import { mergeUsers } from '../../db/user-merge.ts';
-import type { UserChange } from '../../db/user-writes.ts';
+import { mergeUsers } from '../../db/users/user-merge.ts';
+import type { UserChange } from '../../db/users/user-writes.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
 

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createActivities } from '../../activities/activities.ts';
 import { delayAfter } from '../../activities/webhooks/attempt-delivery.ts';
-import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhook-deliveries.ts';
+import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhooks/webhook-deliveries.ts';
 import { createPost } from '../../webhooks/post.ts';
 import type { Activities } from '../../workflows/contract.ts';
 import { fakeDecideDeps } from '../support/activity-deps.ts';

@@ -1,8 +1,8 @@
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../db/api-keys.ts';
-import { finishJob } from '../../db/job-runs.ts';
-import { cancelJob, failUnstarted, insertJob } from '../../db/jobs.ts';
+import { finishJob } from '../../db/jobs/job-runs.ts';
+import { cancelJob, failUnstarted, insertJob } from '../../db/jobs/jobs.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { useDatabase } from '../support/database.ts';
 

@@ -1,6 +1,6 @@
 import type { RawBuilder } from 'kysely';
 import type pg from 'pg';
-import { setCopyValues } from '../../db/copy-values.ts';
+import { setCopyValues } from '../../db/copy/copy-values.ts';
 import { toCopyStatements } from '../../selection/statements.ts';
 
 /** Runs a query as COPY would have to: its values are read from settings of the transaction. */

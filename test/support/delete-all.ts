@@ -7,8 +7,8 @@ import {
 } from '../../activities/delete-all/decide-request.ts';
 import { decisionCodeOf } from '../../activities/delete-all/decision-codes.ts';
 import { createApiKey, proofOf } from '../../db/api-keys.ts';
-import { listDecisions, submitDecision } from '../../db/decisions.ts';
-import { askToDeleteAll, findRequest } from '../../db/delete-all-requests.ts';
+import { listDecisions, submitDecision } from '../../db/delete-all/decisions.ts';
+import { askToDeleteAll, findRequest } from '../../db/delete-all/delete-all-requests.ts';
 import type { Role } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import {

@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { createApiKey } from '../../db/api-keys.ts';
-import { getExport } from '../../db/exports.ts';
-import { createProperty } from '../../db/properties.ts';
+import { getExport } from '../../db/exports/exports.ts';
+import { createProperty } from '../../db/users/properties.ts';
 import type { ExportOptions } from '../../db/schema.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
-import { claimJob } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
+import { claimJob } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
 import type { TestDatabase } from './database.ts';
 import { type DeletionSteps, failureOf, type SeededWorkspace } from './deletion.ts';
 

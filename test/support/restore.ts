@@ -4,8 +4,8 @@ import {
   createRestoreBackedUpUsers,
   createVerifyBackup,
 } from '../../activities/restores/restore-users.ts';
-import { enterPhase, claimJob } from '../../db/job-runs.ts';
-import { insertJob } from '../../db/jobs.ts';
+import { enterPhase, claimJob } from '../../db/jobs/job-runs.ts';
+import { insertJob } from '../../db/jobs/jobs.ts';
 import type { JobEnd } from '../../workflows/contract.ts';
 import type { TestDatabase } from './database.ts';
 import { type DeletionSteps, type SeededWorkspace, startDeletion } from './deletion.ts';

@@ -14,7 +14,7 @@ import {
   type RequestNotice,
   type RequestState,
 } from '../../workflows/contract.ts';
-import { saveDeleteAllSettings } from '../../db/delete-all-settings.ts';
+import { saveDeleteAllSettings } from '../../db/delete-all/delete-all-settings.ts';
 import { fakeDecideDeps, TEST_SECRET } from './activity-deps.ts';
 import { useDatabase, type TestDatabase } from './database.ts';
 import { setDecisionTime } from './decision-clock.ts';

@@ -1,6 +1,11 @@
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
-import { addEntries, beginUserList, completeUserList, type ListRef } from '../../db/user-lists.ts';
+import {
+  addEntries,
+  beginUserList,
+  completeUserList,
+  type ListRef,
+} from '../../db/users/user-lists.ts';
 import type { MatchBy } from '../../selection/selection.ts';
 import type { SeededWorkspace } from './deletion.ts';
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../db/api-keys.ts';
-import { finishJob } from '../../db/job-runs.ts';
+import { finishJob } from '../../db/jobs/job-runs.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { EVENT_TYPES } from '../../workflows/delivery-contract.ts';

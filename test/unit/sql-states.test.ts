@@ -3,7 +3,7 @@ import { DatabaseError } from 'pg';
 import { expect, test } from 'vitest';
 import { toFailure, tryAgain } from '../../activities/failures.ts';
 import { toProblem } from '../../api/error-handler.ts';
-import { isOfARow, rowRefusalOf } from '../../db/sql-states.ts';
+import { isOfARow, rowRefusalOf } from '../../db/connections/sql-states.ts';
 
 /** As `pg` makes one of what PostgreSQL sends. */
 const databaseError = (facts: Partial<DatabaseError>): DatabaseError =>

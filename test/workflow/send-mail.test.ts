@@ -4,7 +4,7 @@ import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import { listJobMails } from '../../db/mail-rounds.ts';
+import { listJobMails } from '../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { startMailWorkflow } from '../../temporal/start-mail.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';

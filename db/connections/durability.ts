@@ -1,0 +1,22 @@
+import { sql } from 'kysely';
+import type { Db } from '../client.ts';
+import { type DatabaseRefusal, refuseDatabase } from './refusal.ts';
+
+export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
+  refuseDatabase(
+    'databaseNotDurable',
+    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups: turn it on, for ` +
+      'this login and database too.',
+  );
+
+/**
+ * Sees a setting that a reload has changed, too. Costs one round trip.
+ *
+ * @throws DatabaseRefusal `databaseNotDurable` when the server may forget what it has acknowledged
+ */
+export const assertDurable = async (db: Db): Promise<void> => {
+  const { rows } = await sql<{ name: string }>`
+    SELECT name FROM unnest(ARRAY['fsync', 'synchronous_commit']) AS name
+     WHERE current_setting(name) = 'off'`.execute(db);
+  if (rows.length > 0) throw refuseForgetful(rows.map(({ name }) => name));
+};

@@ -1,0 +1,47 @@
+import { DatabaseError } from 'pg';
+import type { Db } from '../client.ts';
+import { assertClock } from './clock.ts';
+import { type DatabaseRefusal, refusalOf, refuseDatabase } from './refusal.ts';
+import { assertSchema } from '../schema-version.ts';
+import { endsConnection, isLoginRefused } from './sql-states.ts';
+
+/** The role that a new connection asks for is not there: the schema makes the roles. */
+const NO_SUCH_ROLE = '22023';
+/** It may not act as that role, or not connect to this database. */
+const MAY_NOT_ACT = '42501';
+
+/** PostgreSQL takes the settings of a new connection one by one, the role among them. */
+const ofRole = (error: unknown): DatabaseRefusal | undefined => {
+  if (!(error instanceof DatabaseError) || !endsConnection(error)) return undefined;
+  if (error.code === NO_SUCH_ROLE) {
+    return refuseDatabase(
+      'schemaMissing',
+      'The database has no roles of Keepsake: run "npm run migrate" as the owner of the database.',
+    );
+  }
+  return error.code === MAY_NOT_ACT
+    ? refuseDatabase(
+        'loginRefused',
+        'The login of DATABASE_URL may not connect, or not act as the role it needs: make it a member of ' +
+          'keepsake_api for the API, of keepsake_worker for the worker.',
+      )
+    : undefined;
+};
+
+/** Why a process must not start on a database that answers; undefined while waiting may help. */
+export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
+  const refusal = refusalOf(error) ?? ofRole(error);
+  if (refusal !== undefined || !isLoginRefused(error)) return refusal;
+  const { code } = error as NodeJS.ErrnoException;
+  return refuseDatabase(
+    'loginRefused',
+    `PostgreSQL does not let this process in (${code ?? error.message}): correct DATABASE_URL, or the server's ` +
+      'logins and pg_hba.conf.',
+  );
+};
+
+/** What API and worker ask of a database before they use it. @throws DatabaseRefusal, and what the driver throws */
+export const assertReady = async (db: Db): Promise<void> => {
+  await assertSchema(db);
+  await assertClock(db);
+};

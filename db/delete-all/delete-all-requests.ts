@@ -1,0 +1,126 @@
+import { sql } from 'kysely';
+import type { RequestState, RequestView } from '../../workflows/contract.ts';
+import type { Db } from '../client.ts';
+
+export interface NewRequest {
+  id: string;
+  /** Shows that the holder of an admin's key asks; see `proofOf`. The workspace is the key's. */
+  proof: Buffer;
+  reason: string;
+  ticket?: string;
+  idempotency?: { key: string; requestHash: string };
+}
+
+/**
+ * Writes a request and its line in the activity log. False when the workspace has an unfinished one,
+ * or its idempotency key belongs to one already; nothing is written then.
+ */
+export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boolean> => {
+  const { id, proof, reason, ticket, idempotency } = request;
+  const { rows } = await sql<{ isWritten: boolean }>`
+    SELECT ask_to_delete_all(${proof}::bytea, ${id}::uuid, ${reason}::text, ${ticket ?? null}::text,
+      ${idempotency?.key ?? null}::text, ${idempotency?.requestHash ?? null}::text) AS "isWritten"`.execute(
+    db,
+  );
+  return rows[0]?.isWritten ?? false;
+};
+
+/** Requests as the API tells of them, with who asked, and whether a window of theirs is not over. */
+const requestRows = (db: Db) =>
+  db
+    .selectFrom('delete_all_requests as r')
+    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
+    .selectAll('r')
+    .select([
+      'requester.role as requester_role',
+      'requester.owner_name as requester_name',
+      'requester.shown_id as requester_shown_id',
+      sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
+    ]);
+
+export type RequestRow = Awaited<
+  ReturnType<ReturnType<typeof requestRows>['executeTakeFirstOrThrow']>
+>;
+
+/** A request by its id; of one workspace, or of any when that is null. */
+export const findRequest = (db: Db, id: string, workspaceId: string | null) =>
+  requestRows(db)
+    .where('r.id', '=', id)
+    .$if(workspaceId !== null, (query) => query.where('r.workspace_id', '=', workspaceId ?? ''))
+    .executeTakeFirst();
+
+export const findRequestByKey = (db: Db, workspaceId: string, key: string) =>
+  requestRows(db)
+    .where('r.workspace_id', '=', workspaceId)
+    .where('r.idempotency_key', '=', key)
+    .executeTakeFirst();
+
+/** The one of a workspace that has not ended, by its partial unique index. */
+export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
+  requestRows(db)
+    .where('r.workspace_id', '=', workspaceId)
+    .where('r.finished_at', 'is', null)
+    .executeTakeFirst();
+
+export interface RequestPage {
+  /** Null for all. */
+  workspaceId: string | null;
+  state?: RequestState | undefined;
+  /** Only requests older than this one. */
+  beforeId?: string | undefined;
+  limit: number;
+}
+
+/** Requests, newest first, by the index `delete_all_newest`. */
+export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: RequestPage) => {
+  let query = requestRows(db);
+  if (workspaceId !== null) query = query.where('r.workspace_id', '=', workspaceId);
+  if (state !== undefined) query = query.where('r.state', '=', state);
+  if (beforeId !== undefined) {
+    query = query.where(
+      sql<boolean>`(r.created_at, r.id) <
+        (SELECT created_at, id FROM delete_all_requests WHERE id = ${beforeId})`,
+    );
+  }
+  return query.orderBy('r.created_at', 'desc').orderBy('r.id', 'desc').limit(limit).execute();
+};
+
+/** How a request stands, for its workflow; undefined when there is none. */
+export const findRequestView = async (db: Db, id: string): Promise<RequestView | undefined> => {
+  const row = await db
+    .selectFrom('delete_all_requests')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return (
+    row && {
+      workspaceId: row.workspace_id,
+      state: row.state,
+      askedAt: row.asked_at.getTime(),
+      lapsesAt: row.lapses_at.getTime(),
+      closesAt: row.closes_at?.getTime() ?? null,
+      jobId: row.job_id,
+    }
+  );
+};
+
+export const findRequestWorkspace = async (db: Db, id: string): Promise<string | undefined> =>
+  (await findRequestView(db, id))?.workspaceId;
+
+/** Makes a run of the request's workflow the one that decides. False when there is no such request. */
+export const claimRequest = async (db: Db, requestId: string, runId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isThere: boolean }>`
+    SELECT claim_request(${requestId}::uuid, ${runId}::text) AS "isThere"`.execute(db);
+  return rows[0]?.isThere ?? false;
+};
+
+/** Unfinished requests older than so many seconds: what the sweep looks after. */
+export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
+  db
+    .selectFrom('delete_all_requests')
+    .select(['id', 'workspace_id', 'state', 'run_id', 'job_id'])
+    .where('finished_at', 'is', null)
+    .where('created_at', '<', sql<Date>`now() - make_interval(secs => ${seconds})`)
+    .orderBy('created_at')
+    .limit(limit)
+    .execute();

@@ -1,0 +1,88 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Trx } from '../client.ts';
+import { type ListRef, unmatchedEntries } from '../users/user-lists.ts';
+
+/** Entries or ids that a report names at most, of each kind. */
+export const REPORT_SIZE = 100;
+
+/** What a list names, and whom that is not. Samples are in the order of lines. */
+export interface ListReport {
+  notFound: number;
+  notFoundSample: { line: number; entry: string }[];
+  ambiguous: number;
+  ambiguousSample: { line: number; entry: string; users: number }[];
+}
+
+const sampleOf = (reason: string, shown: RawBuilder<unknown>) =>
+  sql`(SELECT coalesce(json_agg(s), '[]') FROM (
+     SELECT ${shown} FROM unmatched WHERE reason = ${reason} ORDER BY line LIMIT ${REPORT_SIZE}) AS s)`;
+
+/** Looks each entry of a list up. */
+export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> => {
+  const { rows } = await sql<ListReport>`
+    WITH unmatched AS MATERIALIZED (${unmatchedEntries(list)})
+    SELECT count(*) FILTER (WHERE reason = 'notFound') AS "notFound",
+           ${sampleOf('notFound', sql`line, entry`)} AS "notFoundSample",
+           count(*) FILTER (WHERE reason = 'ambiguous') AS ambiguous,
+           ${sampleOf('ambiguous', sql`line, entry, users`)} AS "ambiguousSample"
+      FROM unmatched`.execute(trx);
+  const [report] = rows;
+  if (report === undefined) throw new Error('an aggregate has one row');
+  return report;
+};
+
+/** Of ids that a selection names: those that are no users. */
+export interface IdsReport {
+  notFound: number;
+  notFoundSample: { entry: string }[];
+}
+
+export const reportIds = async (
+  trx: Trx,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<IdsReport> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM unnest(${ids}::text[]) WITH ORDINALITY AS named (id, n)
+     WHERE NOT EXISTS (SELECT FROM users WHERE workspace_id = ${workspaceId} AND user_id = id)
+     ORDER BY n`.execute(trx);
+  const sample = rows.slice(0, REPORT_SIZE).map(({ id }) => ({ entry: id }));
+  return { notFound: rows.length, notFoundSample: sample };
+};
+
+/** Ids that were to be left out, and what the filter says without them. */
+export interface Excluded {
+  ids: readonly string[];
+  matches: RawBuilder<SqlBool>;
+}
+
+/** Of ids that are left out: those that are no users, and users who would not be selected anyway. */
+export interface ExcludedReport {
+  excludedNotFound: number;
+  excludedNotFoundSample: string[];
+  excludedNotMatching: number;
+  excludedNotMatchingSample: string[];
+}
+
+/** Looks each id up by the primary key; asks the filter of those few users alone. */
+export const reportExcluded = async (
+  trx: Trx,
+  workspaceId: string,
+  { ids, matches }: Excluded,
+): Promise<ExcludedReport> => {
+  const { rows } = await sql<{ id: string; isUser: boolean }>`
+    SELECT named.id, users.user_id IS NOT NULL AS "isUser"
+      FROM unnest(${ids}::text[]) WITH ORDINALITY AS named (id, n)
+      LEFT JOIN users ON users.workspace_id = ${workspaceId} AND users.user_id = named.id
+     WHERE CASE WHEN users.user_id IS NULL THEN true ELSE NOT (${matches}) END
+     ORDER BY named.n`.execute(trx);
+  const idsWhere = (isUser: boolean) =>
+    rows.filter((row) => row.isUser === isUser).map(({ id }) => id);
+  const [missing, others] = [idsWhere(false), idsWhere(true)];
+  return {
+    excludedNotFound: missing.length,
+    excludedNotFoundSample: missing.slice(0, REPORT_SIZE),
+    excludedNotMatching: others.length,
+    excludedNotMatchingSample: others.slice(0, REPORT_SIZE),
+  };
+};

@@ -1,0 +1,17 @@
+import type { Db } from '../client.ts';
+import { isFileOver } from './file-expiry.ts';
+
+/**
+ * The file of an export job, by the job's id or the export's own. Its columns are null while the job
+ * has not begun to write it.
+ */
+export const findDownload = (db: Db, workspaceId: string, id: string) =>
+  db
+    .selectFrom('jobs')
+    .leftJoin('exports', 'exports.job_id', 'jobs.id')
+    .selectAll('exports')
+    .select(['jobs.id as job_id', 'jobs.workspace_id', isFileOver.as('is_over')])
+    .where('jobs.workspace_id', '=', workspaceId)
+    .where('jobs.type', '=', 'export')
+    .where((eb) => eb.or([eb('jobs.id', '=', id), eb('exports.id', '=', id)]))
+    .executeTakeFirst();

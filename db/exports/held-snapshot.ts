@@ -1,0 +1,122 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type pg from 'pg';
+import { DatabaseError } from 'pg';
+import { toBoundStatement } from '../../selection/statements.ts';
+import type { StoredColumn } from '../users/user-columns.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+/** A workspace's partition as one snapshot sees it. */
+export interface HeldSnapshot {
+  workspaceId: string;
+  /** The connection that holds it; the snapshot lives until its transaction ends. */
+  client: pg.PoolClient;
+  /** For `SET TRANSACTION SNAPSHOT` on other connections. */
+  exportedId: string;
+  /** `pg_current_snapshot()` as text. */
+  snapshot: string;
+  fingerprint: string;
+  /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
+  isStamped: boolean;
+  /** Whether rules make a statement on the table mean something else; then nothing may be deleted either. */
+  hasRules: boolean;
+  pages: number;
+  /** Every column of the partition, in the table's order. */
+  columns: StoredColumn[];
+}
+
+const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
+
+/**
+ * The lock comes before the snapshot: a table rewritten or truncated in between would read as empty,
+ * without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
+ */
+const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  await client.query(`LOCK TABLE ${quote(workspaceId)} IN ACCESS SHARE MODE`);
+  await client.query('SET LOCAL lock_timeout = 0');
+};
+
+/** Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits. */
+export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
+  const client = await pool.connect();
+  try {
+    await beginUnderLock(client, workspaceId);
+    const { rows } = await client.query<Omit<HeldSnapshot, 'client' | 'workspaceId'>>(
+      `SELECT pg_export_snapshot() AS "exportedId", pg_current_snapshot()::text AS snapshot,
+              users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
+              EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
+              (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
+              (SELECT json_agg(json_build_object('id', a.attrelid || '.' || a.attnum, 'name', a.attname,
+                        'type', format_type(a.atttypid, a.atttypmod),
+                        'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
+                 FROM pg_attribute a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+         FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = 'public'::regnamespace`,
+      [partitionOf(workspaceId)],
+    );
+    const held = rows[0];
+    if (held === undefined) throw new Error(`workspace ${workspaceId} has no partition`);
+    return { workspaceId, client, ...held };
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+};
+
+/** As many are kept at most, and compared by each batch; users that others have written wait for another backup. */
+const MAX_ENDED_XIDS = 200_000;
+
+/**
+ * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that ran
+ * then: their rows are visible, so they had ended. An array literal. Without a transaction that ran there
+ * are none; else it reads the users that `where` selects.
+ */
+export const findEndedXids = async (
+  { client, workspaceId }: Pick<HeldSnapshot, 'client' | 'workspaceId'>,
+  where: RawBuilder<SqlBool>,
+): Promise<string> => {
+  const statement = toBoundStatement(sql`
+    SELECT CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN '{}' ELSE (
+      SELECT coalesce(array_agg(writer), '{}')::text FROM (
+        SELECT users.xmin AS writer FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
+         WHERE users.xmin <> users.written_in::xid
+           AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(s)::xid) AND ${where}
+         GROUP BY users.xmin LIMIT ${sql.lit(MAX_ENDED_XIDS)}) AS writers) END AS ended
+      FROM pg_current_snapshot() AS s`);
+  const { rows } = await client.query<{ ended: string }>(statement);
+  return rows[0]?.ended ?? '{}';
+};
+
+/** What PostgreSQL says of a snapshot whose holder has died: up to version 16, and from 17 on. */
+const SNAPSHOT_GONE = ['22023', '42704'];
+
+const isGone = (error: unknown): boolean =>
+  error instanceof DatabaseError && SNAPSHOT_GONE.includes(error.code ?? '');
+
+/**
+ * One more connection under a held snapshot. None when the pool has none free at once, for waiting
+ * for one while holding a snapshot could wait for itself; and none when the holder has died, which
+ * its own lane finds out and reports.
+ */
+export const joinSnapshot = async (
+  pool: pg.Pool,
+  workspaceId: string,
+  exportedId: string,
+): Promise<pg.PoolClient | undefined> => {
+  const isFree = pool.idleCount > 0 || pool.totalCount < pool.options.max;
+  if (!isFree || pool.waitingCount > 0) return undefined;
+  const client = await pool.connect();
+  try {
+    await beginUnderLock(client, workspaceId);
+    await client.query(`SET TRANSACTION SNAPSHOT '${exportedId}'`);
+    return client;
+  } catch (error) {
+    client.release(true);
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+};

@@ -1,0 +1,102 @@
+import { escapeLiteral } from 'pg';
+import type { ImportMode, MatchKey } from '../../imports/options.ts';
+import { SYSTEM_FIELDS } from '../../selection/fields.ts';
+
+/** What an import does to users, and by which columns and custom properties of its file. */
+export interface ImportTarget {
+  workspaceId: string;
+  /** Stands for the partition of the users. */
+  table?: string;
+  mode: ImportMode;
+  mergeTags: boolean;
+  matchBy: MatchKey;
+  /** Whether a row may leave values of its columns as they are; it names them. */
+  canKeep: boolean;
+  /** Of the database, without what finds the user. */
+  columns: readonly string[];
+  properties: readonly string[];
+  /** Columns and custom properties of which a value may become unknown: only these are looked at. */
+  emptied: { columns: readonly string[]; properties: readonly string[] | 'all' };
+}
+
+/** What a file can change; a hold, and when a user came and changed, are not for files to say. */
+export const CHANGEABLE_COLUMNS: readonly string[] = SYSTEM_FIELDS.map(
+  ({ column }) => column,
+).filter((column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column));
+
+/** Tags the user `o` has, and behind them those of the line `s` that are new. */
+export const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || ARRAY(
+  SELECT tag FROM unnest(s.tags) WITH ORDINALITY AS given (tag, place)
+   WHERE o.tags IS NULL OR tag <> ALL (o.tags) ORDER BY place) END`;
+
+/** Whether tags of the lines are added to those of the users. */
+export const mergesTags = ({
+  columns,
+  mergeTags,
+}: Pick<ImportTarget, 'columns' | 'mergeTags'>): boolean => mergeTags && columns.includes('tags');
+
+/** Whether users are made of lines that are about nobody. */
+export const makesUsers = ({ mode, matchBy }: Pick<ImportTarget, 'mode' | 'matchBy'>): boolean =>
+  mode !== 'updateOnly' && matchBy !== 'email';
+
+export const newColumn = (target: ImportTarget, column: string): string => {
+  if (!target.columns.includes(column)) return 'NULL';
+  if (column === 'tags' && mergesTags(target)) return JOINED_TAGS;
+  return target.canKeep
+    ? `CASE WHEN ${escapeLiteral(column)} = ANY (s.kept) THEN o.${column} ELSE s.${column} END`
+    : `s.${column}`;
+};
+
+const arrayOf = (names: readonly string[]): string =>
+  `${escapeLiteral(`{${names.map((name) => `"${name}"`).join()}}`)}::text[]`;
+
+/** Whether a row leaves the custom property `key` as it is. */
+const KEEPS_KEY = `('properties.' || key = ANY (s.kept)) IS TRUE`;
+
+const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
+  const given = arrayOf(properties);
+  if (mode === 'replace') {
+    return canKeep
+      ? `coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(o.properties) WHERE ${KEEPS_KEY}), '{}')
+          || s.properties`
+      : 's.properties';
+  }
+  const gone = canKeep
+    ? `ARRAY(SELECT key FROM unnest(${given}) AS key WHERE NOT ${KEEPS_KEY})`
+    : given;
+  return `(o.properties - ${gone}) || s.properties`;
+};
+
+/** As the index on mail addresses has it. */
+export const folded = (mail: string): string => `lower(${mail}) COLLATE "C"`;
+
+/** Values of a user `o` as lines say them: those that lines may leave as they are, or add to. */
+export const stateOf = (target: ImportTarget): string => {
+  const names = target.canKeep ? target.columns : target.columns.filter((name) => name === 'tags');
+  const columns = `jsonb_build_object(${names.map((name) => `'${name}', o.${name}`).join(', ')})`;
+  return `${columns} AS columns, ${target.canKeep ? 'o.properties' : `'{}'::jsonb`} AS properties`;
+};
+
+/** What becomes of a user `o` that is there, by column. A mail address that finds users stays theirs. */
+export const changesOf = (target: ImportTarget): [column: string, value: string][] => {
+  const { mode, matchBy, columns, properties } = target;
+  if (mode === 'insert') return [];
+  const all = CHANGEABLE_COLUMNS.filter((column) => matchBy !== 'email' || column !== 'email');
+  const names = mode === 'replace' ? all : columns;
+  const changes = names.map((column): [string, string] => [column, newColumn(target, column)]);
+  if (mode === 'replace' || properties.length > 0) {
+    changes.push(['properties', newProperties(target)]);
+  }
+  return changes;
+};
+
+/** Custom properties that a user `o` has, and that a row takes away. */
+export const goneKeys = ({ canKeep, emptied: { properties } }: ImportTarget): string => {
+  const isKept = canKeep ? KEEPS_KEY : 'false';
+  if (properties !== 'all' && properties.length === 0) return `'{}'::text[]`;
+  const isGiven = properties === 'all' ? 'true' : `key = ANY (${arrayOf(properties)})`;
+  const hasAny =
+    properties === 'all' ? `o.properties <> '{}'` : `o.properties ?| ${arrayOf(properties)}`;
+  return `CASE WHEN ${hasAny} THEN ARRAY(SELECT key FROM jsonb_object_keys(o.properties) AS key
+      WHERE ${isGiven} AND NOT s.properties ? key AND NOT ${isKept}) ELSE '{}' END`;
+};

@@ -1,0 +1,34 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { FailureCode } from '../../imports/failed-lines.ts';
+import type { Db } from '../client.ts';
+
+/** Of a line in a page, in characters; the log has it whole. */
+export const MAX_SHOWN_LENGTH = 1_000;
+
+export interface FailurePage {
+  code?: FailureCode | undefined;
+  afterLine: number;
+  limit: number;
+}
+
+/** Lines of an import that failed, in the order of the file, by the primary key. */
+export const listImportFailures = (
+  db: Db,
+  jobId: string,
+  { code, afterLine, limit }: FailurePage,
+) =>
+  db
+    .selectFrom('import_failures')
+    .select(['line', 'code', 'message'])
+    .select(sql<string>`left(payload, ${MAX_SHOWN_LENGTH})`.as('payload'))
+    .where('job_id', '=', jobId)
+    .where('line', '>', afterLine)
+    .$if(code !== undefined, (query) => query.where('code', '=', code ?? ''))
+    .orderBy('line')
+    .limit(limit)
+    .execute();
+
+/** The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the file. */
+export const importLog = (jobId: string): RawBuilder<unknown> => sql`
+  SELECT line, payload, code, message
+    FROM import_failures WHERE job_id = ${sql.lit(jobId)}::uuid ORDER BY line`;

@@ -1,0 +1,38 @@
+import type { PoolClient } from 'pg';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { folded } from './import-changes.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** Whom a mail address belongs to: one user, or why nobody can be told. */
+export type MailMatch = { userId: string } | { why: 'unknownUser' | 'ambiguousUser' };
+
+/** A table that was just filled has no statistics, and each address would read all of it. */
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
+  SET LOCAL enable_seqscan = off;
+  SET LOCAL jit = off`;
+
+const toMatch = ([userId, other]: readonly string[]): MailMatch => {
+  if (userId === undefined) return { why: 'unknownUser' };
+  return other === undefined ? { userId } : { why: 'ambiguousUser' };
+};
+
+/** Looks up users by their mail addresses, in capitals or not, one by one by the index `users_email`. */
+export const matchMails = async (
+  client: PoolClient,
+  workspaceId: string,
+  mails: readonly string[],
+): Promise<MailMatch[]> => {
+  const users = `public.${escapeIdentifier(partitionOf(workspaceId))}`;
+  await client.query(BEGIN);
+  const { rows } = await client.query<{ ids: string[] }>(
+    `SELECT found.ids FROM unnest($1::text[]) WITH ORDINALITY AS given (mail, place)
+      CROSS JOIN LATERAL (SELECT coalesce(array_agg(user_id), '{}') AS ids FROM (
+        SELECT o.user_id FROM ${users} AS o
+         WHERE o.workspace_id = ${escapeLiteral(workspaceId)} AND ${folded('o.email')} = ${folded('given.mail')}
+         LIMIT 2) AS two) AS found
+      ORDER BY place`,
+    [mails],
+  );
+  await client.query('COMMIT');
+  return rows.map(({ ids }) => toMatch(ids));
+};

@@ -1,0 +1,198 @@
+import type { PoolClient } from 'pg';
+import type { ImportCounts } from '../../workflows/contract.ts';
+import { type ImportTarget, makesUsers, mergesTags } from './import-changes.ts';
+import type { ImportStatements } from './import-statements.ts';
+import { type RepeatedUser, replayLines, type Said } from './import-staging.ts';
+
+/** Values that were there and became unknown, by column of the database or `properties.<name>`. */
+export type Cleared = Record<string, number>;
+
+/** How many lines came to what, and which values they took away. */
+export interface Merged extends Pick<
+  ImportCounts,
+  'imported' | 'merged' | 'unchanged' | 'skipped'
+> {
+  cleared: Cleared;
+}
+
+/** A staged row that was left out for its user's sake; its lines are not among the merged. */
+export interface LeftRow {
+  n: number;
+  why: 'held' | 'unknownUser';
+}
+
+/** Rows of the staging table, the last one included. */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+/**
+ * `raced`: others removed some of the users meanwhile, or set them under hold. `notMade`: others made some of them, or a trigger
+ * keeps some back. `notChanged`: a trigger does. `overfull`: a user would have too many tags. But for
+ * `merged`, what was written is to be rolled back.
+ */
+export type RangeResult =
+  | { status: 'merged'; merged: Merged; left: LeftRow[] }
+  | { status: 'raced' | 'notMade' | 'notChanged' | 'overfull' };
+
+/** What a merge works with: an open transaction in which rows are staged. */
+export interface Staging {
+  client: PoolClient;
+  target: ImportTarget;
+  statements: ImportStatements;
+  /** Of how many lines each row is made. */
+  lineCounts: readonly number[];
+}
+
+interface Classified {
+  presentLines: number;
+  present: number;
+  presentRows: string;
+  heldRows: number[];
+  changing: number;
+  changingRows: string;
+  isOverfull: boolean;
+}
+
+const one = async <Row extends object>(
+  client: PoolClient,
+  statement: string,
+  values: unknown[],
+): Promise<Row> => {
+  const { rows } = await client.query<Row>(statement, values);
+  const [row] = rows;
+  if (row === undefined) throw new Error('an aggregate answers with one row');
+  return row;
+};
+
+const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
+  let lines = 0;
+  for (let n = from; n <= to; n++) lines += lineCounts[n] ?? 0;
+  return lines;
+};
+
+const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
+  rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
+
+/** How lines count: of those about users who are there, all, and of a new user's all but the first. */
+const countLines = (
+  { target }: Staging,
+  { all, ...lines }: { all: number } & Pick<Merged, 'imported' | 'unchanged' | 'cleared'>,
+): Merged => {
+  const others = all - lines.imported;
+  if (target.mode === 'insert') return { ...lines, merged: 0, unchanged: 0, skipped: others };
+  return { ...lines, merged: others, skipped: 0 };
+};
+
+interface Locked {
+  locked: number;
+  changing: number;
+  cleared: Cleared;
+}
+
+/** How many of those who would change still would once they are locked; none when some are gone or held. */
+const lockChanging = async (
+  { client, statements }: Staging,
+  found: Classified,
+): Promise<Locked | undefined> => {
+  if (found.changing === 0) return { locked: 0, changing: 0, cleared: {} };
+  const locked = await one<Locked>(client, statements.lock, [found.changingRows]);
+  return locked.locked < found.changing ? undefined : locked;
+};
+
+/** The rows of a range that are about nobody. */
+const findMissing = async (
+  { client, statements }: Staging,
+  { from, to }: Range,
+  found: Classified,
+): Promise<LeftRow[]> => {
+  if (to - from + 1 === found.present) return [];
+  const values = [from, to, found.presentRows];
+  const { rows } = await client.query<{ n: number }>(statements.missing, values);
+  return rows.map(({ n }) => ({ n, why: 'unknownUser' }));
+};
+
+/** Changes so many locked users. @returns of how many lines; none when a trigger kept some back */
+const updateLocked = async (
+  { client, statements }: Staging,
+  found: Classified,
+  changing: number,
+): Promise<number | undefined> => {
+  if (changing === 0) return 0;
+  const { updated, lines } = await one<{ updated: number; lines: number }>(
+    client,
+    statements.update,
+    [found.changingRows],
+  );
+  return updated < changing ? undefined : lines;
+};
+
+/**
+ * Merges a range of staged rows into users. Who is there is locked if they would change, then who is
+ * missing is made, both in the order of ids, so that merges do not deadlock; then the locked ones are
+ * changed. A row that says what is there already is not written: it keeps its stamp, and needs no lock,
+ * for it is as if it had come just before whatever happens to the user at the same time. Who is under hold
+ * is left out, and told.
+ *
+ * No row of a range may be about the same user as another.
+ */
+export const mergeRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
+  const { client, statements } = staging;
+  const { from, to } = range;
+  const found = await one<Classified>(client, statements.classify, [from, to]);
+  if (found.isOverfull) return { status: 'overfull' };
+  const locked = await lockChanging(staging, found);
+  if (locked === undefined) return { status: 'raced' };
+  const missing = to - from + 1 - found.present;
+  const unknown = makesUsers(staging.target) ? [] : await findMissing(staging, range, found);
+  if (missing > unknown.length) {
+    const { rowCount } = await client.query(statements.insert, [from, to, found.presentRows]);
+    if (rowCount !== missing) return { status: 'notMade' };
+  }
+  const changedLines = await updateLocked(staging, found, locked.changing);
+  if (changedLines === undefined) return { status: 'notChanged' };
+  const left = [...found.heldRows.map((n): LeftRow => ({ n, why: 'held' })), ...unknown];
+  const lines = {
+    all: linesIn(staging, range) - linesOf(staging, left),
+    imported: missing - unknown.length,
+    cleared: locked.cleared,
+    unchanged: found.presentLines - changedLines,
+  };
+  return { status: 'merged', merged: countLines(staging, lines), left };
+};
+
+const NO_STATE: Said = { columns: {}, properties: {} };
+
+/**
+ * Merges the later lines of users whose first lines were merged before. Lines that change nothing are
+ * counted one by one, as if each had come in a chunk of its own; so are values that lines take away.
+ */
+export const mergeLaterLines = async (
+  staging: Staging,
+  range: Range,
+  repeated: readonly RepeatedUser[],
+): Promise<RangeResult> => {
+  const { client, target, statements } = staging;
+  const states = new Map<number, Said>();
+  if (target.canKeep || mergesTags(target)) {
+    const { rows } = await client.query<Said & { n: number }>(statements.state, [
+      range.from,
+      range.to,
+    ]);
+    for (const { n, columns, properties } of rows) states.set(n, { columns, properties });
+  }
+  const result = await mergeRange(staging, range);
+  if (result.status !== 'merged') return result;
+  const left = new Set(result.left.map(({ n }) => n));
+  let unchanged = 0;
+  const cleared: Cleared = {};
+  for (const [index, user] of repeated.entries()) {
+    const n = range.from + index;
+    if (left.has(n)) continue;
+    const replayed = replayLines(user, target, states.get(n) ?? NO_STATE);
+    unchanged += replayed.unchanged;
+    for (const name of replayed.cleared) cleared[name] = (cleared[name] ?? 0) + 1;
+  }
+  return { ...result, merged: { ...result.merged, unchanged, cleared } };
+};

@@ -1,0 +1,235 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { PoolClient } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { ImportRow } from '../../imports/read-chunks.ts';
+import { type ImportTarget, mergesTags } from './import-changes.ts';
+
+/** A user as they are staged: what one line says, or several lines one after the other. */
+export interface StagedRow extends Pick<ImportRow, 'userId' | 'mail' | 'columns' | 'properties'> {
+  lines: ImportRow[];
+}
+
+/** What a line says of its user. */
+export type Said = Pick<ImportRow, 'columns' | 'properties'>;
+
+/** A user of several lines: what each of these says. */
+export interface RepeatedUser {
+  userId: string;
+  said: Said[];
+}
+
+/** Of a piece of what is staged, in UTF-16 units. */
+const PIECE_LENGTH = 16 * 1024;
+
+const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
+  (columns['tags'] ?? null) as string[] | null;
+
+/** Tags that are there once each, behind those of the line before. */
+const joinedTags = (row: ImportRow, before: StagedRow | undefined): string[] | null => {
+  const tags = [...new Set([...((before && tagsOf(before)) ?? []), ...(tagsOf(row) ?? [])])];
+  return tags.length === 0 ? null : tags;
+};
+
+type Wanted = Pick<ImportTarget, 'mode' | 'mergeTags' | 'canKeep' | 'columns'>;
+
+/** What a line says over what was said before; undefined says nothing. */
+const saidOver = (
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): Record<string, unknown> => {
+  const said = { ...before };
+  for (const [key, value] of Object.entries(after)) if (value !== undefined) said[key] = value;
+  return said;
+};
+
+/** A user of one line, or the same one after a further line. */
+const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted): StagedRow => {
+  const lines = before?.lines ?? [];
+  lines.push(row);
+  const { userId, mail } = row;
+  const isOver = wanted.canKeep && before !== undefined;
+  const columns = isOver ? saidOver(before.columns, row.columns) : row.columns;
+  const properties = isOver ? saidOver(before.properties, row.properties) : row.properties;
+  const tags = mergesTags(wanted) ? { tags: joinedTags(row, before) } : undefined;
+  return {
+    userId,
+    ...(mail !== undefined && { mail }),
+    columns: tags === undefined ? columns : { ...columns, ...tags },
+    properties,
+    lines,
+  };
+};
+
+/** What is staged: the rows of `first`, then those of `later`. Neither names a user twice. */
+export interface StagedRounds {
+  first: StagedRow[];
+  later: StagedRow[];
+  /** The users of `later`. */
+  repeated: RepeatedUser[];
+}
+
+const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, properties });
+
+/**
+ * A row of the first line of each user. Users with more lines have another row of these lines put
+ * together: as all lines have the same columns, the last one counts, or for each column the last that says
+ * anything of it. Where users who are there are
+ * left alone, later lines say nothing.
+ */
+export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRounds => {
+  const first = new Map<string, StagedRow>();
+  const later = new Map<string, StagedRow>();
+  for (const row of rows) {
+    const { userId } = row;
+    const before = first.get(userId);
+    if (before === undefined) first.set(userId, stagedRow(row, undefined, wanted));
+    else if (wanted.mode === 'insert') before.lines.push(row);
+    else later.set(userId, stagedRow(row, later.get(userId), wanted));
+  }
+  const repeated = [...later.values()].map(({ userId, lines }) => ({
+    userId,
+    said: [...(first.get(userId)?.lines ?? []), ...lines].map(saidBy),
+  }));
+  return { first: [...first.values()], later: [...later.values()], repeated };
+};
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (Array.isArray(a) &&
+    Array.isArray(b) &&
+    a.length === b.length &&
+    a.every((item, index) => item === b[index]));
+
+/** What lines came to that were not the first of their user. */
+export interface Replayed {
+  /** Lines that left the user as the line before them did. */
+  unchanged: number;
+  /** A column or custom property for each value that a line made unknown. */
+  cleared: string[];
+}
+
+const replayValues = (
+  now: Record<string, unknown>,
+  said: Readonly<Record<string, unknown>>,
+  cleared: (key: string) => void,
+): boolean => {
+  let isChanged = false;
+  for (const [key, value] of Object.entries(said)) {
+    if (value === undefined || isSame(now[key] ?? null, value)) continue;
+    isChanged = true;
+    if (value === null) cleared(key);
+    now[key] = value;
+  }
+  return isChanged;
+};
+
+/** Adds a line's tags to those there are. */
+const replayTags = (now: Record<string, unknown>, tags: readonly string[]): boolean => {
+  const before = (now['tags'] ?? []) as string[];
+  const all = new Set([...before, ...tags]);
+  now['tags'] = all.size === 0 ? null : [...all];
+  return tags.some((tag) => !before.includes(tag));
+};
+
+/**
+ * What the lines of a user came to after the first one, one by one, as if each had come in a chunk of its
+ * own. `after` is what the user had after the first line, as far as that line does not say it.
+ */
+export const replayLines = (
+  { said: [first, ...others] }: RepeatedUser,
+  wanted: Wanted,
+  after: Said,
+): Replayed => {
+  const columns = { ...first?.columns, ...after.columns };
+  const properties = { ...first?.properties, ...after.properties };
+  const replayed: Replayed = { unchanged: 0, cleared: [] };
+  const areTagsAdded = mergesTags(wanted);
+  for (const line of others) {
+    const { tags, ...rest } = line.columns;
+    const said = areTagsAdded ? rest : line.columns;
+    const changes = [
+      areTagsAdded && replayTags(columns, (tags ?? []) as string[]),
+      replayValues(columns, said, (key) => replayed.cleared.push(key)),
+      replayValues(properties, line.properties, (key) =>
+        replayed.cleared.push(`properties.${key}`),
+      ),
+    ];
+    if (!changes.includes(true)) replayed.unchanged += 1;
+  }
+  return replayed;
+};
+
+/** One row a line, in the order of ids as PostgreSQL has it, and of lines for each. */
+export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] =>
+  rows
+    .map((row) => ({ key: Buffer.from(row.userId), staged: stagedRow(row, undefined, wanted) }))
+    // Stable: lines of the same user stay in their order.
+    .toSorted((a, b) => Buffer.compare(a.key, b.key))
+    .map(({ staged }) => staged);
+
+const SPECIAL = /[\\\n\r\t]/;
+const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+const escapeText = (text: string): string =>
+  SPECIAL.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? '') : text;
+
+const arrayText = (items: readonly string[]): string =>
+  `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`;
+
+/** A value of a column in COPY's text format: a text, a boolean, a list of texts, or unknown. */
+const cellOf = (value: unknown): string => {
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'boolean') return value ? 't' : 'f';
+  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
+};
+
+/** Known ones as JSON; each is a text, a number, a boolean or a list of texts. */
+const propertiesText = (properties: StagedRow['properties'], names: readonly string[]): string => {
+  let text = '';
+  for (const name of names) {
+    const value = properties[name];
+    if (value === null || value === undefined) continue;
+    text += `${text === '' ? '' : ','}"${name}":${JSON.stringify(value)}`;
+  }
+  return escapeText(`{${text}}`);
+};
+
+/** What a row leaves as it is, as the statements call it. */
+const keptText = ({ columns, properties }: StagedRow, target: ImportTarget): string => {
+  const kept = [
+    ...target.columns.filter((name) => columns[name] === undefined),
+    ...target.properties
+      .filter((name) => properties[name] === undefined)
+      .map((name) => `properties.${name}`),
+  ];
+  return kept.length === 0 ? '\\N' : escapeText(arrayText(kept));
+};
+
+/** Lines for COPY. Put together in pieces: one text of a whole chunk takes twice the time. */
+export const copyPieces = (rows: readonly StagedRow[], target: ImportTarget): Buffer[] => {
+  const { columns, properties, matchBy, canKeep } = target;
+  const pieces: Buffer[] = [];
+  let text = '';
+  for (const [n, row] of rows.entries()) {
+    text += `${n}\t${row.lines.length}\t${escapeText(row.userId)}\t`;
+    if (matchBy === 'email') text += `${escapeText(row.mail ?? '')}\t`;
+    if (canKeep) text += `${keptText(row, target)}\t`;
+    for (const column of columns) text += `${cellOf(row.columns[column])}\t`;
+    text += `${propertiesText(row.properties, properties)}\n`;
+    if (text.length < PIECE_LENGTH) continue;
+    pieces.push(Buffer.from(text));
+    text = '';
+  }
+  pieces.push(Buffer.from(text));
+  return pieces;
+};
+
+/** Loads rows into the staging table, numbered from 0 in their order. */
+export const stageRows = async (
+  client: PoolClient,
+  copy: string,
+  pieces: readonly Buffer[],
+): Promise<void> => {
+  await pipeline(Readable.from(pieces), client.query(copyFrom(copy)));
+};

@@ -1,0 +1,138 @@
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { SYSTEM_FIELDS } from '../../selection/fields.ts';
+import { MAX_LIST_ITEMS } from '../../selection/values.ts';
+import {
+  changesOf,
+  folded,
+  goneKeys,
+  type ImportTarget,
+  JOINED_TAGS,
+  mergesTags,
+  newColumn,
+  stateOf,
+} from './import-changes.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** Types that lines are staged as: what a table makes of them, as by a domain, concerns single lines. */
+const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
+  SYSTEM_FIELDS.map(({ column, type }) => [column, type === 'list' ? 'text[]' : type]),
+);
+
+/**
+ * Locks rows of `locked`, and tells how many of them are not held, how many differ, and how many values
+ * become unknown. The latter is asked only for columns of which a row says nothing: most have none.
+ */
+const lockOf = (target: ImportTarget, locked: string, free: string, differs: string): string => {
+  const { columns, properties } = target.emptied;
+  if (columns.length === 0 && properties.length === 0) {
+    return `SELECT count(*) FILTER (WHERE ${free})::int AS locked,
+        count(*) FILTER (WHERE ${differs})::int AS changing, '{}'::jsonb AS cleared FROM ${locked}`;
+  }
+  const flags = columns.map(
+    (name) => `o.${name} IS NOT NULL AND ${newColumn(target, name)} IS NULL AS "is ${name}", `,
+  );
+  const counts = columns.map((name) => `'${name}', count(*) FILTER (WHERE "is ${name}")`);
+  return `WITH found AS MATERIALIZED (
+      SELECT ${flags.join('')}${free} AS free, ${differs} AS differs, ${goneKeys(target)} AS gone FROM ${locked})
+    SELECT count(*) FILTER (WHERE free)::int AS locked, count(*) FILTER (WHERE differs)::int AS changing,
+        jsonb_build_object(${counts.join(', ')}) || coalesce((
+          SELECT jsonb_object_agg('properties.' || key, n) FROM (
+            SELECT key, count(*) AS n FROM found, unnest(gone) AS key GROUP BY key) AS keys), '{}') AS cleared
+      FROM found`;
+};
+
+const listOf = (columns: readonly string[]): string =>
+  columns.map((name) => `${escapeIdentifier(name)}, `).join('');
+
+/** The table of staged rows, with the columns that the import asks for. */
+const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
+  const extras: [name: string, type: string][] = [];
+  if (matchBy === 'email') extras.push(['mail', 'text']);
+  if (canKeep) extras.push(['kept', 'text[]']);
+  const typed = [...extras, ...columns.map((name) => [escapeIdentifier(name), STAGED_AS[name]])];
+  const names = listOf(extras.map(([name]) => name)) + listOf(columns);
+  return {
+    /** Made once a connection, and empty at the beginning of each transaction. */
+    createStaging: `CREATE TEMP TABLE IF NOT EXISTS import_staging (n int, lines int,
+        user_id text COLLATE "C", ${typed.map((column) => `${column.join(' ')}, `).join('')}
+        properties jsonb) ON COMMIT DELETE ROWS`,
+    copy: `COPY import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
+  };
+};
+
+/**
+ * The statements of an import. Lines are staged as rows `s` with a number `n` from 0; `$1` and `$2` are
+ * the first and last one a statement is about, or `$1` is an array of them.
+ *
+ * Each line's user `o` is looked up by itself, by the primary key of the workspace's partition: the
+ * lateral subqueries are not merged into the joins around them. A table that was just filled has no
+ * statistics, and whatever else the planner makes of that compares each line with each user.
+ */
+export const importStatements = (target: ImportTarget) => {
+  const users = target.table ?? `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
+  const workspace = escapeLiteral(target.workspaceId);
+  const listed = listOf(target.columns);
+  const changes = changesOf(target);
+  const differs =
+    changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
+  /** Users under hold stay as they are; where those who are there do so anyway, none counts as held. */
+  const isHeld = target.mode === 'insert' ? 'false' : 'o.legal_hold IS TRUE';
+  /** Whoever has another mail address by now is not the one who was found by it. */
+  const isSame = target.matchBy === 'email' ? `${folded('o.email')} = ${folded('s.mail')}` : 'true';
+  const isOverfull = mergesTags(target)
+    ? `cardinality(${JOINED_TAGS}) > greatest(${MAX_LIST_ITEMS}, cardinality(o.tags))`
+    : 'false';
+  const found = (rows: string, what = '*') => `import_staging s CROSS JOIN LATERAL (
+      SELECT ${what} FROM ${users} AS o
+       WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
+  /** Locked one after the other, in the order of their ids, as every merge does. */
+  const locked = (rows: string) => `(
+      SELECT * FROM import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
+     CROSS JOIN LATERAL (
+      SELECT * FROM ${users} AS o
+       WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
+  return {
+    ...stagingOf(target),
+    /** Who of the lines' users is there, who of them is held, and who of the others would change. Locks nobody. */
+    classify: `SELECT coalesce(sum(lines) FILTER (WHERE NOT held), 0)::int AS "presentLines",
+        count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
+        coalesce(array_agg(n) FILTER (WHERE held), '{}') AS "heldRows",
+        count(*) FILTER (WHERE differs AND NOT held)::int AS changing,
+        coalesce(array_agg(n) FILTER (WHERE differs AND NOT held), '{}')::text AS "changingRows",
+        coalesce(bool_or(overfull AND NOT held), false) AS "isOverfull"
+      FROM (SELECT s.n, s.lines, ${differs} AS differs, ${isHeld} AS held, ${isOverfull} AS overfull
+              FROM ${found('s.n BETWEEN $1 AND $2')} OFFSET 0) AS compared`,
+    lockAll: `SELECT count(*) FROM ${locked('true')}`,
+    /**
+     * Locks those of the rows who are there, and looks again at who would change. Who has come under hold
+     * meanwhile does not count as locked, nor has whoever is not the one who was found; from here on a hold has
+     * to wait.
+     */
+    lock: lockOf(
+      target,
+      locked('n = ANY ($1::int[])'),
+      `NOT (${isHeld}) AND ${isSame}`,
+      `(${differs})`,
+    ),
+    /** By their places, which do not move while they are locked. */
+    update: `WITH changed AS (
+        UPDATE ${users} AS o SET ${changes.map(([name, value]) => `${name} = ${value}`).join(', ')},
+               updated_at = now()
+          FROM (SELECT s.*, o.place FROM ${found('s.n = ANY ($1::int[])', 'ctid AS place')} OFFSET 0) s
+         WHERE o.ctid = s.place AND NOT (${isHeld}) AND (${differs})
+        RETURNING s.lines)
+      SELECT count(*)::int AS updated, coalesce(sum(lines), 0)::int AS lines FROM changed`,
+    /** Makes users of the rows that are not among `$3`, in the order of their ids. */
+    insert: `INSERT INTO ${users} (workspace_id, user_id, ${listed}properties)
+      SELECT ${workspace}, user_id, ${listed}properties FROM import_staging
+       WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
+       ORDER BY user_id ON CONFLICT DO NOTHING`,
+    /** Rows of a range that are not among `$3`. */
+    missing: `SELECT n FROM import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
+    /** What the rows' users have, as far as it is not known from their lines. */
+    state: `SELECT s.n, o.* FROM ${found('s.n BETWEEN $1 AND $2', stateOf(target))}`,
+    find: `SELECT FROM ${found('s.n = $1')}`,
+  };
+};
+
+export type ImportStatements = ReturnType<typeof importStatements>;

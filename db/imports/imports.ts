@@ -1,0 +1,148 @@
+import { sql } from 'kysely';
+import type { PoolClient } from 'pg';
+import { type FailedLine, REFUSAL_CODES } from '../../imports/failed-lines.ts';
+import type { ImportCounts, JobEnd } from '../../workflows/contract.ts';
+import type { Db } from '../client.ts';
+import type { Merged } from './import-merge.ts';
+
+/** What the rows say of an import. */
+export interface ImportSum {
+  counts: ImportCounts;
+  /** Of the lines that failed or are held: those that may be taken from the same file another time. */
+  refused: number;
+}
+
+interface SummedRow extends Omit<ImportCounts, 'unprocessed'> {
+  stored: ImportCounts | null;
+  isErased: boolean;
+  refused: number;
+}
+
+const sumOf = ({ imported, merged, skipped, held, failed }: Omit<ImportCounts, 'unprocessed'>) =>
+  imported + merged + skipped + held + failed;
+
+/**
+ * Of an import whose lines are erased, what was stored when it ended. A line that failed its check has
+ * failed, whether its chunk came to be imported or not.
+ */
+export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
+  const { rows } = await sql<SummedRow>`
+    SELECT j.counts AS stored, j.erased_at IS NOT NULL AS "isErased", coalesce(j.total, 0) AS lines,
+           c.imported, c.merged, c.unchanged, c.skipped, f.held, f.failed, f.partial, f.refused
+      FROM jobs j CROSS JOIN LATERAL (
+        SELECT coalesce(sum(imported), 0) AS imported, coalesce(sum(merged), 0) AS merged,
+               coalesce(sum(unchanged), 0) AS unchanged, coalesce(sum(skipped), 0) AS skipped
+          FROM import_chunks WHERE job_id = j.id) c
+     CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE code = 'held') AS held,
+               count(*) FILTER (WHERE code = 'cellsSkipped') AS partial,
+               count(*) FILTER (WHERE code NOT IN ('held', 'cellsSkipped')) AS failed,
+               count(*) FILTER (WHERE code = ANY (${[...REFUSAL_CODES]}::text[])) AS refused
+          FROM import_failures WHERE job_id = j.id) f
+     WHERE j.id = ${jobId}`.execute(db);
+  const [row] = rows;
+  if (row === undefined) throw new Error(`there is no job ${jobId}`);
+  const { stored, isErased, refused, ...counts } = row;
+  if (isErased && stored !== null) return { counts: stored, refused };
+  const unprocessed = Math.max(counts.lines - sumOf(counts), 0);
+  return { counts: { ...counts, unprocessed }, refused };
+};
+
+/**
+ * An import that says it is done has failed if lines are missing in the sum, or if none of them could
+ * be taken. Where that was not for the file's sake alone, the same file may be tried again.
+ */
+export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd => {
+  if (end.kind !== 'completed') return end;
+  const { lines, held, failed } = counts;
+  const sum = sumOf(counts);
+  if (sum !== lines) {
+    const message = `${lines} lines were read, ${sum} are accounted for.`;
+    return { kind: 'failed', type: 'sumsDoNotClose', message };
+  }
+  if (lines === 0 || held + failed < lines) return end;
+  const none = `None of the ${lines} lines could be imported`;
+  if (refused === 0) {
+    const message = `${none}. The log says of each why; mend the file, then upload it again.`;
+    return { kind: 'failed', type: 'everyLineFailed', message };
+  }
+  const message =
+    `${none}, ${refused} of them because of users or the database as they are. The log says of each why; ` +
+    'once that has changed, retry the job over the same file.';
+  return { kind: 'failed', type: 'everyLineRefused', message };
+};
+
+/** Writes down lines that failed; those that are there stay as they are. */
+export const insertFailures = async (
+  client: Pick<PoolClient, 'query'>,
+  jobId: string,
+  failed: readonly FailedLine[],
+): Promise<void> => {
+  if (failed.length === 0) return;
+  await client.query(
+    `INSERT INTO import_failures (job_id, line, payload, code, message)
+     SELECT $1, * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING`,
+    [
+      jobId,
+      failed.map(({ line }) => line),
+      failed.map(({ payload }) => payload),
+      failed.map(({ code }) => code),
+      failed.map(({ message }) => message),
+    ],
+  );
+};
+
+/** Says how many lines of its file a job has read. False when it is not being checked any more. */
+export const setLinesRead = async (db: Db, jobId: string, lines: number): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({ total: lines })
+    .where('id', '=', jobId)
+    .where('state', '=', 'running')
+    .where('phase', '=', 'checking')
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+/** Chunks that a job has dealt with. */
+export const listDoneChunks = async (db: Db, jobId: string): Promise<Set<number>> => {
+  const rows = await db
+    .selectFrom('import_chunks')
+    .select('chunk')
+    .where('job_id', '=', jobId)
+    .execute();
+  return new Set(rows.map(({ chunk }) => chunk));
+};
+
+/** Writes a chunk down. False when another attempt was faster; then its users must be rolled back. */
+export const insertChunk = async (
+  client: PoolClient,
+  chunk: { jobId: string; chunk: number; lines: number; failed: number; held: number } & Merged,
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `INSERT INTO import_chunks (job_id, chunk, lines, imported, merged, unchanged, skipped, held, failed)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+    [
+      chunk.jobId,
+      chunk.chunk,
+      chunk.lines,
+      chunk.imported,
+      chunk.merged,
+      chunk.unchanged,
+      chunk.skipped,
+      chunk.held,
+      chunk.failed,
+    ],
+  );
+  return rowCount === 1;
+};
+
+/** Whether the job still allows a chunk to commit. Cancel changes its row first, and waits for this lock. */
+export const mayImport = async (client: PoolClient, jobId: string): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `SELECT FROM jobs WHERE id = $1 AND type = 'import' AND state = 'running' AND phase = 'importing'
+        FOR SHARE`,
+    [jobId],
+  );
+  return rowCount === 1;
+};

@@ -1,0 +1,99 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
+import type { Db } from '../client.ts';
+import { jobRows, type JobRow } from './jobs.ts';
+import { type ActorFilter, keysOf } from '../keys-of.ts';
+import { isRetryable } from './retries.ts';
+import { JOB_STATES, type JobState } from '../schema.ts';
+
+export interface JobPage extends ActorFilter {
+  /** Null for all. */
+  workspaceId: string | null;
+  type?: JobType | undefined;
+  /** Any of these. */
+  states?: readonly JobState[] | undefined;
+  /** Only those that may be retried. */
+  retryable?: true | undefined;
+  /** RFC 3339, of when a job was written; from is within, to is not. */
+  from?: string | undefined;
+  to?: string | undefined;
+  /** Only jobs older than this one. */
+  beforeId?: string | undefined;
+  limit: number;
+}
+
+const TYPES = Object.keys(JOB_KINDS) as JobType[];
+/** A job that succeeded has left nothing to try again, and one that has not ended may not be retried yet. */
+const RETRYABLE_STATES: readonly JobState[] = ['partiallySucceeded', 'failed', 'cancelled'];
+
+const statesOf = ({ states = JOB_STATES, retryable }: JobPage): JobState[] =>
+  states.filter((state) => retryable === undefined || RETRYABLE_STATES.includes(state));
+
+/** What every job of the list satisfies, but for its actor, type and state. */
+const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) => [
+  ...(workspaceId === null ? [] : [sql<SqlBool>`jobs.workspace_id = ${workspaceId}`]),
+  ...(retryable === undefined ? [] : [isRetryable]),
+  ...(from === undefined ? [] : [sql<SqlBool>`jobs.created_at >= ${from}::timestamptz`]),
+  ...(to === undefined ? [] : [sql<SqlBool>`jobs.created_at < ${to}::timestamptz`]),
+  ...(beforeId === undefined
+    ? []
+    : [
+        sql<SqlBool>`(jobs.created_at, jobs.id) <
+          (SELECT created_at, id FROM jobs WHERE id = ${beforeId}::uuid)`,
+      ]),
+];
+
+/** The newest jobs that satisfy all conditions, by an index that begins with what they compare for equality. */
+const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
+  SELECT jobs.id, jobs.created_at FROM jobs
+   WHERE ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `)}
+   ORDER BY jobs.created_at DESC, jobs.id DESC LIMIT ${limit}`;
+
+/**
+ * Ids of the page. The newest of each key, or of each type and state, are taken by themselves: PostgreSQL
+ * has no order of one index over several values of its first columns.
+ */
+const idsOf = (page: JobPage): RawBuilder<string> => {
+  const { type, states, retryable, limit } = page;
+  const conditions = conditionsOf(page);
+  const types = type === undefined ? TYPES : [type];
+  const wanted = statesOf(page);
+  const isOfSome = type !== undefined || states !== undefined || retryable !== undefined;
+  const merge = (each: RawBuilder<unknown>, own: RawBuilder<SqlBool>[]) => sql<string>`
+    SELECT found.id FROM ${each} CROSS JOIN LATERAL (${newestOf([...own, ...conditions], limit)}) AS found
+     ORDER BY found.created_at DESC, found.id DESC LIMIT ${limit}`;
+
+  const keys = keysOf(page);
+  if (keys !== undefined) {
+    const ofSome = isOfSome
+      ? [
+          sql<SqlBool>`jobs.type = ANY (${types}::text[])`,
+          sql<SqlBool>`jobs.state = ANY (${wanted}::text[])`,
+        ]
+      : [];
+    return merge(sql`(${keys}) AS actor (id)`, [
+      sql<SqlBool>`jobs.actor_key_id = actor.id`,
+      ...ofSome,
+    ]);
+  }
+  if (isOfSome) {
+    const each = sql`unnest(${types}::text[]) AS one (type)
+      CROSS JOIN (SELECT DISTINCT unnest(${wanted}::text[])) AS other (state)`;
+    return merge(each, [
+      sql<SqlBool>`jobs.type = one.type`,
+      sql<SqlBool>`jobs.state = other.state`,
+    ]);
+  }
+  return sql<string>`SELECT found.id FROM (${newestOf(conditions, limit)}) AS found`;
+};
+
+/**
+ * Jobs of a workspace, or of all, newest first, by one of the indexes `jobs_newest`, `jobs_by_state`,
+ * `jobs_newest_of_all`, `jobs_by_state_of_all` and `jobs_of_actor`.
+ */
+export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
+  jobRows(db)
+    .where(sql<SqlBool>`jobs.id IN (${idsOf(page)})`)
+    .orderBy('jobs.created_at', 'desc')
+    .orderBy('jobs.id', 'desc')
+    .execute();

@@ -1,0 +1,85 @@
+import { sql } from 'kysely';
+import type { Db } from '../client.ts';
+
+/** How far the pass is that a job is in: users it is about, written, looked at for deletion, put back; lines imported. */
+export interface JobProgressRow {
+  job_id: string;
+  pass: number;
+  /** How many the pass was given by the one before; null for the first, which is about the whole selection. */
+  targets: number | null;
+  /** In the newest attempt at the pass's export. */
+  rows: number;
+  cursor: number;
+  restored: number;
+  imported: number;
+}
+
+/**
+ * Progress of jobs that have not ended. Users are chosen for a further pass while the one before is being
+ * settled; only from its backup on is that the pass the job is in.
+ */
+export const listProgress = async (
+  db: Db,
+  jobIds: readonly string[],
+): Promise<Map<string, JobProgressRow>> => {
+  const { rows } = await sql<JobProgressRow>`
+    SELECT j.id AS job_id, now_in.pass, p.rows, p.cursor,
+           CASE WHEN now_in.pass > 1 THEN (SELECT count(*) FROM job_targets
+             WHERE job_id = j.id AND pass = now_in.pass) END AS targets,
+           (SELECT coalesce(sum(restored + present + failed), 0) FROM restore_chunks
+             WHERE job_id = j.id) AS restored,
+           (SELECT coalesce(sum(lines), 0) FROM import_chunks WHERE job_id = j.id) AS imported
+      FROM jobs j
+     CROSS JOIN LATERAL (
+       SELECT coalesce(CASE j.phase
+         WHEN 'backingUp' THEN (SELECT max(pass) FROM job_targets WHERE job_id = j.id)
+         ELSE (SELECT max(pass) FROM exports WHERE job_id = j.id) END, 1) AS pass) now_in
+      LEFT JOIN exports e ON e.job_id = j.id AND e.pass = now_in.pass
+     CROSS JOIN LATERAL (
+       SELECT coalesce(sum(part.rows), 0) AS rows, coalesce(sum(part.cursor), 0) AS cursor
+         FROM export_parts part
+        WHERE part.export_id = e.id
+          AND part.attempt = coalesce(e.attempt, (SELECT max(attempt) FROM export_attempts
+                                                   WHERE export_id = e.id))) p
+     WHERE j.id = ANY (${jobIds}::uuid[]) AND j.finished_at IS NULL
+  `.execute(db);
+  return new Map(rows.map((row) => [row.job_id, row]));
+};
+
+/** Of jobs, those with at least one user whose outcome is known by name, or line that failed. */
+export const listJobsWithRecords = async (
+  db: Db,
+  jobIds: readonly string[],
+): Promise<Set<string>> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM jobs
+     WHERE id = ANY (${jobIds}::uuid[])
+       AND (EXISTS (SELECT FROM outcomes WHERE job_id = jobs.id)
+         OR EXISTS (SELECT FROM import_failures WHERE job_id = jobs.id)
+         OR EXISTS (SELECT FROM done_batches
+                     WHERE job_id = jobs.id AND cardinality(user_ids) > 0))
+  `.execute(db);
+  return new Set(rows.map(({ id }) => id));
+};
+
+/**
+ * Exports of jobs that were verified: the backups of a deletion, by pass, or the file of an export.
+ * Removed ones are among them: what they were stays as proof.
+ */
+export const listVerifiedExports = async (db: Db, jobIds: readonly string[]) =>
+  jobIds.length === 0
+    ? []
+    : db
+        .selectFrom('exports')
+        .select(['id', 'job_id', 'state', 'rows', 'bytes', 'sha256', 'expires_at', 'removed_at'])
+        .where('job_id', 'in', [...jobIds])
+        .where((eb) =>
+          eb.or([
+            eb('state', '=', 'verified'),
+            eb.and([eb('state', '=', 'removed'), eb('verified_at', 'is not', null)]),
+          ]),
+        )
+        .orderBy('pass')
+        .execute();
+
+export type VerifiedExport = Awaited<ReturnType<typeof listVerifiedExports>>[number];

@@ -1,0 +1,244 @@
+import { sql } from 'kysely';
+import { recordActivity } from '../activity.ts';
+import type { Db } from '../client.ts';
+import { countDeletedBy, countNamed } from './named-users.ts';
+import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts';
+import type { Confirmation } from './retries.ts';
+
+/** What activities need of a job, and whether its users are named, or are yet to be found by their addresses. */
+export const findRunningJob = (db: Db, jobId: string) =>
+  db
+    .selectFrom('jobs')
+    .selectAll('jobs')
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM job_targets WHERE job_id = jobs.id AND pass = 1)`.as(
+        'has_targets',
+      ),
+    )
+    .select(
+      sql<string>`(SELECT shown_id FROM api_keys WHERE id = jobs.actor_key_id)`.as('asked_by'),
+    )
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM job_addresses WHERE job_id = jobs.id)`.as('has_addresses'),
+    )
+    .where('jobs.id', '=', jobId)
+    .executeTakeFirst();
+
+/** Takes a queued job into `running`, or a running one over for a new run after a reset. */
+export const claimJob = async (db: Db, jobId: string, runId: string): Promise<void> => {
+  await db
+    .updateTable('jobs')
+    .set({
+      state: sql`CASE state WHEN 'queued' THEN 'running' ELSE state END`,
+      run_id: runId,
+      // Of chosen users there are as many as were named, found or not; where nobody is, not everyone is meant.
+      total: sql`coalesce(total, nullif(${countNamed(sql`${jobId}::uuid`)}, 0),
+        (SELECT count FROM previews WHERE id = preview_id),
+        CASE WHEN selection->>'type' = 'all' THEN ${countDeletedBy(sql`backup_id`)} END)`,
+      started_at: sql`coalesce(started_at, now())`,
+    })
+    .where('id', '=', jobId)
+    .where('finished_at', 'is', null)
+    .execute();
+};
+
+/**
+ * Moves a running job to a phase. Waits for an open batch, whose lock on the job row this asks for;
+ * once it answers, no batch of an earlier phase can commit any more.
+ */
+export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<void> => {
+  await db
+    .updateTable('jobs')
+    .set({ phase, phase_started_at: sql`now()` })
+    .where('id', '=', jobId)
+    .where('finished_at', 'is', null)
+    .where('phase', 'is distinct from', phase)
+    .execute();
+};
+
+/** How many users the job is about, once that is known. */
+export const setJobTotal = async (db: Db, jobId: string, total: number): Promise<void> => {
+  await db.updateTable('jobs').set({ total }).where('id', '=', jobId).execute();
+};
+
+/**
+ * A snapshot as text, from the insert-only row that holds it. None when the row was not written by
+ * the transaction it names: then it came from a copy, and its transaction ids mean nothing here.
+ */
+const trusted = sql<boolean>`xmin = recorded_in::xid`;
+
+const findPreviewSnapshot = async (db: Db, previewId: string) =>
+  (
+    await db
+      .selectFrom('previews')
+      .select('snapshot')
+      .where('id', '=', previewId)
+      .where(trusted)
+      .executeTakeFirst()
+  )?.snapshot;
+
+const attemptSnapshots = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .innerJoin('export_attempts as a', (join) =>
+      join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
+    )
+    .select('a.snapshot');
+
+/** The snapshot of the first backup that any of these jobs has taken. */
+const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
+  (
+    await attemptSnapshots(db)
+      .where('exports.job_id', 'in', jobIds)
+      .where('exports.pass', '=', 1)
+      .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
+      .orderBy('exports.created_at')
+      .limit(1)
+      .executeTakeFirst()
+  )?.snapshot;
+
+/** The snapshot a written backup was read under, and the subtransactions that had ended by then. */
+export const findAttemptSnapshot = (db: Db, exportId: string) =>
+  attemptSnapshots(db).select('a.ended_xids').where('exports.id', '=', exportId).executeTakeFirst();
+
+/** The last pass a job began: the newest that has targets, or the first. */
+export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
+  const { last } = await db
+    .selectFrom('job_targets')
+    .select((eb) => eb.fn.coalesce(eb.fn.max('pass'), eb.lit(1)).as('last'))
+    .where('job_id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  return last;
+};
+
+/** A stored end, with how many users came to what. */
+export type StoredResult = JobResult & { counts: Record<string, number> };
+
+/** Counts of what was not dealt with as asked; a deletion is not asked to delete held users. */
+const UNDONE = {
+  import: ['held', 'failed', 'unprocessed'],
+  other: ['changedSinceBackup', 'failed', 'unprocessed'],
+} as const;
+
+/** How a finished job ended; undefined while it has not. */
+export const findStoredResult = async (
+  db: Db,
+  jobId: string,
+): Promise<StoredResult | undefined> => {
+  const row = await db
+    .selectFrom('jobs')
+    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'finished_at'])
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  if (!row || row.finished_at === null) return undefined;
+  const counts = (row.counts ?? {}) as Record<string, number>;
+  const failures = UNDONE[row.type === 'import' ? 'import' : 'other'].map(
+    (name) => counts[name] ?? 0,
+  );
+  return {
+    state: row.state as JobResult['state'],
+    failures: failures.reduce((sum, count) => sum + count, 0),
+    counts,
+    ...(row.error_type !== null && {
+      error: { type: row.error_type, message: row.error_message ?? '' },
+    }),
+  };
+};
+
+/** How a job ended and how many it deleted; null while it has not ended, or there is none. */
+export const findRunEnd = async (
+  db: Db,
+  jobId: string | null,
+): Promise<{ state: FinalState; deleted: number } | null> => {
+  if (jobId === null) return null;
+  const row = await db
+    .selectFrom('jobs')
+    .select(['state', 'counts', 'finished_at'])
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  if (!row || row.finished_at === null) return null;
+  const { deleted = 0 } = (row.counts ?? {}) as Record<string, number>;
+  return { state: row.state as FinalState, deleted };
+};
+
+/** Reasons told of a job at most, the most frequent ones. */
+const MAX_REASONS = 100;
+
+/** Why users were left, and how many for each reason. They name codes, constraints and functions, and no user. */
+const reasonsOf = (jobId: string) => sql<string>`(
+  SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
+                            ORDER BY count DESC, reason), '[]')
+    FROM (SELECT reason, count(*) AS count FROM outcomes
+           WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
+           GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${MAX_REASONS}) AS r)`;
+
+/** Writes the end of a job and its line in the activity log, unless it ended before. */
+export const finishJob = async (
+  db: Db,
+  end: {
+    jobId: string;
+    workspaceId: string;
+    type: JobType;
+    result: JobResult;
+    counts: Record<string, number>;
+  },
+): Promise<StoredResult> => {
+  const { state, error } = end.result;
+  await db.transaction().execute(async (trx) => {
+    const { numUpdatedRows } = await trx
+      .updateTable('jobs')
+      .set({
+        state,
+        phase: null,
+        counts: JSON.stringify(end.counts),
+        error_type: error?.type ?? null,
+        error_message: error?.message ?? null,
+        finished_at: sql`now()`,
+        ...(end.type !== 'export' && { reasons: reasonsOf(end.jobId) }),
+      })
+      .where('id', '=', end.jobId)
+      .where('finished_at', 'is', null)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) return;
+    await recordActivity(trx, {
+      workspaceId: end.workspaceId,
+      kind: `${end.type}Finished`,
+      jobId: end.jobId,
+      counts: end.counts,
+      details: { state, ...(error !== undefined && { error: error.type }) },
+    });
+  });
+  return (await findStoredResult(db, end.jobId)) ?? { ...end.result, counts: end.counts };
+};
+
+/**
+ * Unfinished jobs older than so many seconds, oldest first. To start one that has a parent is the
+ * parent's business, but for retries, which come after it.
+ */
+export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
+  db
+    .selectFrom('jobs')
+    .select(['id', 'type', 'state', 'workspace_id'])
+    .where('finished_at', 'is', null)
+    .where((eb) =>
+      eb.or([
+        eb('parent_id', 'is', null),
+        eb('retry_of', 'is not', null),
+        eb('state', '!=', 'queued'),
+      ]),
+    )
+    .where('created_at', '<', sql<Date>`now() - make_interval(secs => ${seconds})`)
+    .orderBy('created_at')
+    .limit(limit)
+    .execute();
+
+/**
+ * The snapshot every user of a job must have been there in: what its admin looked at, or, where there
+ * was no preview, the first backup. A retry has that of the job it began with. Undefined when there is
+ * none yet, or none to trust.
+ */
+export const findSelectionSnapshot = (
+  db: Db,
+  { previewId, chain }: Confirmation,
+): Promise<string | undefined> =>
+  previewId === null ? findFirstSnapshot(db, chain) : findPreviewSnapshot(db, previewId);

@@ -1,0 +1,117 @@
+import { sql, type RawBuilder } from 'kysely';
+import { FILE_ERRORS } from '../../imports/file-error.ts';
+import type { Db, Trx } from '../client.ts';
+import { UNMATCHED } from './outcomes.ts';
+
+/** Users that a deletion or restore has left, and that another one may deal with. */
+const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
+
+/** Ends that trying the same again cannot change: they need another preview, selection or file. */
+const FINAL_ERRORS = [
+  'selectionChanged',
+  'delete-all-required',
+  'everyLineFailed',
+  'importFileDamaged',
+  ...FILE_ERRORS,
+];
+
+/** Whether a job that failed with an error may be tried again as it is. */
+export const mayRetryAfter = (errorType: string): boolean => !FINAL_ERRORS.includes(errorType);
+
+/** Users that a job left because they no longer match: a retry would select none of them. By an index. */
+const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
+  WHERE outcomes.job_id = jobs.id AND outcomes.reason = ${sql.lit(UNMATCHED)})`;
+
+/** How many users of a deletion or restore are left to deal with, by its counts. */
+const leftCount = sql<number>`(${sql.join(
+  LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
+  sql` + `,
+)} - ${unmatchedCount})`;
+
+/** Outcomes of users who are left to deal with. */
+const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT]}::text[])
+  AND reason IS DISTINCT FROM ${sql.lit(UNMATCHED)})`;
+
+/**
+ * Whether a job may be retried: it has ended, has left something undone that may be done now, and was
+ * not retried before.
+ */
+export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
+  jobs.finished_at IS NOT NULL AND jobs.erased_at IS NULL
+  AND coalesce(jobs.error_type, '') <> ALL (${FINAL_ERRORS}::text[])
+  AND CASE jobs.type WHEN 'deletion' THEN ${leftCount} > 0
+                     ELSE jobs.state IN ('failed', 'cancelled')
+                          OR (jobs.type = 'restore' AND ${leftCount} > 0) END
+  AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id)
+  AND NOT EXISTS (SELECT FROM import_files WHERE id = jobs.import_file_id AND removed_at IS NOT NULL))`;
+
+/** The job a job was retried by; at most one. */
+export const retriedBy = sql<
+  string | null
+>`(SELECT id FROM jobs AS next WHERE next.retry_of = jobs.id)`;
+
+/**
+ * Whether outcomes name all whom a deletion has left. Those of one that broke off before its backup was
+ * verified, or whose file is lost, are counted, but nobody knows who they are.
+ */
+export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isComplete: boolean }>`
+    SELECT ${leftCount} = (SELECT count(*) FROM outcomes
+                            WHERE job_id = jobs.id AND ${isLeft}) AS "isComplete"
+      FROM jobs WHERE id = ${jobId}`.execute(db);
+  return rows[0]?.isComplete ?? false;
+};
+
+/** Whether all that an ended deletion has left are users who no longer match its selection. */
+export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean> => {
+  const { rows } = await sql<{ isSo: boolean }>`
+    SELECT ${leftCount} = 0 AND ${unmatchedCount} > 0 AS "isSo" FROM jobs
+     WHERE id = ${jobId} AND type = 'deletion' AND finished_at IS NOT NULL`.execute(db);
+  return rows[0]?.isSo ?? false;
+};
+
+/**
+ * Makes the users that a job was about, or those it has left, the targets of its retry. Mail addresses are left
+ * where it broke off before it looked them up; those it has looked up are ids, or are nobody's.
+ */
+export const copyTargets = async (
+  trx: Trx,
+  from: { jobId: string; onlyLeft: boolean },
+  toJobId: string,
+): Promise<void> => {
+  const users = from.onlyLeft
+    ? sql`SELECT user_id FROM outcomes WHERE job_id = ${from.jobId} AND ${isLeft}`
+    : sql`SELECT user_id FROM job_targets WHERE job_id = ${from.jobId} AND pass = 1`;
+  await sql`INSERT INTO job_targets (job_id, pass, user_id)
+    SELECT ${toJobId}::uuid, 1, user_id FROM (${users}) AS users`.execute(trx);
+  await sql`INSERT INTO job_addresses (job_id, address)
+    SELECT ${toJobId}::uuid, address FROM job_addresses WHERE job_id = ${from.jobId}::uuid`.execute(
+    trx,
+  );
+};
+
+/** What a job's users were confirmed by, at the beginning of its chain of retries. */
+export interface Confirmation {
+  /** The job and those before it that it tries again, the first one first. */
+  chain: string[];
+  /** The first one's preview, and the count that it showed. */
+  previewId: string | null;
+  count: number | null;
+}
+
+export const findConfirmation = async (db: Db, jobId: string): Promise<Confirmation> => {
+  const { rows } = await sql<{ id: string; previewId: string | null; count: number | null }>`
+    WITH RECURSIVE chain AS (
+      SELECT id, retry_of, preview_id, 1 AS step FROM jobs WHERE id = ${jobId}
+      UNION ALL
+      SELECT j.id, j.retry_of, j.preview_id, step + 1 FROM jobs j JOIN chain ON j.id = chain.retry_of)
+    SELECT chain.id, chain.preview_id AS "previewId", previews.count
+      FROM chain LEFT JOIN previews ON previews.id = chain.preview_id ORDER BY step DESC`.execute(
+    db,
+  );
+  return {
+    chain: rows.map(({ id }) => id),
+    previewId: rows[0]?.previewId ?? null,
+    count: rows[0]?.count ?? null,
+  };
+};

@@ -1,0 +1,34 @@
+import type { Generated } from 'kysely';
+import type { CreatedAt, Nullable, WithDefault } from '../column-types.ts';
+
+/** What is written down of every mail, whatever it is about. */
+export interface MailColumns {
+  /** Grows with each time the mail is asked for again. */
+  round: WithDefault<number>;
+  /** When the round was first tried, or planned. */
+  begun_at: Generated<Date>;
+  attempts: WithDefault<number>;
+  provider_id: Nullable<string>;
+  accepted_at: Nullable<Date>;
+  refused_at: Nullable<Date>;
+  /** Why the last attempt was not accepted. */
+  reason: Nullable<string>;
+  /** The provider asked to be left alone until then. */
+  waits_until: Nullable<Date>;
+}
+
+/** Tables of mails; those about delete-all requests are with these. */
+export interface MailSchema {
+  notices: MailColumns & { id: Generated<string>; job_id: string; kind: string };
+  mail_rounds: {
+    id: string;
+    job_id: Nullable<string>;
+    request_id: Nullable<string>;
+    kind: string;
+    round: number;
+    asked_by: string;
+    idempotency_key: Nullable<string>;
+    request_hash: Nullable<string>;
+    created_at: CreatedAt;
+  };
+}

@@ -1,0 +1,61 @@
+import { type RawBuilder, sql } from 'kysely';
+import { MAIL_LASTS_HOURS, type MailState } from '../../workflows/mail-contract.ts';
+import type { Db } from '../client.ts';
+
+/** Where a mail is written down: one about a job, or about a delete-all request. */
+export type MailTable = 'notices' | 'request_notices';
+
+const lifetime = sql`make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)})`;
+
+/** State of a mail that is neither accepted nor refused, by the moment its round began. */
+export const openMailState = (begunAt: RawBuilder<unknown>) =>
+  sql<MailState>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN 'givenUp' ELSE 'waiting' END`;
+
+/** Since when it is in that state. */
+export const openMailSince = (begunAt: RawBuilder<unknown>) =>
+  sql<Date>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN ${begunAt} + ${lifetime} ELSE ${begunAt} END`;
+
+const begun = sql.ref('begun_at');
+
+/** State of a mail, for queries over a table of mails. */
+export const mailState = sql<MailState>`CASE
+  WHEN accepted_at IS NOT NULL THEN 'accepted'
+  WHEN refused_at IS NOT NULL THEN 'refused' ELSE ${openMailState(begun)} END`;
+
+/** Since when a mail is in its state. */
+export const mailSince = sql<Date>`coalesce(accepted_at, refused_at, ${openMailSince(begun)})`;
+
+/** How long the provider is still to be left alone, in milliseconds; 0 when it may be asked. */
+export const mailWaitMs = sql<number>`greatest(0, coalesce(
+  ceil(extract(epoch FROM waits_until - now()) * 1000), 0))::float8`;
+
+/** What an attempt came to. Of one that waits, `waitMs` is how long the provider asked to be left alone. */
+export type MailOutcome =
+  | { state: 'accepted'; providerId: string | null }
+  | { state: 'refused'; reason: string }
+  | { state: 'waiting'; reason: string; waitMs?: number | undefined };
+
+const setOf = (outcome: MailOutcome) => {
+  switch (outcome.state) {
+    case 'accepted':
+      return sql`accepted_at = now(), provider_id = ${outcome.providerId}, refused_at = NULL,
+        reason = NULL, waits_until = NULL`;
+    case 'refused':
+      return sql`refused_at = now(), reason = ${outcome.reason}, waits_until = NULL`;
+    case 'waiting':
+      return sql`refused_at = NULL, reason = ${outcome.reason},
+        waits_until = now() + make_interval(secs => ${outcome.waitMs ?? null}::float8 / 1000)`;
+  }
+};
+
+/** Writes down an attempt at a mail and what it came to; one that was accepted before stays as it is. */
+export const recordMailTry = async (
+  db: Db,
+  table: MailTable,
+  id: string,
+  outcome: MailOutcome,
+): Promise<void> => {
+  await sql`
+    UPDATE ${sql.table(table)} SET attempts = attempts + 1, ${setOf(outcome)}
+     WHERE id = ${id}::uuid AND accepted_at IS NULL`.execute(db);
+};

@@ -1,0 +1,72 @@
+import { sql } from 'kysely';
+import type { Db } from '../client.ts';
+import { isKeyValid } from '../key-end.ts';
+import { mailState, mailWaitMs } from './mail-tries.ts';
+
+/** Who hears of a request: everyone concerned, or one side of it. */
+export type Audience = 'all' | 'platform' | 'admins';
+
+const ROLES: Record<Audience, readonly ('platform' | 'admin')[]> = {
+  all: ['platform', 'admin'],
+  platform: ['platform'],
+  admins: ['admin'],
+};
+
+/** The mails of one kind about a request, and which time they are sent. */
+export interface NoticeRound {
+  requestId: string;
+  kind: string;
+  round: number;
+}
+
+/**
+ * Plans a mail to each person of the audience, by the keys that are valid now: once a round, so that later
+ * tries are about the same people and under the same ids.
+ */
+export const planNotices = async (
+  db: Db,
+  notice: NoticeRound & { workspaceId: string; audience: Audience },
+): Promise<void> => {
+  const { requestId, kind, round } = notice;
+  await sql`
+    INSERT INTO request_notices (id, request_id, kind, round, person)
+    SELECT gen_random_uuid(), ${requestId}, ${kind}, ${round}::int, address
+      FROM (SELECT DISTINCT ON (person) owner_email AS address FROM api_keys
+             WHERE ${isKeyValid('api_keys')} AND role = ANY (${ROLES[notice.audience]})
+               AND (workspace_id IS NULL OR workspace_id = ${notice.workspaceId})
+             ORDER BY person, id) AS people
+     WHERE NOT EXISTS (SELECT FROM request_notices n
+                        WHERE n.request_id = ${requestId} AND n.kind = ${kind} AND n.round = ${round}::int)
+    ON CONFLICT DO NOTHING`.execute(db);
+};
+
+/** Planned mails that wait to be accepted: to which address, and whose that is. Refused ones, and those of a day ago, are over. */
+export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound) =>
+  db
+    .selectFrom('request_notices')
+    .select(['id', 'begun_at', 'person as address', mailWaitMs.as('wait_ms')])
+    .select(sql<string>`person_of(person)`.as('person'))
+    .where('request_id', '=', requestId)
+    .where('kind', '=', kind)
+    .where('round', '=', round)
+    .where(sql<boolean>`${mailState} = 'waiting'`)
+    .orderBy('id')
+    .execute();
+
+/** What a mail about a request tells; nothing in it changes once the mail is due. */
+export const findRequestSubject = (db: Db, requestId: string) =>
+  db
+    .selectFrom('delete_all_requests as r')
+    .innerJoin('workspaces', 'workspaces.id', 'r.workspace_id')
+    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
+    .leftJoin('jobs', 'jobs.id', 'r.job_id')
+    .selectAll('r')
+    .select([
+      'workspaces.name as workspace_name',
+      'requester.role as requester_role',
+      'requester.owner_name as requester_name',
+      'jobs.counts as job_counts',
+      sql<number>`extract(epoch FROM r.window_length)::float8 * 1000`.as('window_ms'),
+    ])
+    .where('r.id', '=', requestId)
+    .executeTakeFirst();

@@ -1,0 +1,218 @@
+import { sql, type RawBuilder } from 'kysely';
+import { escapeLiteral, type PoolClient } from 'pg';
+import type { Db } from '../client.ts';
+import { listParts, type StoredPart } from '../exports/exports.ts';
+import { countOutcomes } from '../jobs/outcomes.ts';
+import { REPORT_SIZE } from '../deletions/preview-report.ts';
+import type { RestoreCounts } from '../../workflows/contract.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** Users a backup's job has deleted by it: a query of their ids. */
+const deletedIds = (backupId: string): RawBuilder<unknown> =>
+  sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+    WHERE export_id = ${backupId}::uuid`;
+
+/** Whom a restore is limited to: a query of their different ids, and how many these are. */
+export interface Named {
+  ids: RawBuilder<unknown>;
+  count: number;
+}
+
+export interface Restorable {
+  restorable: number;
+  present: number;
+  notFound: number;
+  /** Of a restore that names users. */
+  notFoundSample?: string[];
+}
+
+/** Of those named, the first who were not deleted by a backup. */
+const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise<string[]> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
+     ORDER BY user_id LIMIT ${REPORT_SIZE}`.execute(db);
+  return rows.map(({ id }) => id);
+};
+
+/**
+ * How many users a restore would bring back, and how many are there now and would be left as they are.
+ * Walks the primary key, or the whole partition where nearly all are asked for.
+ */
+export const countRestorable = async (
+  db: Db,
+  backup: { id: string; workspace_id: string },
+  named?: Named,
+): Promise<Restorable> => {
+  const deleted = deletedIds(backup.id);
+  const { rows } = await sql<{ deleted: number; present: number }>`
+    SELECT count(*) AS deleted, count(users.user_id) AS present
+      FROM (${named === undefined ? deleted : sql`${deleted} INTERSECT ${named.ids}`}) AS gone
+      LEFT JOIN ONLY ${sql.id('public', partitionOf(backup.workspace_id))} AS users
+        ON users.workspace_id = ${backup.workspace_id} AND users.user_id = gone.user_id`.execute(
+    db,
+  );
+  const { deleted: found = 0, present = 0 } = rows[0] ?? {};
+  const counts = { restorable: found - present, present };
+  if (named === undefined) return { ...counts, notFound: 0 };
+  const notFound = named.count - found;
+  const notFoundSample = notFound === 0 ? [] : await listNotDeleted(db, backup.id, named);
+  return { ...counts, notFound, notFoundSample };
+};
+
+/** A part that holds users to be put back. */
+export interface PartToRestore extends StoredPart {
+  /** Whether every row of it is to be put back. */
+  isWhole: boolean;
+}
+
+/**
+ * Parts with users that a job is to put back, without those it has put back before. Users chosen by id
+ * are the job's targets.
+ */
+export const listPartsToRestore = async (
+  db: Db,
+  job: { id: string; isChosen: boolean },
+  backup: Parameters<typeof listParts>[1],
+): Promise<PartToRestore[]> => {
+  const { rows } = await sql<{ part: number }>`
+    SELECT DISTINCT part FROM deletion_batches d
+     WHERE export_id = ${backup.id}::uuid AND attempt = ${backup.attempt}::int
+       AND NOT EXISTS (SELECT FROM restore_chunks c WHERE c.job_id = ${job.id} AND c.part = d.part)
+       AND (NOT ${job.isChosen}::boolean OR EXISTS (
+         SELECT FROM unnest(deleted_ids) AS gone (user_id)
+           JOIN job_targets t ON t.job_id = ${job.id} AND t.pass = 1 AND t.user_id = gone.user_id))
+  `.execute(db);
+  const wanted = new Set(rows.map(({ part }) => part));
+  const parts = await listParts(db, backup);
+  return parts
+    .filter(({ part }) => wanted.has(part))
+    .map((part) => ({ ...part, isWhole: !job.isChosen && part.deleted === part.rows }));
+};
+
+/** A part that a job puts back. */
+export interface Chunk {
+  jobId: string;
+  isChosen: boolean;
+  part: PartToRestore;
+}
+
+/** Ids of the part's users to put back: those its committed batches deleted, and that the job is about. */
+export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
+  const deleted = `SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+    WHERE export_id = ${escapeLiteral(part.exportId)} AND attempt = ${part.attempt} AND part = ${part.part}`;
+  if (!isChosen) return deleted;
+  return `${deleted} INTERSECT SELECT user_id FROM job_targets
+    WHERE job_id = ${escapeLiteral(jobId)} AND pass = 1`;
+};
+
+/**
+ * Makes this transaction the one that puts a part back. False when another attempt has done so; one that
+ * is at it now is waited for.
+ */
+export const claimChunk = async (
+  client: PoolClient,
+  { jobId, part }: Pick<Chunk, 'jobId' | 'part'>,
+): Promise<boolean> => {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `${jobId}/${part.part}`,
+  ]);
+  const { rowCount } = await client.query(
+    'SELECT FROM restore_chunks WHERE job_id = $1 AND part = $2',
+    [jobId, part.part],
+  );
+  return rowCount === 0;
+};
+
+/** Says of users that they could not be put back, and why. */
+export const recordNotRestored = async (
+  client: PoolClient,
+  jobId: string,
+  left: readonly { userId: string; reason: string }[],
+): Promise<void> => {
+  await client.query(
+    `INSERT INTO outcomes (job_id, user_id, outcome, reason)
+     SELECT $1, user_id, 'failed', CASE WHEN starts_with(reason, 'constraint ')
+              THEN 'constraint ' || given_name(substr(reason, 12)) ELSE reason END
+       FROM unnest($2::text[], $3::text[]) AS l (user_id, reason)`,
+    [jobId, left.map(({ userId }) => userId), left.map(({ reason }) => reason)],
+  );
+};
+
+/**
+ * Whether job and backup still allow a chunk to commit. Cancel, purge and expiry change these rows
+ * first, and wait for the locks that this takes.
+ */
+export const mayRestore = async (
+  client: PoolClient,
+  { jobId, part }: Pick<Chunk, 'jobId' | 'part'>,
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `SELECT FROM jobs j, exports e
+      WHERE j.id = $1 AND j.type = 'restore' AND j.state = 'running' AND j.phase = 'restoring'
+        AND e.id = $2 AND e.attempt = $3 AND e.state IN ('verified', 'damaged')
+        FOR SHARE`,
+    [jobId, part.exportId, part.attempt],
+  );
+  return rowCount === 1;
+};
+
+/**
+ * What the rows say of a restore. Mail addresses that it did not come to look up are `unprocessed`. Of one whose users
+ * are erased, what was stored when it ended.
+ */
+export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
+  const { total, restored, addresses, counts, erased_at } = await db
+    .selectFrom('jobs')
+    .select((eb) => [
+      'total',
+      'counts',
+      'erased_at',
+      eb
+        .selectFrom('restore_chunks')
+        .select(sql<number>`coalesce(sum(restored), 0)`.as('restored'))
+        .where('job_id', '=', jobId)
+        .as('restored'),
+      eb
+        .selectFrom('job_addresses')
+        .select(eb.fn.countAll<number>().as('addresses'))
+        .where('job_id', '=', jobId)
+        .as('addresses'),
+    ])
+    .where('id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  if (erased_at !== null && counts !== null) return counts as RestoreCounts;
+  const outcomes = await countOutcomes(db, jobId);
+  const { present = 0, notFound = 0, failed = 0, unprocessed = 0 } = outcomes;
+  return {
+    selected: total ?? 0,
+    restored: restored ?? 0,
+    present,
+    notFound,
+    failed,
+    unprocessed: unprocessed + (addresses ?? 0),
+  };
+};
+
+/**
+ * Gives everyone of a restore who has none yet an outcome: chosen users whom the backup's job did not
+ * delete are `notFound`, and of a restore that broke off all others are `unprocessed`.
+ */
+export const settleRestore = async (
+  db: Db,
+  job: { id: string; backupId: string; isChosen: boolean },
+  isBrokenOff: boolean,
+): Promise<void> => {
+  const targets = sql`SELECT user_id FROM job_targets WHERE job_id = ${job.id}::uuid AND pass = 1`;
+  const deleted = deletedIds(job.backupId);
+  const give = (outcome: string, who: RawBuilder<unknown>) =>
+    sql`INSERT INTO outcomes (job_id, user_id, outcome)
+      SELECT ${job.id}::uuid, user_id, ${outcome} FROM (${who}) AS left_over
+      ON CONFLICT DO NOTHING`.execute(db);
+  if (job.isChosen) await give('notFound', sql`${targets} EXCEPT ${deleted}`);
+  if (!isBrokenOff) return;
+  await give(
+    'unprocessed',
+    sql`(${job.isChosen ? targets : deleted}) EXCEPT
+      SELECT unnest(restored_ids) FROM restore_chunks WHERE job_id = ${job.id}::uuid`,
+  );
+};

@@ -1,0 +1,46 @@
+import { sql } from 'kysely';
+import type { Db } from '../client.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** A column of users as a backup found it. */
+export interface StoredColumn {
+  /** Of the table and the column in it, which a rename leaves as it is. */
+  id: string;
+  name: string;
+  /** Its type as SQL, with its length or precision. */
+  type: string;
+  /** Whether PostgreSQL computes it from other columns. */
+  isGenerated: boolean;
+}
+
+/** A column of a workspace's users as it is now. */
+export interface UserColumn extends StoredColumn {
+  /** Its type without a length or precision: those apply when a value is assigned. */
+  baseType: string;
+  /** Whether a value is its own text, byte for byte. */
+  isText: boolean;
+  /** Whether its type reads exactly what it has written, whatever the value. */
+  isExact: boolean;
+}
+
+/** Types of PostgreSQL's own of which that is known, under the settings of our connections. */
+const EXACT_TYPES = (
+  'text varchar bool int2 int4 int8 numeric float4 float8 uuid date time timestamp timestamptz jsonb ' +
+  'bytea _text _varchar _int4 _int8'
+).split(' ');
+
+/** Columns of a workspace's users, in the order of the table. */
+export const listUserColumns = async (db: Db, workspaceId: string): Promise<UserColumn[]> => {
+  const { rows } = await sql<UserColumn>`
+    SELECT a.attrelid || '.' || a.attnum AS id, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+           format('%I.%I', n.nspname, y.typname) AS "baseType",
+           y.oid IN ('text'::regtype, 'varchar'::regtype) AS "isText",
+           y.typnamespace = 'pg_catalog'::regnamespace
+             AND y.typname = ANY (${EXACT_TYPES}::text[]) AS "isExact",
+           a.attgenerated <> '' AS "isGenerated"
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+      JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace n ON n.oid = y.typnamespace
+     WHERE c.relname = ${partitionOf(workspaceId)} AND c.relnamespace = 'public'::regnamespace
+       AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`.execute(db);
+  return rows;
+};

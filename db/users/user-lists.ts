@@ -1,0 +1,188 @@
+import { type RawBuilder, sql } from 'kysely';
+import { DatabaseError } from 'pg';
+import type { ListEntry } from '../../imports/user-list.ts';
+import type { MatchBy } from '../../selection/selection.ts';
+import type { Db, Trx } from '../client.ts';
+import { FIRST_ID } from '../first-id.ts';
+import { partitionOf } from '../workspaces.ts';
+
+/** Lists of a workspace at a time, those that are being uploaded included. */
+export const MAX_USER_LISTS = 20;
+/** Hours after which no upload is under way any more. */
+const UPLOAD_HOURS = 2;
+
+const UNIQUE_VIOLATION = '23505';
+
+const isThere = sql<boolean>`(completed_at IS NOT NULL AND expires_at > now())`;
+
+const listRows = (db: Db) =>
+  db
+    .selectFrom('user_lists')
+    .select(['id', 'workspace_id', 'match_by', 'created_at', 'expires_at', 'request_hash'])
+    .select(sql<number>`entries`.as('entries'))
+    .select(sql<number>`repeated`.as('repeated'))
+    .select(sql<number>`empty`.as('empty'))
+    .where(isThere);
+
+/** A list that is complete and has not expired. */
+export type UserListRow = Awaited<
+  ReturnType<ReturnType<typeof listRows>['executeTakeFirstOrThrow']>
+>;
+
+export const findUserList = (db: Db, id: string, workspaceId: string) =>
+  listRows(db).where('id', '=', id).where('workspace_id', '=', workspaceId).executeTakeFirst();
+
+export const findUserListByKey = (db: Db, workspaceId: string, key: string) =>
+  listRows(db)
+    .where('workspace_id', '=', workspaceId)
+    .where('idempotency_key', '=', key)
+    .executeTakeFirst();
+
+/** Lists of a workspace, the oldest first; at most `MAX_USER_LISTS`. */
+export const listUserLists = (db: Db, workspaceId: string) =>
+  listRows(db).where('workspace_id', '=', workspaceId).orderBy('id').execute();
+
+export interface NewUserList {
+  id: string;
+  workspaceId: string;
+  actorKeyId: string;
+  matchBy: MatchBy;
+}
+
+/** Writes down a list that is being uploaded. False when the workspace has as many as it may have. */
+export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    const { workspaceId } = list;
+    // One at a time in a workspace, so that none is left out of the count.
+    await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`userLists/${workspaceId}`}, 0))`.execute(
+      trx,
+    );
+    const { numAffectedRows } = await sql`
+      INSERT INTO user_lists (id, workspace_id, actor_key_id, match_by)
+      SELECT ${list.id}::uuid, ${workspaceId}, ${list.actorKeyId}::uuid, ${list.matchBy}
+       WHERE (SELECT count(*) FROM user_lists WHERE workspace_id = ${workspaceId}
+                 AND expires_at > now() AND (completed_at IS NOT NULL
+                   OR created_at > now() - make_interval(hours => ${UPLOAD_HOURS})))
+             < ${MAX_USER_LISTS}::int`.execute(trx);
+    return numAffectedRows === 1n;
+  });
+
+/** An entry in the form that it is compared in: mail addresses as `users_email` has them. */
+const keyOf = (matchBy: MatchBy, entry: RawBuilder<unknown>): RawBuilder<unknown> =>
+  matchBy === 'email' ? sql`lower(${entry})` : entry;
+
+/** Adds entries to a list that is not complete. @returns how many of them were not there yet */
+export const addEntries = async (
+  db: Db,
+  { id, matchBy }: Pick<NewUserList, 'id' | 'matchBy'>,
+  entries: readonly ListEntry[],
+): Promise<number> => {
+  const lines = entries.map(({ line }) => line);
+  const texts = entries.map(({ entry }) => entry);
+  const { numAffectedRows } = await sql`
+    INSERT INTO user_list_entries (list_id, key, line, entry)
+    SELECT ${id}::uuid, ${keyOf(matchBy, sql`e.entry`)}, e.line, e.entry
+      FROM unnest(${lines}::int[], ${texts}::text[]) AS e (line, entry) ORDER BY e.line
+        ON CONFLICT DO NOTHING`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+};
+
+export interface ListFacts {
+  entries: number;
+  repeated: number;
+  empty: number;
+}
+
+/** Makes a list usable. False when its idempotency key belongs to another one. */
+export const completeUserList = async (
+  db: Db,
+  { id, workspaceId }: Pick<NewUserList, 'id' | 'workspaceId'>,
+  { entries, repeated, empty }: ListFacts,
+  idempotency?: { key: string; requestHash: string },
+): Promise<boolean> => {
+  const { key = null, requestHash = null } = idempotency ?? {};
+  // One that has expired, and is not swept yet, gives its key back.
+  await sql`SELECT erase_user_list(id) FROM user_lists
+    WHERE workspace_id = ${workspaceId} AND idempotency_key = ${key} AND expires_at <= now()`.execute(
+    db,
+  );
+  try {
+    await sql`
+      UPDATE user_lists SET entries = ${entries}, repeated = ${repeated}, empty = ${empty},
+             idempotency_key = ${key}, request_hash = ${requestHash}, completed_at = now()
+       WHERE id = ${id}::uuid`.execute(db);
+    return true;
+  } catch (error) {
+    if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return false;
+    throw error;
+  }
+};
+
+/** Erases a list and its entries at once, also one that is not complete. */
+export const eraseUserList = async (db: Db, id: string): Promise<void> => {
+  await sql`SELECT erase_user_list(${id}::uuid)`.execute(db);
+};
+
+/** Lists that have expired, complete or not, by id. */
+export const listExpiredUserLists = (db: Db, limit: number, afterId = FIRST_ID) =>
+  db
+    .selectFrom('user_lists')
+    .select('id')
+    .where('id', '>', afterId)
+    .where('expires_at', '<=', sql<Date>`now()`)
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+
+/** Erases the users of previews that nobody can confirm any more. @returns how many users */
+export const erasePreviewTargets = async (db: Db): Promise<number> => {
+  const { rows } = await sql<{ n: number }>`SELECT erase_preview_targets() AS n`.execute(db);
+  return rows[0]?.n ?? 0;
+};
+
+/** @throws DatabaseError KS006 when the list is gone; else it stays until the transaction ends */
+export const requireUserList = async (trx: Trx, id: string): Promise<void> => {
+  await sql`SELECT require_user_list(${id}::uuid)`.execute(trx);
+};
+
+/** What says which users a list names. */
+export interface ListRef {
+  id: string;
+  workspaceId: string;
+  matchBy: MatchBy;
+}
+
+/** Entries beside the users that they name, by the primary key or `users_email`. */
+const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN') => {
+  const key = matchBy === 'email' ? sql`lower(users.email) COLLATE "C"` : sql`users.user_id`;
+  return sql`user_list_entries AS e
+    ${sql.raw(kind)} ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
+      ON users.workspace_id = ${workspaceId}::text AND ${key} = e.key
+   WHERE e.list_id = ${id}::uuid GROUP BY e.list_id, e.key`;
+};
+
+/**
+ * Users whom a list names: a query of their ids. A mail address that several users have names none of them:
+ * nobody can say who is meant.
+ */
+export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
+  sql`SELECT min(users.user_id) AS user_id FROM ${joined(list, 'JOIN')} HAVING count(*) = 1`;
+
+/** Ids that a list has, whether they are users or not: a query. */
+export const idsOfList = (listId: string): RawBuilder<unknown> =>
+  sql`SELECT key AS user_id FROM user_list_entries WHERE list_id = ${listId}::uuid`;
+
+/** Mail addresses that a list has, in lower case: a query. */
+export const addressesOfList = (listId: string): RawBuilder<unknown> =>
+  sql`SELECT key AS address FROM user_list_entries WHERE list_id = ${listId}::uuid`;
+
+/** Users whom a preview of a list has selected: a query of their ids. */
+export const usersOfPreview = (previewId: string): RawBuilder<unknown> =>
+  sql`SELECT user_id FROM preview_targets WHERE preview_id = ${previewId}::uuid`;
+
+/** Entries that name nobody, or of whom nobody can say which of several users is meant: a query. */
+export const unmatchedEntries = (list: ListRef): RawBuilder<unknown> => sql`
+  SELECT e.line, e.entry,
+         CASE count(users.user_id) WHEN 0 THEN 'notFound' ELSE 'ambiguous' END AS reason,
+         count(users.user_id) AS users
+    FROM ${joined(list, 'LEFT JOIN')} HAVING count(users.user_id) <> 1 ORDER BY e.line`;

@@ -1,0 +1,116 @@
+import { type RawBuilder, sql } from 'kysely';
+import { SYSTEM_FIELDS } from '../../selection/fields.ts';
+import type { Trx } from '../client.ts';
+
+/** What becomes of a user: values in stored form, null for what becomes unknown. */
+export interface UserChange {
+  userId: string;
+  /** By the names of the columns. */
+  columns: Readonly<Record<string, unknown>>;
+  /** Custom properties, by name. */
+  properties: Readonly<Record<string, unknown>>;
+}
+
+const CHANGEABLE = SYSTEM_FIELDS.map(({ column }) => column).filter(
+  (column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column),
+);
+
+const columnList = (prefix = ''): RawBuilder<unknown> =>
+  sql.join(CHANGEABLE.map((column) => sql.ref(`${prefix}${column}`)));
+
+/** Locks the users that are there in the order of their ids, as every merge does. */
+export const lockUsers = async (
+  trx: Trx,
+  workspaceId: string,
+  ids: readonly string[],
+): Promise<Map<string, boolean>> => {
+  const { rows } = await sql<{ user_id: string; legal_hold: boolean }>`
+    SELECT user_id, legal_hold FROM users
+     WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])
+     ORDER BY user_id FOR NO KEY UPDATE`.execute(trx);
+  return new Map(rows.map((row) => [row.user_id, row.legal_hold]));
+};
+
+const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
+/** Of the users asked for, how many are there now, created by whomever. */
+const countPresent = async (
+  trx: Trx,
+  workspaceId: string,
+  changes: readonly UserChange[],
+): Promise<number> => {
+  const ids = changes.map(({ userId }) => userId);
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM users
+     WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])`.execute(trx);
+  return rows[0]?.count ?? 0;
+};
+
+/** `raced`: others were faster with some of them. `keptBack`: a trigger lets some of them not be made. */
+export const insertUsers = async (
+  trx: Trx,
+  workspaceId: string,
+  changes: readonly UserChange[],
+): Promise<'done' | 'raced' | 'keptBack'> => {
+  if (changes.length === 0) return 'done';
+  const rows = changes.map(({ userId, columns, properties }) => ({
+    ...columns,
+    user_id: userId,
+    properties: withoutNulls(properties),
+  }));
+  const { numAffectedRows } = await sql`
+    INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${columnList()})
+    SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false), ${columnList('n.')}
+      FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) n
+     ORDER BY n.user_id
+    ON CONFLICT (workspace_id, user_id) DO NOTHING`.execute(trx);
+  const made = Number(numAffectedRows ?? 0n);
+  if (made === changes.length) return 'done';
+  return (await countPresent(trx, workspaceId, changes)) > made ? 'raced' : 'keptBack';
+};
+
+/** The changes as a table: one bound text, however many they are. */
+const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
+  const rows = changes.map(({ userId, columns, properties }) => ({
+    user_id: userId,
+    columns,
+    known: withoutNulls(properties),
+    cleared: Object.keys(properties).filter((name) => properties[name] === null),
+  }));
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    AS c(user_id text, columns jsonb, known jsonb, cleared text[])`;
+};
+
+/**
+ * Writes the locked users that differ from what they become, and no others: an unchanged row keeps its
+ * stamp. The ids are named so that it reads by the primary key, also where the table has no statistics
+ * yet. `keptBack`: a trigger lets some of them not be changed.
+ */
+export const updateUsers = async (
+  trx: Trx,
+  workspaceId: string,
+  changes: readonly UserChange[],
+): Promise<'done' | 'keptBack'> => {
+  if (changes.length === 0) return 'done';
+  const ids = changes.map(({ userId }) => userId);
+  const columns = [...CHANGEABLE, 'legal_hold', 'properties'];
+  const sets = columns.map((column) => sql`${sql.ref(column)} = ${sql.ref(`c.${column}`)}`);
+  const { rows } = await sql<{ isWhole: boolean }>`
+    WITH changing AS MATERIALIZED (
+      SELECT n.*
+        FROM ${changeTable(changes)}
+        JOIN users o ON o.workspace_id = ${workspaceId} AND o.user_id = c.user_id COLLATE "C"
+        CROSS JOIN LATERAL jsonb_populate_record(o, c.columns || jsonb_build_object(
+          'properties', (o.properties || c.known) - c.cleared)) n
+       WHERE o.user_id = ANY (${ids}::text[]) AND n IS DISTINCT FROM o),
+    changed AS (
+      UPDATE users SET ${sql.join(sets)}, updated_at = now() FROM changing c
+       WHERE users.workspace_id = ${workspaceId} AND users.user_id = c.user_id
+         AND users.user_id = ANY (${ids}::text[])
+      RETURNING 1)
+    SELECT (SELECT count(*) FROM changing) = (SELECT count(*) FROM changed) AS "isWhole"`.execute(
+    trx,
+  );
+  return rows[0]?.isWhole === true ? 'done' : 'keptBack';
+};

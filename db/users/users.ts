@@ -1,0 +1,122 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Db } from '../client.ts';
+import { phonePartOf } from '../../selection/phones.ts';
+import { momentText, userJson } from './user-json.ts';
+
+export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
+
+/** A user's place in a list. `createdAt` has all its digits. */
+export interface UserPlace {
+  userId: string;
+  createdAt: string;
+}
+
+/** The user as JSON text, ready to be sent. */
+export const findUser = async (
+  db: Db,
+  workspaceId: string,
+  userId: string,
+): Promise<string | undefined> => {
+  const row = await db
+    .selectFrom('users')
+    .select(userJson.as('json'))
+    .where('workspace_id', '=', workspaceId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return row?.json;
+};
+
+const LIKE_SPECIAL = /[\\%_]/g;
+
+const startsWith = (value: RawBuilder<unknown>, prefix: string) =>
+  sql<SqlBool>`${value} COLLATE "C" LIKE ${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text`;
+
+const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
+  sql<SqlBool>`lower(${value}) COLLATE "C"
+    LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
+
+/**
+ * Users whose id, mail address, phone number, first or last name begins with `text`; mail and names in
+ * either case. Each of the five has its index on `users`.
+ */
+export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
+  const ways = [
+    startsWith(sql.ref('users.user_id'), text),
+    lowerStartsWith(sql.ref('users.email'), text),
+    lowerStartsWith(sql.ref('users.first_name'), text),
+    lowerStartsWith(sql.ref('users.last_name'), text),
+    startsWith(sql.ref('users.phone'), text),
+  ];
+  const digits = phonePartOf(text);
+  if (digits !== undefined) ways.push(startsWith(sql.ref('users.phone'), digits));
+  return sql<SqlBool>`(${sql.join(ways, sql` OR `)})`;
+};
+
+const isAfter = ({ userId, createdAt }: UserPlace, sort: UserSort): RawBuilder<SqlBool> => {
+  switch (sort) {
+    case 'userId':
+      return sql`users.user_id > ${userId}`;
+    case '-userId':
+      return sql`users.user_id < ${userId}`;
+    case 'createdAt':
+      return sql`(users.created_at, users.user_id) > (${createdAt}::timestamptz, ${userId})`;
+    case '-createdAt':
+      return sql`(users.created_at, users.user_id) < (${createdAt}::timestamptz, ${userId})`;
+  }
+};
+
+const ORDERS: Record<UserSort, RawBuilder<unknown>> = {
+  userId: sql`users.user_id`,
+  '-userId': sql`users.user_id DESC`,
+  createdAt: sql`users.created_at, users.user_id`,
+  '-createdAt': sql`users.created_at DESC, users.user_id DESC`,
+};
+
+export interface UserQuery {
+  workspaceId: string;
+  where: RawBuilder<SqlBool>;
+  sort: UserSort;
+  after?: UserPlace | undefined;
+  limit: number;
+}
+
+/** Walks the primary key or `users_created_at`, so a page costs the same wherever it is. */
+export const listUsers = async (
+  db: Db,
+  { workspaceId, where, sort, after, limit }: UserQuery,
+): Promise<(UserPlace & { json: string })[]> => {
+  const { rows } = await sql<UserPlace & { json: string }>`
+    SELECT users.user_id AS "userId", ${momentText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
+      FROM users
+     WHERE users.workspace_id = ${workspaceId} AND (${where})
+       AND ${after === undefined ? sql`true` : isAfter(after, sort)}
+     ORDER BY ${ORDERS[sort]} LIMIT ${limit}`.execute(db);
+  return rows;
+};
+
+export const countUsersWhere = async (
+  db: Db,
+  workspaceId: string,
+  where: RawBuilder<SqlBool>,
+): Promise<number> => {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*) FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})`.execute(
+    db,
+  );
+  return rows[0]?.count ?? 0;
+};
+
+/** Whether a user is under legal hold, by the primary key; undefined when there is no such user. */
+export const findHold = async (
+  db: Db,
+  workspaceId: string,
+  userId: string,
+): Promise<boolean | undefined> => {
+  const row = await db
+    .selectFrom('users')
+    .select('legal_hold')
+    .where('workspace_id', '=', workspaceId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return row?.legal_hold;
+};

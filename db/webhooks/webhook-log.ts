@@ -1,0 +1,124 @@
+import { sql } from 'kysely';
+import type { DeliveryState } from '../../workflows/delivery-contract.ts';
+import type { Db, Trx } from '../client.ts';
+
+/** What the API does with deliveries: it shows them, begins tests, and begins a further round. */
+
+const deliveryRows = (db: Db, webhookId: string) =>
+  db.selectFrom('webhook_deliveries').selectAll().where('webhook_id', '=', webhookId);
+
+export type LoggedDelivery = Awaited<
+  ReturnType<ReturnType<typeof deliveryRows>['execute']>
+>[number];
+
+export const findLoggedDelivery = (
+  db: Db,
+  webhookId: string,
+  id: string,
+): Promise<LoggedDelivery | undefined> =>
+  deliveryRows(db, webhookId).where('id', '=', id).executeTakeFirst();
+
+/** Newest first, by the index `webhook_deliveries_newest`. */
+export const listLoggedDeliveries = (
+  db: Db,
+  page: {
+    webhookId: string;
+    state?: DeliveryState | undefined;
+    beforeId?: string | undefined;
+    limit: number;
+  },
+): Promise<LoggedDelivery[]> =>
+  deliveryRows(db, page.webhookId)
+    .$if(page.state !== undefined, (query) => query.where('state', '=', page.state ?? 'pending'))
+    .$if(page.beforeId !== undefined, (query) =>
+      query.where(
+        sql<boolean>`(created_at, id) <
+          (SELECT created_at, id FROM webhook_deliveries
+            WHERE id = ${page.beforeId ?? null}::uuid AND webhook_id = ${page.webhookId}::uuid)`,
+      ),
+    )
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit)
+    .execute();
+
+/** Writes a test to be sent. False while another one is under way. */
+export const insertTest = async (
+  trx: Trx,
+  { id, webhookId }: { id: string; webhookId: string },
+): Promise<boolean> => {
+  const row = await trx
+    .insertInto('webhook_deliveries')
+    .values({ id, webhook_id: webhookId })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
+/** Begins another round of a delivery that has ended. False while one is under way. */
+export const replayDelivery = async (
+  trx: Trx,
+  { id, webhookId }: { id: string; webhookId: string },
+): Promise<boolean> => {
+  // Of two replays of tests at once the second sees that the first is under way. Jobs that end meanwhile do not wait.
+  await trx
+    .selectFrom('webhooks')
+    .select('id')
+    .where('id', '=', webhookId)
+    .forNoKeyUpdate()
+    .execute();
+  const { numUpdatedRows } = await trx
+    .updateTable('webhook_deliveries')
+    .set({
+      state: 'pending',
+      round: sql<number>`round + 1`,
+      next_attempt_at: sql<Date>`now()`,
+      finished_at: null,
+    })
+    .where('id', '=', id)
+    .where('webhook_id', '=', webhookId)
+    .where('state', '<>', 'pending')
+    .where(
+      // Of tests one at a time is pending.
+      sql<boolean>`(job_id IS NOT NULL OR NOT EXISTS (
+        SELECT FROM webhook_deliveries other
+         WHERE other.webhook_id = ${webhookId}::uuid AND other.job_id IS NULL AND other.state = 'pending'))`,
+    )
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+};
+
+/** What a request with an idempotency key has made, or worked on. */
+export interface WebhookCall {
+  workspaceId: string;
+  key: string;
+  requestHash: string;
+  webhookId: string;
+  deliveryId: string | null;
+}
+
+/** Writes a call down. False when the key has one already; one that is being written is waited for. */
+export const insertCall = async (trx: Trx, call: WebhookCall): Promise<boolean> => {
+  const row = await trx
+    .insertInto('webhook_calls')
+    .values({
+      workspace_id: call.workspaceId,
+      idempotency_key: call.key,
+      request_hash: call.requestHash,
+      webhook_id: call.webhookId,
+      delivery_id: call.deliveryId,
+    })
+    .onConflict((conflict) => conflict.columns(['workspace_id', 'idempotency_key']).doNothing())
+    .returning('webhook_id')
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
+export const findCall = (db: Db, workspaceId: string, key: string) =>
+  db
+    .selectFrom('webhook_calls')
+    .selectAll()
+    .where('workspace_id', '=', workspaceId)
+    .where('idempotency_key', '=', key)
+    .executeTakeFirst();

@@ -1,0 +1,194 @@
+import { sql } from 'kysely';
+import { uuidv7 } from 'uuidv7';
+import type { EventType } from '../../workflows/delivery-contract.ts';
+import type { Db, Trx } from '../client.ts';
+
+/** So many webhooks a workspace may have. */
+export const MAX_WEBHOOKS = 10;
+/** So many secrets of a webhook may be valid side by side, each a signature in every request. */
+export const MAX_VALID_SECRETS = 5;
+
+const isValid = sql<boolean>`(expires_at IS NULL OR expires_at > now())`;
+
+/** Webhooks as the API tells of them, with when the last of their old secrets ends. */
+const webhookRows = (db: Db, workspaceId: string) =>
+  db
+    .selectFrom('webhooks')
+    .selectAll('webhooks')
+    .select((eb) =>
+      eb
+        .selectFrom('webhook_secrets')
+        .select((inner) => inner.fn.max('expires_at').as('until'))
+        .whereRef('webhook_secrets.webhook_id', '=', 'webhooks.id')
+        .where('expires_at', '>', sql<Date>`now()`)
+        .as('old_secret_until'),
+    )
+    .where('workspace_id', '=', workspaceId);
+
+export type WebhookRow = Awaited<ReturnType<ReturnType<typeof webhookRows>['execute']>>[number];
+
+export const findWebhook = (
+  db: Db,
+  workspaceId: string,
+  id: string,
+): Promise<WebhookRow | undefined> =>
+  webhookRows(db, workspaceId).where('id', '=', id).executeTakeFirst();
+
+/** Webhooks in the order they were made: their ids are UUIDv7. */
+export const listWebhooks = (
+  db: Db,
+  page: { workspaceId: string; afterId?: string | undefined; limit: number },
+): Promise<WebhookRow[]> =>
+  webhookRows(db, page.workspaceId)
+    .$if(page.afterId !== undefined, (query) => query.where('id', '>', page.afterId ?? ''))
+    .orderBy('id')
+    .limit(page.limit)
+    .execute();
+
+const insertSecret = async (trx: Trx, webhookId: string, secret: string): Promise<void> => {
+  await trx
+    .insertInto('webhook_secrets')
+    .values({ id: uuidv7(), webhook_id: webhookId, secret })
+    .execute();
+};
+
+export interface NewWebhook {
+  id: string;
+  workspaceId: string;
+  url: string;
+  description: string | null;
+  eventTypes: readonly EventType[];
+  isEnabled: boolean;
+  actorKeyId: string;
+  secret: string;
+}
+
+/** Makes a webhook with its first secret. False when the workspace has as many as it may. */
+export const createWebhook = async (trx: Trx, webhook: NewWebhook): Promise<boolean> => {
+  const { id, workspaceId } = webhook;
+  // Of two that are made side by side the second counts the first.
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || ${workspaceId}::text, 0))`.execute(
+    trx,
+  );
+  const { count } = await trx
+    .selectFrom('webhooks')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('workspace_id', '=', workspaceId)
+    .executeTakeFirstOrThrow();
+  if (count >= MAX_WEBHOOKS) return false;
+  await trx
+    .insertInto('webhooks')
+    .values({
+      id,
+      workspace_id: workspaceId,
+      url: webhook.url,
+      description: webhook.description,
+      event_types: [...webhook.eventTypes],
+      disabled_at: webhook.isEnabled ? null : sql<Date>`now()`,
+      disabled_reason: webhook.isEnabled ? null : 'byAdmin',
+      changed_by: webhook.actorKeyId,
+    })
+    .execute();
+  await insertSecret(trx, id, webhook.secret);
+  return true;
+};
+
+export interface WebhookChange {
+  workspaceId: string;
+  id: string;
+  actorKeyId: string;
+  url?: string | undefined;
+  description?: string | null | undefined;
+  eventTypes?: readonly EventType[] | undefined;
+  isEnabled?: boolean | undefined;
+}
+
+const SWITCHED = {
+  on: { disabled_at: null, disabled_reason: null, failing_since: null },
+  // One that is off already keeps its reason.
+  off: {
+    disabled_at: sql<Date>`coalesce(disabled_at, now())`,
+    disabled_reason: sql<'byAdmin'>`coalesce(disabled_reason, 'byAdmin')`,
+  },
+};
+
+/** Changes what is given of a webhook. True when it was there. */
+export const updateWebhook = async (db: Db, change: WebhookChange): Promise<boolean> => {
+  const { url, description, eventTypes, isEnabled } = change;
+  const { numUpdatedRows } = await db
+    .updateTable('webhooks')
+    .set({
+      ...(url !== undefined && { url }),
+      ...(description !== undefined && { description }),
+      ...(eventTypes !== undefined && { event_types: [...eventTypes] }),
+      ...(isEnabled !== undefined && SWITCHED[isEnabled ? 'on' : 'off']),
+      changed_by: change.actorKeyId,
+      updated_at: sql<Date>`now()`,
+    })
+    .where('workspace_id', '=', change.workspaceId)
+    .where('id', '=', change.id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+};
+
+/** Removes a webhook with its secrets and all that was told to it. True when it was there. */
+export const deleteWebhook = (
+  db: Db,
+  { workspaceId, id, actorKeyId }: { workspaceId: string; id: string; actorKeyId: string },
+): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    // Whose key removed it, for the activity log, which a trigger writes.
+    if (!(await updateWebhook(trx, { workspaceId, id, actorKeyId }))) return false;
+    await trx.deleteFrom('webhooks').where('id', '=', id).execute();
+    return true;
+  });
+
+/**
+ * Gives a webhook another secret. The old ones are valid for so many hours more; for none, all end at
+ * once. Answers until when, or that there are too many.
+ */
+export const rotateSecret = async (
+  trx: Trx,
+  {
+    webhookId,
+    actorKeyId,
+    secret,
+    oldValidHours,
+  }: {
+    webhookId: string;
+    actorKeyId: string;
+    secret: string;
+    oldValidHours: number;
+  },
+): Promise<'rotated' | 'tooMany'> => {
+  // The row's lock lets rotations come one after another.
+  await trx
+    .updateTable('webhooks')
+    .set({
+      changed_by: actorKeyId,
+      rotated_at: sql<Date>`clock_timestamp()`,
+      updated_at: sql<Date>`now()`,
+    })
+    .where('id', '=', webhookId)
+    .execute();
+  const valid = () =>
+    trx.updateTable('webhook_secrets').where('webhook_id', '=', webhookId).where(isValid);
+  if (oldValidHours === 0) {
+    await valid()
+      .set({ expires_at: sql<Date>`now()` })
+      .execute();
+  } else {
+    await valid()
+      .set({ expires_at: sql<Date>`now() + make_interval(hours => ${oldValidHours}::int)` })
+      .where('expires_at', 'is', null)
+      .execute();
+  }
+  await insertSecret(trx, webhookId, secret);
+  const { count } = await trx
+    .selectFrom('webhook_secrets')
+    .select((eb) => eb.fn.count<number>('id').as('count'))
+    .where('webhook_id', '=', webhookId)
+    .where(isValid)
+    .executeTakeFirstOrThrow();
+  return count > MAX_VALID_SECRETS ? 'tooMany' : 'rotated';
+};
