@@ -17,18 +17,18 @@ import {
   HEADERS_TIMEOUT_MS,
   HTTP_LIMITS,
 } from './limits.ts';
-import { describeError, logResponses } from './logging.ts';
-import { documentApi } from './openapi.ts';
-import { createRates } from './rate-limit.ts';
-import { readBodies } from './read-bodies.ts';
-import type { RequestSender } from './request-sender.ts';
+import { describeError, logResponses } from './http/logging.ts';
+import { documentApi } from './openapi/openapi.ts';
+import { createRates } from './http/rate-limit.ts';
+import { readBodies } from './http/read-bodies.ts';
+import type { RequestSender } from './delete-all/request-sender.ts';
 import { rememberRequests } from './request-owner.ts';
 import { registerRoutes } from './routes.ts';
-import type { JobStarter } from './start-job.ts';
-import { answerUnknown } from './unknown-route.ts';
-import { limitBodyTime } from './body-deadline.ts';
-import { closeUnusedConnections } from './unused-connections.ts';
-import { validatorCompiler } from './validation.ts';
+import type { JobStarter } from './jobs/start-job.ts';
+import { answerUnknown } from './http/unknown-route.ts';
+import { limitBodyTime } from './http/body-deadline.ts';
+import { closeUnusedConnections } from './http/unused-connections.ts';
+import { validatorCompiler } from './http/validation.ts';
 
 export type App = FastifyInstance<
   Server,

@@ -5,9 +5,15 @@ import type { Role } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { type Access, findAccess } from './access.ts';
 import { createKeyUses } from './key-uses.ts';
-import { invalidRequest, isProblem, notFound, problem, type ProblemError } from './problems.ts';
+import {
+  invalidRequest,
+  isProblem,
+  notFound,
+  problem,
+  type ProblemError,
+} from './http/problems.ts';
 import type { App } from './app.ts';
-import type { Rates } from './rate-limit.ts';
+import type { Rates } from './http/rate-limit.ts';
 
 /** The key a request came with. */
 export interface Actor {

@@ -12,8 +12,14 @@ import {
   isPoolExhausted,
   isTooSlow,
 } from '../db/connections/sql-states.ts';
-import { closeWith } from './lingering-close.ts';
-import { isProblem, problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
+import { closeWith } from './http/lingering-close.ts';
+import {
+  isProblem,
+  problem,
+  type ProblemError,
+  PROBLEMS,
+  type ProblemSlug,
+} from './http/problems.ts';
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 

@@ -29,7 +29,7 @@ const opSchema = z.enum([
 ]); // prettier-ignore
 export type Op = z.infer<typeof opSchema>;
 
-/** A number that is not finite is one whose text no float holds, see `api/json-body.ts`. */
+/** A number that is not finite is one whose text no float holds, see `api/http/json-body.ts`. */
 const forNumbers = ({ input }: { input?: unknown }): string | undefined =>
   typeof input === 'number' ? NUMBER_RULE : undefined;
 

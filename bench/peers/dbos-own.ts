@@ -6,7 +6,7 @@ import { createFinishJob } from '../../activities/jobs/finish-job.ts';
 import { createSettlePass } from '../../activities/deletions/settle-pass.ts';
 import { createVerifyExport } from '../../activities/exports/verify-export.ts';
 import { createWriteExport } from '../../activities/exports/write-export.ts';
-import { wantConfirmedDeletion } from '../../api/want-deletion.ts';
+import { wantConfirmedDeletion } from '../../api/deletions/want-deletion.ts';
 import { openDatabase } from '../../db/client.ts';
 import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
 import { insertJob } from '../../db/jobs/jobs.ts';

@@ -4,7 +4,7 @@ import {
   createDecideRequest,
   type Caller,
 } from '../../activities/delete-all/decide-request.ts';
-import type { RequestSender } from '../../api/request-sender.ts';
+import type { RequestSender } from '../../api/delete-all/request-sender.ts';
 import { requestWorkflowIdOf } from '../../workflows/contract.ts';
 import { fakeDecideDeps } from '../support/activity-deps.ts';
 import type { TestDatabase } from '../support/database.ts';

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
-import { MAX_STREAMS_PER_KEY } from '../../api/job-streams.ts';
+import { MAX_STREAMS_PER_KEY } from '../../api/jobs/job-streams.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { openEvents, type EventReader } from '../support/events.ts';
 import { useApi } from './support.ts';

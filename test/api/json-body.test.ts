@@ -1,7 +1,7 @@
 import { assert, json, pre, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { MAX_DEPTH, parseJsonBody } from '../../api/json-body.ts';
-import { isProblem } from '../../api/problems.ts';
+import { MAX_DEPTH, parseJsonBody } from '../../api/http/json-body.ts';
+import { isProblem } from '../../api/http/problems.ts';
 
 const parse = (text: string): unknown => parseJsonBody(Buffer.from(text));
 

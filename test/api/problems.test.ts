@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { PROBLEMS } from '../../api/problems.ts';
+import { PROBLEMS } from '../../api/http/problems.ts';
 import { useApi } from './support.ts';
 
 const api = useApi();
@@ -12,7 +12,7 @@ test('docs/errors.md and the catalogue tell the same, in both directions', async
     ([, slug, status, title, advice]) => ({ slug, status: Number(status), title, advice }),
   );
   const known = Object.entries(PROBLEMS).map(([slug, type]) => ({ slug, ...type }));
-  expect(told, 'write docs/errors.md anew from api/problems.ts').toEqual(known);
+  expect(told, 'write docs/errors.md anew from api/http/problems.ts').toEqual(known);
 });
 
 test('serves a readable page for each kind of error, and none for others', async () => {

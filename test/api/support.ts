@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { buildApp, type ApiDeps, type App } from '../../api/app.ts';
-import type { JobStarter } from '../../api/start-job.ts';
+import type { JobStarter } from '../../api/jobs/start-job.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { type Database, type DatabaseOptions, openDatabase } from '../../db/client.ts';
 import { API_ROLE } from '../../db/roles.ts';

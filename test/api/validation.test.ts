@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { readInput } from '../../api/validation.ts';
+import { readInput } from '../../api/http/validation.ts';
 
 const pointersOf = (schema: z.ZodType, value: unknown, part?: string): string[] => {
   const read = readInput(schema, value, part);

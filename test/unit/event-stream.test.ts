@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { HEARTBEAT_MS, MAX_AGE_MS, openEventStream } from '../../api/event-stream.ts';
-import { HEARTBEAT, PREAMBLE, type JobEvent } from '../../api/job-event.ts';
+import { HEARTBEAT_MS, MAX_AGE_MS, openEventStream } from '../../api/jobs/event-stream.ts';
+import { HEARTBEAT, PREAMBLE, type JobEvent } from '../../api/jobs/job-event.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'] });

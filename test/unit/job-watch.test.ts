@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createJobWatch, POLL_MS } from '../../api/job-watch.ts';
+import { createJobWatch, POLL_MS } from '../../api/jobs/job-watch.ts';
 
 /** A read whose answers come when the test says so. */
 const readByHand = () => {

@@ -1,0 +1,181 @@
+import { sql } from 'kysely';
+import { z } from 'zod';
+import {
+  changeBackup,
+  type BackupChanged,
+  MAX_BACKUP_YEARS,
+} from '../../db/exports/backup-changes.ts';
+import { type BackupRow, findBackup } from '../../db/exports/backups.ts';
+import type { Trx } from '../../db/client.ts';
+import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
+import { momentOf } from '../../selection/moments.ts';
+import { destroyExport } from '../../files/destroy-export.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { backupSchema, purgePhraseOf, toBackupJson } from './backup-json.ts';
+import { notFound, problem, type ProblemError } from '../http/problems.ts';
+import { reasonSchema } from '../jobs/reason.ts';
+
+/** Longest wait for a batch or restore that uses the backup at this moment, in milliseconds. */
+const LOCK_TIMEOUT_MS = 8_000;
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+const momentSchema = z
+  .string()
+  .refine((text) => momentOf(text, 'datetime') !== undefined, 'is not an RFC 3339 date and time')
+  .meta({ format: 'date-time' });
+
+const changeSchema = z
+  .strictObject({
+    expiresAt: momentSchema
+      .optional()
+      .describe(`Later than now and than before; ${MAX_BACKUP_YEARS} years ahead at most`),
+    legalHold: z.boolean().optional().describe('For the platform team only'),
+    reason: reasonSchema.optional(),
+  })
+  .refine(
+    ({ expiresAt, legalHold }) => expiresAt !== undefined || legalHold !== undefined,
+    'must name what is to change',
+  )
+  .meta({ examples: [{ expiresAt: '2030-06-30T00:00:00Z', reason: 'The audit is not over' }] });
+
+const purgeSchema = z
+  .strictObject({
+    confirm: z.string().describe("The backup's `purgePhrase`, typed"),
+    reason: reasonSchema,
+  })
+  .meta({ examples: [{ confirm: 'purge backup of 3 users', reason: 'Erasure was asked for' }] });
+
+const getBackup = async (
+  { database: { db } }: ApiDeps,
+  id: string,
+  workspaceId: string | null,
+): Promise<BackupRow> => {
+  const row = await findBackup(db, id, workspaceId);
+  if (row === undefined) throw notFound('backup');
+  return row;
+};
+
+/** A short transaction that rather gives up than waits long for a lock. */
+const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
+  db.transaction().execute(async (trx) => {
+    await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true)`.execute(trx);
+    return work(trx);
+  });
+
+const isGone = (id: string): ProblemError =>
+  problem('gone', `Backup ${id} is removed; what it held is gone for good.`);
+
+const refuse = (detail: string, pointer: string): ProblemError =>
+  problem('unprocessable', detail, { errors: [{ detail, pointer }] });
+
+const whyUnchanged = (id: string, result: Exclude<BackupChanged, 'changed'>): ProblemError => {
+  switch (result) {
+    case 'gone':
+      return isGone(id);
+    case 'sooner':
+      return refuse('A backup is only ever kept longer; to end it now, purge it.', '/expiresAt');
+    case 'tooLate':
+      return refuse(`A backup is kept for ${MAX_BACKUP_YEARS} years at most.`, '/expiresAt');
+  }
+};
+
+const registerChange = (app: App, deps: ApiDeps): void => {
+  app.patch(
+    '/v1/backups/:id',
+    {
+      schema: {
+        operationId: 'changeBackup',
+        summary: 'Keep a backup longer, hold it, or let go of it',
+        tags: ['backups'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: changeSchema,
+        response: { 200: backupSchema.describe('The backup as it is now') },
+      },
+    },
+    async ({ access, actor, params: { id }, body: { expiresAt, legalHold, reason } }) => {
+      if (legalHold !== undefined && actor.role !== 'platform') {
+        const errors = [{ detail: 'is for the platform team', pointer: '/legalHold' }];
+        throw problem('forbidden', 'Only a key of role platform holds a backup.', { errors });
+      }
+      await getBackup(deps, id, access.workspaceId);
+      const change = {
+        id,
+        actorKeyId: actor.id,
+        reason,
+        legalHold,
+        expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt),
+      };
+      const result = await withLock(deps, (trx) => changeBackup(trx, change));
+      if (result !== 'changed') throw whyUnchanged(id, result);
+      return toBackupJson(await getBackup(deps, id, null));
+    },
+  );
+};
+
+const whyKept = (id: string, result: Purge): ProblemError | undefined => {
+  switch (result.status) {
+    case 'removed':
+      return undefined;
+    case 'gone':
+      return isGone(id);
+    case 'own':
+      return problem(
+        'self-purge',
+        `You started the deletion that backup ${id} is of, by this or another of your keys.`,
+      );
+    case 'held':
+      return problem('wrong-state', `Backup ${id} is under legal hold; clear the hold first.`);
+    case 'inUse':
+      return problem(
+        'wrong-state',
+        `Job ${result.jobId} needs backup ${id}; purge it once the job has ended, or cancel the job.`,
+      );
+  }
+};
+
+const registerPurge = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/backups/:id/purge',
+    {
+      schema: {
+        operationId: 'purgeBackup',
+        summary: 'Destroy a backup and the traces of its users, now and for good',
+        tags: ['backups'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: purgeSchema,
+        response: {
+          200: backupSchema.describe('The backup is removed, and its files are destroyed'),
+          202: backupSchema.describe('Removed; its files are destroyed within the hour'),
+        },
+      },
+    },
+    async ({ access, actor, params: { id }, body: { confirm, reason }, log }, reply) => {
+      const row = await getBackup(deps, id, access.workspaceId);
+      if (row.state === 'removed') throw isGone(id);
+      const phrase = purgePhraseOf(row);
+      if (confirm !== phrase) {
+        throw refuse(`To purge backup ${id}, confirm with: ${phrase}`, '/confirm');
+      }
+      const purge = { id, proof: actor.proof, reason };
+      const kept = whyKept(id, await withLock(deps, (trx) => purgeBackup(trx, purge)));
+      if (kept !== undefined) throw kept;
+      // It is removed whatever happens now: what is not destroyed here, the schedule destroys.
+      await destroyExport({ db: deps.database.db, storage: deps.storage }, id).catch(
+        (error: unknown) => {
+          reply.code(202);
+          log.warn({ err: error, backupId: id }, 'a purged backup is left for the schedule');
+        },
+      );
+      return toBackupJson(await getBackup(deps, id, null));
+    },
+  );
+};
+
+/** What may happen to a backup before its time, and after. */
+export const registerBackupChangeRoutes = (app: App, deps: ApiDeps): void => {
+  registerChange(app, deps);
+  registerPurge(app, deps);
+};

@@ -1,0 +1,212 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import {
+  type DecisionRow,
+  findDecision,
+  findDecisionByKey,
+  giveUpDecision,
+  submitDecision,
+  type WrittenDecision,
+} from '../../db/delete-all/decisions.ts';
+import { findRequest, type RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import {
+  isUnfinished,
+  isUsable,
+  type MessageKind,
+  type Refusal,
+} from '../../workflows/contract.ts';
+import type { ApiDeps } from '../app.ts';
+import type { Actor } from '../auth.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { notFound, problem, type ProblemError } from '../http/problems.ts';
+
+/** How long a caller waits for the workflow's decision, in milliseconds; it takes some 50. */
+const DECISION_DEADLINE_MS = 8_000;
+const POLL_INTERVAL_MS = 25;
+
+type Deps = Pick<ApiDeps, 'database' | 'requests'>;
+
+export interface Wish {
+  kind: MessageKind;
+  reason?: string | undefined;
+  previewId?: string;
+  /** The run to be tried again. */
+  jobId?: string;
+}
+
+/** @throws ProblemError 404 when there is none that the caller may see */
+export const getRequest = async (
+  { database: { db } }: Pick<ApiDeps, 'database'>,
+  id: string,
+  workspaceId: string | null,
+): Promise<RequestRow> => {
+  const row = await findRequest(db, id, workspaceId);
+  if (row === undefined) throw notFound('delete-all request');
+  return row;
+};
+
+/** What the state does not allow. For what needs the window, one that is over is gone. */
+export const refusedBy = (
+  { id, state, closes_at: closesAt }: RequestRow,
+  needsWindow: boolean,
+): ProblemError =>
+  needsWindow && closesAt !== null && state !== 'running'
+    ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
+    : problem('wrong-state', `Request ${id} is ${state}.`);
+
+const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemError> = {
+  selfApproval: () =>
+    problem('self-approval', 'You asked for this yourself, by this or another of your keys.'),
+  unknownKey: () => problem('forbidden', 'Your key is not known any more.'),
+  revokedKey: () => problem('forbidden', 'Your key was revoked, or has expired.'),
+  wrongRole: () => problem('forbidden', 'Your key may not decide this.'),
+  reasonRequired: () => problem('unprocessable', 'A denial needs a reason.'),
+  previewExpired: () => problem('preview-expired', 'The preview has expired; make a new one.'),
+  previewUsed: () => problem('wrong-state', 'This preview was confirmed before; make a new one.'),
+  notConfirmed: () => problem('wrong-state', 'This preview is not one of this request.'),
+  unanswered: () =>
+    problem('temporal-unavailable', 'No worker has answered in time; nothing was changed.'),
+  malformed: () => problem('internal', 'The workflow could not read the decision.'),
+  decisionMismatch: () => problem('internal', 'The workflow took it for another decision.'),
+  unproven: () => problem('internal', 'The workflow did not take the decision for yours.'),
+  unknownSignal: () => problem('internal', 'The workflow does not know such a decision.'),
+  tooEarly: () => problem('internal', 'It is too early for this.'),
+  stillRunning: () => problem('internal', 'The run has not ended.'),
+};
+
+const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
+
+const toProblem = (
+  refusal: Refusal,
+  request: RequestRow,
+  kind: DecisionRow['kind'],
+): ProblemError =>
+  refusal === 'wrongState' || refusal === 'tooLate'
+    ? refusedBy(request, needsWindow(kind))
+    : ADVICE[refusal]();
+
+const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
+  problem(
+    'temporal-unavailable',
+    decision.idempotency_key === null
+      ? 'Temporal or a worker does not answer; nothing was changed.'
+      : `Decision ${decision.id} waits to be taken. Send the same request with the same key again: it finishes the same decision.`,
+    { cause },
+  );
+
+const getDecision = async ({ database: { db } }: Deps, id: string): Promise<DecisionRow> => {
+  const row = await findDecision(db, id);
+  if (row === undefined) throw new Error(`decision ${id} is gone`);
+  return row;
+};
+
+/** The decision an earlier request with the same key asked for; undefined when this is the first. */
+const findEarlier = async (
+  { database: { db } }: Deps,
+  requestId: string,
+  idempotency: WrittenDecision['idempotency'],
+): Promise<DecisionRow | undefined> => {
+  if (idempotency === undefined) return undefined;
+  const earlier = await findDecisionByKey(db, requestId, idempotency.key);
+  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
+  throw problem(
+    'idempotency-key-reused',
+    `This idempotency key belongs to decision ${earlier.id}, which another request asked for.`,
+  );
+};
+
+const write = async (
+  deps: Deps,
+  {
+    id,
+    actor,
+    ...request
+  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency?: WrittenDecision['idempotency'] },
+  { kind, reason, previewId, jobId }: Wish,
+): Promise<DecisionRow> => {
+  const decision: WrittenDecision = {
+    id: uuidv7(),
+    requestId: id,
+    kind,
+    proof: actor.proof,
+    ...(reason !== undefined && { reason }),
+    ...(previewId !== undefined && { previewId }),
+    ...(jobId !== undefined && { jobId }),
+    ...(request.idempotency !== undefined && { idempotency: request.idempotency }),
+  };
+  const outcome = await submitDecision(deps.database.db, decision);
+  if (outcome !== undefined) return getDecision(deps, decision.id);
+  // The same key, sent twice at once: the other request's decision is there now.
+  const other = await findEarlier(deps, id, request.idempotency);
+  if (other !== undefined) return other;
+  throw new Error(`decision ${decision.id} was not written`);
+};
+
+/**
+ * One who sends no idempotency key cannot ask what became of it, so what was not decided in time never
+ * will be.
+ */
+const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
+  const { db } = deps.database;
+  if (decision.idempotency_key !== null || (await giveUpDecision(db, decision.id))) {
+    throw unanswered(decision, cause);
+  }
+  return getDecision(deps, decision.id);
+};
+
+const awaitDecision = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
+  const deadline = Date.now() + DECISION_DEADLINE_MS;
+  while (Date.now() < deadline) {
+    const decision = await getDecision(deps, pending.id);
+    if (decision.outcome !== 'pending') return decision;
+    await sleep(POLL_INTERVAL_MS);
+  }
+  return giveUp(deps, pending);
+};
+
+const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
+  const message = { decisionId: pending.id };
+  let isSent: boolean;
+  try {
+    isSent = await deps.requests.send(pending.request_id, pending.kind as MessageKind, message);
+  } catch (cause) {
+    return giveUp(deps, pending, cause);
+  }
+  if (isSent) return awaitDecision(deps, pending);
+  // The request ended between our look and the message.
+  await giveUpDecision(deps.database.db, pending.id);
+  return getDecision(deps, pending.id);
+};
+
+/**
+ * Writes what the caller wants, hands it to the request's workflow, and waits for what that decided.
+ * `check` may throw to refuse a new wish; the same idempotency key is answered as the first time.
+ *
+ * @throws ProblemError saying why it was refused, or that nobody answers
+ */
+export const decide = async (
+  request: FastifyRequest,
+  deps: Deps,
+  id: string,
+  check: (row: RequestRow) => Promise<Wish> | Wish,
+): Promise<RequestRow> => {
+  const { workspaceId } = request.access;
+  const row = await getRequest(deps, id, workspaceId);
+  const idempotency = readIdempotency(request);
+  const earlier = await findEarlier(deps, id, idempotency);
+  let decision = earlier;
+  if (decision === undefined) {
+    const wish = await check(row);
+    // One that has ended may still be usable: its window is open, and something is left to be retried.
+    const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
+    if (isOver) throw refusedBy(row, needsWindow(wish.kind));
+    const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
+    decision = await write(deps, from, wish);
+  }
+  if (decision.outcome === 'pending') decision = await submit(deps, decision);
+  const now = await getRequest(deps, id, workspaceId);
+  if (decision.refusal === null) return now;
+  const hasEnded = decision.refusal === 'unanswered' && !isUnfinished(now.state);
+  throw toProblem(hasEnded ? 'wrongState' : decision.refusal, now, decision.kind);
+};

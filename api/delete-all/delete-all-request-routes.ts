@@ -1,0 +1,164 @@
+import type { FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import {
+  askToDeleteAll,
+  findRequestByKey,
+  findUnfinishedRequest,
+  listRequests,
+  type RequestRow,
+} from '../../db/delete-all/delete-all-requests.ts';
+import { REQUEST_STATES } from '../../workflows/contract.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { getRequest } from './decide.ts';
+import {
+  describeRequest,
+  requestSchema,
+  requestSummarySchema,
+  summarizeRequest,
+} from './delete-all-json.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { problem } from '../http/problems.ts';
+import { reasonSchema } from '../jobs/reason.ts';
+
+const MAX_TICKET_LENGTH = 200;
+
+const askSchema = z
+  .strictObject({
+    reason: reasonSchema,
+    ticket: z
+      .string()
+      .max(MAX_TICKET_LENGTH)
+      .regex(/\S/, 'says nothing')
+      .optional()
+      .describe('Where it was agreed, say'),
+  })
+  .meta({ examples: [{ reason: 'The contract has ended', ticket: 'OPS-1204' }] });
+
+type Asking = FastifyRequest & { body: z.infer<typeof askSchema> };
+
+const findEarlier = async (request: Asking, { database: { db } }: ApiDeps) => {
+  const idempotency = readIdempotency(request);
+  if (idempotency === undefined) return undefined;
+  const earlier = await findRequestByKey(db, request.workspaceId, idempotency.key);
+  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
+  throw problem(
+    'idempotency-key-reused',
+    `This idempotency key belongs to request ${earlier.id}, which another call made.`,
+  );
+};
+
+const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
+  const { db } = deps.database;
+  const { workspaceId, actor, body } = request;
+  const idempotency = readIdempotency(request);
+  const id = uuidv7();
+  const isWritten = await askToDeleteAll(db, {
+    id,
+    proof: actor.proof,
+    reason: body.reason,
+    ...(body.ticket !== undefined && { ticket: body.ticket }),
+    ...(idempotency !== undefined && { idempotency }),
+  });
+  if (isWritten) return getRequest(deps, id, workspaceId);
+  // The same key, sent twice at once: the other call's request is there now.
+  const same = await findEarlier(request, deps);
+  if (same !== undefined) return same;
+  const open = await findUnfinishedRequest(db, workspaceId);
+  throw problem(
+    'request-already-open',
+    `Workspace ${workspaceId} has a request that has not ended: ${open?.id ?? 'ended just now'}.`,
+  );
+};
+
+/** Starts the workflow of a request that none has claimed: a new one, or one a crash left behind. */
+const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
+  if (row.run_id !== null || row.finished_at !== null) return;
+  try {
+    await deps.requests.start({ id: row.id, workspaceId: row.workspace_id });
+  } catch (cause) {
+    throw problem(
+      'temporal-unavailable',
+      `Request ${row.id} is written and starts once Temporal answers. The same call with the same key finds it.`,
+      { cause },
+    );
+  }
+};
+
+const registerAsk = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/delete-all-requests',
+    {
+      schema: {
+        operationId: 'askToDeleteAll',
+        summary: 'Ask the platform team for a window in which every user may be deleted',
+        tags: ['delete all'],
+        querystring: z.strictObject({}),
+        body: askSchema,
+        response: { 201: requestSchema.describe('The request, which waits for the platform team') },
+      },
+    },
+    async (request, reply) => {
+      const row = (await findEarlier(request, deps)) ?? (await write(request, deps));
+      await start(row, deps);
+      const fresh = await getRequest(deps, row.id, request.workspaceId);
+      reply.code(201).header('location', `/v1/delete-all-requests/${row.id}`);
+      return describeRequest(fresh, deps);
+    },
+  );
+};
+
+/** Asking to delete every user of a workspace, and how such requests stand. */
+export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void => {
+  registerAsk(app, deps);
+  app.get(
+    '/v1/delete-all-requests',
+    {
+      schema: {
+        operationId: 'listDeleteAllRequests',
+        summary: 'Requests, newest first; of all workspaces for those who see several',
+        tags: ['delete all'],
+        querystring: z.strictObject({
+          state: z.enum(REQUEST_STATES).optional(),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: { 200: pageOf(requestSummarySchema).describe('A page of requests') },
+      },
+    },
+    async ({ access, query: { state, cursor, limit } }) => {
+      const rows = await listRequests(deps.database.db, {
+        workspaceId: access.workspaceId,
+        state,
+        beforeId: decodeIdCursor('deleteAllRequests', cursor),
+        limit: limit + 1,
+      });
+      const page = toPage(rows, limit, placeIn('deleteAllRequests'));
+      const data = page.rows.map((row) => summarizeRequest(row, deps));
+      return { data, nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/delete-all-requests/:id',
+    {
+      schema: {
+        operationId: 'getDeleteAllRequest',
+        summary: 'One request with its window and all that was tried on it',
+        tags: ['delete all'],
+        params: z.strictObject({ id: z.uuid() }),
+        querystring: z.strictObject({}),
+        response: { 200: requestSchema.describe('The request') },
+      },
+    },
+    async ({ access, params }) =>
+      describeRequest(await getRequest(deps, params.id, access.workspaceId), deps),
+  );
+};

@@ -1,0 +1,128 @@
+import { sql, type SqlBool } from 'kysely';
+import { z } from 'zod';
+import { findJobOfPreview } from '../../db/jobs/jobs.ts';
+import { createPreview, findPreview } from '../../db/deletions/previews.ts';
+import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob } from '../jobs/begin-job.ts';
+import { decide, getRequest, refusedBy, type Wish } from './decide.ts';
+import { startedJobSchema } from '../jobs/job-schema.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { reasonSchema } from '../jobs/reason.ts';
+import { sendJson } from '../http/send-json.ts';
+import { previewSchema } from '../deletions/deletion-preview-routes.ts';
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+const runSchema = z
+  .strictObject({
+    previewId: z.uuid(),
+    confirm: z.strictObject({
+      count: z.int().min(0),
+      phrase: z.string().max(100).describe("As the preview says: 'delete all N users'"),
+    }),
+    reason: reasonSchema.optional(),
+  })
+  .meta({
+    examples: [
+      {
+        previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
+        confirm: { count: 10_000, phrase: 'delete all 10000 users' },
+      },
+    ],
+  });
+
+/** What is typed to confirm; the number is the preview's. */
+const phraseOf = (count: number): string => `delete all ${count} users`;
+
+/** A look at the clock for people: whether the window really is open, its workflow says. */
+const requireOpen = (row: RequestRow): void => {
+  if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
+};
+
+const registerPreview = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/delete-all-requests/:id/preview',
+    {
+      schema: {
+        operationId: 'previewDeleteAll',
+        summary: 'See who would be deleted, and what to type; valid for 15 minutes',
+        tags: ['delete all'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: {
+          201: previewSchema
+            .extend({ phrase: z.string() })
+            .describe('The preview, and the phrase that confirms it'),
+        },
+      },
+    },
+    async ({ access, workspaceId, actor, params }, reply) => {
+      const row = await getRequest(deps, params.id, access.workspaceId);
+      requireOpen(row);
+      const preview = await createPreview(deps.database.db, {
+        workspaceId,
+        actorKeyId: actor.id,
+        selection: { type: 'all' },
+        where: sql<SqlBool>`true`,
+        requestId: row.id,
+      });
+      const { id, count, held, sample, expires_at: expiresAt } = preview;
+      const seen = JSON.stringify({ id, count, held, phrase: phraseOf(count), expiresAt });
+      return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
+    },
+  );
+};
+
+/** @throws ProblemError saying what of the confirmation is not as the preview showed it */
+const checkConfirmation = async (
+  { database: { db } }: ApiDeps,
+  row: RequestRow,
+  { previewId, confirm, reason }: z.infer<typeof runSchema>,
+): Promise<Wish> => {
+  requireOpen(row);
+  const preview = await findPreview(db, previewId, row.workspace_id, row.id);
+  if (preview === undefined) throw notFound('preview');
+  if (preview.is_expired) {
+    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+  }
+  if (preview.count !== confirm.count) {
+    throw problem(
+      'selection-changed',
+      `The preview showed ${preview.count} users, ${confirm.count} were confirmed.`,
+    );
+  }
+  if (preview.count === 0) throw problem('empty-selection', 'There is nobody to delete.');
+  if (confirm.phrase !== phraseOf(preview.count)) {
+    throw problem('wrong-phrase', `What is to be typed is: ${phraseOf(preview.count)}`, {
+      errors: [{ detail: 'is not the phrase of the preview', pointer: '/confirm/phrase' }],
+    });
+  }
+  return { kind: 'run', reason, previewId };
+};
+
+/** Within the window: a look at everyone, and the run that deletes them. */
+export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
+  registerPreview(app, deps);
+  app.post(
+    '/v1/delete-all-requests/:id/run',
+    {
+      schema: {
+        operationId: 'runDeleteAll',
+        summary: 'Back up, verify and delete every user the preview showed',
+        tags: ['delete all'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: runSchema,
+        response: { 202: startedJobSchema },
+      },
+    },
+    async (request, reply) => {
+      const { body, params } = request;
+      await decide(request, deps, params.id, (row) => checkConfirmation(deps, row, body));
+      const job = await findJobOfPreview(deps.database.db, body.previewId);
+      if (job === undefined) throw new Error(`preview ${body.previewId} has no job`);
+      return acceptJob(request, reply, job, deps);
+    },
+  );
+};

@@ -1,0 +1,78 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import { findHold } from '../../db/users/users.ts';
+import { userIdSchema } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob, beginJob } from '../jobs/begin-job.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { describeJob } from '../jobs/job-json.ts';
+import { jobSchema, startedJobSchema } from '../jobs/job-schema.ts';
+import { waitForEnd, waitSecondsOf } from '../http/prefer-wait.ts';
+import { notFound, problem, type ProblemError } from '../http/problems.ts';
+import { reasonSchema } from '../jobs/reason.ts';
+import { wantDeletionOfIds } from './want-deletion.ts';
+
+const querySchema = z.strictObject({
+  notify: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe('Mail the outcome; not when not given'),
+  reason: reasonSchema.default('single user deletion'),
+});
+
+const userHeld = (what: string): ProblemError =>
+  problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
+
+/** Whether the user of an ended deletion came under hold while it ran. */
+const hasHeld = ({ counts }: JobRow): boolean =>
+  ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;
+
+/** A hold that is there is told at once; one that comes later the job reports. */
+const beginDeletion = (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  wish: { userId: string; reason: string; notify: boolean },
+) => {
+  const { db } = deps.database;
+  const { workspaceId } = request;
+  return beginJob(request, readIdempotency(request), deps, async () => {
+    const isHeld = await findHold(db, workspaceId, wish.userId);
+    if (isHeld === undefined) throw notFound('user');
+    if (isHeld) throw userHeld('nothing was begun');
+    return wantDeletionOfIds(db, workspaceId, { ...wish, ids: [wish.userId] });
+  });
+};
+
+export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
+  app.delete(
+    '/v1/users/:userId',
+    {
+      schema: {
+        operationId: 'deleteUser',
+        summary: 'Back up, verify, and delete one user; with Prefer: wait=10 it waits for the end',
+        tags: ['users'],
+        params: z.strictObject({ userId: userIdSchema }),
+        querystring: querySchema,
+        response: {
+          200: jobSchema.describe('The job, which has ended within the time of `Prefer`'),
+          202: startedJobSchema,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { userId } = request.params;
+      const job = await beginDeletion(request, deps, { userId, ...request.query });
+      const seconds = waitSecondsOf(request);
+      if (seconds > 0) {
+        const ended = await waitForEnd(deps.database.db, job.id, seconds, request);
+        if (ended !== undefined && hasHeld(ended))
+          throw userHeld(`job ${job.id} has deleted nobody`);
+        reply.header('preference-applied', `wait=${seconds}`);
+        if (ended !== undefined) return describeJob(ended, request.actor.role, deps);
+      }
+      return acceptJob(request, reply, job, deps);
+    },
+  );
+};

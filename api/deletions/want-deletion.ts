@@ -1,0 +1,76 @@
+import { uuidv7 } from 'uuidv7';
+import type { Db } from '../../db/client.ts';
+import { refuseDeletionOf } from '../../db/deletions/nearly-everyone.ts';
+import { findPreview } from '../../db/deletions/previews.ts';
+import { usersOfPreview } from '../../db/users/user-lists.ts';
+import type { WantedJob } from '../jobs/begin-job.ts';
+import { notFound, problem } from '../http/problems.ts';
+
+interface Wish {
+  reason: string;
+  notify: boolean;
+}
+
+/**
+ * A deletion of users named one by one, without a preview.
+ *
+ * @throws DatabaseError KS008 when they are nearly everyone
+ */
+export const wantDeletionOfIds = async (
+  db: Db,
+  workspaceId: string,
+  { ids, reason, notify }: Wish & { ids: readonly string[] },
+): Promise<WantedJob> => {
+  const targetIds = [...new Set(ids)];
+  await refuseDeletionOf(db, workspaceId, targetIds);
+  return {
+    id: uuidv7(),
+    type: 'deletion',
+    selection: { type: 'ids', count: targetIds.length },
+    options: { notify },
+    reason,
+    targetIds,
+  };
+};
+
+/** What a preview recorded: a frozen selection, or one that names its users. */
+type PreviewedSelection =
+  | { type: 'ids'; ids: string[] }
+  | { type: 'list'; listId: string }
+  | { type: 'segment' | 'filter' };
+
+/** A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not */
+export const wantConfirmedDeletion = async (
+  db: Db,
+  workspaceId: string,
+  { previewId, count, reason, notify }: Wish & { previewId: string; count: number },
+): Promise<WantedJob> => {
+  const preview = await findPreview(db, previewId, workspaceId);
+  if (preview === undefined) throw notFound('preview');
+  if (preview.is_expired) {
+    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+  }
+  if (preview.count !== count) {
+    throw problem(
+      'selection-changed',
+      `The preview showed ${preview.count} users, ${count} were confirmed.`,
+    );
+  }
+  if (count === 0) throw problem('empty-selection', `Preview ${previewId} found nobody to delete.`);
+  const selection = preview.selection as PreviewedSelection;
+  const common = {
+    id: uuidv7(),
+    type: 'deletion' as const,
+    options: { notify },
+    reason,
+    previewId,
+  };
+  if ('ids' in selection) {
+    const { ids } = selection;
+    return { ...common, selection: { type: 'ids', count: ids.length }, targetIds: ids };
+  }
+  if (selection.type !== 'list') return { ...common, selection };
+  const { listId } = selection;
+  const targetsOf = { listId, users: usersOfPreview(previewId), confirmed: count };
+  return { ...common, selection, targetsOf };
+};

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { Db } from '../../db/client.ts';
+import { MAX_PROPERTIES, propertyTypesOf } from '../../db/users/properties.ts';
+import type { ExportOptions } from '../../db/schema.ts';
+import { fieldNames, findField, SYSTEM_FIELDS } from '../../selection/fields.ts';
+import { invalidRequest, problem } from '../http/problems.ts';
+
+const MAX_COLUMNS = SYSTEM_FIELDS.length + MAX_PROPERTIES;
+/** `properties.` and the longest name. */
+const MAX_COLUMN_LENGTH = 80;
+
+const columnsSchema = z
+  .array(z.string().min(1).max(MAX_COLUMN_LENGTH))
+  .min(1)
+  .max(MAX_COLUMNS)
+  .superRefine((names, context) => {
+    const seen = new Set<string>();
+    for (const [index, name] of names.entries()) {
+      if (seen.has(name)) {
+        context.addIssue({ code: 'custom', path: [index], message: 'is named twice' });
+      }
+      seen.add(name);
+    }
+  })
+  .describe(
+    'System properties, and custom ones as `properties.<name>`, in this order; all of them when left out',
+  );
+
+/** What a request may say of the file it asks for. */
+export const exportOptionsShape = {
+  format: z.enum(['csv', 'ndjson']).default('csv'),
+  compression: z.enum(['gzip', 'none']).default('gzip'),
+  columns: columnsSchema.optional(),
+  spreadsheetSafe: z
+    .boolean()
+    .optional()
+    .describe(
+      'CSV only, where it is the default: the file begins with a byte-order mark, by which spreadsheets read UTF-8, ' +
+        "and a `'` stands before each `=`, `+`, `-`, `@` and `'` that a text begins with or that follows a separator " +
+        'in it, so that no spreadsheet runs it as a formula. An import takes off exactly these',
+    ),
+  notify: z.boolean().default(true).describe('Mail a link once the file is verified'),
+};
+
+type WantedOptions = z.infer<z.ZodObject<typeof exportOptionsShape>>;
+
+const isSpreadsheetSafe = ({ format, spreadsheetSafe }: WantedOptions): boolean => {
+  if (format === 'csv') return spreadsheetSafe ?? true;
+  if (spreadsheetSafe !== true) return false;
+  const detail = 'is for CSV only; leave it out, or choose that format';
+  throw problem('unprocessable', `/spreadsheetSafe: ${detail}`, {
+    errors: [{ detail, pointer: '/spreadsheetSafe' }],
+  });
+};
+
+/**
+ * The options as the job keeps them: columns that are defined later do not come into its file.
+ *
+ * @throws ProblemError when a column is unknown, or an option does not fit the format
+ */
+export const freezeExportOptions = async (
+  db: Db,
+  workspaceId: string,
+  wanted: WantedOptions,
+): Promise<ExportOptions> => {
+  const spreadsheetSafe = isSpreadsheetSafe(wanted);
+  const types = await propertyTypesOf(db, workspaceId);
+  const { format, compression, notify, columns = fieldNames(types) } = wanted;
+  const errors = columns.flatMap((name, index) =>
+    findField(name, types) === undefined
+      ? [{ detail: 'is no known property', pointer: `/columns/${index}` }]
+      : [],
+  );
+  if (errors.length > 0) throw invalidRequest(errors);
+  return { format, compression, columns, spreadsheetSafe, notify };
+};

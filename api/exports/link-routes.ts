@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { recordActivity } from '../../db/activity.ts';
+import { findBackup } from '../../db/exports/backups.ts';
+import type { Db } from '../../db/client.ts';
+import {
+  createLink,
+  listLinks,
+  MAX_LINK_HOURS,
+  revokeLink,
+} from '../../db/exports/download-links.ts';
+import { findDownload } from '../../db/exports/export-files.ts';
+import { createLinkToken } from '../../files/link-token.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { type ExportRow, requireOpenFile } from './send-export.ts';
+
+/** What has links: its paths begin with the plural of its name. */
+interface Kind {
+  noun: 'export' | 'backup';
+  find: (db: Db, workspaceId: string, id: string) => Promise<ExportRow | undefined>;
+}
+
+const KINDS: Kind[] = [
+  { noun: 'export', find: findDownload },
+  { noun: 'backup', find: (db, workspaceId, id) => findBackup(db, id, workspaceId) },
+];
+
+const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
+
+/** @throws ProblemError 404 when it is not there, or another workspace's */
+const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
+  const row = await find(db, workspaceId, id);
+  if (row === undefined) throw notFound(noun);
+  return row;
+};
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+const newLinkSchema = z
+  .strictObject({
+    expiresInHours: z
+      .int()
+      .min(1)
+      .max(MAX_LINK_HOURS)
+      .default(MAX_LINK_HOURS)
+      .describe('A link never outlives its file'),
+  })
+  .meta({ id: 'NewLink', examples: [{ expiresInHours: 24 }] });
+
+const createdLinkSchema = z
+  .object({
+    id: z.uuid(),
+    url: z.url().describe('Whoever has it can download the file'),
+    expiresAt: z.iso.datetime(),
+  })
+  .meta({ id: 'CreatedLink' });
+
+const linkSchema = z
+  .object({
+    id: z.uuid(),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime(),
+    revokedAt: z.iso
+      .datetime()
+      .nullable()
+      .describe('When the link was revoked, or the key that made it, whichever came first'),
+  })
+  .meta({ id: 'Link' });
+
+const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: Kind): void => {
+  app.post(
+    `/v1/${kind.noun}s/:id/links`,
+    {
+      schema: {
+        operationId: `create${capitalized(kind.noun)}Link`,
+        summary: `Make a link to download the file of this ${kind.noun} without a key`,
+        tags: [`${kind.noun}s`],
+        params: paramsSchema,
+        body: newLinkSchema.prefault({}),
+        response: { 201: createdLinkSchema.describe('The link. Its `url` is shown this once') },
+      },
+      // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
+      preValidation: async (request) => {
+        if (request.body === undefined) request.body = { expiresInHours: MAX_LINK_HOURS };
+      },
+    },
+    async ({ params, body, actor, workspaceId }, reply) => {
+      const file = requireOpenFile(await getFile(kind, db, workspaceId, params.id));
+      const link = await db.transaction().execute(async (trx) => {
+        const hours = body.expiresInHours;
+        const created = await createLink(trx, { exportId: file.id, createdBy: actor.id, hours });
+        if (created === undefined) {
+          throw problem('link-expired', `The file of ${kind.noun} ${file.id} has expired.`);
+        }
+        await recordActivity(trx, {
+          kind: 'linkCreated',
+          workspaceId,
+          actorKeyId: actor.id,
+          jobId: file.job_id,
+          exportId: file.id,
+        });
+        return created;
+      });
+      const token = createLinkToken(link.id, config.linkSecret);
+      const url = `${config.publicUrl}/d/${token}`;
+      return reply.code(201).send({ id: link.id, url, expiresAt: link.expiresAt.toISOString() });
+    },
+  );
+};
+
+const registerList = (app: App, { database: { db } }: ApiDeps, kind: Kind): void => {
+  app.get(
+    `/v1/${kind.noun}s/:id/links`,
+    {
+      schema: {
+        operationId: `list${capitalized(kind.noun)}Links`,
+        summary: `The links to this ${kind.noun}, that of its mail too, newest first, ended ones too`,
+        tags: [`${kind.noun}s`],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: {
+          200: z.object({ data: z.array(linkSchema), nextCursor: z.null() }).describe('The links'),
+        },
+      },
+    },
+    async ({ params, workspaceId }) => {
+      const file = await getFile(kind, db, workspaceId, params.id);
+      const links = file.id === null ? [] : await listLinks(db, file.id);
+      const data = links.map((link) => ({
+        id: link.id,
+        createdAt: link.created_at.toISOString(),
+        expiresAt: link.expires_at.toISOString(),
+        revokedAt: link.revoked_at?.toISOString() ?? null,
+      }));
+      return { data, nextCursor: null };
+    },
+  );
+};
+
+const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): void => {
+  app.delete(
+    `/v1/${kind.noun}s/:id/links/:linkId`,
+    {
+      schema: {
+        operationId: `revoke${capitalized(kind.noun)}Link`,
+        summary: 'Take a link back; doing so twice is no error',
+        tags: [`${kind.noun}s`],
+        params: paramsSchema.extend({ linkId: z.uuid() }),
+        response: { 204: z.undefined().describe('The link leads nowhere any more') },
+      },
+    },
+    async ({ params: { id, linkId }, actor, workspaceId }, reply) => {
+      const file = await getFile(kind, db, workspaceId, id);
+      const exportId = file.id;
+      if (exportId === null) throw notFound('link');
+      await db.transaction().execute(async (trx) => {
+        const revocation = await revokeLink(trx, { exportId, linkId });
+        if (revocation === 'unknown') throw notFound('link');
+        if (revocation === 'revokedBefore') return;
+        await recordActivity(trx, {
+          kind: 'linkRevoked',
+          workspaceId,
+          actorKeyId: actor.id,
+          jobId: file.job_id,
+          exportId,
+        });
+      });
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** Making, listing and taking back the links that `public-links.ts` serves. */
+export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
+  for (const kind of KINDS) {
+    registerCreate(app, deps, kind);
+    registerList(app, deps, kind);
+    registerRevoke(app, deps, kind);
+  }
+};

@@ -1,0 +1,165 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type NewActivity, recordActivity } from '../../db/activity.ts';
+import type { Compression, ExportState, Format, Purpose } from '../../db/schema.ts';
+import { openExport } from '../../files/open-export.ts';
+import type { ByteRange } from '../../storage/storage.ts';
+import type { ApiDeps } from '../app.ts';
+import { namesTag, readByteRange } from '../http/byte-range.ts';
+import { problem } from '../http/problems.ts';
+
+/** An export's row as far as a download needs it; null until the export got there. */
+export interface ExportRow {
+  id: string | null;
+  job_id: string;
+  workspace_id: string;
+  purpose: Purpose | null;
+  format: Format | null;
+  compression: Compression | null;
+  state: ExportState | null;
+  attempt: number | null;
+  rows: number | null;
+  bytes: number | null;
+  sha256: string | null;
+  verified_at: Date | null;
+  expires_at: Date | null;
+  legal_hold: boolean | null;
+  /** Whether the file is gone, or about to be, by the database's clock. */
+  is_over: boolean | null;
+}
+
+/** An export that is complete and still there. */
+export type OpenFile = { [K in keyof ExportRow]: NonNullable<ExportRow[K]> };
+
+const isFilled = (row: ExportRow): row is OpenFile =>
+  row.id !== null &&
+  row.attempt !== null &&
+  row.rows !== null &&
+  row.bytes !== null &&
+  row.sha256 !== null &&
+  row.verified_at !== null;
+
+/** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
+export const requireOpenFile = (row: ExportRow): OpenFile => {
+  const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
+  if (row.is_over === true) throw problem('link-expired', `${file} has expired.`);
+  if (row.state === 'damaged') {
+    throw problem(
+      'wrong-state',
+      `${file} is damaged: it is not what was written. Start a new job.`,
+    );
+  }
+  if (row.state === 'verified' && isFilled(row)) return row;
+  throw problem(
+    'wrong-state',
+    `${file} is not complete and verified. Look at job ${row.job_id}: ` +
+      'wait while it runs, or start a new one if it ended.',
+  );
+};
+
+/** Of the last characters: the first of a UUIDv7 are its time, alike for exports of one day. */
+const SHORT_ID_LENGTH = 8;
+
+const fileNameOf = (file: OpenFile): string => {
+  const subject = file.purpose === 'backup' ? 'backup' : 'users';
+  const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
+  const name = `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}`;
+  return `${name}.${file.format}${file.compression === 'gzip' ? '.gz' : ''}`;
+};
+
+const MEDIA_TYPES: Record<Format, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+};
+
+const mediaTypeOf = ({ format, compression }: OpenFile): string =>
+  compression === 'gzip' ? 'application/gzip' : MEDIA_TYPES[format];
+
+const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
+  'content-type': mediaTypeOf(file),
+  'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
+  'accept-ranges': 'bytes',
+  // A proxy that compressed it once more would break digest and ranges.
+  'cache-control': 'no-store, no-transform',
+  etag: tag,
+  'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
+});
+
+/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
+const sendNothing = ({ method }: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  reply.send(method === 'HEAD' ? Readable.from([]) : undefined);
+
+/** The part asked for; HEAD has no ranges, and `If-Range` with another tag means the whole file. */
+const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
+  const condition = headers['if-range'];
+  if (method !== 'GET' || (condition !== undefined && condition !== tag)) return 'whole';
+  return readByteRange(headers.range, file.bytes);
+};
+
+const openAndRecord = async (
+  { database: { db }, storage }: Pick<ApiDeps, 'database' | 'storage'>,
+  file: OpenFile,
+  range: ByteRange,
+  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
+) => {
+  const content = await openExport({ db, storage }, file, range);
+  try {
+    await recordActivity(db, {
+      ...by,
+      kind: 'download',
+      workspaceId: file.workspace_id,
+      jobId: file.job_id,
+      exportId: file.id,
+      counts: { from: range.start, bytes: range.end - range.start + 1 },
+    });
+  } catch (error) {
+    content.destroy();
+    throw error;
+  }
+  return content;
+};
+
+/** How a route's answer is described. */
+export const FILE_ANSWER = {
+  description: 'The file, or the range of it that was asked for',
+  content: {
+    'application/gzip': { schema: z.string() },
+    'text/csv': { schema: z.string() },
+    'application/x-ndjson': { schema: z.string() },
+  },
+};
+
+/**
+ * Answers with an export's file, or the range of it that is asked for. What is sent is in the activity
+ * log first: a file that nobody can be said to have taken is not given out.
+ */
+export const sendExport = async (
+  deps: Pick<ApiDeps, 'database' | 'storage'>,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  file: OpenFile,
+  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
+): Promise<FastifyReply> => {
+  const tag = `"${file.sha256}"`;
+  const headers = headersOf(file, tag);
+  if (namesTag(request.headers['if-none-match'], tag)) {
+    const { 'content-type': _none, ...kept } = headers;
+    return reply.code(304).headers(kept).send();
+  }
+  const range = rangeOf(request, file, tag);
+  if (range === 'unsatisfiable') {
+    throw problem('range-not-satisfiable', `The file has ${file.bytes} bytes.`, {
+      headers: { 'content-range': `bytes */${file.bytes}`, 'accept-ranges': 'bytes' },
+    });
+  }
+  if (request.method === 'HEAD') {
+    return sendNothing(request, reply.headers({ ...headers, 'content-length': file.bytes }));
+  }
+  const { start, end } = range === 'whole' ? { start: 0, end: file.bytes - 1 } : range;
+  const content = await openAndRecord(deps, file, { start, end }, by);
+  reply.headers({ ...headers, 'content-length': end - start + 1 });
+  if (range !== 'whole') {
+    reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`);
+  }
+  return reply.send(content);
+};

@@ -1,0 +1,157 @@
+import { exactNumber } from '../../selection/numbers.ts';
+import { pointerOf } from './pointer.ts';
+import { invalidRequest, problem, type ProblemError } from './problems.ts';
+
+/** Deepest nesting of a body; a filter, the deepest thing we read, stays far below. */
+export const MAX_DEPTH = 64;
+
+/** True for text with NUL or half of a surrogate pair, which PostgreSQL cannot store. */
+export const isUnstorable = (text: string): boolean => text.includes('\0') || !text.isWellFormed();
+
+/** An object or array being read. */
+interface Frame {
+  /** Names met so far; none for an array. */
+  names: Set<string> | null;
+  /** Name of the member, or index of the item, being read. */
+  at: string | number;
+}
+
+/** A part of the text; `end` is one past it. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+const wrong = (frames: readonly Frame[], detail: string): ProblemError =>
+  invalidRequest([{ detail, pointer: pointerOf(frames.map(({ at }) => at)) }]);
+
+const isEscaped = (text: string, at: number): boolean => {
+  let slash = at - 1;
+  while (text[slash] === '\\') slash--;
+  return (at - slash) % 2 === 0;
+};
+
+/** One past the closing quote of the string that opens at `start`. */
+const endOfString = (text: string, start: number): number => {
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end + 1;
+};
+
+/** What a string says, by its JSON. Most hold no escape, and many are read at once. */
+const readString = (json: string): string =>
+  json.includes('\\') ? (JSON.parse(json) as string) : json.slice(1, -1);
+
+const enterName = (frames: readonly Frame[], frame: Frame, name: string): void => {
+  frame.at = name;
+  if (isUnstorable(name)) {
+    throw wrong(frames.slice(0, -1), 'has a name with a character that cannot be stored');
+  }
+  if (name === '__proto__') throw wrong(frames, 'is a name that is not allowed');
+  if (frame.names?.has(name)) throw wrong(frames, 'is there twice in the same object');
+  frame.names?.add(name);
+};
+
+const NUMBER_STARTS: ReadonlySet<string> = new Set('-0123456789');
+const NUMBER = /-?\d[\d.eE+-]*/y;
+
+/** The number whose text begins at `start`. */
+const readNumber = (text: string, start: number): Span => {
+  NUMBER.lastIndex = start;
+  NUMBER.test(text);
+  return { start, end: NUMBER.lastIndex };
+};
+
+/**
+ * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that cannot
+ * be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
+ *
+ * @returns the numbers that `JSON.parse` would change
+ * @throws ProblemError with a pointer to the place
+ */
+const checkJsonText = (text: string): Span[] => {
+  const frames: Frame[] = [];
+  const inexact: Span[] = [];
+  let expectsName = false;
+  for (let index = 0; index < text.length; index++) {
+    const frame = frames.at(-1);
+    switch (text.charAt(index)) {
+      case '{':
+      case '[':
+        if (frames.length === MAX_DEPTH) throw wrong(frames, `is nested deeper than ${MAX_DEPTH}`);
+        expectsName = text[index] === '{';
+        frames.push({ names: expectsName ? new Set() : null, at: 0 });
+        break;
+      case '}':
+      case ']':
+        frames.pop();
+        expectsName = false;
+        break;
+      case ',':
+        if (typeof frame?.at === 'number') frame.at++;
+        expectsName = frame?.names !== null;
+        break;
+      case '"': {
+        const end = endOfString(text, index);
+        const value = readString(text.slice(index, end));
+        if (expectsName && frame !== undefined) enterName(frames, frame, value);
+        else if (isUnstorable(value)) {
+          throw wrong(frames, 'holds a character that cannot be stored (NUL, or half a pair)');
+        }
+        expectsName = false;
+        index = end - 1;
+        break;
+      }
+      default: {
+        if (!NUMBER_STARTS.has(text.charAt(index))) break;
+        const number = readNumber(text, index);
+        if (exactNumber(text.slice(number.start, number.end)) === undefined) inexact.push(number);
+        index = number.end - 1;
+      }
+    }
+  }
+  return inexact;
+};
+
+/** `JSON.parse` reads this as Infinity, which no other text can mean and no schema takes. */
+const INFINITE = '1e999';
+
+const withoutInexact = (text: string, inexact: readonly Span[]): string => {
+  const kept = inexact.map(({ start }, at) => text.slice(inexact[at - 1]?.end ?? 0, start));
+  return [...kept, text.slice(inexact.at(-1)?.end)].join(INFINITE);
+};
+
+const parseValid = (what: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const at = /position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)?.[0];
+    throw problem(
+      'malformed-json',
+      `${what} is not valid JSON${at === undefined ? '' : `, at ${at}`}.`,
+    );
+  }
+};
+
+const decode = (what: string, bytes: Buffer): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw problem('malformed-json', `${what} is not UTF-8.`);
+  }
+};
+
+/**
+ * Reads JSON without dropping or changing anything in it. A number that no 64-bit float is becomes
+ * Infinity, so that what reads it can name its place.
+ *
+ * @throws ProblemError saying what is wrong with `what`
+ */
+export const parseJson = (what: string, bytes: Buffer): unknown => {
+  const text = decode(what, bytes);
+  const value = parseValid(what, text);
+  const inexact = checkJsonText(text);
+  return inexact.length === 0 ? value : JSON.parse(withoutInexact(text, inexact));
+};
+
+export const parseJsonBody = (bytes: Buffer): unknown => parseJson('The body', bytes);

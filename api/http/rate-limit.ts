@@ -1,0 +1,64 @@
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Config } from '../../config.ts';
+import type { App } from '../app.ts';
+import { problem } from './problems.ts';
+
+const WINDOW_MS = 60_000;
+/** Addresses remembered at a time; of more, those not seen for longest are forgotten. */
+const MAX_ADDRESSES = 20_000;
+
+/** Counts requests in each minute: by key, or by address where no valid key came along. */
+export interface Rates {
+  /** Asked before a key is looked up, so that guessing ends. @throws ProblemError 429 */
+  requireRoom: (request: FastifyRequest) => Promise<void>;
+  /** Counts a request and tells its caller how many are left. @throws ProblemError 429 */
+  count: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+}
+
+interface Counted {
+  max: number;
+  remaining: number;
+  ttlInSeconds: number;
+}
+
+const headersOf = ({ max, remaining, ttlInSeconds }: Counted): Record<string, string> => ({
+  'ratelimit-limit': String(max),
+  'ratelimit-remaining': String(remaining),
+  'ratelimit-reset': String(ttlInSeconds),
+});
+
+const tooMany = (counted: Counted, by: string) => {
+  const seconds = String(counted.ttlInSeconds);
+  return problem(
+    'too-many-requests',
+    `More than ${counted.max} requests in a minute came ${by}; go on in ${seconds} s.`,
+    { headers: { ...headersOf(counted), 'retry-after': seconds } },
+  );
+};
+
+const FROM_ADDRESS = 'from this address without a valid key';
+
+export const createRates = async (
+  app: App,
+  { rateLimitPerMinute }: Pick<Config, 'rateLimitPerMinute'>,
+): Promise<Rates> => {
+  const limits = { max: rateLimitPerMinute, timeWindow: WINDOW_MS };
+  await app.register(rateLimit, { global: false, ...limits, cache: MAX_ADDRESSES });
+  const ofAddress = app.createRateLimit();
+  const ofKey = app.createRateLimit({ keyGenerator: ({ actor }) => actor.id });
+
+  return {
+    requireRoom: async (request) => {
+      const counted = await ofAddress(request, { increment: false });
+      if (!counted.isAllowed && counted.isExceeded) throw tooMany(counted, FROM_ADDRESS);
+    },
+    count: async (request, reply) => {
+      const isKnown = request.access.actor !== null;
+      const counted = await (isKnown ? ofKey : ofAddress)(request);
+      if (counted.isAllowed) return;
+      if (counted.isExceeded) throw tooMany(counted, isKnown ? 'with this key' : FROM_ADDRESS);
+      reply.headers(headersOf(counted));
+    },
+  };
+};

@@ -1,0 +1,50 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { App } from '../app.ts';
+import { parseJsonBody } from './json-body.ts';
+import { invalidRequest, problem } from './problems.ts';
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.keys(value).length === 0;
+
+/** A small packed body may be a huge one: none is unpacked. @throws ProblemError 415 */
+export const refuseEncoded = (encoding: string | undefined): void => {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw problem('unsupported-media-type', 'This path reads bodies without a Content-Encoding.', {
+    headers: { 'accept-encoding': 'identity' },
+  });
+};
+
+/** Whether a route can do without a body, which its schema sees as undefined or null. */
+const takesNone = (schema: unknown): boolean =>
+  !(schema instanceof z.ZodType) ||
+  schema.safeParse(undefined).success ||
+  schema.safeParse(null).success;
+
+/**
+ * Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. An empty body
+ * is none: many clients send the type of a body with every POST.
+ */
+export const readBodies = (app: App): void => {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      refuseEncoded(request.headers['content-encoding']);
+      const schema = request.routeOptions.schema?.body;
+      const takesBody = schema !== undefined;
+      if (body.length === 0) {
+        if (takesNone(schema)) return undefined;
+        throw problem('malformed-json', 'The body is empty; this path needs a JSON body.');
+      }
+      const value = parseJsonBody(body);
+      if (takesBody) return value;
+      if (isEmptyObject(value)) return undefined;
+      throw invalidRequest([{ detail: 'this path takes no body', pointer: '' }]);
+    },
+  );
+};

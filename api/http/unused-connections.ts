@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { App } from '../app.ts';
+
+/** Closes the connection once the answer is sent, and says so to the client where that is still possible. */
+const closeAfter = (answer: ServerResponse): void => {
+  const { socket } = answer.req;
+  if (!answer.headersSent) answer.shouldKeepAlive = false;
+  answer.once('close', () => socket.destroySoon());
+};
+
+/**
+ * When the API is closed, closes every connection on which no request is being answered, and each other
+ * one after its answer. Node itself waits for connections that have never carried a request, as browsers
+ * open them in advance, and for those that stay open after an answer.
+ */
+export const closeUnusedConnections = (app: App): void => {
+  const sockets = new Set<Socket>();
+  const answers = new Set<ServerResponse>();
+  app.server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  app.server.on('request', (_request, answer) => {
+    answers.add(answer);
+    answer.once('close', () => answers.delete(answer));
+  });
+  app.addHook('preClose', async () => {
+    const busy = new Set([...answers].map(({ req }) => req.socket));
+    for (const answer of answers) closeAfter(answer);
+    for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
+  });
+};

@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import {
+  deleteMapping,
+  findMapping,
+  listMappings,
+  type MappingRow,
+  MAX_MAPPINGS,
+  putMapping,
+} from '../../db/imports/import-mappings.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import { mappingFaults } from '../../imports/mapping.ts';
+import type { ColumnMapping } from '../../imports/options.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { columnsSchema, mappingNameSchema, unprocessable } from './import-mapping.ts';
+import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import { notFound, problem } from '../http/problems.ts';
+
+const bodySchema = z.strictObject({ columns: columnsSchema }).meta({
+  examples: [{ columns: { 'Customer No': 'userId', 'E-mail Address': 'email', Notes: null } }],
+});
+
+const mappingSchema = z
+  .object({
+    name: z.string(),
+    columns: z.record(z.string(), z.string().nullable()),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'ImportMapping' });
+
+const paramsSchema = z.strictObject({ name: mappingNameSchema });
+
+const toJson = ({ name, columns, created_at, updated_at }: MappingRow) => ({
+  name,
+  columns: columns as ColumnMapping,
+  createdAt: created_at.toISOString(),
+  updatedAt: updated_at.toISOString(),
+});
+
+type Database = ApiDeps['database'];
+
+const getMapping = async ({ db }: Database, workspaceId: string, name: string) => {
+  const row = await findMapping(db, workspaceId, name);
+  if (row === undefined) throw notFound('import mapping');
+  return toJson(row);
+};
+
+/** @throws ProblemError 422 naming each column that cannot be mapped so, whatever the file */
+const requireSense = async (
+  { db }: Database,
+  workspaceId: string,
+  columns: ColumnMapping,
+): Promise<void> => {
+  const faults = mappingFaults(columns, undefined, await propertyTypesOf(db, workspaceId));
+  if (faults.length === 0) return;
+  throw unprocessable(
+    faults.map(({ name, detail, pointer }) => ({
+      detail: name + detail,
+      pointer: pointer.replace('/options', ''),
+    })),
+  );
+};
+
+const registerReading = (app: App, { database }: ApiDeps): void => {
+  app.get(
+    '/v1/import-mappings',
+    {
+      schema: {
+        operationId: 'listImportMappings',
+        summary: 'Mappings of columns for imports, by name',
+        tags: ['imports'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(mappingSchema).describe('A page of mappings') },
+      },
+    },
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const afterName = decodeCursor(z.string(), cursor);
+      const rows = await listMappings(database.db, { workspaceId, afterName, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ name }) => name);
+      return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/import-mappings/:name',
+    {
+      schema: {
+        operationId: 'getImportMapping',
+        summary: 'A mapping of columns',
+        tags: ['imports'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: mappingSchema.describe('The mapping') },
+      },
+    },
+    async ({ workspaceId, params }) => getMapping(database, workspaceId, params.name),
+  );
+};
+
+/** Mappings of columns that imports name; a job holds a copy of the one it began with. */
+export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
+  const { database } = deps;
+  registerReading(app, deps);
+  app.put(
+    '/v1/import-mappings/:name',
+    {
+      schema: {
+        operationId: 'putImportMapping',
+        summary: `Keep a mapping of columns, one of at most ${MAX_MAPPINGS}, in place of one of that name`,
+        tags: ['imports'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: bodySchema,
+        response: {
+          200: mappingSchema.describe('The mapping, in place of one of that name'),
+          201: mappingSchema.describe('The mapping, which is new'),
+        },
+      },
+    },
+    async ({ workspaceId, params: { name }, body: { columns } }, reply) => {
+      await requireSense(database, workspaceId, columns);
+      const put = await putMapping(database.db, { workspaceId, name, columns });
+      if (put === 'tooMany') {
+        throw problem(
+          'limit-reached',
+          `Workspace ${workspaceId} has ${MAX_MAPPINGS} mappings of columns, which is as many as it may have.`,
+        );
+      }
+      reply.code(put === 'created' ? 201 : 200);
+      return getMapping(database, workspaceId, name);
+    },
+  );
+  app.delete(
+    '/v1/import-mappings/:name',
+    {
+      schema: {
+        operationId: 'deleteImportMapping',
+        summary: 'Delete a mapping of columns; imports that began with it go on',
+        tags: ['imports'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 204: z.undefined().describe('The mapping is gone') },
+      },
+    },
+    async ({ workspaceId, params: { name } }, reply) => {
+      if (!(await deleteMapping(database.db, workspaceId, name))) throw notFound('import mapping');
+      return reply.code(204).send();
+    },
+  );
+};

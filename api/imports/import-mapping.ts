@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { Db } from '../../db/client.ts';
+import { findMapping } from '../../db/imports/import-mappings.ts';
+import { MAX_MAPPED_COLUMNS } from '../../imports/mapping.ts';
+import type { ColumnMapping } from '../../imports/options.ts';
+import { nameSchema } from '../../selection/names.ts';
+import type { WantedImport } from './import-options.ts';
+import { type InputError, problem, type ProblemError } from '../http/problems.ts';
+
+/** Of a column's name, or a property's, in UTF-16 units. */
+const MAX_COLUMN_LENGTH = 255;
+
+const columnSchema = z.string().max(MAX_COLUMN_LENGTH);
+
+export const columnsSchema = z
+  .record(columnSchema, columnSchema.nullable())
+  .refine(
+    (columns) => Object.keys(columns).length <= MAX_MAPPED_COLUMNS,
+    `names more than ${MAX_MAPPED_COLUMNS} columns`,
+  )
+  .describe(
+    'For names of columns, exactly as the file has them, the property that each is for, such as `email` or ' +
+      '`properties.plan`; null leaves a column out. Columns that are not named stand for the property of their ' +
+      'own name',
+  );
+
+export const mappingNameSchema = nameSchema.describe('What the workspace calls the mapping');
+
+/** Errors told in an answer's \`detail\`, too. */
+const MAX_TOLD_ERRORS = 5;
+
+/** A request that is well-formed, with each place of it that makes no sense. */
+export const unprocessable = (errors: InputError[]): ProblemError => {
+  const told = errors
+    .slice(0, MAX_TOLD_ERRORS)
+    .map(({ pointer, detail }) => `${pointer}: ${detail}`);
+  if (errors.length > told.length) told.push(`${errors.length} errors in all, see errors`);
+  return problem('unprocessable', told.join('; '), { errors });
+};
+
+/** The options with the columns of the mapping that they name. @throws ProblemError when there is none */
+export const withSavedMapping = async (
+  db: Db,
+  workspaceId: string,
+  options: WantedImport,
+): Promise<WantedImport> => {
+  const { mapping: name } = options;
+  if (name === undefined) return options;
+  const saved = await findMapping(db, workspaceId, name);
+  if (saved === undefined) {
+    const detail = 'is no mapping of this workspace; save it first';
+    throw unprocessable([{ detail, pointer: '/options/mapping' }]);
+  }
+  return { ...options, columns: saved.columns as ColumnMapping };
+};

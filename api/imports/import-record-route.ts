@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { listImportFailures, MAX_SHOWN_LENGTH } from '../../db/imports/import-failures.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
+import { FAILURE_CODES } from '../../imports/failed-lines.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { requireRecords } from '../jobs/job-log.ts';
+import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+import { notFound } from '../http/problems.ts';
+
+const codeSchema = z.enum(FAILURE_CODES);
+
+const failureSchema = z.object({
+  line: z.int().describe("Its number in the file; the header's is 1"),
+  payload: z.string().describe(`The line as CSV, its first ${MAX_SHOWN_LENGTH} characters`),
+  code: codeSchema,
+  message: z.string().describe('Which columns are wrong, and by which rule'),
+});
+
+const placeSchema = z.int().min(0).max(2_147_483_647);
+
+/** The lines of an import that no user came of, in pages. */
+export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/imports/:id/records',
+    {
+      schema: {
+        operationId: 'listImportRecords',
+        summary: 'Lines of an import that failed, in the order of the file',
+        tags: ['imports'],
+        params: z.strictObject({ id: z.uuid() }),
+        querystring: z.strictObject({
+          code: codeSchema.optional(),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: { 200: pageOf(failureSchema).describe('A page of lines') },
+      },
+    },
+    async ({ workspaceId, params: { id }, query: { code, cursor, limit } }) => {
+      const job = await findJobRow(db, id, workspaceId);
+      if (job?.type !== 'import') throw notFound('import');
+      requireRecords(job);
+      const afterLine = decodeCursor(placeSchema, cursor) ?? 0;
+      const rows = await listImportFailures(db, id, { code, afterLine, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ line }) => line);
+      return {
+        data: page.rows.map((row) => ({ ...row, code: codeSchema.parse(row.code) })),
+        nextCursor: page.nextCursor,
+      };
+    },
+  );
+};

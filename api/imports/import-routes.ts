@@ -1,0 +1,157 @@
+import type { Readable } from 'node:stream';
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { findImportFile } from '../../db/imports/import-files.ts';
+import { findJobByKey } from '../../db/jobs/jobs.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import { readHeader } from '../../imports/header.ts';
+import { importKey, importPrefix } from '../../files/import-key.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob, beginJob } from '../jobs/begin-job.ts';
+import { unprocessable, withSavedMapping } from './import-mapping.ts';
+import type { WantedImport } from './import-options.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { startedJobSchema } from '../jobs/job-schema.ts';
+import { type InputError, isProblem } from '../http/problems.ts';
+import { type ReceivedImport, receiveImport } from './receive-import.ts';
+import { readFormsOnly, type WithUpload } from './uploads.ts';
+
+/** Places of a mapping that was named, as places of the request. */
+const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
+  mapping === undefined || !error.pointer.startsWith('/options/columns/')
+    ? error
+    : { ...error, pointer: '/options/mapping' };
+
+/** @throws ProblemError 422 naming each column that is wrong */
+const requireHeader = async (
+  { database: { db }, storage }: ApiDeps,
+  workspaceId: string,
+  fileId: string,
+  options: WantedImport,
+): Promise<void> => {
+  const types = await propertyTypesOf(db, workspaceId);
+  const { matchBy, columns } = options;
+  const header = await readHeader(await storage.get(importKey(fileId)), {
+    types,
+    matchBy,
+    columns,
+  });
+  if (!('errors' in header)) return;
+  throw unprocessable(header.errors.map((error) => inRequest(options, error)));
+};
+
+/**
+ * Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. What a
+ * repeated request means is what it meant at first, so only a new job looks at mapping and header.
+ *
+ * @throws ProblemError when the mapping that is named is gone, or the header makes no sense
+ */
+const beginImport = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  fileId: string,
+  { options: asked, file: facts }: ReceivedImport,
+) => {
+  const { workspaceId } = request;
+  const body = { options: asked, sha256: facts.sha256 };
+  return beginJob(request, readIdempotency(request, body), deps, async () => {
+    const resolved = await withSavedMapping(deps.database.db, workspaceId, asked);
+    await requireHeader(deps, workspaceId, fileId, resolved);
+    const { reason, ...options } = resolved;
+    return {
+      id: uuidv7(),
+      type: 'import',
+      selection: { type: 'file' },
+      options,
+      importFile: { id: fileId, facts },
+      ...(reason !== undefined && { reason }),
+    };
+  });
+};
+
+/** Stores the file of a request. @throws ProblemError when its options make no sense, before the file is read */
+const receive = (
+  request: FastifyRequest,
+  { database: { db }, storage }: ApiDeps,
+  fileId: string,
+  stop: AbortController,
+): Promise<ReceivedImport> => {
+  const { workspaceId } = request;
+  const key = readIdempotency(request, null)?.key;
+  const check = async (options: WantedImport): Promise<void> => {
+    const isRepeated =
+      key !== undefined && (await findJobByKey(db, workspaceId, key)) !== undefined;
+    if (!isRepeated) await withSavedMapping(db, workspaceId, options);
+  };
+  const store = (content: Readable) => storage.put(importKey(fileId), content);
+  return receiveImport(request.raw, { check, store }, stop);
+};
+
+/**
+ * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed, it is
+ * left to the sweep.
+ */
+const removeUnused = async (
+  { database: { db }, storage }: ApiDeps,
+  request: FastifyRequest,
+  fileId: string,
+): Promise<void> => {
+  try {
+    const row = await findImportFile(db, fileId);
+    if (row === undefined) await storage.remove(importPrefix(fileId));
+  } catch (error) {
+    request.log.warn({ err: error, fileId }, 'an uploaded file is left to be swept');
+  }
+};
+
+const importFile = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: ApiDeps,
+  stop: AbortController,
+) => {
+  // Before the body: a key that is none need not wait for the upload to be told.
+  readIdempotency(request, null);
+  const fileId = uuidv7();
+  const remove = () => removeUnused(deps, request, fileId);
+  let received: ReceivedImport;
+  try {
+    received = await receive(request, deps, fileId, stop);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
+    // Whatever else went wrong, its job may be written all the same, or about to be.
+    if (isProblem(error)) await remove();
+    throw error;
+  });
+  // An earlier request with the same key has another file.
+  await remove();
+  return acceptJob(request, reply, job, deps);
+};
+
+/** Uploads have parsers of their own, for this route alone. */
+export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
+  void app.register(async (scope) => {
+    readFormsOnly(scope);
+    scope.post(
+      '/v1/imports',
+      {
+        schema: {
+          operationId: 'startImport',
+          summary: 'Import users from a CSV file',
+          description:
+            'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
+            'any user. Its columns are those of an export; docs/importing.md tells of them.',
+          tags: ['imports'],
+          querystring: z.strictObject({}),
+          response: { 202: startedJobSchema },
+        },
+      },
+      async (request, reply) =>
+        withUpload(request, (stop) => importFile(request, reply, deps, stop)),
+    );
+  });
+};

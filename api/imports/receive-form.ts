@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto';
+import { on } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { addAbortSignal, Readable } from 'node:stream';
+import { Busboy, type BusboyHeaders } from '@fastify/busboy';
+import type { z } from 'zod';
+import { createKindCheck } from '../../imports/file-kind.ts';
+import { parseJson } from '../http/json-body.ts';
+import { IMPORT_MAX_BYTES } from '../limits.ts';
+import { pointerOf } from '../http/pointer.ts';
+import {
+  type InputError,
+  invalidRequest,
+  isProblem,
+  problem,
+  type ProblemError,
+} from '../http/problems.ts';
+import { readInput } from '../http/validation.ts';
+
+const KIB = 1024;
+
+/** Of the part `options`, in bytes. */
+const MAX_OPTIONS_BYTES = 64 * KIB;
+/** What may stand around the file: options, headers of parts, boundaries. */
+const MAX_ENVELOPE_BYTES = 128 * KIB;
+/** Of a part whose name nobody would give it, so much is told. */
+const MAX_TOLD_NAME_LENGTH = 80;
+
+const FORM_LIMITS = {
+  parts: 2,
+  headerPairs: 20,
+  headerSize: 16 * KIB,
+  fileSize: IMPORT_MAX_BYTES,
+};
+/** Bytes of a part that are read ahead. */
+const PART_BUFFER_BYTES = 256 * KIB;
+
+/** What clients call CSV, packed or not; browsers on Windows send Excel's. Undefined is text/plain. */
+const FILE_TYPES: readonly string[] = [
+  'text/csv',
+  'text/plain',
+  'text/tab-separated-values',
+  'application/csv',
+  'application/gzip',
+  'application/x-gzip',
+  'application/octet-stream',
+  'application/vnd.ms-excel',
+];
+const OPTIONS_TYPES: readonly string[] = ['application/json', 'text/plain'];
+const PLAIN_ENCODINGS: readonly string[] = ['7bit', '8bit', 'binary'];
+
+interface Part {
+  name: string | undefined;
+  content: AsyncGenerator<Buffer>;
+  encoding: string;
+  type: string;
+}
+
+export interface FileFacts {
+  bytes: number;
+  sha256: string;
+}
+
+/** What came with a request: its options as they are understood, and what its file was. */
+export interface ReceivedForm<Options> {
+  options: Options;
+  file: FileFacts;
+}
+
+/** How a form is read, and what is done with its file as it comes. */
+export interface FormReader<Options> {
+  options: z.ZodType<Options>;
+  /** Throws when options make no sense, before the file comes. */
+  check?: (options: Options) => Promise<void>;
+  /** Takes the whole file; it is never held in memory. */
+  store: (content: Readable, options: Options) => Promise<void>;
+}
+
+const tooLarge = (): ProblemError =>
+  problem(
+    'body-too-large',
+    `A file is at most ${IMPORT_MAX_BYTES} bytes; pack it by gzip, or split it.`,
+  );
+
+const malformed = (cause: unknown): ProblemError =>
+  problem('invalid-request', 'The body is no whole multipart/form-data as RFC 7578 has it.', {
+    cause,
+  });
+
+const wrongPart = (detail: string, path: readonly string[]): ProblemError =>
+  invalidRequest([{ detail, pointer: pointerOf(path) }]);
+
+const openForm = (headers: IncomingMessage['headers']) => {
+  try {
+    return new Busboy({
+      headers: headers as BusboyHeaders,
+      isPartAFile: () => true,
+      limits: FORM_LIMITS,
+      fileHwm: PART_BUFFER_BYTES,
+    });
+  } catch (cause) {
+    throw problem('invalid-request', 'Content-Type names no boundary of the parts.', { cause });
+  }
+};
+
+/** Tells what ends an upload before its form does. */
+const watch = (request: IncomingMessage, stop: AbortController): void => {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) stop.abort(tooLarge());
+  });
+  request.once('close', () => {
+    if (!request.readableEnded) stop.abort(malformed('the connection broke off'));
+  });
+};
+
+/** What a part holds. @throws ProblemError when it breaks off; the reason of `signal` */
+const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* addAbortSignal(signal, content) as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw signal.aborted ? signal.reason : malformed(error);
+  }
+};
+
+/**
+ * The parts of a form as they come, each to be read before the next. Whatever ends the iteration, the
+ * request is left to flow off, so that its caller can still be answered.
+ */
+const partsOf = async function* (
+  request: IncomingMessage,
+  stop: AbortController,
+): AsyncGenerator<Part> {
+  const form = openForm(request.headers);
+  const { signal } = stop;
+  // Errors come out of the iterations; what is emitted after them concerns nobody.
+  form.on('error', () => {});
+  form.on('file', (_name, content) => void content.on('error', () => {}));
+  form.once('partsLimit', () =>
+    stop.abort(wrongPart('has more than the parts options and file', [])),
+  );
+  watch(request, stop);
+  const files = on(form, 'file', { close: ['finish'], signal });
+  request.pipe(form);
+  try {
+    for await (const [name, content, , encoding, type] of files) {
+      content.once('limit', () => stop.abort(tooLarge()));
+      yield { name, content: bytesOf(content, signal), encoding, type };
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : malformed(error);
+  } finally {
+    request.unpipe(form);
+    request.resume();
+  }
+};
+
+/** @throws ProblemError when a part is not the one that must come, or not of a type it may have */
+const requirePart = (part: Part, wanted: 'options' | 'file', types: readonly string[]): void => {
+  const { name = '', type, encoding } = part;
+  if (name !== wanted) {
+    const known = name === 'options' || name === 'file';
+    const detail = known ? `stands where the part ${wanted} must come` : 'is no part of this form';
+    throw wrongPart(detail, [name.slice(0, MAX_TOLD_NAME_LENGTH)]);
+  }
+  if (types.includes(type) && PLAIN_ENCODINGS.includes(encoding)) return;
+  throw problem(
+    'unsupported-media-type',
+    `The part ${wanted} is of type ${types.join(', ')}, without a Content-Transfer-Encoding.`,
+  );
+};
+
+/** Places in the options, as places in the body. */
+const inOptions = (errors: readonly InputError[]): ProblemError =>
+  invalidRequest(errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })));
+
+const parseOptions = (bytes: Buffer): unknown => {
+  try {
+    return parseJson('The part options', bytes);
+  } catch (error) {
+    throw isProblem(error) && error.errors.length > 0 ? inOptions(error.errors) : error;
+  }
+};
+
+const readOptions = async <Options>(part: Part, schema: z.ZodType<Options>): Promise<Options> => {
+  requirePart(part, 'options', OPTIONS_TYPES);
+  const chunks: Buffer[] = [];
+  let byteCount = 0;
+  for await (const chunk of part.content) {
+    byteCount += chunk.length;
+    if (byteCount > MAX_OPTIONS_BYTES) {
+      throw problem(
+        'body-too-large',
+        `The part options is larger than ${MAX_OPTIONS_BYTES} bytes.`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  const read = readInput(schema, parseOptions(Buffer.concat(chunks)));
+  if ('errors' in read) throw inOptions(read.errors);
+  return read.value;
+};
+
+const storeFile = async (
+  part: Part,
+  store: (content: Readable) => Promise<void>,
+): Promise<FileFacts> => {
+  requirePart(part, 'file', FILE_TYPES);
+  const hash = createHash('sha256');
+  let bytes = 0;
+  // A large file that cannot be read is refused while it comes, and not after an hour.
+  const check = createKindCheck((kind) => {
+    const detail = `is ${kind}`;
+    const errors = [{ detail, pointer: '/file' }];
+    return problem('unprocessable', `/file: ${detail}`, { errors });
+  });
+  const measured = async function* () {
+    for await (const chunk of part.content) {
+      check(chunk);
+      hash.update(chunk);
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  await store(Readable.from(measured(), { objectMode: false }));
+  return { bytes, sha256: hash.digest('hex') };
+};
+
+/**
+ * Reads a form's body as it comes: the options, then the file. When it fails, something of the file may be
+ * stored all the same.
+ *
+ * @throws ProblemError when the body is not that, breaks off, or is larger than it may be; the reason of
+ *   `stop` when that is aborted; what `store` throws
+ */
+export const receiveForm = async <Options>(
+  request: IncomingMessage,
+  { options: schema, check, store }: FormReader<Options>,
+  stop: AbortController,
+): Promise<ReceivedForm<Options>> => {
+  if (Number(request.headers['content-length'] ?? 0) > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) {
+    throw tooLarge();
+  }
+  let options: { value: Options } | undefined;
+  let file: FileFacts | undefined;
+  for await (const part of partsOf(request, stop)) {
+    if (options === undefined) {
+      options = { value: await readOptions(part, schema) };
+      await check?.(options.value);
+    } else {
+      const { value } = options;
+      file = await storeFile(part, (content) => store(content, value));
+    }
+  }
+  if (options === undefined) throw wrongPart('is missing', ['options']);
+  if (file === undefined) throw wrongPart('is missing', ['file']);
+  return { options: options.value, file };
+};

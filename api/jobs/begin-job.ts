@@ -1,0 +1,118 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import {
+  failUnstarted,
+  findJobByKey,
+  findJobRow,
+  insertJob,
+  type JobRow,
+  type NewJob,
+} from '../../db/jobs/jobs.ts';
+import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
+import type { JobJson } from './job-schema.ts';
+import { problem } from '../http/problems.ts';
+
+/** How soon a caller may look at a job again, in seconds. */
+const POLL_SECONDS = '1';
+
+type Idempotency = NonNullable<NewJob['idempotency']>;
+export type WantedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
+
+const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => {
+  if (job.request_hash === requestHash) return job;
+  throw problem(
+    'idempotency-key-reused',
+    `This idempotency key belongs to job ${job.id}, which another request started.`,
+  );
+};
+
+/** The job an earlier request with the same key made; undefined when this is the first. */
+const findEarlier = async (
+  request: FastifyRequest,
+  idempotency: Idempotency | undefined,
+  { database }: JobJsonDeps,
+): Promise<JobRow | undefined> => {
+  if (idempotency === undefined) return undefined;
+  const job = await findJobByKey(database.db, request.workspaceId, idempotency.key);
+  return job === undefined ? undefined : checkSameRequest(job, idempotency);
+};
+
+const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {
+  const job = await findJobRow(database.db, id, null);
+  if (job === undefined) throw new Error(`job ${id} is gone`);
+  return job;
+};
+
+const write = async (
+  request: FastifyRequest,
+  wanted: WantedJob,
+  idempotency: Idempotency | undefined,
+  deps: JobJsonDeps,
+): Promise<JobRow> => {
+  const isWritten = await insertJob(deps.database.db, {
+    ...wanted,
+    workspaceId: request.workspaceId,
+    actorKeyId: request.actor.id,
+    requestId: request.id,
+    ...(idempotency !== undefined && { idempotency }),
+  });
+  if (isWritten) return getJob(deps, wanted.id);
+  // The same key, sent twice at once: the other request's job is there now.
+  const other = await findEarlier(request, idempotency, deps);
+  if (other !== undefined) return other;
+  throw problem(
+    'wrong-state',
+    wanted.retry === undefined
+      ? 'This preview was confirmed before; make a new one.'
+      : `Job ${wanted.retry.of} was retried before.`,
+  );
+};
+
+/** Starts a job that is still queued: a new one, or one whose start was lost by a crash. */
+const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
+  if (job.state !== 'queued') return;
+  try {
+    await deps.jobs.start({ id: job.id, type: job.type, workspaceId: job.workspace_id });
+  } catch (cause) {
+    if (job.idempotency_key !== null) {
+      throw problem(
+        'temporal-unavailable',
+        `Job ${job.id} is written but not started. Send the same request with the same key again: it finishes the same job.`,
+        { cause },
+      );
+    }
+    const message = 'Temporal was away when the job was to start; nothing was done.';
+    if (!(await failUnstarted(deps.database.db, job.id, message))) return;
+    throw problem('temporal-unavailable', 'Temporal does not answer; nothing was started.', {
+      cause,
+    });
+  }
+};
+
+/**
+ * Writes a job and starts its workflow, once for one idempotency key however often it is sent.
+ * `want` runs only for a new job, so that an earlier one is answered even where its preview expired.
+ */
+export const beginJob = async (
+  request: FastifyRequest,
+  idempotency: Idempotency | undefined,
+  deps: JobJsonDeps,
+  want: () => Promise<WantedJob>,
+): Promise<JobRow> => {
+  const earlier = await findEarlier(request, idempotency, deps);
+  const job = earlier ?? (await write(request, await want(), idempotency, deps));
+  request.access.jobId = job.id;
+  await start(job, deps);
+  return job;
+};
+
+/** Says where the job is to be found, and answers with it. */
+export const acceptJob = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  job: JobRow,
+  deps: JobJsonDeps,
+): Promise<JobJson> => {
+  const fresh = await getJob(deps, job.id);
+  reply.code(202).header('location', pathOfJob(fresh)).header('retry-after', POLL_SECONDS);
+  return describeJob(fresh, request.actor.role, deps);
+};

@@ -1,0 +1,129 @@
+import type { Readable } from 'node:stream';
+import type { FastifyReply } from 'fastify';
+import type { RawBuilder } from 'kysely';
+import { z } from 'zod';
+import { copyText } from '../../db/copy/copy-text.ts';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import { jobLog } from '../../db/jobs/outcomes.ts';
+import { createCsvFileGuard } from '../../selection/formula-guard.ts';
+import type { ApiDeps } from '../app.ts';
+import { openImportLog } from '../imports/import-log.ts';
+import { MAX_LOGS_AT_ONCE, MAX_LOGS_OF_WORKSPACE } from '../limits.ts';
+import { problem } from '../http/problems.ts';
+import { ownerOf } from '../request-owner.ts';
+import { createShares } from '../http/shares.ts';
+
+/** What a request may say of a log. */
+export const csvQueryShape = {
+  spreadsheetSafe: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((value) => value === 'true')
+    .describe(
+      'Of CSV: begin with a byte-order mark and guard text against formulas, as exports for spreadsheets do; ' +
+        '`false` for programs',
+    ),
+};
+
+type CsvQuery = z.infer<z.ZodObject<typeof csvQueryShape>>;
+
+const NO_GUARD = { startRow: undefined, guard: undefined };
+
+/**
+ * Answers with the rows of a query as a CSV file of that name. For spreadsheets its text is guarded
+ * against formulas, as that of exports.
+ */
+export type SendCsv = (
+  reply: FastifyReply,
+  csv: {
+    fileName: string;
+    query: RawBuilder<unknown>;
+    spreadsheetSafe: boolean;
+    /** The workspace that it counts for; that of the request when not given. */
+    owner?: string;
+    /** Writes the rows anew, guarded or not. */
+    write?: (rows: Readable) => Readable;
+  },
+) => Promise<FastifyReply>;
+
+/** @returns what sends a file; all files sent by it count against the same limit */
+export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
+  const take = createShares({
+    all: MAX_LOGS_AT_ONCE,
+    each: MAX_LOGS_OF_WORKSPACE,
+    what: 'logs are being sent',
+  });
+  return async (reply, { fileName, query, spreadsheetSafe, write, owner }) => {
+    const release = take(owner ?? ownerOf(reply.request) ?? '');
+    const { startRow, guard: pack } =
+      spreadsheetSafe && write === undefined ? createCsvFileGuard() : NO_GUARD;
+    const rows = await copyText(database.pool, query, { startRow, pack }).catch(
+      (error: unknown) => {
+        release();
+        throw error;
+      },
+    );
+    rows.once('close', release);
+    const log = write?.(rows) ?? rows;
+    // A reader who hangs up before the first row: what writes anew has not begun to read then.
+    if (log !== rows) log.once('close', () => rows.destroy());
+    return reply
+      .type('text/csv; charset=utf-8; header=present')
+      .header('content-disposition', `attachment; filename="${fileName}"`)
+      .send(log);
+  };
+};
+
+/** Whether a job keeps records, of each user or of the lines that failed. */
+export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
+
+type LoggedJob = Pick<
+  JobRow,
+  'id' | 'type' | 'workspace_id' | 'erased_at' | 'options' | 'import_file_id' | 'file_removed_at'
+>;
+
+/**
+ * A log is whole or not at all.
+ *
+ * @throws ProblemError `gone` when records of the job went with one of its backups, or its file
+ */
+export const requireRecords = ({
+  id,
+  type,
+  erased_at: at,
+}: Pick<LoggedJob, 'id' | 'type' | 'erased_at'>): void => {
+  if (at === null) return;
+  const cause = type === 'import' ? 'file' : 'backup';
+  throw problem(
+    'gone',
+    `The records of job ${id} were erased at ${at.toISOString()}, with its ${cause}.`,
+  );
+};
+
+/** The lines of a file that is removed go in a moment. */
+const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
+  if (at === null) return;
+  throw problem(
+    'gone',
+    `The file of job ${id} was removed at ${at.toISOString()}, and its log with it.`,
+  );
+};
+
+/** A job's log as a file: what became of each of its users, or each line that failed. */
+export const sendJobLog = async (
+  deps: Pick<ApiDeps, 'database' | 'storage'>,
+  sendCsv: SendCsv,
+  reply: FastifyReply,
+  job: LoggedJob,
+  { spreadsheetSafe }: CsvQuery,
+): Promise<FastifyReply> => {
+  requireRecords(job);
+  const common = {
+    spreadsheetSafe,
+    fileName: `${job.type}-${job.id}.csv`,
+    owner: job.workspace_id,
+  };
+  if (job.type !== 'import') return sendCsv(reply, { ...common, query: jobLog(job.id) });
+  requireFile(job);
+  return sendCsv(reply, { ...common, ...(await openImportLog(deps, job, spreadsheetSafe)) });
+};

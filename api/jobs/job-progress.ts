@@ -1,0 +1,67 @@
+import type { JobProgressRow } from '../../db/jobs/job-progress.ts';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import type { JobJson } from './job-schema.ts';
+
+type Progress = JobJson['progress'];
+type Amount = Pick<Progress, 'total' | 'processed'>;
+
+/** Of an ended job: all it was about, and whom it came to an end with, however that was. */
+const amountOfEnded = ({ counts, total }: JobRow): Amount => {
+  if (counts === null) return { total, processed: 0 };
+  const {
+    lines = 0,
+    selected = lines,
+    unprocessed,
+    exported = 0,
+    notFound = 0,
+  } = counts as Partial<Record<string, number>>;
+  const processed = unprocessed === undefined ? exported + notFound : selected - unprocessed;
+  return { total: selected, processed };
+};
+
+/** How many users the job's phase is about, in its pass, and how many of them are dealt with. */
+const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
+  if (job.finished_at !== null) return amountOfEnded(job);
+  if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
+  if (job.type === 'import' && job.phase === 'checking') {
+    // How many lines there are is known once all are read; until then the job keeps how many it has read.
+    return { total: null, processed: job.total ?? 0 };
+  }
+  const rows = made?.rows ?? 0;
+  switch (job.phase ?? '') {
+    case 'importing':
+      return { total: job.total, processed: made?.imported ?? 0 };
+    case 'deleting':
+      return { total: rows, processed: made?.cursor ?? 0 };
+    case 'verifying':
+    case 'verifyingBackup':
+    case 'settling':
+      return { total: rows, processed: rows };
+    case 'notifying':
+      return { total: job.total, processed: job.total ?? 0 };
+    default:
+      return { total: made?.targets ?? job.total, processed: rows };
+  }
+};
+
+const isCounted = (phase: string | null): boolean =>
+  ['exporting', 'checking', 'importing', 'backingUp', 'deleting', 'restoring'].includes(
+    phase ?? '',
+  );
+
+/** Rate and remaining time are null where they are not known: never a guess. */
+export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {
+  const { total, processed } = amountOf(job, made);
+  const pass = made?.pass ?? null;
+  const unknown = { pass, total, processed, ratePerSecond: null, etaSeconds: null };
+  const seconds = job.phase_seconds;
+  const isMoving = job.finished_at === null && isCounted(job.phase) && processed > 0;
+  if (!isMoving || seconds === null || seconds <= 0) return unknown;
+  const rate = processed / seconds;
+  const left = total === null ? null : Math.max(0, total - processed);
+  return {
+    ...unknown,
+    ratePerSecond: Math.round(rate * 10) / 10,
+    etaSeconds: left === null ? null : Math.ceil(left / rate),
+  };
+};

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { findJobRow } from '../../db/jobs/jobs.ts';
+import {
+  type DoneOutcome,
+  FIRST_PLACE,
+  listDoneAfter,
+  listOutcomes,
+  type UserRecord,
+} from '../../db/jobs/outcomes.ts';
+import type { Db } from '../../db/client.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { requireRecords } from './job-log.ts';
+import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../http/paging.ts';
+import { notFound } from '../http/problems.ts';
+import { JOB_KINDS } from '../../workflows/contract.ts';
+
+/** What may become of a user, by kind of job; to whom it was done comes first. */
+const OUTCOMES = {
+  deletion: ['deleted', 'changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed'],
+  restore: ['restored', 'present', 'notFound', 'failed', 'unprocessed'],
+} as const;
+
+const USER_ID = {
+  deletion: 'Of the user',
+  restore:
+    'Of the user; `mailto:` and the address, in lower case, of one that was looked up and brings nobody back',
+} as const;
+
+const REASON = {
+  deletion: 'Why, where it failed',
+  restore:
+    'Why, where it failed. Of a mail address: `notDeleted` where nobody who has it was deleted by the backup, ' +
+    '`ambiguous` where several were',
+} as const;
+
+type RecordedType = keyof typeof OUTCOMES;
+type RecordOutcome = UserRecord['outcome'];
+
+const recordSchemaOf = (type: RecordedType) =>
+  z.object({
+    userId: z.string().describe(USER_ID[type]),
+    outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]),
+    reason: z.string().nullable().describe(REASON[type]),
+  });
+
+const count = z.int().min(0).max(2_147_483_647);
+
+/** Those it was done to come first, by their place in the backups; then the others, by how many before. */
+const placeSchema = z.union([
+  z.strictObject({ pass: count, attempt: count, part: count, cursor: count, index: count }),
+  z.strictObject({ skip: count }),
+]);
+
+type Place = z.infer<typeof placeSchema>;
+interface RecordPage {
+  /** To whom it was done. */
+  done: DoneOutcome;
+  outcome: RecordOutcome | undefined;
+  place: Place | undefined;
+  limit: number;
+}
+
+interface Records {
+  rows: UserRecord[];
+  next: Place | undefined;
+}
+
+const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  if (page.place !== undefined && 'skip' in page.place) return { rows: [], next: undefined };
+  if (page.outcome !== undefined && page.outcome !== page.done) {
+    return { rows: [], next: undefined };
+  }
+  const found = await listDoneAfter(db, jobId, page.place ?? FIRST_PLACE, page.limit + 1);
+  const rows = found.slice(0, page.limit);
+  const last = rows.at(-1);
+  return {
+    rows: rows.map(({ user_id }) => ({ user_id, outcome: page.done, reason: null })),
+    next:
+      found.length > page.limit && last !== undefined
+        ? {
+            pass: last.pass,
+            attempt: last.attempt,
+            part: last.part,
+            cursor: last.cursor,
+            index: last.index,
+          }
+        : undefined,
+  };
+};
+
+const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  const { outcome, limit } = page;
+  if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
+  const skip = page.place !== undefined && 'skip' in page.place ? page.place.skip : 0;
+  const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
+  return {
+    rows: found.slice(0, limit),
+    next: found.length > limit ? { skip: skip + limit } : undefined,
+  };
+};
+
+const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  const done = await pageOfDone(db, jobId, page);
+  if (done.next !== undefined) return done;
+  const room = page.limit - done.rows.length;
+  // A full page of them still has to know whether anyone comes after them.
+  const others = await pageOfOthers(db, jobId, { ...page, limit: room });
+  return { rows: [...done.rows, ...others.rows], next: others.next };
+};
+
+const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
+
+const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): void => {
+  const { path } = JOB_KINDS[type];
+  app.get(
+    `/v1/${path}/:id/records`,
+    {
+      schema: {
+        operationId: `list${capitalized(type)}Records`,
+        summary: `What became of each user of a ${type}`,
+        tags: [path],
+        params: z.strictObject({ id: z.uuid() }),
+        querystring: z.strictObject({
+          outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]).optional(),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: {
+          200: pageOf(recordSchemaOf(type)).describe('A page of users, and what became of each'),
+        },
+      },
+    },
+    async ({ workspaceId, params: { id }, query: { outcome, cursor, limit } }) => {
+      const job = await findJobRow(database.db, id, workspaceId);
+      if (job?.type !== type) throw notFound(type);
+      requireRecords(job);
+      const place = decodeCursor(placeSchema, cursor);
+      const [done] = OUTCOMES[type];
+      const { rows, next } = await listRecords(database.db, id, { done, outcome, place, limit });
+      return {
+        data: rows.map((row) => ({
+          userId: row.user_id,
+          outcome: row.outcome,
+          reason: row.reason,
+        })),
+        nextCursor: next === undefined ? null : encodeCursor(next),
+      };
+    },
+  );
+};
+
+/** What became of each user of a deletion or restore, in pages. */
+export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
+  for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
+};

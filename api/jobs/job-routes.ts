@@ -1,0 +1,138 @@
+import { z } from 'zod';
+import { listJobs } from '../../db/jobs/job-list.ts';
+import { cancelJob, findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
+import { JOB_STATES } from '../../db/schema.ts';
+import { acceptJob } from './begin-job.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { briefly, describeJobs, describeLiveJob } from './job-json.ts';
+import { JOB_TYPES, jobSchema } from './job-schema.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { actorShape, periodShape, requireOrder } from '../http/period.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
+
+const idParams = z.strictObject({ id: z.uuid() });
+
+/** `?state=failed&state=cancelled`: any of these. One alone arrives as a text. */
+const statesSchema = z
+  .preprocess(
+    (given) => (typeof given === 'string' ? [given] : given),
+    z.array(z.enum(JOB_STATES)).max(JOB_STATES.length).optional(),
+  )
+  .describe('Given several times: any of these');
+
+/** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
+const getJob = async (
+  { database }: ApiDeps,
+  id: string,
+  workspaceId: string | null,
+  type?: JobType,
+): Promise<JobRow> => {
+  const job = await findJobRow(database.db, id, workspaceId);
+  if (job === undefined || (type !== undefined && job.type !== type)) throw notFound(type ?? 'job');
+  return job;
+};
+
+const registerOneJob = (app: App, deps: ApiDeps): void => {
+  for (const type of [undefined, ...JOB_TYPES]) {
+    const noun = type ?? 'job';
+    const path = type === undefined ? 'jobs' : JOB_KINDS[type].path;
+    app.get(
+      `/v1/${path}/:id`,
+      {
+        schema: {
+          operationId: `get${noun[0]?.toUpperCase()}${noun.slice(1)}`,
+          summary: `One ${noun} with its progress`,
+          tags: [path],
+          params: idParams,
+          querystring: z.strictObject({}),
+          response: { 200: jobSchema.describe('The job as it is now') },
+        },
+      },
+      async ({ access, actor, params: { id } }) => {
+        const job = await getJob(deps, id, access.workspaceId, type);
+        return describeLiveJob(job, actor.role, deps);
+      },
+    );
+  }
+};
+
+const registerCancel = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      schema: {
+        operationId: 'cancelJob',
+        summary: 'Stop a job at its next batch',
+        tags: ['jobs'],
+        params: idParams,
+        querystring: z.strictObject({}),
+        response: { 202: jobSchema.describe('The job, which ends after the batch under way') },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = request.access;
+      const job = await getJob(deps, request.params.id, workspaceId);
+      const isChanged = await cancelJob(deps.database.db, {
+        id: job.id,
+        actorKeyId: request.actor.id,
+      });
+      const now = await getJob(deps, job.id, workspaceId);
+      if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
+        throw problem('wrong-state', `Job ${job.id} has ended (${now.state}).`);
+      }
+      // The row alone stops the next batch; the workflow hears of it sooner when Temporal is there.
+      await deps.jobs.cancel(job).catch((error: unknown) => {
+        request.log.warn({ jobId: job.id, err: error }, 'the workflow was not told of the cancel');
+      });
+      return acceptJob(request, reply, now, deps);
+    },
+  );
+};
+
+export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
+  app.get(
+    '/v1/jobs',
+    {
+      schema: {
+        operationId: 'listJobs',
+        summary: 'Jobs of the workspace, or of all, newest first',
+        tags: ['jobs'],
+        querystring: z.strictObject({
+          type: z.enum(JOB_TYPES).optional(),
+          state: statesSchema,
+          ...actorShape,
+          ...periodShape,
+          retryable: z.literal('true').optional().describe('Only those that may be retried'),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: { 200: pageOf(jobSchema).describe('A page of jobs') },
+      },
+    },
+    async ({ access, actor, query }) => {
+      const { state, retryable, cursor, limit, ...wanted } = query;
+      requireOrder(wanted);
+      const rows = await listJobs(deps.database.db, {
+        workspaceId: access.workspaceId,
+        ...wanted,
+        states: state,
+        retryable: retryable && true,
+        beforeId: decodeIdCursor('jobs', cursor),
+        limit: limit + 1,
+      });
+      const page = toPage(rows, limit, placeIn('jobs'));
+      const data = await describeJobs(page.rows, actor.role, deps);
+      return { data: data.map(briefly), nextCursor: page.nextCursor };
+    },
+  );
+  registerOneJob(app, deps);
+  registerCancel(app, deps);
+};

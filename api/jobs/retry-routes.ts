@@ -1,0 +1,113 @@
+import type { FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import { findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
+import { leftOnlyUnmatched, namesAllLeft } from '../../db/jobs/retries.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { decide } from '../delete-all/decide.ts';
+import { acceptJob, beginJob, type WantedJob } from './begin-job.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { jobSchema } from './job-schema.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { reasonSchema } from './reason.ts';
+
+/** No body at all is read as null. */
+const bodySchema = z
+  .strictObject({ reason: reasonSchema.optional() })
+  .nullable()
+  .describe("Why; the first job's reason when not given")
+  .meta({ examples: [{ reason: 'The storage has room again' }] });
+
+const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
+  if (job.finished_at === null) return 'still runs';
+  if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
+  if (job.file_removed_at !== null) return 'read a file that is removed';
+  if (job.type === 'import' && job.state === 'partiallySucceeded') {
+    return 'has dealt with every line: mend those of its log, then import the log';
+  }
+  if (await leftOnlyUnmatched(database.db, job.id)) {
+    return 'left only users who no longer match its selection: make a new preview';
+  }
+  if (job.error_type !== null) return `ended with ${job.error_type}, which needs a new request`;
+  return 'left nothing undone';
+};
+
+const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
+  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
+};
+
+/**
+ * A job over what another has left: the very users where outcomes name them all, else its selection
+ * again, bound to what was confirmed for the first one.
+ */
+const wantRetry = async (
+  deps: ApiDeps,
+  job: JobRow,
+  reason: string | undefined,
+): Promise<WantedJob> => {
+  await requireRetryable(deps, job);
+  const isPartial =
+    job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
+  const isLeft = isPartial && (await namesAllLeft(deps.database.db, job.id));
+  const why = reason ?? job.reason;
+  return {
+    id: uuidv7(),
+    type: job.type,
+    selection: job.selection as object,
+    options: job.options as object,
+    retry: { of: job.id, users: isLeft ? 'left' : 'all' },
+    ...(why !== null && { reason: why }),
+    ...(job.backup_id !== null && { backupId: job.backup_id }),
+    ...(job.import_file_id !== null && { importFile: { id: job.import_file_id } }),
+  };
+};
+
+/** The run of a delete-all request is tried again by a decision on the request, as it was run. */
+const retryRun = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  job: JobRow,
+  parentId: string,
+  reason: string | undefined,
+): Promise<JobRow> => {
+  await decide(request, deps, parentId, async () => {
+    await requireRetryable(deps, job);
+    return { kind: 'retry', jobId: job.id, reason };
+  });
+  const { retried_by: id } = (await findJobRow(deps.database.db, job.id, null)) ?? {};
+  const retry = id == null ? undefined : await findJobRow(deps.database.db, id, null);
+  if (retry === undefined) throw new Error(`job ${job.id} has no retry`);
+  return retry;
+};
+
+export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/jobs/:id/retry',
+    {
+      schema: {
+        operationId: 'retryJob',
+        summary: 'Try again what a job has left undone, with a fresh backup',
+        tags: ['jobs'],
+        params: z.strictObject({ id: z.uuid() }),
+        querystring: z.strictObject({}),
+        body: bodySchema,
+        response: {
+          202: jobSchema.describe('The new job. It runs by itself: ask for it at `Location`'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const job = await findJobRow(deps.database.db, request.params.id, request.access.workspaceId);
+      if (job === undefined) throw notFound('job');
+      request.access.workspaceId = job.workspace_id;
+      const reason = request.body?.reason;
+      const retry =
+        job.parent_id === null
+          ? await beginJob(request, readIdempotency(request), deps, () =>
+              wantRetry(deps, job, reason),
+            )
+          : await retryRun(request, deps, job, job.parent_id, reason);
+      return acceptJob(request, reply, retry, deps);
+    },
+  );
+};

@@ -1,0 +1,79 @@
+import type { Client } from '@temporalio/client';
+import type { StartableDelivery } from '../../db/webhooks/webhook-deliveries.ts';
+import { isTemporalThere } from '../../temporal/is-there.ts';
+import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
+import { type PendingStep, pendingStepOf } from '../../temporal/pending-step.ts';
+import { type StartableMail, startMailWorkflow } from '../../temporal/start-mail.ts';
+import { type StartableJob, startJobWorkflow } from '../../temporal/start-job.ts';
+import { type LiveState, STATE_QUERY, workflowIdOf } from '../../workflows/contract.ts';
+
+/** How long the answers to a reader may be held up by Temporal, in milliseconds. */
+const QUERY_DEADLINE_MS = 1_000;
+const CANCEL_DEADLINE_MS = 3_000;
+
+/** Places where a fault test kills the API: before Temporal has a job, and before its caller knows. */
+export type ApiCrashPoint = 'job:written' | 'job:started';
+
+/** What the API asks of Temporal. */
+export interface JobStarter {
+  namespace: string;
+  /** Starts the job's workflow; started before is as good. @throws Error when Temporal is away */
+  start: (job: StartableJob) => Promise<void>;
+  /** Asks the job's workflow to stop. @throws Error when Temporal is away or knows no such workflow */
+  cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
+  /** What the workflow says of itself; undefined when no worker answers in time. */
+  readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
+  /** The step that the job's workflow tries again; undefined when there is none, or Temporal does not say in time. */
+  readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
+  /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
+  startDelivery: (delivery: StartableDelivery) => Promise<void>;
+  /** Starts a mail's workflow; started before is as good. @throws Error when Temporal is away */
+  startMail: (mail: StartableMail) => Promise<void>;
+  isReachable: () => Promise<boolean>;
+}
+
+export const createJobStarter = (
+  { client, namespace }: { client: Client; namespace: string },
+  taskQueue: string,
+  crashPoint: (point: ApiCrashPoint) => void = () => {},
+): JobStarter => {
+  const within = <T>(milliseconds: number, ask: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + milliseconds, ask);
+
+  return {
+    namespace,
+    start: async (job) => {
+      crashPoint('job:written');
+      await startJobWorkflow(client, taskQueue, job);
+      crashPoint('job:started');
+    },
+    cancel: async (job) => {
+      const handle = client.workflow.getHandle(workflowIdOf(job));
+      await within(CANCEL_DEADLINE_MS, () => handle.cancel());
+    },
+    readLive: async (job) => {
+      const handle = client.workflow.getHandle(workflowIdOf(job));
+      try {
+        return await within(QUERY_DEADLINE_MS, () => handle.query<LiveState>(STATE_QUERY));
+      } catch {
+        return undefined;
+      }
+    },
+    readPendingStep: async (job) => {
+      try {
+        const { pendingActivities } = await within(QUERY_DEADLINE_MS, () =>
+          client.workflowService.describeWorkflowExecution({
+            namespace,
+            execution: { workflowId: workflowIdOf(job) },
+          }),
+        );
+        return pendingStepOf(pendingActivities);
+      } catch {
+        return undefined;
+      }
+    },
+    startDelivery: (delivery) => startDeliveryWorkflow(client, taskQueue, delivery),
+    startMail: (mail) => startMailWorkflow(client, taskQueue, mail),
+    isReachable: () => isTemporalThere(client, namespace),
+  };
+};

@@ -1,0 +1,49 @@
+import type { Db } from '../../db/client.ts';
+import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import type { JobStarter } from './start-job.ts';
+
+/** Whom to ask. */
+export interface WaitDeps {
+  db: Db;
+  taskQueue: string;
+  jobs: Pick<JobStarter, 'isReachable' | 'readPendingStep'>;
+}
+
+/** What a job that has not ended waits for, as the API tells it. */
+export interface WaitingFor {
+  type: string;
+  since: string;
+  attempt: number;
+}
+
+/**
+ * What keeps a job from getting on: that it was not begun, or a step that is tried again. Undefined where nothing
+ * is known to. What cannot be asked in time is not told.
+ */
+export const findWait = async (
+  job: JobRow,
+  { db, taskQueue, jobs }: WaitDeps,
+): Promise<WaitingFor | undefined> => {
+  if (job.finished_at !== null) return undefined;
+  const since = (job.phase_started_at ?? job.started_at ?? job.created_at).toISOString();
+  if (job.state === 'queued') {
+    const isServed = await hasLivingWorker(db, taskQueue, WORKER_SILENCE_SECONDS);
+    if (!isServed) return { type: 'noWorker', since, attempt: 0 };
+    return {
+      type: (await jobs.isReachable()) ? 'start' : 'temporalUnavailable',
+      since,
+      attempt: 0,
+    };
+  }
+  const step = await jobs.readPendingStep(job);
+  return step && { ...step, since };
+};
+
+/** What a job waits for that may have ended: a mail that nobody has taken yet. */
+export const waitOfMail = (
+  mails: readonly { state: string; since: string; attempts: number }[],
+): WaitingFor | undefined => {
+  const mail = mails.find(({ state, attempts }) => state === 'waiting' && attempts > 0);
+  return mail && { type: 'MailUnavailable', since: mail.since, attempt: mail.attempts + 1 };
+};

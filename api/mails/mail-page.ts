@@ -1,0 +1,162 @@
+import type { CountedReason } from '../../db/mails/mail-pages.ts';
+import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import type { CountedProblem } from '../../db/imports/import-tallies.ts';
+import type { JobRow } from '../../db/jobs/jobs.ts';
+import { decisionCall } from '../../mail/decision-call.ts';
+import { formatCount, formatMoment } from '../../files/format.ts';
+import type { JobType } from '../../workflows/contract.ts';
+import { escapeHtml } from '../http/html-page.ts';
+import { pageOf } from '../exports/link-page.ts';
+
+const NOUNS: Record<JobType, string> = {
+  export: 'Export of users of',
+  import: 'Import of users into',
+  deletion: 'Deletion of users of',
+  restore: 'Restore of users to',
+};
+
+/** "changed since backup", of a name of the API. */
+const wordsOf = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+const capitalized = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
+
+type Row = [label: string, value: string | null];
+
+/** Rows without a value are left out. */
+const listOf = (rows: readonly Row[]): string => {
+  const lines = rows.flatMap(([label, value]) =>
+    value === null ? [] : [`<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>\n`],
+  );
+  return lines.length === 0 ? '' : `<dl>\n${lines.join('')}</dl>\n`;
+};
+
+const section = (title: string, content: string): string =>
+  content === '' ? '' : `<h2>${escapeHtml(title)}</h2>\n${content}`;
+
+const momentOf = (moment: Date | null): string | null =>
+  moment === null ? null : formatMoment(moment);
+
+/** What a job is about, which is told also where it is nobody. */
+const WHOLE = ['selected', 'lines'];
+
+/** How many it is about, then what they came to, the most frequent first, and nothing that came to nobody. */
+const countsOf = (counts: unknown): string =>
+  listOf(
+    Object.entries((counts ?? {}) as Record<string, number>)
+      .filter(([name, count]) => count > 0 || WHOLE.includes(name))
+      .toSorted(([a, m], [b, n]) => Number(WHOLE.includes(b)) - Number(WHOLE.includes(a)) || n - m)
+      .map(([name, count]) => [capitalized(wordsOf(name)), formatCount(count)]),
+  );
+
+const reasonRow = ({ reason, count, isLeast }: CountedReason): Row => [
+  reason,
+  `${isLeast ? 'at least ' : ''}${formatCount(count)}`,
+];
+
+const problemRow = ({ column, rule, count, firstLine }: CountedProblem): Row => [
+  `${column ?? 'The line'}, ${rule}`,
+  `${formatCount(count)}, the first is line ${formatCount(firstLine)}`,
+];
+
+export interface JobPage {
+  job: JobRow;
+  workspaceName: string;
+  reasons: readonly CountedReason[];
+  problems: readonly CountedProblem[];
+  linkExpiresAt: Date;
+  /** Of a link that gives the log out, while it is there. */
+  logToken?: string;
+}
+
+const downloadOf = (token: string): string =>
+  '<p>The log holds ids of users, or lines of the file. Save it where only those may read it who need to.</p>\n' +
+  `<p><a href="${token}/log" download rel="nofollow">Download the log</a></p>\n`;
+
+/** What a mail about a job leads to: state, counts, reasons and times, and no user. */
+export const renderJobPage = (page: JobPage): string => {
+  const { job, workspaceName, reasons, problems, linkExpiresAt, logToken } = page;
+  const error: Row = [
+    'Error',
+    job.error_type === null ? null : `${job.error_type}: ${job.error_message ?? ''}`,
+  ];
+  return pageOf(
+    `${NOUNS[job.type]} ${workspaceName}`,
+    (logToken === undefined ? '' : downloadOf(logToken)) +
+      listOf([
+        ['State', wordsOf(job.state)],
+        error,
+        ['Job', job.id],
+        ['Asked', formatMoment(job.created_at)],
+        ['Begun', momentOf(job.started_at)],
+        ['Ended', momentOf(job.finished_at)],
+        ['Records erased', momentOf(job.erased_at)],
+        ['Link works until', formatMoment(linkExpiresAt)],
+      ]) +
+      section(job.type === 'import' ? 'Lines' : 'Users', countsOf(job.counts)) +
+      section('Reasons', listOf(reasons.map(reasonRow))) +
+      section('What was wrong with lines', listOf(problems.map(problemRow))) +
+      (logToken === undefined ? '' : '<small>Each download is logged.</small>\n'),
+  );
+};
+
+/** What may be decided in a state, and by whom. */
+const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
+  requested: [
+    ['platform team, but not who asked', 'approve'],
+    ['platform team, but not who asked', 'deny'],
+    ['admin of the workspace', 'withdraw'],
+  ],
+  open: [
+    ['platform team, but not who asked', 'revoke'],
+    ['admin of the workspace', 'withdraw'],
+  ],
+};
+
+const decisionsOf = ({ id, state }: RequestRow, publicUrl: string): string => {
+  const decidable = DECIDABLE[state] ?? [];
+  if (decidable.length === 0) return '';
+  const commands = decidable.map(
+    ([who, kind]) =>
+      `<p>${capitalized(kind)} (${who}):</p>\n<pre><code>` +
+      `${escapeHtml(decisionCall(`${publicUrl}/v1/delete-all-requests/${id}`, kind))}</code></pre>\n`,
+  );
+  const told =
+    '<p>This page decides nothing. Somebody with an API key does, by these calls with the key in place of $KEY.</p>\n';
+  return section('How to decide', told + commands.join(''));
+};
+
+export interface RequestPage {
+  request: RequestRow;
+  workspaceName: string;
+  run: { state: string; counts: unknown } | null;
+  publicUrl: string;
+  linkExpiresAt: Date;
+}
+
+/** What a mail about a delete-all request leads to: who asked for what, until when, and how to decide. */
+export const renderRequestPage = (page: RequestPage): string => {
+  const { request, workspaceName, run, publicUrl, linkExpiresAt } = page;
+  const isAsked = request.state === 'requested';
+  return pageOf(
+    `Delete all users of ${workspaceName}`,
+    listOf([
+      ['State', wordsOf(request.state)],
+      ['Asked by', `${request.requester_name} (${request.requester_role})`],
+      ['Asked', formatMoment(request.created_at)],
+      ['Users when asked', formatCount(request.users_then)],
+      ['Reason', request.reason],
+      ['Ticket', request.ticket],
+      ['Lapses', isAsked ? momentOf(request.lapses_at) : null],
+      ['Window opened', momentOf(request.opens_at)],
+      ['Window closes', momentOf(request.closes_at)],
+      ['Ended', momentOf(request.finished_at)],
+      ['Request', request.id],
+      ['Deletion', request.job_id],
+      ['State of the deletion', run === null ? null : wordsOf(run.state)],
+      ['Link works until', formatMoment(linkExpiresAt)],
+    ]) +
+      section('Users of the deletion', countsOf(run?.counts)) +
+      decisionsOf(request, publicUrl),
+  );
+};

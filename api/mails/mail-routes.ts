@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { findJobRow } from '../../db/jobs/jobs.ts';
+import { listJobMails, listRequestMails } from '../../db/mails/mail-rounds.ts';
+import { noticeOf } from '../../workflows/contract.ts';
+import { JOB_MAIL } from '../../workflows/mail-contract.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { acceptJob } from '../jobs/begin-job.ts';
+import { getRequest } from '../delete-all/decide.ts';
+import { describeRequest, requestSchema } from '../delete-all/delete-all-json.ts';
+import { jobSchema } from '../jobs/job-schema.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { sendMailAgain } from './send-mail-again.ts';
+
+const params = z.strictObject({ id: z.uuid() });
+
+const registerOfJob = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.post(
+    '/v1/jobs/:id/notify',
+    {
+      schema: {
+        operationId: 'notifyJob',
+        summary: 'Send the mail of a job that has ended again; a double click sends one',
+        tags: ['jobs'],
+        params,
+        querystring: z.strictObject({}),
+        response: { 202: jobSchema.describe('The job, with the mail that is on its way') },
+      },
+    },
+    async (request, reply) => {
+      const job = await findJobRow(db, request.params.id, request.access.workspaceId);
+      if (job === undefined) throw notFound('job');
+      if (job.finished_at === null) {
+        throw problem(
+          'wrong-state',
+          `Job ${job.id} is ${job.state}: its mail is sent once it ends.`,
+        );
+      }
+      await sendMailAgain(request, deps, {
+        subject: { jobId: job.id },
+        name: `job ${job.id}`,
+        kind: JOB_MAIL,
+        workspaceId: job.workspace_id,
+        mails: (await listJobMails(db, [job.id])).get(job.id) ?? [],
+        inputOf: (round) => ({ jobId: job.id, round }),
+      });
+      return acceptJob(request, reply, job, deps);
+    },
+  );
+};
+
+const registerOfRequest = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.post(
+    '/v1/delete-all-requests/:id/notify',
+    {
+      schema: {
+        operationId: 'notifyDeleteAll',
+        summary: 'Send the mails about what a request has come to again, to all who hear of it now',
+        tags: ['delete all'],
+        params,
+        querystring: z.strictObject({}),
+        response: {
+          202: requestSchema.describe('The request, with the mails that are on their way'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = request.access;
+      const row = await getRequest(deps, request.params.id, workspaceId);
+      const kind = noticeOf(row.state);
+      if (kind === undefined) {
+        throw problem('wrong-state', `Request ${row.id} is running: mails follow once it ends.`);
+      }
+      const mails = await listRequestMails(db, row.id);
+      await sendMailAgain(request, deps, {
+        subject: { requestId: row.id },
+        name: `request ${row.id}`,
+        kind,
+        workspaceId: row.workspace_id,
+        mails: mails.filter((mail) => mail.kind === kind),
+        inputOf: (round) => ({ requestId: row.id, kind, round }),
+      });
+      reply.code(202).header('location', `/v1/delete-all-requests/${row.id}`);
+      return describeRequest(await getRequest(deps, row.id, workspaceId), deps);
+    },
+  );
+};
+
+/** Sending mails again. */
+export const registerMailRoutes = (app: App, deps: ApiDeps): void => {
+  registerOfJob(app, deps);
+  registerOfRequest(app, deps);
+};

@@ -1,0 +1,99 @@
+import type { FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import {
+  findRoundByKey,
+  insertRound,
+  type MailRow,
+  type MailSubject,
+  type NewRound,
+} from '../../db/mails/mail-rounds.ts';
+import type { StartableMail } from '../../temporal/start-mail.ts';
+import type { ApiDeps } from '../app.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { problem } from '../http/problems.ts';
+
+/** Asked for again so soon, a mail that was accepted is not sent once more: somebody clicked twice. */
+const DOUBLE_CLICK_SECONDS = 30;
+/** Times that one mail may be sent, so that nobody floods an inbox. */
+const MAX_ROUNDS = 20;
+
+type Deps = Pick<ApiDeps, 'database' | 'jobs'>;
+
+/** Mails to be sent again. */
+export interface Resending {
+  subject: MailSubject;
+  /** For messages, such as `job 0193…`. */
+  name: string;
+  kind: string;
+  workspaceId: string;
+  /** Mails of that kind so far. */
+  mails: readonly MailRow[];
+  inputOf: (round: number) => StartableMail['input'];
+}
+
+/** The round that is under way, or was asked for just now; else the next one. */
+const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } => {
+  const last = Math.max(0, ...mails.map(({ round }) => round));
+  const latest = mails.filter(({ round }) => round === last);
+  const isUnderWay = latest.some(({ state }) => state === 'waiting');
+  const isJustSent =
+    latest.length > 0 &&
+    latest.every(
+      ({ state, askedSeconds }) =>
+        state === 'accepted' && askedSeconds !== null && askedSeconds < DOUBLE_CLICK_SECONDS,
+    );
+  if (isUnderWay || isJustSent) return { round: last, isNew: false };
+  if (last >= MAX_ROUNDS) {
+    throw problem(
+      'limit-reached',
+      `The mail about ${name} was sent ${MAX_ROUNDS} times; it is not sent again.`,
+    );
+  }
+  return { round: last + 1, isNew: true };
+};
+
+/** The round that an earlier request with the same idempotency key asked for. */
+const findEarlier = async (
+  { database: { db } }: Deps,
+  subject: MailSubject,
+  idempotency: NewRound['idempotency'],
+) => {
+  if (idempotency === undefined) return undefined;
+  const earlier = await findRoundByKey(db, subject, idempotency.key);
+  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
+  throw problem(
+    'idempotency-key-reused',
+    'This idempotency key belongs to another request for the same mail.',
+  );
+};
+
+/**
+ * Has the mail of its subject sent again: by the round that is under way, or by a new one. A second click finds the
+ * first one's; the same idempotency key always does.
+ *
+ * @throws ProblemError when it was sent too often, or Temporal does not take it
+ */
+export const sendMailAgain = async (
+  request: FastifyRequest,
+  deps: Deps,
+  resending: Resending,
+): Promise<void> => {
+  const { subject, kind, name, workspaceId, inputOf } = resending;
+  const idempotency = readIdempotency(request);
+  const earlier = await findEarlier(deps, subject, idempotency);
+  const { round, isNew } = earlier ? { ...earlier, isNew: false } : roundOf(resending);
+  // Of two at once the second writes nothing, and starts what the first has written.
+  if (isNew) {
+    const wanted = { id: uuidv7(), subject, kind, round, askedBy: request.actor.id, idempotency };
+    await insertRound(deps.database.db, wanted);
+  }
+  try {
+    await deps.jobs.startMail({ input: inputOf(round), workspaceId });
+  } catch (cause) {
+    throw problem(
+      'temporal-unavailable',
+      `The mail about ${name} is written down and not begun. The same request begins it.`,
+      { cause },
+    );
+  }
+};

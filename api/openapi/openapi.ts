@@ -1,0 +1,300 @@
+import swagger from '@fastify/swagger';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+} from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { findAccess } from '../access.ts';
+import type { App } from '../app.ts';
+import { readOwn, serveDocs } from './docs-page.ts';
+import { IMPORT_BODY } from '../imports/import-options.ts';
+import { answerHeaders, problemHeaders } from './openapi-headers.ts';
+import { exampleOf, joinSchemas } from './openapi-schemas.ts';
+import { TAGS } from './openapi-tags.ts';
+import { PROBLEMS, type ProblemSlug } from '../http/problems.ts';
+import { USER_LIST_BODY } from '../users/receive-user-list.ts';
+
+interface OpenApi {
+  paths: Record<string, Record<string, Operation | undefined>>;
+  components?: Record<string, Record<string, unknown>>;
+}
+
+export const problemSchema = z.object({
+  type: z.string().describe('Path of a page about this kind of error'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What failed, for which id, why, and what to do'),
+  requestId: z.string(),
+  errors: z
+    .array(
+      z.object({
+        detail: z.string(),
+        pointer: z
+          .string()
+          .describe('`/a/b` in the body, `?name` in the query, `{name}` in the path'),
+      }),
+    )
+    .optional(),
+});
+
+const WORKSPACE_PARAMETER = {
+  name: 'workspace',
+  in: 'query',
+  schema: { type: 'string' },
+  description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
+};
+const WORKSPACE_OF_LIST = {
+  ...WORKSPACE_PARAMETER,
+  description:
+    "Id of the workspace, for keys that see several, which get all of them without it; an admin's own otherwise.",
+};
+
+const header = (name: string, description: string, pattern?: string) => ({
+  name,
+  in: 'header',
+  schema: { type: 'string', ...(pattern !== undefined && { pattern }) },
+  description,
+});
+
+const IDEMPOTENCY_KEY = header(
+  'Idempotency-Key',
+  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job, or list.',
+  '^[\\x21-\\x7e]{1,255}$',
+);
+const WEBHOOK_KEY = {
+  ...IDEMPOTENCY_KEY,
+  description:
+    '1 to 255 visible ASCII characters. The same request with the same key is carried out once; for 30 days it ' +
+    'is answered with what it made, but without a secret.',
+};
+const MAIL_KEY = header(
+  'Idempotency-Key',
+  '1 to 255 visible ASCII characters. The same key with the same request never sends a second mail.',
+  '^[\\x21-\\x7e]{1,255}$',
+);
+const PREFER = header(
+  'Prefer',
+  '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
+);
+
+const LAST_EVENT_ID = header(
+  'Last-Event-ID',
+  'The `id` of the last event that arrived; what it told is not told again.',
+);
+
+/** Headers that operations take; read from the request by hand, since others come along. */
+const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
+  createUserList: [IDEMPOTENCY_KEY],
+  startImport: [IDEMPOTENCY_KEY],
+  startExport: [IDEMPOTENCY_KEY],
+  startDeletion: [IDEMPOTENCY_KEY],
+  startRestore: [IDEMPOTENCY_KEY],
+  retryJob: [IDEMPOTENCY_KEY],
+  deleteUser: [IDEMPOTENCY_KEY, PREFER],
+  streamJob: [LAST_EVENT_ID],
+  askToDeleteAll: [IDEMPOTENCY_KEY],
+  approveDeleteAll: [IDEMPOTENCY_KEY],
+  denyDeleteAll: [IDEMPOTENCY_KEY],
+  revokeDeleteAll: [IDEMPOTENCY_KEY],
+  withdrawDeleteAll: [IDEMPOTENCY_KEY],
+  runDeleteAll: [IDEMPOTENCY_KEY],
+  notifyJob: [MAIL_KEY],
+  notifyDeleteAll: [MAIL_KEY],
+  createWebhook: [WEBHOOK_KEY],
+  rotateWebhookSecret: [WEBHOOK_KEY],
+  testWebhook: [WEBHOOK_KEY],
+  replayWebhookDelivery: [WEBHOOK_KEY],
+};
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+/** Bodies that are read by hand, as they come. */
+const BODY_OF: Readonly<Record<string, object>> = {
+  startImport: IMPORT_BODY,
+  createUserList: USER_LIST_BODY,
+};
+
+/** Errors that any route may answer with, and those of routes that read bodies and change things. */
+const COMMON_STATUSES = [400, 404, 431, 500, 503];
+const WRITE_STATUSES = [408, 409, 413, 415, 422];
+/** A part of a path may be too long. */
+const PARAMETER_STATUS = 414;
+
+const FILE_STATUSES = [409, 410, 416];
+/** What they are about, or need, may be gone for good: a file, a preview, a window, records. */
+const MAY_BE_GONE = [
+  'startExport',
+  'previewDeletion',
+  'startDeletion',
+  'createExportLink',
+  'createBackupLink',
+  'previewRestore',
+  'startRestore',
+  'changeBackup',
+  'purgeBackup',
+  'retryJob',
+  'approveDeleteAll',
+  'denyDeleteAll',
+  'revokeDeleteAll',
+  'withdrawDeleteAll',
+  'previewDeleteAll',
+  'runDeleteAll',
+  'listImportRecords',
+  'listDeletionRecords',
+  'listRestoreRecords',
+  'getImportLog',
+  'getDeletionLog',
+  'getRestoreLog',
+  'getActivityLog',
+  'createWebhook',
+];
+
+/** Errors that only these operations answer with. */
+const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
+  ...Object.fromEntries(MAY_BE_GONE.map((operationId) => [operationId, [410]])),
+  downloadExport: FILE_STATUSES,
+  downloadBackup: FILE_STATUSES,
+  downloadByLink: FILE_STATUSES,
+};
+
+const titlesOf = (status: number): string =>
+  (Object.keys(PROBLEMS) as ProblemSlug[])
+    .filter((slug) => PROBLEMS[slug].status === status)
+    .map((slug) => `\`${slug}\``)
+    .join(', ');
+
+const problemStatuses = (): number[] => [
+  ...new Set(Object.values(PROBLEMS).map(({ status }) => status)),
+];
+
+interface Response {
+  $ref?: string;
+  content?: Record<string, { schema?: { $ref?: string } }>;
+  headers?: object;
+}
+
+interface Operation {
+  operationId?: string;
+  responses?: Record<string, Response>;
+  parameters?: unknown[];
+  requestBody?: { content?: Record<string, { schema?: unknown; example?: unknown }> };
+  security?: unknown[];
+}
+
+const JOB_REF = '#/components/schemas/Job';
+
+const addHeaders = (
+  { operationId = '', responses = {} }: Operation,
+  { isLimited }: { isLimited: boolean },
+): void => {
+  for (const [status, response] of Object.entries(responses)) {
+    if (response.$ref !== undefined) continue;
+    const { content = {} } = response;
+    response.headers = answerHeaders({
+      operationId,
+      status,
+      mediaTypes: Object.keys(content),
+      isFile: '206' in responses && Number(status) < 400,
+      isLimited,
+      isJob: content['application/json']?.schema?.$ref === JOB_REF,
+    });
+  }
+};
+
+/** Adds what the access table and the catalogue of errors say, so that no route repeats it. */
+const completeOperation = (method: string, path: string, operation: Operation): void => {
+  const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
+  const access = findAccess(method.toUpperCase(), url);
+  const isPublic = access === undefined || access.public === true;
+  const statuses = new Set([
+    ...COMMON_STATUSES,
+    ...(method === 'get' ? [] : WRITE_STATUSES),
+    ...(path.includes('{') ? [PARAMETER_STATUS] : []),
+    ...(STATUSES_OF[operation.operationId ?? ''] ?? []),
+  ]);
+  const isLimited = access?.public !== true || access.isUnlimited !== true;
+  if (isLimited) statuses.add(429);
+  if (isPublic) {
+    operation.security = [];
+  } else {
+    statuses.add(401).add(403);
+    operation.security = [{ apiKey: [] }];
+    operation.parameters = [
+      ...(operation.parameters ?? []),
+      ...(HEADERS_OF[operation.operationId ?? ''] ?? []),
+      access.workspace === 'all' ? WORKSPACE_OF_LIST : WORKSPACE_PARAMETER,
+    ];
+  }
+  const body = BODY_OF[operation.operationId ?? ''];
+  if (body !== undefined) operation.requestBody = body;
+  const responses: Record<string, Response> = { ...operation.responses };
+  for (const status of statuses) {
+    responses[String(status)] ??= { $ref: `#/components/responses/problem${status}` };
+  }
+  operation.responses = responses;
+  addHeaders(operation, { isLimited });
+};
+
+/** Shows the example that stands beside a body's schema where readers look for it. */
+const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
+  for (const media of Object.values(requestBody?.content ?? {})) {
+    media.example ??= exampleOf(media.schema, schemas);
+  }
+};
+
+const complete = (document: object): OpenApi => {
+  const openapi = document as OpenApi;
+  for (const [path, item] of Object.entries(openapi.paths)) {
+    for (const method of METHODS) {
+      const operation = item[method];
+      if (operation === undefined) continue;
+      completeOperation(method, path, operation);
+      showExample(operation, openapi.components?.['schemas'] ?? {});
+    }
+  }
+  const responses = problemStatuses().map((status) => [
+    `problem${status}`,
+    {
+      description: `A problem: ${titlesOf(status)}`,
+      headers: problemHeaders(status),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    },
+  ]);
+  const { paths, schemas } = joinSchemas(openapi.paths, openapi.components?.['schemas'] ?? {});
+  openapi.paths = paths;
+  openapi.components = {
+    ...openapi.components,
+    schemas: { ...schemas, Problem: z.toJSONSchema(problemSchema) },
+    responses: Object.fromEntries(responses) as Record<string, unknown>,
+  };
+  return openapi;
+};
+
+const zodToJsonConfig = { unrepresentable: 'any' } as const;
+const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
+
+/** Must come before the routes it tells of. */
+export const documentApi = async (app: App): Promise<void> => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Keepsake API',
+        version: '1',
+        description: await readOwn('introduction.md'),
+      },
+      tags: [...TAGS],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
+        },
+      },
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: (document) => complete(addSharedSchemas(document)) as never,
+  });
+  await serveDocs(app);
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(app.swagger()),
+  );
+};

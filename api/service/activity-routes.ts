@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import {
+  activityLog,
+  type ActivityLine,
+  findActivity,
+  listActivity,
+} from '../../db/activity-log.ts';
+import { ACTIVITY_KINDS } from '../../db/activity.ts';
+import { findJobRow } from '../../db/jobs/jobs.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { pathOfJob } from '../jobs/job-json.ts';
+import { csvQueryShape, hasLog, type SendCsv, sendJobLog } from '../jobs/job-log.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { actorShape, periodShape, requireOrder } from '../http/period.ts';
+import { notFound } from '../http/problems.ts';
+
+const querySchema = z.strictObject({
+  kind: z.enum(ACTIVITY_KINDS).optional(),
+  ...actorShape,
+  jobId: z.uuid().optional(),
+  ...periodShape,
+  format: z
+    .enum(['json', 'csv'])
+    .default('json')
+    .describe('`csv`: all lines that match as one file, whatever cursor and limit say'),
+  ...csvQueryShape,
+  cursor: cursorSchema,
+  limit: limitSchema,
+});
+
+const entrySchema = z
+  .object({
+    id: z.uuid(),
+    workspace: z.string().nullable().describe('Null for keys that belong to none'),
+    at: z.iso.datetime(),
+    kind: z.enum(ACTIVITY_KINDS),
+    actor: z
+      .object({ id: z.uuid(), role: z.string(), ownerName: z.string() })
+      .nullable()
+      .describe(
+        'None where the service itself did it, the holder of a link, or a command of the operator',
+      ),
+    reason: z.string().nullable(),
+    counts: z.record(z.string(), z.number()),
+    details: z.record(z.string(), z.unknown()).describe('States, moments, checksums'),
+    jobId: z.uuid().nullable(),
+    exportId: z.uuid().nullable(),
+    links: z.record(z.string(), z.string()),
+  })
+  .meta({ id: 'ActivityEntry' });
+
+const linksOf = (line: ActivityLine): Record<string, string> => {
+  const { job_id: id, job_type: type, export_id: exportId } = line;
+  const hasRecords = type !== null && hasLog({ type }) && line.job_erased_at === null;
+  return {
+    ...(id !== null && type !== null && { job: pathOfJob({ id, type }) }),
+    ...(hasRecords && { log: `/v1/activity/${line.id}/log` }),
+    ...(line.export_purpose === 'backup' && { backup: `/v1/backups/${exportId}` }),
+  };
+};
+
+const actorOf = ({ actor_shown_id: id, actor_role: role, actor_name: ownerName }: ActivityLine) =>
+  id === null || role === null || ownerName === null ? null : { id, role, ownerName };
+
+const toEntry = (line: ActivityLine): z.infer<typeof entrySchema> => ({
+  id: line.id,
+  workspace: line.workspace_id,
+  at: line.at.toISOString(),
+  kind: line.kind as z.infer<typeof entrySchema>['kind'],
+  actor: actorOf(line),
+  reason: line.reason,
+  counts: line.counts as Record<string, number>,
+  details: line.details as Record<string, unknown>,
+  jobId: line.job_id,
+  exportId: line.export_id,
+  links: linksOf(line),
+});
+
+const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv): void => {
+  app.get(
+    '/v1/activity',
+    {
+      schema: {
+        operationId: 'listActivity',
+        summary:
+          'What happened in the workspace, or in all, newest first; nothing of it ever changes',
+        tags: ['activity'],
+        querystring: querySchema,
+        response: {
+          200: {
+            description: 'A page, or a file',
+            content: {
+              'application/json': { schema: pageOf(entrySchema) },
+              'text/csv': { schema: z.string() },
+            },
+          },
+        },
+      },
+    },
+    async (
+      { access: { workspaceId }, query: { format, cursor, limit, spreadsheetSafe, ...wanted } },
+      reply,
+    ) => {
+      requireOrder(wanted);
+      const filter = { workspaceId, ...wanted };
+      const beforeId = decodeIdCursor('activity', cursor);
+      if (format === 'csv') {
+        const fileName = workspaceId === null ? 'activity.csv' : `activity-${workspaceId}.csv`;
+        return sendCsv(reply, { fileName, query: activityLog(filter), spreadsheetSafe });
+      }
+      const lines = await listActivity(db, filter, { beforeId, limit: limit + 1 });
+      const page = toPage(lines, limit, placeIn('activity'));
+      return { data: page.rows.map(toEntry), nextCursor: page.nextCursor };
+    },
+  );
+};
+
+const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  const { db } = deps.database;
+  app.get(
+    '/v1/activity/:id/log',
+    {
+      schema: {
+        operationId: 'getActivityLog',
+        summary: 'What became of each user of the job that a line is about, as CSV',
+        tags: ['activity'],
+        params: z.strictObject({ id: z.uuid() }),
+        querystring: z.strictObject(csvQueryShape),
+        response: {
+          200: { description: 'The log', content: { 'text/csv': { schema: z.string() } } },
+        },
+      },
+    },
+    async ({ workspaceId, params: { id }, query }, reply) => {
+      const line = await findActivity(db, id, workspaceId);
+      if (line === undefined) throw notFound('line in the activity log');
+      const job = line.job_id === null ? undefined : await findJobRow(db, line.job_id, workspaceId);
+      if (job === undefined || !hasLog(job)) throw notFound('log of this line');
+      return sendJobLog(deps, sendCsv, reply, job, query);
+    },
+  );
+};
+
+/** The activity log, and from each line the way to its job's records. */
+export const registerActivityRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  registerList(app, deps, sendCsv);
+  registerLog(app, deps, sendCsv);
+};

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { ApiDeps, App } from '../app.ts';
+import { problem } from '../http/problems.ts';
+import { createReadiness, isReady, PARTS, type Readiness } from './readiness.ts';
+
+const okSchema = z.object({ status: z.literal('ok') });
+
+const readySchema = okSchema
+  .extend({
+    warnings: z
+      .array(z.object({ part: z.enum(PARTS), detail: z.string() }))
+      .describe('What does not keep the API from answering: that no worker serves its queue'),
+  })
+  .meta({ id: 'Readiness' });
+
+const wrongPartsOf = (readiness: Readiness) =>
+  PARTS.flatMap((part) => {
+    const detail = readiness[part];
+    return detail === null ? [] : [{ part, detail }];
+  });
+
+export const registerHealthRoutes = (
+  app: App,
+  { database, health = database, storage, jobs, config }: ApiDeps,
+): void => {
+  const askReadiness = createReadiness({
+    db: health.db,
+    storage,
+    jobs,
+    taskQueue: config.taskQueue,
+  });
+  app.get(
+    '/healthz',
+    {
+      schema: {
+        operationId: 'getHealth',
+        summary: 'Liveness: this process answers',
+        tags: ['service'],
+        response: { 200: okSchema.describe('This process answers') },
+      },
+    },
+    async () => ({ status: 'ok' as const }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        operationId: 'getReadiness',
+        summary: 'Readiness: database, schema, storage and Temporal are there',
+        tags: ['service'],
+        response: {
+          200: readySchema.describe('The API is ready; `warnings` says what else is missing'),
+        },
+      },
+    },
+    async () => {
+      const readiness = await askReadiness();
+      const wrong = wrongPartsOf(readiness);
+      if (isReady(readiness)) return { status: 'ok' as const, warnings: wrong };
+      const told = wrong.map(({ part, detail }) => `${part}: ${detail}`).join(' ');
+      const errors = wrong.map(({ part, detail }) => ({ pointer: `/${part}`, detail }));
+      throw problem('not-ready', `Not ready. ${told}`, { errors });
+    },
+  );
+};

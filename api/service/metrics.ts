@@ -1,0 +1,173 @@
+import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { Db } from '../../db/client.ts';
+import { readClock } from '../../db/connections/clock.ts';
+import { readServiceFigures, type ServiceFigures } from '../../db/service-figures.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { App } from '../app.ts';
+import { askForAll, inTime } from '../http/ask.ts';
+import { routeOf } from '../http/logging.ts';
+
+/** In seconds: from a look-up to a download of a whole file. */
+const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** How old the counts of jobs may be, in milliseconds: anyone may scrape, however often. */
+const COUNTS_MAX_AGE_MS = 5_000;
+/** Longest wait for database and storage, in milliseconds; scrapers give up after 10 s. */
+const DEADLINE_MS = 2_000;
+
+/** Times requests by the route as it was declared; a stream of events lasts as long as its job. */
+export const timeRequests = (app: App, registry: Registry): void => {
+  const durations = new Histogram({
+    name: 'keepsake_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last of its answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets: REQUEST_BUCKETS,
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
+    const labels = {
+      method: request.method,
+      route: routeOf(request),
+      status: String(reply.statusCode),
+    };
+    durations.observe(labels, reply.elapsedTime / 1_000);
+  });
+};
+
+type Answer = ServiceFigures | undefined;
+
+/** Undefined when the database is away, or does not answer in time. */
+const askDatabase = (db: Db): Promise<Answer> =>
+  inTime(
+    readServiceFigures(db).catch(() => undefined),
+    DEADLINE_MS,
+    undefined,
+  );
+
+const isThere = (db: Db): Promise<boolean> =>
+  readClock(db).then(
+    () => true,
+    () => false,
+  );
+
+interface DatabaseGauge {
+  name: string;
+  help: string;
+  labels: string[];
+  /** What it tells of an answer; figures of the same labels add up. */
+  tell: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
+}
+
+const one = (value: number) => [{ labels: {}, value }];
+
+/** Each tells nothing while PostgreSQL does not answer. */
+const GAUGES: DatabaseGauge[] = [
+  {
+    name: 'keepsake_jobs',
+    help: 'Jobs of all workspaces, by type and state',
+    labels: ['type', 'state'],
+    tell: ({ jobs }) =>
+      jobs.map(({ type, state, count }) => ({ labels: { type, state }, value: count })),
+  },
+  {
+    name: 'keepsake_jobs_ended',
+    help: 'Jobs of all workspaces that have ended, by type, state and error',
+    labels: ['type', 'state', 'error'],
+    tell: ({ jobs }) =>
+      jobs
+        .filter(({ hasEnded }) => hasEnded)
+        .map(({ type, state, error, count }) => ({ labels: { type, state, error }, value: count })),
+  },
+  {
+    name: 'keepsake_oldest_job_seconds',
+    help: 'Age of the oldest job that is queued, and of the oldest that runs; 0 where there is none',
+    labels: ['state'],
+    tell: ({ oldest }) =>
+      (['queued', 'running'] as const).map((state) => ({
+        labels: { state },
+        value: oldest.find((job) => job.state === state)?.seconds ?? 0,
+      })),
+  },
+  {
+    name: 'keepsake_damaged_backups',
+    help: 'Backups whose files were found damaged',
+    labels: [],
+    tell: ({ damagedBackups }) => one(damagedBackups),
+  },
+  {
+    name: 'keepsake_overdue_destructions',
+    help: 'Files and lists that should have been destroyed hours ago',
+    labels: [],
+    tell: ({ overdue }) => one(overdue),
+  },
+  {
+    name: 'keepsake_schedule_succeeded_timestamp_seconds',
+    help: 'When each schedule last did all it had to',
+    labels: ['schedule'],
+    tell: ({ schedules }) =>
+      schedules.map(({ schedule, at }) => ({ labels: { schedule }, value: at })),
+  },
+  {
+    name: 'keepsake_clock_skew_seconds',
+    help: "How far this process's clock is ahead of the database's; negative when behind",
+    labels: ['process'],
+    tell: ({ skewSeconds }) => [{ labels: { process: 'api' }, value: skewSeconds }],
+  },
+];
+
+/** Whether the database answers, and what it knows of the service as a whole. */
+export const watchDatabase = (
+  registry: Registry,
+  { health, figures }: { health: Db; figures: Db },
+): void => {
+  const registers = [registry];
+  const ask = askForAll(() => askDatabase(figures), COUNTS_MAX_AGE_MS);
+  const askIsThere = askForAll(
+    () => inTime(isThere(health), DEADLINE_MS, false),
+    COUNTS_MAX_AGE_MS,
+  );
+  const isUp = new Gauge({
+    name: 'keepsake_database_up',
+    help: '1 when PostgreSQL answers, 0 when it does not',
+    registers,
+    collect: async () => {
+      // Apart from the figures: to read whole tables may take longer than a scraper waits.
+      isUp.set((await askIsThere()) ? 1 : 0);
+    },
+  });
+  for (const { name, help, labels: labelNames, tell } of GAUGES) {
+    const gauge: Gauge = new Gauge({
+      name,
+      help: `${help}; none while PostgreSQL does not answer`,
+      labelNames,
+      registers,
+      collect: async () => {
+        const figures = await ask();
+        gauge.reset();
+        // One without labels would say 0.
+        if (figures === undefined && labelNames.length === 0) gauge.remove();
+        const told = figures === undefined ? [] : tell(figures);
+        for (const { labels, value } of told) gauge.inc(labels, value);
+      },
+    });
+  }
+};
+
+/** How much room the storage has, where it can say. */
+export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeBytes'>): void => {
+  const free = new Gauge({
+    name: 'keepsake_storage_free_bytes',
+    help: 'Room that the storage has; none where it does not say',
+    registers: [registry],
+    collect: async () => {
+      const bytes = await inTime(
+        storage.freeBytes().catch(() => undefined),
+        DEADLINE_MS,
+        undefined,
+      );
+      if (bytes === undefined) free.remove();
+      else free.set(bytes);
+    },
+  });
+};

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import type { App } from '../app.ts';
+import { escapeHtml, PAGE_STYLE, pageCsp } from '../http/html-page.ts';
+import { problem, PROBLEMS, type ProblemSlug } from '../http/problems.ts';
+
+const STYLE =
+  PAGE_STYLE +
+  'h2{margin:1.5rem 0 .5rem;font-size:1.1rem}p{margin:0 0 1rem;overflow-wrap:anywhere}' +
+  'a{color:var(--act)}code{font-size:.9em}small{color:var(--soft)}';
+
+const PAGE_CSP = pageCsp(STYLE);
+
+/** The catalogue's texts are ours; backticks are the only markup in them. */
+const toHtml = (text: string): string =>
+  escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+
+const pageOf = (slug: ProblemSlug): string => {
+  const { status, title, advice } = PROBLEMS[slug];
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${toHtml(title)}</title><style>${STYLE}</style></head>
+<body><main><h1>${toHtml(title)}</h1>
+<p><small>HTTP status ${status}, type <code>/problems/${slug}</code></small></p>
+<h2>What to do</h2>
+<p>${toHtml(advice)}</p>
+<p>The answer's <code>detail</code> says what failed. To report it, give its <code>requestId</code>.</p>
+<p><a href="/docs">How this API works</a></p></main></body>
+</html>
+`;
+};
+
+const isSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);
+
+export const registerProblemRoutes = (app: App): void => {
+  app.get(
+    '/problems/:slug',
+    {
+      schema: {
+        operationId: 'getProblemPage',
+        summary: 'A readable page about one kind of error',
+        tags: ['service'],
+        params: z.strictObject({ slug: z.string().meta({ enum: Object.keys(PROBLEMS) }) }),
+        response: {
+          200: { description: 'The page', content: { 'text/html': { schema: z.string() } } },
+        },
+      },
+    },
+    async ({ params: { slug } }, reply) => {
+      if (!isSlug(slug)) throw problem('not-found', 'There is no such kind of error.');
+      return reply
+        .header('content-security-policy', PAGE_CSP)
+        .type('text/html; charset=utf-8')
+        .serializer((page: string) => page)
+        .send(pageOf(slug));
+    },
+  );
+};

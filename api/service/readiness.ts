@@ -1,0 +1,86 @@
+import type { Db } from '../../db/client.ts';
+import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts';
+import { refusalOf } from '../../db/connections/refusal.ts';
+import { assertSchema } from '../../db/schema-version.ts';
+import { type Storage, StorageError } from '../../storage/storage.ts';
+import { askForAll, inTime } from '../http/ask.ts';
+import type { JobStarter } from '../jobs/start-job.ts';
+
+/** Longest wait for each answer, in milliseconds. */
+const DEADLINE_MS = 2_000;
+/** How old an answer may be, in milliseconds: anyone may ask, however often. */
+const MAX_AGE_MS = 1_000;
+
+/** What the API works with, and `queue`: whether a worker takes what it is asked to do. */
+export const PARTS = ['database', 'schema', 'storage', 'temporal', 'queue'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** What is wrong with each part, in one sentence; null where nothing is. */
+export type Readiness = Record<Part, string | null>;
+
+/** Without a worker the API still takes jobs, which wait for one. */
+export const isReady = ({ queue: _queue, ...needed }: Readiness): boolean =>
+  Object.values(needed).every((what) => what === null);
+
+export interface ReadinessDeps {
+  /** Of a connection that nothing else uses. */
+  db: Db;
+  storage: Storage;
+  jobs: Pick<JobStarter, 'isReachable'>;
+  taskQueue: string;
+}
+
+const UNKNOWN = 'not known while the database is away.';
+
+type DatabaseParts = Pick<Readiness, 'database' | 'schema' | 'queue'>;
+
+const AWAY: DatabaseParts = {
+  database: 'PostgreSQL does not answer.',
+  schema: UNKNOWN,
+  queue: UNKNOWN,
+};
+
+const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabaseParts> => {
+  try {
+    await assertSchema(db);
+    const isServed = await hasLivingWorker(db, taskQueue, WORKER_SILENCE_SECONDS);
+    const queue = isServed ? null : `no worker serves the queue ${taskQueue}; jobs wait for one.`;
+    return { database: null, schema: null, queue };
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) return AWAY;
+    const { code, message } = refusal;
+    return code === 'schemaMissing' || code === 'schemaOutdated'
+      ? { database: null, schema: message, queue: 'not known without the schema.' }
+      : { ...AWAY, database: message };
+  }
+};
+
+const STORAGE = {
+  full: 'the storage is full.',
+  unwritable: 'the storage cannot be written.',
+  missing: 'the storage is not there.',
+  broken: 'the storage does not work.',
+} as const;
+
+const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> => {
+  try {
+    await storage.check();
+    return null;
+  } catch (error) {
+    return STORAGE[error instanceof StorageError ? error.problem : 'broken'];
+  }
+};
+
+const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
+  const [ofDatabase, storage, isTemporalThere] = await Promise.all([
+    inTime(askDatabase(deps), DEADLINE_MS, AWAY),
+    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not answer.'),
+    inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
+  ]);
+  return { ...ofDatabase, storage, temporal: isTemporalThere ? null : 'Temporal does not answer.' };
+};
+
+/** Asks once for all who want to know within a second. */
+export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
+  askForAll(() => ask(deps), MAX_AGE_MS);

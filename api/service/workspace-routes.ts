@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { describeWorkspaces } from '../../db/workspaces.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
+
+const LIST = 'workspaces';
+const placeSchema = z.tuple([z.literal(LIST), z.string()]);
+
+const workspaceSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    createdAt: z.iso.datetime(),
+    usersEstimate: z
+      .int()
+      .nullable()
+      .describe('As PostgreSQL last estimated; behind what was just written or deleted, or null'),
+    unfinishedJobs: z.int(),
+  })
+  .meta({ id: 'Workspace' });
+
+export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/workspaces',
+    {
+      schema: {
+        operationId: 'listWorkspaces',
+        summary: 'Workspaces that the key sees, by id',
+        tags: ['workspaces'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(workspaceSchema).describe('A page of workspaces') },
+      },
+    },
+    async ({ access: { workspaceId }, query: { cursor, limit } }) => {
+      const afterId = decodeCursor(placeSchema, cursor)?.[1];
+      const rows = await describeWorkspaces(db, { workspaceId, afterId, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ id }) => [LIST, id]);
+      const data = page.rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        createdAt: row.created_at.toISOString(),
+        usersEstimate: row.users_estimate,
+        unfinishedJobs: row.unfinished_jobs,
+      }));
+      return { data, nextCursor: page.nextCursor };
+    },
+  );
+};

@@ -1,0 +1,187 @@
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Db } from '../../db/client.ts';
+import {
+  addEntries,
+  beginUserList,
+  completeUserList,
+  eraseUserList,
+  findUserListByKey,
+  type ListFacts,
+  MAX_USER_LISTS,
+  type NewUserList,
+  type UserListRow,
+} from '../../db/users/user-lists.ts';
+import { ImportFileError } from '../../imports/file-error.ts';
+import { entriesOf, type ListEntry, type ListPiece } from '../../imports/user-list.ts';
+import { MATCH_BY } from '../../selection/selection.ts';
+import { readIdempotency } from '../http/idempotency.ts';
+import { problem } from '../http/problems.ts';
+import { receiveForm } from '../imports/receive-form.ts';
+
+/** Entries that are written by one statement. */
+const BATCH_ENTRIES = 10_000;
+
+/** What a request says of its file. */
+export const userListOptionsSchema = z.strictObject({
+  matchBy: z
+    .enum(MATCH_BY)
+    .optional()
+    .describe('The column that counts; when left out `userId`, or `email` in a file without that'),
+  spreadsheetSafe: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the file is guarded against formulas, so that each `'` before one is taken off; when left out, by " +
+        'its byte-order mark, as of imports',
+    ),
+});
+
+type UserListOptions = z.infer<typeof userListOptionsSchema>;
+
+const OPTIONS_EXAMPLE = { matchBy: 'email' };
+
+/** How the request's body is described; it is read by hand, as it comes. */
+export const USER_LIST_BODY = {
+  required: true,
+  content: {
+    'multipart/form-data': {
+      schema: {
+        type: 'object',
+        required: ['options', 'file'],
+        additionalProperties: false,
+        description: 'Exactly these two parts, in this order',
+        properties: {
+          // Swagger UI fills its form from here, and with values of its own where there is none.
+          options: {
+            ...z.toJSONSchema(userListOptionsSchema, { io: 'input' }),
+            examples: [OPTIONS_EXAMPLE],
+          },
+          file: {
+            type: 'string',
+            format: 'binary',
+            description:
+              'CSV in UTF-8, packed by gzip or not; its first line names a column `userId` or `email`',
+          },
+        },
+      },
+      example: { options: OPTIONS_EXAMPLE, file: 'email\nada@example.com\nbob@example.com\n' },
+      encoding: {
+        options: { contentType: 'application/json' },
+        file: { contentType: 'text/csv' },
+      },
+    },
+  },
+};
+
+type Owner = Omit<NewUserList, 'matchBy'>;
+
+const tooMany = () =>
+  problem(
+    'limit-reached',
+    `The workspace has ${MAX_USER_LISTS} lists of users, which are all it may have. ` +
+      'Remove one: DELETE /v1/user-lists/{id}.',
+  );
+
+/** Writes entries as they come, a batch at a time. One that is not to be kept is only read. */
+const createWriter = (db: Db, owner: Owner, isKept: boolean) => {
+  const facts: ListFacts = { entries: 0, repeated: 0, empty: 0 };
+  let list: NewUserList | undefined;
+  let batch: ListEntry[] = [];
+  const flush = async (): Promise<void> => {
+    const entries = batch;
+    batch = [];
+    if (list === undefined || entries.length === 0) return;
+    const added = await addEntries(db, list, entries);
+    facts.entries += added;
+    facts.repeated += entries.length - added;
+  };
+  const add = async ({ matchBy, entries, empty }: ListPiece): Promise<void> => {
+    facts.empty += empty;
+    if (!isKept) return;
+    if (list === undefined) {
+      list = { ...owner, matchBy };
+      if (!(await beginUserList(db, list))) throw tooMany();
+    }
+    batch.push(...entries);
+    if (batch.length >= BATCH_ENTRIES) await flush();
+  };
+  return { facts, add, flush };
+};
+
+const toProblem = (error: unknown): unknown => {
+  if (!(error instanceof ImportFileError)) return error;
+  const { message } = error;
+  return problem('unprocessable', `/file: ${message}`, {
+    errors: [{ detail: message, pointer: '/file' }],
+  });
+};
+
+const checkSame = (earlier: UserListRow, requestHash: string): UserListRow => {
+  if (earlier.request_hash === requestHash) return earlier;
+  throw problem(
+    'idempotency-key-reused',
+    `This idempotency key belongs to list ${earlier.id}, which another request made.`,
+  );
+};
+
+/** What is left of an upload that came to nothing; the sweep erases it, too. */
+const discard = async (db: Db, request: FastifyRequest, id: string): Promise<void> => {
+  try {
+    await eraseUserList(db, id);
+  } catch (error) {
+    request.log.warn({ err: error, listId: id }, 'a list of users is left to be swept');
+  }
+};
+
+const receive = async (
+  request: FastifyRequest,
+  db: Db,
+  owner: Owner,
+  stop: AbortController,
+): Promise<UserListRow | undefined> => {
+  const { workspaceId } = owner;
+  const findEarlier = async (key: string | undefined) =>
+    key === undefined ? undefined : findUserListByKey(db, workspaceId, key);
+  // Before the body: a key that is none need not wait for the upload to be told.
+  const earlier = await findEarlier(readIdempotency(request, null)?.key);
+  const writer = createWriter(db, owner, earlier === undefined);
+  const store = async (content: Readable, options: UserListOptions) => {
+    for await (const piece of entriesOf(content, options)) await writer.add(piece);
+    await writer.flush();
+  };
+  const form = { options: userListOptionsSchema, store };
+  const { options, file } = await receiveForm(request.raw, form, stop);
+  const idempotency = readIdempotency(request, { options, sha256: file.sha256 });
+  if (earlier === undefined) {
+    if (await completeUserList(db, owner, writer.facts, idempotency)) return undefined;
+  }
+  // The same key, perhaps sent twice at once: the other request's list is there now.
+  const other = earlier ?? (await findEarlier(idempotency?.key));
+  if (other === undefined || idempotency === undefined) throw new Error('a list of users is gone');
+  return checkSame(other, idempotency.requestHash);
+};
+
+/**
+ * Reads the file of a list as it comes, and keeps what it names. Of the file nothing is kept.
+ *
+ * @returns the id of the list; with the same idempotency key that of the one before
+ * @throws ProblemError when the file is none, or too many lists are there; nothing is kept then
+ */
+export const receiveUserList = async (
+  request: FastifyRequest,
+  db: Db,
+  owner: Owner,
+  stop: AbortController,
+): Promise<string> => {
+  try {
+    const other = await receive(request, db, owner, stop);
+    if (other === undefined) return owner.id;
+    await discard(db, request, owner.id);
+    return other.id;
+  } catch (error) {
+    await discard(db, request, owner.id);
+    throw toProblem(error);
+  }
+};

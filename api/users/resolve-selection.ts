@@ -1,0 +1,128 @@
+import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import { findSegment } from '../../db/users/segments.ts';
+import { findUserList, type ListRef } from '../../db/users/user-lists.ts';
+import type { Excluded } from '../../db/deletions/preview-report.ts';
+import { compileFilter, compileSelection } from '../../selection/compile.ts';
+import type { PropertyTypes } from '../../selection/fields.ts';
+import {
+  checkFilter,
+  type Filter,
+  freezeFilter,
+  type FrozenFilter,
+} from '../../selection/filter.ts';
+import type { ExportSelection, FrozenSelection } from '../../selection/selection.ts';
+import { invalidRequest, problem } from '../http/problems.ts';
+
+/** A selection made ready to act on: nothing in it moves any more, but for whom a list names. */
+export type ResolvedSelection =
+  | {
+      /** As the job's row holds it: chosen users are only counted there. */
+      frozen: FrozenSelection;
+      /** The chosen users. */
+      targetIds?: readonly string[];
+      /** What the users of the selection satisfy. */
+      where: RawBuilder<SqlBool>;
+      /** What was taken off it. */
+      excluded?: Excluded;
+    }
+  | { list: ListRef & { entries: number } };
+
+const freezeOwn = (filter: Filter, types: PropertyTypes): FrozenFilter => {
+  const errors = checkFilter(filter, types, '/selection/filter');
+  if (errors.length > 0) throw invalidRequest(errors);
+  return freezeFilter(filter, types, new Date());
+};
+
+const freezeSegment = async (
+  db: Db,
+  workspaceId: string,
+  segmentId: string,
+  types: PropertyTypes,
+): Promise<FrozenFilter> => {
+  const segment = await findSegment(db, workspaceId, segmentId);
+  if (segment === undefined) {
+    throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
+      errors: [{ detail: 'is no segment of this workspace', pointer: '/selection/segmentId' }],
+    });
+  }
+  return freezeFilter(segment.filter as Filter, types, new Date());
+};
+
+/** @throws ProblemError when the list is not there (any more) */
+export const resolveList = async (
+  db: Db,
+  workspaceId: string,
+  listId: string,
+  pointer: string,
+): Promise<ListRef & { entries: number }> => {
+  const list = await findUserList(db, listId, workspaceId);
+  if (list !== undefined) {
+    const { id, match_by: matchBy, entries } = list;
+    return { id, workspaceId, matchBy, entries };
+  }
+  throw problem(
+    'not-found',
+    `There is no list ${listId} in this workspace; lists go a day after their upload.`,
+    { errors: [{ detail: 'is no list of this workspace', pointer }] },
+  );
+};
+
+/** As the job's row holds a filter or segment, and what it says without the ids that are left out. */
+const freeze = async (
+  db: Db,
+  workspaceId: string,
+  selection: Extract<ExportSelection, { type: 'segment' | 'filter' }>,
+  types: PropertyTypes,
+) => {
+  const { excludeIds } = selection;
+  const excluded = excludeIds === undefined ? {} : { excludeIds };
+  return selection.type === 'filter'
+    ? { type: 'filter' as const, filter: freezeOwn(selection.filter, types), ...excluded }
+    : {
+        type: 'segment' as const,
+        segmentId: selection.segmentId,
+        filter: await freezeSegment(db, workspaceId, selection.segmentId, types),
+        ...excluded,
+      };
+};
+
+/**
+ * Copies a segment's filter, turns relative dates into moments, takes chosen ids out, and finds lists.
+ *
+ * @throws ProblemError when the segment or list is not there, or the filter does not fit the workspace
+ */
+export const resolveSelection = async (
+  db: Db,
+  workspaceId: string,
+  selection: ExportSelection,
+): Promise<ResolvedSelection> => {
+  switch (selection.type) {
+    case 'all':
+      return { frozen: selection, where: sql<SqlBool>`true` };
+    case 'ids': {
+      const { ids } = selection;
+      return {
+        frozen: { type: 'ids', count: ids.length },
+        targetIds: ids,
+        where: sql<SqlBool>`users.user_id = ANY (${ids}::text[])`,
+      };
+    }
+    case 'list':
+      return {
+        list: await resolveList(db, workspaceId, selection.listId, '/selection/listId'),
+      };
+    case 'segment':
+    case 'filter': {
+      const types = await propertyTypesOf(db, workspaceId);
+      const frozen = await freeze(db, workspaceId, selection, types);
+      const { filter, excludeIds: ids } = frozen;
+      return {
+        frozen,
+        where: compileSelection(frozen, types),
+        ...(ids !== undefined && { excluded: { ids, matches: compileFilter(filter, types) } }),
+      };
+    }
+  }
+};

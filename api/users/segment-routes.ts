@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import {
+  createSegment,
+  deleteSegment,
+  findSegment,
+  listSegments,
+  type SegmentRow,
+  updateSegment,
+} from '../../db/users/segments.ts';
+import { countUsersWhere } from '../../db/users/users.ts';
+import { compileFilter } from '../../selection/compile.ts';
+import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
+import { nameSchema } from '../../selection/names.ts';
+import type { ApiDeps, App } from '../app.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { invalidRequest, notFound, problem } from '../http/problems.ts';
+
+const segmentShape = { name: nameSchema, filter: filterSchema };
+
+const newSegmentSchema = z.strictObject(segmentShape).meta({
+  examples: [
+    {
+      name: 'Quiet customers in India',
+      filter: {
+        and: [
+          { field: 'country', op: 'is', value: 'IN' },
+          { not: { field: 'updatedAt', op: 'gte', value: { daysAgo: 90 } } },
+        ],
+      },
+    },
+  ],
+});
+
+const patchSchema = z
+  .strictObject(segmentShape)
+  .partial()
+  .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change')
+  .meta({ minProperties: 1, examples: [{ name: 'Customers in India' }] });
+
+const segmentSchema = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    filter: filterSchema,
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Segment' });
+
+const countedSchema = segmentSchema.extend({
+  count: z.int().describe('How many users match now'),
+});
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+const toJson = ({ id, name, filter, created_at, updated_at }: SegmentRow) => ({
+  id,
+  name,
+  filter: filter as Filter,
+  createdAt: created_at.toISOString(),
+  updatedAt: updated_at.toISOString(),
+});
+
+const nameTaken = () =>
+  problem('already-exists', 'There is a segment of this name in the workspace already.', {
+    errors: [{ detail: 'is taken', pointer: '/name' }],
+  });
+
+type Database = ApiDeps['database'];
+
+/** @throws ProblemError when the filter does not fit the workspace's properties */
+const requireFitting = async ({ db }: Database, workspaceId: string, filter: Filter) => {
+  const errors = checkFilter(filter, await propertyTypesOf(db, workspaceId), '/filter');
+  if (errors.length > 0) throw invalidRequest(errors);
+};
+
+/** A segment with the number of users it holds now. @throws ProblemError when it is not there */
+const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
+  const row = await findSegment(db, workspaceId, id);
+  if (row === undefined) throw notFound('segment');
+  const types = await propertyTypesOf(db, workspaceId);
+  const where = compileFilter(freezeFilter(row.filter as Filter, types, new Date()), types);
+  return { ...toJson(row), count: await countUsersWhere(db, workspaceId, where) };
+};
+
+const registerCollection = (app: App, { database }: ApiDeps): void => {
+  app.get(
+    '/v1/segments',
+    {
+      schema: {
+        operationId: 'listSegments',
+        summary: 'Segments, in the order they were made',
+        tags: ['segments'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(segmentSchema).describe('A page of segments') },
+      },
+    },
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const afterId = decodeIdCursor('segments', cursor);
+      const rows = await listSegments(database.db, { workspaceId, afterId, limit: limit + 1 });
+      const page = toPage(rows, limit, placeIn('segments'));
+      return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
+    },
+  );
+  app.post(
+    '/v1/segments',
+    {
+      schema: {
+        operationId: 'createSegment',
+        summary: 'Save a filter under a name; relative dates stay relative',
+        tags: ['segments'],
+        querystring: z.strictObject({}),
+        body: newSegmentSchema,
+        response: { 201: countedSchema.describe('The segment, and how many users match it now') },
+      },
+    },
+    async ({ workspaceId, body: { name, filter } }, reply) => {
+      await requireFitting(database, workspaceId, filter);
+      const id = await createSegment(database.db, { workspaceId, name, filter });
+      if (id === undefined) throw nameTaken();
+      reply.code(201).header('location', `/v1/segments/${id}`);
+      return getSegment(database, workspaceId, id);
+    },
+  );
+};
+
+const registerOne = (app: App, { database }: ApiDeps): void => {
+  app.get(
+    '/v1/segments/:id',
+    {
+      schema: {
+        operationId: 'getSegment',
+        summary: 'A segment and how many users match it now',
+        tags: ['segments'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: countedSchema.describe('The segment, and how many users match it now') },
+      },
+    },
+    async ({ workspaceId, params }) => getSegment(database, workspaceId, params.id),
+  );
+  app.patch(
+    '/v1/segments/:id',
+    {
+      schema: {
+        operationId: 'changeSegment',
+        summary: 'Change name or filter; jobs under way keep the filter they began with',
+        tags: ['segments'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: patchSchema,
+        response: {
+          200: countedSchema.describe('The segment as it is now, and how many users match it'),
+        },
+      },
+    },
+    async ({ workspaceId, params, body }) => {
+      if (body.filter !== undefined) await requireFitting(database, workspaceId, body.filter);
+      const change = { workspaceId, segmentId: params.id, ...body };
+      const { status } = await updateSegment(database.db, change);
+      if (status === 'notFound') throw notFound('segment');
+      if (status === 'nameTaken') throw nameTaken();
+      return getSegment(database, workspaceId, params.id);
+    },
+  );
+  app.delete(
+    '/v1/segments/:id',
+    {
+      schema: {
+        operationId: 'deleteSegment',
+        summary: 'Delete a segment; its users stay',
+        tags: ['segments'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 204: z.undefined().describe('The segment is gone; its users are not') },
+      },
+    },
+    async ({ workspaceId, params }, reply) => {
+      const wasThere = await deleteSegment(database.db, workspaceId, params.id);
+      if (!wasThere) throw notFound('segment');
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** Saved filters. */
+export const registerSegmentRoutes = (app: App, deps: ApiDeps): void => {
+  registerCollection(app, deps);
+  registerOne(app, deps);
+};

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import type { PropertyType } from '../../selection/property-types.ts';
+import type { UserChange } from '../../db/users/user-writes.ts';
+import { type PropertyTypes, SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
+import { userIdSchema } from '../../selection/selection.ts';
+import { parseValue } from '../../selection/values.ts';
+import { pointerOf } from '../http/pointer.ts';
+import type { InputError } from '../http/problems.ts';
+
+const READ_ONLY = new Set(['userId', 'createdAt', 'updatedAt']);
+
+const FIELDS: ReadonlyMap<string, SystemField> = new Map(
+  SYSTEM_FIELDS.map((field) => [field.name, field]),
+);
+
+const TYPE_OF = {
+  text: 'string',
+  date: 'date',
+  boolean: 'boolean',
+  list: 'list',
+  timestamp: 'datetime',
+} as const satisfies Record<SystemField['type'], PropertyType>;
+
+/** Which values a system property takes, as if it were a custom one. */
+const takesOf = ({ name, type }: SystemField): PropertyType =>
+  name === 'email' || name === 'phone' ? name : TYPE_OF[type];
+
+/** As the API's document describes it; what is wrong with a value is told by `readUser`. */
+const describedFields = Object.fromEntries(
+  SYSTEM_FIELDS.filter(({ name }) => !READ_ONLY.has(name)).map((field) => [
+    field.name,
+    z
+      .unknown()
+      .optional()
+      .meta({ description: `${takesOf(field)}; null clears` }),
+  ]),
+);
+
+/** What to change of a user, by its form. */
+export const userPatchSchema = z
+  .looseObject({
+    ...describedFields,
+    properties: z
+      .unknown()
+      .optional()
+      .meta({ description: 'Custom properties by name; only those given change, null clears' }),
+  })
+  .meta({
+    id: 'UserPatch',
+    examples: [{ firstName: 'Ada', city: null, properties: { plan: 'pro' } }],
+  });
+
+/** A user to merge, by its form. */
+export const userInputSchema = userPatchSchema
+  .extend({ userId: userIdSchema })
+  .meta({ id: 'NewUser' });
+
+type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Values read so far, and what was wrong. */
+interface Reading {
+  columns: Record<string, unknown>;
+  properties: Record<string, unknown>;
+  errors: InputError[];
+}
+
+const readValue = (
+  { errors }: Reading,
+  into: Record<string, unknown>,
+  { key, type, value, path }: { key: string; type: PropertyType; value: unknown; path: string[] },
+): void => {
+  if (value === null) {
+    into[key] = null;
+    return;
+  }
+  const parsed = parseValue(type, value);
+  if ('detail' in parsed) errors.push({ detail: parsed.detail, pointer: pointerOf(path) });
+  else into[key] = parsed.value;
+};
+
+const UNKNOWN = 'is not known here; custom properties go under properties';
+
+const whyNotTaken = (name: string, value: unknown): string | undefined => {
+  if (READ_ONLY.has(name)) return 'cannot be changed';
+  return name === 'legalHold' && value === null ? 'must be true or false' : undefined;
+};
+
+const readSystem = (reading: Reading, name: string, value: unknown): void => {
+  const field = FIELDS.get(name);
+  const detail = whyNotTaken(name, value);
+  if (field === undefined || detail !== undefined) {
+    reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
+  } else {
+    readValue(reading, reading.columns, {
+      key: field.column,
+      type: takesOf(field),
+      value,
+      path: [name],
+    });
+  }
+};
+
+const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): void => {
+  if (!isRecord(given)) {
+    reading.errors.push({ detail: 'must be an object of properties', pointer: '/properties' });
+    return;
+  }
+  for (const [name, value] of Object.entries(given)) {
+    const type = types.get(name);
+    const path = ['properties', name];
+    if (type === undefined) {
+      const detail = 'is not a property of this workspace; define it first';
+      reading.errors.push({ detail, pointer: pointerOf(path) });
+    } else {
+      readValue(reading, reading.properties, { key: name, type, value, path });
+    }
+  }
+};
+
+/** Reads what to change of a user, every value in its stored form, or tells every place that is wrong. */
+export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
+  const reading: Reading = { columns: {}, properties: {}, errors: [] };
+  for (const [name, value] of Object.entries(given)) {
+    if (name === 'properties') readCustom(reading, value, types);
+    else readSystem(reading, name, value);
+  }
+  const { columns, properties, errors } = reading;
+  return errors.length > 0 ? { errors } : { change: { columns, properties } };
+};

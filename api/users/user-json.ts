@@ -1,0 +1,25 @@
+import { z } from 'zod';
+import { SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
+
+const FIELD_SCHEMAS = {
+  text: z.string().nullable(),
+  date: z.string().nullable().describe('YYYY-MM-DD'),
+  boolean: z.boolean().nullable(),
+  list: z.array(z.string()),
+  timestamp: z.string().describe('RFC 3339, UTC'),
+} as const satisfies Record<SystemField['type'], z.ZodType>;
+
+const NEVER_UNKNOWN: Partial<Record<string, z.ZodType>> = {
+  userId: z.string(),
+  legalHold: z.boolean().describe('A user under hold is never deleted'),
+};
+
+/** A user as it is answered: every system property, null when unknown. */
+export const userSchema = z
+  .object(
+    Object.fromEntries(
+      SYSTEM_FIELDS.map(({ name, type }) => [name, NEVER_UNKNOWN[name] ?? FIELD_SCHEMAS[type]]),
+    ),
+  )
+  .extend({ properties: z.record(z.string(), z.unknown()) })
+  .meta({ id: 'User' });

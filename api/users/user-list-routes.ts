@@ -1,0 +1,167 @@
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import {
+  eraseUserList,
+  findUserList,
+  listUserLists,
+  unmatchedEntries,
+  type UserListRow,
+} from '../../db/users/user-lists.ts';
+import { MATCH_BY } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { csvQueryShape, type SendCsv } from '../jobs/job-log.ts';
+import { notFound } from '../http/problems.ts';
+import { receiveUserList } from './receive-user-list.ts';
+import { readFormsOnly, type WithUpload } from '../imports/uploads.ts';
+
+const userListSchema = z
+  .object({
+    id: z.uuid(),
+    matchBy: z.enum(MATCH_BY).describe('What its entries are'),
+    entries: z.int().describe('Different ones; mail addresses in any case'),
+    repeated: z.int().describe('Lines that name one of them again'),
+    empty: z.int().describe('Lines whose cell of that column is empty'),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime().describe('It is destroyed then'),
+  })
+  .meta({ id: 'UserList' });
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+const toJson = ({ id, match_by, entries, repeated, empty, ...row }: UserListRow) => ({
+  id,
+  matchBy: match_by,
+  entries,
+  repeated,
+  empty,
+  createdAt: row.created_at.toISOString(),
+  expiresAt: row.expires_at.toISOString(),
+});
+
+/** @throws ProblemError when it is not there (any more) */
+const getList = async ({ database: { db } }: ApiDeps, workspaceId: string, id: string) => {
+  const list = await findUserList(db, id, workspaceId);
+  if (list === undefined) throw notFound('list of users');
+  return list;
+};
+
+const registerUpload = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
+  void app.register(async (scope) => {
+    readFormsOnly(scope);
+    scope.post(
+      '/v1/user-lists',
+      {
+        schema: {
+          operationId: 'createUserList',
+          summary: 'Upload a CSV file of ids or mail addresses, to select users by it',
+          description:
+            'The file is read as it comes, and its entries are kept for a day; docs/selecting.md tells of it. ' +
+            'Select by it with `{"type": "list", "listId": …}`.',
+          tags: ['user lists'],
+          querystring: z.strictObject({}),
+          response: { 201: userListSchema.describe('The list, ready to select users by') },
+        },
+      },
+      async (request, reply) => {
+        const { workspaceId, actor } = request;
+        const owner = { id: uuidv7(), workspaceId, actorKeyId: actor.id };
+        const id = await withUpload(request, (stop) =>
+          receiveUserList(request, deps.database.db, owner, stop),
+        );
+        const list = await getList(deps, workspaceId, id);
+        reply.code(201).header('location', `/v1/user-lists/${id}`);
+        return toJson(list);
+      },
+    );
+  });
+};
+
+const registerReads = (app: App, deps: ApiDeps): void => {
+  app.get(
+    '/v1/user-lists',
+    {
+      schema: {
+        operationId: 'listUserLists',
+        summary: 'Lists that have not expired, the oldest first',
+        tags: ['user lists'],
+        querystring: z.strictObject({}),
+        response: { 200: z.object({ data: z.array(userListSchema) }).describe('The lists') },
+      },
+    },
+    async ({ workspaceId }) => ({
+      data: (await listUserLists(deps.database.db, workspaceId)).map(toJson),
+    }),
+  );
+  app.get(
+    '/v1/user-lists/:id',
+    {
+      schema: {
+        operationId: 'getUserList',
+        summary: 'A list, without its entries',
+        tags: ['user lists'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: userListSchema.describe('The list') },
+      },
+    },
+    async ({ workspaceId, params }) => toJson(await getList(deps, workspaceId, params.id)),
+  );
+};
+
+const registerNotFound = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  app.get(
+    '/v1/user-lists/:id/not-found',
+    {
+      schema: {
+        operationId: 'getUserListNotFound',
+        summary: 'Entries that select nobody now, as one CSV file: line, entry, reason, users',
+        description:
+          '`notFound`: no user has it. `ambiguous`: a mail address that several users have, and how many.',
+        tags: ['user lists'],
+        params: paramsSchema,
+        querystring: z.strictObject(csvQueryShape),
+        response: {
+          200: { description: 'The entries', content: { 'text/csv': { schema: z.string() } } },
+        },
+      },
+    },
+    async ({ workspaceId, params, query: { spreadsheetSafe } }, reply) => {
+      const { id, match_by: matchBy } = await getList(deps, workspaceId, params.id);
+      const query = unmatchedEntries({ id, workspaceId, matchBy });
+      return sendCsv(reply, { fileName: `user-list-${id}.csv`, query, spreadsheetSafe });
+    },
+  );
+};
+
+const registerRemoval = (app: App, deps: ApiDeps): void => {
+  app.delete(
+    '/v1/user-lists/:id',
+    {
+      schema: {
+        operationId: 'deleteUserList',
+        summary: 'Destroy a list at once; previews and jobs that were made by it stay as they are',
+        tags: ['user lists'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 204: z.undefined().describe('The list is gone; its users are not') },
+      },
+    },
+    async ({ workspaceId, params }, reply) => {
+      const { id } = await getList(deps, workspaceId, params.id);
+      await eraseUserList(deps.database.db, id);
+      return reply.code(204).send();
+    },
+  );
+};
+
+/** Lists of users, uploaded as files. */
+export const registerUserListRoutes = (
+  app: App,
+  deps: ApiDeps,
+  { sendCsv, withUpload }: { sendCsv: SendCsv; withUpload: WithUpload },
+): void => {
+  registerUpload(app, deps, withUpload);
+  registerReads(app, deps);
+  registerNotFound(app, deps, sendCsv);
+  registerRemoval(app, deps);
+};

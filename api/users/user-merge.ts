@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Db } from '../../db/client.ts';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import {
+  MAX_MERGED_USERS,
+  type MergeOptions,
+  type MergeOutcome,
+  mergeUsers,
+  type Refused,
+} from '../../db/users/user-merge.ts';
+import type { UserChange } from '../../db/users/user-writes.ts';
+import type { Actor } from '../auth.ts';
+import { type InputError, invalidRequest, problem } from '../http/problems.ts';
+import { readUser, userInputSchema } from './user-input.ts';
+
+export const mergeBodySchema = z
+  .union([userInputSchema, z.array(userInputSchema).min(1).max(MAX_MERGED_USERS)])
+  .meta({
+    examples: [
+      [
+        // Ids that no demo user has, so that the example changes nobody who is there.
+        {
+          userId: 'example-1',
+          email: 'ada@example.com',
+          tags: ['beta'],
+          properties: { plan: 'pro' },
+        },
+        { userId: 'example-2', email: null },
+      ],
+    ],
+  });
+
+export const mergeResultSchema = z.object({
+  data: z
+    .array(
+      z.object({
+        userId: z.string(),
+        outcome: z.enum(['created', 'updated', 'failed']),
+        error: z.object({ detail: z.string(), pointer: z.string() }).optional(),
+      }),
+    )
+    .describe('In the order given'),
+});
+
+type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
+
+const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+
+/** Told where a request is about one user alone. */
+const holdForbidden = () =>
+  problem('forbidden', 'Only a key of role platform clears a hold.', {
+    errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
+  });
+
+/** Told where a request is about one user alone. */
+const userRefused = ({ refused }: Refused) =>
+  problem('unprocessable', `The user was not written; ${refused}.`, {
+    errors: [{ detail: refused, pointer: '' }],
+  });
+
+/** @throws ProblemError when the one user a request is about must not, or cannot, be written */
+export const requireWritten = (outcome: MergeOutcome | undefined): void => {
+  if (outcome === 'held') throw holdForbidden();
+  if (typeof outcome === 'object') throw userRefused(outcome);
+};
+
+export const mergeOptionsFor = (
+  { id, role }: Pick<Actor, 'id' | 'role'>,
+  mayCreate: boolean,
+): MergeOptions => ({
+  actorKeyId: id,
+  mayCreate,
+  mayClearHold: role === 'platform',
+});
+
+const failed = (userId: string, detail: string, pointer: string): MergeResult => ({
+  userId,
+  outcome: 'failed',
+  error: { detail, pointer },
+});
+
+const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
+  if (typeof outcome === 'object') return failed(userId, outcome.refused, at);
+  switch (outcome) {
+    case 'created':
+    case 'updated':
+      return { userId, outcome };
+    case 'held':
+      return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
+    case 'notFound':
+      return failed(userId, 'is no user of this workspace', `${at}/userId`);
+  }
+};
+
+type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
+
+/**
+ * Merges users; of a list, one that cannot be merged does not stop the others.
+ *
+ * @throws ProblemError when it is no list, and that one user is malformed or refused
+ */
+export const mergeGiven = async (
+  db: Db,
+  workspaceId: string,
+  body: z.infer<typeof mergeBodySchema>,
+  options: MergeOptions,
+): Promise<MergeResult[]> => {
+  const types = await propertyTypesOf(db, workspaceId);
+  const entries = [body].flat().map(({ userId, ...given }, index): Entry => {
+    const at = Array.isArray(body) ? `/${index}` : '';
+    const read = readUser(given, types);
+    if ('change' in read) return { userId, at, change: { userId, ...read.change } };
+    if (!Array.isArray(body)) throw invalidRequest(read.errors);
+    const [first = { detail: 'is wrong', pointer: '' }] = read.errors;
+    return { userId, at, error: { ...first, pointer: `${at}${first.pointer}` } };
+  });
+  const changes = entries.flatMap((entry) => ('change' in entry ? [entry.change] : []));
+  const merged = await mergeUsers(db, workspaceId, changes, options);
+  if (!Array.isArray(body)) requireWritten(merged[0]);
+  const outcomes = merged.values();
+  return entries.map((entry): MergeResult => {
+    const { userId, at } = entry;
+    if ('error' in entry) return { userId, outcome: 'failed', error: entry.error };
+    return toResult(userId, outcomes.next().value ?? 'notFound', at);
+  });
+};

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { propertyTypesOf } from '../../db/users/properties.ts';
+import { mergeUsers } from '../../db/users/user-merge.ts';
+import {
+  countUsersWhere,
+  findUser,
+  listUsers,
+  type UserPlace,
+  type UserSort,
+} from '../../db/users/users.ts';
+import { momentOf } from '../../selection/moments.ts';
+import { userIdSchema } from '../../selection/selection.ts';
+import type { ApiDeps, App } from '../app.ts';
+import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
+import { decodeCursor, pageOf, toPage } from '../http/paging.ts';
+import { invalidRequest, notFound, problem } from '../http/problems.ts';
+import { sendJson } from '../http/send-json.ts';
+import { readUser, userPatchSchema } from './user-input.ts';
+import { userSchema } from './user-json.ts';
+import {
+  mergeBodySchema,
+  mergeGiven,
+  mergeOptionsFor,
+  mergeResultSchema,
+  requireWritten,
+} from './user-merge.ts';
+import { conditionOf, userQuerySchema } from './user-query.ts';
+
+const paramsSchema = z.strictObject({ userId: userIdSchema });
+
+/** A place is good for one order only; a date that does not exist would be an error of PostgreSQL. */
+const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
+  z.strictObject({
+    sort: z.literal(sort),
+    userId: userIdSchema,
+    createdAt: z
+      .string()
+      .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') !== undefined),
+  });
+
+const registerList = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/users',
+    {
+      schema: {
+        operationId: 'listUsers',
+        summary: 'Users, by prefix, segment or filter',
+        tags: ['users'],
+        querystring: userQuerySchema,
+        response: {
+          200: pageOf(userSchema)
+            .extend({ count: z.int().optional() })
+            .describe('A page of users; `count` only where `count=exact` asks for it'),
+        },
+      },
+    },
+    async ({ workspaceId, query }, reply) => {
+      const { sort, limit } = query;
+      const after = decodeCursor(placeSchemaOf(sort), query.cursor);
+      const where = await conditionOf(db, workspaceId, query);
+      const rows = await listUsers(db, { workspaceId, where, sort, after, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ userId, createdAt }) => ({ sort, userId, createdAt }));
+      const members = [
+        `"data":[${page.rows.map(({ json }) => json).join(',')}]`,
+        `"nextCursor":${JSON.stringify(page.nextCursor)}`,
+      ];
+      if (query.count === 'exact') {
+        members.push(`"count":${await countUsersWhere(db, workspaceId, where)}`);
+      }
+      return sendJson(reply, `{${members.join(',')}}`);
+    },
+  );
+};
+
+const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
+  app.post(
+    '/v1/users',
+    {
+      bodyLimit: USERS_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'mergeUsers',
+        summary: 'Add or change one user or up to 1,000; what is not given stays, null clears',
+        description:
+          'Of a list, each user has an outcome of its own, and the answer is 200 whatever they are. One user ' +
+          'that is malformed, given by itself, is answered with 400, one that the database refuses with 422.',
+        tags: ['users'],
+        querystring: z.strictObject({}),
+        body: mergeBodySchema,
+        response: {
+          200: mergeResultSchema.describe('What became of each user, in the order given'),
+        },
+      },
+    },
+    async ({ workspaceId, actor, body }) => ({
+      data: await mergeGiven(db, workspaceId, body, mergeOptionsFor(actor, true)),
+    }),
+  );
+};
+
+const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/users/:userId',
+    {
+      schema: {
+        operationId: 'getUser',
+        summary: 'One user',
+        tags: ['users'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: userSchema.describe('The user') },
+      },
+    },
+    async ({ workspaceId, params }, reply) => {
+      const json = await findUser(db, workspaceId, params.userId);
+      if (json === undefined) throw notFound('user');
+      return sendJson(reply, json);
+    },
+  );
+};
+
+/** The platform team holds users, and sees nothing else of them. */
+const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
+  const names = Object.keys(body);
+  if (names.length === 1 && names[0] === 'legalHold') return;
+  throw problem('forbidden', 'A key of role platform changes legalHold of a user, nothing else.');
+};
+
+const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
+  app.patch(
+    '/v1/users/:userId',
+    {
+      schema: {
+        operationId: 'changeUser',
+        summary: 'Change what is given of a user; null clears',
+        description: 'A hold is set by admins and the platform team and cleared by the latter.',
+        tags: ['users'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: userPatchSchema,
+        response: {
+          200: z
+            .union([userSchema, z.object({ userId: z.string(), legalHold: z.boolean() })])
+            .describe('The user as it is now; of a platform key only the hold'),
+        },
+      },
+    },
+    async ({ workspaceId, actor, params: { userId }, body }, reply) => {
+      const isPlatform = actor.role === 'platform';
+      if (isPlatform) requireHoldOnly(body);
+      const read = readUser(body, await propertyTypesOf(db, workspaceId));
+      if ('errors' in read) throw invalidRequest(read.errors);
+      const changes = [{ userId, ...read.change }];
+      const options = mergeOptionsFor(actor, false);
+      const [outcome] = await mergeUsers(db, workspaceId, changes, options);
+      requireWritten(outcome);
+      if (outcome === 'notFound') throw notFound('user');
+      if (isPlatform) return { userId, legalHold: body['legalHold'] === true };
+      const json = await findUser(db, workspaceId, userId);
+      if (json === undefined) throw notFound('user');
+      return sendJson(reply, json);
+    },
+  );
+};
+
+/** Users: found, added, changed. Deleting one is a job, in delete-user.ts. */
+export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
+  registerList(app, deps);
+  registerMerge(app, deps);
+  registerGet(app, deps);
+  registerPatch(app, deps);
+};

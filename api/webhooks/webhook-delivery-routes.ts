@@ -1,0 +1,181 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import {
+  findLoggedDelivery,
+  insertTest,
+  listLoggedDeliveries,
+  type LoggedDelivery,
+  replayDelivery,
+} from '../../db/webhooks/webhook-log.ts';
+import type { WebhookRow } from '../../db/webhooks/webhooks.ts';
+import type { ApiDeps, App } from '../app.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { notFound, problem } from '../http/problems.ts';
+import { getWebhook, once } from './webhook-calls.ts';
+import {
+  deliverySchema,
+  type DeliveryJson,
+  pathOfDelivery,
+  toDeliveryJson,
+} from './webhook-json.ts';
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+const deliveryParamsSchema = paramsSchema.extend({ deliveryId: z.uuid() });
+
+/** @throws ProblemError 404 when it is not there, or another webhook's */
+const getDelivery = async (
+  { database: { db } }: ApiDeps,
+  webhookId: string,
+  id: string,
+): Promise<LoggedDelivery> => {
+  const row = await findLoggedDelivery(db, webhookId, id);
+  if (row === undefined) throw notFound('delivery');
+  return row;
+};
+
+/** @throws ProblemError 409 when nothing is sent to it */
+const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
+  if (disabledAt === null) return;
+  throw problem('wrong-state', `Webhook ${id} is switched off: switch it on first.`);
+};
+
+/** Has a delivery sent, now or by the sweep, and answers with it. */
+const accept = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  delivery: LoggedDelivery,
+  { jobs }: ApiDeps,
+): Promise<DeliveryJson> => {
+  const { id: deliveryId, round, state } = delivery;
+  if (state === 'pending') {
+    await jobs
+      .startDelivery({ deliveryId, round, workspaceId: request.workspaceId })
+      .catch(() => request.log.warn('Temporal is away: a delivery waits for the sweep'));
+  }
+  reply.code(202).header('location', pathOfDelivery(delivery));
+  return toDeliveryJson(delivery);
+};
+
+const registerRead = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.get(
+    '/v1/webhooks/:id/deliveries',
+    {
+      schema: {
+        operationId: 'listWebhookDeliveries',
+        summary: 'What was told to a webhook, and what is still to be told, newest first',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({
+          state: z.enum(['pending', 'delivered', 'failed']).optional(),
+          cursor: cursorSchema,
+          limit: limitSchema,
+        }),
+        response: { 200: pageOf(deliverySchema).describe('A page of deliveries') },
+      },
+    },
+    async ({ workspaceId, params, query: { state, cursor, limit } }) => {
+      const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
+      const beforeId = decodeIdCursor('webhookDeliveries', cursor);
+      const rows = await listLoggedDeliveries(db, { webhookId, state, beforeId, limit: limit + 1 });
+      const page = toPage(rows, limit, placeIn('webhookDeliveries'));
+      return { data: page.rows.map(toDeliveryJson), nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/webhooks/:id/deliveries/:deliveryId',
+    {
+      schema: {
+        operationId: 'getWebhookDelivery',
+        summary: 'One delivery, and what its last attempt came to',
+        tags: ['webhooks'],
+        params: deliveryParamsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: deliverySchema.describe('The delivery') },
+      },
+    },
+    async ({ workspaceId, params: { id, deliveryId } }) => {
+      await getWebhook(db, workspaceId, id);
+      return toDeliveryJson(await getDelivery(deps, id, deliveryId));
+    },
+  );
+};
+
+const registerReplay = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.post(
+    '/v1/webhooks/:id/deliveries/:deliveryId/replay',
+    {
+      schema: {
+        operationId: 'replayWebhookDelivery',
+        summary: 'Send a delivery that has ended again, under the same `webhook-id`',
+        tags: ['webhooks'],
+        params: deliveryParamsSchema,
+        querystring: z.strictObject({}),
+        response: {
+          202: deliverySchema.describe(
+            'The delivery. It is sent by itself: ask for it at `Location`',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId, params } = request;
+      const { id: webhookId, deliveryId } = params;
+      requireOn(await getWebhook(db, workspaceId, webhookId));
+      await getDelivery(deps, webhookId, deliveryId);
+      await once(db, request, { webhookId, deliveryId }, async (trx) => {
+        if (await replayDelivery(trx, { id: deliveryId, webhookId })) return;
+        throw problem('wrong-state', `Delivery ${deliveryId}, or another test, is under way.`);
+      });
+      return accept(request, reply, await getDelivery(deps, webhookId, deliveryId), deps);
+    },
+  );
+};
+
+const registerTest = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.post(
+    '/v1/webhooks/:id/test',
+    {
+      schema: {
+        operationId: 'testWebhook',
+        summary: 'Send a `webhook.test`, tried once; look at the delivery for what came of it',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: {
+          202: deliverySchema.describe(
+            'The delivery. It is sent by itself: ask for it at `Location`',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId, params } = request;
+      const webhook = await getWebhook(db, workspaceId, params.id);
+      requireOn(webhook);
+      const wanted = { webhookId: webhook.id, deliveryId: uuidv7() };
+      const { deliveryId } = await once(db, request, wanted, async (trx) => {
+        if (await insertTest(trx, { id: wanted.deliveryId, webhookId: webhook.id })) return;
+        throw problem('wrong-state', `A test of webhook ${webhook.id} is under way.`);
+      });
+      return accept(request, reply, await getDelivery(deps, webhook.id, deliveryId ?? ''), deps);
+    },
+  );
+};
+
+/** The log of a webhook's deliveries, and sending one again or for a trial. */
+export const registerWebhookDeliveryRoutes = (app: App, deps: ApiDeps): void => {
+  registerRead(app, deps);
+  registerReplay(app, deps);
+  registerTest(app, deps);
+};

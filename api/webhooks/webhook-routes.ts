@@ -1,0 +1,232 @@
+import { uuidv7 } from 'uuidv7';
+import { z } from 'zod';
+import {
+  createWebhook,
+  deleteWebhook,
+  findWebhook,
+  listWebhooks,
+  MAX_VALID_SECRETS,
+  MAX_WEBHOOKS,
+  rotateSecret,
+  updateWebhook,
+} from '../../db/webhooks/webhooks.ts';
+import { newSecret } from '../../webhooks/signature.ts';
+import { readWebhookUrl } from '../../webhooks/url.ts';
+import type { ApiDeps, App } from '../app.ts';
+import {
+  cursorSchema,
+  decodeIdCursor,
+  limitSchema,
+  pageOf,
+  placeIn,
+  toPage,
+} from '../http/paging.ts';
+import { invalidRequest, notFound, problem } from '../http/problems.ts';
+import { getWebhook, once } from './webhook-calls.ts';
+import {
+  createdWebhookSchema,
+  newWebhookSchema,
+  pathOfWebhook,
+  rotatedSecretSchema,
+  toWebhookJson,
+  webhookPatchSchema,
+  webhookSchema,
+} from './webhook-json.ts';
+
+const paramsSchema = z.strictObject({ id: z.uuid() });
+
+/** How long an old secret is valid beside a new one, in hours; and at most. */
+const OLD_VALID_HOURS = 24;
+const MAX_OLD_VALID_HOURS = 168;
+
+const rotationSchema = z
+  .strictObject({
+    oldValidHours: z
+      .int()
+      .min(0)
+      .max(MAX_OLD_VALID_HOURS)
+      .default(OLD_VALID_HOURS)
+      .describe('How long the old secret signs beside the new one. 0 ends all old ones at once'),
+  })
+  .meta({ id: 'SecretRotation', examples: [{ oldValidHours: 48 }] });
+
+/** The URL as it is kept. @throws ProblemError when no request may go there */
+const requireUrl = ({ config }: ApiDeps, text: string): string => {
+  const read = readWebhookUrl(text, config.webhookAllowPrivate);
+  if ('url' in read) return read.url;
+  throw invalidRequest([{ detail: read.detail, pointer: '/url' }]);
+};
+
+const registerCreate = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.post(
+    '/v1/webhooks',
+    {
+      schema: {
+        operationId: 'createWebhook',
+        summary:
+          'Have the ends of jobs told to a URL; the answer has the secret, which is shown once',
+        tags: ['webhooks'],
+        querystring: z.strictObject({}),
+        body: newWebhookSchema,
+        response: {
+          201: createdWebhookSchema.describe('The webhook. Its `secret` is shown this once'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId, actor, body } = request;
+      const url = requireUrl(deps, body.url);
+      const secret = newSecret();
+      const id = uuidv7();
+      const made = await once(db, request, { webhookId: id, deliveryId: null }, async (trx) => {
+        const { description, eventTypes, enabled: isEnabled } = body;
+        const wanted = { id, workspaceId, url, description, eventTypes, isEnabled, secret };
+        if (await createWebhook(trx, { ...wanted, actorKeyId: actor.id })) return;
+        throw problem(
+          'limit-reached',
+          `Workspace ${workspaceId} has ${MAX_WEBHOOKS} webhooks, which is as many as it may have: remove one first.`,
+        );
+      });
+      const row = await findWebhook(db, workspaceId, made.webhookId);
+      if (row === undefined) {
+        throw problem(
+          'gone',
+          `This request made webhook ${made.webhookId}, which was removed since.`,
+        );
+      }
+      reply.code(201).header('location', pathOfWebhook(row.id));
+      return { ...toWebhookJson(row), secret: made.isEarlier ? null : secret };
+    },
+  );
+};
+
+const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/webhooks',
+    {
+      schema: {
+        operationId: 'listWebhooks',
+        summary: 'Webhooks, in the order they were made',
+        tags: ['webhooks'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(webhookSchema).describe('A page of webhooks') },
+      },
+    },
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const afterId = decodeIdCursor('webhooks', cursor);
+      const rows = await listWebhooks(db, { workspaceId, afterId, limit: limit + 1 });
+      const page = toPage(rows, limit, placeIn('webhooks'));
+      return { data: page.rows.map(toWebhookJson), nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/webhooks/:id',
+    {
+      schema: {
+        operationId: 'getWebhook',
+        summary: 'A webhook: where it leads, and whether it is off or failing',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: webhookSchema.describe('The webhook') },
+      },
+    },
+    async ({ workspaceId, params }) => toWebhookJson(await getWebhook(db, workspaceId, params.id)),
+  );
+};
+
+const registerChange = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  app.patch(
+    '/v1/webhooks/:id',
+    {
+      schema: {
+        operationId: 'changeWebhook',
+        summary: 'Change a webhook, or switch it off and on; what is under way goes to the new URL',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: webhookPatchSchema,
+        response: { 200: webhookSchema.describe('The webhook as it is now') },
+      },
+    },
+    async ({ workspaceId, params: { id }, actor, body }) => {
+      const { enabled: isEnabled, url: text, ...others } = body;
+      const url = text === undefined ? undefined : requireUrl(deps, text);
+      const change = { workspaceId, id, actorKeyId: actor.id, ...others, isEnabled, url };
+      if (!(await updateWebhook(db, change))) throw notFound('webhook');
+      return toWebhookJson(await getWebhook(db, workspaceId, id));
+    },
+  );
+  app.delete(
+    '/v1/webhooks/:id',
+    {
+      schema: {
+        operationId: 'deleteWebhook',
+        summary: 'Remove a webhook with its deliveries; what is under way is not sent again',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 204: z.undefined().describe('The webhook is gone') },
+      },
+    },
+    async ({ workspaceId, params: { id }, actor }, reply) => {
+      const wasThere = await deleteWebhook(db, { workspaceId, id, actorKeyId: actor.id });
+      if (!wasThere) throw notFound('webhook');
+      return reply.code(204).send();
+    },
+  );
+};
+
+const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
+  app.post(
+    '/v1/webhooks/:id/rotate-secret',
+    {
+      schema: {
+        operationId: 'rotateWebhookSecret',
+        summary:
+          'Make another secret, shown once; for some time requests are signed by the old one too',
+        tags: ['webhooks'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: rotationSchema.prefault({}),
+        response: { 200: rotatedSecretSchema.describe('The new secret, which is shown this once') },
+      },
+      // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
+      preValidation: async (request) => {
+        if (request.body === undefined) request.body = { oldValidHours: OLD_VALID_HOURS };
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId, params, actor, body } = request;
+      const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
+      const secret = newSecret();
+      const { isEarlier } = await once(
+        db,
+        request,
+        { webhookId, deliveryId: null },
+        async (trx) => {
+          const { oldValidHours } = body;
+          const rotation = { webhookId, actorKeyId: actor.id, secret, oldValidHours };
+          if ((await rotateSecret(trx, rotation)) === 'rotated') return;
+          throw problem(
+            'limit-reached',
+            `Webhook ${webhookId} has ${MAX_VALID_SECRETS} valid secrets: wait until one has ended, or end the old ones with oldValidHours 0.`,
+          );
+        },
+      );
+      const row = await getWebhook(db, workspaceId, webhookId);
+      const { oldSecretValidUntil } = toWebhookJson(row);
+      return reply.send({ secret: isEarlier ? null : secret, oldSecretValidUntil });
+    },
+  );
+};
+
+/** Who is told of the ends of jobs. */
+export const registerWebhookRoutes = (app: App, deps: ApiDeps): void => {
+  registerCreate(app, deps);
+  registerRead(app, deps);
+  registerChange(app, deps);
+  registerRotation(app, deps);
+};
