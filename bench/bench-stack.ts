@@ -8,7 +8,7 @@ import { openDatabase } from '../db/client.ts';
 import { createWorkspace } from '../db/workspaces.ts';
 import { createApiClient, type ApiClient } from '../local/api-client.ts';
 import { startStack, type LocalInfo } from '../local/stack.ts';
-import { openTemporaryFolder } from '../local/temporary-folder.ts';
+import { openTemporaryFolder } from '../local/processes/temporary-folder.ts';
 import type { BenchOptions } from './options.ts';
 import { loadPeople, makePeople, PEOPLES_PROPERTIES, type Population } from './people.ts';
 

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { readLocalEnv } from '../config.ts';
-import { checkCsv, usersOfCsv } from './demo-csv.ts';
-import { runStep } from './demo-progress.ts';
-import { type Source, tellDemo } from './demo-story.ts';
-import { demoProperties, demoUsers } from './demo-users.ts';
-import { killRecorded } from './process-record.ts';
-import { listenForSignals } from './signals.ts';
+import { checkCsv, usersOfCsv } from './demo/demo-csv.ts';
+import { runStep } from './demo/demo-progress.ts';
+import { type Source, tellDemo } from './demo/demo-steps.ts';
+import { demoProperties, demoUsers } from './demo/demo-users.ts';
+import { killRecorded } from './processes/process-record.ts';
+import { listenForSignals } from './processes/signals.ts';
 import { startStack } from './stack.ts';
-import { openTemporaryFolder } from './temporary-folder.ts';
+import { openTemporaryFolder } from './processes/temporary-folder.ts';
 
 const USER_COUNT = 100_000;
 

@@ -6,7 +6,7 @@ import { assertDurable } from '../db/connections/durability.ts';
 import { assertUtf8 } from '../db/migrate.ts';
 import { refusalOf } from '../db/connections/refusal.ts';
 import { ROLES } from '../db/roles.ts';
-import { findLoudLog } from './postgres-log.ts';
+import { findLoudLog } from './postgres/postgres-log.ts';
 import { connectTemporal } from '../temporal/client.ts';
 
 const TEMPORAL_DEADLINE_MS = 5_000;

@@ -2,14 +2,14 @@ import { createHmac } from 'node:crypto';
 import { Client } from 'pg';
 import type { LocalEnv } from '../config.ts';
 import { API_ROLE, WORKER_ROLE } from '../db/roles.ts';
-import { startOutbox, type Outbox } from './outbox.ts';
-import { startPostgres, type Postgres } from './postgres.ts';
+import { startOutbox, type Outbox } from './outbox/outbox.ts';
+import { startPostgres, type Postgres } from './postgres/postgres.ts';
 import { prepareSchema } from './prepare-schema.ts';
-import type { ProcessRecord } from './process-record.ts';
+import type { ProcessRecord } from './processes/process-record.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackPorts } from './stack-ports.ts';
-import { startTemporal, type Temporal } from './temporal.ts';
-import { prepareWorkflowBundle } from './workflow-bundle.ts';
+import { startTemporal, type Temporal } from './temporal/temporal.ts';
+import { prepareWorkflowBundle } from './temporal/workflow-bundle.ts';
 
 /** What the parts of one start share. */
 export interface StartContext {

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
-import type { DemoKeys } from './demo-seed.ts';
-import { databaseElsewhere } from './postgres-place.ts';
-import { listenForSignals } from './signals.ts';
+import type { DemoKeys } from './demo/demo-seed.ts';
+import { databaseElsewhere } from './postgres/postgres-place.ts';
+import { listenForSignals } from './processes/signals.ts';
 import type { Stack } from './stack.ts';
 
 const say = (line: string): void => console.log(line);

@@ -9,7 +9,7 @@ import {
   cliFoldersOf,
   findTemporalCli,
   withoutTemporalSettings,
-} from './temporal-cli.ts';
+} from './temporal/temporal-cli.ts';
 
 /** Commands that ask no server; `server` starts one. */
 const WITHOUT_SERVER = new Set(['completion', 'config', 'env', 'help', 'server']);

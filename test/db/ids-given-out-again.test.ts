@@ -13,9 +13,9 @@ import {
 } from '../../db/exports/exports.ts';
 import { holdSnapshot } from '../../db/exports/held-snapshot.ts';
 import { migrateForTests } from '../support/migrate-for-tests.ts';
-import { removeDataFolder } from '../../local/postgres-place.ts';
-import { startPostgres, type Postgres } from '../../local/postgres.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { removeDataFolder } from '../../local/postgres/postgres-place.ts';
+import { startPostgres, type Postgres } from '../../local/postgres/postgres.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,

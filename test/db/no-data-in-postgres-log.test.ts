@@ -8,8 +8,8 @@ import { claimJob } from '../../db/jobs/job-runs.ts';
 import { insertJob } from '../../db/jobs/jobs.ts';
 import { migrateForTests } from '../support/migrate-for-tests.ts';
 import { mergeUsers } from '../../db/users/user-merge.ts';
-import { removeDataFolder } from '../../local/postgres-place.ts';
-import { startPostgres, type Postgres } from '../../local/postgres.ts';
+import { removeDataFolder } from '../../local/postgres/postgres-place.ts';
+import { startPostgres, type Postgres } from '../../local/postgres/postgres.ts';
 import { closeTestDatabase, openTestDatabase, type TestDatabase } from '../support/database.ts';
 import {
   createDeletionSteps,

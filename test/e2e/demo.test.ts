@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { tellDemo } from '../../local/demo-story.ts';
-import { demoProperties, demoUsers } from '../../local/demo-users.ts';
+import { tellDemo } from '../../local/demo/demo-steps.ts';
+import { demoProperties, demoUsers } from '../../local/demo/demo-users.ts';
 import { useStack } from '../support/stack.ts';
 
 const stack = useStack();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { useStack } from '../support/stack.ts';
 import { sweepNow } from '../support/trigger-schedule.ts';
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, expect, onTestFailed, test } from 'vitest';
 import type { ApiCrashPoint } from '../../api/jobs/start-job.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts';
 import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
 import { expectInvariants } from '../support/invariants.ts';
 import { useStack } from '../support/stack.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SCHEDULES } from '../../workflows/contract.ts';
 import { createDeleteAllApi } from '../support/delete-all-api.ts';
 import { prepareTrial } from '../support/fault-trial.ts';

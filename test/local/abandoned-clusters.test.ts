@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { markOwner, sweepAbandonedClusters } from '../../local/abandoned-clusters.ts';
+import { markOwner, sweepAbandonedClusters } from '../../local/postgres/abandoned-clusters.ts';
 
 let folder: string;
 let base: string;

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDataFolder, readJson, writePrivateJson } from '../../local/data-folder.ts';
-import { lockDataFolder } from '../../local/lock.ts';
-import { identify } from '../../local/process-identity.ts';
+import { lockDataFolder } from '../../local/processes/lock.ts';
+import { identify } from '../../local/processes/process-identity.ts';
 import { openSecrets } from '../../local/secrets.ts';
-import { isRoot } from '../../local/server-user.ts';
+import { isRoot } from '../../local/postgres/server-user.ts';
 
 let folder: string;
 

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkCsv, usersOfCsv } from '../../local/demo-csv.ts';
-import { chooseSegment } from '../../local/demo-segment.ts';
+import { checkCsv, usersOfCsv } from '../../local/demo/demo-csv.ts';
+import { chooseSegment } from '../../local/demo/demo-segment.ts';
 
 let folder: string;
 let path: string;

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { isAlive, type ProcessIdentity } from '../../local/process-identity.ts';
+import { isAlive, type ProcessIdentity } from '../../local/processes/process-identity.ts';
 
 const START_DEADLINE_MS = 120_000;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { demoProperties, demoSegments, demoUsers } from '../../local/demo-users.ts';
+import { demoProperties, demoSegments, demoUsers } from '../../local/demo/demo-users.ts';
 
 const COUNT = 10_000;
 const DAY = new Date('2026-03-01T09:30:00Z');

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { createWorkspace } from '../../db/workspaces.ts';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { readKeyExpiry } from '../../local/key-expiry.ts';
 import { findApiKey, noteKeyUse, proofOf } from '../../db/api-keys.ts';
 import { useDatabase } from '../support/database.ts';

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { useDatabase } from '../support/database.ts';
 
 const database = useDatabase();

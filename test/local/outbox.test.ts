@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Resend } from 'resend';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { OutboxMail } from '../../local/outbox-mails.ts';
-import { startOutbox, type Outbox } from '../../local/outbox.ts';
+import type { OutboxMail } from '../../local/outbox/outbox-mails.ts';
+import { startOutbox, type Outbox } from '../../local/outbox/outbox.ts';
 
 const API_KEY = 're_test_key';
 const MAIL = {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { databaseElsewhere, removeDataFolder } from '../../local/postgres-place.ts';
-import { startPostgres, type Postgres } from '../../local/postgres.ts';
-import { identify } from '../../local/process-identity.ts';
-import { isRoot } from '../../local/server-user.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { databaseElsewhere, removeDataFolder } from '../../local/postgres/postgres-place.ts';
+import { startPostgres, type Postgres } from '../../local/postgres/postgres.ts';
+import { identify } from '../../local/processes/process-identity.ts';
+import { isRoot } from '../../local/postgres/server-user.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 
 let closed: string;
 let dataDir: string;

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readJson, writePrivateJson } from '../../local/data-folder.ts';
-import { identify, type ProcessIdentity } from '../../local/process-identity.ts';
-import { killRecorded, openProcessRecord, stopOrphans } from '../../local/process-record.ts';
-import { waitForEnd } from '../../local/stop-process.ts';
+import { identify, type ProcessIdentity } from '../../local/processes/process-identity.ts';
+import {
+  killRecorded,
+  openProcessRecord,
+  stopOrphans,
+} from '../../local/processes/process-record.ts';
+import { waitForEnd } from '../../local/processes/stop-process.ts';
 
 let folder: string;
 let sleeper: ChildProcess;

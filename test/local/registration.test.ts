@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { register } from '../../worker/registration.ts';
 import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../../workflows/contract.ts';
 import { useDatabase } from '../support/database.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
-import { hasDatabase, removeDataFolder } from '../../local/postgres-place.ts';
+import { hasDatabase, removeDataFolder } from '../../local/postgres/postgres-place.ts';
 import { startStack } from '../../local/stack.ts';
 
 let dataDir: string;

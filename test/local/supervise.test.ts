@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
-import { identify } from '../../local/process-identity.ts';
-import { sendSignal, TERMINATE } from '../../local/stop-process.ts';
-import { supervise, type Supervised } from '../../local/supervise.ts';
+import { identify } from '../../local/processes/process-identity.ts';
+import { sendSignal, TERMINATE } from '../../local/processes/stop-process.ts';
+import { supervise, type Supervised } from '../../local/processes/supervise.ts';
 
 let supervised: Supervised | undefined;
 

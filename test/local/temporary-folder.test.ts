@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { identify } from '../../local/process-identity.ts';
-import { openProcessRecord } from '../../local/process-record.ts';
-import { openTemporaryFolder } from '../../local/temporary-folder.ts';
+import { identify } from '../../local/processes/process-identity.ts';
+import { openProcessRecord } from '../../local/processes/process-record.ts';
+import { openTemporaryFolder } from '../../local/processes/temporary-folder.ts';
 
 const PREFIX = 'keepsake-trial-';
 /** Makes a folder with a data folder in it, reports it, and waits to be killed. */

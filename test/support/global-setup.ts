@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDataFolder } from '../../local/data-folder.ts';
-import { type Postgres, startPostgres } from '../../local/postgres.ts';
-import { openProcessRecord } from '../../local/process-record.ts';
-import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
-import { prepareWorkflowBundle } from '../../local/workflow-bundle.ts';
+import { type Postgres, startPostgres } from '../../local/postgres/postgres.ts';
+import { openProcessRecord } from '../../local/processes/process-record.ts';
+import {
+  openTemporaryFolder,
+  type TemporaryFolder,
+} from '../../local/processes/temporary-folder.ts';
+import { prepareWorkflowBundle } from '../../local/temporal/workflow-bundle.ts';
 import { migrateForTests } from './migrate-for-tests.ts';
 import { CACHE_FOLDER } from './workflow-bundle.ts';
 

@@ -5,7 +5,7 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { userCacheFolder } from '../../local/user-cache.ts';
+import { userCacheFolder } from '../../local/temporal/user-cache.ts';
 import { makeFolder } from '../../storage/make-folder.ts';
 
 /**

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll } from 'vitest';
-import { type Postgres, type PostgresOptions, startPostgres } from '../../local/postgres.ts';
-import { openTemporaryFolder, type TemporaryFolder } from '../../local/temporary-folder.ts';
+import {
+  type Postgres,
+  type PostgresOptions,
+  startPostgres,
+} from '../../local/postgres/postgres.ts';
+import {
+  openTemporaryFolder,
+  type TemporaryFolder,
+} from '../../local/processes/temporary-folder.ts';
 import { closeTestDatabase, openTestDatabase, type TestDatabase } from './database.ts';
 import { migrateForTests } from './migrate-for-tests.ts';
 

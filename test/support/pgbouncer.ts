@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect, vi } from 'vitest';
 import { freePorts, withPortRetry } from '../../local/ports.ts';
-import { findServerUser, isRoot } from '../../local/server-user.ts';
+import { findServerUser, isRoot } from '../../local/postgres/server-user.ts';
 
 export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 

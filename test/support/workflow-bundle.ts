@@ -1,6 +1,6 @@
 import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BUNDLE_FILES } from '../../local/workflow-bundle.ts';
+import { BUNDLE_FILES } from '../../local/temporal/workflow-bundle.ts';
 
 /** What is kept between runs: the workflows as the run's start has bundled them. */
 export const CACHE_FOLDER = resolve('node_modules/.cache/keepsake');

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { differing, gzippedCsv, recordsIn } from '../../local/demo-records.ts';
+import { differing, gzippedCsv, recordsIn } from '../../local/demo/demo-records.ts';
 
 const USERS = 5_000;
 const users = Array.from({ length: USERS }, (_, index) => ({

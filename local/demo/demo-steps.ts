@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { createApiKey } from '../db/api-keys.ts';
-import { openDatabase } from '../db/client.ts';
-import { createWorkspace } from '../db/workspaces.ts';
-import { formatUsers } from '../files/format.ts';
-import { createApiClient, type ApiClient } from './api-client.ts';
+import { createApiKey } from '../../db/api-keys.ts';
+import { openDatabase } from '../../db/client.ts';
+import { createWorkspace } from '../../db/workspaces.ts';
+import { formatUsers } from '../../files/format.ts';
+import { createApiClient, type ApiClient } from '../api-client.ts';
 import { addUsers } from './demo-add-users.ts';
 import { check, runStep } from './demo-progress.ts';
 import { differing, gzippedCsv, type Records, recordsIn } from './demo-records.ts';
 import { chooseSegment } from './demo-segment.ts';
-import type { OutboxMail } from './outbox-mails.ts';
-import type { Stack } from './stack.ts';
+import type { OutboxMail } from '../outbox/outbox-mails.ts';
+import type { Stack } from '../stack.ts';
 
 const OWNER_EMAIL = 'ada.admin@example.com';
 

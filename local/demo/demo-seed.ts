@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { openDatabase, type Db } from '../db/client.ts';
-import { createApiKey, listApiKeys, revokeApiKey, type NewApiKey } from '../db/api-keys.ts';
-import { createWorkspace, findWorkspace } from '../db/workspaces.ts';
-import { readJson, writePrivateJson } from './data-folder.ts';
+import { openDatabase, type Db } from '../../db/client.ts';
+import { createApiKey, listApiKeys, revokeApiKey, type NewApiKey } from '../../db/api-keys.ts';
+import { createWorkspace, findWorkspace } from '../../db/workspaces.ts';
+import { readJson, writePrivateJson } from '../data-folder.ts';
 import { demoProperties, demoSegments, demoUsers, type DemoUser } from './demo-users.ts';
 
 const WORKSPACE = { id: 'demo', name: 'Demo' };

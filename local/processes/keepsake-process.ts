@@ -8,7 +8,7 @@ import { openLogFile } from './log-file.ts';
 import { KILL, TERMINATE } from './stop-process.ts';
 import { supervise, type Supervised } from './supervise.ts';
 
-export const PROJECT_FOLDER = dirname(import.meta.dirname);
+export const PROJECT_FOLDER = dirname(dirname(import.meta.dirname));
 
 const SCRIPT_DEADLINE_MS = 120_000;
 

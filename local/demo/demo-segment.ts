@@ -1,5 +1,5 @@
-import { MAX_IN_VALUES } from '../selection/filter.ts';
-import { SYSTEM_FIELDS } from '../selection/fields.ts';
+import { MAX_IN_VALUES } from '../../selection/filter.ts';
+import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 
 /** The share of the users that the demo would like to delete. */
 const WANTED_SHARE = 0.25;

@@ -1,4 +1,4 @@
-import { formatMoment } from '../files/format.ts';
+import { formatMoment } from '../../files/format.ts';
 import type { OutboxMail } from './outbox-mails.ts';
 
 /**

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
-import { writePrivateFile } from './data-folder.ts';
+import { writePrivateFile } from '../data-folder.ts';
 
 /** Older mails are forgotten, and at the next start removed from the file. */
 const KEPT_MAILS = 1_000;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJson, writePrivateJson } from './data-folder.ts';
+import { readJson, writePrivateJson } from '../data-folder.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 const ATTEMPTS = 5;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePrivateFile } from './data-folder.ts';
-import { PROJECT_FOLDER, runScript } from './keepsake-process.ts';
+import { writePrivateFile } from '../data-folder.ts';
+import { PROJECT_FOLDER, runScript } from '../processes/keepsake-process.ts';
 
 /** The bundle, and the hash of what it was made from. */
 export const BUNDLE_FILES = { code: 'workflow-bundle.js', hash: 'workflow-bundle.sha256' };
@@ -35,7 +35,7 @@ export const prepareWorkflowBundle = async (
   const wanted = inputHash();
   const isThere = existsSync(bundle) && existsSync(hashFile);
   if (isThere && readFileSync(hashFile, 'utf8') === wanted) return bundle;
-  await runScript('local/bundle-workflows.ts', [bundle], signal);
+  await runScript('local/temporal/bundle-workflows.ts', [bundle], signal);
   writePrivateFile(hashFile, wanted);
   return bundle;
 };

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { readJson, writePrivateJson } from './data-folder.ts';
-import { sweepAbandonedDatabases } from './postgres-place.ts';
+import { readJson, writePrivateJson } from '../data-folder.ts';
+import { sweepAbandonedDatabases } from '../postgres/postgres-place.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { PROCESS_RECORD, stopOrphans } from './process-record.ts';
 

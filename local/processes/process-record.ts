@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readJson, writePrivateJson } from './data-folder.ts';
+import { readJson, writePrivateJson } from '../data-folder.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { sendSignal, SHUT_DOWN_POSTGRES, stopProcess, TERMINATE } from './stop-process.ts';
 

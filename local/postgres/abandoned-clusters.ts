@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { readJson, writePrivateJson } from './data-folder.ts';
-import { commandLineOf } from './process-identity.ts';
+import { readJson, writePrivateJson } from '../data-folder.ts';
+import { commandLineOf } from '../processes/process-identity.ts';
 
 /** In a cluster's home that lies outside its data folder: whose it is. */
 const OWNER_FILE = 'belongs-to.json';

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { parse } from 'csv-parse';
-import { MAX_PROPERTIES } from '../db/users/properties.ts';
-import { propertyNameSchema } from '../api/users/property-routes.ts';
-import { readUser } from '../api/users/user-input.ts';
-import { findSystemField, SYSTEM_FIELDS } from '../selection/fields.ts';
-import { userIdSchema } from '../selection/selection.ts';
+import { MAX_PROPERTIES } from '../../db/users/properties.ts';
+import { propertyNameSchema } from '../../api/users/property-routes.ts';
+import { readUser } from '../../api/users/user-input.ts';
+import { findSystemField, SYSTEM_FIELDS } from '../../selection/fields.ts';
+import { userIdSchema } from '../../selection/selection.ts';
 
 const PREFIX = 'properties.';
 /** An export has these too; nobody sets them by a file. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Servers, StartContext } from './stack-servers.ts';
-import { withoutTemporalSettings } from './temporal-cli.ts';
+import type { Servers, StartContext } from '../stack-servers.ts';
+import { withoutTemporalSettings } from '../temporal/temporal-cli.ts';
 
 /** Addresses that mean "all of this machine" are none to call. */
 const REACHABLE: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };

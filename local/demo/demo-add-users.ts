@@ -1,4 +1,4 @@
-import type { ApiClient } from './api-client.ts';
+import type { ApiClient } from '../api-client.ts';
 
 /** The most that one request takes. */
 const USERS_PER_REQUEST = 1_000;

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Db } from '../db/client.ts';
+import type { Db } from '../../db/client.ts';
 
 /**
  * Settings that keep users' data out of the log of PostgreSQL. An error quotes the row or value it is

@@ -14,15 +14,20 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { openDataFolder, readJson, writePrivateJson } from './data-folder.ts';
-import { followLogFile, openLogFile } from './log-file.ts';
-import { freePorts, isPortFree, withPortRetry } from './ports.ts';
+import { openDataFolder, readJson, writePrivateJson } from '../data-folder.ts';
+import { followLogFile, openLogFile } from '../processes/log-file.ts';
+import { freePorts, isPortFree, withPortRetry } from '../ports.ts';
 import { QUIET_LOG } from './postgres-log.ts';
 import { preparePostgresPlace, type PostgresPlace } from './postgres-place.ts';
-import { commandLineOf, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
-import { QUIT_POSTGRES, SHUT_DOWN_POSTGRES, stopProcess } from './stop-process.ts';
-import { supervise, type Supervised } from './supervise.ts';
-import { waitUntilReady } from './wait-until-ready.ts';
+import {
+  commandLineOf,
+  identify,
+  isAlive,
+  type ProcessIdentity,
+} from '../processes/process-identity.ts';
+import { QUIT_POSTGRES, SHUT_DOWN_POSTGRES, stopProcess } from '../processes/stop-process.ts';
+import { supervise, type Supervised } from '../processes/supervise.ts';
+import { waitUntilReady } from '../processes/wait-until-ready.ts';
 
 const OWNER = 'keepsake';
 const DATABASE = 'keepsake';

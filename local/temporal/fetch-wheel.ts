@@ -5,7 +5,7 @@ import { chmod, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { makeFolder } from '../storage/make-folder.ts';
+import { makeFolder } from '../../storage/make-folder.ts';
 
 const FETCH_DEADLINE_MS = 300_000;
 const DRAFT_PREFIX = 'fetch-';

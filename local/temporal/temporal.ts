@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { SEARCH_ATTRIBUTES } from '../workflows/contract.ts';
-import { followLogFile, openLogFile } from './log-file.ts';
-import { assertPortFree, freePorts, withPortRetry } from './ports.ts';
-import { KILL, TERMINATE } from './stop-process.ts';
-import { supervise, type Supervised } from './supervise.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract.ts';
+import { followLogFile, openLogFile } from '../processes/log-file.ts';
+import { assertPortFree, freePorts, withPortRetry } from '../ports.ts';
+import { KILL, TERMINATE } from '../processes/stop-process.ts';
+import { supervise, type Supervised } from '../processes/supervise.ts';
 import {
   findTemporalCli,
   type TemporalCliOptions,
   withoutTemporalSettings,
 } from './temporal-cli.ts';
-import { waitUntilReady } from './wait-until-ready.ts';
+import { waitUntilReady } from '../processes/wait-until-ready.ts';
 
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';

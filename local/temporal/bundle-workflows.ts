@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { writePrivateFile } from './data-folder.ts';
-import { PROJECT_FOLDER } from './keepsake-process.ts';
+import { writePrivateFile } from '../data-folder.ts';
+import { PROJECT_FOLDER } from '../processes/keepsake-process.ts';
 
 // A script of its own: bundling keeps a thread busy for seconds, and the supervisor must hear signals.
 const [target] = process.argv.slice(2);
