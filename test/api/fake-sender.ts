@@ -6,9 +6,9 @@ import {
 } from '../../activities/delete-all/decide-request.ts';
 import type { RequestSender } from '../../api/delete-all/request-sender.ts';
 import { requestWorkflowIdOf } from '../../workflows/contract.ts';
-import { fakeDecideDeps } from '../support/activity-deps.ts';
-import type { TestDatabase } from '../support/database.ts';
-import { setDecisionTime } from '../support/decision-clock.ts';
+import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
+import type { TestDatabase } from '../support/database/database.ts';
+import { setDecisionTime } from '../support/database/decision-clock.ts';
 
 /** Stands in for the workflow of a request: decides by the real rules, at a time of one's choice. */
 export interface FakeSender extends RequestSender {

@@ -15,8 +15,8 @@ import type { Storage } from '../../storage/storage.ts';
 import type { PendingStep } from '../../temporal/pending-step.ts';
 import type { StartableMail } from '../../temporal/start-mail.ts';
 import type { StartableJob } from '../../temporal/start-job.ts';
-import { useDatabase, type TestDatabase } from '../support/database.ts';
-import { type Document, expectDocumented } from './documented.ts';
+import { useDatabase, type TestDatabase } from '../support/database/database.ts';
+import { type Document, expectDocumented } from './service/documented.ts';
 import { createFakeSender, type FakeSender } from './fake-sender.ts';
 
 /** Stands in for Temporal: remembers what it was asked, and can be away. */

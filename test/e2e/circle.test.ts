@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { useStack } from '../support/stack.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 /** docs/circle.md as a reader pastes it, into one shell, after `npm start`. */
 

@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { FORMULA, piecesOf } from '../support/guarded.ts';
-import { useStack } from '../support/stack.ts';
+import { FORMULA, piecesOf } from '../support/http/guarded.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 /** Every CSV file that is given out, as a spreadsheet sees it. */
 

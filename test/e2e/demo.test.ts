@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { tellDemo } from '../../local/demo/demo-steps.ts';
 import { demoProperties, demoUsers } from '../../local/demo/demo-users.ts';
-import { useStack } from '../support/stack.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

@@ -3,8 +3,8 @@ import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { unguarded } from '../../selection/formula-guard.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
-import { onlyMemberOf } from '../support/only-member.ts';
-import { useStack } from '../support/stack.ts';
+import { onlyMemberOf } from '../support/steps/only-member.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

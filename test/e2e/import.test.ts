@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { gzipSync } from 'node:zlib';
-import { readHistory } from '../support/histories.ts';
-import { useStack } from '../support/stack.ts';
-import { triggerSchedule } from '../support/trigger-schedule.ts';
+import { readHistory } from '../support/steps/histories.ts';
+import { useStack } from '../support/stack/stack.ts';
+import { triggerSchedule } from '../support/stack/trigger-schedule.ts';
 
 const stack = useStack();
 

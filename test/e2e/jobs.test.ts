@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
-import { readHistory } from '../support/histories.ts';
-import { useStack } from '../support/stack.ts';
-import { sweepNow } from '../support/trigger-schedule.ts';
+import { readHistory } from '../support/steps/histories.ts';
+import { useStack } from '../support/stack/stack.ts';
+import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
 const stack = useStack({ env: { TICKET_PREFIXES: 'OPS' } });
 

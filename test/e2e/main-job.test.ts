@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
-import { openEvents, type ServerEvent } from '../support/events.ts';
-import { onlyMemberOf } from '../support/only-member.ts';
-import { useStack } from '../support/stack.ts';
+import { openEvents, type ServerEvent } from '../support/steps/events.ts';
+import { onlyMemberOf } from '../support/steps/only-member.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

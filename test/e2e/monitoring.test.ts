@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
-import { useStack } from '../support/stack.ts';
-import { sweepNow } from '../support/trigger-schedule.ts';
+import { useStack } from '../support/stack/stack.ts';
+import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
 const stack = useStack();
 

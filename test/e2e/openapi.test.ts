@@ -3,10 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
-import { findSchemathesis } from '../support/schemathesis.ts';
-import { useStack } from '../support/stack.ts';
+import { findSchemathesis } from '../support/http/schemathesis.ts';
+import { useStack } from '../support/stack/stack.ts';
 
-const CONFIG = resolve('test/support/schemathesis.toml');
+const CONFIG = resolve('test/support/http/schemathesis.toml');
 const DEADLINE_MS = 400_000;
 
 const stack = useStack();

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { partKey } from '../../files/part-key.ts';
 import { packFrame } from '../../files/zstd.ts';
-import { useStack } from '../support/stack.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

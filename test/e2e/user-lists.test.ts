@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { readHistory } from '../support/histories.ts';
-import { useStack } from '../support/stack.ts';
+import { readHistory } from '../support/steps/histories.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

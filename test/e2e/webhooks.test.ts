@@ -3,10 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
-import { useStack } from '../support/stack.ts';
-import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
-import { isSignedBy } from '../support/webhooks.ts';
-import { sweepNow } from '../support/trigger-schedule.ts';
+import { useStack } from '../support/stack/stack.ts';
+import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
+import { isSignedBy } from '../support/steps/webhooks.ts';
+import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
 const stack = useStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
 

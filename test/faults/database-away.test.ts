@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
-import { createDeleteAllApi } from '../support/delete-all-api.ts';
-import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
+import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
-import { createDeleteAllApi, type DeleteAllRequest } from '../support/delete-all-api.ts';
-import { useStack } from '../support/stack.ts';
+import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delete-all-api.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 /** The window of the fault tests: long enough to kill everything in it, short enough to wait for its end. */
 const WINDOW_MS = 60_000;

@@ -8,11 +8,11 @@ import {
   noAnswer,
   startMailProvider,
   type Answer,
-} from '../support/mail-provider.ts';
-import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
+} from '../support/http/mail-provider.ts';
+import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { workflowIdOf } from '../../workflows/contract.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const provider = await startMailProvider(accepted);
 const stack = useStack({ env: { RESEND_API_KEY: 're_test', RESEND_BASE_URL: provider.url } });

@@ -5,13 +5,13 @@ import { beforeAll, expect, onTestFailed, test } from 'vitest';
 import type { ApiCrashPoint } from '../../api/jobs/start-job.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts';
-import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
-import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
-import { sweepNow } from '../support/trigger-schedule.ts';
+import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
+import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
+import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack({ apiFile: 'test/support/crashing-api.ts' });
+const stack = useStack({ apiFile: 'test/support/stack/crashing-api.ts' });
 
 // The sweep would in time heal what the request sent again must heal by itself.
 beforeAll(() => stack().temporal.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.pause));

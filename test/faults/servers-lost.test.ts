@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
-import { allDeleted, prepareTrial, type FaultTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
 
@@ -121,7 +121,7 @@ test.skipIf(!canTrace)('a file is stored only when both it and its folder are sy
   // On one thread of its own, calls are counted: the first file's, then the second's folder's.
   const every = '1+2';
   const inject = ['-e', `inject=fsync:error=EIO:when=${every}`];
-  const script = ['--import', 'tsx', 'test/support/put-files.ts', root, 'a/1', 'a/2'];
+  const script = ['--import', 'tsx', 'test/support/http/put-files.ts', root, 'a/1', 'a/2'];
   const { stdout } = await promisify(execFile)(
     'strace',
     [...FAILING_SYNC, ...inject, process.execPath, ...script],
@@ -136,7 +136,7 @@ test.skipIf(!canTrace)('each put syncs every folder on the way to its file', asy
   const script = [
     '--import',
     'tsx',
-    'test/support/put-files.ts',
+    'test/support/http/put-files.ts',
     join(root, 'files'),
     'a/b/1',
     'a/b/2',

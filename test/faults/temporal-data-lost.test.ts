@@ -5,14 +5,14 @@ import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SCHEDULES } from '../../workflows/contract.ts';
-import { createDeleteAllApi } from '../support/delete-all-api.ts';
-import { prepareTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
+import { prepareTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
 /** Temporal comes back at the same address and has forgotten everything; the worker is not restarted. */
 
-const stack = useStack({ workerFile: 'test/support/registering-worker.ts' });
+const stack = useStack({ workerFile: 'test/support/stack/registering-worker.ts' });
 
 const USERS = 50_000;
 /** The sweep runs every minute, and is there again a second after the server. */

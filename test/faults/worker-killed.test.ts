@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
-import { hasCrashedAt, orderCrash } from '../support/crash-at.ts';
-import { allDeleted, prepareTrial } from '../support/fault-trial.ts';
-import { expectInvariants } from '../support/invariants.ts';
-import { useStack } from '../support/stack.ts';
+import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
+import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
+import { expectInvariants } from '../support/database/invariants.ts';
+import { useStack } from '../support/stack/stack.ts';
 
-const stack = useStack({ workerFile: 'test/support/crashing-worker.ts' });
+const stack = useStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
 
 const USERS = 50_000;
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
-import { startSecondWorker } from '../support/second-worker.ts';
-import { useStack } from '../support/stack.ts';
+import { startSecondWorker } from '../support/stack/second-worker.ts';
+import { useStack } from '../support/stack/stack.ts';
 
-const stack = useStack({ workerFile: 'test/support/stopping-worker.ts' });
+const stack = useStack({ workerFile: 'test/support/stack/stopping-worker.ts' });
 
 const COUNT = 50_000;
 const SELECTED = 40_000;

@@ -5,7 +5,7 @@ import { readLocalEnv } from '../../config.ts';
 import { migrateToLatest } from '../../db/migrate.ts';
 import { checkGivenServers } from '../../local/given-servers.ts';
 import { holdPort } from '../../local/held-port.ts';
-import { startFakePooler } from '../support/fake-pooler.ts';
+import { startFakePooler } from '../support/database/fake-pooler.ts';
 
 const id = randomUUID().slice(0, 8);
 const database = `given_${id}`;

@@ -5,7 +5,7 @@ import { createWorkspace } from '../../db/workspaces.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { readKeyExpiry } from '../../local/key-expiry.ts';
 import { findApiKey, noteKeyUse, proofOf } from '../../db/api-keys.ts';
-import { useDatabase } from '../support/database.ts';
+import { useDatabase } from '../support/database/database.ts';
 
 const database = useDatabase();
 

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
-import { useDatabase } from '../support/database.ts';
+import { useDatabase } from '../support/database/database.ts';
 
 const database = useDatabase();
 const NAME = 'keepsake_to_migrate';

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { holdPort } from '../../local/held-port.ts';
-import { useDatabase } from '../support/database.ts';
-import { startFakePooler } from '../support/fake-pooler.ts';
+import { useDatabase } from '../support/database/database.ts';
+import { startFakePooler } from '../support/database/fake-pooler.ts';
 
 const database = useDatabase();
 let dataDir: string;

@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { register } from '../../worker/registration.ts';
 import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../../workflows/contract.ts';
-import { useDatabase } from '../support/database.ts';
-import { startDevServer, type DevServer } from '../support/dev-server.ts';
+import { useDatabase } from '../support/database/database.ts';
+import { startDevServer, type DevServer } from '../support/stack/dev-server.ts';
 
 /** What a worker needs of a Temporal server that is not ours, and what it says when it cannot have it. */
 

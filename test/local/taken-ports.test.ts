@@ -11,8 +11,8 @@ import { startPostgres } from '../../local/postgres/postgres.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { startTemporal, type TemporalOptions } from '../../local/temporal/temporal.ts';
-import { CLI_FOLDERS } from '../support/temporal-programs.ts';
-import { CACHE_FOLDER } from '../support/workflow-bundle.ts';
+import { CLI_FOLDERS } from '../support/stack/temporal-programs.ts';
+import { CACHE_FOLDER } from '../support/stack/workflow-bundle.ts';
 
 // Every test makes the race certain: a port is taken between its choice and its opening.
 vi.mock('../../local/ports.ts', { spy: true });

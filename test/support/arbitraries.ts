@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import type { Filter, Scalar } from '../../selection/filter.ts';
 import type { PropertyType } from '../../selection/property-types.ts';
-import type { OracleUser } from './oracle.ts';
+import type { OracleUser } from './database/oracle.ts';
 
 /** Names that JavaScript and SQL might stumble over are among them. */
 export const TYPES: ReadonlyMap<string, PropertyType> = new Map([

@@ -10,8 +10,8 @@ import {
   type TemporaryFolder,
 } from '../../local/processes/temporary-folder.ts';
 import { prepareWorkflowBundle } from '../../local/temporal/workflow-bundle.ts';
-import { migrateForTests } from './migrate-for-tests.ts';
-import { CACHE_FOLDER } from './workflow-bundle.ts';
+import { migrateForTests } from './database/migrate-for-tests.ts';
+import { CACHE_FOLDER } from './stack/workflow-bundle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

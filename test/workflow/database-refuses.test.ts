@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
-import { useTimeSkipping } from '../support/time-skipping.ts';
+import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 const { ask, database, env } = useTimeSkipping();
 

@@ -5,18 +5,18 @@ import { createActivities } from '../../activities/activities.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { deliveryQueueOf, deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
-import { fakeDecideDeps } from '../support/activity-deps.ts';
-import { useDatabase } from '../support/database.ts';
+import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
+import { useDatabase } from '../support/database/database.ts';
 import {
   DELIVERY_HISTORIES,
   keepHistory,
   readHistories,
   readHistory,
-} from '../support/histories.ts';
-import { findTimeSkippingServer } from '../support/temporal-programs.ts';
-import { type Answering, startReceiver, type Receiver } from '../support/webhook-receiver.ts';
-import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/webhooks.ts';
-import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+} from '../support/steps/histories.ts';
+import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
+import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/steps/webhooks.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
 /** Deliveries over days, on a Temporal whose clock runs ahead, to a real receiver. */
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
-import { keepHistory } from '../support/histories.ts';
-import { useTimeSkipping } from '../support/time-skipping.ts';
+import { keepHistory } from '../support/steps/histories.ts';
+import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 /** Whoever can reach Temporal may send anything, as often as they like. */
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { keepHistory } from '../support/histories.ts';
-import { SUGGESTED_EVENTS, useShortHistories } from '../support/time-skipping.ts';
+import { keepHistory } from '../support/steps/histories.ts';
+import { SUGGESTED_EVENTS, useShortHistories } from '../support/stack/time-skipping.ts';
 
 /** A history has an end; a request goes on in a new run before. So it does after a reset. */
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { expect, test, vi } from 'vitest';
-import { DAY_MS, type People } from '../support/delete-all.ts';
-import { keepHistory, readHistory } from '../support/histories.ts';
-import { useTimeSkipping } from '../support/time-skipping.ts';
+import { DAY_MS, type People } from '../support/steps/delete-all.ts';
+import { keepHistory, readHistory } from '../support/steps/histories.ts';
+import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 const { ask, plan, provider, env } = useTimeSkipping();
 

@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
 import { formatMoment } from '../../files/format.ts';
-import { DAY_MS } from '../support/delete-all.ts';
-import { keepHistory } from '../support/histories.ts';
-import { useTimeSkipping } from '../support/time-skipping.ts';
+import { DAY_MS } from '../support/steps/delete-all.ts';
+import { keepHistory } from '../support/steps/histories.ts';
+import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 const { ask, plan, database } = useTimeSkipping();
 

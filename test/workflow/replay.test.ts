@@ -1,7 +1,7 @@
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
-import { readHistories } from '../support/histories.ts';
-import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+import { readHistories } from '../support/steps/histories.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
 /** A path without a history is one whose change nobody would notice. */
 const COMMON = [

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
-import { DAY_MS } from '../support/delete-all.ts';
-import { keepHistory } from '../support/histories.ts';
-import { useTimeSkipping } from '../support/time-skipping.ts';
+import { DAY_MS } from '../support/steps/delete-all.ts';
+import { keepHistory } from '../support/steps/histories.ts';
+import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 /** A no stays a no: what a run has left is retried in an open window, and by the one rule. */
 

@@ -9,13 +9,13 @@ import { createWorkspace } from '../../db/workspaces.ts';
 import { startMailWorkflow } from '../../temporal/start-mail.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
 import { type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
-import { fakeDecideDeps, TEST_SECRET } from '../support/activity-deps.ts';
-import { useDatabase } from '../support/database.ts';
-import { createRequestSteps, seedPeople } from '../support/delete-all.ts';
-import { makeExport, makeJob } from '../support/export-rows.ts';
-import { accepted, json, startMailProvider } from '../support/mail-provider.ts';
-import { findTimeSkippingServer } from '../support/temporal-programs.ts';
-import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+import { fakeDecideDeps, TEST_SECRET } from '../support/steps/activity-deps.ts';
+import { useDatabase } from '../support/database/database.ts';
+import { createRequestSteps, seedPeople } from '../support/steps/delete-all.ts';
+import { makeExport, makeJob } from '../support/steps/export-rows.ts';
+import { accepted, json, startMailProvider } from '../support/http/mail-provider.ts';
+import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
 /** Mails that are sent again, on a Temporal whose clock runs ahead, by a provider of our own. */
 

@@ -3,8 +3,8 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contract.ts';
-import { findTimeSkippingServer } from '../support/temporal-programs.ts';
-import { WORKFLOW_BUNDLE } from '../support/workflow-bundle.ts';
+import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
 /** The sweep over hours, on a Temporal whose clock runs ahead. */
 

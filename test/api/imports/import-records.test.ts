@@ -1,0 +1,156 @@
+import type { AddressInfo } from 'node:net';
+import { parse } from 'csv-parse/sync';
+import { beforeAll, expect, test, vi } from 'vitest';
+import { guardedCell } from '../../support/http/guarded.ts';
+import { filePart, optionsPart, upload } from '../../support/http/multipart.ts';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+let jobId = '';
+
+const query = (text: string, values: unknown[] = []) =>
+  api().database.owner.pool.query(text, values);
+
+const FAILURES = [
+  { line: 2, payload: ',Ada', code: 'propertyRequired', message: 'userId is empty' },
+  { line: 3, payload: '=1+1,"a\r\nb ""💜"""', code: 'invalidDataType', message: 'email must be …' },
+  { line: 5, payload: "'s-Hertogenbosch", code: 'wrongCellCount', message: 'has 1 cells' },
+  { line: 70, payload: `x,${'y'.repeat(5_000)}`, code: 'rejected', message: '23514' },
+];
+
+const addFailures = (id: string) =>
+  query(
+    `INSERT INTO import_failures (job_id, line, payload, code, message)
+     SELECT $1, line, payload, code, message
+       FROM jsonb_to_recordset($2) AS f(line int, payload text, code text, message text)`,
+    [id, JSON.stringify(FAILURES)],
+  );
+
+beforeAll(async () => {
+  jobId = (await upload(api())).body.id;
+  await addFailures(jobId);
+});
+
+test('the lines that failed come in pages, in the order of the file', async () => {
+  const first = await api().call('GET', `/v1/imports/${jobId}/records?limit=3`);
+  expect(first.body.data).toEqual(FAILURES.slice(0, 3));
+  const url = `/v1/imports/${jobId}/records?limit=3&cursor=${first.body.nextCursor}`;
+  const second = await api().call('GET', url);
+  expect(second.body).toEqual({
+    data: [{ ...FAILURES[3], payload: FAILURES[3]!.payload.slice(0, 1_000) }],
+    nextCursor: null,
+  });
+});
+
+test('by one code alone, and by none that there is not', async () => {
+  const url = `/v1/imports/${jobId}/records?code=`;
+  expect((await api().call('GET', `${url}wrongCellCount`)).body.data).toEqual([FAILURES[2]]);
+  const bad = await api().call('GET', `${url}deleted`);
+  expect(bad.body).toMatchObject({ status: 400, errors: [{ pointer: '?code' }] });
+  const cursor = Buffer.from('{"skip":1}').toString('base64url');
+  expect((await api().call('GET', `/v1/imports/${jobId}/records?cursor=${cursor}`)).status).toBe(
+    400,
+  );
+});
+
+test('the log is a file as the one that was imported, and no spreadsheet takes it for formulas', async () => {
+  const log = await api().call('GET', `/v1/imports/${jobId}/log`);
+  expect(log.headers).toMatchObject({
+    'content-type': 'text/csv; charset=utf-8; header=present',
+    'content-disposition': `attachment; filename="import-${jobId}.csv"`,
+  });
+  expect(log.text.startsWith('\uFEFFuserId,firstName,error\n')).toBe(true);
+  const rows: string[][] = parse(log.text, { bom: true, relax_column_count: true, from: 2 });
+  expect(rows).toEqual(
+    FAILURES.map(({ line, payload, code, message }) => [
+      ...(parse(payload)[0] as string[]).map(guardedCell),
+      `${code}, line ${line}: ${message}`,
+    ]),
+  );
+  const plain = await api().call('GET', `/v1/imports/${jobId}/log?spreadsheetSafe=false`);
+  expect(plain.text.startsWith('userId,firstName,error\n,Ada,"propertyRequired, line 2')).toBe(
+    true,
+  );
+});
+
+test('the log of a file with a separator and columns of its own goes in again', async () => {
+  const content = 'sep=|\nId|Mail|Note\n1|none|x\n';
+  const options = { mode: 'update', columns: { Id: 'userId', Mail: 'email', Note: null } };
+  const { id } = (await upload(api(), [optionsPart(options), filePart(content)])).body;
+  await query(
+    `INSERT INTO import_failures VALUES ($1, 3, '1,"no|ne",x', 'invalidDataType', 'Mail must be …')`,
+    [id],
+  );
+  const log = await api().call('GET', `/v1/imports/${id}/log?spreadsheetSafe=false`);
+  expect(log.text).toBe(
+    'sep=|\nId|Mail|Note|error\n1|"no|ne"|x|invalidDataType, line 3: Mail must be …\n',
+  );
+  const again = await upload(api(), [optionsPart(options), filePart(log.text)]);
+  expect(again.status).toBe(202);
+});
+
+test('many failed lines are sent in pieces, and an early end lets the connection go', async () => {
+  const { id } = (await upload(api())).body;
+  await query(
+    `INSERT INTO import_failures SELECT $1, n, n || ',' || repeat('x', 100), 'rejected', 'm'
+       FROM generate_series(2, 20001) n`,
+    [id],
+  );
+  for (let n = 0; n < 5; n++) {
+    const log = await api().call('GET', `/v1/imports/${id}/log`);
+    expect(log.text.split('\n')).toHaveLength(20_002);
+  }
+});
+
+test('the activity log leads to it', async () => {
+  const { body } = await api().call('GET', `/v1/activity?jobId=${jobId}`);
+  const { id, links } = body.data[0];
+  expect(links).toEqual({ job: `/v1/imports/${jobId}`, log: `/v1/activity/${id}/log` });
+  const log = await api().call('GET', links.log);
+  expect(log.text).toBe((await api().call('GET', `/v1/imports/${jobId}/log`)).text);
+});
+
+test('another workspace, another kind and another role see nothing of them', async () => {
+  const { keys, call } = api();
+  for (const what of ['records', 'log']) {
+    const url = `/v1/imports/${jobId}/${what}`;
+    expect((await call('GET', url, { key: keys.two })).status).toBe(404);
+    expect((await call('GET', url, { key: keys.ops })).status).toBe(403);
+    expect((await call('GET', `/v1/deletions/${jobId}/${what}`)).status).toBe(404);
+  }
+});
+
+test('once erased they are gone, and said to be', async () => {
+  const { id } = (await upload(api())).body;
+  await addFailures(id);
+  await query(
+    "UPDATE jobs SET state = 'failed', finished_at = now(), erased_at = now() WHERE id = $1",
+    [id],
+  );
+  for (const what of ['records', 'log']) {
+    const answer = await api().call('GET', `/v1/imports/${id}/${what}`);
+    expect(answer.body).toMatchObject({ status: 410, type: '/problems/gone' });
+    expect(answer.body.detail).toContain('with its file');
+  }
+});
+
+test('readers who hang up, at whatever moment, leave no connection and no turn taken', async () => {
+  const { app, database } = api();
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/v1/imports/${jobId}/log`;
+  for (let n = 0; n < 40; n++) {
+    const stop = new AbortController();
+    const headers = { authorization: `Bearer ${api().keys.one}` };
+    const reading = fetch(url, { headers, signal: stop.signal }).then((answer) => answer.text());
+    setTimeout(() => stop.abort(), n % 20);
+    await reading.catch(() => {});
+  }
+  await vi.waitFor(async () => {
+    const { rows } = await database.owner.pool.query(
+      `SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = current_database()`,
+    );
+    expect(rows).toEqual([]);
+    expect((await api().call('GET', `/v1/imports/${jobId}/log`)).status).toBe(200);
+  });
+});

@@ -1,0 +1,297 @@
+import { once } from 'node:events';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import type * as Limits from '../../../api/limits.ts';
+import {
+  BOUNDARY,
+  filePart,
+  formOf,
+  optionsPart,
+  partHead,
+  upload,
+  uploadList,
+} from '../../support/http/multipart.ts';
+import { useApi } from '../support.ts';
+
+const MIB = 1024 * 1024;
+const MAX_FILE_BYTES = 300 * MIB;
+const LARGE_FILE_BYTES = 256 * MIB;
+const MAX_GROWTH_BYTES = 128 * MIB;
+/** What kernel, sockets and streams hold of an upload that nobody takes. */
+const MAX_IN_FLIGHT_BYTES = 32 * MIB;
+const BODY_TIMEOUT_MS = 1_500;
+
+// The limits as they are would make these tests wait for minutes, and send gigabytes.
+vi.mock('../../../api/limits.ts', async (original) => ({
+  ...(await original<typeof Limits>()),
+  IMPORT_MAX_BYTES: 300 * 1024 * 1024,
+  MAX_UPLOADS_AT_ONCE: 2,
+  BODY_TIMEOUT_MS: 1_500,
+  UPLOAD_MIN_BYTES: 100,
+}));
+
+const api = useApi();
+let port = 0;
+
+beforeAll(async () => {
+  const { app } = api();
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  ({ port } = app.server.address() as AddressInfo);
+});
+
+const open = new Set<Socket>();
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  for (const socket of open) socket.destroy();
+  open.clear();
+});
+
+const files = () => api().storage.list('imports');
+
+const jobCount = async (): Promise<number> => {
+  const { rows } = await api().database.owner.pool.query('SELECT count(*)::int AS n FROM jobs');
+  return rows[0].n;
+};
+
+/** An upload whose head is sent, and the start of its file. */
+const begin = async (fileStart: string, headers: Record<string, string> = {}) => {
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  open.add(socket);
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += String(chunk)));
+  // Not by `once`, which an error would reject: a byte sent after the answer may meet a closed connection.
+  const ended = new Promise<void>((resolve) => {
+    socket.once('end', resolve);
+    socket.once('close', () => resolve());
+  });
+  const head = [
+    'POST /v1/imports HTTP/1.1',
+    'host: here',
+    `authorization: Bearer ${api().keys.one}`,
+    `content-type: multipart/form-data; boundary=${BOUNDARY}`,
+    'transfer-encoding: chunked',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    '\r\n',
+  ].join('\r\n');
+  socket.write(head);
+  const send = (text: string | Buffer): boolean => {
+    socket.write(`${Buffer.byteLength(text).toString(16)}\r\n`);
+    socket.write(text);
+    return socket.write('\r\n');
+  };
+  send(formOf([optionsPart()]).toString().replace(`--${BOUNDARY}--\r\n`, ''));
+  send(partHead(filePart()) + fileStart);
+  return { socket, send, ended, answer: () => answer };
+};
+
+const finish = ({ send, socket }: Awaited<ReturnType<typeof begin>>): void => {
+  send(`\r\n--${BOUNDARY}--\r\n`);
+  socket.write('0\r\n\r\n');
+};
+
+/** Sends up to so many bytes as fast as they are taken; @returns how many it sent. */
+const pour = async (
+  { send, socket, answer }: Awaited<ReturnType<typeof begin>>,
+  bytes: number,
+  onChunk: () => void = () => {},
+): Promise<number> => {
+  const chunk = Buffer.alloc(MIB, 'userNNNNN,Ada\n');
+  let sent = 0;
+  for (; sent < bytes && socket.writable && answer() === ''; sent += chunk.length) {
+    onChunk();
+    if (send(chunk)) continue;
+    const stop = new AbortController();
+    const isStuck = await Promise.race([
+      once(socket, 'drain', { signal: stop.signal }).then(
+        () => false,
+        () => false,
+      ),
+      once(socket, 'close', { signal: stop.signal }).then(
+        () => false,
+        () => false,
+      ),
+      sleep(3_000, true, { signal: stop.signal }).catch(() => false),
+    ]);
+    stop.abort();
+    if (isStuck) return sent;
+  }
+  return sent;
+};
+
+const until = async (isSo: () => boolean): Promise<void> => {
+  await vi.waitFor(() => expect(isSo()).toBe(true), { timeout: 10_000, interval: 10 });
+};
+
+/** Waits until an upload has begun to be stored. */
+const partialStored = () =>
+  vi.waitFor(async () => expect((await files()).join()).toContain('.partial'), { timeout: 10_000 });
+
+test('a large file goes to storage, and is never in memory', async () => {
+  const sending = await begin('userId,firstName\n');
+  await pour(sending, 16 * MIB);
+  const before = process.memoryUsage().rss;
+  let most = before;
+  await pour(sending, LARGE_FILE_BYTES, () => {
+    most = Math.max(most, process.memoryUsage().rss);
+  });
+  finish(sending);
+  await until(() => sending.answer().includes('\r\n\r\n{'));
+  expect(sending.answer()).toMatch(/^HTTP\/1\.1 202/);
+  sending.socket.destroy();
+  expect(most - before).toBeLessThan(MAX_GROWTH_BYTES);
+  const job = JSON.parse(sending.answer().split('\r\n\r\n')[1] ?? '') as {
+    result: { bytes: number };
+  };
+  expect(job.result.bytes).toBe(LARGE_FILE_BYTES + 16 * MIB + 'userId,firstName\n'.length);
+}, 120_000);
+
+test.each([
+  ['an Excel workbook', Buffer.from('PK\x03\x04[Content_Types].xml'), 'Excel workbook'],
+  ['JSON', Buffer.from('[{"userId":"1"},'), 'JSON'],
+  ['gzip in gzip', gzipSync(gzipSync('userId\n1\n')), 'gzip twice'],
+])('%s is refused while it is being uploaded', async (_what, content, told) => {
+  const kept = await files();
+  const sending = await begin('');
+  sending.send(content);
+  sending.send(Buffer.alloc(MIB));
+  await until(() => sending.answer().includes(told));
+  expect(sending.answer()).toMatch(/^HTTP\/1\.1 422/);
+  expect(sending.answer()).toContain('"pointer":"/file"');
+  sending.socket.destroy();
+  await vi.waitFor(async () => expect(await files()).toEqual(kept));
+});
+
+test('a storage that is slow holds the client back', async () => {
+  let taken: Readable | undefined;
+  vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
+    taken = content;
+    await once(content, 'close');
+  });
+  const sending = await begin('userId\n');
+  const sent = await pour(sending, LARGE_FILE_BYTES);
+  expect(taken).toBeDefined();
+  expect(sent).toBeLessThan(MAX_IN_FLIGHT_BYTES);
+  // It is not the client who is slow, so it is not cut off.
+  expect(sending.answer()).toBe('');
+  sending.socket.destroy();
+  // Nobody notices that a client is gone who is not listened to.
+  taken?.resume();
+  await until(() => taken?.destroyed === true);
+}, 60_000);
+
+test('a client who breaks off in the middle leaves nothing', async () => {
+  const before = { files: await files(), jobs: await jobCount() };
+  for (const fileStart of ['u', 'userId\n', `userId\n${'1\n'.repeat(100_000)}`]) {
+    const sending = await begin(fileStart);
+    await partialStored();
+    sending.socket.destroy();
+    await vi.waitFor(async () => expect(await files()).toEqual(before.files), { timeout: 10_000 });
+  }
+  expect(await jobCount()).toBe(before.jobs);
+}, 60_000);
+
+test('a client who goes quiet, or sends a byte now and then, is cut off and leaves nothing', async () => {
+  const before = { files: await files(), jobs: await jobCount() };
+  const quiet = await begin('userId\n');
+  await quiet.ended;
+  expect(quiet.answer()).toMatch(/^HTTP\/1\.1 408[^]*\/problems\/request-timeout/);
+  const dripping = await begin('userId\n');
+  const drip = (async () => {
+    while (dripping.socket.writable && dripping.answer() === '') {
+      dripping.send('1');
+      await sleep(BODY_TIMEOUT_MS / 10);
+    }
+  })();
+  await dripping.ended;
+  await drip;
+  expect(dripping.answer()).toMatch(/^HTTP\/1\.1 408/);
+  await vi.waitFor(async () => expect(await files()).toEqual(before.files), { timeout: 10_000 });
+  expect(await jobCount()).toBe(before.jobs);
+}, 60_000);
+
+test('a client whose bytes keep coming may take longer than other bodies', async () => {
+  const sending = await begin('userId\n');
+  const beganAt = process.hrtime.bigint();
+  let line = 0;
+  while (process.hrtime.bigint() - beganAt < BigInt(4 * BODY_TIMEOUT_MS) * 1_000_000n) {
+    sending.send(`${'0'.repeat(100)}${line++}\n`);
+    await sleep(BODY_TIMEOUT_MS / 20);
+  }
+  finish(sending);
+  await until(() => sending.answer().includes('\r\n\r\n{'));
+  expect(sending.answer()).toMatch(/^HTTP\/1\.1 202/);
+  sending.socket.destroy();
+}, 60_000);
+
+test('too large by its own word is refused at once, and without a word at the limit', async () => {
+  const before = { files: await files(), jobs: await jobCount() };
+  const told = await fetch(`http://127.0.0.1:${port}/v1/imports`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${api().keys.one}`,
+      'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
+    },
+    body: Buffer.alloc(MAX_FILE_BYTES + MIB),
+  });
+  expect(told.status).toBe(413);
+  for (const start of ['userId\n', `userId\n\r\n--${BOUNDARY}--\r\n`]) {
+    const sending = await begin(start);
+    await pour(sending, MAX_FILE_BYTES + 8 * MIB);
+    await until(() => sending.answer().includes('\r\n\r\n{'));
+    expect(sending.answer()).toMatch(/^HTTP\/1\.1 413[^]*\/problems\/body-too-large/);
+    sending.socket.destroy();
+  }
+  expect({ files: await files(), jobs: await jobCount() }).toEqual(before);
+}, 120_000);
+
+test('a refusal is answered while the client still sends', async () => {
+  const form = formOf([optionsPart({ mode: 'wrong' }), filePart(Buffer.alloc(64 * MIB, 'x'))]);
+  const answer = await fetch(`http://127.0.0.1:${port}/v1/imports`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${api().keys.one}`,
+      'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
+    },
+    body: form,
+  });
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ errors: [{ pointer: '/options/mode' }] });
+});
+
+test('more uploads than fit are refused, and one that ends makes room', async () => {
+  const sockets: Socket[] = [];
+  vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
+    await once(content.resume(), 'close');
+    throw new Error('broken off');
+  });
+  for (let count = 0; count < 2; count++) sockets.push((await begin('userId\n')).socket);
+  await until(() => vi.mocked(api().storage.put).mock.calls.length === 2);
+  const answer = await upload(api());
+  expect(answer.body).toMatchObject({ status: 503, type: '/problems/busy' });
+  const list = await uploadList(api(), 'userId\nu-1\n');
+  expect(list.body).toMatchObject({ status: 503, type: '/problems/busy' });
+  vi.restoreAllMocks();
+  for (const socket of sockets) socket.destroy();
+  await vi.waitFor(async () => expect((await upload(api())).status).toBe(202), { timeout: 10_000 });
+});
+
+test('the API does not wait for an upload when it closes', async () => {
+  const before = { files: await files(), jobs: await jobCount() };
+  const sending = await begin('userId\n');
+  await partialStored();
+  const keepAlive = setInterval(() => {
+    if (sending.socket.writable) sending.send('0'.repeat(100));
+  }, BODY_TIMEOUT_MS / 10);
+  await api().app.close();
+  clearInterval(keepAlive);
+  await until(() => sending.answer() !== '' || sending.socket.destroyed);
+  expect(sending.answer()).toMatch(/^(?:$|HTTP\/1\.1 503)/);
+  expect(await files()).toEqual(before.files);
+  sending.socket.destroy();
+});

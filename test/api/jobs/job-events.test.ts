@@ -1,0 +1,164 @@
+import type { AddressInfo } from 'node:net';
+import { beforeAll, expect, test } from 'vitest';
+import { uuidv7 } from 'uuidv7';
+import { MAX_STREAMS_PER_KEY } from '../../../api/jobs/job-streams.ts';
+import { createApiKey } from '../../../db/api-keys.ts';
+import { openEvents, type EventReader } from '../../support/steps/events.ts';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+let base = '';
+
+beforeAll(async () => {
+  const { app } = api();
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  base = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+});
+
+const query = (text: string, values: unknown[] = []) =>
+  api().database.owner.pool.query(text, values);
+
+/** A running deletion of the workspace `one`, by a filter. */
+const insertJob = async (): Promise<string> => {
+  const id = uuidv7();
+  const selection = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
+  await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, phase, selection, actor_key_id, total)
+     VALUES ($1, 'one', 'deletion', 'running', 'backingUp', $2, $3, 10)`,
+    [id, selection, api().keyIds.one],
+  );
+  return id;
+};
+
+const enter = (id: string, phase: string) =>
+  query('UPDATE jobs SET phase = $2, phase_started_at = now() WHERE id = $1', [id, phase]);
+
+const finish = (id: string) =>
+  query(`UPDATE jobs SET state = 'succeeded', phase = NULL, finished_at = now() WHERE id = $1`, [
+    id,
+  ]);
+
+const open = (id: string, lastEventId?: string, key = api().keys.one): Promise<EventReader> =>
+  openEvents(`${base}/v1/jobs/${id}/events`, key, lastEventId);
+
+const makeKey = (): Promise<{ id: string; key: string }> =>
+  createApiKey(api().database.owner.db, {
+    role: 'ops',
+    workspaceId: null,
+    ownerName: 'olga',
+    ownerEmail: 'olga@keys.example',
+  });
+
+test('tells the current state at once, each change, and the end, and ends', async () => {
+  const id = await insertJob();
+  const events = await open(id);
+  expect(events.status).toBe(200);
+  expect(events.headers.get('content-type')).toMatch(/^text\/event-stream/);
+  expect(events.headers.get('cache-control')).toBe('no-store, no-transform');
+  const first = await events.next();
+  expect(first).toMatchObject({ event: 'progress', data: { id, phase: 'backingUp' } });
+  const { body } = await api().call('GET', `/v1/jobs/${id}`);
+  expect(first?.data).toEqual(body);
+  expect(events.text()).toMatch(/^retry: 2000\n\n/);
+  await enter(id, 'deleting');
+  expect(await events.next()).toMatchObject({ event: 'progress', data: { phase: 'deleting' } });
+  await finish(id);
+  expect(await events.next()).toMatchObject({ event: 'finished', data: { state: 'succeeded' } });
+  expect(await events.next()).toBeUndefined();
+});
+
+test('connected again, a reader is told what it does not know, and nothing twice', async () => {
+  const id = await insertJob();
+  const before = await open(id);
+  const seen = (await before.next())!;
+  before.close();
+
+  const same = await open(id, seen.id);
+  await enter(id, 'verifyingBackup');
+  expect((await same.next())?.data.phase).toBe('verifyingBackup');
+  same.close();
+
+  const moved = await open(id, seen.id);
+  const now = (await moved.next())!;
+  expect(now.data.phase).toBe('verifyingBackup');
+  moved.close();
+
+  await finish(id);
+  const late = await open(id, now.id);
+  const last = (await late.next())!;
+  expect(last.event).toBe('finished');
+  expect(await late.next()).toBeUndefined();
+
+  const after = await open(id, last.id);
+  expect(after.status).toBe(204);
+});
+
+test('an id that is none of ours is as good as none', async () => {
+  const id = await insertJob();
+  const events = await open(id, 'x'.repeat(4_000));
+  expect((await events.next())?.event).toBe('progress');
+  events.close();
+});
+
+test('whoever sees no users sees no values of the filter either', async () => {
+  const id = await insertJob();
+  const [admin, ops] = [await open(id), await open(id, undefined, api().keys.ops)];
+  expect((await admin.next())?.data.selection.filter).toBeDefined();
+  expect((await ops.next())?.data.selection).toEqual({ type: 'filter' });
+  await enter(id, 'deleting');
+  expect((await admin.next())?.data.selection.filter).toBeDefined();
+  expect((await ops.next())?.data.selection).toEqual({ type: 'filter' });
+  admin.close();
+  ops.close();
+});
+
+test('another workspace, no job, and HEAD get no stream', async () => {
+  const id = await insertJob();
+  const { call, keys } = api();
+  expect((await call('GET', `/v1/jobs/${id}/events`, { key: keys.two })).status).toBe(404);
+  expect((await call('GET', `/v1/jobs/${uuidv7()}/events`)).status).toBe(404);
+  expect((await call('HEAD', `/v1/jobs/${id}/events`)).status).toBe(405);
+});
+
+test('a key has so many streams and no more, until it closes one', async () => {
+  const id = await insertJob();
+  const { key } = await makeKey();
+  const streams = await Promise.all(
+    Array.from({ length: MAX_STREAMS_PER_KEY }, () => open(id, undefined, key)),
+  );
+  expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200));
+  const refused = await api().call('GET', `/v1/jobs/${id}/events`, { key });
+  expect(refused).toMatchObject({ status: 429, body: { type: '/problems/too-many-requests' } });
+  expect(refused.headers['retry-after']).toBe('10');
+  const other = await open(id);
+  expect(other.status).toBe(200);
+  other.close();
+
+  streams[0]!.close();
+  let again: EventReader | undefined;
+  await expect
+    .poll(async () => (again = await open(id, undefined, key)).status, { timeout: 10_000 })
+    .toBe(200);
+  for (const stream of [...streams, again!]) stream.close();
+});
+
+test('a revoked key is told no more', async () => {
+  const id = await insertJob();
+  const made = await makeKey();
+  const [revoked, other] = [await open(id, undefined, made.key), await open(id)];
+  await Promise.all([revoked.next(), other.next()]);
+  await query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [made.id]);
+  expect(await revoked.next()).toBeUndefined();
+  await enter(id, 'deleting');
+  expect((await other.next())?.data.phase).toBe('deleting');
+  other.close();
+});
+
+test('a stream ends when the API is closed, and does not keep it from closing', async () => {
+  const id = await insertJob();
+  const events = await open(id);
+  await events.next();
+  const closing = api().app.close();
+  expect(await events.next()).toBeUndefined();
+  await closing;
+});

@@ -1,0 +1,149 @@
+import { beforeAll, expect, test } from 'vitest';
+import { uuidv7 } from 'uuidv7';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+const jobId = uuidv7();
+const odd = ['=1+1', 'a,"b"', 'new\nline', '💜'];
+
+const query = (text: string, values: unknown[] = []) =>
+  api().database.owner.pool.query(text, values);
+
+/** A backup with one part and two batches of deleted users. */
+const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
+  const exportId = uuidv7();
+  await query(
+    `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, state, attempt, rows, bytes,
+                          sha256, verified_at, expires_at)
+     VALUES ($1, $2, 'one', 'backup', $3, 'zstd', 'verified', 1, 9, 99, 'abc', now(), now() + interval '30 days')`,
+    [exportId, jobId, pass],
+  );
+  await query(
+    `INSERT INTO export_attempts (export_id, attempt, snapshot, fingerprint)
+     VALUES ($1, 1, pg_current_snapshot(), 'f')`,
+    [exportId],
+  );
+  await query(
+    `INSERT INTO export_parts (export_id, attempt, part, rows, raw_bytes, bytes, sha256)
+     VALUES ($1, 1, 1, 1000, 1, 1, 'x')`,
+    [exportId],
+  );
+  for (const [index, ids] of batches.entries()) {
+    await query(
+      `INSERT INTO deletion_batches (export_id, attempt, part, cursor, deleted_ids) VALUES ($1, 1, 1, $2, $3)`,
+      [exportId, index * 100, ids],
+    );
+  }
+};
+
+const deleted = ['d1', 'd2', 'd3', 'd4', ...odd, 'e1'];
+
+beforeAll(async () => {
+  await query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id)
+     VALUES ($1, 'one', 'deletion', 'succeeded', '{"type":"ids","count":12}', $2)`,
+    [jobId, api().keyIds.one],
+  );
+  await addBackup(1, [['d1', 'd2'], [], ['d3', 'd4', ...odd]]);
+  await addBackup(2, [['e1']]);
+  await query(
+    `INSERT INTO outcomes VALUES ($1, 'h1', 'held', NULL), ($1, 'f1', 'failed', 'refused'), ($1, 'n1', 'notFound', NULL)`,
+    [jobId],
+  );
+});
+
+const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+const readAll = async (parameters: string): Promise<{ userId: string; outcome: string }[]> => {
+  const all: { userId: string; outcome: string }[] = [];
+  let cursor = '';
+  do {
+    const { status, body } = await api().call(
+      'GET',
+      `/v1/deletions/${jobId}/records?${parameters}${cursor}`,
+    );
+    expect(status).toBe(200);
+    all.push(...body.data);
+    cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`;
+  } while (cursor !== '');
+  return all;
+};
+
+test('pages through deleted and others, each once, whatever the size of the page', async () => {
+  const expected = [...deleted, 'f1', 'h1', 'n1'];
+  for (const limit of [1, 2, 3, deleted.length, 12, 200]) {
+    const records = await readAll(`limit=${limit}`);
+    expect(records.map(({ userId }) => userId)).toEqual(expected);
+  }
+});
+
+test('shows one outcome only', async () => {
+  expect((await readAll('outcome=deleted&limit=4')).map(({ userId }) => userId)).toEqual(deleted);
+  expect(await readAll('outcome=failed&limit=1')).toEqual([
+    { userId: 'f1', outcome: 'failed', reason: 'refused' },
+  ]);
+  expect(await readAll('outcome=unprocessed')).toEqual([]);
+});
+
+test('refuses a cursor it did not give', async () => {
+  for (const cursor of [
+    'x',
+    encode({ skip: -1 }),
+    encode({ skip: 1e18 }),
+    encode([1]),
+    encode(null),
+  ]) {
+    const answer = await api().call('GET', `/v1/deletions/${jobId}/records?cursor=${cursor}`);
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?cursor' }] } });
+  }
+});
+
+test('the log is a CSV attachment with exactly those records', async () => {
+  const log = await api().call('GET', `/v1/deletions/${jobId}/log`);
+  expect(log.status).toBe(200);
+  expect(log.headers['content-type']).toMatch(/^text\/csv/);
+  expect(log.headers['content-disposition']).toBe(`attachment; filename="deletion-${jobId}.csv"`);
+  expect(log.text).toBe(
+    "\uFEFFuserId,outcome,reason\nd1,deleted,\nd2,deleted,\nd3,deleted,\nd4,deleted,\n'=1+1,deleted,\n" +
+      '"a,""b""",deleted,\n"new\nline",deleted,\n💜,deleted,\ne1,deleted,\nf1,failed,refused\n' +
+      'h1,held,\nn1,notFound,\n',
+  );
+  const url = `/v1/deletions/${jobId}/log?spreadsheetSafe=false`;
+  const plain = await api().call('GET', url);
+  expect(plain.text).toBe(log.text.slice(1).replace("'=1+1", '=1+1'));
+  expect((await api().call('GET', `${url}x`)).status).toBe(400);
+});
+
+test('logs sent one after another leave no connection behind', async () => {
+  for (let n = 0; n < 15; n++) {
+    expect((await api().call('GET', `/v1/deletions/${jobId}/log`)).status).toBe(200);
+  }
+});
+
+test('records and log are not for other workspaces, nor for those who see no users', async () => {
+  const { call, keys } = api();
+  for (const path of [`/v1/deletions/${jobId}/records`, `/v1/deletions/${jobId}/log`]) {
+    expect((await call('GET', path, { key: keys.two })).status).toBe(404);
+    expect((await call('GET', `${path}?workspace=one`, { key: keys.ops })).status).toBe(403);
+  }
+});
+
+test('lists the backups in the job and by themselves', async () => {
+  const { call, keys } = api();
+  const job = await call('GET', `/v1/deletions/${jobId}`);
+  expect(job.body.result.backups).toMatchObject([
+    { rows: 9, bytes: 99, sha256: 'abc' },
+    { rows: 9, bytes: 99, sha256: 'abc' },
+  ]);
+  const first = await call('GET', `/v1/backups?deletionId=${jobId}&limit=1`);
+  const second = await call('GET', `/v1/backups?limit=1&cursor=${first.body.nextCursor}`);
+  expect([...first.body.data, ...second.body.data].map(({ pass }) => pass)).toEqual([2, 1]);
+  expect(second.body.nextCursor).toBeNull();
+  const { id } = first.body.data[0];
+  const backup = await call('GET', `/v1/backups/${id}`, { key: keys.platform });
+  expect(backup.body).toMatchObject({ id, deletionId: jobId, pass: 2, state: 'verified' });
+  expect((await call('GET', `/v1/backups/${id}`, { key: keys.two })).status).toBe(404);
+  expect((await call('GET', '/v1/backups', { key: keys.two })).body.data).toEqual([]);
+  const ofAll = await call('GET', '/v1/backups', { key: keys.ops });
+  expect(ofAll.body.data).toMatchObject([{ id, workspace: 'one' }, { workspace: 'one' }]);
+});

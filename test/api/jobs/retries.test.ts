@@ -1,0 +1,145 @@
+import { beforeAll, expect, test } from 'vitest';
+import { claimJob } from '../../../db/jobs/job-runs.ts';
+import {
+  createDeletionSteps,
+  reasonsOf,
+  startDeletion,
+  type DeletionSteps,
+} from '../../support/steps/deletion.ts';
+import { useApi } from '../support.ts';
+
+/** A deletion that left only users who no longer match has nothing that a retry could do. */
+
+const api = useApi();
+let steps: DeletionSteps;
+let made = 0;
+
+beforeAll(async () => {
+  steps = await createDeletionSteps(api().database);
+});
+
+const asOwner = (statement: string, values: unknown[] = []) =>
+  api().database.owner.pool.query(statement, values);
+
+/** Four users of a country of their own, and a deletion of them that is backed up. */
+const backUp = async () => {
+  const country = `C${made++}`;
+  const names = [1, 2, 3, 4].map((n) => `${country}-${n}`);
+  await asOwner(
+    `INSERT INTO users (workspace_id, user_id, country)
+     SELECT 'one', name, $2 FROM unnest($1::text[]) AS name`,
+    [names, country],
+  );
+  const workspace = { workspaceId: 'one', keyId: api().keyIds.one };
+  const filter = { field: 'country', op: 'is', value: country };
+  const jobId = await startDeletion(api().database, workspace, { filter, confirmed: 4 });
+  const { exportId } = await steps.backUp(jobId);
+  return { jobId, exportId, names };
+};
+
+const move = (userId: string | undefined, country: string) =>
+  asOwner('UPDATE users SET country = $2 WHERE user_id = $1', [userId, country]);
+
+const completed = { kind: 'completed' } as const;
+
+const retryable = async (): Promise<string[]> => {
+  const { body } = await api().call('GET', '/v1/jobs?retryable=true');
+  return body.data.map(({ id }: { id: string }) => id);
+};
+
+const expectOver = async (jobId: string) => {
+  const job = (await api().call('GET', `/v1/jobs/${jobId}`)).body;
+  expect(job.links.retry).toBeUndefined();
+  expect(await retryable()).not.toContain(jobId);
+  const answer = await api().call('POST', `/v1/jobs/${jobId}/retry`);
+  expect(answer.status).toBe(409);
+  expect(answer.body.detail).toBe(
+    `Job ${jobId} left only users who no longer match its selection: make a new preview.`,
+  );
+  return job;
+};
+
+const targetsOf = async (jobId: string): Promise<string[]> => {
+  const { rows } = await asOwner('SELECT user_id FROM job_targets WHERE job_id = $1', [jobId]);
+  return rows.map(({ user_id: id }) => id);
+};
+
+test.each([false, true])(
+  'users who no longer match are reported with that reason, and are not to be retried (last pass: %s)',
+  async (isLast) => {
+    const { jobId, exportId, names } = await backUp();
+    await move(names[0], 'elsewhere');
+    await steps.remove(jobId, exportId);
+    await steps.settle(jobId, 1, isLast);
+    await steps.finish({ jobId, end: completed });
+    const job = await expectOver(jobId);
+    expect(job).toMatchObject({
+      state: 'partiallySucceeded',
+      counts: { selected: 4, deleted: 3, changedSinceBackup: 1 },
+    });
+    const { body } = await api().call('GET', `/v1/deletions/${jobId}/records`);
+    expect(body.data).toContainEqual({
+      userId: names[0],
+      outcome: 'changedSinceBackup',
+      reason: 'noLongerMatches',
+    });
+  },
+);
+
+test('a user who was changed and still matches is left, and is the only one of the retry', async () => {
+  const { jobId, exportId, names } = await backUp();
+  await move(names[0], 'elsewhere');
+  await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = $1", [names[1]]);
+  await steps.remove(jobId, exportId);
+  await steps.settle(jobId, 1, true);
+  await steps.finish({ jobId, end: completed });
+  expect(await reasonsOf(api().database, jobId)).toEqual({
+    [names[0]!]: 'changedSinceBackup noLongerMatches',
+    [names[1]!]: 'changedSinceBackup',
+  });
+  expect(await retryable()).toContain(jobId);
+  const retry = await api().call('POST', `/v1/jobs/${jobId}/retry`);
+  expect(retry.status).toBe(202);
+  expect(await targetsOf(retry.body.id)).toEqual([names[1]]);
+});
+
+test('a retry whose users no longer match ends the chain of retries', async () => {
+  const { jobId, exportId, names } = await backUp();
+  await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = $1", [names[0]]);
+  await steps.remove(jobId, exportId);
+  await steps.settle(jobId, 1, true);
+  await steps.finish({ jobId, end: completed });
+  const { id } = (await api().call('POST', `/v1/jobs/${jobId}/retry`)).body;
+  await move(names[0], 'elsewhere');
+  await claimJob(api().database.app.db, id, 'run');
+  const backup = await steps.backUp(id);
+  await steps.remove(id, backup.exportId);
+  await steps.settle(id, 1);
+  await steps.finish({ jobId: id, end: completed });
+  expect(await expectOver(id)).toMatchObject({
+    counts: { selected: 1, deleted: 0, changedSinceBackup: 1 },
+  });
+});
+
+test('a deletion that broke off says why it cannot be retried only where nobody else is left', async () => {
+  const { jobId, exportId, names } = await backUp();
+  await move(names[0], 'elsewhere');
+  await steps.remove(jobId, exportId);
+  await steps.settle(jobId, 1);
+  const end = { kind: 'failed', type: 'storageFull', message: 'x' } as const;
+  await steps.finish({ jobId, end });
+  await expectOver(jobId);
+
+  const other = await backUp();
+  await move(other.names[0], 'elsewhere');
+  await steps.finish({ jobId: other.jobId, end });
+  // Not reached, so nobody has looked whether the users still match.
+  expect(await retryable()).toContain(other.jobId);
+});
+
+test('counting the users who no longer match is one look into their own index', async () => {
+  const { rows } = await asOwner(`EXPLAIN SELECT count(*) FROM outcomes
+    WHERE job_id = '01a2254c-b4ac-76ac-8a98-324bc4061c57' AND reason = 'noLongerMatches'`);
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toContain('outcomes_no_longer_matching');
+});

@@ -1,0 +1,115 @@
+import { beforeAll, expect, test } from 'vitest';
+import { uuidv7 } from 'uuidv7';
+import { ACCESS, requireAccess } from '../../../api/access.ts';
+import type { App } from '../../../api/app.ts';
+import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+
+/** Each list has something of both workspaces. */
+beforeAll(async () => {
+  const { database, keyIds } = api();
+  const { db, pool } = database.owner;
+  for (const workspaceId of ['one', 'two'] as const) {
+    const jobId = await makeJob(db, { workspaceId, keyId: keyIds[workspaceId], type: 'deletion' });
+    await makeExport({ db }, { jobId, workspaceId, purpose: 'backup' });
+    await pool.query(
+      `INSERT INTO delete_all_requests (id, workspace_id, requester_key_id, reason, users_then)
+       VALUES ($1, $2, $3, 'over', 1)`,
+      [uuidv7(), workspaceId, keyIds[workspaceId]],
+    );
+  }
+});
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+const guarded = Object.entries(ACCESS).flatMap(([route, access]) => {
+  if (access.public === true) return [];
+  const [method, url] = route.split(' ') as [Method, string];
+  const path = url.replaceAll(/:\w+/g, () => uuidv7());
+  return [{ route, method, path, access }];
+});
+
+const call = (method: Method, path: string, key: string | null) =>
+  api().call(method, path, { key, ...(method !== 'GET' && { body: { nonsense: true } }) });
+
+test('a route without a line in the table fails the build of the API', () => {
+  expect(() => requireAccess({ method: 'GET', url: '/v1/forgotten' })).toThrow('api/access.ts');
+  expect(() => requireAccess({ method: ['GET', 'PUT'], url: '/v1/users' })).toThrow(
+    'PUT /v1/users',
+  );
+});
+
+test('every line of the table is a route, so none is left from before', () => {
+  const app: App = api().app;
+  for (const route of Object.keys(ACCESS)) {
+    const [method, url] = route.split(' ') as [Method, string];
+    expect({ route, isThere: app.hasRoute({ method, url }) }).toEqual({ route, isThere: true });
+  }
+});
+
+test.each(guarded)('$route: no key, a malformed one or an unknown one is 401', async (it) => {
+  for (const key of [null, 'ks_x', `ks_${'x'.repeat(43)}`]) {
+    expect((await call(it.method, it.path, key)).status).toBe(401);
+  }
+});
+
+test.each(guarded)('$route: each role gets what the table says', async (it) => {
+  const { keys } = api();
+  const roles = [
+    { role: 'admin', key: keys.one },
+    { role: 'platform', key: keys.platform },
+    { role: 'ops', key: keys.ops },
+  ] as const;
+  for (const { role, key } of roles) {
+    const { status } = await call(it.method, it.path, key);
+    const isLetIn = it.access.roles.includes(role);
+    expect({ role, isRefused: status === 403 }).toEqual({ role, isRefused: !isLetIn });
+    expect([401, 405, 500]).not.toContain(status);
+  }
+});
+
+test.each(guarded)('$route: nobody reaches a workspace that is not theirs', async (it) => {
+  const { keys } = api();
+  const other = await call(it.method, `${it.path}?workspace=two`, keys.one);
+  expect(other.status).toBe(it.access.roles.includes('admin') ? 404 : 403);
+  const unknown = await call(it.method, `${it.path}?workspace=three`, keys.platform);
+  expect(unknown.status).toBe(it.access.roles.includes('platform') ? 404 : 403);
+});
+
+test.each(
+  guarded.filter(({ access }) => access.workspace === 'one' && access.roles.includes('platform')),
+)('$route: who sees several workspaces must name one', async ({ method, path }) => {
+  const unnamed = await call(method, path, api().keys.platform);
+  expect(unnamed).toMatchObject({ status: 400, body: { type: '/problems/workspace-required' } });
+});
+
+test.each(guarded.filter(({ access }) => access.workspace === 'all'))(
+  '$route: who sees several workspaces gets all of them, an admin only their own',
+  async ({ method, path }) => {
+    const { keys } = api();
+    const workspacesOf = async (key: string, parameter = ''): Promise<unknown[]> => {
+      const { status, body } = await call(method, `${path}${parameter}`, key);
+      expect(status).toBe(200);
+      const rows = body.data as { id: string; workspace?: string | null }[];
+      const named = rows.map(({ id, workspace = id }) => workspace);
+      return [...new Set(named)].filter((id) => id !== null).toSorted();
+    };
+    for (const key of [keys.platform, keys.ops]) {
+      expect(await workspacesOf(key)).toEqual(['one', 'two']);
+      expect(await workspacesOf(key, '?workspace=two')).toEqual(['two']);
+    }
+    for (const parameter of ['', '?workspace=one']) {
+      expect(await workspacesOf(keys.one, parameter)).toEqual(['one']);
+    }
+    expect(await workspacesOf(keys.two)).toEqual(['two']);
+  },
+);
+
+test('a revoked key is 401', async () => {
+  const { database, keys, keyIds } = api();
+  const { pool } = database.owner;
+  await pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [keyIds.ops]);
+  expect((await call('GET', '/v1/me', keys.ops)).status).toBe(401);
+});

@@ -1,0 +1,192 @@
+import { beforeAll, expect, test } from 'vitest';
+import { ACCESS } from '../../../api/access.ts';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  tags?: string[];
+  parameters?: { name: string }[];
+  security?: unknown[];
+  responses: Record<string, { $ref?: string }>;
+}
+interface Document {
+  openapi: string;
+  info: { title: string; description: string };
+  tags: { name: string; description: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: Record<string, Record<string, unknown>>;
+}
+
+let document: Document;
+
+beforeAll(async () => {
+  document = (await api().call('GET', '/openapi.json', { key: null })).body;
+});
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+const statusesOf = (path: string, method: string): string[] =>
+  Object.keys(document.paths[path]![method]!.responses);
+
+/** Every `$ref` in a value. */
+const refsIn = (value: unknown): string[] =>
+  typeof value !== 'object' || value === null
+    ? []
+    : Object.entries(value).flatMap(([name, inner]) =>
+        name === '$ref' && typeof inner === 'string' ? [inner] : refsIn(inner),
+      );
+
+test('is OpenAPI 3.1 and tells of every route but those of the documentation itself', () => {
+  expect(document.openapi).toMatch(/^3\.1\./);
+  const told = operations().map(
+    ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
+  );
+  const known = Object.keys(ACCESS).filter(
+    (route) => !/^GET \/(?:docs\b.*|openapi\.json)?$/.test(route),
+  );
+  expect(told.toSorted()).toEqual(known.toSorted());
+});
+
+test('every operation has a name of its own, a summary, an answer and its problems', () => {
+  const ids = operations().map(({ operation }) => operation.operationId);
+  expect(ids).not.toContain(undefined);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { path, operation } of operations()) {
+    const statuses = Object.keys(operation.responses);
+    expect({ path, summary: operation.summary }).not.toEqual({ path, summary: undefined });
+    expect(statuses.some((status) => status.startsWith('2'))).toBe(true);
+    expect(operation.responses['503']).toEqual({ $ref: '#/components/responses/problem503' });
+    expect('401' in operation.responses).toBe(operation.security?.length === 1);
+  }
+});
+
+test('tells of every error that a file, a body or a long address can meet', () => {
+  expect(statusesOf('/v1/exports/{id}/file', 'get')).toEqual(
+    expect.arrayContaining(['206', '304', '409', '410', '414', '416', '431']),
+  );
+  expect(statusesOf('/v1/deletions', 'post')).toEqual(
+    expect.arrayContaining(['408', '409', '410', '413', '415', '422', '429']),
+  );
+  expect(statusesOf('/healthz', 'get')).not.toContain('429');
+});
+
+test('every reference leads somewhere within the document', () => {
+  const refs = new Set(refsIn(document));
+  expect(refs.size).toBeGreaterThan(3);
+  for (const ref of refs) {
+    expect(ref).toMatch(/^#\//);
+    const target = ref
+      .slice(2)
+      .split('/')
+      .reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], document);
+    expect({ ref, target }).not.toEqual({ ref, target: undefined });
+  }
+});
+
+const schemaOf = (name: string) =>
+  document.components['schemas']![name] as {
+    anyOf?: Record<string, unknown>[];
+    oneOf?: Record<string, unknown>[];
+    properties?: Record<string, { anyOf?: Record<string, unknown>[] }>;
+  };
+
+/** Generators of clients leave out routes whose bodies hold branches without a name. */
+test.each([
+  ['Filter', () => schemaOf('Filter').anyOf],
+  ['DirectSelection', () => schemaOf('DirectSelection').oneOf],
+  ['DeletionSelection', () => schemaOf('DeletionSelection').oneOf],
+  ['ExportSelection', () => schemaOf('ExportSelection').oneOf],
+  ["a job's counts", () => schemaOf('Job').properties?.['counts']?.anyOf?.[0]?.['anyOf']],
+  ["a job's result", () => schemaOf('Job').properties?.['result']?.anyOf?.[0]?.['anyOf']],
+] as const)('each branch of %s has a name of its own', (name, branchesOf) => {
+  const branches = branchesOf() as Record<string, unknown>[] | undefined;
+  expect(branches?.length).toBeGreaterThan(name === 'DirectSelection' ? 0 : 2);
+  for (const branch of branches ?? []) {
+    expect({ name, keys: Object.keys(branch) }).toEqual({ name, keys: ['$ref'] });
+  }
+});
+
+test('jobs, backups and links are named schemas wherever they are answered, and none is named twice', () => {
+  const names = Object.keys(document.components['schemas']!);
+  expect(names).toEqual(
+    expect.arrayContaining(['Job', 'Backup', 'Link', 'CreatedLink', 'NewLink']),
+  );
+  const refs = new Set(refsIn(document));
+  for (const name of names) {
+    expect({ name, isUsed: refs.has(`#/components/schemas/${name}`) }).toEqual({
+      name,
+      isUsed: true,
+    });
+    expect(names).not.toContain(`${name}Input`);
+  }
+  const { responses } = document.paths['/v1/exports']!['post']!;
+  expect(JSON.stringify(responses['202'])).toContain('"#/components/schemas/Job"');
+});
+
+test('shows the limits of a list as numbers', () => {
+  const { parameters } = document.paths['/v1/jobs']!['get'] as unknown as {
+    parameters: { name: string; schema: Record<string, unknown> }[];
+  };
+  const limit = parameters.find(({ name }) => name === 'limit');
+  expect(limit?.schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 200 });
+  expect(parameters.some(({ name }) => name === 'workspace')).toBe(true);
+});
+
+const headersOf = (path: string, method: string, status: string) => {
+  const { responses } = document.paths[path]![method]!;
+  return Object.keys((responses[status] as { headers?: object }).headers ?? {});
+};
+
+test('every answer with a job, a file or a CSV tells of the headers that come with it', () => {
+  expect(headersOf('/v1/exports', 'post', '202')).toEqual(
+    expect.arrayContaining(['Location', 'Retry-After', 'X-Request-Id', 'RateLimit-Limit']),
+  );
+  expect(headersOf('/v1/exports/{id}/file', 'get', '206')).toEqual(
+    expect.arrayContaining(['Content-Range', 'Content-Disposition', 'ETag', 'Repr-Digest']),
+  );
+  expect(headersOf('/v1/deletions/{id}/log', 'get', '200')).toContain('Content-Disposition');
+  expect(headersOf('/healthz', 'get', '200')).toEqual(['X-Request-Id']);
+});
+
+test('says what each answer is, in words of its own', () => {
+  expect(JSON.stringify(document)).not.toContain('Default Response');
+  const { responses } = document.paths['/v1/exports']!['post']!;
+  expect(responses['202']).toMatchObject({ description: expect.stringContaining('`Location`') });
+});
+
+test('describes each group of operations, and each is used', () => {
+  const used = new Set(operations().flatMap(({ operation }) => operation.tags ?? []));
+  expect(new Set(document.tags.map(({ name }) => name))).toEqual(used);
+  expect(document.tags.every(({ description }) => /\w/.test(description))).toBe(true);
+  const order = ['me', 'users', 'imports', 'segments', 'exports', 'deletions', 'restores'];
+  const names = document.tags.map(({ name }) => name);
+  expect(names.filter((name) => order.includes(name))).toEqual(order);
+});
+
+test.each([
+  ['what it is', 'read back and verified'],
+  ['keys', 'Authorization: Bearer'],
+  ['workspaces', '?workspace=<id>'],
+  ['long jobs', '/v1/jobs/{id}/events'],
+  ['idempotency keys', 'Idempotency-Key'],
+  ['problem details', 'application/problem+json'],
+  ['paging', 'nextCursor'],
+])('the introduction explains %s', (_subject, words) => {
+  expect(document.info.description).toContain(words);
+});
+
+test('every request that starts a job takes an idempotency key, and says so', () => {
+  const without = operations().filter(({ method, operation }) => {
+    const { responses, parameters = [] } = operation;
+    const isStart = JSON.stringify(responses['202'] ?? null).includes('schemas/Job"');
+    const isTold = parameters.some(({ name }) => name === 'Idempotency-Key');
+    return method !== 'get' && isStart && !isTold;
+  });
+  expect(without.map(({ path }) => path)).toEqual(['/v1/jobs/{id}/cancel']);
+});

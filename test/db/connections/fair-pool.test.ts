@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import type { PoolClient } from 'pg';
+import { openDatabase } from '../../../db/client.ts';
+import { isShareExceeded, type Shares } from '../../../db/connections/fair-pool.ts';
+import { useDatabase } from '../../support/database/database.ts';
+
+const database = useDatabase();
+
+/** A pool of four, of which an owner has two; `as` says for whom the work is. */
+const openShared = (limits: Partial<Shares> = {}) => {
+  let owner: string | undefined;
+  const shares = { each: 2, maxWaiting: 1, waitMs: 300, ...limits, ownerOf: () => owner };
+  const opened = openDatabase(database().url, { maxConnections: 4, shares });
+  const as = (name: string | undefined): Promise<PoolClient> => {
+    owner = name;
+    return opened.pool.connect();
+  };
+  return { ...opened, as };
+};
+
+test('an owner has a share, waits for more of it, and leaves the rest to others', async () => {
+  const { as, close } = openShared();
+  const [first, second] = [await as('a'), await as('a')];
+  const third = as('a');
+  let isThere = false;
+  void third.then(() => (isThere = true));
+  const other = await as('b');
+  const nobodys = await as(undefined);
+  expect(isThere).toBe(false);
+  nobodys.release();
+  first.release();
+  (await third).release();
+  second.release();
+  other.release();
+  // What was given back is there again.
+  for (const client of [await as('a'), await as('a')]) client.release();
+  await close();
+});
+
+test('who waits too long, or finds too many waiting, is told so, and takes nothing', async () => {
+  const { as, close } = openShared();
+  const held = [await as('a'), await as('a')];
+  const waiting = as('a');
+  await expect(as('a')).rejects.toSatisfy(isShareExceeded);
+  await expect(waiting).rejects.toSatisfy(isShareExceeded);
+  for (const client of held) client.release();
+  for (const client of [await as('a'), await as('a')]) client.release();
+  await close();
+});
+
+test('a connection that cannot be had gives its turn back', async () => {
+  const elsewhere = openDatabase('postgres://x@127.0.0.1:1/x', {
+    shares: { each: 1, maxWaiting: 0, waitMs: 100, ownerOf: () => 'a' },
+  });
+  for (let time = 0; time < 3; time++) {
+    await expect(elsewhere.pool.connect()).rejects.toThrow('ECONNREFUSED');
+  }
+  await elsewhere.close();
+});
+
+test('queries and transactions are counted alike, also when they fail', async () => {
+  const { db, as, close } = openShared({ each: 1, maxWaiting: 10 });
+  (await as('a')).release();
+  await expect(
+    db.transaction().execute(async () => {
+      throw new Error('broken off');
+    }),
+  ).rejects.toThrow('broken off');
+  await expect(
+    db
+      .selectFrom('no_such_table' as 'jobs')
+      .selectAll()
+      .execute(),
+  ).rejects.toThrow('no_such_table');
+  await Promise.all([1, 2, 3].map(() => db.selectFrom('jobs').select('id').execute()));
+  await close();
+});

@@ -1,0 +1,234 @@
+import { Readable, Writable } from 'node:stream';
+import { pino } from 'pino';
+import { uuidv7 } from 'uuidv7';
+import { afterEach, expect, test, vi } from 'vitest';
+import { createDestroyExpired } from '../../../activities/expiry/destroy-expired.ts';
+import { toFailure } from '../../../activities/failures.ts';
+import { assertClock, measureClockSkew } from '../../../db/connections/clock.ts';
+import { createLink, revokeLink } from '../../../db/exports/download-links.ts';
+import { expireExport } from '../../../db/exports/removals.ts';
+import { importKey } from '../../../files/import-key.ts';
+import { startHeartbeat } from '../../../worker/heartbeat.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import {
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  startExport,
+  useDeletionSteps,
+} from '../../support/steps/deletion.ts';
+
+const database = useDatabase();
+const steps = useDeletionSteps(database);
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** From here on until the test ends, what this process takes for the time. */
+const setClockOff = (ms: number): void => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
+};
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const asOwner = (text: string, values: unknown[]) => database().owner.pool.query(text, values);
+
+/** Of a row's time, in days from the database's now on. */
+const daysTo = async (column: string, table: string, id: string): Promise<number> => {
+  const { rows } = await asOwner(
+    `SELECT round(extract(epoch FROM ${column} - now()) / 86400)::int AS days FROM ${table} WHERE id = $1`,
+    [id],
+  );
+  return rows[0].days as number;
+};
+
+const destroyExpired = () =>
+  createDestroyExpired(steps.deps)(undefined, new AbortController().signal);
+
+test.each([
+  ['slow', -31],
+  ['fast', 31],
+])(
+  'a worker whose clock is 31 days %s makes files that live as long as any',
+  async (name, days) => {
+    const workspace = await seedWorkspace(database(), `clock-${name}`, 4);
+    setClockOff(days * DAY_MS);
+    const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+    const { exportId } = await steps.backUp(deletion);
+    const download = await startExport(database(), workspace);
+    await steps.verify((await steps.write(download)).exportId);
+    for (const jobId of [deletion, download]) {
+      await steps.finish({ jobId, end: { kind: 'cancelled' } });
+    }
+    expect(await daysTo('expires_at', 'exports', exportId)).toBe(30);
+    expect(await daysTo('expires_at', 'exports', download)).toBe(7);
+    expect(await daysTo('verified_at', 'exports', exportId)).toBe(0);
+    // Of two clocks that differ nobody knows which one is right.
+    await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+    vi.useRealTimers();
+    expect(await destroyExpired()).toMatchObject({ removed: 0 });
+    setClockOff(days * DAY_MS);
+
+    const { db } = database().app;
+    const link = await createLink(db, { exportId, createdBy: workspace.keyId, hours: 48 });
+    expect(await daysTo('expires_at', 'download_links', link!.id)).toBe(2);
+    await db.transaction().execute((trx) => revokeLink(trx, { exportId, linkId: link!.id }));
+    expect(await daysTo('revoked_at', 'download_links', link!.id)).toBe(0);
+  },
+);
+
+test('a worker whose clock runs ahead takes no upload of a request under way for an old one', async () => {
+  const key = importKey(uuidv7());
+  await steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
+  setClockOff(31 * DAY_MS);
+  await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+  vi.useRealTimers();
+  setClockOff(MINUTE_MS);
+  await destroyExpired();
+  expect(await steps.deps.storage.list('imports')).toEqual([key]);
+});
+
+/** A backup whose job has ended, and that has expired. @returns its id */
+const expiredBackup = async (name: string): Promise<string> => {
+  const workspace = await seedWorkspace(database(), name, 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  await steps.finish({ jobId: deletion, end: { kind: 'cancelled' } });
+  await asOwner(`UPDATE exports SET expires_at = now() - interval '1 hour' WHERE id = $1`, [
+    exportId,
+  ]);
+  return exportId;
+};
+
+test('a clock of the database that jumps ahead destroys no backup', async () => {
+  const exportId = await expiredBackup('jumped');
+  // As this process sees a database that is 31 days ahead.
+  setClockOff(-31 * DAY_MS);
+  await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
+  const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);
+  expect(rows).toEqual([{ state: 'verified' }]);
+});
+
+test('a clock that jumps between the check and the expiry of a backup is seen before it goes', async () => {
+  const exportId = await expiredBackup('jumping');
+  setClockOff(-31 * DAY_MS);
+  const { db } = database().app;
+  await expect(expireExport(db, exportId)).rejects.toMatchObject({ code: 'clocksDiffer' });
+  vi.useRealTimers();
+  expect(await expireExport(db, exportId)).toBe(true);
+});
+
+test('no row is born expired, by whatever clock; it may still be ended early', async () => {
+  const { workspaceId, keyId } = await seedWorkspace(database(), 'born', 2);
+  const jobId = await startExport(database(), { workspaceId, keyId });
+  const { exportId } = await steps.write(jobId);
+  const inserts: Record<string, [text: string, values: unknown[]]> = {
+    exports: [
+      `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, expires_at)
+       VALUES ($1, $2, $3, 'download', 2, 'gzip', `,
+      [jobId, workspaceId],
+    ],
+    download_links: [
+      'INSERT INTO download_links (id, export_id, created_by, expires_at) VALUES ($1, $2, $3, ',
+      [exportId, keyId],
+    ],
+    import_files: [
+      "INSERT INTO import_files (id, workspace_id, bytes, sha256, expires_at) VALUES ($1, $2, 1, 'x', ",
+      [workspaceId],
+    ],
+    previews: [
+      `INSERT INTO previews (id, workspace_id, actor_key_id, selection, count, held, snapshot, expires_at)
+       VALUES ($1, $2, $3, '{"type": "ids"}', 0, 0, pg_current_snapshot(), `,
+      [workspaceId, keyId],
+    ],
+  };
+  for (const [table, [text, values]] of Object.entries(inserts)) {
+    const add = (expiry: string) => {
+      const id = uuidv7();
+      return asOwner(`${text} ${expiry})`, [id, ...values]).then(() => id);
+    };
+    for (const past of ["now() - interval '1 day'", 'now()']) {
+      const error = await add(past).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: '23514', table, constraint: 'not_born_expired' });
+      expect(toFailure(error).message).toContain('SQLSTATE 23514');
+    }
+    const id = await add("now() + interval '1 minute'");
+    const ended = asOwner(`UPDATE ${table} SET expires_at = now() WHERE id = $1`, [id]);
+    await expect(ended).resolves.toMatchObject({ rowCount: 1 });
+  }
+});
+
+test('a held backup that is past its time still gets links, one that is not gets none', async () => {
+  const workspace = await seedWorkspace(database(), 'held-link', 4);
+  const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
+  const { exportId } = await steps.backUp(deletion);
+  const { db } = database().app;
+  const wanted = { exportId, createdBy: workspace.keyId, hours: 24 };
+  const expire = 'UPDATE exports SET expires_at = now(), legal_hold = $2 WHERE id = $1';
+  await asOwner(expire, [exportId, true]);
+  const link = await createLink(db, wanted);
+  expect(await daysTo('expires_at', 'download_links', link!.id)).toBe(1);
+  await asOwner(expire, [exportId, false]);
+  expect(await createLink(db, wanted)).toBeUndefined();
+});
+
+test('what the database answers is its time in the middle of the round trip', async () => {
+  const ours = [1_000, 5_000];
+  const skew = await measureClockSkew(
+    async () => 2_500,
+    () => ours.shift()!,
+  );
+  expect(skew).toBe(0.5);
+});
+
+test('clocks that differ by minutes are refused, by seconds not', async () => {
+  const { db } = database().app;
+  const off = (ms: number) => assertClock(db, () => Date.now() + ms);
+  await expect(off(-100_000)).resolves.toBeUndefined();
+  await expect(off(100_000)).resolves.toBeUndefined();
+  await expect(off(-31 * DAY_MS)).rejects.toThrow(
+    /^The clock here is 26784\d\d s behind the database's, more than 120 s: set both by NTP/,
+  );
+  await expect(off(3 * MINUTE_MS)).rejects.toMatchObject({
+    code: 'clocksDiffer',
+    message: expect.stringContaining('ahead of') as string,
+  });
+});
+
+test('a clock that drifts while the worker runs is logged once, and measured at each beat', async () => {
+  const lines: { level: number; msg: string }[] = [];
+  const sink = new Writable({
+    write: (line: Buffer, _encoding, done) => {
+      lines.push(JSON.parse(line.toString()) as { level: number; msg: string });
+      done();
+    },
+  });
+  let drift = 0;
+  const skews: number[] = [];
+  const heartbeat = startHeartbeat({
+    db: database().app.db,
+    workerId: 'drifting',
+    taskQueue: 'keepsake',
+    log: pino({}, sink),
+    onSkew: (seconds) => void skews.push(seconds),
+    now: () => Date.now() + drift,
+    intervalMs: 20,
+  });
+  const beats = async (count: number) => {
+    const from = skews.length;
+    await vi.waitFor(() => expect(skews.length).toBeGreaterThan(from + count));
+  };
+  await beats(2);
+  drift = -31 * DAY_MS;
+  await beats(3);
+  expect(skews.at(-1)).toBeLessThan(-30 * 86_400);
+  drift = 0;
+  await beats(2);
+  await heartbeat.stop();
+  expect(lines.map(({ level, msg }) => `${level} ${msg}`)).toEqual([
+    "50 clock differs from the database's: set both",
+    "30 clock agrees with the database's again",
+  ]);
+});

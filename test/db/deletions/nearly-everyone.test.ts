@@ -1,0 +1,333 @@
+import { beforeAll, expect, test } from 'vitest';
+import { useDatabase } from '../../support/database/database.ts';
+import {
+  countOf,
+  failureOf,
+  seedWorkspace,
+  useDeletionSteps,
+} from '../../support/steps/deletion.ts';
+import { createImportSteps, type ImportSteps } from '../../support/steps/import.ts';
+import {
+  addUsers,
+  approveRequest,
+  deleteAll,
+  idsOf,
+  letPass,
+  startOf,
+  type ToDelete,
+} from '../../support/steps/nearly-everyone.ts';
+import { restoreUsers } from '../../support/steps/restore.ts';
+
+/** Ways of one person to delete nearly everyone, and what must not be taken for one. */
+
+const database = useDatabase();
+const steps = useDeletionSteps(database);
+let imports: ImportSteps;
+
+beforeAll(async () => {
+  imports = await createImportSteps(database());
+});
+
+const REFUSED = 'delete-all-required';
+
+let made = 0;
+
+/** A workspace whose users `u-1` and so on came so long ago. */
+const workspaceOf = async (users: number, ago = '20 days') => {
+  const workspace = await seedWorkspace(database(), `w${made++}`, 0);
+  await addUsers(database(), workspace, idsOf(1, users), ago);
+  const remove = (what: ToDelete) => deleteAll(database(), steps, workspace, what);
+  return {
+    ...workspace,
+    workspace,
+    remove,
+    /** Deletes `u-<first>` to `u-<last>`. @returns how many, or why not */
+    removeRange: async (first: number, last: number) =>
+      (await remove({ ids: idsOf(first, last) })).outcome,
+    add: (ids: string[], when = '0') => addUsers(database(), workspace, ids, when),
+    pass: (time: string) => letPass(database(), workspace, time),
+    count: () => countOf(database(), workspace.workspaceId),
+    restore: (exportId: string) => restoreUsers(database(), steps, workspace, exportId),
+  };
+};
+
+type Workspace = Awaited<ReturnType<typeof workspaceOf>>;
+
+/** A running deletion with a verified backup. */
+const prepare = async ({ workspace }: Workspace, first: number, last: number) => {
+  const jobId = await startOf(database(), workspace, { ids: idsOf(first, last) });
+  const { exportId } = await steps.backUp(jobId);
+  return { jobId, exportId, remove: () => steps.remove(jobId, exportId) };
+};
+
+test('slice by slice: 890, then 99, then 11 of 1,000', async () => {
+  const { removeRange, remove, count } = await workspaceOf(1_000);
+  expect(await removeRange(1, 890)).toBe(890);
+  const refused = await remove({ ids: idsOf(891, 989) });
+  expect(refused.outcome).toBe(REFUSED);
+  expect(refused.message).toMatch(
+    /what was deleted since 20\S+Z are 989 of the 1,000 users who were there then/,
+  );
+  expect(await removeRange(990, 1_000)).toBe(REFUSED);
+  expect(await removeRange(891, 900)).toBe(10);
+  expect(await count()).toBe(100);
+});
+
+test('by thirds, and by eleven jobs of 99', async () => {
+  const thirds = await workspaceOf(1_000);
+  expect(await thirds.removeRange(1, 334)).toBe(334);
+  expect(await thirds.removeRange(335, 668)).toBe(334);
+  expect(await thirds.removeRange(669, 1_000)).toBe(REFUSED);
+  const many = await workspaceOf(1_000);
+  const outcomes = [];
+  for (let n = 0; n < 11; n++) outcomes.push(await many.removeRange(n * 99 + 1, (n + 1) * 99));
+  expect(outcomes).toEqual([...Array<number>(9).fill(99), REFUSED, REFUSED]);
+});
+
+test('over days: what is older than the memory counts no more, and nothing before that', async () => {
+  const { removeRange, pass } = await workspaceOf(1_000);
+  expect(await removeRange(1, 890)).toBe(890);
+  await pass('3 days');
+  expect(await removeRange(891, 900)).toBe(10);
+  expect(await removeRange(901, 910)).toBe(REFUSED);
+  await pass('3 days 23 hours');
+  expect(await removeRange(901, 910)).toBe(REFUSED);
+  await pass('2 hours');
+  expect(await removeRange(901, 910)).toBe(10);
+});
+
+test.each(['the first half first', 'the second half first'])(
+  'two halves confirmed at once, %s',
+  async (order) => {
+    const workspace = await workspaceOf(1_000);
+    const halves = [await prepare(workspace, 1, 500), await prepare(workspace, 501, 950)] as const;
+    const [first, second] = order.startsWith('the first') ? halves : [halves[1], halves[0]];
+    expect((await first.remove()).deleted).toBeGreaterThanOrEqual(450);
+    expect(await failureOf(second.remove())).toMatchObject({ type: REFUSED, nonRetryable: true });
+  },
+);
+
+test('two halves admitted in the same moment: the second sees the first', async () => {
+  const workspace = await workspaceOf(1_000);
+  const halves = [await prepare(workspace, 1, 500), await prepare(workspace, 501, 1_000)];
+  const failures = await Promise.all(
+    halves.map(({ exportId }) => failureOf(steps.admit(exportId))),
+  );
+  expect(failures.filter((failure) => failure === undefined)).toHaveLength(1);
+  expect(failures.filter((failure) => failure?.type === REFUSED)).toHaveLength(1);
+  // Admitted once more, as after a crash: nothing is judged again, nor counted twice.
+  const admitted = halves[failures.indexOf(undefined)];
+  expect((await admitted?.remove())?.deleted).toBe(500);
+});
+
+test('what another job is about to delete counts, but a user whom both select counts once', async () => {
+  const workspace = await workspaceOf(1_000);
+  const first = await prepare(workspace, 1, 800);
+  const same = await prepare(workspace, 1, 800);
+  const further = await prepare(workspace, 750, 950);
+  await steps.admit(first.exportId);
+  await steps.admit(same.exportId);
+  const failure = await failureOf(steps.admit(further.exportId));
+  expect(failure?.message).toContain('950 of the 1,000 users');
+  expect((await first.remove()).deleted).toBe(800);
+  expect((await same.remove()).deleted).toBe(0);
+});
+
+test('users added for it do not widen the base', async () => {
+  const { removeRange, add } = await workspaceOf(100);
+  await add(idsOf(1, 1_000, 'made-up-'));
+  expect(await removeRange(1, 100)).toBe(REFUSED);
+  expect(await removeRange(1, 90)).toBe(90);
+});
+
+test('a file of 10,000 users that is imported first does not widen the base', async () => {
+  const { workspace, removeRange, pass } = await workspaceOf(1_000, '5 minutes');
+  const lines = idsOf(1, 10_000, 'made-up-').join('\n');
+  await imports.run(workspace, `userId\n${lines}\n`);
+  expect(await removeRange(1, 1_000)).toBe(REFUSED);
+  await pass('6 days');
+  expect(await removeRange(1, 1_000)).toBe(REFUSED);
+  expect(await removeRange(1, 800)).toBe(800);
+});
+
+test('half a file is no state that anybody meant', async () => {
+  const { workspace, remove, pass } = await workspaceOf(0);
+  const job = await imports.start(workspace, 'userId\na\n');
+  // The first hundred lines came an hour before the others.
+  await addUsers(database(), workspace, idsOf(1, 100), '90 minutes');
+  await addUsers(database(), workspace, idsOf(101, 1_000), '30 minutes');
+  const during = async (start: string) =>
+    database().owner.pool.query(
+      `UPDATE jobs SET started_at = now() - interval '${start}' WHERE id = $1`,
+      [job],
+    );
+  await during('80 minutes');
+  expect((await remove({ ids: idsOf(1, 95) })).outcome).toBe(REFUSED);
+  await during('2 hours');
+  expect((await remove({ ids: idsOf(1, 95) })).outcome).toBe(95);
+  await imports.finish(job, { kind: 'cancelled' });
+  await pass('1 hour');
+  expect((await remove({ ids: idsOf(96, 100) })).outcome).toBe(5);
+});
+
+test('a workspace of 75 is covered, in slices too; one of 74 is not', async () => {
+  const least = await workspaceOf(75);
+  expect(await least.removeRange(1, 75)).toBe(REFUSED);
+  expect(await least.removeRange(1, 67)).toBe(67);
+  expect(await least.removeRange(68, 75)).toBe(REFUSED);
+  const sliced = await workspaceOf(80);
+  expect(await sliced.removeRange(1, 20)).toBe(20);
+  expect(await sliced.removeRange(21, 80)).toBe(REFUSED);
+  const few = await workspaceOf(74);
+  expect(await few.removeRange(1, 74)).toBe(74);
+  const empty = await workspaceOf(0);
+  expect(await empty.removeRange(1, 3)).toBe(0);
+});
+
+test('a retry, and a further pass, count what was deleted before once', async () => {
+  const retried = await workspaceOf(1_000);
+  const { jobId, outcome } = await retried.remove({ ids: idsOf(1, 850) });
+  expect(outcome).toBe(850);
+  const again = await retried.remove({ ids: idsOf(851, 910), retryOf: jobId });
+  expect(again.outcome).toBe(REFUSED);
+  expect((await retried.remove({ ids: idsOf(851, 900) })).outcome).toBe(50);
+
+  const changing = await workspaceOf(1_000);
+  const { jobId: job, remove } = await prepare(changing, 1, 900);
+  await database().owner.pool.query(
+    `UPDATE users SET city = 'Pune' WHERE workspace_id = '${changing.workspaceId}'
+        AND right(user_id, 1) IN ('1', '2', '3', '4')`,
+  );
+  expect(await remove()).toEqual({ deleted: 540 });
+  expect(await steps.settle(job, 1)).toMatchObject({ changed: 360 });
+  const second = await steps.backUp(job, 2);
+  expect(await steps.remove(job, second.exportId)).toEqual({ deleted: 360 });
+  expect(await changing.count()).toBe(100);
+});
+
+test('a further pass is refused where another job has deleted the rest meanwhile', async () => {
+  const workspace = await workspaceOf(1_000);
+  const { jobId, remove } = await prepare(workspace, 1, 500);
+  await database().owner.pool.query(
+    `UPDATE users SET city = 'Pune' WHERE workspace_id = '${workspace.workspaceId}'
+        AND user_id IN (SELECT 'u-' || n FROM generate_series(1, 100) AS n)`,
+  );
+  await remove();
+  await steps.settle(jobId, 1);
+  expect(await workspace.removeRange(501, 1_000)).toBe(500);
+  const second = await steps.backUp(jobId, 2);
+  expect(await failureOf(steps.remove(jobId, second.exportId))).toMatchObject({ type: REFUSED });
+  expect(await workspace.count()).toBe(100);
+});
+
+test('whoever was restored counts as never deleted', async () => {
+  const { remove, removeRange, restore, count } = await workspaceOf(1_000);
+  const { exportId } = await remove({ ids: idsOf(1, 800) });
+  await restore(exportId);
+  expect(await count()).toBe(1_000);
+  expect(await removeRange(801, 990)).toBe(190);
+});
+
+test('to delete and restore over and over does not widen the base', async () => {
+  const { remove, removeRange, restore } = await workspaceOf(100);
+  for (let n = 0; n < 3; n++) {
+    const { exportId, outcome } = await remove({ ids: idsOf(1, 80) });
+    expect(outcome).toBe(80);
+    await restore(exportId);
+  }
+  expect(await removeRange(1, 91)).toBe(REFUSED);
+});
+
+test.each(['by a deletion that is forgotten', 'by an approved run'])(
+  'users who were deleted %s, and restored for it, do not widen the base',
+  async (how) => {
+    const { workspace, remove, removeRange, restore, pass, add } = await workspaceOf(
+      300,
+      '40 days',
+    );
+    const parentId = how.endsWith('run') ? await approveRequest(database(), workspace) : undefined;
+    await add(idsOf(301, 400), '35 days');
+    const { exportId, outcome } = await remove({
+      ids: idsOf(1, 300),
+      ...(parentId !== undefined && { parentId }),
+    });
+    expect(outcome).toBe(300);
+    await pass(parentId === undefined ? '8 days' : '1 day');
+    await restore(exportId);
+    expect(await removeRange(301, 391)).toBe(REFUSED);
+    expect(await removeRange(301, 390)).toBe(90);
+    // They themselves are newcomers, who may go again.
+    expect(await removeRange(1, 150)).toBe(150);
+  },
+);
+
+test('the cleaning up after a wrong import stands in no one’s way', async () => {
+  const { workspace, remove, removeRange } = await workspaceOf(1_000);
+  const ids = idsOf(1, 5_000, 'wrong-');
+  await imports.run(workspace, `userId\n${ids.join('\n')}\n`);
+  expect((await remove({ ids })).outcome).toBe(5_000);
+  expect(await removeRange(1, 300)).toBe(300);
+});
+
+test('runs of approved requests are neither judged nor counted', async () => {
+  const { workspace, remove, removeRange, add } = await workspaceOf(1_000);
+  const parentId = await approveRequest(database(), workspace);
+  expect((await remove({ ids: idsOf(1, 1_000), parentId })).outcome).toBe(1_000);
+  await add(idsOf(2_001, 2_100), '10 days');
+  expect(await removeRange(2_001, 2_090)).toBe(90);
+});
+
+test('a job that names a request is no run of it unless the request runs with that very job', async () => {
+  const { workspace, workspaceId, remove, count } = await workspaceOf(1_000);
+  const asOwner = (statement: string) => database().owner.pool.query(statement);
+  const parentId = await approveRequest(database(), workspace);
+  const first = await remove({ ids: idsOf(1, 10), parentId });
+  expect(first.outcome).toBe(10);
+  // The request runs with its first job, and has not ended.
+  const jobId = await startOf(database(), workspace, { ids: idsOf(11, 1_000) });
+  await asOwner(`UPDATE jobs SET parent_id = '${parentId}' WHERE id = '${jobId}'`);
+  const { exportId } = await steps.backUp(jobId);
+  const expected = { type: 'runNotAllowed', nonRetryable: true };
+  expect(await failureOf(steps.remove(jobId, exportId))).toMatchObject(expected);
+  // Nor by its own job once it has ended.
+  await asOwner(`UPDATE delete_all_requests SET state = 'cancelled', finished_at = now(),
+    job_id = '${jobId}' WHERE id = '${parentId}'`);
+  expect(await failureOf(steps.remove(jobId, exportId))).toMatchObject(expected);
+  const { rowCount } = await asOwner(
+    `SELECT FROM admitted_deletions WHERE workspace_id = '${workspaceId}'`,
+  );
+  expect([rowCount, await count()]).toEqual([1, 990]);
+});
+
+test('a deletion is not refused for a moment at which none of its users was there', async () => {
+  const { workspace, remove, removeRange, add } = await workspaceOf(500);
+  expect(await removeRange(1, 250)).toBe(250);
+  const parentId = await approveRequest(database(), workspace);
+  expect((await remove({ ids: idsOf(251, 500), parentId })).outcome).toBe(250);
+  await add(idsOf(1_001, 1_500));
+  expect(await removeRange(1_001, 1_050)).toBe(50);
+});
+
+test('a young workspace that grows may lose what is no more than a part of it', async () => {
+  const { removeRange, add, pass } = await workspaceOf(40, '0');
+  await pass('1 hour');
+  await add(idsOf(41, 400));
+  // Fewer than 75 were there at first: whoever tried things out may clean up.
+  expect(await removeRange(1, 40)).toBe(40);
+  await pass('1 day');
+  await add(idsOf(401, 4_000));
+  expect(await removeRange(41, 300)).toBe(260);
+  expect(await removeRange(301, 400)).toBe(REFUSED);
+  expect(await removeRange(1_001, 3_000)).toBe(2_000);
+});
+
+test('held users are there, and count as selected', async () => {
+  const { workspaceId, removeRange } = await workspaceOf(100);
+  await database().owner.pool.query(
+    `UPDATE users SET legal_hold = true WHERE workspace_id = '${workspaceId}' AND user_id LIKE 'u-1_'`,
+  );
+  expect(await removeRange(1, 91)).toBe(REFUSED);
+  expect(await removeRange(1, 90)).toBe(80);
+  expect(await removeRange(91, 100)).toBe(10);
+  expect(await removeRange(10, 19)).toBe(REFUSED);
+});

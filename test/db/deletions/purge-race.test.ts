@@ -1,0 +1,165 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, expect, test } from 'vitest';
+import { uuidv7 } from 'uuidv7';
+import { createApiKey, proofOf } from '../../../db/api-keys.ts';
+import { changeBackup } from '../../../db/exports/backup-changes.ts';
+import type { Db } from '../../../db/client.ts';
+import { insertJob } from '../../../db/jobs/jobs.ts';
+import { expireExport, listDueExports, purgeBackup } from '../../../db/exports/removals.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
+import { seedWorkspace } from '../../support/steps/deletion.ts';
+
+const database = useDatabase();
+let keyId: string;
+/** Of somebody else than who started the deletions. */
+let proof: Buffer;
+
+beforeAll(async () => {
+  ({ keyId } = await seedWorkspace(database(), 'race', 0));
+  const pia = { role: 'platform', workspaceId: null, ownerName: 'Pia' } as const;
+  const made = await createApiKey(database().owner.db, { ...pia, ownerEmail: 'pia@example.com' });
+  proof = proofOf(made.key);
+});
+
+const query = async (text: string, values: unknown[] = []) =>
+  (await database().owner.pool.query(text, values)).rows;
+
+/** A verified backup of a deletion that has ended, expired long ago when asked. */
+const makeBackup = async (isExpired = false) => {
+  const { db } = database().owner;
+  const jobId = await makeJob(db, { workspaceId: 'race', keyId, type: 'deletion' });
+  const expiresAt = new Date(Date.now() + (isExpired ? -1_000 : 86_400_000));
+  const of = { jobId, workspaceId: 'race', purpose: 'backup', expiresAt } as const;
+  const { id } = await makeExport({ db }, of);
+  await query(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [jobId]);
+  return { id, jobId };
+};
+
+const restoreFrom = (backupId: string) =>
+  insertJob(database().app.db, {
+    id: uuidv7(),
+    workspaceId: 'race',
+    type: 'restore',
+    selection: { type: 'all' },
+    options: {},
+    actorKeyId: keyId,
+    backupId,
+  });
+
+const purge = (id: string, db: Db = database().app.db) =>
+  db.transaction().execute((trx) => purgeBackup(trx, { id, proof, reason: 'a request' }));
+
+const stateOf = async (id: string) =>
+  (await query('SELECT state FROM exports WHERE id = $1', [id]))[0].state as string;
+
+const usersOf = async (id: string) =>
+  (await query('SELECT id FROM jobs WHERE backup_id = $1', [id])).length;
+
+/** How something ends that another transaction holds up until it has ended. */
+const whileOpen = async <Result>(statements: string, wait: () => Promise<Result>) => {
+  const client = await database().owner.pool.connect();
+  await client.query(`BEGIN; ${statements}`);
+  let isDone = false;
+  const result = wait().finally(() => (isDone = true));
+  result.catch(() => {});
+  await sleep(150);
+  const wasHeldUp = !isDone;
+  await client.query('COMMIT');
+  client.release();
+  return { wasHeldUp, result };
+};
+
+test('a restore that is being written is waited for, and then keeps its backup', async () => {
+  const { id } = await makeBackup();
+  const jobId = uuidv7();
+  const { wasHeldUp, result } = await whileOpen(
+    `INSERT INTO jobs (id, workspace_id, type, selection, actor_key_id, backup_id)
+     VALUES ('${jobId}', 'race', 'restore', '{"type":"all"}', '${keyId}', '${id}')`,
+    () => purge(id),
+  );
+  expect(wasHeldUp).toBe(true);
+  expect(await result).toEqual({ status: 'inUse', jobId });
+  expect(await stateOf(id)).toBe('verified');
+});
+
+test('a restore that comes while its backup is being removed waits, and is not written', async () => {
+  const { id } = await makeBackup();
+  const { wasHeldUp, result } = await whileOpen(
+    `UPDATE exports SET state = 'removed', removed_at = now() WHERE id = '${id}'`,
+    () => restoreFrom(id),
+  );
+  expect(wasHeldUp).toBe(true);
+  await expect(result).rejects.toMatchObject({ code: 'KS006' });
+  expect(await usersOf(id)).toBe(0);
+});
+
+test('of a purge and a restore at once exactly one happens, whoever is first', async () => {
+  for (let round = 0; round < 40; round++) {
+    const { id } = await makeBackup();
+    const sides = [() => restoreFrom(id).catch(() => false), () => purge(id)] as const;
+    await Promise.all(
+      round % 2 === 0 ? sides.map((side) => side()) : sides.toReversed().map((side) => side()),
+    );
+    const isRemoved = (await stateOf(id)) === 'removed';
+    expect({ round, isRemoved, users: await usersOf(id) }).toEqual({
+      round,
+      isRemoved,
+      users: isRemoved ? 0 : 1,
+    });
+  }
+});
+
+test('a batch of its deletion or of a restore under way holds up a purge and puts off an expiry', async () => {
+  const { id } = await makeBackup(true);
+  const batch = `SELECT FROM exports WHERE id = '${id}' FOR SHARE`;
+  const expiry = await whileOpen(batch, () => expireExport(database().app.db, id));
+  expect(await expiry.result).toBe(false);
+  const { wasHeldUp, result } = await whileOpen(batch, () => purge(id));
+  expect(wasHeldUp).toBe(true);
+  expect(await result).toEqual({ status: 'removed' });
+});
+
+test('neither expires while its deletion or a restore from it has not ended', async () => {
+  const { db } = database().app;
+  const { id, jobId } = await makeBackup(true);
+  await restoreFrom(id);
+  const listed = async () => (await listDueExports(db, 100)).map((row) => row.id).includes(id);
+  for (const unfinished of [jobId, null]) {
+    await query('UPDATE jobs SET finished_at = now() WHERE id = $1 OR backup_id = $2', [jobId, id]);
+    await query(
+      'UPDATE jobs SET finished_at = NULL WHERE id = $1 OR ($1 IS NULL AND backup_id = $2)',
+      [unfinished, id],
+    );
+    expect([await listed(), await expireExport(db, id)]).toEqual([false, false]);
+    expect(await purge(id)).toMatchObject({ status: 'inUse' });
+  }
+  await query('UPDATE jobs SET finished_at = now() WHERE backup_id = $1', [id]);
+  expect([await listed(), await expireExport(db, id), await expireExport(db, id)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+});
+
+test('a hold set at the same moment wins over expiry and purge, or comes too late and says so', async () => {
+  const hold = (id: string) =>
+    database()
+      .app.db.transaction()
+      .execute((trx) => changeBackup(trx, { id, actorKeyId: keyId, legalHold: true }));
+  for (let round = 0; round < 20; round++) {
+    const { id } = await makeBackup();
+    const [held, purged] = await Promise.all([hold(id), purge(id)]);
+    expect([
+      ['changed', 'held', 'verified'],
+      ['gone', 'removed', 'removed'],
+    ]).toContainEqual([held, purged.status, await stateOf(id)]);
+  }
+  const { id } = await makeBackup();
+  await hold(id);
+  await query('UPDATE exports SET expires_at = now() WHERE id = $1', [id]);
+  expect(await expireExport(database().app.db, id)).toBe(false);
+  await expect(
+    query(`UPDATE exports SET state = 'removed', removed_at = now() WHERE id = $1`, [id]),
+  ).rejects.toMatchObject({ code: '23514' });
+});

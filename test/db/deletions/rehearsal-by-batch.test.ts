@@ -1,0 +1,173 @@
+import { expect, test, vi } from 'vitest';
+import * as rehearsal from '../../../activities/restores/rehearse-restore.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import {
+  countOf,
+  inIndia,
+  seedWorkspace,
+  startDeletion,
+  useDeletionSteps,
+} from '../../support/steps/deletion.ts';
+import { restoreUsers, rowsOf } from '../../support/steps/restore.ts';
+
+/** A rehearsal may find nobody. Then the batch that deletes somebody is rehearsed before it commits. */
+
+vi.mock('../../../activities/restores/rehearse-restore.ts', { spy: true });
+
+const database = useDatabase();
+const steps = useDeletionSteps(database);
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+let made = 0;
+
+const prepare = async (users = 10) => {
+  const workspace = await seedWorkspace(database(), `batch${made++}`, users);
+  return { workspace, table: `users_${workspace.workspaceId}` };
+};
+
+/** Holds a row as a foreign key of others does. @returns what lets go */
+const hold = async (table: string, userId: string): Promise<() => Promise<void>> => {
+  const client = await database().owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query(`SELECT FROM ${table} WHERE user_id = $1 FOR KEY SHARE`, [userId]);
+  return async () => {
+    await client.query('ROLLBACK');
+    client.release();
+  };
+};
+
+const isWaiting = async (): Promise<boolean> => {
+  const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+    AND query LIKE '%delete_backed_up_users%' AND datname = current_database() AND pid <> pg_backend_pid()`);
+  return rowCount !== 0;
+};
+
+test('a user whom others held at the rehearsal does not go without one once they let go', async () => {
+  const { workspace, table } = await prepare();
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (country = 'FR') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  const { exportId } = await steps.backUp(jobId);
+  const letGo = await hold(table, 'u-1');
+  const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
+  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await letGo();
+  expect(await removing).toMatchObject({ type: 'notRestorable' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(10);
+});
+
+test('a user whom others held at the rehearsal goes after another one', async () => {
+  const { workspace, table } = await prepare();
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  const { exportId } = await steps.backUp(jobId);
+  const letGo = await hold(table, 'u-1');
+  const removing = steps.remove(jobId, exportId);
+  await vi.waitUntil(isWaiting, { timeout: 10_000, interval: 20 });
+  await letGo();
+  expect(await removing).toEqual({ deleted: 1 });
+});
+
+test('orders that others lock make few users wait, and keep nobody else', async () => {
+  const { workspace, table } = await prepare(100);
+  await asOwner(`CREATE TABLE orders_held (w text, u text COLLATE "C",
+    FOREIGN KEY (w, u) REFERENCES ${table} ON DELETE RESTRICT DEFERRABLE)`);
+  await asOwner(`CREATE INDEX ON orders_held (w, u)`);
+  const held = Array.from({ length: 12 }, (_, n) => `u-${2 * n + 2}`);
+  await database().owner.pool.query('INSERT INTO orders_held SELECT $1, unnest($2::text[])', [
+    workspace.workspaceId,
+    held,
+  ]);
+  const client = await database().owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query('DELETE FROM orders_held');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 50 });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 38 });
+  await client.query('ROLLBACK');
+  client.release();
+}, 60_000);
+
+test('users who refer to one another, and only go together, go after a rehearsal of them all', async () => {
+  const { workspace, table } = await prepare(300);
+  await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
+  // Each pair stands far apart, so the first few of a batch do not go without the rest of it.
+  await asOwner(`UPDATE ${table} SET spouse = 'u-' || (301 - substr(user_id, 3)::int)
+    WHERE substr(user_id, 3)::int NOT BETWEEN 121 AND 180`);
+  await asOwner(`UPDATE ${table} SET spouse = 'u-150' WHERE user_id = 'u-149'`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT spouses FOREIGN KEY (workspace_id, spouse)
+    REFERENCES ${table}`);
+  const ids = Array.from({ length: 300 }, (_, n) => `u-${n + 1}`).filter(
+    (_, n) => n < 120 || n >= 180,
+  );
+  const before = await rowsOf(database(), workspace.workspaceId);
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 240 });
+  await steps.settle(jobId, 1);
+  await steps.finish({ jobId, end: { kind: 'completed' } });
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 240 } });
+  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
+  await asOwner('ALTER TABLE users DROP COLUMN spouse');
+});
+
+test('users who only go together and cannot come back together do not go', async () => {
+  const { workspace, table } = await prepare();
+  await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
+  await asOwner(`UPDATE ${table} SET spouse = CASE user_id WHEN 'u-1' THEN 'u-2' ELSE 'u-1' END
+    WHERE user_id IN ('u-1', 'u-2')`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT spouses FOREIGN KEY (workspace_id, spouse)
+    REFERENCES ${table}`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (country = 'FR') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({ type: 'notRestorable' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(10);
+  await asOwner('ALTER TABLE users DROP COLUMN spouse');
+});
+
+test('held users are rehearsed by a value of each column, not by who comes first', async () => {
+  const { workspace, table } = await prepare(300);
+  await asOwner(`UPDATE ${table} SET language = 'old' WHERE user_id = 'u-300'`);
+  await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (language <> 'old') NOT VALID`);
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 150 });
+  const { exportId } = await steps.backUp(jobId);
+  vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
+  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
+    type: 'notRestorable',
+    message: expect.stringContaining('(constraint odd)'),
+  });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(300);
+});
+
+const isAsleep = async (): Promise<boolean> => {
+  const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity
+    WHERE wait_event = 'PgSleep' AND datname = current_database()`);
+  return rowCount !== 0;
+};
+
+test('while a batch of one lane is rehearsed no other lane deletes anyone', async () => {
+  const count = 50_010;
+  const { workspace, table } = await prepare(count);
+  // Two parts: ids are in the order of their text, and those from here on are of the second.
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
+  const [firstOfSecond] = ids.slice(50_000);
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT '${workspace.workspaceId}', 'other-' || n, now() - interval '1 year'
+      FROM generate_series(1, 10000) n`);
+  await asOwner(`CREATE FUNCTION refuse_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.user_id < '${firstOfSecond}' THEN PERFORM pg_sleep(0.02); RETURN NULL; END IF;
+    RETURN NEW; END $$`);
+  await asOwner(`CREATE TRIGGER refuse_slowly BEFORE INSERT ON ${table}
+    FOR EACH ROW EXECUTE FUNCTION refuse_slowly()`);
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  // As if others had held everyone for as long as the first rehearsal looked for somebody.
+  vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
+  const letGo = await hold(table, firstOfSecond ?? '');
+  const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
+  await vi.waitUntil(isAsleep, { timeout: 20_000, interval: 5 });
+  await letGo();
+  expect(await removing).toMatchObject({ type: 'notRestorable' });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(count + 10_000);
+}, 90_000);

@@ -1,0 +1,119 @@
+import type { PoolClient } from 'pg';
+import { expect, test } from 'vitest';
+import { useDatabase } from '../../support/database/database.ts';
+import {
+  inIndia,
+  reasonsOf,
+  seedWorkspace,
+  startDeletion,
+  useDeletionSteps,
+} from '../../support/steps/deletion.ts';
+
+/** What others hold, or their triggers do, makes a batch slow: it waits for little, and takes fewer users. */
+
+const database = useDatabase();
+const steps = useDeletionSteps(database);
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+const onDelete = async (id: string, body: string): Promise<void> => {
+  await asOwner(`CREATE FUNCTION ${id}_slow() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN ${body} RETURN OLD; END $$`);
+  await asOwner(`CREATE TRIGGER slow BEFORE DELETE ON users_${id}
+    FOR EACH ROW EXECUTE FUNCTION ${id}_slow()`);
+};
+
+/** What triggers say on the connections of the worker. */
+const listen = (): { notices: string[]; stop: () => void } => {
+  const notices: string[] = [];
+  const onConnection = (client: PoolClient): void => {
+    client.removeAllListeners('notice');
+    client.on('notice', ({ message }) => notices.push(message ?? ''));
+  };
+  const { pool } = database().worker;
+  pool.on('acquire', onConnection);
+  return { notices, stop: () => pool.off('acquire', onConnection) };
+};
+
+test('once three rows of a slice have waited for others in vain, the next ones wait a millisecond', async () => {
+  const workspace = await seedWorkspace(database(), 'waits', 40);
+  await onDelete(
+    'waits',
+    `RAISE NOTICE '%', current_setting('lock_timeout');
+     IF OLD.user_id <> 'u-2' THEN PERFORM pg_advisory_xact_lock(77); END IF;`,
+  );
+  const holder = await database().owner.pool.connect();
+  await holder.query('BEGIN; SELECT pg_advisory_xact_lock(77)');
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
+  const { exportId } = await steps.backUp(jobId);
+  const { notices, stop } = listen();
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 1 });
+  stop();
+  // Of the last 20, one for each row, the first waits for nothing.
+  expect(notices.slice(-20)).toEqual([...Array(4).fill('2s'), ...Array(16).fill('1ms')]);
+  await steps.settle(jobId, 1, true);
+  const reasons = Object.values(await reasonsOf(database(), jobId));
+  expect(reasons).toEqual(Array(19).fill('failed locked'));
+  await holder.query('ROLLBACK');
+  holder.release();
+}, 60_000);
+
+test('a batch that takes too long is tried again with fewer users, and the next ones take more', async () => {
+  const workspace = await seedWorkspace(database(), 'ended', 100);
+  await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
+  // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is rolled back.
+  await onDelete(
+    'ended',
+    `IF nextval('ended_calls') = 2 THEN RAISE EXCEPTION 'too slow' USING ERRCODE = '57014'; END IF;`,
+  );
+  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 50 });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 50 });
+  const { rows } = await database().owner.pool.query<{ cursor: number }>(
+    'SELECT cursor FROM deletion_batches WHERE export_id = $1 ORDER BY cursor',
+    [exportId],
+  );
+  expect(rows.map(({ cursor }) => cursor)).toEqual([0, 7, 16, 28, 43]);
+});
+
+test('users whom one lane holds are not left by the other lane', async () => {
+  const count = 50_010;
+  const workspace = await seedWorkspace(database(), 'lanes', count);
+  // Two parts: ids are in the order of their text, and the last ten are of the second.
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
+  await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT 'lanes', 'other-' || n, now() - interval '1 year'
+    FROM generate_series(1, 10000) n`);
+  // One lock for all, held until the batch commits: first by the first lane, for longer than the other waits.
+  await onDelete(
+    'lanes',
+    `IF OLD.user_id = '${ids[50_000]}' THEN PERFORM pg_sleep(1); END IF;
+     PERFORM pg_advisory_xact_lock(78);
+     IF OLD.user_id = 'u-1' THEN PERFORM pg_sleep(15); END IF;`,
+  );
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: count });
+}, 90_000);
+
+/** Users written one by one in subtransactions that have ended, while an old transaction runs. */
+test('more users written in subtransactions than 10,000 go in one pass, row by row too', async () => {
+  const count = 12_000;
+  const workspace = await seedWorkspace(database(), 'subs', 0);
+  const writer = await database().owner.pool.connect();
+  await writer.query('BEGIN; SELECT pg_current_xact_id()');
+  await asOwner(`DO $$ BEGIN FOR n IN 1..${count} LOOP
+      BEGIN INSERT INTO users (workspace_id, user_id) VALUES ('subs', 'u-' || n);
+      EXCEPTION WHEN division_by_zero THEN NULL; END;
+    END LOOP; END $$`);
+  await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT 'subs', 'other-' || n, now() - interval '1 year'
+    FROM generate_series(1, 3000) n`);
+  await onDelete('subs', `IF OLD.user_id = 'u-7' THEN RAISE EXCEPTION 'no'; END IF;`);
+  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  expect(await steps.remove(jobId, exportId)).toEqual({ deleted: count - 1 });
+  await writer.query('ROLLBACK');
+  writer.release();
+}, 60_000);

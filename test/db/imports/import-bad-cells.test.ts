@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest';
+import { listProblems } from '../../../db/imports/import-tallies.ts';
+import type { ImportOptions } from '../../../imports/options.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import { seedTypedWorkspace } from '../../support/steps/export.ts';
+import { failuresOf, useImportSteps } from '../../support/steps/import.ts';
+
+const database = useDatabase();
+const steps = useImportSteps(database);
+
+const query = async (text: string, values: unknown[] = []) =>
+  (await database().owner.pool.query(text, values)).rows;
+
+const seeded = async (id: string) => {
+  const workspace = await seedTypedWorkspace(database(), id);
+  await query(
+    `INSERT INTO users (workspace_id, user_id, first_name, email, properties, legal_hold) VALUES
+      ($1, 'a', 'Ada', 'a@x.example', '{"number": 1, "string": "s"}', false),
+      ($1, 'h', 'Hal', 'h@x.example', '{}', true)`,
+    [id],
+  );
+  return workspace;
+};
+
+const usersOf = (id: string) =>
+  query(
+    `SELECT user_id, first_name, email, properties FROM users WHERE workspace_id = $1 AND NOT legal_hold
+      ORDER BY user_id`,
+    [id],
+  );
+
+const FILE = [
+  'userId,firstName,email,properties.number',
+  'a,,secret-mail,secret-number',
+  'n,New,secret-mail,5',
+  'h,Hold,secret-mail,5',
+  `${'x'.repeat(300)},Long,,`,
+  ',Nobody,secret-mail,',
+].join('\n');
+
+test.each<[Partial<ImportOptions>, object]>([
+  [{ mode: 'update' }, { first_name: null, properties: { number: 1, string: 's' } }],
+  [{ mode: 'replace' }, { first_name: null, properties: { number: 1 } }],
+  [
+    { mode: 'update', emptyCells: 'keep' },
+    { first_name: 'Ada', properties: { number: 1, string: 's' } },
+  ],
+])(
+  'by %j a cell that cannot be taken is left out and told, and the rest is imported',
+  async (options, a) => {
+    const id = `skip-${options.mode}-${options.emptyCells ?? 'clear'}`;
+    const workspace = await seeded(id);
+    const { jobId, ...result } = await steps.run(workspace, `${FILE}\n`, {
+      ...options,
+      badCells: 'skipCell',
+    });
+    expect(result).toMatchObject({
+      state: 'partiallySucceeded',
+      counts: { lines: 5, imported: 1, merged: 1, held: 1, failed: 2, partial: 2 },
+    });
+    expect(await usersOf(id)).toEqual([
+      { user_id: 'a', email: 'a@x.example', ...a },
+      { user_id: 'n', first_name: 'New', email: null, properties: { number: 5 } },
+    ]);
+    const failed = await failuresOf(database(), jobId);
+    expect(failed.map(({ line, code }) => [line, code])).toEqual([
+      [2, 'cellsSkipped'],
+      [3, 'cellsSkipped'],
+      [4, 'held'],
+      [5, 'invalidDataType'],
+      [6, 'propertyRequired'],
+    ]);
+    expect(failed[0]?.message).toMatch(/^left out: email must be .*; properties\.number must be/);
+    expect(failed[2]?.message).toMatch(/legal hold; left out: email must be/);
+    for (const { message } of failed) expect(message).not.toContain('secret');
+    const problems = (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];
+    expect(problems).toEqual([
+      { column: 'email', rule: 'mailAddress', count: 3, firstLine: 2 },
+      { column: 'properties.number', rule: 'number', count: 1, firstLine: 2 },
+      { column: null, rule: 'held', count: 1, firstLine: 4 },
+      { column: 'userId', rule: 'tooLong', count: 1, firstLine: 5 },
+      { column: 'userId', rule: 'required', count: 1, firstLine: 6 },
+    ]);
+  },
+);
+
+test('a file of which cells alone were left out has succeeded, and a dry run says the same', async () => {
+  const workspace = await seeded('fine');
+  const file = 'userId,email\na,none\na,a2@x.example\na,none\n';
+  for (const dryRun of [true, false]) {
+    const result = await steps.run(workspace, file, { badCells: 'skipCell', dryRun });
+    expect(result).toMatchObject({
+      state: 'succeeded',
+      failures: 0,
+      counts: { lines: 3, merged: 3, unchanged: 2, failed: 0, partial: 2 },
+    });
+  }
+  expect((await usersOf('fine'))[0]).toMatchObject({ email: 'a2@x.example' });
+});
+
+test('a mail address that finds users is never left out', async () => {
+  const workspace = await seeded('key');
+  const file = 'email,firstName,properties.number\nnone,X,1\na@x.example,Eve,no\n';
+  const { jobId, counts } = await steps.run(workspace, file, {
+    badCells: 'skipCell',
+    matchBy: 'email',
+  });
+  expect(counts).toMatchObject({ merged: 1, failed: 1, partial: 1 });
+  const failed = await failuresOf(database(), jobId);
+  expect(failed.map(({ line, code }) => [line, code])).toEqual([
+    [2, 'invalidDataType'],
+    [3, 'cellsSkipped'],
+  ]);
+});
+
+test('when nothing is said, a bad cell fails its line', async () => {
+  const workspace = await seeded('default');
+  const { counts } = await steps.run(workspace, 'userId,email\na,none\nn,n@x.example\n');
+  expect(counts).toMatchObject({ imported: 1, failed: 1, partial: 0 });
+});

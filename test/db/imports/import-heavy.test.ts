@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { Readable } from 'node:stream';
+import { createCheckImport } from '../../../activities/imports/check-import.ts';
+import { createImportThreads } from '../../../activities/imports/import-threads.ts';
+import { createImportUsers } from '../../../activities/imports/import-users.ts';
+import { enterPhase } from '../../../db/jobs/job-runs.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import { seedTypedWorkspace } from '../../support/steps/export.ts';
+import { longestTurnShare } from '../../support/stack/longest-turn.ts';
+import { failuresOf, UPDATE, useImportSteps } from '../../support/steps/import.ts';
+
+const database = useDatabase();
+const steps = useImportSteps(database);
+
+/** Lines that keep a reader busy for seconds. */
+const HEAVY: [string, string][] = [
+  ['blank lines', `userId\n1\n${'\n'.repeat(4_000_000)}`],
+  ['lines of other cells', `userId,city\n${'1\n'.repeat(1_000_000)}`],
+  ['lines of many cells', `userId\n${`${','.repeat(900_000)}x\n`.repeat(12)}`],
+];
+
+/** Read in the thread of the workflows, each of these files takes one turn for nearly all of it. */
+const MAX_TURN_SHARE = 0.5;
+
+test.each(HEAVY)(
+  'a file of %s that is checked stops nobody, and is cancelled at once',
+  async (what, content) => {
+    const workspace = await seedTypedWorkspace(database(), `check-${what.length}`);
+    const jobId = await steps.start(workspace, content);
+    await enterPhase(database().app.db, jobId, 'checking');
+    const stop = new AbortController();
+    const checking = createCheckImport(steps.deps)({ jobId }, stop.signal);
+    setTimeout(() => stop.abort(new Error('cancelled')), 1_500);
+    expect(await longestTurnShare(checking)).toBeLessThan(MAX_TURN_SHARE);
+    await expect(checking).rejects.toThrow('cancelled');
+  },
+);
+
+test('a file whose lines have other cells is imported while others go on', async () => {
+  const workspace = await seedTypedWorkspace(database(), 'others');
+  const jobId = await steps.start(workspace, `userId,city\n${'1\n'.repeat(20_000)}2,Rome\n`);
+  await enterPhase(database().app.db, jobId, 'importing');
+  const importing = createImportUsers(steps.deps)({ jobId }, new AbortController().signal);
+  expect(await longestTurnShare(importing)).toBeLessThan(MAX_TURN_SHARE);
+  expect(await importing).toEqual({ imported: 1, merged: 0 });
+  expect(await failuresOf(database(), jobId)).toHaveLength(20_000);
+});
+
+test('a file whose storage falls silent is given up once its job is cancelled', async () => {
+  const stop = new AbortController();
+  const threads = createImportThreads();
+  const task = {
+    kind: 'count',
+    types: new Map(),
+    job: { options: UPDATE },
+  } as const;
+  const silent = new Readable({ read: () => {} });
+  silent.push('userId\n');
+  const read = threads.read(task, silent, stop.signal);
+  setTimeout(() => stop.abort(new Error('cancelled')), 1_000);
+  await expect(read.results.next()).rejects.toThrow('cancelled');
+  await read.close();
+  await threads.close();
+});
+
+test('several files are read at the same time, and threads are used again', async () => {
+  const workspace = await seedTypedWorkspace(database(), 'several');
+  const results = await Promise.all(
+    Array.from({ length: 5 }, (_, n) =>
+      steps.run(workspace, `userId,city\nu-${n},Rome\nu-${n}-x\n`, { mode: 'insert' }),
+    ),
+  );
+  for (const { counts } of results) expect(counts).toMatchObject({ imported: 1, failed: 1 });
+});

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { useDatabase } from '../../support/database/database.ts';
+
+/** What somebody who has taken over the API or the worker cannot do with mails. */
+
+const database = useDatabase();
+const DENIED = '42501';
+
+const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
+  const { pool } = database()[role];
+  try {
+    await pool.query(text);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+};
+
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+test.each<['api' | 'worker', string, string]>([
+  [
+    'api',
+    'say that a mail was accepted',
+    `INSERT INTO notices (job_id, kind, accepted_at) VALUES ('${NOBODY}', 'finished', now())`,
+  ],
+  ['api', 'have a mail tried again by its row', 'UPDATE notices SET accepted_at = NULL'],
+  ['api', 'have a mail go to others', `UPDATE request_notices SET person = 'x@example.com'`],
+  [
+    'api',
+    'add a reader',
+    `INSERT INTO request_notices (id, request_id, kind, person)
+     VALUES ('${NOBODY}', '${NOBODY}', 'asked', 'x@example.com')`,
+  ],
+  ['api', 'change who asked for a mail', 'UPDATE mail_rounds SET round = 9'],
+  [
+    'api',
+    'ask for a mail at another time',
+    `INSERT INTO mail_rounds (id, job_id, kind, round, asked_by, created_at)
+     VALUES ('${NOBODY}', '${NOBODY}', 'finished', 2, '${NOBODY}', now() - interval '1 day')`,
+  ],
+  [
+    'worker',
+    'ask for a mail again',
+    `INSERT INTO mail_rounds (id, job_id, kind, round, asked_by)
+     VALUES ('${NOBODY}', '${NOBODY}', 'finished', 2, '${NOBODY}')`,
+  ],
+])('under the role of the %s nobody may %s', async (role, _act, text) => {
+  expect(await codeOf(role, text)).toBe(DENIED);
+});

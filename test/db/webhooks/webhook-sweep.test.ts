@@ -1,0 +1,94 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createStartQueuedJobs } from '../../../activities/jobs/start-queued-jobs.ts';
+import {
+  startDeliveriesOf,
+  sweepDeliveries,
+} from '../../../activities/webhooks/start-deliveries.ts';
+import { findRun } from '../../../activities/delete-all/sweep-requests.ts';
+import { addSearchAttributes } from '../../../worker/registration.ts';
+import { deliveryWorkflowIdOf } from '../../../workflows/delivery-contract.ts';
+import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import { startDevServer, type DevServer } from '../../support/stack/dev-server.ts';
+import { createWebhookSteps, type WebhookSteps } from '../../support/steps/webhooks.ts';
+
+/** Deliveries against a real Temporal server without a worker, so that they stay as they are put. */
+
+const database = useDatabase();
+const QUEUE = 'nobody-works-here';
+
+let server: DevServer;
+let steps: WebhookSteps;
+
+beforeAll(async () => {
+  server = await startDevServer();
+  await addSearchAttributes(server.client, 'default');
+  steps = await createWebhookSteps(database(), 'hooked');
+}, 60_000);
+
+afterAll(() => server.stop());
+
+beforeEach(() => steps.query('DELETE FROM webhooks', []));
+
+const deps = () => ({
+  ...fakeDecideDeps(database().worker),
+  mailer: {} as never,
+  config: {} as never,
+  temporal: server.client,
+  taskQueue: QUEUE,
+});
+const sweep = () => new MockActivityEnvironment().run(createStartQueuedJobs(deps()));
+const runOf = (deliveryId: string) =>
+  findRun(server.client, deliveryWorkflowIdOf({ deliveryId, round: 1 }));
+
+const queue = async () => {
+  await steps.addWebhook('https://hooks.example/');
+  const { jobId, deliveryIds } = await steps.endJob();
+  return { jobId, deliveryId: deliveryIds[0]! };
+};
+const makeLate = () =>
+  steps.query(`UPDATE webhook_deliveries SET next_attempt_at = now() - interval '1 minute'`, []);
+
+test('whoever ends a job starts what is to be told of it', async () => {
+  const { jobId, deliveryId } = await queue();
+  await startDeliveriesOf(deps(), jobId);
+  expect(await runOf(deliveryId)).toMatchObject({ isAlive: true });
+  await startDeliveriesOf(deps(), jobId);
+  expect(await sweep()).toEqual({ started: 0, ended: 0 });
+});
+
+test('what a crash kept from its start is started by the sweep, once it is late', async () => {
+  const { deliveryId } = await queue();
+  expect(await sweep()).toEqual({ started: 0, ended: 0 });
+  expect(await runOf(deliveryId)).toBeUndefined();
+  await makeLate();
+  expect(await sweep()).toEqual({ started: 1, ended: 0 });
+  expect(await runOf(deliveryId)).toMatchObject({ isAlive: true });
+  expect(await sweep()).toEqual({ started: 0, ended: 0 });
+  expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'pending' });
+});
+
+test('a delivery whose workflow was terminated has failed, and one that keeps waiting has not', async () => {
+  const { jobId, deliveryId } = await queue();
+  const { jobId: other, deliveryId: waiting } = await queue();
+  await startDeliveriesOf(deps(), jobId);
+  await startDeliveriesOf(deps(), other);
+  await server.client.workflow
+    .getHandle(deliveryWorkflowIdOf({ deliveryId, round: 1 }))
+    .terminate();
+  await makeLate();
+  expect(await sweep()).toMatchObject({ ended: 1 });
+  expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'failed' });
+  expect(await steps.delivery(waiting)).toMatchObject({ state: 'pending' });
+});
+
+test('deliveries that wait for their turn hide none that nobody has started', async () => {
+  await steps.addWebhook('https://hooks.example/');
+  for (let n = 0; n < 3; n++) await startDeliveriesOf(deps(), (await steps.endJob()).jobId);
+  const deliveryId = (await steps.endJob()).deliveryIds[0]!;
+  await makeLate();
+  const all = { ...deps(), webhooks: {} as never };
+  expect(await sweepDeliveries(all, 2, () => {})).toMatchObject({ started: 1 });
+  expect(await runOf(deliveryId)).toMatchObject({ isAlive: true });
+});

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { isAlive, type ProcessIdentity } from '../../../local/processes/process-identity.ts';
+
+const START_DEADLINE_MS = 120_000;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'keepsake-stop-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const demoFolders = () => readdirSync(folder).filter((name) => name.startsWith('keepsake-demo-'));
+
+test(
+  'a demo that is stopped while it adds users leaves no process and no file',
+  async () => {
+    const demo = spawn(process.execPath, ['--import', 'tsx', 'local/demo.ts'], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [demo.stdout, demo.stderr]) {
+      stream.on('data', (chunk: Buffer) => (said += String(chunk)));
+    }
+    const closed = once(demo, 'close');
+    await vi.waitFor(() => expect(said).toMatch(/^Start PostgreSQL.* s$/m), {
+      timeout: START_DEADLINE_MS,
+      interval: 50,
+    });
+    const [demoFolder = ''] = demoFolders();
+    const record = readFileSync(join(folder, demoFolder, 'processes.json'), 'utf8');
+    const processes = Object.values(JSON.parse(record) as Record<string, ProcessIdentity>);
+    expect(processes.filter(isAlive).length).toBe(4);
+    demo.kill('SIGINT');
+    expect(await closed).toEqual([1, null]);
+    expect(said).toMatch(/The demo failed: it was stopped$/m);
+    expect(processes.filter(isAlive)).toEqual([]);
+    expect(demoFolders()).toEqual([]);
+  },
+  2 * START_DEADLINE_MS,
+);

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { identify } from '../../../local/processes/process-identity.ts';
+import { openProcessRecord } from '../../../local/processes/process-record.ts';
+import { openTemporaryFolder } from '../../../local/processes/temporary-folder.ts';
+
+const PREFIX = 'keepsake-trial-';
+/** Makes a folder with a data folder in it, reports it, and waits to be killed. */
+const MAKER = `
+import { mkdirSync } from 'node:fs';
+import { openTemporaryFolder } from './local/temporary-folder.ts';
+const { path } = await openTemporaryFolder('${PREFIX}', process.argv[1]);
+mkdirSync(path + '/data');
+console.log(path);
+setInterval(() => {}, 1000);
+`;
+
+let base: string;
+
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'keepsake-folders-'));
+});
+
+afterEach(() => rmSync(base, { recursive: true }));
+
+const startMaker = async () => {
+  const options = ['--import', 'tsx', '--input-type=module', '-e', MAKER, base];
+  const child = spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  return { path: chunk.toString().trim(), kill };
+};
+
+const startSleeper = (dataDir: string): number => {
+  const { pid = 0 } = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
+  onTestFinished(() => void (identify(pid) && process.kill(pid, 'SIGKILL')));
+  openProcessRecord(dataDir).note('worker', pid);
+  return pid;
+};
+
+test('the temporary files of a test lie in the folder of its run', () => {
+  expect(basename(dirname(base))).toMatch(/^keepsake-run-/);
+});
+
+test('is removed with all it holds, and stops what runs on a data folder in it', async () => {
+  const folder = await openTemporaryFolder(PREFIX, base);
+  const dataDir = join(folder.path, 'some', 'data');
+  mkdirSync(dataDir, { recursive: true });
+  const pid = startSleeper(dataDir);
+  await folder.remove();
+  expect(readdirSync(base)).toEqual([]);
+  expect(identify(pid)).toBeUndefined();
+  await expect(folder.remove()).resolves.toBeUndefined();
+});
+
+test('is removed by the next of its kind when its process was killed, not before', async () => {
+  const maker = await startMaker();
+  const pid = startSleeper(join(maker.path, 'data'));
+  const other = await openTemporaryFolder('keepsake-other-', base);
+  const second = await openTemporaryFolder(PREFIX, base);
+  expect(existsSync(maker.path)).toBe(true);
+  await maker.kill();
+  await openTemporaryFolder('keepsake-other-', base);
+  expect(existsSync(maker.path)).toBe(true);
+  await openTemporaryFolder(PREFIX, base);
+  expect(existsSync(maker.path)).toBe(false);
+  expect(identify(pid)).toBeUndefined();
+  expect([other, second].map(({ path }) => existsSync(path))).toEqual([true, true]);
+});
+
+test('a folder without an owner stays: another process may just be making it', async () => {
+  const fresh = join(base, `${PREFIX}fresh`);
+  mkdirSync(fresh);
+  await openTemporaryFolder(PREFIX, base);
+  writeFileSync(join(fresh, 'owner.json'), '{"pid":');
+  await openTemporaryFolder(PREFIX, base);
+  expect(existsSync(fresh)).toBe(true);
+});

@@ -1,0 +1,19 @@
+import type { RawBuilder } from 'kysely';
+import type pg from 'pg';
+import { setCopyValues } from '../../../db/copy/copy-values.ts';
+import { toCopyStatements } from '../../../selection/statements.ts';
+
+/** Runs a query as COPY would have to: its values are read from settings of the transaction. */
+export const queryByCopyValues = async <Row extends object>(
+  client: pg.ClientBase,
+  query: RawBuilder<unknown>,
+): Promise<Row[]> => {
+  const { texts, values } = toCopyStatements([query]);
+  await client.query('BEGIN READ ONLY');
+  try {
+    await setCopyValues(client, values);
+    return (await client.query<Row>(texts[0]!)).rows;
+  } finally {
+    await client.query('ROLLBACK');
+  }
+};

@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from 'pg';
+import { afterAll, beforeAll, inject } from 'vitest';
+import { openDatabase, type Database } from '../../../db/client.ts';
+import { API_ROLE, WORKER_ROLE } from '../../../db/roles.ts';
+import { TEMPLATE } from '../global-setup.ts';
+import { BOTH_ROLES } from './migrate-for-tests.ts';
+
+export interface TestDatabase {
+  url: string;
+  /** As the owner, who may do anything. */
+  owner: Database;
+  /** As the API. */
+  api: Database;
+  /** As the worker. */
+  worker: Database;
+  /** As a login that is both, which tests of neither may use. */
+  app: Database;
+}
+
+const asAdmin = async (sql: string): Promise<void> => {
+  const client = new Client({ connectionString: inject('postgresUrl') });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
+};
+
+const mapRoles = <Value>(make: (role: string) => Value) => ({
+  api: make(API_ROLE),
+  worker: make(WORKER_ROLE),
+  app: make(BOTH_ROLES),
+});
+
+/** Connections to a migrated database, as the owner's and as the product's. */
+export const openTestDatabase = (url: string): TestDatabase => ({
+  url,
+  owner: openDatabase(url, { applicationName: 'keepsake-test' }),
+  ...mapRoles((role) =>
+    openDatabase(url, { applicationName: 'keepsake-test-app', role, isForCopies: true }),
+  ),
+});
+
+/** Ends the connections of a test's database. */
+export const closeTestDatabase = async (database: TestDatabase | undefined): Promise<void> => {
+  for (const one of ['owner', 'app', 'api', 'worker'] as const) await database?.[one].close();
+};
+
+/** A fresh database for this file, cloned from the migrated template and dropped at the end. */
+export const useDatabase = (): (() => TestDatabase) => {
+  let current: TestDatabase | undefined;
+  const name = `keepsake_test_${randomUUID().slice(0, 8)}`;
+
+  beforeAll(async () => {
+    await asAdmin(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+    const url = new URL(inject('postgresUrl'));
+    url.pathname = `/${name}`;
+    current = openTestDatabase(url.href);
+  });
+
+  afterAll(async () => {
+    await closeTestDatabase(current);
+    await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  });
+
+  return () => {
+    if (current === undefined) throw new Error('the database is there from beforeAll on');
+    return current;
+  };
+};

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Client, Connection } from '@temporalio/client';
+import { freePorts } from '../../../local/ports.ts';
+import { findCli } from './temporal-programs.ts';
+
+const READY_ATTEMPTS = 60;
+
+export interface DevServer {
+  address: string;
+  client: Client;
+  /** Runs a command of Temporal's CLI against it. @throws Error with what it printed */
+  cli: (...args: string[]) => Promise<void>;
+  stop: () => Promise<void>;
+}
+
+const connect = async (address: string): Promise<Connection> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await Connection.connect({ address, connectTimeout: 1_000 });
+    } catch (error) {
+      if (attempt === READY_ATTEMPTS) throw error;
+    }
+  }
+};
+
+const run = async (program: string, args: string[]): Promise<void> => {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  }
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`temporal ${args.join(' ')}: ${said}`);
+};
+
+/** Temporal's dev server, in memory, with flags of the test's own and none of Keepsake's. */
+export const startDevServer = async (...flags: string[]): Promise<DevServer> => {
+  const program = await findCli();
+  const [port = 0] = await freePorts(1);
+  const address = `127.0.0.1:${port}`;
+  const own = ['--headless', '--ip=127.0.0.1', `--port=${port}`, '--log-level=error'];
+  const server = spawn(program, ['server', 'start-dev', ...own, ...flags], { stdio: 'ignore' });
+  const connection = await connect(address);
+  return {
+    address,
+    client: new Client({ connection }),
+    cli: (...args) => run(program, [...args, `--address=${address}`]),
+    stop: async () => {
+      await connection.close();
+      server.kill('SIGTERM');
+      if (server.exitCode === null) await once(server, 'exit');
+    },
+  };
+};

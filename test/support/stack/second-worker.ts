@@ -1,0 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { PROJECT_FOLDER } from '../../../local/processes/keepsake-process.ts';
+
+/** The environment of a running process, as Linux tells it. */
+const environmentOf = (pid: number): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((line) => line.includes('='))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+
+/** Starts one more worker on the settings of a running one. @returns how to stop it */
+export const startSecondWorker = (pid: number): (() => Promise<void>) => {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+    cwd: PROJECT_FOLDER,
+    // Its metrics would want the port of the first one's.
+    env: { ...environmentOf(pid), METRICS_PORT: '' },
+    stdio: 'ignore',
+  });
+  return async () => {
+    child.kill('SIGTERM');
+    if (child.exitCode === null) await once(child, 'exit');
+  };
+};

@@ -1,0 +1,251 @@
+import { setTimeout } from 'node:timers/promises';
+import { activityInfo } from '@temporalio/activity';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, vi } from 'vitest';
+import { createActivities } from '../../../activities/activities.ts';
+import { startRequestWorkflow } from '../../../temporal/start-request.ts';
+import { addSearchAttributes } from '../../../worker/registration.ts';
+import {
+  noticeOf,
+  requestWorkflowIdOf,
+  type Activities,
+  type MessageKind,
+  type RequestNotice,
+  type RequestState,
+} from '../../../workflows/contract.ts';
+import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
+import { fakeDecideDeps, TEST_SECRET } from '../steps/activity-deps.ts';
+import { useDatabase, type TestDatabase } from '../database/database.ts';
+import { setDecisionTime } from '../database/decision-clock.ts';
+import { createRequestSteps, DAY_MS, seedPeople } from '../steps/delete-all.ts';
+import { startMailRecorder } from '../http/mail-recorder.ts';
+import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
+import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
+
+const TASK_QUEUE = 'test';
+const HOUR_MS = DAY_MS / 24;
+/** The SDK chooses the server's port before the server opens it. Where it was taken, nothing answers. */
+const START_DEADLINE_MS = 15_000;
+const START_ATTEMPTS = 3;
+
+const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS] };
+const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
+const KEY_ID = /^[0-9a-f-]{36}$/;
+
+/** How the next run is to end, in place of really deleting anyone. */
+export interface PlannedEnd {
+  state: 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
+  deleted: number;
+  /** The run goes on until then. */
+  after?: Promise<unknown>;
+}
+
+/** Lets a test say how a run ends: the job is ended before its own workflow claims it. */
+const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => ({
+  ...activities,
+  claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
+    const plan = plans.shift();
+    await plan?.after;
+    if (plan !== undefined) {
+      await createRequestSteps(database).endJob(input.jobId, plan.state, plan.deleted);
+    }
+    return activities.claimJob(input);
+  },
+});
+
+/** The database decides at the time of the workflow that asks, which runs ahead of ours. */
+const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activities => {
+  const atItsTime =
+    <Input, Result>(step: (input: Input) => Promise<Result>) =>
+    async (input: Input): Promise<Result> => {
+      await setDecisionTime(owner, activityInfo().currentAttemptScheduledTimestampMs);
+      return step(input);
+    };
+  return {
+    ...activities,
+    claimRequest: atItsTime(activities.claimRequest),
+    decideRequest: atItsTime(activities.decideRequest),
+    decideWritten: atItsTime(activities.decideWritten),
+  };
+};
+
+const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
+  const server = { executable: { type: 'existing-path', path } } as const;
+  for (let attempt = 1; ; attempt++) {
+    const deadline = new AbortController();
+    const { signal } = deadline;
+    const starting = TestWorkflowEnvironment.createTimeSkipping({ server });
+    const tooLate = setTimeout(START_DEADLINE_MS, undefined, { signal }).then(() => {
+      throw new Error("Temporal's test server does not answer");
+    });
+    try {
+      return await Promise.race([starting, tooLate]);
+    } catch (error) {
+      // One that answers late is not left behind.
+      void starting.then((late) => late.teardown()).catch(() => {});
+      if (attempt === START_ATTEMPTS) throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+};
+
+const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
+  startServer(await findTimeSkippingServer());
+
+/** Events after which the dev server of `useShortHistories` suggests to go on in a new run. */
+export const SUGGESTED_EVENTS = 120;
+
+const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
+  const path = await findCli();
+  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      extraArgs: ['--dynamic-config-value', limit],
+    },
+  });
+};
+
+const startEnvironment = async (
+  database: TestDatabase,
+  start: () => Promise<TestWorkflowEnvironment>,
+) => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const provider = await startMailRecorder();
+  const env = await start();
+  await addSearchAttributes(env.client, 'default');
+  const deps = fakeDecideDeps(database.app);
+  const config = {
+    ...deps.config,
+    publicUrl: 'https://keepsake.example',
+    linkSecret: TEST_SECRET,
+    mailFrom: 'Keepsake <k@keepsake.example>',
+    deleteAllTimes: TIMES,
+  };
+  const plans: PlannedEnd[] = [];
+  const activities = createActivities({
+    ...deps,
+    mailer: provider.mailer,
+    config,
+    temporal: env.client,
+    taskQueue: TASK_QUEUE,
+  });
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: WORKFLOW_BUNDLE },
+    activities: withPlans(atWorkflowTime(activities, database), database, plans),
+  });
+  const running = worker.run();
+  const stop = async () => {
+    worker.shutdown();
+    await running;
+    await env.teardown();
+    await provider.stop();
+  };
+  return { env, provider, plans, stop };
+};
+
+/** Requests on a Temporal of their own, with a worker on a real database. */
+const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
+  const database = useDatabase();
+  let started: Awaited<ReturnType<typeof startEnvironment>> | undefined;
+  let count = 0;
+
+  beforeAll(async () => {
+    started = await startEnvironment(database(), start);
+  }, 120_000);
+  afterAll(() => started?.stop());
+
+  const current = () => {
+    if (started === undefined) throw new Error('the environment is there from beforeAll on');
+    return started;
+  };
+
+  /**
+   * Asks in a workspace of its own with three users, and waits until all were mailed: the clock runs
+   * past the time-outs of what is under way while a test lets it run.
+   */
+  const ask = async (changes: Partial<typeof SETTINGS> = {}, isMailed = true) => {
+    const { env, provider } = current();
+    await saveDeleteAllSettings(database().owner.db, { ...SETTINGS, ...changes });
+    await setDecisionTime(database().owner, await env.currentTimeMs());
+    const steps = createRequestSteps(database());
+    count += 1;
+    const people = await seedPeople(database(), `w-${count}`);
+    const { workspaceId } = people;
+    await database().owner.pool.query(
+      `INSERT INTO users (workspace_id, user_id) SELECT $1, 'u-' || generate_series(1, 3)`,
+      [workspaceId],
+    );
+    const id = await steps.insert(people);
+    await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId, times: TIMES });
+    const handle = env.client.workflow.getHandle(requestWorkflowIdOf(id));
+    const until = (state: string) =>
+      vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 30_000 });
+    const mailed = (kind: RequestNotice) =>
+      vi.waitUntil(() => steps.isMailed(id, kind), { timeout: 30_000 });
+    const isClaimed = async () => (await steps.request(id)).run_id !== null;
+    await (isMailed ? mailed('asked') : vi.waitUntil(isClaimed, { timeout: 30_000 }));
+    return {
+      id,
+      people,
+      steps,
+      handle,
+      until,
+      mailed,
+      /** Waits until it has ended so, all are told, and the workflow is over. */
+      ends: async (state: RequestState) => {
+        await until(state);
+        await mailed(noticeOf(state) ?? 'asked');
+        return handle.result();
+      },
+      /** From now on decisions are taken at this time, but those of the workflow. */
+      at: (time: number) => setDecisionTime(database().owner, time),
+      /** Lets the clock run. */
+      sleep: (ms: number) => env.sleep(ms),
+      request: () => steps.request(id),
+      /** Why each message was refused; null of one that was accepted. */
+      refusals: async () => (await steps.decisions(id)).map(({ refusal }) => refusal),
+      /**
+       * Sends a message and waits until one more was decided. One that says by which key it is gets the
+       * code that the owner of the key was mailed.
+       */
+      send: async (kind: string, message: unknown) => {
+        const before = (await steps.decisions(id)).length;
+        const { by, decisionId } = Object(message) as { by?: unknown; decisionId?: unknown };
+        const isCoded = typeof by === 'string' && KEY_ID.test(by) && decisionId === undefined;
+        const code = isCoded && { code: await steps.codeOf(id, kind as MessageKind, by) };
+        await handle.signal(kind, isCoded ? { ...Object(message), ...code } : message);
+        const isDecided = async () => (await steps.decisions(id)).length > before;
+        await vi.waitUntil(isDecided, { timeout: 30_000 });
+      },
+      /** Subjects of the mails that a person of the workspace was sent. */
+      mailsTo: (person: string) =>
+        provider.mails
+          .filter(({ to, isAccepted }) => isAccepted && to === `${person}@${workspaceId}.example`)
+          .map(({ subject }) => subject.replace(` (${workspaceId})`, '')),
+      /** A run as the API starts it: a preview, a row, a message. */
+      run: async (by: string = people.bob) => {
+        const previewId = await steps.preview(people, id);
+        const decisionId = await steps.insertDecision(id, 'run', { by, previewId });
+        await handle.signal('run', { decisionId });
+        return decisionId;
+      },
+    };
+  };
+  /** How the next run ends. */
+  const plan = (end: PlannedEnd) => current().plans.push(end);
+  return { ask, plan, provider: () => current().provider, env: () => current().env, database };
+};
+
+/**
+ * A Temporal whose clock stands still but where a test lets it run. Workflows and decisions live in its
+ * time; the rest of PostgreSQL, and activities, live in ours.
+ */
+export const useTimeSkipping = () => useRequests(startSkipping);
+
+/** The dev server, with an early suggestion to go on in a new run. */
+export const useShortHistories = () => useRequests(startSuggesting);

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { readHeader } from '../../../imports/header.ts';
+import type { ReadOptions } from '../../../imports/read-chunks.ts';
+import { fileOf, linesOf, ONE_OF_EACH } from '../../support/steps/import-file.ts';
+
+type Wanted = Pick<ReadOptions, 'columns' | 'matchBy'>;
+
+const headerOf = (content: string, options: Wanted) =>
+  readHeader(fileOf(content), { types: ONE_OF_EACH, ...options });
+
+const errorsOf = async (content: string, options: Wanted) => {
+  const header = await headerOf(content, options);
+  return 'errors' in header ? header.errors : [];
+};
+
+test('columns are read as the mapping says, others by their own names, and some not at all', async () => {
+  const { rows, failed } = await linesOf(
+    'Customer No;E-mail Address;Plan;Notes;city;#\n7;a@x.example;gold;long text;Pune;1\n',
+    {
+      columns: {
+        'Customer No': 'userId',
+        'E-mail Address': 'email',
+        Plan: 'properties.string',
+        Notes: null,
+        '#': null,
+      },
+    },
+  );
+  expect(failed).toEqual([]);
+  expect(rows).toMatchObject([
+    {
+      userId: '7',
+      columns: { email: 'a@x.example', city: 'Pune' },
+      properties: { string: 'gold' },
+    },
+  ]);
+  expect(Object.keys(rows[0]!.columns)).toEqual(['email', 'city']);
+});
+
+test('a column may take the name that another one has in the file, where that is mapped, too', async () => {
+  const { rows } = await linesOf('email,userId\n1,a@x.example\n', {
+    columns: { email: 'userId', userId: 'email' },
+  });
+  expect(rows).toMatchObject([{ userId: '1', columns: { email: 'a@x.example' } }]);
+});
+
+test('a failed line names the column as the file does', async () => {
+  const { failed } = await linesOf('Id,Mail\n1,none\n,a@x.example\n', {
+    columns: { Id: 'userId', Mail: 'email' },
+  });
+  expect(failed.map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^Mail must be/),
+    'Id is empty',
+  ]);
+});
+
+test('each fault of a mapping is named, at its place', async () => {
+  const errors = await errorsOf('userId,Mail,E-Mail,city,Plan,extra\n', {
+    columns: {
+      Mail: 'email',
+      'E-Mail': 'email',
+      Plan: 'properties.strin',
+      'Phone/No': 'phone',
+      Extras: null,
+      city: 'createdAt',
+    },
+  });
+  expect(errors.map(({ pointer }) => pointer)).toEqual([
+    '/options/columns/E-Mail',
+    '/options/columns/city',
+    '/options/columns/Plan',
+    '/file/columns/5',
+    '/options/columns/Phone~1No',
+    '/options/columns/Extras',
+  ]);
+  expect(errors.map(({ detail }) => detail)).toEqual([
+    '`E-Mail` maps to `email`, and so does `Mail`',
+    '`city` maps to `createdAt`, which no file can set; leave it out by null',
+    '`Plan` maps to `properties.strin`: did you mean `properties.string`?',
+    expect.stringContaining('`extra` is no known property'),
+    '`Phone/No` is no column of the file',
+    '`Extras` is no column of the file: did you mean `extra`?',
+  ]);
+});
+
+test('a column that is named as its field is, beside one that is mapped to it, is one too many', async () => {
+  const errors = await errorsOf('userId,email,Mail\n', { columns: { Mail: 'email' } });
+  expect(errors).toEqual([
+    { pointer: '/options/columns/Mail', detail: '`Mail` maps to `email`, and so does `email`' },
+  ]);
+});
+
+test('what finds the user has to be mapped or there', async () => {
+  expect(await errorsOf('Id,city\n', { columns: { Id: null } })).toMatchObject([
+    { pointer: '/file', detail: expect.stringContaining('has no column userId') },
+  ]);
+  const byMail = { columns: { Mail: 'email' }, matchBy: 'email' } as const;
+  expect(await errorsOf('Mail,city\n', byMail)).toEqual([]);
+});
+
+test('names that objects have anyway are columns like others', async () => {
+  const errors = await errorsOf('userId,constructor,toString\n', { columns: {} });
+  expect(errors.map(({ pointer }) => pointer)).toEqual(['/file/columns/1', '/file/columns/2']);
+});
+
+test('a joined file says its own header again, and a user may be called as a field is', async () => {
+  const options = { columns: { Name: 'userId', City: 'city' } };
+  const { rows } = await linesOf('Name,City\nAnn,Pune\nName,City\nemail,\nname,\n', options);
+  expect(rows.map(({ userId }) => userId)).toEqual(['Ann', 'email', 'name']);
+  await expect(linesOf('Name,City\nName,Town\n', options)).rejects.toMatchObject({
+    type: 'invalidHeader',
+    line: 2,
+  });
+});
+
+test.each([
+  ['semicolons', 'Name, first, own;Key\nAda;1\n'],
+  ['commas and quotes', '"Name; of; the; user","Key"\n"Ada","1"\n'],
+  ['tabs', 'Name, first;Key, own\tKey\nAda\t1\n'],
+])(
+  'mapped names hold what separates cells elsewhere, in a file with %s',
+  async (_what, content) => {
+    const [header = ''] = content.split('\n');
+    const name = header.replaceAll('"', '').replace(/.Key$/, '');
+    const { rows, failed } = await linesOf(content, {
+      columns: { [name]: 'firstName', Key: 'userId' },
+    });
+    expect(failed).toEqual([]);
+    expect(rows).toMatchObject([{ userId: '1', columns: { first_name: 'Ada' } }]);
+  },
+);

@@ -1,0 +1,103 @@
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { readHeader } from '../../../imports/header.ts';
+import { MAX_BLANK_LINES, recordsOf } from '../../../imports/records.ts';
+import { longestTurnShare } from '../../support/stack/longest-turn.ts';
+import { failureOf, fileOf, ONE_OF_EACH } from '../../support/steps/import-file.ts';
+
+const MIB = 1024 * 1024;
+
+/** Seconds of this process that it takes to read a file. */
+const secondsOf = async (content: string): Promise<number> => {
+  const before = process.cpuUsage();
+  let count = 0;
+  for await (const records of recordsOf(fileOf(content))) count += records.length;
+  expect(count).toBeGreaterThan(0);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000_000;
+};
+
+test.each([
+  ['are blank', '\n'],
+  ['are blank, by two characters', '\r\n'],
+  ['have fewer cells', '1\n'],
+  ['have more cells', '1,2,3\n'],
+  ['have empty cells only', ',,,\n'],
+  ['have byte-order marks', '1\uFEFF\uFEFF,2\n'],
+])('lines that %s take no longer than others', async (_what, line) => {
+  const count = 100_000;
+  await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
+  const usual = await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
+  const these = await secondsOf(`a,b\n${line.repeat(count)}`);
+  expect(these).toBeLessThan(5 * usual);
+});
+
+test.each([
+  ['blank lines', '\n', 'tooManyRows'],
+  ['blank lines, by two characters', '\r\n', 'tooLarge'],
+  ['lines', '1\n', 'tooLarge'],
+  ['zeros', '\0', 'recordTooLong'],
+])(
+  'a small file of many %s is given up long before its end',
+  async (_what, filler, wanted) => {
+    const packed = gzipSync(`userId\n${filler.repeat((20 * MIB) / filler.length)}`);
+    expect(packed.length).toBeLessThan(64 * 1024);
+    for (const pieceBytes of [64, 65_536]) {
+      expect(await failureOf(packed, pieceBytes)).toMatchObject({ type: wanted });
+    }
+  },
+  120_000,
+);
+
+test('a file of many equal columns is no such file', async () => {
+  const header = ['userId', ...Array.from({ length: 300 }, (_, n) => `properties.p${n}`)].join();
+  const cells = ',false'.repeat(300);
+  const lines = Array.from({ length: 8_000 }, (_, n) => `u-${(n * 7_919) % 100_003}${cells}`);
+  const packed = gzipSync([header, ...lines].join('\n'), { level: 9 });
+  let count = 0;
+  for await (const records of recordsOf(fileOf(packed))) count += records.length;
+  expect(count).toBe(8_001);
+}, 120_000);
+
+test('blank lines count, too', async () => {
+  const blank = Buffer.alloc(MIB, '\n');
+  const pieces = Array.from({ length: Math.ceil(MAX_BLANK_LINES / MIB) + 1 }, () => blank);
+  const read = async () => {
+    let count = 0;
+    const file = Readable.from([Buffer.from('userId\n1\n'), ...pieces]);
+    for await (const records of recordsOf(file)) count += records.length;
+    return count;
+  };
+  await expect(read()).rejects.toMatchObject({ type: 'tooManyRows', line: MAX_BLANK_LINES + 3 });
+}, 120_000);
+
+test.each([
+  ['blank lines', '\n'],
+  ['lines of empty cells', ';;\r\n'],
+  ['byte-order marks', '\uFEFF\n'],
+])('a header is not looked for behind many %s', async (_what, line) => {
+  let pieces = 0;
+  const content = function* () {
+    for (; pieces < 1_000; pieces++) yield Buffer.from(line.repeat(2_000));
+    yield Buffer.from('userId\n');
+  };
+  const header = await readHeader(Readable.from(content()), { types: ONE_OF_EACH });
+  expect(header).toEqual({
+    errors: [{ pointer: '/file', detail: expect.stringContaining('all lines so far are blank') }],
+  });
+  expect(pieces).toBeLessThan(200);
+});
+
+test('a long header is told for what it is', async () => {
+  for (const header of ['a'.repeat(100_000), `userId${','.repeat(200_000)}`]) {
+    const read = await readHeader(fileOf(`${header}\n1\n`), { types: ONE_OF_EACH });
+    expect(JSON.stringify(read)).not.toContain('blank');
+  }
+});
+
+test('others have their turn while a file is read, whatever its lines are', async () => {
+  const reading = secondsOf(`userId,a\n1,2\n${'\n'.repeat(500_000)}${'1\n'.repeat(300_000)}`);
+  expect(await longestTurnShare(reading)).toBeLessThan(1 / 3);
+  await reading;
+});

@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import { compileFilter } from '../../../selection/compile.ts';
+import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../../selection/filter.ts';
+import { deletionSelectionSchema, exportSelectionSchema } from '../../../selection/selection.ts';
+import { TYPES } from '../../support/arbitraries.ts';
+
+const NOW = new Date('2024-07-01T12:00:00.000Z');
+const is = (field: string, value: unknown): Filter => ({ field, op: 'is', value }) as Filter;
+
+const nest = (levels: number): Filter =>
+  levels === 1 ? is('firstName', 'Ada') : { not: nest(levels - 1) };
+
+const group = (count: number): Filter => ({
+  and: Array.from({ length: count }, () => is('firstName', 'Ada')),
+});
+
+test.each([
+  {},
+  [],
+  null,
+  'everyone',
+  { and: [] },
+  { or: [] },
+  { not: {} },
+  { and: [{ field: 'firstName', op: 'isKnown' }], or: [{ field: 'firstName', op: 'isKnown' }] },
+  { field: 'firstName', op: 'is', value: 'Ada', also: 1 },
+  { field: 'firstName', op: 'like', value: 'Ada' },
+  { field: 'firstName', op: 'in', value: [] },
+  { field: 'firstName', op: 'is', value: null },
+  { field: 'createdAt', op: 'lt', value: { daysAgo: -1 } },
+  { field: 'createdAt', op: 'lt', value: { daysAgo: 1.5 } },
+  { field: 'createdAt', op: 'lt', value: { daysago: 1 } },
+  { op: 'isKnown' },
+])('a filter that is none is refused, never read as everyone: %j', (filter) => {
+  expect(filterSchema.safeParse(filter).success).toBe(false);
+});
+
+test.each([
+  [is('nope', 'x'), '/filter/field'],
+  [is('plan', 'x'), '/filter/field'],
+  [is('properties.nope', 'x'), '/filter/field'],
+  [is('properties.toString', 'x'), '/filter/field'],
+  [is('__proto__', 'x'), '/filter/field'],
+  [{ and: [is('firstName', 'a'), is('firstName', 3)] }, '/filter/and/1/value'],
+  [{ not: { or: [is('dob', '2023-02-29')] } }, '/filter/not/or/0/value'],
+  [is('properties.score', '3'), '/filter/value'],
+  [is('properties.score', 1234567890123456), '/filter/value'],
+  [is('createdAt', '2024-02-29T24:00:00.5Z'), '/filter/value'],
+  [is('phone', '1.5E+10'), '/filter/value'],
+  [{ field: 'phone', op: 'notContains', value: '4930123456.0' }, '/filter/value'],
+  [{ field: 'phone', op: 'notContains', value: '4.9E+10' }, '/filter/value'],
+  [{ field: 'phone', op: 'contains', value: '+' }, '/filter/value'],
+  [{ field: 'email', op: 'isNot', value: 'keep@example.com\u200B' }, '/filter/value'],
+  [is('email', ' ada@example.com'), '/filter/value'],
+  [{ field: 'email', op: 'notContains', value: 'ada\u200B' }, '/filter/value'],
+  [{ field: 'email', op: 'in', value: ['a@example.com', 'a\u00AD@b.example'] }, '/filter/value/1'],
+  [
+    { field: 'properties.mobile', op: 'in', value: ['493012345', '493012345.0'] },
+    '/filter/value/1',
+  ],
+  [{ field: 'tags', op: 'contains', value: '\u00A0 ' }, '/filter/value'],
+  [is('emailOptin', 'true'), '/filter/value'],
+  [is('tags', 'a'), '/filter/op'],
+  [is('firstName', ''), '/filter/value'],
+  [{ field: 'firstName', op: 'gt', value: 'a' }, '/filter/op'],
+  [{ field: 'emailOptin', op: 'contains', value: 'a' }, '/filter/op'],
+  [{ field: 'firstName', op: 'isKnown', value: 'a' }, '/filter/value'],
+  [{ field: 'firstName', op: 'is' }, '/filter/value'],
+  [{ field: 'firstName', op: 'is', value: ['a'] }, '/filter/value'],
+  [{ field: 'firstName', op: 'in', value: ['a', 3] }, '/filter/value/1'],
+  [{ field: 'firstName', op: 'in', value: 'a' }, '/filter/value'],
+  [{ field: 'dob', op: 'is', value: { daysAgo: 3 } }, '/filter/value'],
+  [{ field: 'properties.score', op: 'lt', value: { daysAgo: 3 } }, '/filter/value'],
+  [{ field: 'createdAt', op: 'gt', value: '2024-07-01T12:00:00' }, '/filter/value'],
+] as [Filter, string][])(
+  'what does not fit the properties is named by its place: %j',
+  (filter, at) => {
+    expect(filterSchema.safeParse(filter).success).toBe(true);
+    expect(checkFilter(filter, TYPES).map(({ pointer }) => pointer)).toEqual([at]);
+  },
+);
+
+test('five levels are allowed, six are not', () => {
+  expect(checkFilter(nest(5), TYPES)).toEqual([]);
+  expect(checkFilter(nest(6), TYPES)).toHaveLength(1);
+});
+
+test('fifty conditions are allowed, fifty-one are not, however they are grouped', () => {
+  expect(checkFilter({ or: [group(25), group(25)] }, TYPES)).toEqual([]);
+  expect(checkFilter({ or: [group(25), group(26)] }, TYPES)).toHaveLength(1);
+});
+
+test('a frozen filter says the moment, or for a date the UTC day', () => {
+  const filter: Filter = {
+    or: [
+      { field: 'createdAt', op: 'lt', value: { daysAgo: 2 } },
+      { not: { field: 'dob', op: 'gte', value: { daysAgo: 1 } } },
+      is('firstName', 'Ada'),
+    ],
+  };
+  expect(freezeFilter(filter, TYPES, NOW)).toEqual({
+    or: [
+      { field: 'createdAt', op: 'lt', value: '2024-06-29T12:00:00.000Z' },
+      { not: { field: 'dob', op: 'gte', value: '2024-06-30' } },
+      is('firstName', 'Ada'),
+    ],
+  });
+});
+
+test('a filter that was not frozen cannot be compiled', () => {
+  const filter: Filter = { field: 'createdAt', op: 'lt', value: '2024-07-01T00:00:00Z' };
+  // @ts-expect-error -- only a frozen filter means the same at any later time
+  expect(compileFilter(filter, TYPES)).toBeDefined();
+});
+
+test.each([
+  { type: 'all' },
+  { type: 'ids', ids: [] },
+  { type: 'ids', ids: ['a', 'a'] },
+  { type: 'ids', ids: [''] },
+  { type: 'ids', ids: ['a'.repeat(256)] },
+  { type: 'ids', ids: Array.from({ length: 10_001 }, (_, index) => String(index)) },
+  { type: 'ids' },
+  { type: 'segment', segmentId: 'vip' },
+  { type: 'segment', segmntId: '0198a0f0-0000-7000-8000-000000000000' },
+  { type: 'filter', filter: {} },
+  { type: 'filter', filter: is('firstName', 'a'), excludeIds: [] },
+  { type: 'filter' },
+  {},
+])('a deletion refuses a selection it cannot take at its word (%#)', (selection) => {
+  expect(deletionSelectionSchema.safeParse(selection).success).toBe(false);
+});
+
+test('everyone can be exported, and nothing beside that word', () => {
+  expect(exportSelectionSchema.safeParse({ type: 'all' }).success).toBe(true);
+  expect(exportSelectionSchema.safeParse({ type: 'all', ids: ['a'] }).success).toBe(false);
+});
