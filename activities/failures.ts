@@ -1,12 +1,16 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
-import { refuseForgetful } from '../db/connections/durability.ts';
 import {
   describeNearlyEveryone,
   type NearlyEveryone,
   nearlyEveryoneOf,
 } from '../db/deletions/nearly-everyone.ts';
-import { type DatabaseRefusal, type RefusalCode, refusalOf } from '../db/connections/refusal.ts';
+import {
+  type DatabaseRefusal,
+  type RefusalCode,
+  refusalOf,
+  refuseForgetful,
+} from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';

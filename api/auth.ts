@@ -12,8 +12,8 @@ import {
   problem,
   type ProblemError,
 } from './http/problems.ts';
-import type { App } from './app.ts';
-import type { Rates } from './http/rate-limit.ts';
+import type { App } from './http/app.ts';
+import type { Rates } from './rate-limit.ts';
 
 /** The key a request came with. */
 export interface Actor {

@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
 import { refusalOf } from '../db/connections/refusal.ts';
@@ -12,16 +9,8 @@ import {
   isPoolExhausted,
   isTooSlow,
 } from '../db/connections/sql-states.ts';
-import { closeWith } from './http/lingering-close.ts';
-import {
-  isProblem,
-  problem,
-  type ProblemError,
-  PROBLEMS,
-  type ProblemSlug,
-} from './http/problems.ts';
-
-const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
+import { isProblem, problem, type ProblemError, type ProblemSlug } from './http/problems.ts';
+import { codeOf, sendProblem } from './http/send-problem.ts';
 
 /** What Fastify and Node call the errors they find before a handler runs, and our own database code. */
 const BY_CODE: Record<string, [ProblemSlug, string]> = {
@@ -39,11 +28,6 @@ const BY_CODE: Record<string, [ProblemSlug, string]> = {
   FST_ERR_ASYNC_CONSTRAINT: ['not-found', 'There is no such path.'],
   // Raised by the database for a job that would begin from what has just been removed.
   KS006: ['gone', 'What this needs has been removed and is gone for good.'],
-};
-
-const codeOf = (error: unknown): string => {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : '';
 };
 
 /** What the database's errors come to, by the list that the worker goes by, too. */
@@ -102,53 +86,6 @@ export const toProblem = (error: Error): ProblemError => {
     return problem('invalid-request', 'The request could not be read.');
   }
   return problem('internal', 'The request failed for a reason on our side.');
-};
-
-const bodyOf = ({ slug, statusCode, detail, errors }: ProblemError, requestId: string) => ({
-  type: `/problems/${slug}`,
-  title: PROBLEMS[slug].title,
-  status: statusCode,
-  detail,
-  requestId,
-  ...(errors.length > 0 && { errors }),
-});
-
-export const sendProblem = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  answer: ProblemError,
-): FastifyReply =>
-  reply
-    .code(answer.statusCode)
-    .headers(answer.headers)
-    .header('content-type', PROBLEM_JSON)
-    // Past the route's own response schema: a problem has one shape everywhere.
-    .serializer((payload: unknown) => JSON.stringify(payload))
-    .send(bodyOf(answer, request.id));
-
-/** What Node calls the errors it finds before there is a request. */
-const BROKEN: Record<string, [ProblemSlug, string]> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
-  HPE_HEADER_OVERFLOW: ['headers-too-large', 'Address and headers are larger than 64 KiB.'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'The extensions of a chunk are too large.'],
-};
-
-/** Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes it. */
-export const answerBroken = (error: Error, socket: Socket): void => {
-  if (socket.destroyed || codeOf(error) === 'ECONNRESET') {
-    socket.destroy(error);
-    return;
-  }
-  const [slug, detail] = BROKEN[codeOf(error)] ?? ['invalid-request', 'This is no HTTP request.'];
-  const answer = problem(slug, detail);
-  const body = JSON.stringify(bodyOf(answer, randomUUID()));
-  const head = [
-    `HTTP/1.1 ${answer.statusCode} ${STATUS_CODES[answer.statusCode]}`,
-    `content-type: ${PROBLEM_JSON}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    'connection: close',
-  ];
-  closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
 };
 
 /** A part that is away is told in a line; what is our fault with all there is to find it. */

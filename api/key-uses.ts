@@ -1,14 +1,13 @@
 import { noteKeyUse } from '../db/api-keys.ts';
 import type { Db } from '../db/client.ts';
-import type { Actor } from './auth.ts';
-import type { App } from './app.ts';
+import type { App } from './http/app.ts';
 
 /** How long a use of a key stands for those after it, in milliseconds. The database has the same for all APIs. */
 const NOTED_FOR_MS = 60_000;
 
 export interface KeyUses {
   /** Has it noted that a key was used. Returns at once, and never fails. */
-  note: (key: Pick<Actor, 'id' | 'proof'>) => void;
+  note: (key: { id: string; proof: Buffer }) => void;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FastifyRequest } from 'fastify';
-import type { App } from './app.ts';
+import type { App } from './http/app.ts';
 
 const requests = new AsyncLocalStorage<FastifyRequest>();
 

@@ -1,4 +1,5 @@
-import type { ApiDeps, App } from './app.ts';
+import type { ApiDeps } from './deps.ts';
+import type { App } from './http/app.ts';
 import { createSendCsv } from './jobs/job-log.ts';
 import { registerActivityRoutes } from './service/activity-routes.ts';
 import { registerBackupChangeRoutes } from './backups/backup-change-routes.ts';

@@ -5,7 +5,7 @@ import type { JobType } from '../workflows/contract.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
-import type { StoredColumn } from './users/user-columns.ts';
+import type { StoredColumn } from './column-types.ts';
 import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
 /** Rows as PostgreSQL has them, snake_case. Row types derive from here. */

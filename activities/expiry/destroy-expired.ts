@@ -18,44 +18,13 @@ import { destroyExport } from '../../files/destroy-export.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
 import type { DestroyedResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
-import { importDuties } from './destroy-imports.ts';
+import { importRemovals } from './destroy-imports.ts';
+import { PAGE_SIZE, type RemovalTask, runRemovalTask } from './removal-task.ts';
 
-/** Rows looked at by one query. */
-const PAGE = 100;
-
-/** A kind of thing that goes: a page of them after the one given, and how one goes; true when it did. */
-export interface Duty<Item> {
-  list: (limit: number, after: Item | undefined) => Promise<Item[]>;
-  deal: (item: Item) => Promise<boolean>;
-}
-
-/** Deals with each item once. One that cannot be dealt with keeps no other waiting. */
-export const runDuty = async <Item>(
-  { list, deal }: Duty<Item>,
-  signal: AbortSignal,
-  troubles: unknown[],
-): Promise<number> => {
-  let done = 0;
-  let last: Item | undefined;
-  do {
-    const items = await list(PAGE, last);
-    for (const item of items) {
-      signal.throwIfAborted();
-      try {
-        if (await deal(item)) done += 1;
-      } catch (error) {
-        troubles.push(error);
-      }
-    }
-    last = items.length < PAGE ? undefined : items.at(-1);
-  } while (last !== undefined);
-  return done;
-};
-
-const exportDuties = (deps: ActivityDeps) => {
+const exportRemovals = (deps: ActivityDeps) => {
   const { storage, database, crashPoint } = deps;
   const { db } = database;
-  const expire: Duty<{ id: string }> = {
+  const expire: RemovalTask<{ id: string }> = {
     list: (limit, after) => listDueExports(db, limit, after?.id),
     deal: async ({ id }) => {
       const isRemoved = await expireExport(db, id);
@@ -63,14 +32,14 @@ const exportDuties = (deps: ActivityDeps) => {
       return isRemoved;
     },
   };
-  const destroy: Duty<{ id: string }> = {
+  const destroy: RemovalTask<{ id: string }> = {
     list: (limit, after) => listExportsToDestroy(db, limit, after?.id),
     deal: async ({ id }) => {
       await destroyExport({ db, storage }, id);
       return true;
     },
   };
-  const cleanUp: Duty<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
+  const cleanUp: RemovalTask<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
     list: (limit, after) => listLostAttempts(db, limit, after),
     deal: async ({ id, job_id: jobId, workspace_id: workspaceId, attempt }) => {
       const prefix = attemptPrefix(id, attempt);
@@ -85,7 +54,7 @@ const exportDuties = (deps: ActivityDeps) => {
   return { expire, destroy, cleanUp };
 };
 
-const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => ({
+const listRemoval = ({ database: { db } }: ActivityDeps): RemovalTask<{ id: string }> => ({
   list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
   deal: async ({ id }) => {
     await eraseUserList(db, id);
@@ -97,17 +66,17 @@ const listDuty = ({ database: { db } }: ActivityDeps): Duty<{ id: string }> => (
 const eraseAll = async (
   erase: (limit: number) => Promise<number>,
   signal: AbortSignal,
-  troubles: unknown[],
+  problems: unknown[],
 ): Promise<number> => {
   let all = 0;
   try {
-    for (let erased = PAGE; erased === PAGE; all += erased) {
+    for (let erased = PAGE_SIZE; erased === PAGE_SIZE; all += erased) {
       signal.throwIfAborted();
-      erased = await erase(PAGE);
+      erased = await erase(PAGE_SIZE);
     }
   } catch (error) {
     signal.throwIfAborted();
-    troubles.push(error);
+    problems.push(error);
   }
   return all;
 };
@@ -130,11 +99,11 @@ export const createDestroyExpired =
     const { db } = deps.database;
     // By a clock that has jumped ahead every backup would have expired.
     await assertClock(db);
-    const exports = exportDuties(deps);
-    const imports = importDuties(deps);
-    const troubles: unknown[] = [];
-    const run = <Item>(duty: Duty<Item>) => runDuty(duty, signal, troubles);
-    const erase = (some: (limit: number) => Promise<number>) => eraseAll(some, signal, troubles);
+    const exports = exportRemovals(deps);
+    const imports = importRemovals(deps);
+    const problems: unknown[] = [];
+    const run = <Item>(task: RemovalTask<Item>) => runRemovalTask(task, signal, problems);
+    const erase = (some: (limit: number) => Promise<number>) => eraseAll(some, signal, problems);
     const removed = (await run(exports.expire)) + (await run(imports.expire));
     await assertClock(db);
     const result = {
@@ -144,10 +113,10 @@ export const createDestroyExpired =
       jobs: await erase((limit) => eraseFruitlessJobs(db, limit)),
       previews: await erase((limit) => eraseOldPreviews(db, limit)),
       deliveries: await erase((limit) => eraseOldDeliveries(db, limit)),
-      lists: await run(listDuty(deps)),
+      lists: await run(listRemoval(deps)),
     };
     await erase(once(() => eraseOldCalls(db)));
     await erase(once(() => erasePreviewTargets(db)));
-    if (troubles.length > 0) throw troubles[0];
+    if (problems.length > 0) throw problems[0];
     return result;
   };

@@ -10,7 +10,7 @@ import { readClock } from '../../db/connections/clock.ts';
 import { SETTLED_HOURS } from '../../db/exports/removals.ts';
 import { importPrefix, IMPORTS_PREFIX } from '../../files/import-key.ts';
 import type { ActivityDeps } from '../deps.ts';
-import type { Duty } from './destroy-expired.ts';
+import type { RemovalTask } from './removal-task.ts';
 
 const HOUR_MS = 3_600_000;
 /** Bytes of a UUID of version 7 that hold its time. */
@@ -46,10 +46,10 @@ const listLostUploads = async (deps: ActivityDeps, limit: number, afterId = '') 
 };
 
 /** How imported files go: the row first, then the file, then the traces of its users. */
-export const importDuties = (deps: ActivityDeps) => {
+export const importRemovals = (deps: ActivityDeps) => {
   const { storage, database, crashPoint } = deps;
   const { db } = database;
-  const expire: Duty<{ id: string }> = {
+  const expire: RemovalTask<{ id: string }> = {
     list: (limit, after) => listDueImportFiles(db, limit, after?.id),
     deal: async ({ id }) => {
       const isRemoved = await expireImportFile(db, id);
@@ -57,7 +57,7 @@ export const importDuties = (deps: ActivityDeps) => {
       return isRemoved;
     },
   };
-  const destroy: Duty<{ id: string }> = {
+  const destroy: RemovalTask<{ id: string }> = {
     list: (limit, after) => listImportFilesToDestroy(db, limit, after?.id),
     deal: async ({ id }) => {
       await storage.remove(importPrefix(id));
@@ -65,7 +65,7 @@ export const importDuties = (deps: ActivityDeps) => {
       return true;
     },
   };
-  const cleanUp: Duty<{ id: string }> = {
+  const cleanUp: RemovalTask<{ id: string }> = {
     list: (limit, after) => listLostUploads(deps, limit, after?.id),
     deal: async ({ id }) => {
       await storage.remove(importPrefix(id));

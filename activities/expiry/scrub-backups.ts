@@ -7,7 +7,7 @@ import {
 } from '../../db/exports/scrubs.ts';
 import type { ScrubResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
-import { runDuty, type Duty } from './destroy-expired.ts';
+import { type RemovalTask, runRemovalTask } from './removal-task.ts';
 import { findDamage } from '../exports/verify-part.ts';
 
 /** Told of each backup that is not what was written. */
@@ -36,7 +36,7 @@ export const createScrubBackups =
   async (_input: void, signal: AbortSignal): Promise<ScrubResult> => {
     const { db } = deps.database;
     const counts: Record<Scrubbed, number> = { whole: 0, damaged: 0, repaired: 0 };
-    const scrub: Duty<ExportRow> = {
+    const scrub: RemovalTask<ExportRow> = {
       list: (limit, after) => listBackupsToScrub(db, limit, after?.id),
       deal: async (backup) => {
         const damage = await findDamageOf(deps, backup, signal);
@@ -49,8 +49,8 @@ export const createScrubBackups =
         return true;
       },
     };
-    const troubles: unknown[] = [];
-    await runDuty(scrub, signal, troubles);
-    if (troubles.length > 0) throw troubles[0];
+    const problems: unknown[] = [];
+    await runRemovalTask(scrub, signal, problems);
+    if (problems.length > 0) throw problems[0];
     return counts;
   };

@@ -11,11 +11,14 @@ import {
   sortLines,
   type StagedRow,
 } from '../../db/imports/import-staging.ts';
+import type { ImportOptions } from '../../imports/options.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
-import type { ImportJob } from './check-import.ts';
 
 /** What of an import decides how its rows are put together. */
-export type RowsJob = Pick<ImportJob, 'workspaceId' | 'options'>;
+export interface RowsJob {
+  workspaceId: string;
+  options: ImportOptions;
+}
 
 /** Rows of a chunk as they are staged. */
 export interface Prepared {

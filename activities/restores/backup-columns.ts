@@ -1,7 +1,8 @@
 import { apiNameOf } from '../../db/users/column-names.ts';
 import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports/exports.ts';
 import type { MatchedColumn } from '../../db/restores/restore-statements.ts';
-import type { StoredColumn, UserColumn } from '../../db/users/user-columns.ts';
+import type { StoredColumn } from '../../db/column-types.ts';
+import type { UserColumn } from '../../db/users/user-columns.ts';
 import { readHeaderNames } from '../../files/read-records.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';

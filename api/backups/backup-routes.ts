@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { findBackup, listBackups } from '../../db/exports/backups.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { backupSchema, toBackupJson } from './backup-json.ts';
 import {
   cursorSchema,

@@ -16,7 +16,7 @@ import {
   type MessageKind,
   type Refusal,
 } from '../../workflows/contract.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../auth.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MessageKind } from '../../workflows/contract.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { decide } from './decide.ts';
 import { describeRequest, requestSchema } from './delete-all-json.ts';
 import { reasonSchema } from '../jobs/reason.ts';

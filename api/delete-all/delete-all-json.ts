@@ -5,7 +5,7 @@ import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import { listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { countWorkspaceUsers } from '../../db/deletions/previews.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contract.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 import { requestMailSchema, toRequestMailJson } from '../mails/mail-json.ts';
 
 const time = z.string().describe('RFC 3339, UTC');

@@ -9,7 +9,8 @@ import {
   type RequestRow,
 } from '../../db/delete-all/delete-all-requests.ts';
 import { REQUEST_STATES } from '../../workflows/contract.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { getRequest } from './decide.ts';
 import {
   describeRequest,

@@ -8,8 +8,9 @@ import {
   MAX_PREVIEWED_USERS,
 } from '../../db/deletions/previews.ts';
 import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
-import type { ApiDeps, App } from '../app.ts';
-import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
+import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { resolveSelection } from '../users/resolve-selection.ts';
 import { sendJson } from '../http/send-json.ts';

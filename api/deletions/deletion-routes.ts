@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { directSelectionSchema } from '../../selection/selection.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { acceptJob, beginJob } from '../jobs/begin-job.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';

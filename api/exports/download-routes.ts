@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { findBackup } from '../../db/exports/backups.ts';
 import { findDownload } from '../../db/exports/export-files.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { notFound } from '../http/problems.ts';
 import { FILE_ANSWER, requireOpenFile, sendExport } from './send-export.ts';
 

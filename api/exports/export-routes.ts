@@ -2,12 +2,13 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { type ListRef, usersOfList } from '../../db/users/user-lists.ts';
 import { exportSelectionSchema } from '../../selection/selection.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { acceptJob, beginJob, type WantedJob } from '../jobs/begin-job.ts';
 import { exportOptionsShape, freezeExportOptions } from './export-options.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
-import { SELECTION_BODY_LIMIT_BYTES } from '../limits.ts';
+import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { resolveSelection } from '../users/resolve-selection.ts';
 
 const bodySchema = z

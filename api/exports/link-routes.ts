@@ -10,7 +10,8 @@ import {
 } from '../../db/exports/download-links.ts';
 import { findDownload } from '../../db/exports/export-files.ts';
 import { createLinkToken } from '../../files/link-token.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { type ExportRow, requireOpenFile } from './send-export.ts';
 

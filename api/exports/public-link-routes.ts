@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { findLink } from '../../db/exports/download-links.ts';
 import { readLinkToken } from '../../files/link-token.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { renderLinkPage } from './link-page.ts';
 import {
   hide,

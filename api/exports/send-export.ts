@@ -5,7 +5,7 @@ import { type NewActivity, recordActivity } from '../../db/activity.ts';
 import type { Compression, ExportState, Format, Purpose } from '../../db/schema.ts';
 import { openExport } from '../../files/open-export.ts';
 import type { ByteRange } from '../../storage/storage.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 import { namesTag, readByteRange } from '../http/byte-range.ts';
 import { problem } from '../http/problems.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { App } from '../app.ts';
-import { answerBroken } from '../error-handler.ts';
-import { BODY_TIMEOUT_MS, UPLOAD_MIN_BYTES } from '../limits.ts';
+import type { App } from './app.ts';
+import { answerBroken } from './send-problem.ts';
+import { BODY_TIMEOUT_MS, UPLOAD_MIN_BYTES } from './limits.ts';
 
 /** Bodies that may take as long as the server allows at all. */
 const uploads = new WeakSet<IncomingMessage>();

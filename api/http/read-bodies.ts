@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { App } from '../app.ts';
+import type { App } from './app.ts';
 import { parseJsonBody } from './json-body.ts';
 import { invalidRequest, problem } from './problems.ts';
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { App } from '../app.ts';
+import type { App } from './app.ts';
 
 /** Closes the connection once the answer is sent, and says so to the client where that is still possible. */
 const closeAfter = (answer: ServerResponse): void => {

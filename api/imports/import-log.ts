@@ -6,7 +6,7 @@ import { propertyTypesOf } from '../../db/users/properties.ts';
 import { type KeptLine, logLines, readLogHead } from '../../imports/log-file.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { importKey } from '../../files/import-key.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 
 /** Text that is sent at once, in UTF-16 units. */
 const PIECE_LENGTH = 64 * 1024;

@@ -10,7 +10,8 @@ import {
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import { mappingFaults } from '../../imports/mapping.ts';
 import type { ColumnMapping } from '../../imports/options.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { columnsSchema, mappingNameSchema, unprocessable } from './import-mapping.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
 import { notFound, problem } from '../http/problems.ts';

@@ -4,7 +4,6 @@ import { findMapping } from '../../db/imports/import-mappings.ts';
 import { MAX_MAPPED_COLUMNS } from '../../imports/mapping.ts';
 import type { ColumnMapping } from '../../imports/options.ts';
 import { nameSchema } from '../../selection/names.ts';
-import type { WantedImport } from './import-options.ts';
 import { type InputError, problem, type ProblemError } from '../http/problems.ts';
 
 /** Of a column's name, or a property's, in UTF-16 units. */
@@ -39,11 +38,13 @@ export const unprocessable = (errors: InputError[]): ProblemError => {
 };
 
 /** The options with the columns of the mapping that they name. @throws ProblemError when there is none */
-export const withSavedMapping = async (
+export const withSavedMapping = async <
+  Options extends { mapping?: string | undefined; columns?: ColumnMapping | undefined },
+>(
   db: Db,
   workspaceId: string,
-  options: WantedImport,
-): Promise<WantedImport> => {
+  options: Options,
+): Promise<Options> => {
   const { mapping: name } = options;
   if (name === undefined) return options;
   const saved = await findMapping(db, workspaceId, name);

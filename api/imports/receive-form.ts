@@ -6,7 +6,7 @@ import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import type { z } from 'zod';
 import { createKindCheck } from '../../imports/file-kind.ts';
 import { parseJson } from '../http/json-body.ts';
-import { IMPORT_MAX_BYTES } from '../limits.ts';
+import { IMPORT_MAX_BYTES } from '../http/limits.ts';
 import { pointerOf } from '../http/pointer.ts';
 import {
   type InputError,

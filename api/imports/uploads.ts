@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import type { App } from '../app.ts';
+import type { App } from '../http/app.ts';
 import { allowUpload } from '../http/body-deadline.ts';
-import { MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_OF_WORKSPACE } from '../limits.ts';
+import { MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_OF_WORKSPACE } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { refuseEncoded } from '../http/read-bodies.ts';
 import { createShares } from '../http/shares.ts';

@@ -17,7 +17,7 @@ import { listJobMails, type MailRow } from '../../db/mails/mail-rounds.ts';
 import type { ExportOptions, Role } from '../../db/schema.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { JOB_KINDS, workflowIdOf } from '../../workflows/contract.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';

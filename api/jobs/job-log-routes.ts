@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { csvQueryShape, type SendCsv, sendJobLog } from './job-log.ts';
 import { notFound } from '../http/problems.ts';
 

@@ -8,7 +8,8 @@ import {
   type UserRecord,
 } from '../../db/jobs/outcomes.ts';
 import type { Db } from '../../db/client.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { requireRecords } from './job-log.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';

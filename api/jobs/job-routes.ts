@@ -3,7 +3,8 @@ import { listJobs } from '../../db/jobs/job-list.ts';
 import { cancelJob, findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
 import { JOB_STATES } from '../../db/schema.ts';
 import { acceptJob } from './begin-job.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { briefly, describeJobs, describeLiveJob } from './job-json.ts';
 import { JOB_TYPES, jobSchema } from './job-schema.ts';
 import {

@@ -8,7 +8,8 @@ import { findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
 import { listJobsWithRecords } from '../../db/jobs/job-progress.ts';
 import { countReasons, findMailedJob, findMailedRequest } from '../../db/mails/mail-pages.ts';
 import { type PageLink, readPageToken } from '../../files/page-token.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { hasLog, type SendCsv, sendJobLog } from '../jobs/job-log.ts';
 import { renderJobPage, renderRequestPage } from './mail-page.ts';
 import {

@@ -8,7 +8,7 @@ import {
   type NewRound,
 } from '../../db/mails/mail-rounds.ts';
 import type { StartableMail } from '../../temporal/start-mail.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 

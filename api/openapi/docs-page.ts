@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { App } from '../app.ts';
+import type { App } from '../http/app.ts';
 
 /** Swagger UI styles its elements from script and loads nothing from elsewhere. */
 const DOCS_CSP = [

@@ -5,7 +5,7 @@ import {
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { findAccess } from '../access.ts';
-import type { App } from '../app.ts';
+import type { App } from '../http/app.ts';
 import { readOwn, serveDocs } from './docs-page.ts';
 import { IMPORT_BODY } from '../imports/import-options.ts';
 import { answerHeaders, problemHeaders } from './openapi-headers.ts';

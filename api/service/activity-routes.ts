@@ -7,7 +7,8 @@ import {
 } from '../../db/activity-log.ts';
 import { ACTIVITY_KINDS } from '../../db/activity.ts';
 import { findJobRow } from '../../db/jobs/jobs.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { pathOfJob } from '../jobs/job-json.ts';
 import { csvQueryShape, hasLog, type SendCsv, sendJobLog } from '../jobs/job-log.ts';
 import {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { problem } from '../http/problems.ts';
 import { createReadiness, isReady, PARTS, type Readiness } from './readiness.ts';
 

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { findUnfinishedRequest } from '../../db/delete-all/delete-all-requests.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 
 const meSchema = z.object({
   key: z.object({

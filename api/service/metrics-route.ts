@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { z } from 'zod';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { watchPools } from '../../db/connections/pool-metrics.ts';
 import { timeRequests, watchDatabase, watchStorage } from './metrics.ts';
 

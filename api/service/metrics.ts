@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { readClock } from '../../db/connections/clock.ts';
 import { readServiceFigures, type ServiceFigures } from '../../db/service-figures.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { App } from '../app.ts';
+import type { App } from '../http/app.ts';
 import { askForAll, inTime } from '../http/ask.ts';
 import { routeOf } from '../http/logging.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { App } from '../app.ts';
+import type { App } from '../http/app.ts';
 import { escapeHtml, PAGE_STYLE, pageCsp } from '../http/html-page.ts';
 import { problem, PROBLEMS, type ProblemSlug } from '../http/problems.ts';
 

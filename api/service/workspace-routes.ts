@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { describeWorkspaces } from '../../db/workspaces.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
 
 const LIST = 'workspaces';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { createProperty, listProperties, MAX_PROPERTIES } from '../../db/users/properties.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
 import { problem } from '../http/problems.ts';
 

@@ -12,7 +12,8 @@ import { countUsersWhere } from '../../db/users/users.ts';
 import { compileFilter } from '../../selection/compile.ts';
 import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
 import { nameSchema } from '../../selection/names.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import {
   cursorSchema,
   decodeIdCursor,

@@ -8,7 +8,8 @@ import {
   type UserListRow,
 } from '../../db/users/user-lists.ts';
 import { MATCH_BY } from '../../selection/selection.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import { csvQueryShape, type SendCsv } from '../jobs/job-log.ts';
 import { notFound } from '../http/problems.ts';
 import { receiveUserList } from './receive-user-list.ts';

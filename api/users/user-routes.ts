@@ -10,8 +10,9 @@ import {
 } from '../../db/users/users.ts';
 import { momentOf } from '../../selection/moments.ts';
 import { userIdSchema } from '../../selection/selection.ts';
-import type { ApiDeps, App } from '../app.ts';
-import { USERS_BODY_LIMIT_BYTES } from '../limits.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
+import { USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { decodeCursor, pageOf, toPage } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
 import { sendJson } from '../http/send-json.ts';

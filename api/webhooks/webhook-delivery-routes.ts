@@ -9,7 +9,8 @@ import {
   replayDelivery,
 } from '../../db/webhooks/webhook-log.ts';
 import type { WebhookRow } from '../../db/webhooks/webhooks.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import {
   cursorSchema,
   decodeIdCursor,

@@ -12,7 +12,8 @@ import {
 } from '../../db/webhooks/webhooks.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { readWebhookUrl } from '../../webhooks/url.ts';
-import type { ApiDeps, App } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { App } from '../http/app.ts';
 import {
   cursorSchema,
   decodeIdCursor,

@@ -1,6 +1,5 @@
 import type { ClientBase } from 'pg';
-import { refuseForgetful } from './durability.ts';
-import { refuseDatabase, refusePooler } from './refusal.ts';
+import { refuseDatabase, refuseForgetful, refusePooler } from './refusal.ts';
 
 /** Longest wait for a new connection to be ready for use, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 10_000;

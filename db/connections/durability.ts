@@ -1,13 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
-import { type DatabaseRefusal, refuseDatabase } from './refusal.ts';
-
-export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
-  refuseDatabase(
-    'databaseNotDurable',
-    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups: turn it on, for ` +
-      'this login and database too.',
-  );
+import { refuseForgetful } from './refusal.ts';
 
 /**
  * Sees a setting that a reload has changed, too. Costs one round trip.

@@ -30,6 +30,14 @@ export const refusePooler = (): DatabaseRefusal =>
       'settings of a connection: let DATABASE_URL name the host and port of PostgreSQL itself.',
   );
 
+/** Thrown where the server may forget what it has acknowledged. */
+export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
+  refuseDatabase(
+    'databaseNotDurable',
+    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups: turn it on, for ` +
+      'this login and database too.',
+  );
+
 /** How PgBouncer and RDS Proxy refuse a client that sets options; neither translates its messages. */
 const POOLER_REFUSAL =
   /unsupported (?:options )?startup parameter|doesn't support command-line options/;

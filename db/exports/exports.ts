@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Trx } from '../client.ts';
 import { lockJob } from '../jobs/lock-job.ts';
 import type { Compression, Format, Purpose, Schema } from '../schema.ts';
-import type { StoredColumn } from '../users/user-columns.ts';
+import type { StoredColumn } from '../column-types.ts';
 import type { Insertable, Selectable } from 'kysely';
 
 /** Finds or makes the one export of a job's pass. */

@@ -2,7 +2,7 @@ import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type pg from 'pg';
 import { DatabaseError } from 'pg';
 import { toBoundStatement } from '../../selection/statements.ts';
-import type { StoredColumn } from '../users/user-columns.ts';
+import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */

@@ -1,17 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
+import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
-
-/** A column of users as a backup found it. */
-export interface StoredColumn {
-  /** Of the table and the column in it, which a rename leaves as it is. */
-  id: string;
-  name: string;
-  /** Its type as SQL, with its length or precision. */
-  type: string;
-  /** Whether PostgreSQL computes it from other columns. */
-  isGenerated: boolean;
-}
 
 /** A column of a workspace's users as it is now. */
 export interface UserColumn extends StoredColumn {

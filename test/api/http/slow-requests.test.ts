@@ -3,11 +3,11 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, expect, test, vi } from 'vitest';
-import type * as Limits from '../../../api/limits.ts';
+import type * as Limits from '../../../api/http/limits.ts';
 import { useApi } from '../support.ts';
 
 // The limits as they are would make these tests wait for minutes.
-vi.mock('../../../api/limits.ts', async (original) => {
+vi.mock('../../../api/http/limits.ts', async (original) => {
   const limits = await original<typeof Limits>();
   return {
     ...limits,

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import type * as Limits from '../../../api/limits.ts';
+import type * as Limits from '../../../api/http/limits.ts';
 import {
   BOUNDARY,
   filePart,
@@ -25,7 +25,7 @@ const MAX_IN_FLIGHT_BYTES = 32 * MIB;
 const BODY_TIMEOUT_MS = 1_500;
 
 // The limits as they are would make these tests wait for minutes, and send gigabytes.
-vi.mock('../../../api/limits.ts', async (original) => ({
+vi.mock('../../../api/http/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   IMPORT_MAX_BYTES: 300 * 1024 * 1024,
   MAX_UPLOADS_AT_ONCE: 2,

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { ACCESS, requireAccess } from '../../../api/access.ts';
-import type { App } from '../../../api/app.ts';
+import type { App } from '../../../api/http/app.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import { useApi } from '../support.ts';
 

@@ -19,11 +19,8 @@ const DENIED = '42501';
 const REFUSED = '23001';
 
 const ids = { queued: '', running: '', done: '', backup: '', export: uuidv7(), key: '' };
-const proofs: Record<'starter' | 'platform' | 'ops', Buffer> = {
-  starter: Buffer.alloc(0),
-  platform: Buffer.alloc(0),
-  ops: Buffer.alloc(0),
-};
+const none: Buffer = Buffer.alloc(0);
+const proofs = { starter: none, platform: none, ops: none };
 
 const makeKey = async (role: 'admin' | 'platform' | 'ops', name: string) => {
   const workspaceId = role === 'admin' ? 'roles' : null;

@@ -24,6 +24,8 @@ let steps: WebhookSteps;
 let receiver: Receiver;
 let answer: Answering = () => 204;
 
+const noteAs = (kind: string) => (outcome: string) => void told.push(`${kind} ${outcome}`);
+
 const activitiesWith = (allowPrivate: boolean): Activities =>
   createActivities({
     ...fakeDecideDeps(database().worker),
@@ -33,20 +35,15 @@ const activitiesWith = (allowPrivate: boolean): Activities =>
     taskQueue: 'none',
     webhooks: {
       post: createPost({ allowPrivate }),
-      meter: {
-        attempt: (outcome) => void told.push(`attempt ${outcome}`),
-        delivery: (outcome) => void told.push(`delivery ${outcome}`),
-      },
+      meter: { attempt: noteAs('attempt'), delivery: noteAs('delivery') },
     },
   });
 
+const activity = new MockActivityEnvironment();
 const attempt = (deliveryId: string, round = 1, allowPrivate = true) =>
-  new MockActivityEnvironment().run(activitiesWith(allowPrivate).attemptDelivery, {
-    deliveryId,
-    round,
-  });
+  activity.run(activitiesWith(allowPrivate).attemptDelivery, { deliveryId, round });
 const giveUp = (deliveryId: string, round = 1) =>
-  new MockActivityEnvironment().run(activitiesWith(true).giveUpDelivery, { deliveryId, round });
+  activity.run(activitiesWith(true).giveUpDelivery, { deliveryId, round });
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });

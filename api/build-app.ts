@@ -1,66 +1,32 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import helmet from '@fastify/helmet';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import fastify, { LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
-import type { Config } from '../config.ts';
-import type { Database } from '../db/client.ts';
 import { logOptions } from '../log.ts';
-import type { Storage } from '../storage/storage.ts';
 import { requireAccess } from './access.ts';
+import type { ApiDeps } from './deps.ts';
+import type { App } from './http/app.ts';
 import { authenticate } from './auth.ts';
-import { answerBroken, handleError } from './error-handler.ts';
+import { handleError } from './error-handler.ts';
+import { answerBroken } from './http/send-problem.ts';
 import {
   BODY_LIMIT_BYTES,
   CONNECTION_CHECK_MS,
   HEADERS_LIMIT_BYTES,
   HEADERS_TIMEOUT_MS,
   HTTP_LIMITS,
-} from './limits.ts';
+} from './http/limits.ts';
 import { describeError, logResponses } from './http/logging.ts';
 import { documentApi } from './openapi/openapi.ts';
-import { createRates } from './http/rate-limit.ts';
+import { createRates } from './rate-limit.ts';
 import { readBodies } from './http/read-bodies.ts';
-import type { RequestSender } from './delete-all/request-sender.ts';
 import { rememberRequests } from './request-owner.ts';
 import { registerRoutes } from './routes.ts';
-import type { JobStarter } from './jobs/start-job.ts';
 import { answerUnknown } from './http/unknown-route.ts';
 import { limitBodyTime } from './http/body-deadline.ts';
 import { closeUnusedConnections } from './http/unused-connections.ts';
 import { validatorCompiler } from './http/validation.ts';
-
-export type App = FastifyInstance<
-  Server,
-  IncomingMessage,
-  ServerResponse,
-  FastifyBaseLogger,
-  ZodTypeProvider
->;
-
-export interface ApiDeps {
-  database: Database;
-  /** A connection that nothing but the question for readiness uses; `database` when not given. */
-  health?: Database;
-  /** Likewise one for the figures of `/metrics`. */
-  figures?: Database;
-  storage: Storage;
-  jobs: JobStarter;
-  requests: RequestSender;
-  config: Pick<
-    Config,
-    | 'publicUrl'
-    | 'taskQueue'
-    | 'temporalUiUrl'
-    | 'linkSecret'
-    | 'rateLimitPerMinute'
-    | 'trustedProxies'
-    | 'webhookAllowPrivate'
-  >;
-  logLevel: Config['logLevel'];
-  /** Where log lines go; standard output when not given. */
-  logStream?: { write: (line: string) => void };
-}
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -1,8 +1,8 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Config } from '../../config.ts';
-import type { App } from '../app.ts';
-import { problem } from './problems.ts';
+import type { Config } from '../config.ts';
+import type { App } from './http/app.ts';
+import { problem } from './http/problems.ts';
 
 const WINDOW_MS = 60_000;
 /** Addresses remembered at a time; of more, those not seen for longest are forgotten. */

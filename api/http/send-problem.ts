@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { closeWith } from './lingering-close.ts';
+import { problem, type ProblemError, PROBLEMS, type ProblemSlug } from './problems.ts';
+
+const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
+
+/** The code of an error of Node, Fastify or PostgreSQL; empty where it has none. */
+export const codeOf = (error: unknown): string => {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+};
+
+const bodyOf = ({ slug, statusCode, detail, errors }: ProblemError, requestId: string) => ({
+  type: `/problems/${slug}`,
+  title: PROBLEMS[slug].title,
+  status: statusCode,
+  detail,
+  requestId,
+  ...(errors.length > 0 && { errors }),
+});
+
+export const sendProblem = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: ProblemError,
+): FastifyReply =>
+  reply
+    .code(answer.statusCode)
+    .headers(answer.headers)
+    .header('content-type', PROBLEM_JSON)
+    // Past the route's own response schema: a problem has one shape everywhere.
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send(bodyOf(answer, request.id));
+
+/** What Node calls the errors it finds before there is a request. */
+const BROKEN: Record<string, [ProblemSlug, string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: ['headers-too-large', 'Address and headers are larger than 64 KiB.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'The extensions of a chunk are too large.'],
+};
+
+/** Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes it. */
+export const answerBroken = (error: Error, socket: Socket): void => {
+  if (socket.destroyed || codeOf(error) === 'ECONNRESET') {
+    socket.destroy(error);
+    return;
+  }
+  const [slug, detail] = BROKEN[codeOf(error)] ?? ['invalid-request', 'This is no HTTP request.'];
+  const answer = problem(slug, detail);
+  const body = JSON.stringify(bodyOf(answer, randomUUID()));
+  const head = [
+    `HTTP/1.1 ${answer.statusCode} ${STATUS_CODES[answer.statusCode]}`,
+    `content-type: ${PROBLEM_JSON}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
+};
