@@ -60,6 +60,12 @@ export const failures = {
       `A rule on the users of ${workspaceId} changes what statements on them mean. Nothing was ` +
         'deleted. Drop the rule, then start again.',
     ),
+  usersNotPlain: (workspaceId: string) =>
+    final(
+      'usersNotPlain',
+      `The users of ${workspaceId} do not lie in one plain table: it is partitioned again, or a foreign ` +
+        'table. Nothing was exported or deleted. Make it one table, then start again.',
+    ),
   snapshotLost: (jobId: string) =>
     final(
       'snapshotLost',

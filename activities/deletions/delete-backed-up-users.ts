@@ -1,3 +1,4 @@
+import { lendRenewed } from '../../db/connections/connection.ts';
 import type { PoolClient } from 'pg';
 import {
   type Batch,
@@ -142,7 +143,7 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
 };
 
 const runLane = async (run: Run): Promise<void> => {
-  const client = await run.deps.lanes.connect();
+  const client = await lendRenewed(run.deps.lanes);
   let isWhole = false;
   try {
     for (const part of run.queue) {

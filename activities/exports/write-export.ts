@@ -167,6 +167,7 @@ const writeAttempt = async (
   const held = await holdSnapshot(deps.lanes, job.workspaceId);
   let isWhole = false;
   try {
+    if (!held.isPlain) throw failures.usersNotPlain(job.workspaceId);
     if (row.purpose === 'backup') await assertDeletable(db, held, job.workspaceId);
     const plan = await planExport(held, selection);
     await setCopyValues(held.client, plan.values);

@@ -118,7 +118,7 @@ export const mergeCarefully = async (
   staging: CarefulStaging,
 ): Promise<ChunkOutcome | undefined> => {
   const { client, statements, rows } = staging;
-  await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON import_staging (n)');
+  await client.query('CREATE INDEX IF NOT EXISTS import_staging_n ON pg_temp.import_staging (n)');
   await client.query(statements.lockAll);
   const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];

@@ -1,3 +1,4 @@
+import { renewConnection } from '../../db/connections/connection.ts';
 import type { PoolClient } from 'pg';
 import {
   type LeftRow,
@@ -99,6 +100,8 @@ const mergeRows = async (
   // Before the transaction, for that has little time.
   const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), isCareful) : undefined;
   const statements = importStatements(target);
+  // Triggers have run on it, for the chunk before.
+  await renewConnection(client);
   await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
   if (job.options.dryRun) await fillPreview(client, job.workspaceId);

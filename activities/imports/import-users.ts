@@ -1,3 +1,4 @@
+import { lendRenewed } from '../../db/connections/connection.ts';
 import { listDoneChunks, sumImport } from '../../db/imports/imports.ts';
 import { matchMails } from '../../db/imports/import-match.ts';
 import { createPreview } from '../../db/imports/import-preview.ts';
@@ -37,7 +38,7 @@ const importChunks = async (
   const types = await propertyTypesOf(db, job.workspaceId);
   const done = await listDoneChunks(db, job.id);
   const { dryRun } = job.options;
-  const client = await deps.lanes.connect();
+  const client = await lendRenewed(deps.lanes);
   try {
     if (dryRun) await createPreview(client, job.workspaceId);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };

@@ -1,6 +1,7 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../../db/restores/restore-statements.ts';
 import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
+import { DO_ALL_NOW, RENEW_RESTORE } from './restore-settings.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
 /** A user that the database does not take back, and why. */
@@ -43,12 +44,18 @@ const byHash = async <Row extends object>(
   return result;
 };
 
-/** @returns the places of the inserted rows */
+/**
+ * What triggers have put off is done, and what they have set is taken back. A rehearsal has no end to put anything
+ * off to.
+ *
+ * @returns the places of the inserted rows
+ */
 const insertRange = async (
-  { client, statements }: Staging,
+  { client, statements, jobId }: Staging,
   { from, to }: Range,
 ): Promise<string> => {
   const { rows } = await client.query<{ places: string }>(statements.insert, [from, to]);
+  await client.query((jobId === undefined ? '' : DO_ALL_NOW) + RENEW_RESTORE);
   return rows[0]?.places ?? '{}';
 };
 

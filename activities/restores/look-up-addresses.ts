@@ -1,3 +1,4 @@
+import { lendRenewed } from '../../db/connections/connection.ts';
 import type { PoolClient } from 'pg';
 import {
   beginLookUp,
@@ -10,7 +11,8 @@ import { restoreStatements, type RestoreTarget } from '../../db/restores/restore
 import { listPartsToRestore, type PartToRestore, wantedIds } from '../../db/restores/restores.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
-import { BEGIN_RESTORE, stagePart } from './restore-part.ts';
+import { BEGIN_RESTORE } from './restore-settings.ts';
+import { stagePart } from './restore-part.ts';
 
 /** No join looks rows up one by one: how many addresses a job has PostgreSQL cannot know. */
 const BEGIN_LOOK_UP = `${BEGIN_RESTORE} SET LOCAL enable_nestloop = off;`;
@@ -62,7 +64,7 @@ export const lookUpAddresses = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const parts = await listPartsToRestore(db, { id: jobId, isChosen: false }, backup);
-  const client = await lanes.connect();
+  const client = await lendRenewed(lanes);
   let isWhole = false;
   try {
     const look = { client, storage, jobId, target, signal };

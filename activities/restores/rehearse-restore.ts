@@ -1,3 +1,4 @@
+import { lendRenewed } from '../../db/connections/connection.ts';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DatabaseError, type PoolClient } from 'pg';
@@ -15,7 +16,7 @@ import { findBackupColumns, userIdColumnOf } from './backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 import { insertCarefully, type NotRestored } from './insert-staged.ts';
-import { BEGIN_RESTORE, WAIT_FOR_LOCKS } from './restore-part.ts';
+import { BEGIN_RESTORE, RENEW_RESTORE } from './restore-settings.ts';
 import { findTarget } from './restore-users.ts';
 
 /** Users of a backup that are rehearsed: one for each column that has a value, and no more than so many. */
@@ -40,8 +41,8 @@ const restoreAgain = async (
   { part, target, indexes }: { part: StoredPart; target: RestoreTarget; indexes: number[] },
   signal: AbortSignal,
 ): Promise<void> => {
-  // The search for users waits less long for locks than a restore does.
-  await client.query(WAIT_FOR_LOCKS);
+  // A restore begins on a connection on which no trigger has run, and waits longer for locks.
+  await client.query(RENEW_RESTORE);
   const statements = restoreStatements(target, 'text');
   const text = await readRawRecords(storage, part, indexes);
   await client.query(statements.createStaging);
@@ -94,7 +95,7 @@ export const rehearseRestore = async (
   parts: readonly StoredPart[],
   signal: AbortSignal,
 ): Promise<boolean> => {
-  const client = await deps.lanes.connect();
+  const client = await lendRenewed(deps.lanes);
   let isWhole = false;
   try {
     let isDone = false;

@@ -1,3 +1,4 @@
+import { renewConnection } from '../../db/connections/connection.ts';
 import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
@@ -21,28 +22,8 @@ import { partKey } from '../../files/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { failures } from '../failures.ts';
 import { insertCarefully, insertWhole, type LeftOut, type Staging } from './insert-staged.ts';
+import { BEGIN_RESTORE } from './restore-settings.ts';
 import { assertSame, recheckPart } from '../exports/verify-part.ts';
-
-/** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
-const LOCK_TIMEOUT_MS = 30_000;
-/** Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its locks. */
-const IDLE_TIMEOUT_MS = 30_000;
-
-/** What was inserted of a part is compared with what was staged of it by a hash of some 25 MB. */
-const WORK_MEM = '64MB';
-
-/** For so long a restore waits for a lock; set again where it was shorter in the same transaction. */
-export const WAIT_FOR_LOCKS = `SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`;
-
-/** Checks that wait for the end of a transaction would say too late which user they refuse. */
-export const BEGIN_RESTORE = `
-  BEGIN ISOLATION LEVEL READ COMMITTED;
-  SET LOCAL work_mem = '${WORK_MEM}';
-  SET LOCAL enable_mergejoin = off;
-  SET LOCAL jit = off;
-  ${WAIT_FOR_LOCKS};
-  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
-  SET CONSTRAINTS ALL IMMEDIATE;`;
 
 /** A restore at work on a connection of its own. */
 export interface RestoreWork {
@@ -96,6 +77,8 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
   const { client, target, beforeCommit } = work;
   const { jobId, part } = chunk;
   const statements = restoreStatements(target, isCareful ? 'text' : 'typed');
+  // Triggers have run on it, for the part before.
+  await renewConnection(client);
   await client.query(BEGIN_RESTORE);
   if (!(await claimChunk(client, chunk))) {
     await client.query('ROLLBACK');

@@ -1,3 +1,4 @@
+import { lendRenewed } from '../../db/connections/connection.ts';
 import { assertDurable } from '../../db/connections/durability.ts';
 import { type ExportRow, getExport } from '../../db/exports/exports.ts';
 import type { RestoreTarget } from '../../db/restores/restore-statements.ts';
@@ -89,7 +90,7 @@ export const createRestoreBackedUpUsers =
     const target = await findTarget(deps, backup, signal);
     const queue = parts.values();
     const runLane = async (broken: AbortSignal): Promise<void> => {
-      const client = await deps.lanes.connect();
+      const client = await lendRenewed(deps.lanes);
       let isWhole = false;
       try {
         for (const part of queue) {

@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, Pool, PoolClient } from 'pg';
 import { refuseDatabase, refuseForgetful, refusePooler } from './refusal.ts';
 
 /** Longest wait for a new connection to be ready for use, in milliseconds. */
@@ -27,8 +27,10 @@ const ASKED = {
   default_transaction_deferrable: 'off',
   default_transaction_isolation: 'read committed',
   row_security: 'off',
-  search_path: 'public',
+  // Nothing that a trigger has left among the temporary tables hides one of ours.
+  search_path: 'public, pg_temp',
   // When PostgreSQL ends it.
+  exit_on_error: 'off',
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
   lock_timeout: '0',
@@ -90,6 +92,9 @@ const refuseSetting = (name: string, found: string, wanted: string) =>
 const processIdOf = (client: ClientBase): number | null =>
   (client as ClientBase & { processID: number | null }).processID;
 
+/** What each connection was asked to be. */
+const asked = new WeakMap<ClientBase, WantedConnection>();
+
 /**
  * Sets what could not be asked for, and reads everything back, before a connection is used.
  *
@@ -97,8 +102,10 @@ const processIdOf = (client: ClientBase): number | null =>
  */
 export const prepareConnection = async (
   client: ClientBase,
-  { role, timeouts }: WantedConnection,
+  wanted: WantedConnection,
 ): Promise<void> => {
+  const { role, timeouts } = wanted;
+  asked.set(client, wanted);
   // The driver's own setting, which its types leave out: a server that hangs now is given up.
   const deadline = { query_timeout: CONNECT_TIMEOUT_MS };
   const { rows } = await client.query<Connection>({
@@ -110,9 +117,40 @@ export const prepareConnection = async (
   // A pooler hands out process ids of its own making.
   if (found === undefined || found.pid !== processIdOf(client)) throw refusePooler();
   if (role !== undefined && found.role !== role) throw refuseSetting('role', found.role, role);
-  for (const [name, wanted] of Object.entries({ ...WANTED, ...timeouts })) {
+  for (const [name, setting] of Object.entries({ ...WANTED, ...timeouts })) {
     const value = found.settings[name] ?? null;
-    if (value !== null && value !== wanted) throw refuseSetting(name, value, wanted);
+    if (value !== null && value !== setting) throw refuseSetting(name, value, setting);
   }
   if (found.settings['synchronous_commit'] === 'off') throw refuseForgetful(['synchronous_commit']);
+};
+
+/**
+ * Gives each setting the value that a connection began with: a `SET` in a trigger lasts beyond its transaction. Also
+ * takes back each `SET LOCAL` of the transaction that is open.
+ */
+export const RESET_SETTINGS = `RESET ALL;
+  SELECT set_config(name, '0', false) FROM unnest(ARRAY['${Object.keys(SET_LATER).join("', '")}']) AS name
+   WHERE current_setting(name, true) IS NOT NULL`;
+
+/**
+ * Takes back what triggers of others have set on a connection: it would change what a file holds, what a
+ * value becomes, or which rows are seen.
+ *
+ * @throws DatabaseRefusal when it cannot be taken back, such as a role
+ */
+export const renewConnection = async (client: ClientBase): Promise<void> => {
+  await client.query('RESET ALL');
+  await prepareConnection(client, asked.get(client) ?? {});
+};
+
+/** Lends a connection of a pool whose connections run triggers of others, as good as new. */
+export const lendRenewed = async (pool: Pool): Promise<PoolClient> => {
+  const client = await pool.connect();
+  try {
+    await renewConnection(client);
+    return client;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 };

@@ -51,13 +51,21 @@ const isConnectionError = (error: Error): boolean => {
   return syscall === 'connect' || SOCKET.test(code) || TLS.test(code) || DRIVER.test(error.message);
 };
 
+/** RAISE in PL/pgSQL takes whatever code its author chose. */
+const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
+
+/** Whether code of others failed within a statement: by RAISE, or as it asked another server (08). */
+const isOfATrigger = (error: DatabaseError): boolean =>
+  isRaised(error) || (codeOf(error).startsWith('08') && error.where !== undefined);
+
 /** Whether PostgreSQL is away, starting, stopping, full, read-only, or lets nobody in for now. */
 export const isDatabaseAway = (error: unknown): boolean => {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
   if (!(error instanceof DatabaseError)) return error instanceof Error && isConnectionError(error);
   const { code } = error;
   // Without a code it is the driver's, about bytes that are no message of PostgreSQL.
-  return code === undefined || AWAY.test(code) || endsConnection(error);
+  if (code === undefined || endsConnection(error)) return true;
+  return AWAY.test(code) && !isOfATrigger(error);
 };
 
 /** 28: login; 3D: no such database. */
@@ -75,18 +83,16 @@ export const isLoginRefused = (error: unknown): error is Error =>
     : error instanceof Error && (REFUSES_CLIENT.test(error.message) || TLS.test(codeOf(error)));
 
 /** Whether other work was in the way; the same may be tried again. */
-export const isContended = (error: unknown): boolean => CONTENDED.test(codeOf(error));
+export const isContended = (error: unknown): boolean =>
+  error instanceof DatabaseError && CONTENDED.test(codeOf(error)) && !isRaised(error);
 
 /** Whether a transaction was sacrificed to another one, and may simply be begun anew. */
 export const isRolledBack = (error: unknown): boolean =>
-  error instanceof DatabaseError && codeOf(error).startsWith('40');
+  isContended(error) && codeOf(error).startsWith('40');
 
 /** Whether the role lacks a grant, or row-level security was switched on. */
 export const isDenied = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === DENIED;
-
-/** RAISE in PL/pgSQL takes whatever code its author chose. */
-const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
 
 /**
  * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a statement,
@@ -108,7 +114,7 @@ export const isPoolExhausted = (error: unknown): boolean =>
 
 /** Whether a statement took longer than it may, or somebody ended it. */
 export const isTooSlow = (error: unknown): boolean =>
-  error instanceof DatabaseError && error.code === '57014';
+  error instanceof DatabaseError && error.code === '57014' && !isRaised(error);
 
 /** Whether there is no room for another lock. The code is that of memory, too; the hint names the setting. */
 export const isOutOfLocks = (error: unknown): boolean =>

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { DatabaseError, type PoolClient } from 'pg';
 import type { Db } from '../client.ts';
+import { RESET_SETTINGS } from '../connections/connection.ts';
 import { isOutOfLocks, isTooSlow } from '../connections/sql-states.ts';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
@@ -59,14 +60,18 @@ const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined =>
   return error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
 };
 
-const begin = (users: number): string => `
-  BEGIN ISOLATION LEVEL READ COMMITTED;
+const settings = (users: number): string => `
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
   SET LOCAL statement_timeout = ${users > 1 ? timeoutOf(users) : LAST_TIMEOUT_MS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET LOCAL synchronous_commit = off`;
 
-/** Calls the one function that deletes. @returns how many users */
+/**
+ * Calls the one function that deletes. What triggers of others have set is taken back: later statements and
+ * batches must not go by it.
+ *
+ * @returns how many users
+ */
 const deleteSlice = async (
   client: PoolClient,
   { exportId, part, cursor, limit }: Batch,
@@ -75,6 +80,7 @@ const deleteSlice = async (
     'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
     [exportId, part, cursor, limit],
   );
+  await client.query(`${RESET_SETTINGS};${settings(limit)}`);
   return rows[0]?.deleted ?? 0;
 };
 
@@ -113,7 +119,7 @@ export const deleteBatch = async (
     beforeCommit,
   }: { mayCommit: (done: BatchDone) => boolean; beforeCommit: () => void },
 ): Promise<BatchResult> => {
-  await client.query(begin(batch.limit));
+  await client.query(`BEGIN ISOLATION LEVEL READ COMMITTED;${settings(batch.limit)}`);
   try {
     const deleted = await deleteSlice(client, batch);
     const locked = deleted < batch.limit ? await countLocked(client, batch) : 0;

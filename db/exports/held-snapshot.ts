@@ -1,6 +1,7 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type pg from 'pg';
 import { DatabaseError } from 'pg';
+import { lendRenewed } from '../connections/connection.ts';
 import { toBoundStatement } from '../../selection/statements.ts';
 import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
@@ -20,6 +21,8 @@ export interface HeldSnapshot {
   fingerprint: string;
   /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
   isStamped: boolean;
+  /** Whether it is a table of its own: one that is partitioned again, or lies elsewhere, would read as empty. */
+  isPlain: boolean;
   /** Whether rules make a statement on the table mean something else; then nothing may be deleted either. */
   hasRules: boolean;
   pages: number;
@@ -42,12 +45,13 @@ const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promi
 
 /** Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits. */
 export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
-  const client = await pool.connect();
+  const client = await lendRenewed(pool);
   try {
     await beginUnderLock(client, workspaceId);
     const { rows } = await client.query<Omit<HeldSnapshot, 'client' | 'workspaceId'>>(
       `SELECT pg_export_snapshot() AS "exportedId", pg_current_snapshot()::text AS snapshot,
               users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
+              c.relkind = 'r' AS "isPlain",
               EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
               (SELECT json_agg(json_build_object('id', a.attrelid || '.' || a.attnum, 'name', a.attname,
@@ -80,13 +84,13 @@ export const findEndedXids = async (
   where: RawBuilder<SqlBool>,
 ): Promise<string> => {
   const statement = toBoundStatement(sql`
-    SELECT CASE WHEN pg_snapshot_xmin(s) = pg_snapshot_xmax(s) THEN '{}' ELSE (
+    SELECT CASE WHEN pg_snapshot_xmin(held.taken) = pg_snapshot_xmax(held.taken) THEN '{}' ELSE (
       SELECT coalesce(array_agg(writer), '{}')::text FROM (
         SELECT users.xmin AS writer FROM ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
          WHERE users.xmin <> users.written_in::xid
-           AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(s)::xid) AND ${where}
+           AND age(users.xmin) BETWEEN 0 AND age(pg_snapshot_xmin(held.taken)::xid) AND ${where}
          GROUP BY users.xmin LIMIT ${sql.lit(MAX_ENDED_XIDS)}) AS writers) END AS ended
-      FROM pg_current_snapshot() AS s`);
+      FROM pg_current_snapshot() AS held (taken)`);
   const { rows } = await client.query<{ ended: string }>(statement);
   return rows[0]?.ended ?? '{}';
 };
@@ -109,7 +113,7 @@ export const joinSnapshot = async (
 ): Promise<pg.PoolClient | undefined> => {
   const isFree = pool.idleCount > 0 || pool.totalCount < pool.options.max;
   if (!isFree || pool.waitingCount > 0) return undefined;
-  const client = await pool.connect();
+  const client = await lendRenewed(pool);
   try {
     await beginUnderLock(client, workspaceId);
     await client.query(`SET TRANSACTION SNAPSHOT '${exportedId}'`);

@@ -32,7 +32,7 @@ export const createPreview = async (client: PoolClient, workspaceId: string): Pr
 export const fillPreview = async (client: PoolClient, workspaceId: string): Promise<void> => {
   await client.query(
     `INSERT INTO ${PREVIEW_TABLE} (${columnList})
-     SELECT o.* FROM import_staging s CROSS JOIN LATERAL (
+     SELECT o.* FROM pg_temp.import_staging s CROSS JOIN LATERAL (
        SELECT ${columnList} FROM ${usersOf(workspaceId)} AS o
         WHERE o.workspace_id = ${escapeLiteral(workspaceId)} AND o.user_id = s.user_id OFFSET 0) o
      ON CONFLICT DO NOTHING`,

@@ -53,10 +53,10 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
   const names = listOf(extras.map(([name]) => name)) + listOf(columns);
   return {
     /** Made once a connection, and empty at the beginning of each transaction. */
-    createStaging: `CREATE TEMP TABLE IF NOT EXISTS import_staging (n int, lines int,
+    createStaging: `CREATE TEMP TABLE IF NOT EXISTS pg_temp.import_staging (n int, lines int,
         user_id text COLLATE "C", ${typed.map((column) => `${column.join(' ')}, `).join('')}
         properties jsonb) ON COMMIT DELETE ROWS`,
-    copy: `COPY import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
+    copy: `COPY pg_temp.import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
   };
 };
 
@@ -82,12 +82,12 @@ export const importStatements = (target: ImportTarget) => {
   const isOverfull = mergesTags(target)
     ? `cardinality(${JOINED_TAGS}) > greatest(${MAX_LIST_ITEMS}, cardinality(o.tags))`
     : 'false';
-  const found = (rows: string, what = '*') => `import_staging s CROSS JOIN LATERAL (
+  const found = (rows: string, what = '*') => `pg_temp.import_staging s CROSS JOIN LATERAL (
       SELECT ${what} FROM ${users} AS o
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
   /** Locked one after the other, in the order of their ids, as every merge does. */
   const locked = (rows: string) => `(
-      SELECT * FROM import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
+      SELECT * FROM pg_temp.import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
      CROSS JOIN LATERAL (
       SELECT * FROM ${users} AS o
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
@@ -124,11 +124,11 @@ export const importStatements = (target: ImportTarget) => {
       SELECT count(*)::int AS updated, coalesce(sum(lines), 0)::int AS lines FROM changed`,
     /** Makes users of the rows that are not among `$3`, in the order of their ids. */
     insert: `INSERT INTO ${users} (workspace_id, user_id, ${listed}properties)
-      SELECT ${workspace}, user_id, ${listed}properties FROM import_staging
+      SELECT ${workspace}, user_id, ${listed}properties FROM pg_temp.import_staging
        WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
        ORDER BY user_id ON CONFLICT DO NOTHING`,
     /** Rows of a range that are not among `$3`. */
-    missing: `SELECT n FROM import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
+    missing: `SELECT n FROM pg_temp.import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
     /** What the rows' users have, as far as it is not known from their lines. */
     state: `SELECT s.n, o.* FROM ${found('s.n BETWEEN $1 AND $2', stateOf(target))}`,
     find: `SELECT FROM ${found('s.n = $1')}`,

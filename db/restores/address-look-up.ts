@@ -12,7 +12,7 @@ const REASONS = { none: 'notDeleted', several: 'ambiguous' } as const;
 
 /** Pairs of an address and a user who had it; there until the look-up or the connection ends. */
 export const beginLookUp = async (client: PoolClient): Promise<void> => {
-  await client.query(`CREATE TEMP TABLE matched
+  await client.query(`CREATE TEMP TABLE pg_temp.matched
     (address text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL)`);
 };
 
@@ -23,8 +23,8 @@ export const matchStaged = async (
   columns: { userId: number; email: number },
 ): Promise<void> => {
   await client.query(
-    `INSERT INTO matched (address, user_id)
-     SELECT a.address, s.${staged(columns.userId)} FROM restoring s
+    `INSERT INTO pg_temp.matched (address, user_id)
+     SELECT a.address, s.${staged(columns.userId)} FROM pg_temp.restoring s
        JOIN job_addresses a ON a.job_id = $1
         AND a.address = lower(s.${staged(columns.email)}) COLLATE "C"`,
     [jobId],
@@ -53,7 +53,7 @@ export const endLookUp = async (client: PoolClient, jobId: string): Promise<void
   await client.query(
     `WITH looked AS MATERIALIZED (
        SELECT a.address, min(m.user_id) AS user_id, count(m.user_id) AS users
-         FROM job_addresses a LEFT JOIN matched m ON m.address = a.address
+         FROM job_addresses a LEFT JOIN pg_temp.matched m ON m.address = a.address
         WHERE a.job_id = $1 GROUP BY a.address),
      targets AS (
        INSERT INTO job_targets (job_id, pass, user_id)
@@ -66,5 +66,5 @@ export const endLookUp = async (client: PoolClient, jobId: string): Promise<void
       WHERE l.users <> 1`,
     [jobId, AS_OUTCOME, REASONS.none, REASONS.several],
   );
-  await client.query('DROP TABLE matched');
+  await client.query('DROP TABLE pg_temp.matched');
 };

@@ -94,7 +94,7 @@ const refers = (
   const there = referenced.map((name) => `u.${escapeIdentifier(name)}`).join(', ');
   return [
     `SELECT s.n, o.n AS other, ${escapeLiteral(constraint)} AS name
-       FROM restoring s LEFT JOIN restoring o ON (${to}) = (${from})
+       FROM pg_temp.restoring s LEFT JOIN pg_temp.restoring o ON (${to}) = (${from})
       WHERE num_nulls(${from}) = 0
         AND NOT EXISTS (SELECT FROM ${table} u WHERE (${there}) = (${from}))`,
   ];
@@ -120,7 +120,6 @@ export const restoreStatements = (
   const known = knownColumnsOf(columns, as);
   const typeOf = (index: number): string =>
     known.find((one) => one.index === index && one.isTyped)?.column.type ?? 'text';
-  const collationOf = (index: number): string => (index === userIdColumn ? ' COLLATE "C"' : '');
   const inserted = known.filter(({ column }) => !column.isGenerated);
   const names = [...inserted.map(({ column }) => escapeIdentifier(column.name)), ...STAMPS];
   const values = [
@@ -135,31 +134,31 @@ export const restoreStatements = (
   );
   return {
     /** Gone with the transaction. */
-    createStaging: `CREATE TEMP TABLE restoring (n int GENERATED ALWAYS AS IDENTITY, ${columns
-      .map((_, index) => `${staged(index)} ${typeOf(index)}${collationOf(index)}`)
+    createStaging: `CREATE TEMP TABLE pg_temp.restoring (n int GENERATED ALWAYS AS IDENTITY, ${columns
+      .map((_, index) => `${staged(index)} ${typeOf(index)}`)
       .join(', ')}) ON COMMIT DROP`,
-    copy: `COPY restoring (${columns.map((_, index) => staged(index)).join(', ')})
+    copy: `COPY pg_temp.restoring (${columns.map((_, index) => staged(index)).join(', ')})
       FROM STDIN (FORMAT csv, ENCODING 'UTF8')`,
     /** Takes away those that are not among the ids a query gives. */
     keepOnly: (ids: string): string =>
-      `DELETE FROM restoring WHERE ${userId} NOT IN (SELECT user_id FROM (${ids}) AS wanted)`,
+      `DELETE FROM pg_temp.restoring WHERE ${userId} NOT IN (SELECT user_id FROM (${ids}) AS wanted)`,
     /** Inserts a range, and says at which places, as the text of an array. */
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
-        SELECT ${values.join(', ')} FROM restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
+        SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
       SELECT coalesce(array_agg(ctid), '{}')::text AS places FROM restored`,
     /** Whether all that are staged stand at these places, lists of them, as the file has them. */
-    areSame: `SELECT count(*) = (SELECT count(*) FROM restoring) AS "areSame"
+    areSame: `SELECT count(*) = (SELECT count(*) FROM pg_temp.restoring) AS "areSame"
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (place) CROSS JOIN LATERAL (
         SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
-      JOIN restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
+      JOIN pg_temp.restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
     /** Users that are not there, or not as the file has them, which was staged as text: by which columns. */
     compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
         array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
-      FROM restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
+      FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
       WHERE u.user_id IS NULL OR ${anyDiffers(known)}`,
     /** Takes away those that are there already, and says so in the outcomes of job `$3`. */
     leavePresent: `WITH there AS (
-        DELETE FROM restoring s USING ONLY ${users} AS u
+        DELETE FROM pg_temp.restoring s USING ONLY ${users} AS u
          WHERE s.n BETWEEN $1 AND $2 AND ${isIn} AND u.user_id = s.${userId}
         RETURNING s.${userId} AS user_id)
       INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
@@ -172,13 +171,13 @@ export const restoreStatements = (
         SELECT n, name FROM refers WHERE other IS NULL
         UNION SELECT refers.n, refers.name FROM refers JOIN lost ON lost.n = refers.other)
       SELECT s.n, s.${userId} AS "userId", min(lost.name) AS constraint
-        FROM lost JOIN restoring s ON s.n = lost.n GROUP BY s.n, s.${userId}`,
+        FROM lost JOIN pg_temp.restoring s ON s.n = lost.n GROUP BY s.n, s.${userId}`,
     /** Takes away those of these numbers. */
-    leave: `DELETE FROM restoring WHERE n = ANY ($1::int[]) RETURNING ${userId} AS "userId"`,
-    index: `CREATE INDEX ON restoring (n)`,
+    leave: `DELETE FROM pg_temp.restoring WHERE n = ANY ($1::int[]) RETURNING ${userId} AS "userId"`,
+    index: `CREATE INDEX ON pg_temp.restoring (n)`,
     /** Writes down the chunk of a job and part: all that are staged are restored. */
     recordChunk: `INSERT INTO restore_chunks (job_id, part, restored, present, failed, restored_ids)
-      SELECT $1, $2, count(*), $3, $4, coalesce(array_agg(${userId}), '{}') FROM restoring`,
+      SELECT $1, $2, count(*), $3, $4, coalesce(array_agg(${userId}), '{}') FROM pg_temp.restoring`,
   };
 };
 

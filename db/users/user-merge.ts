@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
+import { RESET_SETTINGS } from '../connections/connection.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../connections/sql-states.ts';
 import { insertUsers, lockUsers, updateUsers, type UserChange } from './user-writes.ts';
 
@@ -180,6 +181,8 @@ const mergeOnce = async (
   merge.holds = present;
   const outcomes = await (isCareful ? mergeCarefully : mergeWhole)(merge, given);
   if (!Array.isArray(outcomes)) throw ANEW;
+  // Triggers of others have run, and the connection is lent to other requests. None runs when it commits.
+  await sql.raw(`SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`).execute(trx);
   await recordHolds(trx, workspaceId, { before: present, after: merge.holds, ...options });
   return outcomes;
 };

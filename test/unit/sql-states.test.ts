@@ -3,7 +3,12 @@ import { DatabaseError } from 'pg';
 import { expect, test } from 'vitest';
 import { toFailure, tryAgain } from '../../activities/failures.ts';
 import { toProblem } from '../../api/error-handler.ts';
-import { isOfARow, rowRefusalOf } from '../../db/connections/sql-states.ts';
+import {
+  isContended,
+  isDatabaseAway,
+  isOfARow,
+  rowRefusalOf,
+} from '../../db/connections/sql-states.ts';
 
 /** As `pg` makes one of what PostgreSQL sends. */
 const databaseError = (facts: Partial<DatabaseError>): DatabaseError =>
@@ -93,13 +98,26 @@ test('a pool of which every connection is in use says so, and a step tries again
 test.each('40001 40P01 40000 40003 55P03 55006 57014'.split(' '))(
   'SQLSTATE %s: other work is in the way, and it may be tried again',
   (code) => {
-    for (const routine of ['ExecConstraints', 'exec_stmt_raise']) {
-      const error = databaseError({ code, routine });
-      expect(verdictOf(error)).toEqual(BUSY);
-      expect(isOfARow(error)).toBe(false);
-    }
+    const error = databaseError({ code, routine: 'ExecConstraints' });
+    expect(verdictOf(error)).toEqual(BUSY);
+    expect(isOfARow(error)).toBe(false);
   },
 );
+
+test.each('08006 28000 53100 25006 40001 40P01 55P03 55006 57014 57P01'.split(' '))(
+  'SQLSTATE %s that a trigger raises for one row is of that row, and of no server or other work',
+  (code) => {
+    const error = databaseError({ code, routine: 'exec_stmt_raise' });
+    expect(isOfARow(error)).toBe(true);
+    expect([isDatabaseAway(error), isContended(error)]).toEqual([false, false]);
+  },
+);
+
+test('another server that a trigger asks in vain is not PostgreSQL itself', () => {
+  const where = 'remote SQL command: SELECT 1';
+  expect(isOfARow(databaseError({ code: '08006', where }))).toBe(true);
+  expect(isDatabaseAway(databaseError({ code: '08006' }))).toBe(true);
+});
 
 test.each(
   '22001 22003 22P02 22012 23502 23503 23505 23514 23P01 44000 54000 54001 P0001 P0004 21000 38000 2F005 27000 MY001'.split(

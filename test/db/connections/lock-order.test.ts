@@ -30,11 +30,11 @@ const writeWaylaid = async (jobId: string, order: Order) => {
   const connect = async (): Promise<pg.PoolClient> => {
     const client = await lanes.connect();
     const query = client.query.bind(client) as (
-      text: string,
+      text: unknown,
       values?: unknown[],
     ) => Promise<unknown>;
-    const waylaid = async (text: string, values?: unknown[]): Promise<unknown> => {
-      if (text.startsWith('LOCK TABLE')) {
+    const waylaid = async (text: unknown, values?: unknown[]): Promise<unknown> => {
+      if (typeof text === 'string' && text.startsWith('LOCK TABLE')) {
         Reflect.deleteProperty(client, 'query');
         // The first query in a transaction takes its snapshot; BEGIN, SET and LOCK do not.
         if (order === 'after') await query('SELECT 1');

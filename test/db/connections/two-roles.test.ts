@@ -239,7 +239,7 @@ const WORKER_MAY_NOT: typeof API_MAY_NOT = [
   [
     'let a backup expire sooner',
     () => `UPDATE exports SET expires_at = now() WHERE id = '${ids.backup}'`,
-    REFUSED,
+    DENIED,
   ],
   [
     'say that a backup was never verified',

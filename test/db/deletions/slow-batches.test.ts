@@ -62,9 +62,14 @@ test('a batch that takes too long is tried again with fewer users, and the next 
   const workspace = await seedWorkspace(database(), 'ended', 100);
   await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
   // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is rolled back.
+  await asOwner(`CREATE FUNCTION end_statement(pid int) RETURNS boolean LANGUAGE sql SECURITY DEFINER
+    RETURN pg_cancel_backend(pid)`);
   await onDelete(
     'ended',
-    `IF nextval('ended_calls') = 2 THEN RAISE EXCEPTION 'too slow' USING ERRCODE = '57014'; END IF;`,
+    `IF nextval('ended_calls') = 2 THEN
+       PERFORM end_statement(pg_backend_pid());
+       PERFORM pg_sleep(10);
+     END IF;`,
   );
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 50 });
   const { exportId } = await steps.backUp(jobId);

@@ -1,0 +1,178 @@
+import { afterEach, expect, test } from 'vitest';
+import { mergeUsers } from '../../../db/users/user-merge.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import {
+  countOf,
+  seedWorkspace,
+  startDeletion,
+  startExport,
+  useDeletionSteps,
+} from '../../support/steps/deletion.ts';
+import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
+
+/** What triggers and settings of others leave behind on a connection, or put off to the end of a transaction. */
+
+const database = useDatabase();
+const steps = useDeletionSteps(database);
+let count = 0;
+
+const asOwner = (statement: string) => database().owner.pool.query(statement);
+
+const prepare = async (users = 10) => {
+  count += 1;
+  const workspace = await seedWorkspace(database(), `others-${count}`, users);
+  return { workspace, table: `"users_others-${count}"` };
+};
+
+/** A trigger on the users of the latest workspace, with what its function does. */
+const addTrigger = (name: string, when: string, body: string) =>
+  asOwner(`CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN ${body} END $f$;
+    CREATE ${when.includes('DEFERRED') ? 'CONSTRAINT ' : ''}TRIGGER ${name} ${when.replace('TABLE', `"users_others-${count}"`)}
+      FOR EACH ROW EXECUTE FUNCTION ${name}()`);
+
+afterEach(async () => {
+  const { rows } = await asOwner(`SELECT tgname, tgrelid::regclass AS table FROM pg_trigger
+    WHERE tgname LIKE 'other\\_%'`);
+  for (const { tgname, table } of rows) await asOwner(`DROP TRIGGER ${tgname} ON ${table}`);
+  await asOwner('DROP FUNCTION IF EXISTS other_sets, other_late, other_defers');
+});
+
+test.each([
+  ['SET extra_float_digits = -12', 'extra_float_digits'],
+  [`SET DateStyle = 'SQL, DMY'`, 'DateStyle'],
+  ['SET row_security = on', 'row_security'],
+  [`SET search_path = 'pg_catalog'`, 'search_path'],
+  [`SET statement_timeout = '1h'`, 'statement_timeout'],
+])('what a trigger sets for good is taken back before the next backup: %s', async (set) => {
+  const { workspace, table } = await prepare();
+  await asOwner(`ALTER TABLE users ADD COLUMN IF NOT EXISTS score float8`);
+  await asOwner(`UPDATE ${table} SET score = 0.1 + substr(user_id, 3)::int / 3.0`);
+  await addTrigger('other_sets', 'AFTER DELETE ON TABLE', `${set}; RETURN NULL;`);
+  await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  const before = await rowsOf(database(), workspace.workspaceId);
+  const second = await deleteUsers(database(), steps, workspace, ['u-3', 'u-4', 'u-5']);
+  await asOwner(`DROP TRIGGER other_sets ON ${table}`);
+  const restored = await restoreUsers(database(), steps, workspace, second.exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 3 } });
+  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
+});
+
+test('what a trigger sets for good as the API writes users is not met by the next request', async () => {
+  const { workspace } = await prepare();
+  await addTrigger(
+    'other_sets',
+    'BEFORE INSERT ON TABLE',
+    `SET search_path = 'pg_catalog'; SET TimeZone = 'Asia/Tokyo'; RETURN NEW;`,
+  );
+  const { api } = database();
+  const options = { actorKeyId: workspace.keyId, mayCreate: true, mayClearHold: false };
+  const change = { userId: 'new', columns: {}, properties: {} };
+  expect(await mergeUsers(api.db, workspace.workspaceId, [change], options)).toEqual(['created']);
+  const { rows } = await api.pool.query(
+    `SELECT current_setting('search_path') AS path, current_setting('TimeZone') AS zone`,
+  );
+  expect(rows).toEqual([{ path: 'public, pg_temp', zone: 'UTC' }]);
+});
+
+test('a trigger that puts its work off deletes nobody who is in no backup', async () => {
+  const { workspace } = await prepare();
+  await addTrigger(
+    'other_defers',
+    'BEFORE DELETE ON TABLE',
+    `SET CONSTRAINTS ALL DEFERRED; RETURN OLD;`,
+  );
+  await addTrigger(
+    'other_late',
+    'AFTER DELETE ON TABLE DEFERRABLE INITIALLY DEFERRED',
+    `DELETE FROM users WHERE workspace_id = OLD.workspace_id AND user_id = 'u-9'; RETURN NULL;`,
+  );
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
+  const { exportId } = await steps.backUp(jobId);
+  await expect(steps.remove(jobId, exportId)).rejects.toThrow();
+  expect(await countOf(database(), workspace.workspaceId)).toBe(10);
+});
+
+test('a user whom a trigger changes or removes at the end of a restore is told of', async () => {
+  const { workspace } = await prepare();
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2', 'u-3']);
+  await addTrigger(
+    'other_defers',
+    'BEFORE INSERT ON TABLE',
+    `SET CONSTRAINTS ALL DEFERRED; RETURN NEW;`,
+  );
+  await addTrigger(
+    'other_late',
+    'AFTER INSERT ON TABLE DEFERRABLE INITIALLY DEFERRED',
+    `IF NEW.user_id = 'u-2' THEN UPDATE users SET city = 'moved' WHERE workspace_id = NEW.workspace_id AND user_id = 'u-2'; END IF;
+     IF NEW.user_id = 'u-3' THEN DELETE FROM users WHERE workspace_id = NEW.workspace_id AND user_id = 'u-3'; END IF;
+     RETURN NULL;`,
+  );
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({
+    state: 'partiallySucceeded',
+    counts: { restored: 1, failed: 2 },
+  });
+  expect(await countOf(database(), workspace.workspaceId)).toBe(8);
+});
+
+test.each(['40001', '08006', '53100', '25006', '28000', '55006', '57014'])(
+  'a trigger that raises %s for one user keeps nobody else, in a deletion and in a restore',
+  async (code) => {
+    const { workspace, table } = await prepare();
+    const raise = (row: string) =>
+      `IF ${row}.user_id = 'u-2' THEN RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END IF; RETURN ${row};`;
+    await addTrigger('other_late', 'BEFORE DELETE ON TABLE', raise('OLD'));
+    const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2', 'u-3'] });
+    const { exportId } = await steps.backUp(jobId);
+    expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 2 });
+    await steps.settle(jobId, 1);
+    await steps.finish({ jobId, end: { kind: 'completed' } });
+    await asOwner(`DROP TRIGGER other_late ON ${table}; DROP FUNCTION other_late`);
+
+    const gone = await deleteUsers(database(), steps, workspace, ['u-2', 'u-5']);
+    await addTrigger('other_late', 'BEFORE INSERT ON TABLE', raise('NEW'));
+    const restored = await restoreUsers(database(), steps, workspace, gone.exportId);
+    expect(restored).toMatchObject({ counts: { restored: 1, failed: 1 } });
+  },
+);
+
+test('columns of any name and of type json stop no deletion', async () => {
+  const { workspace, table } = await prepare();
+  await asOwner(`ALTER TABLE users ADD COLUMN s text, ADD COLUMN held text, ADD COLUMN raw json`);
+  await asOwner(`UPDATE ${table} SET s = 'x', raw = '{"x": "\\u0000"}' WHERE user_id <> 'u-1';
+    UPDATE ${table} SET raw = '{"x": "\\ud800"}' WHERE user_id = 'u-1'`);
+  const open = await database().owner.pool.connect();
+  await open.query(`BEGIN; SELECT pg_current_xact_id()`);
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  await open.query('ROLLBACK');
+  open.release();
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+  await asOwner(`ALTER TABLE users DROP COLUMN s, DROP COLUMN held, DROP COLUMN raw`);
+});
+
+test('a workspace whose table is partitioned again is refused by name, and does not read as empty', async () => {
+  const { workspace, table } = await prepare();
+  const id = workspace.workspaceId;
+  await asOwner(`ALTER TABLE users DETACH PARTITION ${table};
+    ALTER TABLE ${table} RENAME TO plain;
+    CREATE TABLE ${table} (LIKE plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
+    CREATE TABLE again PARTITION OF ${table} FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+    ALTER TABLE ${table} ADD PRIMARY KEY (workspace_id, user_id);
+    ALTER TABLE users ATTACH PARTITION ${table} FOR VALUES IN ('${id}');
+    INSERT INTO users SELECT * FROM plain;
+    GRANT SELECT ON ${table}, again TO keepsake_app`);
+  const exportJob = await startExport(database(), workspace);
+  await steps.enter(exportJob, 'exporting');
+  await expect(steps.write(exportJob)).rejects.toMatchObject({ type: 'usersNotPlain' });
+  const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
+  await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotPlain' });
+});
+
+test('a column that takes another collation stops no restore', async () => {
+  const { workspace } = await prepare();
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  await asOwner(`ALTER TABLE users ALTER first_name TYPE text COLLATE "en-x-icu"`);
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+});
