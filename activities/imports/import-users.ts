@@ -3,6 +3,7 @@ import { listDoneChunks, sumImport } from '../../db/imports/imports.ts';
 import { matchMails } from '../../db/imports/import-match.ts';
 import { createPreview } from '../../db/imports/import-preview.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
+import { letUsersCount } from '../../db/users/sequences.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { Activities } from '../../workflows/contract.ts';
@@ -38,6 +39,7 @@ const importChunks = async (
   const types = await propertyTypesOf(db, job.workspaceId);
   const done = await listDoneChunks(db, job.id);
   const { dryRun } = job.options;
+  await letUsersCount(db);
   const client = await lendRenewed(deps.lanes);
   try {
     if (dryRun) await createPreview(client, job.workspaceId);

@@ -71,7 +71,8 @@ const matchByApiName = (
 
 /**
  * The column of today's table for each column of a backup; none where PostgreSQL computed its values then,
- * and computes them now or has no such column any more.
+ * and computes them now or has no such column any more. A rehearsal compares also what PostgreSQL computes: the
+ * expression is still that of the backup.
  *
  * @throws columnGone naming the first column that was dropped or renamed since
  */
@@ -79,6 +80,7 @@ export const matchColumns = (
   exportId: string,
   kept: BackupColumns,
   columns: readonly UserColumn[],
+  isRehearsal: boolean,
 ): MatchedColumn[] => {
   if (kept.naming === 'api') return matchByApiName(exportId, kept.names, columns);
   const byName = new Map(columns.map((column) => [column.name, column]));
@@ -87,7 +89,8 @@ export const matchColumns = (
     // Its name may be another column's now.
     const isRenamed = byId.has(id) && byId.get(id)?.name !== name;
     const column = isRenamed ? undefined : byName.get(name);
-    if (isGenerated && (column === undefined || column.isGenerated)) return undefined;
+    const isComputed = isGenerated && (column === undefined || column.isGenerated);
+    if (isComputed && !isRehearsal) return undefined;
     if (column === undefined) throw failures.columnGone(exportId, name);
     return { ...column, isSameType: column.type === type };
   });

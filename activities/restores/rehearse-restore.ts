@@ -74,7 +74,7 @@ const rehearsePart = async (
   const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
   const indexes = deleted.map(({ index }) => index);
   if (indexes.length > 0) {
-    const target = await findTarget(deps, backup, signal);
+    const target = await findTarget(deps, backup, signal, true);
     await restoreAgain(deps, client, { part, target, indexes }, signal);
   }
   await client.query('ROLLBACK');
@@ -126,7 +126,7 @@ const rehearseWholeBatch = async (
   if (gone.size > 0) {
     const indexes = ids.flatMap((id, index) => (gone.has(id) ? [index + 1] : []));
     if (indexes.length !== gone.size) throw failures.exportDamaged(part, 'ids');
-    const target = await findTarget(deps, backup, signal);
+    const target = await findTarget(deps, backup, signal, true);
     await restoreAgain(deps, client, { part, target, indexes }, signal);
   }
   await client.query('ROLLBACK');

@@ -3,6 +3,7 @@ import { assertDurable } from '../../db/connections/durability.ts';
 import { type ExportRow, getExport } from '../../db/exports/exports.ts';
 import type { RestoreTarget } from '../../db/restores/restore-statements.ts';
 import { countRestore, listPartsToRestore, settleRestore } from '../../db/restores/restores.ts';
+import { letUsersCount } from '../../db/users/sequences.ts';
 import { listUserColumns } from '../../db/users/user-columns.ts';
 import { listUserReferences } from '../../db/users/user-references.ts';
 import type { Activities } from '../../workflows/contract.ts';
@@ -38,16 +39,18 @@ export const findTarget = async (
   deps: Pick<ActivityDeps, 'database' | 'storage'>,
   backup: ExportRow,
   signal: AbortSignal,
+  isRehearsal = false,
 ): Promise<RestoreTarget> => {
   const { id, workspace_id: workspaceId } = backup;
   const kept = await findBackupColumns(deps, backup, signal);
+  await letUsersCount(deps.database.db);
   const [columns, references] = await Promise.all([
     listUserColumns(deps.database.db, workspaceId),
     listUserReferences(deps.database.db, workspaceId),
   ]);
   return {
     workspaceId,
-    columns: matchColumns(id, kept, columns),
+    columns: matchColumns(id, kept, columns, isRehearsal),
     userIdColumn: userIdColumnOf(id, kept),
     emailColumn: emailColumnOf(kept),
     references,

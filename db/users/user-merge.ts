@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
 import { RESET_SETTINGS } from '../connections/connection.ts';
-import { isOfARow, KEPT_BACK, rowRefusalOf } from '../connections/sql-states.ts';
+import { isDenied, isOfARow, KEPT_BACK, rowRefusalOf } from '../connections/sql-states.ts';
+import { letUsersCount } from './sequences.ts';
 import { insertUsers, lockUsers, updateUsers, type UserChange } from './user-writes.ts';
 
 /** Users merged by one call at most. */
@@ -214,7 +215,8 @@ export const mergeUsers = async (
         );
     } catch (error) {
       const isForAUser = !isCareful && isOfARow(error);
-      if (error !== ANEW && !isForAUser) throw error;
+      if (start === 1 && isDenied(error)) await letUsersCount(db);
+      else if (error !== ANEW && !isForAUser) throw error;
     }
   }
   throw Object.assign(new Error('others create the same users over and over'), { code: '40001' });

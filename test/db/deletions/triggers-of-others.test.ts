@@ -88,7 +88,7 @@ test('a trigger that puts its work off deletes nobody who is in no backup', asyn
   );
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
   const { exportId } = await steps.backUp(jobId);
-  await expect(steps.remove(jobId, exportId)).rejects.toThrow();
+  await expect(steps.remove(jobId, exportId)).rejects.toThrow('not in the backup');
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
@@ -167,12 +167,4 @@ test('a workspace whose table is partitioned again is refused by name, and does 
   await expect(steps.write(exportJob)).rejects.toMatchObject({ type: 'usersNotPlain' });
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotPlain' });
-});
-
-test('a column that takes another collation stops no restore', async () => {
-  const { workspace } = await prepare();
-  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
-  await asOwner(`ALTER TABLE users ALTER first_name TYPE text COLLATE "en-x-icu"`);
-  const restored = await restoreUsers(database(), steps, workspace, exportId);
-  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
 });

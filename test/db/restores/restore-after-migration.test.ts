@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { afterEach, expect, test } from 'vitest';
+import { mergeUsers } from '../../../db/users/user-merge.ts';
 import { apiNameOf } from '../../../db/users/column-names.ts';
 import { partKey } from '../../../files/part-key.ts';
 import { packFrame } from '../../../files/zstd.ts';
@@ -275,4 +276,40 @@ test('values and names that a comparison could stumble over come back as they we
     counts: { restored: 3 },
   });
   expect(withoutStamps(await text())).toEqual(before);
+});
+
+test('a column that counts by a sequence stops no restore, no import and no user of the API', async () => {
+  const workspace = await seed(3);
+  const { workspaceId, keyId } = workspace;
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  await addColumn('counted', 'serial');
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+  await addColumn('counted_again', 'serial');
+  const options = { actorKeyId: keyId, mayCreate: true, mayClearHold: false };
+  const change = { userId: 'new', columns: {}, properties: {} };
+  expect(await mergeUsers(database().api.db, workspaceId, [change], options)).toEqual(['created']);
+  await deleteUsers(database(), steps, workspace, ['u-1', 'new']);
+});
+
+test.each(['first_name', 'user_id'])('another collation of %s stops no restore', async (column) => {
+  const workspace = await seed();
+  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  await asOwner(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "en-x-icu"`);
+  undo.push(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "C"`);
+  const restored = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+});
+
+test('nobody is deleted whose computed values would be others when they are put back', async () => {
+  const workspace = await seed();
+  await asOwner(
+    `CREATE FUNCTION luck(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN $1 || random()::text`,
+  );
+  await addColumn('lucky', 'text GENERATED ALWAYS AS (luck(user_id)) STORED');
+  const deleting = deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+  await expect(deleting).rejects.toMatchObject({
+    type: 'notRestorable',
+    message: expect.stringContaining('changedOnInsert lucky') as string,
+  });
 });
