@@ -110,9 +110,7 @@ test.each(['the first half first', 'the second half first'])(
 test('two halves admitted in the same moment: the second sees the first', async () => {
   const workspace = await workspaceOf(1_000);
   const halves = [await prepare(workspace, 1, 500), await prepare(workspace, 501, 1_000)];
-  const failures = await Promise.all(
-    halves.map(({ exportId }) => failureOf(steps.admit(exportId))),
-  );
+  const failures = await Promise.all(halves.map((half) => failureOf(steps.admit(half.exportId))));
   expect(failures.filter((failure) => failure === undefined)).toHaveLength(1);
   expect(failures.filter((failure) => failure?.type === REFUSED)).toHaveLength(1);
   // Admitted once more, as after a crash: nothing is judged again, nor counted twice.
@@ -150,24 +148,36 @@ test('a file of 10,000 users that is imported first does not widen the base', as
   expect(await removeRange(1, 800)).toBe(800);
 });
 
+const TIMES = `UPDATE jobs SET started_at = now() - $2::interval,
+  finished_at = now() - nullif($3, '')::interval WHERE id = $1`;
+/** Lets an import have begun, and perhaps ended, so long ago. */
+const setTimes = (job: string, began: string, ended = '') =>
+  database().owner.pool.query(TIMES, [job, began, ended]);
+
 test('half a file is no state that anybody meant', async () => {
   const { workspace, remove, pass } = await workspaceOf(0);
   const job = await imports.start(workspace, 'userId\na\n');
   // The first hundred lines came an hour before the others.
   await addUsers(database(), workspace, idsOf(1, 100), '90 minutes');
   await addUsers(database(), workspace, idsOf(101, 1_000), '30 minutes');
-  const during = async (start: string) =>
-    database().owner.pool.query(
-      `UPDATE jobs SET started_at = now() - interval '${start}' WHERE id = $1`,
-      [job],
-    );
-  await during('80 minutes');
+  await setTimes(job, '80 minutes');
   expect((await remove({ ids: idsOf(1, 95) })).outcome).toBe(REFUSED);
-  await during('2 hours');
+  await setTimes(job, '2 hours');
   expect((await remove({ ids: idsOf(1, 95) })).outcome).toBe(95);
   await imports.finish(job, { kind: 'cancelled' });
   await pass('1 hour');
   expect((await remove({ ids: idsOf(96, 100) })).outcome).toBe(5);
+});
+
+test('the end of an import counts, also while another one goes on', async () => {
+  const { workspace, remove } = await workspaceOf(0);
+  const first = await imports.start(workspace, 'userId\na\n');
+  await setTimes(await imports.start(workspace, 'userId\nb\n'), '2 hours');
+  await addUsers(database(), workspace, idsOf(1, 1_000), '90 minutes');
+  await addUsers(database(), workspace, idsOf(1, 9_000, 'made-up-'), '30 minutes');
+  await imports.finish(first, { kind: 'cancelled' });
+  await setTimes(first, '2 hours', '80 minutes');
+  expect((await remove({ ids: idsOf(1, 1_000) })).outcome).toBe(REFUSED);
 });
 
 test('a workspace of 75 is covered, in slices too; one of 74 is not', async () => {
