@@ -9,7 +9,7 @@ import { acceptJob, beginJob } from '../jobs/begin-job.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { describeJob } from '../jobs/job-json.ts';
 import { jobSchema, startedJobSchema } from '../jobs/job-schema.ts';
-import { waitForEnd, waitSecondsOf } from '../jobs/prefer-wait.ts';
+import { waitForEnd, waitSecondsOf } from './prefer-wait.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 import { wantDeletionOfIds } from './want-deletion.ts';

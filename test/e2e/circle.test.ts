@@ -7,10 +7,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useStack } from '../support/stack/stack.ts';
 
-/** docs/circle.md as a reader pastes it, into one shell, after `npm start`. */
+/** docs/circle.md and the README as a reader pastes them, into one shell, after `npm start`. */
 
 const stack = useStack({ demo: true });
 
+const README = readFileSync('README.md', 'utf8');
 const PAGE = readFileSync(new URL('../../docs/circle.md', import.meta.url), 'utf8');
 const DEADLINE_MS = 240_000;
 /** What the page may count on: these and nothing else are on the shell's PATH. */
@@ -108,14 +109,29 @@ test.each(steps.map(({ heading }, index) => [heading, index] as const))(
   },
 );
 
-test('everyone is deleted at the end, and command 9 has them back', async () => {
-  expect(leftAfterAll).toBe(0);
+/** Command 9, for the backup of command 10. @returns what it prints */
+const restoreAll = async (): Promise<string | undefined> => {
   const backup = `BACKUP=$(get result.backups.0.id < "$FILES/job.json")`;
   const restore = steps.find(({ heading }) => heading.startsWith('9.'))?.script ?? '';
   const [, , printed] = await runAll([setUp?.script ?? '', backup, restore]);
-  expect(printed).toBe('restore succeeded: 10300 selected, 10300 restored\n');
+  return printed;
+};
+
+test('everyone is deleted at the end, and command 9 has them back', async () => {
+  expect(leftAfterAll).toBe(0);
+  expect(await restoreAll()).toBe('restore succeeded: 10300 selected, 10300 restored\n');
   expect(await countUsers()).toBe(10_300);
   expect(await countUsers(`'circle' = ANY (tags) AND city = 'Mumbai'`)).toBe(100);
+});
+
+test('the examples of the README run as they stand', async () => {
+  if ((await countUsers()) === 0) await restoreAll();
+  const script = /^## Try it$[^]*?^```sh\n([^]*?)^```$/m.exec(README)?.[1] ?? '';
+  const [printed = ''] = await runAll([script]);
+  const words = printed.replaceAll(/\s+/g, ' ');
+  expect(words).toContain('unchanged: 10300');
+  expect(words).toMatch(/deleted: (\d+), .* restored: \1, .* open .* deleted: 10300,/);
+  expect(await countUsers()).toBe(0);
 });
 
 test('a command that the API refuses says why, and does not go on in silence', async () => {
