@@ -22,6 +22,17 @@ const final = (type: string, message: string): ApplicationFailure =>
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
+  /** An activity that somebody has started by itself. */
+  noWorkflow: (activity: string) =>
+    final('noWorkflow', `${activity} is a step of a workflow, and does nothing by itself.`),
+  jobNotYours: (jobId: string) =>
+    final('jobNotYours', `This workflow is not the one of job ${jobId}, or not its latest run.`),
+  deliveryNotYours: (deliveryId: string) =>
+    final('deliveryNotYours', `This workflow is not the one of delivery ${deliveryId}.`),
+  mailNotYours: (id: string) =>
+    final('mailNotYours', `This workflow is not the one of this mail about ${id}.`),
+  mailNotAsked: (id: string) =>
+    final('mailNotAsked', `Nobody has asked for this mail about ${id}. Ask for it by the API.`),
   /** A workflow started by hand, or one that another run has taken over from. */
   requestNotYours: (requestId: string) =>
     final(

@@ -7,6 +7,11 @@ import { delayAfter } from '../../../activities/webhooks/attempt-delivery.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../../../db/webhooks/webhook-deliveries.ts';
 import { createPost } from '../../../webhooks/post.ts';
 import type { Activities } from '../../../workflows/contract.ts';
+import {
+  DELIVERY_TYPE,
+  type DeliveryInput,
+  deliveryWorkflowIdOf,
+} from '../../../workflows/delivery-contract.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
@@ -39,11 +44,21 @@ const activitiesWith = (allowPrivate: boolean): Activities =>
     },
   });
 
-const activity = new MockActivityEnvironment();
-const attempt = (deliveryId: string, round = 1, allowPrivate = true) =>
-  activity.run(activitiesWith(allowPrivate).attemptDelivery, { deliveryId, round });
-const giveUp = (deliveryId: string, round = 1) =>
-  activity.run(activitiesWith(true).giveUpDelivery, { deliveryId, round });
+/** As a step of the delivery's own workflow. */
+const stepOf = (delivery: DeliveryInput, attempt = 1) =>
+  new MockActivityEnvironment({
+    attempt,
+    workflowType: DELIVERY_TYPE,
+    workflowExecution: { workflowId: deliveryWorkflowIdOf(delivery), runId: 'run' },
+  });
+const attempt = (deliveryId: string, round = 1, allowPrivate = true) => {
+  const delivery = { deliveryId, round };
+  return stepOf(delivery).run(activitiesWith(allowPrivate).attemptDelivery, delivery);
+};
+const giveUp = (deliveryId: string, round = 1) => {
+  const delivery = { deliveryId, round };
+  return stepOf(delivery).run(activitiesWith(true).giveUpDelivery, delivery);
+};
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -296,9 +311,9 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   const ids: string[] = [];
   for (let n = 0; n < 5; n++) ids.push((await steps.endJob()).deliveryIds[0]!);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string) =>
-    new MockActivityEnvironment().run(attemptDelivery, { deliveryId, round: 1 });
-  const underWay = ids.slice(0, 4).map(run);
+  const run = (deliveryId: string, delivery = { deliveryId, round: 1 }) =>
+    stepOf(delivery).run(attemptDelivery, delivery);
+  const underWay = ids.slice(0, 4).map((id) => run(id));
   await vi.waitFor(() => expect(answers).toHaveLength(4));
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
   const waiting = await steps.delivery(ids[4]!);
@@ -316,8 +331,10 @@ test('the webhooks of one workspace leave places for those of others', async () 
   const ids: string[] = [];
   for (let n = 0; n < 4; n++) ids.push(...(await steps.endJob()).deliveryIds);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string, attempt: number) =>
-    new MockActivityEnvironment({ attempt }).run(attemptDelivery, { deliveryId, round: 1 });
+  const run = (deliveryId: string, looks: number) => {
+    const delivery = { deliveryId, round: 1 };
+    return stepOf(delivery, looks).run(attemptDelivery, delivery);
+  };
   const underWay = ids.slice(0, 10).map((id) => run(id, 1));
   await vi.waitFor(() => expect(answers).toHaveLength(10));
   await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });
