@@ -157,7 +157,9 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
     decideWritten: createDecideWritten(deps),
-    notifyRequest: whileBeating(createNotifyRequest(deps)),
+    notifyRequest: whileBeating(
+      createNotifyRequest(deps, () => activityInfo().currentAttemptScheduledTimestampMs),
+    ),
   };
   return withFailures(withOwnWorkflow(deps, steps));
 };

@@ -13,9 +13,10 @@ import {
 } from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
+import { type FailureType, UNKNOWN } from './failure-types.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
-const final = (type: string, message: string): ApplicationFailure =>
+const final = (type: FailureType, message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type);
 
 /** Every failure a job can end with. Messages hold ids and counts, never a user's data. */
@@ -231,9 +232,6 @@ export const fileFailure = (
       ? `${message} Nothing was imported.`
       : `${message} ${doneLines} lines before it were imported, and stay so.`,
   );
-
-/** Type of a failure that stands for an error of no known kind. */
-const UNKNOWN = 'brokenOff';
 
 /** The one translation of errors into what Temporal retries or a job ends with. */
 export const toFailure = (error: unknown): Error => {
