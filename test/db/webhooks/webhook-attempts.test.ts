@@ -1,4 +1,3 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
@@ -7,11 +6,6 @@ import { delayAfter } from '../../../activities/webhooks/attempt-delivery.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../../../db/webhooks/webhook-deliveries.ts';
 import { createPost } from '../../../webhooks/post.ts';
 import type { Activities } from '../../../workflows/contract.ts';
-import {
-  DELIVERY_TYPE,
-  type DeliveryInput,
-  deliveryWorkflowIdOf,
-} from '../../../workflows/delivery-contract.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
@@ -19,7 +13,12 @@ import {
   startReceiver,
   type Receiver,
 } from '../../support/http/webhook-receiver.ts';
-import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../../support/steps/webhooks.ts';
+import {
+  createWebhookSteps,
+  isSignedBy,
+  takeStep,
+  type WebhookSteps,
+} from '../../support/steps/webhooks.ts';
 
 /** What one attempt does and writes down, against a real receiver, under the worker's role. */
 
@@ -44,21 +43,10 @@ const activitiesWith = (allowPrivate: boolean): Activities =>
     },
   });
 
-/** As a step of the delivery's own workflow. */
-const stepOf = (delivery: DeliveryInput, attempt = 1) =>
-  new MockActivityEnvironment({
-    attempt,
-    workflowType: DELIVERY_TYPE,
-    workflowExecution: { workflowId: deliveryWorkflowIdOf(delivery), runId: 'run' },
-  });
-const attempt = (deliveryId: string, round = 1, allowPrivate = true) => {
-  const delivery = { deliveryId, round };
-  return stepOf(delivery).run(activitiesWith(allowPrivate).attemptDelivery, delivery);
-};
-const giveUp = (deliveryId: string, round = 1) => {
-  const delivery = { deliveryId, round };
-  return stepOf(delivery).run(activitiesWith(true).giveUpDelivery, delivery);
-};
+const attempt = (deliveryId: string, round = 1, allowPrivate = true) =>
+  takeStep(activitiesWith(allowPrivate).attemptDelivery, { deliveryId, round });
+const giveUp = (deliveryId: string, round = 1) =>
+  takeStep(activitiesWith(true).giveUpDelivery, { deliveryId, round });
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -311,9 +299,8 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   const ids: string[] = [];
   for (let n = 0; n < 5; n++) ids.push((await steps.endJob()).deliveryIds[0]!);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string, delivery = { deliveryId, round: 1 }) =>
-    stepOf(delivery).run(attemptDelivery, delivery);
-  const underWay = ids.slice(0, 4).map((id) => run(id));
+  const run = (deliveryId: string) => takeStep(attemptDelivery, { deliveryId, round: 1 });
+  const underWay = ids.slice(0, 4).map(run);
   await vi.waitFor(() => expect(answers).toHaveLength(4));
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
   const waiting = await steps.delivery(ids[4]!);
@@ -331,10 +318,8 @@ test('the webhooks of one workspace leave places for those of others', async () 
   const ids: string[] = [];
   for (let n = 0; n < 4; n++) ids.push(...(await steps.endJob()).deliveryIds);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string, looks: number) => {
-    const delivery = { deliveryId, round: 1 };
-    return stepOf(delivery, looks).run(attemptDelivery, delivery);
-  };
+  const run = (deliveryId: string, looks: number) =>
+    takeStep(attemptDelivery, { deliveryId, round: 1 }, looks);
   const underWay = ids.slice(0, 10).map((id) => run(id, 1));
   await vi.waitFor(() => expect(answers).toHaveLength(10));
   await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });
