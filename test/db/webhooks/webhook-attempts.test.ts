@@ -13,18 +13,13 @@ import {
   startReceiver,
   type Receiver,
 } from '../../support/http/webhook-receiver.ts';
-import {
-  createWebhookSteps,
-  isSignedBy,
-  takeStep,
-  type WebhookSteps,
-} from '../../support/steps/webhooks.ts';
+import { createWebhookSteps, isSignedBy, takeStep } from '../../support/steps/webhooks.ts';
 
 /** What one attempt does and writes down, against a real receiver, under the worker's role. */
 
 const database = useDatabase();
 const told: string[] = [];
-let steps: WebhookSteps;
+let steps: Awaited<ReturnType<typeof createWebhookSteps>>;
 let receiver: Receiver;
 let answer: Answering = () => 204;
 
