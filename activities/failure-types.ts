@@ -23,7 +23,7 @@ const OF_THE_STORAGE = [
   'storageUnwritable',
 ] as const satisfies `storage${Capitalize<StorageProblem>}`[];
 
-/** Types of the failures that a step of a job, or the sweep, ends it with. */
+/** Types of the failures of steps, of jobs whose sums say that they failed, and of those that the sweep ends. */
 const FAILURE_TYPES = [
   ...FILE_ERRORS,
   ...OF_THE_DATABASE,
@@ -35,8 +35,11 @@ const FAILURE_TYPES = [
   'databaseUnavailable',
   'delete-all-required',
   'deliveryNotYours',
+  'everyLineFailed',
+  'everyLineRefused',
   'exportUnknown',
   'foreignKeyCascades',
+  'held',
   'importFileDamaged',
   'jobNotRunning',
   'jobNotYours',
