@@ -19,6 +19,7 @@ import { createNotifyJob, createNotifyJobAgain } from './mails/notify-job.ts';
 import { createNotifyRequest } from './mails/notify-request.ts';
 import { createRestoreBackedUpUsers, createVerifyBackup } from './restores/restore-users.ts';
 import { findJobOf } from './jobs/running-job.ts';
+import { withOwnWorkflow } from './own-workflow.ts';
 import { createScrubBackups } from './expiry/scrub-backups.ts';
 import { createSettlePass } from './deletions/settle-pass.ts';
 import { createStartQueuedJobs } from './jobs/start-queued-jobs.ts';
@@ -126,7 +127,7 @@ const noting =
 
 export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDeps): Activities => {
   const noted = noting(deps);
-  return withFailures({
+  const steps: Activities = {
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
     writeExport: whileBeating(createWriteExport(deps)),
@@ -156,6 +157,9 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
     decideWritten: createDecideWritten(deps),
-    notifyRequest: whileBeating(createNotifyRequest(deps)),
-  });
+    notifyRequest: whileBeating(
+      createNotifyRequest(deps, () => activityInfo().currentAttemptScheduledTimestampMs),
+    ),
+  };
+  return withFailures(withOwnWorkflow(deps, steps));
 };

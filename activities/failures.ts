@@ -13,15 +13,27 @@ import {
 } from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
+import { type FailureType, UNKNOWN } from './failure-types.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
-const final = (type: string, message: string): ApplicationFailure =>
+const final = (type: FailureType, message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type);
 
 /** Every failure a job can end with. Messages hold ids and counts, never a user's data. */
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
+  /** An activity that somebody has started by itself. */
+  noWorkflow: (activity: string) =>
+    final('noWorkflow', `${activity} is a step of a workflow, and does nothing by itself.`),
+  jobNotYours: (jobId: string) =>
+    final('jobNotYours', `This workflow is not the one of job ${jobId}, or not its latest run.`),
+  deliveryNotYours: (deliveryId: string) =>
+    final('deliveryNotYours', `This workflow is not the one of delivery ${deliveryId}.`),
+  mailNotYours: (id: string) =>
+    final('mailNotYours', `This workflow is not the one of this mail about ${id}.`),
+  mailNotAsked: (id: string) =>
+    final('mailNotAsked', `Nobody has asked for this mail about ${id}. Ask for it by the API.`),
   /** A workflow started by hand, or one that another run has taken over from. */
   requestNotYours: (requestId: string) =>
     final(
@@ -226,9 +238,6 @@ export const fileFailure = (
       ? `${message} Nothing was imported.`
       : `${message} ${doneLines} lines before it were imported, and stay so.`,
   );
-
-/** Type of a failure that stands for an error of no known kind. */
-const UNKNOWN = 'brokenOff';
 
 /** The one translation of errors into what Temporal retries or a job ends with. */
 export const toFailure = (error: unknown): Error => {

@@ -1,4 +1,3 @@
-import { activityInfo } from '@temporalio/activity';
 import type { Config } from '../../config.ts';
 import { decideRequest, findDecision, listRecentlyWritten } from '../../db/delete-all/decisions.ts';
 import {
@@ -12,33 +11,19 @@ import {
   type MessageKind,
   type Refusal,
   isUrgent,
-  requestWorkflowIdOf,
   type RequestView,
 } from '../../workflows/contract.ts';
 import { findCodeHolder } from './decision-codes.ts';
+import { callerOfActivity } from '../caller.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
-
-/** The workflow run that an activity serves, by Temporal's word and not by that of its input. */
-export interface Caller {
-  workflowId: string;
-  runId: string;
-}
 
 export interface DecideDeps extends ActivityDeps {
   config: Pick<Config, 'linkSecret' | 'deleteAllSignals'>;
 }
 
-const callerOfActivity = (): Caller => {
-  const { workflowExecution } = activityInfo();
-  if (workflowExecution === undefined) throw new Error('requests are decided by workflows');
-  return workflowExecution;
-};
-
-/** @throws requestNotYours when another workflow than the request's own asks */
-const assertOwn = ({ workflowId }: Caller, requestId: string): void => {
-  if (workflowId !== requestWorkflowIdOf(requestId)) throw failures.requestNotYours(requestId);
-};
+/** The run that asks; that it is one of the request's own workflow is `withOwnWorkflow`'s to see. */
+type RunOf = () => { runId: string };
 
 /** Whose message it is, or why that is not shown. One that names a row of the API needs no code. */
 const proofOf = async (
@@ -90,12 +75,9 @@ export const decideFor = async (
 };
 
 export const createDecideRequest =
-  (deps: DecideDeps, callerOf = callerOfActivity): Activities['decideRequest'] =>
-  async (asked) => {
-    const caller = callerOf();
-    assertOwn(caller, asked.requestId);
-    return decideFor(deps, caller.runId, asked);
-  };
+  (deps: DecideDeps, runOf: RunOf = callerOfActivity): Activities['decideRequest'] =>
+  async (asked) =>
+    decideFor(deps, runOf().runId, asked);
 
 /** Rows that end something come first. */
 const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
@@ -103,29 +85,26 @@ const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
 
 /** Decides rows that the API wrote. One that is no row of this request is told as such. */
 export const createDecideWritten =
-  (deps: DecideDeps, callerOf = callerOfActivity): Activities['decideWritten'] =>
+  (deps: DecideDeps, runOf: RunOf = callerOfActivity): Activities['decideWritten'] =>
   async ({ requestId, rows, more }) => {
     const { db } = deps.database;
-    const caller = callerOf();
-    assertOwn(caller, requestId);
+    const { runId } = runOf();
     const recent = more ? await listRecentlyWritten(db, requestId) : [];
     let view = await viewOf(deps, requestId);
     for (const { id, kind } of inOrder([...recent, ...rows])) {
       // Most messages of a flood name rows that are none: they leave no trace each.
       if (more && (await findDecision(db, id)) === undefined) continue;
       const asked = { requestId, kind, id, decisionId: id };
-      view = { ...(await decideFor(deps, caller.runId, asked)), tried: kind };
+      view = { ...(await decideFor(deps, runId, asked)), tried: kind };
     }
     return view;
   };
 
-/** @throws requestUnknown when there is no such request, requestNotYours when the workflow is not its own */
+/** @throws requestUnknown when there is no such request */
 export const createClaimRequest =
-  (deps: DecideDeps, callerOf = callerOfActivity): Activities['claimRequest'] =>
+  (deps: DecideDeps, runOf: RunOf = callerOfActivity): Activities['claimRequest'] =>
   async ({ requestId }) => {
-    const caller = callerOf();
-    assertOwn(caller, requestId);
-    const isThere = await claimRequest(deps.database.db, requestId, caller.runId);
+    const isThere = await claimRequest(deps.database.db, requestId, runOf().runId);
     if (!isThere) throw failures.requestUnknown(requestId);
     return viewOf(deps, requestId);
   };

@@ -16,6 +16,7 @@ import { countRestore, settleRestore } from '../../db/restores/restores.ts';
 import { countTargets } from '../../db/jobs/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
+import { knownEnd } from '../failure-types.ts';
 import { failures } from '../failures.ts';
 import { findJobOf, type RunningJob } from './running-job.ts';
 import { settle } from '../deletions/settle-pass.ts';
@@ -127,7 +128,7 @@ export const createFinishJob =
     const job = await findJobOf(db, jobId);
     // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of its own.
     const told: JobEnd =
-      end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : end;
+      end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : knownEnd(end);
     const { result, counts } = await FINISHERS[job.type](deps, job, told);
     return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
   };

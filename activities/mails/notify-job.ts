@@ -47,6 +47,9 @@ const NOTHING_TO_TELL = 'nothingToTell';
 const nothingToTell = (message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, NOTHING_TO_TELL);
 
+const notEnded = (jobId: string): ApplicationFailure =>
+  nothingToTell(`Job ${jobId} has not ended.`);
+
 /** An export with all that verifying it brought. */
 type Verified = JobExport & { rows: number; bytes: number; sha256: string };
 
@@ -161,12 +164,6 @@ const COMPOSERS = {
   restore: ofRestore,
 };
 
-/** A step that finds its job being cancelled breaks off; that is told as finishJob stores it. */
-const toldEnd = ({ state }: NoticeSubject, end: JobEnd): JobEnd =>
-  end.kind === 'failed' && (state === 'cancelling' || state === 'cancelled')
-    ? { kind: 'cancelled' }
-    : end;
-
 /** How a job has ended, by its row; undefined while it has not. */
 const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   const { state, finished_at: finishedAt, error_type: type, error_message: message } = subject;
@@ -175,6 +172,10 @@ const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   if (state !== 'failed') return { kind: 'completed' };
   return { kind: 'failed', type: type ?? 'unknown', message: message ?? '' };
 };
+
+/** A job that is told through says so by its phase; whether it is done, its sums say. */
+const isToldThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
+  end.kind === 'completed' && phase === 'notifying';
 
 /** The first round keeps the key that the provider may know already. */
 const idempotencyKeyOf = (jobId: string, round: number): string =>
@@ -223,14 +224,17 @@ const getSubject = async ({ database }: MailDeps, jobId: string): Promise<Notice
 };
 
 /**
- * Mails the owner of the key that started a job how it ended. A mail the provider accepted is never
- * sent again; a second try carries the same key, links and content as the first.
+ * Mails the owner of the key that started a job how it ended, by its row: before that says so, only a job that is
+ * told through. A mail the provider accepted is never sent again; a second try carries the same key, links and
+ * content as the first.
  */
 export const createNotifyJob =
   (deps: MailDeps): Activities['notifyJob'] =>
   async ({ jobId, end }) => {
     const subject = await getSubject(deps, jobId);
-    await notify(deps, { subject, end: toldEnd(subject, end), round: 1 });
+    const told = storedEnd(subject) ?? (isToldThrough(subject, end) ? end : undefined);
+    if (told === undefined) throw notEnded(jobId);
+    await notify(deps, { subject, end: told, round: 1 });
   };
 
 /** Mails how a job has ended once more, as somebody has asked; each round once. */
@@ -239,6 +243,6 @@ export const createNotifyJobAgain =
   async ({ jobId, round }) => {
     const subject = await getSubject(deps, jobId);
     const end = storedEnd(subject);
-    if (end === undefined) throw nothingToTell(`Job ${jobId} has not ended.`);
+    if (end === undefined) throw notEnded(jobId);
     await notify(deps, { subject, end, round });
   };

@@ -18,11 +18,12 @@ import {
 import { type CodedKind, decisionCodeOf } from '../delete-all/decision-codes.ts';
 import { failures } from '../failures.ts';
 import type { MailKind } from '../meter.ts';
+import { isNoticeDue } from './due-notices.ts';
 import { pageLinkOf } from './page-links.ts';
 import { type MailDeps, mailFailureOf, mailTooEarly, tryMail } from './try-mail.ts';
 
 export interface NotifyRequestDeps extends MailDeps {
-  config: MailDeps['config'] & Pick<Config, 'deleteAllSignals'>;
+  config: MailDeps['config'] & Pick<Config, 'deleteAllSignals' | 'deleteAllTimes'>;
 }
 
 const isClosing = (kind: RequestNotice): kind is `closing/${number}` => kind.startsWith('closing/');
@@ -149,18 +150,28 @@ const tryAll = async (
   return troubles;
 };
 
+/** Asked for again, it must be what the request has come to now. */
+const isDue = async (
+  { database: { db }, config }: NotifyRequestDeps,
+  subject: Subject,
+  { kind, round, now }: { kind: RequestNotice; round: number; now: number },
+): Promise<boolean> =>
+  round === 1
+    ? isNoticeDue(db, { times: config.deleteAllTimes, now }, subject, kind)
+    : kind === noticeOf(subject.state);
+
 /**
  * Mails everyone who is to hear of it, one mail a person and round however many keys they hold. Who was
  * accepted or refused is not mailed again, and one address that cannot be reached keeps no other waiting.
+ * What has not happened, or is not so any more, is told to nobody.
  */
 export const createNotifyRequest =
-  (deps: NotifyRequestDeps): Activities['notifyRequest'] =>
+  (deps: NotifyRequestDeps, timeOf: () => number = Date.now): Activities['notifyRequest'] =>
   async ({ requestId, kind, round = 1 }) => {
     const { db } = deps.database;
     const subject = await findRequestSubject(db, requestId);
     if (subject === undefined) throw failures.requestUnknown(requestId);
-    // Asked for again, and the request has moved on before anyone was there to send it.
-    if (round > 1 && noticeOf(subject.state) !== kind) return;
+    if (!(await isDue(deps, subject, { kind, round, now: timeOf() }))) return;
     const workspaceId = subject.workspace_id;
     const audience = audienceOf(kind);
     await planNotices(db, { requestId, workspaceId, kind, round, audience });

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { DecisionKind, MessageKind, Refusal } from '../../workflows/contract.ts';
+import type { DecisionKind, MessageKind, Refusal, RequestState } from '../../workflows/contract.ts';
 import type { Db } from '../client.ts';
 import { isKeyValid } from '../key-end.ts';
 
@@ -136,6 +136,18 @@ export const findAccepted = (db: Db, requestId: string, kind: DecisionKind) =>
     .where('kind', '=', kind)
     .where('outcome', '=', 'accepted')
     .executeTakeFirst();
+
+/** What accepted decisions have led a request to, by the index `decisions_of_request`. */
+export const listStatesReached = async (db: Db, requestId: string): Promise<RequestState[]> => {
+  const rows = await db
+    .selectFrom('decisions')
+    .select('state')
+    .distinct()
+    .where('request_id', '=', requestId)
+    .where('outcome', '=', 'accepted')
+    .execute();
+  return rows.flatMap(({ state }) => state ?? []);
+};
 
 /** People with a valid key of a role, each by the oldest; an admin's is one of the workspace. */
 export const listDeciders = async (

@@ -42,6 +42,14 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
     .execute();
 };
 
+/** By what a job knows the run that it belongs to; undefined when there is no such job. */
+export const findJobClaim = (db: Db, jobId: string) =>
+  db
+    .selectFrom('jobs')
+    .select(['id', 'type', 'run_id', 'finished_at'])
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+
 /**
  * Moves a running job to a phase. Waits for an open batch, whose lock on the job row this asks for;
  * once it answers, no batch of an earlier phase can commit any more.

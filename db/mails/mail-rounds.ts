@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { MailState } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL, type MailInput, type MailState } from '../../workflows/mail-contract.ts';
 import type { Db, Trx } from '../client.ts';
 import { mailSince, mailState, openMailSince, openMailState } from './mail-tries.ts';
 
@@ -102,6 +102,19 @@ export const insertRound = async (db: Db | Trx, wanted: NewRound): Promise<boole
     })
     .onConflict((conflict) => conflict.doNothing())
     .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
+/** Whether somebody has asked for a round, by the keys of the table. */
+export const isRoundAsked = async (db: Db, mail: MailInput): Promise<boolean> => {
+  const column = 'jobId' in mail ? 'job_id' : 'request_id';
+  const row = await db
+    .selectFrom('mail_rounds')
+    .select('id')
+    .where(column, '=', 'jobId' in mail ? mail.jobId : mail.requestId)
+    .where('kind', '=', 'jobId' in mail ? JOB_MAIL : mail.kind)
+    .where('round', '=', mail.round)
     .executeTakeFirst();
   return row !== undefined;
 };

@@ -29,6 +29,7 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
       'jobs.id',
       'jobs.type',
       'jobs.state',
+      'jobs.phase',
       'jobs.actor_key_id',
       'jobs.backup_id',
       'jobs.selection',

@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto';
 import {
   createClaimRequest,
   createDecideRequest,
-  type Caller,
 } from '../../activities/delete-all/decide-request.ts';
 import type { RequestSender } from '../../api/delete-all/request-sender.ts';
-import { requestWorkflowIdOf } from '../../workflows/contract.ts';
 import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
 import type { TestDatabase } from '../support/database/database.ts';
 import { setDecisionTime } from '../support/database/decision-clock.ts';
@@ -23,10 +21,7 @@ export interface FakeSender extends RequestSender {
 export const createFakeSender = ({ app, owner }: TestDatabase): FakeSender => {
   const deps = fakeDecideDeps(app);
   const runIds = new Map<string, string>();
-  const callerOf = (requestId: string) => (): Caller => ({
-    workflowId: requestWorkflowIdOf(requestId),
-    runId: runIds.get(requestId) ?? '',
-  });
+  const runOf = (requestId: string) => () => ({ runId: runIds.get(requestId) ?? '' });
   const sender: FakeSender = {
     started: [],
     sent: [],
@@ -36,14 +31,14 @@ export const createFakeSender = ({ app, owner }: TestDatabase): FakeSender => {
       if (sender.mode === 'away') throw new Error('Temporal is away');
       sender.started.push(id);
       runIds.set(id, randomUUID());
-      await createClaimRequest(deps, callerOf(id))({ requestId: id });
+      await createClaimRequest(deps, runOf(id))({ requestId: id });
     },
     send: async (requestId, kind, { decisionId }) => {
       if (sender.mode === 'away') throw new Error('Temporal is away');
       if (sender.mode === 'over') return false;
       sender.sent.push({ requestId, kind, decisionId });
       if (sender.mode === 'silent') return true;
-      const decide = createDecideRequest(deps, callerOf(requestId));
+      const decide = createDecideRequest(deps, runOf(requestId));
       await decide({ requestId, kind, decisionId, id: randomUUID() });
       return true;
     },

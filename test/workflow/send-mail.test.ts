@@ -1,14 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { createApiKey } from '../../db/api-keys.ts';
-import { listJobMails } from '../../db/mails/mail-rounds.ts';
+import { insertRound, listJobMails, type MailSubject } from '../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../db/workspaces.ts';
 import { startMailWorkflow } from '../../temporal/start-mail.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
-import { type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL, type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../support/steps/activity-deps.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { createRequestSteps, seedPeople } from '../support/steps/delete-all.ts';
@@ -82,6 +83,12 @@ const send = async (input: MailInput) => {
   return env.client.workflow.getHandle(mailWorkflowIdOf(input));
 };
 
+/** As the API writes it down before it starts the workflow. */
+const askAgain = async (subject: MailSubject, kind: string) => {
+  const wanted = { id: randomUUID(), subject, kind, round: 2, askedBy: keyId };
+  await insertRound(database().api.db, wanted);
+};
+
 const addJob = async () => {
   const { db, pool } = database().owner;
   const jobId = await makeJob(db, { workspaceId: 'mailed', keyId });
@@ -89,6 +96,7 @@ const addJob = async () => {
   await pool.query(`UPDATE jobs SET state = 'succeeded', finished_at = now() WHERE id = $1`, [
     jobId,
   ]);
+  await askAgain({ jobId }, JOB_MAIL);
   return jobId;
 };
 
@@ -142,6 +150,7 @@ test('a provider that takes nothing is tried for less than a day, and then the m
 test('mails about a request are sent again to all who hear of it', async () => {
   const people = await seedPeople(database(), 'asked');
   const requestId = await createRequestSteps(database()).insert(people);
+  await askAgain({ requestId }, 'asked');
   await (await send({ requestId, kind: 'asked', round: 2 })).result();
   const to = provider.seen.map(({ body }) => (JSON.parse(body) as { to: string }).to);
   expect(to.toSorted()).toEqual(

@@ -1,4 +1,3 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
@@ -14,13 +13,13 @@ import {
   startReceiver,
   type Receiver,
 } from '../../support/http/webhook-receiver.ts';
-import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../../support/steps/webhooks.ts';
+import { createWebhookSteps, isSignedBy, takeStep } from '../../support/steps/webhooks.ts';
 
 /** What one attempt does and writes down, against a real receiver, under the worker's role. */
 
 const database = useDatabase();
 const told: string[] = [];
-let steps: WebhookSteps;
+let steps: Awaited<ReturnType<typeof createWebhookSteps>>;
 let receiver: Receiver;
 let answer: Answering = () => 204;
 
@@ -39,11 +38,10 @@ const activitiesWith = (allowPrivate: boolean): Activities =>
     },
   });
 
-const activity = new MockActivityEnvironment();
 const attempt = (deliveryId: string, round = 1, allowPrivate = true) =>
-  activity.run(activitiesWith(allowPrivate).attemptDelivery, { deliveryId, round });
+  takeStep(activitiesWith(allowPrivate).attemptDelivery, { deliveryId, round });
 const giveUp = (deliveryId: string, round = 1) =>
-  activity.run(activitiesWith(true).giveUpDelivery, { deliveryId, round });
+  takeStep(activitiesWith(true).giveUpDelivery, { deliveryId, round });
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -296,8 +294,7 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   const ids: string[] = [];
   for (let n = 0; n < 5; n++) ids.push((await steps.endJob()).deliveryIds[0]!);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string) =>
-    new MockActivityEnvironment().run(attemptDelivery, { deliveryId, round: 1 });
+  const run = (deliveryId: string) => takeStep(attemptDelivery, { deliveryId, round: 1 });
   const underWay = ids.slice(0, 4).map(run);
   await vi.waitFor(() => expect(answers).toHaveLength(4));
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
@@ -316,8 +313,8 @@ test('the webhooks of one workspace leave places for those of others', async () 
   const ids: string[] = [];
   for (let n = 0; n < 4; n++) ids.push(...(await steps.endJob()).deliveryIds);
   const { attemptDelivery } = activitiesWith(true);
-  const run = (deliveryId: string, attempt: number) =>
-    new MockActivityEnvironment({ attempt }).run(attemptDelivery, { deliveryId, round: 1 });
+  const run = (deliveryId: string, looks: number) =>
+    takeStep(attemptDelivery, { deliveryId, round: 1 }, looks);
   const underWay = ids.slice(0, 10).map((id) => run(id, 1));
   await vi.waitFor(() => expect(answers).toHaveLength(10));
   await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });

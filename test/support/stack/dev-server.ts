@@ -34,6 +34,10 @@ const run = async (program: string, args: string[]): Promise<void> => {
   if (code !== 0) throw new Error(`temporal ${args.join(' ')}: ${said}`);
 };
 
+/** Runs a command of Temporal's CLI against a server. @throws Error with what it printed */
+export const runTemporal = async (address: string, args: string[]): Promise<void> =>
+  run(await findCli(), [...args, `--address=${address}`]);
+
 /** Temporal's dev server, in memory, with flags of the test's own and none of Keepsake's. */
 export const startDevServer = async (...flags: string[]): Promise<DevServer> => {
   const program = await findCli();
@@ -45,7 +49,7 @@ export const startDevServer = async (...flags: string[]): Promise<DevServer> => 
   return {
     address,
     client: new Client({ connection }),
-    cli: (...args) => run(program, [...args, `--address=${address}`]),
+    cli: (...args) => runTemporal(address, args),
     stop: async () => {
       await connection.close();
       server.kill('SIGTERM');

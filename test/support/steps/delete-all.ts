@@ -16,7 +16,6 @@ import {
   type DecisionKind,
   type MessageKind,
   type RequestNotice,
-  requestWorkflowIdOf,
 } from '../../../workflows/contract.ts';
 import { fakeDecideDeps, TEST_SECRET } from './activity-deps.ts';
 import type { TestDatabase } from '../database/database.ts';
@@ -70,11 +69,8 @@ const RUN_ID = 'run';
 
 const proof = (keyId: string): Buffer => PROOFS.get(keyId) ?? Buffer.from('of nobody');
 
-/** As the run of the request's workflow that claimed it. */
-const ofRequest = (requestId: string) => () => ({
-  workflowId: requestWorkflowIdOf(requestId),
-  runId: RUN_ID,
-});
+/** As the run of a request's workflow that claimed it. */
+const runOf = () => ({ runId: RUN_ID });
 
 /** Asks, claims and decides on a real database, at times of one's choice. */
 export const createRequestSteps = (database: TestDatabase) => {
@@ -90,7 +86,7 @@ export const createRequestSteps = (database: TestDatabase) => {
   const ask = async (people: People): Promise<string> => {
     await setDecisionTime(database.owner, ASKED_AT);
     const id = await insert(people);
-    await createClaimRequest(deps, ofRequest(id))({ requestId: id });
+    await createClaimRequest(deps, runOf)({ requestId: id });
     return id;
   };
 
@@ -115,10 +111,8 @@ export const createRequestSteps = (database: TestDatabase) => {
     await setDecisionTime(database.owner, at);
     const isCoded = by !== undefined && message.decisionId === undefined;
     const code = isCoded && { code: await codeOf(requestId, kind as MessageKind, by) };
-    return createDecideRequest(
-      deps,
-      ofRequest(requestId),
-    )({ requestId, kind, id: randomUUID(), ...code, ...message });
+    const decideRequest = createDecideRequest(deps, runOf);
+    return decideRequest({ requestId, kind, id: randomUUID(), ...code, ...message });
   };
 
   /** What the API writes before it sends a message. */

@@ -1,10 +1,17 @@
 import { createHmac } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { finishJob } from '../../../db/jobs/job-runs.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { newSecret } from '../../../webhooks/signature.ts';
-import { EVENT_TYPES } from '../../../workflows/delivery-contract.ts';
+import {
+  DELIVERY_TYPE,
+  type DeliveryInput,
+  type DeliveryState,
+  deliveryWorkflowIdOf,
+  EVENT_TYPES,
+} from '../../../workflows/delivery-contract.ts';
 import type { FinalState } from '../../../workflows/contract.ts';
 import type { TestDatabase } from '../database/database.ts';
 import { makeJob } from './export-rows.ts';
@@ -17,6 +24,18 @@ export const isSignedBy = (secret: string, { headers, body }: Received): boolean
   const expected = `v1,${createHmac('sha256', key).update(signed).digest('base64')}`;
   return String(headers['webhook-signature']).split(' ').includes(expected);
 };
+
+/** Takes a step as one of the delivery's own workflow, at its first look or a later one. */
+export const takeStep = (
+  step: (input: DeliveryInput) => Promise<DeliveryState>,
+  delivery: DeliveryInput,
+  attempt = 1,
+): Promise<DeliveryState> =>
+  new MockActivityEnvironment({
+    attempt,
+    workflowType: DELIVERY_TYPE,
+    workflowExecution: { workflowId: deliveryWorkflowIdOf(delivery), runId: 'run' },
+  }).run(step, delivery);
 
 export interface DeliveryFacts {
   id: string;

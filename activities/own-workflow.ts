@@ -1,0 +1,142 @@
+import { findExport } from '../db/exports/exports.ts';
+import { claimJob, findJobClaim } from '../db/jobs/job-runs.ts';
+import { isRoundAsked } from '../db/mails/mail-rounds.ts';
+import {
+  type Activities,
+  DELETE_ALL_TYPE,
+  JOB_KINDS,
+  type JobInput,
+  requestWorkflowIdOf,
+  workflowIdOf,
+} from '../workflows/contract.ts';
+import {
+  DELIVERY_TYPE,
+  type DeliveryInput,
+  deliveryWorkflowIdOf,
+} from '../workflows/delivery-contract.ts';
+import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/mail-contract.ts';
+import { type Caller, callerOfActivity } from './caller.ts';
+import { findRun, type RequestSweepDeps } from './delete-all/sweep-requests.ts';
+import { failures } from './failures.ts';
+
+type GuardDeps = Pick<RequestSweepDeps, 'database' | 'temporal'>;
+type AnyActivity = (input: never) => Promise<unknown>;
+/** @throws ApplicationFailure, a final one, when the workflow is not the own one of what the input names */
+type Check = (caller: Caller, input: never) => Promise<void>;
+
+/** As PostgreSQL writes ids. It reads other spellings, too, and workflows of those are others. */
+const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const isId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
+
+const isOf = ({ workflowType, workflowId }: Caller, type: string, id: string): boolean =>
+  workflowType === type && workflowId === id;
+
+/** Whoever may start workflows may start them all. */
+const ofAnyone: Check = () => Promise.resolve();
+
+const ofRequest = async (caller: Caller, { requestId }: { requestId: string }): Promise<void> => {
+  const isOwn = isOf(caller, DELETE_ALL_TYPE, requestWorkflowIdOf(requestId));
+  if (!isId(requestId) || !isOwn) throw failures.requestNotYours(requestId);
+};
+
+const ofDelivery = async (caller: Caller, input: DeliveryInput): Promise<void> => {
+  const { deliveryId } = input;
+  const isOwn = isOf(caller, DELIVERY_TYPE, deliveryWorkflowIdOf(input));
+  if (!isId(deliveryId) || !isOwn) throw failures.deliveryNotYours(deliveryId);
+};
+
+const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
+  const getOwn = async (caller: Caller, jobId: string) => {
+    const job = isId(jobId) ? await findJobClaim(db, jobId) : undefined;
+    const isOwn =
+      job !== undefined && isOf(caller, JOB_KINDS[job.type].workflowType, workflowIdOf(job));
+    if (!isOwn) throw failures.jobNotYours(jobId);
+    return job;
+  };
+  const ofClaim = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
+    await getOwn(caller, jobId);
+  };
+  /** Only for the run that claimed the job. After a reset that is behind its claim, the new run takes the job over. */
+  const ofJob = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
+    const job = await getOwn(caller, jobId);
+    if (job.run_id === caller.runId || job.finished_at !== null) return;
+    const latest = await findRun(temporal, caller.workflowId);
+    if (latest?.runId !== caller.runId) throw failures.jobNotYours(jobId);
+    await claimJob(db, jobId, caller.runId);
+  };
+  const ofExport = async (
+    caller: Caller,
+    { exportId, jobId }: { exportId: string; jobId?: string },
+  ): Promise<void> => {
+    const row = isId(exportId) ? await findExport(db, exportId) : undefined;
+    const isOfJob = jobId === undefined || row?.job_id === jobId;
+    if (row === undefined || !isOfJob) throw failures.exportUnknown(exportId);
+    await ofJob(caller, { jobId: row.job_id });
+  };
+  return { ofClaim, ofJob, ofExport };
+};
+
+const checksOfMails = ({ database: { db } }: GuardDeps) => {
+  /** The first round needs nobody who asks: it is sent of what has happened, and once. */
+  const ofMail = async (caller: Caller, mail: MailInput): Promise<void> => {
+    const id = 'jobId' in mail ? mail.jobId : mail.requestId;
+    const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
+    if (!isId(id) || !isOwn) throw failures.mailNotYours(id);
+    if (mail.round !== 1 && !(await isRoundAsked(db, mail))) throw failures.mailNotAsked(id);
+  };
+  const ofNotice = async (
+    caller: Caller,
+    { round = 1, ...notice }: Parameters<Activities['notifyRequest']>[0],
+  ): Promise<void> => {
+    const isStory = caller.workflowType === DELETE_ALL_TYPE && round === 1;
+    return isStory ? ofRequest(caller, notice) : ofMail(caller, { ...notice, round });
+  };
+  return { ofMail, ofNotice };
+};
+
+/** Whose step each activity is. */
+const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
+  const { ofClaim, ofJob, ofExport } = checksOfJobs(deps);
+  const { ofMail, ofNotice } = checksOfMails(deps);
+  return {
+    claimJob: ofClaim,
+    enterPhase: ofJob,
+    writeExport: ofJob,
+    verifyExport: ofExport,
+    deleteBackedUpUsers: ofExport,
+    settlePass: ofJob,
+    verifyBackup: ofJob,
+    restoreBackedUpUsers: ofJob,
+    checkImportFile: ofJob,
+    importUsers: ofJob,
+    finishJob: ofJob,
+    notifyJob: ofJob,
+    notifyJobAgain: ofMail,
+    claimRequest: ofRequest,
+    decideRequest: ofRequest,
+    decideWritten: ofRequest,
+    notifyRequest: ofNotice,
+    attemptDelivery: ofDelivery,
+    giveUpDelivery: ofDelivery,
+    startQueuedJobs: ofAnyone,
+    destroyExpiredExports: ofAnyone,
+    scrubBackups: ofAnyone,
+  };
+};
+
+/**
+ * Lets each activity serve the workflow of the very job, request, mail or delivery that its input names, and nobody else:
+ * no workflow that was started under another id, and no activity that was started by itself.
+ */
+export const withOwnWorkflow = (deps: GuardDeps, activities: Activities): Activities => {
+  const checks = checksOf(deps);
+  const guarded = ([name, activity]: [string, AnyActivity]) => {
+    const check = checks[name as keyof Activities];
+    const step = async (input: never) => {
+      await check(callerOfActivity(), input);
+      return activity(input);
+    };
+    return [name, step];
+  };
+  return Object.fromEntries(Object.entries(activities).map(guarded)) as Activities;
+};

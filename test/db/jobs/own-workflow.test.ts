@@ -1,0 +1,129 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Client } from '@temporalio/client';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { createActivities } from '../../../activities/activities.ts';
+import { createFinishJob } from '../../../activities/jobs/finish-job.ts';
+import { createApiKey } from '../../../db/api-keys.ts';
+import { createWorkspace } from '../../../db/workspaces.ts';
+import type { Activities, JobType } from '../../../workflows/contract.ts';
+import { useDatabase } from '../../support/database/database.ts';
+import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
+import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
+
+/** Each step serves the workflow of its own job only, and of its runs the one that is at it. */
+
+const database = useDatabase();
+const WORKSPACE = 'owned';
+
+let activities: Activities;
+let keyId = '';
+let jobId = '';
+/** What Temporal says of the workflow. */
+let latestRun = '';
+
+const describe = () => Promise.resolve({ status: { name: 'RUNNING' }, runId: latestRun });
+
+beforeAll(async () => {
+  const { owner, worker } = database();
+  await createWorkspace(owner.db, { id: WORKSPACE, name: 'Owned' });
+  const person = { ownerName: 'Ada', ownerEmail: 'ada@keys.example', workspaceId: WORKSPACE };
+  keyId = (await createApiKey(owner.db, { role: 'admin', ...person })).id;
+  const temporal = { workflow: { getHandle: () => ({ describe }) } } as unknown as Client;
+  const deps = { ...fakeDecideDeps(worker), config: {}, mailer: {}, temporal, taskQueue: 'none' };
+  activities = createActivities(deps as never);
+});
+
+const addJob = async (type: JobType = 'deletion'): Promise<string> => {
+  const { db } = database().owner;
+  const id = await makeJob(db, { workspaceId: WORKSPACE, keyId, type, total: 3 });
+  await db.updateTable('jobs').set({ run_id: 'claimed' }).where('id', '=', id).execute();
+  return id;
+};
+
+beforeEach(async () => {
+  jobId = await addJob();
+  latestRun = 'claimed';
+});
+
+const rowOf = (id: string) =>
+  database()
+    .owner.db.selectFrom('jobs')
+    .select(['phase', 'run_id', 'state', 'error_type', 'error_message'])
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+
+/** Takes a step as one of a workflow, by default as one of the job's own that has claimed it. */
+const take = (
+  name: keyof Activities,
+  input: object,
+  { workflowId = `delete/${jobId}`, runId = 'claimed', workflowType = 'DeleteUsers' } = {},
+) =>
+  new MockActivityEnvironment({ workflowType, workflowExecution: { workflowId, runId } }).run(
+    activities[name] as (input: object) => Promise<unknown>,
+    input,
+  );
+
+const phase = () => ({ jobId, phase: 'deleting' });
+
+test('the run that claimed the job is served', async () => {
+  await take('enterPhase', phase());
+  expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'claimed' });
+});
+
+test('after a reset behind its claim the new run takes the job over, and goes on', async () => {
+  latestRun = 'reset';
+  await take('enterPhase', phase(), { runId: 'reset' });
+  expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'reset' });
+});
+
+test.each([
+  ['a run that is not the latest', () => ({ runId: 'over' })],
+  ['a workflow of another id', () => ({ workflowId: 'delete/another' })],
+  ['a workflow of another type under the id', () => ({ workflowType: 'RestoreUsers' })],
+  ['a workflow of another kind of job', () => ({ workflowId: `export/${jobId}` })],
+])('%s is refused, and changes nothing', async (_, caller) => {
+  const before = await rowOf(jobId);
+  const end = { kind: 'completed' };
+  const steps = [
+    ['enterPhase', phase()],
+    ['settlePass', { jobId, pass: 1, isLast: true, deleted: 0 }],
+    ['finishJob', { jobId, end }],
+    ['notifyJob', { jobId, end }],
+  ] as const;
+  for (const [name, input] of steps) {
+    const refused = { type: 'jobNotYours', nonRetryable: true };
+    await expect(take(name, input, caller())).rejects.toMatchObject(refused);
+  }
+  expect(await rowOf(jobId)).toEqual(before);
+});
+
+test('a backup of another job is neither verified nor deleted by', async () => {
+  const other = await addJob();
+  const { db } = database().owner;
+  const file = {
+    jobId: other,
+    workspaceId: WORKSPACE,
+    purpose: 'backup',
+    state: 'written',
+  } as const;
+  const { id: exportId } = await makeExport({ db }, file);
+  await expect(take('verifyExport', { exportId })).rejects.toMatchObject({ type: 'jobNotYours' });
+  await expect(take('deleteBackedUpUsers', { jobId, exportId })).rejects.toMatchObject({
+    type: 'exportUnknown',
+  });
+  const row = await db.selectFrom('exports').select('state').where('id', '=', exportId).execute();
+  expect(row).toEqual([{ state: 'written' }]);
+});
+
+test('of a failure that no step has, a job keeps no word', async () => {
+  const finish = createFinishJob(fakeDecideDeps(database().worker));
+  const end = { kind: 'failed', type: 'visit evil.example', message: 'call us' } as const;
+  const unknown = await addJob('export');
+  await finish({ jobId: unknown, end });
+  const { state, error_type: type, error_message: message } = await rowOf(unknown);
+  expect({ state, type }).toEqual({ state: 'failed', type: 'brokenOff' });
+  expect(message).toMatch(/^A step broke off\./);
+  const known = await addJob('export');
+  await finish({ jobId: known, end: { ...end, type: 'storageFull' } });
+  expect(await rowOf(known)).toMatchObject({ error_type: 'storageFull' });
+});

@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test, vi } from 'vitest';
+import { insertRound } from '../../db/mails/mail-rounds.ts';
+import { type RequestNotice, requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
+import { mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
+import { runTemporal } from '../support/stack/dev-server.ts';
+import { makeJob } from '../support/steps/export-rows.ts';
+import { useShortHistories } from '../support/stack/time-skipping.ts';
+
+/** Whoever reaches Temporal by its UI or CLI may start any workflow, and any activity by itself. */
+
+const { ask, provider, env, database } = useShortHistories();
+
+type Request = Awaited<ReturnType<typeof ask>>;
+
+const QUEUE = 'test';
+
+/** Starts an activity by itself. @throws Error with what the CLI says of its failure */
+const execute = (type: string, input: object): Promise<void> =>
+  runTemporal(env().address, [
+    'activity',
+    'execute',
+    `--activity-id=${randomUUID()}`,
+    `--type=${type}`,
+    `--task-queue=${QUEUE}`,
+    '--start-to-close-timeout=20s',
+    `--input=${JSON.stringify(input)}`,
+  ]);
+
+/** Starts a workflow by hand. @returns the type of the failure that it ends with; undefined of one that completes */
+const start = async (type: string, workflowId: string, input: object) => {
+  const options = { taskQueue: QUEUE, workflowId, args: [input] };
+  const handle = await env().client.workflow.start(type, options);
+  const failureOf = (error: unknown): string => {
+    const { cause, type: own } = error as { cause?: unknown; type?: string };
+    return own ?? failureOf(cause);
+  };
+  return handle.result().then(() => undefined, failureOf);
+};
+
+const approve = async (request: Request) => {
+  await request.send('approve', { by: request.people.pia });
+  await request.mailed('approved');
+};
+
+/** A deletion under way, whose workflow is at work elsewhere. */
+const addJob = async ({ people }: Request): Promise<string> => {
+  const { workspaceId, ada: keyId } = people;
+  const { db } = database().owner;
+  const jobId = await makeJob(db, { workspaceId, keyId, type: 'deletion', total: 3 });
+  await db.updateTable('jobs').set({ run_id: 'its own' }).where('id', '=', jobId).execute();
+  return jobId;
+};
+
+const jobOf = async (jobId: string) => {
+  const { rows } = await database().owner.pool.query<Record<string, unknown>>(
+    'SELECT state, phase, run_id, error_type FROM jobs WHERE id = $1',
+    [jobId],
+  );
+  return rows[0];
+};
+
+const mailCount = () => provider().mails.length;
+
+const REFUSED = /is a step of a workflow, and does nothing by itself/;
+
+test('an activity that is started by itself mails nobody, and changes no job and no request', async () => {
+  const request = await ask();
+  const jobId = await addJob(request);
+  const { id: requestId } = request;
+  const [before, mails] = [await jobOf(jobId), mailCount()];
+  const end = { kind: 'failed', type: 'visit evil.example', message: 'call us' };
+  const steps: [string, object][] = [
+    ['notifyRequest', { requestId, kind: 'revoked' }],
+    ['notifyRequest', { requestId, kind: 'approved', round: 30 }],
+    ['notifyJob', { jobId, end }],
+    ['notifyJobAgain', { jobId, round: 31 }],
+    ['finishJob', { jobId, end }],
+    ['settlePass', { jobId, pass: 1, isLast: true, deleted: 0 }],
+    ['enterPhase', { jobId, phase: 'deleting' }],
+    ['claimJob', { jobId, runId: 'mine' }],
+    ['claimRequest', { requestId }],
+    ['decideRequest', { requestId, kind: 'stop', id: randomUUID() }],
+  ];
+  for (const [type, input] of steps) await expect(execute(type, input)).rejects.toThrow(REFUSED);
+  expect(await jobOf(jobId)).toEqual(before);
+  expect(mailCount()).toBe(mails);
+  expect((await request.request()).state).toBe('requested');
+}, 90_000);
+
+test('a workflow started by hand mails nothing that has not happened, and the true mail follows', async () => {
+  const request = await ask();
+  const { id: requestId } = request;
+  const send = (kind: RequestNotice, round = 1) => {
+    const input = { requestId, kind, round };
+    return start('SendMail', mailWorkflowIdOf(input), input);
+  };
+  const mails = mailCount();
+  for (const kind of ['approved', 'denied', 'ended', 'unanswered', 'closing/7200000'] as const) {
+    expect(await send(kind)).toBeUndefined();
+  }
+  expect(mailCount()).toBe(mails);
+  await approve(request);
+  const approved = mailCount();
+  for (const kind of ['revoked', 'ended', 'expired'] as const) {
+    expect(await send(kind)).toBeUndefined();
+  }
+  expect(mailCount()).toBe(approved);
+  await request.send('revoke', { by: request.people.paul });
+  expect(await request.ends('revoked')).toBe('revoked');
+  await vi.waitFor(() => expect(request.mailsTo('bob')).toContain('Deleting all users: revoked'));
+}, 90_000);
+
+test('a further round is sent only if somebody has asked for it by the API, and by its own workflow', async () => {
+  const request = await ask();
+  const round = { requestId: request.id, kind: 'asked', round: 2 } as const;
+  const workflowId = mailWorkflowIdOf(round);
+  const mails = mailCount();
+  expect(await start('SendMail', workflowId, round)).toBe('mailNotAsked');
+  const { id: requestId, people } = request;
+  const wanted = { id: randomUUID(), subject: { requestId }, askedBy: people.ada };
+  await insertRound(database().api.db, { ...wanted, kind: 'asked', round: 2 });
+  expect(await start('SendMail', 'mail/another', round)).toBe('mailNotYours');
+  expect(mailCount()).toBe(mails);
+  expect(await start('SendMail', workflowId, round)).toBeUndefined();
+  expect(mailCount()).toBeGreaterThan(mails);
+}, 90_000);
+
+test('another spelling of an id is the id of nobody', async () => {
+  const request = await ask();
+  const { run_id: runId } = await request.request();
+  for (const spelling of [request.id.toUpperCase(), request.id.replaceAll('-', '')]) {
+    const times = { remindAfterMs: 1, closingRemindersMs: [] };
+    const input = { requestId: spelling, times };
+    expect(await start('DeleteAllUsers', requestWorkflowIdOf(spelling), input)).toBe(
+      'requestNotYours',
+    );
+    const mail = { requestId: spelling, kind: 'asked', round: 1 } as const;
+    expect(await start('SendMail', mailWorkflowIdOf(mail), mail)).toBe('mailNotYours');
+  }
+  expect((await request.request()).run_id).toBe(runId);
+  const jobId = await addJob(request);
+  const before = await jobOf(jobId);
+  for (const id of [jobId.toUpperCase(), jobId.replaceAll('-', '')]) {
+    const workflowId = workflowIdOf({ id, type: 'deletion' });
+    expect(await start('DeleteUsers', workflowId, { jobId: id })).toBe('jobNotYours');
+  }
+  expect(await start('DeleteUsers', 'delete/another', { jobId })).toBe('jobNotYours');
+  expect(await start('ExportUsers', `export/${jobId}`, { jobId })).toBe('jobNotYours');
+  expect(await jobOf(jobId)).toEqual(before);
+}, 90_000);
