@@ -76,7 +76,7 @@ export const failures = {
     final(
       'usersNotPlain',
       `The users of ${workspaceId} do not lie in one plain table: it is partitioned again, or a foreign ` +
-        'table. Nothing was exported or deleted. Make it one table, then start again.',
+        'table. Nothing is read or deleted by this step. Make it one table, then start again.',
     ),
   snapshotLost: (jobId: string) =>
     final(

@@ -1,4 +1,4 @@
-import { renewConnection } from '../../db/connections/connection.ts';
+import { RESET_SETTINGS, renewConnection } from '../../db/connections/connection.ts';
 import type { PoolClient } from 'pg';
 import {
   type LeftRow,
@@ -36,14 +36,16 @@ const IDLE_TIMEOUT_MS = 30_000;
  * would read the whole table of users for each chunk. Checks that wait for the end of a transaction
  * would say too late which row they refuse.
  */
-const BEGIN = `
-  BEGIN ISOLATION LEVEL READ COMMITTED;
+const SETTINGS = `
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET LOCAL enable_hashjoin = off;
   SET LOCAL enable_mergejoin = off;
   SET LOCAL jit = off;
   SET CONSTRAINTS ALL IMMEDIATE;`;
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;${SETTINGS}`;
+/** Does what triggers have put off, and takes back what they have set. */
+const AFTER_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS};${SETTINGS}`;
 
 /** An import at work on a connection of its own. */
 export interface ImportWork {
@@ -100,8 +102,6 @@ const mergeRows = async (
   // Before the transaction, for that has little time.
   const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), isCareful) : undefined;
   const statements = importStatements(target);
-  // Triggers have run on it, for the chunk before.
-  await renewConnection(client);
   await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
   if (job.options.dryRun) await fillPreview(client, job.workspaceId);
@@ -141,9 +141,12 @@ const tryChunk = async (
   isCareful: boolean,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
+  // Triggers have run on it, for the chunk before.
+  await renewConnection(client);
   const matched = await chunk.match(client);
   const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
   if (typeof outcome === 'string') return outcome;
+  await client.query(AFTER_TRIGGERS);
   const { rejected, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
   const told = withNotes(lost, chunk.notes);

@@ -92,6 +92,9 @@ const refuseSetting = (name: string, found: string, wanted: string) =>
 const processIdOf = (client: ClientBase): number | null =>
   (client as ClientBase & { processID: number | null }).processID;
 
+/** The driver's own setting, which its types leave out: a server that hangs now is given up. */
+const DEADLINE = { query_timeout: CONNECT_TIMEOUT_MS };
+
 /** What each connection was asked to be. */
 const asked = new WeakMap<ClientBase, WantedConnection>();
 
@@ -106,10 +109,8 @@ export const prepareConnection = async (
 ): Promise<void> => {
   const { role, timeouts } = wanted;
   asked.set(client, wanted);
-  // The driver's own setting, which its types leave out: a server that hangs now is given up.
-  const deadline = { query_timeout: CONNECT_TIMEOUT_MS };
   const { rows } = await client.query<Connection>({
-    ...deadline,
+    ...DEADLINE,
     text: READ_BACK,
     values: [NAMES, Object.keys(SET_LATER)],
   });
@@ -139,7 +140,7 @@ export const RESET_SETTINGS = `RESET ALL;
  * @throws DatabaseRefusal when it cannot be taken back, such as a role
  */
 export const renewConnection = async (client: ClientBase): Promise<void> => {
-  await client.query('RESET ALL');
+  await client.query({ text: 'RESET ALL', ...DEADLINE });
   await prepareConnection(client, asked.get(client) ?? {});
 };
 

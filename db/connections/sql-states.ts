@@ -84,11 +84,11 @@ export const isLoginRefused = (error: unknown): error is Error =>
 
 /** Whether other work was in the way; the same may be tried again. */
 export const isContended = (error: unknown): boolean =>
-  error instanceof DatabaseError && CONTENDED.test(codeOf(error)) && !isRaised(error);
+  CONTENDED.test(codeOf(error)) && !(error instanceof DatabaseError && isRaised(error));
 
 /** Whether a transaction was sacrificed to another one, and may simply be begun anew. */
 export const isRolledBack = (error: unknown): boolean =>
-  isContended(error) && codeOf(error).startsWith('40');
+  error instanceof DatabaseError && isContended(error) && codeOf(error).startsWith('40');
 
 /** Whether the role lacks a grant, or row-level security was switched on. */
 export const isDenied = (error: unknown): boolean =>
@@ -114,7 +114,7 @@ export const isPoolExhausted = (error: unknown): boolean =>
 
 /** Whether a statement took longer than it may, or somebody ended it. */
 export const isTooSlow = (error: unknown): boolean =>
-  error instanceof DatabaseError && error.code === '57014' && !isRaised(error);
+  error instanceof DatabaseError && error.code === '57014';
 
 /** Whether there is no room for another lock. The code is that of memory, too; the hint names the setting. */
 export const isOutOfLocks = (error: unknown): boolean =>

@@ -66,7 +66,12 @@ export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<
 
 /** How many users the job is about, once that is known. */
 export const setJobTotal = async (db: Db, jobId: string, total: number): Promise<void> => {
-  await db.updateTable('jobs').set({ total }).where('id', '=', jobId).execute();
+  await db
+    .updateTable('jobs')
+    .set({ total })
+    .where('id', '=', jobId)
+    .where('finished_at', 'is', null)
+    .execute();
 };
 
 /**

@@ -113,6 +113,11 @@ test.each('08006 28000 53100 25006 40001 40P01 55P03 55006 57014 57P01'.split(' 
   },
 );
 
+test('what was begun anew too often is contended, too', () => {
+  const error = Object.assign(new Error('over and over'), { code: '40001' });
+  expect(toProblem(error).slug).toBe('busy');
+});
+
 test('another server that a trigger asks in vain is not PostgreSQL itself', () => {
   const where = 'remote SQL command: SELECT 1';
   expect(isOfARow(databaseError({ code: '08006', where }))).toBe(true);

@@ -184,11 +184,11 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
     await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId, times: TIMES });
     const handle = env.client.workflow.getHandle(requestWorkflowIdOf(id));
     const until = (state: string) =>
-      vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 30_000 });
+      vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 50_000 });
     const mailed = (kind: RequestNotice) =>
-      vi.waitUntil(() => steps.isMailed(id, kind), { timeout: 30_000 });
+      vi.waitUntil(() => steps.isMailed(id, kind), { timeout: 50_000 });
     const isClaimed = async () => (await steps.request(id)).run_id !== null;
-    await (isMailed ? mailed('asked') : vi.waitUntil(isClaimed, { timeout: 30_000 }));
+    await (isMailed ? mailed('asked') : vi.waitUntil(isClaimed, { timeout: 50_000 }));
     return {
       id,
       people,
@@ -220,7 +220,7 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
         const code = isCoded && { code: await steps.codeOf(id, kind as MessageKind, by) };
         await handle.signal(kind, isCoded ? { ...Object(message), ...code } : message);
         const isDecided = async () => (await steps.decisions(id)).length > before;
-        await vi.waitUntil(isDecided, { timeout: 30_000 });
+        await vi.waitUntil(isDecided, { timeout: 50_000 });
       },
       /** Subjects of the mails that a person of the workspace was sent. */
       mailsTo: (person: string) =>
