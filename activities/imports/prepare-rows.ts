@@ -7,6 +7,7 @@ import {
 import {
   copyPieces,
   joinLines,
+  mayBeOverfull,
   type RepeatedUser,
   sortLines,
   type StagedRow,
@@ -30,6 +31,8 @@ export interface Prepared {
   repeated: RepeatedUser[];
   /** Of how many lines each row is made. */
   lineCounts: number[];
+  /** Whether lines may give a user too many tags: these are looked for first. */
+  mayBeOverfull: boolean;
   pieces: Buffer[];
 }
 
@@ -90,6 +93,7 @@ export const prepareRows = (
     firstCount: first.length,
     repeated,
     lineCounts: rows.map(({ lines }) => lines.length),
+    mayBeOverfull: later.some((staged) => mayBeOverfull(staged, target)),
     pieces: copyPieces(rows, target),
   };
 };
