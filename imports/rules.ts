@@ -24,6 +24,7 @@ const OTHERS = [
   'tooManyTags',
   'cellCount',
   'repeatedHeader',
+  'separatorLine',
   'byteOrderMark',
   'unknownUser',
   'ambiguousUser',
