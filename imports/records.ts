@@ -6,7 +6,7 @@ import { blankHead, countBreaks, type Head, MAX_BLANK_HEAD_BYTES, readHead } fro
 import { withoutMarks } from './marks.ts';
 import type { Rule } from './rules.ts';
 import { namedSeparator, nameOfSeparator, SEPARATOR_PROBLEM } from './separator-lines.ts';
-import { textOf } from './text.ts';
+import { type TextOptions, textOf } from './text.ts';
 
 /** Longest record, in UTF-16 units of its cells, and one more for each. */
 export const MAX_RECORD_LENGTH = 1024 * 1024;
@@ -161,13 +161,9 @@ const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
 };
 
 /** What is known of a file before it is read, and who is told how it begins. */
-export interface RecordsOptions {
+export interface RecordsOptions extends TextOptions {
   /** Called before the first record. */
   onHead?: (head: Head) => void;
-  /** Columns that it is said to have: these names may hold what separates cells elsewhere. */
-  names?: ReadonlySet<string>;
-  /** Longest text, in bytes; by default as of an import. */
-  maxTextBytes?: number;
 }
 
 /**
@@ -179,11 +175,11 @@ export interface RecordsOptions {
  */
 export const recordsOf = async function* (
   file: Readable,
-  { onHead, names, maxTextBytes }: RecordsOptions = {},
+  { onHead, ...options }: RecordsOptions = {},
 ): AsyncGenerator<CsvRecord[]> {
   try {
-    const text = textOf(file, maxTextBytes);
-    const head = await readHead(text, names);
+    const text = textOf(file, options);
+    const head = await readHead(text, options.names);
     onHead?.(head);
     const reader = createReader(head);
     let isBegun = false;
