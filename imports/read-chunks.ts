@@ -134,9 +134,9 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
   const { empty, isByMail, skipsCells } = reader;
-  let canBeTaken = true;
-  let key: unknown = null;
-  let keyColumn: Column | undefined;
+  let key: unknown;
+  /** Why no user is made of the line, whatever else is wrong with it. */
+  let code: Failure['code'] | undefined;
   const problems: Problem[] = [];
   const details: string[] = [];
   for (const column of reader.columns) {
@@ -146,25 +146,21 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     if ('detail' in parsed) {
       problems.push({ column: column.field, rule: ruleOfCell(column.type, cell) });
       details.push(`${column.name} ${parsed.detail}`);
-      if (!skipsCells || target === 'key') canBeTaken = false;
+      if (!skipsCells || target === 'key') code ??= 'invalidDataType';
       else if (target === 'custom') properties[field] = undefined;
       else columns[field] = undefined;
     } else if (target === 'custom') properties[field] = parsed.value ?? empty;
     else if (target === 'system') columns[field] = parsed.value ?? empty;
-    else [key, keyColumn] = [parsed.value, column];
+    else if (parsed.value === null) {
+      problems.push({ column: column.field, rule: 'required' });
+      details.push(`${column.name} is empty`);
+      code = 'propertyRequired';
+    } else key = parsed.value;
   }
-  if (!canBeTaken) {
-    const message = listProblems(details);
-    return failedLine(record, { code: 'invalidDataType', message, problems });
+  if (code !== undefined) {
+    return failedLine(record, { code, message: listProblems(details), problems });
   }
-  if (typeof key !== 'string') {
-    const { name = '', field = null } = keyColumn ?? {};
-    return failedLine(record, {
-      code: 'propertyRequired',
-      message: `${name} is empty`,
-      problems: [{ column: field, rule: 'required' }],
-    });
-  }
+  if (typeof key !== 'string') throw new Error('a header has a column that finds the user');
   const payload = () => payloadOf(record);
   const { line } = record;
   const row: ImportRow = isByMail

@@ -21,6 +21,8 @@ import {
 /** What became of the lines of a chunk that could be read. */
 export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
+  /** In mode `insert`, lines that made a user. */
+  made: Set<number>;
 }
 
 /** Of a chunk without lines. */
@@ -31,7 +33,19 @@ export const nothing = (): ChunkOutcome => ({
   skipped: 0,
   cleared: {},
   rejected: [],
+  made: new Set(),
 });
+
+/** Adds the lines of a range that made users. */
+export const addMade = (
+  made: Set<number>,
+  firstLines: readonly number[],
+  { from, to }: Range,
+  skipped: readonly number[],
+): void => {
+  const others = new Set(skipped);
+  for (let n = from; n <= to; n++) if (!others.has(n)) made.add(firstLines[n] ?? 0);
+};
 
 /** A range that was rolled back, and why. */
 type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
@@ -129,6 +143,7 @@ export const mergeCarefully = async (
     const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
     if (tried?.status === 'merged') {
       addMerged(outcome, tried.merged);
+      addMade(outcome.made, staging.firstLines, range, tried.skipped);
       outcome.rejected.push(...failLeft(rows, tried.left));
       full = undefined;
     } else if (from < to) {

@@ -17,6 +17,7 @@ import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from '../failures.ts';
 import {
+  addMade,
   addMerged,
   type ChunkOutcome,
   failLeft,
@@ -112,7 +113,8 @@ const mergeFitting = async (
   const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
   // Whoever is there is locked, and others can only have made new users.
   if (result.status !== 'merged') return 'contended';
-  return { ...result.merged, rejected: [...overfull, ...failLeft(prepared.rows, result.left)] };
+  const rejected = [...overfull, ...failLeft(prepared.rows, result.left)];
+  return { ...nothing(), ...result.merged, rejected };
 };
 
 const mergeRows = async (
@@ -133,24 +135,30 @@ const mergeRows = async (
   await client.query(BEGIN + statements.createStaging);
   await stageRows(client, statements.copy, single?.pieces ?? [Buffer.from(whole.text.buffer)]);
   if (job.options.dryRun) await fillPreview(client, job.workspaceId);
-  const { lineCounts } = single ?? whole;
+  const { lineCounts, firstLines } = single ?? whole;
   const staging: Staging = { client, target, statements, lineCounts };
   if (single !== undefined) {
-    const careful = { ...staging, rows: single.rows };
+    const careful = { ...staging, rows: single.rows, firstLines };
     if (way === 'fitting') return mergeFitting(careful, job);
     return (await mergeCarefully(careful)) ?? 'contended';
   }
   const result = await mergeRounds(staging, whole);
   if (result.status === 'merged') {
-    return { ...result.merged, rejected: await tellLeft(chunk, result.left) };
+    const made = new Set<number>();
+    addMade(made, firstLines, { from: 0, to: whole.firstCount - 1 }, result.skipped);
+    return { ...result.merged, rejected: await tellLeft(chunk, result.left), made };
   }
   return result.status === 'overfull' ? 'overfull' : 'contended';
 };
 
-/** Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too. */
+/**
+ * Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too.
+ * `isTaken` is whether anything of a line was taken that was not lost.
+ */
 const withNotes = (
   lost: readonly FailedLine[],
   notes: readonly FailedLine[],
+  isTaken: (line: number) => boolean,
 ): readonly FailedLine[] => {
   if (notes.length === 0) return lost;
   const noted = new Map(notes.map((note) => [note.line, note]));
@@ -161,7 +169,7 @@ const withNotes = (
     const message = `${line.message}; ${note.message}`;
     return { ...line, message, problems: [...line.problems, ...note.problems] };
   });
-  return [...told, ...noted.values()];
+  return [...told, ...[...noted.values()].filter(({ line }) => isTaken(line))];
 };
 
 /** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
@@ -174,9 +182,10 @@ const tryChunk = async (
   const matched = await chunk.match(client);
   const outcome = await mergeRows(work, { ...chunk, ...matched }, way);
   if (typeof outcome === 'string') return outcome;
-  const { rejected, ...merged } = outcome;
+  const { rejected, made, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
-  const told = withNotes(lost, chunk.notes);
+  const isTaken = (line: number) => job.options.mode !== 'insert' || made.has(line);
+  const told = withNotes(lost, chunk.notes, isTaken);
   const held = lost.filter(({ code }) => code === 'held').length;
   const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };

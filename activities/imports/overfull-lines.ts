@@ -8,6 +8,8 @@ import { MAX_LIST_ITEMS } from '../../selection/values.ts';
 /** Rows that are one line each, in the order of ids. */
 export interface CarefulStaging extends Staging {
   rows: readonly StagedRow[];
+  /** Number of the line that each is. */
+  firstLines: readonly number[];
 }
 
 /** Why a line failed by which a user would have too many tags. */
