@@ -28,6 +28,10 @@ const ENDS_OF_NOTES = new Set(['=', ...SEPARATORS]);
 export const withoutEmptyEnd = (cells: readonly string[]): readonly string[] =>
   cells.at(-1) === '' ? cells.slice(0, cells.findLastIndex((cell) => cell !== '') + 1) : cells;
 
+/** A line such as `sep=;` behind the value of a line. */
+const endsWithNote = (last: string): boolean =>
+  ENDS_OF_NOTES.has(last.at(-1) ?? '') && GLUED_NOTE.test(last);
+
 const withoutMark = (cell: string): string =>
   cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;
 
@@ -69,8 +73,6 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
     last.endsWith(key) &&
     BEHIND_VALUE.test(last.slice(0, -key.length)) &&
     (isDistinct || (isOnly && names.length === 1 && key === MAIL_NAME));
-  const endsWithNote = (last: string): boolean =>
-    ENDS_OF_NOTES.has(last.at(-1) ?? '') && GLUED_NOTE.test(last);
 
   const judgeOtherSeparator = (last: string, isOnly: boolean): Join | undefined => {
     for (const other of others) {

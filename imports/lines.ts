@@ -110,6 +110,8 @@ const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRec
 
 export interface FileLines {
   columns: ImportColumn[];
+  /** Cells of the header, with nameless ones at its end. */
+  headerCount: number;
   /** Whether the file begins with a byte-order mark. */
   isMarked: boolean;
   /** Of the lines after the header. */
@@ -142,6 +144,7 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
   };
   return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
     columns,
+    headerCount: header.cells.length,
     isMarked,
     records: records.flatMap((record) => read(record, isMarked)),
   });

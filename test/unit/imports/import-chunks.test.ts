@@ -99,29 +99,6 @@ test('lines that fail stop no other, and say all that is wrong by column and rul
   for (const { message } of failed) expect(message).not.toContain('secret');
 });
 
-test.each(['failLine', 'skipCell'] as const)(
-  'what finds the user is missed beside all else that is wrong with a line, by %s',
-  async (badCells) => {
-    for (const [header, line] of [
-      ['userId,phone,email', ',bad,bad'],
-      ['phone,email,userId', 'bad,bad,'],
-    ] as const) {
-      const { failed } = await linesOf(`${header}\n${line}\n`, { badCells });
-      expect(failed).toMatchObject([{ code: 'propertyRequired' }]);
-      const told = failed.flatMap(({ problems }) =>
-        problems.map(({ column, rule }) => [column, rule]),
-      );
-      expect(told.toSorted()).toEqual([
-        ['email', 'mailAddress'],
-        ['phone', 'phone'],
-        ['userId', 'required'],
-      ]);
-      expect(failed[0]?.message).toContain('userId is empty');
-      expect(failed[0]?.message).toContain('email must be');
-    }
-  },
-);
-
 test('numbers lines as an editor does, whatever lines are blank or broken in cells', async () => {
   const { rows, failed } = await linesOf('\r\nuserId,city\r\n1,"a\r\nb"\r\n\r\n\r\n2\r\n3,c\r\n');
   expect(rows.map(({ line }) => line)).toEqual([3, 8]);
@@ -228,9 +205,9 @@ test('columns without a name are left out where they hold nothing', async () => 
     ['3', '3,C'],
   ]);
   expect(failed.map(({ line, code, message }) => [line, code, message])).toEqual([
-    [5, 'wrongCellCount', 'has 4 cells, and the header 2'],
-    [6, 'wrongCellCount', 'has 5 cells, and the header 2: 3 empty cells too many at its end'],
-    [7, 'wrongCellCount', 'has 6 cells, and the header 2: 4 empty cells too many at its end'],
+    [5, 'wrongCellCount', 'has a value below a column that has no name'],
+    [6, 'wrongCellCount', 'has 5 cells, and the header 4: one empty cell too many at its end'],
+    [7, 'wrongCellCount', 'has 6 cells, and the header 4: 2 empty cells too many at its end'],
     [8, 'wrongCellCount', 'has 1 cells, and the header 2'],
   ]);
 });
