@@ -76,11 +76,15 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
 
   const judgeOtherSeparator = (last: string, isOnly: boolean): Join | undefined => {
     for (const other of others) {
-      const parts = last.includes(other) ? withoutEmptyEnd(last.split(other)) : [];
+      const at = last.lastIndexOf(other);
+      // Lists have such separators in every line.
+      const end = last.slice(at + 1);
+      if (at === -1 || (!isOnly && end !== '' && !known.has(end))) continue;
+      const parts = withoutEmptyEnd(last.split(other));
       if (isOnly && isDistinct && parts.length > 1 && parts.includes(key)) return 'other';
       if (parts.length < 2 || !known.has(parts.at(-1) ?? '')) continue;
       const join = judgeCells(parts);
-      // Lists have such separators, too: of a cell beside others only all columns are a header.
+      // Of a cell beside others only all columns are a header.
       if (join !== undefined && (isOnly || parts.length >= names.length)) return 'other';
     }
     return undefined;

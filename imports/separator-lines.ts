@@ -4,6 +4,8 @@ import type { Rule } from './rules.ts';
 /** The separator, perhaps as often as a sheet has columns that was saved again. */
 const NOTE = /^sep=(?:([^"\w\p{L}\p{N}])\1*)?$/iu;
 
+const EQUALS_AT = 'sep'.length;
+
 const NAMES: Readonly<Record<string, string>> = {
   ',': 'a comma',
   ';': 'a semicolon',
@@ -22,7 +24,8 @@ export const namedSeparator = (
   [first = '', ...others]: readonly string[],
   separator: string,
 ): string | undefined => {
-  const found = NOTE.exec(first);
+  // Every record is asked, and hardly one has an equals sign there.
+  const found = first[EQUALS_AT] === '=' ? NOTE.exec(first) : null;
   if (found === null || others.some((cell) => cell !== '')) return undefined;
   return found[1] ?? (others.length > 0 ? separator : '');
 };

@@ -7,6 +7,9 @@ const LENGTH = `${MIN_DIGITS} to ${MAX_DIGITS} digits`;
 const DIGITS_RULE = `must be a phone number of ${LENGTH}, with the country code`;
 
 const STORED = new RegExp(`^[0-9]{${MIN_DIGITS},${MAX_DIGITS}}$`);
+/** As most are: an import has no time to look at each for all that others may be. */
+const PLAIN = /^\+?[0-9 ]+$/;
+const NO_DIGITS = /[^0-9]/g;
 /** Blanks and what cannot be seen, such as the marks that address books put around a number. */
 const UNSEEN = /[\s\p{Z}\p{Cf}]/gu;
 /** What people put between digits: brackets, points, slashes, and hyphens or dashes of any kind. */
@@ -88,7 +91,7 @@ const spoiltProblem = (text: string): string | undefined => {
   return WITH_DECIMALS.test(seen) ? DECIMALS : undefined;
 };
 
-const countDigits = (text: string): number => text.replace(/[^0-9]/g, '').length;
+const countDigits = (text: string): number => text.replace(NO_DIGITS, '').length;
 
 /** Whether two numbers stand one behind the other. */
 const holdsTwo = (text: string): boolean => {
@@ -119,6 +122,8 @@ const problemOf = (text: string): string | undefined => {
 /** A phone number as it is stored, by its digits; or what is wrong with it. */
 export const parsePhone = (text: string): { digits: string } | { detail: string } => {
   if (STORED.test(text)) return { digits: text };
+  const plain = PLAIN.test(text) ? text.replace(NO_DIGITS, '') : '';
+  if (STORED.test(plain)) return { digits: plain };
   const detail = problemOf(text);
   return detail === undefined ? { digits: withoutPunctuation(text) } : { detail };
 };
