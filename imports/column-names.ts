@@ -1,32 +1,25 @@
+import { visibleText, withCodePoints } from '../selection/characters.ts';
+
 /** Longest name that is compared with others, and of which so much is shown, in UTF-16 units. */
 const MAX_NAME_LENGTH = 80;
 /** Edits that make another name of one: one in a short name, two in a longer one. */
 const MAX_EDITS = 2;
 const MAX_SHORT_LENGTH = 5;
 
-/** What nobody sees in a name, and spaces that are not the plain one. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}\u2800]|(?! )\p{Zs}/gu;
-const OUTER_SPACES = /^ +| +$/g;
 /** Letters of other scripts, some of which look like Latin ones. */
 const OTHER_SCRIPTS = /[^\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/gu;
 const NO_LETTERS = /[^\p{L}\p{N}]/gu;
-
-const codePoint = (character: string): string =>
-  `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}]`;
-
-const codePoints = (text: string): string => Array.from(text, codePoint).join('');
 
 /** A name in backticks, with what cannot be seen in it by its code point, such as `[U+200B]`. */
 export const visibleName = (name: string): string => {
   const isLong = name.length > MAX_NAME_LENGTH;
   const start = isLong ? name.slice(0, MAX_NAME_LENGTH).toWellFormed() : name;
-  const shown = start.replace(INVISIBLE, codePoint).replace(OUTER_SPACES, codePoints);
-  return `\`${shown}${isLong ? '…' : ''}\``;
+  return `\`${visibleText(start)}${isLong ? '…' : ''}\``;
 };
 
 /** Likewise, and with letters of other scripts by their code points: they may look like those of Latin. */
 export const unmistakableName = (name: string): string =>
-  visibleName(name).replace(OTHER_SCRIPTS, codePoint);
+  visibleName(name).replace(OTHER_SCRIPTS, withCodePoints);
 
 /** What is left of a name that people write in several ways: its letters and digits, all small. */
 export const foldName = (name: string): string =>

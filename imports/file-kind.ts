@@ -47,7 +47,8 @@ const SKIPPABLE_ZSTD = '*M\x18';
 const TAR_AT = 257;
 const TAR = ['ustar\0', 'ustar  \0'];
 
-const MARK_AND_BLANKS = /^(?:\xef\xbb\xbf|\s)+/;
+/** What may stand before the beginning of any file: marks, blanks, and a line such as `sep=;`. */
+const BEFORE = /^(?:\xef\xbb\xbf|\s|"?sep="?[^"\w\r\n][^\w\r\n]*(?=[\r\n]))+/i;
 const MARKUP = /^<(?:[!?]|[a-z][\w:-]*[\s/>])/i;
 const JSON_TEXT = /^(?:\{\s*["}]|\[\s*(?:[[{\]"\d-]|true|false|null))/;
 
@@ -75,23 +76,27 @@ const isUtf16 = (head: string): boolean => {
   return isOfOneSide && Math.max(first, second) * 4 >= sample.length && sample.length > 2;
 };
 
-const kindOfText = (head: string): string | undefined => {
+const NO_NAMES: ReadonlySet<string> = new Set();
+const ENDS_OF_NAMES = /^(?:[,;\t|\r\n]|$)/;
+
+/** Whether a text begins with the name of a column that it is said to have, such as `[1] Id` or `<No>`. */
+const beginsWithName = (head: string, names: ReadonlySet<string>): boolean =>
+  [...names].some((name) => {
+    const bytesOfName = Buffer.from(name).toString('latin1');
+    return head.startsWith(bytesOfName) && ENDS_OF_NAMES.test(head.slice(bytesOfName.length));
+  });
+
+const kindOfText = (head: string, names: ReadonlySet<string>): string | undefined => {
   if (isUtf16(head)) return `text in UTF-16. ${AS_UTF8}`;
-  const text = head.replace(MARK_AND_BLANKS, '');
-  if (MARKUP.test(text)) return `HTML or XML. ${EXPORT_AGAIN}`;
-  return JSON_TEXT.test(text) ? `JSON. ${EXPORT_AGAIN}` : undefined;
+  const kind = MARKUP.test(head) ? 'HTML or XML' : JSON_TEXT.test(head) ? 'JSON' : undefined;
+  if (kind === undefined || beginsWithName(head, names)) return undefined;
+  return `${kind}. ${EXPORT_AGAIN}`;
 };
 
 const isPacked = (content: Buffer): boolean =>
   content.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
 
-/**
- * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when they
- * may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they were packed.
- */
-export const kindOfContent = (head: Buffer): string | undefined => {
-  if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
-  const text = head.toString('latin1', 0, KIND_BYTES);
+const kindOf = (text: string): string | undefined => {
   const found = BEGINNINGS.find(([beginning]) => text.startsWith(beginning));
   if (found !== undefined) return found[1];
   if (ZIP.some((beginning) => text.startsWith(beginning))) return kindOfZip(text);
@@ -100,7 +105,24 @@ export const kindOfContent = (head: Buffer): string | undefined => {
   if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
     return `packed by zstd. ${UNPACKED}`;
   if (TAR.some((name) => text.startsWith(name, TAR_AT))) return `a tar archive. ${UNPACKED}`;
-  return kindOfText(text);
+  return undefined;
+};
+
+const GZIP = GZIP_MAGIC.toString('latin1');
+const PACKED_BEHIND =
+  'packed by gzip, behind a blank, a line break, a mark or a line such as sep=;. Pack the CSV file again.';
+
+/**
+ * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when they
+ * may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they were packed.
+ * `names` are those of columns that the file is said to have.
+ */
+export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefined => {
+  if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
+  const text = head.toString('latin1', 0, KIND_BYTES);
+  const behind = text.replace(BEFORE, '');
+  if (behind.startsWith(GZIP)) return PACKED_BEHIND;
+  return kindOf(text) ?? kindOf(behind) ?? kindOfText(behind, names);
 };
 
 /** The first bytes that come out of packed ones; none when they are not gzip, or too few. */
@@ -116,13 +138,13 @@ const unpackHead = (head: Buffer): Buffer => {
 };
 
 /** As `kindOfContent`, of a file that may be packed. */
-export const kindOfFile = (head: Buffer): string | undefined => {
+export const kindOfFile = (head: Buffer, names = NO_NAMES): string | undefined => {
   const first = head.subarray(0, KIND_BYTES);
-  return kindOfContent(isPacked(first) ? unpackHead(first) : first);
+  return kindOfContent(isPacked(first) ? unpackHead(first) : first, names);
 };
 
 /** Takes a file's pieces as they come, and throws what `toError` makes of a kind that is not CSV. */
-export const createKindCheck = (toError: (kind: string) => Error) => {
+export const createKindCheck = (toError: (kind: string) => Error, names = NO_NAMES) => {
   let head: Buffer = Buffer.alloc(0);
   let checkedBytes = 0;
   return (piece: Buffer): void => {
@@ -132,7 +154,7 @@ export const createKindCheck = (toError: (kind: string) => Error) => {
     // Few looks, however small the pieces are.
     if (head.length < 2 * checkedBytes && head.length < KIND_BYTES) return;
     checkedBytes = head.length;
-    const kind = kindOfFile(head);
+    const kind = kindOfFile(head, names);
     if (kind !== undefined) throw toError(kind);
   };
 };

@@ -1,5 +1,6 @@
 import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { ImportFileError } from './file-error.ts';
+import { nameOfSeparator } from './separator-lines.ts';
 
 /** Text that is read at most to find where the header ends, in bytes. */
 const MAX_HEAD_BYTES = 4 * 1024 * 1024;
@@ -20,10 +21,13 @@ export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.len
 
 /**
  * Marks and blank lines that a text begins with, and perhaps a line such as `sep=;`, by which Excel is
- * told what separates cells; the first other line; and the end of that.
+ * told what separates cells, or `sep=,,,` of a sheet that was saved again; the first other line; and the
+ * end of that.
  */
 const HEAD =
-  /^([\uFEFF\r\n]*)(?:("?sep=([^"\w\r\n])"?)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/i;
+  /^([\uFEFF\r\n]*)(?:("?sep="?([^"\w\p{L}\p{N}\r\n])[^\w\p{L}\p{N}\r\n]*)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/iu;
+
+const SEPARATORS = [',', ';', '\t'];
 
 const QUOTED = /"(?:[^"]|"")*"?/g;
 const OUTER_QUOTES = /^"|"$/g;
@@ -36,13 +40,28 @@ const NO_SEPARATOR = '"';
  */
 const separatorOf = (header: string, names: ReadonlySet<string>): string => {
   const bare = header.replace(QUOTED, NO_SEPARATOR);
-  const ways = [',', ';', '\t'].map((separator) => ({
+  const ways = SEPARATORS.map((separator) => ({
     separator,
     known: header.split(separator).filter((name) => names.has(name.replace(OUTER_QUOTES, '')))
       .length,
     cells: bare.split(separator).length,
   }));
   return ways.toSorted((a, b) => b.known - a.known || b.cells - a.cells)[0]?.separator ?? ',';
+};
+
+/** @throws ImportFileError when the separator that a line names is not that of the header */
+const requireUse = (
+  separator: string,
+  header: string,
+  { line, names }: { line: number; names: ReadonlySet<string> },
+): void => {
+  const bare = header.replace(QUOTED, NO_SEPARATOR);
+  const other = SEPARATORS.find((used) => bare.includes(used));
+  if (bare.includes(separator) || other === undefined || names.has(header)) return;
+  const message =
+    `${nameOfSeparator(separator)} is named as separator before this line, which names the columns and ` +
+    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or take it out.`;
+  throw new ImportFileError('invalidHeader', line, message);
 };
 
 /** How a text begins. */
@@ -72,7 +91,8 @@ const NO_NAMES: ReadonlySet<string> = new Set();
  * Reads a text as far as the end of its header. `names` are those of columns that it is known to have, and
  * that may hold what separates cells in other files.
  *
- * @throws ImportFileError when it begins with more blank lines than anyone has
+ * @throws ImportFileError when it begins with more blank lines than anyone has, or names another separator
+ *   than it has
  */
 export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);
@@ -91,6 +111,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): 
   const { skipped, separator, header } = found;
   const line = 1 + countBreaks(skipped);
   if (skipped.length > MAX_BLANK_HEAD_BYTES) throw blankHead(line);
+  if (separator !== undefined) requireUse(separator, header, { line, names });
   return {
     isMarked: skipped.startsWith(BYTE_ORDER_MARK),
     rest: read.subarray(Buffer.byteLength(skipped)),

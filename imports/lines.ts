@@ -11,6 +11,7 @@ import {
   type HeaderOptions,
   type ImportColumn,
 } from './header.ts';
+import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
 import { logProblem, MARK_PROBLEM } from './log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
@@ -24,6 +25,19 @@ const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportCo
   throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
 };
 
+const otherHeader = (line: number): ImportFileError =>
+  new ImportFileError(
+    'invalidHeader',
+    line,
+    'the columns are named again, and not as in the first line. Import each file by itself.',
+  );
+
+const GLUED_PROBLEM = {
+  rule: 'repeatedHeader',
+  message:
+    'ends with the beginning of another file: the one before it has no line break at its end',
+} as const satisfies CsvRecord['problem'];
+
 /**
  * Tells what a line is that repeats the header, as joined files have it: `header` if it is the header as it
  * stands, or why no user is made of it; undefined of any other.
@@ -34,12 +48,13 @@ const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportCo
 const createHeaderCheck = (
   header: CsvRecord,
   columns: readonly ImportColumn[],
-  { types, columns: mapping }: HeaderOptions,
+  { types, columns: mapping, separator }: HeaderOptions & Pick<Head, 'separator'>,
 ) => {
   const { name: idName = '', index: idIndex = 0 } =
     columns.find(({ target }) => target === 'key') ?? {};
   const foldedId = foldName(idName);
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
+  const ownCells = (cells: readonly string[]): readonly string[] => cells.slice(0, logIndex);
   /** Where columns have names of their own, which may be any words, only the whole header is one. */
   const known = new Set(mapping === undefined ? fieldNames(types) : []);
   // Not by spreading: a header may have more cells than a call takes arguments.
@@ -58,15 +73,23 @@ const createHeaderCheck = (
     const given = cells.filter((cell) => cell !== '');
     return given.length > 1 && given.includes(idName) && given.every((cell) => known.has(cell));
   };
+  const names = withoutEmptyEnd(ownCells(header.cells));
+  const findJoin = createJoinCheck({
+    names,
+    key: idName,
+    known: mapping === undefined ? known : new Set(names),
+    separator,
+  });
   return ({ cells, line }: CsvRecord): 'header' | CsvRecord['problem'] => {
+    const join = findJoin(logIndex === undefined ? cells : ownCells(cells));
+    if (join === 'other') throw otherHeader(line);
+    if (join === 'same') return GLUED_PROBLEM;
     const id = cells[idIndex] ?? '';
     // Hardly any line gets further, and folding a name takes time.
     if (id.length > longest) return undefined;
     if (id === idName && matches(cells, (name) => name)) return 'header';
     if (id === idName || (known.has(id) && namesColumns(cells))) {
-      const message =
-        'the columns are named again, and not as in the first line. Import each file by itself.';
-      throw new ImportFileError('invalidHeader', line, message);
+      throw otherHeader(line);
     }
     const isLikeHeader =
       columns.length > 1 && foldName(id) === foldedId && matches(cells, foldName);
@@ -87,29 +110,41 @@ const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRec
 
 export interface FileLines {
   columns: ImportColumn[];
+  /** Cells of the header, with nameless ones at its end. */
+  headerCount: number;
   /** Whether the file begins with a byte-order mark. */
   isMarked: boolean;
   /** Of the lines after the header. */
   records: CsvRecord[];
 }
 
-const createLineFilter = (header: CsvRecord, options: HeaderOptions) => {
+const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head, 'separator'>) => {
   const columns = columnsOf(header, options);
   const checkHeaderAgain = createHeaderCheck(header, columns, options);
   const isLog = columns.some(({ isOfLog }) => isOfLog === true);
-  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
-    const again = checkHeaderAgain(record);
-    if (again === 'header') return [];
-    if (again !== undefined) return [{ ...record, problem: again }];
+  const readLine = (
+    record: CsvRecord,
+    again: CsvRecord['problem'],
+    isMarked: boolean,
+  ): CsvRecord => {
+    if (again !== undefined) return { ...record, problem: again };
     if (!isMarked && record.cells[0]?.startsWith(BYTE_ORDER_MARK) === true) {
-      return [{ ...record, problem: MARK_PROBLEM }];
+      return { ...record, problem: MARK_PROBLEM };
     }
     const line = withoutPadding(record, columns.length, header.cells.length);
     const problem = isLog ? logProblem(line.cells, columns.length) : undefined;
-    return [problem === undefined ? line : { ...line, problem }];
+    return problem === undefined ? line : { ...line, problem };
+  };
+  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
+    if (record.problem !== undefined) return [record];
+    const again = checkHeaderAgain(record);
+    if (again === 'header') return [];
+    const line = readLine(record, again, isMarked);
+    return record.note === undefined ? [line] : [record.note, line];
   };
   return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
     columns,
+    headerCount: header.cells.length,
     isMarked,
     records: records.flatMap((record) => read(record, isMarked)),
   });
@@ -129,12 +164,13 @@ export const linesOf = async function* (
   let take: ReturnType<typeof createLineFilter> | undefined;
   let count = 0;
   let isMarked = false;
-  const onHead = (head: Head) => void ({ isMarked } = head);
+  let separator = '';
+  const onHead = (head: Head) => void ({ isMarked, separator } = head);
   for await (const records of recordsOf(file, { onHead, names: namesOf(options) })) {
     if (take === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
-      take = createLineFilter(header, options);
+      take = createLineFilter(header, { ...options, separator });
     }
     const lines = take(records, isMarked);
     const first = lines.records[MAX_LINES - count];

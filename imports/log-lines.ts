@@ -2,6 +2,7 @@ import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { unguarded } from '../selection/formula-guard.ts';
 import { FAILURE_CODES } from './failed-lines.ts';
 import type { CsvRecord } from './records.ts';
+import { namedSeparator, SEPARATOR_PROBLEM } from './separator-lines.ts';
 
 /** How the last cell of a line in a log begins, see `log-file.ts`. */
 const ERROR_CELL = new RegExp(`^(?:${FAILURE_CODES.join('|')}), line \\d+: `);
@@ -32,6 +33,7 @@ export const logProblem = (cells: readonly string[], width: number): CsvRecord['
     const message = 'holds U+FFFD, which stands for a character that cannot be stored';
     return { rule: 'notStorable', message };
   }
+  if (namedSeparator(own, '') !== undefined) return SEPARATOR_PROBLEM;
   const [first = ''] = own;
   const error = cells[width - 1] ?? '';
   return first.startsWith(BYTE_ORDER_MARK) && isOfMark(error) ? MARK_PROBLEM : undefined;

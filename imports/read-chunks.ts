@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
 import { stringify } from 'csv-stringify/sync';
+import { unseenProblem } from '../selection/characters.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
 import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
-import { linesOf } from './lines.ts';
+import { type FileLines, linesOf } from './lines.ts';
 import type { ImportOptions } from './options.ts';
 import type { CsvRecord } from './records.ts';
-import { type Problem, ruleOfCell } from './rules.ts';
+import { type Problem, ruleOfCell, ruleOfKey } from './rules.ts';
 
 export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
@@ -64,6 +65,8 @@ const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
 
 interface Reader {
   cellCount: number;
+  /** With nameless ones at the end, which hold nothing. */
+  headerCount: number;
   /** Those that are read; the others are not even looked at. */
   columns: Column[];
   /** Every key with an unknown value: a copy takes half the time of an object that grows key by key. */
@@ -80,19 +83,32 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
+/** Whoever is meant has to be named, by something that can be seen. */
+const keyReader =
+  (read: Column['read']): Column['read'] =>
+  (cell) => {
+    const parsed = read(cell);
+    if (!('value' in parsed) || typeof parsed.value !== 'string') {
+      return 'value' in parsed ? { detail: 'is empty' } : parsed;
+    }
+    const detail = unseenProblem(parsed.value);
+    return detail === undefined ? parsed : { detail };
+  };
+
 const readerOf = (
-  columns: readonly ImportColumn[],
+  { columns, headerCount }: Pick<FileLines, 'columns' | 'headerCount'>,
   isGuarded: boolean,
   { emptyCells, matchBy, badCells }: ReadOptions,
   isLog = columns.some(({ isOfLog }) => isOfLog === true),
 ): Reader => ({
   cellCount: columns.length,
+  headerCount,
   columns: columns
     .filter(({ target }) => target !== 'ignored')
-    .map((column) => ({
-      ...column,
-      read: cellReader(column.type, isGuarded, isLog),
-    })),
+    .map((column) => {
+      const read = cellReader(column.type, isGuarded, isLog);
+      return { ...column, read: column.target === 'key' ? keyReader(read) : read };
+    }),
   unknownColumns: unknownOf(columns, 'system'),
   unknownProperties: unknownOf(columns, 'custom'),
   empty: emptyCells === 'keep' ? undefined : null,
@@ -100,8 +116,15 @@ const readerOf = (
   skipsCells: badCells === 'skipCell',
 });
 
-/** Why a line does not have as many cells as the header names columns. */
-const whyCount = (cells: readonly string[], wanted: number): string => {
+/** Why a line does not have as many cells as the header, which may have nameless ones at its end. */
+const whyCount = (
+  cells: readonly string[],
+  { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
+): string => {
+  if (cells.length > cellCount && cells.length <= headerCount) {
+    return 'has a value below a column that has no name';
+  }
+  const wanted = cells.length < cellCount ? cellCount : headerCount;
   const counts = `has ${cells.length} cells, and the header ${wanted}`;
   const surplus = cells.slice(wanted);
   if (surplus.length === 0 || surplus.some((cell) => cell !== '')) return counts;
@@ -129,14 +152,14 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     });
   }
   if (cells.length !== reader.cellCount) {
-    return failedLine(record, wholeLine('wrongCellCount', whyCount(cells, reader.cellCount)));
+    return failedLine(record, wholeLine('wrongCellCount', whyCount(cells, reader)));
   }
   const columns = { ...reader.unknownColumns };
   const properties = { ...reader.unknownProperties };
   const { empty, isByMail, skipsCells } = reader;
-  let canBeTaken = true;
-  let key: unknown = null;
-  let keyColumn: Column | undefined;
+  let key: unknown;
+  /** Why no user is made of the line, whatever else is wrong with it. */
+  let code: Failure['code'] | undefined;
   const problems: Problem[] = [];
   const details: string[] = [];
   for (const column of reader.columns) {
@@ -144,27 +167,21 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     const cell = cells[index] ?? '';
     const parsed = column.read(cell);
     if ('detail' in parsed) {
-      problems.push({ column: column.field, rule: ruleOfCell(column.type, cell) });
+      const rule = target === 'key' ? ruleOfKey(column.type, cell) : ruleOfCell(column.type, cell);
+      problems.push({ column: column.field, rule });
       details.push(`${column.name} ${parsed.detail}`);
-      if (!skipsCells || target === 'key') canBeTaken = false;
+      if (rule === 'required') code = 'propertyRequired';
+      else if (!skipsCells || target === 'key') code ??= 'invalidDataType';
       else if (target === 'custom') properties[field] = undefined;
       else columns[field] = undefined;
     } else if (target === 'custom') properties[field] = parsed.value ?? empty;
     else if (target === 'system') columns[field] = parsed.value ?? empty;
-    else [key, keyColumn] = [parsed.value, column];
+    else key = parsed.value;
   }
-  if (!canBeTaken) {
-    const message = listProblems(details);
-    return failedLine(record, { code: 'invalidDataType', message, problems });
+  if (code !== undefined) {
+    return failedLine(record, { code, message: listProblems(details), problems });
   }
-  if (typeof key !== 'string') {
-    const { name = '', field = null } = keyColumn ?? {};
-    return failedLine(record, {
-      code: 'propertyRequired',
-      message: `${name} is empty`,
-      problems: [{ column: field, rule: 'required' }],
-    });
-  }
+  if (typeof key !== 'string') throw new Error('a header has a column that finds the user');
   const payload = () => payloadOf(record);
   const { line } = record;
   const row: ImportRow = isByMail
@@ -199,9 +216,9 @@ export const readChunks = async function* (
   let reader: Reader | undefined;
   let length = 0;
   let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [], notes: [] };
-  for await (const { columns, records, isMarked } of linesOf(file, options)) {
-    reader ??= readerOf(columns, options.spreadsheetSafe ?? isMarked, options);
-    for (const record of records) {
+  for await (const lines of linesOf(file, options)) {
+    reader ??= readerOf(lines, options.spreadsheetSafe ?? lines.isMarked, options);
+    for (const record of lines.records) {
       const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
       if (isFull && chunk.lines > 0) {
         yield chunk;

@@ -5,7 +5,8 @@ import { ImportFileError } from './file-error.ts';
 import { blankHead, countBreaks, type Head, MAX_BLANK_HEAD_BYTES, readHead } from './head.ts';
 import { withoutMarks } from './marks.ts';
 import type { Rule } from './rules.ts';
-import { textOf } from './text.ts';
+import { namedSeparator, nameOfSeparator, SEPARATOR_PROBLEM } from './separator-lines.ts';
+import { type TextOptions, textOf } from './text.ts';
 
 /** Longest record, in UTF-16 units of its cells, and one more for each. */
 export const MAX_RECORD_LENGTH = 1024 * 1024;
@@ -29,16 +30,20 @@ export interface CsvRecord {
   length: number;
   /** Why no user is made of it, whatever its cells are. */
   problem?: { rule: Rule; message: string };
+  /** A line such as `sep=;` right before it: of a file that was joined, if this one is its header. */
+  note?: CsvRecord;
 }
 
 /** A blank line, or one whose cells are all empty. */
 const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
 
-/** A line such as `sep=;`, cut at the separator or in quotes; joined files have several of them. */
-const namesSeparator = ([first = '', second]: readonly string[], separator: string): boolean =>
-  second === undefined
-    ? first.toLowerCase() === `sep=${separator}`
-    : second === '' && first.toLowerCase() === 'sep=';
+const otherSeparator = (line: number, named: string, separator: string): ImportFileError =>
+  new ImportFileError(
+    'invalidHeader',
+    line,
+    `${nameOfSeparator(named)} is named as separator, and the file has ${nameOfSeparator(separator)}. ` +
+      'Upload each file by itself.',
+  );
 
 const tooLong = (line: number): ImportFileError =>
   new ImportFileError(
@@ -77,10 +82,13 @@ const measure = (cells: readonly string[]): { length: number; breaks: number } =
  * Parses text whose first record begins on `head.line`. Blank lines come out of the library as records:
  * to tell after which record it left some out would take a fifth more time.
  */
-const createReader = ({ separator, isSeparatorNamed, line: firstLine }: Head) => {
+const createReader = ({ separator, line: firstLine }: Head) => {
   let line = firstLine;
   let openBytes = 0;
   let blankLines = 0;
+  /** Cells of the first record. */
+  let width: number | undefined;
+  let note: CsvRecord | undefined;
   const parsed: string[][] = [];
   const parser = parse({
     delimiter: separator,
@@ -94,15 +102,30 @@ const createReader = ({ separator, isSeparatorNamed, line: firstLine }: Head) =>
   // Whoever writes gets it.
   parser.on('error', () => {});
 
+  /** A record with the note before it, which is a record by itself if another one follows. */
+  const add = (records: CsvRecord[], record: CsvRecord, named: string | undefined): void => {
+    if (named === undefined) {
+      width ??= record.cells.length;
+      records.push(note === undefined ? record : { ...record, note });
+      note = undefined;
+      return;
+    }
+    // One column has none.
+    if (named !== '' && named !== separator && width !== 1) {
+      throw otherSeparator(record.line, named, separator);
+    }
+    if (note !== undefined) records.push(note);
+    note = { ...record, problem: SEPARATOR_PROBLEM };
+  };
+
   /** What was parsed before the error, too, for the line of that. */
   const take = (error: Error | null | undefined): CsvRecord[] => {
     const records: CsvRecord[] = [];
     for (const cells of parsed.splice(0)) {
       const { length, breaks } = measure(cells);
       if (length > MAX_RECORD_LENGTH) throw tooLong(line);
-      const isNote = isSeparatorNamed && cells.length <= 2 && namesSeparator(cells, separator);
       if (isBlank(cells)) blankLines += 1;
-      else if (!isNote) records.push({ line, cells, length });
+      else add(records, { line, cells, length }, namedSeparator(cells, separator));
       if (blankLines > MAX_BLANK_LINES) throw tooBlank(line);
       line += 1 + breaks;
       openBytes = 0;
@@ -119,8 +142,10 @@ const createReader = ({ separator, isSeparatorNamed, line: firstLine }: Head) =>
       openBytes += bytes.length;
       return take(await new Promise((resolve) => parser.write(bytes, resolve)));
     },
-    end: async (): Promise<CsvRecord[]> =>
-      take(await new Promise((resolve) => finished(parser.end(), resolve))),
+    end: async (): Promise<CsvRecord[]> => {
+      const records = take(await new Promise((resolve) => finished(parser.end(), resolve)));
+      return note === undefined ? records : [...records, note];
+    },
   };
 };
 
@@ -136,13 +161,9 @@ const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
 };
 
 /** What is known of a file before it is read, and who is told how it begins. */
-export interface RecordsOptions {
+export interface RecordsOptions extends TextOptions {
   /** Called before the first record. */
   onHead?: (head: Head) => void;
-  /** Columns that it is said to have: these names may hold what separates cells elsewhere. */
-  names?: ReadonlySet<string>;
-  /** Longest text, in bytes; by default as of an import. */
-  maxTextBytes?: number;
 }
 
 /**
@@ -154,11 +175,11 @@ export interface RecordsOptions {
  */
 export const recordsOf = async function* (
   file: Readable,
-  { onHead, names, maxTextBytes }: RecordsOptions = {},
+  { onHead, ...options }: RecordsOptions = {},
 ): AsyncGenerator<CsvRecord[]> {
   try {
-    const text = textOf(file, maxTextBytes);
-    const head = await readHead(text, names);
+    const text = textOf(file, options);
+    const head = await readHead(text, options.names);
     onHead?.(head);
     const reader = createReader(head);
     let isBegun = false;

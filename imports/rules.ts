@@ -1,4 +1,4 @@
-import { invisibleProblem } from '../selection/characters.ts';
+import { invisibleProblem, unseenProblem } from '../selection/characters.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { isLongerThan, isStorable, MAX_TEXT_LENGTH } from '../selection/values.ts';
 
@@ -24,6 +24,7 @@ const OTHERS = [
   'tooManyTags',
   'cellCount',
   'repeatedHeader',
+  'separatorLine',
   'byteOrderMark',
   'unknownUser',
   'ambiguousUser',
@@ -51,4 +52,10 @@ export const ruleOfCell = (type: PropertyType, cell: string): Rule => {
   if (HAS_LENGTH.has(type) && isLongerThan(cell, MAX_TEXT_LENGTH)) return 'tooLong';
   if (MUST_BE_SEEN.has(type) && invisibleProblem(cell) !== undefined) return 'invisibleCharacter';
   return FORMS[type];
+};
+
+/** Likewise, of a cell that finds the user. */
+export const ruleOfKey = (type: PropertyType, cell: string): Rule => {
+  if (cell === '') return 'required';
+  return unseenProblem(cell) === undefined ? ruleOfCell(type, cell) : 'invisibleCharacter';
 };

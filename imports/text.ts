@@ -64,8 +64,8 @@ const createLineCounter = () => {
   };
 };
 
-const requireCsv = (head: Buffer): void => {
-  const kind = kindOfContent(head);
+const requireCsv = (head: Buffer, names: ReadonlySet<string> | undefined): void => {
+  const kind = kindOfContent(head, names);
   if (kind !== undefined) throw new ImportFileError('notCsv', 1, `the file is ${kind}`);
 };
 
@@ -74,7 +74,10 @@ const requireCsv = (head: Buffer): void => {
  *
  * @throws ImportFileError when they are of another kind than CSV
  */
-const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+const ofCsv = async function* (
+  pieces: AsyncIterable<Buffer>,
+  names: ReadonlySet<string> | undefined,
+): AsyncGenerator<Buffer> {
   let head: Buffer | undefined = Buffer.alloc(0);
   try {
     for await (const piece of pieces) {
@@ -84,7 +87,7 @@ const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Bu
       }
       head = Buffer.concat([head, piece]);
       if (head.length < KIND_BYTES) continue;
-      requireCsv(head);
+      requireCsv(head, names);
       yield head;
       head = undefined;
     }
@@ -94,9 +97,17 @@ const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Bu
     throw error;
   }
   if (head === undefined) return;
-  requireCsv(head);
+  requireCsv(head, names);
   yield head;
 };
+
+/** What is known of a file before its text is read. */
+export interface TextOptions {
+  /** Columns that it is said to have: these names may hold what separates cells elsewhere. */
+  names?: ReadonlySet<string> | undefined;
+  /** Longest text, in bytes; by default as of an import. */
+  maxTextBytes?: number | undefined;
+}
 
 /**
  * The text of a file in UTF-8, packed by gzip or not, in pieces of whole characters.
@@ -105,14 +116,14 @@ const ofCsv = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Bu
  */
 export const textOf = async function* (
   file: Readable,
-  maxBytes = MAX_TEXT_BYTES,
+  { maxTextBytes: maxBytes = MAX_TEXT_BYTES, names }: TextOptions = {},
 ): AsyncGenerator<Buffer> {
   const { count, line } = createLineCounter();
   const fail = (type: FileErrorType, message: string) => new ImportFileError(type, line(), message);
   let byteCount = 0;
   let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const piece of ofCsv(unpacked(file))) {
+    for await (const piece of ofCsv(unpacked(file), names)) {
       byteCount += piece.length;
       if (byteCount > maxBytes) {
         throw fail('tooLarge', `the text is longer than ${maxBytes} bytes. Split it.`);

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { fieldNames } from '../selection/fields.ts';
 import { unguarded } from '../selection/formula-guard.ts';
 import { MATCH_BY, MAX_USER_ID_LENGTH, type MatchBy } from '../selection/selection.ts';
 import { isLongerThan } from '../selection/values.ts';
@@ -6,6 +7,7 @@ import { createNameFinder, foldName, unmistakableName } from './column-names.ts'
 import { ImportFileError } from './file-error.ts';
 import type { Head } from './head.ts';
 import { emptyFile, OTHER_SEPARATOR } from './header.ts';
+import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
 import { MAX_LINES } from './lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
@@ -53,6 +55,16 @@ const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): stri
     : `there is no header. The first line must name the column, ${known}; the entries follow on lines of their own.`;
 };
 
+const otherHeader = (line: number): ImportFileError =>
+  invalidHeader(
+    line,
+    'the columns are named again, and not as in the first line. Upload each file by itself.',
+  );
+
+const requireNoNote = ({ line, problem }: CsvRecord): void => {
+  if (problem !== undefined) throw invalidHeader(line, `the line ${problem.message}.`);
+};
+
 /** Which column is read. Nothing of the first line but a nearly right name is told: it may be an entry. */
 const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
   const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
@@ -67,12 +79,24 @@ const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) =>
  * Reads cells of one column. A line that does not fit the header may hold anything in its place: so no
  * such line names a user.
  */
-const createEntryReader = (header: CsvRecord, options: ListOptions, isMarked: boolean) => {
+const createEntryReader = (
+  header: CsvRecord,
+  options: ListOptions,
+  { isMarked, separator }: Pick<Head, 'isMarked' | 'separator'>,
+) => {
   const { matchBy, index } = findColumn(header, options.matchBy);
   const isGuarded = options.spreadsheetSafe ?? isMarked;
+  const names = withoutEmptyEnd(header.cells);
+  const known = new Set([...fieldNames(new Map()), ...names]);
+  const findJoin = createJoinCheck({ names, key: matchBy, known, separator });
   const width = header.cells.findLastIndex((name) => foldName(name) !== '') + 1;
   const isHeader = (cells: readonly string[]): boolean =>
     cells[index] === matchBy && header.cells.every((name, at) => (cells[at] ?? '') === name);
+
+  const isOtherHeader = (cells: readonly string[]): boolean => {
+    const given = cells.filter((cell) => cell !== '');
+    return given.length > 1 && given.includes(matchBy) && given.every((cell) => known.has(cell));
+  };
 
   const requireFit = ({ cells, line }: CsvRecord): void => {
     const rest = cells.slice(width).some((cell) => cell !== '');
@@ -86,16 +110,15 @@ const createEntryReader = (header: CsvRecord, options: ListOptions, isMarked: bo
     read: (record: CsvRecord): string | undefined | null => {
       const { cells, line } = record;
       if (isHeader(cells)) return null;
+      requireNoNote(record.note ?? record);
+      if (findJoin(cells) !== undefined || isOtherHeader(cells)) throw otherHeader(line);
       requireFit(record);
       const cell = cells[index] ?? '';
       const text = isGuarded ? unguarded(cell) : cell;
       // No mail address has blanks around it; an id may.
       const entry = matchBy === 'email' ? text.trim() : text;
       if (entry === '') return undefined;
-      if (entry === matchBy) {
-        const message = 'the columns are named again, and not as in the first line.';
-        throw invalidHeader(line, `${message} Upload each file by itself.`);
-      }
+      if (entry === matchBy) throw otherHeader(line);
       if (isLongerThan(entry, MAX_USER_ID_LENGTH)) {
         const message = `the cell of ${matchBy} is longer than ${MAX_USER_ID_LENGTH} characters.`;
         throw new ImportFileError('recordTooLong', line, message);
@@ -120,15 +143,15 @@ export const entriesOf = async function* (
   options: ListOptions,
 ): AsyncGenerator<ListPiece> {
   let reader: ReturnType<typeof createEntryReader> | undefined;
-  let isMarked = false;
+  let head = { isMarked: false, separator: ',' };
   let count = 0;
   let lines = 0;
-  const onHead = (head: Head) => void ({ isMarked } = head);
+  const onHead = (found: Head) => void (head = found);
   for await (const records of recordsOf(file, { onHead, maxTextBytes: MAX_LIST_BYTES })) {
     if (reader === undefined) {
       const header = records.shift();
       if (header === undefined) continue;
-      reader = createEntryReader(header, options, isMarked);
+      reader = createEntryReader(header, options, head);
     }
     const piece: ListPiece = { matchBy: reader.matchBy, entries: [], empty: 0 };
     for (const record of records) {

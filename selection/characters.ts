@@ -12,6 +12,9 @@ export const BLANKS =
 /** Controls, formats, blanks, and what fonts show nothing for. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 const VISIBLE_ASCII = /^[!-~]*$/;
+/** All of them but the space, and spaces around a text. */
+const MISTAKABLE = /(?! )[\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]|^ +| +$/gu;
+const SEEN = /[^\p{Cc}\p{Cf}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/u;
 
 /** What files and forms bring most often. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -33,12 +36,25 @@ const NAMES: Readonly<Record<string, string>> = {
   [BYTE_ORDER_MARK]: 'byte-order mark',
 };
 
+const codePointOf = (character: string): string =>
+  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+
 /** A character for a message, where it may not be seen: `U+200B (zero width space)`. */
 export const nameOfCharacter = (character: string): string => {
-  const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
   const name = NAMES[character];
-  return name === undefined ? `U+${code}` : `U+${code} (${name})`;
+  return name === undefined ? codePointOf(character) : `${codePointOf(character)} (${name})`;
 };
+
+/** A text with each of these characters by its code point, such as `[U+200B]`. */
+export const withCodePoints = (text: string): string =>
+  Array.from(text, (character) => `[${codePointOf(character)}]`).join('');
+
+/** A text in which all can be seen: other characters stand by their code points. */
+export const visibleText = (text: string): string => text.replace(MISTAKABLE, withCodePoints);
+
+/** What is wrong with a text that names somebody, and in which nobody sees anything. */
+export const unseenProblem = (text: string): string | undefined =>
+  SEEN.test(text) ? undefined : 'must hold a character that can be seen';
 
 /** What is wrong with a text that must be seen as a whole: its first character that is not. */
 export const invisibleProblem = (text: string): string | undefined => {

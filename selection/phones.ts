@@ -7,6 +7,9 @@ const LENGTH = `${MIN_DIGITS} to ${MAX_DIGITS} digits`;
 const DIGITS_RULE = `must be a phone number of ${LENGTH}, with the country code`;
 
 const STORED = new RegExp(`^[0-9]{${MIN_DIGITS},${MAX_DIGITS}}$`);
+/** As most are: an import has no time to look at each for all that others may be. */
+const PLAIN = /^\+?[0-9 ]+$/;
+const NO_DIGITS = /[^0-9]/g;
 /** Blanks and what cannot be seen, such as the marks that address books put around a number. */
 const UNSEEN = /[\s\p{Z}\p{Cf}]/gu;
 /** What people put between digits: brackets, points, slashes, and hyphens or dashes of any kind. */
@@ -14,33 +17,100 @@ const PUNCTUATION = /[()./\u2010-\u2015\u2212\uFE63\uFF0D-]/g;
 const MINUS = /^[\u2212-]/;
 /** As a spreadsheet shows a long number, with the point of any language. */
 const WITH_EXPONENT = /^[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+$/;
-/** As a program writes a number that it took for a decimal one. */
-const WITH_DECIMALS = /^[+-]?\d+[.,]0+$/;
-/** The 0 that is dialled without the country code only: `+49 (0)30`. */
-const TRUNK_ZERO = /^((?:\(?\+|00)[^(]*)\(0\)/;
+/** As a program writes a number that it took for a decimal one; `030.12345` and `555.1234` are phones. */
+const WITH_DECIMALS = /^[+-]?(?:\d+[.,]0+|[1-9]\d{4,}[.,]\d{1,2}|[1-9]\d{7,}[.,]\d+)$/;
+
+/** As spreadsheets write dates. */
+const DATES = [
+  /^\d{4}([-./])(?<one>\d\d?)\1(?<other>\d\d?)$/,
+  /^(?<one>\d\d?)([-./])(?<other>\d\d?)\2\d{4}$/,
+];
+/** With two digits of the year; of a part of a number this may be three pairs. */
+const SHORT_DATE = /^(?<one>\d\d?)([-./])(?<other>\d\d?)\2\d\d$/;
+const MAX_MONTH = 12;
+const MAX_DAY = 31;
+
+/** Codes of countries, as the ITU gives them (E.164). */
+const COUNTRY_CODE =
+  '1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|' +
+  '(?:2[1-689]|3[578]|42|5[09]|6[7-9]|8[03578]|9[679])\\d';
+const BEHIND_COUNTRY_CODE = new RegExp(`^(?:\\+|00)(${COUNTRY_CODE})$`);
+/** Where numbers begin with a 0 that is dialled from abroad, too, as in Italy. */
+const KEEPS_ZERO: ReadonlySet<string> = new Set(['39', '225', '229', '241', '242', '378', '379']);
+
+/** Between numbers; a slash may also stand behind the code of a town, and a line break only between two. */
+const BETWEEN = /\s*[/|\\]\s*|\s+[\u2010-\u2015-]\s+|\s*[\r\n]\s*/gu;
+/** Digits of the shortest number with the code of its town, and of one without sign or 0 before it. */
+const MIN_WHOLE_DIGITS = 5;
+const MIN_BARE_DIGITS = 8;
 
 const EXPONENT =
   'was changed to a number with an exponent, as 1.5E+10, and has lost digits; ' +
   'make the column a text column in the spreadsheet, and enter the phone number again';
 const DECIMALS =
   'was changed to a decimal number, as 4930123456.0; ' +
-  'save the column as text, without the point and the zeros';
+  'save the column as text, without the point and what follows it';
+const DATE =
+  'is a date, as spreadsheets make of some phone numbers; ' +
+  'make the column a text column, and enter the phone number again';
+const TWO = 'holds two phone numbers; leave one';
+const TRUNK =
+  'has a 0 in brackets that does not stand right behind the country code, as it does in +49 (0)30; ' +
+  'take it out, or the brackets';
+
+/**
+ * A text without the 0 that is dialled without the country code only: `+49 (0)30`, `+49 (030)`. Undefined
+ * where a 0 in brackets stands elsewhere, but at the beginning, as nobody can tell what is meant.
+ */
+const withoutTrunkZero = (seen: string): string | undefined => {
+  const at = seen.lastIndexOf('(0');
+  if (at <= 0) return seen;
+  const code = BEHIND_COUNTRY_CODE.exec(seen.slice(0, at).replace(PUNCTUATION, ''))?.[1];
+  if (code === undefined) return undefined;
+  return KEEPS_ZERO.has(code) ? seen : seen.slice(0, at + 1) + seen.slice(at + 2);
+};
 
 /** A text without blanks, brackets and hyphens: digits, if it is a phone number. */
-const withoutPunctuation = (text: string): string =>
-  text.replace(UNSEEN, '').replace(TRUNK_ZERO, '$1').replace(PUNCTUATION, '').replace(/^\+/, '');
+const withoutPunctuation = (text: string): string => {
+  const seen = text.replace(UNSEEN, '');
+  return (withoutTrunkZero(seen) ?? seen).replace(PUNCTUATION, '').replace(/^\+/, '');
+};
+
+const isDate = (seen: string, forms: readonly RegExp[]): boolean =>
+  forms.some((form) => {
+    const { one, other } = form.exec(seen)?.groups ?? {};
+    const [low = 0, high = 0] = [Number(one), Number(other)].toSorted((a, b) => a - b);
+    return low > 0 && low <= MAX_MONTH && high <= MAX_DAY;
+  });
 
 /** What became of a number on its way through a spreadsheet or a program. */
 const spoiltProblem = (text: string): string | undefined => {
   const seen = text.replace(UNSEEN, '');
   if (WITH_EXPONENT.test(seen)) return EXPONENT;
+  if (isDate(seen, DATES)) return DATE;
   return WITH_DECIMALS.test(seen) ? DECIMALS : undefined;
+};
+
+const countDigits = (text: string): number => text.replace(NO_DIGITS, '').length;
+
+/** Whether two numbers stand one behind the other. */
+const holdsTwo = (text: string): boolean => {
+  const whole = text.trim();
+  return [...whole.matchAll(BETWEEN)].some(({ 0: between, index }) => {
+    const after = whole.slice(index + between.length);
+    const counts = [countDigits(whole.slice(0, index)), countDigits(after)];
+    const isWhole = /^\(?[+0]/.test(after) || /[\r\n]/.test(between);
+    return Math.min(...counts) >= (isWhole ? MIN_WHOLE_DIGITS : MIN_BARE_DIGITS);
+  });
 };
 
 const problemOf = (text: string): string | undefined => {
   const spoilt = spoiltProblem(text);
   if (spoilt !== undefined) return spoilt;
+  if (holdsTwo(text)) return TWO;
   const seen = text.replace(UNSEEN, '');
+  if (isDate(seen, [SHORT_DATE])) return DATE;
+  if (withoutTrunkZero(seen) === undefined) return TRUNK;
   if (MINUS.test(seen)) return `${DIGITS_RULE}; it begins with a minus sign`;
   const digits = withoutPunctuation(text);
   const other = /[^0-9]/u.exec(digits)?.[0];
@@ -52,6 +122,8 @@ const problemOf = (text: string): string | undefined => {
 /** A phone number as it is stored, by its digits; or what is wrong with it. */
 export const parsePhone = (text: string): { digits: string } | { detail: string } => {
   if (STORED.test(text)) return { digits: text };
+  const plain = PLAIN.test(text) ? text.replace(NO_DIGITS, '') : '';
+  if (STORED.test(plain)) return { digits: plain };
   const detail = problemOf(text);
   return detail === undefined ? { digits: withoutPunctuation(text) } : { detail };
 };

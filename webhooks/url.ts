@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { invisibleProblem } from '../selection/characters.ts';
 import { isPublicAddress } from './addresses.ts';
 
 /** Longest URL of a webhook, in characters. */
@@ -10,9 +11,6 @@ const FIRST_FREE_PORT = 1_024;
 
 /** Names that lead into the own network or nowhere; they would be refused when they are looked up. */
 const OWN_NAMES = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa)$/;
-
-/** What the URL parser would drop without a word. */
-const HAS_BLANKS = /[\p{Cc}\s]/u;
 
 /** The host as an address or name alone: of IPv6 without brackets, of a name without a final dot. */
 export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
@@ -53,7 +51,10 @@ export const readWebhookUrl = (
 ): { url: string } | { detail: string } => {
   if (text.length > MAX_URL_LENGTH)
     return { detail: `is longer than ${MAX_URL_LENGTH} characters` };
-  if (HAS_BLANKS.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) {
+  // The URL parser would drop it without a word, and another host might be meant.
+  const invisible = invisibleProblem(text);
+  if (invisible !== undefined) return { detail: invisible };
+  if (!/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) {
     return { detail: 'is not a URL such as https://example.com/hooks' };
   }
   const url = new URL(text);

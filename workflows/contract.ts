@@ -111,7 +111,7 @@ export interface ImportCounts {
   /** About a user under legal hold, who is left alone. */
   held: number;
   failed: number;
-  /** Of those that made a user, were merged or skipped: cells were left out. */
+  /** Of those that made a user or were merged: cells were left out. */
   partial: number;
   unprocessed: number;
 }

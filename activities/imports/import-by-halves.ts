@@ -10,12 +10,19 @@ import {
 import type { StagedRow } from '../../db/imports/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../../db/connections/sql-states.ts';
 import { type FailedLine, type Failure, wholeLine } from '../../imports/failed-lines.ts';
-import type { Problem } from '../../imports/rules.ts';
-import { MAX_LIST_ITEMS } from '../../selection/values.ts';
+import {
+  type CarefulStaging,
+  failRow,
+  findTagLimits,
+  OVERFULL,
+  type TagLimit,
+} from './overfull-lines.ts';
 
 /** What became of the lines of a chunk that could be read. */
 export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
+  /** In mode `insert`, lines that made a user. */
+  made: Set<number>;
 }
 
 /** Of a chunk without lines. */
@@ -26,12 +33,19 @@ export const nothing = (): ChunkOutcome => ({
   skipped: 0,
   cleared: {},
   rejected: [],
+  made: new Set(),
 });
 
-/** Rows that are one line each. */
-export interface CarefulStaging extends Staging {
-  rows: readonly StagedRow[];
-}
+/** Adds the lines of a range that made users. */
+export const addMade = (
+  made: Set<number>,
+  firstLines: readonly number[],
+  { from, to }: Range,
+  skipped: readonly number[],
+): void => {
+  const others = new Set(skipped);
+  for (let n = from; n <= to; n++) if (!others.has(n)) made.add(firstLines[n] ?? 0);
+};
 
 /** A range that was rolled back, and why. */
 type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
@@ -67,11 +81,8 @@ const failureOf = async (
   switch (tried.status) {
     case 'refused':
       return wholeLine('rejected', rowRefusalOf(tried.error));
-    case 'overfull': {
-      const message = `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`;
-      const problems: Problem[] = [{ column: 'tags', rule: 'tooManyTags' }];
-      return { code: 'invalidDataType', message, problems };
-    }
+    case 'overfull':
+      return OVERFULL;
     case 'notMade':
       if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
       return wholeLine('rejected', KEPT_BACK);
@@ -82,19 +93,16 @@ const failureOf = async (
   }
 };
 
-const fail = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
-  lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
-
 /** What is told of lines that were left out for their user's sake. */
 export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
   held: wholeLine('held', 'the user is under legal hold'),
   unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
 };
 
-const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
+export const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
   left.flatMap(({ n, why }) => {
     const row = rows[n];
-    return row === undefined ? [] : fail(row, LEFT[why]);
+    return row === undefined ? [] : failRow(row, LEFT[why]);
   });
 
 export const addMerged = (outcome: Merged, merged: Merged): void => {
@@ -122,21 +130,32 @@ export const mergeCarefully = async (
   await client.query(statements.lockAll);
   const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
+  /** A user with no room for the tags of a line: until a line is taken, the next ones are told by that. */
+  let full: { userId: string; limit: TagLimit | undefined } | undefined;
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;
+    const row = rows[from];
+    if (row === undefined) return undefined;
+    if (from === to && full?.userId === row.userId && full.limit?.refuses(row) === true) {
+      outcome.rejected.push(...failRow(row, OVERFULL));
+      continue;
+    }
     const tried = hasRepeated(staging, range) ? undefined : await tryRange(staging, range);
     if (tried?.status === 'merged') {
       addMerged(outcome, tried.merged);
+      addMade(outcome.made, staging.firstLines, range, tried.skipped);
       outcome.rejected.push(...failLeft(rows, tried.left));
+      full = undefined;
     } else if (from < to) {
       const middle = Math.floor((from + to) / 2);
       // The first half comes first.
       ranges.push({ from: middle + 1, to }, { from, to: middle });
     } else {
-      const row = rows[from];
       const failure = tried && (await failureOf(staging, from, tried));
-      if (row === undefined || failure === undefined) return undefined;
-      outcome.rejected.push(...fail(row, failure));
+      if (failure === undefined) return undefined;
+      outcome.rejected.push(...failRow(row, failure));
+      if (failure !== OVERFULL || full?.userId === row.userId) continue;
+      full = { userId: row.userId, limit: (await findTagLimits(staging, [from])).get(from) };
     }
   }
   return outcome;

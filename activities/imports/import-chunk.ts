@@ -17,8 +17,17 @@ import type { FailedLine } from '../../imports/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from '../failures.ts';
-import { addMerged, type ChunkOutcome, LEFT, mergeCarefully, nothing } from './import-by-halves.ts';
+import {
+  addMade,
+  addMerged,
+  type ChunkOutcome,
+  failLeft,
+  LEFT,
+  mergeCarefully,
+  nothing,
+} from './import-by-halves.ts';
 import type { MatchedChunk, RowLine, SentChunk, SentRows } from './import-messages.ts';
+import { type CarefulStaging, leaveOutOverfull } from './overfull-lines.ts';
 import { prepareRows } from './prepare-rows.ts';
 
 /** How often a chunk begins anew because others were at its users meanwhile. */
@@ -63,13 +72,16 @@ export interface PreparedChunk extends SentChunk {
   match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
 }
 
-/** `contended`: others were at its users. `mixed`: not all of its rows may be merged. */
-type Broken = 'contended' | 'mixed';
+/** `contended`: others were at its users. `overfull`: lines give a user too many tags. */
+type Broken = 'contended' | 'overfull';
+
+/** All lines at once; all but those that give a user too many tags; or by halves, down to single lines. */
+type Way = 'whole' | 'fitting' | 'careful';
 
 /** Merges the first lines of users, then their later ones. */
 const mergeRounds = async (
   staging: Staging,
-  { firstCount, repeated }: SentRows,
+  { firstCount, repeated }: Pick<SentRows, 'firstCount' | 'repeated'>,
 ): Promise<RangeResult> => {
   const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
   if (result.status !== 'merged' || repeated.length === 0) return result;
@@ -81,46 +93,75 @@ const mergeRounds = async (
 };
 
 /** Lines of rows that were left out, to be told; only these have to come from the thread. */
-const failLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
+const tellLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
   if (left.length === 0) return [];
   const why = new Map(left.map((row) => [row.n, row.why]));
   const lines = await chunk.linesOf([...why.keys()]);
   return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
 };
 
+/** Merges what is left of single rows once those are gone by which users would have too many tags. */
+const mergeFitting = async (
+  staging: CarefulStaging,
+  job: ImportJob,
+): Promise<ChunkOutcome | Broken> => {
+  const { client } = staging;
+  const { rest, overfull } = await leaveOutOverfull(staging);
+  const prepared = prepareRows(job, rest, false);
+  if (prepared === undefined) return { ...nothing(), rejected: overfull };
+  const { target, lineCounts, pieces } = prepared;
+  const statements = importStatements(target);
+  await client.query('TRUNCATE import_staging');
+  await stageRows(client, statements.copy, pieces);
+  const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
+  // Whoever is there is locked, and others can only have made new users.
+  if (result.status !== 'merged') return 'contended';
+  const rejected = [...overfull, ...failLeft(prepared.rows, result.left)];
+  return { ...nothing(), ...result.merged, rejected };
+};
+
 const mergeRows = async (
   { client, job }: ImportWork,
   chunk: PreparedChunk,
-  isCareful: boolean,
+  way: Way,
 ): Promise<ChunkOutcome | Broken> => {
   const { whole } = chunk;
-  if (whole === undefined) {
+  const isWhole = way === 'whole';
+  if (whole === undefined || (isWhole && whole.mayBeOverfull)) {
     await client.query(BEGIN);
-    return nothing();
+    return whole === undefined ? nothing() : 'overfull';
   }
   const { target } = whole;
   // Before the transaction, for that has little time.
-  const careful = isCareful ? prepareRows(job, await chunk.rowsOf(), isCareful) : undefined;
+  const single = isWhole ? undefined : prepareRows(job, await chunk.rowsOf(), true);
   const statements = importStatements(target);
   await client.query(BEGIN + statements.createStaging);
-  await stageRows(client, statements.copy, careful?.pieces ?? [Buffer.from(whole.text.buffer)]);
+  await stageRows(client, statements.copy, single?.pieces ?? [Buffer.from(whole.text.buffer)]);
   if (job.options.dryRun) await fillPreview(client, job.workspaceId);
-  const { lineCounts } = careful ?? whole;
+  const { lineCounts, firstLines } = single ?? whole;
   const staging: Staging = { client, target, statements, lineCounts };
-  if (careful !== undefined) {
-    return (await mergeCarefully({ ...staging, rows: careful.rows })) ?? 'contended';
+  if (single !== undefined) {
+    const careful = { ...staging, rows: single.rows, firstLines };
+    if (way === 'fitting') return mergeFitting(careful, job);
+    return (await mergeCarefully(careful)) ?? 'contended';
   }
   const result = await mergeRounds(staging, whole);
   if (result.status === 'merged') {
-    return { ...result.merged, rejected: await failLeft(chunk, result.left) };
+    const made = new Set<number>();
+    addMade(made, firstLines, { from: 0, to: whole.firstCount - 1 }, result.skipped);
+    return { ...result.merged, rejected: await tellLeft(chunk, result.left), made };
   }
-  return result.status === 'overfull' ? 'mixed' : 'contended';
+  return result.status === 'overfull' ? 'overfull' : 'contended';
 };
 
-/** Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too. */
+/**
+ * Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too.
+ * `isTaken` is whether anything of a line was taken that was not lost.
+ */
 const withNotes = (
   lost: readonly FailedLine[],
   notes: readonly FailedLine[],
+  isTaken: (line: number) => boolean,
 ): readonly FailedLine[] => {
   if (notes.length === 0) return lost;
   const noted = new Map(notes.map((note) => [note.line, note]));
@@ -131,25 +172,26 @@ const withNotes = (
     const message = `${line.message}; ${note.message}`;
     return { ...line, message, problems: [...line.problems, ...note.problems] };
   });
-  return [...told, ...noted.values()];
+  return [...told, ...[...noted.values()].filter(({ line }) => isTaken(line))];
 };
 
 /** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
 const tryChunk = async (
   work: ImportWork,
   chunk: PreparedChunk,
-  isCareful: boolean,
+  way: Way,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
   // Triggers have run on it, for the chunk before.
   await renewConnection(client);
   const matched = await chunk.match(client);
-  const outcome = await mergeRows(work, { ...chunk, ...matched }, isCareful);
+  const outcome = await mergeRows(work, { ...chunk, ...matched }, way);
   if (typeof outcome === 'string') return outcome;
   await client.query(AFTER_TRIGGERS);
-  const { rejected, ...merged } = outcome;
+  const { rejected, made, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
-  const told = withNotes(lost, chunk.notes);
+  const isTaken = (line: number) => job.options.mode !== 'insert' || made.has(line);
+  const told = withNotes(lost, chunk.notes, isTaken);
   const held = lost.filter(({ code }) => code === 'held').length;
   const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
@@ -176,17 +218,17 @@ const tryChunk = async (
  * @throws jobNotRunning when the job was cancelled; DatabaseError when what is refused is no line
  */
 export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
-  let isCareful = false;
+  let way: Way = 'whole';
   for (let start = 1; start <= MAX_STARTS; start++) {
-    isCareful ||= start > MAX_WHOLE_STARTS;
+    if (start > MAX_WHOLE_STARTS) way = 'careful';
     try {
-      const tried = await tryChunk(work, chunk, isCareful);
+      const tried = await tryChunk(work, chunk, way);
       if (tried === 'done') return;
-      isCareful ||= tried === 'mixed';
+      if (tried === 'overfull') way = 'fitting';
     } catch (error) {
-      const isOfALine: boolean = !isCareful && isOfARow(error);
+      const isOfALine: boolean = way !== 'careful' && isOfARow(error);
       if (!isOfALine && !isRolledBack(error)) throw error;
-      isCareful ||= isOfALine;
+      if (isOfALine) way = 'careful';
     }
     await work.client.query('ROLLBACK');
   }

@@ -7,6 +7,7 @@ import {
 import {
   copyPieces,
   joinLines,
+  mayBeOverfull,
   type RepeatedUser,
   sortLines,
   type StagedRow,
@@ -28,8 +29,12 @@ export interface Prepared {
   firstCount: number;
   /** The users of these later lines, in the order of their rows. */
   repeated: RepeatedUser[];
+  /** Number of the first line of each row. */
+  firstLines: number[];
   /** Of how many lines each row is made. */
   lineCounts: number[];
+  /** Whether lines may give a user too many tags: these are looked for first. */
+  mayBeOverfull: boolean;
   pieces: Buffer[];
 }
 
@@ -89,7 +94,9 @@ export const prepareRows = (
     rows,
     firstCount: first.length,
     repeated,
+    firstLines: rows.map(({ lines }) => lines[0]?.line ?? 0),
     lineCounts: rows.map(({ lines }) => lines.length),
+    mayBeOverfull: later.some((staged) => mayBeOverfull(staged, target)),
     pieces: copyPieces(rows, target),
   };
 };

@@ -26,7 +26,9 @@ export const previewSchema = z.object({
 
 const entryShape = {
   line: z.int().optional().describe('Of a list: where the file first names it'),
-  entry: z.string().describe('As the file, or the selection, has it'),
+  entry: z
+    .string()
+    .describe('As the file, or the selection, has it; what cannot be seen stands as [U+200B]'),
 };
 
 const upTo = `The first ${REPORT_SIZE} of them`;

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { findImportFile } from '../../db/imports/import-files.ts';
 import { findJobByKey } from '../../db/jobs/jobs.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
-import { readHeader } from '../../imports/header.ts';
+import { namesOf, readHeader } from '../../imports/header.ts';
 import { importKey, importPrefix } from '../../files/import-key.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -80,10 +80,11 @@ const receive = (
 ): Promise<ReceivedImport> => {
   const { workspaceId } = request;
   const key = readIdempotency(request, null)?.key;
-  const check = async (options: WantedImport): Promise<void> => {
+  const check = async (options: WantedImport): Promise<ReadonlySet<string>> => {
     const isRepeated =
       key !== undefined && (await findJobByKey(db, workspaceId, key)) !== undefined;
-    if (!isRepeated) await withSavedMapping(db, workspaceId, options);
+    const resolved = withSavedMapping(db, workspaceId, options);
+    return namesOf(await (isRepeated ? resolved.catch(() => options) : resolved));
   };
   const store = (content: Readable) => storage.put(importKey(fileId), content);
   return receiveImport(request.raw, { check, store }, stop);

@@ -70,8 +70,8 @@ export interface ReceivedForm<Options> {
 /** How a form is read, and what is done with its file as it comes. */
 export interface FormReader<Options> {
   options: z.ZodType<Options>;
-  /** Throws when options make no sense, before the file comes. */
-  check?: (options: Options) => Promise<void>;
+  /** Throws when options make no sense, before the file comes. @returns columns that it is said to have */
+  check?: (options: Options) => Promise<ReadonlySet<string>>;
   /** Takes the whole file; it is never held in memory. */
   store: (content: Readable, options: Options) => Promise<void>;
 }
@@ -204,6 +204,7 @@ const readOptions = async <Options>(part: Part, schema: z.ZodType<Options>): Pro
 
 const storeFile = async (
   part: Part,
+  names: ReadonlySet<string> | undefined,
   store: (content: Readable) => Promise<void>,
 ): Promise<FileFacts> => {
   requirePart(part, 'file', FILE_TYPES);
@@ -214,7 +215,7 @@ const storeFile = async (
     const detail = `is ${kind}`;
     const errors = [{ detail, pointer: '/file' }];
     return problem('unprocessable', `/file: ${detail}`, { errors });
-  });
+  }, names);
   const measured = async function* () {
     for await (const chunk of part.content) {
       check(chunk);
@@ -243,14 +244,15 @@ export const receiveForm = async <Options>(
     throw tooLarge();
   }
   let options: { value: Options } | undefined;
+  let names: ReadonlySet<string> | undefined;
   let file: FileFacts | undefined;
   for await (const part of partsOf(request, stop)) {
     if (options === undefined) {
       options = { value: await readOptions(part, schema) };
-      await check?.(options.value);
+      names = await check?.(options.value);
     } else {
       const { value } = options;
-      file = await storeFile(part, (content) => store(content, value));
+      file = await storeFile(part, names, (content) => store(content, value));
     }
   }
   if (options === undefined) throw wrongPart('is missing', ['options']);

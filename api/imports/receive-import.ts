@@ -8,7 +8,7 @@ export type ReceivedImport = ReceivedForm<WantedImport>;
 
 /** What becomes of the parts of an import. */
 export interface ImportReceiver {
-  check: (options: WantedImport) => Promise<void>;
+  check: (options: WantedImport) => Promise<ReadonlySet<string>>;
   store: (content: Readable) => Promise<void>;
 }
 
@@ -18,10 +18,10 @@ export const receiveImport = (
   { check, store }: ImportReceiver,
   stop: AbortController,
 ): Promise<ReceivedImport> => {
-  const checkAll = async (options: WantedImport): Promise<void> => {
+  const checkAll = async (options: WantedImport): Promise<ReadonlySet<string>> => {
     const errors = contradictionsOf(options);
     if (errors.length > 0) throw unprocessable(errors);
-    await check(options);
+    return check(options);
   };
   return receiveForm(request, { options: importOptionsSchema, check: checkAll, store }, stop);
 };

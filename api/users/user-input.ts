@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { PropertyType } from '../../selection/property-types.ts';
 import type { UserChange } from '../../db/users/user-writes.ts';
+import { unseenProblem } from '../../selection/characters.ts';
 import { type PropertyTypes, SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
-import { userIdSchema } from '../../selection/selection.ts';
+import { MAX_USER_ID_LENGTH, userIdSchema } from '../../selection/selection.ts';
 import { parseValue } from '../../selection/values.ts';
 import { pointerOf } from '../http/pointer.ts';
 import type { InputError } from '../http/problems.ts';
@@ -50,9 +51,16 @@ export const userPatchSchema = z
     examples: [{ firstName: 'Ada', city: null, properties: { plan: 'pro' } }],
   });
 
+/** Whoever is there with another id is still found, changed and deleted by it. */
+const seenUserIdSchema = userIdSchema
+  .refine((id) => id === '' || unseenProblem(id) === undefined, {
+    error: 'must hold a character that can be seen',
+  })
+  .meta({ maxLength: MAX_USER_ID_LENGTH });
+
 /** A user to merge, by its form. */
 export const userInputSchema = userPatchSchema
-  .extend({ userId: userIdSchema })
+  .extend({ userId: seenUserIdSchema })
   .meta({ id: 'NewUser' });
 
 type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import { visibleText } from '../../selection/characters.ts';
 import type { Trx } from '../client.ts';
 import { type ListRef, unmatchedEntries } from '../users/user-lists.ts';
 
@@ -12,6 +13,12 @@ export interface ListReport {
   ambiguous: number;
   ambiguousSample: { line: number; entry: string; users: number }[];
 }
+
+/** Two entries that look alike, of which one is found, are told apart. */
+const toVisible = <Entry extends { entry: string }>(entry: Entry): Entry => ({
+  ...entry,
+  entry: visibleText(entry.entry),
+});
 
 const sampleOf = (reason: string, shown: RawBuilder<unknown>) =>
   sql`(SELECT coalesce(json_agg(s), '[]') FROM (
@@ -28,7 +35,11 @@ export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> =
       FROM unmatched`.execute(trx);
   const [report] = rows;
   if (report === undefined) throw new Error('an aggregate has one row');
-  return report;
+  return {
+    ...report,
+    notFoundSample: report.notFoundSample.map(toVisible),
+    ambiguousSample: report.ambiguousSample.map(toVisible),
+  };
 };
 
 /** Of ids that a selection names: those that are no users. */
@@ -46,7 +57,7 @@ export const reportIds = async (
     SELECT id FROM unnest(${ids}::text[]) WITH ORDINALITY AS named (id, n)
      WHERE NOT EXISTS (SELECT FROM users WHERE workspace_id = ${workspaceId} AND user_id = id)
      ORDER BY n`.execute(trx);
-  const sample = rows.slice(0, REPORT_SIZE).map(({ id }) => ({ entry: id }));
+  const sample = rows.slice(0, REPORT_SIZE).map(({ id }) => ({ entry: visibleText(id) }));
   return { notFound: rows.length, notFoundSample: sample };
 };
 
@@ -81,8 +92,8 @@ export const reportExcluded = async (
   const [missing, others] = [idsWhere(false), idsWhere(true)];
   return {
     excludedNotFound: missing.length,
-    excludedNotFoundSample: missing.slice(0, REPORT_SIZE),
+    excludedNotFoundSample: missing.slice(0, REPORT_SIZE).map(visibleText),
     excludedNotMatching: others.length,
-    excludedNotMatchingSample: others.slice(0, REPORT_SIZE),
+    excludedNotMatchingSample: others.slice(0, REPORT_SIZE).map(visibleText),
   };
 };

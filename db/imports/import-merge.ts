@@ -28,12 +28,13 @@ export interface Range {
 }
 
 /**
- * `raced`: others removed some of the users meanwhile, or set them under hold. `notMade`: others made some of them, or a trigger
+ * `skipped` are rows that were left out as their users are there already, in mode `insert`; their lines are
+ * among the merged. `raced`: others removed some of the users meanwhile, or set them under hold. `notMade`: others made some of them, or a trigger
  * keeps some back. `notChanged`: a trigger does. `overfull`: a user would have too many tags. But for
  * `merged`, what was written is to be rolled back.
  */
 export type RangeResult =
-  | { status: 'merged'; merged: Merged; left: LeftRow[] }
+  | { status: 'merged'; merged: Merged; left: LeftRow[]; skipped: number[] }
   | { status: 'raced' | 'notMade' | 'notChanged' | 'overfull' };
 
 /** What a merge works with: an open transaction in which rows are staged. */
@@ -84,6 +85,10 @@ const countLines = (
   if (target.mode === 'insert') return { ...lines, merged: 0, unchanged: 0, skipped: others };
   return { ...lines, merged: others, skipped: 0 };
 };
+
+/** Of an array of numbers in PostgreSQL's text: most are but handed back, and are not read. */
+const numbersOf = (array: string): number[] =>
+  array === '{}' ? [] : array.slice(1, -1).split(',').map(Number);
 
 interface Locked {
   locked: number;
@@ -159,7 +164,8 @@ export const mergeRange = async (staging: Staging, range: Range): Promise<RangeR
     cleared: locked.cleared,
     unchanged: found.presentLines - changedLines,
   };
-  return { status: 'merged', merged: countLines(staging, lines), left };
+  const skipped = staging.target.mode === 'insert' ? numbersOf(found.presentRows) : [];
+  return { status: 'merged', merged: countLines(staging, lines), left, skipped };
 };
 
 const NO_STATE: Said = { columns: {}, properties: {} };

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { ImportRow } from '../../imports/read-chunks.ts';
+import { MAX_LIST_ITEMS } from '../../selection/values.ts';
 import { type ImportTarget, mergesTags } from './import-changes.ts';
 
 /** A user as they are staged: what one line says, or several lines one after the other. */
@@ -22,14 +23,9 @@ export interface RepeatedUser {
 /** Of a piece of what is staged, in UTF-16 units. */
 const PIECE_LENGTH = 16 * 1024;
 
-const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
+/** Tags of a line or row. */
+export const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
   (columns['tags'] ?? null) as string[] | null;
-
-/** Tags that are there once each, behind those of the line before. */
-const joinedTags = (row: ImportRow, before: StagedRow | undefined): string[] | null => {
-  const tags = [...new Set([...((before && tagsOf(before)) ?? []), ...(tagsOf(row) ?? [])])];
-  return tags.length === 0 ? null : tags;
-};
 
 type Wanted = Pick<ImportTarget, 'mode' | 'mergeTags' | 'canKeep' | 'columns'>;
 
@@ -51,15 +47,17 @@ const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted
   const isOver = wanted.canKeep && before !== undefined;
   const columns = isOver ? saidOver(before.columns, row.columns) : row.columns;
   const properties = isOver ? saidOver(before.properties, row.properties) : row.properties;
-  const tags = mergesTags(wanted) ? { tags: joinedTags(row, before) } : undefined;
-  return {
-    userId,
-    ...(mail !== undefined && { mail }),
-    columns: tags === undefined ? columns : { ...columns, ...tags },
-    properties,
-    lines,
-  };
+  return { userId, ...(mail !== undefined && { mail }), columns, properties, lines };
 };
+
+/** A row with the tags of all of its lines, each once, in their order. */
+const withTags = (row: StagedRow): StagedRow => {
+  const tags = [...new Set(row.lines.flatMap((line) => tagsOf(line) ?? []))];
+  return { ...row, columns: { ...row.columns, tags: tags.length === 0 ? null : tags } };
+};
+
+const withJoinedTags = (rows: StagedRow[], wanted: Wanted): StagedRow[] =>
+  mergesTags(wanted) ? rows.map(withTags) : rows;
 
 /** What is staged: the rows of `first`, then those of `later`. Neither names a user twice. */
 export interface StagedRounds {
@@ -91,8 +89,16 @@ export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRou
     userId,
     said: [...(first.get(userId)?.lines ?? []), ...lines].map(saidBy),
   }));
-  return { first: [...first.values()], later: [...later.values()], repeated };
+  return {
+    first: withJoinedTags([...first.values()], wanted),
+    later: withJoinedTags([...later.values()], wanted),
+    repeated,
+  };
 };
+
+/** Whether a row has more tags than a user may have; one who has more already may have all of them. */
+export const mayBeOverfull = (row: StagedRow, wanted: Wanted): boolean =>
+  mergesTags(wanted) && (tagsOf(row)?.length ?? 0) > MAX_LIST_ITEMS;
 
 const isSame = (a: unknown, b: unknown): boolean =>
   a === b ||
@@ -125,11 +131,10 @@ const replayValues = (
 };
 
 /** Adds a line's tags to those there are. */
-const replayTags = (now: Record<string, unknown>, tags: readonly string[]): boolean => {
-  const before = (now['tags'] ?? []) as string[];
-  const all = new Set([...before, ...tags]);
-  now['tags'] = all.size === 0 ? null : [...all];
-  return tags.some((tag) => !before.includes(tag));
+const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
+  const before = now.size;
+  for (const tag of tags) now.add(tag);
+  return now.size > before;
 };
 
 /**
@@ -145,11 +150,12 @@ export const replayLines = (
   const properties = { ...first?.properties, ...after.properties };
   const replayed: Replayed = { unchanged: 0, cleared: [] };
   const areTagsAdded = mergesTags(wanted);
+  const allTags = new Set(tagsOf({ columns }));
   for (const line of others) {
     const { tags, ...rest } = line.columns;
     const said = areTagsAdded ? rest : line.columns;
     const changes = [
-      areTagsAdded && replayTags(columns, (tags ?? []) as string[]),
+      areTagsAdded && replayTags(allTags, (tags ?? []) as string[]),
       replayValues(columns, said, (key) => replayed.cleared.push(key)),
       replayValues(properties, line.properties, (key) =>
         replayed.cleared.push(`properties.${key}`),
@@ -161,12 +167,14 @@ export const replayLines = (
 };
 
 /** One row a line, in the order of ids as PostgreSQL has it, and of lines for each. */
-export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] =>
-  rows
+export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] => {
+  const sorted = rows
     .map((row) => ({ key: Buffer.from(row.userId), staged: stagedRow(row, undefined, wanted) }))
     // Stable: lines of the same user stay in their order.
     .toSorted((a, b) => Buffer.compare(a.key, b.key))
     .map(({ staged }) => staged);
+  return withJoinedTags(sorted, wanted);
+};
 
 const SPECIAL = /[\\\n\r\t]/;
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };

@@ -131,6 +131,9 @@ export const importStatements = (target: ImportTarget) => {
     missing: `SELECT n FROM pg_temp.import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
     /** What the rows' users have, as far as it is not known from their lines. */
     state: `SELECT s.n, o.* FROM ${found('s.n BETWEEN $1 AND $2', stateOf(target))}`,
+    /** The tags that the rows' users have, and who of them is held. */
+    tags: `SELECT s.n, coalesce(o.tags, '{}') AS tags, ${isHeld} AS held
+      FROM ${found('s.n = ANY ($1::int[])', 'tags, legal_hold')}`,
     find: `SELECT FROM ${found('s.n = $1')}`,
   };
 };

@@ -3,6 +3,7 @@ import { escapeLiteral, type PoolClient } from 'pg';
 import type { Db } from '../client.ts';
 import { listParts, type StoredPart } from '../exports/exports.ts';
 import { countOutcomes } from '../jobs/outcomes.ts';
+import { visibleText } from '../../selection/characters.ts';
 import { REPORT_SIZE } from '../deletions/preview-report.ts';
 import type { RestoreCounts } from '../../workflows/contract.ts';
 import { partitionOf } from '../workspaces.ts';
@@ -31,7 +32,7 @@ const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise
   const { rows } = await sql<{ id: string }>`
     SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
      ORDER BY user_id LIMIT ${REPORT_SIZE}`.execute(db);
-  return rows.map(({ id }) => id);
+  return rows.map(({ id }) => visibleText(id));
 };
 
 /**

@@ -40,6 +40,17 @@ test('columns are mapped in the request, and the job keeps how', async () => {
   expect((await start({}, 'userId\n1\n')).body.mapping).toBeUndefined();
 });
 
+test('a header that begins like another kind of file is read where its names are mapped', async () => {
+  const columns = { '[1] Id': 'userId', '<Plan>': 'properties.plan' };
+  await put('Brackets', columns);
+  for (const options of [{ columns }, { mapping: 'Brackets' }]) {
+    expect((await start(options, '[1] Id,<Plan>\n1,pro\n')).status).toBe(202);
+    expect((await start(options, '<Plan>,[1] Id\npro,1\n')).status).toBe(202);
+  }
+  expect((await start({}, '[1] Id,<Plan>\n1,pro\n')).body.detail).toContain('JSON');
+  await api().call('DELETE', path('Brackets'));
+});
+
 test('a mapping is kept, listed, used by name, changed and deleted', async () => {
   const made = await put('CRM / Export', COLUMNS);
   expect(made).toMatchObject({ status: 201, body: { name: 'CRM / Export', columns: COLUMNS } });

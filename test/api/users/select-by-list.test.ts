@@ -63,6 +63,17 @@ test('a preview of a list of ids counts, shows and reports, and its job has thes
   expect(rows[0].selection).toEqual({ type: 'list', listId, count: 2 });
 });
 
+test('what cannot be seen in an entry that was not found is shown', async () => {
+  const listId = await makeList('userId\nu-00002\nu-00002\u200B\n u-00002\n');
+  const { body } = await preview({ type: 'list', listId });
+  expect(body.notFoundSample).toEqual([
+    { line: 3, entry: 'u-00002[U+200B]' },
+    { line: 4, entry: '[U+0020]u-00002' },
+  ]);
+  const byIds = await preview({ type: 'ids', ids: ['u-00002', 'u 1\u00A0'] });
+  expect(byIds.body.notFoundSample).toEqual([{ entry: 'u 1[U+00A0]' }]);
+});
+
 test('mail addresses select in any case, and leave out whom several users share', async () => {
   const listId = await makeList(
     'email\nU-00005@x.EXAMPLE\nshared@x.example\nnobody@x.example\nu-00006@X.example\n',

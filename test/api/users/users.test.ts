@@ -133,6 +133,8 @@ test.each([
   [[5], '/0'],
   [{ firstName: 'x' }, '/userId'],
   [[{ userId: '' }], '/0/userId'],
+  [[{ userId: '  ' }], '/0/userId'],
+  [[{ userId: '\u200B' }], '/0/userId'],
   [[{ userId: 'a' }, { userId: 'x'.repeat(256) }], '/1/userId'],
   [Array.from({ length: 1_001 }, (_, index) => ({ userId: `u${index}` })), ''],
 ])('a body that is no list of users is refused as a whole (%#)', async (body, pointer) => {

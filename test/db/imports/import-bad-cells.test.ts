@@ -75,7 +75,7 @@ test.each<[Partial<ImportOptions>, object]>([
     for (const { message } of failed) expect(message).not.toContain('secret');
     const problems = (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];
     expect(problems).toEqual([
-      { column: 'email', rule: 'mailAddress', count: 3, firstLine: 2 },
+      { column: 'email', rule: 'mailAddress', count: 4, firstLine: 2 },
       { column: 'properties.number', rule: 'number', count: 1, firstLine: 2 },
       { column: null, rule: 'held', count: 1, firstLine: 4 },
       { column: 'userId', rule: 'tooLong', count: 1, firstLine: 5 },
@@ -111,6 +111,41 @@ test('a mail address that finds users is never left out', async () => {
     [2, 'invalidDataType'],
     [3, 'cellsSkipped'],
   ]);
+});
+
+test.each([true, false])(
+  'a line of a user who is there already leaves no cell out by insert (dry run: %s)',
+  async (dryRun) => {
+    const workspace = await seeded(`insert-${dryRun}`);
+    const rows = ['a,none,1', 'n,none,1', 'n,none,no', 'm,m@x.example,no', 'n,,', 'h,none,'];
+    const file = `userId,email,properties.number\n${rows.join('\n')}\n`;
+    const options = { mode: 'insert', badCells: 'skipCell', dryRun } as const;
+    const { jobId, state, counts } = await steps.run(workspace, file, options);
+    expect(state).toBe('succeeded');
+    expect(counts).toMatchObject({ lines: 6, imported: 2, skipped: 4, failed: 0, partial: 2 });
+    expect((await failuresOf(database(), jobId)).map(({ line }) => line)).toEqual([3, 5]);
+    const problems = (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];
+    expect(problems.map(({ column, count }) => [column, count])).toEqual([
+      ['email', 1],
+      ['properties.number', 1],
+    ]);
+  },
+);
+
+test('by insert nothing is left out of lines of users who are there, line by line either', async () => {
+  const workspace = await seeded('insert-refused');
+  await query(`ALTER TABLE users ADD CONSTRAINT no_bad CHECK (user_id <> 'bad') NOT VALID`);
+  const file = 'userId,email\na,none\nbad,none\nn,none\nn,none\n';
+  const options = { mode: 'insert', badCells: 'skipCell' } as const;
+  const { jobId, counts } = await steps.run(workspace, file, options);
+  await query('ALTER TABLE users DROP CONSTRAINT no_bad');
+  expect(counts).toMatchObject({ imported: 1, skipped: 2, failed: 1, partial: 1 });
+  const failed = await failuresOf(database(), jobId);
+  expect(failed.map(({ line, code }) => [line, code])).toEqual([
+    [3, 'rejected'],
+    [4, 'cellsSkipped'],
+  ]);
+  expect(failed[0]?.message).toContain('left out: email');
 });
 
 test('when nothing is said, a bad cell fails its line', async () => {

@@ -205,9 +205,9 @@ test('columns without a name are left out where they hold nothing', async () => 
     ['3', '3,C'],
   ]);
   expect(failed.map(({ line, code, message }) => [line, code, message])).toEqual([
-    [5, 'wrongCellCount', 'has 4 cells, and the header 2'],
-    [6, 'wrongCellCount', 'has 5 cells, and the header 2: 3 empty cells too many at its end'],
-    [7, 'wrongCellCount', 'has 6 cells, and the header 2: 4 empty cells too many at its end'],
+    [5, 'wrongCellCount', 'has a value below a column that has no name'],
+    [6, 'wrongCellCount', 'has 5 cells, and the header 4: one empty cell too many at its end'],
+    [7, 'wrongCellCount', 'has 6 cells, and the header 4: 2 empty cells too many at its end'],
     [8, 'wrongCellCount', 'has 1 cells, and the header 2'],
   ]);
 });

@@ -76,6 +76,38 @@ const others: [string, Buffer, RegExp][] = [
   ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), /picture/],
 ]; // prettier-ignore
 
+const BEFORE = ['\n', '\r\n\r\n', ' \t', '\uFEFF', 'sep=;\n', '\uFEFF"sep=,"\r\n\n', 'SEP=;;;\r'];
+
+test.each(others)(
+  '%s is told behind blanks, marks and a line that names the separator',
+  async (_what, content, told) => {
+    for (const before of BEFORE) {
+      const bytes = Buffer.concat([Buffer.from(before), content]);
+      const isPacked = content[0] === 0x1f && content[1] === 0x8b;
+      const expected = isPacked ? /packed by gzip, behind/ : told;
+      expect(kindOfFile(bytes)).toMatch(expected);
+      expect(kindOfFile(gzipSync(bytes))).toMatch(expected);
+    }
+    expect(kindOfFile(Buffer.concat([Buffer.from('\n'), gzipSync(CSV)]))).toMatch('behind');
+  },
+);
+
+test('a header that somebody maps is CSV, however it begins', async () => {
+  for (const [name, content] of [
+    ['[1] Id', '[1] Id,firstName\n1,Ann\n'],
+    ['<Customer No>', '\uFEFF<Customer No>;firstName\n1;Ann\n'],
+    ['{"größe"}', 'sep=;\n{"größe"}\n1\n'],
+  ] as const) {
+    const names = new Set([name]);
+    expect(kindOfFile(Buffer.from(content))).toBeDefined();
+    expect(kindOfFile(Buffer.from(content), names)).toBeUndefined();
+    expect(kindOfFile(gzipSync(content), names)).toBeUndefined();
+  }
+  const records = await recordsOf(fileOf('[1] Id,x\n1,2\n'), { names: new Set(['[1] Id']) }).next();
+  expect(records.value).toMatchObject([{ cells: ['[1] Id', 'x'] }]);
+  expect(kindOfFile(Buffer.from('[1] Idx'), new Set(['[1] Id']))).toMatch('JSON');
+});
+
 describe.each(others)('%s', (_what, content, told) => {
   test('is told by its first bytes', () => {
     expect(kindOfFile(content)).toMatch(told);
@@ -115,6 +147,8 @@ test.each([
   ['a header in braces', '{userId},{firstName}\n'],
   ['a comparison', '<5,userId\n'],
   ['a word where tar has its name', `userId,firstName\nu1,${'a'.repeat(236)}mustard\n`],
+  ['a name of a separator', 'sep=;\nuserId;firstName\n'],
+  ['blanks before a header', ' \n userId\n'],
   ['a word of SYLK', 'ID;Phone;Name\n'],
 ])('%s may be CSV, packed or not', (_what, content) => {
   for (const file of [Buffer.from(content), gzipSync(content)]) {

@@ -37,6 +37,21 @@ test.each(REFUSED)('%s: refused, and told why', (_what, urls) => {
 });
 
 test.each([
+  ['https://ex\u200Bample.com/', 'U+200B (zero width space)'],
+  ['https://ex\u00ADample.com/', 'U+00AD (soft hyphen)'],
+  ['https://example.com/a\u2060b', 'U+2060 (word joiner)'],
+  ['https://example.com/\u202Etxt', 'U+202E'],
+  ['\uFEFFhttps://example.com/', 'U+FEFF (byte-order mark)'],
+  ['https://example.com/a b', 'U+0020 (space)'],
+])('a character of %j that cannot be seen is named, and not dropped', (text, name) => {
+  for (const allowPrivate of [false, true]) {
+    expect(readWebhookUrl(text, allowPrivate)).toEqual({
+      detail: `holds the character ${name}, which must be taken out`,
+    });
+  }
+});
+
+test.each([
   'https://example.com',
   'https://hooks.example.com/a/b?token=c',
   'https://example.com:443/',
