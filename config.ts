@@ -62,8 +62,8 @@ const envSchema = z.object({
 type Env = z.infer<typeof envSchema>;
 
 /**
- * What `npm start` reads: beside the settings of API and worker the ports, what replaces an embedded part,
- * and what it stores in the database for both.
+ * What `npm start` reads: beside the settings of API and worker the ports, what replaces an
+ * embedded part, and what it stores in the database for both.
  */
 const localEnvSchema = z.object({
   ...commonSettings,
@@ -85,7 +85,9 @@ const localEnvSchema = z.object({
 
 export type LocalEnv = z.infer<typeof localEnvSchema>;
 
-/** @throws Error naming every setting that is missing or wrong, and what it must be; never its value */
+/**
+ * @throws Error naming every setting that is missing or wrong, and what it must be; never its value
+ */
 const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv): Settings => {
   const parsed = schema.safeParse(withoutEmpty(env));
   if (parsed.success) return parsed.data;
@@ -95,7 +97,10 @@ const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv):
   throw new Error(`Keepsake cannot start with these settings:\n${problems.join('\n')}`);
 };
 
-/** Checks the environment of API or worker. @throws Error naming every setting that is missing or wrong */
+/**
+ * Checks the environment of API or worker. @throws Error naming every setting that is missing or
+ * wrong
+ */
 export const readEnv = (env: NodeJS.ProcessEnv = process.env): Env => readAll(envSchema, env);
 
 /** Checks the environment of `npm start`. @throws Error naming every setting that is wrong */
@@ -126,7 +131,10 @@ export const envToConfig = (env: Env) => {
     metricsPort: env.METRICS_PORT,
     /** An inherited socket, bound to `port` (the API) or `metricsPort` (the worker). */
     listenFd: env.LISTEN_FD,
-    /** Whether signals from Temporal's UI or CLI decide, by the code of a mail; those of the API always do. */
+    /**
+     * Whether signals from Temporal's UI or CLI decide, by the code of a mail; those of the API
+     * always do.
+     */
     deleteAllSignals: env.DELETE_ALL_SIGNALS,
     deleteAllTimes: {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,

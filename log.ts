@@ -1,6 +1,8 @@
 import { type Logger, type LoggerOptions, pino } from 'pino';
 
-/** How each process writes its log: lines of JSON, with words for levels and times in ISO 8601, UTC. */
+/**
+ * How each process writes its log: lines of JSON, with words for levels and times in ISO 8601, UTC.
+ */
 export const logOptions = (process: 'api' | 'worker', level = 'info') =>
   ({
     level,

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { parseValue } from './selection/values.ts';
 
 /**
- * How each kind of setting is written. What a setting must be is said in one way, and its text is never
- * quoted: it may be a secret.
+ * How each kind of setting is written. What a setting must be is said in one way, and its text is
+ * never quoted: it may be a secret.
  */
 
 /** What `read` answers for a text that is wrong. */
@@ -22,7 +22,9 @@ const setting = <Value>(must: string, read: (text: string) => Value | typeof WRO
 const textThat = (must: string, isRight: (text: string) => boolean) =>
   setting(must, (text) => (isRight(text.trim()) ? text.trim() : WRONG));
 
-/** Texts with commas between them, for each of which a rule holds, without the blanks around them. */
+/**
+ * Texts with commas between them, for each of which a rule holds, without the blanks around them.
+ */
 const listOf = (must: string, isRight: (text: string) => boolean) =>
   setting(must, (given) => {
     const all = given

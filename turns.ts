@@ -1,7 +1,13 @@
-/** Takes a turn for a name. @returns what gives it back, once; undefined where the name has all it may have */
+/**
+ * Takes a turn for a name. @returns what gives it back, once; undefined where the name has all it
+ * may have
+ */
 export type TakeTurn = (name: string) => (() => void) | undefined;
 
-/** Counts what is under way for each name, and lets none have more than `most` at a time. Nobody waits. */
+/**
+ * Counts what is under way for each name, and lets none have more than `most` at a time. Nobody
+ * waits.
+ */
 export const createTurns = (most: number): TakeTurn => {
   const underWay = new Map<string, number>();
   return (name) => {

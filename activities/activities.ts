@@ -46,8 +46,8 @@ const whileBeating =
 const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
 
 /**
- * The first ticket that a reason names, as OPS-123 does where `OPS` is a prefix of tickets. Nothing else of a reason is
- * told: what looks like a ticket may be the id of a user.
+ * The first ticket that a reason names, as OPS-123 does where `OPS` is a prefix of tickets. Nothing
+ * else of a reason is told: what looks like a ticket may be the id of a user.
  */
 const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
   [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
@@ -86,7 +86,10 @@ const createClaimJob =
     };
   };
 
-/** Without these a job, a request or a delivery has no beginning or no end, so no database error ends them. */
+/**
+ * Without these a job, a request or a delivery has no beginning or no end, so no database error
+ * ends them.
+ */
 const WITHOUT_END: readonly string[] = [
   'claimJob',
   'finishJob',

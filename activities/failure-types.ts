@@ -23,7 +23,10 @@ const OF_THE_STORAGE = [
   'storageUnwritable',
 ] as const satisfies `storage${Capitalize<StorageProblem>}`[];
 
-/** Types of the failures of steps, of jobs whose sums say that they failed, and of those that the sweep ends. */
+/**
+ * Types of the failures of steps, of jobs whose sums say that they failed, and of those that the
+ * sweep ends.
+ */
 const FAILURE_TYPES = [
   ...FILE_ERRORS,
   ...OF_THE_DATABASE,
@@ -73,8 +76,8 @@ const BROKEN_OFF: JobEnd = {
 };
 
 /**
- * An end as it may be stored and told. Whoever reaches Temporal can have a step fail with words of their own: of a type that
- * no step has, nothing is taken over.
+ * An end as it may be stored and told. Whoever reaches Temporal can have a step fail with words of
+ * their own: of a type that no step has, nothing is taken over.
  */
 export const knownEnd = (end: JobEnd): JobEnd => {
   const isKnown = end.kind !== 'failed' || FAILURE_TYPES.some((type) => type === end.type);

@@ -225,8 +225,8 @@ const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
 };
 
 /**
- * The type says what is wrong, the message where, and nothing of what stands there. `doneLines` were
- * imported nevertheless, by an earlier attempt that could read the file.
+ * The type says what is wrong, the message where, and nothing of what stands there. `doneLines`
+ * were imported nevertheless, by an earlier attempt that could read the file.
  */
 export const fileFailure = (
   { type, message }: ImportFileError,

@@ -16,7 +16,10 @@ export const runLanes = async <Result>(
   return Promise.all(lanes);
 };
 
-/** Does work for each item once, so many lanes taking the next from the same queue. Fails as `runLanes` does. */
+/**
+ * Does work for each item once, so many lanes taking the next from the same queue. Fails as
+ * `runLanes` does.
+ */
 export const inLanes = async <Item>(
   items: Iterable<Item>,
   count: number,

@@ -21,7 +21,10 @@ import { failures } from './failures.ts';
 
 type GuardDeps = Pick<RequestSweepDeps, 'database' | 'temporal'>;
 type AnyActivity = (input: never) => Promise<unknown>;
-/** @throws ApplicationFailure, a final one, when the workflow is not the own one of what the input names */
+/**
+ * @throws ApplicationFailure, a final one, when the workflow is not the own one of what the input
+ *   names
+ */
 type Check = (caller: Caller, input: never) => Promise<void>;
 
 /** As PostgreSQL writes ids. It reads other spellings, too, and workflows of those are others. */
@@ -56,7 +59,10 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
   const ofClaim = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
     await getOwn(caller, jobId);
   };
-  /** Only for the run that claimed the job. After a reset that is behind its claim, the new run takes the job over. */
+  /**
+   * Only for the run that claimed the job. After a reset that is behind its claim, the new run
+   * takes the job over.
+   */
   const ofJob = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
     const job = await getOwn(caller, jobId);
     if (job.run_id === caller.runId || job.finished_at !== null) return;
@@ -125,8 +131,9 @@ const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
 };
 
 /**
- * Lets each activity serve the workflow of the very job, request, mail or delivery that its input names, and nobody else:
- * no workflow that was started under another id, and no activity that was started by itself.
+ * Lets each activity serve the workflow of the very job, request, mail or delivery that its input
+ * names, and nobody else: no workflow that was started under another id, and no activity that was
+ * started by itself.
  */
 export const withOwnWorkflow = (deps: GuardDeps, activities: Activities): Activities => {
   const checks = checksOf(deps);

@@ -3,10 +3,10 @@ import type { Role } from '../db/schema.ts';
 
 /**
  * Who may call a route, and how its workspace is found. `one`: the route is about one workspace, an
- * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and naming
- * it is optional for those who see all. `all`: the route lists what is in every workspace that the key sees,
- * or in the one that is named. `none`: the route is about no workspace. `isUnlimited`: no
- * rate limit holds, for machines that must always know how this one does.
+ * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and
+ * naming it is optional for those who see all. `all`: the route lists what is in every workspace
+ * that the key sees, or in the one that is named. `none`: the route is about no workspace.
+ * `isUnlimited`: no rate limit holds, for machines that must always know how this one does.
  */
 export type Access =
   | { public: true; isUnlimited?: true }
@@ -141,7 +141,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 export const findAccess = (method: string, url: string): Access | undefined =>
   ACCESS[`${method === 'HEAD' ? 'GET' : method} ${url}`];
 
-/** @throws Error when the table says nothing about a route: who may call it must be decided first */
+/**
+ * @throws Error when the table says nothing about a route: who may call it must be decided first
+ */
 export const requireAccess = ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void => {
   for (const name of [method].flat()) {
     if (findAccess(name, url) === undefined) {

@@ -34,7 +34,10 @@ export interface Actor {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Filled before the body is read; `actor` and `workspaceId` are the ways to read it. `jobId` is that of a job it began. */
+    /**
+     * Filled before the body is read; `actor` and `workspaceId` are the ways to read it. `jobId` is
+     * that of a job it began.
+     */
     access: { actor: Actor | null; workspaceId: string | null; jobId?: string };
     /** Who asks. Only a public route has none, and must not ask. */
     readonly actor: Actor;
@@ -116,8 +119,8 @@ const admit = async (
 const UNKNOWN: Access = { public: true };
 
 /**
- * Finds out who asks, and for which workspace, and whether they have asked too often, before anything
- * of the body is read.
+ * Finds out who asks, and for which workspace, and whether they have asked too often, before
+ * anything of the body is read.
  */
 export const authenticate = (app: App, db: Db, rates: Rates): void => {
   const uses = createKeyUses(app, db);

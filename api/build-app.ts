@@ -82,7 +82,9 @@ const secure = async (app: App): Promise<void> => {
   });
 };
 
-/** Puts the API together, without listening. @throws Error when a route has no line in api/access.ts */
+/**
+ * Puts the API together, without listening. @throws Error when a route has no line in api/access.ts
+ */
 export const buildApp = async (deps: ApiDeps): Promise<App> => {
   const app = createServer(deps);
   app.setValidatorCompiler(validatorCompiler);

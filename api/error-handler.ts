@@ -12,7 +12,9 @@ import {
 import { isProblem, problem, type ProblemError, type ProblemSlug } from './http/problems.ts';
 import { codeOf, sendProblem } from './http/send-problem.ts';
 
-/** What Fastify and Node call the errors they find before a handler runs, and our own database code. */
+/**
+ * What Fastify and Node call the errors they find before a handler runs, and our own database code.
+ */
 const BY_CODE: Record<string, [ProblemSlug, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this path allows.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
@@ -96,7 +98,10 @@ const logFailure = (error: Error, answer: ProblemError, request: FastifyRequest)
   else request.log.warn(details, answer.detail);
 };
 
-/** The one place where an error becomes an answer; what is our fault is logged with the request's id. */
+/**
+ * The one place where an error becomes an answer; what is our fault is logged with the request's
+ * id.
+ */
 export const handleError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
   const answer = toProblem(error);
   if (answer.statusCode >= 500) logFailure(error, answer, request);

@@ -2,7 +2,10 @@ import { noteKeyUse } from '../db/api-keys.ts';
 import type { Db } from '../db/client.ts';
 import type { App } from './http/app.ts';
 
-/** How long a use of a key stands for those after it, in milliseconds. The database has the same for all APIs. */
+/**
+ * How long a use of a key stands for those after it, in milliseconds. The database has the same for
+ * all APIs.
+ */
 const NOTED_FOR_MS = 60_000;
 
 export interface KeyUses {
@@ -11,8 +14,8 @@ export interface KeyUses {
 }
 
 /**
- * Notes when keys are used beside the requests that use them: one at a time, so that they hold one connection
- * at most, and each key once a minute. A use that cannot be noted is left out.
+ * Notes when keys are used beside the requests that use them: one at a time, so that they hold one
+ * connection at most, and each key once a minute. A use that cannot be noted is left out.
  */
 export const createKeyUses = (app: App, db: Db): KeyUses => {
   const noted = new Set<string>();

@@ -4,7 +4,10 @@ import type { App } from './http/app.ts';
 
 const requests = new AsyncLocalStorage<FastifyRequest>();
 
-/** Whom a request is for: the workspace, or the key where it names none; undefined where nobody knows yet. */
+/**
+ * Whom a request is for: the workspace, or the key where it names none; undefined where nobody
+ * knows yet.
+ */
 export const ownerOf = ({ access }: FastifyRequest): string | undefined =>
   access?.workspaceId ?? access?.actor?.id;
 
@@ -14,7 +17,10 @@ export const ownerOfRequest = (): string | undefined => {
   return request && ownerOf(request);
 };
 
-/** Does something that goes on after the request, for whoever asks for it then: it counts for nobody. */
+/**
+ * Does something that goes on after the request, for whoever asks for it then: it counts for
+ * nobody.
+ */
 export const outsideRequests = <T>(work: () => T): T => requests.exit(work);
 
 /** Remembers the request for all that is done for it. */

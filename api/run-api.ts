@@ -22,8 +22,8 @@ export interface ApiOptions {
 }
 
 /**
- * A database that is away is no reason not to start: the log and `/readyz` say so, and requests are answered
- * 503 until it is back.
+ * A database that is away is no reason not to start: the log and `/readyz` say so, and requests are
+ * answered 503 until it is back.
  *
  * @throws DatabaseRefusal when it answers and must not be used; nothing is left open then
  */
@@ -47,7 +47,9 @@ const inheritedSocket = (fd: number): FastifyListenOptions => {
   return options;
 };
 
-/** Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens. */
+/**
+ * Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens.
+ */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
   await makeDataFolder(config.dataDir);
   const database = openDatabase(config.databaseUrl, {

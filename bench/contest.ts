@@ -23,7 +23,10 @@ const timesOf = ({ info }: Bench): ProcessorTimes => {
   return processorTimes({ worker, api, temporal, postgres });
 };
 
-/** Lets contenders run one after another, round by round, each round beginning with the next of them. */
+/**
+ * Lets contenders run one after another, round by round, each round beginning with the next of
+ * them.
+ */
 export const contest = async (bench: Bench, contenders: readonly Contender[]): Promise<Runs> => {
   const runs: Runs = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < bench.rounds; round++) {

@@ -9,7 +9,9 @@ export interface Step {
   endedMs: number;
 }
 
-/** When each activity of a finished workflow ran, by its history; local activities are not listed. */
+/**
+ * When each activity of a finished workflow ran, by its history; local activities are not listed.
+ */
 export const readSteps = async (client: Client, workflowId: string): Promise<Step[]> => {
   const history = await client.workflow.getHandle(workflowId).fetchHistory();
   const events = history.events ?? [];

@@ -30,8 +30,8 @@ const untilStarted = async (handle: WorkflowHandle): Promise<void> => {
 };
 
 /**
- * The job once its workflow has ended, which is just after its final state was stored. Asking the API
- * time and again would take a twelfth of the processors from the job.
+ * The job once its workflow has ended, which is just after its final state was stored. Asking the
+ * API time and again would take a twelfth of the processors from the job.
  */
 const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Promise<Job> => {
   const handle = temporal.workflow.getHandle(workflow.id);

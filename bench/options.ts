@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 
-/** What can be measured, in the order of a run: rows that share a state of the table stand together. */
+/**
+ * What can be measured, in the order of a run: rows that share a state of the table stand together.
+ */
 export const ROWS = [
   'import',
   'export',

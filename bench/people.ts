@@ -103,7 +103,10 @@ const COLUMNS = {
 
 const names = Object.keys(COLUMNS).join(', ');
 
-/** Makes people up: the same ones on every machine, in shuffled order, about 540 bytes of the table each. */
+/**
+ * Makes people up: the same ones on every machine, in shuffled order, about 540 bytes of the table
+ * each.
+ */
 export const makePeople = async (owner: Client, { total, going }: Population): Promise<void> => {
   await owner.query(FUNCTIONS);
   await owner.query('DROP TABLE IF EXISTS bench_people');
@@ -151,9 +154,10 @@ const rebuildIndex = async (owner: Client, table: string, index: Index): Promise
 };
 
 /**
- * Puts a workspace's partition back to all the people: detached, filled, indexed, attached. That takes a
- * third of the time of inserting through trigger and indexes, and leaves the same state each time:
- * vacuumed, analysed, everything written. Autovacuum stays off there, so that it falls into nobody's time.
+ * Puts a workspace's partition back to all the people: detached, filled, indexed, attached. That
+ * takes a third of the time of inserting through trigger and indexes, and leaves the same state
+ * each time: vacuumed, analysed, everything written. Autovacuum stays off there, so that it falls
+ * into nobody's time.
  */
 export const loadPeople = async (owner: Client, workspaceId: string): Promise<void> => {
   const table = `"${partitionOf(workspaceId)}"`;

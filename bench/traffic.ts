@@ -2,13 +2,15 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench-stack.ts';
 
-/** A request each 20 ms, whether the one before has been answered or not: nobody waits for others. */
+/**
+ * A request each 20 ms, whether the one before has been answered or not: nobody waits for others.
+ */
 const INTERVAL_MS = 20;
 const MAX_SILENCE_MS = 60_000;
 
 /**
- * Resolves once the answer has come whole. Not by `fetch`, which takes 2 ms of the processor for each:
- * whoever measures shares it with what is measured.
+ * Resolves once the answer has come whole. Not by `fetch`, which takes 2 ms of the processor for
+ * each: whoever measures shares it with what is measured.
  *
  * @throws Error when it is not a success
  */
@@ -70,7 +72,10 @@ const sendTraffic = async (bench: Bench, ids: readonly string[], signal: AbortSi
   }
 };
 
-/** Reads and changes users who stay while something runs. @returns its result, and how long each answer took */
+/**
+ * Reads and changes users who stay while something runs. @returns its result, and how long each
+ * answer took
+ */
 export const withTraffic = async <Result>(
   bench: Bench,
   ids: readonly string[],

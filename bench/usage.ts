@@ -62,8 +62,9 @@ const readStat = (pid: number): Stat => {
 export type ProcessorTimes = Record<string, number>;
 
 /**
- * Processor time of this process' named children, each with its own children, in seconds; as `peers`
- * that of all other children, ended ones too; as `bench` that of this process. Nothing without /proc.
+ * Processor time of this process' named children, each with its own children, in seconds; as
+ * `peers` that of all other children, ended ones too; as `bench` that of this process. Nothing
+ * without /proc.
  */
 export const processorTimes = (named: Record<string, number>): ProcessorTimes => {
   if (!hasProc) return {};

@@ -50,7 +50,10 @@ const lines = (db: Db) =>
 
 export type ActivityLine = Awaited<ReturnType<ReturnType<typeof lines>['executeTakeFirstOrThrow']>>;
 
-/** Ids of the newest lines. Those of each key are taken by themselves, by the index `activity_of_actor`. */
+/**
+ * Ids of the newest lines. Those of each key are taken by themselves, by the index
+ * `activity_of_actor`.
+ */
 const idsOf = (
   filter: ActivityFilter,
   { beforeId, limit }: { beforeId?: string | undefined; limit: number },

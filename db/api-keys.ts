@@ -11,8 +11,8 @@ const KEY_BYTES = 32;
 const sha256 = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 /**
- * What the database takes for the holder of a key. It stores the hash of it, which proves nothing. Keys
- * carry 256 random bits, so a plain hash is as hard to turn back as a slow one.
+ * What the database takes for the holder of a key. It stores the hash of it, which proves nothing.
+ * Keys carry 256 random bits, so a plain hash is as hard to turn back as a slow one.
  */
 export const proofOf = (key: string): Buffer => sha256(key);
 const hashOf = (key: string): Buffer => sha256(proofOf(key));
@@ -23,13 +23,19 @@ export interface NewApiKey {
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
-  /** When it ends: at a moment (RFC 3339), or so long after it was made. Never, where it is not given. */
+  /**
+   * When it ends: at a moment (RFC 3339), or so long after it was made. Never, where it is not
+   * given.
+   */
   expires?: { at: string } | { inSeconds: number };
 }
 
 type Expiry = NonNullable<NewApiKey['expires']>;
 
-/** Visible ASCII around one at-sign. Letters of other scripts look alike and would be somebody else's. */
+/**
+ * Visible ASCII around one at-sign. Letters of other scripts look alike and would be somebody
+ * else's.
+ */
 const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 
 /** The constraint by which no key ends before it began. */
@@ -41,8 +47,8 @@ const endOf = (expires: Expiry): RawBuilder<Date> =>
     : sql`now() + make_interval(secs => ${expires.inSeconds})`;
 
 /**
- * Makes a key. Its text is in this answer and nowhere else. Needs the owner's connection. The activity log is
- * told of it by a trigger.
+ * Makes a key. Its text is in this answer and nowhere else. Needs the owner's connection. The
+ * activity log is told of it by a trigger.
  *
  * @throws Error when the mail address holds other characters than visible ASCII, or the end is over
  */
@@ -89,8 +95,8 @@ export const findApiKey = (db: Db, key: string) =>
     .executeTakeFirst();
 
 /**
- * Notes that the key of a proof was used, unless that was noted within the last minute. Waits for no one who
- * holds the row.
+ * Notes that the key of a proof was used, unless that was noted within the last minute. Waits for
+ * no one who holds the row.
  */
 export const noteKeyUse = async (db: Db, proof: Buffer): Promise<void> => {
   await sql`SELECT note_key_use(${proof}::bytea)`.execute(db);
@@ -116,7 +122,10 @@ export const listApiKeys = (db: Db) =>
     .orderBy('id')
     .execute();
 
-/** Takes the id of a key, or the one that people are shown. False when there is none, or it was revoked before. */
+/**
+ * Takes the id of a key, or the one that people are shown. False when there is none, or it was
+ * revoked before.
+ */
 export const revokeApiKey = async (db: Db, id: string): Promise<boolean> => {
   const { numUpdatedRows } = await db
     .updateTable('api_keys')

@@ -89,7 +89,8 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     options: startupOptions(wanted),
     verify: callbackify((client: ClientBase) => prepareConnection(client, wanted)),
   });
-  // A connection lost while idle is replaced at its next use; without a listener it ends the process.
+  // A connection lost while idle is replaced at its next use; without a listener it ends the
+  // process.
   pool.on('error', () => {});
   // Nor may one lost while lent out, between two statements: its next statement fails and says so.
   pool.on('connect', (client) => client.on('error', () => {}));

@@ -4,7 +4,10 @@ import type { Db } from './client.ts';
 /** Workers beat every few seconds; one that missed this many is gone. */
 export const WORKER_SILENCE_SECONDS = 15;
 
-/** True when some worker of a task queue gave a sign of life in the last so many seconds, by the database's clock. */
+/**
+ * True when some worker of a task queue gave a sign of life in the last so many seconds, by the
+ * database's clock.
+ */
 export const hasLivingWorker = async (
   db: Db,
   taskQueue: string,

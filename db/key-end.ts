@@ -1,6 +1,8 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 
-/** When a key, as `alias`, was revoked or expired, by the database's clock. Null while it is valid. */
+/**
+ * When a key, as `alias`, was revoked or expired, by the database's clock. Null while it is valid.
+ */
 export const keyEndedAt = (alias: string): RawBuilder<Date | null> => {
   const expiresAt = sql.ref(`${alias}.expires_at`);
   return sql`least(${sql.ref(`${alias}.revoked_at`)},

@@ -18,7 +18,9 @@ const sqlFiles: MigrationProvider = {
   },
 };
 
-/** @throws Error when the database cannot hold every character, or would count bytes as characters */
+/**
+ * @throws Error when the database cannot hold every character, or would count bytes as characters
+ */
 export const assertUtf8 = async (db: Db): Promise<void> => {
   const { rows } = await sql<{ name: string; encoding: string }>`
     SELECT current_database() AS name, current_setting('server_encoding') AS encoding`.execute(db);
@@ -29,7 +31,10 @@ export const assertUtf8 = async (db: Db): Promise<void> => {
   );
 };
 
-/** Whoever waits for a table keeps everybody waiting who comes after, so it is given up soon and tried again. */
+/**
+ * Whoever waits for a table keeps everybody waiting who comes after, so it is given up soon and
+ * tried again.
+ */
 const LOCK_TIMEOUT = '5s';
 const MAX_TRIES = 20;
 const PAUSE_MS = 2_000;
@@ -40,7 +45,10 @@ const migrateOnce = async (db: Db): Promise<string[]> => {
   return results.map(({ migrationName }) => migrationName);
 };
 
-/** Others read and write meanwhile: what they have locked for too long ends one try, and nothing of it is left. */
+/**
+ * Others read and write meanwhile: what they have locked for too long ends one try, and nothing of
+ * it is left.
+ */
 const migratePatiently = async (db: Db): Promise<string[]> => {
   for (let attempt = 1; ; attempt++) {
     try {

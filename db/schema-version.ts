@@ -22,7 +22,10 @@ const UNDEFINED_TABLE = '42P01';
 /** Before this migration no role of ours could look what was applied. */
 const BEFORE_READABLE = '0021-user-lists or an earlier one';
 
-/** The last migration that was applied, as far as it can be seen; undefined in a database without the schema. */
+/**
+ * The last migration that was applied, as far as it can be seen; undefined in a database without
+ * the schema.
+ */
 const findLastMigration = async (db: Db): Promise<string | undefined> => {
   try {
     const { rows } = await sql<{
@@ -40,7 +43,8 @@ const findLastMigration = async (db: Db): Promise<string | undefined> => {
 const HOW = 'run "npm run migrate" as the owner of the database';
 
 /**
- * A schema that is newer than this version serves it: a version is replaced while the one before still runs.
+ * A schema that is newer than this version serves it: a version is replaced while the one before
+ * still runs.
  *
  * @throws DatabaseRefusal `schemaMissing`, `schemaOutdated`
  */

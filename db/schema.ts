@@ -27,7 +27,9 @@ export type Purpose = 'download' | 'backup';
 export type Format = 'csv' | 'ndjson';
 /** What a download may be packed by. */
 export type DownloadCompression = 'gzip' | 'none';
-/** How the parts of an export lie in storage: a backup's by zstd, a download's as it was asked for. */
+/**
+ * How the parts of an export lie in storage: a backup's by zstd, a download's as it was asked for.
+ */
 export type Compression = DownloadCompression | 'zstd';
 /** What an export's job keeps of its request: `columns` are all it had when the job was written. */
 export interface ExportOptions {

@@ -3,13 +3,19 @@ import type { Db } from './client.ts';
 import { measureClockSkew, readClock } from './connections/clock.ts';
 import { countDamagedBackups } from './exports/scrubs.ts';
 
-/** Hours after its time that something expired is overdue: the schedule runs each hour, and goes through all there is. */
+/**
+ * Hours after its time that something expired is overdue: the schedule runs each hour, and goes
+ * through all there is.
+ */
 const OVERDUE_HOURS = 3;
 
 /** What the database knows of the service as a whole, and of nobody. */
 export interface ServiceFigures {
   jobs: { type: string; state: string; error: string; hasEnded: boolean; count: number }[];
-  /** Age in seconds of the oldest job that is queued, and of the oldest that runs; none where there is none. */
+  /**
+   * Age in seconds of the oldest job that is queued, and of the oldest that runs; none where there
+   * is none.
+   */
   oldest: { state: 'queued' | 'running'; seconds: number }[];
   damagedBackups: number;
   /** What should have been destroyed hours ago, and is not. */

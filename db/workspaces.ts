@@ -4,7 +4,10 @@ import type { Db } from './client.ts';
 /** Name of the partition that holds a workspace's users. */
 export const partitionOf = (workspaceId: string): string => `users_${workspaceId}`;
 
-/** Makes a workspace and its partition. Needs the owner's connection. @throws on a taken or malformed id */
+/**
+ * Makes a workspace and its partition. Needs the owner's connection. @throws on a taken or
+ * malformed id
+ */
 export const createWorkspace = async (
   db: Db,
   workspace: { id: string; name: string },
@@ -21,9 +24,10 @@ export interface WorkspacePage {
 }
 
 /**
- * Workspaces by id, with what can be told of each without reading a large table: how many users PostgreSQL
- * last estimated its partition to hold (null before it has), from the catalog and without a lock on the table; and
- * how many of its jobs have not ended, by the index `jobs_unfinished`.
+ * Workspaces by id, with what can be told of each without reading a large table: how many users
+ * PostgreSQL last estimated its partition to hold (null before it has), from the catalog and
+ * without a lock on the table; and how many of its jobs have not ended, by the index
+ * `jobs_unfinished`.
  */
 export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: WorkspacePage) =>
   db

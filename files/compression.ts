@@ -7,7 +7,10 @@ import { createUnpackers, packFrame, UNREADABLE } from './zstd.ts';
 /** Larger chunks take fewer turns between the thread that decompresses and this one. */
 const UNPACKED_CHUNK_BYTES = 256 * 1024;
 
-/** How a text becomes a part in storage: chunk by chunk on the spot, then through streams, none or one. */
+/**
+ * How a text becomes a part in storage: chunk by chunk on the spot, then through streams, none or
+ * one.
+ */
 export interface Packing {
   /** Gives another chunk, or the same. */
   pack: (chunk: Buffer) => Buffer;
@@ -31,7 +34,10 @@ const UNPACKERS: Record<Compression, () => Transform[]> = {
   zstd: createUnpackers,
 };
 
-/** The streams, if any, between a part in storage and its text; of gzip, between a whole member and it. */
+/**
+ * The streams, if any, between a part in storage and its text; of gzip, between a whole member and
+ * it.
+ */
 export const unpackersOf = (compression: Compression): Transform[] => UNPACKERS[compression]();
 
 /**

@@ -4,8 +4,8 @@ import { exportPrefix } from './part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /**
- * Destroys the files of a removed export, lost attempts included, and erases the traces of its users.
- * Safe to call again; the files go first, so what is written down as destroyed is.
+ * Destroys the files of a removed export, lost attempts included, and erases the traces of its
+ * users. Safe to call again; the files go first, so what is written down as destroyed is.
  *
  * @throws StorageError when a file stays; DatabaseError KS007 when the export is not removed
  */

@@ -39,7 +39,9 @@ const MOMENT = new Intl.DateTimeFormat('en-GB', {
   timeZone: 'UTC',
 });
 
-/** "24 November 2026, 10:15 UTC". Whole minutes, rounded down: a deadline is never told too late. */
+/**
+ * "24 November 2026, 10:15 UTC". Whole minutes, rounded down: a deadline is never told too late.
+ */
 export const formatMoment = (moment: Date): string => {
   const parts = new Map(MOMENT.formatToParts(moment).map(({ type, value }) => [type, value]));
   const day = `${parts.get('day')} ${parts.get('month')} ${parts.get('year')}`;

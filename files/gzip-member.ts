@@ -2,9 +2,10 @@ import { Transform } from 'node:stream';
 import { constants, createDeflateRaw, createGunzip, deflateRawSync } from 'node:zlib';
 
 /**
- * A gzip file whose parts are compressed one by one is one member: many readers stop after the first. Each
- * part is a run of deflate blocks that ends at a byte and is not the last; the first part begins with the
- * header, and a trailer follows the last one. https://www.rfc-editor.org/rfc/rfc1952
+ * A gzip file whose parts are compressed one by one is one member: many readers stop after the
+ * first. Each part is a run of deflate blocks that ends at a byte and is not the last; the first
+ * part begins with the header, and a trailer follows the last one.
+ * https://www.rfc-editor.org/rfc/rfc1952
  */
 
 const METHOD_DEFLATE = 8;
@@ -48,9 +49,10 @@ const COMPRESSED_CHUNK_BYTES = 1024 * 1024;
 const DECOMPRESSED_CHUNK_BYTES = 256 * 1024;
 
 /**
- * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large tables of
- * codes stay in the processor's cache: a quarter faster than zlib's defaults, for a hundredth more bytes.
- * Larger chunks take fewer turns between the thread that compresses and this one.
+ * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large
+ * tables of codes stay in the processor's cache: a quarter faster than zlib's defaults, for a
+ * hundredth more bytes. Larger chunks take fewer turns between the thread that compresses and this
+ * one.
  */
 const DEFLATE = {
   level: 1,

@@ -8,8 +8,9 @@ const ID_LENGTH = 22;
 const TOKEN_PATTERN = /^[A-Za-z0-9_-]{65}$/;
 
 /**
- * A link's token: its id and an HMAC-SHA256 of it, 65 characters that are safe in a URL. The same id
- * and secret always give the same token, so it is stored nowhere and a mail sent again is identical.
+ * A link's token: its id and an HMAC-SHA256 of it, 65 characters that are safe in a URL. The same
+ * id and secret always give the same token, so it is stored nowhere and a mail sent again is
+ * identical.
  */
 export const createLinkToken = (linkId: string, secret: string): string => {
   const id = Buffer.from(linkId.replaceAll('-', ''), 'hex');

@@ -74,8 +74,8 @@ const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Pro
 };
 
 /**
- * The bytes of an export, or of a range of it, as one stream. Parts are opened one after the other, each
- * once the reader has taken the one before; the open one is closed when the reader goes away.
+ * The bytes of an export, or of a range of it, as one stream. Parts are opened one after the other,
+ * each once the reader has taken the one before; the open one is closed when the reader goes away.
  *
  * The first part is open when this resolves, so a file that cannot be read is known before a header
  * is sent. A part that turns out short ends the stream with an error.

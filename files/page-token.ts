@@ -1,6 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** Keeps these signatures apart from those of download links, and anything else that the secret signs. */
+/**
+ * Keeps these signatures apart from those of download links, and anything else that the secret
+ * signs.
+ */
 const CONTEXT = 'keepsake page link v1\n';
 
 /** What a token is for. The number is the token's first byte, and never changes. */
@@ -24,8 +27,9 @@ const signatureOf = (facts: Buffer, secret: string): string =>
   createHmac('sha256', secret).update(CONTEXT).update(facts).digest('base64url');
 
 /**
- * A page's token: what it is for, the mail's id, its end and an HMAC-SHA256 of these, 71 characters that are safe in a
- * URL. The same link and secret always give the same token, so a mail that is sent again is identical.
+ * A page's token: what it is for, the mail's id, its end and an HMAC-SHA256 of these, 71 characters
+ * that are safe in a URL. The same link and secret always give the same token, so a mail that is
+ * sent again is identical.
  */
 export const createPageToken = (link: PageLink, secret: string): string => {
   const id = Buffer.from(link.mailId.replaceAll('-', ''), 'hex');
@@ -37,8 +41,8 @@ export const createPageToken = (link: PageLink, secret: string): string => {
 };
 
 /**
- * What a token was made for; none when it is forged, cut, for something else, or made with another secret. Whether its
- * end has come is the database's to say.
+ * What a token was made for; none when it is forged, cut, for something else, or made with another
+ * secret. Whether its end has come is the database's to say.
  */
 export const readPageToken = (token: string, secret: string): PageLink | undefined => {
   if (!TOKEN_PATTERN.test(token)) return undefined;

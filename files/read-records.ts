@@ -49,7 +49,10 @@ export const readColumn = async (
   return values;
 };
 
-/** The text of some records of a part, by their index from 1; reads no further than the last of them. */
+/**
+ * The text of some records of a part, by their index from 1; reads no further than the last of
+ * them.
+ */
 export const readRawRecords = async (
   storage: Storage,
   part: PartFile,

@@ -5,8 +5,9 @@ import { compress, decompress } from '@cloudpss/zstd/napi';
 const LEVEL = 1;
 
 /**
- * Before each frame stands one that every reader of zstd skips, with the length of the next: what pzstd
- * writes too. https://github.com/facebook/zstd/blob/dev/doc/zstd_compression_format.md#skippable-frames
+ * Before each frame stands one that every reader of zstd skips, with the length of the next: what
+ * pzstd writes too.
+ * https://github.com/facebook/zstd/blob/dev/doc/zstd_compression_format.md#skippable-frames
  */
 const SKIPPED_MAGIC = 0x184d2a50;
 const LENGTH_BYTES = 4;
@@ -30,8 +31,8 @@ const prefixOf = (frame: Uint8Array): Buffer => {
 };
 
 /**
- * Packs a chunk as a frame of its own; frames follow each other in a file. What was packed is unpacked
- * at once and compared: as long as these bytes last, so does the text.
+ * Packs a chunk as a frame of its own; frames follow each other in a file. What was packed is
+ * unpacked at once and compared: as long as these bytes last, so does the text.
  */
 export const packFrame = (chunk: Buffer): Buffer => {
   const frame = compress(chunk, LEVEL);
@@ -72,7 +73,9 @@ const createFrameSplitter = (): Transform => {
   });
 };
 
-/** The package tells by sentences alone what was wrong; lack of memory is not the fault of the data. */
+/**
+ * The package tells by sentences alone what was wrong; lack of memory is not the fault of the data.
+ */
 const isShortOfMemory = ({ message }: Error): boolean => /memory|alloc/i.test(message);
 
 const createFrameUnpacker = (): Transform =>
@@ -87,5 +90,8 @@ const createFrameUnpacker = (): Transform =>
     },
   });
 
-/** Unpacks a file frame by frame, as its reader takes them: however well a text packs, no more is in memory. */
+/**
+ * Unpacks a file frame by frame, as its reader takes them: however well a text packs, no more is in
+ * memory.
+ */
 export const createUnpackers = (): Transform[] => [createFrameSplitter(), createFrameUnpacker()];

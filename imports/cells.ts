@@ -5,7 +5,10 @@ import { type Parsed, parseValue } from '../selection/values.ts';
 
 const SEPARATOR_OF_ITEMS = ';';
 
-/** What becomes of a cell before the rules of the API see it: what is no number or boolean stays text. */
+/**
+ * What becomes of a cell before the rules of the API see it: what is no number or boolean stays
+ * text.
+ */
 const inputOf = (type: PropertyType, cell: string): unknown => {
   switch (type) {
     case 'boolean': {
@@ -38,10 +41,10 @@ const UNKNOWN: Parsed = { value: null };
 const MAX_REMEMBERED = 256;
 
 /**
- * Reads cells of one column into the stored form of its values; an empty one is an unknown value. If the
- * file is guarded against formulas, the guard is taken off. What
- * columns of few values hold is remembered, which takes a tenth off a file's time; not lists, for those
- * that get one may change it.
+ * Reads cells of one column into the stored form of its values; an empty one is an unknown value.
+ * If the file is guarded against formulas, the guard is taken off. What columns of few values hold
+ * is remembered, which takes a tenth off a file's time; not lists, for those that get one may
+ * change it.
  */
 export const cellReader = (
   type: PropertyType,

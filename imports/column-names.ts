@@ -17,7 +17,10 @@ export const visibleName = (name: string): string => {
   return `\`${visibleText(start)}${isLong ? '…' : ''}\``;
 };
 
-/** Likewise, and with letters of other scripts by their code points: they may look like those of Latin. */
+/**
+ * Likewise, and with letters of other scripts by their code points: they may look like those of
+ * Latin.
+ */
 export const unmistakableName = (name: string): string =>
   visibleName(name).replace(OTHER_SCRIPTS, withCodePoints);
 
@@ -46,12 +49,14 @@ const editsBetween = (a: string, b: string): number => {
 
 const PREFIX = /^propert(?:y|ies)[._ ]/i;
 
-/** A name folded, without the prefix of custom properties: it is often left out, or put too often. */
+/**
+ * A name folded, without the prefix of custom properties: it is often left out, or put too often.
+ */
 const foldBare = (name: string): string => foldName(name.replace(PREFIX, ''));
 
 /**
- * Finds the known name that a wrong one was meant for, as far as can be said: the nearest, and of those
- * equally near the first one.
+ * Finds the known name that a wrong one was meant for, as far as can be said: the nearest, and of
+ * those equally near the first one.
  */
 export const createNameFinder = (known: readonly string[]) => {
   const ways = known.map((name) => ({ name, folded: foldBare(name) }));

@@ -1,8 +1,8 @@
 import type { Problem, Rule } from './rules.ts';
 
 /**
- * Why no user came of a line: of the reader, of the users who are there, or of the database. Of the last one a
- * user came, but not of all cells.
+ * Why no user came of a line: of the reader, of the users who are there, or of the database. Of the
+ * last one a user came, but not of all cells.
  */
 export const FAILURE_CODES = [
   'propertyRequired',

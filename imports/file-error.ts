@@ -14,8 +14,8 @@ export const FILE_ERRORS = [
 export type FileErrorType = (typeof FILE_ERRORS)[number];
 
 /**
- * A file that cannot be read to its end, whatever its lines say. The message says what to do and holds
- * nothing of the file's content.
+ * A file that cannot be read to its end, whatever its lines say. The message says what to do and
+ * holds nothing of the file's content.
  */
 export class ImportFileError extends Error {
   readonly type: FileErrorType;

@@ -1,7 +1,9 @@
 import { constants, gunzipSync } from 'node:zlib';
 import { GZIP_MAGIC } from './unpack.ts';
 
-/** First bytes of a file by which its kind is found; the name of a tar archive's format is at 257. */
+/**
+ * First bytes of a file by which its kind is found; the name of a tar archive's format is at 257.
+ */
 export const KIND_BYTES = 4 * 1024;
 /** Two kinds begin alike for so many bytes. */
 const MIN_KIND_BYTES = 4;
@@ -64,7 +66,9 @@ const kindOfZip = (head: string): string => {
 /** Characters by which UTF-16 without a mark is known: most of a header are letters of ASCII. */
 const UTF16_SAMPLE = 32;
 
-/** Without a mark: of each letter of ASCII one of two bytes is zero, the first or the second of all. */
+/**
+ * Without a mark: of each letter of ASCII one of two bytes is zero, the first or the second of all.
+ */
 const isUtf16 = (head: string): boolean => {
   const sample = head.slice(0, 2 * UTF16_SAMPLE).replace(/\0+$/, '');
   const zeros = [0, 0];
@@ -79,7 +83,10 @@ const isUtf16 = (head: string): boolean => {
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS_OF_NAMES = /^(?:[,;\t|\r\n]|$)/;
 
-/** Whether a text begins with the name of a column that it is said to have, such as `[1] Id` or `<No>`. */
+/**
+ * Whether a text begins with the name of a column that it is said to have, such as `[1] Id` or
+ * `<No>`.
+ */
 const beginsWithName = (head: string, names: ReadonlySet<string>): boolean =>
   [...names].some((name) => {
     const bytesOfName = Buffer.from(name).toString('latin1');
@@ -113,9 +120,9 @@ const PACKED_BEHIND =
   'packed by gzip, behind a blank, a line break, a mark or a line such as sep=;. Pack the CSV file again.';
 
 /**
- * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when they
- * may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they were packed.
- * `names` are those of columns that the file is said to have.
+ * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when
+ * they may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they
+ * were packed. `names` are those of columns that the file is said to have.
  */
 export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefined => {
   if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
@@ -143,7 +150,9 @@ export const kindOfFile = (head: Buffer, names = NO_NAMES): string | undefined =
   return kindOfContent(isPacked(first) ? unpackHead(first) : first, names);
 };
 
-/** Takes a file's pieces as they come, and throws what `toError` makes of a kind that is not CSV. */
+/**
+ * Takes a file's pieces as they come, and throws what `toError` makes of a kind that is not CSV.
+ */
 export const createKindCheck = (toError: (kind: string) => Error, names = NO_NAMES) => {
   let head: Buffer = Buffer.alloc(0);
   let checkedBytes = 0;

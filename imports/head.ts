@@ -20,9 +20,9 @@ const LINE_BREAK = /\r\n|\n|\r/g;
 export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
 
 /**
- * Marks and blank lines that a text begins with, and perhaps a line such as `sep=;`, by which Excel is
- * told what separates cells, or `sep=,,,` of a sheet that was saved again; the first other line; and the
- * end of that.
+ * Marks and blank lines that a text begins with, and perhaps a line such as `sep=;`, by which Excel
+ * is told what separates cells, or `sep=,,,` of a sheet that was saved again; the first other line;
+ * and the end of that.
  */
 const HEAD =
   /^([\uFEFF\r\n]*)(?:("?sep="?([^"\w\p{L}\p{N}\r\n])[^\w\p{L}\p{N}\r\n]*)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/iu;
@@ -35,8 +35,8 @@ const OUTER_QUOTES = /^"|"$/g;
 const NO_SEPARATOR = '"';
 
 /**
- * What splits the header into the most of the names that somebody has said it has, and else into the most
- * cells.
+ * What splits the header into the most of the names that somebody has said it has, and else into
+ * the most cells.
  */
 const separatorOf = (header: string, names: ReadonlySet<string>): string => {
   const bare = header.replace(QUOTED, NO_SEPARATOR);
@@ -88,11 +88,11 @@ const lookAt = (text: Buffer) => {
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 /**
- * Reads a text as far as the end of its header. `names` are those of columns that it is known to have, and
- * that may hold what separates cells in other files.
+ * Reads a text as far as the end of its header. `names` are those of columns that it is known to
+ * have, and that may hold what separates cells in other files.
  *
- * @throws ImportFileError when it begins with more blank lines than anyone has, or names another separator
- *   than it has
+ * @throws ImportFileError when it begins with more blank lines than anyone has, or names another
+ *   separator than it has
  */
 export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);

@@ -58,7 +58,10 @@ export interface HeaderFault extends HeaderError {
   index?: number;
 }
 
-/** Whom a line is about is said by one column alone: an id beside a mail address that finds users is left out. */
+/**
+ * Whom a line is about is said by one column alone: an id beside a mail address that finds users is
+ * left out.
+ */
 const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
   if (name === matchBy) return 'key';
   return IGNORED.has(name) || name === 'userId' ? 'ignored' : 'system';
@@ -153,8 +156,8 @@ const withoutPadding = (
 };
 
 /**
- * The names of a header, without padding, and without the last one if that is the column in which a log
- * says what is wrong. A log for spreadsheets guards names, too.
+ * The names of a header, without padding, and without the last one if that is the column in which a
+ * log says what is wrong. A log for spreadsheets guards names, too.
  */
 export const ownNames = (
   cells: readonly string[],
@@ -196,8 +199,8 @@ const faultsOf = (
 };
 
 /**
- * What the first record of a file says, with all that is wrong with it. Names are compared as they are:
- * exact, also in case.
+ * What the first record of a file says, with all that is wrong with it. Names are compared as they
+ * are: exact, also in case.
  */
 export const checkHeader = (
   cells: readonly string[],

@@ -36,9 +36,9 @@ const withoutMark = (cell: string): string =>
   cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;
 
 /**
- * Tells whether a line holds the header of a further file: behind the last value of the file before, which
- * has no line break at its end, or with another separator. Undefined of any other line, and of one that
- * names columns with the file's own separator from its first cell on.
+ * Tells whether a line holds the header of a further file: behind the last value of the file
+ * before, which has no line break at its end, or with another separator. Undefined of any other
+ * line, and of one that names columns with the file's own separator from its first cell on.
  */
 export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptions) => {
   const own = new Set(names);

@@ -39,11 +39,11 @@ const GLUED_PROBLEM = {
 } as const satisfies CsvRecord['problem'];
 
 /**
- * Tells what a line is that repeats the header, as joined files have it: `header` if it is the header as it
- * stands, or why no user is made of it; undefined of any other.
+ * Tells what a line is that repeats the header, as joined files have it: `header` if it is the
+ * header as it stands, or why no user is made of it; undefined of any other.
  *
- * @throws ImportFileError when it names other columns, or in another order: what follows would be read as
- *   what it is not
+ * @throws ImportFileError when it names other columns, or in another order: what follows would be
+ *   read as what it is not
  */
 const createHeaderCheck = (
   header: CsvRecord,
@@ -55,7 +55,9 @@ const createHeaderCheck = (
   const foldedId = foldName(idName);
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
   const ownCells = (cells: readonly string[]): readonly string[] => cells.slice(0, logIndex);
-  /** Where columns have names of their own, which may be any words, only the whole header is one. */
+  /**
+   * Where columns have names of their own, which may be any words, only the whole header is one.
+   */
   const known = new Set(mapping === undefined ? fieldNames(types) : []);
   // Not by spreading: a header may have more cells than a call takes arguments.
   const longest =
@@ -151,9 +153,9 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
 };
 
 /**
- * The lines of a file after its header, some at a time, in their order. Whoever reads them to the end
- * has found all that is wrong with the file itself; what the lines say is for `readChunks`, which takes
- * twice the time.
+ * The lines of a file after its header, some at a time, in their order. Whoever reads them to the
+ * end has found all that is wrong with the file itself; what the lines say is for `readChunks`,
+ * which takes twice the time.
  *
  * @throws ImportFileError when the file cannot be read to its end; what the stream throws
  */

@@ -20,8 +20,8 @@ export const isErrorCell = (cell: string): boolean => ERROR_CELL.test(unguarded(
 const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);
 
 /**
- * What is wrong with a line of a log, whose last column says what was wrong with it: it may have lost its
- * shape in a spreadsheet, or not be mended where the reader would not see it.
+ * What is wrong with a line of a log, whose last column says what was wrong with it: it may have
+ * lost its shape in a spreadsheet, or not be mended where the reader would not see it.
  */
 export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
   const own = cells.slice(0, width - 1).map(unguarded);

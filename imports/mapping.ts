@@ -2,13 +2,21 @@ import { fieldNames, findField, type PropertyTypes } from '../selection/fields.t
 import { createNameFinder, visibleName } from './column-names.ts';
 import type { ColumnMapping } from './options.ts';
 
-/** The last column of an import's log, in which it says what is wrong; it is passed over when that is imported. */
+/**
+ * The last column of an import's log, in which it says what is wrong; it is passed over when that
+ * is imported.
+ */
 export const LOG_COLUMN = 'error';
 
-/** Columns that a mapping names at most: as many as there can be properties, and some that are left out. */
+/**
+ * Columns that a mapping names at most: as many as there can be properties, and some that are left
+ * out.
+ */
 export const MAX_MAPPED_COLUMNS = 400;
 
-/** What the service alone sets: such columns of exports are passed over, but nobody maps to them. */
+/**
+ * What the service alone sets: such columns of exports are passed over, but nobody maps to them.
+ */
 const UNSETTABLE: ReadonlySet<string> = new Set(['legalHold', 'createdAt', 'updatedAt']);
 
 export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
@@ -63,8 +71,8 @@ const whyNoField = (
 };
 
 /**
- * What is wrong with a mapping by itself, and with the file whose columns are `names`, if it is known:
- * two columns for one property, properties that nobody defined, columns that are not there.
+ * What is wrong with a mapping by itself, and with the file whose columns are `names`, if it is
+ * known: two columns for one property, properties that nobody defined, columns that are not there.
  */
 export const mappingFaults = (
   mapping: ColumnMapping,

@@ -9,7 +9,10 @@ const QUOTE = 0x22;
 const isBreak = (byte: number | undefined): boolean =>
   byte === LINE_FEED || byte === CARRIAGE_RETURN;
 
-/** Where quotes are nearer to each other on average, a look at each byte is faster than to find each quote. */
+/**
+ * Where quotes are nearer to each other on average, a look at each byte is faster than to find each
+ * quote.
+ */
 const SPARSE_BYTES = 32;
 
 const hasOddQuotes = (bytes: Buffer): boolean => {
@@ -31,10 +34,10 @@ const isSeparatorNote = (bytes: Buffer, at: number): boolean =>
   bytes.toString('latin1', at, at + 4).toLowerCase() === 'sep=';
 
 /**
- * Text without the byte-order marks of files that were joined to it: at the start of a line, and where
- * the line before did not end, with the header that follows there. A mark within quotes, or anywhere
- * else in a line, is of a value and stays. So is one that begins a line of a text that begins with none,
- * unless what follows can only be the beginning of a file.
+ * Text without the byte-order marks of files that were joined to it: at the start of a line, and
+ * where the line before did not end, with the header that follows there. A mark within quotes, or
+ * anywhere else in a line, is of a value and stays. So is one that begins a line of a text that
+ * begins with none, unless what follows can only be the beginning of a file.
  */
 export const withoutMarks = async function* (
   text: AsyncIterable<Buffer>,
@@ -58,7 +61,9 @@ export const withoutMarks = async function* (
     bytes.subarray(at, at + MARK.length).equals(MARK) ||
     bytes.subarray(at, at + firstName.length).equals(firstName) ||
     isSeparatorNote(bytes, at);
-  /** How much to leave out where a mark stands; undefined when more text has to come to know that. */
+  /**
+   * How much to leave out where a mark stands; undefined when more text has to come to know that.
+   */
   const lengthOut = (bytes: Buffer, at: number, isEnd: boolean): number | undefined => {
     if (isQuoted) return 0;
     if (isLineStart && isMarked) return MARK.length;

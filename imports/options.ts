@@ -1,6 +1,6 @@
 /**
- * `replace` makes users what the file says, `update` changes the file's columns, `updateOnly` does so and
- * adds nobody, `insert` only adds users.
+ * `replace` makes users what the file says, `update` changes the file's columns, `updateOnly` does
+ * so and adds nobody, `insert` only adds users.
  */
 export const IMPORT_MODES = ['replace', 'update', 'updateOnly', 'insert'] as const;
 
@@ -38,8 +38,9 @@ export interface ImportOptions {
   /** Everything is read, checked and counted; no user is written. */
   dryRun: boolean;
   /**
-   * Whether the file is guarded against formulas, as exports for spreadsheets are; then the guard is taken
-   * off. When left out, a file is guarded if it begins with a byte-order mark, as these exports do.
+   * Whether the file is guarded against formulas, as exports for spreadsheets are; then the guard
+   * is taken off. When left out, a file is guarded if it begins with a byte-order mark, as these
+   * exports do.
    */
   spreadsheetSafe?: boolean | undefined;
   /** Mails the counts once it is done. */

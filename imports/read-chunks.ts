@@ -14,7 +14,10 @@ export const MAX_CHUNK_LINES = 5_000;
 /** Of the text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
-/** A user of the file, every value in its stored form; null clears a value, undefined leaves it as it is. */
+/**
+ * A user of the file, every value in its stored form; null clears a value, undefined leaves it as
+ * it is.
+ */
 export interface ImportRow {
   /** Number of the first line in the file; the header's is 1. */
   line: number;
@@ -51,7 +54,10 @@ interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
 }
 
-/** For the line to be put right and imported again. NUL is the one character PostgreSQL cannot store. */
+/**
+ * For the line to be put right and imported again. NUL is the one character PostgreSQL cannot
+ * store.
+ */
 const payloadOf = ({ cells }: CsvRecord): string => {
   const text = stringify([cells], { eof: false });
   return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
@@ -69,7 +75,9 @@ interface Reader {
   headerCount: number;
   /** Those that are read; the others are not even looked at. */
   columns: Column[];
-  /** Every key with an unknown value: a copy takes half the time of an object that grows key by key. */
+  /**
+   * Every key with an unknown value: a copy takes half the time of an object that grows key by key.
+   */
   unknownColumns: Record<string, unknown>;
   unknownProperties: Record<string, unknown>;
   /** What an empty cell does: null clears. */
@@ -116,7 +124,9 @@ const readerOf = (
   skipsCells: badCells === 'skipCell',
 });
 
-/** Why a line does not have as many cells as the header, which may have nameless ones at its end. */
+/**
+ * Why a line does not have as many cells as the header, which may have nameless ones at its end.
+ */
 const whyCount = (
   cells: readonly string[],
   { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
@@ -203,11 +213,11 @@ const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
 };
 
 /**
- * The lines of a file, chunk by chunk in their order; the same file always gives the same chunks, of at
- * most 5,000 lines and 16 MiB each. A file of a header alone gives none.
+ * The lines of a file, chunk by chunk in their order; the same file always gives the same chunks,
+ * of at most 5,000 lines and 16 MiB each. A file of a header alone gives none.
  *
- * @throws ImportFileError when the file cannot be read to its end, perhaps after some chunks; what the
- *   stream throws
+ * @throws ImportFileError when the file cannot be read to its end, perhaps after some chunks; what
+ *   the stream throws
  */
 export const readChunks = async function* (
   file: Readable,

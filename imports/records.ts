@@ -30,7 +30,9 @@ export interface CsvRecord {
   length: number;
   /** Why no user is made of it, whatever its cells are. */
   problem?: { rule: Rule; message: string };
-  /** A line such as `sep=;` right before it: of a file that was joined, if this one is its header. */
+  /**
+   * A line such as `sep=;` right before it: of a file that was joined, if this one is its header.
+   */
   note?: CsvRecord;
 }
 
@@ -79,8 +81,8 @@ const measure = (cells: readonly string[]): { length: number; breaks: number } =
 };
 
 /**
- * Parses text whose first record begins on `head.line`. Blank lines come out of the library as records:
- * to tell after which record it left some out would take a fifth more time.
+ * Parses text whose first record begins on `head.line`. Blank lines come out of the library as
+ * records: to tell after which record it left some out would take a fifth more time.
  */
 const createReader = ({ separator, line: firstLine }: Head) => {
   let line = firstLine;
@@ -95,8 +97,8 @@ const createReader = ({ separator, line: firstLine }: Head) => {
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
   });
-  // A parser that has read no record takes one with any number of cells. Else it makes an error of each
-  // that differs from the first, which is not used and takes 100 µs.
+  // A parser that has read no record takes one with any number of cells. Else it makes an error of
+  // each that differs from the first, which is not used and takes 100 µs.
   Object.defineProperty(parser.info, 'records', { get: () => 0, set: () => {} });
   parser.on('data', (cells: string[]) => parsed.push(cells));
   // Whoever writes gets it.

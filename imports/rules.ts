@@ -37,7 +37,10 @@ export type Rule = (typeof FORMS)[PropertyType] | (typeof OTHERS)[number];
 
 export const RULES: readonly Rule[] = [...Object.values(FORMS), ...OTHERS];
 
-/** A rule that a line breaks, and the property it is of, as the API calls it; null is the line as a whole. */
+/**
+ * A rule that a line breaks, and the property it is of, as the API calls it; null is the line as a
+ * whole.
+ */
 export interface Problem {
   column: string | null;
   rule: Rule;

@@ -17,8 +17,8 @@ export const nameOfSeparator = (separator: string): string =>
   NAMES[separator] ?? visibleName(separator);
 
 /**
- * The separator that a record such as `sep=;` names, cut at the separator or not; empty where it names
- * none. Undefined for any other record.
+ * The separator that a record such as `sep=;` names, cut at the separator or not; empty where it
+ * names none. Undefined for any other record.
  */
 export const namedSeparator = (
   [first = '', ...others]: readonly string[],

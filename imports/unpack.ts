@@ -5,8 +5,8 @@ export const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const UNPACKED_CHUNK_BYTES = 256 * 1024;
 
 /**
- * Longest text of a packed file, as a multiple of what was read of it: a file of 300 columns that are
- * all `false` comes to 220, and gzip makes up to 1,032 of one.
+ * Longest text of a packed file, as a multiple of what was read of it: a file of 300 columns that
+ * are all `false` comes to 220, and gzip makes up to 1,032 of one.
  */
 export const MAX_UNPACKED_RATIO = 400;
 /** Text of a packed file that is always read, in bytes. */
@@ -65,8 +65,8 @@ const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
 };
 
 /**
- * The file's bytes, unpacked where they begin as gzip's do. A gzip file may have several members, and
- * zeros after the last one, which are read to the end of the file.
+ * The file's bytes, unpacked where they begin as gzip's do. A gzip file may have several members,
+ * and zeros after the last one, which are read to the end of the file.
  *
  * @throws an error for which `isFromGunzip` holds; what the stream throws
  */

@@ -65,7 +65,10 @@ const requireNoNote = ({ line, problem }: CsvRecord): void => {
   if (problem !== undefined) throw invalidHeader(line, `the line ${problem.message}.`);
 };
 
-/** Which column is read. Nothing of the first line but a nearly right name is told: it may be an entry. */
+/**
+ * Which column is read. Nothing of the first line but a nearly right name is told: it may be an
+ * entry.
+ */
 const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
   const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
   const found = wanted.find((name) => cells.includes(name));
@@ -76,8 +79,8 @@ const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) =>
 };
 
 /**
- * Reads cells of one column. A line that does not fit the header may hold anything in its place: so no
- * such line names a user.
+ * Reads cells of one column. A line that does not fit the header may hold anything in its place: so
+ * no such line names a user.
  */
 const createEntryReader = (
   header: CsvRecord,
@@ -136,7 +139,8 @@ const tooMany = (line: number, what: string): ImportFileError =>
 /**
  * The entries of a list of users, some at a time, in their order.
  *
- * @throws ImportFileError when the file is no such list, or cannot be read to its end; what the stream throws
+ * @throws ImportFileError when the file is no such list, or cannot be read to its end; what the
+ *   stream throws
  */
 export const entriesOf = async function* (
   file: Readable,

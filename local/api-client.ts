@@ -116,7 +116,10 @@ export const createApiClient = (api: string, key: string) => {
     return Buffer.from(await response.arrayBuffer());
   };
 
-  /** Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is refused */
+  /**
+   * Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is
+   * refused
+   */
   const importFile = (content: Blob, options: object) =>
     uploadFile<Job>(api, key, { path: '/v1/imports', content, options });
 

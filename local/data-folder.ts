@@ -4,7 +4,10 @@ import { dirname, join } from 'node:path';
 import { dataFolderError, makeDataFolder } from '../storage/data-folder.ts';
 import { makeFolder } from '../storage/make-folder.ts';
 
-/** Makes the data folder, for its owner only. @throws Error in one sentence when it cannot be made or written to */
+/**
+ * Makes the data folder, for its owner only. @throws Error in one sentence when it cannot be made
+ * or written to
+ */
 export const openDataFolder = async (dataDir: string): Promise<void> => {
   await makeDataFolder(dataDir);
   try {
@@ -18,7 +21,9 @@ export const openDataFolder = async (dataDir: string): Promise<void> => {
   }
 };
 
-/** Writes a file that only its owner may read, at once and whole: a reader sees the old or the new. */
+/**
+ * Writes a file that only its owner may read, at once and whole: a reader sees the old or the new.
+ */
 export const writePrivateFile = (path: string, text: string): void => {
   const draft = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
   writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true });

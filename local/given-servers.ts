@@ -58,7 +58,10 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
   }
 };
 
-/** @throws Error in one sentence when a database cannot be used; `warn` is told what only should be otherwise */
+/**
+ * @throws Error in one sentence when a database cannot be used; `warn` is told what only should be
+ *   otherwise
+ */
 export const checkDatabase = async (
   databaseUrl: string,
   warn: (line: string) => void,
@@ -123,8 +126,8 @@ const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Pro
 };
 
 /**
- * Looks whether the servers that the environment names can be used, before anything is started. What
- * does not bar the start goes to `warn`, one line each.
+ * Looks whether the servers that the environment names can be used, before anything is started.
+ * What does not bar the start goes to `warn`, one line each.
  *
  * @throws Error naming the setting, what is wrong, and what to do
  */

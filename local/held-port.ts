@@ -4,7 +4,10 @@ import * as net from 'node:net';
 /** A port that no other program can take, and where our processes listen. */
 export interface HeldPort {
   port: number;
-  /** The bound socket, for a child to inherit; none when the port was set and only the child opens it. */
+  /**
+   * The bound socket, for a child to inherit; none when the port was set and only the child opens
+   * it.
+   */
   fd: number | undefined;
   /** Ends the hold, once no child listens any more. */
   stop: () => Promise<void>;

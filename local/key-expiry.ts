@@ -7,8 +7,8 @@ const DURATION = /^([1-9]\d{0,4})([hd])$/;
 const MAX_DAYS = 3_650;
 
 /**
- * When a key is to end: a date (from 00:00 UTC on), an RFC 3339 date and time, or a whole number of hours or
- * days, `12h` or `90d`. Undefined when the text is none of these.
+ * When a key is to end: a date (from 00:00 UTC on), an RFC 3339 date and time, or a whole number of
+ * hours or days, `12h` or `90d`. Undefined when the text is none of these.
  */
 export const readKeyExpiry = (text: string): NewApiKey['expires'] => {
   const [, count = '', unit = 'd'] = DURATION.exec(text) ?? [];

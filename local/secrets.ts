@@ -17,7 +17,10 @@ export type Secrets = z.infer<typeof secretsSchema>;
 
 const randomHex = (): string => randomBytes(SECRET_BYTES).toString('hex');
 
-/** Reads the data folder's secrets; the first time it makes them up. @throws Error when the file is damaged */
+/**
+ * Reads the data folder's secrets; the first time it makes them up. @throws Error when the file is
+ * damaged
+ */
 export const openSecrets = (dataDir: string): Secrets => {
   const path = join(dataDir, 'secrets.json');
   const known = readJson(path);

@@ -31,7 +31,10 @@ export interface StackOptions {
   isThrowaway?: boolean;
   /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
   demo?: boolean;
-  /** Where a fetched Temporal CLI is kept if the user's cache cannot be written; in the data folder if not said. */
+  /**
+   * Where a fetched Temporal CLI is kept if the user's cache cannot be written; in the data folder
+   * if not said.
+   */
   cliFallbackFolder?: string;
   /** What the processes inherit; this process's own environment if not said. */
   inherited?: NodeJS.ProcessEnv;
@@ -42,7 +45,9 @@ export interface StackOptions {
   signal?: AbortSignal;
 }
 
-/** `local.json`: where the running parts are. A part that the environment gives has no process here. */
+/**
+ * `local.json`: where the running parts are. A part that the environment gives has no process here.
+ */
 export interface LocalInfo {
   api: string;
   publicUrl: string;

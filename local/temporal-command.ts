@@ -25,12 +25,15 @@ interface RunningTemporal {
   pids?: { temporal?: number };
 }
 
-/** The environment for the CLI: of TEMPORAL_ADDRESS, else of the stack that runs on the data folder. */
+/**
+ * The environment for the CLI: of TEMPORAL_ADDRESS, else of the stack that runs on the data folder.
+ */
 const findServer = (dataDir: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | undefined => {
   if (env['TEMPORAL_ADDRESS']) return env;
   const info = readJson(join(dataDir, 'local.json')) as RunningTemporal | undefined;
   if (info?.temporal === undefined) return undefined;
-  // A server that was given to the stack may need the caller's settings; the embedded one takes none of them.
+  // A server that was given to the stack may need the caller's settings; the embedded one takes
+  // none of them.
   if (info.pids?.temporal === undefined) return { ...env, TEMPORAL_ADDRESS: info.temporal };
   return {
     ...withoutTemporalSettings(env),

@@ -3,7 +3,9 @@ import type { RequestNotice } from '../workflows/contract.ts';
 import { decisionCall } from './decision-call.ts';
 import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';
 
-/** What a mail about a delete-all request may tell. The texts are those of the people who decided. */
+/**
+ * What a mail about a delete-all request may tell. The texts are those of the people who decided.
+ */
 export interface RequestFacts {
   requestId: string;
   workspaceName: string;
@@ -176,7 +178,9 @@ const codesTable = (requestId: string, decidable: readonly Decidable[]): Letter[
   return [{ title: 'To decide without the API (the codes are yours: do not hand them on)', rows }];
 };
 
-/** What the platform team and the admins of the workspace are mailed, from the question to the end. */
+/**
+ * What the platform team and the admins of the workspace are mailed, from the question to the end.
+ */
 export const deleteAllMail = (
   facts: RequestFacts,
   kind: RequestNotice,

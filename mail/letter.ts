@@ -46,7 +46,10 @@ const ENTITIES: Record<string, string> = {
 const escapeHtml = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
-/** Checksums, ids and commands are long: in a fixed width they can be compared, and may break anywhere. */
+/**
+ * Checksums, ids and commands are long: in a fixed width they can be compared, and may break
+ * anywhere.
+ */
 const isCode = (value: string): boolean => /^(?:[0-9a-f-]{32,}$|temporal |curl )/.test(value);
 
 const renderRow = ([label, value]: [string, string]): string => {

@@ -16,7 +16,9 @@ export interface Envelope {
   deadlineMs?: number;
 }
 
-/** What came of handing a mail to the provider. Reasons are its word and status, and quote nothing. */
+/**
+ * What came of handing a mail to the provider. Reasons are its word and status, and quote nothing.
+ */
 export type Sent =
   /** Without an id where another request under the same key was accepted. */
   | { state: 'accepted'; providerId: string | null }
@@ -33,8 +35,8 @@ export type Sent =
 type Headers = Record<string, string> | null;
 
 /**
- * Resend knows the key, with another content: what was sent under it within the last 24 hours was accepted, by an
- * earlier try whose answer was lost.
+ * Resend knows the key, with another content: what was sent under it within the last 24 hours was
+ * accepted, by an earlier try whose answer was lost.
  */
 const ACCEPTED_BEFORE = 'invalid_idempotent_request';
 /** Another try under the same key is under way. */
@@ -79,8 +81,8 @@ const sentOf = (error: ErrorResponse, headers: Headers): Sent => {
 };
 
 /**
- * Hands a mail to the provider, once. Tried again under the same key, a mail that was accepted before is not sent a
- * second time.
+ * Hands a mail to the provider, once. Tried again under the same key, a mail that was accepted
+ * before is not sent a second time.
  */
 export const sendMail = async (
   { emails }: Mailer,

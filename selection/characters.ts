@@ -2,8 +2,8 @@
 export const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * The characters that JavaScript's `trim` takes off, for PostgreSQL's `btrim`, which knows the space
- * alone. The last one is the byte-order mark.
+ * The characters that JavaScript's `trim` takes off, for PostgreSQL's `btrim`, which knows the
+ * space alone. The last one is the byte-order mark.
  */
 export const BLANKS =
   '\t\n\v\f\r \u00A0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200A' +

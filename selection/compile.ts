@@ -8,8 +8,8 @@ import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 /**
- * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the database,
- * as the search in `db/users/users.ts` does by its index.
+ * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the
+ * database, as the search in `db/users/users.ts` does by its index.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;
@@ -61,7 +61,10 @@ const textsOf = (field: Field, value: Scalar): string[] => {
   return 'digits' in phone && phone.digits !== given ? [given, phone.digits] : [given];
 };
 
-/** A value in the form that its field is compared in. The cast stands right behind it, for COPY statements. */
+/**
+ * A value in the form that its field is compared in. The cast stands right behind it, for COPY
+ * statements.
+ */
 const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const text = textOf(field, value);
   if (field.kind === 'text') return compared(field, sql`${text}::text`);
@@ -73,7 +76,10 @@ const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   return sql`${text}::text`;
 };
 
-/** The rows of a sub-select, one a value. PostgreSQL hashes them once, and looks each user up in that. */
+/**
+ * The rows of a sub-select, one a value. PostgreSQL hashes them once, and looks each user up in
+ * that.
+ */
 const rowsOf = (field: Field, texts: readonly string[]): RawBuilder<unknown> => {
   if (field.kind === 'text') {
     return sql`SELECT ${compared(field, sql`given`)} FROM unnest(${texts}::text[]) AS given`;
@@ -161,8 +167,8 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
 const NEGATED = new Set(['isNot', 'notContains', 'isNotKnown']);
 
 /**
- * Two-valued: an unknown value satisfies only isNot, notContains and isNotKnown, each the complement
- * of its positive twin.
+ * Two-valued: an unknown value satisfies only isNot, notContains and isNotKnown, each the
+ * complement of its positive twin.
  */
 const compileCondition = (condition: Condition, properties: PropertyTypes): RawBuilder<SqlBool> => {
   const field = findField(condition.field, properties);
@@ -173,7 +179,9 @@ const compileCondition = (condition: Condition, properties: PropertyTypes): RawB
     : sql<SqlBool>`(${comparison}) IS TRUE`;
 };
 
-/** A condition over the table alias `users`. Means the same under any time zone, locale or setting. */
+/**
+ * A condition over the table alias `users`. Means the same under any time zone, locale or setting.
+ */
 export const compileFilter = (
   filter: FrozenFilter,
   properties: PropertyTypes,
@@ -187,7 +195,10 @@ export const compileFilter = (
   return compile(filter);
 };
 
-/** Everyone a selection holds, but for users named one by one, who are joined as the targets of a job. */
+/**
+ * Everyone a selection holds, but for users named one by one, who are joined as the targets of a
+ * job.
+ */
 export const compileSelection = (
   selection: Exclude<FrozenSelection, NamedSelection>,
   properties: PropertyTypes,

@@ -103,7 +103,10 @@ export type Field = { kind: ValueKind; takes: PropertyType } & (
 
 const PREFIX = 'properties.';
 
-/** Every property as filters and files name it: the system's in their order, then custom ones by name. */
+/**
+ * Every property as filters and files name it: the system's in their order, then custom ones by
+ * name.
+ */
 export const fieldNames = (properties: PropertyTypes): string[] => [
   ...SYSTEM_FIELDS.map(({ name }) => name),
   ...[...properties.keys()].toSorted().map((name) => PREFIX + name),

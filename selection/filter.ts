@@ -62,7 +62,10 @@ const EMPTY = 'is empty; an empty filter is an error, never everyone';
 const isEmptyObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
-/** Getters, not `z.lazy`: a schema of its own between two branches has no name in the OpenAPI document. */
+/**
+ * Getters, not `z.lazy`: a schema of its own between two branches has no name in the OpenAPI
+ * document.
+ */
 const childrenOf = (): z.ZodType<Filter[]> =>
   z
     .array(filterSchema)
@@ -70,7 +73,10 @@ const childrenOf = (): z.ZodType<Filter[]> =>
     .max(MAX_FILTER_CONDITIONS)
     .meta({ description: 'One or more nodes; an empty list is an error' });
 
-/** Each branch has a name: generators of clients make no types of unnamed ones that hold filters again. */
+/**
+ * Each branch has a name: generators of clients make no types of unnamed ones that hold filters
+ * again.
+ */
 const branches = [
   z
     .strictObject({
@@ -164,7 +170,10 @@ const checkValue = ({ op, value }: Condition, field: Field): string | undefined 
     : 'can be relative only where a date is compared by lt, lte, gt or gte';
 };
 
-/** What of a filter does not fit the workspace: unknown fields, operators and values of a wrong kind, its size. */
+/**
+ * What of a filter does not fit the workspace: unknown fields, operators and values of a wrong
+ * kind, its size.
+ */
 export const checkFilter = (
   filter: Filter,
   properties: PropertyTypes,

@@ -11,7 +11,9 @@ const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\
 
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/** By reckoning: an import asks it for every date it holds, and `Date` takes three times as long. */
+/**
+ * By reckoning: an import asks it for every date it holds, and `Date` takes three times as long.
+ */
 const isRealDate = (text: string): boolean => {
   if (!DATE.test(text)) return false;
   const year = Number(text.slice(0, 4));
@@ -23,8 +25,8 @@ const isRealDate = (text: string): boolean => {
 };
 
 /**
- * The one spelling of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with six
- * digits of fraction), so that they compare as text. Undefined when it is none.
+ * The one spelling of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with
+ * six digits of fraction), so that they compare as text. Undefined when it is none.
  */
 export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): string | undefined => {
   switch (kind) {

@@ -1,6 +1,8 @@
 /** Significant digits of a number; a 64-bit float holds this many without loss. */
 const MAX_DIGITS = 15;
-/** Characters of a number: 1e308 without an exponent has 309, the smallest numbers have some more. */
+/**
+ * Characters of a number: 1e308 without an exponent has 309, the smallest numbers have some more.
+ */
 const MAX_NUMBER_LENGTH = 400;
 
 export const NUMBER_RULE =
@@ -17,7 +19,9 @@ interface Decimal {
   sign: string;
   /** Without zeros before and behind; none for 0. */
   digits: string;
-  /** How many of the digits stand before the point; negative for zeros between the point and them. */
+  /**
+   * How many of the digits stand before the point; negative for zeros between the point and them.
+   */
   point: number;
 }
 

@@ -17,7 +17,10 @@ const PUNCTUATION = /[()./\u2010-\u2015\u2212\uFE63\uFF0D-]/g;
 const MINUS = /^[\u2212-]/;
 /** As a spreadsheet shows a long number, with the point of any language. */
 const WITH_EXPONENT = /^[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+$/;
-/** As a program writes a number that it took for a decimal one; `030.12345` and `555.1234` are phones. */
+/**
+ * As a program writes a number that it took for a decimal one; `030.12345` and `555.1234` are
+ * phones.
+ */
 const WITH_DECIMALS = /^[+-]?(?:\d+[.,]0+|[1-9]\d{4,}[.,]\d{1,2}|[1-9]\d{7,}[.,]\d+)$/;
 
 /** As spreadsheets write dates. */
@@ -38,9 +41,14 @@ const BEHIND_COUNTRY_CODE = new RegExp(`^(?:\\+|00)(${COUNTRY_CODE})$`);
 /** Where numbers begin with a 0 that is dialled from abroad, too, as in Italy. */
 const KEEPS_ZERO: ReadonlySet<string> = new Set(['39', '225', '229', '241', '242', '378', '379']);
 
-/** Between numbers; a slash may also stand behind the code of a town, and a line break only between two. */
+/**
+ * Between numbers; a slash may also stand behind the code of a town, and a line break only between
+ * two.
+ */
 const BETWEEN = /\s*[/|\\]\s*|\s+[\u2010-\u2015-]\s+|\s*[\r\n]\s*/gu;
-/** Digits of the shortest number with the code of its town, and of one without sign or 0 before it. */
+/**
+ * Digits of the shortest number with the code of its town, and of one without sign or 0 before it.
+ */
 const MIN_WHOLE_DIGITS = 5;
 const MIN_BARE_DIGITS = 8;
 
@@ -59,8 +67,9 @@ const TRUNK =
   'take it out, or the brackets';
 
 /**
- * A text without the 0 that is dialled without the country code only: `+49 (0)30`, `+49 (030)`. Undefined
- * where a 0 in brackets stands elsewhere, but at the beginning, as nobody can tell what is meant.
+ * A text without the 0 that is dialled without the country code only: `+49 (0)30`, `+49 (030)`.
+ * Undefined where a 0 in brackets stands elsewhere, but at the beginning, as nobody can tell what
+ * is meant.
  */
 const withoutTrunkZero = (seen: string): string | undefined => {
   const at = seen.lastIndexOf('(0');

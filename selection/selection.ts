@@ -8,7 +8,9 @@ export const MAX_EXCLUDED_IDS = 10_000;
 export const MAX_DIRECT_IDS = 100;
 export const MAX_USER_ID_LENGTH = 255;
 
-/** What a list of users may name them by: the columns of its file, the first one before the others. */
+/**
+ * What a list of users may name them by: the columns of its file, the first one before the others.
+ */
 export const MATCH_BY = ['userId', 'email'] as const;
 export type MatchBy = (typeof MATCH_BY)[number];
 
@@ -112,8 +114,9 @@ export const exportSelectionSchema = z
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
 /**
- * Of users named one by one: they are the targets of the job, and only counted in its row. A restore counts all
- * whom it was asked for, by ids or mail addresses: who of them was deleted by its backup is told when it ends.
+ * Of users named one by one: they are the targets of the job, and only counted in its row. A
+ * restore counts all whom it was asked for, by ids or mail addresses: who of them was deleted by
+ * its backup is told when it ends.
  */
 export type NamedSelection =
   | { type: 'ids'; count: number }

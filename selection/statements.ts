@@ -12,7 +12,10 @@ export interface BoundStatement {
   values: unknown[];
 }
 
-/** Statements for COPY, which takes no parameters. They read `values` from settings of the connection. */
+/**
+ * Statements for COPY, which takes no parameters. They read `values` from settings of the
+ * connection.
+ */
 export interface CopyStatements {
   texts: string[];
   /** The value of the setting `keepsake.p1`, of `keepsake.p2`, and so on. */
@@ -61,12 +64,12 @@ const textOf = (value: unknown): string | null => {
 const CAST = /^::[a-z_]+(?:\[\])?/;
 
 /**
- * The compiler of the library, with settings in place of parameters. A subclass, because the library
- * offers no other way.
+ * The compiler of the library, with settings in place of parameters. A subclass, because the
+ * library offers no other way.
  *
- * Each value is read by a scalar sub-select, cast included, so that PostgreSQL evaluates it once and not
- * for each row. A setting holds JSON: a setting that was not made, or has ended with its transaction, is
- * an error then, and never an empty text that selects other users.
+ * Each value is read by a scalar sub-select, cast included, so that PostgreSQL evaluates it once
+ * and not for each row. A setting holds JSON: a setting that was not made, or has ended with its
+ * transaction, is an error then, and never an empty text that selects other users.
  */
 class CopyCompiler extends PostgresQueryCompiler {
   readonly #numbers: Map<string, number>;
@@ -117,8 +120,8 @@ export const toBoundStatement = (builder: RawBuilder<unknown>): BoundStatement =
 };
 
 /**
- * The same SQL for COPY: each value is read from a setting, so no statement holds a user's data. `sql.lit`
- * keeps in the text what is no user's data, such as ids of jobs.
+ * The same SQL for COPY: each value is read from a setting, so no statement holds a user's data.
+ * `sql.lit` keeps in the text what is no user's data, such as ids of jobs.
  *
  * @throws Error when a value has no cast behind it, or is of a kind that is not sent
  */

@@ -12,7 +12,10 @@ export const MAX_LIST_ITEMS = 100;
 /** A value as it is stored: dates, times and moments in the one spelling that sorts as text. */
 export type Value = string | number | boolean | string[];
 
-/** A value in stored form, or what is wrong with it. An empty text or list is an unknown value: null. */
+/**
+ * A value in stored form, or what is wrong with it. An empty text or list is an unknown value:
+ * null.
+ */
 export type Parsed<T = Value> = { value: T | null } | { detail: string };
 
 const MAIL = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\].]+(?:\.[^\s@<>(),;:"\\[\].]+)*$/u;

@@ -2,7 +2,10 @@ import { invisibleProblem } from './characters.ts';
 
 /** The scheme in full, and what stands for the host with its port and name of a user. */
 const FORM = /^https?:\/\/([^/?#\\]+)/i;
-/** `URL` takes it for a slash, in silence. Quotes and angles in a path or query are taken: people have them. */
+/**
+ * `URL` takes it for a slash, in silence. Quotes and angles in a path or query are taken: people
+ * have them.
+ */
 const FOREIGN = /\\/;
 /** As `URL` writes it: in ASCII, numbers of IPv4 in full. */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w][\w-]*(?:\.[\w][\w-]*)*\.?)$/;
@@ -11,7 +14,8 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 const RULE = 'must be an address that begins with http:// or https:// and a host';
 
 /**
- * By trying: `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand times.
+ * By trying: `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand
+ * times.
  */
 const hostOf = (text: string): string | undefined => {
   try {

@@ -37,8 +37,8 @@ const isOwnError = (error: unknown): boolean => {
 };
 
 /**
- * `flush` syncs the file before it is closed. After a failed sync the file is thrown away by the caller, never synced again: a second fsync may
- * report success for pages the first one lost.
+ * `flush` syncs the file before it is closed. After a failed sync the file is thrown away by the
+ * caller, never synced again: a second fsync may report success for pages the first one lost.
  */
 const writeDurably = (path: string, content: Readable): Promise<void> =>
   pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));

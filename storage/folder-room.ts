@@ -4,7 +4,10 @@ import { uuidv7 } from 'uuidv7';
 import { makeFolder } from './make-folder.ts';
 import { putError, type Storage } from './storage.ts';
 
-/** What can be said of a folder that files are kept in: whether it can be written, and how much room it has. */
+/**
+ * What can be said of a folder that files are kept in: whether it can be written, and how much room
+ * it has.
+ */
 export const createRoomLook = (folder: string): Pick<Storage, 'check' | 'freeBytes'> => ({
   check: async () => {
     const probe = join(folder, `${uuidv7()}.probe`);

@@ -8,17 +8,29 @@ export interface ByteRange {
 
 /** Where files live. Keys are relative, `/`-separated; a file appears whole or not at all. */
 export interface Storage {
-  /** Resolves once the bytes are durable. @throws StorageError when they are not; nothing is left then */
+  /**
+   * Resolves once the bytes are durable. @throws StorageError when they are not; nothing is left
+   * then
+   */
   put: (key: string, content: Readable) => Promise<void>;
   /** @throws StorageError of kind `missing` when there is no such file */
   get: (key: string, range?: ByteRange) => Promise<Readable>;
-  /** Resolves once every file below a prefix is durably gone; a prefix that is not there is no error. */
+  /**
+   * Resolves once every file below a prefix is durably gone; a prefix that is not there is no
+   * error.
+   */
   remove: (prefix: string) => Promise<void>;
   /** Keys of every file below a prefix, sorted. */
   list: (prefix: string) => Promise<string[]>;
-  /** Writes a few bytes and takes them away again. @throws StorageError when nothing can be written now */
+  /**
+   * Writes a few bytes and takes them away again. @throws StorageError when nothing can be written
+   * now
+   */
   check: () => Promise<void>;
-  /** Room for more, in bytes; undefined where that is not known. @throws StorageError when it cannot be asked */
+  /**
+   * Room for more, in bytes; undefined where that is not known. @throws StorageError when it cannot
+   * be asked
+   */
   freeBytes: () => Promise<number | undefined>;
 }
 
@@ -54,7 +66,9 @@ export class StorageError extends Error {
   }
 }
 
-/** What was to be written cannot be missing: its folder was swept meanwhile, and another try may do. */
+/**
+ * What was to be written cannot be missing: its folder was swept meanwhile, and another try may do.
+ */
 export const putError = (key: string, cause: unknown): StorageError => {
   const error = new StorageError(key, cause);
   return error.problem === 'missing' ? new StorageError(key, cause, 'broken') : error;

@@ -1,7 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
-/** Temporal as its own environment configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, …). */
+/**
+ * Temporal as its own environment configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, …).
+ */
 export interface Temporal {
   client: Client;
   namespace: string;

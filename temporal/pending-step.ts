@@ -4,7 +4,10 @@ type PendingActivity = temporal.api.workflow.v1.IPendingActivityInfo;
 
 /** A step that waits for its next attempt. */
 export interface PendingStep {
-  /** Of the last failure, as failed jobs have it; `stepTimedOut` where its worker fell silent, else `error`. */
+  /**
+   * Of the last failure, as failed jobs have it; `stepTimedOut` where its worker fell silent, else
+   * `error`.
+   */
   type: string;
   /** Which attempt comes next, from 1. */
   attempt: number;

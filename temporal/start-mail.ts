@@ -8,7 +8,10 @@ export interface StartableMail {
   workspaceId: string;
 }
 
-/** Starts a mail's workflow; one that has ended without its mail is run again. @throws as `startWorkflow` does */
+/**
+ * Starts a mail's workflow; one that has ended without its mail is run again. @throws as
+ * `startWorkflow` does
+ */
 export const startMailWorkflow = (
   client: Client,
   taskQueue: string,

@@ -1,6 +1,9 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-/** Networks of IPv4 that are nobody's on the Internet, as IANA's registry of special purposes has them. */
+/**
+ * Networks of IPv4 that are nobody's on the Internet, as IANA's registry of special purposes has
+ * them.
+ */
 const NOT_PUBLIC_V4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -23,9 +26,13 @@ const NOT_PUBLIC_V4 = [
 
 /** All of IPv6 that is given out to anyone; what is not in it is refused. */
 const GIVEN_OUT_V6 = ['2000::/3'];
-/** Within it: protocols such as Teredo, documents, 6to4, which leads to an IPv4 address, documents. */
+/**
+ * Within it: protocols such as Teredo, documents, 6to4, which leads to an IPv4 address, documents.
+ */
 const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
-/** Leads to the IPv4 address in its last four bytes; where IPv6 is all there is, names resolve so. */
+/**
+ * Leads to the IPv4 address in its last four bytes; where IPv6 is all there is, names resolve so.
+ */
 const NAT64 = ['64:ff9b::/96'];
 
 const listOf = (networks: readonly string[], family: 'ipv4' | 'ipv6'): BlockList => {
@@ -58,8 +65,8 @@ const isPublicV6 = (address: string): boolean => {
 };
 
 /**
- * Whether an address is one of the Internet's: not of this machine, the own network, a cloud's metadata,
- * or several receivers, however it is written. Whatever is no address is not.
+ * Whether an address is one of the Internet's: not of this machine, the own network, a cloud's
+ * metadata, or several receivers, however it is written. Whatever is no address is not.
  */
 export const isPublicAddress = (address: string): boolean => {
   if (isIPv4(address)) return isPublicV4(address);

@@ -10,7 +10,10 @@ import { hostOf, readWebhookUrl } from './url.ts';
 const CONNECT_MS = 5_000;
 /** Until the status of the answer. */
 const WHOLE_MS = 15_000;
-/** The body of an answer says nothing; so much of it is read, so long, that its sender is not cut off. */
+/**
+ * The body of an answer says nothing; so much of it is read, so long, that its sender is not cut
+ * off.
+ */
 const BODY_BYTES = 16 * 1024;
 const BODY_MS = 1_000;
 
@@ -111,7 +114,9 @@ const within = async <T>(milliseconds: number, promise: Promise<T>): Promise<T> 
   }
 };
 
-/** The addresses to connect to. @throws Error with a word when there are none, or one is not allowed */
+/**
+ * The addresses to connect to. @throws Error with a word when there are none, or one is not allowed
+ */
 const findAddresses = async (url: URL, settings: Settings): Promise<string[]> => {
   const { connectMs, isAllowed, resolve } = settings;
   const host = hostOf(url);
@@ -183,7 +188,8 @@ const exchange = (
   });
 
 /**
- * Sends a request to a receiver, to nobody but an address that was looked at, and tells what came of it.
+ * Sends a request to a receiver, to nobody but an address that was looked at, and tells what came
+ * of it.
  *
  * @throws the signal's reason when it is broken off
  */

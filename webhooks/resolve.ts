@@ -7,8 +7,8 @@ const QUERY_TIMEOUT_MS = 2_000;
 const QUERY_TRIES = 2;
 
 /**
- * Asks name servers by itself. The system's own look-up takes one of the few threads that files are read
- * and written by, for as long as a name server is silent, and believes `/etc/hosts`.
+ * Asks name servers by itself. The system's own look-up takes one of the few threads that files are
+ * read and written by, for as long as a name server is silent, and believes `/etc/hosts`.
  */
 const resolvePublic: Resolve = async (host) => {
   const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });

@@ -9,10 +9,14 @@ const HTTPS_PORT = 443;
 /** Below are ports of known services, and behind those of the others speaks TLS or nobody. */
 const FIRST_FREE_PORT = 1_024;
 
-/** Names that lead into the own network or nowhere; they would be refused when they are looked up. */
+/**
+ * Names that lead into the own network or nowhere; they would be refused when they are looked up.
+ */
 const OWN_NAMES = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa)$/;
 
-/** The host as an address or name alone: of IPv6 without brackets, of a name without a final dot. */
+/**
+ * The host as an address or name alone: of IPv6 without brackets, of a name without a final dot.
+ */
 export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
   hostname.replace(/^\[|\]$|\.$/g, '');
 
@@ -42,8 +46,8 @@ const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefin
 };
 
 /**
- * Reads the URL of a webhook, or says why it is none. A name is not looked up here: what it leads to is
- * checked each time a request is sent. `allowPrivate` takes http and the own network, too.
+ * Reads the URL of a webhook, or says why it is none. A name is not looked up here: what it leads
+ * to is checked each time a request is sent. `allowPrivate` takes http and the own network, too.
  */
 export const readWebhookUrl = (
   text: string,

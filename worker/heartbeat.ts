@@ -20,8 +20,8 @@ interface Heartbeat {
 }
 
 /**
- * Tells the database every few seconds that this worker lives, and compares their clocks; `stop` takes
- * the worker off the list. `isBeating` says whether the database has taken a beat lately.
+ * Tells the database every few seconds that this worker lives, and compares their clocks; `stop`
+ * takes the worker off the list. `isBeating` says whether the database has taken a beat lately.
  */
 export const startHeartbeat = ({
   db,

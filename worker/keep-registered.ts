@@ -12,7 +12,8 @@ interface KeepRegistered {
 
 /**
  * Registers again and again, so that a Temporal server that lost its data has schedules and search
- * attributes again without a restart of the worker. A failure is logged once, until a later look succeeds.
+ * attributes again without a restart of the worker. A failure is logged once, until a later look
+ * succeeds.
  */
 export const keepRegistered = ({ register, log, intervalMs = INTERVAL_MS }: KeepRegistered) => {
   let timer: NodeJS.Timeout | undefined;

@@ -4,9 +4,10 @@ import { createLog } from '../log.ts';
 import { runWorker } from './run-worker.ts';
 
 /**
- * V8 counts buffers among the heap that may grow by so much before it is swept whole. Left to itself
- * it does that every 30 MB of what is copied, some 40 times for 1,000,000 users; a third of the
- * worker's time went there. Buffers are freed by the small collections in between, so memory stays.
+ * V8 counts buffers among the heap that may grow by so much before it is swept whole. Left to
+ * itself it does that every 30 MB of what is copied, some 40 times for 1,000,000 users; a third of
+ * the worker's time went there. Buffers are freed by the small collections in between, so memory
+ * stays.
  */
 setFlagsFromString('--heap-growing-percent=100');
 

@@ -82,7 +82,10 @@ export const createMailMeter = (registry: Registry): MailMeter => {
   return (kind, result) => mails.inc({ kind, result });
 };
 
-/** Keeps how far this worker's clock is ahead of the database's, in seconds; nothing until it was compared. */
+/**
+ * Keeps how far this worker's clock is ahead of the database's, in seconds; nothing until it was
+ * compared.
+ */
 export const createClockMeter = (registry: Registry): ((skewSeconds: number) => void) => {
   const skew = new Gauge({
     name: 'keepsake_clock_skew_seconds',

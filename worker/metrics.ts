@@ -110,8 +110,8 @@ const serve = async ({ registry, health, corePort }: Served, listen: ListenOptio
 };
 
 /**
- * Installs Core, keeps the worker's metrics, and serves both, and its health, at `METRICS_PORT`; where no port is
- * set they are kept and served nowhere.
+ * Installs Core, keeps the worker's metrics, and serves both, and its health, at `METRICS_PORT`;
+ * where no port is set they are kept and served nowhere.
  *
  * @throws the system's error when the port cannot be had, and that of `install`
  */

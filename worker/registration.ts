@@ -54,7 +54,9 @@ const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
   );
 };
 
-/** Adds a search attribute to a namespace. @throws Error of gRPC when the server does not take it */
+/**
+ * Adds a search attribute to a namespace. @throws Error of gRPC when the server does not take it
+ */
 const addSearchAttribute = (client: Client, namespace: string, name: Name) =>
   client.connection.operatorService.addSearchAttributes({
     namespace,
@@ -79,8 +81,8 @@ const findMissing = async (client: Client, namespace: string): Promise<Name[]> =
 };
 
 /**
- * Adds the search attributes that are missing, one after the other, so that the one that is refused can
- * be named. A workflow that sets an unknown attribute never gets on.
+ * Adds the search attributes that are missing, one after the other, so that the one that is refused
+ * can be named. A workflow that sets an unknown attribute never gets on.
  *
  * @returns the names of those added
  * @throws Error named `TemporalRefusal` when one has another type, or the server takes no more
@@ -154,13 +156,12 @@ const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> 
 };
 
 /**
- * Makes the search attributes and schedules that Temporal does not have, and starts the sweep where it is not
- * under way. Safe to call again, and by
- * several workers at once.
+ * Makes the search attributes and schedules that Temporal does not have, and starts the sweep where
+ * it is not under way. Safe to call again, and by several workers at once.
  *
  * @returns the names of what was missing
- * @throws Error named `TemporalRefusal`, in one sentence with what to do, when a search attribute cannot be
- *   had; an error of the SDK when Temporal does not answer in time
+ * @throws Error named `TemporalRefusal`, in one sentence with what to do, when a search attribute
+ *   cannot be had; an error of the SDK when Temporal does not answer in time
  */
 export const register = (client: Client, namespace: string, taskQueue: string): Promise<string[]> =>
   client.withDeadline(Date.now() + DEADLINE_MS, async () => {

@@ -30,7 +30,10 @@ import { temporalEndOf } from './temporal-away.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { waitUntilThere } from './wait-until-there.ts';
 
-/** Time a step has to end by itself once the worker is asked to stop; then another worker takes it over. */
+/**
+ * Time a step has to end by itself once the worker is asked to stop; then another worker takes it
+ * over.
+ */
 const SHUTDOWN_GRACE = '1 s';
 const SHUTDOWN_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 /** Requests to webhooks at once: they wait for others, mostly. */
@@ -119,7 +122,10 @@ const connectWhenThere = async (
 /** Closes what was opened, the last one first. */
 type OnClose = (close: () => Promise<unknown>) => void;
 
-/** One for workflows and steps, and one for the requests to webhooks, which may wait long for others. */
+/**
+ * One for workflows and steps, and one for the requests to webhooks, which may wait long for
+ * others.
+ */
 const createWorkers = async (
   {
     connection,
@@ -218,7 +224,9 @@ const openWorker = async (
   return { workers, metricsPort: metrics.port };
 };
 
-/** Runs until all have stopped; one that ends takes the others with it. @throws what one failed with */
+/**
+ * Runs until all have stopped; one that ends takes the others with it. @throws what one failed with
+ */
 const runAll = async (workers: readonly Worker[], signal: AbortSignal): Promise<void> => {
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -230,7 +238,10 @@ const runAll = async (workers: readonly Worker[], signal: AbortSignal): Promise<
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 };
 
-/** Aborts at the first SIGTERM or SIGINT. Once workers run, Temporal's runtime hears these, too, and stops them. */
+/**
+ * Aborts at the first SIGTERM or SIGINT. Once workers run, Temporal's runtime hears these, too, and
+ * stops them.
+ */
 const listenForStop = (): AbortSignal => {
   const stop = new AbortController();
   for (const name of SHUTDOWN_SIGNALS) process.once(name, () => stop.abort());
@@ -238,10 +249,11 @@ const listenForStop = (): AbortSignal => {
 };
 
 /**
- * Waits for database and Temporal, builds the dependencies, works until SIGTERM or SIGINT, and closes in
- * reverse. A start that fails closes what it has opened.
+ * Waits for database and Temporal, builds the dependencies, works until SIGTERM or SIGINT, and
+ * closes in reverse. A start that fails closes what it has opened.
  *
- * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say what to do
+ * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say
+ *   what to do
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   await makeDataFolder(config.dataDir);

@@ -29,7 +29,9 @@ const REFUSAL = 'TemporalRefusal';
 const refuse = (message: string, cause: unknown): Error =>
   Object.assign(new Error(message, { cause }), { name: REFUSAL });
 
-/** Whether Temporal may answer a little later; a `TransportError` is that of the native connection. */
+/**
+ * Whether Temporal may answer a little later; a `TransportError` is that of the native connection.
+ */
 const isTemporalAway = (error: unknown): boolean =>
   PASSING.includes(codeOf(error)) ||
   (error instanceof Error && (error.name === 'TransportError' || isTemporalAway(error.cause)));
@@ -38,8 +40,8 @@ const isTemporalAway = (error: unknown): boolean =>
 const NAMESPACE_GRACE_MS = 15_000;
 
 /**
- * Why a worker that has waited for Temporal since `since`, by `performance.now`, must not wait longer; undefined while
- * that may help.
+ * Why a worker that has waited for Temporal since `since`, by `performance.now`, must not wait
+ * longer; undefined while that may help.
  */
 export const temporalEndOf = (
   error: unknown,

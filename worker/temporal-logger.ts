@@ -38,7 +38,9 @@ const framesOf = ({ stack = '' }: Error): string[] =>
     .filter((line) => line.startsWith('    at '))
     .map((line) => line.trim());
 
-/** Our own failures say ids and counts only; of any other error only its kind and place are told. */
+/**
+ * Our own failures say ids and counts only; of any other error only its kind and place are told.
+ */
 export const describeFailure = (error: unknown): unknown => {
   // What Temporal's native part met, as text: of connections and tasks, never of users.
   if (!(error instanceof Error)) return String(error).slice(0, LONGEST_TEXT);
@@ -52,7 +54,9 @@ const attributesOf = (meta: LogMetadata): Record<string, unknown> => ({
   ...('error' in meta && { error: describeFailure(meta['error']) }),
 });
 
-/** Takes the lines of Temporal's runtime, of activities and workflows into the process's own log. */
+/**
+ * Takes the lines of Temporal's runtime, of activities and workflows into the process's own log.
+ */
 export const createTemporalLogger = (log: Logger): DefaultLogger =>
   new DefaultLogger('INFO', ({ level, message, meta = {} }) =>
     log[METHODS[level]](attributesOf(meta), message),

@@ -18,7 +18,10 @@ export interface AwaitedServer<T> {
   signal: AbortSignal;
 }
 
-/** What a log may hold of an error: before any job runs there are no users whose data it could quote. */
+/**
+ * What a log may hold of an error: before any job runs there are no users whose data it could
+ * quote.
+ */
 const factsOf = (error: unknown) => {
   const { name, message, code } = error as NodeJS.ErrnoException;
   return { name, message, code };

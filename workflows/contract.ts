@@ -5,7 +5,10 @@
 
 import type { DeliveryInput, DeliveryState } from './delivery-contract.ts';
 
-/** Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the API. */
+/**
+ * Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the
+ * API.
+ */
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
   import: { workflowType: 'ImportUsers', idPrefix: 'import', path: 'imports' },
@@ -34,8 +37,8 @@ export interface SweepInput {
 }
 
 /**
- * What else runs by itself: the end of what has expired, and a look at the files of backups. Each schedule has the id of the
- * workflow it starts, so no two of them run at once.
+ * What else runs by itself: the end of what has expired, and a look at the files of backups. Each
+ * schedule has the id of the workflow it starts, so no two of them run at once.
  */
 export const SCHEDULES = [
   { id: 'destroy-expired', workflowType: 'DestroyExpired', every: '1 hour', timeout: '12 hours' },
@@ -96,7 +99,10 @@ export interface RestoreCounts {
   unprocessed: number;
 }
 
-/** How many lines of an imported file came to what. All but `unchanged` and `partial` add up to `lines`. */
+/**
+ * How many lines of an imported file came to what. All but `unchanged` and `partial` add up to
+ * `lines`.
+ */
 export interface ImportCounts {
   /** As many as were read, where the file was not read to its end. */
   lines: number;
@@ -136,14 +142,19 @@ export interface AboutJob {
   ticket: string | null;
 }
 
-/** A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice. */
+/**
+ * A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice.
+ */
 export interface ClaimedJob {
   type: JobType;
   workspaceId: string;
   notify: boolean;
   /** Whether it is about a few users, named one by one. */
   isSmall: boolean;
-  /** What Temporal's UI tells of it; none of it names a person. Missing in histories of versions before. */
+  /**
+   * What Temporal's UI tells of it; none of it names a person. Missing in histories of versions
+   * before.
+   */
   about?: AboutJob;
   finished?: JobResult;
 }
@@ -166,7 +177,9 @@ export interface LiveState {
   pass: number;
 }
 
-/** Every activity may run twice, or again after a crash: each answers with the state of the world. */
+/**
+ * Every activity may run twice, or again after a crash: each answers with the state of the world.
+ */
 export interface Activities {
   /** Takes a queued job into `running`; a finished one answers with its stored result. */
   claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
@@ -338,7 +351,9 @@ export interface DeleteAllInput {
   unread?: Message[];
 }
 
-/** A message as far as it could be read; `decisionId` names the row of the API that holds its words. */
+/**
+ * A message as far as it could be read; `decisionId` names the row of the API that holds its words.
+ */
 export type Message =
   | { kind: 'look' }
   | { kind: MessageKind; malformed: true }

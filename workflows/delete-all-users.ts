@@ -5,8 +5,8 @@ import { tellRequest } from './tell-request.ts';
  * A request to delete every user of a workspace: waits for the platform team's answer, then holds a
  * window open, and follows the runs that an admin starts in it.
  *
- * Where a message or the clock leads is not decided here: the database does, by what stands in it. So
- * whatever is sent, replayed or reset, this story can only tell what was decided.
+ * Where a message or the clock leads is not decided here: the database does, by what stands in it.
+ * So whatever is sent, replayed or reset, this story can only tell what was decided.
  */
 export const deleteAllUsers = (input: DeleteAllInput) =>
   tellRequest(input, async (request) => {

@@ -6,8 +6,8 @@ import { verifyExport } from './steps.ts';
  * Backs users up, then deletes exactly the users in the backup.
  *
  * Deleting what the backup holds, and not what a second look at the selection finds, is what makes
- * "all" mean all: no page is skipped, and nobody who signed up meanwhile is deleted unsaved. Users who
- * changed after the backup was taken get a backup of their new version, and another turn.
+ * "all" mean all: no page is skipped, and nobody who signed up meanwhile is deleted unsaved. Users
+ * who changed after the backup was taken get a backup of their new version, and another turn.
  */
 export const deleteUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { writeExport, deleteBackedUpUsers, settlePass }) => {

@@ -33,7 +33,10 @@ export const deliveryQueueOf = (taskQueue: string): string => `${taskQueue}-webh
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600 * SECOND_MS;
 
-/** How a delivery is tried: first after 5 s, then three times as long each time up to an hour, for 3 days. */
+/**
+ * How a delivery is tried: first after 5 s, then three times as long each time up to an hour, for 3
+ * days.
+ */
 export const BACK_OFF = { firstMs: 5 * SECOND_MS, factor: 3, mostMs: HOUR_MS } as const;
 export const DELIVERY_LASTS_MS = 72 * HOUR_MS;
 /** Longest wait that a receiver's `Retry-After` brings about. */

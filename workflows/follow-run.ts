@@ -12,8 +12,8 @@ export interface Run {
 }
 
 /**
- * Starts the deletion that is a request's run. How it ended is not taken from here but from the job's
- * row; whoever terminates this workflow leaves the deletion running.
+ * Starts the deletion that is a request's run. How it ended is not taken from here but from the
+ * job's row; whoever terminates this workflow leaves the deletion running.
  */
 export const startRun = (jobId: string, workspaceId: string): Run => {
   const run: Run = { jobId, isOver: false };

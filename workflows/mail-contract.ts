@@ -5,7 +5,10 @@ import type { RequestNotice } from './contract.ts';
 /** The one mail about a job. */
 export const JOB_MAIL = 'finished';
 
-/** A mail that was asked for again, by what it is about; each round is a mail of its own to the provider. */
+/**
+ * A mail that was asked for again, by what it is about; each round is a mail of its own to the
+ * provider.
+ */
 export type MailInput =
   | { jobId: string; round: number }
   | { requestId: string; kind: RequestNotice; round: number };
@@ -19,11 +22,14 @@ export const mailWorkflowIdOf = (input: MailInput): string =>
     : `mail/${input.requestId}/${input.kind}/${input.round}`;
 
 /**
- * `accepted` by the provider; `waiting` to be tried, or tried again; `refused`, so that it is not tried again;
- * `givenUp`, since nobody took it in all its time.
+ * `accepted` by the provider; `waiting` to be tried, or tried again; `refused`, so that it is not
+ * tried again; `givenUp`, since nobody took it in all its time.
  */
 export const MAIL_STATES = ['accepted', 'waiting', 'refused', 'givenUp'] as const;
 export type MailState = (typeof MAIL_STATES)[number];
 
-/** For so long the provider knows an idempotency key: within that time a mail is tried, and then given up. */
+/**
+ * For so long the provider knows an idempotency key: within that time a mail is tried, and then
+ * given up.
+ */
 export const MAIL_LASTS_HOURS = 24;

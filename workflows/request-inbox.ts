@@ -25,8 +25,8 @@ const MAX_WAITING = 50;
 const MAX_TRACES = 20;
 
 /**
- * Payloads as they come: the SDK would decode them before any handler is asked, and one that cannot be
- * decoded would stop the workflow for good.
+ * Payloads as they come: the SDK would decode them before any handler is asked, and one that cannot
+ * be decoded would stop the workflow for good.
  */
 const asTheyCome = {
   typeInfo: { inputTypes: Array.from({ length: MAX_ARGUMENTS }, () => rawValueTypeInfo) },
@@ -93,8 +93,9 @@ export interface Inbox {
 }
 
 /**
- * Signals of a name that nobody handles: somebody misspelt one, and is told so. They wait inside the SDK for
- * a handler. The SDK's own handler for all names would decode them, and stop for one that cannot be decoded.
+ * Signals of a name that nobody handles: somebody misspelt one, and is told so. They wait inside
+ * the SDK for a handler. The SDK's own handler for all names would decode them, and stop for one
+ * that cannot be decoded.
  */
 const takeUnknown = (): Message[] =>
   getActivator()
@@ -163,7 +164,9 @@ const createInbox = (unread: readonly Message[]) => {
   return { inbox, add };
 };
 
-/** What waits in a request that began before messages were bounded: all of them, one after another. */
+/**
+ * What waits in a request that began before messages were bounded: all of them, one after another.
+ */
 const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
   const messages: Message[] = [];
   const inbox: Inbox = {

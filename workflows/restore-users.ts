@@ -1,7 +1,9 @@
 import type { JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
 
-/** Hashes a backup's files, then puts back whom its deletion took; nobody who is there is touched. */
+/**
+ * Hashes a backup's files, then puts back whom its deletion took; nobody who is there is touched.
+ */
 export const restoreUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { verifyBackup, restoreBackedUpUsers }) => {
     await job.enter('verifyingBackup');

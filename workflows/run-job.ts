@@ -120,8 +120,8 @@ const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
 };
 
 /**
- * Who sees a job completed finds its mail sent, if the provider takes it at once. A job that broke off
- * is finished first: only then does it know of everyone what became of them.
+ * Who sees a job completed finds its mail sent, if the provider takes it at once. A job that broke
+ * off is finished first: only then does it know of everyone what became of them.
  */
 const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: JobEnd) => {
   let isTold = !claimed.notify;

@@ -36,7 +36,10 @@ interface Remarks {
   dropped?: number;
 }
 
-/** Tells Temporal's UI what is waited for and until when: a state, an id and times, nothing of anyone. */
+/**
+ * Tells Temporal's UI what is waited for and until when: a state, an id and times, nothing of
+ * anyone.
+ */
 export const showRequest = (view: RequestView, { refused, dropped = 0 }: Remarks = {}): void => {
   const closesAt = view.state === 'open' && view.closesAt !== null ? view.closesAt : null;
   upsertSearchAttributes([

@@ -24,8 +24,9 @@ const sweep = async (): Promise<void> => {
 };
 
 /**
- * The sweep: starts jobs and requests a crash left behind, ends those whose workflow is no more. It runs for ever, and
- * sweeps every minute; one workflow, so that it does not fill the list of workflows.
+ * The sweep: starts jobs and requests a crash left behind, ends those whose workflow is no more. It
+ * runs for ever, and sweeps every minute; one workflow, so that it does not fill the list of
+ * workflows.
  */
 export const startQueued = async (given: SweepInput = {}): Promise<void> => {
   const state = { isPaused: false, isAsked: false, ...given };

@@ -18,8 +18,8 @@ const isFinal = (error: unknown): boolean => {
 };
 
 /**
- * Takes a step where the workflow runs, which is quick, and after a few tries through Temporal, whose
- * tries leave nothing in the history, however many they are.
+ * Takes a step where the workflow runs, which is quick, and after a few tries through Temporal,
+ * whose tries leave nothing in the history, however many they are.
  */
 const localFirst =
   <Input, Result>(local: Step<Input, Result>, patient: Step<Input, Result>): Step<Input, Result> =>
@@ -42,15 +42,17 @@ export const { enterPhase, verifyExport } = proxyLocalActivities<Activities>({
   retry: { initialInterval: '200 ms', maximumInterval: '10 s' },
 });
 
-/** Waits for a database that is away however long it takes: without it the job would never begin. */
+/**
+ * Waits for a database that is away however long it takes: without it the job would never begin.
+ */
 export const claimJob = localFirst(
   proxyLocalActivities<Activities>({ startToCloseTimeout: '10 s', retry: FEW_TRIES }).claimJob,
   proxyActivities<Activities>({ startToCloseTimeout: '10 s', retry: WITHOUT_END }).claimJob,
 );
 
 /**
- * Steps that may take long. A worker that dies is noticed by its missing heartbeat; a database or disk
- * that is away is tried again for a day, while what cannot get better fails at once.
+ * Steps that may take long. A worker that dies is noticed by its missing heartbeat; a database or
+ * disk that is away is tried again for a day, while what cannot get better fails at once.
  */
 const longSteps = proxyActivities<Activities>({
   startToCloseTimeout: '12 hours',
@@ -89,8 +91,8 @@ const SUMMARIES: Readonly<Record<keyof Steps, string>> = {
 };
 
 /**
- * How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one user.
- * `passOf` says which pass of a deletion it is; null for other jobs.
+ * How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one
+ * user. `passOf` says which pass of a deletion it is; null for other jobs.
  */
 export const stepsOf = ({ isSmall }: ClaimedJob, passOf: () => number | null): Steps => {
   const steps = isSmall ? quickSteps : longSteps;
@@ -120,7 +122,10 @@ const finishSmall = localFirst(
 /** How a job stores its end; waits for a database that is away however long it takes. */
 export const finishOf = ({ isSmall }: ClaimedJob) => (isSmall ? finishSmall : finishPatiently);
 
-/** The first tries at a mail, before the job's end is stored; it is no reason to keep anyone waiting. */
+/**
+ * The first tries at a mail, before the job's end is stored; it is no reason to keep anyone
+ * waiting.
+ */
 export const notifySoon = proxyActivities<Activities>({
   startToCloseTimeout: '20 s',
   scheduleToCloseTimeout: '15 s',

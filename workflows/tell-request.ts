@@ -33,7 +33,9 @@ import { claimRequest, decideRequest, decideWritten, notifyRequest } from './ste
 const LOOK_AGAIN_MS = 60_000;
 /** How soon a deadline is asked for again that the database's clock has not reached. */
 const CLOCKS_DIFFER_MS = 2_000;
-/** Events up to which a history may grow while mails are under way; the server ends it at 51,200. */
+/**
+ * Events up to which a history may grow while mails are under way; the server ends it at 51,200.
+ */
 const MAX_HISTORY_EVENTS = 30_000;
 /** Requests that began before this version keep every message, and end with their run. */
 const BOUNDED = 'bounded-inbox';
@@ -51,8 +53,8 @@ interface Reminder {
 export interface RequestTeller {
   view: () => RequestView;
   /**
-   * Deals with one message, reminder or the end, whichever comes first. Reminders past are left out; an
-   * end without a kind decides nothing.
+   * Deals with one message, reminder or the end, whichever comes first. Reminders past are left
+   * out; an end without a kind decides nothing.
    */
   listen: (
     reminders: readonly Reminder[],
@@ -106,8 +108,8 @@ const isNotOurs = (error: unknown): boolean =>
   error.cause.type === NOT_OURS;
 
 /**
- * Takes a step that only the run which has claimed the request may take. After a reset to a point behind
- * its claim, this run has not: it claims the request then, and tries once more.
+ * Takes a step that only the run which has claimed the request may take. After a reset to a point
+ * behind its claim, this run has not: it claims the request then, and tries once more.
  */
 const asClaimed = async (
   requestId: string,
@@ -138,8 +140,8 @@ const decide = async (
 };
 
 /**
- * A message that nobody can deal with is dropped, and stops no other. No database error is a reason: the
- * steps of a request are tried again until the database takes them.
+ * A message that nobody can deal with is dropped, and stops no other. No database error is a
+ * reason: the steps of a request are tried again until the database takes them.
  */
 const answer = async (telling: Telling, turn: Turn): Promise<void> => {
   const { requestId } = telling;
@@ -168,8 +170,8 @@ const heard = async (telling: Telling, isOver: () => boolean, ms: number): Promi
 };
 
 /**
- * Goes on in a new run before the server ends one whose history is too long, as after a flood of messages.
- * What waits is handed on; reminders that were sent are not sent again.
+ * Goes on in a new run before the server ends one whose history is too long, as after a flood of
+ * messages. What waits is handed on; reminders that were sent are not sent again.
  */
 const goOnAnew = async ({ requestId, times, inbox, mails, isBounded }: Telling): Promise<void> => {
   const { continueAsNewSuggested, historyLength } = workflowInfo();

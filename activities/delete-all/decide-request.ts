@@ -22,7 +22,9 @@ export interface DecideDeps extends ActivityDeps {
   config: Pick<Config, 'linkSecret' | 'deleteAllSignals'>;
 }
 
-/** The run that asks; that it is one of the request's own workflow is `withOwnWorkflow`'s to see. */
+/**
+ * The run that asks; that it is one of the request's own workflow is `withOwnWorkflow`'s to see.
+ */
 type RunOf = () => { runId: string };
 
 /** Whose message it is, or why that is not shown. One that names a row of the API needs no code. */
@@ -49,8 +51,8 @@ const viewOf = async ({ database: { db } }: ActivityDeps, requestId: string) => 
 
 /**
  * Moves a request on for a run of its workflow. The database decides under the locks of request and
- * decision, by compare-and-set: who comes second finds what the first has written. Answers how the request
- * stands then.
+ * decision, by compare-and-set: who comes second finds what the first has written. Answers how the
+ * request stands then.
  *
  * @throws requestUnknown, and requestNotYours when another run has claimed it
  */

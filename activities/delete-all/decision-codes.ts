@@ -16,8 +16,9 @@ export const CODED_KINDS = ['approve', 'deny', 'revoke', 'withdraw'] as const;
 export type CodedKind = (typeof CODED_KINDS)[number];
 
 /**
- * The code by which one person takes one decision on one request: `xxxxx-xxxxx-xxxxx-xxxxx`. The same words
- * always make the same code, so it is stored nowhere and a mail that is sent again is identical.
+ * The code by which one person takes one decision on one request: `xxxxx-xxxxx-xxxxx-xxxxx`. The
+ * same words always make the same code, so it is stored nowhere and a mail that is sent again is
+ * identical.
  */
 export const decisionCodeOf = (
   secret: string,
@@ -34,7 +35,10 @@ export const decisionCodeOf = (
 const isSame = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
-/** The key of the person whose code it is, among those who may take the decision; undefined if nobody's. */
+/**
+ * The key of the person whose code it is, among those who may take the decision; undefined if
+ * nobody's.
+ */
 export const findCodeHolder = async (
   db: Db,
   secret: string,

@@ -32,8 +32,8 @@ export interface RequestSweepDeps extends DecideDeps, NotifyRequestDeps {
 }
 
 /**
- * States in which a workflow does nothing more. Every other state is alive: running, paused, and states
- * of a later Temporal server. After `CONTINUED_AS_NEW` the next run goes on.
+ * States in which a workflow does nothing more. Every other state is alive: running, paused, and
+ * states of a later Temporal server. After `CONTINUED_AS_NEW` the next run goes on.
  */
 const CLOSED: readonly WorkflowExecutionStatusName[] = [
   'COMPLETED',
@@ -43,7 +43,10 @@ const CLOSED: readonly WorkflowExecutionStatusName[] = [
   'TIMED_OUT',
 ];
 
-/** The latest run of a workflow, and whether it can still go on. `undefined` if Temporal knows no run. */
+/**
+ * The latest run of a workflow, and whether it can still go on. `undefined` if Temporal knows no
+ * run.
+ */
 export const findRun = async (client: Client, workflowId: string) => {
   try {
     const { status, runId } = await client.workflow.getHandle(workflowId).describe();
@@ -64,7 +67,8 @@ const endRequest = async (
   endJob: (jobId: string) => Promise<unknown>,
 ): Promise<boolean> => {
   const { db } = deps.database;
-  // In the name of the run that is over: should another have claimed it meanwhile, that one decides.
+  // In the name of the run that is over: should another have claimed it meanwhile, that one
+  // decides.
   const decide = (kind: DecisionKind): Promise<RequestView> =>
     decideFor(deps, request.run_id, { requestId: request.id, kind, id: uuidv7() });
   let state = request.state;

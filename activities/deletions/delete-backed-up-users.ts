@@ -20,10 +20,15 @@ import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
 /** Rows deleted by one transaction. */
 const BATCH_ROWS = 20_000;
-/** Where that is too much for the triggers of a table, a batch takes so much less, and then more again. */
+/**
+ * Where that is too much for the triggers of a table, a batch takes so much less, and then more
+ * again.
+ */
 const LESS = 8;
 const MORE = 1.25;
-/** Users whom a batch may leave to others that hold them before the other lane is taken for those. */
+/**
+ * Users whom a batch may leave to others that hold them before the other lane is taken for those.
+ */
 const MAX_LOCKED = 3;
 /** Connections that delete side by side, each a part of its own. */
 const LANES = 2;
@@ -59,8 +64,8 @@ const takeLess = (run: Run, batch: Batch): void => {
 };
 
 /**
- * Rehearses by the batch that was held back: one for all lanes, for none may delete while another one finds
- * out that nobody comes back.
+ * Rehearses by the batch that was held back: one for all lanes, for none may delete while another
+ * one finds out that nobody comes back.
  *
  * @throws notRestorable in each lane that waits for it
  */
@@ -80,7 +85,10 @@ const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch):
   return run.rehearsal;
 };
 
-/** Triggers of others may take one lock for all users; then a lane would take the other's users for others'. */
+/**
+ * Triggers of others may take one lock for all users; then a lane would take the other's users for
+ * others'.
+ */
 const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
   while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
   const batch = begin();
@@ -158,11 +166,11 @@ const runLane = async (run: Run): Promise<void> => {
 };
 
 /**
- * Deletes what a verified backup holds, unchanged since its snapshot. The deletion is admitted first: that
- * is where nearly everyone is refused. Before the first batch all files are hashed once more, and a
- * restore of a few users is rehearsed; a batch of which somebody goes is not committed before that. A part
- * is hashed again just before its own users are deleted. What is done stays done: a second run continues
- * at the cursors.
+ * Deletes what a verified backup holds, unchanged since its snapshot. The deletion is admitted
+ * first: that is where nearly everyone is refused. Before the first batch all files are hashed once
+ * more, and a restore of a few users is rehearsed; a batch of which somebody goes is not committed
+ * before that. A part is hashed again just before its own users are deleted. What is done stays
+ * done: a second run continues at the cursors.
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -209,7 +217,8 @@ export const createDeleteBackedUpUsers =
     }
     await syncBatches(db);
     const done = await listParts(db, backup);
-    // PostgreSQL may have gone down, and come back without the last batches, before they were synced.
+    // PostgreSQL may have gone down, and come back without the last batches, before they were
+    // synced.
     const isShort = done.some((part) => part.cursor < part.rows);
     if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };

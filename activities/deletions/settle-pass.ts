@@ -40,8 +40,8 @@ const isLost = (error: unknown): boolean =>
   (error instanceof ApplicationFailure && error.type === 'exportUnknown');
 
 /**
- * A job that has broken off must end even where the file it broke off for is gone: those whom nobody
- * can name any more are counted as unprocessed.
+ * A job that has broken off must end even where the file it broke off for is gone: those whom
+ * nobody can name any more are counted as unprocessed.
  */
 const readLeftIds = async (
   storage: ActivityDeps['storage'],

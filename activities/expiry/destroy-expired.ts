@@ -62,7 +62,9 @@ const listRemoval = ({ database: { db } }: ActivityDeps): RemovalTask<{ id: stri
   },
 });
 
-/** Erases as much as there is, a page at a time. What cannot be erased keeps nothing else waiting. */
+/**
+ * Erases as much as there is, a page at a time. What cannot be erased keeps nothing else waiting.
+ */
 const eraseAll = async (
   erase: (limit: number) => Promise<number>,
   signal: AbortSignal,
@@ -88,10 +90,12 @@ const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
 };
 
 /**
- * Removes what has expired: rows first, then files and the traces of their users. Finishes what broke
- * off in between, whoever began it. What a job that has not ended needs is left for the next time.
+ * Removes what has expired: rows first, then files and the traces of their users. Finishes what
+ * broke off in between, whoever began it. What a job that has not ended needs is left for the next
+ * time.
  *
- * @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart: nothing goes
+ * @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart:
+ *   nothing goes
  */
 export const createDestroyExpired =
   (deps: ActivityDeps) =>

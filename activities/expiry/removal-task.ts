@@ -1,7 +1,10 @@
 /** Rows looked at by one query. */
 export const PAGE_SIZE = 100;
 
-/** Removes things of one kind: `list` gives a page of them after the one given; `deal` removes one, and answers whether it did. */
+/**
+ * Removes things of one kind: `list` gives a page of them after the one given; `deal` removes one,
+ * and answers whether it did.
+ */
 export interface RemovalTask<Item> {
   list: (limit: number, after: Item | undefined) => Promise<Item[]>;
   deal: (item: Item) => Promise<boolean>;

@@ -27,9 +27,9 @@ const findDamageOf = async (
 };
 
 /**
- * Looks at the files of each backup between its deletion and its expiry, so that damage is known while
- * other copies of the storage exist. A damaged backup whose files are whole again is verified again.
- * Storage that does not answer says nothing of a backup.
+ * Looks at the files of each backup between its deletion and its expiry, so that damage is known
+ * while other copies of the storage exist. A damaged backup whose files are whole again is verified
+ * again. Storage that does not answer says nothing of a backup.
  */
 export const createScrubBackups =
   (deps: ActivityDeps, onDamage: OnDamage) =>

@@ -18,7 +18,10 @@ import { writeHeader, writePart, writeTrailer, type PartFacts } from './write-pa
 
 /** Connections that read one snapshot side by side, the holder's included. */
 const LANES = 2;
-/** So many written parts may wait to be read back before the lanes do: nothing is left to do alone at the end. */
+/**
+ * So many written parts may wait to be read back before the lanes do: nothing is left to do alone
+ * at the end.
+ */
 const MAX_UNREAD = 1;
 
 interface Attempt {
@@ -101,7 +104,9 @@ const runJoinedLane = async (
   }
 };
 
-/** A part that is gone was swept, as another attempt has won: tried again, this one finds that out. */
+/**
+ * A part that is gone was swept, as another attempt has won: tried again, this one finds that out.
+ */
 const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void> => {
   try {
     await reading;
@@ -157,7 +162,10 @@ export interface WrittenParts {
   close: () => Promise<DigestFacts>;
 }
 
-/** Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL sent. */
+/**
+ * Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL
+ * sent.
+ */
 export const writeParts = async (
   deps: ActivityDeps,
   wanted: Omit<Attempt, 'written'>,

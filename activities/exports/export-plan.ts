@@ -24,7 +24,10 @@ export interface ExportPlan {
   textColumns: boolean[] | undefined;
   /** For each part the query to COPY; a backup's has the place of each row before its columns. */
   parts: string[];
-  /** What the queries of the parts read from settings: for `setCopyValues`, on each lane's connection. */
+  /**
+   * What the queries of the parts read from settings: for `setCopyValues`, on each lane's
+   * connection.
+   */
   values: string[];
   /** The query for the number of all rows. */
   count: BoundStatement;
@@ -39,7 +42,9 @@ export interface Download {
   spreadsheetSafe: boolean;
 }
 
-/** Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds. */
+/**
+ * Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds.
+ */
 interface Content extends Pick<ExportPlan, 'textColumns'> {
   header: string[];
   rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
@@ -95,7 +100,9 @@ const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
   });
 };
 
-/** Ranges of chosen users' ids, read by the primary key. The array keeps the planner from scanning. */
+/**
+ * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from scanning.
+ */
 const targetRanges = async (
   held: HeldSnapshot,
   targets: { workspaceId: string; jobId: string; pass: number },

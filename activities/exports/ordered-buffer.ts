@@ -1,6 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 
-/** Hands things on by their numbers, in whatever order they came, and holds those back who come too fast. */
+/**
+ * Hands things on by their numbers, in whatever order they came, and holds those back who come too
+ * fast.
+ */
 export interface InOrder<Item> {
   put: (index: number, item: Item) => void;
   /** Waits until it has come. @throws AbortError when the signal says that it never will */

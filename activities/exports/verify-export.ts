@@ -4,8 +4,8 @@ import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 
 /**
- * Lets a written export count: all of it was read back while it was written, and its sums close. Only now
- * may anyone delete by it or download it.
+ * Lets a written export count: all of it was read back while it was written, and its sums close.
+ * Only now may anyone delete by it or download it.
  */
 export const createVerifyExport =
   (deps: ActivityDeps) =>

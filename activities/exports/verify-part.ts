@@ -30,9 +30,9 @@ const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPa
   compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
 
 /**
- * Reads a part back whole: length and SHA-256 of the file, and the length of the text in it, must be those of
- * what was written of PostgreSQL's rows. Its rows are then the very rows that `COPY` counted: the same
- * bytes hold no other.
+ * Reads a part back whole: length and SHA-256 of the file, and the length of the text in it, must
+ * be those of what was written of PostgreSQL's rows. Its rows are then the very rows that `COPY`
+ * counted: the same bytes hold no other.
  *
  * @param whole takes the part's share of the file that is given out
  * @throws BackupDamaged naming the part and the first figure that differs
@@ -86,7 +86,10 @@ export const recheckPart = async (
   ...further: Digest[]
 ): Promise<void> => assertSame(part, await hashFile(storage, part, signal, ...further));
 
-/** What of a part's file is not as it was written: `file` when there is none; nothing when it is whole. */
+/**
+ * What of a part's file is not as it was written: `file` when there is none; nothing when it is
+ * whole.
+ */
 export const findDamage = async (
   storage: Storage,
   part: WrittenPart,

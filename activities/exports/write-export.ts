@@ -58,8 +58,8 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
 };
 
 /**
- * Users who were not there when the admin looked are never selected, in any pass or retry. Without a
- * preview, all but the very first backup know those of the first one only.
+ * Users who were not there when the admin looked are never selected, in any pass or retry. Without
+ * a preview, all but the very first backup know those of the first one only.
  */
 const knownSince = async (
   db: Db,
@@ -116,8 +116,8 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
 };
 
 /**
- * Users are missing from a backup because others deleted them, or changed them so that they match no
- * longer. Where more are missing than that, something hides them.
+ * Users are missing from a backup because others deleted them, or changed them so that they match
+ * no longer. Where more are missing than that, something hides them.
  */
 const assertNobodyHidden = async (
   { database: { db } }: ActivityDeps,
@@ -135,7 +135,9 @@ const assertNobodyHidden = async (
   if (count - rows > deleted + changed) throw failures.usersHidden(count, rows);
 };
 
-/** What a first backup may hold: no more than was confirmed, and nearly everyone only by approval. */
+/**
+ * What a first backup may hold: no more than was confirmed, and nearly everyone only by approval.
+ */
 const assertConfirmed = async (
   deps: ActivityDeps,
   held: HeldSnapshot,

@@ -12,8 +12,9 @@ import { gzipBeginning, gzipTrailer, type TextCheck } from '../../files/gzip-mem
 import { StorageError, type Storage } from '../../storage/storage.ts';
 
 /**
- * A line of JSON is COPY's one column. JSON escapes every control character, so neither delimiter nor
- * quote ever stands in it, and it comes out as it is; in text mode COPY would double its backslashes.
+ * A line of JSON is COPY's one column. JSON escapes every control character, so neither delimiter
+ * nor quote ever stands in it, and it comes out as it is; in text mode COPY would double its
+ * backslashes.
  */
 const COPY_OPTIONS: Record<Format, string> = {
   csv: 'FORMAT csv',
@@ -38,7 +39,10 @@ interface PartTarget {
   signal: AbortSignal;
 }
 
-/** Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its chunks. */
+/**
+ * Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its
+ * chunks.
+ */
 const storePart = async <Source extends Readable>(
   open: (pack: (chunk: Buffer) => Buffer) => Source,
   { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
@@ -81,8 +85,8 @@ export interface PartSource {
 
 /**
  * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
- * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's first
- * column is the `ctid`, and does not go into it.
+ * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's
+ * first column is the `ctid`, and does not go into it.
  */
 export const writePart = async (
   client: pg.ClientBase,
@@ -109,8 +113,8 @@ const headerText: Record<Format, (columns: readonly string[]) => string> = {
 };
 
 /**
- * The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. A gzip
- * file begins with it.
+ * The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. A
+ * gzip file begins with it.
  */
 export const writeHeader = async (
   { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },

@@ -45,7 +45,9 @@ const countLines = async (
   return lines;
 };
 
-/** Reads the whole file. What is wrong with the file itself is thrown before any user was written. */
+/**
+ * Reads the whole file. What is wrong with the file itself is thrown before any user was written.
+ */
 export const createCheckImport =
   (deps: ActivityDeps) =>
   async (

@@ -116,9 +116,9 @@ export const addMerged = (outcome: Merged, merged: Merged): void => {
 };
 
 /**
- * Merges rows that are one line each, in the order of ids, by halves: a range that cannot be merged is
- * rolled back and split, until the lines that are in the way stand alone. All users who are there are
- * locked first, so that merges do not deadlock over what is made in between.
+ * Merges rows that are one line each, in the order of ids, by halves: a range that cannot be merged
+ * is rolled back and split, until the lines that are in the way stand alone. All users who are
+ * there are locked first, so that merges do not deadlock over what is made in between.
  *
  * @returns undefined when others were at the users; then everything is to be rolled back
  */
@@ -130,7 +130,10 @@ export const mergeCarefully = async (
   await client.query(statements.lockAll);
   const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
-  /** A user with no room for the tags of a line: until a line is taken, the next ones are told by that. */
+  /**
+   * A user with no room for the tags of a line: until a line is taken, the next ones are told by
+   * that.
+   */
   let full: { userId: string; limit: TagLimit | undefined } | undefined;
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
     const { from, to } = range;

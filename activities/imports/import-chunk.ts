@@ -37,13 +37,16 @@ const MAX_WHOLE_STARTS = 3;
 
 /** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
-/** Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its locks. */
+/**
+ * Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its
+ * locks.
+ */
 const IDLE_TIMEOUT_MS = 30_000;
 
 /**
- * Users are looked up one by one: how many lines are staged the planner can only guess, and a hash join
- * would read the whole table of users for each chunk. Checks that wait for the end of a transaction
- * would say too late which row they refuse.
+ * Users are looked up one by one: how many lines are staged the planner can only guess, and a hash
+ * join would read the whole table of users for each chunk. Checks that wait for the end of a
+ * transaction would say too late which row they refuse.
  */
 const SETTINGS = `
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
@@ -68,14 +71,19 @@ export interface PreparedChunk extends SentChunk {
   rowsOf: () => Promise<ImportRow[]>;
   /** The lines that staged rows of the whole are made of. */
   linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
-  /** Finds the users of lines by mail address, anew for each try; none where lines name their users. */
+  /**
+   * Finds the users of lines by mail address, anew for each try; none where lines name their users.
+   */
   match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
 }
 
 /** `contended`: others were at its users. `overfull`: lines give a user too many tags. */
 type Broken = 'contended' | 'overfull';
 
-/** All lines at once; all but those that give a user too many tags; or by halves, down to single lines. */
+/**
+ * All lines at once; all but those that give a user too many tags; or by halves, down to single
+ * lines.
+ */
 type Way = 'whole' | 'fitting' | 'careful';
 
 /** Merges the first lines of users, then their later ones. */
@@ -100,7 +108,9 @@ const tellLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise
   return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
 };
 
-/** Merges what is left of single rows once those are gone by which users would have too many tags. */
+/**
+ * Merges what is left of single rows once those are gone by which users would have too many tags.
+ */
 const mergeFitting = async (
   staging: CarefulStaging,
   job: ImportJob,
@@ -155,8 +165,8 @@ const mergeRows = async (
 };
 
 /**
- * Lines that were lost, and those that were not but for some cells; a lost one tells of its cells, too.
- * `isTaken` is whether anything of a line was taken that was not lost.
+ * Lines that were lost, and those that were not but for some cells; a lost one tells of its cells,
+ * too. `isTaken` is whether anything of a line was taken that was not lost.
  */
 const withNotes = (
   lost: readonly FailedLine[],
@@ -212,8 +222,9 @@ const tryChunk = async (
 };
 
 /**
- * Imports one chunk, in one transaction: all of its lines count, or none. Where the database refuses
- * lines, or others are at the same users, it begins anew; what it refuses then stops no other line.
+ * Imports one chunk, in one transaction: all of its lines count, or none. Where the database
+ * refuses lines, or others are at the same users, it begins anew; what it refuses then stops no
+ * other line.
  *
  * @throws jobNotRunning when the job was cancelled; DatabaseError when what is refused is no line
  */

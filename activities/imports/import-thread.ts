@@ -39,7 +39,10 @@ interface KeptChunk {
   staged: readonly StagedRow[];
 }
 
-/** Of the chunk that is being imported and of the next one, for those whose lines are looked at one by one. */
+/**
+ * Of the chunk that is being imported and of the next one, for those whose lines are looked at one
+ * by one.
+ */
 const kept = new Map<number, KeptChunk>();
 
 const keptOf = (chunk: number): KeptChunk => {

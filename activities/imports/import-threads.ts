@@ -33,11 +33,11 @@ export interface ThreadRead {
 
 export interface ImportThreads {
   /**
-   * Reads a file away from the thread that runs everybody's workflows. A result is worked out once the
-   * one before was taken. When `signal` is aborted the thread ends, whatever it is at.
+   * Reads a file away from the thread that runs everybody's workflows. A result is worked out once
+   * the one before was taken. When `signal` is aborted the thread ends, whatever it is at.
    *
-   * @throws ImportFileError when the file cannot be read to its end; what the stream throws; the reason
-   *   of `signal`
+   * @throws ImportFileError when the file cannot be read to its end; what the stream throws; the
+   *   reason of `signal`
    */
   read: (task: ReadTask, file: Readable, signal: AbortSignal) => ThreadRead;
   close: () => Promise<void>;

@@ -69,8 +69,9 @@ const importChunks = async (
 };
 
 /**
- * Imports the lines of a checked file, one chunk after the other: later lines count over earlier ones.
- * A second run goes on with the chunks that are not done. A dry run counts, and writes no user.
+ * Imports the lines of a checked file, one chunk after the other: later lines count over earlier
+ * ones. A second run goes on with the chunks that are not done. A dry run counts, and writes no
+ * user.
  */
 export const createImportUsers =
   (deps: ActivityDeps) =>

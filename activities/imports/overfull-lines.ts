@@ -46,7 +46,10 @@ const createTagLimit = (there: readonly string[]) => {
 
 export type TagLimit = ReturnType<typeof createTagLimit>;
 
-/** The tags that users of some rows have, by the number of the row; none of a user who is not there, or held. */
+/**
+ * The tags that users of some rows have, by the number of the row; none of a user who is not there,
+ * or held.
+ */
 export const findTagLimits = async (
   { client, statements, target }: Staging,
   numbers: readonly number[],
@@ -65,8 +68,8 @@ export const findTagLimits = async (
 };
 
 /**
- * Finds the lines by which users would have too many tags, if all others are taken, and leaves them out.
- * Whoever is there is locked first, so that what is found holds until the others are merged.
+ * Finds the lines by which users would have too many tags, if all others are taken, and leaves them
+ * out. Whoever is there is locked first, so that what is found holds until the others are merged.
  */
 export const leaveOutOverfull = async (
   staging: CarefulStaging,

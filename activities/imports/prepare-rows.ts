@@ -76,7 +76,10 @@ const targetOf = (
   return { ...target, emptied: emptiedBy(rows, target) };
 };
 
-/** @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of ids */
+/**
+ * @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of
+ *   ids
+ */
 export const prepareRows = (
   job: RowsJob,
   given: readonly ImportRow[],

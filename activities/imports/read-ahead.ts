@@ -1,4 +1,6 @@
-/** Has the next item made while the one before is at work; no more than these two are there at once. */
+/**
+ * Has the next item made while the one before is at work; no more than these two are there at once.
+ */
 export const readAhead = async function* <Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
   let next = items.next();
   try {

@@ -15,7 +15,10 @@ export const removeUnverifiedFiles = async (
   }
 };
 
-/** Stores a job's end, says so in the log and to webhooks, and clears away what is of no use any more. */
+/**
+ * Stores a job's end, says so in the log and to webhooks, and clears away what is of no use any
+ * more.
+ */
 export const createEndJob = (
   deps: ActivityDeps & Omit<DeliverySweepDeps, 'webhooks'>,
 ): ReturnType<typeof createFinishJob> => {

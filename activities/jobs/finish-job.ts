@@ -126,7 +126,8 @@ export const createFinishJob =
     const stored = await findStoredResult(db, jobId);
     if (stored !== undefined) return stored;
     const job = await findJobOf(db, jobId);
-    // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of its own.
+    // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of
+    // its own.
     const told: JobEnd =
       end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : knownEnd(end);
     const { result, counts } = await FINISHERS[job.type](deps, job, told);

@@ -17,9 +17,9 @@ const TERMINATED: JobEnd = {
 };
 
 /**
- * Starts what a crash left between database and Temporal, and ends the jobs, requests and deliveries whose
- * workflow was terminated, so that none stays unfinished for ever. One that cannot be dealt with keeps no other
- * waiting; the failure is thrown at the end.
+ * Starts what a crash left between database and Temporal, and ends the jobs, requests and
+ * deliveries whose workflow was terminated, so that none stays unfinished for ever. One that cannot
+ * be dealt with keeps no other waiting; the failure is thrown at the end.
  */
 export const createStartQueuedJobs =
   (deps: RequestSweepDeps & WebhookDeps): Activities['startQueuedJobs'] =>

@@ -36,9 +36,9 @@ const isReminderDue = (
 };
 
 /**
- * Whether a request has come to what a mail tells. By its row and its decisions, whatever the workflow says; also a
- * while later, for a mail may have to wait for its provider. The mail about an end tells of the last run, so it must have
- * ended, too.
+ * Whether a request has come to what a mail tells. By its row and its decisions, whatever the
+ * workflow says; also a while later, for a mail may have to wait for its provider. The mail about
+ * an end tells of the last run, so it must have ended, too.
  *
  * @param now when Temporal has handed the step out, which is the time that reminders go by
  */

@@ -57,8 +57,8 @@ const isVerified = (file: JobExport): file is Verified =>
   file.state === 'verified' && file.rows !== null && file.bytes !== null && file.sha256 !== null;
 
 /**
- * Always the same for an export and a round, as a UUID (version 8): a mail that is tried again carries the same link, one
- * that was asked for again a new one, for the first may have ended.
+ * Always the same for an export and a round, as a UUID (version 8): a mail that is tried again
+ * carries the same link, one that was asked for again a new one, for the first may have ended.
  */
 const mailLinkId = (exportId: string, round: number): string => {
   const words = [`keepsake mail link`, exportId, ...(round === 1 ? [] : [round])].join('\n');
@@ -224,9 +224,9 @@ const getSubject = async ({ database }: MailDeps, jobId: string): Promise<Notice
 };
 
 /**
- * Mails the owner of the key that started a job how it ended, by its row: before that says so, only a job that is
- * told through. A mail the provider accepted is never sent again; a second try carries the same key, links and
- * content as the first.
+ * Mails the owner of the key that started a job how it ended, by its row: before that says so, only
+ * a job that is told through. A mail the provider accepted is never sent again; a second try
+ * carries the same key, links and content as the first.
  */
 export const createNotifyJob =
   (deps: MailDeps): Activities['notifyJob'] =>

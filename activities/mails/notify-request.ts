@@ -161,9 +161,9 @@ const isDue = async (
     : kind === noticeOf(subject.state);
 
 /**
- * Mails everyone who is to hear of it, one mail a person and round however many keys they hold. Who was
- * accepted or refused is not mailed again, and one address that cannot be reached keeps no other waiting.
- * What has not happened, or is not so any more, is told to nobody.
+ * Mails everyone who is to hear of it, one mail a person and round however many keys they hold. Who
+ * was accepted or refused is not mailed again, and one address that cannot be reached keeps no
+ * other waiting. What has not happened, or is not so any more, is told to nobody.
  */
 export const createNotifyRequest =
   (deps: NotifyRequestDeps, timeOf: () => number = Date.now): Activities['notifyRequest'] =>

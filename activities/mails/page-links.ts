@@ -3,10 +3,16 @@ import type { MailLink } from '../../mail/letter.ts';
 import { createPageToken, type PagePurpose } from '../../files/page-token.ts';
 
 const DAY_MS = 86_400_000;
-/** How long the links of a mail lead to pages, in days; a log holds users' ids, so its link ends as a file's does. */
+/**
+ * How long the links of a mail lead to pages, in days; a log holds users' ids, so its link ends as
+ * a file's does.
+ */
 const LASTS_DAYS: Record<PagePurpose, number> = { job: 30, log: 7, request: 30 };
 
-/** The link of a mail to a page; always the same for a mail, so that one that is tried again is identical. */
+/**
+ * The link of a mail to a page; always the same for a mail, so that one that is tried again is
+ * identical.
+ */
 export const pageLinkOf = (
   { publicUrl, linkSecret }: Pick<Config, 'publicUrl' | 'linkSecret'>,
   purpose: PagePurpose,

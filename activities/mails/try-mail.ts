@@ -24,7 +24,10 @@ export interface NotedMail {
   idempotencyKey: string;
 }
 
-/** Thrown where a mail is to be tried again; after so many milliseconds, where the provider asked for that. */
+/**
+ * Thrown where a mail is to be tried again; after so many milliseconds, where the provider asked
+ * for that.
+ */
 export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFailure =>
   ApplicationFailure.create({
     type: 'MailUnavailable',
@@ -65,8 +68,8 @@ export const noteMail = async (
 };
 
 /**
- * Hands a mail to the provider once, writes down what came of it, and counts it. A worker that dies in between sends it
- * again under the same key, and the provider takes it once.
+ * Hands a mail to the provider once, writes down what came of it, and counts it. A worker that dies
+ * in between sends it again under the same key, and the provider takes it once.
  */
 export const tryMail = async (deps: MailDeps, mail: NotedMail, message: Message): Promise<Sent> => {
   const sent = await sendMail(deps.mailer, message, {

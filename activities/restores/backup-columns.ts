@@ -8,14 +8,17 @@ import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 import { recheckPart } from '../exports/verify-part.ts';
 
-/** The columns of a backup's file, in its order; of backups from before they were kept, API names alone. */
+/**
+ * The columns of a backup's file, in its order; of backups from before they were kept, API names
+ * alone.
+ */
 export type BackupColumns =
   | { naming: 'stored'; columns: readonly StoredColumn[] }
   | { naming: 'api'; names: readonly string[] };
 
 /**
- * The columns are kept with the attempt, so no single file decides over a whole backup. Only a backup
- * from before that is read by its header.
+ * The columns are kept with the attempt, so no single file decides over a whole backup. Only a
+ * backup from before that is read by its header.
  *
  * @throws backupDamaged when such a header is not what was written
  */
@@ -51,7 +54,10 @@ export const emailColumnOf = (kept: BackupColumns): number | undefined => {
   return index < 0 ? undefined : index;
 };
 
-/** By the API's names two columns may be alike; the order of columns, which never changes, says which. */
+/**
+ * By the API's names two columns may be alike; the order of columns, which never changes, says
+ * which.
+ */
 const matchByApiName = (
   exportId: string,
   names: readonly string[],
@@ -70,9 +76,9 @@ const matchByApiName = (
 };
 
 /**
- * The column of today's table for each column of a backup; none where PostgreSQL computed its values then,
- * and computes them now or has no such column any more. A rehearsal compares also what PostgreSQL computes: the
- * expression is still that of the backup.
+ * The column of today's table for each column of a backup; none where PostgreSQL computed its
+ * values then, and computes them now or has no such column any more. A rehearsal compares also what
+ * PostgreSQL computes: the expression is still that of the backup.
  *
  * @throws columnGone naming the first column that was dropped or renamed since
  */

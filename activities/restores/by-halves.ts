@@ -8,8 +8,8 @@ export interface Range {
 export type Tried = 'done' | 'split';
 
 /**
- * Works on a range as a whole, and on its halves, from first to last, where that is not possible. So
- * one item that is refused costs its neighbours a few tries, and keeps none of them out.
+ * Works on a range as a whole, and on its halves, from first to last, where that is not possible.
+ * So one item that is refused costs its neighbours a few tries, and keeps none of them out.
  *
  * @param work must deal with a range of one number: `split` is no answer to that
  */

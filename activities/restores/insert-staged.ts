@@ -45,8 +45,8 @@ const byHash = async <Row extends object>(
 };
 
 /**
- * What triggers have put off is done, and what they have set is taken back. A rehearsal has no end to put anything
- * off to.
+ * What triggers have put off is done, and what they have set is taken back. A rehearsal has no end
+ * to put anything off to.
  *
  * @returns the places of the inserted rows
  */
@@ -59,7 +59,9 @@ const insertRange = async (
   return rows[0]?.places ?? '{}';
 };
 
-/** A query of its own: triggers that run after the statement may have changed rows, or moved them. */
+/**
+ * A query of its own: triggers that run after the statement may have changed rows, or moved them.
+ */
 const areSame = async (
   { client, statements }: Staging,
   places: readonly string[],
@@ -69,8 +71,8 @@ const areSame = async (
 };
 
 /**
- * Inserts all staged rows as they are in the file. False when not all of them came back that way; then
- * the transaction must be rolled back.
+ * Inserts all staged rows as they are in the file. False when not all of them came back that way;
+ * then the transaction must be rolled back.
  */
 export const insertWhole = async (staging: Staging): Promise<boolean> =>
   areSame(staging, [await insertRange(staging, { from: 1, to: staging.rows })]);
@@ -142,8 +144,8 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
 };
 
 /**
- * Those who refer to users that are not there, and do not come back either. Of the others who wait, those
- * they refer to were in another half.
+ * Those who refer to users that are not there, and do not come back either. Of the others who wait,
+ * those they refer to were in another half.
  */
 const findLost = async ({ client, statements }: Staging): Promise<Round['refused']> => {
   const { rows } = await byHash<{ n: number; userId: string; constraint: string }>(
@@ -193,8 +195,9 @@ const beginAnew = async (
 };
 
 /**
- * Takes a round back in which users waited for one another, and leaves out of the next one whoever is refused
- * for themselves, and whoever needs those. Then the others come back together. @returns who is left out
+ * Takes a round back in which users waited for one another, and leaves out of the next one whoever
+ * is refused for themselves, and whoever needs those. Then the others come back together. @returns
+ * who is left out
  */
 const beginTogether = async (
   staging: Staging,
@@ -210,10 +213,10 @@ const beginTogether = async (
 };
 
 /**
- * Inserts the staged rows that the database takes back as they are in the file, by halves. A user that is
- * there already, that the database refuses, or that a trigger changes or keeps out, is taken out of the
- * staging and keeps no other out. What triggers do is seen once all are in, so a round that shows any
- * of it is rolled back, and the next one does without those users.
+ * Inserts the staged rows that the database takes back as they are in the file, by halves. A user
+ * that is there already, that the database refuses, or that a trigger changes or keeps out, is
+ * taken out of the staging and keeps no other out. What triggers do is seen once all are in, so a
+ * round that shows any of it is rolled back, and the next one does without those users.
  */
 export const insertCarefully = async (staging: Staging, signal: AbortSignal): Promise<LeftOut> => {
   const { client, statements, rows } = staging;

@@ -25,7 +25,9 @@ interface LookUp {
   signal: AbortSignal;
 }
 
-/** A transaction for each part: one over all of them would keep VACUUM from its work for as long. */
+/**
+ * A transaction for each part: one over all of them would keep VACUUM from its work for as long.
+ */
 const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
   const { client, jobId, target } = look;
   const { userIdColumn: userId, emailColumn: email } = target;
@@ -51,9 +53,10 @@ const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => 
 };
 
 /**
- * Looks the mail addresses of a restore up in its backup, among those whom the backup's job deleted by it, and
- * makes the users found its targets. All parts are read, and each must be what was backed up: in one that is not,
- * there may be another user with an address. What another attempt has done is done.
+ * Looks the mail addresses of a restore up in its backup, among those whom the backup's job deleted
+ * by it, and makes the users found its targets. All parts are read, and each must be what was
+ * backed up: in one that is not, there may be another user with an address. What another attempt
+ * has done is done.
  *
  * @throws backupDamaged, jobNotRunning
  */

@@ -19,7 +19,10 @@ import { insertCarefully, type NotRestored } from './insert-staged.ts';
 import { BEGIN_RESTORE, RENEW_RESTORE } from './restore-settings.ts';
 import { findTarget } from './restore-users.ts';
 
-/** Users of a backup that are rehearsed: one for each column that has a value, and no more than so many. */
+/**
+ * Users of a backup that are rehearsed: one for each column that has a value, and no more than so
+ * many.
+ */
 const MAX_REHEARSED = 100;
 
 type Deps = Pick<ActivityDeps, 'database' | 'lanes' | 'storage'>;
@@ -82,11 +85,12 @@ const rehearsePart = async (
 };
 
 /**
- * Shows, before anyone is deleted by a backup, that its users can be put back: deletes a few different
- * ones of the first part that has any, restores them from the stored file, compares what came back, and
- * rolls all of it back. The code is that of every restore.
+ * Shows, before anyone is deleted by a backup, that its users can be put back: deletes a few
+ * different ones of the first part that has any, restores them from the stored file, compares what
+ * came back, and rolls all of it back. The code is that of every restore.
  *
- * @returns whether somebody was restored; false where nobody can be deleted now, as others hold them
+ * @returns whether somebody was restored; false where nobody can be deleted now, as others hold
+ *   them
  * @throws notRestorable with the reason
  */
 export const rehearseRestore = async (
@@ -134,8 +138,8 @@ const rehearseWholeBatch = async (
 };
 
 /**
- * Shows the same where those above found nobody, though a batch deletes somebody: others held the users, and
- * have let go, or the users refer to one another and only go together.
+ * Shows the same where those above found nobody, though a batch deletes somebody: others held the
+ * users, and have let go, or the users refer to one another and only go together.
  *
  * @param client the batch's own connection, in no transaction
  * @returns and throws as `rehearseRestore` does

@@ -34,7 +34,10 @@ export interface RestoreWork {
   signal: AbortSignal;
 }
 
-/** Loads a part's rows into the staging table, and only if they are byte for byte what was backed up. */
+/**
+ * Loads a part's rows into the staging table, and only if they are byte for byte what was backed
+ * up.
+ */
 export const stagePart = async (
   { client, storage, signal }: Pick<RestoreWork, 'client' | 'storage' | 'signal'>,
   part: PartToRestore,
@@ -103,8 +106,8 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
 };
 
 /**
- * Puts the users of one part back in a transaction of its own: all at once, and where that is refused,
- * by halves. What another attempt has done is done.
+ * Puts the users of one part back in a transaction of its own: all at once, and where that is
+ * refused, by halves. What another attempt has done is done.
  *
  * @throws jobNotRunning when the job was cancelled or the backup is gone, backupDamaged
  */

@@ -63,8 +63,8 @@ type Step<Name extends keyof Activities> = (
 ) => ReturnType<Activities[Name]>;
 
 /**
- * Hashes every part a restore takes from, so that damage is known before a row is written. Where its users are
- * named by mail addresses, finds out first who they are, which reads every part.
+ * Hashes every part a restore takes from, so that damage is known before a row is written. Where
+ * its users are named by mail addresses, finds out first who they are, which reads every part.
  */
 export const createVerifyBackup =
   (deps: ActivityDeps): Step<'verifyBackup'> =>
@@ -80,8 +80,8 @@ export const createVerifyBackup =
   };
 
 /**
- * Puts back whom a backup's job deleted by it: part by part, each in one transaction. Who is there is
- * left as they are. A second run goes on with the parts that are not done.
+ * Puts back whom a backup's job deleted by it: part by part, each in one transaction. Who is there
+ * is left as they are. A second run goes on with the parts that are not done.
  */
 export const createRestoreBackedUpUsers =
   (deps: ActivityDeps): Step<'restoreBackedUpUsers'> =>

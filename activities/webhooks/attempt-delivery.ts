@@ -39,20 +39,26 @@ export interface AttemptContext {
   attempt: number;
 }
 
-/** Requests to one webhook at a time, in this process: a receiver that says nothing holds up no others. */
+/**
+ * Requests to one webhook at a time, in this process: a receiver that says nothing holds up no
+ * others.
+ */
 const MAX_OF_WEBHOOK = 4;
 /** Of one workspace: it has several webhooks, and a quarter of the places. */
 const MAX_OF_WORKSPACE = 10;
 /**
- * Until a delivery that had to stand back is looked at again, in milliseconds: at first, and at most. Up to twice as
- * long; and longer each time, for the more there are that wait, the less each look is worth.
+ * Until a delivery that had to stand back is looked at again, in milliseconds: at first, and at
+ * most. Up to twice as long; and longer each time, for the more there are that wait, the less each
+ * look is worth.
  */
 const STAND_BACK = { firstMs: 5_000, mostMs: 300_000 } as const;
 
 /** So much sooner than the back-off says an attempt may come, so that many do not come at once. */
 const JITTER = 0.2;
 
-/** How long to wait after so many attempts, unless the receiver asks for longer. In milliseconds. */
+/**
+ * How long to wait after so many attempts, unless the receiver asks for longer. In milliseconds.
+ */
 export const delayAfter = (attempts: number, retryAfterMs: number | null): number => {
   const { firstMs, factor, mostMs } = BACK_OFF;
   const backOff = Math.min(firstMs * factor ** Math.min(attempts - 1, 20), mostMs);
@@ -146,8 +152,8 @@ const record = async (
 };
 
 /**
- * Sends a delivery once, and writes down what came of it. A worker that dies in between sends it again,
- * under the same id. One that has ended, or is gone with its webhook, is not sent.
+ * Sends a delivery once, and writes down what came of it. A worker that dies in between sends it
+ * again, under the same id. One that has ended, or is gone with its webhook, is not sent.
  */
 export const createAttemptDelivery = (
   deps: DeliveryDeps,

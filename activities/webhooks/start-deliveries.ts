@@ -15,7 +15,9 @@ export interface DeliverySweepDeps extends Pick<ActivityDeps, 'database'>, Webho
   taskQueue: string;
 }
 
-/** Starts at once what is to be told of a job that has just ended; what fails is left to the sweep. */
+/**
+ * Starts at once what is to be told of a job that has just ended; what fails is left to the sweep.
+ */
 export const startDeliveriesOf = async (
   { database, temporal, taskQueue }: Omit<DeliverySweepDeps, 'webhooks'>,
   jobId: string,
@@ -27,14 +29,20 @@ export const startDeliveriesOf = async (
 
 /** Later than this, whoever was to start it, or to try it again, has not. */
 const OVERDUE_SECONDS = 15;
-/** Many of those that are late may be alive, where their worker is away: they hide no other from a sweep. */
+/**
+ * Many of those that are late may be alive, where their worker is away: they hide no other from a
+ * sweep.
+ */
 const MAX_PAGES = 25;
-/** Time that a sweep of them takes, in milliseconds: each is asked for at Temporal, and others wait for the sweep. */
+/**
+ * Time that a sweep of them takes, in milliseconds: each is asked for at Temporal, and others wait
+ * for the sweep.
+ */
 const SWEEP_MS = 20_000;
 
 /**
- * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends those whose workflow
- * was terminated. One whose workflow is alive only waits for its turn.
+ * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends
+ * those whose workflow was terminated. One whose workflow is alive only waits for its turn.
  */
 export const sweepDeliveries = async (
   deps: DeliverySweepDeps,

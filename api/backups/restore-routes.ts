@@ -59,7 +59,9 @@ const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
   });
 };
 
-/** States of a backup that a restore may try: one once found damaged may be whole again, or in part. */
+/**
+ * States of a backup that a restore may try: one once found damaged may be whole again, or in part.
+ */
 const RESTORABLE = ['verified', 'damaged'];
 
 /** @throws ProblemError 404, 410 when the backup is gone, 409 while its deletion runs */
@@ -155,8 +157,8 @@ interface Wish extends NamedUsers {
 }
 
 /**
- * Of a list everyone is a target, also whom nobody deleted: they are reported as not found. Whose its mail
- * addresses are is looked up by the job.
+ * Of a list everyone is a target, also whom nobody deleted: they are reported as not found. Whose
+ * its mail addresses are is looked up by the job.
  */
 const selectedBy = async (
   db: Db,

@@ -101,7 +101,9 @@ const getDecision = async ({ database: { db } }: Deps, id: string): Promise<Deci
   return row;
 };
 
-/** The decision an earlier request with the same key asked for; undefined when this is the first. */
+/**
+ * The decision an earlier request with the same key asked for; undefined when this is the first.
+ */
 const findEarlier = async (
   { database: { db } }: Deps,
   requestId: string,
@@ -144,8 +146,8 @@ const write = async (
 };
 
 /**
- * One who sends no idempotency key cannot ask what became of it, so what was not decided in time never
- * will be.
+ * One who sends no idempotency key cannot ask what became of it, so what was not decided in time
+ * never will be.
  */
 const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
   const { db } = deps.database;
@@ -180,8 +182,9 @@ const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> =>
 };
 
 /**
- * Writes what the caller wants, hands it to the request's workflow, and waits for what that decided.
- * `check` may throw to refuse a new wish; the same idempotency key is answered as the first time.
+ * Writes what the caller wants, hands it to the request's workflow, and waits for what that
+ * decided. `check` may throw to refuse a new wish; the same idempotency key is answered as the
+ * first time.
  *
  * @throws ProblemError saying why it was refused, or that nobody answers
  */
@@ -198,7 +201,8 @@ export const decide = async (
   let decision = earlier;
   if (decision === undefined) {
     const wish = await check(row);
-    // One that has ended may still be usable: its window is open, and something is left to be retried.
+    // One that has ended may still be usable: its window is open, and something is left to be
+    // retried.
     const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
     if (isOver) throw refusedBy(row, needsWindow(wish.kind));
     const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };

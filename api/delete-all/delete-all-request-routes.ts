@@ -80,7 +80,9 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
   );
 };
 
-/** Starts the workflow of a request that none has claimed: a new one, or one a crash left behind. */
+/**
+ * Starts the workflow of a request that none has claimed: a new one, or one a crash left behind.
+ */
 const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
   if (row.run_id !== null || row.finished_at !== null) return;
   try {

@@ -39,7 +39,9 @@ type PreviewedSelection =
   | { type: 'list'; listId: string }
   | { type: 'segment' | 'filter' };
 
-/** A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not */
+/**
+ * A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not
+ */
 export const wantConfirmedDeletion = async (
   db: Db,
   workspaceId: string,

@@ -4,7 +4,10 @@ import { LINK_PAGE_CSP, renderNoLinkPage } from './link-page.ts';
 import { problemSchema } from '../openapi/openapi.ts';
 import { problem } from '../http/problems.ts';
 
-/** What the links of mails have in common: answers to people without a key, and to machines that follow them. */
+/**
+ * What the links of mails have in common: answers to people without a key, and to machines that
+ * follow them.
+ */
 
 const ANSWERS = {
   unknown: {
@@ -37,7 +40,9 @@ export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
     .serializer((html: string) => html)
     .send(page);
 
-/** A person gets a page, a program that asks for JSON a problem. @throws ProblemError for a program */
+/**
+ * A person gets a page, a program that asks for JSON a problem. @throws ProblemError for a program
+ */
 export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { status }: NoLink) => {
   const { slug, code, title, advice } = ANSWERS[status];
   if (wantsJson(request)) throw problem(slug, `${title}. ${advice}`);

@@ -40,7 +40,9 @@ const isFilled = (row: ExportRow): row is OpenFile =>
   row.sha256 !== null &&
   row.verified_at !== null;
 
-/** @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified */
+/**
+ * @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified
+ */
 export const requireOpenFile = (row: ExportRow): OpenFile => {
   const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
   if (row.is_over === true) throw problem('link-expired', `${file} has expired.`);
@@ -131,8 +133,8 @@ export const FILE_ANSWER = {
 };
 
 /**
- * Answers with an export's file, or the range of it that is asked for. What is sent is in the activity
- * log first: a file that nobody can be said to have taken is not given out.
+ * Answers with an export's file, or the range of it that is asked for. What is sent is in the
+ * activity log first: a file that nobody can be said to have taken is not given out.
  */
 export const sendExport = async (
   deps: Pick<ApiDeps, 'database' | 'storage'>,

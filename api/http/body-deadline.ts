@@ -19,8 +19,8 @@ const cutOff = (request: IncomingMessage, response: ServerResponse): void => {
 };
 
 /**
- * Cuts off bodies that take longer than `BODY_TIMEOUT_MS`, whatever becomes of their request: also one
- * that was refused and is still being sent.
+ * Cuts off bodies that take longer than `BODY_TIMEOUT_MS`, whatever becomes of their request: also
+ * one that was refused and is still being sent.
  */
 export const limitBodyTime = (app: App): void => {
   app.server.on('request', (request, response) => {
@@ -39,7 +39,9 @@ export const limitBodyTime = (app: App): void => {
   });
 };
 
-/** Lets a body take as long as the server allows at all, while bytes of it come and `work` goes on. */
+/**
+ * Lets a body take as long as the server allows at all, while bytes of it come and `work` goes on.
+ */
 export const allowUpload = async <T>(
   request: IncomingMessage,
   work: () => Promise<T>,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 
-/** The looks that all pages share, light and dark; api/openapi/docs/docs.css has the same colours. */
+/**
+ * The looks that all pages share, light and dark; api/openapi/docs/docs.css has the same colours.
+ */
 export const PAGE_STYLE =
   ':root{color-scheme:light dark;--ink:#1f2328;--soft:#57606a;--line:#d8dee4;--card:#fff;--back:#f3f5f7;' +
   '--act:#0b57d0;--on:#fff}@media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#9aa4af;' +
@@ -18,7 +20,10 @@ export const escapeHtml = (text: string): string =>
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
 
-/** For a page of one inline style: it runs no script, loads nothing, posts nowhere, is shown in no frame. */
+/**
+ * For a page of one inline style: it runs no script, loads nothing, posts nowhere, is shown in no
+ * frame.
+ */
 export const pageCsp = (style: string): string =>
   `default-src 'none'; style-src 'sha256-${createHash('sha256')
     .update(style)

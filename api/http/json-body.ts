@@ -63,8 +63,8 @@ const readNumber = (text: string, start: number): Span => {
 };
 
 /**
- * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that cannot
- * be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
+ * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that
+ * cannot be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
  *
  * @returns the numbers that `JSON.parse` would change
  * @throws ProblemError with a pointer to the place

@@ -16,15 +16,24 @@ export const IMPORT_MAX_BYTES = 2 * 1024 * MIB;
 export const MAX_UPLOADS_AT_ONCE = 16;
 export const MAX_UPLOADS_OF_WORKSPACE = 5;
 
-/** Logs and other CSV sent at the same time, and of these those of one workspace: each holds a connection. */
+/**
+ * Logs and other CSV sent at the same time, and of these those of one workspace: each holds a
+ * connection.
+ */
 export const MAX_LOGS_AT_ONCE = 6;
 export const MAX_LOGS_OF_WORKSPACE = 2;
 
-/** Of the question whether the database is there, and of the figures for Prometheus, which read whole tables. */
+/**
+ * Of the question whether the database is there, and of the figures for Prometheus, which read
+ * whole tables.
+ */
 export const HEALTH_TIMEOUTS = { statement_timeout: '2s', lock_timeout: '1s' } as const;
 export const FIGURES_TIMEOUTS = { statement_timeout: '10s', lock_timeout: '1s' } as const;
 
-/** What requests may take of the database: a workspace whose tables are locked leaves the rest to others. */
+/**
+ * What requests may take of the database: a workspace whose tables are locked leaves the rest to
+ * others.
+ */
 export const DATABASE_LIMITS = {
   maxConnections: 20,
   timeouts: { statement_timeout: '1min', lock_timeout: '10s' },
@@ -37,7 +46,9 @@ export const HEADERS_LIMIT_BYTES = 64 * 1024;
 /** Time for the headers to arrive: they fit into one packet or a few. */
 export const HEADERS_TIMEOUT_MS = 10_000;
 
-/** How often connections are looked over for requests that arrive too slowly; Node's 30 s are long. */
+/**
+ * How often connections are looked over for requests that arrive too slowly; Node's 30 s are long.
+ */
 export const CONNECTION_CHECK_MS = 5_000;
 
 /** Time for a body to arrive: 12 MiB over a slow line, but no connection held open for ever. */
@@ -53,11 +64,15 @@ export const UPLOAD_MIN_BYTES = 60 * 1024;
 const MAX_PARAM_LENGTH = 255 * 12;
 
 export const HTTP_LIMITS = {
-  /** Node knows one time for all requests; what is no upload is cut off sooner, in body-deadline.ts. */
+  /**
+   * Node knows one time for all requests; what is no upload is cut off sooner, in body-deadline.ts.
+   */
   requestTimeout: UPLOAD_TIMEOUT_MS,
   /** Silence on a socket; longer than `Prefer: wait=30` and the slowest first byte of a log. */
   connectionTimeout: 120_000,
-  /** Longer than the 60 s after which common proxies drop an idle connection, so they close first. */
+  /**
+   * Longer than the 60 s after which common proxies drop an idle connection, so they close first.
+   */
   keepAliveTimeout: 72_000,
   routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
 };

@@ -8,8 +8,9 @@ const ignore = (): void => {};
 const lingering = new WeakSet<Socket>();
 
 /**
- * Sends an answer to a client that may still be sending, and closes the connection. What comes meanwhile is
- * passed over: were it refused, the client's system would report a broken connection in place of the answer.
+ * Sends an answer to a client that may still be sending, and closes the connection. What comes
+ * meanwhile is passed over: were it refused, the client's system would report a broken connection
+ * in place of the answer.
  */
 export const closeWith = (socket: Socket, answer: string): void => {
   // A parser that failed may fail again over the bytes that follow.

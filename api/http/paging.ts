@@ -54,7 +54,10 @@ export const decodeCursor = <T>(
 
 const idPlaceSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
 
-/** Where a list is, by the id of its last row. @throws ProblemError when the cursor is of another list */
+/**
+ * Where a list is, by the id of its last row. @throws ProblemError when the cursor is of another
+ * list
+ */
 export const decodeIdCursor = (list: string, cursor: string | undefined): string | undefined =>
   decodeCursor(idPlaceSchema(list), cursor)?.[1];
 

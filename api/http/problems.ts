@@ -1,4 +1,6 @@
-/** Every kind of error the API answers with; `docs/errors.md` and `/problems/<slug>` tell the same. */
+/**
+ * Every kind of error the API answers with; `docs/errors.md` and `/problems/<slug>` tell the same.
+ */
 
 interface ProblemType {
   status: number;
@@ -228,7 +230,10 @@ export type ProblemSlug = keyof typeof catalogue;
 
 export const PROBLEMS: Readonly<Record<ProblemSlug, ProblemType>> = catalogue;
 
-/** One place of the input that is wrong. `pointer` is a JSON pointer into the body, or `?name`, `{name}`. */
+/**
+ * One place of the input that is wrong. `pointer` is a JSON pointer into the body, or `?name`,
+ * `{name}`.
+ */
 export interface InputError {
   detail: string;
   pointer: string;
@@ -253,7 +258,10 @@ export interface ProblemExtras {
 /** Seconds after which a caller may try again when a part of the service is away. */
 export const RETRY_AFTER_SECONDS = 5;
 
-/** Makes an error to throw. `detail` says what failed, for which id, why, what to do; no user's data. */
+/**
+ * Makes an error to throw. `detail` says what failed, for which id, why, what to do; no user's
+ * data.
+ */
 export const problem = (
   slug: ProblemSlug,
   detail: string,

@@ -25,8 +25,8 @@ const takesNone = (schema: unknown): boolean =>
   schema.safeParse(null).success;
 
 /**
- * Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. An empty body
- * is none: many clients send the type of a body with every POST.
+ * Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. An
+ * empty body is none: many clients send the type of a body with every POST.
  */
 export const readBodies = (app: App): void => {
   app.removeAllContentTypeParsers();

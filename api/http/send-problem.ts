@@ -42,7 +42,10 @@ const BROKEN: Record<string, [ProblemSlug, string]> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'The extensions of a chunk are too large.'],
 };
 
-/** Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes it. */
+/**
+ * Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes
+ * it.
+ */
 export const answerBroken = (error: Error, socket: Socket): void => {
   if (socket.destroyed || codeOf(error) === 'ECONNRESET') {
     socket.destroy(error);

@@ -10,8 +10,8 @@ const patternOf = (url: string): RegExp =>
   new RegExp(`^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`);
 
 /**
- * Answers 405 with `Allow` where a path knows other methods, 404 where there is no such path; before
- * anything of a body is read.
+ * Answers 405 with `Allow` where a path knows other methods, 404 where there is no such path;
+ * before anything of a body is read.
  */
 export const answerUnknown = (app: App): void => {
   const routes = new Map<string, KnownRoute>();

@@ -2,7 +2,10 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { App } from './app.ts';
 
-/** Closes the connection once the answer is sent, and says so to the client where that is still possible. */
+/**
+ * Closes the connection once the answer is sent, and says so to the client where that is still
+ * possible.
+ */
 const closeAfter = (answer: ServerResponse): void => {
   const { socket } = answer.req;
   if (!answer.headersSent) answer.shouldKeepAlive = false;
@@ -10,9 +13,9 @@ const closeAfter = (answer: ServerResponse): void => {
 };
 
 /**
- * When the API is closed, closes every connection on which no request is being answered, and each other
- * one after its answer. Node itself waits for connections that have never carried a request, as browsers
- * open them in advance, and for those that stay open after an answer.
+ * When the API is closed, closes every connection on which no request is being answered, and each
+ * other one after its answer. Node itself waits for connections that have never carried a request,
+ * as browsers open them in advance, and for those that stay open after an answer.
  */
 export const closeUnusedConnections = (app: App): void => {
   const sockets = new Set<Socket>();

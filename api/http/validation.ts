@@ -21,7 +21,10 @@ const unknownNames = (issues: readonly Issue[]): number =>
 const depthOf = (issues: readonly Issue[]): number =>
   Math.max(0, ...issues.map(({ path }) => path.length));
 
-/** True where a list was given for an object, or the like: another branch was meant, if one fits better. */
+/**
+ * True where a list was given for an object, or the like: another branch was meant, if one fits
+ * better.
+ */
 const isOfOtherKind = (issues: readonly Issue[]): boolean =>
   issues.some(
     (issue) =>

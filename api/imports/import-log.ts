@@ -30,8 +30,8 @@ const writtenAnew = async function* (
 };
 
 /**
- * The log of an import: its failed lines as a file like the one that was uploaded, whose header is read for
- * that. Mended, it is imported as it is.
+ * The log of an import: its failed lines as a file like the one that was uploaded, whose header is
+ * read for that. Mended, it is imported as it is.
  *
  * @throws StorageError when the file cannot be read
  */

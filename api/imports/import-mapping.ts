@@ -37,7 +37,10 @@ export const unprocessable = (errors: InputError[]): ProblemError => {
   return problem('unprocessable', told.join('; '), { errors });
 };
 
-/** The options with the columns of the mapping that they name. @throws ProblemError when there is none */
+/**
+ * The options with the columns of the mapping that they name. @throws ProblemError when there is
+ * none
+ */
 export const withSavedMapping = async <
   Options extends { mapping?: string | undefined; columns?: ColumnMapping | undefined },
 >(

@@ -43,8 +43,9 @@ const requireHeader = async (
 };
 
 /**
- * Writes the job of a stored file, or finds the one its idempotency key made, and answers with it. What a
- * repeated request means is what it meant at first, so only a new job looks at mapping and header.
+ * Writes the job of a stored file, or finds the one its idempotency key made, and answers with it.
+ * What a repeated request means is what it meant at first, so only a new job looks at mapping and
+ * header.
  *
  * @throws ProblemError when the mapping that is named is gone, or the header makes no sense
  */
@@ -71,7 +72,10 @@ const beginImport = async (
   });
 };
 
-/** Stores the file of a request. @throws ProblemError when its options make no sense, before the file is read */
+/**
+ * Stores the file of a request. @throws ProblemError when its options make no sense, before the
+ * file is read
+ */
 const receive = (
   request: FastifyRequest,
   { database: { db }, storage }: ApiDeps,
@@ -91,8 +95,8 @@ const receive = (
 };
 
 /**
- * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed, it is
- * left to the sweep.
+ * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed,
+ * it is left to the sweep.
  */
 const removeUnused = async (
   { database: { db }, storage }: ApiDeps,

@@ -35,7 +35,9 @@ const FORM_LIMITS = {
 /** Bytes of a part that are read ahead. */
 const PART_BUFFER_BYTES = 256 * KIB;
 
-/** What clients call CSV, packed or not; browsers on Windows send Excel's. Undefined is text/plain. */
+/**
+ * What clients call CSV, packed or not; browsers on Windows send Excel's. Undefined is text/plain.
+ */
 const FILE_TYPES: readonly string[] = [
   'text/csv',
   'text/plain',
@@ -70,7 +72,10 @@ export interface ReceivedForm<Options> {
 /** How a form is read, and what is done with its file as it comes. */
 export interface FormReader<Options> {
   options: z.ZodType<Options>;
-  /** Throws when options make no sense, before the file comes. @returns columns that it is said to have */
+  /**
+   * Throws when options make no sense, before the file comes. @returns columns that it is said to
+   * have
+   */
   check?: (options: Options) => Promise<ReadonlySet<string>>;
   /** Takes the whole file; it is never held in memory. */
   store: (content: Readable, options: Options) => Promise<void>;
@@ -125,8 +130,8 @@ const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncG
 };
 
 /**
- * The parts of a form as they come, each to be read before the next. Whatever ends the iteration, the
- * request is left to flow off, so that its caller can still be answered.
+ * The parts of a form as they come, each to be read before the next. Whatever ends the iteration,
+ * the request is left to flow off, so that its caller can still be answered.
  */
 const partsOf = async function* (
   request: IncomingMessage,
@@ -229,11 +234,11 @@ const storeFile = async (
 };
 
 /**
- * Reads a form's body as it comes: the options, then the file. When it fails, something of the file may be
- * stored all the same.
+ * Reads a form's body as it comes: the options, then the file. When it fails, something of the file
+ * may be stored all the same.
  *
- * @throws ProblemError when the body is not that, breaks off, or is larger than it may be; the reason of
- *   `stop` when that is aborted; what `store` throws
+ * @throws ProblemError when the body is not that, breaks off, or is larger than it may be; the
+ *   reason of `stop` when that is aborted; what `store` throws
  */
 export const receiveForm = async <Options>(
   request: IncomingMessage,

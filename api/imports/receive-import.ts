@@ -12,7 +12,10 @@ export interface ImportReceiver {
   store: (content: Readable) => Promise<void>;
 }
 
-/** Reads an import's body; see `receiveForm`. @throws ProblemError when options contradict each other */
+/**
+ * Reads an import's body; see `receiveForm`. @throws ProblemError when options contradict each
+ * other
+ */
 export const receiveImport = (
   request: IncomingMessage,
   { check, store }: ImportReceiver,

@@ -21,7 +21,10 @@ export const readFormsOnly = (scope: App): void => {
   });
 };
 
-/** Runs an upload in its turn. @throws ProblemError when others have all turns, or it is of another type */
+/**
+ * Runs an upload in its turn. @throws ProblemError when others have all turns, or it is of another
+ * type
+ */
 export type WithUpload = <T>(
   request: FastifyRequest,
   upload: (stop: AbortController) => Promise<T>,

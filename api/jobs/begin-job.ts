@@ -90,7 +90,8 @@ const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
 
 /**
  * Writes a job and starts its workflow, once for one idempotency key however often it is sent.
- * `want` runs only for a new job, so that an earlier one is answered even where its preview expired.
+ * `want` runs only for a new job, so that an earlier one is answered even where its preview
+ * expired.
  */
 export const beginJob = async (
   request: FastifyRequest,

@@ -17,8 +17,9 @@ export interface EventStream {
 }
 
 /**
- * Opens a stream that ends after the last event of a job, at `MAX_AGE_MS`, or when its reader is gone.
- * A reader who is slow gets the latest state when it is ready for one: nothing is queued for it.
+ * Opens a stream that ends after the last event of a job, at `MAX_AGE_MS`, or when its reader is
+ * gone. A reader who is slow gets the latest state when it is ready for one: nothing is queued for
+ * it.
  */
 export const openEventStream = (
   lastSeenId: string | undefined,

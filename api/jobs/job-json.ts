@@ -30,7 +30,9 @@ export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
   `/v1/${JOB_KINDS[type].path}/${id}`;
 
-/** A selection without ids of users, and for those who see no users without values of them either. */
+/**
+ * A selection without ids of users, and for those who see no users without values of them either.
+ */
 const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
   const { excludeIds, filter, ...shown } = selection as {
     type: string;
@@ -236,7 +238,10 @@ export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): P
   return json;
 };
 
-/** With what its workflow says of itself, and what it waits for, while it has not ended and that is known in time. */
+/**
+ * With what its workflow says of itself, and what it waits for, while it has not ended and that is
+ * known in time.
+ */
 export const describeLiveJob = async (
   job: JobRow,
   role: Role,

@@ -24,7 +24,8 @@ const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
   if (job.finished_at !== null) return amountOfEnded(job);
   if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
   if (job.type === 'import' && job.phase === 'checking') {
-    // How many lines there are is known once all are read; until then the job keeps how many it has read.
+    // How many lines there are is known once all are read; until then the job keeps how many it has
+    // read.
     return { total: null, processed: job.total ?? 0 };
   }
   const rows = made?.rows ?? 0;

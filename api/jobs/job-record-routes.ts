@@ -46,7 +46,10 @@ const recordSchemaOf = (type: RecordedType) =>
 
 const count = z.int().min(0).max(2_147_483_647);
 
-/** Those it was done to come first, by their place in the backups; then the others, by how many before. */
+/**
+ * Those it was done to come first, by their place in the backups; then the others, by how many
+ * before.
+ */
 const placeSchema = z.union([
   z.strictObject({ pass: count, attempt: count, part: count, cursor: count, index: count }),
   z.strictObject({ skip: count }),

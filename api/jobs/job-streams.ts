@@ -10,7 +10,10 @@ import { createJobWatch } from './job-watch.ts';
 import { problem } from '../http/problems.ts';
 import { createShares } from '../http/shares.ts';
 
-/** Streams open at once: of one key, of one workspace, and of all. Each holds a connection, but none to PostgreSQL. */
+/**
+ * Streams open at once: of one key, of one workspace, and of all. Each holds a connection, but none
+ * to PostgreSQL.
+ */
 export const MAX_STREAMS_PER_KEY = 20;
 const MAX_STREAMS_OF_WORKSPACE = 200;
 const MAX_STREAMS = 1_000;
@@ -21,8 +24,8 @@ export const KEY_CHECK_MS = 5_000;
 
 export interface JobStreams {
   /**
-   * The states of a job as server-sent events, from the one that was just read on; undefined when it
-   * has ended and the reader knows that.
+   * The states of a job as server-sent events, from the one that was just read on; undefined when
+   * it has ended and the reader knows that.
    *
    * @throws ProblemError when too many streams are open
    */

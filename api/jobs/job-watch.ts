@@ -15,8 +15,8 @@ export interface JobWatch<Facts> {
 }
 
 /**
- * Reads each watched job once for all its listeners. A look that fails, as while PostgreSQL is away,
- * tells nobody anything; the next comes as usual.
+ * Reads each watched job once for all its listeners. A look that fails, as while PostgreSQL is
+ * away, tells nobody anything; the next comes as usual.
  */
 export const createJobWatch = <Facts>(
   read: (jobId: string) => Promise<Facts | undefined>,

@@ -11,7 +11,9 @@ import { type LiveState, STATE_QUERY, workflowIdOf } from '../../workflows/contr
 const QUERY_DEADLINE_MS = 1_000;
 const CANCEL_DEADLINE_MS = 3_000;
 
-/** Places where a fault test kills the API: before Temporal has a job, and before its caller knows. */
+/**
+ * Places where a fault test kills the API: before Temporal has a job, and before its caller knows.
+ */
 export type ApiCrashPoint = 'job:written' | 'job:started';
 
 /** What the API asks of Temporal. */
@@ -19,13 +21,20 @@ export interface JobStarter {
   namespace: string;
   /** Starts the job's workflow; started before is as good. @throws Error when Temporal is away */
   start: (job: StartableJob) => Promise<void>;
-  /** Asks the job's workflow to stop. @throws Error when Temporal is away or knows no such workflow */
+  /**
+   * Asks the job's workflow to stop. @throws Error when Temporal is away or knows no such workflow
+   */
   cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
   /** What the workflow says of itself; undefined when no worker answers in time. */
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
-  /** The step that the job's workflow tries again; undefined when there is none, or Temporal does not say in time. */
+  /**
+   * The step that the job's workflow tries again; undefined when there is none, or Temporal does
+   * not say in time.
+   */
   readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
-  /** Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away */
+  /**
+   * Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away
+   */
   startDelivery: (delivery: StartableDelivery) => Promise<void>;
   /** Starts a mail's workflow; started before is as good. @throws Error when Temporal is away */
   startMail: (mail: StartableMail) => Promise<void>;

@@ -40,7 +40,10 @@ const momentOf = (moment: Date | null): string | null =>
 /** What a job is about, which is told also where it is nobody. */
 const WHOLE = ['selected', 'lines'];
 
-/** How many it is about, then what they came to, the most frequent first, and nothing that came to nobody. */
+/**
+ * How many it is about, then what they came to, the most frequent first, and nothing that came to
+ * nobody.
+ */
 const countsOf = (counts: unknown): string =>
   listOf(
     Object.entries((counts ?? {}) as Record<string, number>)
@@ -134,7 +137,10 @@ export interface RequestPage {
   linkExpiresAt: Date;
 }
 
-/** What a mail about a delete-all request leads to: who asked for what, until when, and how to decide. */
+/**
+ * What a mail about a delete-all request leads to: who asked for what, until when, and how to
+ * decide.
+ */
 export const renderRequestPage = (page: RequestPage): string => {
   const { request, workspaceName, run, publicUrl, linkExpiresAt } = page;
   const isAsked = request.state === 'requested';

@@ -12,7 +12,9 @@ import type { ApiDeps } from '../deps.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 
-/** Asked for again so soon, a mail that was accepted is not sent once more: somebody clicked twice. */
+/**
+ * Asked for again so soon, a mail that was accepted is not sent once more: somebody clicked twice.
+ */
 const DOUBLE_CLICK_SECONDS = 30;
 /** Times that one mail may be sent, so that nobody floods an inbox. */
 const MAX_ROUNDS = 20;
@@ -68,8 +70,8 @@ const findEarlier = async (
 };
 
 /**
- * Has the mail of its subject sent again: by the round that is under way, or by a new one. A second click finds the
- * first one's; the same idempotency key always does.
+ * Has the mail of its subject sent again: by the round that is under way, or by a new one. A second
+ * click finds the first one's; the same idempotency key always does.
  *
  * @throws ProblemError when it was sent too often, or Temporal does not take it
  */

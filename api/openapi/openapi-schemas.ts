@@ -38,7 +38,10 @@ export const exampleOf = (schema: unknown, schemas: Schemas): unknown => {
 const baseOf = (name: string): string =>
   name.endsWith(OF_REQUESTS) ? name.slice(0, -OF_REQUESTS.length) : name;
 
-/** Names of schemas for requests that say the same as the one for answers, those they refer to included. */
+/**
+ * Names of schemas for requests that say the same as the one for answers, those they refer to
+ * included.
+ */
 const sameAsAnswers = (schemas: Schemas): Set<string> => {
   const textOf = (name: string) => JSON.stringify(renamed(schemas[name], baseOf));
   const same = new Set(
@@ -66,8 +69,8 @@ const reachableFrom = (roots: readonly string[], schemas: Schemas): Set<string> 
 };
 
 /**
- * The library gives each named schema twice, for requests as `…Input` and for answers. Leaves one where both
- * say the same or one is used alone, and none that nothing refers to.
+ * The library gives each named schema twice, for requests as `…Input` and for answers. Leaves one
+ * where both say the same or one is used alone, and none that nothing refers to.
  */
 export const joinSchemas = <Paths>(
   paths: Paths,

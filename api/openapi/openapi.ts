@@ -114,7 +114,9 @@ const BODY_OF: Readonly<Record<string, object>> = {
   createUserList: USER_LIST_BODY,
 };
 
-/** Errors that any route may answer with, and those of routes that read bodies and change things. */
+/**
+ * Errors that any route may answer with, and those of routes that read bodies and change things.
+ */
 const COMMON_STATUSES = [400, 404, 431, 500, 503];
 const WRITE_STATUSES = [408, 409, 413, 415, 422];
 /** A part of a path may be too long. */

@@ -69,7 +69,9 @@ export const resolveList = async (
   );
 };
 
-/** As the job's row holds a filter or segment, and what it says without the ids that are left out. */
+/**
+ * As the job's row holds a filter or segment, and what it says without the ids that are left out.
+ */
 const freeze = async (
   db: Db,
   workspaceId: string,
@@ -89,9 +91,11 @@ const freeze = async (
 };
 
 /**
- * Copies a segment's filter, turns relative dates into moments, takes chosen ids out, and finds lists.
+ * Copies a segment's filter, turns relative dates into moments, takes chosen ids out, and finds
+ * lists.
  *
- * @throws ProblemError when the segment or list is not there, or the filter does not fit the workspace
+ * @throws ProblemError when the segment or list is not there, or the filter does not fit the
+ *   workspace
  */
 export const resolveSelection = async (
   db: Db,

@@ -128,7 +128,10 @@ const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): voi
   }
 };
 
-/** Reads what to change of a user, every value in its stored form, or tells every place that is wrong. */
+/**
+ * Reads what to change of a user, every value in its stored form, or tells every place that is
+ * wrong.
+ */
 export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
   const reading: Reading = { columns: {}, properties: {}, errors: [] };
   for (const [name, value] of Object.entries(given)) {

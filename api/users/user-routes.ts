@@ -29,7 +29,9 @@ import { conditionOf, userQuerySchema } from './user-query.ts';
 
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
-/** A place is good for one order only; a date that does not exist would be an error of PostgreSQL. */
+/**
+ * A place is good for one order only; a date that does not exist would be an error of PostgreSQL.
+ */
 const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
   z.strictObject({
     sort: z.literal(sort),

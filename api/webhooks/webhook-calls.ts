@@ -57,8 +57,8 @@ const writeOnce = async (
 };
 
 /**
- * Writes what a request asks for in one transaction, once for one idempotency key however often it is
- * sent. `isEarlier` when an earlier request with the key did it.
+ * Writes what a request asks for in one transaction, once for one idempotency key however often it
+ * is sent. `isEarlier` when an earlier request with the key did it.
  */
 export const once = async (
   db: Db,

@@ -25,7 +25,9 @@ export interface OwnDeletion {
 const step = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
   DBOS.runStep(run, { name, retriesAllowed: true });
 
-/** Keepsake's deletion with DBOS in Temporal's place: the same steps in the same order, but no mail. */
+/**
+ * Keepsake's deletion with DBOS in Temporal's place: the same steps in the same order, but no mail.
+ */
 export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) => {
   const database = openDatabase(appDatabaseUrl);
   const lanes = openDatabase(appDatabaseUrl, { maxConnections: MAX_LANES });

@@ -29,9 +29,10 @@ const toCsv = (rows: (string | null)[][]): string =>
   rows.map((row) => `${row.map(toField).join(',')}\n`).join('');
 
 /**
- * Backs users up and deletes them as one would with DBOS: a step reads a page of rows by key, writes it
- * as a compressed file of its own and remembers its ids; further steps delete by these ids. Each step
- * may run again. Nothing is read back, and a user changed in between is deleted all the same.
+ * Backs users up and deletes them as one would with DBOS: a step reads a page of rows by key,
+ * writes it as a compressed file of its own and remembers its ids; further steps delete by these
+ * ids. Each step may run again. Nothing is read back, and a user changed in between is deleted all
+ * the same.
  */
 export const createPagedDeletion = (databaseUrl: string) => {
   const pool = new Pool({ connectionString: databaseUrl });

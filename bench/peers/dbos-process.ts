@@ -4,7 +4,9 @@ import { DBOS } from '@dbos-inc/dbos-sdk';
 import { createOwnDeletion, type OwnDeletion } from './dbos-own.ts';
 import { createPagedDeletion, type PagedDeletion } from './dbos-pages.ts';
 
-/** What the bench asks of this process, one at a time; the answer is an error's message, or null. */
+/**
+ * What the bench asks of this process, one at a time; the answer is an error's message, or null.
+ */
 export type DbosRequest =
   | { kind: 'pages'; input: Omit<PagedDeletion, 'folder'> }
   | { kind: 'own'; input: OwnDeletion };

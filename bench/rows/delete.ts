@@ -89,7 +89,10 @@ const linesOf = (bench: Bench, runs: Awaited<ReturnType<typeof contest>>): Line[
   ];
 };
 
-/** Deletes the same users of a larger workspace, by a script (`delete`) or as durable jobs (`durable`). */
+/**
+ * Deletes the same users of a larger workspace, by a script (`delete`) or as durable jobs
+ * (`durable`).
+ */
 export const measureDelete = async (bench: Bench): Promise<RowReport> => {
   const dbos = bench.rows.includes('durable') ? await startDbosPeer(bench) : undefined;
   try {

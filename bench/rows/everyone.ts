@@ -92,7 +92,10 @@ const script = (bench: Bench): Contender => {
   };
 };
 
-/** Deletes everyone of a workspace, as approved, while those who signed up since are read and changed. */
+/**
+ * Deletes everyone of a workspace, as approved, while those who signed up since are read and
+ * changed.
+ */
 export const measureEveryone = async (bench: Bench): Promise<RowReport> => {
   const runs = await contest(bench, [await keepsake(bench), script(bench)]);
   const of = {

@@ -19,7 +19,10 @@ const cell = ([name, type]: [string, string]): string =>
     ? `array_to_string(ARRAY(SELECT jsonb_array_elements_text(properties->'${name}')), ';')`
     : `properties->>'${name}'`;
 
-/** What a download of Keepsake holds, rendered alike; only that no text is made safe for spreadsheets. */
+/**
+ * What a download of Keepsake holds, rendered alike; only that no text is made safe for
+ * spreadsheets.
+ */
 const SAME_COLUMNS =
   `(SELECT user_id, first_name, last_name, gender, country, city, language, timezone,
   email, phone, last_channel, dob, email_optin::text, sms_optin::text, whats_app_optin::text,

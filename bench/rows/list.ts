@@ -16,7 +16,10 @@ interface Person {
   last_name: string;
 }
 
-/** What someone types: the beginning of an id, an address, a number or a name; rare ones and frequent ones. */
+/**
+ * What someone types: the beginning of an id, an address, a number or a name; rare ones and
+ * frequent ones.
+ */
 const TYPED: ((person: Person) => string)[] = [
   ({ user_id: id }) => id.slice(0, 9),
   ({ email }) => email.slice(0, 12),

@@ -16,7 +16,10 @@ interface Answer {
   workflow: { id: string };
 }
 
-/** Deletes one user, waiting for the end. @throws Error unless it is gone and backed up when that answers */
+/**
+ * Deletes one user, waiting for the end. @throws Error unless it is gone and backed up when that
+ * answers
+ */
 const deleteOne = async ({ api }: Bench, userId: string) => {
   const start = performance.now();
   const { status, body } = await api.call<Answer>('DELETE', `/v1/users/${userId}`, undefined, {
@@ -28,7 +31,9 @@ const deleteOne = async ({ api }: Bench, userId: string) => {
   return { elapsed, workflowId: body.workflow.id };
 };
 
-/** One user after another, from the request to the answer that it is gone and its backup verified. */
+/**
+ * One user after another, from the request to the answer that it is gone and its backup verified.
+ */
 export const measureOne = async (bench: Bench): Promise<RowReport> => {
   await bench.load(populationOf(bench.users));
   const { rows } = await bench.owner.query<{ user_id: string }>(

@@ -5,9 +5,9 @@ import { refuseDatabase, refuseForgetful, refusePooler } from './refusal.ts';
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Asked for as a connection starts, and read back; each as PostgreSQL shows it. Neither the server's
- * own settings nor those of a role or database may change what a file holds, hide a row, find another
- * table, or end a step in its middle. Every supported version knows these names.
+ * Asked for as a connection starts, and read back; each as PostgreSQL shows it. Neither the
+ * server's own settings nor those of a role or database may change what a file holds, hide a row,
+ * find another table, or end a step in its middle. Every supported version knows these names.
  *
  * `default_transaction_read_only` is left alone: a fail-over uses it.
  */
@@ -46,7 +46,9 @@ const EXPECTED = { client_encoding: 'UTF8', session_replication_role: 'origin' }
 const WANTED: Record<string, string> = { ...ASKED, ...SET_LATER, ...EXPECTED };
 const NAMES = [...Object.keys(WANTED), 'synchronous_commit'];
 
-/** As PostgreSQL shows them: whole seconds below a minute, as `30s`, or whole minutes, as `2min`. */
+/**
+ * As PostgreSQL shows them: whole seconds below a minute, as `30s`, or whole minutes, as `2min`.
+ */
 export interface StatementTimeouts {
   statement_timeout: string;
   lock_timeout: string;
@@ -126,16 +128,16 @@ export const prepareConnection = async (
 };
 
 /**
- * Gives each setting the value that a connection began with: a `SET` in a trigger lasts beyond its transaction. Also
- * takes back each `SET LOCAL` of the transaction that is open.
+ * Gives each setting the value that a connection began with: a `SET` in a trigger lasts beyond its
+ * transaction. Also takes back each `SET LOCAL` of the transaction that is open.
  */
 export const RESET_SETTINGS = `RESET ALL;
   SELECT set_config(name, '0', false) FROM unnest(ARRAY['${Object.keys(SET_LATER).join("', '")}']) AS name
    WHERE current_setting(name, true) IS NOT NULL`;
 
 /**
- * Takes back what triggers of others have set on a connection: it would change what a file holds, what a
- * value becomes, or which rows are seen.
+ * Takes back what triggers of others have set on a connection: it would change what a file holds,
+ * what a value becomes, or which rows are seen.
  *
  * @throws DatabaseRefusal when it cannot be taken back, such as a role
  */

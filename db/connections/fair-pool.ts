@@ -2,7 +2,10 @@ import type { Pool, PoolClient } from 'pg';
 
 /** How the connections of a pool are shared out. */
 export interface Shares {
-  /** Whose the work is that asks for a connection; undefined where it is nobody's, and is not counted. */
+  /**
+   * Whose the work is that asks for a connection; undefined where it is nobody's, and is not
+   * counted.
+   */
   ownerOf: () => string | undefined;
   /** Connections that one owner may have at a time. */
   each: number;
@@ -64,8 +67,8 @@ const createTurns = ({ each, maxWaiting, waitMs }: Shares) => {
 };
 
 /**
- * Lets nobody have more than a share of a pool, so that one who is slow, or waits for locks, holds up nobody else.
- * Only what asks by a promise is counted.
+ * Lets nobody have more than a share of a pool, so that one who is slow, or waits for locks, holds
+ * up nobody else. Only what asks by a promise is counted.
  *
  * @throws Error that `isShareExceeded` knows, from `connect`
  */

@@ -6,7 +6,10 @@ export type NamedPools = Readonly<
   Record<string, Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'>>
 >;
 
-/** Tells how many connections of each pool are lent, how many are free, and how many requests wait for one. */
+/**
+ * Tells how many connections of each pool are lent, how many are free, and how many requests wait
+ * for one.
+ */
 export const watchPools = (registry: Registry, pools: NamedPools): void => {
   const gauge = new Gauge({
     name: 'keepsake_database_connections',

@@ -11,7 +11,9 @@ export type RefusalCode =
   | 'schemaMissing'
   | 'schemaOutdated';
 
-/** `message` is one sentence: what is wrong, and what to do. It holds names and settings, no row. */
+/**
+ * `message` is one sentence: what is wrong, and what to do. It holds names and settings, no row.
+ */
 export interface DatabaseRefusal extends Error {
   code: RefusalCode;
 }
@@ -38,7 +40,9 @@ export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
       'this login and database too.',
   );
 
-/** How PgBouncer and RDS Proxy refuse a client that sets options; neither translates its messages. */
+/**
+ * How PgBouncer and RDS Proxy refuse a client that sets options; neither translates its messages.
+ */
 const POOLER_REFUSAL =
   /unsupported (?:options )?startup parameter|doesn't support command-line options/;
 

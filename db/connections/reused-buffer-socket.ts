@@ -4,8 +4,9 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 const READ_BYTES = 256 * 1024;
 
 /**
- * A socket that reads everything into one and the same buffer, where any other makes a new one for each
- * packet of 8 KiB. Its listeners get a copy; while it lends, the buffer itself, which the next read writes over.
+ * A socket that reads everything into one and the same buffer, where any other makes a new one for
+ * each packet of 8 KiB. Its listeners get a copy; while it lends, the buffer itself, which the next
+ * read writes over.
  */
 export class LendingSocket extends Socket {
   isLending = false;

@@ -6,20 +6,23 @@ import { DatabaseError } from 'pg';
  */
 
 /**
- * PostgreSQL takes nothing for now. 08: connection; 28: login; 3D: no such database; 53: out of disk,
- * memory or connections; 57P: shut down or starting; 58: its disk; 25006: read-only; 25P03, 25P04:
- * it ended a transaction that took too long.
+ * PostgreSQL takes nothing for now. 08: connection; 28: login; 3D: no such database; 53: out of
+ * disk, memory or connections; 57P: shut down or starting; 58: its disk; 25006: read-only; 25P03,
+ * 25P04: it ended a transaction that took too long.
  */
 const AWAY = /^(?:08|28|3D|53|57P|58)|^(?:25006|25P03|25P04|57000)$/;
 
-/** Other work was in the way. 40: rolled back for its sake; the rest: lock, object, or time ran out. */
+/**
+ * Other work was in the way. 40: rolled back for its sake; the rest: lock, object, or time ran out.
+ */
 const CONTENDED = /^40|^(?:55P03|55006|57014)$/;
 
 /**
- * The statement, the schema or the server is wrong, whatever the rows. 0A: not supported; 25, 2D, 3B:
- * transaction; 26, 34: names of statements and cursors; 0B, 2B, 3F, 42, 55: syntax, names, grants and
- * state of what it is about; F0, HV: configuration, foreign servers; XX: broken inside; KS: Keepsake's
- * own. What is not listed depends on values, or comes from a trigger's code: it is a row's.
+ * The statement, the schema or the server is wrong, whatever the rows. 0A: not supported; 25, 2D,
+ * 3B: transaction; 26, 34: names of statements and cursors; 0B, 2B, 3F, 42, 55: syntax, names,
+ * grants and state of what it is about; F0, HV: configuration, foreign servers; XX: broken inside;
+ * KS: Keepsake's own. What is not listed depends on values, or comes from a trigger's code: it is a
+ * row's.
  */
 const OF_A_STATEMENT = /^(?:0A|0B|25|26|2B|2D|34|3B|3F|42|55|F0|HV|XX|KS)/;
 
@@ -54,7 +57,9 @@ const isConnectionError = (error: Error): boolean => {
 /** RAISE in PL/pgSQL takes whatever code its author chose. */
 const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
 
-/** Whether code of others failed within a statement: by RAISE, or as it asked another server (08). */
+/**
+ * Whether code of others failed within a statement: by RAISE, or as it asked another server (08).
+ */
 const isOfATrigger = (error: DatabaseError): boolean =>
   isRaised(error) || (codeOf(error).startsWith('08') && error.where !== undefined);
 
@@ -74,8 +79,8 @@ const REFUSES_LOGIN = /^(?:28|3D)/;
 const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
 
 /**
- * Whether PostgreSQL answers, and lets this login in neither now nor by waiting. At the start of a process
- * that is a wrong setting; later it may be a password that is just being changed.
+ * Whether PostgreSQL answers, and lets this login in neither now nor by waiting. At the start of a
+ * process that is a wrong setting; later it may be a password that is just being changed.
  */
 export const isLoginRefused = (error: unknown): error is Error =>
   error instanceof DatabaseError
@@ -95,8 +100,8 @@ export const isDenied = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === DENIED;
 
 /**
- * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a statement,
- * what its input functions and the triggers of others raise is about the values.
+ * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a
+ * statement, what its input functions and the triggers of others raise is about the values.
  */
 export const mayBeOfARow = (error: unknown): error is DatabaseError =>
   error instanceof DatabaseError &&
@@ -116,7 +121,10 @@ export const isPoolExhausted = (error: unknown): boolean =>
 export const isTooSlow = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === '57014';
 
-/** Whether there is no room for another lock. The code is that of memory, too; the hint names the setting. */
+/**
+ * Whether there is no room for another lock. The code is that of memory, too; the hint names the
+ * setting.
+ */
 export const isOutOfLocks = (error: unknown): boolean =>
   error instanceof DatabaseError &&
   error.code === '53200' &&

@@ -40,7 +40,10 @@ export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
   );
 };
 
-/** What API and worker ask of a database before they use it. @throws DatabaseRefusal, and what the driver throws */
+/**
+ * What API and worker ask of a database before they use it. @throws DatabaseRefusal, and what the
+ * driver throws
+ */
 export const assertReady = async (db: Db): Promise<void> => {
   await assertSchema(db);
   await assertClock(db);

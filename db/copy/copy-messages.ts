@@ -1,8 +1,8 @@
 import type { CopyPlaces } from './copy-row-ids.ts';
 
 /**
- * Size of the chunks it gives, in bytes. PostgreSQL sends a message a row in packets of 8 KiB; passed on
- * as they come they would cost gzip and hashing twice the time.
+ * Size of the chunks it gives, in bytes. PostgreSQL sends a message a row in packets of 8 KiB;
+ * passed on as they come they would cost gzip and hashing twice the time.
  */
 export const COPY_CHUNK_BYTES = 1024 * 1024;
 
@@ -42,7 +42,10 @@ export interface CopyWays {
   places?: CopyPlaces | undefined;
   /** Hears where each row begins in the next chunk, its places taken off. */
   startRow?: ((at: number) => void) | undefined;
-  /** Gives what is given on of a chunk, which is written over after that unless it is given on itself. */
+  /**
+   * Gives what is given on of a chunk, which is written over after that unless it is given on
+   * itself.
+   */
   pack?: ((chunk: Buffer) => Buffer) | undefined;
 }
 
@@ -52,8 +55,8 @@ const beginRow = ({ places, startRow }: CopyWays, at: number): void => {
 };
 
 /**
- * Takes the rows out of the protocol's messages, of which each row has one; they come in packets cut
- * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+ * Takes the rows out of the protocol's messages, of which each row has one; they come in packets
+ * cut anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays = {}) => {
   const { places, pack } = ways;
@@ -94,8 +97,8 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays
   /**
    * Rows are moved together where the packet was put: half the time of a view and a copy for each.
    *
-   * @returns whether more is wanted, and what is not for this stream any more: the end of the rows, or
-   *   an error, for the driver to read
+   * @returns whether more is wanted, and what is not for this stream any more: the end of the rows,
+   *   or an error, for the driver to read
    */
   const take = (packet: Buffer): { isWanted: boolean; rest?: Buffer } => {
     const isWanted = makeRoom(packet.length);

@@ -10,9 +10,9 @@ export interface CopyOut extends Readable, Submittable {
 }
 
 /**
- * A `COPY … TO STDOUT` statement as a stream, to be given to a client's `query`. Holds back PostgreSQL
- * while its reader is slow. One that is broken off leaves its connection in the middle of the rows: it
- * must be closed.
+ * A `COPY … TO STDOUT` statement as a stream, to be given to a client's `query`. Holds back
+ * PostgreSQL while its reader is slow. One that is broken off leaves its connection in the middle
+ * of the rows: it must be closed.
  */
 export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
   let stream: Duplex | undefined;

@@ -15,8 +15,9 @@ export interface CopyPlaces {
 }
 
 /**
- * Collects the first column of each row of a `COPY … (FORMAT csv)`, which must be its `ctid`: a place such as
- * `"(12,3)",`. CSV always quotes it, for its comma, and a text array writes it alike. It never becomes a value.
+ * Collects the first column of each row of a `COPY … (FORMAT csv)`, which must be its `ctid`: a
+ * place such as `"(12,3)",`. CSV always quotes it, for its comma, and a text array writes it alike.
+ * It never becomes a value.
  */
 export const createCopyPlaces = (): CopyPlaces => {
   let text = Buffer.allocUnsafe(FIRST_BYTES);

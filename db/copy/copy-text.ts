@@ -26,8 +26,9 @@ const end = async (client: pg.PoolClient): Promise<void> => {
 };
 
 /**
- * The rows of a query as a stream of CSV with a header, on its way through `ways`. Holds a connection until the stream has ended. A stream that is destroyed closes its connection, because the
- * server would go on sending.
+ * The rows of a query as a stream of CSV with a header, on its way through `ways`. Holds a
+ * connection until the stream has ended. A stream that is destroyed closes its connection, because
+ * the server would go on sending.
  */
 export const copyText = async (
   pool: pg.Pool,

@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
 
 /**
- * Makes the values of COPY statements readable on this connection until its transaction ends. They travel
- * as a parameter, so that neither `pg_stat_activity` nor a log of statements shows them.
+ * Makes the values of COPY statements readable on this connection until its transaction ends. They
+ * travel as a parameter, so that neither `pg_stat_activity` nor a log of statements shows them.
  */
 export const setCopyValues = async (
   client: ClientBase,

@@ -17,8 +17,8 @@ export interface WrittenDecision {
 }
 
 /**
- * Writes down what the holder of a key wants, before it is decided. What the rules refuse already is
- * refused at once. Undefined when its idempotency key was used before.
+ * Writes down what the holder of a key wants, before it is decided. What the rules refuse already
+ * is refused at once. Undefined when its idempotency key was used before.
  */
 export const submitDecision = async (
   db: Db,
@@ -47,7 +47,9 @@ export const findDecisionByKey = (db: Db, requestId: string, key: string) =>
     .where('idempotency_key', '=', key)
     .executeTakeFirst();
 
-/** Gives a pending decision up, so that it is never carried out. False when it was decided before. */
+/**
+ * Gives a pending decision up, so that it is never carried out. False when it was decided before.
+ */
 export const giveUpDecision = async (db: Db, id: string): Promise<boolean> => {
   const { rows } = await sql<{ isGivenUp: boolean }>`
     SELECT give_up_decision(${id}::uuid) AS "isGivenUp"`.execute(db);
@@ -70,7 +72,10 @@ export interface Decision {
   refusal: Refusal | null;
 }
 
-/** Moves a request on by the database's rules. @returns why it was refused; null when it was accepted */
+/**
+ * Moves a request on by the database's rules. @returns why it was refused; null when it was
+ * accepted
+ */
 export const decideRequest = async (db: Db, decision: Decision): Promise<Refusal | null> => {
   const { requestId, runId, kind, tryId, decisionId, keyId, reason, refusal } = decision;
   const { rows } = await sql<{ refusal: Refusal | null }>`
@@ -81,7 +86,10 @@ export const decideRequest = async (db: Db, decision: Decision): Promise<Refusal
   return rows[0]?.refusal ?? null;
 };
 
-/** For so long a decision waits for an answer before its caller is told that there is none, in seconds. */
+/**
+ * For so long a decision waits for an answer before its caller is told that there is none, in
+ * seconds.
+ */
 const FRESH_SECONDS = 60;
 const FRESH_LIMIT = 50;
 
@@ -103,8 +111,8 @@ export const listRecentlyWritten = async (db: Db, requestId: string) => {
 const REFUSALS_TOLD = 500;
 
 /**
- * What was tried and what came of it, oldest first, by the index `decisions_of_request`. Whatever was
- * accepted or waits is told; of what was refused, the newest.
+ * What was tried and what came of it, oldest first, by the index `decisions_of_request`. Whatever
+ * was accepted or waits is told; of what was refused, the newest.
  */
 export const listDecisions = async (db: Db, requestId: string) => {
   const told = db

@@ -12,8 +12,8 @@ export interface NewRequest {
 }
 
 /**
- * Writes a request and its line in the activity log. False when the workspace has an unfinished one,
- * or its idempotency key belongs to one already; nothing is written then.
+ * Writes a request and its line in the activity log. False when the workspace has an unfinished
+ * one, or its idempotency key belongs to one already; nothing is written then.
  */
 export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boolean> => {
   const { id, proof, reason, ticket, idempotency } = request;
@@ -25,7 +25,9 @@ export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boole
   return rows[0]?.isWritten ?? false;
 };
 
-/** Requests as the API tells of them, with who asked, and whether a window of theirs is not over. */
+/**
+ * Requests as the API tells of them, with who asked, and whether a window of theirs is not over.
+ */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
@@ -107,7 +109,9 @@ export const findRequestView = async (db: Db, id: string): Promise<RequestView |
 export const findRequestWorkspace = async (db: Db, id: string): Promise<string | undefined> =>
   (await findRequestView(db, id))?.workspaceId;
 
-/** Makes a run of the request's workflow the one that decides. False when there is no such request. */
+/**
+ * Makes a run of the request's workflow the one that decides. False when there is no such request.
+ */
 export const claimRequest = async (db: Db, requestId: string, runId: string): Promise<boolean> => {
   const { rows } = await sql<{ isThere: boolean }>`
     SELECT claim_request(${requestId}::uuid, ${runId}::text) AS "isThere"`.execute(db);

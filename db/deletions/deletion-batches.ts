@@ -6,11 +6,13 @@ import { isOutOfLocks, isTooSlow } from '../connections/sql-states.ts';
 
 /** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
 const LOCK_TIMEOUT_MS = 30_000;
-/** Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks. */
+/**
+ * Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks.
+ */
 const IDLE_TIMEOUT_MS = 10_000;
 /**
- * A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at once. An
- * attempt of a small job has a minute for all its tries.
+ * A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at
+ * once. An attempt of a small job has a minute for all its tries.
  */
 const timeoutOf = (users: number): number => Math.min(10_000 + 100 * users, 30_000);
 /** One user cannot be fewer. */
@@ -67,8 +69,8 @@ const settings = (users: number): string => `
   SET LOCAL synchronous_commit = off`;
 
 /**
- * Calls the one function that deletes. What triggers of others have set is taken back: later statements and
- * batches must not go by it.
+ * Calls the one function that deletes. What triggers of others have set is taken back: later
+ * statements and batches must not go by it.
  *
  * @returns how many users
  */
@@ -105,11 +107,12 @@ const countLocked = async (client: PoolClient, batch: Batch): Promise<number> =>
 };
 
 /**
- * Deletes one slice of a part in a transaction of its own. The database decides whether it may. It is
- * committed only if `mayCommit` agrees.
+ * Deletes one slice of a part in a transaction of its own. The database decides whether it may. It
+ * is committed only if `mayCommit` agrees.
  *
- * The commit does not wait for the disk: one that a crash takes back leaves the users where they were, and
- * with them cursor and counters. Call `syncBatches` before telling anyone that they are gone.
+ * The commit does not wait for the disk: one that a crash takes back leaves the users where they
+ * were, and with them cursor and counters. Call `syncBatches` before telling anyone that they are
+ * gone.
  */
 export const deleteBatch = async (
   client: PoolClient,
@@ -142,7 +145,8 @@ export const deleteBatch = async (
  * Deletes a few different users of a part in the transaction that is open on this connection, which
  * can only be rolled back.
  *
- * @returns their indexes in the part, from 1, and their ids; none when nobody of it can be deleted now
+ * @returns their indexes in the part, from 1, and their ids; none when nobody of it can be deleted
+ *   now
  */
 export const rehearseDeletion = async (
   client: PoolClient,
@@ -157,7 +161,8 @@ export const rehearseDeletion = async (
 };
 
 /**
- * Deletes a batch in the transaction that is open on this connection, which can only be rolled back then.
+ * Deletes a batch in the transaction that is open on this connection, which can only be rolled back
+ * then.
  *
  * @returns the ids of those who would go; none where the batch itself is refused or deletes nobody
  */
@@ -177,7 +182,10 @@ export const rehearseBatchDeletion = async (
   return rows.map(({ userId }) => userId);
 };
 
-/** Waits until every batch committed so far is on disk: a commit that waits, since the log is written in order. */
+/**
+ * Waits until every batch committed so far is on disk: a commit that waits, since the log is
+ * written in order.
+ */
 export const syncBatches = async (db: Db): Promise<void> => {
   await sql`SELECT pg_logical_emit_message(true, 'keepsake', 'batches')`.execute(db);
 };

@@ -19,8 +19,9 @@ const countsSchema = z.object({
 });
 
 /**
- * What the rule found: of the users who were `there` at `since`, so many were `taken` by earlier deletions,
- * and so many are `selected`, those of deletions that run included. `since` is in UTC; null means now.
+ * What the rule found: of the users who were `there` at `since`, so many were `taken` by earlier
+ * deletions, and so many are `selected`, those of deletions that run included. `since` is in UTC;
+ * null means now.
  */
 export type NearlyEveryone = z.infer<typeof countsSchema>;
 
@@ -95,7 +96,10 @@ export interface Arrivals {
   going: number[];
 }
 
-/** Whether so many users may be deleted whoever they are; counts no more users than it takes to be sure. */
+/**
+ * Whether so many users may be deleted whoever they are; counts no more users than it takes to be
+ * sure.
+ */
 export const leavesEnoughUsers = async (
   trx: Trx,
   workspaceId: string,
@@ -127,8 +131,8 @@ const LOCK_TIMEOUT_MS = 30_000;
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * Admits the deletion by a backup, once; only then may its users be deleted. Deletions of one workspace
- * are admitted one after the other, and each sees those before it.
+ * Admits the deletion by a backup, once; only then may its users be deleted. Deletions of one
+ * workspace are admitted one after the other, and each sees those before it.
  *
  * @throws DatabaseError KS008 when nearly everyone would be deleted
  */

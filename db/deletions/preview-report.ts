@@ -67,7 +67,9 @@ export interface Excluded {
   matches: RawBuilder<SqlBool>;
 }
 
-/** Of ids that are left out: those that are no users, and users who would not be selected anyway. */
+/**
+ * Of ids that are left out: those that are no users, and users who would not be selected anyway.
+ */
 export interface ExcludedReport {
   excludedNotFound: number;
   excludedNotFoundSample: string[];

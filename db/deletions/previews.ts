@@ -18,7 +18,10 @@ import { type ListRef, requireUserList, usersOfList } from '../users/user-lists.
 /** Users shown of a preview at most. */
 export const SAMPLE_SIZE = 100;
 
-/** Users whom the previews of lists of a workspace keep at most, about: those made at once are not in the sum. */
+/**
+ * Users whom the previews of lists of a workspace keep at most, about: those made at once are not
+ * in the sum.
+ */
 export const MAX_PREVIEWED_USERS = 10_000_000;
 
 /** How long a preview may be confirmed. */
@@ -35,7 +38,10 @@ export interface NewPreview {
   requestId?: string;
 }
 
-/** Users of a list are looked up by the preview, and kept with it: whoever has the address later is not meant. */
+/**
+ * Users of a list are looked up by the preview, and kept with it: whoever has the address later is
+ * not meant.
+ */
 export interface NewListPreview extends Omit<NewPreview, 'selection' | 'where' | 'requestId'> {
   list: ListRef;
 }
@@ -64,7 +70,9 @@ const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promi
   return rows[0] ?? { count: 0, held: 0, users: 0 };
 };
 
-/** Counts users by their arrival, as the rule for nearly everyone needs. Reads the whole partition. */
+/**
+ * Counts users by their arrival, as the rule for nearly everyone needs. Reads the whole partition.
+ */
 const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Arrivals> => {
   const { rows } = await sql<Arrivals>`
     WITH moments AS MATERIALIZED (SELECT deletion_moments(${workspaceId}) AS list
@@ -91,8 +99,8 @@ const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Prom
 };
 
 /**
- * Most selections are known to be far from everyone by a bounded count; only for others is the partition
- * read once more.
+ * Most selections are known to be far from everyone by a bounded count; only for others is the
+ * partition read once more.
  */
 const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number) => {
   const { workspaceId } = preview;
@@ -135,7 +143,10 @@ const insertPreview = (
     .returning(['id', 'count', 'held', 'expires_at'])
     .executeTakeFirstOrThrow();
 
-/** Runs under one snapshot, which is read first: the row that is to hold it is newer than all it knows. */
+/**
+ * Runs under one snapshot, which is read first: the row that is to hold it is newer than all it
+ * knows.
+ */
 const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<T>): Promise<T> =>
   db
     .transaction()
@@ -169,7 +180,8 @@ const reportNamed = async (
 /**
  * Looks at a selection and records what was seen, all under one snapshot.
  *
- * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is kept then
+ * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is
+ *   kept then
  */
 export const createPreview = (db: Db, preview: NewPreview, reported: Reported = {}) =>
   underSnapshot(db, async (trx, snapshot) => ({
@@ -177,7 +189,10 @@ export const createPreview = (db: Db, preview: NewPreview, reported: Reported = 
     report: await reportNamed(trx, preview.workspaceId, reported),
   }));
 
-/** Whether the previews of lists, which are kept for an hour after their end, leave room for one more. */
+/**
+ * Whether the previews of lists, which are kept for an hour after their end, leave room for one
+ * more.
+ */
 export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boolean> => {
   const { kept } = await db
     .selectFrom('previews')
@@ -190,8 +205,8 @@ export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boole
 };
 
 /**
- * Likewise of a list. Its users are looked up once; count, sample and the rule for nearly everyone go by
- * what came of that, as the deletion will.
+ * Likewise of a list. Its users are looked up once; count, sample and the rule for nearly everyone
+ * go by what came of that, as the deletion will.
  *
  * @throws DatabaseError KS006 when the list is gone; KS008 as above
  */
@@ -203,7 +218,8 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
       INSERT INTO preview_targets (preview_id, user_id)
       SELECT ${id}::uuid, user_id FROM (${usersOfList(list)}) AS named`.execute(trx);
     const selection = { type: 'list', listId: list.id, count: Number(numAffectedRows) };
-    // EXISTS, because an IN that is too long to be hashed would go through all of them for each user.
+    // EXISTS, because an IN that is too long to be hashed would go through all of them for each
+    // user.
     const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
       WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id)`;
     const seen = await lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
@@ -212,8 +228,8 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
   });
 
 /**
- * A preview of a workspace, and whether it may still be confirmed, by the database's clock. Those made
- * for a delete-all request, and no others, are found by naming it.
+ * A preview of a workspace, and whether it may still be confirmed, by the database's clock. Those
+ * made for a delete-all request, and no others, are found by naming it.
  */
 export const findPreview = (
   db: Db,
@@ -230,7 +246,10 @@ export const findPreview = (
     .where('request_id', 'is not distinct from', requestId)
     .executeTakeFirst();
 
-/** What a preview saw: how many users the workspace had then, if that was counted, and in which snapshot. */
+/**
+ * What a preview saw: how many users the workspace had then, if that was counted, and in which
+ * snapshot.
+ */
 export const findPreviewedWorkspace = async (db: Db, id: string) =>
   db.selectFrom('previews').select(['users', 'snapshot']).where('id', '=', id).executeTakeFirst();
 

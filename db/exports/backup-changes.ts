@@ -13,7 +13,9 @@ export interface BackupChange {
   legalHold?: boolean | undefined;
 }
 
-/** `gone`: removed or expired; `sooner`: it would end before it does now; `tooLate`: past the limit. */
+/**
+ * `gone`: removed or expired; `sooner`: it would end before it does now; `tooLate`: past the limit.
+ */
 export type BackupChanged = 'changed' | 'gone' | 'sooner' | 'tooLate';
 
 const lockBackup = (trx: Trx, id: string, expiresAt: Date | undefined) =>
@@ -33,8 +35,8 @@ const lockBackup = (trx: Trx, id: string, expiresAt: Date | undefined) =>
     .executeTakeFirstOrThrow();
 
 /**
- * Keeps a backup longer, holds it, or lets go of it, each with its line in the activity log; what is so
- * already is left alone. A removal at the same time is waited for.
+ * Keeps a backup longer, holds it, or lets go of it, each with its line in the activity log; what
+ * is so already is left alone. A removal at the same time is waited for.
  */
 export const changeBackup = async (trx: Trx, change: BackupChange): Promise<BackupChanged> => {
   const { id, actorKeyId, reason, expiresAt, legalHold } = change;

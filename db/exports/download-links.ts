@@ -16,9 +16,9 @@ export interface NewLink {
 }
 
 /**
- * Makes a link that ends after so many hours, and never after its file or the key that made it. When a link of that id is
- * there already, answers with it as it is. Undefined when the file is over, or there is none, or the id
- * belongs to another export's link.
+ * Makes a link that ends after so many hours, and never after its file or the key that made it.
+ * When a link of that id is there already, answers with it as it is. Undefined when the file is
+ * over, or there is none, or the id belongs to another export's link.
  */
 export const createLink = async (
   db: Db,
@@ -53,7 +53,9 @@ export const createLink = async (
   return row && { id, expiresAt: row.expires_at };
 };
 
-/** A link ends when it is revoked, and with the key that made it. Null while neither has happened. */
+/**
+ * A link ends when it is revoked, and with the key that made it. Null while neither has happened.
+ */
 const linkRevokedAt = sql<Date | null>`least(link.revoked_at, ${keyEndedAt('maker')})`;
 
 /** A link with the file it leads to, and whether either has ended. */
@@ -74,7 +76,9 @@ export const findLink = (db: Db, id: string) =>
     .where('link.id', '=', id)
     .executeTakeFirst();
 
-/** Newest first, ended links too. `revoked_at` is also set by the end of the key that made the link. */
+/**
+ * Newest first, ended links too. `revoked_at` is also set by the end of the key that made the link.
+ */
 export const listLinks = (db: Db, exportId: string) =>
   db
     .selectFrom('download_links as link')

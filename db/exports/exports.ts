@@ -130,7 +130,9 @@ export type StoredPart = Awaited<ReturnType<typeof listParts>>[number];
 /** What a part's file must be. */
 export type WrittenPart = Omit<StoredPart, 'cursor' | 'deleted'>;
 
-/** Makes an attempt the export's one attempt. False when another was first: then this one is void. */
+/**
+ * Makes an attempt the export's one attempt. False when another was first: then this one is void.
+ */
 export const completeExport = async (
   trx: Trx,
   done: { exportId: string; attempt: number; rows: number; bytes: number; sha256: string },
@@ -185,7 +187,9 @@ export const listVoidAttempts = async (db: Db, exportId: string, attempt: number
   return rows.map((row) => row.attempt);
 };
 
-/** Exports of a job that has ended, which never became verified, and by which nobody was deleted. */
+/**
+ * Exports of a job that has ended, which never became verified, and by which nobody was deleted.
+ */
 export const listUnverifiedExports = (db: Db, jobId: string) =>
   db
     .selectFrom('exports')

@@ -21,9 +21,15 @@ export interface HeldSnapshot {
   fingerprint: string;
   /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
   isStamped: boolean;
-  /** Whether it is a table of its own: one that is partitioned again, or lies elsewhere, would read as empty. */
+  /**
+   * Whether it is a table of its own: one that is partitioned again, or lies elsewhere, would read
+   * as empty.
+   */
   isPlain: boolean;
-  /** Whether rules make a statement on the table mean something else; then nothing may be deleted either. */
+  /**
+   * Whether rules make a statement on the table mean something else; then nothing may be deleted
+   * either.
+   */
   hasRules: boolean;
   pages: number;
   /** Every column of the partition, in the table's order. */
@@ -33,8 +39,8 @@ export interface HeldSnapshot {
 const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
 
 /**
- * The lock comes before the snapshot: a table rewritten or truncated in between would read as empty,
- * without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
+ * The lock comes before the snapshot: a table rewritten or truncated in between would read as
+ * empty, without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
  */
 const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -43,7 +49,9 @@ const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promi
   await client.query('SET LOCAL lock_timeout = 0');
 };
 
-/** Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits. */
+/**
+ * Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits.
+ */
 export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
   const client = await lendRenewed(pool);
   try {
@@ -71,13 +79,16 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
   }
 };
 
-/** As many are kept at most, and compared by each batch; users that others have written wait for another backup. */
+/**
+ * As many are kept at most, and compared by each batch; users that others have written wait for
+ * another backup.
+ */
 const MAX_ENDED_XIDS = 200_000;
 
 /**
- * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that ran
- * then: their rows are visible, so they had ended. An array literal. Without a transaction that ran there
- * are none; else it reads the users that `where` selects.
+ * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that
+ * ran then: their rows are visible, so they had ended. An array literal. Without a transaction that
+ * ran there are none; else it reads the users that `where` selects.
  */
 export const findEndedXids = async (
   { client, workspaceId }: Pick<HeldSnapshot, 'client' | 'workspaceId'>,

@@ -5,8 +5,8 @@ import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
 
 /**
- * Hours after which nothing writes to an export of an ended job any more: a step is given up after a
- * day, and one that lost touch with Temporal is given another.
+ * Hours after which nothing writes to an export of an ended job any more: a step is given up after
+ * a day, and one that lost touch with Temporal is given another.
  */
 export const SETTLED_HOURS = 48;
 
@@ -59,8 +59,8 @@ export type Purge =
   | { status: 'inUse'; jobId: string };
 
 /**
- * Removes a backup, unless it is held or in use, or the same person started the deletion. The database goes
- * by the key that the proof belongs to, and by nothing that the caller says.
+ * Removes a backup, unless it is held or in use, or the same person started the deletion. The
+ * database goes by the key that the proof belongs to, and by nothing that the caller says.
  */
 export const purgeBackup = async (
   trx: Trx,
@@ -100,7 +100,10 @@ const kindOf = ({ purpose, verified_at }: ExportRow): ActivityKind => {
   return purpose === 'backup' ? 'backupExpired' : 'exportExpired';
 };
 
-/** Removes an export that is due. False when it is not any more, or somebody is at it at this moment. */
+/**
+ * Removes an export that is due. False when it is not any more, or somebody is at it at this
+ * moment.
+ */
 export const expireExport = (db: Db, id: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
     const row = await exportRows(trx)
@@ -117,8 +120,8 @@ export const expireExport = (db: Db, id: string): Promise<boolean> =>
   });
 
 /**
- * Removed exports that are not destroyed yet, by id; and for some time those that are, since an attempt
- * that had lost may have gone on writing.
+ * Removed exports that are not destroyed yet, by id; and for some time those that are, since an
+ * attempt that had lost may have gone on writing.
  */
 export const listExportsToDestroy = (db: Db, limit: number, afterId = FIRST_ID) =>
   db
@@ -162,7 +165,9 @@ export const eraseFruitlessJobs = async (db: Db, limit: number): Promise<number>
   return rows[0]?.n ?? 0;
 };
 
-/** Erases the selections of up to so many previews that expired unconfirmed. @returns of how many */
+/**
+ * Erases the selections of up to so many previews that expired unconfirmed. @returns of how many
+ */
 export const eraseOldPreviews = async (db: Db, limit: number): Promise<number> => {
   const { rows } = await sql<{ n: number }>`SELECT erase_old_previews(${limit}::int) AS n`.execute(
     db,

@@ -34,8 +34,8 @@ export interface Damage {
 export type Scrubbed = 'whole' | 'damaged' | 'repaired';
 
 /**
- * Writes down what the files of a backup are found to be, with a line in the activity log when that has
- * changed. One that was removed meanwhile is left alone.
+ * Writes down what the files of a backup are found to be, with a line in the activity log when that
+ * has changed. One that was removed meanwhile is left alone.
  */
 export const recordScrub = (
   db: Db,

@@ -15,7 +15,9 @@ export interface ImportTarget {
   /** Of the database, without what finds the user. */
   columns: readonly string[];
   properties: readonly string[];
-  /** Columns and custom properties of which a value may become unknown: only these are looked at. */
+  /**
+   * Columns and custom properties of which a value may become unknown: only these are looked at.
+   */
   emptied: { columns: readonly string[]; properties: readonly string[] | 'all' };
 }
 
@@ -77,7 +79,10 @@ export const stateOf = (target: ImportTarget): string => {
   return `${columns} AS columns, ${target.canKeep ? 'o.properties' : `'{}'::jsonb`} AS properties`;
 };
 
-/** What becomes of a user `o` that is there, by column. A mail address that finds users stays theirs. */
+/**
+ * What becomes of a user `o` that is there, by column. A mail address that finds users stays
+ * theirs.
+ */
 export const changesOf = (target: ImportTarget): [column: string, value: string][] => {
   const { mode, matchBy, columns, properties } = target;
   if (mode === 'insert') return [];

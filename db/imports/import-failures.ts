@@ -28,7 +28,10 @@ export const listImportFailures = (
     .limit(limit)
     .execute();
 
-/** The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the file. */
+/**
+ * The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the
+ * file.
+ */
 export const importLog = (jobId: string): RawBuilder<unknown> => sql`
   SELECT line, payload, code, message
     FROM import_failures WHERE job_id = ${sql.lit(jobId)}::uuid ORDER BY line`;

@@ -4,7 +4,9 @@ import type { Db, Trx } from '../client.ts';
 import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
 
-/** How long an imported file is kept: so long an import may be retried, and its failures be read. */
+/**
+ * How long an imported file is kept: so long an import may be retried, and its failures be read.
+ */
 const FILE_TTL_DAYS = 7;
 
 /** Writes down an uploaded file, in the transaction of the job that is to import it. */
@@ -48,9 +50,9 @@ export const listDueImportFiles = (db: Db, limit: number, afterId = FIRST_ID) =>
     .execute();
 
 /**
- * Removes a file that is due. Who reads it is looked up once its row is locked: a retry that is being
- * written meanwhile holds a lock on it, and one that comes later finds it gone. False when it is not due
- * any more, or somebody is at it at this moment.
+ * Removes a file that is due. Who reads it is looked up once its row is locked: a retry that is
+ * being written meanwhile holds a lock on it, and one that comes later finds it gone. False when it
+ * is not due any more, or somebody is at it at this moment.
  */
 export const expireImportFile = (db: Db, id: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {

@@ -31,7 +31,10 @@ export const listMappings = (
     .limit(page.limit)
     .execute();
 
-/** Keeps a mapping under a name, in place of one that is there. One after the other within a workspace. */
+/**
+ * Keeps a mapping under a name, in place of one that is there. One after the other within a
+ * workspace.
+ */
 export const putMapping = (
   db: Db,
   mapping: { workspaceId: string; name: string; columns: ColumnMapping },

@@ -16,7 +16,10 @@ const toMatch = ([userId, other]: readonly string[]): MailMatch => {
   return other === undefined ? { userId } : { why: 'ambiguousUser' };
 };
 
-/** Looks up users by their mail addresses, in capitals or not, one by one by the index `users_email`. */
+/**
+ * Looks up users by their mail addresses, in capitals or not, one by one by the index
+ * `users_email`.
+ */
 export const matchMails = async (
   client: PoolClient,
   workspaceId: string,

@@ -28,10 +28,11 @@ export interface Range {
 }
 
 /**
- * `skipped` are rows that were left out as their users are there already, in mode `insert`; their lines are
- * among the merged. `raced`: others removed some of the users meanwhile, or set them under hold. `notMade`: others made some of them, or a trigger
- * keeps some back. `notChanged`: a trigger does. `overfull`: a user would have too many tags. But for
- * `merged`, what was written is to be rolled back.
+ * `skipped` are rows that were left out as their users are there already, in mode `insert`; their
+ * lines are among the merged. `raced`: others removed some of the users meanwhile, or set them
+ * under hold. `notMade`: others made some of them, or a trigger keeps some back. `notChanged`: a
+ * trigger does. `overfull`: a user would have too many tags. But for `merged`, what was written is
+ * to be rolled back.
  */
 export type RangeResult =
   | { status: 'merged'; merged: Merged; left: LeftRow[]; skipped: number[] }
@@ -76,7 +77,9 @@ const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
 const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
   rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
 
-/** How lines count: of those about users who are there, all, and of a new user's all but the first. */
+/**
+ * How lines count: of those about users who are there, all, and of a new user's all but the first.
+ */
 const countLines = (
   { target }: Staging,
   { all, ...lines }: { all: number } & Pick<Merged, 'imported' | 'unchanged' | 'cleared'>,
@@ -96,7 +99,10 @@ interface Locked {
   cleared: Cleared;
 }
 
-/** How many of those who would change still would once they are locked; none when some are gone or held. */
+/**
+ * How many of those who would change still would once they are locked; none when some are gone or
+ * held.
+ */
 const lockChanging = async (
   { client, statements }: Staging,
   found: Classified,
@@ -134,11 +140,11 @@ const updateLocked = async (
 };
 
 /**
- * Merges a range of staged rows into users. Who is there is locked if they would change, then who is
- * missing is made, both in the order of ids, so that merges do not deadlock; then the locked ones are
- * changed. A row that says what is there already is not written: it keeps its stamp, and needs no lock,
- * for it is as if it had come just before whatever happens to the user at the same time. Who is under hold
- * is left out, and told.
+ * Merges a range of staged rows into users. Who is there is locked if they would change, then who
+ * is missing is made, both in the order of ids, so that merges do not deadlock; then the locked
+ * ones are changed. A row that says what is there already is not written: it keeps its stamp, and
+ * needs no lock, for it is as if it had come just before whatever happens to the user at the same
+ * time. Who is under hold is left out, and told.
  *
  * No row of a range may be about the same user as another.
  */
@@ -171,8 +177,9 @@ export const mergeRange = async (staging: Staging, range: Range): Promise<RangeR
 const NO_STATE: Said = { columns: {}, properties: {} };
 
 /**
- * Merges the later lines of users whose first lines were merged before. Lines that change nothing are
- * counted one by one, as if each had come in a chunk of its own; so are values that lines take away.
+ * Merges the later lines of users whose first lines were merged before. Lines that change nothing
+ * are counted one by one, as if each had come in a chunk of its own; so are values that lines take
+ * away.
  */
 export const mergeLaterLines = async (
   staging: Staging,

@@ -71,9 +71,8 @@ const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, propert
 
 /**
  * A row of the first line of each user. Users with more lines have another row of these lines put
- * together: as all lines have the same columns, the last one counts, or for each column the last that says
- * anything of it. Where users who are there are
- * left alone, later lines say nothing.
+ * together: as all lines have the same columns, the last one counts, or for each column the last
+ * that says anything of it. Where users who are there are left alone, later lines say nothing.
  */
 export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRounds => {
   const first = new Map<string, StagedRow>();
@@ -96,7 +95,9 @@ export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRou
   };
 };
 
-/** Whether a row has more tags than a user may have; one who has more already may have all of them. */
+/**
+ * Whether a row has more tags than a user may have; one who has more already may have all of them.
+ */
 export const mayBeOverfull = (row: StagedRow, wanted: Wanted): boolean =>
   mergesTags(wanted) && (tagsOf(row)?.length ?? 0) > MAX_LIST_ITEMS;
 
@@ -138,8 +139,9 @@ const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
 };
 
 /**
- * What the lines of a user came to after the first one, one by one, as if each had come in a chunk of its
- * own. `after` is what the user had after the first line, as far as that line does not say it.
+ * What the lines of a user came to after the first one, one by one, as if each had come in a chunk
+ * of its own. `after` is what the user had after the first line, as far as that line does not say
+ * it.
  */
 export const replayLines = (
   { said: [first, ...others] }: RepeatedUser,

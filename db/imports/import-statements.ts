@@ -13,14 +13,18 @@ import {
 } from './import-changes.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Types that lines are staged as: what a table makes of them, as by a domain, concerns single lines. */
+/**
+ * Types that lines are staged as: what a table makes of them, as by a domain, concerns single
+ * lines.
+ */
 const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
   SYSTEM_FIELDS.map(({ column, type }) => [column, type === 'list' ? 'text[]' : type]),
 );
 
 /**
- * Locks rows of `locked`, and tells how many of them are not held, how many differ, and how many values
- * become unknown. The latter is asked only for columns of which a row says nothing: most have none.
+ * Locks rows of `locked`, and tells how many of them are not held, how many differ, and how many
+ * values become unknown. The latter is asked only for columns of which a row says nothing: most
+ * have none.
  */
 const lockOf = (target: ImportTarget, locked: string, free: string, differs: string): string => {
   const { columns, properties } = target.emptied;
@@ -61,8 +65,8 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
 };
 
 /**
- * The statements of an import. Lines are staged as rows `s` with a number `n` from 0; `$1` and `$2` are
- * the first and last one a statement is about, or `$1` is an array of them.
+ * The statements of an import. Lines are staged as rows `s` with a number `n` from 0; `$1` and `$2`
+ * are the first and last one a statement is about, or `$1` is an array of them.
  *
  * Each line's user `o` is looked up by itself, by the primary key of the workspace's partition: the
  * lateral subqueries are not merged into the joins around them. A table that was just filled has no
@@ -75,7 +79,9 @@ export const importStatements = (target: ImportTarget) => {
   const changes = changesOf(target);
   const differs =
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
-  /** Users under hold stay as they are; where those who are there do so anyway, none counts as held. */
+  /**
+   * Users under hold stay as they are; where those who are there do so anyway, none counts as held.
+   */
   const isHeld = target.mode === 'insert' ? 'false' : 'o.legal_hold IS TRUE';
   /** Whoever has another mail address by now is not the one who was found by it. */
   const isSame = target.matchBy === 'email' ? `${folded('o.email')} = ${folded('s.mail')}` : 'true';
@@ -93,7 +99,10 @@ export const importStatements = (target: ImportTarget) => {
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
   return {
     ...stagingOf(target),
-    /** Who of the lines' users is there, who of them is held, and who of the others would change. Locks nobody. */
+    /**
+     * Who of the lines' users is there, who of them is held, and who of the others would change.
+     * Locks nobody.
+     */
     classify: `SELECT coalesce(sum(lines) FILTER (WHERE NOT held), 0)::int AS "presentLines",
         count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
         coalesce(array_agg(n) FILTER (WHERE held), '{}') AS "heldRows",
@@ -104,9 +113,9 @@ export const importStatements = (target: ImportTarget) => {
               FROM ${found('s.n BETWEEN $1 AND $2')} OFFSET 0) AS compared`,
     lockAll: `SELECT count(*) FROM ${locked('true')}`,
     /**
-     * Locks those of the rows who are there, and looks again at who would change. Who has come under hold
-     * meanwhile does not count as locked, nor has whoever is not the one who was found; from here on a hold has
-     * to wait.
+     * Locks those of the rows who are there, and looks again at who would change. Who has come
+     * under hold meanwhile does not count as locked, nor has whoever is not the one who was found;
+     * from here on a hold has to wait.
      */
     lock: lockOf(
       target,

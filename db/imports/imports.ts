@@ -8,7 +8,9 @@ import type { Merged } from './import-merge.ts';
 /** What the rows say of an import. */
 export interface ImportSum {
   counts: ImportCounts;
-  /** Of the lines that failed or are held: those that may be taken from the same file another time. */
+  /**
+   * Of the lines that failed or are held: those that may be taken from the same file another time.
+   */
   refused: number;
 }
 
@@ -22,8 +24,8 @@ const sumOf = ({ imported, merged, skipped, held, failed }: Omit<ImportCounts, '
   imported + merged + skipped + held + failed;
 
 /**
- * Of an import whose lines are erased, what was stored when it ended. A line that failed its check has
- * failed, whether its chunk came to be imported or not.
+ * Of an import whose lines are erased, what was stored when it ended. A line that failed its check
+ * has failed, whether its chunk came to be imported or not.
  */
 export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
   const { rows } = await sql<SummedRow>`
@@ -49,8 +51,8 @@ export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
 };
 
 /**
- * An import that says it is done has failed if lines are missing in the sum, or if none of them could
- * be taken. Where that was not for the file's sake alone, the same file may be tried again.
+ * An import that says it is done has failed if lines are missing in the sum, or if none of them
+ * could be taken. Where that was not for the file's sake alone, the same file may be tried again.
  */
 export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd => {
   if (end.kind !== 'completed') return end;
@@ -114,7 +116,9 @@ export const listDoneChunks = async (db: Db, jobId: string): Promise<Set<number>
   return new Set(rows.map(({ chunk }) => chunk));
 };
 
-/** Writes a chunk down. False when another attempt was faster; then its users must be rolled back. */
+/**
+ * Writes a chunk down. False when another attempt was faster; then its users must be rolled back.
+ */
 export const insertChunk = async (
   client: PoolClient,
   chunk: { jobId: string; chunk: number; lines: number; failed: number; held: number } & Merged,
@@ -137,7 +141,10 @@ export const insertChunk = async (
   return rowCount === 1;
 };
 
-/** Whether the job still allows a chunk to commit. Cancel changes its row first, and waits for this lock. */
+/**
+ * Whether the job still allows a chunk to commit. Cancel changes its row first, and waits for this
+ * lock.
+ */
 export const mayImport = async (client: PoolClient, jobId: string): Promise<boolean> => {
   const { rowCount } = await client.query(
     `SELECT FROM jobs WHERE id = $1 AND type = 'import' AND state = 'running' AND phase = 'importing'

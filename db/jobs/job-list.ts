@@ -23,7 +23,10 @@ export interface JobPage extends ActorFilter {
 }
 
 const TYPES = Object.keys(JOB_KINDS) as JobType[];
-/** A job that succeeded has left nothing to try again, and one that has not ended may not be retried yet. */
+/**
+ * A job that succeeded has left nothing to try again, and one that has not ended may not be retried
+ * yet.
+ */
 const RETRYABLE_STATES: readonly JobState[] = ['partiallySucceeded', 'failed', 'cancelled'];
 
 const statesOf = ({ states = JOB_STATES, retryable }: JobPage): JobState[] =>
@@ -43,15 +46,18 @@ const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) =
       ]),
 ];
 
-/** The newest jobs that satisfy all conditions, by an index that begins with what they compare for equality. */
+/**
+ * The newest jobs that satisfy all conditions, by an index that begins with what they compare for
+ * equality.
+ */
 const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
   SELECT jobs.id, jobs.created_at FROM jobs
    WHERE ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `)}
    ORDER BY jobs.created_at DESC, jobs.id DESC LIMIT ${limit}`;
 
 /**
- * Ids of the page. The newest of each key, or of each type and state, are taken by themselves: PostgreSQL
- * has no order of one index over several values of its first columns.
+ * Ids of the page. The newest of each key, or of each type and state, are taken by themselves:
+ * PostgreSQL has no order of one index over several values of its first columns.
  */
 const idsOf = (page: JobPage): RawBuilder<string> => {
   const { type, states, retryable, limit } = page;
@@ -88,8 +94,8 @@ const idsOf = (page: JobPage): RawBuilder<string> => {
 };
 
 /**
- * Jobs of a workspace, or of all, newest first, by one of the indexes `jobs_newest`, `jobs_by_state`,
- * `jobs_newest_of_all`, `jobs_by_state_of_all` and `jobs_of_actor`.
+ * Jobs of a workspace, or of all, newest first, by one of the indexes `jobs_newest`,
+ * `jobs_by_state`, `jobs_newest_of_all`, `jobs_by_state_of_all` and `jobs_of_actor`.
  */
 export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
   jobRows(db)

@@ -1,11 +1,17 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 
-/** How far the pass is that a job is in: users it is about, written, looked at for deletion, put back; lines imported. */
+/**
+ * How far the pass is that a job is in: users it is about, written, looked at for deletion, put
+ * back; lines imported.
+ */
 export interface JobProgressRow {
   job_id: string;
   pass: number;
-  /** How many the pass was given by the one before; null for the first, which is about the whole selection. */
+  /**
+   * How many the pass was given by the one before; null for the first, which is about the whole
+   * selection.
+   */
   targets: number | null;
   /** In the newest attempt at the pass's export. */
   rows: number;
@@ -15,8 +21,8 @@ export interface JobProgressRow {
 }
 
 /**
- * Progress of jobs that have not ended. Users are chosen for a further pass while the one before is being
- * settled; only from its backup on is that the pass the job is in.
+ * Progress of jobs that have not ended. Users are chosen for a further pass while the one before is
+ * being settled; only from its backup on is that the pass the job is in.
  */
 export const listProgress = async (
   db: Db,

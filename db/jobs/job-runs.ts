@@ -5,7 +5,10 @@ import { countDeletedBy, countNamed } from './named-users.ts';
 import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts';
 import type { Confirmation } from './retries.ts';
 
-/** What activities need of a job, and whether its users are named, or are yet to be found by their addresses. */
+/**
+ * What activities need of a job, and whether its users are named, or are yet to be found by their
+ * addresses.
+ */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
@@ -31,7 +34,8 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
     .set({
       state: sql`CASE state WHEN 'queued' THEN 'running' ELSE state END`,
       run_id: runId,
-      // Of chosen users there are as many as were named, found or not; where nobody is, not everyone is meant.
+      // Of chosen users there are as many as were named, found or not; where nobody is, not
+      // everyone is meant.
       total: sql`coalesce(total, nullif(${countNamed(sql`${jobId}::uuid`)}, 0),
         (SELECT count FROM previews WHERE id = preview_id),
         CASE WHEN selection->>'type' = 'all' THEN ${countDeletedBy(sql`backup_id`)} END)`,
@@ -177,7 +181,10 @@ export const findRunEnd = async (
 /** Reasons told of a job at most, the most frequent ones. */
 const MAX_REASONS = 100;
 
-/** Why users were left, and how many for each reason. They name codes, constraints and functions, and no user. */
+/**
+ * Why users were left, and how many for each reason. They name codes, constraints and functions,
+ * and no user.
+ */
 const reasonsOf = (jobId: string) => sql<string>`(
   SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
                             ORDER BY count DESC, reason), '[]')
@@ -246,9 +253,9 @@ export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
     .execute();
 
 /**
- * The snapshot every user of a job must have been there in: what its admin looked at, or, where there
- * was no preview, the first backup. A retry has that of the job it began with. Undefined when there is
- * none yet, or none to trust.
+ * The snapshot every user of a job must have been there in: what its admin looked at, or, where
+ * there was no preview, the first backup. A retry has that of the job it began with. Undefined when
+ * there is none yet, or none to trust.
  */
 export const findSelectionSnapshot = (
   db: Db,

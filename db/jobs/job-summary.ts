@@ -26,8 +26,8 @@ const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
 };
 
 /**
- * What the rows say of a job, whatever its state: who went, who did not, and its files. Of one whose
- * users are erased, what was stored when it ended.
+ * What the rows say of a job, whatever its state: who went, who did not, and its files. Of one
+ * whose users are erased, what was stored when it ended.
  */
 export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => {
   const job = await db
@@ -62,8 +62,8 @@ export const sumOf = (counts: SummedCounts): number =>
   counts.unprocessed;
 
 /**
- * A deletion that says it is done has failed if its sums do not close, or if its users were named and all
- * of them are under hold.
+ * A deletion that says it is done has failed if its sums do not close, or if its users were named
+ * and all of them are under hold.
  */
 export const closeSums = (
   counts: SummedCounts,
@@ -85,7 +85,9 @@ export const closeSums = (
   return { kind: 'failed', type: 'held', message };
 };
 
-/** Whom a job that broke off did not reach and could not name: they are what is missing in the sum. */
+/**
+ * Whom a job that broke off did not reach and could not name: they are what is missing in the sum.
+ */
 export const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
   if (end.kind === 'completed' || counts.selected === null) return counts;
   const missing = counts.selected - sumOf(counts);

@@ -16,13 +16,19 @@ export interface NewJob {
   id: string;
   workspaceId: string;
   type: JobType;
-  /** Frozen. One of ids or of a list holds their count; the ids are `targetIds`, or come from `targetsOf`. */
+  /**
+   * Frozen. One of ids or of a list holds their count; the ids are `targetIds`, or come from
+   * `targetsOf`.
+   */
   selection: object;
   options: object;
   reason?: string;
   actorKeyId: string;
   previewId?: string;
-  /** The backup a restore takes from; locked while the job is written, so that it is not destroyed first. */
+  /**
+   * The backup a restore takes from; locked while the job is written, so that it is not destroyed
+   * first.
+   */
   backupId?: string;
   /** The file an import reads, with the facts of one that was just uploaded. */
   importFile?: { id: string; facts?: { bytes: number; sha256: string } };
@@ -31,9 +37,10 @@ export interface NewJob {
   requestId?: string;
   targetIds?: readonly string[];
   /**
-   * Where the users of a list are: `users` is a query of their ids, which are looked up as the job is written.
-   * The job counts them in its selection, and `entries`, where some may name nobody. So many were `confirmed`
-   * before, if at all: then the list may be gone. Of `addresses` nobody can say yet who has them.
+   * Where the users of a list are: `users` is a query of their ids, which are looked up as the job
+   * is written. The job counts them in its selection, and `entries`, where some may name nobody. So
+   * many were `confirmed` before, if at all: then the list may be gone. Of `addresses` nobody can
+   * say yet who has them.
    */
   targetsOf?: {
     listId: string;
@@ -42,7 +49,9 @@ export interface NewJob {
     entries?: number;
     confirmed?: number;
   };
-  /** The job this one tries again, and whether its users are those that one has left, or all of its. */
+  /**
+   * The job this one tries again, and whether its users are those that one has left, or all of its.
+   */
   retry?: { of: string; users: 'left' | 'all' };
 }
 
@@ -106,7 +115,10 @@ const INSERT_TARGETS = sql`INSERT INTO job_targets (job_id, pass, user_id)
 const INSERT_ADDRESSES = sql`INSERT INTO job_addresses (job_id, address)
   SELECT job.id, named.address FROM job, named`;
 
-/** The job and its targets in one statement, so that its selection counts the very users it is about. */
+/**
+ * The job and its targets in one statement, so that its selection counts the very users it is
+ * about.
+ */
 const insertWithTargets = async (
   trx: Trx,
   job: NewJob,
@@ -154,7 +166,8 @@ const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
 
 /**
  * Writes a job with its targets and its line in the activity log, all or nothing. False when its
- * idempotency key, its preview or the job it retries belongs to a job already; nothing is written then.
+ * idempotency key, its preview or the job it retries belongs to a job already; nothing is written
+ * then.
  */
 export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -180,9 +193,9 @@ export const findJobOfPreview = (db: Db, previewId: string) =>
   jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
 
 /**
- * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview back, or
- * the job it was to retry.
- * False when it is not queued any more: then it was taken after all.
+ * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview
+ * back, or the job it was to retry. False when it is not queued any more: then it was taken after
+ * all.
  */
 export const failUnstarted = (db: Db, id: string, message: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -212,7 +225,8 @@ export const failUnstarted = (db: Db, id: string, message: string): Promise<bool
 
 /**
  * Ends a queued job, and tells a running one to stop. Waits for the job's open batch, which holds a
- * share lock on its row; after that no further batch can commit. False when it was ended or told before.
+ * share lock on its row; after that no further batch can commit. False when it was ended or told
+ * before.
  *
  * @throws the lock timeout (55P03) when the batch outlasts the wait; nothing is changed then
  */

@@ -26,6 +26,9 @@ const UNBEGUN_RESTORE = sql`
        CASE WHEN jobs.selection->>'type' = 'all' THEN ${countDeletedBy(sql`jobs.backup_id`)} END,
        0) AS n) AS about)`;
 
-/** What a job has come to that never began; of other kinds than deletions and restores what its row has. */
+/**
+ * What a job has come to that never began; of other kinds than deletions and restores what its row
+ * has.
+ */
 export const UNBEGUN_COUNTS = sql<string>`CASE jobs.type WHEN 'deletion' THEN ${UNBEGUN_DELETION}
   WHEN 'restore' THEN ${UNBEGUN_RESTORE} ELSE jobs.counts END`;

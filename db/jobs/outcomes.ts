@@ -6,8 +6,8 @@ import type { Outcome, Schema } from '../schema.ts';
 export type DoneOutcome = Schema['done_batches']['outcome'];
 
 /**
- * The reason of a user who was changed after the backup and no longer matches the selection: nobody asks
- * for the user to be deleted any more, so there is nothing to retry.
+ * The reason of a user who was changed after the backup and no longer matches the selection: nobody
+ * asks for the user to be deleted any more, so there is nothing to retry.
  */
 export const UNMATCHED = 'noLongerMatches';
 
@@ -30,8 +30,8 @@ export interface DonePlace {
 export const FIRST_PLACE: DonePlace = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
 
 /**
- * Users deleted or restored after a place, in the order of the backup. Batches come in that order from the
- * inner query, so only those the page needs are unpacked.
+ * Users deleted or restored after a place, in the order of the backup. Batches come in that order
+ * from the inner query, so only those the page needs are unpacked.
  */
 export const listDoneAfter = async (
   db: Db,

@@ -18,7 +18,10 @@ const FINAL_ERRORS = [
 /** Whether a job that failed with an error may be tried again as it is. */
 export const mayRetryAfter = (errorType: string): boolean => !FINAL_ERRORS.includes(errorType);
 
-/** Users that a job left because they no longer match: a retry would select none of them. By an index. */
+/**
+ * Users that a job left because they no longer match: a retry would select none of them. By an
+ * index.
+ */
 const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
   WHERE outcomes.job_id = jobs.id AND outcomes.reason = ${sql.lit(UNMATCHED)})`;
 
@@ -33,8 +36,8 @@ const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT]}::text[])
   AND reason IS DISTINCT FROM ${sql.lit(UNMATCHED)})`;
 
 /**
- * Whether a job may be retried: it has ended, has left something undone that may be done now, and was
- * not retried before.
+ * Whether a job may be retried: it has ended, has left something undone that may be done now, and
+ * was not retried before.
  */
 export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
   jobs.finished_at IS NOT NULL AND jobs.erased_at IS NULL
@@ -51,8 +54,8 @@ export const retriedBy = sql<
 >`(SELECT id FROM jobs AS next WHERE next.retry_of = jobs.id)`;
 
 /**
- * Whether outcomes name all whom a deletion has left. Those of one that broke off before its backup was
- * verified, or whose file is lost, are counted, but nobody knows who they are.
+ * Whether outcomes name all whom a deletion has left. Those of one that broke off before its backup
+ * was verified, or whose file is lost, are counted, but nobody knows who they are.
  */
 export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
   const { rows } = await sql<{ isComplete: boolean }>`
@@ -71,8 +74,9 @@ export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean>
 };
 
 /**
- * Makes the users that a job was about, or those it has left, the targets of its retry. Mail addresses are left
- * where it broke off before it looked them up; those it has looked up are ids, or are nobody's.
+ * Makes the users that a job was about, or those it has left, the targets of its retry. Mail
+ * addresses are left where it broke off before it looked them up; those it has looked up are ids,
+ * or are nobody's.
  */
 export const copyTargets = async (
   trx: Trx,

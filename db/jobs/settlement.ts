@@ -16,7 +16,9 @@ export interface Leftovers {
   source: RawBuilder<unknown>;
   /** The selection, over the alias `users`. */
   matches: RawBuilder<SqlBool>;
-  /** Who was not there in this one is a stranger to the job; undefined where nothing was backed up. */
+  /**
+   * Who was not there in this one is a stranger to the job; undefined where nothing was backed up.
+   */
   knownIn: string | undefined;
   /** This pass's backup, its snapshot, and what else its attempt knows to have ended by then. */
   exportId: string | undefined;

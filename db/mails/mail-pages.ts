@@ -8,7 +8,9 @@ export interface PageOf {
   expiresAt: Date;
 }
 
-/** The job that a mail is about. Its links end at their time, and with the key that started the job. */
+/**
+ * The job that a mail is about. Its links end at their time, and with the key that started the job.
+ */
 export const findMailedJob = (db: Db, { mailId, expiresAt }: PageOf) =>
   db
     .selectFrom('notices as mail')
@@ -25,8 +27,8 @@ export const findMailedJob = (db: Db, { mailId, expiresAt }: PageOf) =>
     .executeTakeFirst();
 
 /**
- * The request that a mail is about. Its link ends at its time, and with the last key by which the person who was
- * mailed hears of the request.
+ * The request that a mail is about. Its link ends at its time, and with the last key by which the
+ * person who was mailed hears of the request.
  */
 export const findMailedRequest = (db: Db, { mailId, expiresAt }: PageOf) =>
   db
@@ -59,7 +61,10 @@ export interface CountedReason {
   isLeast: boolean;
 }
 
-/** Why users of a job were not dealt with: names of constraints and codes, nobody's data. By `outcomes_pkey`. */
+/**
+ * Why users of a job were not dealt with: names of constraints and codes, nobody's data. By
+ * `outcomes_pkey`.
+ */
 export const countReasons = async (db: Db, jobId: string): Promise<CountedReason[]> => {
   const { rows } = await sql<CountedReason>`
     SELECT reason, count(*) AS count, bool_or(looked = ${REASONS_LOOKED_AT}) AS "isLeast"

@@ -29,7 +29,10 @@ export const mailSince = sql<Date>`coalesce(accepted_at, refused_at, ${openMailS
 export const mailWaitMs = sql<number>`greatest(0, coalesce(
   ceil(extract(epoch FROM waits_until - now()) * 1000), 0))::float8`;
 
-/** What an attempt came to. Of one that waits, `waitMs` is how long the provider asked to be left alone. */
+/**
+ * What an attempt came to. Of one that waits, `waitMs` is how long the provider asked to be left
+ * alone.
+ */
 export type MailOutcome =
   | { state: 'accepted'; providerId: string | null }
   | { state: 'refused'; reason: string }
@@ -48,7 +51,10 @@ const setOf = (outcome: MailOutcome) => {
   }
 };
 
-/** Writes down an attempt at a mail and what it came to; one that was accepted before stays as it is. */
+/**
+ * Writes down an attempt at a mail and what it came to; one that was accepted before stays as it
+ * is.
+ */
 export const recordMailTry = async (
   db: Db,
   table: MailTable,

@@ -20,8 +20,8 @@ export interface NoticeRound {
 }
 
 /**
- * Plans a mail to each person of the audience, by the keys that are valid now: once a round, so that later
- * tries are about the same people and under the same ids.
+ * Plans a mail to each person of the audience, by the keys that are valid now: once a round, so
+ * that later tries are about the same people and under the same ids.
  */
 export const planNotices = async (
   db: Db,
@@ -40,7 +40,10 @@ export const planNotices = async (
     ON CONFLICT DO NOTHING`.execute(db);
 };
 
-/** Planned mails that wait to be accepted: to which address, and whose that is. Refused ones, and those of a day ago, are over. */
+/**
+ * Planned mails that wait to be accepted: to which address, and whose that is. Refused ones, and
+ * those of a day ago, are over.
+ */
 export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound) =>
   db
     .selectFrom('request_notices')

@@ -2,12 +2,15 @@ import type { PoolClient } from 'pg';
 import { staged } from './restore-statements.ts';
 
 /**
- * How the outcomes of a restore name mail addresses. Ids may look alike, and each outcome is of one: an address
- * that is the very id of a user who was found stands in angle brackets.
+ * How the outcomes of a restore name mail addresses. Ids may look alike, and each outcome is of
+ * one: an address that is the very id of a user who was found stands in angle brackets.
  */
 const AS_OUTCOME = 'mailto:';
 
-/** Why a mail address brings nobody back: nobody who has it was deleted by the backup, or several were. */
+/**
+ * Why a mail address brings nobody back: nobody who has it was deleted by the backup, or several
+ * were.
+ */
 const REASONS = { none: 'notDeleted', several: 'ambiguous' } as const;
 
 /** Pairs of an address and a user who had it; there until the look-up or the connection ends. */
@@ -32,8 +35,8 @@ export const matchStaged = async (
 };
 
 /**
- * Locks a job whose addresses are looked up, until the transaction ends: its end, a cancel and another look-up
- * wait. False when it is not about that any more.
+ * Locks a job whose addresses are looked up, until the transaction ends: its end, a cancel and
+ * another look-up wait. False when it is not about that any more.
  */
 export const mayEndLookUp = async (client: PoolClient, jobId: string): Promise<boolean> => {
   const { rowCount } = await client.query(
@@ -46,8 +49,8 @@ export const mayEndLookUp = async (client: PoolClient, jobId: string): Promise<b
 };
 
 /**
- * Makes the one user who has an address a target of the job, gives an address of nobody or of several an outcome,
- * and forgets all of them. Does nothing where another look-up has done so.
+ * Makes the one user who has an address a target of the job, gives an address of nobody or of
+ * several an outcome, and forgets all of them. Does nothing where another look-up has done so.
  */
 export const endLookUp = async (client: PoolClient, jobId: string): Promise<void> => {
   await client.query(

@@ -3,7 +3,9 @@ import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** The column that takes the values of a backup's column; none where PostgreSQL computes it anew. */
+/**
+ * The column that takes the values of a backup's column; none where PostgreSQL computes it anew.
+ */
 export type MatchedColumn = (UserColumn & { isSameType: boolean }) | undefined;
 
 export interface RestoreTarget {
@@ -20,8 +22,8 @@ export interface RestoreTarget {
 
 /**
  * `typed`: values whose type reads exactly what it has written are staged as that, and compared as
- * they lie in the table, which costs next to nothing. `text`: every value is staged as its text, so that
- * one which a type refuses is refused for its user alone.
+ * they lie in the table, which costs next to nothing. `text`: every value is staged as its text, so
+ * that one which a type refuses is refused for its user alone.
  */
 export type StagedAs = 'typed' | 'text';
 
@@ -32,8 +34,8 @@ const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
 export const staged = (index: number): string => `c${index}`;
 
 /**
- * A value as PostgreSQL writes it; a cast to text would write some types otherwise, and IS NULL is true of
- * a composite whose fields are null.
+ * A value as PostgreSQL writes it; a cast to text would write some types otherwise, and IS NULL is
+ * true of a composite whose fields are null.
  */
 const written = (value: string): string =>
   `(CASE WHEN num_nonnulls(${value}) = 1 THEN concat(${value}) END) COLLATE "C"`;
@@ -46,8 +48,9 @@ interface KnownColumn {
 }
 
 /**
- * Whether what the table holds is another text than the file's. Where a column has another type since,
- * it is compared with what the text becomes in that type, as it became for every user who stayed.
+ * Whether what the table holds is another text than the file's. Where a column has another type
+ * since, it is compared with what the text becomes in that type, as it became for every user who
+ * stayed.
  */
 const differs = ({ column, index }: KnownColumn): string => {
   const name = `u.${escapeIdentifier(column.name)}`;
@@ -75,7 +78,10 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
     return [{ column, index, isTyped }];
   });
 
-/** Which staged user refers to which other one; to none where that one is neither staged nor in the table. */
+/**
+ * Which staged user refers to which other one; to none where that one is neither staged nor in the
+ * table.
+ */
 const refers = (
   { constraint, table, columns, referenced }: UserReference,
   known: readonly KnownColumn[],
@@ -104,12 +110,13 @@ const refers = (
 const REFER_TO_NONE = `SELECT 0 AS n, 0 AS other, '' AS name WHERE false`;
 
 /**
- * The statements of a restore. A part is staged with one column for each of its file's, and a number `n`.
- * `$1` and `$2` are the first and the last number that a statement is about.
+ * The statements of a restore. A part is staged with one column for each of its file's, and a
+ * number `n`. `$1` and `$2` are the first and the last number that a statement is about.
  *
- * What was inserted is read again by row id, which a lateral subquery with OFFSET keeps apart from the join
- * around it. Users are looked up by their ids all at once, by a hash join: without statistics, as after
- * everyone was deleted, PostgreSQL may read a whole index of the workspace for each single one.
+ * What was inserted is read again by row id, which a lateral subquery with OFFSET keeps apart from
+ * the join around it. Users are looked up by their ids all at once, by a hash join: without
+ * statistics, as after everyone was deleted, PostgreSQL may read a whole index of the workspace for
+ * each single one.
  */
 export const restoreStatements = (
   { workspaceId, columns, userIdColumn, references }: RestoreTarget,
@@ -151,7 +158,10 @@ export const restoreStatements = (
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (place) CROSS JOIN LATERAL (
         SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
       JOIN pg_temp.restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
-    /** Users that are not there, or not as the file has them, which was staged as text: by which columns. */
+    /**
+     * Users that are not there, or not as the file has them, which was staged as text: by which
+     * columns.
+     */
     compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
         array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
       FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
@@ -164,7 +174,10 @@ export const restoreStatements = (
       INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
     /** The constraints by which staged users may need one another. */
     references: references.map(({ constraint }) => constraint),
-    /** Those who refer to a user who is neither staged nor there, or to one who does so: by which constraint. */
+    /**
+     * Those who refer to a user who is neither staged nor there, or to one who does so: by which
+     * constraint.
+     */
     lost: `WITH RECURSIVE refers AS MATERIALIZED (${
       references.flatMap((one) => refers(one, known)).join(' UNION ALL ') || REFER_TO_NONE
     }), lost AS (

@@ -36,8 +36,8 @@ const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise
 };
 
 /**
- * How many users a restore would bring back, and how many are there now and would be left as they are.
- * Walks the primary key, or the whole partition where nearly all are asked for.
+ * How many users a restore would bring back, and how many are there now and would be left as they
+ * are. Walks the primary key, or the whole partition where nearly all are asked for.
  */
 export const countRestorable = async (
   db: Db,
@@ -67,8 +67,8 @@ export interface PartToRestore extends StoredPart {
 }
 
 /**
- * Parts with users that a job is to put back, without those it has put back before. Users chosen by id
- * are the job's targets.
+ * Parts with users that a job is to put back, without those it has put back before. Users chosen by
+ * id are the job's targets.
  */
 export const listPartsToRestore = async (
   db: Db,
@@ -97,7 +97,10 @@ export interface Chunk {
   part: PartToRestore;
 }
 
-/** Ids of the part's users to put back: those its committed batches deleted, and that the job is about. */
+/**
+ * Ids of the part's users to put back: those its committed batches deleted, and that the job is
+ * about.
+ */
 export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
   const deleted = `SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
     WHERE export_id = ${escapeLiteral(part.exportId)} AND attempt = ${part.attempt} AND part = ${part.part}`;
@@ -107,8 +110,8 @@ export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
 };
 
 /**
- * Makes this transaction the one that puts a part back. False when another attempt has done so; one that
- * is at it now is waited for.
+ * Makes this transaction the one that puts a part back. False when another attempt has done so; one
+ * that is at it now is waited for.
  */
 export const claimChunk = async (
   client: PoolClient,
@@ -158,8 +161,8 @@ export const mayRestore = async (
 };
 
 /**
- * What the rows say of a restore. Mail addresses that it did not come to look up are `unprocessed`. Of one whose users
- * are erased, what was stored when it ended.
+ * What the rows say of a restore. Mail addresses that it did not come to look up are `unprocessed`.
+ * Of one whose users are erased, what was stored when it ended.
  */
 export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
   const { total, restored, addresses, counts, erased_at } = await db
@@ -195,8 +198,8 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
 };
 
 /**
- * Gives everyone of a restore who has none yet an outcome: chosen users whom the backup's job did not
- * delete are `notFound`, and of a restore that broke off all others are `unprocessed`.
+ * Gives everyone of a restore who has none yet an outcome: chosen users whom the backup's job did
+ * not delete are `notFound`, and of a restore that broke off all others are `unprocessed`.
  */
 export const settleRestore = async (
   db: Db,

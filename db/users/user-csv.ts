@@ -50,7 +50,10 @@ const cellOf = (field: Field, value: RawBuilder<unknown>): RawBuilder<unknown> =
   }
 };
 
-/** Texts and lists; a number, boolean, date or time is never guarded, and so never read as if it were. */
+/**
+ * Texts and lists; a number, boolean, date or time is never guarded, and so never read as if it
+ * were.
+ */
 export const isTextCell = ({ kind }: Field): boolean => kind === 'text' || kind === 'list';
 
 const name = (index: number): RawBuilder<unknown> => sql.id(`c${index}`);
@@ -60,8 +63,8 @@ const fenced = (query: RawBuilder<unknown>): RawBuilder<unknown> =>
 
 /**
  * The query for users as cells of CSV. `source` is a FROM clause over the alias `users` with what
- * comes after it. Each step is a subquery that `OFFSET 0` keeps from being merged with the next one:
- * merged, an expression would be evaluated wherever its result is named.
+ * comes after it. Each step is a subquery that `OFFSET 0` keeps from being merged with the next
+ * one: merged, an expression would be evaluated wherever its result is named.
  *
  * An unknown value is NULL, but where it stands alone: `COPY` would write an empty line, which many
  * readers skip. An empty text is written as `""`.

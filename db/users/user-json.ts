@@ -23,10 +23,10 @@ const rendered = ({ column, type }: SystemField): RawBuilder<unknown> => {
 };
 
 /**
- * Users as JSON text with the system properties named, and below `properties` the custom ones, if any
- * are given. PostgreSQL writes it and nobody parses it on the way out: a JavaScript number or Date
- * would lose digits of what is stored. By its name for each, `row_to_json` is a fifth faster than
- * `json_build_object`.
+ * Users as JSON text with the system properties named, and below `properties` the custom ones, if
+ * any are given. PostgreSQL writes it and nobody parses it on the way out: a JavaScript number or
+ * Date would lose digits of what is stored. By its name for each, `row_to_json` is a fifth faster
+ * than `json_build_object`.
  */
 export const userJsonOf = (
   fields: readonly SystemField[],

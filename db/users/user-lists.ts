@@ -49,7 +49,9 @@ export interface NewUserList {
   matchBy: MatchBy;
 }
 
-/** Writes down a list that is being uploaded. False when the workspace has as many as it may have. */
+/**
+ * Writes down a list that is being uploaded. False when the workspace has as many as it may have.
+ */
 export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
     const { workspaceId } = list;
@@ -162,8 +164,8 @@ const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN
 };
 
 /**
- * Users whom a list names: a query of their ids. A mail address that several users have names none of them:
- * nobody can say who is meant.
+ * Users whom a list names: a query of their ids. A mail address that several users have names none
+ * of them: nobody can say who is meant.
  */
 export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
   sql`SELECT min(users.user_id) AS user_id FROM ${joined(list, 'JOIN')} HAVING count(*) = 1`;

@@ -148,9 +148,10 @@ const mergeHalves = async (merge: Merge, given: readonly UserChange[]): Promise<
 };
 
 /**
- * Merges by halves: what cannot be merged is rolled back and split, until the users whom the database
- * refuses stand alone. In the order of ids as PostgreSQL has it, so that merges do not deadlock over
- * those they create; checks that wait for the end of a transaction would not say whom they refuse.
+ * Merges by halves: what cannot be merged is rolled back and split, until the users whom the
+ * database refuses stand alone. In the order of ids as PostgreSQL has it, so that merges do not
+ * deadlock over those they create; checks that wait for the end of a transaction would not say whom
+ * they refuse.
  */
 const mergeCarefully = async (
   merge: Merge,
@@ -182,7 +183,8 @@ const mergeOnce = async (
   merge.holds = present;
   const outcomes = await (isCareful ? mergeCarefully : mergeWhole)(merge, given);
   if (!Array.isArray(outcomes)) throw ANEW;
-  // Triggers of others have run, and the connection is lent to other requests. None runs when it commits.
+  // Triggers of others have run, and the connection is lent to other requests. None runs when it
+  // commits.
   await sql.raw(`SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`).execute(trx);
   await recordHolds(trx, workspaceId, { before: present, after: merge.holds, ...options });
   return outcomes;
@@ -192,12 +194,12 @@ const mergeOnce = async (
  * Merges changes into users, creating those that are missing, in one transaction: three statements
  * for up to 1,000 users, and a line in the activity log for holds set and one for holds cleared.
  * Outcomes are in the order given; changes for the same user apply one after the other. Rows are
- * locked, then created, in the order of ids, so merges do not deadlock; one that meets users created
- * meanwhile, or users whom the database refuses, lets go of all and begins anew. Then each user who is
- * refused stands alone, and stops no other.
+ * locked, then created, in the order of ids, so merges do not deadlock; one that meets users
+ * created meanwhile, or users whom the database refuses, lets go of all and begins anew. Then each
+ * user who is refused stands alone, and stops no other.
  *
- * @throws Error with code 40001 when others create the same users over and over; DatabaseError for what
- *   is no user's
+ * @throws Error with code 40001 when others create the same users over and over; DatabaseError for
+ *   what is no user's
  */
 export const mergeUsers = async (
   db: Db,

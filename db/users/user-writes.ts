@@ -47,7 +47,10 @@ const countPresent = async (
   return rows[0]?.count ?? 0;
 };
 
-/** `raced`: others were faster with some of them. `keptBack`: a trigger lets some of them not be made. */
+/**
+ * `raced`: others were faster with some of them. `keptBack`: a trigger lets some of them not be
+ * made.
+ */
 export const insertUsers = async (
   trx: Trx,
   workspaceId: string,
@@ -83,9 +86,9 @@ const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
 };
 
 /**
- * Writes the locked users that differ from what they become, and no others: an unchanged row keeps its
- * stamp. The ids are named so that it reads by the primary key, also where the table has no statistics
- * yet. `keptBack`: a trigger lets some of them not be changed.
+ * Writes the locked users that differ from what they become, and no others: an unchanged row keeps
+ * its stamp. The ids are named so that it reads by the primary key, also where the table has no
+ * statistics yet. `keptBack`: a trigger lets some of them not be changed.
  */
 export const updateUsers = async (
   trx: Trx,

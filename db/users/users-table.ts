@@ -4,8 +4,8 @@ import type { Db } from '../client.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /**
- * Name of a foreign key by which deleting a user would delete or change other rows, if there is one.
- * Such rows go in silence, and no backup of users holds them.
+ * Name of a foreign key by which deleting a user would delete or change other rows, if there is
+ * one. Such rows go in silence, and no backup of users holds them.
  */
 export const cascadingForeignKey = async (
   db: Db,
@@ -21,8 +21,8 @@ export const cascadingForeignKey = async (
 };
 
 /**
- * Of the users a workspace had in an earlier snapshot, how many are there still, and how many of these were
- * changed since. Reads the whole partition, as the connection's snapshot sees it.
+ * Of the users a workspace had in an earlier snapshot, how many are there still, and how many of
+ * these were changed since. Reads the whole partition, as the connection's snapshot sees it.
  */
 export const countSurvivors = async (
   client: pg.ClientBase,
@@ -38,14 +38,18 @@ export const countSurvivors = async (
   return rows[0] ?? { there: 0, changed: 0 };
 };
 
-/** PostgreSQL's own types whose text depends on other objects, which may be renamed: OIDs that are shown by names. */
+/**
+ * PostgreSQL's own types whose text depends on other objects, which may be renamed: OIDs that are
+ * shown by names.
+ */
 const TYPES_OF_NAMES =
   'regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure ' +
   'regrole regtype aclitem';
 
 /**
- * Types that values of a workspace's users are made of, however deep, whose text may become another without
- * the values: those above, and types of others whose output function does not say that it never does.
+ * Types that values of a workspace's users are made of, however deep, whose text may become another
+ * without the values: those above, and types of others whose output function does not say that it
+ * never does.
  */
 export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`

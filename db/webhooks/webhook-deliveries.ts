@@ -206,8 +206,9 @@ export const recordGone = (
   });
 
 /**
- * Ends a delivery that nobody took in all its time, and switches its webhook off where that has taken
- * nothing else for long either. Answers how it ended; `failed` too where it is there no longer.
+ * Ends a delivery that nobody took in all its time, and switches its webhook off where that has
+ * taken nothing else for long either. Answers how it ended; `failed` too where it is there no
+ * longer.
  */
 export const giveUpDelivery = (
   db: Db,
@@ -268,7 +269,10 @@ export const listOverdueDeliveries = (
 
 const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_KEPT_DAYS}::int)`;
 
-/** Removes up to so many deliveries that ended long ago, and as old calls and secrets. @returns of how many */
+/**
+ * Removes up to so many deliveries that ended long ago, and as old calls and secrets. @returns of
+ * how many
+ */
 export const eraseOldDeliveries = async (db: Db, limit: number): Promise<number> => {
   const { numDeletedRows } = await db
     .deleteFrom('webhook_deliveries')

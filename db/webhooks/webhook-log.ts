@@ -61,7 +61,8 @@ export const replayDelivery = async (
   trx: Trx,
   { id, webhookId }: { id: string; webhookId: string },
 ): Promise<boolean> => {
-  // Of two replays of tests at once the second sees that the first is under way. Jobs that end meanwhile do not wait.
+  // Of two replays of tests at once the second sees that the first is under way. Jobs that end
+  // meanwhile do not wait.
   await trx
     .selectFrom('webhooks')
     .select('id')
@@ -98,7 +99,9 @@ export interface WebhookCall {
   deliveryId: string | null;
 }
 
-/** Writes a call down. False when the key has one already; one that is being written is waited for. */
+/**
+ * Writes a call down. False when the key has one already; one that is being written is waited for.
+ */
 export const insertCall = async (trx: Trx, call: WebhookCall): Promise<boolean> => {
   const row = await trx
     .insertInto('webhook_calls')

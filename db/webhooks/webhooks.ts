@@ -144,8 +144,8 @@ export const deleteWebhook = (
   });
 
 /**
- * Gives a webhook another secret. The old ones are valid for so many hours more; for none, all end at
- * once. Answers until when, or that there are too many.
+ * Gives a webhook another secret. The old ones are valid for so many hours more; for none, all end
+ * at once. Answers until when, or that there are too many.
  */
 export const rotateSecret = async (
   trx: Trx,

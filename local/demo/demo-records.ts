@@ -7,8 +7,8 @@ import { stringify } from 'csv-stringify/sync';
 import type { ExportedRecord } from './demo-segment.ts';
 
 /**
- * The demo's look into files of 100,000 users. It takes seconds, so it is done by pieces, between which a
- * Ctrl-C is heard.
+ * The demo's look into files of 100,000 users. It takes seconds, so it is done by pieces, between
+ * which a Ctrl-C is heard.
  */
 
 const PIECE_BYTES = 64 * 1024;

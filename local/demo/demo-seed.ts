@@ -83,7 +83,9 @@ const callWith =
     return JSON.parse(text);
   };
 
-/** Creates those whose name is not there yet, so that a seeding that was broken off can be repeated. */
+/**
+ * Creates those whose name is not there yet, so that a seeding that was broken off can be repeated.
+ */
 const addMissing = async (
   call: Call,
   path: string,
@@ -116,8 +118,8 @@ const addContent = async (call: Call): Promise<void> => {
 };
 
 /**
- * Makes the demo workspace, its keys and its users, once per data folder. Broken off, it is finished at
- * the next start; users deleted later stay deleted.
+ * Makes the demo workspace, its keys and its users, once per data folder. Broken off, it is
+ * finished at the next start; users deleted later stay deleted.
  *
  * @returns the keys, when this was the start that finished it
  */

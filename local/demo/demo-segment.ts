@@ -39,8 +39,9 @@ const quarterOf = (records: readonly ExportedRecord[]): DemoSegment => {
 };
 
 /**
- * A segment that holds some of the users and not nearly all, whatever users they are: those who share a
- * value that about a quarter has, or else a quarter of them by their ids. Of a single user it holds that one.
+ * A segment that holds some of the users and not nearly all, whatever users they are: those who
+ * share a value that about a quarter has, or else a quarter of them by their ids. Of a single user
+ * it holds that one.
  */
 export const chooseSegment = (records: readonly ExportedRecord[]): DemoSegment => {
   const candidates = COLUMNS.flatMap((field) =>

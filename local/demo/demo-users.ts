@@ -160,7 +160,8 @@ const demoUser = (index: number, dice: Dice, today: number): DemoUser => {
 /**
  * Users `u-000001`, `u-000002`, …: the same ones for the same seed and day.
  *
- * Only `lastSeenAt` and `renewsOn` move with the day, so that "not seen for 90 days" never becomes everyone.
+ * Only `lastSeenAt` and `renewsOn` move with the day, so that "not seen for 90 days" never becomes
+ * everyone.
  */
 export function* demoUsers(
   count: number,

@@ -41,7 +41,9 @@ const isKey = (authorization: string | undefined, apiKey: string): boolean =>
 const firstOf = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
 
-/** A web site could point its own name at this machine and read the mails with a visitor's browser. */
+/**
+ * A web site could point its own name at this machine and read the mails with a visitor's browser.
+ */
 const isLocalName = (host: string | undefined): boolean =>
   /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
 

@@ -43,8 +43,9 @@ const isRunning = (home: string): boolean => {
 };
 
 /**
- * Removes the clusters below `base` whose data folder is gone, or is `dataDir`, which the caller holds and
- * which has `current` or none. One that we have not marked, or that may still be in use, stays.
+ * Removes the clusters below `base` whose data folder is gone, or is `dataDir`, which the caller
+ * holds and which has `current` or none. One that we have not marked, or that may still be in use,
+ * stays.
  */
 export const sweepAbandonedClusters = (
   base: string,

@@ -61,7 +61,9 @@ const missingLinks = (folder: string): Link[] => {
     .filter(({ target }) => lstatSync(target, { throwIfNoEntry: false }) === undefined);
 };
 
-/** npm packages hold no symbolic links, so the package makes them after its installation, if it may. */
+/**
+ * npm packages hold no symbolic links, so the package makes them after its installation, if it may.
+ */
 const addMissingLinks = (folder: string): void => {
   for (const { source, target } of missingLinks(folder)) {
     symlinkSync(relative(dirname(target), source), target);

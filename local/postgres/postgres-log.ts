@@ -2,9 +2,10 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 
 /**
- * Settings that keep users' data out of the log of PostgreSQL. An error quotes the row or value it is
- * about, in its text or its detail, and so may the errors and warnings of triggers: these are not logged.
- * API and worker log the SQLSTATE and the constraint of each error. A log of statements has no parameters.
+ * Settings that keep users' data out of the log of PostgreSQL. An error quotes the row or value it
+ * is about, in its text or its detail, and so may the errors and warnings of triggers: these are
+ * not logged. API and worker log the SQLSTATE and the constraint of each error. A log of statements
+ * has no parameters.
  */
 export const QUIET_LOG: Record<string, string> = {
   log_min_messages: 'log',
@@ -17,8 +18,8 @@ export const QUIET_LOG: Record<string, string> = {
 const AS_QUIET: Record<string, readonly string[]> = { log_min_messages: ['fatal', 'panic'] };
 
 /**
- * A line that says which settings a given server lacks, and how a superuser makes them. Undefined when
- * the log of the server stays free of users' data.
+ * A line that says which settings a given server lacks, and how a superuser makes them. Undefined
+ * when the log of the server stays free of users' data.
  */
 export const findLoudLog = async (db: Db): Promise<string | undefined> => {
   const names = Object.keys(QUIET_LOG);

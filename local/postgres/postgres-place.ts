@@ -16,7 +16,9 @@ import { markOwner, sweepAbandonedClusters } from './abandoned-clusters.ts';
 import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
 import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
 
-/** Where PostgreSQL runs: its programs, its own folder, and whom it runs as when not as ourselves. */
+/**
+ * Where PostgreSQL runs: its programs, its own folder, and whom it runs as when not as ourselves.
+ */
 export interface PostgresPlace {
   binaries: string;
   home: string;
@@ -61,7 +63,10 @@ const makePrivateFolder = (folder: string, user: ServerUser): void => {
   chownSync(folder, user.uid, user.gid);
 };
 
-/** Lets the server's group through a private data folder of root's; what lies in it stays as private as it is. */
+/**
+ * Lets the server's group through a private data folder of root's; what lies in it stays as private
+ * as it is.
+ */
 const letThrough = (dataDir: string, user: ServerUser): void => {
   const { uid, mode } = statSync(dataDir);
   if (uid !== 0 || (mode & 0o077) !== 0) return;
@@ -102,7 +107,10 @@ const ownerOf = (home: string): ServerUser => {
   return { name: `with the id ${uid}`, uid, gid };
 };
 
-/** Removes databases that lie elsewhere and whose data folder is gone, or is `dataDir`; not `current`. */
+/**
+ * Removes databases that lie elsewhere and whose data folder is gone, or is `dataDir`; not
+ * `current`.
+ */
 export const sweepAbandonedDatabases = (dataDir?: string, current?: string): void => {
   for (const base of REACHABLE_BASES.filter(isOurs)) sweepAbandonedClusters(base, dataDir, current);
 };
@@ -132,7 +140,10 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   return { binaries: isUsable ? folder : copyBinaries(binaries, findBase(user)), home, user };
 };
 
-/** Where the database of a data folder lies when not in it; undefined when it does, or there is none. */
+/**
+ * Where the database of a data folder lies when not in it; undefined when it does, or there is
+ * none.
+ */
 export const databaseElsewhere = (dataDir: string): string | undefined => {
   const link = linkIn(dataDir);
   const isLink = lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === true;
@@ -142,7 +153,10 @@ export const databaseElsewhere = (dataDir: string): string | undefined => {
 export const hasDatabase = (dataDir: string): boolean =>
   lstatSync(linkIn(dataDir), { throwIfNoEntry: false }) !== undefined;
 
-/** Removes a data folder's database, and what means nothing without it. Nothing may run on it any more. */
+/**
+ * Removes a data folder's database, and what means nothing without it. Nothing may run on it any
+ * more.
+ */
 export const removeDatabase = (dataDir: string): void => {
   const home = databaseElsewhere(dataDir);
   if (home !== undefined) rmSync(home, { recursive: true, force: true });

@@ -49,11 +49,12 @@ const SETTINGS: Record<string, string> = {
   unix_socket_directories: '',
   max_connections: '100',
   shared_buffers: `${SHARED_BUFFERS_MIB}MB`,
-  // What a batch of a deletion writes, so that it need not wait for the disk in the middle; and written
-  // soon, so that who changes a user meanwhile does not wait for much of it.
+  // What a batch of a deletion writes, so that it need not wait for the disk in the middle; and
+  // written soon, so that who changes a user meanwhile does not wait for much of it.
   wal_buffers: '64MB',
   wal_writer_delay: '10ms',
-  // Files are read from the system's cache here, and handing that to other processes costs more than it.
+  // Files are read from the system's cache here, and handing that to other processes costs more
+  // than it.
   io_method: 'sync',
   max_wal_size: '4GB',
   fsync: 'on',
@@ -65,7 +66,9 @@ const SETTINGS: Record<string, string> = {
 
 export interface PostgresOptions {
   dataDir: string;
-  /** Added to, and before, the settings it starts with; undefined leaves one to the data's own file. */
+  /**
+   * Added to, and before, the settings it starts with; undefined leaves one to the data's own file.
+   */
   settings?: Record<string, string | undefined>;
   /** Stopped without a wait: its data is removed. */
   isThrowaway?: boolean | undefined;

@@ -13,7 +13,10 @@ const ENTER = 1;
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** The unprivileged user this machine has: `postgres`, else `nobody`. @throws Error when it has neither */
+/**
+ * The unprivileged user this machine has: `postgres`, else `nobody`. @throws Error when it has
+ * neither
+ */
 export const findServerUser = (): ServerUser => {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
   for (const name of ['postgres', 'nobody']) {

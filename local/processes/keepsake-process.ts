@@ -12,7 +12,9 @@ export const PROJECT_FOLDER = dirname(dirname(import.meta.dirname));
 
 const SCRIPT_DEADLINE_MS = 120_000;
 
-/** Arguments for `node`. The loader is named by its URL, so it is found from any working directory. */
+/**
+ * Arguments for `node`. The loader is named by its URL, so it is found from any working directory.
+ */
 const nodeArguments = (file: string, args: string[]): string[] => [
   '--import',
   pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,

@@ -35,7 +35,10 @@ const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.Proce
   };
 };
 
-/** The environment of API or worker: the caller's, where a started server does not take a setting's place. */
+/**
+ * The environment of API or worker: the caller's, where a started server does not take a setting's
+ * place.
+ */
 export const processEnv = (
   context: StartContext,
   servers: Servers,

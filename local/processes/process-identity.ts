@@ -27,7 +27,10 @@ const ps = (pid: number, column: string): string | undefined => {
   }
 };
 
-/** Fields after the name, which may itself hold blanks and brackets: state first, start time the 20th. */
+/**
+ * Fields after the name, which may itself hold blanks and brackets: state first, start time the
+ * 20th.
+ */
 const linuxStart = (stat: string): string | undefined => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const isDead = fields[0] === 'Z' || fields[0] === 'X';

@@ -4,7 +4,10 @@ import { readJson, writePrivateJson } from '../data-folder.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { sendSignal, SHUT_DOWN_POSTGRES, stopProcess, TERMINATE } from './stop-process.ts';
 
-/** The processes of one stack, on disk from the moment each starts, so that even after SIGKILL none is lost. */
+/**
+ * The processes of one stack, on disk from the moment each starts, so that even after SIGKILL none
+ * is lost.
+ */
 export interface ProcessRecord {
   /** Replaces what is known of `name`. */
   note: (name: string, pid: number) => void;
@@ -41,7 +44,10 @@ export const openProcessRecord = (dataDir: string): ProcessRecord => {
   };
 };
 
-/** Stops what a killed supervisor left running. A pid that meanwhile belongs to someone else is let alone. */
+/**
+ * Stops what a killed supervisor left running. A pid that meanwhile belongs to someone else is let
+ * alone.
+ */
 export const stopOrphans = async (dataDir: string, log: (line: string) => void): Promise<void> => {
   const living = Object.entries(readProcesses(dataDir)).filter(([, target]) => isAlive(target));
   const stop = async ([name, target]: [string, ProcessIdentity]) => {

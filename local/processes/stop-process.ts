@@ -30,7 +30,9 @@ export const QUIT_POSTGRES: StopStep[] = SHUT_DOWN_POSTGRES.slice(1);
 
 const POLL_MS = 20;
 
-/** Sends a signal to a process, or with a negative pid to a group. A process that is gone is fine. */
+/**
+ * Sends a signal to a process, or with a negative pid to a group. A process that is gone is fine.
+ */
 export const sendSignal = (pid: number, signal: NodeJS.Signals): void => {
   try {
     process.kill(pid, signal);

@@ -9,7 +9,9 @@ const STEADY_MS = 30_000;
 
 export interface SuperviseOptions {
   name: string;
-  /** Starts it, in a process group of its own: Ctrl-C in the terminal is for the supervisor alone. */
+  /**
+   * Starts it, in a process group of its own: Ctrl-C in the terminal is for the supervisor alone.
+   */
   spawn: () => ChildProcess;
   stopSteps: StopStep[];
   /** Called after each start, also the first. */

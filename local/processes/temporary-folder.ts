@@ -37,7 +37,8 @@ const isAbandoned = (path: string): boolean => {
 };
 
 /**
- * Makes a folder for this process. One of the same prefix whose process was killed is removed first.
+ * Makes a folder for this process. One of the same prefix whose process was killed is removed
+ * first.
  */
 export const openTemporaryFolder = async (
   prefix: string,

@@ -3,7 +3,8 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { writePrivateFile } from '../data-folder.ts';
 import { PROJECT_FOLDER } from '../processes/keepsake-process.ts';
 
-// A script of its own: bundling keeps a thread busy for seconds, and the supervisor must hear signals.
+// A script of its own: bundling keeps a thread busy for seconds, and the supervisor must hear
+// signals.
 const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('bundle-workflows.ts needs the path to write to');
 

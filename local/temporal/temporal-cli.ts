@@ -31,7 +31,10 @@ export interface TemporalCliOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Where a fetched program is kept: in the user's cache; where that cannot be written, in `fallback`. */
+/**
+ * Where a fetched program is kept: in the user's cache; where that cannot be written, in
+ * `fallback`.
+ */
 export const cliFoldersOf = (
   fallback: string,
   env: NodeJS.ProcessEnv = process.env,
@@ -101,8 +104,8 @@ const reasonOf = (error: unknown): string =>
   (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(-SHOWN_REASON_LENGTH);
 
 /**
- * Finds the Temporal CLI, or fetches it once. A path set on purpose is the only one tried. A fetched program
- * runs only if it is, byte for byte, the one that is pinned.
+ * Finds the Temporal CLI, or fetches it once. A path set on purpose is the only one tried. A
+ * fetched program runs only if it is, byte for byte, the one that is pinned.
  *
  * @throws Error naming every place that was tried and why it has none
  */

@@ -146,8 +146,8 @@ const startServer = async (program: string, options: TemporalOptions): Promise<T
 };
 
 /**
- * Starts Temporal's dev server, its data in the data folder. The server opens its ports itself, also
- * internal ones that it chooses: when one was taken meanwhile, it starts again.
+ * Starts Temporal's dev server, its data in the data folder. The server opens its ports itself,
+ * also internal ones that it chooses: when one was taken meanwhile, it starts again.
  */
 export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
   const program = await findTemporalCli(options);

@@ -6,7 +6,9 @@ const NAME = 'keepsake';
 const absolute = (path: string | undefined): string | undefined =>
   path !== undefined && isAbsolute(path) ? path : undefined;
 
-/** As the system's list of users has it, where HOME is not set. None for a user who is not listed. */
+/**
+ * As the system's list of users has it, where HOME is not set. None for a user who is not listed.
+ */
 const listedHome = (): string | undefined => {
   try {
     return absolute(userInfo().homedir);
@@ -16,8 +18,8 @@ const listedHome = (): string | undefined => {
 };
 
 /**
- * The user's own folder for files that can be fetched again: in XDG_CACHE_HOME, else in `~/.cache`, or in
- * `~/Library/Caches` on macOS. It need not be there yet. None for a user without a home.
+ * The user's own folder for files that can be fetched again: in XDG_CACHE_HOME, else in `~/.cache`,
+ * or in `~/Library/Caches` on macOS. It need not be there yet. None for a user without a home.
  */
 export const userCacheFolder = (
   env: NodeJS.ProcessEnv = process.env,

@@ -7,7 +7,10 @@ import { PROJECT_FOLDER, runScript } from '../processes/keepsake-process.ts';
 /** The bundle, and the hash of what it was made from. */
 export const BUNDLE_FILES = { code: 'workflow-bundle.js', hash: 'workflow-bundle.sha256' };
 
-/** Workflows import from their own folder and from packages only, so these files decide what comes out. */
+/**
+ * Workflows import from their own folder and from packages only, so these files decide what comes
+ * out.
+ */
 const inputHash = (): string => {
   const folder = join(PROJECT_FOLDER, 'workflows');
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -22,7 +25,8 @@ const inputHash = (): string => {
 };
 
 /**
- * Bundles the workflows before the worker starts, so that one that dies is back without the seconds this takes.
+ * Bundles the workflows before the worker starts, so that one that dies is back without the seconds
+ * this takes.
  *
  * @returns the bundle's path; the former one when nothing has changed
  */

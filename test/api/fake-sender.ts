@@ -8,7 +8,9 @@ import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
 import type { TestDatabase } from '../support/database/database.ts';
 import { setDecisionTime } from '../support/database/decision-clock.ts';
 
-/** Stands in for the workflow of a request: decides by the real rules, at a time of one's choice. */
+/**
+ * Stands in for the workflow of a request: decides by the real rules, at a time of one's choice.
+ */
 export interface FakeSender extends RequestSender {
   started: string[];
   sent: { requestId: string; kind: string; decisionId: string }[];

@@ -31,7 +31,10 @@ const handleOf = (id: string) => temporal.workflow.getHandle(`delete-all/${id}`)
 
 const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;
 
-/** The sweep looks after requests that were not asked just now. The database lets nobody rewrite when. */
+/**
+ * The sweep looks after requests that were not asked just now. The database lets nobody rewrite
+ * when.
+ */
 const makeOld = (id: string) =>
   stack().sql(`ALTER TABLE delete_all_requests DISABLE TRIGGER guard;
     UPDATE delete_all_requests SET created_at = now() - interval '1 hour' WHERE id = '${id}';

@@ -192,7 +192,8 @@ test('one scrape of the worker tells what it wrote, verified and deleted, and wh
         ?.split(' ')
         .at(-1),
     );
-  // The export, the segment, the user, two chosen users and the watched deletion of the tests above.
+  // The export, the segment, the user, two chosen users and the watched deletion of the tests
+  // above.
   expect(valueOf('keepsake_rows_total{step="deleted"}')).toBe(300 + 1 + 2 + 80_000);
   expect(valueOf('keepsake_rows_total{step="written"}')).toBe(500 + 300 + 1 + 2 + 80_000);
   expect(valueOf('keepsake_rows_total{step="verified"}')).toBe(500 + 300 + 1 + 2 + 80_000);

@@ -112,7 +112,10 @@ const slowDown = (workspaceId: string, event: string) =>
     CREATE TRIGGER slow AFTER ${event} ON users_${workspaceId}
       FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
 
-/** Waits until a step of the workflow failed because the database was away, and is to be tried again. */
+/**
+ * Waits until a step of the workflow failed because the database was away, and is to be tried
+ * again.
+ */
 const untilTriedAgain = (workflowId: string) =>
   vi.waitFor(
     async () => {

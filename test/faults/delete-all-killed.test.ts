@@ -3,7 +3,10 @@ import type { ApiClient } from '../../local/api-client.ts';
 import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delete-all-api.ts';
 import { useStack } from '../support/stack/stack.ts';
 
-/** The window of the fault tests: long enough to kill everything in it, short enough to wait for its end. */
+/**
+ * The window of the fault tests: long enough to kill everything in it, short enough to wait for its
+ * end.
+ */
 const WINDOW_MS = 60_000;
 const PATIENCE_MS = 90_000;
 

@@ -7,7 +7,10 @@ const stack = useStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
 
 const LINES = 35_000;
 
-/** Lines about new users and old ones, each some 10,000 lines apart from another about the same user. */
+/**
+ * Lines about new users and old ones, each some 10,000 lines apart from another about the same
+ * user.
+ */
 const file = `userId,city,tags\n${Array.from(
   { length: LINES },
   (_, n) => `u-${n % 12_000},city ${n},t${n}\n`,

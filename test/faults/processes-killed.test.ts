@@ -28,7 +28,9 @@ const workflowsOf = async ({ workspaceId }: FaultTrial): Promise<string[]> => {
   return found;
 };
 
-/** Has the API killed in the middle of a request that deletes one user, and waits until it is back. */
+/**
+ * Has the API killed in the middle of a request that deletes one user, and waits until it is back.
+ */
 const sendAndKill = async (
   trial: FaultTrial,
   point: ApiCrashPoint,

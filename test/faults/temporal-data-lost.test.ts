@@ -10,7 +10,10 @@ import { prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useStack } from '../support/stack/stack.ts';
 
-/** Temporal comes back at the same address and has forgotten everything; the worker is not restarted. */
+/**
+ * Temporal comes back at the same address and has forgotten everything; the worker is not
+ * restarted.
+ */
 
 const stack = useStack({ workerFile: 'test/support/stack/registering-worker.ts' });
 

@@ -51,7 +51,8 @@ test.each(POINTS)(
     const pid = running.info().pids.worker ?? 0;
     const stopSecond = startSecondWorker(pid);
     try {
-      // While the stopped worker's batch is open a cancel is refused; PostgreSQL takes it back in time.
+      // While the stopped worker's batch is open a cancel is refused; PostgreSQL takes it back in
+      // time.
       await vi.waitUntil(
         async () => (await admin.call('POST', `/v1/jobs/${jobId}/cancel`)).status === 202,
         { timeout: 60_000, interval: 500 },

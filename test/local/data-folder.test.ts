@@ -50,7 +50,9 @@ const refusal = (path: string, why: string) =>
 
 const FILE = 'a file is in its place, or in that of a folder above it (ENOTDIR)';
 
-/** Folders that cannot be used, as the file system of Linux has them for everyone, also for root. */
+/**
+ * Folders that cannot be used, as the file system of Linux has them for everyone, also for root.
+ */
 const unusable = (): [string, string][] => {
   writeFileSync(join(folder, 'file'), '', { mode: 0o777 });
   symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));

@@ -10,7 +10,10 @@ import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../../workflows/contract.ts
 import { useDatabase } from '../support/database/database.ts';
 import { startDevServer, type DevServer } from '../support/stack/dev-server.ts';
 
-/** What a worker needs of a Temporal server that is not ours, and what it says when it cannot have it. */
+/**
+ * What a worker needs of a Temporal server that is not ours, and what it says when it cannot have
+ * it.
+ */
 
 const QUEUE = 'keepsake';
 const NAMES = Object.keys(SEARCH_ATTRIBUTES);

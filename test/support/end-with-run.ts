@@ -1,2 +1,4 @@
-/** A test process whose run was killed ends too; else it would go on, and start its servers again. */
+/**
+ * A test process whose run was killed ends too; else it would go on, and start its servers again.
+ */
 process.once('disconnect', () => process.exit(1));

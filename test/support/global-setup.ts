@@ -44,7 +44,9 @@ const makeTemplate = async (postgresUrl: string): Promise<void> => {
   await client.end();
 };
 
-/** One folder for all that this run and its processes put into the system's folder for such files. */
+/**
+ * One folder for all that this run and its processes put into the system's folder for such files.
+ */
 const openRunFolder = async (): Promise<TemporaryFolder> => {
   const folder = await openTemporaryFolder('keepsake-run-');
   // PostgreSQL's own user passes through it to its data.
@@ -59,7 +61,10 @@ const startServer = async (dataDir: string): Promise<Postgres> => {
   return startPostgres({ dataDir, onStart: (pid) => record.note('postgres', pid) });
 };
 
-/** One PostgreSQL for the whole run, or the one TEST_DATABASE_URL names (another major version, say). */
+/**
+ * One PostgreSQL for the whole run, or the one TEST_DATABASE_URL names (another major version,
+ * say).
+ */
 const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const given = process.env['TEST_DATABASE_URL'] || undefined;
   if (given !== undefined) assertLoopback(given);

@@ -9,8 +9,8 @@ import { userCacheFolder } from '../../local/temporal/user-cache.ts';
 import { makeFolder } from '../../storage/make-folder.ts';
 
 /**
- * Runs the tests on another version of Node, which comes from npm: from the packages that the package
- * `node` itself installs, since these run no script.
+ * Runs the tests on another version of Node, which comes from npm: from the packages that the
+ * package `node` itself installs, since these run no script.
  */
 
 const USAGE = `Usage:

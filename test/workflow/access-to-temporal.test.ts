@@ -27,7 +27,10 @@ const execute = (type: string, input: object): Promise<void> =>
     `--input=${JSON.stringify(input)}`,
   ]);
 
-/** Starts a workflow by hand. @returns the type of the failure that it ends with; undefined of one that completes */
+/**
+ * Starts a workflow by hand. @returns the type of the failure that it ends with; undefined of one
+ * that completes
+ */
 const start = async (type: string, workflowId: string, input: object) => {
   const options = { taskQueue: QUEUE, workflowId, args: [input] };
   const handle = await env().client.workflow.start(type, options);

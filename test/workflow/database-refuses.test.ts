@@ -15,7 +15,10 @@ const refusedSteps = async (workflowId: string, tries: number): Promise<string[]
     .map(({ activityType }) => activityType?.name ?? '');
 };
 
-/** Waits until the step has been refused so often that it is no longer tried where the workflow runs. */
+/**
+ * Waits until the step has been refused so often that it is no longer tried where the workflow
+ * runs.
+ */
 const untilRefused = (workflowId: string, step: string) =>
   vi.waitFor(async () => expect(await refusedSteps(workflowId, 3)).toEqual([step]), {
     timeout: 60_000,

@@ -41,7 +41,10 @@ export interface FileApi {
   downloads: () => Promise<{ reason: string | null; key: string | null; counts: unknown }[]>;
 }
 
-/** The API over exports with files; requests come from the admin of `demo` unless a header says else. */
+/**
+ * The API over exports with files; requests come from the admin of `demo` unless a header says
+ * else.
+ */
 export const useFileApi = (): (() => FileApi) => {
   const database = useDatabase();
   let current: FileApi | undefined;

@@ -65,7 +65,8 @@ const begin = async (fileStart: string, headers: Record<string, string> = {}) =>
   await once(socket, 'connect');
   let answer = '';
   socket.on('data', (chunk: Buffer) => (answer += String(chunk)));
-  // Not by `once`, which an error would reject: a byte sent after the answer may meet a closed connection.
+  // Not by `once`, which an error would reject: a byte sent after the answer may meet a closed
+  // connection.
   const ended = new Promise<void>((resolve) => {
     socket.once('end', resolve);
     socket.once('close', () => resolve());

@@ -18,7 +18,9 @@ interface Answer {
   headers: Record<string, unknown>;
 }
 
-/** Headers that say something of the answer; those of the transport and of browsers' rules do not. */
+/**
+ * Headers that say something of the answer; those of the transport and of browsers' rules do not.
+ */
 const TELLING = [
   'accept-ranges',
   'content-disposition',

@@ -30,7 +30,10 @@ const targetsOf = async (jobId: string): Promise<string[]> => {
   return rows.map((row) => row.user_id);
 };
 
-/** `u-00000` … with mail addresses of their own; two share one, and others have it in other workspaces. */
+/**
+ * `u-00000` … with mail addresses of their own; two share one, and others have it in other
+ * workspaces.
+ */
 beforeAll(async () => {
   await api().addUsers('one', 200, 'u');
   await api().addUsers('two', 20, 'u');

@@ -6,7 +6,10 @@ import { seedWorkspace } from '../../support/steps/deletion.ts';
 
 const database = useDatabase();
 
-/** PostgreSQL keeps a plan for later calls from the sixth on, and locks all that this plan may touch. */
+/**
+ * PostgreSQL keeps a plan for later calls from the sixth on, and locks all that this plan may
+ * touch.
+ */
 const CALLS = 8;
 /** Each has a partition with eight indexes or so. */
 const WORKSPACES = 20;

@@ -12,8 +12,8 @@ import {
 } from '../../support/steps/deletion.ts';
 
 /**
- * The table is locked before the snapshot is taken. Each trial has the table rewritten just before it
- * is locked; `after` has the snapshot taken even before that, as the order must not be.
+ * The table is locked before the snapshot is taken. Each trial has the table rewritten just before
+ * it is locked; `after` has the snapshot taken even before that, as the order must not be.
  */
 
 const database = useDatabase();
@@ -90,8 +90,8 @@ test.each<[Order, number]>([
 );
 
 /**
- * Users who match, whose stamp the snapshot sees, and whom the backup does not hold all the same. The
- * stamp alone would let them go; that the backup is the list keeps them.
+ * Users who match, whose stamp the snapshot sees, and whom the backup does not hold all the same.
+ * The stamp alone would let them go; that the backup is the list keeps them.
  */
 const vouchedUnread = async (exportId: string, workspaceId: string): Promise<string[]> => {
   const { rows } = await database().owner.pool.query<{ user_id: string }>(

@@ -21,7 +21,9 @@ const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
-/** Hosted PostgreSQL does so for whole schemas; without a policy nobody but the owner sees a row. */
+/**
+ * Hosted PostgreSQL does so for whole schemas; without a policy nobody but the owner sees a row.
+ */
 const hideRows = async (...tables: string[]) => {
   for (const table of tables) await asOwner(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`);
 };

@@ -12,7 +12,10 @@ import {
   type TestDatabase,
 } from '../../support/database/database.ts';
 
-/** A database that lived under an earlier version: what was asked, approved and deleted there goes on. */
+/**
+ * A database that lived under an earlier version: what was asked, approved and deleted there goes
+ * on.
+ */
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', 'db', 'migrations');
 /** The last migration before deleting everyone was decided in the database. */

@@ -21,7 +21,10 @@ import {
 import { startDevServer, type DevServer } from '../../support/stack/dev-server.ts';
 import { startMailRecorder } from '../../support/http/mail-recorder.ts';
 
-/** The sweep against a real Temporal server without a worker, so that workflows stay as they are put. */
+/**
+ * The sweep against a real Temporal server without a worker, so that workflows stay as they are
+ * put.
+ */
 
 const database = useDatabase();
 const QUEUE = 'nobody-works-here';

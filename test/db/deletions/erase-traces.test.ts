@@ -33,7 +33,10 @@ const seed = async (id: string) => {
   return workspace;
 };
 
-/** A finished deletion of two passes, with a backup each, a held user, and a filter that names a user. */
+/**
+ * A finished deletion of two passes, with a backup each, a held user, and a filter that names a
+ * user.
+ */
 const deleteInTwoPasses = async (id: string) => {
   const workspace = await seed(id);
   const filter = { field: 'email', op: 'contains', value: `${CANARY}-${id}` };

@@ -9,7 +9,10 @@ import {
 } from '../../support/steps/deletion.ts';
 import { expectInvariants } from '../../support/database/invariants.ts';
 
-/** A version that no backup holds stays, also where somebody's trigger gives it the stamp of an old one. */
+/**
+ * A version that no backup holds stays, also where somebody's trigger gives it the stamp of an old
+ * one.
+ */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -21,7 +24,9 @@ const hand = (table: string): string => `
     OLD.first_name := NEW.first_name; RETURN OLD; END $$;
   CREATE TRIGGER zzzz BEFORE UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION hand_back()`;
 
-/** Moves each row away and back, so that a new version stands where the backup found the old one. */
+/**
+ * Moves each row away and back, so that a new version stands where the backup found the old one.
+ */
 const rewriteInPlace = async (table: string, begin = '', end = ''): Promise<void> => {
   for (const name of ['unsaved', 'lost']) {
     await asOwner(`${begin} UPDATE ${table} SET first_name = '${name}' ${end}`.trim());

@@ -33,8 +33,8 @@ import { expectInvariants } from '../../support/database/invariants.ts';
 
 /**
  * PostgreSQL stopped as a crash would (`pg_ctl -m immediate`) forgets the transaction ids of which
- * nothing was on disk, and gives them out again. A snapshot that saw one of them ended sees whatever
- * is written under it later as old.
+ * nothing was on disk, and gives them out again. A snapshot that saw one of them ended sees
+ * whatever is written under it later as old.
  */
 
 let dataDir: string;
@@ -49,7 +49,9 @@ const asOwner = (statement: string, values?: unknown[]) =>
 const valueOf = async (query: string): Promise<unknown> =>
   Object.values((await asOwner(query)).rows[0] as object)[0];
 
-/** Ids that are given out and come to nothing. Their ends are written to the log without a flush. */
+/**
+ * Ids that are given out and come to nothing. Their ends are written to the log without a flush.
+ */
 const ABORT_IDS = `DO $$ BEGIN
   FOR i IN 1..500 LOOP PERFORM pg_current_xact_id(); ROLLBACK; END LOOP; END $$`;
 

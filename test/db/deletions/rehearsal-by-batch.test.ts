@@ -10,7 +10,9 @@ import {
 } from '../../support/steps/deletion.ts';
 import { restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
-/** A rehearsal may find nobody. Then the batch that deletes somebody is rehearsed before it commits. */
+/**
+ * A rehearsal may find nobody. Then the batch that deletes somebody is rehearsed before it commits.
+ */
 
 vi.mock('../../../activities/restores/rehearse-restore.ts', { spy: true });
 

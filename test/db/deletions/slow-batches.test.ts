@@ -9,7 +9,10 @@ import {
   useDeletionSteps,
 } from '../../support/steps/deletion.ts';
 
-/** What others hold, or their triggers do, makes a batch slow: it waits for little, and takes fewer users. */
+/**
+ * What others hold, or their triggers do, makes a batch slow: it waits for little, and takes fewer
+ * users.
+ */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -61,7 +64,8 @@ test('once three rows of a slice have waited for others in vain, the next ones w
 test('a batch that takes too long is tried again with fewer users, and the next ones take more', async () => {
   const workspace = await seedWorkspace(database(), 'ended', 100);
   await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
-  // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is rolled back.
+  // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is
+  // rolled back.
   await asOwner(`CREATE FUNCTION end_statement(pid int) RETURNS boolean LANGUAGE sql SECURITY DEFINER
     RETURN pg_cancel_backend(pid)`);
   await onDelete(
@@ -89,7 +93,8 @@ test('users whom one lane holds are not left by the other lane', async () => {
   await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
     SELECT 'lanes', 'other-' || n, now() - interval '1 year'
     FROM generate_series(1, 10000) n`);
-  // One lock for all, held until the batch commits: first by the first lane, for longer than the other waits.
+  // One lock for all, held until the batch commits: first by the first lane, for longer than the
+  // other waits.
   await onDelete(
     'lanes',
     `IF OLD.user_id = '${ids[50_000]}' THEN PERFORM pg_sleep(1); END IF;

@@ -11,7 +11,10 @@ import {
 import { createImportSteps } from '../../support/steps/import.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
-/** What triggers and settings of others leave behind on a connection, or put off to the end of a transaction. */
+/**
+ * What triggers and settings of others leave behind on a connection, or put off to the end of a
+ * transaction.
+ */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);

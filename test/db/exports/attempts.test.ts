@@ -55,7 +55,10 @@ const exportOf = async (jobId: string) => {
   return (rows as { id: string }[])[0]!.id;
 };
 
-/** A first attempt at a backup of five users that is held up before its part, in a workspace of its own. */
+/**
+ * A first attempt at a backup of five users that is held up before its part, in a workspace of its
+ * own.
+ */
 const holdUpFirstAttempt = async (id: string) => {
   const workspace = await seedWorkspace(database(), id, 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });

@@ -9,7 +9,10 @@ import type { Schema } from '../../../db/schema.ts';
 import { createWorkspace, describeWorkspaces } from '../../../db/workspaces.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
-/** How much a page costs in a database with many jobs: each list goes by an index, and reads little more than it shows. */
+/**
+ * How much a page costs in a database with many jobs: each list goes by an index, and reads little
+ * more than it shows.
+ */
 
 const database = useDatabase();
 
@@ -43,8 +46,8 @@ beforeAll(async () => {
   for (const id of ['one', 'two', 'three']) await createWorkspace(db, { id, name: id });
   const [busy, rare] = [await makeKey('busy'), await makeKey('rare')];
   Object.assign(shown, { busy: busy.shownId, rare: rare.shownId });
-  // Nearly all are exports that succeeded. Restores, failures and what the rare key did are few and old, and
-  // the statistics know none of them: ANALYZE reads a sample.
+  // Nearly all are exports that succeeded. Restores, failures and what the rare key did are few and
+  // old, and the statistics know none of them: ANALYZE reads a sample.
   const addJobs = async (first: number, last: number) => {
     await query(
       `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, created_at, finished_at)
@@ -78,7 +81,10 @@ beforeAll(async () => {
   middle = row!.id;
 }, 120_000);
 
-/** How many rows of big tables the statements of a call read, and whether any went through a whole table. */
+/**
+ * How many rows of big tables the statements of a call read, and whether any went through a whole
+ * table.
+ */
 const readBy = async (call: (db: Db) => Promise<unknown>) => {
   const { pool } = database().api;
   const asked: { sql: string; parameters: readonly unknown[] }[] = [];
@@ -104,7 +110,10 @@ const readBy = async (call: (db: Db) => Promise<unknown>) => {
   return read;
 };
 
-/** In which of the workspaces, null for all, a list goes through a whole table, or reads far more than a page. */
+/**
+ * In which of the workspaces, null for all, a list goes through a whole table, or reads far more
+ * than a page.
+ */
 const costlyIn = async (list: (db: Db, workspaceId: string | null) => Promise<unknown>) => {
   const costly: unknown[] = [];
   for (const workspaceId of ['one', 'two', 'three', null]) {

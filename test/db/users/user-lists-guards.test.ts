@@ -10,7 +10,9 @@ import {
 import { useDatabase } from '../../support/database/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../../support/steps/deletion.ts';
 
-/** What somebody who has taken over a role of the database can and cannot do to lists and previews. */
+/**
+ * What somebody who has taken over a role of the database can and cannot do to lists and previews.
+ */
 
 const database = useDatabase();
 

@@ -13,7 +13,9 @@ import { useDatabase } from '../../support/database/database.ts';
 import { startDevServer, type DevServer } from '../../support/stack/dev-server.ts';
 import { createWebhookSteps, type WebhookSteps } from '../../support/steps/webhooks.ts';
 
-/** Deliveries against a real Temporal server without a worker, so that they stay as they are put. */
+/**
+ * Deliveries against a real Temporal server without a worker, so that they stay as they are put.
+ */
 
 const database = useDatabase();
 const QUEUE = 'nobody-works-here';

@@ -26,7 +26,10 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** Runs `npm run temporal -- …`, or how that ends, with a program of the test's own in place of the CLI. */
+/**
+ * Runs `npm run temporal -- …`, or how that ends, with a program of the test's own in place of the
+ * CLI.
+ */
 const run = (args: string[], env: NodeJS.ProcessEnv = {}) =>
   new Promise<{ code: number; out: string; err: string }>((done) => {
     const own = {

@@ -1,8 +1,8 @@
 import type { Database } from '../../../db/client.ts';
 
 /**
- * Lets a test's own database decide at a time of its choice: a moment in milliseconds, at which the clock
- * stands still, or null for the present.
+ * Lets a test's own database decide at a time of its choice: a moment in milliseconds, at which the
+ * clock stands still, or null for the present.
  */
 export const setDecisionTime = async ({ pool }: Database, at: number | null): Promise<void> => {
   const time = at === null ? 'clock_timestamp()' : `'${new Date(at).toISOString()}'::timestamptz`;

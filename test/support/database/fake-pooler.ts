@@ -44,8 +44,8 @@ const forwardWithOtherKey = (server: Socket, client: Socket): void => {
 };
 
 /**
- * Stands before a PostgreSQL as a pooler does: it drops the `options` a client begins with, or answers
- * with a process id of its own.
+ * Stands before a PostgreSQL as a pooler does: it drops the `options` a client begins with, or
+ * answers with a process id of its own.
  */
 export const startFakePooler = async (
   databaseUrl: string,

@@ -20,7 +20,9 @@ const SHOWN = 5;
 /** A killed process's sessions end when PostgreSQL finds its sockets closed, in milliseconds. */
 const SETTLED_MS = 10_000;
 
-/** Deletions of the workspace `$1`, whom their batches list, and whom the witness saw them delete. */
+/**
+ * Deletions of the workspace `$1`, whom their batches list, and whom the witness saw them delete.
+ */
 const PRELUDE = `
   WITH own AS (SELECT * FROM jobs WHERE workspace_id = $1 AND type = 'deletion'),
   gone AS (
@@ -58,7 +60,10 @@ const VIOLATIONS: Record<string, string> = {
       IS DISTINCT FROM ARRAY['deletionFinished', 'deletionStarted']`,
 };
 
-/** How many users that were there are neither there nor witnessed as deleted; negative when there are more. */
+/**
+ * How many users that were there are neither there nor witnessed as deleted; negative when there
+ * are more.
+ */
 const missing = async ({ owner, workspaceId, users }: Trial): Promise<number[]> => {
   const { rows } = await owner.pool.query<{ n: number }>(
     `SELECT (SELECT count(*) FROM users WHERE workspace_id = $1) +
@@ -121,8 +126,9 @@ export const findViolations = async (trial: Trial): Promise<Record<string, unkno
 };
 
 /**
- * What must hold once all jobs of a trial have ended, whatever was killed meanwhile: nobody is lost or
- * counted twice, everyone deleted lies in the backup byte for byte, sums close, nothing is left open.
+ * What must hold once all jobs of a trial have ended, whatever was killed meanwhile: nobody is lost
+ * or counted twice, everyone deleted lies in the backup byte for byte, sums close, nothing is left
+ * open.
  */
 export const expectInvariants = async (trial: Trial): Promise<void> => {
   expect(await findViolations(trial)).toEqual({});

@@ -1,7 +1,9 @@
 import type { Filter, Scalar } from '../../../selection/filter.ts';
 import type { PropertyType } from '../../../selection/property-types.ts';
 
-/** A user as the oracle knows it. Custom values are JSON text, so that no digit is lost on the way. */
+/**
+ * A user as the oracle knows it. Custom values are JSON text, so that no digit is lost on the way.
+ */
 export interface OracleUser {
   userId: string;
   /** System properties by the API's names; moments and dates as PostgreSQL writes them. */

@@ -11,7 +11,10 @@ import {
 import { closeTestDatabase, openTestDatabase, type TestDatabase } from './database.ts';
 import { migrateForTests } from './migrate-for-tests.ts';
 
-/** A migrated database on a server of this file's own, for what would reach every database on the shared one. */
+/**
+ * A migrated database on a server of this file's own, for what would reach every database on the
+ * shared one.
+ */
 export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() => TestDatabase) => {
   let folder: TemporaryFolder;
   let server: Postgres;

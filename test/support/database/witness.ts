@@ -10,8 +10,8 @@ import type { Compression } from '../../../db/schema.ts';
 import { partKey } from '../../../files/part-key.ts';
 
 /**
- * Keeps the text of every row that is deleted, and as whom: no part of Keepsake acts as the owner, so
- * what the owner deletes is other hands' doing. Made before a trial, in test databases only.
+ * Keeps the text of every row that is deleted, and as whom: no part of Keepsake acts as the owner,
+ * so what the owner deletes is other hands' doing. Made before a trial, in test databases only.
  */
 export const addWitness = async ({ pool }: Database, workspaceId: string): Promise<void> => {
   await pool.query(`
@@ -64,8 +64,8 @@ const loadBackups = async (client: PoolClient, storageDir: string, workspaceId: 
 };
 
 /**
- * Users whom anyone but the owner deleted in a version that is not, byte for byte, in the very backup
- * whose batch lists them.
+ * Users whom anyone but the owner deleted in a version that is not, byte for byte, in the very
+ * backup whose batch lists them.
  */
 export const deletedOutsideBackup = async (
   owner: Database,

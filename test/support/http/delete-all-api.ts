@@ -65,7 +65,9 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       const { id } = await admin.succeed<DeleteAllRequest>('POST', PATH, body);
       return { admin, id };
     },
-    /** Keeps deletes from the users of a workspace, and so a run from its end. @returns what lets go */
+    /**
+     * Keeps deletes from the users of a workspace, and so a run from its end. @returns what lets go
+     */
     holdUsers: async (workspaceId: string): Promise<() => Promise<void>> => {
       const client = new Client({ connectionString: databaseUrl });
       // Its server may be killed meanwhile, which lets go as well.

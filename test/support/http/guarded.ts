@@ -19,7 +19,10 @@ const rowStarts = (bytes: Buffer): number[] => {
   return starts.filter((at) => at < bytes.length);
 };
 
-/** A file that goes through a guard in chunks of so many bytes, and the rest; as COPY's messages have it. */
+/**
+ * A file that goes through a guard in chunks of so many bytes, and the rest; as COPY's messages
+ * have it.
+ */
 export const passThrough = (
   { startRow, guard }: CsvGuard,
   csv: string,

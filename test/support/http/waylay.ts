@@ -1,7 +1,10 @@
 import type pg from 'pg';
 import type { ImportSteps } from '../steps/import.ts';
 
-/** Runs what another does just before the import's first statement that begins so; ended by the answer. */
+/**
+ * Runs what another does just before the import's first statement that begins so; ended by the
+ * answer.
+ */
 export const waylay = (
   { deps }: Pick<ImportSteps, 'deps'>,
   beginning: string,

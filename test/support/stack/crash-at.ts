@@ -6,7 +6,9 @@ const orderIn = (dataDir: string): string => join(dataDir, 'crash-at');
 const markIn = (dataDir: string, point: string): string =>
   join(dataDir, `crashed-at-${point.replace(':', '-')}`);
 
-/** A crash point that kills this process where `<data folder>/crash-at` names it, once per order. */
+/**
+ * A crash point that kills this process where `<data folder>/crash-at` names it, once per order.
+ */
 export const killAsOrdered =
   (dataDir: string) =>
   (point: string): void => {

@@ -12,7 +12,9 @@ export interface FaultTrial extends Trial {
   start: () => Promise<string>;
 }
 
-/** A workspace of `users` users, one in five of them not in India. Their names do not compress well. */
+/**
+ * A workspace of `users` users, one in five of them not in India. Their names do not compress well.
+ */
 export const prepareTrial = async (
   { workspace, owner, storageDir }: TestStack,
   workspaceId: string,

@@ -1,4 +1,7 @@
-/** The longest time in which nothing else came to its turn, as a share of the time that something took. */
+/**
+ * The longest time in which nothing else came to its turn, as a share of the time that something
+ * took.
+ */
 export const longestTurnShare = async (work: Promise<unknown>): Promise<number> => {
   let longest = 0;
   const start = performance.now();

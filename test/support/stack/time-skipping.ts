@@ -25,7 +25,10 @@ import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
 
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
-/** The SDK chooses the server's port before the server opens it. Where it was taken, nothing answers. */
+/**
+ * The SDK chooses the server's port before the server opens it. Where it was taken, nothing
+ * answers.
+ */
 const START_DEADLINE_MS = 15_000;
 const START_ATTEMPTS = 3;
 
@@ -165,8 +168,8 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
   };
 
   /**
-   * Asks in a workspace of its own with three users, and waits until all were mailed: the clock runs
-   * past the time-outs of what is under way while a test lets it run.
+   * Asks in a workspace of its own with three users, and waits until all were mailed: the clock
+   * runs past the time-outs of what is under way while a test lets it run.
    */
   const ask = async (changes: Partial<typeof SETTINGS> = {}, isMailed = true) => {
     const { env, provider } = current();
@@ -210,8 +213,8 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       /** Why each message was refused; null of one that was accepted. */
       refusals: async () => (await steps.decisions(id)).map(({ refusal }) => refusal),
       /**
-       * Sends a message and waits until one more was decided. One that says by which key it is gets the
-       * code that the owner of the key was mailed.
+       * Sends a message and waits until one more was decided. One that says by which key it is gets
+       * the code that the owner of the key was mailed.
        */
       send: async (kind: string, message: unknown) => {
         const before = (await steps.decisions(id)).length;
@@ -242,8 +245,8 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
 };
 
 /**
- * A Temporal whose clock stands still but where a test lets it run. Workflows and decisions live in its
- * time; the rest of PostgreSQL, and activities, live in ours.
+ * A Temporal whose clock stands still but where a test lets it run. Workflows and decisions live in
+ * its time; the rest of PostgreSQL, and activities, live in ours.
  */
 export const useTimeSkipping = () => useRequests(startSkipping);
 

@@ -9,7 +9,10 @@ import type { Database } from '../../../db/client.ts';
 import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { createPost } from '../../../webhooks/post.ts';
 
-/** What activities are built of, over a test's database and a folder that is made when it is written to. */
+/**
+ * What activities are built of, over a test's database and a folder that is made when it is written
+ * to.
+ */
 export const fakeDeps = (database: Database): ActivityDeps & { mailMeter: MailMeter } => ({
   database,
   lanes: database.pool,

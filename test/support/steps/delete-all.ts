@@ -90,7 +90,9 @@ export const createRequestSteps = (database: TestDatabase) => {
     return id;
   };
 
-  /** The code that the mail to the owner of a key gives out; one of nobody's for a key nobody has. */
+  /**
+   * The code that the mail to the owner of a key gives out; one of nobody's for a key nobody has.
+   */
   const codeOf = async (requestId: string, kind: MessageKind, keyId: string): Promise<string> => {
     const key = await db
       .selectFrom('api_keys')
@@ -101,7 +103,9 @@ export const createRequestSteps = (database: TestDatabase) => {
     return decisionCodeOf(TEST_SECRET, { requestId, kind, person });
   };
 
-  /** As the workflow does, for the clock or for a message; `by` sends the code of that key's owner. */
+  /**
+   * As the workflow does, for the clock or for a message; `by` sends the code of that key's owner.
+   */
   const decide = async (
     requestId: string,
     kind: DecisionKind,

@@ -2,7 +2,10 @@ import * as fc from 'fast-check';
 import type { PoolClient } from 'pg';
 import { uuidv7 } from 'uuidv7';
 
-/** What a workspace has seen, written straight into the tables; and what the rule says of it, in plain code. */
+/**
+ * What a workspace has seen, written straight into the tables; and what the rule says of it, in
+ * plain code.
+ */
 
 const HOUR_US = 3_600_000_000;
 
@@ -128,8 +131,8 @@ export const storyOf = ({ percent, groups: aged, ...history }: History, now: num
 };
 
 /**
- * The rule at some moments and now, user by user. `by: 'part'` counts a deletion's users for a moment as soon
- * as the oldest was there, as the database does; `by: 'user'` only those who were.
+ * The rule at some moments and now, user by user. `by: 'part'` counts a deletion's users for a
+ * moment as soon as the oldest was there, as the database does; `by: 'user'` only those who were.
  */
 export const refusesStory = (
   { percent, users, deletions }: Story,

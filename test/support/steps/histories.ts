@@ -3,13 +3,17 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 
-/** One folder for each version of the story that requests may be open of; new ones go into the last. */
+/**
+ * One folder for each version of the story that requests may be open of; new ones go into the last.
+ */
 const FOLDER = join(import.meta.dirname, '..', '..', 'workflow', 'histories');
 const LATEST = join(FOLDER, '2');
 /** Those of deliveries to webhooks, which may be under way for three days. */
 export const DELIVERY_HISTORIES = join(FOLDER, '..', 'delivery-histories');
 
-/** Set to write the histories anew: `WRITE_HISTORIES=1 npx vitest run test/workflow/paths.test.ts`. */
+/**
+ * Set to write the histories anew: `WRITE_HISTORIES=1 npx vitest run test/workflow/paths.test.ts`.
+ */
 const isWriting = process.env['WRITE_HISTORIES'] !== undefined;
 
 /** A history as text, with what its payloads hold. */
