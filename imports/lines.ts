@@ -12,7 +12,7 @@ import {
   type ImportColumn,
 } from './header.ts';
 import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
-import { logProblem, MARK_PROBLEM } from './log-lines.ts';
+import { logProblem, MARK_PROBLEM } from './log/log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
 /** Of a file, after its header. */

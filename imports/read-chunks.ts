@@ -3,7 +3,7 @@ import { stringify } from 'csv-stringify/sync';
 import { unseenProblem } from '../selection/characters.ts';
 import { isStorable, type Parsed } from '../selection/values.ts';
 import { cellReader } from './cells.ts';
-import { type FailedLine, type Failure, wholeLine } from './failed-lines.ts';
+import { type FailedLine, type Failure, wholeLine } from './log/failed-lines.ts';
 import type { HeaderOptions, ImportColumn } from './header.ts';
 import { type FileLines, linesOf } from './lines.ts';
 import type { ImportOptions } from './options.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../db/imports/import-merge.ts';
 import type { StagedRow } from '../../db/imports/import-staging.ts';
 import { isOfARow, KEPT_BACK, rowRefusalOf } from '../../db/connections/sql-states.ts';
-import { type FailedLine, type Failure, wholeLine } from '../../imports/failed-lines.ts';
+import { type FailedLine, type Failure, wholeLine } from '../../imports/log/failed-lines.ts';
 import {
   type CarefulStaging,
   failRow,

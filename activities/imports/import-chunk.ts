@@ -13,7 +13,7 @@ import { importStatements } from '../../db/imports/import-statements.ts';
 import { stageRows } from '../../db/imports/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../../db/imports/imports.ts';
 import { isOfARow, isRolledBack } from '../../db/connections/sql-states.ts';
-import type { FailedLine } from '../../imports/failed-lines.ts';
+import type { FailedLine } from '../../imports/log/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
 import { failures } from '../failures.ts';

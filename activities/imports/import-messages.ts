@@ -1,5 +1,5 @@
 import type { MailMatch } from '../../db/imports/import-match.ts';
-import type { FailedLine } from '../../imports/failed-lines.ts';
+import type { FailedLine } from '../../imports/log/failed-lines.ts';
 import type { FileErrorType } from '../../imports/file-error.ts';
 import type { ImportChunk, ImportRow } from '../../imports/read-chunks.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { parentPort } from 'node:worker_threads';
 import type { MailMatch } from '../../db/imports/import-match.ts';
-import { type FailedLine, wholeLine } from '../../imports/failed-lines.ts';
+import { type FailedLine, wholeLine } from '../../imports/log/failed-lines.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { linesOf } from '../../imports/lines.ts';
 import type { StagedRow } from '../../db/imports/import-staging.ts';

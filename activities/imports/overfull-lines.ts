@@ -1,7 +1,7 @@
 import { makesUsers } from '../../db/imports/import-changes.ts';
 import type { Staging } from '../../db/imports/import-merge.ts';
 import { type StagedRow, tagsOf } from '../../db/imports/import-staging.ts';
-import type { FailedLine, Failure } from '../../imports/failed-lines.ts';
+import type { FailedLine, Failure } from '../../imports/log/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import { MAX_LIST_ITEMS } from '../../selection/values.ts';
 

@@ -3,7 +3,7 @@ import { parse } from 'csv-parse';
 import { importLog } from '../../db/imports/import-failures.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
-import { type KeptLine, logLines, readLogHead } from '../../imports/log-file.ts';
+import { type KeptLine, logLines, readLogHead } from '../../imports/log/log-file.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { ApiDeps } from '../deps.ts';

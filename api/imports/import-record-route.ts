@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listImportFailures, MAX_SHOWN_LENGTH } from '../../db/imports/import-failures.ts';
 import { findJobRow } from '../../db/jobs/jobs.ts';
-import { FAILURE_CODES } from '../../imports/failed-lines.ts';
+import { FAILURE_CODES } from '../../imports/log/failed-lines.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { requireRecords } from '../jobs/job-log.ts';

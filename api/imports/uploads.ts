@@ -4,7 +4,7 @@ import { allowUpload } from '../http/body-deadline.ts';
 import { MAX_UPLOADS_AT_ONCE, MAX_UPLOADS_OF_WORKSPACE } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { refuseEncoded } from '../http/read-bodies.ts';
-import { createShares } from '../http/shares.ts';
+import { createShares } from '../shares.ts';
 
 const FORM = 'multipart/form-data';
 

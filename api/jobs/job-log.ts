@@ -11,7 +11,7 @@ import { openImportLog } from '../imports/import-log.ts';
 import { MAX_LOGS_AT_ONCE, MAX_LOGS_OF_WORKSPACE } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { ownerOf } from '../request-owner.ts';
-import { createShares } from '../http/shares.ts';
+import { createShares } from '../shares.ts';
 
 /** What a request may say of a log. */
 export const csvQueryShape = {

@@ -8,7 +8,7 @@ import { toJobEvent, type JobEvent } from './job-event.ts';
 import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
 import { createJobWatch } from './job-watch.ts';
 import { problem } from '../http/problems.ts';
-import { createShares } from '../http/shares.ts';
+import { createShares } from '../shares.ts';
 
 /**
  * Streams open at once: of one key, of one workspace, and of all. Each holds a connection, but none

@@ -4,7 +4,7 @@ import { readClock } from '../../db/connections/clock.ts';
 import { readServiceFigures, type ServiceFigures } from '../../db/service-figures.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { App } from '../http/app.ts';
-import { askForAll, inTime } from '../http/ask.ts';
+import { askForAll, inTime } from '../ask.ts';
 import { routeOf } from '../http/logging.ts';
 
 /** In seconds: from a look-up to a download of a whole file. */

@@ -3,7 +3,7 @@ import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts'
 import { refusalOf } from '../../db/connections/refusal.ts';
 import { assertSchema } from '../../db/schema-version.ts';
 import { type Storage, StorageError } from '../../storage/storage.ts';
-import { askForAll, inTime } from '../http/ask.ts';
+import { askForAll, inTime } from '../ask.ts';
 import type { JobStarter } from '../jobs/start-job.ts';
 
 /** Longest wait for each answer, in milliseconds. */

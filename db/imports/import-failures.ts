@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { FailureCode } from '../../imports/failed-lines.ts';
+import type { FailureCode } from '../../imports/log/failed-lines.ts';
 import type { Db } from '../client.ts';
 
 /** Of a line in a page, in characters; the log has it whole. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PoolClient } from 'pg';
-import type { FailedLine } from '../../imports/failed-lines.ts';
+import type { FailedLine } from '../../imports/log/failed-lines.ts';
 import type { Problem } from '../../imports/rules.ts';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 import type { Db } from '../client.ts';

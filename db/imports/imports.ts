@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PoolClient } from 'pg';
-import { type FailedLine, REFUSAL_CODES } from '../../imports/failed-lines.ts';
+import { type FailedLine, REFUSAL_CODES } from '../../imports/log/failed-lines.ts';
 import type { ImportCounts, JobEnd } from '../../workflows/contract.ts';
 import type { Db } from '../client.ts';
 import type { Merged } from './import-merge.ts';

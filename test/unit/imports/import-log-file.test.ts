@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { logLines, readLogHead } from '../../../imports/log-file.ts';
+import { logLines, readLogHead } from '../../../imports/log/log-file.ts';
 import { guarded, unguarded } from '../../../selection/formula-guard.ts';
 import { guardedCell } from '../../support/http/guarded.ts';
 import {

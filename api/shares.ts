@@ -1,5 +1,5 @@
-import { createTurns } from '../../turns.ts';
-import { problem } from './problems.ts';
+import { createTurns } from '../turns.ts';
+import { problem } from './http/problems.ts';
 
 export interface ShareLimits {
   /** Of all together. */

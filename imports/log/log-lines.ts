@@ -1,8 +1,8 @@
-import { BYTE_ORDER_MARK } from '../selection/characters.ts';
-import { unguarded } from '../selection/formula-guard.ts';
+import { BYTE_ORDER_MARK } from '../../selection/characters.ts';
+import { unguarded } from '../../selection/formula-guard.ts';
 import { FAILURE_CODES } from './failed-lines.ts';
-import type { CsvRecord } from './records.ts';
-import { namedSeparator, SEPARATOR_PROBLEM } from './separator-lines.ts';
+import type { CsvRecord } from '../records.ts';
+import { namedSeparator, SEPARATOR_PROBLEM } from '../separator-lines.ts';
 
 /** How the last cell of a line in a log begins, see `log-file.ts`. */
 const ERROR_CELL = new RegExp(`^(?:${FAILURE_CODES.join('|')}), line \\d+: `);

@@ -1,13 +1,13 @@
 import type { Readable } from 'node:stream';
-import { guarded, GUARDED_FILE_MARK, unguarded } from '../selection/formula-guard.ts';
-import { isTextType } from './cells.ts';
+import { guarded, GUARDED_FILE_MARK, unguarded } from '../../selection/formula-guard.ts';
+import { isTextType } from '../cells.ts';
 import type { FailedLine } from './failed-lines.ts';
-import type { Head } from './head.ts';
-import { checkHeader, type HeaderOptions, namesOf, ownNames } from './header.ts';
+import type { Head } from '../head.ts';
+import { checkHeader, type HeaderOptions, namesOf, ownNames } from '../header.ts';
 import { isErrorCell } from './log-lines.ts';
-import { LOG_COLUMN } from './mapping.ts';
-import type { ImportOptions } from './options.ts';
-import { recordsOf } from './records.ts';
+import { LOG_COLUMN } from '../mapping.ts';
+import type { ImportOptions } from '../options.ts';
+import { recordsOf } from '../records.ts';
 
 /** What the log of a file takes over from it. */
 export interface LogHead {

@@ -1,4 +1,4 @@
-import type { Problem, Rule } from './rules.ts';
+import type { Problem, Rule } from '../rules.ts';
 
 /**
  * Why no user came of a line: of the reader, of the users who are there, or of the database. Of the

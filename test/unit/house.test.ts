@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** What AGENTS.md asks of every file, so that nobody has to remember it. */
+
+const folders = readdirSync('.', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name))
+  .map(({ name }) => name);
+const files = ['.', ...folders]
+  .flatMap((folder) =>
+    readdirSync(folder, { encoding: 'utf8', recursive: folder !== '.' }).map((name) =>
+      join(folder, name),
+    ),
+  )
+  .filter((name) => name.endsWith('.ts'));
+const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
+const product = files.filter((file) => !file.startsWith('test/'));
+
+const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
+
+const importsOf = (file: string): string[] =>
+  [...(sources.get(file) ?? '').matchAll(IMPORT)]
+    .map(([, path = '']) => join(dirname(file), path))
+    .filter((path) => sources.has(path));
+
+const SERVICE = ['.', 'db', 'files', 'imports', 'mail', 'selection', 'storage', 'temporal'].concat(
+  'webhooks',
+  'workflows',
+);
+
+/** Which folders each folder may import from, beside itself. `.` are the files of the root. */
+const MAY_IMPORT: Record<string, string[]> = {
+  '.': ['db', 'selection'],
+  workflows: [],
+  selection: [],
+  storage: [],
+  imports: ['selection'],
+  temporal: ['workflows'],
+  webhooks: ['db', 'selection'],
+  files: ['db', 'storage'],
+  db: ['imports', 'selection', 'workflows'],
+  mail: ['db', 'files', 'imports', 'workflows'],
+  activities: SERVICE,
+  api: SERVICE,
+  worker: ['.', 'activities', 'db', 'storage', 'temporal', 'webhooks', 'workflows'],
+  local: ['.', 'api', 'db', 'files', 'selection', 'storage', 'temporal', 'workflows'],
+  bench: ['.', 'activities', 'api', 'db', 'local', 'storage', 'workflows'],
+};
+
+const folderOf = (file: string): string => (file.includes('/') ? file.split('/')[0]! : '.');
+
+test('folders import only from those that AGENTS.md allows them', () => {
+  const forbidden = product.flatMap((file) =>
+    importsOf(file)
+      .filter((path) => folderOf(path) !== folderOf(file))
+      .filter((path) => !MAY_IMPORT[folderOf(file)]?.includes(folderOf(path)))
+      .map(
+        (path) => `${file} imports ${path}: move what it needs, or allow it here and in AGENTS.md`,
+      ),
+  );
+  expect(forbidden).toEqual([]);
+});
+
+test('api/http knows nothing of Keepsake but how texts are checked', () => {
+  const known = ['api/http', 'selection', 'storage', '.'];
+  const foreign = product
+    .filter((file) => file.startsWith('api/http/'))
+    .flatMap((file) => importsOf(file).map((path) => ({ file, path })))
+    .filter(
+      ({ path }) => !known.includes(path.startsWith('api/') ? dirname(path) : folderOf(path)),
+    );
+  expect(foreign).toEqual([]);
+});
+
+test('no file imports itself through others, not even for a type', () => {
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (file: string, way: string[]): void => {
+    if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+    if (done.has(file) || way.includes(file)) return;
+    for (const path of importsOf(file)) visit(path, [...way, file]);
+    done.add(file);
+  };
+  for (const file of product) visit(file, []);
+  expect(circles).toEqual([]);
+});
+
+const MOST_COLUMNS = 100;
+const IS_COMMENT = /^\s*(?:\/\*\*|\*|\/\/)/;
+
+test('comments are no wider than 100 columns', () => {
+  const wide = [...sources].flatMap(([file, text]) =>
+    text
+      .split('\n')
+      .flatMap((line, index) =>
+        line.length > MOST_COLUMNS && IS_COMMENT.test(line)
+          ? [`${file}:${index + 1}: wrap it`]
+          : [],
+      ),
+  );
+  expect(wide).toEqual([]);
+});
+
+const MOST_FILES = 20;
+
+test('a folder holds no more than 20 files', () => {
+  const counts = new Map<string, number>();
+  for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
+  const full = [...counts].filter(([, count]) => count > MOST_FILES);
+  expect(full, 'group them by subject').toEqual([]);
+});
