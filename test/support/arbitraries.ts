@@ -126,9 +126,10 @@ const MOMENT_SPELLINGS = [
   '2024-06-30T18:59:59.999999-05:00',
 ];
 
-/** Mail addresses of filters hold nothing that cannot be seen, and parts of phones hold digits. */
+/** Mail addresses of filters hold nothing that cannot be seen. */
 const isSeen = (text: string): boolean => !/[\s\u202E]/.test(text);
-const hasDigit = (text: string): boolean => /[0-9]/.test(text);
+/** Parts of phones hold digits, and are no dates. */
+const isOfPhone = (text: string): boolean => /[0-9]/.test(text) && !/^\d{4}-\d\d-\d\d$/.test(text);
 
 const scalarOf = (type: PropertyType): fc.Arbitrary<Scalar> => {
   switch (type) {
@@ -170,7 +171,7 @@ const conditionOf = ([field, type]: [string, PropertyType]): fc.Arbitrary<Filter
     choices.push(using(['in'], fc.array(scalar, { minLength: 1, maxLength: 4 })));
   }
   const part =
-    type === 'phone' ? oneOf([...TEXTS.filter(hasDigit), ...PHONES, '+49 (', '30']) : scalar;
+    type === 'phone' ? oneOf([...TEXTS.filter(isOfPhone), ...PHONES, '+49 (', '30']) : scalar;
   if (!ordered && type !== 'boolean') choices.push(using(['contains', 'notContains'], part));
   if (ordered) choices.push(using(['lt', 'lte', 'gt', 'gte'], scalar));
   if (isMoment) {
