@@ -6,6 +6,7 @@ import type { MailColumns } from '../mails/mail-schema.ts';
 /** Tables of the requests to delete every user of a workspace. */
 export interface DeleteAllSchema {
   delete_all_settings: {
+    only_row: Generated<true>;
     percent: number;
     least_users: WithDefault<number>;
     memory: string;
