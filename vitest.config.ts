@@ -1,13 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+const UNIT = 'test/unit/**/!(*.slow).test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
-    setupFiles: ['test/support/end-with-run.ts'],
     pool: 'forks',
     // One more than the cores: tests wait for servers of their own.
     maxWorkers: 3,
+    projects: [
+      // Needs no server, and takes seconds. A file `*.slow.test.ts` runs with the others.
+      { extends: true, test: { name: 'unit', include: [UNIT] } },
+      {
+        extends: true,
+        test: {
+          name: 'servers',
+          include: ['test/**/*.test.ts'],
+          exclude: [UNIT],
+          globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+    ],
+    setupFiles: ['test/support/end-with-run.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
