@@ -8,7 +8,7 @@ import {
   startupOptions,
 } from './connections/connection.ts';
 import { shareOut, type Shares } from './connections/fair-pool.ts';
-import { LendingSocket } from './connections/reused-buffer-socket.ts';
+import { ReusedBufferSocket } from './connections/reused-buffer-socket.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
@@ -89,7 +89,7 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    ...(options.isForCopies === true && { stream: () => new LendingSocket() }),
+    ...(options.isForCopies === true && { stream: () => new ReusedBufferSocket() }),
     types,
     options: startupOptions(wanted),
     verify: callbackify((client: ClientBase) => prepareConnection(client, wanted)),
