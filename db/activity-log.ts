@@ -4,16 +4,16 @@ import type { Db } from './client.ts';
 import { type ActorFilter, keysOf } from './keys-of.ts';
 
 export interface ActivityFilter extends ActorFilter {
-  /** Null for all, and for the lines that are of none. */
+  /** Null for all workspaces, and for lines without a workspace. */
   workspaceId: string | null;
   kind?: ActivityKind | undefined;
   jobId?: string | undefined;
-  /** RFC 3339; from is within, to is not. */
+  /** RFC 3339. `from` is inclusive, `to` is exclusive. */
   from?: string | undefined;
   to?: string | undefined;
 }
 
-/** What every line satisfies, but for its actor. */
+/** The conditions on a line, except the one on its actor. */
 const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
   const { workspaceId, kind, jobId, from, to } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
@@ -31,7 +31,7 @@ const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
 const allOf = (conditions: readonly RawBuilder<SqlBool>[]): RawBuilder<SqlBool> =>
   conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` AND `)})`;
 
-/** Lines with who wrote them, and what they are about. */
+/** Lines with their author, and the job or export that they concern. */
 const lines = (db: Db) =>
   db
     .selectFrom('activity')
@@ -51,7 +51,7 @@ const lines = (db: Db) =>
 export type ActivityLine = Awaited<ReturnType<ReturnType<typeof lines>['executeTakeFirstOrThrow']>>;
 
 /**
- * Ids of the newest lines. Those of each key are taken by themselves, by the index
+ * Ids of the newest lines. The lines of each key are read separately, by the index
  * `activity_of_actor`.
  */
 const idsOf = (
@@ -74,8 +74,9 @@ const idsOf = (
 };
 
 /**
- * Lines of a workspace, or of all, newest first, by one of the indexes `activity_newest`,
- * `activity_newest_of_all`, `activity_of_kind`, `activity_of_actor` and `activity_of_job`.
+ * Lines of one workspace or of all, newest first. Each query counts on one of these indexes:
+ * `activity_newest`, `activity_newest_of_all`, `activity_of_kind`, `activity_of_actor`,
+ * `activity_of_job`.
  */
 export const listActivity = (
   db: Db,
@@ -94,7 +95,7 @@ export const findActivity = (db: Db, id: string, workspaceId: string) =>
     .where('activity.workspace_id', '=', workspaceId)
     .executeTakeFirst();
 
-/** The query of all lines that a filter holds, newest first, for `copyText`. */
+/** The query of all lines that match a filter, newest first, for `copyText`. */
 export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => {
   const conditions = conditionsOf(filter);
   const keys = keysOf(filter);

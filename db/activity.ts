@@ -7,7 +7,7 @@ import {
 } from '../workflows/contract.ts';
 import type { Db } from './client.ts';
 
-/** What is told beside the beginnings and ends of jobs. */
+/** Events that are logged in addition to the start and the end of each job. */
 const EVENTS = [
   'jobCancelled',
   'download',
@@ -30,7 +30,7 @@ const EVENTS = [
   'webhookDeleted',
   'webhookSecretRotated',
   'webhookSwitchedOff',
-  // By a trigger on keys, whoever makes or changes one.
+  // Written by a trigger on `api_keys`, for each key that is made or changed.
   'keyCreated',
   'keyChanged',
   'keyRevoked',
@@ -45,7 +45,7 @@ export type ActivityKind =
   | DecisionEvent
   | (typeof EVENTS)[number];
 
-/** Every kind of line there is. */
+/** Every kind of line. */
 export const ACTIVITY_KINDS: readonly ActivityKind[] = [
   ...(Object.keys(JOB_KINDS) as JobType[]).flatMap(
     (type) => [`${type}Started`, `${type}Finished`] as const,
@@ -61,18 +61,18 @@ export const ACTIVITY_KINDS: readonly ActivityKind[] = [
 export interface NewActivity {
   workspaceId: string;
   kind: ActivityKind;
-  /** The key that did it; none when it was the service itself, or the holder of a link. */
+  /** The key that acted. Not set if the service itself or the holder of a link acted. */
   actorKeyId?: string;
   jobId?: string;
   exportId?: string;
   requestId?: string;
   reason?: string;
   counts?: Record<string, number>;
-  /** States, moments, checksums: what else it takes as proof. Never a user's data. */
+  /** Further evidence: states, timestamps, checksums. Never a user's data. */
   details?: Record<string, unknown>;
 }
 
-/** Appends to the activity log, in the transaction of what it tells when given one. */
+/** Appends to the activity log. Pass a transaction to log a change together with that change. */
 export const recordActivity = async (db: Db, activity: NewActivity): Promise<void> => {
   await db
     .insertInto('activity')

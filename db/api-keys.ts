@@ -5,27 +5,30 @@ import type { Db } from './client.ts';
 import { isKeyValid } from './key-end.ts';
 import type { Role } from './schema.ts';
 
-/** 256 random bits. */
+/** 256 bits of random data. */
 const KEY_BYTES = 32;
 
 const sha256 = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 /**
- * What the database takes for the holder of a key. It stores the hash of it, which proves nothing.
- * Keys carry 256 random bits, so a plain hash is as hard to turn back as a slow one.
+ * The proof that the database accepts for the holder of a key. The database stores the hash of the
+ * proof, so a stored value cannot serve as a proof. A plain hash is enough: keys have 256 random
+ * bits and cannot be guessed.
  */
 export const proofOf = (key: string): Buffer => sha256(key);
 const hashOf = (key: string): Buffer => sha256(proofOf(key));
 
 export interface NewApiKey {
   role: Role;
-  /** The one workspace of an admin; null for platform team and ops, who see all. */
+  /**
+   * The one workspace of an admin. Null for the platform team and ops, which see all workspaces.
+   */
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
   /**
-   * When it ends: at a moment (RFC 3339), or so long after it was made. Never, where it is not
-   * given.
+   * The expiry: a timestamp (RFC 3339), or a number of seconds after creation. Without a value, the
+   * key never expires.
    */
   expires?: { at: string } | { inSeconds: number };
 }
@@ -33,12 +36,12 @@ export interface NewApiKey {
 type Expiry = NonNullable<NewApiKey['expires']>;
 
 /**
- * Visible ASCII around one at-sign. Letters of other scripts look alike and would be somebody
- * else's.
+ * Visible ASCII around one at-sign. Letters of other scripts can look the same but name another
+ * mailbox.
  */
 const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 
-/** The constraint by which no key ends before it began. */
+/** The constraint that a key expires after its creation. */
 const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
 
 const endOf = (expires: Expiry): RawBuilder<Date> =>
@@ -47,10 +50,10 @@ const endOf = (expires: Expiry): RawBuilder<Date> =>
     : sql`now() + make_interval(secs => ${expires.inSeconds})`;
 
 /**
- * Makes a key. Its text is in this answer and nowhere else. Needs the owner's connection. The
- * activity log is told of it by a trigger.
+ * Makes a key. The text of the key is in this result only. Needs the owner's connection. A trigger
+ * writes the line in the activity log.
  *
- * @throws Error when the mail address holds other characters than visible ASCII, or the end is over
+ * @throws Error when the mail address is not visible ASCII, or the expiry is in the past
  */
 export const createApiKey = async (
   db: Db,
@@ -84,7 +87,7 @@ export const createApiKey = async (
   return { id, shownId: made.shown_id, key, expiresAt: made.expires_at };
 };
 
-/** The key's row, unless it was revoked or has expired. */
+/** The key's row. Undefined if the key was revoked or has expired. */
 export const findApiKey = (db: Db, key: string) =>
   db
     .selectFrom('api_keys')
@@ -95,14 +98,14 @@ export const findApiKey = (db: Db, key: string) =>
     .executeTakeFirst();
 
 /**
- * Notes that the key of a proof was used, unless that was noted within the last minute. Waits for
- * no one who holds the row.
+ * Records the last use of the key that a proof belongs to, at most once a minute. Does not wait for
+ * a lock on the row.
  */
 export const noteKeyUse = async (db: Db, proof: Buffer): Promise<void> => {
   await sql`SELECT note_key_use(${proof}::bytea)`.execute(db);
 };
 
-/** Which of these keys were revoked or have expired. */
+/** The ids among `ids` whose keys were revoked or have expired. */
 export const listEnded = async (db: Db, ids: readonly string[]): Promise<string[]> => {
   const rows = await db
     .selectFrom('api_keys')
@@ -123,8 +126,8 @@ export const listApiKeys = (db: Db) =>
     .execute();
 
 /**
- * Takes the id of a key, or the one that people are shown. False when there is none, or it was
- * revoked before.
+ * Revokes a key by its id or its public id (`shown_id`). False if no such key exists, or the key
+ * was revoked before.
  */
 export const revokeApiKey = async (db: Db, id: string): Promise<boolean> => {
   const { numUpdatedRows } = await db

@@ -8,29 +8,33 @@ import {
   startupOptions,
 } from './connections/connection.ts';
 import { shareOut, type Shares } from './connections/fair-pool.ts';
-import { LendingSocket } from './connections/reused-buffer-socket.ts';
+import { ReusedBufferSocket } from './connections/reused-buffer-socket.ts';
 import type { Schema } from './schema.ts';
 
 export type Db = Kysely<Schema>;
 export type Trx = Transaction<Schema>;
 
-/** What a primary says that has become read-only: for this connection it stays so. */
+/**
+ * SQLSTATE of a write on a read-only server. A connection that has met this error stays read-only.
+ */
 const READ_ONLY = '25006';
 
 export interface DatabaseOptions {
   applicationName?: string;
   maxConnections?: number;
-  /** Acts as this role on every connection; without it, as the login itself. */
+  /** The role of every connection. Without a value, the login's own role. */
   role?: string;
-  /** Whether much is read from it. */
+  /** Whether the connections carry large COPY streams. */
   isForCopies?: boolean;
-  /** Longest that a statement may take, and wait for a lock; without an end when not given. */
+  /** Limits for a statement and for a wait for a lock. Without a value, there is no limit. */
   timeouts?: StatementTimeouts;
-  /** How much of it one may have; all when not given. */
+  /**
+   * Limits for one owner's share of the pool. Without a value, an owner may use all connections.
+   */
   shares?: Shares;
 }
 
-/** A pool of connections and its query builder. `close` waits for the queries under way. */
+/** A pool of connections and its query builder. `close` waits for running queries. */
 export interface Database {
   db: Db;
   pool: Pool;
@@ -51,8 +55,8 @@ const types = {
 };
 
 /**
- * Closes a connection that has met a read-only server as soon as it is given back: the pool would
- * lend it again and again, long after the server takes writes over new ones.
+ * Closes a connection that has met a read-only server, as soon as the connection is released.
+ * Otherwise the pool would keep lending the connection long after the server accepts writes again.
  */
 const dropReadOnly = (pool: Pool): void => {
   const readOnly = new WeakSet<ClientBase>();
@@ -64,16 +68,17 @@ const dropReadOnly = (pool: Pool): void => {
       },
     );
   });
-  // Comes before the pool looks whether to keep the connection; it keeps none that is ending.
+  // This event comes before the pool decides on keeping the connection. The pool keeps no
+  // connection that is ending.
   pool.on('release', (_error, client) => {
     if (readOnly.has(client)) void (client as ClientBase as Client).end();
   });
 };
 
 /**
- * Every connection is prepared before it is lent.
+ * Opens a pool. Every connection is prepared before its first use.
  *
- * @throws DatabaseRefusal at the first use of a connection that is not what was asked for
+ * @throws DatabaseRefusal at the first use of a connection whose settings are not as requested
  */
 export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {}): Database => {
   const { role, timeouts, shares } = options;
@@ -84,15 +89,16 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
     max: options.maxConnections ?? 10,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    ...(options.isForCopies === true && { stream: () => new LendingSocket() }),
+    ...(options.isForCopies === true && { stream: () => new ReusedBufferSocket() }),
     types,
     options: startupOptions(wanted),
     verify: callbackify((client: ClientBase) => prepareConnection(client, wanted)),
   });
-  // A connection lost while idle is replaced at its next use; without a listener it ends the
-  // process.
+  // The pool replaces a connection that is lost while idle. Without a listener, the error would end
+  // the process.
   pool.on('error', () => {});
-  // Nor may one lost while lent out, between two statements: its next statement fails and says so.
+  // The same holds for a lent connection that is lost between two statements: its next statement
+  // fails.
   pool.on('connect', (client) => client.on('error', () => {}));
   dropReadOnly(pool);
   if (shares !== undefined) shareOut(pool, shares);

@@ -1,20 +1,22 @@
 import type { ColumnType } from 'kysely';
 
-/** Kinds of columns that tables have in common, and what such a column holds. */
+/** Column types that several tables share. */
 
-/** Read as parsed JSON, written as text, so that an array is never taken for a PostgreSQL array. */
+/**
+ * Read as parsed JSON, but written as text: the driver would write an array as a PostgreSQL array.
+ */
 export type Json = ColumnType<unknown, string, string>;
 export type WithDefault<T> = ColumnType<T, T | undefined, T>;
 export type CreatedAt = ColumnType<Date, Date | undefined, never>;
 export type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
 
-/** A column of users as a backup found it. */
+/** A column of `users` at the time of a backup. */
 export interface StoredColumn {
-  /** Of the table and the column in it, which a rename leaves as it is. */
+  /** Table OID and column number (`attrelid.attnum`). A rename does not change them. */
   id: string;
   name: string;
-  /** Its type as SQL, with its length or precision. */
+  /** The SQL type, with its length or precision. */
   type: string;
-  /** Whether PostgreSQL computes it from other columns. */
+  /** Whether PostgreSQL computes the column from other columns. */
   isGenerated: boolean;
 }

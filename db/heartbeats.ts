@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
 import type { Db } from './client.ts';
 
-/** Workers beat every few seconds; one that missed this many is gone. */
+/**
+ * Workers send a heartbeat every few seconds. A worker without one for this long counts as stopped.
+ */
 export const WORKER_SILENCE_SECONDS = 15;
 
 /**
- * True when some worker of a task queue gave a sign of life in the last so many seconds, by the
+ * Whether any worker of a task queue has sent a heartbeat within the last `withinSeconds`, by the
  * database's clock.
  */
 export const hasLivingWorker = async (
@@ -17,7 +19,7 @@ export const hasLivingWorker = async (
     .selectFrom('worker_heartbeats')
     .select('worker_id')
     .where('beat_at', '>', sql<Date>`now() - make_interval(secs => ${withinSeconds})`)
-    // A worker of the version before does not say which it serves.
+    // A worker of the previous version does not state its task queue.
     .where((eb) => eb.or([eb('task_queue', '=', taskQueue), eb('task_queue', 'is', null)]))
     .limit(1)
     .executeTakeFirst();
@@ -25,7 +27,7 @@ export const hasLivingWorker = async (
 };
 
 /**
- * Written down anew at each beat; rows of workers long gone go with it.
+ * Records a heartbeat, and deletes the rows of workers that have been silent for a day.
  *
  * @returns the database's time, in milliseconds
  */

@@ -1,7 +1,8 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 
 /**
- * When a key, as `alias`, was revoked or expired, by the database's clock. Null while it is valid.
+ * When the key with this alias was revoked or expired, by the database's clock. Null while the key
+ * is valid.
  */
 export const keyEndedAt = (alias: string): RawBuilder<Date | null> => {
   const expiresAt = sql.ref(`${alias}.expires_at`);
@@ -9,6 +10,8 @@ export const keyEndedAt = (alias: string): RawBuilder<Date | null> => {
     CASE WHEN ${expiresAt} <= now() THEN ${expiresAt} END)`;
 };
 
-/** Whether a key, as `alias`, was neither revoked nor has expired, by the database's clock. */
+/**
+ * Whether the key with this alias is valid: neither revoked nor expired, by the database's clock.
+ */
 export const isKeyValid = (alias: string): RawBuilder<SqlBool> =>
   sql`(${keyEndedAt(alias)} IS NULL)`;

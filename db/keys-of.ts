@@ -1,14 +1,17 @@
 import { type RawBuilder, sql } from 'kysely';
 
-/** Whose doings are asked for: at most one of the two. */
+/** Selects lines by their actor. */
 export interface ActorFilter {
-  /** A key, as it is shown. */
+  /** The public id of a key. */
   actorKeyId?: string | undefined;
-  /** A key, as it is shown; all keys of its owner, who is known by the mail address, are meant. */
+  /** The public id of a key; selects all keys of the same owner, by the owner's mail address. */
   personKeyId?: string | undefined;
 }
 
-/** A query of the ids of the keys that are meant; undefined when any is. */
+/**
+ * A query of the ids of the selected keys. Undefined when the filter selects no actor. If both ids
+ * are set, the query returns the keys that match both.
+ */
 export const keysOf = ({
   actorKeyId,
   personKeyId,

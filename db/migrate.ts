@@ -6,7 +6,9 @@ import { openDatabase, type Db } from './client.ts';
 import { listMigrations, MIGRATIONS_FOLDER } from './schema-version.ts';
 import { isContended } from './connections/sql-states.ts';
 
-/** One SQL file a migration, applied in the order of their names; there is no way down. */
+/**
+ * One SQL file for each migration, applied in the order of the names. There are no down migrations.
+ */
 const sqlFiles: MigrationProvider = {
   getMigrations: async () => {
     const names = await listMigrations();
@@ -19,7 +21,8 @@ const sqlFiles: MigrationProvider = {
 };
 
 /**
- * @throws Error when the database cannot hold every character, or would count bytes as characters
+ * @throws Error when the database's encoding is not UTF-8: it could not hold every character, or
+ *   would count bytes as characters
  */
 export const assertUtf8 = async (db: Db): Promise<void> => {
   const { rows } = await sql<{ name: string; encoding: string }>`
@@ -32,8 +35,8 @@ export const assertUtf8 = async (db: Db): Promise<void> => {
 };
 
 /**
- * Whoever waits for a table keeps everybody waiting who comes after, so it is given up soon and
- * tried again.
+ * A statement that waits for a table lock blocks all later statements on the table. So each wait is
+ * short, and the migration is tried again.
  */
 const LOCK_TIMEOUT = '5s';
 const MAX_TRIES = 20;
@@ -46,8 +49,8 @@ const migrateOnce = async (db: Db): Promise<string[]> => {
 };
 
 /**
- * Others read and write meanwhile: what they have locked for too long ends one try, and nothing of
- * it is left.
+ * Other processes read and write meanwhile. If they hold a lock for too long, the attempt fails and
+ * is rolled back as a whole.
  */
 const migratePatiently = async (db: Db): Promise<string[]> => {
   for (let attempt = 1; ; attempt++) {
@@ -64,10 +67,10 @@ const migratePatiently = async (db: Db): Promise<string[]> => {
 };
 
 /**
- * Brings the schema up to date, as the database's owner. Safe to run twice and side by side.
+ * Brings the schema up to date, as the database's owner. Safe to run twice or concurrently.
  *
- * @returns the names of the migrations that were applied, in their order
- * @throws Error when a migration fails; the schema is then as before
+ * @returns the names of the applied migrations, in order
+ * @throws Error when a migration fails; the schema is then unchanged
  */
 export const migrateToLatest = async (databaseUrl: string): Promise<string[]> => {
   const database = openDatabase(databaseUrl, {

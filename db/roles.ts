@@ -1,11 +1,11 @@
 /** Roles of the database that the schema makes. */
 
-/** The role of the API: it writes what was asked for, and can neither back up nor delete. */
+/** The role of the API. It writes requests, and can neither back up nor delete users. */
 export const API_ROLE = 'keepsake_api';
-/** The role of the worker: it deletes by `delete_backed_up_users` alone. */
+/** The role of the worker. It deletes users through `delete_backed_up_users` only. */
 export const WORKER_ROLE = 'keepsake_worker';
 
-/** Those that statements run as: API and worker, and the owners of functions. */
+/** Roles that run statements: the API, the worker, and the owners of functions. */
 export const ACTING_ROLES = [
   API_ROLE,
   WORKER_ROLE,
@@ -14,5 +14,5 @@ export const ACTING_ROLES = [
   'keepsake_gate',
 ] as const;
 
-/** All of them; the first has what API and worker have in common. */
+/** All roles. The first has the grants that API and worker share. */
 export const ROLES = ['keepsake_app', ...ACTING_ROLES] as const;

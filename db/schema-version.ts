@@ -6,25 +6,25 @@ import type { Db } from './client.ts';
 import { refuseDatabase } from './connections/refusal.ts';
 import { endsConnection, isDenied } from './connections/sql-states.ts';
 
-/** The SQL files that make the schema, applied in the order of their names. */
+/** The SQL files of the schema, applied in the order of their names. */
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations');
 const ENDING = '.sql';
 
-/** Names of all migrations that this version knows, without the ending, in their order. */
+/** Names of all migrations of this version, in order, without the extension. */
 export const listMigrations = async (): Promise<string[]> =>
   (await readdir(MIGRATIONS_FOLDER))
     .filter((name) => name.endsWith(ENDING))
     .map((name) => name.slice(0, -ENDING.length))
     .toSorted();
 
-/** No such table. */
+/** SQLSTATE: the table does not exist. */
 const UNDEFINED_TABLE = '42P01';
-/** Before this migration no role of ours could look what was applied. */
+/** Before this migration, the roles of API and worker could not read `kysely_migration`. */
 const BEFORE_READABLE = '0021-user-lists or an earlier one';
 
 /**
- * The last migration that was applied, as far as it can be seen; undefined in a database without
- * the schema.
+ * The last applied migration, as far as this role can read it. Undefined if the database has no
+ * schema.
  */
 const findLastMigration = async (db: Db): Promise<string | undefined> => {
   try {
@@ -43,8 +43,8 @@ const findLastMigration = async (db: Db): Promise<string | undefined> => {
 const HOW = 'run "npm run migrate" as the owner of the database';
 
 /**
- * A schema that is newer than this version serves it: a version is replaced while the one before
- * still runs.
+ * Checks that the schema is at least as new as this version. A newer schema is accepted: during an
+ * update, the previous version still runs.
  *
  * @throws DatabaseRefusal `schemaMissing`, `schemaOutdated`
  */

@@ -8,7 +8,7 @@ import type { MailSchema } from './mails/mail-schema.ts';
 import type { StoredColumn } from './column-types.ts';
 import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
-/** Rows as PostgreSQL has them, snake_case. Row types derive from here. */
+/** Rows as PostgreSQL returns them, in snake_case. Row types derive from these tables. */
 
 export type Role = 'admin' | 'platform' | 'ops';
 export const JOB_STATES = [
@@ -25,13 +25,16 @@ export type JobState = (typeof JOB_STATES)[number];
 export type ExportState = 'writing' | 'written' | 'verified' | 'damaged' | 'removed';
 export type Purpose = 'download' | 'backup';
 export type Format = 'csv' | 'ndjson';
-/** What a download may be packed by. */
+/** Compression of a download. */
 export type DownloadCompression = 'gzip' | 'none';
 /**
- * How the parts of an export lie in storage: a backup's by zstd, a download's as it was asked for.
+ * Compression of an export's parts in storage. Backups use zstd; a download uses the requested
+ * compression.
  */
 export type Compression = DownloadCompression | 'zstd';
-/** What an export's job keeps of its request: `columns` are all it had when the job was written. */
+/**
+ * The options of an export job. `columns` holds all columns that existed when the job was written.
+ */
 export interface ExportOptions {
   format: Format;
   compression: DownloadCompression;
@@ -54,10 +57,10 @@ export interface Schema extends DeleteAllSchema, MailSchema, WebhookSchema {
     workspace_id: string | null;
     owner_name: string;
     owner_email: string;
-    /** Whom the mail address stands for, however it is written. */
+    /** The owner's mail address in a canonical form (`person_of`). */
     person: ColumnType<string, never, never>;
     hash: Buffer;
-    /** What people are shown in place of the id. */
+    /** The public id, shown to people instead of the id. */
     shown_id: ColumnType<string, never, never>;
     created_at: CreatedAt;
     revoked_at: Nullable<Date>;
@@ -201,11 +204,11 @@ export interface Schema extends DeleteAllSchema, MailSchema, WebhookSchema {
     raw_bytes: number;
     bytes: number;
     sha256: string;
-    /** An array literal: tens of thousands of places travel as one text. */
+    /** An array literal: tens of thousands of row ids are sent as one text. */
     tids: WithDefault<string>;
     cursor: Generated<number>;
     deleted: Generated<number>;
-    /** The oldest `created_at` of those deleted. */
+    /** The oldest `created_at` of the deleted users. */
     oldest_deleted: Nullable<Date>;
   };
   admitted_deletions: {

@@ -4,29 +4,32 @@ import { measureClockSkew, readClock } from './connections/clock.ts';
 import { countDamagedBackups } from './exports/scrubs.ts';
 
 /**
- * Hours after its time that something expired is overdue: the schedule runs each hour, and goes
- * through all there is.
+ * Hours after the expiry at which a removal counts as overdue. The schedule runs every hour and
+ * handles everything that has expired.
  */
 const OVERDUE_HOURS = 3;
 
-/** What the database knows of the service as a whole, and of nobody. */
+/** Figures about the service as a whole, without any user's data. */
 export interface ServiceFigures {
   jobs: { type: string; state: string; error: string; hasEnded: boolean; count: number }[];
   /**
-   * Age in seconds of the oldest job that is queued, and of the oldest that runs; none where there
-   * is none.
+   * Age in seconds of the oldest queued job and of the oldest running job. No entry for a state
+   * without a job.
    */
   oldest: { state: 'queued' | 'running'; seconds: number }[];
   damagedBackups: number;
-  /** What should have been destroyed hours ago, and is not. */
+  /** Files and lists that should have been destroyed hours ago, but still exist. */
   overdue: number;
-  /** When each schedule last did all it had to, in seconds since 1970. */
+  /** The last complete run of each schedule, in seconds since 1970. */
   schedules: { schedule: string; at: number }[];
-  /** How far this process's clock is ahead. */
+  /** Seconds that this process's clock is ahead of the database's. */
   skewSeconds: number;
 }
 
-/** By the index `jobs_unfinished`. A delete-all run waits for its window, which is no delay. */
+/**
+ * Counts on the index `jobs_unfinished`. Jobs in state `waiting` are left out: such a wait is not a
+ * delay.
+ */
 const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
   const { rows } = await sql<ServiceFigures['oldest'][number]>`
     SELECT CASE state WHEN 'queued' THEN 'queued' ELSE 'running' END AS state,
@@ -35,7 +38,7 @@ const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
   return rows;
 };
 
-/** By type, state and error. Reads the whole table. */
+/** Counts by type, state and error. Reads the whole table. */
 const countJobs = (db: Db): Promise<ServiceFigures['jobs']> =>
   db
     .selectFrom('jobs')
@@ -75,7 +78,7 @@ const readSchedules = async (db: Db): Promise<ServiceFigures['schedules']> => {
   return rows;
 };
 
-/** Over one connection. */
+/** Reads all figures over one connection. */
 export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
   db.connection().execute(async (one) => ({
     jobs: await countJobs(one),
@@ -86,7 +89,7 @@ export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
     skewSeconds: await measureClockSkew(() => readClock(one)),
   }));
 
-/** Writes down that a schedule did all it had to. */
+/** Records a complete run of a schedule. */
 export const noteScheduleRun = async (db: Db, schedule: string): Promise<void> => {
   await db
     .insertInto('schedule_runs')

@@ -5,8 +5,9 @@ import type { Db } from './client.ts';
 export const partitionOf = (workspaceId: string): string => `users_${workspaceId}`;
 
 /**
- * Makes a workspace and its partition. Needs the owner's connection. @throws on a taken or
- * malformed id
+ * Makes a workspace and its partition. Needs the owner's connection.
+ *
+ * @throws DatabaseError when the id is taken or malformed
  */
 export const createWorkspace = async (
   db: Db,
@@ -16,18 +17,17 @@ export const createWorkspace = async (
 };
 
 export interface WorkspacePage {
-  /** Only this one; null for all. */
+  /** Only this workspace; null for all. */
   workspaceId: string | null;
-  /** Only those whose id comes after this one. */
+  /** Only workspaces whose id is greater. */
   afterId?: string | undefined;
   limit: number;
 }
 
 /**
- * Workspaces by id, with what can be told of each without reading a large table: how many users
- * PostgreSQL last estimated its partition to hold (null before it has), from the catalog and
- * without a lock on the table; and how many of its jobs have not ended, by the index
- * `jobs_unfinished`.
+ * Workspaces by id, with two figures that need no read of a large table. `users_estimate` is
+ * PostgreSQL's own estimate of the partition's rows, read from the catalog without a lock on the
+ * table; null if PostgreSQL has none yet. `unfinished_jobs` counts on the index `jobs_unfinished`.
  */
 export const describeWorkspaces = (db: Db, { workspaceId, afterId, limit }: WorkspacePage) =>
   db

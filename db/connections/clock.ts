@@ -2,18 +2,18 @@ import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 import { refuseDatabase } from './refusal.ts';
 
-/** Most that the clock of a process may differ from the database's, in seconds. */
+/** Largest accepted difference between a process's clock and the database's, in seconds. */
 export const MAX_CLOCK_SKEW_SECONDS = 120;
 
-/** By the database's clock, which sets and judges every expiry; in milliseconds. */
+/** The database's clock, in milliseconds since 1970. This clock sets and judges every expiry. */
 export const readClock = async (db: Db): Promise<number> => {
   const { rows } = await sql<{ now: Date }>`SELECT clock_timestamp() AS now`.execute(db);
   return rows[0]?.now.getTime() ?? NaN;
 };
 
 /**
- * How far the clock of this process is ahead of the database's, in seconds; negative when behind.
- * What `read` answers is taken to be the time in the middle of its round trip.
+ * Seconds that this process's clock is ahead of the database's; negative when it is behind. The
+ * value of `read` is taken as the time in the middle of its round trip.
  */
 export const measureClockSkew = async (
   read: () => Promise<number>,
@@ -27,9 +27,12 @@ export const measureClockSkew = async (
 export const isClockOff = (skewSeconds: number): boolean =>
   Math.abs(skewSeconds) > MAX_CLOCK_SKEW_SECONDS;
 
-/** @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart */
+/**
+ * @throws DatabaseRefusal `clocksDiffer` when the clocks differ by more than
+ *   `MAX_CLOCK_SKEW_SECONDS`
+ */
 export const assertClock = async (db: Db, now?: () => number): Promise<void> => {
-  // The first statement may wait for a connection; the second is timed.
+  // The first statement may wait for a connection, so only the second one is timed.
   await readClock(db);
   const skew = await measureClockSkew(() => readClock(db), now);
   if (!isClockOff(skew)) return;

@@ -5,14 +5,14 @@ import { refuseDatabase, refuseForgetful, refusePooler } from './refusal.ts';
 export const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Asked for as a connection starts, and read back; each as PostgreSQL shows it. Neither the
- * server's own settings nor those of a role or database may change what a file holds, hide a row,
- * find another table, or end a step in its middle. Every supported version knows these names.
+ * Settings that each new connection requests and then reads back, as PostgreSQL shows them. The
+ * settings of the server, a role or a database must not change a file's content, hide a row, find
+ * another table, or end a step midway. Every supported version knows these names.
  *
- * `default_transaction_read_only` is left alone: a fail-over uses it.
+ * `default_transaction_read_only` is not set here, because a fail-over uses it.
  */
 const ASKED = {
-  // How values become text, and text becomes values.
+  // Conversion between values and text.
   TimeZone: 'UTC',
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -23,13 +23,13 @@ const ASKED = {
   standard_conforming_strings: 'on',
   xmlbinary: 'base64',
   xmloption: 'content',
-  // Which rows and tables a statement sees.
+  // The rows and tables that a statement sees.
   default_transaction_deferrable: 'off',
   default_transaction_isolation: 'read committed',
   row_security: 'off',
-  // Nothing that a trigger has left among the temporary tables hides one of ours.
+  // Temporary tables come last: one that a trigger has left must not hide a table of Keepsake.
   search_path: 'public, pg_temp',
-  // When PostgreSQL ends it.
+  // When PostgreSQL ends a connection or a statement.
   exit_on_error: 'off',
   idle_in_transaction_session_timeout: '0',
   idle_session_timeout: '0',
@@ -37,10 +37,13 @@ const ASKED = {
   statement_timeout: '0',
 };
 
-/** PostgreSQL 17 and later: an older one would refuse a connection that asks for it. */
+/** From PostgreSQL 17 on. An older server would refuse a connection that requests this setting. */
 const SET_LATER = { transaction_timeout: '0' };
 
-/** Read back only: it takes a superuser to ask for the one, and the driver asks for the other. */
+/**
+ * Only read back. To set `session_replication_role` takes a superuser; the driver requests
+ * `client_encoding`.
+ */
 const EXPECTED = { client_encoding: 'UTF8', session_replication_role: 'origin' };
 
 const WANTED: Record<string, string> = { ...ASKED, ...SET_LATER, ...EXPECTED };
@@ -54,9 +57,9 @@ export interface StatementTimeouts {
   lock_timeout: string;
 }
 
-/** What a connection is to be. */
+/** The requested properties of a connection. */
 export interface WantedConnection {
-  /** It acts as this role, or as its login where none is given. */
+  /** The role that the connection acts as. Without a value, its login's role. */
   role?: string | undefined;
   timeouts?: StatementTimeouts | undefined;
 }
@@ -67,7 +70,7 @@ export const startupOptions = ({ role, timeouts }: WantedConnection): string =>
     .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
     .join(' ');
 
-/** All in one round trip. A setting that this version does not know is null. */
+/** Reads all settings in one round trip. A setting that this version does not know is null. */
 const READ_BACK = `
   SELECT pg_backend_pid() AS pid, current_user::text AS role,
          (SELECT jsonb_object_agg(name, CASE
@@ -90,20 +93,24 @@ const refuseSetting = (name: string, found: string, wanted: string) =>
           'lead to PostgreSQL itself, past any pooler, and without options of its own.',
   );
 
-/** What the server said as the connection began; the driver's types leave it out. */
+/** The process id that the server sent as the connection began. The driver's types omit it. */
 const processIdOf = (client: ClientBase): number | null =>
   (client as ClientBase & { processID: number | null }).processID;
 
-/** The driver's own setting, which its types leave out: a server that hangs now is given up. */
+/**
+ * A setting of the driver that its types omit. A server that does not answer in this time counts as
+ * failed.
+ */
 const DEADLINE = { query_timeout: CONNECT_TIMEOUT_MS };
 
-/** What each connection was asked to be. */
+/** The requested properties of each connection. */
 const asked = new WeakMap<ClientBase, WantedConnection>();
 
 /**
- * Sets what could not be asked for, and reads everything back, before a connection is used.
+ * Sets what a new connection could not request, and reads all settings back. Must run before the
+ * first use of a connection.
  *
- * @throws DatabaseRefusal when a pooler answers, or anything is not as it was asked for
+ * @throws DatabaseRefusal when a pooler answers, or a setting differs from the request
  */
 export const prepareConnection = async (
   client: ClientBase,
@@ -117,7 +124,7 @@ export const prepareConnection = async (
     values: [NAMES, Object.keys(SET_LATER)],
   });
   const [found] = rows;
-  // A pooler hands out process ids of its own making.
+  // A pooler sends process ids of its own.
   if (found === undefined || found.pid !== processIdOf(client)) throw refusePooler();
   if (role !== undefined && found.role !== role) throw refuseSetting('role', found.role, role);
   for (const [name, setting] of Object.entries({ ...WANTED, ...timeouts })) {
@@ -128,25 +135,25 @@ export const prepareConnection = async (
 };
 
 /**
- * Gives each setting the value that a connection began with: a `SET` in a trigger lasts beyond its
- * transaction. Also takes back each `SET LOCAL` of the transaction that is open.
+ * Resets each setting to its value at the start of the connection, because a `SET` in a trigger
+ * outlives its transaction. Also undoes each `SET LOCAL` of the open transaction.
  */
 export const RESET_SETTINGS = `RESET ALL;
   SELECT set_config(name, '0', false) FROM unnest(ARRAY['${Object.keys(SET_LATER).join("', '")}']) AS name
    WHERE current_setting(name, true) IS NOT NULL`;
 
 /**
- * Takes back what triggers of others have set on a connection: it would change what a file holds,
- * what a value becomes, or which rows are seen.
+ * Undoes settings that triggers have changed on a connection. They could change the content of a
+ * file, the meaning of a value, or which rows are seen.
  *
- * @throws DatabaseRefusal when it cannot be taken back, such as a role
+ * @throws DatabaseRefusal when a change cannot be undone, such as that of a role
  */
 export const renewConnection = async (client: ClientBase): Promise<void> => {
   await client.query({ text: 'RESET ALL', ...DEADLINE });
   await prepareConnection(client, asked.get(client) ?? {});
 };
 
-/** Lends a connection of a pool whose connections run triggers of others, as good as new. */
+/** Lends a renewed connection from a pool whose connections run foreign triggers. */
 export const lendRenewed = async (pool: Pool): Promise<PoolClient> => {
   const client = await pool.connect();
   try {

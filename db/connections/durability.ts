@@ -3,9 +3,10 @@ import type { Db } from '../client.ts';
 import { refuseForgetful } from './refusal.ts';
 
 /**
- * Sees a setting that a reload has changed, too. Costs one round trip.
+ * Checks that the server is durable. Also detects a setting that a reload has changed. Costs one
+ * round trip.
  *
- * @throws DatabaseRefusal `databaseNotDurable` when the server may forget what it has acknowledged
+ * @throws DatabaseRefusal `databaseNotDurable` when a crash of the server could lose commits
  */
 export const assertDurable = async (db: Db): Promise<void> => {
   const { rows } = await sql<{ name: string }>`

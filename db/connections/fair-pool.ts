@@ -1,15 +1,15 @@
 import type { Pool, PoolClient } from 'pg';
 
-/** How the connections of a pool are shared out. */
+/** How a pool divides its connections among owners. */
 export interface Shares {
   /**
-   * Whose the work is that asks for a connection; undefined where it is nobody's, and is not
-   * counted.
+   * The owner of the work that requests a connection. Undefined if the work has no owner; such work
+   * is not limited.
    */
   ownerOf: () => string | undefined;
-  /** Connections that one owner may have at a time. */
+  /** Connections that one owner may use at a time. */
   each: number;
-  /** Requests of one owner for a connection that wait. */
+  /** Requests of one owner that may wait for a connection. */
   maxWaiting: number;
   /** Longest wait, in milliseconds. */
   waitMs: number;
@@ -17,7 +17,9 @@ export interface Shares {
 
 const NAME = 'ShareExceeded';
 
-/** Whether somebody had as many connections as they may, for too long. */
+/**
+ * Whether an owner waited too long for a connection of its share, or had too many requests waiting.
+ */
 export const isShareExceeded = (error: unknown): boolean =>
   error instanceof Error && error.name === NAME;
 
@@ -28,14 +30,14 @@ interface Owner {
   waiting: (() => void)[];
 }
 
-/** Turns of owners, each with as many at a time as one may have; who comes first is first. */
+/** A queue for each owner, first in, first out. Each owner holds at most `each` turns. */
 const createTurns = ({ each, maxWaiting, waitMs }: Shares) => {
   const owners = new Map<string, Owner>();
 
   const giveBack = (name: string, owner: Owner): void => {
     const next = owner.waiting.shift();
     if (next !== undefined) {
-      // The turn is handed on.
+      // The next waiter gets this turn, so `taken` stays the same.
       next();
       return;
     }
@@ -67,10 +69,10 @@ const createTurns = ({ each, maxWaiting, waitMs }: Shares) => {
 };
 
 /**
- * Lets nobody have more than a share of a pool, so that one who is slow, or waits for locks, holds
- * up nobody else. Only what asks by a promise is counted.
+ * Limits each owner to a share of a pool. So an owner whose work is slow, or waits for locks, does
+ * not block the others. Only calls of `connect` that return a promise are counted.
  *
- * @throws Error that `isShareExceeded` knows, from `connect`
+ * @throws Error from `connect`, one for which `isShareExceeded` is true
  */
 export const shareOut = (pool: Pool, shares: Shares): void => {
   const take = createTurns(shares);
@@ -82,7 +84,7 @@ export const shareOut = (pool: Pool, shares: Shares): void => {
     try {
       const client = await connect();
       const release = client.release.bind(client);
-      // The pool sets it anew each time that it lends the connection.
+      // The pool sets `release` anew each time that it lends a connection.
       client.release = (...args) => {
         giveBack();
         release(...args);

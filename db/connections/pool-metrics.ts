@@ -1,15 +1,12 @@
 import type { Pool } from 'pg';
 import { Gauge, type Registry } from 'prom-client';
 
-/** Pools by their names, as people are told them. */
+/** Pools by the names that metrics show. */
 export type NamedPools = Readonly<
   Record<string, Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'>>
 >;
 
-/**
- * Tells how many connections of each pool are lent, how many are free, and how many requests wait
- * for one.
- */
+/** Registers a gauge of each pool's used and idle connections, and of the requests that wait. */
 export const watchPools = (registry: Registry, pools: NamedPools): void => {
   const gauge = new Gauge({
     name: 'keepsake_database_connections',

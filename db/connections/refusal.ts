@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { ACTING_ROLES } from '../roles.ts';
 
-/** Why Keepsake does not work on a database, or over a connection, that answers. */
+/** Why Keepsake refuses a database, or a connection, that answers. */
 export type RefusalCode =
   | 'connectionUnfit'
   | 'clocksDiffer'
@@ -12,7 +12,8 @@ export type RefusalCode =
   | 'schemaOutdated';
 
 /**
- * `message` is one sentence: what is wrong, and what to do. It holds names and settings, no row.
+ * `message` is one sentence that states the problem and its fix. It holds names and settings, never
+ * a row's values.
  */
 export interface DatabaseRefusal extends Error {
   code: RefusalCode;
@@ -24,7 +25,7 @@ const NAME = 'DatabaseRefusal';
 export const refuseDatabase = (code: RefusalCode, message: string): DatabaseRefusal =>
   Object.assign(new Error(message), { name: NAME, code });
 
-/** Thrown where something other than PostgreSQL answers. */
+/** For a server that answers but is not PostgreSQL. */
 export const refusePooler = (): DatabaseRefusal =>
   refuseDatabase(
     'connectionUnfit',
@@ -32,7 +33,7 @@ export const refusePooler = (): DatabaseRefusal =>
       'settings of a connection: let DATABASE_URL name the host and port of PostgreSQL itself.',
   );
 
-/** Thrown where the server may forget what it has acknowledged. */
+/** For a server that could lose commits in a crash. */
 export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
   refuseDatabase(
     'databaseNotDurable',
@@ -41,7 +42,7 @@ export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
   );
 
 /**
- * How PgBouncer and RDS Proxy refuse a client that sets options; neither translates its messages.
+ * How PgBouncer and RDS Proxy refuse a client that sets options. Neither translates its messages.
  */
 const POOLER_REFUSAL =
   /unsupported (?:options )?startup parameter|doesn't support command-line options/;
@@ -49,11 +50,14 @@ const POOLER_REFUSAL =
 const isPoolerRefusal = ({ code, message }: DatabaseError): boolean =>
   (code === '08P01' || code === '0A000') && POOLER_REFUSAL.test(message);
 
-/** Under `row_security = off` PostgreSQL raises this instead of hiding rows, from one place. */
+/**
+ * Under `row_security = off`, PostgreSQL raises this error instead of hiding rows. Only one routine
+ * raises it.
+ */
 const isRowSecurity = ({ code, routine }: DatabaseError): boolean =>
   code === '42501' && routine === 'check_enable_rls';
 
-/** PostgreSQL's text names the table, and nothing of a row. */
+/** PostgreSQL's message names the table and no value of a row, so it may be shown. */
 const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
   refuseDatabase(
     'rowSecurity',
@@ -61,7 +65,7 @@ const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
       `give BYPASSRLS to ${ACTING_ROLES.join(', ')}.`,
   );
 
-/** The refusal that an error is or stands for; undefined of any other error. */
+/** The refusal that an error is, or that it stands for. Undefined for any other error. */
 export const refusalOf = (error: unknown): DatabaseRefusal | undefined => {
   if (error instanceof Error && error.name === NAME) return error as DatabaseRefusal;
   if (!(error instanceof DatabaseError)) return undefined;

@@ -1,35 +1,38 @@
 import { DatabaseError } from 'pg';
 
 /**
- * What an error of PostgreSQL means: the one list, for API and worker alike. The codes are those of
+ * The meaning of PostgreSQL's errors: one list for API and worker. The codes are from
  * https://www.postgresql.org/docs/current/errcodes-appendix.html.
  */
 
 /**
- * PostgreSQL takes nothing for now. 08: connection; 28: login; 3D: no such database; 53: out of
+ * The server does no work for now. 08: connection; 28: login; 3D: no such database; 53: out of
  * disk, memory or connections; 57P: shut down or starting; 58: its disk; 25006: read-only; 25P03,
- * 25P04: it ended a transaction that took too long.
+ * 25P04: a transaction exceeded its timeout; 57000: operator intervention.
  */
 const AWAY = /^(?:08|28|3D|53|57P|58)|^(?:25006|25P03|25P04|57000)$/;
 
 /**
- * Other work was in the way. 40: rolled back for its sake; the rest: lock, object, or time ran out.
+ * Other work was in the way. 40: the transaction was rolled back; the rest: a lock was not
+ * available, an object was in use, or the statement was cancelled.
  */
 const CONTENDED = /^40|^(?:55P03|55006|57014)$/;
 
 /**
  * The statement, the schema or the server is wrong, whatever the rows. 0A: not supported; 25, 2D,
  * 3B: transaction; 26, 34: names of statements and cursors; 0B, 2B, 3F, 42, 55: syntax, names,
- * grants and state of what it is about; F0, HV: configuration, foreign servers; XX: broken inside;
- * KS: Keepsake's own. What is not listed depends on values, or comes from a trigger's code: it is a
- * row's.
+ * grants and object state; F0, HV: configuration, foreign servers; XX: internal error; KS:
+ * Keepsake's own. Any other code depends on values or comes from a trigger, so it concerns a row.
  */
 const OF_A_STATEMENT = /^(?:0A|0B|25|26|2B|2D|34|3B|3F|42|55|F0|HV|XX|KS)/;
 
 /** Permission denied, or row-level security would hide rows. */
 const DENIED = '42501';
 
-/** Errors that end a connection, or refuse it, say nothing of the statement. */
+/**
+ * Severities of errors that end or refuse a connection. Such an error does not concern the
+ * statement.
+ */
 const ENDS_CONNECTION: readonly (string | undefined)[] = ['FATAL', 'PANIC'];
 
 export const endsConnection = ({ severity }: DatabaseError): boolean =>
@@ -37,9 +40,9 @@ export const endsConnection = ({ severity }: DatabaseError): boolean =>
 
 const SOCKET =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN))$/;
-/** A certificate that has expired, or is about to be replaced. */
+/** A certificate that has expired, or that is about to be replaced. */
 const TLS = /^(?:EPROTO$|ERR_(?:TLS|SSL)_|CERT_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_SIGNED_)/;
-/** Messages of `pg`, which gives them no code. */
+/** Messages of `pg` that have no code. */
 const DRIVER =
   /^(?:timeout expired|timeout exceeded when trying|Connection terminated|Cannot use a pool after|Client (?:has encountered|was closed)|Query read timeout|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
 
@@ -54,44 +57,49 @@ const isConnectionError = (error: Error): boolean => {
   return syscall === 'connect' || SOCKET.test(code) || TLS.test(code) || DRIVER.test(error.message);
 };
 
-/** RAISE in PL/pgSQL takes whatever code its author chose. */
+/** Whether RAISE in PL/pgSQL raised the error. Its author may have chosen any code. */
 const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
 
 /**
- * Whether code of others failed within a statement: by RAISE, or as it asked another server (08).
+ * Whether foreign code failed within a statement: by RAISE, or in its own connection to another
+ * server (08).
  */
 const isOfATrigger = (error: DatabaseError): boolean =>
   isRaised(error) || (codeOf(error).startsWith('08') && error.where !== undefined);
 
-/** Whether PostgreSQL is away, starting, stopping, full, read-only, or lets nobody in for now. */
+/**
+ * Whether PostgreSQL is down, starting, stopping, full or read-only, or accepts no login for now.
+ */
 export const isDatabaseAway = (error: unknown): boolean => {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway);
   if (!(error instanceof DatabaseError)) return error instanceof Error && isConnectionError(error);
   const { code } = error;
-  // Without a code it is the driver's, about bytes that are no message of PostgreSQL.
+  // An error of the driver has no code: the bytes were not a message of PostgreSQL.
   if (code === undefined || endsConnection(error)) return true;
   return AWAY.test(code) && !isOfATrigger(error);
 };
 
 /** 28: login; 3D: no such database. */
 const REFUSES_LOGIN = /^(?:28|3D)/;
-/** SASL is how a password is told; the server has no TLS, or a wrong certificate. */
+/** SASL is the exchange of the password. Otherwise the server has no TLS. */
 const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
 
 /**
- * Whether PostgreSQL answers, and lets this login in neither now nor by waiting. At the start of a
- * process that is a wrong setting; later it may be a password that is just being changed.
+ * Whether PostgreSQL answers but refuses this login, so that waiting does not help. At the start of
+ * a process this means a wrong setting. Later it may be a password that is being changed.
  */
 export const isLoginRefused = (error: unknown): error is Error =>
   error instanceof DatabaseError
     ? REFUSES_LOGIN.test(codeOf(error))
     : error instanceof Error && (REFUSES_CLIENT.test(error.message) || TLS.test(codeOf(error)));
 
-/** Whether other work was in the way; the same may be tried again. */
+/** Whether other work was in the way, so that the same statement may be tried again. */
 export const isContended = (error: unknown): boolean =>
   CONTENDED.test(codeOf(error)) && !(error instanceof DatabaseError && isRaised(error));
 
-/** Whether a transaction was sacrificed to another one, and may simply be begun anew. */
+/**
+ * Whether PostgreSQL rolled back the transaction in favour of another one. It may be begun anew.
+ */
 export const isRolledBack = (error: unknown): boolean =>
   error instanceof DatabaseError && isContended(error) && codeOf(error).startsWith('40');
 
@@ -100,8 +108,8 @@ export const isDenied = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === DENIED;
 
 /**
- * Whether an error may be a row's though its code is a statement's: once PostgreSQL has taken a
- * statement, what its input functions and the triggers of others raise is about the values.
+ * Whether an error may concern a row although its code is a statement's. Once PostgreSQL has
+ * accepted a statement, input functions and foreign triggers raise errors about its values.
  */
 export const mayBeOfARow = (error: unknown): error is DatabaseError =>
   error instanceof DatabaseError &&
@@ -109,20 +117,20 @@ export const mayBeOfARow = (error: unknown): error is DatabaseError =>
   !isContended(error) &&
   !codeOf(error).startsWith('KS');
 
-/** Whether PostgreSQL refused a statement for the sake of a row it was to write. */
+/** Whether PostgreSQL refused a statement because of a row that it was to write. */
 export const isOfARow = (error: unknown): error is DatabaseError =>
   mayBeOfARow(error) && (!OF_A_STATEMENT.test(codeOf(error)) || isRaised(error));
 
-/** Whether all connections of a pool are lent, and none was given back in time. */
+/** Whether all connections of a pool are in use, and none was released in time. */
 export const isPoolExhausted = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');
 
-/** Whether a statement took longer than it may, or somebody ended it. */
+/** Whether a statement exceeded its timeout, or was cancelled. */
 export const isTooSlow = (error: unknown): boolean =>
   error instanceof DatabaseError && error.code === '57014';
 
 /**
- * Whether there is no room for another lock. The code is that of memory, too; the hint names the
+ * Whether the lock table is full. The code is that of memory too, so the hint must name the
  * setting.
  */
 export const isOutOfLocks = (error: unknown): boolean =>
@@ -130,16 +138,19 @@ export const isOutOfLocks = (error: unknown): boolean =>
   error.code === '53200' &&
   error.hint?.includes('max_locks_per_transaction') === true;
 
-/** Names a function in every language. Nothing else of the context is told: it may quote a row. */
+/**
+ * Matches the name of a function, in every language of the server's messages. The rest of the
+ * context is not used: it may quote a row.
+ */
 const RAISED_BY = /^PL\/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)/m;
 
-/** The function of a trigger in which an error was raised; none where PostgreSQL itself met it. */
+/** The trigger function that raised an error. Undefined if PostgreSQL itself raised it. */
 const functionOf = ({ where = '' }: DatabaseError): string | undefined =>
   RAISED_BY.exec(where)?.[1];
 
 /**
- * Code and names of what refused, and nothing of PostgreSQL's own text, which may quote a row. What
- * RAISE names may be a value, too.
+ * The code and the names of the constraint, function or column that refused. PostgreSQL's own text
+ * is not used: it may quote a row. Names set by RAISE are not used either: they may be values.
  */
 export const namesOf = (error: DatabaseError): string => {
   const { code, constraint, column } = error;
@@ -151,15 +162,15 @@ export const namesOf = (error: DatabaseError): string => {
   return `SQLSTATE ${code}${column === undefined ? '' : `, column ${column}`}`;
 };
 
-/** The reason that an outcome gives for a row: the constraint, or the code. */
+/** The reason in an outcome of a row: the constraint, or the code. */
 export const reasonOf = (error: DatabaseError): string =>
   error.constraint === undefined || isRaised(error)
     ? namesOf(error)
     : `constraint ${error.constraint}`;
 
-/** Says why a row was refused, without what stands in it. */
+/** States why a row was refused, without the row's values. */
 export const rowRefusalOf = (error: DatabaseError): string =>
   `the database refused it: ${namesOf(error)}`;
 
-/** Says why a row was not written though nothing was raised. */
+/** States why a row was not written although no error was raised. */
 export const KEPT_BACK = 'a trigger of the database keeps it back';

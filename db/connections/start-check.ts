@@ -5,12 +5,15 @@ import { type DatabaseRefusal, refusalOf, refuseDatabase } from './refusal.ts';
 import { assertSchema } from '../schema-version.ts';
 import { endsConnection, isLoginRefused } from './sql-states.ts';
 
-/** The role that a new connection asks for is not there: the schema makes the roles. */
+/** SQLSTATE: the role that a new connection requests does not exist. The schema makes the roles. */
 const NO_SUCH_ROLE = '22023';
-/** It may not act as that role, or not connect to this database. */
+/** SQLSTATE: the login may not act as the role, or not connect to the database. */
 const MAY_NOT_ACT = '42501';
 
-/** PostgreSQL takes the settings of a new connection one by one, the role among them. */
+/**
+ * PostgreSQL applies the settings of a new connection, and the role is one of them. So a role's
+ * error ends the connection.
+ */
 const ofRole = (error: unknown): DatabaseRefusal | undefined => {
   if (!(error instanceof DatabaseError) || !endsConnection(error)) return undefined;
   if (error.code === NO_SUCH_ROLE) {
@@ -28,7 +31,7 @@ const ofRole = (error: unknown): DatabaseRefusal | undefined => {
     : undefined;
 };
 
-/** Why a process must not start on a database that answers; undefined while waiting may help. */
+/** Why a process must not start on a database that answers. Undefined while waiting may help. */
 export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
   const refusal = refusalOf(error) ?? ofRole(error);
   if (refusal !== undefined || !isLoginRefused(error)) return refusal;
@@ -41,8 +44,9 @@ export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
 };
 
 /**
- * What API and worker ask of a database before they use it. @throws DatabaseRefusal, and what the
- * driver throws
+ * Checks that API and worker run before they use a database.
+ *
+ * @throws DatabaseRefusal from `assertSchema` and `assertClock`; errors of the driver
  */
 export const assertReady = async (db: Db): Promise<void> => {
   await assertSchema(db);

@@ -1,25 +1,28 @@
 import type { CopyPlaces } from './copy-row-ids.ts';
 
 /**
- * Size of the chunks it gives, in bytes. PostgreSQL sends a message a row in packets of 8 KiB;
- * passed on as they come they would cost gzip and hashing twice the time.
+ * Size of the chunks that the unwrapper emits, in bytes. PostgreSQL sends one message for each row,
+ * in packets of 8 KiB. Without larger chunks, gzip and hashing would take twice as long.
  */
 export const COPY_CHUNK_BYTES = 1024 * 1024;
 
 const HEADER_BYTES = 5;
 const COPY_DATA = 'd'.charCodeAt(0);
 const COPY_DONE = 'c'.charCodeAt(0);
-/** CopyOutResponse, and what a server may send in between: notices, parameters, notifications. */
+/**
+ * CopyOutResponse, and messages that a server may send in between: notices, parameters,
+ * notifications.
+ */
 const PASSED_OVER: readonly number[] = [...Buffer.from('HNSA')];
 
-/** The code and length before each message's content, which may come in two packets. */
+/** The code and length before each message's content. They may be split over two packets. */
 const createHeader = () => {
   const bytes = Buffer.alloc(HEADER_BYTES);
   let filled = 0;
   return {
     bytes,
     isWhole: () => filled === HEADER_BYTES,
-    /** @returns how many bytes it took */
+    /** @returns the number of bytes taken */
     take: (packet: Buffer, from: number, end: number): number => {
       const taken = Math.min(HEADER_BYTES - filled, end - from);
       for (let index = 0; index < taken; index++) {
@@ -36,15 +39,15 @@ const createHeader = () => {
   };
 };
 
-/** What is done to rows on their way. */
+/** Options for the processing of rows. */
 export interface CopyWays {
-  /** Takes the first column off each row. */
+  /** Collects the first column of each row, which is then removed from the row. */
   places?: CopyPlaces | undefined;
-  /** Hears where each row begins in the next chunk, its places taken off. */
+  /** Called at the start of each row with its offset in the next chunk, without the row ids. */
   startRow?: ((at: number) => void) | undefined;
   /**
-   * Gives what is given on of a chunk, which is written over after that unless it is given on
-   * itself.
+   * Returns the bytes to emit for a chunk. The chunk is overwritten afterwards, unless the function
+   * returns the chunk itself.
    */
   pack?: ((chunk: Buffer) => Buffer) | undefined;
 }
@@ -55,8 +58,8 @@ const beginRow = ({ places, startRow }: CopyWays, at: number): void => {
 };
 
 /**
- * Takes the rows out of the protocol's messages, of which each row has one; they come in packets
- * cut anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+ * Extracts rows from the protocol's messages. Each row has one message; packets may split a message
+ * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays = {}) => {
   const { places, pack } = ways;
@@ -95,10 +98,11 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays
   };
 
   /**
-   * Rows are moved together where the packet was put: half the time of a view and a copy for each.
+   * Rows are moved together, inside the buffer that holds the packet. This takes half the time of
+   * one view and one copy for each row.
    *
-   * @returns whether more is wanted, and what is not for this stream any more: the end of the rows,
-   *   or an error, for the driver to read
+   * @returns `isWanted`: whether the stream takes more; `rest`: the bytes from the end of the rows,
+   *   or from an error, for the driver to read
    */
   const take = (packet: Buffer): { isWanted: boolean; rest?: Buffer } => {
     const isWanted = makeRoom(packet.length);

@@ -1,18 +1,18 @@
 import { type Duplex, Readable } from 'node:stream';
 import type { Connection, Submittable } from 'pg';
 import { COPY_CHUNK_BYTES, createUnwrapper, type CopyWays } from './copy-messages.ts';
-import { LendingSocket } from '../connections/reused-buffer-socket.ts';
+import { ReusedBufferSocket } from '../connections/reused-buffer-socket.ts';
 
-/** What `COPY … TO STDOUT` gives, row after row without a seam, and how many rows that were. */
+/** The rows of `COPY … TO STDOUT` as one continuous stream, and their count. */
 export interface CopyOut extends Readable, Submittable {
-  /** As the `COPY` tag says; once the stream has ended. */
+  /** The count of the `COPY` command tag; set once the stream has ended. */
   rowCount: number;
 }
 
 /**
- * A `COPY … TO STDOUT` statement as a stream, to be given to a client's `query`. Holds back
- * PostgreSQL while its reader is slow. One that is broken off leaves its connection in the middle
- * of the rows: it must be closed.
+ * A `COPY … TO STDOUT` statement as a stream, for a client's `query`. While its reader is slow,
+ * PostgreSQL is paused. If the stream is destroyed early, the connection still receives rows and
+ * must be closed.
  */
 export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
   let stream: Duplex | undefined;
@@ -20,11 +20,11 @@ export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
 
   const detach = (rest: Buffer): void => {
     if (stream === undefined || onData === undefined) return;
-    // Before the loan ends.
+    // Copied before the socket reuses its buffer.
     const ours = Buffer.from(rest);
     stream.removeListener('data', forward);
     stream.on('data', onData);
-    if (stream instanceof LendingSocket) stream.isLending = false;
+    if (stream instanceof ReusedBufferSocket) stream.isReusing = false;
     stream.resume();
     stream = undefined;
     onData(ours);
@@ -36,7 +36,7 @@ export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
       if (rest !== undefined) detach(rest);
       else if (!isWanted) stream?.pause();
     } catch (error) {
-      // Thrown on, it would end the process: this is called for the socket, with nobody above.
+      // The socket emits this event, so a thrown error would end the process.
       stream?.pause();
       readable.destroy(error as Error);
     }
@@ -54,13 +54,13 @@ export const copyOut = (statement: string, ways?: CopyWays): CopyOut => {
       onData = listener;
       stream.removeListener('data', listener);
       stream.on('data', forward);
-      if (stream instanceof LendingSocket) stream.isLending = true;
+      if (stream instanceof ReusedBufferSocket) stream.isReusing = true;
       to.query(statement);
     },
     handleError: (error: Error): void => void readable.destroy(error),
     handleCommandComplete(this: CopyOut, { text }: { text?: string }): void {
       this.rowCount = Number(/^COPY (\d+)/.exec(text ?? '')?.[1] ?? 0);
-      // Only now: who sees the end must find the count.
+      // Only now, because a reader that sees the end must find the count.
       readable.push(null);
     },
     handleReadyForQuery: (): void => {},

@@ -2,22 +2,22 @@ const FIRST_BYTES = 64 * 1024;
 const COMMA = ','.charCodeAt(0);
 const QUOTE = '"'.charCodeAt(0);
 
-/** The places of rows, taken off the rows themselves. */
+/** Collects the ids of rows (`ctid`) from the rows themselves. */
 export interface CopyPlaces {
-  /** A row begins. */
+  /** Starts a new row. */
   begin: () => void;
-  /** Whether the row's place has not ended yet. */
+  /** Whether the row's id has not been read to its end. */
   isOpen: () => boolean;
-  /** @returns how many of the bytes between `from` and `to` belong to the place */
+  /** @returns how many of the bytes between `from` and `to` belong to the row id */
   take: (packet: Buffer, from: number, to: number) => number;
-  /** All of them in the order of the rows, as the text of a `tid[]`. */
+  /** All row ids in the order of the rows, as the text of a `tid[]`. */
   toArray: () => string;
 }
 
 /**
- * Collects the first column of each row of a `COPY … (FORMAT csv)`, which must be its `ctid`: a
- * place such as `"(12,3)",`. CSV always quotes it, for its comma, and a text array writes it alike.
- * It never becomes a value.
+ * Collects the first column of each row of a `COPY … (FORMAT csv)`, which must be the row's `ctid`,
+ * such as `"(12,3)",`. CSV always quotes a `ctid` because of its comma, and a text array has the
+ * same format. So the text is never converted to a value.
  */
 export const createCopyPlaces = (): CopyPlaces => {
   let text = Buffer.allocUnsafe(FIRST_BYTES);

@@ -7,10 +7,10 @@ import type { CopyWays } from './copy-messages.ts';
 import { copyOut } from './copy-out.ts';
 import { setCopyValues } from './copy-values.ts';
 
-/** Starts a COPY, in a transaction of its own: its values end with that. */
+/** Begins a transaction for the COPY. The values of the COPY end with the transaction. */
 const begin = async (client: pg.PoolClient, query: RawBuilder<unknown>): Promise<string> => {
   const { texts, values } = toCopyStatements([query]);
-  // It takes as long as its reader does.
+  // The COPY takes as long as its reader.
   await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0');
   await setCopyValues(client, values);
   return `COPY (${texts[0]}) TO STDOUT (FORMAT csv, HEADER)`;
@@ -26,9 +26,11 @@ const end = async (client: pg.PoolClient): Promise<void> => {
 };
 
 /**
- * The rows of a query as a stream of CSV with a header, on its way through `ways`. Holds a
- * connection until the stream has ended. A stream that is destroyed closes its connection, because
- * the server would go on sending.
+ * The rows of a query as a stream of CSV with a header, processed by `ways`. Holds a connection
+ * until the stream has ended. If the stream is destroyed, its connection is closed, because the
+ * server would keep sending.
+ *
+ * @throws Error of the driver when no connection is available, or the COPY cannot begin
  */
 export const copyText = async (
   pool: pg.Pool,

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 
 /**
  * Makes the values of COPY statements readable on this connection until its transaction ends. They
- * travel as a parameter, so that neither `pg_stat_activity` nor a log of statements shows them.
+ * are sent as a parameter, so neither `pg_stat_activity` nor a statement log shows them.
  */
 export const setCopyValues = async (
   client: ClientBase,

@@ -53,7 +53,7 @@ export interface DeleteAllSchema {
     id: string;
     request_id: string;
     kind: string;
-    /** The address that it goes to. */
+    /** The mail address of the recipient. */
     person: string;
   };
 }

@@ -4,49 +4,53 @@ import type { Db } from '../client.ts';
 import { RESET_SETTINGS } from '../connections/connection.ts';
 import { isOutOfLocks, isTooSlow } from '../connections/sql-states.ts';
 
-/** Longest wait for a row or table lock before the batch is given up and tried again, in ms. */
+/** Longest wait for a row or table lock, in ms. Then the batch fails and is tried again. */
 const LOCK_TIMEOUT_MS = 30_000;
 /**
- * Silence of this worker after which PostgreSQL takes the batch back: others wait for its locks.
+ * Silence of this worker, in ms, after which PostgreSQL rolls the batch back: others wait for its
+ * locks.
  */
 const IDLE_TIMEOUT_MS = 10_000;
 /**
- * A batch takes some 50 ms; where triggers of others make it take far longer, fewer users go at
- * once. An attempt of a small job has a minute for all its tries.
+ * Statement timeout of a batch, in ms. A batch takes some 50 ms. If foreign triggers make a batch
+ * take far longer, it is tried again with fewer users. An attempt of a small job has a minute for
+ * all its tries.
  */
 const timeoutOf = (users: number): number => Math.min(10_000 + 100 * users, 30_000);
-/** One user cannot be fewer. */
+/** Statement timeout of a batch of one user, which cannot be made smaller. */
 const LAST_TIMEOUT_MS = 5 * 60_000;
 
 export interface Batch {
   exportId: string;
   part: number;
   cursor: number;
-  /** Users of the slice. */
+  /** Number of users in the slice. */
   limit: number;
 }
 
-/** What a batch that may be committed did. */
+/** The result of a batch that is ready to commit. */
 export interface BatchDone {
   deleted: number;
-  /** Users whom it left to others that hold them. */
+  /** Users that were left, because other transactions hold their locks. */
   locked: number;
 }
 
 export type BatchResult =
   | { status: 'deleted'; deleted: number }
-  /** `mayCommit` said no; nothing was deleted. */
+  /** `mayCommit` returned false; nothing was deleted. */
   | { status: 'heldBack' }
-  /** A slice of so many users takes too long, or more locks than there is room for. */
+  /** A slice of this size takes too long, or needs more locks than the server has room for. */
   | { status: 'tooMuch' }
   /** Another attempt took this slice. */
   | { status: 'moved' }
-  /** The backup does not fit the table any more; another is needed. */
+  /** The backup does not match the table any more; a new backup is needed. */
   | { status: 'void' }
   /** The job was cancelled or has ended. */
   | { status: 'stopped' };
 
-/** What `delete_backed_up_users` raises when it refuses; the transaction is rolled back then. */
+/**
+ * The errors of `delete_backed_up_users` that refuse a batch. The transaction is then rolled back.
+ */
 const REFUSALS: Record<string, BatchResult> = {
   KS001: { status: 'void' },
   KS002: { status: 'moved' },
@@ -54,7 +58,7 @@ const REFUSALS: Record<string, BatchResult> = {
   KS004: { status: 'stopped' },
 };
 
-/** Whether fewer users at once may do. */
+/** Whether a batch with fewer users may succeed. */
 export const isTooMuch = (error: unknown): boolean => isTooSlow(error) || isOutOfLocks(error);
 
 const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined => {
@@ -69,10 +73,10 @@ const settings = (users: number): string => `
   SET LOCAL synchronous_commit = off`;
 
 /**
- * Calls the one function that deletes. What triggers of others have set is taken back: later
- * statements and batches must not go by it.
+ * Calls the one function that deletes users. Then undoes settings that foreign triggers have
+ * changed: later statements and batches must not run under them.
  *
- * @returns how many users
+ * @returns the number of deleted users
  */
 const deleteSlice = async (
   client: PoolClient,
@@ -86,7 +90,7 @@ const deleteSlice = async (
   return rows[0]?.deleted ?? 0;
 };
 
-/** What the row of a batch says, in its own transaction. */
+/** Reads the row of a batch, in the batch's own transaction. */
 const readBatch = async <Row extends object>(
   client: PoolClient,
   { exportId, part, cursor }: Batch,
@@ -107,12 +111,13 @@ const countLocked = async (client: PoolClient, batch: Batch): Promise<number> =>
 };
 
 /**
- * Deletes one slice of a part in a transaction of its own. The database decides whether it may. It
- * is committed only if `mayCommit` agrees.
+ * Deletes one slice of a part in a transaction of its own. The database decides whether the slice
+ * may be deleted. The transaction is committed only if `mayCommit` returns true.
  *
- * The commit does not wait for the disk: one that a crash takes back leaves the users where they
- * were, and with them cursor and counters. Call `syncBatches` before telling anyone that they are
- * gone.
+ * The commit does not wait for the disk. If a crash undoes a commit, the users are back, and so are
+ * the cursor and the counters. Call `syncBatches` before you report users as deleted.
+ *
+ * @throws DatabaseError for errors other than a refusal; the transaction is then still open
  */
 export const deleteBatch = async (
   client: PoolClient,
@@ -142,11 +147,11 @@ export const deleteBatch = async (
 };
 
 /**
- * Deletes a few different users of a part in the transaction that is open on this connection, which
- * can only be rolled back.
+ * Deletes a few different users of a part in the connection's open transaction, which must then be
+ * rolled back.
  *
- * @returns their indexes in the part, from 1, and their ids; none when nobody of it can be deleted
- *   now
+ * @returns the users' ids and their indexes in the part, from 1; empty if no user of the part can
+ *   be deleted now
  */
 export const rehearseDeletion = async (
   client: PoolClient,
@@ -161,10 +166,9 @@ export const rehearseDeletion = async (
 };
 
 /**
- * Deletes a batch in the transaction that is open on this connection, which can only be rolled back
- * then.
+ * Deletes a batch in the connection's open transaction, which must then be rolled back.
  *
- * @returns the ids of those who would go; none where the batch itself is refused or deletes nobody
+ * @returns the ids of the deleted users; empty if the batch is refused or deletes no user
  */
 export const rehearseBatchDeletion = async (
   client: PoolClient,
@@ -183,8 +187,8 @@ export const rehearseBatchDeletion = async (
 };
 
 /**
- * Waits until every batch committed so far is on disk: a commit that waits, since the log is
- * written in order.
+ * Waits until every committed batch is on disk. The log is written in order, so one commit that
+ * waits is enough.
  */
 export const syncBatches = async (db: Db): Promise<void> => {
   await sql`SELECT pg_logical_emit_message(true, 'keepsake', 'batches')`.execute(db);

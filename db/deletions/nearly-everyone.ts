@@ -4,11 +4,11 @@ import { z } from 'zod';
 import type { Db, Trx } from '../client.ts';
 
 /**
- * Nearly everyone of a workspace is deleted only by an approved request. The rule is the database's
- * (migration 0015); these are the ways to ask it. What it refuses, it raises.
+ * Nearly all users of a workspace may only be deleted by an approved request. The database decides
+ * (migration 0015); these functions ask it. A refusal is raised as an error.
  */
 
-/** SQLSTATE of what the rule raises. */
+/** SQLSTATE of a refusal by the rule. */
 const REFUSED = 'KS008';
 
 const countsSchema = z.object({
@@ -19,8 +19,8 @@ const countsSchema = z.object({
 });
 
 /**
- * What the rule found: of the users who were `there` at `since`, so many were `taken` by earlier
- * deletions, and so many are `selected`, those of deletions that run included. `since` is in UTC;
+ * The counts of a refusal. Of the users that were `there` at `since`, `taken` were deleted before,
+ * and `selected` would be deleted now, including those of running deletions. `since` is in UTC;
  * null means now.
  */
 export type NearlyEveryone = z.infer<typeof countsSchema>;
@@ -29,7 +29,7 @@ const parseCounts = (detail: string): NearlyEveryone | undefined => {
   try {
     return countsSchema.safeParse(JSON.parse(detail)).data;
   } catch {
-    // A trigger of others may raise any code, with any text.
+    // A foreign trigger may raise any code, with any text.
     return undefined;
   }
 };
@@ -42,7 +42,7 @@ export const nearlyEveryoneOf = (error: unknown): NearlyEveryone | undefined =>
 
 const format = (count: number): string => count.toLocaleString('en');
 
-/** The refusal in a sentence, for people. */
+/** The refusal as a sentence, for people. */
 export const describeNearlyEveryone = ({
   taken,
   selected,
@@ -61,9 +61,9 @@ export const describeNearlyEveryone = ({
 };
 
 /**
- * Asks for the users with these ids.
+ * Applies the rule to the users with these ids.
  *
- * @throws DatabaseError KS008 when they are nearly everyone
+ * @throws DatabaseError KS008 when they are nearly all users
  */
 export const refuseDeletionOf = async (
   db: Db,
@@ -74,9 +74,9 @@ export const refuseDeletionOf = async (
 };
 
 /**
- * Asks for the users that an attempt at a backup holds. Its parts must be written down.
+ * Applies the rule to the users in an attempt at a backup. The attempt's parts must be recorded.
  *
- * @throws DatabaseError KS008 when they are nearly everyone
+ * @throws DatabaseError KS008 when they are nearly all users
  */
 export const refuseDeletionBy = async (
   db: Db,
@@ -85,20 +85,20 @@ export const refuseDeletionBy = async (
   await sql`SELECT refuse_deletion_by(${exportId}::uuid, ${attempt}::int)`.execute(db);
 };
 
-/** Users of a workspace by their arrival: places among moments, and how many users each has. */
+/** Counts of a workspace's users by their time of arrival, in buckets between timestamps. */
 export interface Arrivals {
-  /** An array literal of timestamps, in their order. */
+  /** An array literal of timestamps, in ascending order. */
   moments: string;
-  /** By `width_bucket`, any number of times. */
+  /** Results of `width_bucket`; a bucket may occur several times. */
   buckets: number[];
   there: number[];
-  /** Of those who are there: selected, or about to be deleted by others. */
+  /** Users among `there` that are selected, or that running deletions will delete. */
   going: number[];
 }
 
 /**
- * Whether so many users may be deleted whoever they are; counts no more users than it takes to be
- * sure.
+ * Whether so many users may be deleted, whichever users they are. Counts only as many users as the
+ * answer needs.
  */
 export const leavesEnoughUsers = async (
   trx: Trx,
@@ -113,9 +113,9 @@ export const leavesEnoughUsers = async (
 };
 
 /**
- * Asks for what was counted in this transaction.
+ * Applies the rule to users that were counted in this transaction.
  *
- * @throws DatabaseError KS008 when those who go are nearly everyone
+ * @throws DatabaseError KS008 when the users in `going` are nearly all users
  */
 export const judgeDeletion = async (
   trx: Trx,
@@ -131,10 +131,11 @@ const LOCK_TIMEOUT_MS = 30_000;
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 /**
- * Admits the deletion by a backup, once; only then may its users be deleted. Deletions of one
- * workspace are admitted one after the other, and each sees those before it.
+ * Admits the deletion by a backup, once. Its users can be deleted only after that. Deletions of one
+ * workspace are admitted one after another, so each counts the earlier ones.
  *
- * @throws DatabaseError KS008 when nearly everyone would be deleted
+ * @throws DatabaseError KS008 when nearly all users would be deleted; KS015 when the job's request
+ *   is not running with this job
  */
 export const admitDeletion = (db: Db, exportId: string): Promise<void> =>
   db

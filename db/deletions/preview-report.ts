@@ -3,10 +3,10 @@ import { visibleText } from '../../selection/characters.ts';
 import type { Trx } from '../client.ts';
 import { type ListRef, unmatchedEntries } from '../users/user-lists.ts';
 
-/** Entries or ids that a report names at most, of each kind. */
+/** Most entries or ids of each kind that a report names. */
 export const REPORT_SIZE = 100;
 
-/** What a list names, and whom that is not. Samples are in the order of lines. */
+/** The entries of a list that name no user, or several. Samples are in the order of lines. */
 export interface ListReport {
   notFound: number;
   notFoundSample: { line: number; entry: string }[];
@@ -14,7 +14,7 @@ export interface ListReport {
   ambiguousSample: { line: number; entry: string; users: number }[];
 }
 
-/** Two entries that look alike, of which one is found, are told apart. */
+/** Makes invisible characters visible, so that two entries that look alike can be distinguished. */
 const toVisible = <Entry extends { entry: string }>(entry: Entry): Entry => ({
   ...entry,
   entry: visibleText(entry.entry),
@@ -24,7 +24,7 @@ const sampleOf = (reason: string, shown: RawBuilder<unknown>) =>
   sql`(SELECT coalesce(json_agg(s), '[]') FROM (
      SELECT ${shown} FROM unmatched WHERE reason = ${reason} ORDER BY line LIMIT ${REPORT_SIZE}) AS s)`;
 
-/** Looks each entry of a list up. */
+/** Looks up each entry of a list. */
 export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> => {
   const { rows } = await sql<ListReport>`
     WITH unmatched AS MATERIALIZED (${unmatchedEntries(list)})
@@ -42,7 +42,7 @@ export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> =
   };
 };
 
-/** Of ids that a selection names: those that are no users. */
+/** Those ids of a selection that are not user ids. */
 export interface IdsReport {
   notFound: number;
   notFoundSample: { entry: string }[];
@@ -61,15 +61,13 @@ export const reportIds = async (
   return { notFound: rows.length, notFoundSample: sample };
 };
 
-/** Ids that were to be left out, and what the filter says without them. */
+/** Ids that a selection excludes, and the filter without the exclusion. */
 export interface Excluded {
   ids: readonly string[];
   matches: RawBuilder<SqlBool>;
 }
 
-/**
- * Of ids that are left out: those that are no users, and users who would not be selected anyway.
- */
+/** Those excluded ids that are not user ids, or whose users the filter does not match anyway. */
 export interface ExcludedReport {
   excludedNotFound: number;
   excludedNotFoundSample: string[];
@@ -77,7 +75,7 @@ export interface ExcludedReport {
   excludedNotMatchingSample: string[];
 }
 
-/** Looks each id up by the primary key; asks the filter of those few users alone. */
+/** Looks up each id by the primary key, and applies the filter to those users only. */
 export const reportExcluded = async (
   trx: Trx,
   workspaceId: string,

@@ -15,46 +15,46 @@ import {
 import { userJson } from '../users/user-json.ts';
 import { type ListRef, requireUserList, usersOfList } from '../users/user-lists.ts';
 
-/** Users shown of a preview at most. */
+/** Most users that a preview shows. */
 export const SAMPLE_SIZE = 100;
 
 /**
- * Users whom the previews of lists of a workspace keep at most, about: those made at once are not
- * in the sum.
+ * Approximate limit of the users that a workspace's list previews store. Previews that are being
+ * made concurrently are not counted.
  */
 export const MAX_PREVIEWED_USERS = 10_000_000;
 
-/** How long a preview may be confirmed. */
+/** Lifetime of a preview, in minutes. */
 const PREVIEW_MINUTES = 15;
 
 export interface NewPreview {
   workspaceId: string;
   actorKeyId: string;
-  /** Frozen, and with its ids when it is one of ids. */
+  /** Frozen. For a selection of ids, this includes the ids. */
   selection: object;
-  /** What the users of the selection satisfy. */
+  /** The condition of the selection. */
   where: RawBuilder<SqlBool>;
-  /** The delete-all request it is made for; then the selection is everyone. */
+  /** The delete-all request that the preview is for; the selection is then all users. */
   requestId?: string;
 }
 
 /**
- * Users of a list are looked up by the preview, and kept with it: whoever has the address later is
- * not meant.
+ * The preview looks up the users of a list and stores them. A user that gets one of the addresses
+ * later is not selected.
  */
 export interface NewListPreview extends Omit<NewPreview, 'selection' | 'where' | 'requestId'> {
   list: ListRef;
 }
 
-/** What a preview tells beside its users, by what its selection names. */
+/** What a preview reports in addition to its users, depending on its selection. */
 export interface Reported {
   /** The ids that the selection consists of. */
   ids?: readonly string[] | undefined;
-  /** The ids that are taken off it. */
+  /** The ids that the selection excludes. */
   excluded?: Excluded | undefined;
 }
 
-/** Users who match, those of them under hold, and all there are. */
+/** Users that match, those of them under legal hold, and all users of the workspace. */
 interface Counts {
   count: number;
   held: number;
@@ -71,7 +71,7 @@ const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promi
 };
 
 /**
- * Counts users by their arrival, as the rule for nearly everyone needs. Reads the whole partition.
+ * Counts users by their time of arrival, for the nearly-everyone rule. Reads the whole partition.
  */
 const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Arrivals> => {
   const { rows } = await sql<Arrivals>`
@@ -99,8 +99,10 @@ const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Prom
 };
 
 /**
- * Most selections are known to be far from everyone by a bounded count; only for others is the
- * partition read once more.
+ * A bounded count is enough for most selections. Only if it cannot decide is the whole partition
+ * read once more.
+ *
+ * @throws DatabaseError KS008
  */
 const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number) => {
   const { workspaceId } = preview;
@@ -108,7 +110,7 @@ const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number
   await judgeDeletion(trx, workspaceId, await countArrivals(trx, preview));
 };
 
-/** Users as JSON text, as the API shows them elsewhere. */
+/** Users as JSON text, in the API's format for users. */
 const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<string[]> => {
   const rows = await trx
     .selectFrom('users')
@@ -144,8 +146,8 @@ const insertPreview = (
     .executeTakeFirstOrThrow();
 
 /**
- * Runs under one snapshot, which is read first: the row that is to hold it is newer than all it
- * knows.
+ * Runs `look` in a transaction under one snapshot, which is read first. So the row that stores the
+ * snapshot is written by a transaction later than the snapshot.
  */
 const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<T>): Promise<T> =>
   db
@@ -160,7 +162,10 @@ const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<
       return look(trx, rows[0]?.snapshot ?? '');
     });
 
-/** @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request */
+/**
+ * @throws DatabaseError KS008 when the selection is nearly all users and the preview is not for a
+ *   request
+ */
 const lookAndRecord = async (trx: Trx, snapshot: string, preview: NewPreview & { id: string }) => {
   const counts = await countMatches(trx, preview);
   if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
@@ -178,10 +183,10 @@ const reportNamed = async (
 });
 
 /**
- * Looks at a selection and records what was seen, all under one snapshot.
+ * Evaluates a selection and records the result, all under one snapshot.
  *
- * @throws DatabaseError KS008 when it selects nearly everyone, and is not for a request; nothing is
- *   kept then
+ * @throws DatabaseError KS008 when the selection is nearly all users and the preview is not for a
+ *   request; nothing is stored then
  */
 export const createPreview = (db: Db, preview: NewPreview, reported: Reported = {}) =>
   underSnapshot(db, async (trx, snapshot) => ({
@@ -190,8 +195,8 @@ export const createPreview = (db: Db, preview: NewPreview, reported: Reported = 
   }));
 
 /**
- * Whether the previews of lists, which are kept for an hour after their end, leave room for one
- * more.
+ * Whether the stored list previews leave room for one more. They are stored until one hour after
+ * their expiry.
  */
 export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boolean> => {
   const { kept } = await db
@@ -205,10 +210,10 @@ export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boole
 };
 
 /**
- * Likewise of a list. Its users are looked up once; count, sample and the rule for nearly everyone
- * go by what came of that, as the deletion will.
+ * Like `createPreview`, for a list. Its users are looked up once. The count, the sample and the
+ * nearly-everyone rule use the stored users, as the deletion will.
  *
- * @throws DatabaseError KS006 when the list is gone; KS008 as above
+ * @throws DatabaseError KS006 when the list does not exist any more; KS008 as for `createPreview`
  */
 export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) =>
   underSnapshot(db, async (trx, snapshot) => {
@@ -218,8 +223,7 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
       INSERT INTO preview_targets (preview_id, user_id)
       SELECT ${id}::uuid, user_id FROM (${usersOfList(list)}) AS named`.execute(trx);
     const selection = { type: 'list', listId: list.id, count: Number(numAffectedRows) };
-    // EXISTS, because an IN that is too long to be hashed would go through all of them for each
-    // user.
+    // EXISTS, not IN: PostgreSQL would scan an IN list that is too long to be hashed for each user.
     const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
       WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id)`;
     const seen = await lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
@@ -228,8 +232,8 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
   });
 
 /**
- * A preview of a workspace, and whether it may still be confirmed, by the database's clock. Those
- * made for a delete-all request, and no others, are found by naming it.
+ * A preview of a workspace, and whether it has expired, by the database's clock. A preview for a
+ * delete-all request is found only with that request's id.
  */
 export const findPreview = (
   db: Db,
@@ -247,13 +251,13 @@ export const findPreview = (
     .executeTakeFirst();
 
 /**
- * What a preview saw: how many users the workspace had then, if that was counted, and in which
+ * The number of users that the workspace had at the preview, if counted, and the preview's
  * snapshot.
  */
 export const findPreviewedWorkspace = async (db: Db, id: string) =>
   db.selectFrom('previews').select(['users', 'snapshot']).where('id', '=', id).executeTakeFirst();
 
-/** Users a workspace has. */
+/** Number of users in a workspace. */
 export const countWorkspaceUsers = async (db: Db, workspaceId: string): Promise<number> => {
   const { count } = await db
     .selectFrom('users')

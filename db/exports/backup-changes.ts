@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { type ActivityKind, recordActivity } from '../activity.ts';
 import type { Trx } from '../client.ts';
 
-/** How far ahead a backup may be kept, in years. */
+/** Latest expiry of a backup, in years from now. */
 export const MAX_BACKUP_YEARS = 10;
 
 export interface BackupChange {
@@ -14,7 +14,8 @@ export interface BackupChange {
 }
 
 /**
- * `gone`: removed or expired; `sooner`: it would end before it does now; `tooLate`: past the limit.
+ * `gone`: the backup was removed or has expired. `sooner`: the new expiry is earlier than the
+ * current one. `tooLate`: the new expiry exceeds the limit.
  */
 export type BackupChanged = 'changed' | 'gone' | 'sooner' | 'tooLate';
 
@@ -35,8 +36,8 @@ const lockBackup = (trx: Trx, id: string, expiresAt: Date | undefined) =>
     .executeTakeFirstOrThrow();
 
 /**
- * Keeps a backup longer, holds it, or lets go of it, each with its line in the activity log; what
- * is so already is left alone. A removal at the same time is waited for.
+ * Extends a backup, holds it, or releases it. Each change writes a line in the activity log; a
+ * value that is already set is not changed. Waits for a concurrent removal.
  */
 export const changeBackup = async (trx: Trx, change: BackupChange): Promise<BackupChanged> => {
   const { id, actorKeyId, reason, expiresAt, legalHold } = change;
@@ -46,7 +47,7 @@ export const changeBackup = async (trx: Trx, change: BackupChange): Promise<Back
   if (row.is_gone) return 'gone';
   if (isExtended && row.is_sooner) return 'sooner';
   if (isExtended && row.is_too_late) return 'tooLate';
-  const tell = (kind: ActivityKind, details: Record<string, unknown>) =>
+  const record = (kind: ActivityKind, details: Record<string, unknown>) =>
     recordActivity(trx, {
       kind,
       workspaceId: row.workspace_id,
@@ -59,11 +60,11 @@ export const changeBackup = async (trx: Trx, change: BackupChange): Promise<Back
     });
   if (isExtended) {
     await trx.updateTable('exports').set({ expires_at: expiresAt }).where('id', '=', id).execute();
-    await tell('backupExtended', { from: row.expires_at, to: expiresAt });
+    await record('backupExtended', { from: row.expires_at, to: expiresAt });
   }
   if (isHoldChanged) {
     await trx.updateTable('exports').set({ legal_hold: legalHold }).where('id', '=', id).execute();
-    await tell(legalHold ? 'backupHeld' : 'backupReleased', {
+    await record(legalHold ? 'backupHeld' : 'backupReleased', {
       expiresAt: isExtended ? expiresAt : row.expires_at,
     });
   }

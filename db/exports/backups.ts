@@ -12,13 +12,13 @@ const backupRows = (db: Db) =>
 export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
 
 /**
- * Backups of a workspace, of all, or of one deletion, newest first, by the index `backups_newest`,
- * `backups_newest_of_all`, or that of exports by job.
+ * Backups of one workspace, of all, or of one deletion, newest first. Counts on the index
+ * `backups_newest`, `backups_newest_of_all`, or the index of exports by job.
  */
 export const listBackups = (
   db: Db,
   page: {
-    /** Null for all. */
+    /** Null for all workspaces. */
     workspaceId: string | null;
     deletionId?: string | undefined;
     beforeId?: string | undefined;
@@ -36,7 +36,7 @@ export const listBackups = (
   return query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(page.limit).execute();
 };
 
-/** A backup by its id; of one workspace, or of any when that is null. */
+/** A backup by its id, in one workspace, or in any if `workspaceId` is null. */
 export const findBackup = (db: Db, id: string, workspaceId: string | null) =>
   backupRows(db)
     .where('id', '=', id)

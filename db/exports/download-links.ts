@@ -8,7 +8,7 @@ import { keyEndedAt } from '../key-end.ts';
 export const MAX_LINK_HOURS = 168;
 
 export interface NewLink {
-  /** Given when a second try must find the same link; a new one otherwise. */
+  /** Set if a retry must find the same link. Otherwise the link gets a new id. */
   id?: string;
   exportId: string;
   createdBy: string;
@@ -16,9 +16,9 @@ export interface NewLink {
 }
 
 /**
- * Makes a link that ends after so many hours, and never after its file or the key that made it.
- * When a link of that id is there already, answers with it as it is. Undefined when the file is
- * over, or there is none, or the id belongs to another export's link.
+ * Makes a link that expires after `hours`, and never after its file or the key that made it. If a
+ * link with this id exists already, returns that link unchanged. Undefined if the file has ended or
+ * does not exist, or if the id belongs to a link of another export.
  */
 export const createLink = async (
   db: Db,
@@ -34,7 +34,7 @@ export const createLink = async (
           sql<string>`${id}::uuid`.as('id'),
           'exports.id as export_id',
           sql<string>`${createdBy}::uuid`.as('created_by'),
-          // One that is held outlives its expiry.
+          // A file under legal hold outlives its expiry.
           sql<Date>`least(now() + make_interval(hours => ${hours}),
             (SELECT expires_at FROM api_keys WHERE id = ${createdBy}::uuid),
             CASE WHEN NOT exports.legal_hold THEN exports.expires_at END)`.as('expires_at'),
@@ -53,12 +53,10 @@ export const createLink = async (
   return row && { id, expiresAt: row.expires_at };
 };
 
-/**
- * A link ends when it is revoked, and with the key that made it. Null while neither has happened.
- */
+/** When a link was revoked, or the key that made it ended. Null while neither has happened. */
 const linkRevokedAt = sql<Date | null>`least(link.revoked_at, ${keyEndedAt('maker')})`;
 
-/** A link with the file it leads to, and whether either has ended. */
+/** A link with its file, and whether the link or the file has ended. */
 export const findLink = (db: Db, id: string) =>
   db
     .selectFrom('download_links as link')
@@ -77,7 +75,8 @@ export const findLink = (db: Db, id: string) =>
     .executeTakeFirst();
 
 /**
- * Newest first, ended links too. `revoked_at` is also set by the end of the key that made the link.
+ * Links of an export, newest first, including ended ones. `revoked_at` also holds the end of the
+ * key that made the link.
  */
 export const listLinks = (db: Db, exportId: string) =>
   db
@@ -89,7 +88,7 @@ export const listLinks = (db: Db, exportId: string) =>
     .orderBy('link.id', 'desc')
     .execute();
 
-/** Takes a link of an export back. Of calls side by side one answers `revoked`. */
+/** Revokes a link of an export. Of concurrent calls, exactly one returns `revoked`. */
 export const revokeLink = async (
   trx: Trx,
   { exportId, linkId }: { exportId: string; linkId: string },

@@ -2,8 +2,8 @@ import type { Db } from '../client.ts';
 import { isFileOver } from './file-expiry.ts';
 
 /**
- * The file of an export job, by the job's id or the export's own. Its columns are null while the
- * job has not begun to write it.
+ * The file of an export job, by the job's id or the export's own. The columns of the export are
+ * null until the job has begun to write the file.
  */
 export const findDownload = (db: Db, workspaceId: string, id: string) =>
   db

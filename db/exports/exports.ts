@@ -49,13 +49,15 @@ export const findExport = (db: Db, exportId: string) =>
 export const getExport = (db: Db, exportId: string) =>
   db.selectFrom('exports').selectAll().where('id', '=', exportId).executeTakeFirstOrThrow();
 
-/** The backups or the one download of a job, by pass. */
+/** The backups of a deletion, or the one file of an export job, by pass. */
 export const listExportsOfJob = (db: Db, jobId: string) =>
   db.selectFrom('exports').selectAll().where('job_id', '=', jobId).orderBy('pass').execute();
 
 /**
- * Records the snapshot an attempt reads under, and so begins the attempt. Must run after the
- * snapshot was taken, in a transaction of its own: that is what makes the row worth trusting.
+ * Records the snapshot of a new attempt. Must run after the snapshot was taken, in a transaction of
+ * its own: only then is the row's transaction later than the snapshot, as a constraint demands.
+ *
+ * @returns the attempt's number, from 1
  */
 export const recordAttempt = async (
   db: Db,
@@ -63,9 +65,9 @@ export const recordAttempt = async (
     exportId: string;
     snapshot: string;
     fingerprint: string;
-    /** Of a backup: the columns of its file, in order. */
+    /** For a backup: the columns of its file, in order. */
     columns?: StoredColumn[];
-    /** As `findEndedXids` has found them. */
+    /** The result of `findEndedXids`. */
     endedXids?: string;
   },
 ): Promise<number> =>
@@ -87,7 +89,7 @@ export const recordAttempt = async (
     return row.attempt;
   });
 
-/** The columns of the file that an export's own attempt wrote; null where the attempt kept none. */
+/** The columns of the file that the export's own attempt wrote. Null if the attempt stored none. */
 export const findAttemptColumns = (db: Db, { id, attempt }: Pick<ExportRow, 'id' | 'attempt'>) =>
   db
     .selectFrom('export_attempts')
@@ -103,7 +105,9 @@ export const recordPart = async (
   await db.insertInto('export_parts').values(part).execute();
 };
 
-/** Parts of an export's own attempt in their order, the header first; without their tids. */
+/**
+ * The parts of the export's own attempt in order, the header first; without their row ids (`tids`).
+ */
 export const listParts = async (
   db: Db,
   {
@@ -124,14 +128,14 @@ export const listParts = async (
   return rows.map((row) => ({ ...row, exportId: id, attempt, format, compression }));
 };
 
-/** A part and which file it is. */
+/** A part and the facts that identify its file. */
 export type StoredPart = Awaited<ReturnType<typeof listParts>>[number];
 
-/** What a part's file must be. */
+/** The facts that a part's file must match. */
 export type WrittenPart = Omit<StoredPart, 'cursor' | 'deleted'>;
 
 /**
- * Makes an attempt the export's one attempt. False when another was first: then this one is void.
+ * Makes an attempt the export's own. False if another attempt was first; this attempt is then void.
  */
 export const completeExport = async (
   trx: Trx,
@@ -152,7 +156,7 @@ export const completeExport = async (
   return numUpdatedRows === 1n;
 };
 
-/** Compare-and-set on the attempt that was read back. */
+/** Marks an export as verified, by compare-and-set on the attempt that was read back. */
 export const markVerified = async (
   db: Db,
   verified: { exportId: string; attempt: number },
@@ -166,7 +170,10 @@ export const markVerified = async (
     .execute();
 };
 
-/** A damaged export is never deleted by, downloaded, or restored from. */
+/**
+ * Marks a verified export as damaged. No user is deleted or restored by a damaged export, nor is it
+ * downloaded.
+ */
 export const markDamaged = async (db: Db, exportId: string): Promise<void> => {
   await db
     .updateTable('exports')
@@ -176,7 +183,7 @@ export const markDamaged = async (db: Db, exportId: string): Promise<void> => {
     .execute();
 };
 
-/** Attempts that lost to the export's own; their files are of no use. */
+/** Attempts other than the export's own. Their files are not needed. */
 export const listVoidAttempts = async (db: Db, exportId: string, attempt: number) => {
   const rows = await db
     .selectFrom('export_attempts')
@@ -187,9 +194,7 @@ export const listVoidAttempts = async (db: Db, exportId: string, attempt: number
   return rows.map((row) => row.attempt);
 };
 
-/**
- * Exports of a job that has ended, which never became verified, and by which nobody was deleted.
- */
+/** Exports of an ended job that were never verified, and by which no user was deleted. */
 export const listUnverifiedExports = (db: Db, jobId: string) =>
   db
     .selectFrom('exports')

@@ -6,29 +6,28 @@ import { toBoundStatement } from '../../selection/statements.ts';
 import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Longest wait for a rewrite of the table to end before its lock is given up, in milliseconds. */
+/**
+ * Longest wait for the lock on the table, which a rewrite of the table may hold, in milliseconds.
+ */
 const LOCK_TIMEOUT_MS = 30_000;
 
 /** A workspace's partition as one snapshot sees it. */
 export interface HeldSnapshot {
   workspaceId: string;
-  /** The connection that holds it; the snapshot lives until its transaction ends. */
+  /** The connection that holds the snapshot, which lives until its transaction ends. */
   client: pg.PoolClient;
   /** For `SET TRANSACTION SNAPSHOT` on other connections. */
   exportedId: string;
   /** `pg_current_snapshot()` as text. */
   snapshot: string;
   fingerprint: string;
-  /** Whether the stamp trigger is in order; if not, nothing may be deleted by this snapshot. */
+  /** Whether the stamp trigger is in order. If not, no user may be deleted by this snapshot. */
   isStamped: boolean;
-  /**
-   * Whether it is a table of its own: one that is partitioned again, or lies elsewhere, would read
-   * as empty.
-   */
+  /** Whether the partition is a plain table. A partitioned or foreign table would read as empty. */
   isPlain: boolean;
   /**
-   * Whether rules make a statement on the table mean something else; then nothing may be deleted
-   * either.
+   * Whether the table has rules, which can change the meaning of a statement. If so, no user may be
+   * deleted by this snapshot.
    */
   hasRules: boolean;
   pages: number;
@@ -39,8 +38,9 @@ export interface HeldSnapshot {
 const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
 
 /**
- * The lock comes before the snapshot: a table rewritten or truncated in between would read as
- * empty, without an error. Neither BEGIN, SET nor LOCK takes a snapshot; the first SELECT does.
+ * Takes the lock before the snapshot. Otherwise a table that is rewritten or truncated in between
+ * would read as empty, without an error. BEGIN, SET and LOCK take no snapshot; the first SELECT
+ * does.
  */
 const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -51,6 +51,9 @@ const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promi
 
 /**
  * Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits.
+ *
+ * @throws DatabaseRefusal when the connection cannot be renewed; Error when the workspace has no
+ *   partition
  */
 export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<HeldSnapshot> => {
   const client = await lendRenewed(pool);
@@ -80,15 +83,16 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
 };
 
 /**
- * As many are kept at most, and compared by each batch; users that others have written wait for
- * another backup.
+ * The most ids that are stored and compared by each batch. Users written by further subtransactions
+ * wait for another backup.
  */
 const MAX_ENDED_XIDS = 200_000;
 
 /**
- * Subtransactions that wrote rows of the snapshot, and that began after the oldest transaction that
- * ran then: their rows are visible, so they had ended. An array literal. Without a transaction that
- * ran there are none; else it reads the users that `where` selects.
+ * Ids of subtransactions that wrote rows of the snapshot, and began after the oldest transaction
+ * that was running then. Their rows are visible, so they had ended. An array literal. If no
+ * transaction was running, there are no such ids; otherwise the query reads the users that `where`
+ * selects.
  */
 export const findEndedXids = async (
   { client, workspaceId }: Pick<HeldSnapshot, 'client' | 'workspaceId'>,
@@ -106,16 +110,16 @@ export const findEndedXids = async (
   return rows[0]?.ended ?? '{}';
 };
 
-/** What PostgreSQL says of a snapshot whose holder has died: up to version 16, and from 17 on. */
+/** SQLSTATEs for a snapshot whose holder has died: up to version 16, and from 17 on. */
 const SNAPSHOT_GONE = ['22023', '42704'];
 
 const isGone = (error: unknown): boolean =>
   error instanceof DatabaseError && SNAPSHOT_GONE.includes(error.code ?? '');
 
 /**
- * One more connection under a held snapshot. None when the pool has none free at once, for waiting
- * for one while holding a snapshot could wait for itself; and none when the holder has died, which
- * its own lane finds out and reports.
+ * Opens one more connection under a held snapshot. Undefined if the pool has no free connection: a
+ * holder of a snapshot that waited could deadlock the pool. Also undefined if the holder has died;
+ * the holder's own lane reports that error.
  */
 export const joinSnapshot = async (
   pool: pg.Pool,

@@ -5,8 +5,8 @@ import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
 
 /**
- * Hours after which nothing writes to an export of an ended job any more: a step is given up after
- * a day, and one that lost touch with Temporal is given another.
+ * Hours after the end of a job until nothing writes to its exports any more. A step times out after
+ * a day, and a step that lost its contact to Temporal may run for another day.
  */
 export const SETTLED_HOURS = 48;
 
@@ -16,7 +16,7 @@ const exportRows = (db: Db) => db.selectFrom('exports').selectAll();
 
 type ExportRow = Awaited<ReturnType<ReturnType<typeof exportRows>['executeTakeFirstOrThrow']>>;
 
-/** The job that has not ended and needs an export: its own, or a restore from it. */
+/** The unfinished job that needs an export: the export's own job, or a restore from it. */
 const findUnfinishedUser = async (trx: Trx, row: ExportRow): Promise<string | undefined> => {
   const user = await trx
     .selectFrom('jobs')
@@ -28,7 +28,10 @@ const findUnfinishedUser = async (trx: Trx, row: ExportRow): Promise<string | un
   return user?.id;
 };
 
-/** Of a row that this transaction has locked; files and traces go once it has committed. */
+/**
+ * Marks a row as removed; this transaction must hold its lock. Files and traces are deleted after
+ * the commit.
+ */
 const markRemoved = async (trx: Trx, row: ExportRow, kind: ActivityKind): Promise<void> => {
   await trx
     .updateTable('exports')
@@ -53,14 +56,14 @@ const markRemoved = async (trx: Trx, row: ExportRow, kind: ActivityKind): Promis
 
 export type Purge =
   | { status: 'removed' | 'gone' | 'held' }
-  /** The same person has started the deletion. */
+  /** The caller is the person who started the deletion. */
   | { status: 'own' }
-  /** A job that has not ended needs it. */
+  /** An unfinished job needs the backup. */
   | { status: 'inUse'; jobId: string };
 
 /**
- * Removes a backup, unless it is held or in use, or the same person started the deletion. The
- * database goes by the key that the proof belongs to, and by nothing that the caller says.
+ * Removes a backup, unless the backup is held or in use, or the caller started its deletion. The
+ * database identifies the caller by the key that the proof belongs to, and by nothing else.
  */
 export const purgeBackup = async (
   trx: Trx,
@@ -73,7 +76,10 @@ export const purgeBackup = async (
   return status === 'inUse' ? { status, jobId: jobId ?? '' } : { status };
 };
 
-/** Expired, or never verified though its job ended long ago; not held. */
+/**
+ * An export that has expired, or was never verified although its job ended `SETTLED_HOURS` ago, and
+ * is not held.
+ */
 const isDue = sql<boolean>`(
   exports.state <> 'removed' AND NOT exports.legal_hold
   AND (exports.expires_at <= now()
@@ -83,7 +89,7 @@ const isDue = sql<boolean>`(
 const isUnused = sql<boolean>`NOT EXISTS (SELECT FROM jobs WHERE jobs.finished_at IS NULL
   AND (jobs.id = exports.job_id OR jobs.backup_id = exports.id))`;
 
-/** Exports that are to be removed and that no unfinished job needs, by id. */
+/** Exports that are due for removal and that no unfinished job needs, by id. */
 export const listDueExports = (db: Db, limit: number, afterId = FIRST_ID) =>
   db
     .selectFrom('exports')
@@ -101,8 +107,10 @@ const kindOf = ({ purpose, verified_at }: ExportRow): ActivityKind => {
 };
 
 /**
- * Removes an export that is due. False when it is not any more, or somebody is at it at this
- * moment.
+ * Removes an export that is due. False if the export is not due any more, is in use, or is locked
+ * by another transaction.
+ *
+ * @throws DatabaseRefusal `clocksDiffer`
  */
 export const expireExport = (db: Db, id: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -113,15 +121,16 @@ export const expireExport = (db: Db, id: string): Promise<boolean> =>
       .skipLocked()
       .executeTakeFirst();
     if (row === undefined || (await findUnfinishedUser(trx, row)) !== undefined) return false;
-    // After the row was found due: a clock that jumped ahead before that is seen here.
+    // Checked after the row was found due, so that a database clock that jumped ahead before is
+    // detected.
     await assertClock(trx);
     await markRemoved(trx, row, kindOf(row));
     return true;
   });
 
 /**
- * Removed exports that are not destroyed yet, by id; and for some time those that are, since an
- * attempt that had lost may have gone on writing.
+ * Removed exports to destroy, by id. An export that was destroyed already is listed for
+ * `SETTLED_HOURS`, because a void attempt may still have written files.
  */
 export const listExportsToDestroy = (db: Db, limit: number, afterId = FIRST_ID) =>
   db
@@ -134,7 +143,7 @@ export const listExportsToDestroy = (db: Db, limit: number, afterId = FIRST_ID) 
     .limit(limit)
     .execute();
 
-/** Attempts of living exports that lost to the export's own, long after the job has ended. */
+/** Void attempts of exports that still exist, `SETTLED_HOURS` after the end of their job. */
 export const listLostAttempts = (db: Db, limit: number, after = { id: FIRST_ID, attempt: 0 }) =>
   db
     .selectFrom('export_attempts as lost')
@@ -152,12 +161,16 @@ export const listLostAttempts = (db: Db, limit: number, after = { id: FIRST_ID, 
     .limit(limit)
     .execute();
 
-/** Erases the traces of a removed export's users and writes down that it is destroyed. */
+/** Erases the traces of a removed export's users, and records that the export is destroyed. */
 export const eraseExport = async (db: Db, id: string): Promise<void> => {
   await sql`SELECT erase_export(${id}::uuid)`.execute(db);
 };
 
-/** Erases users of up to so many jobs that ended long ago without a file. @returns of how many */
+/**
+ * Erases the users of up to `limit` jobs that ended long ago without a file.
+ *
+ * @returns the number of jobs
+ */
 export const eraseFruitlessJobs = async (db: Db, limit: number): Promise<number> => {
   const { rows } = await sql<{
     n: number;
@@ -166,7 +179,9 @@ export const eraseFruitlessJobs = async (db: Db, limit: number): Promise<number>
 };
 
 /**
- * Erases the selections of up to so many previews that expired unconfirmed. @returns of how many
+ * Erases the selections of up to `limit` previews that expired without a confirmation.
+ *
+ * @returns the number of previews
  */
 export const eraseOldPreviews = async (db: Db, limit: number): Promise<number> => {
   const { rows } = await sql<{ n: number }>`SELECT erase_old_previews(${limit}::int) AS n`.execute(

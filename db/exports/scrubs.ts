@@ -4,10 +4,10 @@ import type { Db } from '../client.ts';
 import type { ExportRow } from './exports.ts';
 import { FIRST_ID } from '../first-id.ts';
 
-/** How long after it was last looked at a backup is looked at again; a damaged one each time. */
+/** Hours between two scrubs of a backup. A damaged backup is checked in every run. */
 const SCRUB_EVERY_HOURS = 24;
 
-/** Backups of ended deletions whose files are to be looked at, by id. */
+/** Backups of ended deletions whose files are due for a scrub, by id. */
 export const listBackupsToScrub = (db: Db, limit: number, afterId = FIRST_ID) =>
   db
     .selectFrom('exports')
@@ -25,7 +25,7 @@ export const listBackupsToScrub = (db: Db, limit: number, afterId = FIRST_ID) =>
     .limit(limit)
     .execute();
 
-/** Which part of a backup is not what was written, and by which figure. */
+/** The part of a backup that differs from what was written, and the figure that differs. */
 export interface Damage {
   part: number;
   figure: string;
@@ -34,8 +34,8 @@ export interface Damage {
 export type Scrubbed = 'whole' | 'damaged' | 'repaired';
 
 /**
- * Writes down what the files of a backup are found to be, with a line in the activity log when that
- * has changed. One that was removed meanwhile is left alone.
+ * Records the result of a scrub. If the state has changed, writes a line in the activity log. A
+ * backup that was removed meanwhile is not changed.
  */
 export const recordScrub = (
   db: Db,
