@@ -95,7 +95,7 @@ const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
  * interrupted removals. Files of unfinished jobs are left for a later round.
  *
  * @throws DatabaseRefusal `clocksDiffer` when the clocks of this process and the database differ by
- * minutes; then nothing is removed
+ *   minutes; then nothing is removed
  */
 export const createDestroyExpired =
   (deps: ActivityDeps) =>

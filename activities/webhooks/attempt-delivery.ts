@@ -109,6 +109,7 @@ const standBack = ({ id }: DeliveryRow, nextMs: number) =>
 
 /**
  * Reserves a slot of the webhook and one of the workspace.
+ *
  * @returns the function that releases both; undefined if one of them is not free
  */
 const createBothTurns = () => {
