@@ -110,6 +110,7 @@ const isFinal = (error: unknown): boolean =>
 
 /**
  * A mail that cannot be sent does not fail the job.
+ *
  * @returns whether no attempt is left to make
  */
 const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
