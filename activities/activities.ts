@@ -28,10 +28,10 @@ import { createVerifyExport } from './exports/verify-export.ts';
 import { createWriteExport } from './exports/write-export.ts';
 
 const HEARTBEAT_INTERVAL_MS = 2_000;
-/** Users up to whom each step of a job takes milliseconds. */
+/** The most users of a small job: each of its steps takes milliseconds. */
 const SMALL_JOB_USERS = 100;
 
-/** Reports life while a long step runs, and hands it the signal by which it is broken off. */
+/** Sends heartbeats while a long step runs, and passes it the signal that cancels it. */
 const whileBeating =
   <Input, Result>(step: (input: Input, signal: AbortSignal) => Promise<Result>) =>
   async (input: Input): Promise<Result> => {
@@ -46,15 +46,15 @@ const whileBeating =
 const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
 
 /**
- * The first ticket that a reason names, as OPS-123 does where `OPS` is a prefix of tickets. Nothing
- * else of a reason is told: what looks like a ticket may be the id of a user.
+ * The first ticket in a reason, for example OPS-123 if `OPS` is one of the ticket prefixes. No
+ * other part of a reason leaves the database: text that looks like a ticket may be a user's id.
  */
 const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
   [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
   null;
 
 interface TicketDeps {
-  /** None where no prefix is set. */
+  /** Missing or empty if no prefix is configured. */
   config: { ticketPrefixes?: readonly string[] };
 }
 
@@ -75,7 +75,7 @@ const createClaimJob =
       type: job.type,
       workspaceId: job.workspaceId,
       notify: job.options.notify ?? false,
-      // To look up one mail address a whole backup is read.
+      // To look up one mail address, the whole backup must be read.
       isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
       about: {
         count: job.total,
@@ -87,8 +87,8 @@ const createClaimJob =
   };
 
 /**
- * Without these a job, a request or a delivery has no beginning or no end, so no database error
- * ends them.
+ * Without these activities a job, a request or a delivery could not begin or end. So a database
+ * error never ends them: it is retried.
  */
 const WITHOUT_END: readonly string[] = [
   'claimJob',
@@ -102,7 +102,7 @@ const WITHOUT_END: readonly string[] = [
 
 type AnyActivity = (input: never) => Promise<unknown>;
 
-/** Every error leaves an activity as one of the failures of the catalogue. */
+/** Turns every error of an activity into a failure of the catalogue. */
 const withFailures = (activities: Activities): Activities =>
   Object.fromEntries(
     Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
@@ -118,7 +118,7 @@ const withFailures = (activities: Activities): Activities =>
 
 type ScheduleId = (typeof SCHEDULES)[number]['id'] | (typeof SWEEP)['id'];
 
-/** Writes down that a schedule did all it had to, each time that it did. */
+/** Records each successful run of a schedule. */
 const noting =
   ({ database: { db } }: ActivityDeps) =>
   <Args extends unknown[], Result>(id: ScheduleId, step: (...args: Args) => Promise<Result>) =>

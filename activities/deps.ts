@@ -5,7 +5,7 @@ import type { ImportThreads } from './imports/import-threads.ts';
 import type { Post } from '../webhooks/post.ts';
 import type { DeliveryMeter, Meter } from './meter.ts';
 
-/** Places where a fault test kills the worker. */
+/** The points at which a fault test kills the worker. */
 export type CrashPoint =
   | 'export:attempt-recorded'
   | 'export:part-written'
@@ -22,19 +22,19 @@ export type CrashPoint =
 export interface ActivityDeps {
   database: Database;
   /**
-   * Connections of their own for exports and deletions: an export that holds a snapshot must never
-   * wait for a connection that waits for it.
+   * A separate pool for exports, deletions, restores and imports. An export that holds a snapshot
+   * must not wait for a connection that waits for the export.
    */
   lanes: pg.Pool;
   storage: Storage;
-  /** Read the files of imports. */
+  /** Worker threads that read the files of imports. */
   importThreads: ImportThreads;
   meter: Meter;
-  /** Does nothing; only the worker of a fault test has one that kills. */
+  /** Does nothing, except in the worker of a fault test: there it kills the process. */
   crashPoint: (point: CrashPoint) => void;
 }
 
-/** What sending webhooks takes beside. */
+/** Further dependencies for sending webhooks. */
 export interface WebhookDeps {
   webhooks: { post: Post; meter: DeliveryMeter };
 }

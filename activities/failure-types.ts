@@ -3,7 +3,7 @@ import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { StorageProblem } from '../storage/storage.ts';
 import type { JobEnd } from '../workflows/contract.ts';
 
-/** Type of a failure that stands for an error of no known kind. */
+/** The type of a failure for an unexpected error. */
 export const UNKNOWN = 'brokenOff';
 
 const OF_THE_DATABASE = [
@@ -23,10 +23,7 @@ const OF_THE_STORAGE = [
   'storageUnwritable',
 ] as const satisfies `storage${Capitalize<StorageProblem>}`[];
 
-/**
- * Types of the failures of steps, of jobs whose sums say that they failed, and of those that the
- * sweep ends.
- */
+/** The failure types of steps, of jobs whose sums do not close, and of jobs that the sweep ends. */
 const FAILURE_TYPES = [
   ...FILE_ERRORS,
   ...OF_THE_DATABASE,
@@ -76,8 +73,8 @@ const BROKEN_OFF: JobEnd = {
 };
 
 /**
- * An end as it may be stored and told. Whoever reaches Temporal can have a step fail with words of
- * their own: of a type that no step has, nothing is taken over.
+ * The end of a job as it may be stored and shown. Any client of Temporal can make a step fail with
+ * its own type and text. If the type is not in this list, both are replaced.
  */
 export const knownEnd = (end: JobEnd): JobEnd => {
   const isKnown = end.kind !== 'failed' || FAILURE_TYPES.some((type) => type === end.type);

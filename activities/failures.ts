@@ -19,11 +19,11 @@ import { StorageError, type StorageProblem } from '../storage/storage.ts';
 const final = (type: FailureType, message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type);
 
-/** Every failure a job can end with. Messages hold ids and counts, never a user's data. */
+/** Every failure that can end a step. Messages hold ids and counts, never a user's data. */
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
-  /** An activity that somebody has started by itself. */
+  /** An activity that was started without a workflow. */
   noWorkflow: (activity: string) =>
     final('noWorkflow', `${activity} is a step of a workflow, and does nothing by itself.`),
   jobNotYours: (jobId: string) =>
@@ -34,7 +34,7 @@ export const failures = {
     final('mailNotYours', `This workflow is not the one of this mail about ${id}.`),
   mailNotAsked: (id: string) =>
     final('mailNotAsked', `Nobody has asked for this mail about ${id}. Ask for it by the API.`),
-  /** A workflow started by hand, or one that another run has taken over from. */
+  /** A workflow that was started by hand, or whose request another run has claimed. */
   requestNotYours: (requestId: string) =>
     final(
       'requestNotYours',
@@ -150,7 +150,10 @@ export const failures = {
     ),
   sumsDoNotClose: (selected: number, sum: number) =>
     final('sumsDoNotClose', `${selected} users were selected and ${sum} are accounted for.`),
-  /** A pooler, or a clock, may be set right while the job waits; the others need a decision. */
+  /**
+   * An operator can fix a pooler or a clock while the job waits. The other refusals need a
+   * decision.
+   */
   databaseRefused: ({ code, message }: DatabaseRefusal) =>
     ApplicationFailure.create({
       type: code,
@@ -170,21 +173,21 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
   ApplicationFailure.create({
     type: `storage${error.problem[0]?.toUpperCase()}${error.problem.slice(1)}`,
     message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
-    // A disk may answer again; a full or forbidden one needs a person.
+    // A disk may answer again. A full or forbidden disk needs a person.
     nonRetryable: error.problem !== 'broken',
   });
 
-/** Type of a failure that stands for a statement PostgreSQL refuses as often as it is sent. */
+/** The type of a failure for a statement that PostgreSQL refuses each time. */
 const DATABASE_REFUSED = 'databaseRefused';
 
-/** Types of the database's final failures. */
+/** The types of the database's final failures. */
 const OF_THE_DATABASE: readonly string[] = [
   DATABASE_REFUSED,
   'rowSecurity',
   'databaseNotDurable',
 ] satisfies (typeof DATABASE_REFUSED | RefusalCode)[];
 
-/** What the database's functions raise for reasons that do not pass. */
+/** Permanent errors that the functions of the database raise, by SQLSTATE. */
 const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
   KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
@@ -193,7 +196,7 @@ const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS015: failures.runNotAllowed,
 };
 
-/** The id that such a message names. */
+/** The id in the message of such an error. */
 const idIn = ({ message }: DatabaseError): string => /[0-9a-f-]{36}/.exec(message)?.[0] ?? '';
 
 const refused = (error: DatabaseError): ApplicationFailure =>
@@ -204,7 +207,9 @@ const refused = (error: DatabaseError): ApplicationFailure =>
       'then start again.',
   );
 
-/** What passes by itself is tried again; what PostgreSQL refuses for good ends the step. */
+/**
+ * Errors that pass by themselves are retried. Errors that PostgreSQL raises each time end the step.
+ */
 const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
   const { code, name } = error as NodeJS.ErrnoException;
   if (isDatabaseAway(error)) {
@@ -225,8 +230,8 @@ const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
 };
 
 /**
- * The type says what is wrong, the message where, and nothing of what stands there. `doneLines`
- * were imported nevertheless, by an earlier attempt that could read the file.
+ * The failure of an import for an error in its file. The message names the line, but not its
+ * content. `doneLines` lines were imported before, by an attempt that could read the file.
  */
 export const fileFailure = (
   { type, message }: ImportFileError,
@@ -239,7 +244,7 @@ export const fileFailure = (
       : `${message} ${doneLines} lines before it were imported, and stay so.`,
   );
 
-/** The one translation of errors into what Temporal retries or a job ends with. */
+/** The one translation of errors into failures, which Temporal retries or which end a job. */
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
@@ -255,11 +260,11 @@ export const toFailure = (error: unknown): Error => {
   );
 };
 
-/** True for what stands for an error that nobody foresaw. */
+/** Whether a failure stands for an unexpected error. */
 export const isUnknown = (failure: Error): boolean =>
   failure instanceof ApplicationFailure && failure.type === UNKNOWN;
 
-/** The same failure, but no database error ends a step by it. */
+/** The same failure, but retryable if the database raised it. */
 export const tryAgain = (failure: Error): Error =>
   failure instanceof ApplicationFailure && OF_THE_DATABASE.includes(failure.type ?? '')
     ? ApplicationFailure.retryable(failure.message, failure.type)

@@ -1,8 +1,9 @@
 /**
- * Runs lanes side by side until each is done. The first failure is told to the others through their
- * signal, and thrown once all have stopped: none may go on with what its sisters have given up.
+ * Runs lanes side by side until each is done. The first failure aborts the signal of the other
+ * lanes, and is thrown when all have stopped. So no lane continues work that another lane has
+ * abandoned.
  *
- * @returns what each lane answers
+ * @returns the result of each lane
  */
 export const runLanes = async <Result>(
   signal: AbortSignal,
@@ -17,8 +18,8 @@ export const runLanes = async <Result>(
 };
 
 /**
- * Does work for each item once, so many lanes taking the next from the same queue. Fails as
- * `runLanes` does.
+ * Works on each item once, with `count` lanes that take items from one queue. Throws as `runLanes`
+ * does.
  */
 export const inLanes = async <Item>(
   items: Iterable<Item>,

@@ -1,16 +1,16 @@
 import type { AttemptError } from '../webhooks/attempt-errors.ts';
 
-/** What a step tells of its work while it goes on. It holds counts and times, and nobody's data. */
+/** The metrics of a running step. They hold counts and times, and no user's data. */
 export interface Meter {
-  /** Users whose rows, or lines, a step has dealt with. */
+  /** Counts the users, or lines, that a step has processed. */
   rows: (step: 'written' | 'verified' | 'deleted' | 'imported', count: number) => void;
-  /** Times a batch of deletes, and counts who went with it. */
+  /** Times a batch of deletes, and counts the deleted users. */
   batch: <Result extends { status: string; deleted?: number }>(
     batch: Promise<Result>,
   ) => Promise<Result>;
 }
 
-/** What a mail is about: the end of a job, or what a delete-all request has come to. */
+/** The kinds of mails: the end of a job, or the notices of a delete-all request. */
 export const MAIL_KINDS = [
   'finished',
   'asked',
@@ -26,16 +26,16 @@ export const MAIL_KINDS = [
 ] as const;
 export type MailKind = (typeof MAIL_KINDS)[number];
 
-/** What an attempt at a mail came to; one that waits is tried again. */
+/** The results of an attempt at a mail. A waiting mail is tried again. */
 export const MAIL_RESULTS = ['accepted', 'waiting', 'refused'] as const;
 
-/** Counts an attempt at a mail by what came of it. */
+/** Counts an attempt at a mail by its result. */
 export type MailMeter = (kind: MailKind, result: (typeof MAIL_RESULTS)[number]) => void;
 
-/** What is told of webhooks while they are sent. */
+/** The metrics of webhooks. */
 export interface DeliveryMeter {
-  /** An attempt, by what came of it. */
+  /** Counts an attempt by its result. */
   attempt: (outcome: AttemptError | 'delivered') => void;
-  /** A delivery that has ended. */
+  /** Counts a delivery that has ended. */
   delivery: (outcome: 'delivered' | 'failed') => void;
 }

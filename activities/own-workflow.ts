@@ -21,20 +21,20 @@ import { failures } from './failures.ts';
 
 type GuardDeps = Pick<RequestSweepDeps, 'database' | 'temporal'>;
 type AnyActivity = (input: never) => Promise<unknown>;
-/**
- * @throws ApplicationFailure, a final one, when the workflow is not the own one of what the input
- *   names
- */
+/** @throws ApplicationFailure, not retryable, when the input names an object of another workflow */
 type Check = (caller: Caller, input: never) => Promise<void>;
 
-/** As PostgreSQL writes ids. It reads other spellings, too, and workflows of those are others. */
+/**
+ * Ids as PostgreSQL writes them. PostgreSQL accepts other spellings, but a workflow id made from
+ * one is a different workflow.
+ */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const isId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
 
 const isOf = ({ workflowType, workflowId }: Caller, type: string, id: string): boolean =>
   workflowType === type && workflowId === id;
 
-/** Whoever may start workflows may start them all. */
+/** Needs no check: the activity takes no input, so any workflow may call it. */
 const ofAnyone: Check = () => Promise.resolve();
 
 const ofRequest = async (caller: Caller, { requestId }: { requestId: string }): Promise<void> => {
@@ -60,8 +60,8 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
     await getOwn(caller, jobId);
   };
   /**
-   * Only for the run that claimed the job. After a reset that is behind its claim, the new run
-   * takes the job over.
+   * Allows only the workflow run that claimed the job. After a reset to a point after the claim,
+   * the new run takes the job over.
    */
   const ofJob = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
     const job = await getOwn(caller, jobId);
@@ -83,7 +83,10 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
 };
 
 const checksOfMails = ({ database: { db } }: GuardDeps) => {
-  /** The first round needs nobody who asks: it is sent of what has happened, and once. */
+  /**
+   * Allows a further round only if the API stored that somebody asked for it. The first round needs
+   * no such row: it reports a fact, and is sent once.
+   */
   const ofMail = async (caller: Caller, mail: MailInput): Promise<void> => {
     const id = 'jobId' in mail ? mail.jobId : mail.requestId;
     const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
@@ -100,7 +103,7 @@ const checksOfMails = ({ database: { db } }: GuardDeps) => {
   return { ofMail, ofNotice };
 };
 
-/** Whose step each activity is. */
+/** The check for each activity. */
 const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
   const { ofClaim, ofJob, ofExport } = checksOfJobs(deps);
   const { ofMail, ofNotice } = checksOfMails(deps);
@@ -131,9 +134,8 @@ const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
 };
 
 /**
- * Lets each activity serve the workflow of the very job, request, mail or delivery that its input
- * names, and nobody else: no workflow that was started under another id, and no activity that was
- * started by itself.
+ * Lets each activity run only for the workflow of the job, request, mail or delivery that its input
+ * names. Refuses workflows with another id, and activities that were started without a workflow.
  */
 export const withOwnWorkflow = (deps: GuardDeps, activities: Activities): Activities => {
   const checks = checksOf(deps);

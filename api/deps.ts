@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { RequestSender } from './delete-all/request-sender.ts';
-import type { JobStarter } from './jobs/start-job.ts';
+import type { RequestSender } from './delete-all/request-workflows.ts';
+import type { JobStarter } from './jobs/job-workflows.ts';
 
 /** What the routes of the API work with. */
 export interface ApiDeps {

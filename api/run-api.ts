@@ -13,8 +13,8 @@ import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './build-app.ts';
 import { DATABASE_LIMITS, FIGURES_TIMEOUTS, HEALTH_TIMEOUTS } from './http/limits.ts';
 import { ownerOfRequest } from './request-owner.ts';
-import { createRequestSender } from './delete-all/request-sender.ts';
-import { type ApiCrashPoint, createJobStarter } from './jobs/start-job.ts';
+import { createRequestSender } from './delete-all/request-workflows.ts';
+import { type ApiCrashPoint, createJobStarter } from './jobs/job-workflows.ts';
 
 export interface ApiOptions {
   /** For fault tests only. */

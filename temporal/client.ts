@@ -2,7 +2,8 @@ import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 /**
- * Temporal as its own environment configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, …).
+ * A client of Temporal, configured by Temporal's own environment variables (`TEMPORAL_ADDRESS`,
+ * `TEMPORAL_NAMESPACE`, …).
  */
 export interface Temporal {
   client: Client;
@@ -10,7 +11,10 @@ export interface Temporal {
   close: () => Promise<void>;
 }
 
-/** Connects at the first call, so that a process starts, and says so, where Temporal is away. */
+/**
+ * Connects at the first call. So a process can start, and report the problem, while Temporal is
+ * unavailable.
+ */
 export const connectTemporal = (env: NodeJS.ProcessEnv = process.env): Temporal => {
   const overrideEnvVars = env as Record<string, string>;
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig({ overrideEnvVars });

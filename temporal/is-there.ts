@@ -1,9 +1,9 @@
 import type { Client } from '@temporalio/client';
 
-/** Longest wait for Temporal to answer whether it is there, in milliseconds. */
+/** The longest wait for Temporal's answer, in milliseconds. */
 const DEADLINE_MS = 2_000;
 
-/** Whether Temporal answers, and has the namespace. */
+/** Whether Temporal answers and has the namespace. */
 export const isTemporalThere = async (client: Client, namespace: string): Promise<boolean> => {
   try {
     await client.connection.withDeadline(Date.now() + DEADLINE_MS, () =>

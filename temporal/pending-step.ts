@@ -5,11 +5,11 @@ type PendingActivity = temporal.api.workflow.v1.IPendingActivityInfo;
 /** A step that waits for its next attempt. */
 export interface PendingStep {
   /**
-   * Of the last failure, as failed jobs have it; `stepTimedOut` where its worker fell silent, else
-   * `error`.
+   * The type of the last failure, as for failed jobs; `stepTimedOut` if a timeout ended the
+   * attempt, `error` for any other failure.
    */
   type: string;
-  /** Which attempt comes next, from 1. */
+  /** The number of the next attempt, from 1. */
   attempt: number;
 }
 
@@ -19,7 +19,9 @@ const typeOf = ({ lastFailure }: PendingActivity): string => {
   return lastFailure?.timeoutFailureInfo ? 'stepTimedOut' : 'error';
 };
 
-/** Of the steps that a workflow waits for the one that was tried most often; none that fails. */
+/**
+ * The most often tried step among those that a workflow waits for. Undefined if none has failed.
+ */
 export const pendingStepOf = (pending: readonly PendingActivity[]): PendingStep | undefined => {
   const [step] = pending
     .filter(({ lastFailure }) => lastFailure != null)

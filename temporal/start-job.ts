@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { type JobInput, type JobType, JOB_KINDS, workflowIdOf } from '../workflows/contract.ts';
 import { startWorkflow } from './start-workflow.ts';
 
-/** What Temporal is told of a job. */
+/** The facts about a job that Temporal may hold. */
 export interface StartableJob {
   id: string;
   type: JobType;

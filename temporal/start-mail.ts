@@ -2,15 +2,16 @@ import type { Client } from '@temporalio/client';
 import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/mail-contract.ts';
 import { startWorkflow } from './start-workflow.ts';
 
-/** A mail to be sent again. */
+/** A mail to send again. */
 export interface StartableMail {
   input: MailInput;
   workspaceId: string;
 }
 
 /**
- * Starts a mail's workflow; one that has ended without its mail is run again. @throws as
- * `startWorkflow` does
+ * Starts a mail's workflow. A workflow that failed is started again.
+ *
+ * @throws as `startWorkflow` does
  */
 export const startMailWorkflow = (
   client: Client,

@@ -1,7 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 
-/** Longest wait for Temporal to take a workflow, in milliseconds. */
+/** The longest wait for Temporal to accept a workflow, in milliseconds. */
 const START_DEADLINE_MS = 5_000;
 
 const jobAttribute = defineSearchAttributeKey('KeepsakeJob', SearchAttributeType.KEYWORD);
@@ -10,24 +10,25 @@ const workspaceAttribute = defineSearchAttributeKey(
   SearchAttributeType.KEYWORD,
 );
 
-/** A workflow to start; it must hold no user's data. */
+/** A workflow to start. It must hold no user's data. */
 export interface StartableWorkflow {
   type: string;
   id: string;
   input: object;
-  /** What it is about, for the search attribute of that name. */
+  /** The value of the search attribute `KeepsakeJob`. */
   job: string;
   workspaceId: string;
-  /** What Temporal's UI shows beside it, in one line. */
+  /** The summary in Temporal's UI: one line. */
   summary: string;
-  /** Whether one that has ended is started anew; else it stays as it ended. */
+  /** Whether a workflow that has ended may be started again. False if not given. */
   mayRunAgain?: boolean;
 }
 
 /**
- * Starts a workflow; one that runs or ran already under its id is as good. Safe to call again.
+ * Starts a workflow. Succeeds also if a workflow with this id runs or ran already, so it can be
+ * called again.
  *
- * @throws Error when Temporal did not take it in time; it may have taken it all the same
+ * @throws Error when Temporal did not answer in time; the workflow may have started nevertheless
  */
 export const startWorkflow = async (
   client: Client,

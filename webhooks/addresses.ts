@@ -1,9 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 
-/**
- * Networks of IPv4 that are nobody's on the Internet, as IANA's registry of special purposes has
- * them.
- */
+/** The IPv4 networks that IANA's registry of special-purpose addresses reserves. */
 const NOT_PUBLIC_V4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -20,18 +17,20 @@ const NOT_PUBLIC_V4 = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // Public by its number, and yet Azure's own service for its machines.
+  // A public address, but in Azure it is a service for the machine itself.
   '168.63.129.16/32',
 ];
 
-/** All of IPv6 that is given out to anyone; what is not in it is refused. */
+/** The part of IPv6 that is assigned for global use. All other addresses are refused. */
 const GIVEN_OUT_V6 = ['2000::/3'];
 /**
- * Within it: protocols such as Teredo, documents, 6to4, which leads to an IPv4 address, documents.
+ * Reserved networks in that part: protocols such as Teredo, documentation, 6to4 (which leads to an
+ * IPv4 address), documentation.
  */
 const NOT_PUBLIC_V6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 /**
- * Leads to the IPv4 address in its last four bytes; where IPv6 is all there is, names resolve so.
+ * Leads to the IPv4 address in its last four bytes. In networks with IPv6 only, names resolve to
+ * such addresses.
  */
 const NAT64 = ['64:ff9b::/96'];
 
@@ -53,7 +52,7 @@ const isPublicV4 = (address: string): boolean => !notPublicV4.check(address, 'ip
 
 /** The IPv4 address in the last four bytes of an IPv6 address. */
 const lastFourBytes = (address: string): string => {
-  // The URL parser writes an address in one way only, and the last bytes in hex.
+  // The URL parser normalizes an address, with its last bytes in hexadecimal.
   const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(':').slice(-2);
   const bytes = groups.map((group) => Number.parseInt(group || '0', 16));
   return bytes.flatMap((group) => [Math.floor(group / 256), group % 256]).join('.');
@@ -65,8 +64,8 @@ const isPublicV6 = (address: string): boolean => {
 };
 
 /**
- * Whether an address is one of the Internet's: not of this machine, the own network, a cloud's
- * metadata, or several receivers, however it is written. Whatever is no address is not.
+ * Whether an address is a public unicast address, in any spelling. False for this machine, private
+ * networks, a cloud's metadata service, multicast, and text that is not an address.
  */
 export const isPublicAddress = (address: string): boolean => {
   if (isIPv4(address)) return isPublicV4(address);

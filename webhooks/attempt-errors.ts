@@ -1,4 +1,4 @@
-/** Why an attempt was not a success: what it says of each, for people. */
+/** Why an attempt failed, with the text for people. */
 export const ATTEMPT_ERRORS = {
   status: 'it answered with a status that is no success',
   redirect: 'it answered with a redirect, which is not followed',

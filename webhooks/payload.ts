@@ -1,8 +1,8 @@
 import type { DeliveryRow } from '../db/webhooks/webhook-deliveries.ts';
 
 /**
- * The body of a request. The end of a job is stored once, so each attempt sends the same bytes. It
- * holds ids, states and counts: who wants more asks the API with a key.
+ * The body of a request. A job's end is stored once, so each attempt sends the same bytes. It holds
+ * ids, states and counts. A receiver that needs more calls the API with a key.
  */
 export const payloadOf = (delivery: DeliveryRow, publicUrl: string): string => {
   const { workspace_id: workspaceId, event_type: type, job_id: jobId } = delivery;

@@ -6,27 +6,27 @@ import type { AttemptError } from './attempt-errors.ts';
 import { createResolve, type Resolve } from './resolve.ts';
 import { hostOf, readWebhookUrl } from './url.ts';
 
-/** Until there is a connection, TLS included. */
+/** The longest time until the connection is ready, including TLS, in milliseconds. */
 const CONNECT_MS = 5_000;
-/** Until the status of the answer. */
+/** The longest time until the answer's status arrives, in milliseconds. */
 const WHOLE_MS = 15_000;
 /**
- * The body of an answer says nothing; so much of it is read, so long, that its sender is not cut
- * off.
+ * The body of an answer is ignored. Up to this many bytes are read, for up to `BODY_MS`
+ * milliseconds, so that the sender is not cut off.
  */
 const BODY_BYTES = 16 * 1024;
 const BODY_MS = 1_000;
 
 export interface PostOptions {
-  /** http and private addresses, for local development and tests. */
+  /** Allows http and private addresses, for local development and tests. */
   allowPrivate: boolean;
   connectMs?: number;
   wholeMs?: number;
   bodyMs?: number;
-  /** Another one, and what it answers, in tests only. */
+  /** Replace the DNS lookup and the address check; in tests only. */
   resolve?: Resolve;
   isAllowed?: (address: string) => boolean;
-  /** Vouches for receivers, in tests only. */
+  /** A certificate authority for receivers; in tests only. */
   ca?: string;
 }
 
@@ -36,10 +36,10 @@ export interface PostRequest {
   body: string;
 }
 
-/** What came of a request. The answer's body is in no result. */
+/** The result of a request. It never holds the answer's body. */
 export interface Posted {
   status: number | null;
-  /** None when it was taken. */
+  /** Null if the receiver accepted the request. */
   error: AttemptError | null;
   retryAfterMs: number | null;
   durationMs: number;
@@ -64,7 +64,7 @@ const errorOf = (status: number): AttemptError | null => {
   return status >= 300 && status < 400 ? 'redirect' : 'status';
 };
 
-/** What `Retry-After` asks for, in milliseconds, of a status that it belongs to. */
+/** The delay that `Retry-After` asks for, in milliseconds. Null unless the status is 429 or 503. */
 const retryAfterOf = ({ statusCode, headers }: IncomingMessage): number | null => {
   const text = headers['retry-after'];
   if (text === undefined || (statusCode !== 429 && statusCode !== 503)) return null;
@@ -73,7 +73,7 @@ const retryAfterOf = ({ statusCode, headers }: IncomingMessage): number | null =
   return Number.isNaN(at) ? null : Math.max(at - Date.now(), 0);
 };
 
-/** Throws the body away, up to a bound, then ends the connection. */
+/** Discards the body, up to a limit, then closes the connection. */
 const drain = async (answer: IncomingMessage, milliseconds: number): Promise<void> => {
   const timer = setTimeout(() => answer.destroy(), milliseconds);
   try {
@@ -83,14 +83,14 @@ const drain = async (answer: IncomingMessage, milliseconds: number): Promise<voi
       if (read > BODY_BYTES) break;
     }
   } catch {
-    // The status has come; whatever happens to the body changes nothing.
+    // The status is known; an error in the body changes nothing.
   } finally {
     clearTimeout(timer);
     answer.destroy();
   }
 };
 
-/** Hands a connection the addresses that were checked, whatever name servers would answer now. */
+/** A lookup that returns the checked addresses, whatever name servers answer now. */
 const answerWith =
   (addresses: readonly string[]): LookupFunction =>
   (_host, options, callback) => {
@@ -101,7 +101,7 @@ const answerWith =
 
 type Settings = Required<Omit<PostOptions, 'ca'>> & Pick<PostOptions, 'ca'>;
 
-/** @throws Error with the word `timeout` when it is not there in time */
+/** @throws Error with the word `timeout` when the promise takes too long */
 const within = async <T>(milliseconds: number, promise: Promise<T>): Promise<T> => {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -115,7 +115,9 @@ const within = async <T>(milliseconds: number, promise: Promise<T>): Promise<T> 
 };
 
 /**
- * The addresses to connect to. @throws Error with a word when there are none, or one is not allowed
+ * The addresses to connect to.
+ *
+ * @throws Error with a word when there are none, or one is not allowed
  */
 const findAddresses = async (url: URL, settings: Settings): Promise<string[]> => {
   const { connectMs, isAllowed, resolve } = settings;
@@ -135,7 +137,7 @@ const openRequest = (
   const request = url.protocol === 'https:' ? requestHttps : requestHttp;
   return request(url, {
     method: 'POST',
-    // A connection of its own, by no agent that could know of a proxy.
+    // Uses a new connection without an agent, because an agent might use a proxy.
     agent: false,
     lookup: answerWith(addresses),
     rejectUnauthorized: true,
@@ -144,7 +146,7 @@ const openRequest = (
   });
 };
 
-/** Sends the request and waits for the status. Redirects are answers like any other. */
+/** Sends the request and waits for the status. A redirect is not followed. */
 const exchange = (
   request: ClientRequest,
   { body }: PostRequest,
@@ -177,7 +179,7 @@ const exchange = (
       settle();
       resolve(answer);
     });
-    // Nobody asked for another protocol. Node tells of it by no error.
+    // An answer that switches protocols. Node reports it by this event, not as an error.
     request.once('upgrade', (_answer, socket: Socket) => {
       socket.destroy();
       fail(failed('badAnswer'));
@@ -188,10 +190,9 @@ const exchange = (
   });
 
 /**
- * Sends a request to a receiver, to nobody but an address that was looked at, and tells what came
- * of it.
+ * Sends a request to a receiver, only at an address that was checked, and returns the result.
  *
- * @throws the signal's reason when it is broken off
+ * @throws the signal's reason when it is aborted
  */
 export const createPost = (options: PostOptions): Post => {
   const { allowPrivate } = options;
@@ -207,7 +208,7 @@ export const createPost = (options: PostOptions): Post => {
     asked: PostRequest,
     signal: AbortSignal,
   ): Promise<Omit<Posted, 'durationMs'>> => {
-    // Taken under another setting, perhaps.
+    // Checked again: the URL may have been stored when another setting allowed it.
     const read = readWebhookUrl(asked.url, allowPrivate);
     if (!('url' in read)) throw failed('blockedAddress');
     const url = new URL(read.url);

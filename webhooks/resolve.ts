@@ -1,14 +1,14 @@
 import { lookup, Resolver } from 'node:dns/promises';
 
-/** The addresses of a name. @throws Error when it has none, or nobody answers */
+/** The addresses of a name. @throws Error when it has none, or no name server answers */
 export type Resolve = (host: string) => Promise<string[]>;
 
 const QUERY_TIMEOUT_MS = 2_000;
 const QUERY_TRIES = 2;
 
 /**
- * Asks name servers by itself. The system's own look-up takes one of the few threads that files are
- * read and written by, for as long as a name server is silent, and believes `/etc/hosts`.
+ * Asks name servers directly. The system's lookup would block one of the few threads that read and
+ * write files while a name server is silent. It also uses `/etc/hosts`.
  */
 const resolvePublic: Resolve = async (host) => {
   const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
@@ -19,7 +19,7 @@ const resolvePublic: Resolve = async (host) => {
   return found;
 };
 
-/** As the system does, for names that only this machine or network knows. */
+/** Uses the system's lookup, for names that only this machine or network knows. */
 const resolveOwn: Resolve = async (host) =>
   (await lookup(host, { all: true })).map(({ address }) => address);
 

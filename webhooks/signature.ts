@@ -1,23 +1,23 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
-/** Secrets and signatures as https://www.standardwebhooks.com has them. */
+/** Secrets and signatures as specified by https://www.standardwebhooks.com. */
 
 const PREFIX = 'whsec_';
-/** Of the 24 to 64 bytes that the specification allows. */
+/** The specification allows 24 to 64 bytes. */
 const SECRET_BYTES = 32;
 
-/** A new random secret, as its holder is shown it: `whsec_<base64>`. */
+/** A new random secret, in the form that people see: `whsec_<base64>`. */
 export const newSecret = (): string => PREFIX + randomBytes(SECRET_BYTES).toString('base64');
 
-/** What one request to a receiver says of itself. */
+/** The signed parts of a request. */
 export interface SignedMessage {
   id: string;
-  /** Seconds since 1970, when the request is sent. */
+  /** The time of the request, in seconds since 1970. */
   timestamp: number;
   body: string;
 }
 
-/** The header `webhook-signature`: a signature by each secret, in their order. */
+/** The header `webhook-signature`: one signature for each secret, in their order. */
 export const signaturesOf = (
   secrets: readonly string[],
   { id, timestamp, body }: SignedMessage,

@@ -2,21 +2,20 @@ import { isIP } from 'node:net';
 import { invisibleProblem } from '../selection/characters.ts';
 import { isPublicAddress } from './addresses.ts';
 
-/** Longest URL of a webhook, in characters. */
+/** The longest URL of a webhook, in characters. */
 export const MAX_URL_LENGTH = 2_000;
 
 const HTTPS_PORT = 443;
-/** Below are ports of known services, and behind those of the others speaks TLS or nobody. */
+/**
+ * Lower ports belong to known services. On higher ports a service either speaks TLS or cannot be
+ * used.
+ */
 const FIRST_FREE_PORT = 1_024;
 
-/**
- * Names that lead into the own network or nowhere; they would be refused when they are looked up.
- */
+/** Names in private networks, or without an address. They would be refused when resolved. */
 const OWN_NAMES = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa)$/;
 
-/**
- * The host as an address or name alone: of IPv6 without brackets, of a name without a final dot.
- */
+/** The host as a plain address or name: IPv6 without brackets, a name without a final dot. */
 export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
   hostname.replace(/^\[|\]$|\.$/g, '');
 
@@ -46,8 +45,9 @@ const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefin
 };
 
 /**
- * Reads the URL of a webhook, or says why it is none. A name is not looked up here: what it leads
- * to is checked each time a request is sent. `allowPrivate` takes http and the own network, too.
+ * Parses the URL of a webhook, or returns what is wrong with it. It does not resolve names:
+ * addresses are checked each time a request is sent. `allowPrivate` also allows http and private
+ * networks.
  */
 export const readWebhookUrl = (
   text: string,
@@ -55,7 +55,8 @@ export const readWebhookUrl = (
 ): { url: string } | { detail: string } => {
   if (text.length > MAX_URL_LENGTH)
     return { detail: `is longer than ${MAX_URL_LENGTH} characters` };
-  // The URL parser would drop it without a word, and another host might be meant.
+  // The URL parser would drop these characters silently, and the host might be another one than
+  // shown.
   const invisible = invisibleProblem(text);
   if (invisible !== undefined) return { detail: invisible };
   if (!/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) {

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What a worker says of itself to those who start and watch processes. */
+/** The health of a worker, for tools that start and watch processes. */
 export interface Health {
-  /** Says what is missing now. */
+  /** Sets what is missing now. */
   say: (missing: string[]) => void;
-  /** Asks each time from now on. */
+  /** From now on calls `ask` for each request. */
   askBy: (ask: () => Promise<string[]>) => void;
-  /** Sentences that say what keeps the worker from its work; none when it works. */
+  /** Sentences that say why the worker does not work; empty if it works. */
   missing: () => Promise<string[]>;
 }
 
@@ -25,7 +25,7 @@ const answer = (response: ServerResponse, status: number, body: object): void =>
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 };
 
-/** Answers `GET /healthz` and `GET /readyz`. False for any other request. */
+/** Answers `GET /healthz` and `GET /readyz`. Returns false for any other request. */
 export const answerHealth = (
   { method, url }: IncomingMessage,
   response: ServerResponse,

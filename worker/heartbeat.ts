@@ -4,7 +4,7 @@ import { isClockOff, measureClockSkew } from '../db/connections/clock.ts';
 import { beat, forgetWorker } from '../db/heartbeats.ts';
 
 const INTERVAL_MS = 3_000;
-/** Without a beat for so long the database is away. */
+/** After so long without a stored heartbeat the database counts as unavailable. */
 const MAX_SILENCE_MS = 3 * INTERVAL_MS;
 
 interface Heartbeat {
@@ -12,16 +12,19 @@ interface Heartbeat {
   workerId: string;
   taskQueue: string;
   log: Logger;
-  /** Told at each beat how far this worker's clock is ahead of the database's, in seconds. */
+  /**
+   * Receives at each heartbeat how far this worker's clock is ahead of the database's, in seconds.
+   */
   onSkew: (seconds: number) => void;
-  /** Of this worker; another one in tests. */
+  /** This worker's clock, in milliseconds since 1970; replaced in tests. */
   now?: () => number;
   intervalMs?: number;
 }
 
 /**
- * Tells the database every few seconds that this worker lives, and compares their clocks; `stop`
- * takes the worker off the list. `isBeating` says whether the database has taken a beat lately.
+ * Stores every few seconds that this worker lives, and compares its clock with the database's.
+ * `isBeating` says whether the database has stored a heartbeat lately. `stop` removes the worker's
+ * row.
  */
 export const startHeartbeat = ({
   db,

@@ -3,17 +3,17 @@ import type { Logger } from 'pino';
 const INTERVAL_MS = 60_000;
 
 interface KeepRegistered {
-  /** Makes what is missing, and answers with its names. */
+  /** Creates what is missing, and returns its names. */
   register: () => Promise<string[]>;
   log: Logger;
-  /** One minute unless a test gives another time. */
+  /** One minute by default; shorter in tests. */
   intervalMs?: number | undefined;
 }
 
 /**
- * Registers again and again, so that a Temporal server that lost its data has schedules and search
- * attributes again without a restart of the worker. A failure is logged once, until a later look
- * succeeds.
+ * Repeats the registration. If a Temporal server loses its data, it gets its schedules and search
+ * attributes back without a restart of the worker. Only the first of several failures in a row is
+ * logged.
  */
 export const keepRegistered = ({ register, log, intervalMs = INTERVAL_MS }: KeepRegistered) => {
   let timer: NodeJS.Timeout | undefined;
@@ -41,7 +41,7 @@ export const keepRegistered = ({ register, log, intervalMs = INTERVAL_MS }: Keep
 
   schedule();
   return {
-    /** Waits for a look under way. */
+    /** Stops, and waits for a registration in progress. */
     stop: async (): Promise<void> => {
       isStopped = true;
       clearTimeout(timer);

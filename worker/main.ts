@@ -4,19 +4,19 @@ import { createLog } from '../log.ts';
 import { runWorker } from './run-worker.ts';
 
 /**
- * V8 counts buffers among the heap that may grow by so much before it is swept whole. Left to
- * itself it does that every 30 MB of what is copied, some 40 times for 1,000,000 users; a third of
- * the worker's time went there. Buffers are freed by the small collections in between, so memory
- * stays.
+ * V8 counts buffers as part of the heap, and collects the whole heap each time that it has grown by
+ * a certain share. By default that was every 30 MB of copied data: some 40 times for 1,000,000
+ * users, and a third of the worker's time. The small collections in between free the buffers, so
+ * memory use stays the same.
  */
 setFlagsFromString('--heap-growing-percent=100');
 
 try {
   await runWorker(envToConfig(readEnv()));
-  // Temporal's runtime would keep a process alive that has no worker.
+  // Without this, Temporal's runtime would keep a process without a worker alive.
   process.exit(0);
 } catch (error) {
-  // Before any job runs there are no users whose data a message could quote.
+  // The message is safe to log: before any job runs, no user's data was read.
   const { name, message, code } = error as NodeJS.ErrnoException;
   createLog('worker').fatal({ error: { name, code, message } }, 'worker ends');
   process.exit(1);

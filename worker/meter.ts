@@ -8,10 +8,10 @@ import {
 } from '../activities/meter.ts';
 import { ATTEMPT_ERRORS } from '../webhooks/attempt-errors.ts';
 
-/** In seconds; a batch of 20,000 takes some 50 ms, and gives up waiting for a lock after 30 s. */
+/** In seconds. A batch of 20,000 rows takes some 50 ms; a wait for a lock times out after 30 s. */
 const BATCH_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Keeps what the steps tell in a registry, to be scraped. */
+/** Creates the metrics of steps in a registry. */
 export const createMeter = (registry: Registry): Meter => {
   const registers = [registry];
   const rows = new Counter({
@@ -45,7 +45,7 @@ export const createMeter = (registry: Registry): Meter => {
   };
 };
 
-/** Keeps what is told of webhooks in a registry. */
+/** Creates the metrics of webhooks in a registry. */
 export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
   const registers = [registry];
   const attempts = new Counter({
@@ -68,7 +68,7 @@ export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
   };
 };
 
-/** Keeps what is told of mails in a registry. */
+/** Creates the metrics of mails in a registry. */
 export const createMailMeter = (registry: Registry): MailMeter => {
   const mails = new Counter({
     name: 'keepsake_mails_total',
@@ -83,15 +83,15 @@ export const createMailMeter = (registry: Registry): MailMeter => {
 };
 
 /**
- * Keeps how far this worker's clock is ahead of the database's, in seconds; nothing until it was
- * compared.
+ * Creates the metric for how far this worker's clock is ahead of the database's, in seconds. It has
+ * no value until the clocks were compared.
  */
 export const createClockMeter = (registry: Registry): ((skewSeconds: number) => void) => {
   const skew = new Gauge({
     name: 'keepsake_clock_skew_seconds',
     help: "How far this process's clock is ahead of the database's; negative when behind",
     registers: [registry],
-    // Without labels a gauge begins at 0, which would say that the clocks agree.
+    // A gauge without labels begins at 0, which would mean that the clocks agree.
     labelNames: ['process'],
   });
   return (seconds) => skew.set({ process: 'worker' }, seconds);

@@ -10,33 +10,38 @@ import { answerHealth, type Health } from './health.ts';
 import { createClockMeter, createDeliveryMeter, createMailMeter, createMeter } from './meter.ts';
 
 const LOOPBACK = '127.0.0.1';
-/** Longest wait for the metrics of Temporal's Core; they come from this very process. */
+/** The longest wait for the metrics of Temporal's Core, which runs in this process. */
 const CORE_DEADLINE_MS = 2_000;
-/** Time for a scraper's headers to arrive. */
+/** The longest wait for the headers of a scraper's request. */
 const HEADERS_TIMEOUT_MS = 5_000;
 
-/** As Core words it. */
+/** The wording of Core. */
 const ADDRESS_IN_USE = /address already in use/i;
-/** Its port is chosen before Core opens it, so each may be lost; so often, it has another cause. */
+/**
+ * The port is chosen before Core opens it, so another process may take it first. After so many
+ * failures there must be another cause.
+ */
 const CORE_PORT_ATTEMPTS = 5;
 
-/** Throws when Core cannot open the address it is given. */
+/** @throws Error when Core cannot open the given address */
 type InstallCore = (telemetry: TelemetryOptions) => void;
 
 export interface WorkerMetrics {
   meter: Meter;
   deliveryMeter: DeliveryMeter;
-  /** Tells of pools of connections from now on. */
+  /** Adds metrics of connection pools. */
   watchPools: (pools: NamedPools) => void;
   mailMeter: MailMeter;
-  /** Takes how far this worker's clock is ahead of the database's, in seconds. */
+  /** Receives how far this worker's clock is ahead of the database's, in seconds. */
   clock: (skewSeconds: number) => void;
-  /** Where it serves them; nowhere when not set. */
+  /** The port that serves the metrics; undefined if they are not served. */
   port: number | undefined;
   close: () => Promise<void>;
 }
 
-/** A port of loopback that is free now. Core takes 0 as well, but does not report which it got. */
+/**
+ * A free port of the loopback address. Core accepts port 0, but does not report the port it got.
+ */
 const findFreePort = async (): Promise<number> => {
   const server = createTcpServer().listen(0, LOOPBACK);
   await once(server, 'listening');
@@ -46,7 +51,7 @@ const findFreePort = async (): Promise<number> => {
   return port;
 };
 
-/** Named as Prometheus names things: seconds, `_total`. */
+/** Uses Prometheus's conventions for names: seconds, `_total`. */
 const telemetryAt = (port: number): TelemetryOptions => ({
   metrics: {
     prometheus: {
@@ -58,7 +63,7 @@ const telemetryAt = (port: number): TelemetryOptions => ({
   },
 });
 
-/** Empty when Core does not answer: what the worker says of itself is worth having without it. */
+/** Returns an empty text if Core does not answer: the worker's own metrics are useful alone. */
 const readCore = async (port: number): Promise<string> => {
   try {
     const signal = AbortSignal.timeout(CORE_DEADLINE_MS);
@@ -69,7 +74,7 @@ const readCore = async (port: number): Promise<string> => {
   }
 };
 
-/** Installs Core with its metrics at a free port; at another when that was taken meanwhile. */
+/** Installs Core with its metrics on a free port, and tries another port if that one was taken. */
 const installCore = async (install: InstallCore): Promise<number> => {
   for (let attempt = 1; ; attempt++) {
     const port = await findFreePort();
@@ -89,7 +94,7 @@ interface Served {
   corePort: number;
 }
 
-/** Answers `GET /metrics` with both in one, and what asks for the worker's health. */
+/** Answers `GET /metrics` with the worker's and Core's metrics, and answers health checks. */
 const serve = async ({ registry, health, corePort }: Served, listen: ListenOptions) => {
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
     if (answerHealth(request, response, health)) return;
@@ -110,10 +115,10 @@ const serve = async ({ registry, health, corePort }: Served, listen: ListenOptio
 };
 
 /**
- * Installs Core, keeps the worker's metrics, and serves both, and its health, at `METRICS_PORT`;
- * where no port is set they are kept and served nowhere.
+ * Installs Core, creates the worker's metrics, and serves both on `METRICS_PORT`, together with the
+ * worker's health. Without that port, metrics are collected but not served.
  *
- * @throws the system's error when the port cannot be had, and that of `install`
+ * @throws the system's error when the port cannot be opened, and the error of `install`
  */
 export const openMetrics = async (
   { host, metricsPort, listenFd }: Pick<Config, 'host' | 'metricsPort' | 'listenFd'>,

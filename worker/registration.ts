@@ -9,7 +9,7 @@ import proto from '@temporalio/proto';
 import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../workflows/contract.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
-/** By the names of the contract: the code, and the name that Temporal's CLI and UI use. */
+/** The types of the contract: their code, and their name in Temporal's CLI and UI. */
 const TYPES = {
   KEYWORD: { code: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD, cliName: 'Keyword' },
   INT: { code: IndexedValueType.INDEXED_VALUE_TYPE_INT, cliName: 'Int' },
@@ -19,13 +19,13 @@ const TYPES = {
 type Name = keyof typeof SEARCH_ATTRIBUTES;
 const NAMES = Object.keys(SEARCH_ATTRIBUTES) as Name[];
 
-/** Longest wait for Temporal to answer all of a registration, in milliseconds. */
+/** The longest wait for Temporal to complete a registration, in milliseconds. */
 const DEADLINE_MS = 15_000;
 
 const refuse = (message: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), { name: 'TemporalRefusal' });
 
-/** `INDEXED_VALUE_TYPE_KEYWORD_LIST` as `KeywordList`. */
+/** Turns `INDEXED_VALUE_TYPE_KEYWORD_LIST` into `KeywordList`. */
 const cliNameOf = (code: number): string =>
   (IndexedValueType[code] ?? `type ${code}`)
     .replace('INDEXED_VALUE_TYPE_', '')
@@ -42,7 +42,9 @@ const refuseType = (namespace: string, name: Name, code: number): Error =>
       `(${removalOf(namespace, name)}), then start the worker again.`,
   );
 
-/** A server on SQL has room for so many attributes of each type, and says so in its own words. */
+/**
+ * A Temporal server on SQL limits the number of attributes per type. Its own error message says so.
+ */
 const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
   const { details, message } = error as { details?: string; message: string };
   const type = TYPES[SEARCH_ATTRIBUTES[name]].cliName;
@@ -55,7 +57,9 @@ const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
 };
 
 /**
- * Adds a search attribute to a namespace. @throws Error of gRPC when the server does not take it
+ * Adds a search attribute to a namespace.
+ *
+ * @throws gRPC's error when the server does not accept it
  */
 const addSearchAttribute = (client: Client, namespace: string, name: Name) =>
   client.connection.operatorService.addSearchAttributes({
@@ -63,12 +67,12 @@ const addSearchAttribute = (client: Client, namespace: string, name: Name) =>
     searchAttributes: { [name]: TYPES[SEARCH_ATTRIBUTES[name]].code },
   });
 
-/** Adds all search attributes, to a server that cannot list those it has. */
+/** Adds all search attributes, for a server that cannot list them. */
 export const addSearchAttributes = async (client: Client, namespace: string): Promise<void> => {
   for (const name of NAMES) await addSearchAttribute(client, namespace, name);
 };
 
-/** The search attributes that are missing. @throws Error when one has another type */
+/** The missing search attributes. @throws Error when an attribute has another type */
 const findMissing = async (client: Client, namespace: string): Promise<Name[]> => {
   const { operatorService } = client.connection;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
@@ -81,11 +85,12 @@ const findMissing = async (client: Client, namespace: string): Promise<Name[]> =
 };
 
 /**
- * Adds the search attributes that are missing, one after the other, so that the one that is refused
- * can be named. A workflow that sets an unknown attribute never gets on.
+ * Adds the missing search attributes one by one, so that an error can name the refused one. A
+ * workflow that sets an unknown attribute would be blocked.
  *
- * @returns the names of those added
- * @throws Error named `TemporalRefusal` when one has another type, or the server takes no more
+ * @returns the names of the added attributes
+ * @throws Error named `TemporalRefusal` when an attribute has another type, or the server accepts
+ *   no more
  */
 const registerSearchAttributes = async (client: Client, namespace: string): Promise<string[]> => {
   const missing = await findMissing(client, namespace);
@@ -93,7 +98,7 @@ const registerSearchAttributes = async (client: Client, namespace: string): Prom
     try {
       await addSearchAttribute(client, namespace, name);
     } catch (error) {
-      // Another worker may have added it meanwhile.
+      // Another worker may have added the attribute in the meantime.
       const isMissing = (await findMissing(client, namespace)).includes(name);
       if (isMissing) throw refuseAdding(namespace, name, error);
     }
@@ -101,7 +106,7 @@ const registerSearchAttributes = async (client: Client, namespace: string): Prom
   return missing;
 };
 
-/** @returns whether it was missing */
+/** @returns whether the schedule was missing */
 const ensureSchedule = async (
   client: Client,
   taskQueue: string,
@@ -128,7 +133,7 @@ const ensureSchedule = async (
   }
 };
 
-/** Versions before had a schedule for the sweep, which started a workflow each minute. */
+/** Earlier versions had a schedule for the sweep, which started a workflow each minute. */
 const removeOldSchedule = async (client: Client): Promise<void> => {
   try {
     await client.schedule.getHandle(SWEEP.id).delete();
@@ -137,7 +142,7 @@ const removeOldSchedule = async (client: Client): Promise<void> => {
   }
 };
 
-/** @returns whether it was not under way */
+/** @returns whether the sweep was not running */
 const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> => {
   try {
     await client.workflow.start(SWEEP.workflowType, {
@@ -156,12 +161,12 @@ const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> 
 };
 
 /**
- * Makes the search attributes and schedules that Temporal does not have, and starts the sweep where
- * it is not under way. Safe to call again, and by several workers at once.
+ * Creates missing search attributes and schedules, and starts the sweep if it does not run. It can
+ * be called again, and by several workers at once.
  *
  * @returns the names of what was missing
- * @throws Error named `TemporalRefusal`, in one sentence with what to do, when a search attribute
- *   cannot be had; an error of the SDK when Temporal does not answer in time
+ * @throws Error named `TemporalRefusal` when a search attribute cannot be created: one sentence
+ *   that says what to do; an error of the SDK when Temporal does not answer in time
  */
 export const register = (client: Client, namespace: string, taskQueue: string): Promise<string[]> =>
   client.withDeadline(Date.now() + DEADLINE_MS, async () => {

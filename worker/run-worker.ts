@@ -31,21 +31,21 @@ import { createTemporalLogger } from './temporal-logger.ts';
 import { waitUntilThere } from './wait-until-there.ts';
 
 /**
- * Time a step has to end by itself once the worker is asked to stop; then another worker takes it
- * over.
+ * The time that a step has to end after the worker is asked to stop. Then another worker takes the
+ * step over.
  */
 const SHUTDOWN_GRACE = '1 s';
 const SHUTDOWN_SIGNALS = ['SIGTERM', 'SIGINT'] as const;
-/** Requests to webhooks at once: they wait for others, mostly. */
+/** Concurrent requests to webhooks. They mostly wait for receivers. */
 const MAX_DELIVERIES = 40;
-/** Steps at once; each long one uses up to two lanes. */
+/** Concurrent steps. Each long step uses up to two lanes. */
 const MAX_ACTIVITIES = 8;
 const MAX_LANES = 2 * MAX_ACTIVITIES;
 
 export interface WorkerOptions {
   /** For fault tests only. */
   crashPoint?: (point: CrashPoint) => void;
-  /** How often it looks whether Temporal still has its schedules; for fault tests only. */
+  /** How often the registration is repeated, in milliseconds; for fault tests only. */
   registrationIntervalMs?: number;
 }
 
@@ -67,14 +67,14 @@ interface Starting {
   config: Config;
   log: Logger;
   health: Health;
-  /** Breaks the start off. */
+  /** Cancels the start. */
   signal: AbortSignal;
 }
 
 /**
- * Waits for the database.
+ * Waits for the database, and checks it. If a check fails, the connections are closed.
  *
- * @throws DatabaseRefusal when deletions must not rest on it; nothing is left open then
+ * @throws DatabaseRefusal when the database is not safe to delete from
  */
 const openChecked = async ({ config, ...waiting }: Starting): Promise<Database> => {
   const database = openDatabase(config.databaseUrl, {
@@ -100,7 +100,7 @@ const openChecked = async ({ config, ...waiting }: Starting): Promise<Database> 
   }
 };
 
-/** Waits for Temporal, and makes there what is missing. */
+/** Waits for Temporal, and registers what is missing. */
 const connectWhenThere = async (
   { config: _config, ...waiting }: Starting,
   namespace: string,
@@ -119,12 +119,12 @@ const connectWhenThere = async (
   });
 };
 
-/** Closes what was opened, the last one first. */
+/** Registers a function to call at the end. The last one registered is called first. */
 type OnClose = (close: () => Promise<unknown>) => void;
 
 /**
- * One for workflows and steps, and one for the requests to webhooks, which may wait long for
- * others.
+ * Creates two workers: one for workflows and steps, and one for requests to webhooks, which may
+ * wait long for receivers.
  */
 const createWorkers = async (
   {
@@ -156,7 +156,7 @@ const createWorkers = async (
     });
     return [worker, deliverer];
   } catch (error) {
-    // A worker that never ran holds its connection, which cannot be closed then.
+    // A worker that never ran keeps its connection in use, so that it could not be closed.
     await worker.runUntil(Promise.resolve());
     throw error;
   }
@@ -168,7 +168,7 @@ const openWorker = async (
   onClose: OnClose,
 ): Promise<{ workers: Worker[]; metricsPort: number | undefined }> => {
   const { config, log, health } = starting;
-  // First of all, so that health is told while the worker waits.
+  // Opened first, so that health checks are answered while the worker waits.
   const metrics = await openMetrics(config, (telemetry) => installRuntime(log, telemetry), health);
   onClose(metrics.close);
   const database = await openChecked(starting);
@@ -225,22 +225,24 @@ const openWorker = async (
 };
 
 /**
- * Runs until all have stopped; one that ends takes the others with it. @throws what one failed with
+ * Runs the workers until all have stopped. If one ends, the others are stopped.
+ *
+ * @throws the error of the first worker that failed
  */
 const runAll = async (workers: readonly Worker[], signal: AbortSignal): Promise<void> => {
   const stop = () => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
   const runs = workers.map((worker) => worker.run().finally(stop));
-  // The runtime tells workers of a signal once; these may not have been there yet.
+  // The runtime passes a signal to its workers only once, maybe before these existed.
   if (signal.aborted) stop();
   const ends = await Promise.allSettled(runs);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 };
 
 /**
- * Aborts at the first SIGTERM or SIGINT. Once workers run, Temporal's runtime hears these, too, and
- * stops them.
+ * A signal that aborts at the first SIGTERM or SIGINT. Temporal's runtime also handles these, and
+ * stops running workers.
  */
 const listenForStop = (): AbortSignal => {
   const stop = new AbortController();
@@ -249,11 +251,11 @@ const listenForStop = (): AbortSignal => {
 };
 
 /**
- * Waits for database and Temporal, builds the dependencies, works until SIGTERM or SIGINT, and
- * closes in reverse. A start that fails closes what it has opened.
+ * Waits for the database and Temporal, builds the dependencies, and works until SIGTERM or SIGINT.
+ * Then it closes everything in reverse order. A failed start closes what it has opened.
  *
- * @throws what a start cannot wait for; DatabaseRefusal, or an error named `TemporalRefusal`, say
- *   what to do
+ * @throws errors that no waiting can fix; DatabaseRefusal, or an error named `TemporalRefusal`,
+ *   says what to do
  */
 export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
   await makeDataFolder(config.dataDir);
@@ -263,7 +265,7 @@ export const runWorker = async (config: Config, options: WorkerOptions = {}): Pr
   try {
     const onClose: OnClose = (close) => void closers.unshift(close);
     const opened = await openWorker(starting, options, onClose).catch((error: unknown) => {
-      // Somebody has stopped it before it began.
+      // The worker was stopped before it was ready.
       if (starting.signal.aborted) return undefined;
       throw error;
     });

@@ -1,4 +1,4 @@
-/** Codes of gRPC, https://grpc.io/docs/guides/status-codes. */
+/** gRPC status codes, https://grpc.io/docs/guides/status-codes. */
 const STATUS = {
   cancelled: 1,
   deadlineExceeded: 4,
@@ -11,7 +11,7 @@ const STATUS = {
   unauthenticated: 16,
 } as const;
 
-/** What a server says that starts, stops, or has too much to do; also a proxy before it. */
+/** The codes of a server, or a proxy in front of it, that starts, stops, or is overloaded. */
 const PASSING: readonly unknown[] = [
   STATUS.cancelled,
   STATUS.deadlineExceeded,
@@ -23,32 +23,30 @@ const PASSING: readonly unknown[] = [
 
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
 
-/** Says in one sentence what to do; also of what a registration throws. */
+/** The name of errors whose message says what to do, also those of a registration. */
 const REFUSAL = 'TemporalRefusal';
 
 const refuse = (message: string, cause: unknown): Error =>
   Object.assign(new Error(message, { cause }), { name: REFUSAL });
 
-/**
- * Whether Temporal may answer a little later; a `TransportError` is that of the native connection.
- */
+/** Whether Temporal may answer later. A `TransportError` comes from the native connection. */
 const isTemporalAway = (error: unknown): boolean =>
   PASSING.includes(codeOf(error)) ||
   (error instanceof Error && (error.name === 'TransportError' || isTemporalAway(error.cause)));
 
-/** A server that has just begun makes its namespace a little later, in milliseconds. */
+/** How long a server that has just started may lack its namespace, in milliseconds. */
 const NAMESPACE_GRACE_MS = 15_000;
 
 /**
- * Why a worker that has waited for Temporal since `since`, by `performance.now`, must not wait
- * longer; undefined while that may help.
+ * The reason to stop waiting for Temporal; undefined if waiting may still help. `since` is the
+ * start of the wait, by `performance.now`.
  */
 export const temporalEndOf = (
   error: unknown,
   namespace: string,
   since: number,
 ): Error | undefined => {
-  // What was refused for a reason that passes, too.
+  // Also covers a refusal whose cause is temporary.
   if (isTemporalAway(error)) return undefined;
   if (error instanceof Error && error.name === REFUSAL) return error;
   const code = codeOf(error);

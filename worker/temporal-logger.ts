@@ -2,7 +2,7 @@ import { ApplicationFailure, type LogMetadata } from '@temporalio/common';
 import { DefaultLogger } from '@temporalio/worker';
 import type { Logger } from 'pino';
 
-/** What is logged of a line's attributes: ids, counts and names of ours and of Temporal's. */
+/** The attributes of a log line that are logged: ids, counts and names. */
 const SHOWN = [
   'activityType',
   'workflowId',
@@ -31,7 +31,7 @@ const METHODS = {
   ERROR: 'error',
 } as const;
 
-/** Lines and columns of the code, without the message, which may quote a user's data. */
+/** The stack without the message, because the message may contain a user's data. */
 const framesOf = ({ stack = '' }: Error): string[] =>
   stack
     .split('\n')
@@ -39,10 +39,11 @@ const framesOf = ({ stack = '' }: Error): string[] =>
     .map((line) => line.trim());
 
 /**
- * Our own failures say ids and counts only; of any other error only its kind and place are told.
+ * Describes an error for the log. Messages of our own failures hold only ids and counts. Of any
+ * other error only the name, code and stack are logged.
  */
 export const describeFailure = (error: unknown): unknown => {
-  // What Temporal's native part met, as text: of connections and tasks, never of users.
+  // Temporal's native part reports errors as text, about connections and tasks, never about users.
   if (!(error instanceof Error)) return String(error).slice(0, LONGEST_TEXT);
   if (error instanceof ApplicationFailure) return { type: error.type, message: error.message };
   const { code } = error as NodeJS.ErrnoException;
@@ -55,7 +56,7 @@ const attributesOf = (meta: LogMetadata): Record<string, unknown> => ({
 });
 
 /**
- * Takes the lines of Temporal's runtime, of activities and workflows into the process's own log.
+ * Writes the log lines of Temporal's runtime, activities and workflows to the process's own log.
  */
 export const createTemporalLogger = (log: Logger): DefaultLogger =>
   new DefaultLogger('INFO', ({ level, message, meta = {} }) =>

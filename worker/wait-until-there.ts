@@ -6,11 +6,11 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 
 export interface AwaitedServer<T> {
-  /** As people are told it. */
+  /** The name in messages. */
   name: string;
-  /** Asks once. */
+  /** Makes one attempt. */
   ask: () => Promise<T>;
-  /** What an error ends the wait with; undefined when the same may succeed a little later. */
+  /** The error that ends the wait; undefined if a later attempt may succeed. */
   endOf: (error: unknown) => Error | undefined;
   log: Logger;
   health: Health;
@@ -19,8 +19,8 @@ export interface AwaitedServer<T> {
 }
 
 /**
- * What a log may hold of an error: before any job runs there are no users whose data it could
- * quote.
+ * The facts of an error for the log. The message is safe: before any job runs, no user's data was
+ * read.
  */
 const factsOf = (error: unknown) => {
   const { name, message, code } = error as NodeJS.ErrnoException;
@@ -28,9 +28,9 @@ const factsOf = (error: unknown) => {
 };
 
 /**
- * Asks until something answers that may come back, and says so before each pause.
+ * Repeats `ask` until it succeeds, and logs before each pause.
  *
- * @throws what `endOf` makes of an error; the signal's reason
+ * @throws the result of `endOf`; the signal's reason
  */
 export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> => {
   const { name, ask, endOf, log, health, signal } = server;

@@ -1,13 +1,12 @@
 /**
- * What workflows, activities, API and worker agree on: names, ids, inputs, results. Everything here
- * lands in Temporal's histories, so it holds ids and counts and never a user's data.
+ * The contract between workflows, activities, API and worker: names, ids, inputs and results. All
+ * of it is stored in Temporal's histories, so it holds ids and counts and never a user's data.
  */
 
 import type { DeliveryInput, DeliveryState } from './delivery-contract.ts';
 
 /**
- * Each kind of job: its workflow's type, what its workflow's id begins with, and its path in the
- * API.
+ * The types of jobs: the workflow's type, the prefix of the workflow's id, and the path in the API.
  */
 export const JOB_KINDS = {
   export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
@@ -18,11 +17,11 @@ export const JOB_KINDS = {
 
 export type JobType = keyof typeof JOB_KINDS;
 
-/** The same job always has the same workflow id, so a second start finds the first. */
+/** A job always has the same workflow id, so a second start finds the first. */
 export const workflowIdOf = (job: { id: string; type: JobType }): string =>
   `${JOB_KINDS[job.type].idPrefix}/${job.id}`;
 
-/** The sweep is one workflow that never ends, and is told what to do by signals. */
+/** The sweep is one workflow that never ends; signals control it. */
 export const SWEEP = {
   id: 'start-queued',
   workflowType: 'StartQueued',
@@ -30,22 +29,22 @@ export const SWEEP = {
 } as const;
 export const SWEEP_SIGNALS = { now: 'sweepNow', pause: 'pause', resume: 'resume' } as const;
 
-/** What one run of the sweep hands on to the next. */
+/** The state that one run of the sweep passes to the next. */
 export interface SweepInput {
   isPaused?: boolean;
   isAsked?: boolean;
 }
 
 /**
- * What else runs by itself: the end of what has expired, and a look at the files of backups. Each
- * schedule has the id of the workflow it starts, so no two of them run at once.
+ * The schedules: one destroys what has expired, the other hashes the files of backups. The id of
+ * the schedule is also the id of the workflow, so no two runs of one schedule overlap.
  */
 export const SCHEDULES = [
   { id: 'destroy-expired', workflowType: 'DestroyExpired', every: '1 hour', timeout: '12 hours' },
   { id: 'scrub-backups', workflowType: 'ScrubBackups', every: '1 hour', timeout: '12 hours' },
 ] as const;
 
-/** Search attributes, by name and type; the worker registers what is missing. */
+/** Search attributes, by name and type. The worker registers missing ones. */
 export const SEARCH_ATTRIBUTES = {
   KeepsakeJob: 'KEYWORD',
   KeepsakePhase: 'KEYWORD',
@@ -54,7 +53,7 @@ export const SEARCH_ATTRIBUTES = {
   KeepsakeWindowClosesAt: 'DATETIME',
 } as const;
 
-/** The first backup of a deletion, and up to two more for users who changed meanwhile. */
+/** The first backup of a deletion, and up to two more for users who changed in the meantime. */
 export const MAX_PASSES = 3;
 
 export const STATE_QUERY = 'state';
@@ -75,7 +74,7 @@ export type Phase =
   | 'settling'
   | 'notifying';
 
-/** How many users of a deletion came to what. They add up to `selected`. */
+/** The users of a deletion, by outcome. The other counts add up to `selected`. */
 export interface DeletionCounts {
   selected: number;
   deleted: number;
@@ -86,184 +85,193 @@ export interface DeletionCounts {
   unprocessed: number;
 }
 
-/** How many users of a restore came to what. They add up to `selected`. */
+/** The users of a restore, by outcome. The other counts add up to `selected`. */
 export interface RestoreCounts {
   selected: number;
   restored: number;
-  /** There already, and left as they are. */
+  /** Users that exist already. They are left unchanged. */
   present: number;
-  /** Not among those whom the backup's deletion deleted by it. */
+  /** Users that the backup's deletion did not delete by this backup. */
   notFound: number;
-  /** The database does not take them back as they were; a later restore may. */
+  /** Users that the database does not accept as they were. A later restore may succeed. */
   failed: number;
   unprocessed: number;
 }
 
 /**
- * How many lines of an imported file came to what. All but `unchanged` and `partial` add up to
+ * The lines of an imported file, by outcome. All counts but `unchanged` and `partial` add up to
  * `lines`.
  */
 export interface ImportCounts {
-  /** As many as were read, where the file was not read to its end. */
+  /** The number of lines read, if the file was not read to its end. */
   lines: number;
-  /** They made a new user. */
+  /** Lines that created a user. */
   imported: number;
-  /** They were about a user who was there. */
+  /** Lines about an existing user. */
   merged: number;
-  /** Of those merged: there was nothing to change. */
+  /** Merged lines that changed nothing. */
   unchanged: number;
-  /** About a user who was there, and is left alone. */
+  /** Lines about an existing user that was left unchanged. */
   skipped: number;
-  /** About a user under legal hold, who is left alone. */
+  /** Lines about a user under legal hold, left unchanged. */
   held: number;
   failed: number;
-  /** Of those that made a user or were merged: cells were left out. */
+  /** Imported or merged lines of which some cells were left out. */
   partial: number;
   unprocessed: number;
 }
 
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
-/** How a job ended; what its row says and its workflow returns. */
+/** The end of a job: stored in its row and returned by its workflow. */
 export interface JobResult {
   state: FinalState;
-  /** Users or lines not dealt with as asked: failed, changed or unprocessed. */
+  /** Users or lines that failed, changed or were not processed. */
   failures: number;
   error?: { type: string; message: string };
 }
 
-/** What Temporal's UI shows of a job, beside its type and workspace. */
+/** Facts about a job for Temporal's UI, beside its type and workspace. */
 export interface AboutJob {
-  /** Users it is about, once that is known. */
+  /** The number of users the job is about; null while unknown. */
   count: number | null;
-  /** The id that the key of who asked is shown by. */
+  /** The id of the key that started the job, as the API shows it. */
   askedBy: string;
-  /** The ticket that its reason names, such as OPS-123. */
+  /** The ticket named in the job's reason, such as OPS-123. */
   ticket: string | null;
 }
 
 /**
- * A job as its workflow knows it. `finished` is there when it ended before: nothing is done twice.
+ * A job as its workflow knows it. `finished` is set if the job ended before: then nothing is
+ * repeated.
  */
 export interface ClaimedJob {
   type: JobType;
   workspaceId: string;
   notify: boolean;
-  /** Whether it is about a few users, named one by one. */
+  /** Whether the job is about a few chosen users (its targets). */
   isSmall: boolean;
-  /**
-   * What Temporal's UI tells of it; none of it names a person. Missing in histories of versions
-   * before.
-   */
+  /** Facts for Temporal's UI; they name no person. Missing in histories of earlier versions. */
   about?: AboutJob;
   finished?: JobResult;
 }
 
-/** An export that is written, or verified. */
+/** A written or verified export. */
 export interface WrittenExport {
   exportId: string;
   rows: number;
 }
 
-/** What a pass left behind. `changed` users are the targets of the next pass. */
+/** The result of a pass. The `changed` users are the targets of the next pass. */
 export interface PassResult {
   deleted: number;
   changed: number;
 }
 
-/** What the `state` query answers. */
+/** The answer to the `state` query. */
 export interface LiveState {
   phase: Phase | null;
   pass: number;
 }
 
 /**
- * Every activity may run twice, or again after a crash: each answers with the state of the world.
+ * Temporal may run any activity twice, or again after a crash. So each is idempotent, and returns
+ * the stored state.
  */
 export interface Activities {
-  /** Takes a queued job into `running`; a finished one answers with its stored result. */
+  /** Moves a queued job to `running`. For a finished job it returns the stored result. */
   claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
   enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
   /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
   writeExport: (input: JobInput & { pass: number }) => Promise<WrittenExport>;
-  /** Lets an export count that was read back as it was written, if its sums close. */
+  /** Marks an export as verified if its sums close. `writeExport` has read it back. */
   verifyExport: (input: { exportId: string }) => Promise<WrittenExport>;
-  /** Deletes what the verified backup holds, unchanged since its snapshot. */
+  /** Deletes the users of the verified backup that have not changed since its snapshot. */
   deleteBackedUpUsers: (input: JobInput & { exportId: string }) => Promise<{ deleted: number }>;
-  /** Says of every user of the pass who was not deleted what became of them. */
+  /**
+   * Stores the outcome of every user of the pass that was not deleted, or makes it a target again.
+   */
   settlePass: (
     input: JobInput & { pass: number; isLast: boolean; deleted: number },
   ) => Promise<PassResult>;
-  /** Hashes the parts of the backup that a restore takes from. */
+  /** Hashes the parts of the backup that a restore reads. */
   verifyBackup: (input: JobInput) => Promise<void>;
-  /** Puts back whom the backup's deletion deleted by it, and who is not there. */
+  /** Restores the users that the backup's deletion deleted by it and that do not exist now. */
   restoreBackedUpUsers: (input: JobInput) => Promise<{ restored: number }>;
-  /** Reads the file of an import whole and checks each line; writes no user. */
+  /** Reads the whole file of an import and checks each line. Writes no user. */
   checkImportFile: (input: JobInput) => Promise<{ lines: number }>;
-  /** Imports the lines that can be, chunk by chunk in the order of the file. */
+  /** Imports the valid lines, chunk by chunk in the order of the file. */
   importUsers: (input: JobInput) => Promise<Pick<ImportCounts, 'imported' | 'merged'>>;
-  /** Stores a job's final state, once; a second call answers what the first stored. */
+  /** Stores a job's final state once. A second call returns the stored state. */
   finishJob: (input: JobInput & { end: JobEnd }) => Promise<JobResult>;
-  /** Mails the job's starter; once per job, however often it is called. */
+  /** Mails the owner of the key that started the job; once per job, however often it is called. */
   notifyJob: (input: JobInput & { end: JobEnd }) => Promise<void>;
-  /** The same once more, as somebody has asked; once a round. The job has ended. */
+  /** Mails the end of a finished job again, on request; once per round. */
   notifyJobAgain: (input: JobInput & { round: number }) => Promise<void>;
   startQueuedJobs: () => Promise<{ started: number; ended: number }>;
-  /** Makes this run of the request's own workflow the one that decides. */
+  /** Lets this run of the request's own workflow make the decisions. */
   claimRequest: (input: { requestId: string }) => Promise<RequestView>;
-  /** The one way to move a request on. What was decided before is answered, not decided again. */
+  /** The one way to change a request's state. A repeated call returns the first decision. */
   decideRequest: (input: Decide) => Promise<RequestView>;
-  /** Decides what the API has written down, one row after another; revocations come first. */
+  /**
+   * Decides the rows that the API wrote, one after another. Decisions that end the request come
+   * first.
+   */
   decideWritten: (input: DecideWritten) => Promise<RequestView>;
-  /** Mails everyone who is to hear of it; each once a round, however often it is called. */
+  /** Mails all recipients of a notice; each once per round, however often it is called. */
   notifyRequest: (input: {
     requestId: string;
     kind: RequestNotice;
-    /** 1 when not given; further ones are asked for by people. */
+    /** 1 if not given. People ask for further rounds. */
     round?: number;
   }) => Promise<void>;
-  /** Removes what has expired, destroys what is removed, and erases what nobody needs any more. */
+  /** Removes expired files, destroys removed ones, and erases data that nothing needs any more. */
   destroyExpiredExports: () => Promise<DestroyedResult>;
-  /** Sends a webhook once; throws what is to be tried again. */
+  /** Sends a webhook once. Throws if the delivery is to be retried. */
   attemptDelivery: (input: DeliveryInput) => Promise<DeliveryState>;
-  /** Ends a delivery that nobody took; one that has ended answers how. */
+  /**
+   * Ends a delivery that the receiver never accepted. If the delivery has ended, returns its state.
+   */
   giveUpDelivery: (input: DeliveryInput) => Promise<DeliveryState>;
-  /** Hashes the files of backups that were not looked at for a day, and reports damage. */
+  /** Hashes the files of backups not checked for a day, and reports damage. */
   scrubBackups: () => Promise<ScrubResult>;
 }
 
-/** How many backups one round of `ScrubBackups` found to be what. */
+/** The number of backups by what one round of `ScrubBackups` found. */
 export interface ScrubResult {
   whole: number;
   damaged: number;
-  /** Damaged before, and whole again. */
+  /** Damaged before, and intact again. */
   repaired: number;
 }
 
-/** What one round of `DestroyExpired` has done. */
+/** The counts of one round of `DestroyExpired`. */
 export interface DestroyedResult {
-  /** Exports and imported files that are removed from now on. */
+  /** Exports and imported files that this round marked as removed. */
   removed: number;
-  /** Removed ones without files and traces now; those of the last two days again each time. */
+  /**
+   * Removed exports and files whose files and traces were destroyed. Those removed in the last two
+   * days are destroyed again each round.
+   */
   destroyed: number;
-  /** Attempts of living exports whose files were of no use, and uploads that no job came of. */
+  /** Unused attempts of existing exports whose files were removed, and uploads without a job. */
   leftovers: number;
-  /** Jobs without a file, and previews, whose users are erased. */
+  /** Jobs without a file, and previews, whose users were erased. */
   jobs: number;
   previews: number;
-  /** What was told to webhooks a month ago. */
+  /** Deliveries to webhooks that ended a month ago. */
   deliveries: number;
-  /** Lists of users that have expired. */
+  /** Expired lists of users. */
   lists: number;
 }
 
-/** How a story ended: told through, broken off by an admin, or failed for a reason. */
+/** How a job's steps ended: completed, cancelled by an admin, or failed with an error. */
 export type JobEnd =
   | { kind: 'completed' }
   | { kind: 'cancelled' }
   | { kind: 'failed'; type: string; message: string };
 
-/** What a request to delete every user of a workspace may be in; the first three are unfinished. */
+/** The states of a request to delete every user of a workspace. The first three are unfinished. */
 export const REQUEST_STATES = [
   'requested',
   'open',
@@ -283,26 +291,30 @@ export type RequestState = (typeof REQUEST_STATES)[number];
 export const isUnfinished = (state: RequestState): boolean =>
   state === 'requested' || state === 'open' || state === 'running';
 
-/** Whether something may still run in the window of a request that is in this state. */
+/** Whether a run can still be started in the window of a request in this state. */
 export const isUsable = (state: RequestState): boolean =>
   state === 'open' || state === 'failed' || state === 'completedWithFailures';
 
-/** What people send to a request's workflow, as signals; from the API, Temporal's UI or its CLI. */
+/**
+ * The signals to a request's workflow, sent by people through the API, Temporal's UI or its CLI.
+ */
 export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run', 'retry'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
-/** Whether a message ends something: such a one is dealt with before others that wait. */
+/** Whether a message ends the request. Such messages are handled before others. */
 export const isUrgent = ({ kind }: { kind: string }): boolean =>
   kind === 'revoke' || kind === 'withdraw';
 
-/** What moves a request on: a message, the clock, the end of a run, or an operator who stops it. */
+/**
+ * The causes of a state change: a message, the clock, the end of a run, or an operator's cancel.
+ */
 export const DECISION_KINDS = [
   ...MESSAGE_KINDS,
   'lapse',
   'expire',
   'finish',
   'stop',
-  /** A signal of a name that no request knows. */
+  /** A signal with an unknown name. */
   'unknown',
 ] as const;
 export type DecisionKind = (typeof DECISION_KINDS)[number];
@@ -311,7 +323,7 @@ export type DecisionKind = (typeof DECISION_KINDS)[number];
 export type Refusal =
   | 'malformed'
   | 'decisionMismatch'
-  /** The message does not show whose it is, or messages of its kind are switched off. */
+  /** The message does not prove its sender, or signals of its kind are switched off. */
   | 'unproven'
   | 'unknownSignal'
   | 'unknownKey'
@@ -326,33 +338,34 @@ export type Refusal =
   | 'previewExpired'
   | 'previewUsed'
   | 'stillRunning'
-  /** Nobody decided in time, and the caller was told so. */
+  /** No decision was made in time, and the caller got this answer. */
   | 'unanswered';
 
 export const DELETE_ALL_TYPE = 'DeleteAllUsers';
-/** The same request always has the same workflow id, so a second start finds the first. */
+/** A request always has the same workflow id, so a second start finds the first. */
 export const requestWorkflowIdOf = (requestId: string): string => `delete-all/${requestId}`;
 
-/** Tells a workflow to look at its request's row again, as after a reset. */
+/** Makes a workflow read its request's row again, for example after a reset. */
 export const LOOK_SIGNAL = 'look';
 
-/** When people are reminded, in milliseconds. What decides stands in the database. */
+/** When reminders are sent, in milliseconds. The times that decide are in the database. */
 export interface DeleteAllTimes {
-  /** Silence after which the platform team is reminded. */
+  /** Time without an answer after which the platform team is reminded. */
   remindAfterMs: number;
-  /** So long before the window closes its admins are reminded. */
+  /** Times before the window's end at which the workspace's admins are reminded. */
   closingRemindersMs: readonly number[];
 }
 
 export interface DeleteAllInput {
   requestId: string;
   times: DeleteAllTimes;
-  /** Messages that an earlier run of this workflow has left to this one. */
+  /** Messages that the previous run of this workflow did not handle. */
   unread?: Message[];
 }
 
 /**
- * A message as far as it could be read; `decisionId` names the row of the API that holds its words.
+ * A message, as far as it could be parsed. `decisionId` is the id of the row in which the API
+ * stored the decision's reason.
  */
 export type Message =
   | { kind: 'look' }
@@ -361,30 +374,30 @@ export type Message =
   | { kind: MessageKind; decisionId: string }
   | { kind: MessageKind; code?: string; reason?: string };
 
-/** A try to move a request on. */
+/** An attempt to change a request's state. */
 export interface Decide {
   requestId: string;
   kind: DecisionKind;
-  /** The workflow's own id of this try. */
+  /** The workflow's own id of this attempt. */
   id: string;
-  /** The row that the API wrote. */
+  /** The id of the row that the API wrote. */
   decisionId?: string;
-  /** Shows whose message it is, where no row does. */
+  /** Proves the sender of a message for which the API wrote no row. */
   code?: string;
   reason?: string;
-  /** The message could not be read. */
+  /** The message could not be parsed. */
   malformed?: true;
 }
 
-/** Rows that the API wrote and named in messages. */
+/** Rows that the API wrote, as named in messages. */
 export interface DecideWritten {
   requestId: string;
   rows: { id: string; kind: MessageKind }[];
-  /** More were named than are kept: those written just now are looked up. */
+  /** More rows were named than are kept, so the newest rows are read from the database. */
   more: boolean;
 }
 
-/** A request as its row stands after a decision. */
+/** A request's row after a decision. */
 export interface RequestView {
   workspaceId: string;
   state: RequestState;
@@ -392,13 +405,13 @@ export interface RequestView {
   lapsesAt: number;
   closesAt: number | null;
   jobId: string | null;
-  /** Why the decision asked for was refused. */
+  /** Why the requested decision was refused. */
   refusal?: Refusal;
-  /** What was tried last, where several were. */
+  /** The last attempt, if there were several. */
   tried?: DecisionKind;
 }
 
-/** What people are mailed about a request: how it stands, and reminders. */
+/** The mails about a request: its state, and reminders. */
 export type RequestNotice =
   | 'asked'
   | 'approved'
@@ -411,7 +424,10 @@ export type RequestNotice =
   | 'expired'
   | 'revoked';
 
-/** What people hear when a request comes to be in a state; of a run they hear when it ends. */
+/**
+ * The mail to send when a request enters a state. A running request gets its mail when the run
+ * ends.
+ */
 export const noticeOf = (state: RequestState): RequestNotice | undefined => {
   switch (state) {
     case 'requested':
@@ -434,5 +450,5 @@ export const noticeOf = (state: RequestState): RequestNotice | undefined => {
   }
 };
 
-/** What the `state` query of a request answers; null before it is claimed. */
+/** The answer to the `state` query of a request; null before the request is claimed. */
 export type LiveRequest = RequestView | null;

@@ -1,15 +1,15 @@
 import type { DeleteAllInput, RequestNotice } from './contract.ts';
-import { tellRequest } from './tell-request.ts';
+import { runRequest } from './run-request.ts';
 
 /**
- * A request to delete every user of a workspace: waits for the platform team's answer, then holds a
- * window open, and follows the runs that an admin starts in it.
+ * A request to delete every user of a workspace. It waits for the platform team's answer, keeps a
+ * window open, and follows the runs that an admin starts in the window.
  *
- * Where a message or the clock leads is not decided here: the database does, by what stands in it.
- * So whatever is sent, replayed or reset, this story can only tell what was decided.
+ * The workflow decides nothing: the database decides from its own rows. So a signal that is sent
+ * again, a replay or a reset changes no decision.
  */
 export const deleteAllUsers = (input: DeleteAllInput) =>
-  tellRequest(input, async (request) => {
+  runRequest(input, async (request) => {
     const { times } = input;
     for (;;) {
       const { state, askedAt, lapsesAt, closesAt, jobId } = request.view();

@@ -1,13 +1,13 @@
 import { MAX_PASSES, type JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
-import { verifyExport } from './steps.ts';
+import { verifyExport } from './activity-proxies.ts';
 
 /**
  * Backs users up, then deletes exactly the users in the backup.
  *
- * Deleting what the backup holds, and not what a second look at the selection finds, is what makes
- * "all" mean all: no page is skipped, and nobody who signed up meanwhile is deleted unsaved. Users
- * who changed after the backup was taken get a backup of their new version, and another turn.
+ * The delete reads the backup and does not evaluate the selection again. So no page is skipped, and
+ * a user that signed up in the meantime is not deleted without a backup. Users that changed after
+ * the backup get a backup of their new version and another pass.
  */
 export const deleteUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { writeExport, deleteBackedUpUsers, settlePass }) => {

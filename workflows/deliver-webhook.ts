@@ -9,7 +9,7 @@ import {
   type DeliveryState,
 } from './delivery-contract.ts';
 
-/** Attempts that fail leave nothing in the history, however many they are. */
+/** Failed attempts add nothing to the history, so their number is not limited. */
 const attempt = () =>
   proxyActivities<Activities>({
     taskQueue: deliveryQueueOf(workflowInfo().taskQueue),
@@ -22,18 +22,20 @@ const attempt = () =>
     },
   }).attemptDelivery;
 
-/** Waits for a database that is away however long it takes. */
+/** Retries without limit while the database is unavailable. */
 const { giveUpDelivery } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',
   retry: { initialInterval: '500 ms', maximumInterval: '1 minute' },
 });
 
-/** Tells a receiver of the end of a job, again and again until it takes it, or for three days. */
+/**
+ * Reports a job's end to a webhook: retries until the receiver accepts it, for up to three days.
+ */
 export const deliverWebhook = async (input: DeliveryInput): Promise<DeliveryState> => {
   try {
     return await attempt()(input);
   } catch {
-    // Its time is over, or an operator ended it.
+    // The time is over, or an operator cancelled the workflow.
     return CancellationScope.nonCancellable(() => giveUpDelivery(input));
   }
 };

@@ -1,4 +1,4 @@
-import { destroyExpiredExports } from './steps.ts';
+import { destroyExpiredExports } from './activity-proxies.ts';
 
-/** Destroys what has expired, and finishes what was removed and not destroyed. */
+/** Destroys expired files, and those that were removed but not yet destroyed. */
 export const destroyExpired = () => destroyExpiredExports();

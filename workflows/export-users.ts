@@ -1,8 +1,8 @@
 import type { JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
-import { verifyExport } from './steps.ts';
+import { verifyExport } from './activity-proxies.ts';
 
-/** Writes the selected users to a file and reads it back; only then is anyone told of it. */
+/** Writes the selected users to a file and verifies it. Only then is the mail sent. */
 export const exportUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { writeExport }) => {
     await job.enter('exporting');

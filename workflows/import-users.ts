@@ -1,7 +1,7 @@
 import type { JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
 
-/** Reads a file to its end before the first user is written, then imports the lines that can be. */
+/** Checks the whole file before the first user is written, then imports the valid lines. */
 export const importUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { checkImportFile, importUsers: importLines }) => {
     await job.enter('checking');

@@ -1,4 +1,4 @@
-/** The registered types: what Temporal and its UI call the workflows. */
+/** The registered workflow types, by their names in Temporal. */
 export { deleteAllUsers as DeleteAllUsers } from './delete-all-users.ts';
 export { deleteUsers as DeleteUsers } from './delete-users.ts';
 export { deliverWebhook as DeliverWebhook } from './deliver-webhook.ts';

@@ -2,7 +2,8 @@ import type { JobInput } from './contract.ts';
 import { runJob } from './run-job.ts';
 
 /**
- * Hashes a backup's files, then puts back whom its deletion took; nobody who is there is touched.
+ * Hashes a backup's files, then restores the users that its deletion deleted. Existing users stay
+ * unchanged.
  */
 export const restoreUsers = ({ jobId }: JobInput) =>
   runJob(jobId, async (job, { verifyBackup, restoreBackedUpUsers }) => {

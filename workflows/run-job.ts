@@ -28,26 +28,26 @@ import {
   notifySoon,
   type Steps,
   stepsOf,
-} from './steps.ts';
+} from './activity-proxies.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
 const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
 
 const stateQuery = defineQuery<LiveState>(STATE_QUERY);
 
-/** A job as its story tells it. */
-export interface JobTeller {
+/** What the body of a job's workflow can do, beside its steps. */
+export interface JobHandle {
   enter: (phase: Phase, pass?: number) => Promise<void>;
-  /** It is in no phase any more, whatever its mail still waits for. */
+  /** Clears the phase. The job's mail may still wait. */
   leave: () => void;
 }
 
-/** A stored end, with how many users came to what. */
+/** A stored end, with the counts of users by outcome. */
 type Ended = JobResult & { counts?: Record<string, number> };
 
 const detailsOf = ({ state, counts = {}, error }: Ended): string => {
-  const told = Object.entries(counts).filter(([name, count]) => name === 'selected' || count > 0);
-  const sums = told.map(([name, count]) => `${name} ${count}`).join(', ');
+  const shown = Object.entries(counts).filter(([name, count]) => name === 'selected' || count > 0);
+  const sums = shown.map(([name, count]) => `${name} ${count}`).join(', ');
   return [`**${state}**`, sums, error?.message].filter(Boolean).join(': ');
 };
 
@@ -62,10 +62,10 @@ const endOf = (error: unknown): JobEnd => {
   };
 };
 
-/** Who sees it red looks at it: a job that has failed fails its workflow, too. */
+/** A job that fails also fails its workflow, so that Temporal's UI lists the workflow as failed. */
 const RED = 'failed-jobs-fail';
 
-/** @throws ApplicationFailure of the job's own error, where the job has failed */
+/** @throws ApplicationFailure with the job's own error, if the job has failed */
 const closeWith = (result: JobResult): JobResult => {
   const { state, error } = result;
   if (state !== 'failed' || !patched(RED)) return result;
@@ -77,30 +77,30 @@ const closeWith = (result: JobResult): JobResult => {
   });
 };
 
-/** What is told of a job whatever it does, after its phase. */
+/** Facts that Temporal's UI shows after the phase, the same for the whole job. */
 const aboutOf = ({ workspaceId, about }: ClaimedJob): string => {
-  const told = [`workspace \`${workspaceId}\``];
+  const shown = [`workspace \`${workspaceId}\``];
   if (about !== undefined) {
-    if (about.count !== null) told.push(`${about.count} users`);
-    told.push(`asked by key \`${about.askedBy}\``);
-    if (about.ticket !== null) told.push(`ticket ${about.ticket}`);
+    if (about.count !== null) shown.push(`${about.count} users`);
+    shown.push(`asked by key \`${about.askedBy}\``);
+    if (about.ticket !== null) shown.push(`ticket ${about.ticket}`);
   }
-  return told.join(', ');
+  return shown.join(', ');
 };
 
-/** What happens in a job, told with the steps that suit its size. */
-export type Story = (job: JobTeller, steps: Steps) => Promise<void>;
+/** The steps of one type of job. `steps` are the proxies that suit the job's size. */
+export type JobBody = (job: JobHandle, steps: Steps) => Promise<void>;
 
-const tellStory = async (story: Story, job: JobTeller, steps: Steps): Promise<JobEnd> => {
+const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<JobEnd> => {
   try {
-    await story(job, steps);
+    await body(job, steps);
     return { kind: 'completed' };
   } catch (error) {
     return endOf(error);
   }
 };
 
-/** A mail that is refused is not tried again. */
+/** Since this patch a mail that the provider refused is not retried. */
 const REFUSED = 'refused-mails-are-left';
 
 const isFinal = (error: unknown): boolean =>
@@ -108,7 +108,11 @@ const isFinal = (error: unknown): boolean =>
   error.cause instanceof ApplicationFailure &&
   error.cause.nonRetryable === true;
 
-/** A mail that cannot be sent fails no job. @returns whether there is nothing left to try */
+/**
+ * A mail that cannot be sent does not fail the job.
+ *
+ * @returns whether no attempt is left to make
+ */
 const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
   try {
     await notify();
@@ -120,13 +124,14 @@ const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
 };
 
 /**
- * Who sees a job completed finds its mail sent, if the provider takes it at once. A job that broke
- * off is finished first: only then does it know of everyone what became of them.
+ * If a job completes, its mail is sent before its final state is stored, if the provider accepts
+ * the mail at once. If a job fails, the state is stored first: the final counts are known only
+ * then.
  */
-const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: JobEnd) => {
-  let isTold = !claimed.notify;
-  if (!isTold && end.kind === 'completed') {
-    isTold = await tryToNotify(async () => {
+const endJob = async (jobId: string, claimed: ClaimedJob, job: JobHandle, end: JobEnd) => {
+  let isNotified = !claimed.notify;
+  if (!isNotified && end.kind === 'completed') {
+    isNotified = await tryToNotify(async () => {
       await job.enter('notifying');
       await notifySoon({ jobId, end });
     });
@@ -138,26 +143,26 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobTeller, end: J
     { key: failuresAttribute, value: result.failures },
   ]);
   setCurrentDetails(`${detailsOf(result)}\n\n${aboutOf(claimed)}`);
-  if (!isTold) await tryToNotify(() => notifyLater({ jobId, end }));
+  if (!isNotified) await tryToNotify(() => notifyLater({ jobId, end }));
   return result;
 };
 
 /**
- * Claims a job, tells its story, and stores how it ended. A job that has ended before, as after a
- * reset, answers with its stored result and does nothing again.
+ * Claims a job, runs its body, and stores its end. A job that ended before, as after a reset,
+ * returns its stored result and repeats nothing.
  *
  * @throws ApplicationFailure when the job has failed, with its stored result as details
  */
-export const runJob = async (jobId: string, story: Story): Promise<JobResult> => {
+export const runJob = async (jobId: string, body: JobBody): Promise<JobResult> => {
   const live: LiveState = { phase: null, pass: 1 };
   setHandler(stateQuery, () => live, { description: 'The phase that the job is in, and the pass' });
-  // Cancelled meanwhile, it has to be claimed all the same, or its end could not be stored.
+  // A job cancelled before its claim must still be claimed. Otherwise its end could not be stored.
   const claimed = await CancellationScope.nonCancellable(() =>
     claimJob({ jobId, runId: workflowInfo().runId }),
   );
   if (claimed.finished !== undefined) return closeWith(claimed.finished);
 
-  const job: JobTeller = {
+  const job: JobHandle = {
     enter: async (phase, pass = live.pass) => {
       Object.assign(live, { phase, pass });
       upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
@@ -167,6 +172,6 @@ export const runJob = async (jobId: string, story: Story): Promise<JobResult> =>
     leave: () => void (live.phase = null),
   };
   const passOf = () => (claimed.type === 'deletion' ? live.pass : null);
-  const end = await tellStory(story, job, stepsOf(claimed, passOf));
+  const end = await runBody(body, job, stepsOf(claimed, passOf));
   return closeWith(await CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end)));
 };

@@ -1,4 +1,4 @@
-import { scrubBackups as scrub } from './steps.ts';
+import { scrubBackups as scrub } from './activity-proxies.ts';
 
-/** Looks whether the files of backups are still what was written. */
+/** Checks that the files of backups are still as they were written. */
 export const scrubBackups = () => scrub();

@@ -1,9 +1,9 @@
 import type { MailInput } from './mail-contract.ts';
-import { notifyJobAgain, notifyRequest } from './steps.ts';
+import { notifyJobAgain, notifyRequest } from './activity-proxies.ts';
 
 /**
- * Sends a mail again, as somebody has asked; it fails when the provider refuses it, or takes it in
- * no time.
+ * Sends a mail again on request. Fails if the provider refuses the mail, or does not accept it in
+ * time.
  */
 export const sendMail = (input: MailInput): Promise<void> =>
   'jobId' in input ? notifyJobAgain(input) : notifyRequest(input);

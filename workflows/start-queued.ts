@@ -7,12 +7,12 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import { SWEEP, SWEEP_SIGNALS, type SweepInput } from './contract.ts';
-import { startQueuedJobs } from './steps.ts';
+import { startQueuedJobs } from './activity-proxies.ts';
 
-/** After so many the workflow goes on in a new run, so that no history grows long. */
+/** After this number of sweeps the workflow continues as new, so that its history stays short. */
 const SWEEPS_OF_A_RUN = 360;
 
-/** A sweep that fails is told, and the next one tries again. */
+/** Reports a failed sweep in Temporal's UI. The next sweep tries again. */
 const sweep = async (): Promise<void> => {
   try {
     const { started, ended } = await startQueuedJobs();
@@ -24,9 +24,9 @@ const sweep = async (): Promise<void> => {
 };
 
 /**
- * The sweep: starts jobs and requests a crash left behind, ends those whose workflow is no more. It
- * runs for ever, and sweeps every minute; one workflow, so that it does not fill the list of
- * workflows.
+ * The sweep, once a minute: starts the jobs, requests and deliveries that a crash left behind, and
+ * ends those whose workflow has ended. It is one endless workflow, so that the list of workflows
+ * stays short.
  */
 export const startQueued = async (given: SweepInput = {}): Promise<void> => {
   const state = { isPaused: false, isAsked: false, ...given };

@@ -22,12 +22,13 @@ export interface DecideDeps extends ActivityDeps {
   config: Pick<Config, 'linkSecret' | 'deleteAllSignals'>;
 }
 
-/**
- * The run that asks; that it is one of the request's own workflow is `withOwnWorkflow`'s to see.
- */
+/** The workflow run that called. `withOwnWorkflow` has checked that it belongs to the request. */
 type RunOf = () => { runId: string };
 
-/** Whose message it is, or why that is not shown. One that names a row of the API needs no code. */
+/**
+ * The key of the message's sender, or why there is no proof of it. A message that names a row of
+ * the API needs no code.
+ */
 const proofOf = async (
   { database: { db }, config }: DecideDeps,
   { requestId, kind, decisionId, code, malformed }: Decide,
@@ -50,11 +51,11 @@ const viewOf = async ({ database: { db } }: ActivityDeps, requestId: string) => 
 };
 
 /**
- * Moves a request on for a run of its workflow. The database decides under the locks of request and
- * decision, by compare-and-set: who comes second finds what the first has written. Answers how the
- * request stands then.
+ * Makes one attempt to change a request's state, for a run of its workflow. The database decides by
+ * compare-and-set, under the locks of the request and the decision. So a second caller gets the
+ * decision of the first. Returns the request after the decision.
  *
- * @throws requestUnknown, and requestNotYours when another run has claimed it
+ * @throws requestUnknown; requestNotYours when another run has claimed the request
  */
 export const decideFor = async (
   deps: DecideDeps,
@@ -81,11 +82,11 @@ export const createDecideRequest =
   async (asked) =>
     decideFor(deps, runOf().runId, asked);
 
-/** Rows that end something come first. */
+/** Sorts decisions that end the request first. */
 const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
   rows.toSorted((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
 
-/** Decides rows that the API wrote. One that is no row of this request is told as such. */
+/** Decides rows that the API wrote. A row that does not belong to this request is refused. */
 export const createDecideWritten =
   (deps: DecideDeps, runOf: RunOf = callerOfActivity): Activities['decideWritten'] =>
   async ({ requestId, rows, more }) => {
@@ -94,7 +95,8 @@ export const createDecideWritten =
     const recent = more ? await listRecentlyWritten(db, requestId) : [];
     let view = await viewOf(deps, requestId);
     for (const { id, kind } of inOrder([...recent, ...rows])) {
-      // Most messages of a flood name rows that are none: they leave no trace each.
+      // In a flood of messages most name no existing row. Such messages are skipped, so that they
+      // write nothing.
       if (more && (await findDecision(db, id)) === undefined) continue;
       const asked = { requestId, kind, id, decisionId: id };
       view = { ...(await decideFor(deps, runId, asked)), tried: kind };

@@ -3,22 +3,25 @@ import { listDeciders } from '../../db/delete-all/decisions.ts';
 import type { Db } from '../../db/client.ts';
 import type { MessageKind } from '../../workflows/contract.ts';
 
-/** Keeps these signatures apart from anything else that is signed with the same secret. */
+/** Separates these signatures from all others that use the same secret. */
 const CONTEXT = 'keepsake decision code v1';
-/** 100 bits, in groups that can be read out. */
+/** 100 bits, in groups that are easy to read aloud. */
 const GROUPS = 4;
 const GROUP_LENGTH = 5;
-/** Without letters that are taken for digits; 32 of them, so each stands for five bits. */
+/**
+ * Digits and letters that cannot be mistaken for each other; 32 of them, so each stands for five
+ * bits.
+ */
 const ALPHABET = '23456789abcdefghijkmnpqrstuvwxyz';
 
-/** What can be decided by a signal from Temporal's UI or CLI; everything else needs the API. */
+/** The decisions that a signal from Temporal's UI or CLI can make. All others need the API. */
 export const CODED_KINDS = ['approve', 'deny', 'revoke', 'withdraw'] as const;
 export type CodedKind = (typeof CODED_KINDS)[number];
 
 /**
- * The code by which one person takes one decision on one request: `xxxxx-xxxxx-xxxxx-xxxxx`. The
- * same words always make the same code, so it is stored nowhere and a mail that is sent again is
- * identical.
+ * The code that lets one person make one decision on one request: `xxxxx-xxxxx-xxxxx-xxxxx`. The
+ * same input always gives the same code. So the code is not stored, and a mail that is sent again
+ * is identical.
  */
 export const decisionCodeOf = (
   secret: string,
@@ -36,8 +39,8 @@ const isSame = (a: string, b: string): boolean =>
   a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 /**
- * The key of the person whose code it is, among those who may take the decision; undefined if
- * nobody's.
+ * The id of the key of the person that the code belongs to, among those allowed to make the
+ * decision. Undefined if the code belongs to none of them.
  */
 export const findCodeHolder = async (
   db: Db,

@@ -32,8 +32,8 @@ export interface RequestSweepDeps extends DecideDeps, NotifyRequestDeps {
 }
 
 /**
- * States in which a workflow does nothing more. Every other state is alive: running, paused, and
- * states of a later Temporal server. After `CONTINUED_AS_NEW` the next run goes on.
+ * The final states of a workflow. All others count as alive: running, paused, and states of later
+ * versions of Temporal. After `CONTINUED_AS_NEW` the next run continues.
  */
 const CLOSED: readonly WorkflowExecutionStatusName[] = [
   'COMPLETED',
@@ -43,10 +43,7 @@ const CLOSED: readonly WorkflowExecutionStatusName[] = [
   'TIMED_OUT',
 ];
 
-/**
- * The latest run of a workflow, and whether it can still go on. `undefined` if Temporal knows no
- * run.
- */
+/** The latest run of a workflow, and whether it is alive. Undefined if Temporal knows no run. */
 export const findRun = async (client: Client, workflowId: string) => {
   try {
     const { status, runId } = await client.workflow.getHandle(workflowId).describe();
@@ -58,8 +55,10 @@ export const findRun = async (client: Client, workflowId: string) => {
 };
 
 /**
- * Ends a request whose workflow is closed though it has not ended: an operator terminated it. A run
- * that is under way goes on, and decides how the request ended.
+ * Ends a request whose workflow an operator terminated. If the request's run is still in progress,
+ * the run goes on, and the request ends after it.
+ *
+ * @returns whether the request was ended
  */
 const endRequest = async (
   deps: RequestSweepDeps,
@@ -67,8 +66,8 @@ const endRequest = async (
   endJob: (jobId: string) => Promise<unknown>,
 ): Promise<boolean> => {
   const { db } = deps.database;
-  // In the name of the run that is over: should another have claimed it meanwhile, that one
-  // decides.
+  // Decides in the name of the closed run. If another run has claimed the request in the meantime,
+  // that run decides.
   const decide = (kind: DecisionKind): Promise<RequestView> =>
     decideFor(deps, request.run_id, { requestId: request.id, kind, id: uuidv7() });
   let state = request.state;
@@ -80,14 +79,14 @@ const endRequest = async (
     }
     ({ state } = await decide('finish'));
   }
-  // A window that a run handed back has nobody to close it any more.
+  // If the run handed the window back, no workflow is left to close it.
   if (isUnfinished(state)) ({ state } = await decide('stop'));
   const kind = noticeOf(state);
   if (kind !== undefined) await createNotifyRequest(deps)({ requestId: request.id, kind });
   return true;
 };
 
-/** What the sweep does about one request; counts what it started and ended. */
+/** Sweeps one request. Returns how many workflows it started and how many requests it ended. */
 const sweepRequest = async (
   deps: RequestSweepDeps,
   request: Stale,
@@ -108,14 +107,14 @@ const sweepRequest = async (
   if (run?.isAlive !== true) {
     return { started: 0, ended: (await endRequest(deps, request, endJob)) ? 1 : 0 };
   }
-  // After a reset its history may be older than what was decided since.
+  // After a reset the history may lack later decisions, so the workflow must read the row again.
   if (run.runId !== request.run_id) {
     await temporal.workflow.getHandle(workflowId).signal(LOOK_SIGNAL);
   }
   return { started: 0, ended: 0 };
 };
 
-/** Sweeps each in turn; what goes wrong with one is handed to `onTrouble` and stops no other. */
+/** Sweeps each request in turn. A failure is passed to `onTrouble` and does not stop the others. */
 export const sweepRequests = async (
   deps: RequestSweepDeps,
   endJob: (jobId: string) => Promise<unknown>,

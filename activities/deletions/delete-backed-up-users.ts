@@ -18,16 +18,17 @@ import { rehearseBatch, rehearseRestore } from '../restores/rehearse-restore.ts'
 import { getRunningJob } from '../jobs/running-job.ts';
 import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
-/** Rows deleted by one transaction. */
+/** The most rows that one transaction deletes. */
 const BATCH_ROWS = 20_000;
 /**
- * Where that is too much for the triggers of a table, a batch takes so much less, and then more
- * again.
+ * If a batch is too much for the triggers of a table, the next ones are smaller by the factor
+ * `LESS`. After that their size grows by the factor `MORE`.
  */
 const LESS = 8;
 const MORE = 1.25;
 /**
- * Users whom a batch may leave to others that hold them before the other lane is taken for those.
+ * A batch may skip this many users that others have locked. If it would skip more, they may be
+ * locked by the other lane.
  */
 const MAX_LOCKED = 3;
 /** Connections that delete side by side, each a part of its own. */
@@ -41,19 +42,19 @@ interface Run {
   queue: IterableIterator<StoredPart>;
   /** Rows of a batch. */
   limit: number;
-  /** Batches under way. */
+  /** Batches in progress. */
   open: Set<Promise<unknown>>;
-  /** Set when lanes were in each other's way: then batches go one after another. */
+  /** Set when the lanes have blocked each other. Then batches run one after another. */
   isAlone: boolean;
-  /** Set when the backup turned out not to fit the table any more: all lanes stop then. */
+  /** Set when the backup no longer fits the table. Then all lanes stop. */
   isVoid: boolean;
-  /** Whether a restore from the backup was rehearsed. Before that no user goes. */
+  /** Whether a restore from the backup was rehearsed. Until then no batch may delete a user. */
   isRehearsed: boolean;
-  /** The rehearsal of a batch that all lanes wait for. */
+  /** The rehearsal that all lanes wait for. */
   rehearsal?: Promise<void>;
 }
 
-/** Where another attempt has left a part. */
+/** The position in a part up to which another attempt has deleted. */
 const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
   const parts = await listParts(deps.database.db, backup);
   return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
@@ -64,8 +65,8 @@ const takeLess = (run: Run, batch: Batch): void => {
 };
 
 /**
- * Rehearses by the batch that was held back: one for all lanes, for none may delete while another
- * one finds out that nobody comes back.
+ * Rehearses with the batch that was held back. All lanes wait for one rehearsal: no lane may delete
+ * while another may find that users cannot be restored.
  *
  * @throws notRestorable in each lane that waits for it
  */
@@ -86,8 +87,8 @@ const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch):
 };
 
 /**
- * Triggers of others may take one lock for all users; then a lane would take the other's users for
- * others'.
+ * Runs a batch, alone if the lanes have blocked each other. A trigger may take one lock for all
+ * users; then each lane would take the other lane's users for locked by others.
  */
 const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
   while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
@@ -123,7 +124,8 @@ const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promi
   let { cursor } = part;
   while (cursor < part.rows && !run.isVoid) {
     signal.throwIfAborted();
-    // Its locks are ours: a batch beside it would take its users for others'.
+    // The rehearsal holds locks on users. A batch beside it would take these users for locked by
+    // others.
     await run.rehearsal;
     const limit = Math.min(run.limit, part.rows - cursor);
     const batch = { exportId: part.exportId, part: part.part, cursor, limit };
@@ -166,11 +168,14 @@ const runLane = async (run: Run): Promise<void> => {
 };
 
 /**
- * Deletes what a verified backup holds, unchanged since its snapshot. The deletion is admitted
- * first: that is where nearly everyone is refused. Before the first batch all files are hashed once
- * more, and a restore of a few users is rehearsed; a batch of which somebody goes is not committed
- * before that. A part is hashed again just before its own users are deleted. What is done stays
- * done: a second run continues at the cursors.
+ * Deletes the users of a verified backup that have not changed since its snapshot.
+ *
+ * The deletion must be admitted first: this refuses to delete nearly everyone without an approval.
+ * Before the first batch, all files are hashed once more and a restore of a few users is rehearsed.
+ * No batch that deletes a user commits before the rehearsal. Each part is hashed again just before
+ * its users are deleted. A second run continues at the cursors.
+ *
+ * @throws notRestorable, backupDamaged, deleteAllRequired, jobNotRunning
  */
 export const createDeleteBackedUpUsers =
   (deps: ActivityDeps) =>
@@ -185,7 +190,7 @@ export const createDeleteBackedUpUsers =
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);
     const left = parts.filter((part) => part.cursor < part.rows);
-    // Whoever went before went after a rehearsal.
+    // Users were deleted only after a rehearsal.
     const isRehearsed = parts.some((part) => part.deleted > 0);
     const queue = left.values();
     const lanes = Math.min(LANES, parts.length);
@@ -217,8 +222,7 @@ export const createDeleteBackedUpUsers =
     }
     await syncBatches(db);
     const done = await listParts(db, backup);
-    // PostgreSQL may have gone down, and come back without the last batches, before they were
-    // synced.
+    // PostgreSQL may have crashed and lost the last batches before they were synced.
     const isShort = done.some((part) => part.cursor < part.rows);
     if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };

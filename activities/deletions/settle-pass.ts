@@ -33,15 +33,15 @@ const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
     ? sql<SqlBool>`true`
     : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
 
-/** Whether the file itself is gone or spoilt; a database that is away says nothing of it. */
+/** Whether the file itself is lost or damaged. An unavailable database does not count. */
 const isLost = (error: unknown): boolean =>
   isDamage(error) ||
   error instanceof StorageError ||
   (error instanceof ApplicationFailure && error.type === 'exportUnknown');
 
 /**
- * A job that has broken off must end even where the file it broke off for is gone: those whom
- * nobody can name any more are counted as unprocessed.
+ * The ids of the users of a part, as its file names them. An interrupted job must end even if the
+ * file is lost. Then the users that cannot be named count as unprocessed.
  */
 const readLeftIds = async (
   storage: ActivityDeps['storage'],
@@ -52,7 +52,7 @@ const readLeftIds = async (
   const { signal } = new AbortController();
   try {
     const index = await column;
-    // The ids it names may be deleted in the next pass: it must still be what was verified.
+    // These users may be deleted in the next pass, so the file must still be as verified.
     await recheckPart(storage, part, signal);
     return await readColumn(storage, part, index);
   } catch (error) {
@@ -66,7 +66,7 @@ const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<
   return userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
 };
 
-/** The first pass of a segment or filter knows its users by the backup's files alone. */
+/** In the first pass of a segment or filter, only the backup's files name the users. */
 const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
   const { database, storage } = deps;
   const { db } = database;
@@ -81,8 +81,8 @@ const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): P
 };
 
 /**
- * Gives everyone a pass has left a verdict, or a place in the next pass. Users without a backup to
- * name them stay without one.
+ * Gives each user that a pass has not deleted an outcome, or makes it a target of the next pass.
+ * Users that no backup names get no outcome.
  */
 export const settle = async (
   deps: ActivityDeps,
@@ -115,7 +115,7 @@ export const settle = async (
   await settleLeftovers(db, { ...base, source, isComplete });
 };
 
-/** Closes the gate first: once the job has left `deleting`, no batch of this pass can commit. */
+/** Leaves the phase `deleting` first, so that no batch of this pass can commit any more. */
 export const createSettlePass =
   (deps: ActivityDeps): Activities['settlePass'] =>
   async ({ jobId, pass, isLast, deleted }): Promise<PassResult> => {

@@ -63,7 +63,8 @@ const listRemoval = ({ database: { db } }: ActivityDeps): RemovalTask<{ id: stri
 });
 
 /**
- * Erases as much as there is, a page at a time. What cannot be erased keeps nothing else waiting.
+ * Erases rows page by page until none is left. A failure is collected and does not stop the other
+ * tasks.
  */
 const eraseAll = async (
   erase: (limit: number) => Promise<number>,
@@ -83,25 +84,24 @@ const eraseAll = async (
   return all;
 };
 
-/** Of what goes all at once. */
+/** An erasure without pages. */
 const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
   await erase();
   return 0;
 };
 
 /**
- * Removes what has expired: rows first, then files and the traces of their users. Finishes what
- * broke off in between, whoever began it. What a job that has not ended needs is left for the next
- * time.
+ * Removes what has expired: the rows first, then files and the traces of users. Also finishes
+ * interrupted removals. Files of unfinished jobs are left for a later round.
  *
- * @throws DatabaseRefusal `clocksDiffer` when this process and the database are minutes apart:
- *   nothing goes
+ * @throws DatabaseRefusal `clocksDiffer` when the clocks of this process and the database differ by
+ *   minutes; then nothing is removed
  */
 export const createDestroyExpired =
   (deps: ActivityDeps) =>
   async (_input: void, signal: AbortSignal): Promise<DestroyedResult> => {
     const { db } = deps.database;
-    // By a clock that has jumped ahead every backup would have expired.
+    // With a clock that is far ahead, every backup would look expired.
     await assertClock(db);
     const exports = exportRemovals(deps);
     const imports = importRemovals(deps);

@@ -13,10 +13,13 @@ import type { ActivityDeps } from '../deps.ts';
 import type { RemovalTask } from './removal-task.ts';
 
 const HOUR_MS = 3_600_000;
-/** Bytes of a UUID of version 7 that hold its time. */
+/** The leading bytes of a version 7 UUID, which hold its time. */
 const TIME_BYTES = 6;
 
-/** When an id was made, in milliseconds; undefined of what is no UUID of version 7. */
+/**
+ * The creation time of an id, in milliseconds since 1970. Undefined if the id is not a version 7
+ * UUID.
+ */
 const madeAt = (id: string): number | undefined => {
   try {
     const uuid = UUID.parse(id);
@@ -27,7 +30,7 @@ const madeAt = (id: string): number | undefined => {
   }
 };
 
-/** Files in the storage that were uploaded so long ago that their request is over, by id. */
+/** The ids of uploaded files that are so old that their HTTP request must have ended. */
 const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<string[]> => {
   const keys = await storage.list(IMPORTS_PREFIX);
   const ids = new Set(keys.map((key) => key.split('/')[1] ?? ''));
@@ -35,7 +38,7 @@ const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<stri
   return [...ids].filter((id) => (madeAt(id) ?? Infinity) < limit).toSorted();
 };
 
-/** Uploads without a row: their request broke off before its job was written. */
+/** Uploads without a row: the request failed before its job was written. */
 const listLostUploads = async (deps: ActivityDeps, limit: number, afterId = '') => {
   const old = (await listOldUploads(deps)).filter((id) => id > afterId);
   const known = await listKnownImportFiles(deps.database.db, old);
@@ -45,7 +48,7 @@ const listLostUploads = async (deps: ActivityDeps, limit: number, afterId = '') 
     .map((id) => ({ id }));
 };
 
-/** How imported files go: the row first, then the file, then the traces of its users. */
+/** The removal of imported files: the row first, then the file, then the traces of its users. */
 export const importRemovals = (deps: ActivityDeps) => {
   const { storage, database, crashPoint } = deps;
   const { db } = database;

@@ -1,16 +1,20 @@
-/** Rows looked at by one query. */
+/** Rows read by one query. */
 export const PAGE_SIZE = 100;
 
 /**
- * Removes things of one kind: `list` gives a page of them after the one given; `deal` removes one,
- * and answers whether it did.
+ * Removes things of one kind. `list` returns the next page after the given item. `deal` removes one
+ * item and returns whether it did.
  */
 export interface RemovalTask<Item> {
   list: (limit: number, after: Item | undefined) => Promise<Item[]>;
   deal: (item: Item) => Promise<boolean>;
 }
 
-/** Deals with each item once. One that cannot be dealt with keeps no other waiting. */
+/**
+ * Handles each item once. A failure is added to `problems` and does not stop the others.
+ *
+ * @returns how many items were removed
+ */
 export const runRemovalTask = async <Item>(
   { list, deal }: RemovalTask<Item>,
   signal: AbortSignal,

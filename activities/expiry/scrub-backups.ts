@@ -10,10 +10,10 @@ import type { ActivityDeps } from '../deps.ts';
 import { type RemovalTask, runRemovalTask } from './removal-task.ts';
 import { findDamage } from '../exports/verify-part.ts';
 
-/** Told of each backup that is not what was written. */
+/** Called for each damaged backup. */
 export type OnDamage = (backup: { exportId: string } & Damage) => void;
 
-/** Hashes a backup's files, up to the first that is not what was written. */
+/** Hashes a backup's files, up to the first damaged one. */
 const findDamageOf = async (
   { database: { db }, storage }: ActivityDeps,
   backup: ExportRow,
@@ -27,9 +27,9 @@ const findDamageOf = async (
 };
 
 /**
- * Looks at the files of each backup between its deletion and its expiry, so that damage is known
- * while other copies of the storage exist. A damaged backup whose files are whole again is verified
- * again. Storage that does not answer says nothing of a backup.
+ * Hashes the files of each backup between its deletion and its expiry. So damage is reported while
+ * other copies of the storage exist. A damaged backup whose files are intact again becomes verified
+ * again. If the storage does not answer, the state of the backup does not change.
  */
 export const createScrubBackups =
   (deps: ActivityDeps, onDamage: OnDamage) =>
@@ -42,7 +42,7 @@ export const createScrubBackups =
         const damage = await findDamageOf(deps, backup, signal);
         const scrubbed = await recordScrub(db, backup, damage);
         counts[scrubbed] += 1;
-        // One that was removed while its files were read is not damaged.
+        // A backup that was removed while its files were read is not reported.
         if (scrubbed === 'damaged' && damage !== undefined) {
           onDamage({ exportId: backup.id, ...damage });
         }

@@ -16,11 +16,11 @@ import { runLanes } from '../lanes.ts';
 import { type FreshPart, recheckPart, verifyPart } from './verify-part.ts';
 import { writeHeader, writePart, writeTrailer, type PartFacts } from './write-part.ts';
 
-/** Connections that read one snapshot side by side, the holder's included. */
+/** Connections that read one snapshot side by side, including the holder's. */
 const LANES = 2;
 /**
- * So many written parts may wait to be read back before the lanes do: nothing is left to do alone
- * at the end.
+ * Written parts that may wait to be read back before the lanes wait. With a small limit little is
+ * left to read back at the end.
  */
 const MAX_UNREAD = 1;
 
@@ -29,7 +29,7 @@ interface Attempt {
   plan: ExportPlan;
   target: { exportId: string; attempt: number; format: Format; compression: Compression };
   purpose: 'backup' | 'download';
-  /** Parts whose files are durable, for who reads them back. */
+  /** Parts whose files are durable, for the reader. */
   written: InOrder<FreshPart>;
   signal: AbortSignal;
 }
@@ -55,7 +55,7 @@ const record = async (
 const guardOf = ({ textColumns }: ExportPlan) =>
   textColumns && createCsvGuard((column) => textColumns[column] === true);
 
-/** Takes parts from the shared queue until none is left, or another lane has failed. */
+/** Takes parts from the shared queue until it is empty or another lane has failed. */
 const runLane = async (
   deps: ActivityDeps,
   attempt: Attempt,
@@ -69,21 +69,21 @@ const runLane = async (
     const part = index + 1;
     const key = partKey({ ...attempt.target, part });
     const to = { ...attempt.target, storage, key, signal: attempt.signal };
-    // A download is never deleted by, so it needs no places.
+    // Row ids serve to delete users, so a download needs none.
     const places = attempt.purpose === 'backup' ? createCopyPlaces() : undefined;
     const guard = guardOf(attempt.plan);
     const facts = await writePart(client, { query, places, guard }, to);
     const fresh = await record(deps, attempt.target, part, { ...facts, tids: places?.toArray() });
     attempt.written.put(part, fresh);
     crashPoint('export:part-written');
-    // Before the next part is taken: the reader waits for each that is.
+    // Wait before taking the next part: the reader waits for every part that was taken.
     await attempt.written.whenRoom(attempt.signal);
     rows += facts.rows;
   }
   return rows;
 };
 
-/** A further lane on a connection of its own, if one is free at once. */
+/** Runs another lane on its own connection, if a connection is free now. */
 const runJoinedLane = async (
   deps: ActivityDeps,
   attempt: Attempt,
@@ -105,7 +105,8 @@ const runJoinedLane = async (
 };
 
 /**
- * A part that is gone was swept, as another attempt has won: tried again, this one finds that out.
+ * A missing part was swept because another attempt has won. The retryable error makes Temporal try
+ * again, and the next try finds the winner.
  */
 const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void> => {
   try {
@@ -116,14 +117,14 @@ const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void>
   }
 };
 
-/** What the parts that were read back come to. */
+/** The sums over the parts that were read back. */
 interface Whole {
   digest: Digest;
-  /** Of the text of a gzip file. */
+  /** Of the uncompressed text of a gzip file. */
   check: TextCheck;
 }
 
-/** Reads parts back in their order, while others are being written, and adds them to the whole. */
+/** Reads parts back in their order while others are being written, and adds them to `whole`. */
 const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Whole): Promise<void> => {
   const { plan, signal, written } = attempt;
   for (let index = 0; index <= plan.parts.length; index++) {
@@ -134,7 +135,7 @@ const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Whole): Pro
   }
 };
 
-/** Writes the end of a file that has one, and reads it back. */
+/** Writes the trailer of a gzip file, and reads it back. */
 const close = async (
   deps: ActivityDeps,
   { plan, target, signal }: Attempt,
@@ -150,21 +151,21 @@ const close = async (
   return digest.facts();
 };
 
-/** Parts that are written and read back. */
+/** Parts that were written and read back. */
 export interface WrittenParts {
-  /** How many users they hold. */
+  /** The number of users in the parts. */
   rows: number;
   /**
-   * Ends the file, once the snapshot of its parts is committed.
+   * Completes the file. Call it after the snapshot of the parts is committed.
    *
-   * @returns length and SHA-256 of the file that is given out
+   * @returns length and SHA-256 of the file that users download
    */
   close: () => Promise<DigestFacts>;
 }
 
 /**
- * Writes the header and every part of the plan, and reads each back whole: it is what PostgreSQL
- * sent.
+ * Writes the header and every part of the plan, and reads each part back. So the files hold exactly
+ * the bytes that PostgreSQL sent.
  */
 export const writeParts = async (
   deps: ActivityDeps,

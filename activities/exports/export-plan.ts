@@ -11,48 +11,49 @@ import {
   type BoundStatement,
 } from '../../selection/statements.ts';
 
-/** Pages of the table a part covers: 32 MiB, some 57,000 users of 540 bytes. */
+/** Table pages of a part: 32 MiB, or some 57,000 users of 540 bytes. */
 const PART_PAGES = 4096;
-/** Chosen users a part covers. */
+/** Chosen users of a part. */
 const PART_TARGETS = 50_000;
 
-/** Which of a workspace's users an export holds, split into parts that any lane may take. */
+/** The users of an export, split into parts that any lane may take. */
 export interface ExportPlan {
-  /** Header names, in the order of the columns selected. */
+  /** Header names, in the order of the selected columns. */
   header: string[];
-  /** Of a file for spreadsheets: which columns hold text, and are guarded against formulas. */
+  /**
+   * Only for a file for spreadsheets: which columns hold text, and are guarded against formulas.
+   */
   textColumns: boolean[] | undefined;
-  /** For each part the query to COPY; a backup's has the place of each row before its columns. */
+  /** For each part the query for COPY. In a backup each row id (ctid) comes before the columns. */
   parts: string[];
   /**
-   * What the queries of the parts read from settings: for `setCopyValues`, on each lane's
-   * connection.
+   * The values that the queries of the parts read from settings. `setCopyValues` sets them on each
+   * lane's connection.
    */
   values: string[];
-  /** The query for the number of all rows. */
+  /** The query that counts all rows. */
   count: BoundStatement;
-  /** What users of a few parts, or of the whole workspace, satisfy: SQL over the alias `users`. */
+  /** The condition for the users of the only part, or `true`: SQL over the alias `users`. */
   scope: RawBuilder<SqlBool>;
 }
 
-/** The columns of a download, by the names its request gave them. */
+/** The columns of a download, with the names from its request. */
 export interface Download {
   format: Format;
   columns: { name: string; field: Field }[];
   spreadsheetSafe: boolean;
 }
 
-/**
- * Header names, and the query for rows that `source`, a FROM clause over the alias `users`, holds.
- */
+/** Header names, and the query for the rows of `source`: a FROM clause over the alias `users`. */
 interface Content extends Pick<ExportPlan, 'textColumns'> {
   header: string[];
   rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
 }
 
 /**
- * The custom properties that were not chosen are taken away, so that those chosen keep their stored
- * form. Read under the snapshot: no user in it can have a property that is not defined in it.
+ * SQL for the chosen custom properties. It removes all others, so that the chosen ones keep their
+ * stored form. The names are read under the snapshot: no user in it can have a property that is not
+ * defined in it.
  */
 const chosenProperties = async (
   { client, workspaceId }: HeldSnapshot,
@@ -68,7 +69,7 @@ const chosenProperties = async (
   return sql`users.properties - ${rows.map(({ name }) => name)}::text[]`;
 };
 
-/** A backup holds every column as stored, whatever columns there are; a download those chosen. */
+/** A backup holds every column as stored. A download holds the chosen columns. */
 const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
   if (download === undefined) {
     return {
@@ -89,7 +90,7 @@ const contentOf = async (held: HeldSnapshot, download: Download | undefined): Pr
   return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
 };
 
-/** Page ranges; the last is open, since the table may have grown after its size was read. */
+/** Page ranges. The last one is open, because the table may have grown after its size was read. */
 const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
   const count = Math.max(1, Math.ceil(pages / PART_PAGES));
   return Array.from({ length: count }, (_, index) => {
@@ -101,7 +102,8 @@ const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
 };
 
 /**
- * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from scanning.
+ * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from a full
+ * scan.
  */
 const targetRanges = async (
   held: HeldSnapshot,
@@ -128,13 +130,13 @@ export interface PlannedSelection {
   workspaceId: string;
   /** Undefined for a backup. */
   download?: Download;
-  /** What every user of the export satisfies. */
+  /** The condition for every user of the export. */
   where: RawBuilder<SqlBool>;
-  /** The chosen users it is further limited to. */
+  /** Limits the export to these chosen users. */
   targets?: { jobId: string; pass: number };
 }
 
-/** Parts cover all users of the snapshot once. */
+/** Plans an export. Each user of the snapshot that matches is in exactly one part. */
 export const planExport = async (
   held: HeldSnapshot,
   selection: PlannedSelection,
@@ -157,7 +159,7 @@ export const planExport = async (
   const count = toBoundStatement(
     sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`,
   );
-  // A few chosen users are found by the index; else it is the whole partition.
+  // A few chosen users are found by the index. Otherwise the whole partition is read.
   const [only] = ranges;
   const scope =
     targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql<SqlBool>`true`;

@@ -1,18 +1,18 @@
 import { EventEmitter, once } from 'node:events';
 
 /**
- * Hands things on by their numbers, in whatever order they came, and holds those back who come too
- * fast.
+ * A bounded buffer. Items may arrive in any order and are taken by index. Producers wait in
+ * `whenRoom` while the buffer is full.
  */
 export interface InOrder<Item> {
   put: (index: number, item: Item) => void;
-  /** Waits until it has come. @throws AbortError when the signal says that it never will */
+  /** Waits for an item. @throws AbortError when the signal is aborted */
   take: (index: number, signal: AbortSignal) => Promise<Item>;
-  /** Waits while as many as may wait are there. @throws AbortError as `take` */
+  /** Waits while the buffer is full. @throws AbortError when the signal is aborted */
   whenRoom: (signal: AbortSignal) => Promise<void>;
 }
 
-/** For one taker at a time. */
+/** Supports one consumer at a time. */
 export const createInOrder = <Item>(maxWaiting: number): InOrder<Item> => {
   const items = new Map<number, Item>();
   const changes = new EventEmitter();

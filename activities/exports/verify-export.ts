@@ -4,8 +4,10 @@ import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 
 /**
- * Lets a written export count: all of it was read back while it was written, and its sums close.
- * Only now may anyone delete by it or download it.
+ * Marks a written export as verified, if the rows of its parts add up. All files were read back
+ * while they were written. Only a verified export can be downloaded or used to delete.
+ *
+ * @throws exportUnknown, sumsDoNotClose
  */
 export const createVerifyExport =
   (deps: ActivityDeps) =>

@@ -11,17 +11,20 @@ import { failures } from '../failures.ts';
 
 type Figures = { [Name in keyof WrittenPart]?: WrittenPart[Name] };
 
-/** The name of the first figure that is not what was written down of the part. */
+/** The name of the first figure that differs from the part's row. */
 const differenceOf = (part: WrittenPart, read: Figures): string | undefined =>
   Object.entries(read).find(([name, value]) => value !== part[name as keyof WrittenPart])?.[0];
 
-/** @throws backupDamaged naming the first figure that is not what was written down of the part */
+/** @throws backupDamaged naming the first figure that differs from the part's row */
 export const assertSame = (part: WrittenPart, read: Figures): void => {
   const figure = differenceOf(part, read);
   if (figure !== undefined) throw failures.exportDamaged(part, figure);
 };
 
-/** A part as it was written, with the checksum of its text if it is joined to a gzip file. */
+/**
+ * A part as it was written. The checksum is that of its text, and is 0 unless the part belongs to a
+ * gzip file.
+ */
 export interface FreshPart extends WrittenPart {
   crc32: number;
 }
@@ -30,12 +33,12 @@ const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPa
   compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
 
 /**
- * Reads a part back whole: length and SHA-256 of the file, and the length of the text in it, must
- * be those of what was written of PostgreSQL's rows. Its rows are then the very rows that `COPY`
- * counted: the same bytes hold no other.
+ * Reads a part back whole. The file's length and SHA-256, and the length of its text, must be the
+ * same as when PostgreSQL's rows were written. So the file holds exactly the rows that `COPY`
+ * counted.
  *
- * @param whole takes the part's share of the file that is given out
- * @throws BackupDamaged naming the part and the first figure that differs
+ * @param whole takes the part's share of the file that users download
+ * @throws backupDamaged naming the part and the first figure that differs
  */
 export const verifyPart = async (
   storage: Storage,
@@ -75,9 +78,10 @@ const hashFile = async (
 };
 
 /**
- * Hashes a part's file once more, cheaply: what was verified must still be there.
+ * Hashes a part's file once more without decompressing it.
  *
  * @param further take the bytes of the file, too
+ * @throws backupDamaged naming the first figure that differs
  */
 export const recheckPart = async (
   storage: Storage,
@@ -87,8 +91,8 @@ export const recheckPart = async (
 ): Promise<void> => assertSame(part, await hashFile(storage, part, signal, ...further));
 
 /**
- * What of a part's file is not as it was written: `file` when there is none; nothing when it is
- * whole.
+ * The first figure of a part's file that differs from its row; `file` if there is none. Undefined
+ * if the file is intact.
  */
 export const findDamage = async (
   storage: Storage,
@@ -103,7 +107,7 @@ export const findDamage = async (
   }
 };
 
-/** Whether an error says that a stored file is not what was written. */
+/** Whether an error says that a stored file is missing or damaged. */
 export const isDamage = (error: unknown): boolean =>
   (error instanceof ApplicationFailure && error.type === 'backupDamaged') ||
   (error instanceof StorageError && error.problem === 'missing');

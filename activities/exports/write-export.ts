@@ -45,7 +45,7 @@ type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
 const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRow> => {
   const isBackup = job.type === 'deletion';
   return ensureExport(db, {
-    // A download shares its job's id, so /v1/exports/{id} is one thing.
+    // A download shares its job's id, so that /v1/exports/{id} shows both.
     id: isBackup ? uuidv7() : job.id,
     jobId: job.id,
     workspaceId: job.workspaceId,
@@ -58,8 +58,8 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
 };
 
 /**
- * Users who were not there when the admin looked are never selected, in any pass or retry. Without
- * a preview, all but the very first backup know those of the first one only.
+ * The condition that excludes users created after the preview, in every pass and retry. Without a
+ * preview, the snapshot of the first backup takes its place.
  */
 const knownSince = async (
   db: Db,
@@ -68,7 +68,7 @@ const knownSince = async (
 ): Promise<RawBuilder<SqlBool>> => {
   const snapshot = await findSelectionSnapshot(db, confirmation);
   if (snapshot !== undefined) {
-    // All before a snapshot's xmin is visible in it; to see that first halves the cost of the test.
+    // Transactions before a snapshot's xmin are visible in it. Checking this first halves the cost.
     const taken = sql`${sql.lit(snapshot)}::pg_snapshot`;
     return sql<SqlBool>`(users.inserted_in < pg_snapshot_xmin(${taken})
       OR pg_visible_in_snapshot(users.inserted_in, ${taken}))`;
@@ -103,7 +103,7 @@ const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<Plann
   };
 };
 
-/** What must hold of the table before anything is deleted by a backup of it. */
+/** Checks the table before anything is deleted by a backup of it. */
 const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string): Promise<void> => {
   if (!held.isStamped) throw failures.usersNotStamped(workspaceId);
   if (held.hasRules) throw failures.usersHaveRules(workspaceId);
@@ -116,8 +116,10 @@ const assertDeletable = async (db: Db, held: HeldSnapshot, workspaceId: string):
 };
 
 /**
- * Users are missing from a backup because others deleted them, or changed them so that they match
- * no longer. Where more are missing than that, something hides them.
+ * Users are missing from a backup if others deleted them, or changed them so that they no longer
+ * match. If more users are missing, something hides them.
+ *
+ * @throws usersHidden
  */
 const assertNobodyHidden = async (
   { database: { db } }: ActivityDeps,
@@ -126,7 +128,7 @@ const assertNobodyHidden = async (
   rows: number,
 ): Promise<void> => {
   const { count, previewId, chain } = confirmation;
-  // A retry is about the users that the first job left.
+  // A retry covers only the users that the first job left.
   if (count === null || rows >= count || previewId === null || chain.length > 1) return;
   const seen = await findPreviewedWorkspace(db, previewId);
   if (seen === undefined || seen.users === null) return;
@@ -136,7 +138,10 @@ const assertNobodyHidden = async (
 };
 
 /**
- * What a first backup may hold: no more than was confirmed, and nearly everyone only by approval.
+ * Checks a first backup: it may not hold more users than were confirmed, and nearly everyone only
+ * with an approval.
+ *
+ * @throws selectionChanged, usersHidden, deleteAllRequired
  */
 const assertConfirmed = async (
   deps: ActivityDeps,
@@ -148,7 +153,7 @@ const assertConfirmed = async (
   if (count !== null && rows > count) throw failures.selectionChanged(count, rows);
   await assertNobodyHidden(deps, held, job, rows);
   if (job.parentId !== null) return;
-  // The delete step decides; to ask here as well saves the rest of the work.
+  // The delete step makes this decision. Checking it here too saves the work in between.
   await refuseDeletionBy(deps.database.db, { exportId, attempt });
 };
 
@@ -157,7 +162,7 @@ const countRows = async (held: HeldSnapshot, plan: ExportPlan): Promise<number> 
   return rows[0]?.count ?? 0;
 };
 
-/** Writes one attempt and commits its snapshot. Nothing counts before that commit has succeeded. */
+/** Writes one attempt and commits its snapshot. The attempt does not count before that commit. */
 const writeAttempt = async (
   deps: ActivityDeps,
   job: RunningJob,
@@ -200,7 +205,7 @@ const writeAttempt = async (
   }
 };
 
-/** Files of attempts that came to nothing. What is missed here goes when the export expires. */
+/** Removes the files of unused attempts. Files that remain are removed when the export expires. */
 const removeVoidAttempts = async (deps: ActivityDeps, exportId: string, attempt: number) => {
   for (const lost of await listVoidAttempts(deps.database.db, exportId, attempt)) {
     await deps.storage.remove(attemptPrefix(exportId, lost));
@@ -208,8 +213,8 @@ const removeVoidAttempts = async (deps: ActivityDeps, exportId: string, attempt:
 };
 
 /**
- * Writes the users of a job's pass to a new export, all under one snapshot. A worker that dies
- * leaves an attempt behind, and the next begins another under a new snapshot, as pg_dump would.
+ * Writes the users of a job's pass to a new export, under one snapshot. If the worker dies, the
+ * next run begins a new attempt under a new snapshot.
  */
 export const createWriteExport =
   (deps: ActivityDeps) =>

@@ -12,8 +12,8 @@ import { gzipBeginning, gzipTrailer, type TextCheck } from '../../files/gzip-mem
 import { StorageError, type Storage } from '../../storage/storage.ts';
 
 /**
- * A line of JSON is COPY's one column. JSON escapes every control character, so neither delimiter
- * nor quote ever stands in it, and it comes out as it is; in text mode COPY would double its
+ * For NDJSON, COPY writes one column. JSON escapes control characters, so the delimiter and the
+ * quote never occur in it, and COPY writes it unchanged. COPY's text format would double the
  * backslashes.
  */
 const COPY_OPTIONS: Record<Format, string> = {
@@ -22,12 +22,12 @@ const COPY_OPTIONS: Record<Format, string> = {
 };
 
 export interface PartFacts {
-  /** As the `COPY` tag says. */
+  /** The number in the `COPY` command tag. */
   rows: number;
   rawBytes: number;
   bytes: number;
   sha256: string;
-  /** Of the text of a part that is joined to a gzip file; 0 of any other. */
+  /** Checksum of the text of a part in a gzip file; 0 for all other files. */
   crc32: number;
 }
 
@@ -40,8 +40,8 @@ interface PartTarget {
 }
 
 /**
- * Packs a text chunk by chunk, hashes and stores that; `open` gives what `pack` has made of its
- * chunks.
+ * Compresses a text chunk by chunk, and hashes and stores the result. `open` receives the function
+ * that compresses a chunk, and returns the stream of compressed chunks.
  */
 const storePart = async <Source extends Readable>(
   open: (pack: (chunk: Buffer) => Buffer) => Source,
@@ -59,7 +59,8 @@ const storePart = async <Source extends Readable>(
     pipeline([source, ...streams(), stored], { signal }),
     storage.put(key, stored),
   ]);
-  // Either side's error breaks off the other; the storage's own says more than the echo of it.
+  // An error on either side ends the other. The storage's own error says more than the one it
+  // causes.
   if (put.status === 'rejected' && put.reason instanceof StorageError) throw put.reason;
   if (piped.status === 'rejected') throw piped.reason;
   if (put.status === 'rejected') throw put.reason;
@@ -67,26 +68,26 @@ const storePart = async <Source extends Readable>(
   return { source, facts };
 };
 
-/** Hashes and stores bytes as they are. */
+/** Hashes and stores bytes unchanged. */
 const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFacts> => {
   const open = (pack: (chunk: Buffer) => Buffer) => Readable.from([pack(bytes)]);
   const { facts } = await storePart(open, { ...target, compression: 'none' });
   return { bytes: facts.bytes, sha256: facts.sha256 };
 };
 
-/** Rows to write, and what is done to their text before. */
+/** A query, and how its text is changed before it is stored. */
 export interface PartSource {
   query: string;
-  /** Takes the row ids off, which are then the query's first column. */
+  /** Removes the row ids, which are then the query's first column. */
   places?: CopyPlaces | undefined;
   /** Keeps spreadsheets from running text as formulas. */
   guard?: CsvGuard | undefined;
 }
 
 /**
- * Writes what PostgreSQL renders of a query to one durable file. Bytes are piped; no row becomes a
- * JavaScript value. With `places`, which then hold those of the very rows in the file, the query's
- * first column is the `ctid`, and does not go into it.
+ * Writes the rows of a query to one durable file. Bytes are piped; no row becomes a JavaScript
+ * value. With `places`, the first column of the query is the row id (ctid). The row ids are
+ * collected there and are not written to the file.
  */
 export const writePart = async (
   client: pg.ClientBase,
@@ -113,8 +114,8 @@ const headerText: Record<Format, (columns: readonly string[]) => string> = {
 };
 
 /**
- * The header line, a part of its own: parts follow each other in any number. Of NDJSON, nothing. A
- * gzip file begins with it.
+ * Writes the header line, a part of its own because parts have no fixed number. For NDJSON the
+ * header is empty. A gzip file begins with this part.
  */
 export const writeHeader = async (
   { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
@@ -131,7 +132,7 @@ export const writeHeader = async (
   return { rows: 0, rawBytes: text.length, crc32: crc32(text), ...stored };
 };
 
-/** The end of a gzip file, after its last part. */
+/** Writes the end of a gzip file, after its last part. */
 export const writeTrailer = async (check: TextCheck, target: PartTarget): Promise<PartFacts> => {
   const stored = await storeBytes(gzipTrailer(check), target);
   return { rows: 0, rawBytes: 0, crc32: 0, ...stored };

@@ -12,7 +12,7 @@ import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 
 export type ImportJob = RunningJob & { type: 'import' };
 
-/** @throws jobNotRunning when there is no such import, or it runs no more */
+/** @throws jobNotRunning when there is no such import, or it does not run */
 export const getRunningImport = async (
   { database: { db } }: ActivityDeps,
   jobId: string,
@@ -22,7 +22,11 @@ export const getRunningImport = async (
   return job;
 };
 
-/** The lines of a file, told of now and then. @throws ImportFileError, jobNotRunning */
+/**
+ * Counts the lines of a file, and stores the count now and then.
+ *
+ * @throws ImportFileError, jobNotRunning
+ */
 const countLines = async (
   { database: { db }, importThreads }: ActivityDeps,
   job: ImportJob,
@@ -35,7 +39,7 @@ const countLines = async (
   try {
     for await (const result of read.results) {
       if (result.kind === 'counted') ({ lines } = result);
-      // Fails when the job was cancelled meanwhile, however few lines there are.
+      // Stored also for short files, so that a cancelled job fails here.
       if (await setLinesRead(db, job.id, lines)) continue;
       throw failures.jobNotRunning(job.id, 'not being checked any more');
     }
@@ -46,7 +50,10 @@ const countLines = async (
 };
 
 /**
- * Reads the whole file. What is wrong with the file itself is thrown before any user was written.
+ * Reads and checks the whole file. An error in the file itself is thrown before any user is
+ * written.
+ *
+ * @throws ImportFileError, importFileDamaged, jobNotRunning
  */
 export const createCheckImport =
   (deps: ActivityDeps) =>
@@ -58,7 +65,7 @@ export const createCheckImport =
     const stored = await getImportFile(deps.database.db, job.importFileId);
     const types = await propertyTypesOf(deps.database.db, job.workspaceId);
     const stream = await deps.storage.get(importKey(job.importFileId));
-    // An error of either comes out of the tap.
+    // The tap emits the errors of both streams.
     const file = pipeline(stream, createDigestTap(), () => {});
     const lines = await countLines(deps, job, { file, types }, signal);
     const { bytes, sha256 } = file.facts();

@@ -18,14 +18,14 @@ import {
   type TagLimit,
 } from './overfull-lines.ts';
 
-/** What became of the lines of a chunk that could be read. */
+/** The result of the valid lines of a chunk. */
 export interface ChunkOutcome extends Merged {
   rejected: FailedLine[];
-  /** In mode `insert`, lines that made a user. */
+  /** In mode `insert`, the lines that created a user. */
   made: Set<number>;
 }
 
-/** Of a chunk without lines. */
+/** The result of a chunk without lines. */
 export const nothing = (): ChunkOutcome => ({
   imported: 0,
   merged: 0,
@@ -36,7 +36,7 @@ export const nothing = (): ChunkOutcome => ({
   made: new Set(),
 });
 
-/** Adds the lines of a range that made users. */
+/** Adds the lines of a range that created users. */
 export const addMade = (
   made: Set<number>,
   firstLines: readonly number[],
@@ -47,7 +47,7 @@ export const addMade = (
   for (let n = from; n <= to; n++) if (!others.has(n)) made.add(firstLines[n] ?? 0);
 };
 
-/** A range that was rolled back, and why. */
+/** The result of a range; a refused range was rolled back. */
 type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
 
 const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => {
@@ -55,7 +55,10 @@ const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => 
   return false;
 };
 
-/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+/**
+ * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
+ * would be nested in it.
+ */
 const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
 
 const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
@@ -72,7 +75,7 @@ const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
   }
 };
 
-/** What a line failed with that stood alone; undefined when others were at its user. */
+/** Why a single line failed. Undefined if another transaction changed its user in the meantime. */
 const failureOf = async (
   { client, statements }: Staging,
   n: number,
@@ -93,7 +96,7 @@ const failureOf = async (
   }
 };
 
-/** What is told of lines that were left out for their user's sake. */
+/** The failures of lines that were left out because of their user. */
 export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
   held: wholeLine('held', 'the user is under legal hold'),
   unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
@@ -116,11 +119,11 @@ export const addMerged = (outcome: Merged, merged: Merged): void => {
 };
 
 /**
- * Merges rows that are one line each, in the order of ids, by halves: a range that cannot be merged
- * is rolled back and split, until the lines that are in the way stand alone. All users who are
- * there are locked first, so that merges do not deadlock over what is made in between.
+ * Merges rows of one line each, in the order of ids. A range that cannot be merged is rolled back
+ * and split in half, until each failing line stands alone. All existing users are locked first, so
+ * that two merges do not deadlock over users created in between.
  *
- * @returns undefined when others were at the users; then everything is to be rolled back
+ * @returns undefined when other transactions changed the users; then everything must be rolled back
  */
 export const mergeCarefully = async (
   staging: CarefulStaging,
@@ -131,8 +134,8 @@ export const mergeCarefully = async (
   const outcome = nothing();
   const ranges: Range[] = [{ from: 0, to: rows.length - 1 }];
   /**
-   * A user with no room for the tags of a line: until a line is taken, the next ones are told by
-   * that.
+   * A user that has no room for the tags of a line. Until a line succeeds, the next lines of the
+   * user are checked against this limit first.
    */
   let full: { userId: string; limit: TagLimit | undefined } | undefined;
   for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
@@ -151,7 +154,7 @@ export const mergeCarefully = async (
       full = undefined;
     } else if (from < to) {
       const middle = Math.floor((from + to) / 2);
-      // The first half comes first.
+      // `pop` takes the first half next.
       ranges.push({ from: middle + 1, to }, { from, to: middle });
     } else {
       const failure = tried && (await failureOf(staging, from, tried));

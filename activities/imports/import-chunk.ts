@@ -30,23 +30,26 @@ import type { MatchedChunk, RowLine, SentChunk, SentRows } from './import-messag
 import { type CarefulStaging, leaveOutOverfull } from './overfull-lines.ts';
 import { prepareRows } from './prepare-rows.ts';
 
-/** How often a chunk begins anew because others were at its users meanwhile. */
+/** How often a chunk is retried because other transactions changed its users. */
 const MAX_STARTS = 6;
-/** So often as a whole; a trigger that keeps a row back looks the same as others at work. */
+/**
+ * Attempts to merge a chunk as a whole. More would be useless if a trigger keeps a row out, which
+ * looks the same as other transactions.
+ */
 const MAX_WHOLE_STARTS = 3;
 
-/** Longest wait for a lock before the chunk is given up and tried again, in milliseconds. */
+/** The longest wait for a lock before the chunk fails and is retried, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
 /**
- * Silence of this worker after which PostgreSQL takes the chunk back: others may wait for its
- * locks.
+ * If this worker is silent for so long, in milliseconds, PostgreSQL rolls the chunk back: others
+ * may wait for its locks.
  */
 const IDLE_TIMEOUT_MS = 30_000;
 
 /**
- * Users are looked up one by one: how many lines are staged the planner can only guess, and a hash
- * join would read the whole table of users for each chunk. Checks that wait for the end of a
- * transaction would say too late which row they refuse.
+ * The planner cannot know how many lines are staged. A hash join would read the whole table of
+ * users for each chunk, so users are looked up one by one. Constraints are immediate: a deferred
+ * one would report a refused row only at the end of the transaction.
  */
 const SETTINGS = `
   SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
@@ -56,37 +59,40 @@ const SETTINGS = `
   SET LOCAL jit = off;
   SET CONSTRAINTS ALL IMMEDIATE;`;
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;${SETTINGS}`;
-/** Does what triggers have put off, and takes back what they have set. */
+/** Runs deferred triggers now, and resets settings that triggers have changed. */
 const AFTER_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS};${SETTINGS}`;
 
-/** An import at work on a connection of its own. */
+/** An import that runs, with its own connection. */
 export interface ImportWork {
   client: PoolClient;
   job: ImportJob;
   beforeCommit: () => void;
 }
 
-/** A chunk as it came from the thread, and where its rows are found. */
+/** A chunk as the thread sent it, with access to its rows. */
 export interface PreparedChunk extends SentChunk {
   rowsOf: () => Promise<ImportRow[]>;
-  /** The lines that staged rows of the whole are made of. */
+  /** The lines of these staged rows of `whole`. */
   linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
   /**
-   * Finds the users of lines by mail address, anew for each try; none where lines name their users.
+   * Finds the users of lines by mail address, anew for each attempt. Undefined if the lines name
+   * users by id.
    */
   match: (client: PoolClient) => Promise<MatchedChunk | undefined>;
 }
 
-/** `contended`: others were at its users. `overfull`: lines give a user too many tags. */
+/**
+ * `contended`: other transactions changed the users. `overfull`: lines give a user too many tags.
+ */
 type Broken = 'contended' | 'overfull';
 
 /**
- * All lines at once; all but those that give a user too many tags; or by halves, down to single
- * lines.
+ * How a chunk is merged: all lines at once; all lines but those that give a user too many tags; or
+ * by halves, down to single lines.
  */
 type Way = 'whole' | 'fitting' | 'careful';
 
-/** Merges the first lines of users, then their later ones. */
+/** Merges the first lines of users, then their later lines. */
 const mergeRounds = async (
   staging: Staging,
   { firstCount, repeated }: Pick<SentRows, 'firstCount' | 'repeated'>,
@@ -100,7 +106,10 @@ const mergeRounds = async (
   return { ...result, left: [...result.left, ...later.left] };
 };
 
-/** Lines of rows that were left out, to be told; only these have to come from the thread. */
+/**
+ * The failures of rows that were left out. Only the lines of these rows are fetched from the
+ * thread.
+ */
 const tellLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
   if (left.length === 0) return [];
   const why = new Map(left.map((row) => [row.n, row.why]));
@@ -108,9 +117,7 @@ const tellLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise
   return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
 };
 
-/**
- * Merges what is left of single rows once those are gone by which users would have too many tags.
- */
+/** Leaves out the lines that would give users too many tags, and merges the others. */
 const mergeFitting = async (
   staging: CarefulStaging,
   job: ImportJob,
@@ -124,7 +131,7 @@ const mergeFitting = async (
   await client.query('TRUNCATE import_staging');
   await stageRows(client, statements.copy, pieces);
   const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
-  // Whoever is there is locked, and others can only have made new users.
+  // Existing users are locked, so other transactions can only have created new ones.
   if (result.status !== 'merged') return 'contended';
   const rejected = [...overfull, ...failLeft(prepared.rows, result.left)];
   return { ...nothing(), ...result.merged, rejected };
@@ -142,7 +149,7 @@ const mergeRows = async (
     return whole === undefined ? nothing() : 'overfull';
   }
   const { target } = whole;
-  // Before the transaction, for that has little time.
+  // Fetched before the transaction begins, because a transaction must not be idle for long.
   const single = isWhole ? undefined : prepareRows(job, await chunk.rowsOf(), true);
   const statements = importStatements(target);
   await client.query(BEGIN + statements.createStaging);
@@ -165,8 +172,8 @@ const mergeRows = async (
 };
 
 /**
- * Lines that were lost, and those that were not but for some cells; a lost one tells of its cells,
- * too. `isTaken` is whether anything of a line was taken that was not lost.
+ * Merges failed lines with notes about skipped cells: a failed line keeps its notes. A note of
+ * another line is kept only if `isTaken` says that some of the line was imported.
  */
 const withNotes = (
   lost: readonly FailedLine[],
@@ -185,14 +192,17 @@ const withNotes = (
   return [...told, ...[...noted.values()].filter(({ line }) => isTaken(line))];
 };
 
-/** Deals with a chunk in a transaction of its own. When nothing came of it, that is left open. */
+/**
+ * Imports a chunk in its own transaction. Unless the result is `done`, the transaction is left
+ * open.
+ */
 const tryChunk = async (
   work: ImportWork,
   chunk: PreparedChunk,
   way: Way,
 ): Promise<'done' | Broken> => {
   const { client, job, beforeCommit } = work;
-  // Triggers have run on it, for the chunk before.
+  // Triggers ran on this connection for the previous chunk.
   await renewConnection(client);
   const matched = await chunk.match(client);
   const outcome = await mergeRows(work, { ...chunk, ...matched }, way);
@@ -206,7 +216,7 @@ const tryChunk = async (
   const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
-  // A dry run that begins anew may find other users there; what was told at first holds.
+  // A dry run that starts again may find other users. The report of its first run is kept.
   if (isFirst) {
     await insertFailures(client, job.id, told);
     await addCleared(client, job.id, merged.cleared);
@@ -216,17 +226,18 @@ const tryChunk = async (
     throw failures.jobNotRunning(job.id, 'not importing any more');
   }
   beforeCommit();
-  // A dry run that begins anew has to learn again whom each chunk would have made.
+  // A dry run that starts again must recreate the users of each chunk in its preview table.
   await client.query(isFirst || job.options.dryRun ? 'COMMIT' : 'ROLLBACK');
   return 'done';
 };
 
 /**
- * Imports one chunk, in one transaction: all of its lines count, or none. Where the database
- * refuses lines, or others are at the same users, it begins anew; what it refuses then stops no
- * other line.
+ * Imports one chunk in one transaction: all of its lines or none. It starts again if the database
+ * refuses lines, or if other transactions changed the users. Then a refused line does not block the
+ * others.
  *
- * @throws jobNotRunning when the job was cancelled; DatabaseError when what is refused is no line
+ * @throws jobNotRunning when the job was cancelled; usersContended; DatabaseError when the refusal
+ *   is not about a line
  */
 export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
   let way: Way = 'whole';

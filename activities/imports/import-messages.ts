@@ -5,57 +5,60 @@ import type { ImportChunk, ImportRow } from '../../imports/read-chunks.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
 import type { Prepared, RowsJob } from './prepare-rows.ts';
 
-/** What a thread is asked to do with a file: to count its lines, or to prepare its chunks. */
+/** The task of a thread: count the lines of a file, or prepare its chunks. */
 export type ReadTask =
   | { kind: 'count'; types: PropertyTypes; job: Pick<RowsJob, 'options'> }
   | { kind: 'chunks'; types: PropertyTypes; job: RowsJob; done: ReadonlySet<number> };
 
-/** A row with its payload written out, so that it can be sent. */
+/** A row whose payload is a string, so that it can be sent. */
 export type SentRow = Omit<ImportRow, 'payload'> & { payload: string };
 
-/** A line of the file, and the staged row it is part of. */
+/** A line of the file, and the index of its staged row. */
 export interface RowLine {
   n: number;
   line: number;
   payload: string;
 }
 
-/** Rows of a chunk as they are staged, put together for COPY. */
+/** The staged rows of a chunk, as text for COPY. */
 export interface SentRows extends Omit<Prepared, 'rows' | 'pieces'> {
   text: Uint8Array;
 }
 
-/** A chunk with what of its work can be done before its turn. */
+/** A chunk, with all work done that is possible before its turn. */
 export interface SentChunk extends Omit<ImportChunk, 'rows'> {
-  /** None when no line of it could be read, it is done, or its users have to be found first. */
+  /**
+   * Undefined if no line could be parsed, if the chunk is done, or if users must be found by mail
+   * address first.
+   */
   whole: SentRows | undefined;
-  /** Of each row, where users have to be found by them. */
+  /** The mail address of each row, if users must be found by them. */
   mails?: string[];
 }
 
 /** A chunk whose users were found by mail address. */
 export interface MatchedChunk {
   whole: SentRows | undefined;
-  /** Lines whose users were not. */
+  /** Lines whose users were not found. */
   failed: FailedLine[];
 }
 
 export type ToThread =
   | { kind: 'start'; task: ReadTask }
-  /** Of the file; null at its end. */
+  /** A piece of the file; null at its end. */
   | { kind: 'piece'; bytes: Uint8Array | null }
   | { kind: 'next' }
   | { kind: 'rows'; chunk: number }
-  /** The lines of these staged rows. */
+  /** Asks for the lines of these staged rows. */
   | { kind: 'lines'; chunk: number; rows: readonly number[] }
-  /** Says whose the mail addresses of a chunk's rows are. */
+  /** Sends the users of a chunk's mail addresses. */
   | { kind: 'match'; chunk: number; matches: readonly MailMatch[] }
 
-  /** The rows that are kept are asked for no more. */
+  /** Drops the kept rows: no more questions follow. */
   | { kind: 'rest' };
 
 export type FromThread =
-  /** Another piece of the file is wanted. */
+  /** Asks for the next piece of the file. */
   | { kind: 'wanted' }
   | { kind: 'counted'; lines: number }
   | { kind: 'chunk'; chunk: SentChunk }

@@ -9,7 +9,7 @@ import { type ImportRow, readChunks } from '../../imports/read-chunks.ts';
 import type { FromThread, ReadTask, SentChunk, ToThread } from './import-messages.ts';
 import { prepareRows } from './prepare-rows.ts';
 
-/** Time between two counts of lines that are sent. */
+/** The least time between two `counted` messages. */
 const COUNT_INTERVAL_MS = 100;
 
 const NOT_FOUND = {
@@ -31,7 +31,7 @@ const wait = <Kind extends Answer['kind']>(kind: Kind): Promise<Extract<Answer, 
 
 type ChunksTask = Extract<ReadTask, { kind: 'chunks' }>;
 
-/** Rows of a chunk as they were read, those whose users are known, and these as they are staged. */
+/** The rows of a chunk: as parsed, those whose users are known, and as staged. */
 interface KeptChunk {
   job: ChunksTask['job'];
   read: readonly ImportRow[];
@@ -39,10 +39,7 @@ interface KeptChunk {
   staged: readonly StagedRow[];
 }
 
-/**
- * Of the chunk that is being imported and of the next one, for those whose lines are looked at one
- * by one.
- */
+/** The rows of the chunk being imported and of the next one, for questions about single lines. */
 const kept = new Map<number, KeptChunk>();
 
 const keptOf = (chunk: number): KeptChunk => {
@@ -90,7 +87,7 @@ const prepare = (job: ChunksTask['job'], rows: readonly ImportRow[]) => {
   const prepared = prepareRows(job, rows, false);
   if (prepared === undefined) return undefined;
   const { rows: staged, pieces, ...sent } = prepared;
-  // A copy of its own: memory that is shared with others cannot be sent away.
+  // A copy, because a buffer that shares its memory cannot be transferred.
   return { staged, whole: { ...sent, text: new Uint8Array(Buffer.concat(pieces)) } };
 };
 
@@ -109,7 +106,7 @@ const sendChunks = async (file: Readable, { types, job, done }: ChunksTask): Pro
   }
 };
 
-/** Prepares the rows of a chunk whose users were found. */
+/** Prepares the rows of a chunk whose users were found by mail address. */
 const sendMatched = (chunk: number, matches: readonly MailMatch[]): void => {
   const { job, read } = keptOf(chunk);
   const rows: ImportRow[] = [];

@@ -6,38 +6,37 @@ import { ImportFileError } from '../../imports/file-error.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { FromThread, MatchedChunk, ReadTask, RowLine, ToThread } from './import-messages.ts';
 
-/** Threads that are kept for the next file: starting one takes half a second. */
+/** Idle threads that are kept for the next file: to start one takes half a second. */
 const MAX_IDLE_THREADS = 2;
-/** Of a thread; a chunk of 16 lines of a million cells takes 300 MiB. */
+/** Heap of one thread. A chunk of 16 lines with a million cells takes 300 MiB. */
 const MAX_HEAP_MIB = 1_024;
 
-/** Threads do not take over how their process loads TypeScript. */
+/** Threads do not inherit the TypeScript loader of their process. */
 const ENTRY = `import('tsx/esm/api').then(({ register }) => {
   register();
   return import(${JSON.stringify(new URL('./import-thread.ts', import.meta.url).href)});
 })`;
 
-/** What a thread sends of a file. */
+/** The messages of a thread that are results. */
 export type ReadResult = Extract<FromThread, { kind: 'counted' | 'chunk' }>;
 
-/** A file that is read in a thread: what comes of it, and the rows of a chunk that is at work. */
+/** A file that a thread reads: its results, and the rows of a chunk being imported. */
 export interface ThreadRead {
   results: AsyncGenerator<ReadResult, void>;
   rowsOf: (chunk: number) => Promise<ImportRow[]>;
   linesOf: (chunk: number, rows: readonly number[]) => Promise<RowLine[]>;
   /** Prepares a chunk whose users were found by mail address. */
   match: (chunk: number, matches: readonly MailMatch[]) => Promise<MatchedChunk>;
-  /** Closes the file; the thread is kept for another one, or ended where it is still at work. */
+  /** Closes the file. The thread is kept for another file, or terminated if it is still busy. */
   close: () => Promise<void>;
 }
 
 export interface ImportThreads {
   /**
-   * Reads a file away from the thread that runs everybody's workflows. A result is worked out once
-   * the one before was taken. When `signal` is aborted the thread ends, whatever it is at.
+   * Reads a file in a thread, because the main thread runs all workflows. The next result is
+   * computed once the one before is consumed. When `signal` is aborted, the thread is terminated.
    *
-   * @throws ImportFileError when the file cannot be read to its end; what the stream throws; the
-   *   reason of `signal`
+   * @throws ImportFileError when the file is invalid; the stream's error; the reason of `signal`
    */
   read: (task: ReadTask, file: Readable, signal: AbortSignal) => ThreadRead;
   close: () => Promise<void>;
@@ -117,7 +116,7 @@ const findAnswer = async <Kind extends Question['kind']>(
   throw new Error('the thread that read a file has ended');
 };
 
-/** What a thread answers to a question about a chunk. @throws the reason of `signal` */
+/** The answer of a thread to a question about a chunk. @throws the reason of `signal` */
 const ask: typeof findAnswer = async (thread, question, signal) => {
   try {
     return await findAnswer(thread, question, signal);
@@ -136,7 +135,7 @@ export const createImportThreads = (): ImportThreads => {
 
   const start = (): Worker => {
     const thread = startThread();
-    // It is thrown by the iteration that waits for the thread.
+    // The iteration that waits for the thread throws the error.
     thread.on('error', () => {});
     thread.once('exit', () => idle.delete(thread));
     return thread;
@@ -160,7 +159,7 @@ export const createImportThreads = (): ImportThreads => {
   const read: ImportThreads['read'] = (task, file, signal) => {
     const thread = take();
     let isFree = false;
-    // A storage that says nothing is not waited for.
+    // Without this, a storage that never answers would block the import.
     addAbortSignal(signal, file);
     const results = async function* (): AsyncGenerator<ReadResult, void> {
       try {

@@ -15,7 +15,7 @@ import type { SentChunk } from './import-messages.ts';
 import type { ThreadRead } from './import-threads.ts';
 import { readAhead } from './read-ahead.ts';
 
-/** A chunk with its ways back to the thread that has read it. */
+/** A chunk with functions that ask the thread about its rows. */
 const prepared = (
   { workspaceId }: ImportJob,
   read: ThreadRead,
@@ -45,7 +45,7 @@ const importChunks = async (
     if (dryRun) await createPreview(client, job.workspaceId);
     const work = { client, job, beforeCommit: () => deps.crashPoint('import:chunk-open') };
     const file = await deps.storage.get(importKey(job.importFileId));
-    // A dry run has to know whom the chunks before would have made.
+    // A dry run repeats all chunks, to know which users the earlier ones would have created.
     const passed = dryRun ? new Set<number>() : done;
     const { workspaceId, options } = job;
     const task = { kind: 'chunks', types, job: { workspaceId, options }, done: passed } as const;
@@ -63,15 +63,16 @@ const importChunks = async (
       await read.close();
     }
   } finally {
-    // With its temporary tables.
+    // Closes the connection, which also drops its temporary tables.
     client.release(true);
   }
 };
 
 /**
- * Imports the lines of a checked file, one chunk after the other: later lines count over earlier
- * ones. A second run goes on with the chunks that are not done. A dry run counts, and writes no
- * user.
+ * Imports the lines of a checked file, chunk by chunk: later lines overwrite earlier ones. A second
+ * run continues with the chunks that are not done. A dry run only counts, and writes no user.
+ *
+ * @throws ImportFileError's failure, jobNotRunning, usersContended
  */
 export const createImportUsers =
   (deps: ActivityDeps) =>

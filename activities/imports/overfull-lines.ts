@@ -5,25 +5,25 @@ import type { FailedLine, Failure } from '../../imports/log/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import { MAX_LIST_ITEMS } from '../../selection/values.ts';
 
-/** Rows that are one line each, in the order of ids. */
+/** Rows of one line each, in the order of ids. */
 export interface CarefulStaging extends Staging {
   rows: readonly StagedRow[];
-  /** Number of the line that each is. */
+  /** The line number of each row. */
   firstLines: readonly number[];
 }
 
-/** Why a line failed by which a user would have too many tags. */
+/** The failure of a line that would give a user too many tags. */
 export const OVERFULL: Failure = {
   code: 'invalidDataType',
   message: `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`,
   problems: [{ column: 'tags', rule: 'tooManyTags' }],
 };
 
-/** What fails with lines that are one row. */
+/** The failed lines of a row. */
 export const failRow = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
 
-/** The tags of a user, to which lines add theirs. */
+/** Counts the tags of a user while lines add theirs. */
 const createTagLimit = (there: readonly string[]) => {
   const known = new Set(there);
   let count = there.length;
@@ -33,7 +33,7 @@ const createTagLimit = (there: readonly string[]) => {
     fresh.length > 0 && count + fresh.length > MAX_LIST_ITEMS;
   return {
     refuses: (row: StagedRow): boolean => isOver(freshOf(row)),
-    /** @returns whether the tags of the line could be added */
+    /** @returns whether there was room for the tags of the line */
     add: (row: StagedRow): boolean => {
       const fresh = freshOf(row);
       if (isOver(fresh)) return false;
@@ -47,8 +47,8 @@ const createTagLimit = (there: readonly string[]) => {
 export type TagLimit = ReturnType<typeof createTagLimit>;
 
 /**
- * The tags that users of some rows have, by the number of the row; none of a user who is not there,
- * or held.
+ * The tag limits of the users of some rows, by row number. There is none for a held user, or for a
+ * missing user that is not created.
  */
 export const findTagLimits = async (
   { client, statements, target }: Staging,
@@ -68,8 +68,8 @@ export const findTagLimits = async (
 };
 
 /**
- * Finds the lines by which users would have too many tags, if all others are taken, and leaves them
- * out. Whoever is there is locked first, so that what is found holds until the others are merged.
+ * Finds the lines that would give users too many tags if all others are imported, and leaves them
+ * out. Existing users are locked first, so that the result holds until the other lines are merged.
  */
 export const leaveOutOverfull = async (
   staging: CarefulStaging,

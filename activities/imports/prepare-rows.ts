@@ -15,32 +15,32 @@ import {
 import type { ImportOptions } from '../../imports/options.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 
-/** What of an import decides how its rows are put together. */
+/** The facts of an import that decide how its rows are staged. */
 export interface RowsJob {
   workspaceId: string;
   options: ImportOptions;
 }
 
-/** Rows of a chunk as they are staged. */
+/** The staged rows of a chunk. */
 export interface Prepared {
   target: ImportTarget;
   rows: StagedRow[];
   /** How many of them are merged before the later lines of the same users. */
   firstCount: number;
-  /** The users of these later lines, in the order of their rows. */
+  /** The users of the later lines, in the order of their rows. */
   repeated: RepeatedUser[];
-  /** Number of the first line of each row. */
+  /** The number of the first line of each row. */
   firstLines: number[];
-  /** Of how many lines each row is made. */
+  /** The number of lines of each row. */
   lineCounts: number[];
-  /** Whether lines may give a user too many tags: these are looked for first. */
+  /** Whether lines may give a user too many tags. Then these lines must be found first. */
   mayBeOverfull: boolean;
   pieces: Buffer[];
 }
 
 type Emptied = ImportTarget['emptied'];
 
-/** Of which columns any row says that a value becomes unknown. */
+/** The columns that become null in at least one row. */
 const emptiedBy = (rows: readonly ImportRow[], target: Omit<ImportTarget, 'emptied'>): Emptied => {
   const { mode, matchBy } = target;
   if (mode === 'insert') return { columns: [], properties: [] };
@@ -77,7 +77,7 @@ const targetOf = (
 };
 
 /**
- * @returns none when there are no rows; where `isCareful`, rows of one line each, in the order of
+ * @returns undefined when there are no rows; if `isCareful`, rows of one line each, in the order of
  *   ids
  */
 export const prepareRows = (

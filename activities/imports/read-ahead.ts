@@ -1,5 +1,6 @@
 /**
- * Has the next item made while the one before is at work; no more than these two are there at once.
+ * Produces the next item while the consumer works on the one before. At most two items exist at
+ * once.
  */
 export const readAhead = async function* <Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
   let next = items.next();
@@ -8,7 +9,7 @@ export const readAhead = async function* <Item>(items: AsyncGenerator<Item>): As
       const { value, done } = await next;
       if (done === true) return;
       next = items.next();
-      // It is thrown once its turn comes; nobody may be there to see it before.
+      // The error is thrown when the item's turn comes. Until then it must not count as unhandled.
       next.catch(() => {});
       yield value;
     }

@@ -5,7 +5,7 @@ import type { ActivityDeps } from '../deps.ts';
 import { createFinishJob } from './finish-job.ts';
 import { type DeliverySweepDeps, startDeliveriesOf } from '../webhooks/start-deliveries.ts';
 
-/** Removes what an ended job has written and never verified: nobody can have been deleted by it. */
+/** Removes the unverified files of an ended job. No user was deleted by them. */
 export const removeUnverifiedFiles = async (
   { database, storage }: Pick<ActivityDeps, 'database' | 'storage'>,
   jobId: string,
@@ -15,10 +15,7 @@ export const removeUnverifiedFiles = async (
   }
 };
 
-/**
- * Stores a job's end, says so in the log and to webhooks, and clears away what is of no use any
- * more.
- */
+/** Stores a job's end, logs it, starts its webhook deliveries, and removes unverified files. */
 export const createEndJob = (
   deps: ActivityDeps & Omit<DeliverySweepDeps, 'webhooks'>,
 ): ReturnType<typeof createFinishJob> => {
@@ -29,11 +26,11 @@ export const createEndJob = (
     const { state, counts, error } = result;
     const why = error && { errorType: error.type, errorMessage: error.message };
     log.info('job ended', { jobId, state, counts, ...why });
-    // Nobody waits for it, and the sweep finds what is not started here.
+    // Not awaited: the sweep starts the deliveries that are not started here.
     void startDeliveriesOf(deps, jobId).catch((cause: unknown) =>
       log.warn('what is to be told of a job was not started', { jobId, error: cause }),
     );
-    // The end is stored: files left behind are no reason to try it again.
+    // The end is stored. A file that cannot be removed is no reason to retry.
     await removeUnverifiedFiles(deps, jobId).catch((cause: unknown) =>
       log.warn('files that were never verified could not be removed', { jobId, error: cause }),
     );

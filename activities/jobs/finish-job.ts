@@ -45,7 +45,7 @@ const endDeletion = (
   return { result: { state, failures: left }, counts };
 };
 
-/** Verdicts for those a broken-off deletion did not reach, pass by pass. */
+/** Gives an outcome to the users that an interrupted deletion did not reach, pass by pass. */
 const settleInterrupted = async (deps: ActivityDeps, job: RunningJob): Promise<void> => {
   const { db } = deps.database;
   await enterPhase(db, job.id, 'settling');
@@ -83,7 +83,7 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
 const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
   const { db } = deps.database;
   if (end.kind !== 'completed' && job.backupId !== null) {
-    // No chunk of an attempt that is still at it can commit from here on.
+    // From now on no chunk of an attempt that still runs can commit.
     await enterPhase(db, job.id, 'settling');
     await settleRestore(db, { ...job, backupId: job.backupId }, true);
   }
@@ -118,7 +118,7 @@ const FINISHERS = {
   restore: finishRestore,
 };
 
-/** Writes how a job ended, once; whoever comes later is told what the first wrote. */
+/** Stores how a job ended, once. A later call returns the stored result. */
 export const createFinishJob =
   (deps: ActivityDeps) =>
   async ({ jobId, end }: JobInput & { end: JobEnd }): Promise<StoredResult> => {
@@ -126,8 +126,7 @@ export const createFinishJob =
     const stored = await findStoredResult(db, jobId);
     if (stored !== undefined) return stored;
     const job = await findJobOf(db, jobId);
-    // A step that finds its job cancelled breaks off; that is the cancellation, not a failure of
-    // its own.
+    // A step of a cancelled job fails. This counts as the cancellation, not as a failure.
     const told: JobEnd =
       end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : knownEnd(end);
     const { result, counts } = await FINISHERS[job.type](deps, job, told);

@@ -10,22 +10,22 @@ export type RunningJob = {
   id: string;
   workspaceId: string;
   selection: FrozenSelection;
-  /** What its users were confirmed by; for a retry, what the first job's were. */
+  /** The confirmation of the selection. A retry has that of the first job. */
   confirmation: Confirmation;
-  /** Whether its users are named, one by one. */
+  /** Whether the users are named one by one. */
   isChosen: boolean;
-  /** Whether it has mail addresses, and nobody has looked up yet whose they are. */
+  /** Whether the job has mail addresses that were not looked up yet. */
   hasAddresses: boolean;
-  /** How many users it is about, once that is known. */
+  /** The number of users the job is about; null while unknown. */
   total: number | null;
-  /** The id that the key of who asked is shown by. */
+  /** The id of the key that started the job, as the API shows it. */
   askedBy: string;
   reason: string | null;
-  /** The request that asked for it, as the API's log has it. */
+  /** The id of the HTTP request that created the job, as in the API's log. */
   requestId: string | null;
-  /** The backup a restore takes from. */
+  /** The backup that a restore reads. */
   backupId: string | null;
-  /** The delete-all request it is the run of. */
+  /** The delete-all request whose run this job is. */
   parentId: string | null;
 } & (
   | { type: 'export'; options: ExportOptions }
@@ -33,7 +33,7 @@ export type RunningJob = {
   | { type: 'deletion' | 'restore'; options: { notify?: boolean } }
 );
 
-/** A job in whatever state. @throws jobNotRunning when there is none */
+/** Finds a job in any state. @throws jobNotRunning when there is none */
 export const findJobOf = async (
   db: Db,
   jobId: string,
@@ -51,7 +51,8 @@ export const findJobOf = async (
     selection: row.selection as FrozenSelection,
     options: row.options,
     confirmation,
-    // Without its targets a job of chosen users is about nobody, never about everyone.
+    // If a job of chosen users has lost its targets, it must be about no user, never about all
+    // users.
     isChosen: row.has_targets || namesItsUsers(row.selection as FrozenSelection),
     hasAddresses: row.has_addresses,
     total: row.total,
@@ -65,7 +66,7 @@ export const findJobOf = async (
   return job as RunningJob & { state: JobState };
 };
 
-/** @throws jobNotRunning when it was cancelled or has ended: then there is nothing left to do */
+/** @throws jobNotRunning when the job was cancelled or has ended */
 export const getRunningJob = async (db: Db, jobId: string): Promise<RunningJob> => {
   const job = await findJobOf(db, jobId);
   if (job.state !== 'running') throw failures.jobNotRunning(jobId, job.state);

@@ -6,7 +6,7 @@ import { createEndJob } from './end-job.ts';
 import { sweepDeliveries } from '../webhooks/start-deliveries.ts';
 import { findRun, sweepRequests, type RequestSweepDeps } from '../delete-all/sweep-requests.ts';
 
-/** A job younger than this is its own request's business. */
+/** The HTTP request that created a younger job still starts it itself. */
 const STALE_AFTER_SECONDS = 15;
 const SWEEP_LIMIT = 200;
 
@@ -17,9 +17,8 @@ const TERMINATED: JobEnd = {
 };
 
 /**
- * Starts what a crash left between database and Temporal, and ends the jobs, requests and
- * deliveries whose workflow was terminated, so that none stays unfinished for ever. One that cannot
- * be dealt with keeps no other waiting; the failure is thrown at the end.
+ * Starts the workflows that a crash left unstarted. Ends the jobs, requests and deliveries whose
+ * workflow was terminated. A failure does not stop the others, and is thrown at the end.
  */
 export const createStartQueuedJobs =
   (deps: RequestSweepDeps & WebhookDeps): Activities['startQueuedJobs'] =>

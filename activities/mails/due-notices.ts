@@ -8,10 +8,10 @@ import {
   type RequestState,
 } from '../../workflows/contract.ts';
 
-/** Hosts of a Temporal cluster have clocks of their own, which differ by less. */
+/** The hosts of a Temporal cluster have their own clocks, which differ by less than this. */
 const CLOCKS_DIFFER_MS = 60_000;
 
-/** A request as its row stands. */
+/** The facts of a request that decide about its mails. */
 export interface NoticeFacts {
   id: string;
   state: RequestState;
@@ -19,7 +19,7 @@ export interface NoticeFacts {
   closes_at: Date | null;
 }
 
-/** Whether it is time for a reminder of the settings, and what it says is so. */
+/** Whether a reminder is due, by the settings and the request's state. */
 const isReminderDue = (
   { remindAfterMs, closingRemindersMs }: Config['deleteAllTimes'],
   { state, asked_at: askedAt, closes_at: closesAt }: NoticeFacts,
@@ -36,11 +36,11 @@ const isReminderDue = (
 };
 
 /**
- * Whether a request has come to what a mail tells. By its row and its decisions, whatever the
- * workflow says; also a while later, for a mail may have to wait for its provider. The mail about
- * an end tells of the last run, so it must have ended, too.
+ * Whether the request has reached the state that a mail reports. The request's row and its
+ * decisions say so, not the workflow. A mail stays due for a while, because it may have to wait for
+ * the provider. The mail about an end is about the last run, so that run must have ended.
  *
- * @param now when Temporal has handed the step out, which is the time that reminders go by
+ * @param now when Temporal scheduled the step, in milliseconds since 1970
  */
 export const isNoticeDue = async (
   db: Db,

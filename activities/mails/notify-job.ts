@@ -33,7 +33,7 @@ import {
   mailGivenUp,
 } from './try-mail.ts';
 
-/** What a mail is composed of: the job, how it ended, and the links of this very mail. */
+/** The input of a mail: the job, how it ended, and the links of this mail. */
 interface Telling {
   subject: NoticeSubject;
   end: JobEnd;
@@ -42,7 +42,7 @@ interface Telling {
   log: MailLink;
 }
 
-/** Why a mail is not sent that would be about nothing, such as a file that has expired. */
+/** The type of a failure for a mail without a subject, for example if the file has expired. */
 const NOTHING_TO_TELL = 'nothingToTell';
 const nothingToTell = (message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, NOTHING_TO_TELL);
@@ -50,15 +50,16 @@ const nothingToTell = (message: string): ApplicationFailure =>
 const notEnded = (jobId: string): ApplicationFailure =>
   nothingToTell(`Job ${jobId} has not ended.`);
 
-/** An export with all that verifying it brought. */
+/** An export with the facts that are known once it is verified. */
 type Verified = JobExport & { rows: number; bytes: number; sha256: string };
 
 const isVerified = (file: JobExport): file is Verified =>
   file.state === 'verified' && file.rows !== null && file.bytes !== null && file.sha256 !== null;
 
 /**
- * Always the same for an export and a round, as a UUID (version 8): a mail that is tried again
- * carries the same link, one that was asked for again a new one, for the first may have ended.
+ * The id of the link in a mail: a UUID (version 8) made from the export and the round. So a mail
+ * that is retried carries the same link. A new round has a new link, because the first may have
+ * expired.
  */
 const mailLinkId = (exportId: string, round: number): string => {
   const words = [`keepsake mail link`, exportId, ...(round === 1 ? [] : [round])].join('\n');
@@ -69,7 +70,7 @@ const mailLinkId = (exportId: string, round: number): string => {
   );
 };
 
-/** A file with a link to it; undefined when it has expired before anyone was told. */
+/** A file with a link to it. Undefined if the file expired before the mail. */
 const withLink = async (db: Db, deps: MailDeps, { subject, round }: Telling, file: Verified) => {
   const link = await createLink(db, {
     id: mailLinkId(file.id, round),
@@ -116,7 +117,7 @@ const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> =>
     counts: withUnreached(summary.counts, end),
     backups,
     restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
-    // Before anyone is added whom nobody can name.
+    // Must be decided before users that cannot be named are added to the counts.
     log: sumOf(summary.counts) > 0 ? log : null,
     job,
   });
@@ -164,7 +165,7 @@ const COMPOSERS = {
   restore: ofRestore,
 };
 
-/** How a job has ended, by its row; undefined while it has not. */
+/** How a job has ended, by its row. Undefined if it has not ended. */
 const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   const { state, finished_at: finishedAt, error_type: type, error_message: message } = subject;
   if (finishedAt === null) return undefined;
@@ -173,15 +174,15 @@ const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   return { kind: 'failed', type: type ?? 'unknown', message: message ?? '' };
 };
 
-/** A job that is told through says so by its phase; whether it is done, its sums say. */
+/** Whether all steps of the job are done: its phase says so. Its sums say whether it succeeded. */
 const isToldThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
   end.kind === 'completed' && phase === 'notifying';
 
-/** The first round keeps the key that the provider may know already. */
+/** The first round has no suffix: the provider may know that key from an earlier version. */
 const idempotencyKeyOf = (jobId: string, round: number): string =>
   `${jobId}/${JOB_MAIL}${round === 1 ? '' : `/${round}`}`;
 
-/** @returns what is told, and the failure where there is nothing to tell */
+/** @returns the mail, or the failure if the mail has no subject */
 const compose = async (deps: MailDeps, telling: Telling): Promise<Message | ApplicationFailure> => {
   try {
     return await COMPOSERS[telling.subject.type](deps, telling);
@@ -224,9 +225,11 @@ const getSubject = async ({ database }: MailDeps, jobId: string): Promise<Notice
 };
 
 /**
- * Mails the owner of the key that started a job how it ended, by its row: before that says so, only
- * a job that is told through. A mail the provider accepted is never sent again; a second try
- * carries the same key, links and content as the first.
+ * Mails the owner of the key that started a job how the job ended. The job's row must say so; only
+ * a completed job may be mailed about just before that. A mail that the provider accepted is not
+ * sent again. A second attempt has the same key, links and content.
+ *
+ * @throws nothingToTell, MailUnavailable, MailRefused, MailGivenUp
  */
 export const createNotifyJob =
   (deps: MailDeps): Activities['notifyJob'] =>
@@ -237,7 +240,7 @@ export const createNotifyJob =
     await notify(deps, { subject, end: told, round: 1 });
   };
 
-/** Mails how a job has ended once more, as somebody has asked; each round once. */
+/** Mails the end of a job again, on request; once per round. */
 export const createNotifyJobAgain =
   (deps: MailDeps): Activities['notifyJobAgain'] =>
   async ({ jobId, round }) => {

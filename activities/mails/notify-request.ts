@@ -33,14 +33,14 @@ const audienceOf = (kind: RequestNotice): Audience => {
   return isClosing(kind) ? 'admins' : 'all';
 };
 
-/** The decision whose words the mail repeats. */
+/** The decision whose reason the mail quotes. */
 const TELLING: Partial<Record<RequestNotice, DecisionKind>> = {
   approved: 'approve',
   denied: 'deny',
   revoked: 'revoke',
 };
 
-/** What can be decided at the time of a mail, by role. */
+/** The decisions that are possible at the time of a mail, by role. */
 const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly CodedKind[]> => {
   if (kind === 'asked' || kind === 'unanswered') {
     return { platform: ['approve', 'deny'], admin: ['withdraw'] };
@@ -49,7 +49,10 @@ const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly
   return isOpen ? { platform: ['revoke'], admin: ['withdraw'] } : { platform: [], admin: [] };
 };
 
-/** What a person may decide, with the codes for it; none where signals are switched off. */
+/**
+ * The decisions a person can make, with their codes. There are no codes if signals are switched
+ * off.
+ */
 const decidableOf = async (
   { database: { db }, config }: NotifyRequestDeps,
   { id: requestId, workspace_id: workspaceId }: Subject,
@@ -81,7 +84,7 @@ const endOf = ({ state, job_id, job_counts }: Subject, kind: RequestNotice) => {
 
 type OpenNotice = Awaited<ReturnType<typeof listOpenNotices>>[number];
 
-/** What the mails of one kind tell; each has a link of its own. */
+/** The facts for the mails of one kind. Each mail has its own link. */
 const factsOf = async (
   { database: { db }, config }: NotifyRequestDeps,
   subject: Subject,
@@ -107,21 +110,21 @@ const factsOf = async (
   });
 };
 
-/** A try again may help some; only when it can help nobody is the failure final. */
+/** If a retry can help any of the mails, the failure must be retryable. */
 const worstOf = (troubles: readonly unknown[]): unknown =>
   troubles.find((trouble) => !(trouble instanceof ApplicationFailure && trouble.nonRetryable)) ??
   troubles[0];
 
 const mailKindOf = (kind: RequestNotice): MailKind => (isClosing(kind) ? 'closing' : kind);
 
-/** Until the provider may be asked again, in milliseconds; it asks us, not one mail. */
+/** How long the provider asked us to wait, in milliseconds. It applies to all mails. */
 const waitOf = (notices: readonly OpenNotice[]): number =>
   Math.max(0, ...notices.map(({ wait_ms: waitMs }) => waitMs));
 
 /**
- * Tries each mail once, and stops where the provider takes no more at the moment.
+ * Tries each mail once, and stops if the provider accepts no more for now.
  *
- * @returns the failures, the one that stopped it alone
+ * @returns the failures; only the last one if it stopped the loop
  */
 const tryAll = async (
   deps: NotifyRequestDeps,
@@ -150,7 +153,7 @@ const tryAll = async (
   return troubles;
 };
 
-/** Asked for again, it must be what the request has come to now. */
+/** A further round is due only if it reports the present state. */
 const isDue = async (
   { database: { db }, config }: NotifyRequestDeps,
   subject: Subject,
@@ -161,9 +164,11 @@ const isDue = async (
     : kind === noticeOf(subject.state);
 
 /**
- * Mails everyone who is to hear of it, one mail a person and round however many keys they hold. Who
- * was accepted or refused is not mailed again, and one address that cannot be reached keeps no
- * other waiting. What has not happened, or is not so any more, is told to nobody.
+ * Mails all recipients of a notice: one mail per person and round, even if the person has several
+ * keys. A mail that was accepted or refused is not sent again. An address that fails does not block
+ * the others. A notice that is not due is not sent.
+ *
+ * @throws requestUnknown, MailUnavailable, MailRefused
  */
 export const createNotifyRequest =
   (deps: NotifyRequestDeps, timeOf: () => number = Date.now): Activities['notifyRequest'] =>

@@ -4,14 +4,14 @@ import { createPageToken, type PagePurpose } from '../../files/page-token.ts';
 
 const DAY_MS = 86_400_000;
 /**
- * How long the links of a mail lead to pages, in days; a log holds users' ids, so its link ends as
- * a file's does.
+ * How long the links to pages in a mail are valid, in days. A log holds users' ids, so its link
+ * expires with the file.
  */
 const LASTS_DAYS: Record<PagePurpose, number> = { job: 30, log: 7, request: 30 };
 
 /**
- * The link of a mail to a page; always the same for a mail, so that one that is tried again is
- * identical.
+ * The link to a page in a mail. It is always the same for one mail, so that a mail that is sent
+ * again is identical.
  */
 export const pageLinkOf = (
   { publicUrl, linkSecret }: Pick<Config, 'publicUrl' | 'linkSecret'>,

@@ -11,11 +11,11 @@ export interface MailDeps {
   config: Pick<Config, 'publicUrl' | 'linkSecret' | 'mailFrom'>;
   mailer: Mailer;
   mailMeter: MailMeter;
-  /** For one try; 10 seconds when not given. */
+  /** For one attempt, in milliseconds; 10 seconds by default. */
   deadlineMs?: number;
 }
 
-/** A mail as it is written down, and under which key the provider knows it. */
+/** A mail as it is stored, with the provider's idempotency key. */
 export interface NotedMail {
   table: MailTable;
   id: string;
@@ -25,7 +25,7 @@ export interface NotedMail {
 }
 
 /**
- * Thrown where a mail is to be tried again; after so many milliseconds, where the provider asked
+ * The failure of a mail that is to be retried; after `waitMs` milliseconds if the provider asked
  * for that.
  */
 export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFailure =>
@@ -35,18 +35,20 @@ export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFai
     ...(waitMs !== undefined && { nextRetryDelay: waitMs }),
   });
 
-/** The provider forgets a key after a day: another try under it might send the mail twice. */
+/**
+ * The provider forgets an idempotency key after a day. A later attempt might send the mail twice.
+ */
 export const mailGivenUp = (): ApplicationFailure =>
   ApplicationFailure.nonRetryable(
     'The mail provider has not taken the mail for a day. Ask for it again.',
     'MailGivenUp',
   );
 
-/** The provider still asked to be left alone. */
+/** The time that the provider asked to wait is not over. */
 export const mailTooEarly = (waitMs: number): ApplicationFailure =>
   mailUnavailable('it asked to be left alone for a while', waitMs);
 
-/** The failure of a mail that was not accepted; undefined of one that was. */
+/** The failure of a mail that was not accepted. Undefined if it was accepted. */
 export const mailFailureOf = (sent: Sent): ApplicationFailure | undefined => {
   if (sent.state === 'accepted') return undefined;
   if (sent.state === 'waiting') return mailUnavailable(sent.reason, sent.waitMs);
@@ -57,7 +59,7 @@ export const mailFailureOf = (sent: Sent): ApplicationFailure | undefined => {
   );
 };
 
-/** Writes down what a try came to, and counts it. */
+/** Stores and counts the result of an attempt. */
 export const noteMail = async (
   { database, mailMeter }: Pick<MailDeps, 'database' | 'mailMeter'>,
   { table, id, kind }: Pick<NotedMail, 'table' | 'id' | 'kind'>,
@@ -68,8 +70,8 @@ export const noteMail = async (
 };
 
 /**
- * Hands a mail to the provider once, writes down what came of it, and counts it. A worker that dies
- * in between sends it again under the same key, and the provider takes it once.
+ * Sends a mail to the provider once, and stores and counts the result. If the worker dies in
+ * between, the mail is sent again under the same key, and the provider accepts it only once.
  */
 export const tryMail = async (deps: MailDeps, mail: NotedMail, message: Message): Promise<Sent> => {
   const sent = await sendMail(deps.mailer, message, {

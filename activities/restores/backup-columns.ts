@@ -9,18 +9,18 @@ import { failures } from '../failures.ts';
 import { recheckPart } from '../exports/verify-part.ts';
 
 /**
- * The columns of a backup's file, in its order; of backups from before they were kept, API names
- * alone.
+ * The columns of a backup's file, in its order. Early backups did not store them, so only the names
+ * in the header are known.
  */
 export type BackupColumns =
   | { naming: 'stored'; columns: readonly StoredColumn[] }
   | { naming: 'api'; names: readonly string[] };
 
 /**
- * The columns are kept with the attempt, so no single file decides over a whole backup. Only a
- * backup from before that is read by its header.
+ * The columns are stored with the attempt, so that no single file decides about the whole backup.
+ * For an early backup they are read from the header file.
  *
- * @throws backupDamaged when such a header is not what was written
+ * @throws backupDamaged when that header file is not as it was written
  */
 export const findBackupColumns = async (
   { database: { db }, storage }: Pick<ActivityDeps, 'database' | 'storage'>,
@@ -31,7 +31,7 @@ export const findBackupColumns = async (
   if (kept?.columns != null) return { naming: 'stored', columns: kept.columns };
   const [header] = await listParts(db, backup);
   if (header === undefined) throw failures.exportUnknown(backup.id);
-  // By another order of its names, values would come back into the wrong columns.
+  // If the names in a damaged header had another order, values would go to the wrong columns.
   await recheckPart(storage, header, signal);
   return { naming: 'api', names: await readHeaderNames(storage, header) };
 };
@@ -41,22 +41,25 @@ const indexIn = (kept: BackupColumns, column: string): number =>
     ? kept.columns.findIndex(({ name }) => name === column)
     : kept.names.indexOf(apiNameOf(column));
 
-/** Where the ids of users stand in each record. @throws exportUnknown when there are none */
+/** The index of the user id in each record. @throws exportUnknown when there is none */
 export const userIdColumnOf = (exportId: string, kept: BackupColumns): number => {
   const index = indexIn(kept, 'user_id');
   if (index < 0) throw failures.exportUnknown(exportId);
   return index;
 };
 
-/** Where their mail addresses stand; undefined where users had none when the backup was made. */
+/**
+ * The index of the mail address in each record. Undefined if users had none when the backup was
+ * made.
+ */
 export const emailColumnOf = (kept: BackupColumns): number | undefined => {
   const index = indexIn(kept, 'email');
   return index < 0 ? undefined : index;
 };
 
 /**
- * By the API's names two columns may be alike; the order of columns, which never changes, says
- * which.
+ * Two columns may have the same API name. The order of columns, which never changes, tells them
+ * apart.
  */
 const matchByApiName = (
   exportId: string,
@@ -76,9 +79,9 @@ const matchByApiName = (
 };
 
 /**
- * The column of today's table for each column of a backup; none where PostgreSQL computed its
- * values then, and computes them now or has no such column any more. A rehearsal compares also what
- * PostgreSQL computes: the expression is still that of the backup.
+ * The column of today's table for each column of a backup. Undefined for a column that PostgreSQL
+ * computed then, if it computes the column now or the column no longer exists. A rehearsal also
+ * compares computed columns, because the expression cannot have changed yet.
  *
  * @throws columnGone naming the first column that was dropped or renamed since
  */
@@ -92,7 +95,7 @@ export const matchColumns = (
   const byName = new Map(columns.map((column) => [column.name, column]));
   const byId = new Map(columns.map((column) => [column.id, column]));
   return kept.columns.map(({ id, name, type, isGenerated }) => {
-    // Its name may be another column's now.
+    // Another column may have its name now.
     const isRenamed = byId.has(id) && byId.get(id)?.name !== name;
     const column = isRenamed ? undefined : byName.get(name);
     const isComputed = isGenerated && (column === undefined || column.isGenerated);

@@ -1,17 +1,17 @@
-/** Numbers of a range, the last one included. */
+/** A range of numbers, including the last one. */
 export interface Range {
   from: number;
   to: number;
 }
 
-/** What became of a range: `split` asks for its halves. */
+/** The result of a range: `split` asks for its halves. */
 export type Tried = 'done' | 'split';
 
 /**
- * Works on a range as a whole, and on its halves, from first to last, where that is not possible.
- * So one item that is refused costs its neighbours a few tries, and keeps none of them out.
+ * Works on a range as a whole. Where that fails, works on its halves, the first half first. So one
+ * refused item costs a few more attempts, and does not block the others.
  *
- * @param work must deal with a range of one number: `split` is no answer to that
+ * @param work must not return `split` for a range of one number
  */
 export const byHalves = async (
   whole: Range,

@@ -4,7 +4,7 @@ import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states
 import { DO_ALL_NOW, RENEW_RESTORE } from './restore-settings.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
-/** A user that the database does not take back, and why. */
+/** A user that the database does not accept, with the reason. */
 export interface NotRestored {
   userId: string;
   reason: string;
@@ -12,27 +12,27 @@ export interface NotRestored {
 
 const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
-/** A range that holds no row. */
+/** A range without rows. */
 const NO_ROWS: Range = { from: 0, to: 0 };
 
-/** Staged rows of a part, in an open transaction. */
+/** The staged rows of a part, in an open transaction. */
 export interface Staging {
   client: PoolClient;
   statements: RestoreStatements;
-  /** How many rows were loaded: they have the numbers from 1 to this. */
+  /** How many rows are staged. They are numbered from 1. */
   rows: number;
-  /** The restore whose outcomes name the users that are there already; a rehearsal has none. */
+  /** The restore job, whose outcomes name users that exist already. A rehearsal has no job. */
   jobId?: string;
 }
 
-/** What became of the staged rows; all others were inserted. */
+/** The staged rows that were not inserted. */
 export interface LeftOut {
-  /** How many users are there already. */
+  /** How many users exist already. */
   present: number;
   notRestored: NotRestored[];
 }
 
-/** Lets no join look rows up one by one: how many there are the planner cannot know. */
+/** Runs a query without nested loops: the planner cannot know how many rows are staged. */
 const byHash = async <Row extends object>(
   client: PoolClient,
   statement: string,
@@ -45,10 +45,10 @@ const byHash = async <Row extends object>(
 };
 
 /**
- * What triggers have put off is done, and what they have set is taken back. A rehearsal has no end
- * to put anything off to.
+ * Inserts a range of staged rows. Runs deferred triggers now, and resets settings that triggers
+ * have changed. A rehearsal never commits, so its deferred triggers need not run.
  *
- * @returns the places of the inserted rows
+ * @returns the row ids (ctids) of the inserted rows
  */
 const insertRange = async (
   { client, statements, jobId }: Staging,
@@ -60,7 +60,8 @@ const insertRange = async (
 };
 
 /**
- * A query of its own: triggers that run after the statement may have changed rows, or moved them.
+ * Compares in a separate query, because triggers that run after the insert may have changed or
+ * moved rows.
  */
 const areSame = async (
   { client, statements }: Staging,
@@ -71,20 +72,21 @@ const areSame = async (
 };
 
 /**
- * Inserts all staged rows as they are in the file. False when not all of them came back that way;
- * then the transaction must be rolled back.
+ * Inserts all staged rows as they are in the file. Returns false if the result differs; then the
+ * transaction must be rolled back.
  */
 export const insertWhole = async (staging: Staging): Promise<boolean> =>
   areSame(staging, [await insertRange(staging, { from: 1, to: staging.rows })]);
 
-/** Takes out the users that are there already, as looked up now. @returns how many */
+/** Removes the users that exist by now from the staging. @returns how many */
 const leavePresent = async (
   { client, statements, jobId }: Staging,
   { from, to }: Range,
 ): Promise<number> => {
   if (jobId === undefined) return 0;
   const values = [from, to, jobId];
-  // One user is found by the primary key; to read all others for each would take hours.
+  // A single user is found by the primary key. For each single user, a hash join would read all
+  // others, which takes hours.
   const { rowCount } =
     from === to
       ? await client.query(statements.leavePresent, values)
@@ -92,20 +94,26 @@ const leavePresent = async (
   return rowCount ?? 0;
 };
 
-/** What became of one round over the staged rows. */
+/** The result of one round over the staged rows. */
 interface Round {
   places: string[];
   present: number;
   refused: (NotRestored & { n: number })[];
-  /** Users who refer to others that were not there: those may come back with them. */
+  /** Users that refer to missing users. They may be restored together with those. */
   waiting: (NotRestored & { n: number })[];
 }
 
-/** Rolled back to, a savepoint is still there, and the next one of its name would lie within it. */
+/**
+ * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
+ * would be nested in it.
+ */
 const rollBackTo = (savepoint: string): string =>
   `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
 
-/** One user whom the database refuses: somebody may have added them a moment ago. */
+/**
+ * Removes a user that the database refused from the staging. Another transaction may have created
+ * the same user in the meantime.
+ */
 const leaveRefused = async (
   staging: Staging,
   n: number,
@@ -144,8 +152,8 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
 };
 
 /**
- * Those who refer to users that are not there, and do not come back either. Of the others who wait,
- * those they refer to were in another half.
+ * The users that refer to users that neither exist nor are restored. Other waiting users refer to
+ * users in another half.
  */
 const findLost = async ({ client, statements }: Staging): Promise<Round['refused']> => {
   const { rows } = await byHash<{ n: number; userId: string; constraint: string }>(
@@ -159,7 +167,7 @@ const findLost = async ({ client, statements }: Staging): Promise<Round['refused
   }));
 };
 
-/** Those that triggers kept out or changed. */
+/** The users that triggers kept out or changed. */
 const findDifferences = async ({ client, statements }: Staging): Promise<Round['refused']> => {
   const { rows } = await byHash<Difference>(client, statements.compare);
   return rows.map(({ n, userId, isMissing, differing }) => ({
@@ -170,9 +178,9 @@ const findDifferences = async ({ client, statements }: Staging): Promise<Round['
 };
 
 /**
- * What is wrong with the statement itself, or a right that is missing, shows without any row.
+ * Inserts no rows, to find errors of the statement itself and missing rights.
  *
- * @throws that error; not what a trigger of the statement raises, which is told for each user
+ * @throws that error, but not an error raised by a trigger: that is reported for each user
  */
 const insertNobody = async (staging: Staging): Promise<void> => {
   await staging.client.query('SAVEPOINT nobody');
@@ -184,7 +192,7 @@ const insertNobody = async (staging: Staging): Promise<void> => {
   await staging.client.query(rollBackTo('nobody'));
 };
 
-/** Takes a round back, and leaves these users out of the next one. @returns them */
+/** Rolls a round back, and removes these users from the staging. @returns these users */
 const beginAnew = async (
   { client, statements }: Staging,
   out: Round['refused'],
@@ -195,9 +203,10 @@ const beginAnew = async (
 };
 
 /**
- * Takes a round back in which users waited for one another, and leaves out of the next one whoever
- * is refused for themselves, and whoever needs those. Then the others come back together. @returns
- * who is left out
+ * Rolls back a round in which users waited for each other. Removes the refused users from the
+ * staging, and those that depend on them. Then the next round can restore the others together.
+ *
+ * @returns the removed users
  */
 const beginTogether = async (
   staging: Staging,
@@ -206,17 +215,17 @@ const beginTogether = async (
   const { client, statements } = staging;
   await beginAnew(staging, refused);
   const lost = await findLost(staging);
-  // Without either, something else keeps them from coming back.
+  // If there are no such users, something else keeps the waiting users out.
   const out = refused.length + lost.length > 0 ? lost : waiting;
   await client.query(statements.leave, [out.map(({ n }) => n)]);
   return [...refused, ...out];
 };
 
 /**
- * Inserts the staged rows that the database takes back as they are in the file, by halves. A user
- * that is there already, that the database refuses, or that a trigger changes or keeps out, is
- * taken out of the staging and keeps no other out. What triggers do is seen once all are in, so a
- * round that shows any of it is rolled back, and the next one does without those users.
+ * Inserts the staged rows that the database accepts unchanged, by halves. A user is removed from
+ * the staging if the user exists already, is refused, or is changed or kept out by a trigger. Such
+ * a user does not block the others. The effects of triggers show once all rows are inserted. If
+ * there are any, the round is rolled back, and the next one leaves these users out.
  */
 export const insertCarefully = async (staging: Staging, signal: AbortSignal): Promise<LeftOut> => {
   const { client, statements, rows } = staging;
@@ -233,7 +242,7 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
       left.push(...(await beginTogether(staging, round)));
       continue;
     }
-    // By their places first: a trigger may have moved users without changing them.
+    // The row ids are compared first, because a trigger may have moved users without changing them.
     const differences = (await areSame(staging, round.places))
       ? []
       : await findDifferences(staging);

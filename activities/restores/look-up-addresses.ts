@@ -14,7 +14,7 @@ import { failures } from '../failures.ts';
 import { BEGIN_RESTORE } from './restore-settings.ts';
 import { stagePart } from './restore-part.ts';
 
-/** No join looks rows up one by one: how many addresses a job has PostgreSQL cannot know. */
+/** No nested loops: PostgreSQL cannot know how many addresses a job has. */
 const BEGIN_LOOK_UP = `${BEGIN_RESTORE} SET LOCAL enable_nestloop = off;`;
 
 interface LookUp {
@@ -25,13 +25,11 @@ interface LookUp {
   signal: AbortSignal;
 }
 
-/**
- * A transaction for each part: one over all of them would keep VACUUM from its work for as long.
- */
+/** Each part has its own transaction. One transaction for all parts would hold back VACUUM. */
 const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
   const { client, jobId, target } = look;
   const { userIdColumn: userId, emailColumn: email } = target;
-  // Of a backup without mail addresses nobody has one.
+  // In a backup without mail addresses no user matches.
   if (email === undefined) return;
   const statements = restoreStatements(target, 'text');
   await client.query(BEGIN_LOOK_UP);
@@ -53,10 +51,10 @@ const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => 
 };
 
 /**
- * Looks the mail addresses of a restore up in its backup, among those whom the backup's job deleted
- * by it, and makes the users found its targets. All parts are read, and each must be what was
- * backed up: in one that is not, there may be another user with an address. What another attempt
- * has done is done.
+ * Looks up the mail addresses of a restore in its backup, among the users that the backup's job
+ * deleted by it. The users found become the targets of the restore. All parts are read and
+ * verified: a damaged part might name another user for an address. Work that another attempt has
+ * done is not repeated.
  *
  * @throws backupDamaged, jobNotRunning
  */
@@ -80,7 +78,7 @@ export const lookUpAddresses = async (
     await endInOneTransaction(look);
     isWhole = true;
   } finally {
-    // With the connection go what it has found and what it holds.
+    // Closing the connection drops its temporary tables and its locks.
     client.release(!isWhole);
   }
 };

@@ -19,10 +19,7 @@ import { insertCarefully, type NotRestored } from './insert-staged.ts';
 import { BEGIN_RESTORE, RENEW_RESTORE } from './restore-settings.ts';
 import { findTarget } from './restore-users.ts';
 
-/**
- * Users of a backup that are rehearsed: one for each column that has a value, and no more than so
- * many.
- */
+/** The most users to rehearse: one for each column that has a value, up to this number. */
 const MAX_REHEARSED = 100;
 
 type Deps = Pick<ActivityDeps, 'database' | 'lanes' | 'storage'>;
@@ -34,9 +31,9 @@ interface BackupPart {
 }
 
 /**
- * Puts deleted users, by their positions in the part, back in the open transaction.
+ * Restores deleted users in the open transaction, by their positions in the part.
  *
- * @throws notRestorable with the reason of one who stays out
+ * @throws notRestorable with the reason for the first user that stays out
  */
 const restoreAgain = async (
   { storage }: Pick<Deps, 'storage'>,
@@ -44,7 +41,7 @@ const restoreAgain = async (
   { part, target, indexes }: { part: StoredPart; target: RestoreTarget; indexes: number[] },
   signal: AbortSignal,
 ): Promise<void> => {
-  // A restore begins on a connection on which no trigger has run, and waits longer for locks.
+  // Resets what triggers have changed, and sets the lock timeouts of a restore.
   await client.query(RENEW_RESTORE);
   const statements = restoreStatements(target, 'text');
   const text = await readRawRecords(storage, part, indexes);
@@ -57,7 +54,7 @@ const restoreAgain = async (
   try {
     ({ notRestored } = await insertCarefully({ client, statements, rows }, signal));
   } catch (error) {
-    // A right that is missing, or a trigger of others that is broken, keeps every user out.
+    // A missing right, or a broken trigger, keeps every user out.
     if (!(error instanceof DatabaseError) || isDatabaseAway(error) || isContended(error))
       throw error;
     throw failures.notRestorable(part.exportId, reasonOf(error));
@@ -66,7 +63,7 @@ const restoreAgain = async (
   if (first !== undefined) throw failures.notRestorable(part.exportId, first.reason);
 };
 
-/** Different users of a part. False when nobody of it can be deleted now. */
+/** Rehearses different users of a part. Returns false if none of them can be deleted now. */
 const rehearsePart = async (
   deps: Deps,
   client: PoolClient,
@@ -85,12 +82,12 @@ const rehearsePart = async (
 };
 
 /**
- * Shows, before anyone is deleted by a backup, that its users can be put back: deletes a few
- * different ones of the first part that has any, restores them from the stored file, compares what
- * came back, and rolls all of it back. The code is that of every restore.
+ * Shows that the users of a backup can be restored, before any of them is deleted. Deletes a few
+ * different users of the first part that has any, restores them from the stored file, compares
+ * them, and rolls back. It uses the code of every restore.
  *
- * @returns whether somebody was restored; false where nobody can be deleted now, as others hold
- *   them
+ * @returns whether a user was restored; false if no user can be deleted now because others have
+ *   locked them
  * @throws notRestorable with the reason
  */
 export const rehearseRestore = async (
@@ -115,14 +112,14 @@ export const rehearseRestore = async (
   }
 };
 
-/** All users of a batch. False when the batch is refused, or deletes nobody. */
+/** Rehearses all users of a batch. Returns false if the batch is refused or deletes no user. */
 const rehearseWholeBatch = async (
   deps: Deps,
   client: PoolClient,
   { backup, part, batch }: BackupPart & { batch: Batch },
   signal: AbortSignal,
 ): Promise<boolean> => {
-  // Read before the transaction holds locks. What the table is like now is none of its business.
+  // Read before the transaction takes locks. Only the backup's own columns are needed here.
   const column = userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
   const ids = await readColumn(deps.storage, part, column);
   await client.query(BEGIN_RESTORE);
@@ -138,11 +135,12 @@ const rehearseWholeBatch = async (
 };
 
 /**
- * Shows the same where those above found nobody, though a batch deletes somebody: others held the
- * users, and have let go, or the users refer to one another and only go together.
+ * Rehearses when `rehearseRestore` found no users but a batch deletes some. Either others had
+ * locked the users, or the users refer to each other and can only be deleted together.
  *
- * @param client the batch's own connection, in no transaction
- * @returns and throws as `rehearseRestore` does
+ * @param client the batch's own connection, without an open transaction
+ * @returns as `rehearseRestore` does
+ * @throws as `rehearseRestore` does
  */
 export const rehearseBatch = async (
   deps: Deps,

@@ -25,7 +25,7 @@ import { insertCarefully, insertWhole, type LeftOut, type Staging } from './inse
 import { BEGIN_RESTORE } from './restore-settings.ts';
 import { assertSame, recheckPart } from '../exports/verify-part.ts';
 
-/** A restore at work on a connection of its own. */
+/** A restore that runs, with its own connection. */
 export interface RestoreWork {
   client: PoolClient;
   storage: Storage;
@@ -35,8 +35,9 @@ export interface RestoreWork {
 }
 
 /**
- * Loads a part's rows into the staging table, and only if they are byte for byte what was backed
- * up.
+ * Loads a part's rows into the staging table.
+ *
+ * @throws backupDamaged unless they are byte for byte as backed up
  */
 export const stagePart = async (
   { client, storage, signal }: Pick<RestoreWork, 'client' | 'storage' | 'signal'>,
@@ -52,7 +53,7 @@ export const stagePart = async (
       signal,
     });
   } catch (error) {
-    // What PostgreSQL says of half a row is not what is wrong.
+    // If the file is damaged, that is the cause, and not the error that PostgreSQL reports.
     if (!signal.aborted) await recheckPart(storage, part, signal);
     throw error;
   }
@@ -61,7 +62,7 @@ export const stagePart = async (
 
 const NOTHING_LEFT: LeftOut = { present: 0, notRestored: [] };
 
-/** @returns none when all of the part's users were to come back at once, and not all of them did */
+/** @returns undefined when all users were to be inserted at once, and the result differs */
 const insertPart = async (
   { client, signal }: RestoreWork,
   statements: RestoreStatements,
@@ -75,12 +76,12 @@ const insertPart = async (
   return (await insertWhole(staging)) ? NOTHING_LEFT : undefined;
 };
 
-/** False when nothing was written, since not everyone can come back just so. */
+/** Returns false if nothing was written, because not all users can be inserted at once. */
 const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Promise<boolean> => {
   const { client, target, beforeCommit } = work;
   const { jobId, part } = chunk;
   const statements = restoreStatements(target, isCareful ? 'text' : 'typed');
-  // Triggers have run on it, for the part before.
+  // Triggers ran on this connection for the previous part.
   await renewConnection(client);
   await client.query(BEGIN_RESTORE);
   if (!(await claimChunk(client, chunk))) {
@@ -106,10 +107,11 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
 };
 
 /**
- * Puts the users of one part back in a transaction of its own: all at once, and where that is
- * refused, by halves. What another attempt has done is done.
+ * Restores the users of one part in its own transaction. It tries all users at once, then by
+ * halves. A part that another attempt has done is skipped.
  *
- * @throws jobNotRunning when the job was cancelled or the backup is gone, backupDamaged
+ * @throws jobNotRunning when the job was cancelled or the backup was removed; backupDamaged;
+ *   outOfLocks
  */
 export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void> => {
   for (const isCareful of [false, true]) {
@@ -117,7 +119,7 @@ export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void
       if (await tryPart(work, chunk, isCareful)) return;
     } catch (error) {
       if (isOutOfLocks(error)) {
-        // Nobody else gets a lock while this transaction has them all.
+        // Roll back first: until then this transaction holds all locks, and others get none.
         await work.client.query('ROLLBACK');
         throw failures.outOfLocks(chunk.jobId);
       }

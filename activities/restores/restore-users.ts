@@ -21,7 +21,7 @@ import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { recheckPart } from '../exports/verify-part.ts';
 
-/** Parts read back or put back side by side. */
+/** Parts that are verified or restored side by side. */
 const LANES = 2;
 
 const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
@@ -31,9 +31,9 @@ const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) 
 };
 
 /**
- * How the columns of a backup become those of today's table.
+ * Matches the columns of a backup to the columns of today's table.
  *
- * @throws backupDamaged, columnGone when the table has lost one
+ * @throws backupDamaged; columnGone when the table has lost a column
  */
 export const findTarget = async (
   deps: Pick<ActivityDeps, 'database' | 'storage'>,
@@ -63,8 +63,10 @@ type Step<Name extends keyof Activities> = (
 ) => ReturnType<Activities[Name]>;
 
 /**
- * Hashes every part a restore takes from, so that damage is known before a row is written. Where
- * its users are named by mail addresses, finds out first who they are, which reads every part.
+ * Hashes every part that a restore reads, so that damage is found before a row is written. If the
+ * restore names users by mail address, looks up these users first, which reads every part.
+ *
+ * @throws backupDamaged, columnGone, jobNotRunning
  */
 export const createVerifyBackup =
   (deps: ActivityDeps): Step<'verifyBackup'> =>
@@ -80,8 +82,8 @@ export const createVerifyBackup =
   };
 
 /**
- * Puts back whom a backup's job deleted by it: part by part, each in one transaction. Who is there
- * is left as they are. A second run goes on with the parts that are not done.
+ * Restores the users that a backup's job deleted by it, part by part, each in one transaction.
+ * Existing users stay unchanged. A second run continues with the parts that are not done.
  */
 export const createRestoreBackedUpUsers =
   (deps: ActivityDeps): Step<'restoreBackedUpUsers'> =>

@@ -32,33 +32,33 @@ export interface DeliveryDeps extends Pick<ActivityDeps, 'database'>, WebhookDep
   config: Pick<Config, 'publicUrl'>;
 }
 
-/** What Temporal says of an attempt. */
+/** Temporal's facts about an activity attempt. */
 export interface AttemptContext {
   signal: AbortSignal;
-  /** Which look of the workflow at its delivery it is, from 1. */
+  /** Temporal's number of this attempt, from 1. */
   attempt: number;
 }
 
 /**
- * Requests to one webhook at a time, in this process: a receiver that says nothing holds up no
- * others.
+ * The most concurrent requests to one webhook in this process, so that one silent receiver does not
+ * block others.
  */
 const MAX_OF_WEBHOOK = 4;
-/** Of one workspace: it has several webhooks, and a quarter of the places. */
+/**
+ * The most concurrent requests of one workspace, which may have several webhooks: a quarter of all.
+ */
 const MAX_OF_WORKSPACE = 10;
 /**
- * Until a delivery that had to stand back is looked at again, in milliseconds: at first, and at
- * most. Up to twice as long; and longer each time, for the more there are that wait, the less each
- * look is worth.
+ * The delay before a postponed delivery is tried again, in milliseconds. It doubles from `firstMs`
+ * up to `mostMs`, and a random delay of up to the same length is added. It grows because many
+ * waiting deliveries would cost many useless attempts.
  */
 const STAND_BACK = { firstMs: 5_000, mostMs: 300_000 } as const;
 
-/** So much sooner than the back-off says an attempt may come, so that many do not come at once. */
+/** The back-off is shortened by up to this share, so that many retries do not come at once. */
 const JITTER = 0.2;
 
-/**
- * How long to wait after so many attempts, unless the receiver asks for longer. In milliseconds.
- */
+/** The delay after so many attempts, in milliseconds. The receiver can ask for a longer one. */
 export const delayAfter = (attempts: number, retryAfterMs: number | null): number => {
   const { firstMs, factor, mostMs } = BACK_OFF;
   const backOff = Math.min(firstMs * factor ** Math.min(attempts - 1, 20), mostMs);
@@ -85,7 +85,7 @@ const send = async (
   return webhooks.post({ url, headers, body }, signal);
 };
 
-/** Says neither where it was to go nor what was answered: it lands in a history. */
+/** The message contains neither the URL nor the answer, because it is stored in a history. */
 const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) =>
   ApplicationFailure.create({
     type: 'notDelivered',
@@ -93,13 +93,13 @@ const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) 
     nextRetryDelay: nextMs,
   });
 
-/** How long to stand back after so many looks of the workflow at its delivery, in milliseconds. */
+/** How long to postpone after so many activity attempts, in milliseconds. */
 const standBackAfter = (looks: number): number => {
   const { firstMs, mostMs } = STAND_BACK;
   return Math.round(Math.min(firstMs * 2 ** Math.min(looks - 1, 20), mostMs) * (1 + Math.random()));
 };
 
-/** It costs no attempt: nothing was sent. */
+/** Does not count as an attempt: no request was sent. */
 const standBack = ({ id }: DeliveryRow, nextMs: number) =>
   ApplicationFailure.create({
     type: 'webhookBusy',
@@ -107,7 +107,11 @@ const standBack = ({ id }: DeliveryRow, nextMs: number) =>
     nextRetryDelay: nextMs,
   });
 
-/** Takes a turn of its webhook and one of its workspace, or none. @returns what gives both back */
+/**
+ * Reserves a slot of the webhook and one of the workspace.
+ *
+ * @returns the function that releases both; undefined if one of them is not free
+ */
 const createBothTurns = () => {
   const ofWebhook = createTurns(MAX_OF_WEBHOOK);
   const ofWorkspace = createTurns(MAX_OF_WORKSPACE);
@@ -126,7 +130,9 @@ const createBothTurns = () => {
   };
 };
 
-/** Writes down what an attempt came to. @throws ApplicationFailure when it is to be tried again */
+/**
+ * Stores the result of an attempt. @throws ApplicationFailure when the delivery is to be retried
+ */
 const record = async (
   db: Db,
   input: DeliveryInput,
@@ -152,8 +158,9 @@ const record = async (
 };
 
 /**
- * Sends a delivery once, and writes down what came of it. A worker that dies in between sends it
- * again, under the same id. One that has ended, or is gone with its webhook, is not sent.
+ * Sends a delivery once and stores the result. If the worker dies in between, the delivery is sent
+ * again under the same id. A delivery that has ended, or that was deleted with its webhook, is not
+ * sent.
  */
 export const createAttemptDelivery = (
   deps: DeliveryDeps,
@@ -182,7 +189,7 @@ export const createAttemptDelivery = (
     const giveBack = takeTurn(delivery);
     if (giveBack === undefined) {
       const nextMs = standBackAfter(contextOf().attempt);
-      // The sweep looks for those whom nobody tries again.
+      // The sweep looks for overdue deliveries, so the due time must move.
       await postponeDelivery(db, input, nextMs);
       throw standBack(delivery, nextMs);
     }

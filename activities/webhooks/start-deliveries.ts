@@ -15,9 +15,7 @@ export interface DeliverySweepDeps extends Pick<ActivityDeps, 'database'>, Webho
   taskQueue: string;
 }
 
-/**
- * Starts at once what is to be told of a job that has just ended; what fails is left to the sweep.
- */
+/** Starts the deliveries of a job that has just ended. The sweep starts those that fail here. */
 export const startDeliveriesOf = async (
   { database, temporal, taskQueue }: Omit<DeliverySweepDeps, 'webhooks'>,
   jobId: string,
@@ -27,22 +25,22 @@ export const startDeliveriesOf = async (
   }
 };
 
-/** Later than this, whoever was to start it, or to try it again, has not. */
+/** A delivery this late was not started, or not retried, as planned. */
 const OVERDUE_SECONDS = 15;
 /**
- * Many of those that are late may be alive, where their worker is away: they hide no other from a
- * sweep.
+ * Many late deliveries may still be alive, for example if their worker is down. The sweep reads
+ * further pages, so that they do not hide others.
  */
 const MAX_PAGES = 25;
 /**
- * Time that a sweep of them takes, in milliseconds: each is asked for at Temporal, and others wait
- * for the sweep.
+ * The longest time of this part of the sweep, in milliseconds. Each delivery costs a call to
+ * Temporal, and the rest of the sweep waits.
  */
 const SWEEP_MS = 20_000;
 
 /**
- * Starts up to so many deliveries that a crash left behind, or that Temporal has lost, and ends
- * those whose workflow was terminated. One whose workflow is alive only waits for its turn.
+ * Starts up to `limit` deliveries that a crash left behind or that Temporal has lost. Ends those
+ * whose workflow was terminated. A delivery whose workflow is alive only waits.
  */
 export const sweepDeliveries = async (
   deps: DeliverySweepDeps,

@@ -1,7 +1,7 @@
 import type { Db } from '../../db/client.ts';
 import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
-import type { JobStarter } from './start-job.ts';
+import type { JobStarter } from './job-workflows.ts';
 
 /** Whom to ask. */
 export interface WaitDeps {

@@ -4,7 +4,7 @@ import { refusalOf } from '../../db/connections/refusal.ts';
 import { assertSchema } from '../../db/schema-version.ts';
 import { type Storage, StorageError } from '../../storage/storage.ts';
 import { askForAll, inTime } from '../ask.ts';
-import type { JobStarter } from '../jobs/start-job.ts';
+import type { JobStarter } from '../jobs/job-workflows.ts';
 
 /** Longest wait for each answer, in milliseconds. */
 const DEADLINE_MS = 2_000;

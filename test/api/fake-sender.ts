@@ -3,7 +3,7 @@ import {
   createClaimRequest,
   createDecideRequest,
 } from '../../activities/delete-all/decide-request.ts';
-import type { RequestSender } from '../../api/delete-all/request-sender.ts';
+import type { RequestSender } from '../../api/delete-all/request-workflows.ts';
 import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
 import type { TestDatabase } from '../support/database/database.ts';
 import { setDecisionTime } from '../support/database/decision-clock.ts';

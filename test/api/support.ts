@@ -5,7 +5,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { App } from '../../api/http/app.ts';
 import type { ApiDeps } from '../../api/deps.ts';
 import { buildApp } from '../../api/build-app.ts';
-import type { JobStarter } from '../../api/jobs/start-job.ts';
+import type { JobStarter } from '../../api/jobs/job-workflows.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { type Database, type DatabaseOptions, openDatabase } from '../../db/client.ts';
 import { API_ROLE } from '../../db/roles.ts';

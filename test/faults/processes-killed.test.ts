@@ -2,7 +2,7 @@ import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, expect, onTestFailed, test } from 'vitest';
-import type { ApiCrashPoint } from '../../api/jobs/start-job.ts';
+import type { ApiCrashPoint } from '../../api/jobs/job-workflows.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { JobStarter } from '../../../api/jobs/start-job.ts';
+import type { JobStarter } from '../../../api/jobs/job-workflows.ts';
 import { useApi } from '../support.ts';
 
 /** What the deletion of one user answers when the user is under legal hold. */

@@ -29,18 +29,21 @@ const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView
   }
 };
 
-/** What is told beside the state. */
+/** Facts that are shown beside the state. */
 interface Remarks {
   refused?: string | undefined;
-  /** Messages that nobody dealt with, since there were too many. */
+  /** How many messages were dropped because there were too many. */
   dropped?: number;
 }
 
 /**
- * Tells Temporal's UI what is waited for and until when: a state, an id and times, nothing of
- * anyone.
+ * Shows in Temporal's UI what the request waits for, and until when. It shows a state, ids and
+ * times, and no personal data.
  */
-export const showRequest = (view: RequestView, { refused, dropped = 0 }: Remarks = {}): void => {
+export const showRequestDetails = (
+  view: RequestView,
+  { refused, dropped = 0 }: Remarks = {},
+): void => {
   const closesAt = view.state === 'open' && view.closesAt !== null ? view.closesAt : null;
   upsertSearchAttributes([
     { key: phaseAttribute, value: view.state },

@@ -9,7 +9,7 @@ import type { Activities, ClaimedJob } from './contract.ts';
 
 type Step<Input, Result> = (input: Input) => Promise<Result>;
 
-/** A local activity throws its failure bare, or in an ActivityFailure. */
+/** A local activity throws its failure bare, or wrapped in an `ActivityFailure`. */
 const isFinal = (error: unknown): boolean => {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return (
@@ -18,8 +18,9 @@ const isFinal = (error: unknown): boolean => {
 };
 
 /**
- * Takes a step where the workflow runs, which is quick, and after a few tries through Temporal,
- * whose tries leave nothing in the history, however many they are.
+ * Tries a step as a local activity first, because that is fast. After a few failed attempts it
+ * becomes a normal activity. Temporal does not write the retries of a normal activity to the
+ * history, so their number is not limited.
  */
 const localFirst =
   <Input, Result>(local: Step<Input, Result>, patient: Step<Input, Result>): Step<Input, Result> =>
@@ -35,7 +36,7 @@ const localFirst =
 const FEW_TRIES = { initialInterval: '200 ms', maximumAttempts: 4 } as const;
 const WITHOUT_END = { initialInterval: '500 ms', maximumInterval: '10 s' } as const;
 
-/** Short steps of a few small queries each; as local activities they cost 2 ms instead of 20. */
+/** Steps of a few small queries. As local activities they take 2 ms instead of 20 ms. */
 export const { enterPhase, verifyExport } = proxyLocalActivities<Activities>({
   startToCloseTimeout: '10 s',
   scheduleToCloseTimeout: '1 day',
@@ -43,7 +44,8 @@ export const { enterPhase, verifyExport } = proxyLocalActivities<Activities>({
 });
 
 /**
- * Waits for a database that is away however long it takes: without it the job would never begin.
+ * Retries without limit while the database is unavailable: without its claim the job would never
+ * begin.
  */
 export const claimJob = localFirst(
   proxyLocalActivities<Activities>({ startToCloseTimeout: '10 s', retry: FEW_TRIES }).claimJob,
@@ -51,8 +53,8 @@ export const claimJob = localFirst(
 );
 
 /**
- * Steps that may take long. A worker that dies is noticed by its missing heartbeat; a database or
- * disk that is away is tried again for a day, while what cannot get better fails at once.
+ * Steps that may take hours. A missing heartbeat shows that the worker has died. An unavailable
+ * database or disk is retried for a day; a failure that no retry can fix ends the step at once.
  */
 const longSteps = proxyActivities<Activities>({
   startToCloseTimeout: '12 hours',
@@ -61,7 +63,9 @@ const longSteps = proxyActivities<Activities>({
   retry: { initialInterval: '500 ms', maximumInterval: '10 s' },
 });
 
-/** The same steps for a few users: milliseconds each, so they run where the workflow does. */
+/**
+ * The same steps for jobs of a few users. Each takes milliseconds, so they run as local activities.
+ */
 const quickSteps = proxyLocalActivities<Activities>({
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '1 day',
@@ -79,7 +83,7 @@ export type Steps = Pick<
   | 'importUsers'
 >;
 
-/** What Temporal's UI shows beside each step, in one line. */
+/** The summary of each step in Temporal's UI: one line. */
 const SUMMARIES: Readonly<Record<keyof Steps, string>> = {
   writeExport: 'write users to a file',
   deleteBackedUpUsers: 'delete',
@@ -91,8 +95,8 @@ const SUMMARIES: Readonly<Record<keyof Steps, string>> = {
 };
 
 /**
- * How a job takes its steps. Handing one out through Temporal costs ten times what it takes for one
- * user. `passOf` says which pass of a deletion it is; null for other jobs.
+ * The steps of a job. A small job takes them as local activities: for one user, a normal activity
+ * costs ten times the work itself. `passOf` returns the pass of a deletion, or null for other jobs.
  */
 export const stepsOf = ({ isSmall }: ClaimedJob, passOf: () => number | null): Steps => {
   const steps = isSmall ? quickSteps : longSteps;
@@ -119,12 +123,12 @@ const finishSmall = localFirst(
   finishPatiently,
 );
 
-/** How a job stores its end; waits for a database that is away however long it takes. */
+/** The step that stores a job's end. It retries without limit while the database is unavailable. */
 export const finishOf = ({ isSmall }: ClaimedJob) => (isSmall ? finishSmall : finishPatiently);
 
 /**
- * The first tries at a mail, before the job's end is stored; it is no reason to keep anyone
- * waiting.
+ * The first attempts at a mail, before the job's end is stored. The limit of 15 s keeps the end
+ * from waiting for the mail provider.
  */
 export const notifySoon = proxyActivities<Activities>({
   startToCloseTimeout: '20 s',
@@ -132,27 +136,29 @@ export const notifySoon = proxyActivities<Activities>({
   retry: { initialInterval: '500 ms', maximumInterval: '5 s' },
 }).notifyJob;
 
-/** Further tries, for as long as the provider keeps an idempotency key. */
+/** Further attempts, for as long as the mail provider remembers an idempotency key. */
 export const notifyLater = proxyActivities<Activities>({
   startToCloseTimeout: '20 s',
   scheduleToCloseTimeout: '23 hours',
   retry: { initialInterval: '5 s', maximumInterval: '10 minutes' },
 }).notifyJob;
 
-/** A mail that somebody has asked for again. */
+/** Sends a mail again that somebody has asked for. */
 export const { notifyJobAgain } = proxyActivities<Activities>({
   startToCloseTimeout: '20 s',
   scheduleToCloseTimeout: '23 hours',
   retry: { initialInterval: '1 s', maximumInterval: '10 minutes' },
 });
 
-/** Steps of a request; they wait for a database that is away however long it takes. */
+/** Steps of a request. They retry without limit while the database is unavailable. */
 export const { claimRequest, decideRequest, decideWritten } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',
   retry: { ...WITHOUT_END, initialInterval: '200 ms' },
 });
 
-/** Mails to many, tried for as long as the provider keeps an idempotency key. */
+/**
+ * Mails to many recipients, retried for as long as the mail provider remembers an idempotency key.
+ */
 export const { notifyRequest } = proxyActivities<Activities>({
   startToCloseTimeout: '1 hour',
   scheduleToCloseTimeout: '23 hours',

@@ -10,25 +10,25 @@ import {
 } from './contract.ts';
 
 const MAX_REASON_LENGTH = 1_000;
-/** More arguments than anyone sends by mistake; each is taken as it is. */
+/** More arguments than a person sends by mistake. Each is received as a raw payload. */
 const MAX_ARGUMENTS = 32;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const CODE = /^[a-z0-9-]{8,64}$/;
-/** `by` is what older versions of the API and of the docs send beside; it proves nothing. */
+/** Earlier versions of the API and the docs also sent `by`. It proves nothing. */
 const KNOWN: readonly string[] = ['by', 'code', 'decisionId', 'reason'];
-/** Of a signal that nobody handles, its name as far as it may be shown. */
+/** Names of unknown signals that are safe to show. */
 const SHOWN_NAME = /^[\w.-]{1,60}$/;
 
-/** Messages of each sort that wait to be dealt with; what comes beyond is counted, and dropped. */
+/** The most messages of each sort that wait. Further messages are counted and dropped. */
 const MAX_WAITING = 50;
-/** Messages without use that leave a row of their own behind. */
+/** The most useless messages that may each write a row. */
 const MAX_TRACES = 20;
 
 /**
- * Payloads as they come: the SDK would decode them before any handler is asked, and one that cannot
- * be decoded would stop the workflow for good.
+ * Receives payloads undecoded. The SDK would decode them before it calls a handler, and a payload
+ * that cannot be decoded would block the workflow for good.
  */
-const asTheyCome = {
+const rawPayloads = {
   typeInfo: { inputTypes: Array.from({ length: MAX_ARGUMENTS }, () => rawValueTypeInfo) },
 };
 
@@ -42,7 +42,7 @@ const decode = (args: readonly unknown[]): unknown => {
   }
 };
 
-/** PostgreSQL stores no NUL and no half of a surrogate pair. */
+/** PostgreSQL cannot store a NUL or half of a surrogate pair. */
 const isText = (value: unknown): value is string =>
   typeof value === 'string' &&
   value.length <= MAX_REASON_LENGTH &&
@@ -54,7 +54,7 @@ const matches = (pattern: RegExp, value: unknown): string | undefined => {
   return pattern.test(text) ? text : undefined;
 };
 
-/** Reads `{decisionId}` or `{code, reason?}`. A reason of blanks is none. */
+/** Parses `{decisionId}` or `{code, reason?}`. A blank reason is left out. */
 export const readMessage = (kind: MessageKind, args: readonly unknown[]): Message => {
   const value = decode(args);
   const malformed = { kind, malformed: true } as const;
@@ -69,7 +69,7 @@ export const readMessage = (kind: MessageKind, args: readonly unknown[]): Messag
     return decisionId === undefined ? malformed : { kind, decisionId };
   }
   const code = matches(CODE, given.code);
-  // Only a key's id, as older docs had it, says at least who wants to decide.
+  // A message with only a key's id, as in older docs, at least names a sender: it is well-formed.
   if (code === undefined && (given.code !== undefined || given.by === undefined)) return malformed;
   return {
     kind,
@@ -78,7 +78,7 @@ export const readMessage = (kind: MessageKind, args: readonly unknown[]): Messag
   };
 };
 
-/** What is to be dealt with next: one message, or the rows of several. */
+/** The next thing to handle: one message, or the rows of several messages. */
 export type Turn =
   | Message
   | { kind: 'rows'; rows: { id: string; kind: MessageKind }[]; more: boolean };
@@ -86,16 +86,16 @@ export type Turn =
 export interface Inbox {
   isEmpty: () => boolean;
   next: () => Turn | undefined;
-  /** What waits, for the next run of the workflow; at most `MAX_WAITING` of each sort. */
+  /** The waiting messages, for the next run of the workflow; at most `MAX_WAITING` of each sort. */
   unread: () => Message[];
   /** How many messages were dropped. */
   dropped: () => number;
 }
 
 /**
- * Signals of a name that nobody handles: somebody misspelt one, and is told so. They wait inside
- * the SDK for a handler. The SDK's own handler for all names would decode them, and stop for one
- * that cannot be decoded.
+ * Takes signals with unknown names, so that the sender of a misspelt name gets an answer. The SDK
+ * buffers such signals. Its own handler for all names would decode them, and a payload that cannot
+ * be decoded would block the workflow.
  */
 const takeUnknown = (): Message[] =>
   getActivator()
@@ -105,13 +105,13 @@ const takeUnknown = (): Message[] =>
       reason: SHOWN_NAME.test(name ?? '') ? (name ?? '') : 'a name that is not shown',
     }));
 
-/** The first of those that end something, or the first of all. */
+/** The first message that ends the request, or else the first of all. */
 const takeFirst = <Item extends { kind: string }>(items: Item[]): Item | undefined => {
   const urgent = items.findIndex(isUrgent);
   return items.splice(Math.max(urgent, 0), 1)[0];
 };
 
-/** Keeps a bounded number of messages, so that a flood of them holds up no decision of the API. */
+/** Keeps a bounded number of messages, so that a flood of them delays no decision of the API. */
 const createInbox = (unread: readonly Message[]) => {
   const rows: { id: string; kind: MessageKind }[] = [];
   const others: Exclude<Message, { kind: 'look' } | { decisionId: string }>[] = [];
@@ -165,7 +165,7 @@ const createInbox = (unread: readonly Message[]) => {
 };
 
 /**
- * What waits in a request that began before messages were bounded: all of them, one after another.
+ * The unbounded inbox of a request that began before the limit: messages are handled one by one.
  */
 const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
   const messages: Message[] = [];
@@ -178,12 +178,12 @@ const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
   return { inbox, add: (message) => messages.push(message) };
 };
 
-/** Takes in what is sent, from before the first step of the story on. */
+/** Starts to receive messages. Must be called before the workflow's first step. */
 export const openInbox = (unread: readonly Message[], isBounded: boolean): Inbox => {
   const { inbox, add } = isBounded ? createInbox(unread) : createQueue();
   for (const kind of MESSAGE_KINDS) {
     setHandler(
-      defineSignal<unknown[]>(kind, asTheyCome),
+      defineSignal<unknown[]>(kind, rawPayloads),
       (...args: unknown[]) => {
         add(readMessage(kind, args));
       },
@@ -191,7 +191,7 @@ export const openInbox = (unread: readonly Message[], isBounded: boolean): Inbox
     );
   }
   setHandler(
-    defineSignal<unknown[]>(LOOK_SIGNAL, asTheyCome),
+    defineSignal<unknown[]>(LOOK_SIGNAL, rawPayloads),
     () => {
       add({ kind: 'look' });
     },

@@ -7,13 +7,16 @@ const workspaceAttribute = defineSearchAttributeKey('KeepsakeWorkspace', 'KEYWOR
 
 export interface Run {
   jobId: string;
-  /** The child's workflow is over, or was started by an earlier run of this one. */
+  /**
+   * Whether the child workflow has ended, or could not be started because an earlier run started
+   * it.
+   */
   isOver: boolean;
 }
 
 /**
- * Starts the deletion that is a request's run. How it ended is not taken from here but from the
- * job's row; whoever terminates this workflow leaves the deletion running.
+ * Starts the deletion that is a request's run. The job's row, not the child's result, says how the
+ * deletion ended. If this workflow is terminated, the deletion goes on.
  */
 export const startRun = (jobId: string, workspaceId: string): Run => {
   const run: Run = { jobId, isOver: false };
