@@ -13,58 +13,64 @@ import { isProblem, problem, type ProblemError, type ProblemSlug } from './http/
 import { codeOf, sendProblem } from './http/send-problem.ts';
 
 /**
- * What Fastify and Node call the errors they find before a handler runs, and our own database code.
+ * Codes of errors that Fastify and Node raise before a handler runs, and a code of our database.
  */
 const BY_CODE: Record<string, [ProblemSlug, string]> = {
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'The body is larger than this path allows.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported-media-type',
-    'This path reads application/json only.',
+    'This path accepts application/json only.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
     'invalid-request',
-    'The body is not as long as Content-Length says.',
+    'The length of the body differs from Content-Length.',
   ],
-  FST_ERR_BAD_URL: ['invalid-request', 'The path is not properly percent-encoded.'],
+  FST_ERR_BAD_URL: ['invalid-request', 'The percent-encoding of the path is not valid.'],
   FST_ERR_MAX_PARAM_LENGTH: ['uri-too-long', 'A part of the path is too long.'],
-  FST_ERR_ASYNC_CONSTRAINT: ['not-found', 'There is no such path.'],
-  // Raised by the database for a job that would begin from what has just been removed.
-  KS006: ['gone', 'What this needs has been removed and is gone for good.'],
+  FST_ERR_ASYNC_CONSTRAINT: ['not-found', 'This path does not exist.'],
+  // Raised by the database for a job that needs data that has just been removed.
+  KS006: ['gone', 'The data that this job needs was removed permanently.'],
 };
 
-/** What the database's errors come to, by the list that the worker goes by, too. */
+/** The problem for a database error, by the same list as in the worker. */
 const databaseProblem = (error: Error): ProblemError | undefined => {
   if (isShareExceeded(error)) {
     return problem(
       'busy',
-      'Other requests of the same workspace take all the connections to the database that it may have.',
+      'Other requests of the same workspace use all its database connections.',
     );
   }
   if (isPoolExhausted(error)) {
-    return problem('busy', 'All connections to the database are in use; the database is there.');
+    return problem('busy', 'All database connections are in use.');
   }
   if (isTooSlow(error)) {
     return problem(
       'busy',
-      'The database took too long for this. Look whether it was done before you send it again.',
+      'The database took too long. Check whether the request took effect before you send it again.',
     );
   }
   if (isDatabaseAway(error)) {
-    return problem('database-unavailable', 'PostgreSQL is away, or accepts no work for now.');
+    return problem(
+      'database-unavailable',
+      'PostgreSQL is not available, or accepts no work at present.',
+    );
   }
   if (isContended(error)) {
     return problem(
       'busy',
-      'Other work holds what this needs. Wait a little, and look whether it was done before you send it again.',
+      'Other work holds a lock that this request needs. Wait a little. Then check whether the request took effect before you send it again.',
     );
   }
   if (isDenied(error)) {
-    return problem('database-denied', 'PostgreSQL denies the service what this needs.');
+    return problem(
+      'database-denied',
+      'PostgreSQL denies the service an access that this request needs.',
+    );
   }
   return undefined;
 };
 
-/** Turns whatever was thrown into one of the catalogue's problems. */
+/** Turns any thrown error into a problem of the catalogue. */
 export const toProblem = (error: Error): ProblemError => {
   if (isProblem(error)) return error;
   const refusal = refusalOf(error);
@@ -78,7 +84,7 @@ export const toProblem = (error: Error): ProblemError => {
   if (error.name === 'StorageError') {
     return problem(
       'storage-unavailable',
-      'The storage is full or away; the file could not be kept or read.',
+      'The storage is full or not available. The file could not be stored or read.',
     );
   }
   const answer = databaseProblem(error);
@@ -87,10 +93,10 @@ export const toProblem = (error: Error): ProblemError => {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return problem('invalid-request', 'The request could not be read.');
   }
-  return problem('internal', 'The request failed for a reason on our side.');
+  return problem('internal', 'The request failed because of an internal error.');
 };
 
-/** A part that is away is told in a line; what is our fault with all there is to find it. */
+/** Logs an unavailable part as a warning, and an internal error with its cause. */
 const logFailure = (error: Error, answer: ProblemError, request: FastifyRequest): void => {
   const cause = isProblem(error) ? error.cause : error;
   const details = { problem: answer.slug, ...(cause instanceof Error && { err: cause }) };
@@ -99,8 +105,7 @@ const logFailure = (error: Error, answer: ProblemError, request: FastifyRequest)
 };
 
 /**
- * The one place where an error becomes an answer; what is our fault is logged with the request's
- * id.
+ * The only place where an error becomes a response. Server errors are logged with the request id.
  */
 export const handleError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
   const answer = toProblem(error);

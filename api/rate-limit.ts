@@ -5,14 +5,14 @@ import type { App } from './http/app.ts';
 import { problem } from './http/problems.ts';
 
 const WINDOW_MS = 60_000;
-/** Addresses remembered at a time; of more, those not seen for longest are forgotten. */
+/** Number of addresses to remember; the least recently seen are forgotten first. */
 const MAX_ADDRESSES = 20_000;
 
-/** Counts requests in each minute: by key, or by address where no valid key came along. */
+/** Counts requests per minute: by key, or by address for requests without a valid key. */
 export interface Rates {
-  /** Asked before a key is looked up, so that guessing ends. @throws ProblemError 429 */
+  /** Called before a key is looked up, to stop guessing of keys. @throws ProblemError 429 */
   requireRoom: (request: FastifyRequest) => Promise<void>;
-  /** Counts a request and tells its caller how many are left. @throws ProblemError 429 */
+  /** Counts a request and returns the remaining number in headers. @throws ProblemError 429 */
   count: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 }
 
@@ -32,7 +32,7 @@ const tooMany = (counted: Counted, by: string) => {
   const seconds = String(counted.ttlInSeconds);
   return problem(
     'too-many-requests',
-    `More than ${counted.max} requests in a minute came ${by}; go on in ${seconds} s.`,
+    `More than ${counted.max} requests in a minute came ${by}. Wait ${seconds} s.`,
     { headers: { ...headersOf(counted), 'retry-after': seconds } },
   );
 };

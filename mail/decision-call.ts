@@ -1,13 +1,14 @@
 /**
- * How a person with a key decides on a delete-all request; told by mails and by the page they lead
- * to.
+ * How a person with a key decides on a delete-all request; shown in mails and on the page that they
+ * link to.
  */
 
-/** What is sent with a decision that needs words. */
-const BODIES: Readonly<Record<string, object>> = { deny: { reason: 'Why not' } };
+/** Bodies of decisions that require one. */
+const BODIES: Readonly<Record<string, object>> = { deny: { reason: 'Your reason' } };
 
 /**
- * A command that decides, once `$KEY` is a key that may. `request` is the request's URL in the API.
+ * A command that decides. `$KEY` must be a key with the right to decide. `request` is the URL of
+ * the request in the API.
  */
 export const decisionCall = (request: string, kind: string): string => {
   const body = BODIES[kind];

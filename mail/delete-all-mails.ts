@@ -4,7 +4,7 @@ import { decisionCall } from './decision-call.ts';
 import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';
 
 /**
- * What a mail about a delete-all request may tell. The texts are those of the people who decided.
+ * The data of a mail about a delete-all request. Its texts were written by the people who decided.
  */
 export interface RequestFacts {
   requestId: string;
@@ -15,32 +15,33 @@ export interface RequestFacts {
   usersThen: number;
   lapsesAt: Date;
   closesAt: Date | null;
-  /** How long the window is that an approval opens. */
+  /** Length of the window that an approval opens. */
   windowMs: number;
-  /** The note of an approval, the reason of a denial or a revocation. */
+  /** The note of an approval, or the reason of a denial or a revocation. */
   words: string | null;
-  /** Whether a run was begun: then some users may be deleted. */
+  /** Whether a run was started. Then some users may already be deleted. */
   hasRun: boolean;
   end: { state: string; jobId: string; selected: number; deleted: number } | null;
-  /** Begins the calls that decide. */
+  /** Base URL of the calls that decide. */
   apiUrl: string;
   request: MailLink;
 }
 
-/** What the reader may decide now. */
+/** A decision that the reader may make now. */
 export interface Decidable {
   kind: 'approve' | 'deny' | 'revoke' | 'withdraw';
-  /** By which they decide from Temporal's UI or CLI; none where that is switched off. */
+  /** Code to decide from Temporal's UI or CLI; absent if that is switched off. */
   code?: string;
 }
 
 type Told = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
 
 const NOTHING = 'Nothing was deleted.';
+const AGAIN = 'An admin can request the deletion again.';
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** "24 hours", "30 minutes"; a setting need not be whole hours. */
+/** "24 hours", "30 minutes". A setting may have fractions of hours. */
 const formatDuration = (ms: number): string => {
   const [count, unit] = ms >= HOUR_MS ? [ms / HOUR_MS, 'hour'] : [ms / MINUTE_MS, 'minute'];
   const rounded = Math.max(1, Math.round(count));
@@ -54,13 +55,13 @@ const asked = (facts: RequestFacts, heading: string): Told => ({
   heading,
   tone: 'mixed',
   paragraphs: [
-    `${facts.asker.name} (${facts.asker.role} of ${facts.workspaceName}) asks to delete every user of it: ` +
-      `${formatUsers(facts.usersThen)} when it was asked.`,
+    `${facts.asker.name} (${facts.asker.role} of ${facts.workspaceName}) requests to delete all users of ` +
+      `the workspace: ${formatUsers(facts.usersThen)} at the time of the request.`,
     `Reason: ${facts.reason}`,
-    'Someone of the platform team, and not the person who asked, approves or denies it. ' +
-      `Without an answer it lapses on ${formatMoment(facts.lapsesAt)}.`,
-    'Nothing is deleted by an approval: it opens a window of ' +
-      `${formatDuration(facts.windowMs)} in which an admin may do so, once.`,
+    'Another person of the platform team must approve or deny the request. ' +
+      `Without an answer, the request lapses on ${formatMoment(facts.lapsesAt)}.`,
+    `An approval deletes nothing. It opens a window of ${formatDuration(facts.windowMs)} in which an admin ` +
+      'may delete all users, once.',
   ],
 });
 
@@ -68,19 +69,19 @@ const approved = (facts: RequestFacts): Told => ({
   heading: `Deleting all users is possible until ${untilOf(facts)}`,
   tone: 'mixed',
   paragraphs: [
-    `The platform team has approved deleting every user of ${facts.workspaceName}. Until ` +
-      `${untilOf(facts)} an admin of the workspace may preview and run it, once.`,
+    `The platform team approved the request to delete all users of ${facts.workspaceName}. Until ` +
+      `${untilOf(facts)} an admin of the workspace may preview and run the deletion, once.`,
     ...(facts.words === null ? [] : [`Note: ${facts.words}`]),
-    'Every user is backed up, and the backup verified, before anyone is deleted.',
+    'Before any user is deleted, all users are backed up and the backup is verified.',
   ],
 });
 
 const closing = (facts: RequestFacts, leftMs: number): Told => ({
-  heading: `Deleting all users closes in ${formatDuration(leftMs)}`,
+  heading: `The window for deleting all users closes in ${formatDuration(leftMs)}`,
   tone: 'mixed',
   paragraphs: [
-    `Deleting every user of ${facts.workspaceName} was approved and not run. The window closes on ` +
-      `${untilOf(facts)}; after that it must be asked for again.`,
+    `The request to delete all users of ${facts.workspaceName} was approved, but not run yet. ` +
+      `The window closes on ${untilOf(facts)}. After that, a new request is needed.`,
   ],
 });
 
@@ -92,7 +93,7 @@ const over = (heading: string, ...paragraphs: (string | null)[]): Told => ({
 
 const ended = (facts: RequestFacts): Told => {
   const { end, workspaceName } = facts;
-  if (end === null) return over('stopped by an operator', `${NOTHING} It can be asked for again.`);
+  if (end === null) return over('stopped by an operator', `${NOTHING} ${AGAIN}`);
   const isDone = end.state === 'completed';
   const counted = `${formatCount(end.deleted)} of ${formatUsers(end.selected)}`;
   return {
@@ -100,10 +101,10 @@ const ended = (facts: RequestFacts): Told => {
     tone: isDone ? 'good' : end.state === 'failed' ? 'bad' : 'mixed',
     paragraphs: [
       end.deleted === 0
-        ? `${NOTHING} Whoever of ${workspaceName} was there has stayed.`
-        : `Deleted from ${workspaceName}: ${counted}. Each was backed up, and the backup verified, ` +
-          'before; they can be restored from it until it expires.',
-      ...(isDone ? [] : ['Not everyone was deleted. The job says who, and why.']),
+        ? `No user of ${workspaceName} was deleted.`
+        : `Deleted from ${workspaceName}: ${counted}. All were backed up first, and the backup was ` +
+          'verified. They can be restored from the backup until it expires.',
+      ...(isDone ? [] : ['Not all users were deleted. See the job for the reasons.']),
     ],
   };
 };
@@ -114,21 +115,21 @@ const tell = (facts: RequestFacts, kind: RequestNotice): Told => {
   const nothing = facts.hasRun ? 'Nothing more is deleted.' : NOTHING;
   switch (kind) {
     case 'asked':
-      return asked(facts, `Asked: delete all users of ${workspaceName}`);
+      return asked(facts, `Requested: delete all users of ${workspaceName}`);
     case 'unanswered':
       return asked(facts, `Still unanswered: delete all users of ${workspaceName}`);
     case 'approved':
       return approved(facts);
     case 'denied':
-      return over('denied', `The platform team has said no. ${NOTHING}`, said);
+      return over('denied', `The platform team denied the request. ${NOTHING}`, said);
     case 'withdrawn':
-      return over('withdrawn', `An admin of ${workspaceName} has withdrawn it. ${nothing}`);
+      return over('withdrawn', `An admin of ${workspaceName} withdrew the request. ${nothing}`);
     case 'revoked':
-      return over('revoked', `The platform team has closed the window. ${nothing}`, said);
+      return over('revoked', `The platform team closed the window. ${nothing}`, said);
     case 'lapsed':
-      return over('lapsed', `Nobody answered in time. ${NOTHING} It can be asked for again.`);
+      return over('lapsed', `The request was not answered in time. ${NOTHING} ${AGAIN}`);
     case 'expired':
-      return over('the window has closed', `${NOTHING} It can be asked for again.`);
+      return over('the window has closed', `${NOTHING} ${AGAIN}`);
     case 'ended':
       return ended(facts);
     default:
@@ -140,8 +141,8 @@ const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
   title: 'The request',
   rows: [
     ['Workspace', facts.workspaceName],
-    ['Asked by', `${facts.asker.name} (${facts.asker.role})`],
-    ['Users when asked', formatCount(facts.usersThen)],
+    ['Requested by', `${facts.asker.name} (${facts.asker.role})`],
+    ['Users when requested', formatCount(facts.usersThen)],
     ['Request', facts.requestId],
     ...(facts.ticket === null ? [] : [['Ticket', facts.ticket] satisfies [string, string]]),
     ...(facts.end === null ? [] : [['Deletion', facts.end.jobId] satisfies [string, string]]),
@@ -155,31 +156,31 @@ const LABELS: Record<Decidable['kind'], string> = {
   withdraw: 'Withdraw',
 };
 
-/** Commands that need a key of the reader; nothing in the mail decides by being opened. */
+/** Commands that need a key of the reader. Opening a link of the mail decides nothing. */
 const callsTable = (facts: RequestFacts, decidable: readonly Decidable[]): Letter['tables'] => {
   if (decidable.length === 0) return [];
   const rows = decidable.map(({ kind }): [string, string] => [
     LABELS[kind],
     decisionCall(`${facts.apiUrl}/v1/delete-all-requests/${facts.requestId}`, kind),
   ]);
-  return [{ title: 'To decide, with your API key in place of $KEY', rows }];
+  return [{ title: 'To decide, run a command with your API key in place of $KEY', rows }];
 };
 
-/** Commands for Temporal's CLI. The code is the reader's own and good for this decision alone. */
+/** Commands for Temporal's CLI. Each code is personal and valid for one decision only. */
 const codesTable = (requestId: string, decidable: readonly Decidable[]): Letter['tables'] => {
   const rows = decidable.flatMap(({ kind, code }): [string, string][] => {
     if (code === undefined) return [];
-    const input = kind === 'deny' ? { code, reason: 'Why not' } : { code };
+    const input = kind === 'deny' ? { code, reason: 'Your reason' } : { code };
     const workflow = `--workflow-id delete-all/${requestId}`;
     const command = `temporal workflow signal ${workflow} --name ${kind} --input '${JSON.stringify(input)}'`;
     return [[LABELS[kind], command]];
   });
   if (rows.length === 0) return [];
-  return [{ title: 'To decide without the API (the codes are yours: do not hand them on)', rows }];
+  return [{ title: 'To decide without the API (the codes are personal: do not share them)', rows }];
 };
 
 /**
- * What the platform team and the admins of the workspace are mailed, from the question to the end.
+ * The mails to the platform team and the admins of the workspace, from the request to its end.
  */
 export const deleteAllMail = (
   facts: RequestFacts,
@@ -189,9 +190,9 @@ export const deleteAllMail = (
   const told = tell(facts, kind);
   const { url, expiresAt } = facts.request;
   const look = {
-    label: 'Look at the request',
+    label: 'View the request',
     url,
-    note: `How it stands and how to decide; the page itself decides nothing. Works until ${formatMoment(expiresAt)}.`,
+    note: `The page shows the state of the request and how to decide. It changes nothing. Works until ${formatMoment(expiresAt)}.`,
   };
   return renderLetter({
     ...told,
@@ -203,6 +204,6 @@ export const deleteAllMail = (
       ...codesTable(facts.requestId, decidable),
     ],
     footer:
-      'Keepsake sent this because you are of the platform team, or an admin of the workspace.',
+      'Keepsake sent this mail because you are a member of the platform team or an admin of the workspace.',
   });
 };

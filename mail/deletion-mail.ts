@@ -23,11 +23,11 @@ export interface DeletionFinished {
   workspaceName: string;
   end: { kind: 'completed' } | { kind: 'cancelled' } | { kind: 'failed'; errorType: string };
   counts: SummedCounts;
-  /** One a pass. */
+  /** One backup per pass. */
   backups: BackupFacts[];
-  /** Until when every backup is kept; null when there is none. */
+  /** All backups are kept until then; null if there is no backup. */
   restoreUntil: Date | null;
-  /** Null when the job ended before it had listed anyone. */
+  /** Null if the job ended before its users were listed. */
   log: MailLink | null;
   job: MailLink;
 }
@@ -35,11 +35,11 @@ export interface DeletionFinished {
 const OUTCOMES: [keyof SummedCounts, string][] = [
   ['selected', 'Selected'],
   ['deleted', 'Deleted'],
-  ['held', 'Under legal hold, kept'],
-  ['changedSinceBackup', 'Changed since the backup, kept'],
-  ['notFound', 'Not there'],
+  ['held', 'Under legal hold, not deleted'],
+  ['changedSinceBackup', 'Changed since the backup, not deleted'],
+  ['notFound', 'Not found'],
   ['failed', 'Could not be deleted'],
-  ['unprocessed', 'Not reached'],
+  ['unprocessed', 'Not processed'],
 ];
 
 const deletedOf = ({ counts }: DeletionFinished): string =>
@@ -54,8 +54,8 @@ const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' }
 
 const headingOf = (facts: DeletionFinished): string => {
   const end = `Deletion ${ENDS[facts.end.kind]}`;
-  if (facts.counts.deleted === 0) return `${end}: nobody was deleted`;
-  if (facts.end.kind !== 'completed') return `${end}: ${deletedOf(facts)} deleted before`;
+  if (facts.counts.deleted === 0) return `${end}: no user was deleted`;
+  if (facts.end.kind !== 'completed') return `${end}: ${deletedOf(facts)} deleted`;
   return `${end}${isPartial(facts) ? ' in part' : ''}: ${deletedOf(facts)} deleted`;
 };
 
@@ -67,22 +67,22 @@ const toneOf = (facts: DeletionFinished): Letter['tone'] => {
 
 const paragraphsOf = (facts: DeletionFinished): string[] => {
   if (facts.counts.deleted === 0) {
-    const advice = facts.end.kind === 'failed' ? ' Look at the job for what went wrong.' : '';
+    const advice = facts.end.kind === 'failed' ? ' See the job for the cause.' : '';
     const noLog =
-      facts.log === null ? ' It ended before its users were listed, so there is no log.' : '';
-    return [`This deletion took nobody from ${facts.workspaceName}.${noLog}${advice}`];
+      facts.log === null ? ' The job ended before its users were listed, so there is no log.' : '';
+    return [`No user of ${facts.workspaceName} was deleted.${noLog}${advice}`];
   }
   const paragraphs = [
     `Deleted from ${facts.workspaceName}: ${deletedOf(facts)}. ` +
-      'Each was first written to a backup, and the backup read back and compared.',
+      'All were backed up first, and the backup was read back and verified.',
   ];
   if (facts.end.kind === 'failed') {
-    paragraphs.push('Then the job failed. Look at the job for what went wrong.');
+    paragraphs.push('Then the job failed. See the job for the cause.');
   }
   if (facts.restoreUntil !== null) {
     paragraphs.push(
-      `Restoring is possible until ${formatMoment(facts.restoreUntil)}. ` +
-        'After that the backup is destroyed and the deletion is final.',
+      `The users can be restored until ${formatMoment(facts.restoreUntil)}. ` +
+        'After that, the backup is destroyed and the deletion is final.',
     );
   }
   return paragraphs;
@@ -95,9 +95,9 @@ const actionsOf = (facts: DeletionFinished): Letter['actions'] => {
     url: backup.linkUrl,
     note:
       `Works until ${formatMoment(backup.linkExpiresAt)}. ` +
-      'Whoever has this link can download the file, and each download is logged.',
+      'Anyone with this link can download the file. Each download is logged.',
   }));
-  const log = facts.log === null ? [] : [downloadLog(facts.log, 'What became of each user')];
+  const log = facts.log === null ? [] : [downloadLog(facts.log, 'The outcome for each user')];
   return [...backups, lookAtJob(facts.job), ...log];
 };
 
@@ -121,7 +121,7 @@ const tablesOf = (facts: DeletionFinished): Letter['tables'] => {
   return [{ title: 'Users', rows: outcomes }, ...backups, { title: 'The job', rows: job }];
 };
 
-/** Goes out however a deletion ended; says plainly when nobody was deleted. */
+/** Sent at the end of every deletion. It states clearly if no user was deleted. */
 export const deletionFinished = (facts: DeletionFinished): Message => {
   const heading = headingOf(facts);
   return renderLetter({

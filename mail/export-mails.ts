@@ -21,15 +21,15 @@ export interface ExportReady {
   fileExpiresAt: Date;
 }
 
-/** Goes out once the file is complete and verified. */
+/** Sent once the file is complete and verified. */
 export const exportReady = (facts: ExportReady): Message =>
   renderLetter({
     subject: `Export ready: ${formatUsers(facts.rows)} of ${facts.workspaceName}`,
     heading: 'Your export is ready',
     tone: 'good',
     paragraphs: [
-      `The file holds ${formatUsers(facts.rows)} of ${facts.workspaceName}. It is complete: ` +
-        'it was read back and matches what the database sent.',
+      `The file contains ${formatUsers(facts.rows)} of ${facts.workspaceName}. The file is complete: ` +
+        'it was read back and matches the data from the database.',
     ],
     actions: [
       {
@@ -37,7 +37,7 @@ export const exportReady = (facts: ExportReady): Message =>
         url: facts.linkUrl,
         note:
           `Works until ${formatMoment(facts.linkExpiresAt)}. ` +
-          'Whoever has this link can download the file, and each download is logged.',
+          'Anyone with this link can download the file. Each download is logged.',
       },
     ],
     tables: [
@@ -58,12 +58,12 @@ export const exportReady = (facts: ExportReady): Message =>
 export interface ExportEnded {
   jobId: string;
   workspaceName: string;
-  /** The failure's type; none when an admin cancelled the export. */
+  /** The type of the failure; absent if the export was cancelled. */
   errorType?: string;
   job: MailLink;
 }
 
-/** Goes out when there is no file: the export failed, or was cancelled. */
+/** Sent if there is no file: the export failed or was cancelled. */
 export const exportFailed = ({ jobId, workspaceName, errorType, job }: ExportEnded): Message => {
   const end = errorType === undefined ? 'cancelled' : 'failed';
   return renderLetter({
@@ -72,7 +72,7 @@ export const exportFailed = ({ jobId, workspaceName, errorType, job }: ExportEnd
     tone: end === 'failed' ? 'bad' : 'mixed',
     paragraphs: [
       `There is no file of ${workspaceName} to download, and no user was changed.`,
-      ...(end === 'failed' ? ['Look at the job for what went wrong, then export again.'] : []),
+      ...(end === 'failed' ? ['See the job for the cause. Fix the cause, then export again.'] : []),
     ],
     actions: [lookAtJob(job)],
     tables: [

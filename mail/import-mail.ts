@@ -20,9 +20,9 @@ export interface ImportFinished {
     | { kind: 'cancelled' }
     | { kind: 'failed'; errorType: string; mayRetry: boolean };
   counts: ImportCounts;
-  /** Values that became unknown, by property, the most first. */
+  /** Number of cleared values by property, in descending order. */
   cleared: readonly { column: string; count: number }[];
-  /** What was wrong with lines, the most frequent first. */
+  /** Errors in lines, the most frequent first. */
   problems: readonly { column: string | null; rule: string; count: number; firstLine: number }[];
   log: MailLink;
   job: MailLink;
@@ -31,18 +31,18 @@ export interface ImportFinished {
 const OUTCOMES: [keyof ImportCounts, string][] = [
   ['lines', 'Lines'],
   ['imported', 'New users'],
-  ['merged', 'Merged into users who were there'],
-  ['unchanged', 'Of those: nothing to change'],
-  ['skipped', 'Skipped: the user was there'],
-  ['held', 'Left out: the user is under legal hold'],
+  ['merged', 'Merged into existing users'],
+  ['unchanged', 'Merged, with nothing to change'],
+  ['skipped', 'Skipped: the user already exists'],
+  ['held', 'Not imported: the user is under legal hold'],
   ['failed', 'Failed'],
-  ['partial', 'Imported but for some cells'],
-  ['unprocessed', 'Not reached'],
+  ['partial', 'Imported without some cells'],
+  ['unprocessed', 'Not processed'],
 ];
 
 type Row = [label: string, value: string];
 
-/** Rows of a table; the job has more of them. */
+/** Maximum rows of a table. The job shows more. */
 const MAX_ROWS = 10;
 
 const tableOf = (title: string, all: readonly Row[]): Letter['tables'] => {
@@ -72,21 +72,21 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
   const done = counts.imported + counts.merged;
   const paragraphs = dryRun
     ? [
-        `Nobody in ${workspaceName} was changed: this was a dry run. Of ${formatLines(counts.lines)}, ` +
-          `${formatCount(done)} could be imported.`,
+        `This was a dry run: no user of ${workspaceName} was changed. Of ${formatLines(counts.lines)}, ` +
+          `${formatCount(done)} can be imported.`,
       ]
     : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
   if (hasLog(counts))
-    paragraphs.push('The log holds each line that was not taken, or not whole, and why.');
+    paragraphs.push('The log lists each line that was not fully imported, and the reason.');
   if (end.kind === 'failed') {
     paragraphs.push(
       end.mayRetry
-        ? 'Look at the job for what went wrong. Once that is put right, it can be retried over the same file, which is kept for 7 days.'
-        : 'Look at the job for what is wrong with the file; mend it, then upload it again.',
+        ? 'See the job for the cause. Fix the cause, then retry the job. It can be retried with the same file, which is kept for 7 days.'
+        : 'See the job for the error in the file. Fix the file, then upload it again.',
     );
   }
   if (end.kind === 'cancelled') {
-    paragraphs.push('It can be retried over the same file, which is kept for 7 days.');
+    paragraphs.push('The job can be retried with the same file, which is kept for 7 days.');
   }
   return paragraphs;
 };
@@ -96,7 +96,7 @@ const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
   return end.kind === 'completed' && !hasLog(counts) ? 'good' : 'mixed';
 };
 
-/** Goes out however an import ended; it names counts, and nothing of the file. */
+/** Sent at the end of every import. It holds counts, and no content of the file. */
 export const importFinished = (facts: ImportFinished): Message => {
   const { counts, end, dryRun } = facts;
   const what = dryRun ? 'Dry run of an import' : 'Import';
@@ -110,7 +110,7 @@ export const importFinished = (facts: ImportFinished): Message => {
   ];
   if (end.kind === 'failed') job.push(['Error', end.errorType]);
   const look = lookAtJob(facts.job);
-  const log = downloadLog(facts.log, 'Each line that was not taken and why');
+  const log = downloadLog(facts.log, 'Each line that was not fully imported, and the reason');
   return renderLetter({
     subject: `${heading} (${facts.workspaceName})`,
     heading,
@@ -124,7 +124,7 @@ export const importFinished = (facts: ImportFinished): Message => {
           ([name, label]) => [label, formatCount(counts[name])],
         ),
       },
-      ...tableOf('What was wrong with lines', problemRows(facts.problems)),
+      ...tableOf('Errors in lines', problemRows(facts.problems)),
       ...tableOf(
         dryRun ? 'Values that would be cleared' : 'Values that were cleared',
         clearedRows(facts.cleared),

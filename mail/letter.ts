@@ -1,19 +1,19 @@
 import { formatMoment } from '../files/format.ts';
 
-/** A mail as it is handed to the provider. */
+/** A mail as it is sent to the provider. */
 export interface Message {
   subject: string;
   html: string;
   text: string;
 }
 
-/** A link that a mail carries, and when it ends. */
+/** A link in a mail, and its expiry. */
 export interface MailLink {
   url: string;
   expiresAt: Date;
 }
 
-/** What a mail says, once; its two renderings cannot differ in content. */
+/** The content of a mail. HTML and text are both rendered from it. */
 export interface Letter {
   subject: string;
   heading: string;
@@ -21,7 +21,7 @@ export interface Letter {
   paragraphs: string[];
   tables: { title: string; rows: [label: string, value: string][] }[];
   actions: { label: string; url: string; note: string }[];
-  /** Why the reader gets this; when not given, because of a job of theirs. */
+  /** Why the reader gets this mail. By default, because of a job that they started. */
   footer?: string;
 }
 
@@ -33,7 +33,7 @@ const ACCENTS: Record<Letter['tone'], string> = {
 
 const FONT = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const MONO = "ui-monospace,'SF Mono',Menlo,Consolas,monospace";
-const JOB_FOOTER = 'Keepsake sent this because a job was started with your API key.';
+const JOB_FOOTER = 'Keepsake sent this mail because a job was started with your API key.';
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
@@ -47,7 +47,7 @@ const escapeHtml = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 /**
- * Checksums, ids and commands are long: in a fixed width they can be compared, and may break
+ * Checksums, ids and commands are long. A monospace font makes them comparable; they may wrap
  * anywhere.
  */
 const isCode = (value: string): boolean => /^(?:[0-9a-f-]{32,}$|temporal |curl )/.test(value);
@@ -69,7 +69,7 @@ const renderTable = ({ title, rows }: Letter['tables'][number]): string =>
   'style="border-collapse:collapse;width:100%;border-top:1px solid #d8dee4">' +
   `${rows.map(renderRow).join('')}</table>`;
 
-/** The first action is what the mail is for; the others are plain links. */
+/** The first action is the main one and shown as a button; the others are plain links. */
 const renderAction = (action: Letter['actions'][number], index: number): string => {
   const style =
     index === 0
@@ -120,7 +120,7 @@ const renderText = (letter: Letter): string => {
   return `${blocks.join('\n\n')}\n`;
 };
 
-/** Whatever a name holds, a subject is one line: a second one would be a header of the mail. */
+/** A subject must be one line: a second line would become a header of the mail. */
 const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 
 export const renderLetter = (letter: Letter): Message => ({
@@ -131,18 +131,18 @@ export const renderLetter = (letter: Letter): Message => ({
 
 type Action = Letter['actions'][number];
 
-/** Leads to the page of a job. */
+/** Links to the page of a job. */
 export const lookAtJob = ({ url, expiresAt }: MailLink): Action => ({
-  label: 'Look at the job',
+  label: 'View the job',
   url,
-  note: `State, counts and times, and no user. Works until ${formatMoment(expiresAt)}.`,
+  note: `The page shows state, counts and times, and no users. Works until ${formatMoment(expiresAt)}.`,
 });
 
-/** Leads to the page where a log is downloaded; `what` is a line of it. */
+/** Links to the page where a log is downloaded. `what` describes a line of the log. */
 export const downloadLog = ({ url, expiresAt }: MailLink, what: string): Action => ({
   label: 'Download the log',
   url,
   note:
     `${what}, as CSV. Works until ${formatMoment(expiresAt)}. ` +
-    'Whoever has this link can download the log, and each download is logged.',
+    'Anyone with this link can download the log. Each download is logged.',
 });

@@ -22,10 +22,10 @@ export interface RestoreFinished {
 const OUTCOMES: [keyof RestoreCounts, string][] = [
   ['selected', 'Selected'],
   ['restored', 'Restored'],
-  ['present', 'There already, left as they are'],
-  ['notFound', 'Not deleted by this backup'],
+  ['present', 'Already exist, left unchanged'],
+  ['notFound', 'Not deleted with this backup'],
   ['failed', 'Not restored, see the log for the reason'],
-  ['unprocessed', 'Not reached'],
+  ['unprocessed', 'Not processed'],
 ];
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
@@ -34,19 +34,19 @@ const paragraphsOf = ({ counts, workspaceName, end }: RestoreFinished): string[]
   const { restored, present } = counts;
   const paragraphs = [
     restored === 0
-      ? `Nobody was restored to ${workspaceName}.`
-      : `Back in ${workspaceName}: ${formatUsers(restored)}, each exactly as it was deleted.`,
+      ? `No user was restored to ${workspaceName}.`
+      : `Restored to ${workspaceName}: ${formatUsers(restored)}, with exactly the values from before the deletion.`,
   ];
   if (present > 0) {
-    paragraphs.push(`Left as they are, since they are there already: ${formatUsers(present)}.`);
+    paragraphs.push(`Left unchanged, because they already exist: ${formatUsers(present)}.`);
   }
   if (counts.failed > 0) {
     paragraphs.push(
-      `The database did not take back ${formatUsers(counts.failed)}. The log names the reason for each. ` +
-        'Remove the reason, then retry the job.',
+      `The database rejected ${formatUsers(counts.failed)}. The log states the reason for each. ` +
+        'Fix the causes, then retry the job.',
     );
   }
-  if (end.kind === 'failed') paragraphs.push('Look at the job for what went wrong.');
+  if (end.kind === 'failed') paragraphs.push('See the job for the cause.');
   return paragraphs;
 };
 
@@ -55,9 +55,9 @@ const toneOf = ({ end, counts }: RestoreFinished): Letter['tone'] => {
   return end.kind === 'completed' && counts.restored === counts.selected ? 'good' : 'mixed';
 };
 
-/** Goes out however a restore ended. */
+/** Sent at the end of every restore. */
 export const restoreFinished = (facts: RestoreFinished): Message => {
-  const heading = `Restore ${ENDS[facts.end.kind]}: ${formatUsers(facts.counts.restored)} back`;
+  const heading = `Restore ${ENDS[facts.end.kind]}: ${formatUsers(facts.counts.restored)} restored`;
   const job: [string, string][] = [
     ['Restore', facts.jobId],
     ['Backup', facts.backupId],
@@ -68,7 +68,7 @@ export const restoreFinished = (facts: RestoreFinished): Message => {
     heading,
     tone: toneOf(facts),
     paragraphs: paragraphsOf(facts),
-    actions: [downloadLog(facts.log, 'What became of each user'), lookAtJob(facts.job)],
+    actions: [downloadLog(facts.log, 'The outcome for each user'), lookAtJob(facts.job)],
     tables: [
       {
         title: 'Users',

@@ -1,9 +1,9 @@
 import type { ErrorResponse, Resend } from 'resend';
 import type { Message } from './letter.ts';
 
-/** The SDK sets none. */
+/** The SDK has no timeout of its own. */
 export const SEND_DEADLINE_MS = 10_000;
-/** A longer wait that the provider asks for is cut to this. */
+/** Upper limit of the wait that the provider may ask for. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 export type Mailer = Pick<Resend, 'emails'>;
@@ -11,23 +11,24 @@ export type Mailer = Pick<Resend, 'emails'>;
 export interface Envelope {
   to: string;
   from: string;
-  /** The provider accepts one mail a key for 24 hours, and only with the very same content. */
+  /** The provider accepts one mail per key for 24 hours, and only with the same content. */
   idempotencyKey: string;
   deadlineMs?: number;
 }
 
 /**
- * What came of handing a mail to the provider. Reasons are its word and status, and quote nothing.
+ * The result of sending a mail to the provider. A reason is the provider's error name and status,
+ * and quotes nothing else.
  */
 export type Sent =
-  /** Without an id where another request under the same key was accepted. */
+  /** The id is null if an earlier request with the same key was accepted. */
   | { state: 'accepted'; providerId: string | null }
   | {
       state: 'waiting';
       reason: string;
-      /** The provider asked to be left alone for so long, in milliseconds. */
+      /** Wait that the provider asks for, in milliseconds. */
       waitMs?: number;
-      /** It takes no mail at the moment, whoever it is for. */
+      /** The provider accepts no mail at present, for any recipient. */
       isLimited: boolean;
     }
   | { state: 'refused'; reason: string };
@@ -35,20 +36,20 @@ export type Sent =
 type Headers = Record<string, string> | null;
 
 /**
- * Resend knows the key, with another content: what was sent under it within the last 24 hours was
- * accepted, by an earlier try whose answer was lost.
+ * Resend knows the key with other content: an earlier try within 24 hours was accepted, and its
+ * response was lost.
  */
 const ACCEPTED_BEFORE = 'invalid_idempotent_request';
-/** Another try under the same key is under way. */
+/** Another try with the same key is in progress. */
 const UNDER_WAY = 'concurrent_idempotent_requests';
 
-/** In a status of 400 to 499, what passes with time: too early, another try under way, too many. */
+/** Temporary errors with a status of 400 to 499: too early, too many, another try in progress. */
 const isPassing = (statusCode: number, name: string): boolean =>
   statusCode === 408 ||
   statusCode === 425 ||
   statusCode === 429 ||
   name === UNDER_WAY ||
-  // The SDK's word for an answer that is not Resend's: an HTML page of something in between.
+  // The SDK's name for a response that is not Resend's, such as the HTML page of a proxy.
   name === 'application_error';
 
 const isFinal = ({ statusCode, name }: ErrorResponse): boolean => {
@@ -69,7 +70,7 @@ const waiting = (reason: string, headers: Headers, isLimited = false): Sent => {
   return { state: 'waiting', reason, isLimited, ...(waitMs !== undefined && { waitMs }) };
 };
 
-/** A name that is one: an answer that is not the provider's may hold anything. */
+/** A valid error name. A response of something other than the provider may hold anything. */
 const NAME = /^[a-z_]{1,64}$/;
 
 const sentOf = (error: ErrorResponse, headers: Headers): Sent => {
@@ -81,8 +82,8 @@ const sentOf = (error: ErrorResponse, headers: Headers): Sent => {
 };
 
 /**
- * Hands a mail to the provider, once. Tried again under the same key, a mail that was accepted
- * before is not sent a second time.
+ * Sends a mail to the provider. A retry with the same key does not send an accepted mail a second
+ * time.
  */
 export const sendMail = async (
   { emails }: Mailer,
@@ -95,9 +96,9 @@ export const sendMail = async (
   if (typeof data?.id === 'string') return { state: 'accepted', providerId: data.id };
   if (error !== null) {
     return signal.aborted
-      ? waiting(`no answer within ${deadlineMs} ms`, headers)
+      ? waiting(`no response within ${deadlineMs} ms`, headers)
       : sentOf(error, headers);
   }
-  // A proxy's answer: JSON with a good status, but not the provider's.
-  return waiting('an answer without an id', headers);
+  // The response of a proxy: JSON with a success status, but not from the provider.
+  return waiting('a response without an id', headers);
 };

@@ -3,13 +3,13 @@ import type { App } from './app.ts';
 import { answerBroken } from './send-problem.ts';
 import { BODY_TIMEOUT_MS, UPLOAD_MIN_BYTES } from './limits.ts';
 
-/** Bodies that may take as long as the server allows at all. */
+/** Requests whose bodies may take as long as the server allows. */
 const uploads = new WeakSet<IncomingMessage>();
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
-/** Ends a request as Node does one that takes too long. */
+/** Ends a request in the same way as Node ends a request that takes too long. */
 const cutOff = (request: IncomingMessage, response: ServerResponse): void => {
   const error = Object.assign(new Error('the body takes too long'), {
     code: 'ERR_HTTP_REQUEST_TIMEOUT',
@@ -19,8 +19,8 @@ const cutOff = (request: IncomingMessage, response: ServerResponse): void => {
 };
 
 /**
- * Cuts off bodies that take longer than `BODY_TIMEOUT_MS`, whatever becomes of their request: also
- * one that was refused and is still being sent.
+ * Cuts off bodies that take longer than `BODY_TIMEOUT_MS`. This includes the body of a rejected
+ * request that is still being sent.
  */
 export const limitBodyTime = (app: App): void => {
   app.server.on('request', (request, response) => {
@@ -29,7 +29,7 @@ export const limitBodyTime = (app: App): void => {
     const timer = setInterval(() => {
       if (request.complete) return;
       const { bytesRead } = request.socket;
-      // What waits to be taken came in time: it is we who are slow.
+      // Bytes that wait to be read arrived in time: the server is slow, not the client.
       const comesOn = bytesRead - bytesBefore >= UPLOAD_MIN_BYTES || request.readableLength > 0;
       bytesBefore = bytesRead;
       if (!uploads.has(request) || !comesOn) cutOff(request, response);
@@ -40,7 +40,7 @@ export const limitBodyTime = (app: App): void => {
 };
 
 /**
- * Lets a body take as long as the server allows at all, while bytes of it come and `work` goes on.
+ * Lets a body take as long as the server allows, while its bytes arrive and `work` runs.
  */
 export const allowUpload = async <T>(
   request: IncomingMessage,

@@ -3,8 +3,8 @@ import type { ByteRange } from '../../storage/storage.ts';
 const RANGE = /^bytes=\s*(?:(\d+)-(\d*)|-(\d+))\s*$/i;
 
 /**
- * What a Range header asks of a file. Several ranges, another unit or nonsense count as no range at
- * all: https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+ * Reads a Range header. Several ranges, another unit or a malformed header count as no range:
+ * https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */
 export const readByteRange = (
   header: string | undefined,
@@ -23,7 +23,7 @@ export const readByteRange = (
   return start >= size ? 'unsatisfiable' : { start, end };
 };
 
-/** Whether a list of entity tags (or `*`) names this one; `W/` makes no difference here. */
+/** Whether a list of entity tags (or `*`) includes this tag; a `W/` prefix is ignored. */
 export const namesTag = (header: string | undefined, tag: string): boolean =>
   header !== undefined &&
   (header.trim() === '*' ||

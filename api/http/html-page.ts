@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * The looks that all pages share, light and dark; api/openapi/docs/docs.css has the same colours.
+ * The style of all pages, light and dark; api/openapi/docs/docs.css has the same colours.
  */
 export const PAGE_STYLE =
   ':root{color-scheme:light dark;--ink:#1f2328;--soft:#57606a;--line:#d8dee4;--card:#fff;--back:#f3f5f7;' +
@@ -12,7 +12,7 @@ export const PAGE_STYLE =
   'border-radius:.5rem}h1{margin:0 0 1rem;font-size:1.35rem;line-height:1.3}' +
   'a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}';
 
-/** Text as it may stand in a page, also within quotes. */
+/** Text that is safe in a page, also within quotes. */
 export const escapeHtml = (text: string): string =>
   text
     .replaceAll('&', '&amp;')
@@ -21,8 +21,7 @@ export const escapeHtml = (text: string): string =>
     .replaceAll('"', '&quot;');
 
 /**
- * For a page of one inline style: it runs no script, loads nothing, posts nowhere, is shown in no
- * frame.
+ * The policy of a page with one inline style: no scripts, no loads, no forms, no frames.
  */
 export const pageCsp = (style: string): string =>
   `default-src 'none'; style-src 'sha256-${createHash('sha256')

@@ -6,7 +6,7 @@ import { invalidRequest } from './problems.ts';
 /** 1 to 255 visible ASCII characters. */
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
 
-/** JSON with the names of each object in order, so that equal values give equal text. */
+/** JSON with sorted names in each object, so that equal values give equal text. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_name, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -14,7 +14,7 @@ const canonical = (value: unknown): string =>
       : inner,
   ) ?? '';
 
-/** What makes two requests the same: method, route, and what came in path, query and body. */
+/** Two requests are the same if their method, route, path, query and body are the same. */
 export const requestHashOf = (request: FastifyRequest, body: unknown = request.body): string => {
   const { method, params, query } = request;
   return createHash('sha256')
@@ -23,8 +23,8 @@ export const requestHashOf = (request: FastifyRequest, body: unknown = request.b
 };
 
 /**
- * The request's idempotency key, with the hash of what it stands for; undefined when it has none.
- * `body` is given where it is not the request's own, as of a file that was stored.
+ * The idempotency key of the request and the hash of the request; undefined without a key. Pass
+ * `body` if it is not the body of the request, as for a stored file.
  */
 export const readIdempotency = (
   request: FastifyRequest,
@@ -34,7 +34,7 @@ export const readIdempotency = (
   if (key === undefined) return undefined;
   if (typeof key !== 'string' || !KEY_PATTERN.test(key)) {
     throw invalidRequest([
-      { detail: 'is not 1 to 255 visible ASCII characters', pointer: 'idempotency-key' },
+      { detail: 'must be 1 to 255 visible ASCII characters', pointer: 'idempotency-key' },
     ]);
   }
   return { key, requestHash: requestHashOf(request, body) };

@@ -2,7 +2,7 @@ import { exactNumber } from '../../selection/numbers.ts';
 import { pointerOf } from './pointer.ts';
 import { invalidRequest, problem, type ProblemError } from './problems.ts';
 
-/** Deepest nesting of a body; a filter, the deepest thing we read, stays far below. */
+/** Deepest nesting of a body. Filters nest deepest, and stay far below this. */
 export const MAX_DEPTH = 64;
 
 /** True for text with NUL or half of a surrogate pair, which PostgreSQL cannot store. */
@@ -10,7 +10,7 @@ export const isUnstorable = (text: string): boolean => text.includes('\0') || !t
 
 /** An object or array being read. */
 interface Frame {
-  /** Names met so far; none for an array. */
+  /** Names read so far; null for an array. */
   names: Set<string> | null;
   /** Name of the member, or index of the item, being read. */
   at: string | number;
@@ -38,17 +38,17 @@ const endOfString = (text: string, start: number): number => {
   return end + 1;
 };
 
-/** What a string says, by its JSON. Most hold no escape, and many are read at once. */
+/** The value of a JSON string. Most strings have no escape: those are cut out, for speed. */
 const readString = (json: string): string =>
   json.includes('\\') ? (JSON.parse(json) as string) : json.slice(1, -1);
 
 const enterName = (frames: readonly Frame[], frame: Frame, name: string): void => {
   frame.at = name;
   if (isUnstorable(name)) {
-    throw wrong(frames.slice(0, -1), 'has a name with a character that cannot be stored');
+    throw wrong(frames.slice(0, -1), 'has a name with a character that is not allowed');
   }
-  if (name === '__proto__') throw wrong(frames, 'is a name that is not allowed');
-  if (frame.names?.has(name)) throw wrong(frames, 'is there twice in the same object');
+  if (name === '__proto__') throw wrong(frames, 'has a name that is not allowed');
+  if (frame.names?.has(name)) throw wrong(frames, 'is repeated in the same object');
   frame.names?.add(name);
 };
 
@@ -63,11 +63,11 @@ const readNumber = (text: string, start: number): Span => {
 };
 
 /**
- * Refuses what `JSON.parse` lets pass in silence: the same name twice, `__proto__`, text that
- * cannot be stored, bottomless nesting. The text must be valid JSON; one pass, in linear time.
+ * Rejects what `JSON.parse` accepts silently: repeated names, `__proto__`, text that cannot be
+ * stored, deep nesting. The text must be valid JSON. One pass, in linear time.
  *
  * @returns the numbers that `JSON.parse` would change
- * @throws ProblemError with a pointer to the place
+ * @throws ProblemError with a pointer to the error
  */
 const checkJsonText = (text: string): Span[] => {
   const frames: Frame[] = [];
@@ -78,7 +78,8 @@ const checkJsonText = (text: string): Span[] => {
     switch (text.charAt(index)) {
       case '{':
       case '[':
-        if (frames.length === MAX_DEPTH) throw wrong(frames, `is nested deeper than ${MAX_DEPTH}`);
+        if (frames.length === MAX_DEPTH)
+          throw wrong(frames, `must not be nested deeper than ${MAX_DEPTH} levels`);
         expectsName = text[index] === '{';
         frames.push({ names: expectsName ? new Set() : null, at: 0 });
         break;
@@ -96,7 +97,10 @@ const checkJsonText = (text: string): Span[] => {
         const value = readString(text.slice(index, end));
         if (expectsName && frame !== undefined) enterName(frames, frame, value);
         else if (isUnstorable(value)) {
-          throw wrong(frames, 'holds a character that cannot be stored (NUL, or half a pair)');
+          throw wrong(
+            frames,
+            'has a character that is not allowed (NUL, or half of a surrogate pair)',
+          );
         }
         expectsName = false;
         index = end - 1;
@@ -113,7 +117,7 @@ const checkJsonText = (text: string): Span[] => {
   return inexact;
 };
 
-/** `JSON.parse` reads this as Infinity, which no other text can mean and no schema takes. */
+/** `JSON.parse` reads this as Infinity. No schema accepts Infinity. */
 const INFINITE = '1e999';
 
 const withoutInexact = (text: string, inexact: readonly Span[]): string => {
@@ -137,15 +141,15 @@ const decode = (what: string, bytes: Buffer): string => {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw problem('malformed-json', `${what} is not UTF-8.`);
+    throw problem('malformed-json', `${what} is not valid UTF-8.`);
   }
 };
 
 /**
- * Reads JSON without dropping or changing anything in it. A number that no 64-bit float is becomes
- * Infinity, so that what reads it can name its place.
+ * Reads JSON without dropping or changing anything. A number that no 64-bit float can represent
+ * becomes Infinity, so that the schema can report its location.
  *
- * @throws ProblemError saying what is wrong with `what`
+ * @throws ProblemError that names `what` and the error
  */
 export const parseJson = (what: string, bytes: Buffer): unknown => {
   const text = decode(what, bytes);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** How long a connection takes what still comes after its answer, in milliseconds. */
+/** How long a connection stays open for input after the response, in milliseconds. */
 const LINGER_MS = 1_000;
 
 const ignore = (): void => {};
@@ -8,15 +8,14 @@ const ignore = (): void => {};
 const lingering = new WeakSet<Socket>();
 
 /**
- * Sends an answer to a client that may still be sending, and closes the connection. What comes
- * meanwhile is passed over: were it refused, the client's system would report a broken connection
- * in place of the answer.
+ * Sends a response to a client that may still be sending, and closes the connection. Further input
+ * is ignored: if it were rejected, the client would see a broken connection, not the response.
  */
 export const closeWith = (socket: Socket, answer: string): void => {
-  // A parser that failed may fail again over the bytes that follow.
+  // A failed parser may fail again on the following bytes.
   if (lingering.has(socket)) return;
   lingering.add(socket);
-  // Node hands bytes to its parser past the socket until somebody listens to them here.
+  // Node feeds bytes to its parser directly until the socket has a listener.
   socket.on('data', ignore);
   for (const listener of socket.listeners('data')) {
     if (listener !== ignore) socket.off('data', listener as () => void);

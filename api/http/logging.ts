@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** The route as it was declared: an address may hold a user's id or a link's token. */
+/** The route as declared. The URL itself may contain the id of a user or the token of a link. */
 export const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'unknown';
 
 /** Lines and columns of our own code, without the message, which may quote a user's data. */
@@ -12,7 +12,7 @@ const framesOf = (error: Error): string =>
 
 const isFromDatabase = (error: object): boolean => 'severity' in error && 'routine' in error;
 
-/** What is logged of an error: where and of what kind, never the values it met. */
+/** The logged form of an error: its location and type, never values of users. */
 export const describeError = (
   error: Error,
 ): { type: string; message: string; stack: string; [name: string]: unknown } => {
@@ -22,7 +22,7 @@ export const describeError = (
     table?: unknown;
     constraint?: unknown;
   };
-  // What RAISE names may be a value of a row.
+  // RAISE may name values of a row.
   const { table, constraint } = routine === 'exec_stmt_raise' ? {} : named;
   return {
     type: error.name,
@@ -39,7 +39,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Routes whose `:id` is that of a job. */
 const OF_A_JOB = /^\/v1\/(?:jobs|exports|imports|deletions|restores)\/:id(?:\/|$)/;
 
-/** The job that a request began or is about; undefined of any other request. */
+/** The job that a request started or is about; undefined for other requests. */
 const jobOf = (request: FastifyRequest): string | undefined => {
   const { access } = request as Partial<Pick<FastifyRequest, 'access'>>;
   const { id = '' } = request.params as { id?: string };
@@ -47,7 +47,7 @@ const jobOf = (request: FastifyRequest): string | undefined => {
   return access?.jobId ?? named;
 };
 
-/** By ids only. A request that was refused before anything was asked of it has no access yet. */
+/** Ids only. A request that was rejected early has no access yet. */
 const whoOf = (
   request: FastifyRequest,
 ): { keyId?: string; workspaceId?: string; jobId?: string } => {
@@ -60,7 +60,7 @@ const whoOf = (
   };
 };
 
-/** One line a request: no address, no header, no body. */
+/** One line per request, without URL, headers or body. */
 export const logResponses = (app: FastifyInstance): void => {
   app.addHook('onResponse', async (request, reply) => {
     request.log.info(

@@ -5,41 +5,41 @@ import { invalidRequest } from './problems.ts';
 export const MAX_PAGE = 200;
 export const DEFAULT_PAGE = 50;
 
-/** `?limit=`: a whole number from 1 to 200, 50 when not given. */
+/** `?limit=`: a whole number from 1 to 200; the default is 50. */
 export const limitSchema = z
   .string()
-  .regex(/^[1-9]\d{0,2}$/, `is not a whole number from 1 to ${MAX_PAGE}`)
+  .regex(/^[1-9]\d{0,2}$/, `must be a whole number from 1 to ${MAX_PAGE}`)
   .transform(Number)
-  .refine((limit) => limit <= MAX_PAGE, `is more than ${MAX_PAGE}`)
+  .refine((limit) => limit <= MAX_PAGE, `must be at most ${MAX_PAGE}`)
   .default(DEFAULT_PAGE)
   .meta({
     type: 'integer',
     minimum: 1,
     maximum: MAX_PAGE,
-    description: `How many at most; ${DEFAULT_PAGE} when not given.`,
+    description: `Maximum number of items; the default is ${DEFAULT_PAGE}.`,
   });
 
-/** `?cursor=`: as an answer's `nextCursor` gave it. */
+/** `?cursor=`: the `nextCursor` of a response. */
 export const cursorSchema = z
   .string()
   .max(4_000)
   .optional()
-  .describe('From `nextCursor` of the page before.');
+  .describe('The `nextCursor` of the previous page.');
 
 /**
- * A place in a list as opaque text. It travels in addresses, so of a user it holds the id at most,
- * as the address of the user itself does.
+ * A position in a list as opaque text. It is part of URLs, so it may hold the id of a user, as the
+ * URL of a user does, and no other user data.
  */
 export const encodeCursor = (place: unknown): string =>
   Buffer.from(JSON.stringify(place)).toString('base64url');
 
-/** PostgreSQL answers with an error of its own to text that it cannot hold. */
+/** PostgreSQL raises its own error for text that it cannot store. */
 const requireStorable = (_name: string, value: unknown): unknown => {
   if (typeof value !== 'string' || isStorable(value)) return value;
   throw new TypeError('a text that cannot be stored');
 };
 
-/** The place a cursor names; undefined for none. @throws ProblemError when it is none of ours */
+/** The position in a cursor; undefined without a cursor. @throws ProblemError if it is not valid */
 export const decodeCursor = <T>(
   schema: z.ZodType<T>,
   cursor: string | undefined,
@@ -48,25 +48,25 @@ export const decodeCursor = <T>(
   try {
     return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString(), requireStorable));
   } catch {
-    throw invalidRequest([{ detail: 'is not a cursor of this list', pointer: '?cursor' }]);
+    throw invalidRequest([{ detail: 'must be a cursor of this list', pointer: '?cursor' }]);
   }
 };
 
 const idPlaceSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
 
 /**
- * Where a list is, by the id of its last row. @throws ProblemError when the cursor is of another
- * list
+ * The position in a list, as the id of the last row. @throws ProblemError if the cursor belongs to
+ * another list
  */
 export const decodeIdCursor = (list: string, cursor: string | undefined): string | undefined =>
   decodeCursor(idPlaceSchema(list), cursor)?.[1];
 
-/** The place of a row in a list, for `decodeIdCursor` of that list. */
+/** The position of a row in a list, for `decodeIdCursor` of that list. */
 export const placeIn =
   (list: string) =>
   ({ id }: { id: string }): [string, string] => [list, id];
 
-/** Cuts a list read one longer than asked into a page and the cursor of the next. */
+/** Splits a list into a page and the next cursor. The list was read with one row more. */
 export const toPage = <T>(
   rows: readonly T[],
   limit: number,

@@ -2,24 +2,24 @@ import { z } from 'zod';
 import { momentOf } from '../../selection/moments.ts';
 import { invalidRequest } from './problems.ts';
 
-/** A moment as PostgreSQL reads it, in UTC with all its digits. */
+/** A timestamp as PostgreSQL reads it, in UTC with all its digits. */
 const momentSchema = z.string().transform((text, context) => {
   const moment = momentOf(text, 'datetime');
   if (moment !== undefined) return moment;
-  context.addIssue({ code: 'custom', message: 'is not an RFC 3339 date and time' });
+  context.addIssue({ code: 'custom', message: 'must be an RFC 3339 date and time' });
   return z.NEVER;
 });
 
 const boundSchema = (text: string) =>
   momentSchema.meta({ format: 'date-time' }).optional().describe(text);
 
-/** `?from=` and `?to=` of a list in the order of time; `requireOrder` looks at both together. */
+/** `?from=` and `?to=` of a list that is ordered by time; `requireOrder` compares the two. */
 export const periodShape = {
-  from: boundSchema('Not before this'),
-  to: boundSchema('Before this'),
+  from: boundSchema('Items at or after this time'),
+  to: boundSchema('Items before this time'),
 };
 
-/** @throws ProblemError when nothing can lie in the period */
+/** @throws ProblemError if `to` is not later than `from` */
 export const requireOrder = ({
   from,
   to,
@@ -28,12 +28,12 @@ export const requireOrder = ({
   to?: string | undefined;
 }) => {
   if (from !== undefined && to !== undefined && from >= to) {
-    throw invalidRequest([{ detail: 'is not later than from', pointer: '?to' }]);
+    throw invalidRequest([{ detail: 'must be later than from', pointer: '?to' }]);
   }
 };
 
-/** `?actorKeyId=` and `?personKeyId=` of a list of what keys have done. */
+/** `?actorKeyId=` and `?personKeyId=` of a list of actions by keys. */
 export const actorShape = {
-  actorKeyId: z.uuid().optional().describe('A key: what it did'),
-  personKeyId: z.uuid().optional().describe('A key: all that any key of its owner did'),
+  actorKeyId: z.uuid().optional().describe('Id of a key: only actions of this key'),
+  personKeyId: z.uuid().optional().describe('Id of a key: actions of all keys of its owner'),
 };

@@ -1,11 +1,11 @@
 /**
- * Every kind of error the API answers with; `docs/errors.md` and `/problems/<slug>` tell the same.
+ * Every type of problem the API returns; `docs/errors.md` and `/problems/<slug>` show the same.
  */
 
 interface ProblemType {
   status: number;
   title: string;
-  /** What the caller can do about it. */
+  /** How the caller can resolve the problem. */
   advice: string;
 }
 
@@ -14,105 +14,104 @@ const catalogue = {
     status: 400,
     title: 'The request is malformed',
     advice:
-      'Correct each place that `errors` names, then send the request again. `pointer` says where it is.',
+      'Correct each error in `errors`, then send the request again. `pointer` locates the error.',
   },
   'malformed-json': {
     status: 400,
     title: 'The body is not valid JSON',
-    advice: 'Send one well-formed JSON value in UTF-8. Write each name of an object once.',
+    advice: 'Send one well-formed JSON value in UTF-8. Do not repeat a name within an object.',
   },
   'workspace-required': {
     status: 400,
-    title: 'No workspace is named',
-    advice: 'Name the workspace with `?workspace=<id>`. Your key sees several.',
+    title: 'A workspace is required',
+    advice: 'Name the workspace with `?workspace=<id>`. Your key can access several workspaces.',
   },
   unauthenticated: {
     status: 401,
-    title: 'No valid API key',
-    advice:
-      'Send `Authorization: Bearer ks_…` with a key that was not revoked and has not expired.',
+    title: 'The API key is missing or not valid',
+    advice: 'Send `Authorization: Bearer ks_…` with a key that is neither revoked nor expired.',
   },
   forbidden: {
     status: 403,
-    title: 'Your role may not do this',
-    advice: 'Use a key of a role that `detail` names.',
+    title: 'Your role does not allow this',
+    advice: 'Use a key with a role that `detail` names.',
   },
   'self-approval': {
     status: 403,
-    title: 'Nobody decides what they asked for themselves',
+    title: 'You cannot decide your own request',
     advice: 'Ask another person of the platform team to approve or deny the request.',
   },
   'self-purge': {
     status: 403,
-    title: 'Nobody purges the backup of a deletion that they started',
+    title: 'You cannot purge the backup of your own deletion',
     advice:
-      'Ask another person of the platform team to purge it. Their key must have another mail address.',
+      'Ask another person of the platform team to purge the backup. Their key must have another email address.',
   },
   'not-found': {
     status: 404,
-    title: 'There is no such thing',
+    title: 'Not found',
     advice:
-      'Check the path and the id. Use a key of the right workspace: things of other workspaces are not found.',
+      'Check the path and the id. Use a key of the right workspace: a key finds nothing of other workspaces.',
   },
   'method-not-allowed': {
     status: 405,
-    title: 'This path does not allow the method',
+    title: 'Method not allowed for this path',
     advice: 'Use one of the methods in the `Allow` header.',
   },
   'request-timeout': {
     status: 408,
     title: 'The request took too long to arrive',
-    advice: 'Send the request again, faster or in smaller pieces.',
+    advice: 'Send the request again over a faster connection, or send less data per request.',
   },
   'already-exists': {
     status: 409,
-    title: 'There is one already',
-    advice: 'Choose another name, or use the one that is there.',
+    title: 'The resource already exists',
+    advice: 'Choose another name, or use the existing resource.',
   },
   'limit-reached': {
     status: 409,
-    title: 'There are as many as there may be',
+    title: 'The limit is reached',
     advice:
-      'Remove one that you do not need, or use one that is there. Wait where `detail` says so.',
+      'Remove a resource that you do not need, or use an existing resource. Wait if `detail` says so.',
   },
   'wrong-state': {
     status: 409,
-    title: 'Its state does not allow this',
+    title: 'The current state does not allow this',
     advice:
-      'Read the current state, then do what `detail` says. A finished job cannot be changed, and a preview is used once.',
+      'Read the current state, then follow `detail`. A finished job cannot be changed. A preview can be used only once.',
   },
   'selection-changed': {
     status: 409,
-    title: 'The count to confirm is not the count of the preview',
-    advice: 'Make a new preview, look at it, and confirm its count.',
+    title: 'The confirmed count differs from the count of the preview',
+    advice: 'Make a new preview, check it, and confirm its count.',
   },
   'delete-all-required': {
     status: 409,
-    title: 'This selection covers nearly the whole workspace',
+    title: 'The selection covers nearly all users of the workspace',
     advice:
-      'Choose a smaller selection. To delete nearly everyone, ask with `POST /v1/delete-all-requests`.',
+      'Choose a smaller selection. To delete nearly all users, send `POST /v1/delete-all-requests`.',
   },
   'request-already-open': {
     status: 409,
-    title: 'The workspace has a delete-all request already',
-    advice: 'Go on with the request that `detail` names, or withdraw it first.',
+    title: 'The workspace already has an open delete-all request',
+    advice: 'Continue with the request that `detail` names, or withdraw it first.',
   },
   'user-held': {
     status: 409,
     title: 'The user is under legal hold',
     advice:
-      'Ask the platform team to clear the hold, then delete the user again. Nobody was deleted.',
+      'Ask the platform team to clear the hold, then delete the user again. No user was deleted.',
   },
   'link-expired': {
     status: 410,
     title: 'The link or file has expired',
-    advice: 'Make a new link. If the file has expired too, export again.',
+    advice: 'Create a new link. If the file has expired too, start a new export.',
   },
   gone: {
     status: 410,
-    title: 'It was removed and is gone for good',
+    title: 'The resource was removed permanently',
     advice:
-      'Read what remains: counts, times and checksums are in its job and the activity log. Nothing brings back what was removed.',
+      'Read the counts, times and checksums in the job and the activity log. Removed data cannot be recovered.',
   },
   'preview-expired': {
     status: 410,
@@ -122,50 +121,48 @@ const catalogue = {
   'window-closed': {
     status: 410,
     title: 'The window for deleting all users is closed',
-    advice:
-      'Ask for a new window with `POST /v1/delete-all-requests`. This call has started nothing.',
+    advice: 'Request a new window with `POST /v1/delete-all-requests`. This call started nothing.',
   },
   'body-too-large': {
     status: 413,
     title: 'The body is too large',
-    advice: 'Send less at a time.',
+    advice: 'Send less data per request.',
   },
   'uri-too-long': {
     status: 414,
-    title: 'The address is too long',
+    title: 'The URL is too long',
     advice: 'Shorten the path or the query.',
   },
   'unsupported-media-type': {
     status: 415,
-    title: 'The body is of a type this path does not read',
-    advice: 'Send the type that `detail` names, without `Content-Encoding`.',
+    title: 'This path does not accept the media type of the body',
+    advice: 'Send the media type that `detail` names, without `Content-Encoding`.',
   },
   'range-not-satisfiable': {
     status: 416,
-    title: 'The range lies outside the file',
-    advice: 'Ask for a range within the size that `Content-Range` names.',
+    title: 'The range is outside the file',
+    advice: 'Request a range within the size that `Content-Range` names.',
   },
   unprocessable: {
     status: 422,
-    title: 'The request is well-formed but makes no sense here',
-    advice: 'Correct what `detail` and `errors` name, then send the request again.',
+    title: 'The request is well-formed but cannot be processed',
+    advice: 'Correct the errors in `detail` and `errors`, then send the request again.',
   },
   'empty-selection': {
     status: 422,
-    title: 'The selection matches nobody',
-    advice:
-      'Choose another selection and preview it. This one selects nobody, so there is nothing to do.',
+    title: 'The selection matches no users',
+    advice: 'Choose another selection and preview it. There is nothing to do for this selection.',
   },
   'wrong-phrase': {
     status: 422,
     title: 'The confirmation phrase does not match',
-    advice: 'Type the phrase exactly as the preview gives it, with its number.',
+    advice: 'Type the phrase exactly as the preview gives it, including the number.',
   },
   'idempotency-key-reused': {
     status: 422,
     title: 'This idempotency key was used for another request',
     advice:
-      'Send a new request with a new key. Use the same key only to send the very same request again.',
+      'Send a new request with a new key. Use the same key only to send the same request again.',
   },
   'too-many-requests': {
     status: 429,
@@ -179,50 +176,50 @@ const catalogue = {
   },
   internal: {
     status: 500,
-    title: 'Something went wrong on our side',
+    title: 'An internal error occurred',
     advice:
-      'Send the request again with the same idempotency key. If it fails again, report the `requestId`.',
+      'Send the request again with the same idempotency key. If the request fails again, report the `requestId`.',
   },
   'database-unavailable': {
     status: 503,
-    title: 'The database is away',
+    title: 'The database is not available',
     advice:
       'Wait the seconds in `Retry-After`, then send the request again with the same idempotency key.',
   },
   'database-unfit': {
     status: 503,
-    title: 'The database is not set up as Keepsake needs it',
+    title: 'The database is not set up as Keepsake requires',
     advice:
       'Ask an operator to correct the setting that `detail` names, then send the request again. Nothing was changed.',
   },
   'database-denied': {
     status: 503,
-    title: 'The database denies the service what it needs',
+    title: 'The database denies the service access',
     advice:
       'Ask an operator to restore the grants of the roles `keepsake_app` and `keepsake_api`, then send the request again.',
   },
   'temporal-unavailable': {
     status: 503,
-    title: 'Temporal is away',
+    title: 'Temporal is not available',
     advice:
       'Wait the seconds in `Retry-After`, then send the request again with the same idempotency key.',
   },
   'storage-unavailable': {
     status: 503,
-    title: 'The file cannot be kept or read at the moment',
+    title: 'The file cannot be stored or read at present',
     advice: 'Wait the seconds in `Retry-After`, then send the request again. Nothing was started.',
   },
   busy: {
     status: 503,
-    title: 'Other work holds what this needs',
+    title: 'Other work is using a resource that this request needs',
     advice:
-      'Wait the seconds in `Retry-After`. Send the request again with the same idempotency key: it is done once. ' +
-      'Without a key, look first whether it was done.',
+      'Wait the seconds in `Retry-After`. Then send the request again with the same idempotency key: it takes effect once. ' +
+      'Without a key, check first whether the request took effect.',
   },
   'not-ready': {
     status: 503,
-    title: 'A part of the service is missing',
-    advice: 'Ask an operator to start what `detail` names, then ask `/readyz` again.',
+    title: 'A part of the service is not ready',
+    advice: 'Ask an operator to start the part that `detail` names, then call `/readyz` again.',
   },
 } as const satisfies Record<string, ProblemType>;
 
@@ -231,15 +228,14 @@ export type ProblemSlug = keyof typeof catalogue;
 export const PROBLEMS: Readonly<Record<ProblemSlug, ProblemType>> = catalogue;
 
 /**
- * One place of the input that is wrong. `pointer` is a JSON pointer into the body, or `?name`,
- * `{name}`.
+ * One error in the input. `pointer` is a JSON pointer into the body, or `?name`, or `{name}`.
  */
 export interface InputError {
   detail: string;
   pointer: string;
 }
 
-/** An error that is answered as RFC 9457 says. */
+/** An error that is returned in the format of RFC 9457. */
 export interface ProblemError extends Error {
   slug: ProblemSlug;
   statusCode: number;
@@ -251,16 +247,16 @@ export interface ProblemError extends Error {
 export interface ProblemExtras {
   errors?: InputError[];
   headers?: Record<string, string>;
-  /** What went wrong below; logged, never answered. */
+  /** The underlying error. It is logged, and never returned. */
   cause?: unknown;
 }
 
-/** Seconds after which a caller may try again when a part of the service is away. */
+/** Seconds after which a caller may retry while a part of the service is not available. */
 export const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Makes an error to throw. `detail` says what failed, for which id, why, what to do; no user's
- * data.
+ * Creates an error to throw. `detail` says what failed, for which id, why, and what to do.
+ * It never holds user data.
  */
 export const problem = (
   slug: ProblemSlug,
@@ -282,17 +278,17 @@ export const problem = (
 export const isProblem = (error: unknown): error is ProblemError =>
   error instanceof Error && error.name === 'ProblemError';
 
-/** Bad input at one or more places of the request. */
+/** One or more errors in the input. */
 export const invalidRequest = (errors: InputError[]): ProblemError =>
   problem(
     'invalid-request',
     errors.length === 1
       ? `${errors[0]?.pointer || 'the body'}: ${errors[0]?.detail}`
-      : `${errors.length} places of the request are wrong; see errors.`,
+      : `The request has ${errors.length} errors; see errors.`,
     { errors },
   );
 
-/** What is not there, or belongs to another workspace. */
+/** The thing does not exist, or belongs to another workspace. */
 export const notFound = (what: string): ProblemError =>
   problem(
     'not-found',

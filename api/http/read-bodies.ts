@@ -10,23 +10,27 @@ const isEmptyObject = (value: unknown): boolean =>
   !Array.isArray(value) &&
   Object.keys(value).length === 0;
 
-/** A small packed body may be a huge one: none is unpacked. @throws ProblemError 415 */
+/** Bodies are never decompressed: a small body could become huge. @throws ProblemError 415 */
 export const refuseEncoded = (encoding: string | undefined): void => {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
-  throw problem('unsupported-media-type', 'This path reads bodies without a Content-Encoding.', {
-    headers: { 'accept-encoding': 'identity' },
-  });
+  throw problem(
+    'unsupported-media-type',
+    'This path accepts bodies without Content-Encoding only.',
+    {
+      headers: { 'accept-encoding': 'identity' },
+    },
+  );
 };
 
-/** Whether a route can do without a body, which its schema sees as undefined or null. */
+/** Whether the body of a route is optional: its schema accepts undefined or null. */
 const takesNone = (schema: unknown): boolean =>
   !(schema instanceof z.ZodType) ||
   schema.safeParse(undefined).success ||
   schema.safeParse(null).success;
 
 /**
- * Bodies are JSON, read strictly. A route without a schema for its body takes none, or `{}`. An
- * empty body is none: many clients send the type of a body with every POST.
+ * Bodies are JSON, read strictly. A route without a body schema accepts no body, or `{}`. An empty
+ * body counts as no body: many clients send a content type with every POST.
  */
 export const readBodies = (app: App): void => {
   app.removeAllContentTypeParsers();
@@ -39,12 +43,12 @@ export const readBodies = (app: App): void => {
       const takesBody = schema !== undefined;
       if (body.length === 0) {
         if (takesNone(schema)) return undefined;
-        throw problem('malformed-json', 'The body is empty; this path needs a JSON body.');
+        throw problem('malformed-json', 'The body is empty. This path requires a JSON body.');
       }
       const value = parseJsonBody(body);
       if (takesBody) return value;
       if (isEmptyObject(value)) return undefined;
-      throw invalidRequest([{ detail: 'this path takes no body', pointer: '' }]);
+      throw invalidRequest([{ detail: 'this path accepts no body', pointer: '' }]);
     },
   );
 };

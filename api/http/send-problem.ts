@@ -31,27 +31,36 @@ export const sendProblem = (
     .code(answer.statusCode)
     .headers(answer.headers)
     .header('content-type', PROBLEM_JSON)
-    // Past the route's own response schema: a problem has one shape everywhere.
+    // Bypasses the response schema of the route: a problem has the same shape everywhere.
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(bodyOf(answer, request.id));
 
-/** What Node calls the errors it finds before there is a request. */
+/** Codes of Node's errors that occur before there is a request. */
 const BROKEN: Record<string, [ProblemSlug, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
-  HPE_HEADER_OVERFLOW: ['headers-too-large', 'Address and headers are larger than 64 KiB.'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['body-too-large', 'The extensions of a chunk are too large.'],
+  HPE_HEADER_OVERFLOW: [
+    'headers-too-large',
+    'The URL and the headers together are larger than 64 KiB.',
+  ],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [
+    'body-too-large',
+    'The extensions of an HTTP chunk are too large.',
+  ],
 };
 
 /**
- * Answers what is no whole HTTP request, as far as its connection still takes an answer, and closes
- * it.
+ * Responds to an incomplete or broken HTTP request, if the connection still accepts a response, and
+ * closes the connection.
  */
 export const answerBroken = (error: Error, socket: Socket): void => {
   if (socket.destroyed || codeOf(error) === 'ECONNRESET') {
     socket.destroy(error);
     return;
   }
-  const [slug, detail] = BROKEN[codeOf(error)] ?? ['invalid-request', 'This is no HTTP request.'];
+  const [slug, detail] = BROKEN[codeOf(error)] ?? [
+    'invalid-request',
+    'This is not a valid HTTP request.',
+  ];
   const answer = problem(slug, detail);
   const body = JSON.stringify(bodyOf(answer, randomUUID()));
   const head = [

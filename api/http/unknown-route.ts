@@ -10,8 +10,8 @@ const patternOf = (url: string): RegExp =>
   new RegExp(`^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`);
 
 /**
- * Answers 405 with `Allow` where a path knows other methods, 404 where there is no such path;
- * before anything of a body is read.
+ * Returns 405 with `Allow` if a path has other methods, and 404 if the path does not exist, before
+ * the body is read.
  */
 export const answerUnknown = (app: App): void => {
   const routes = new Map<string, KnownRoute>();
@@ -26,8 +26,8 @@ export const answerUnknown = (app: App): void => {
     const allowed = [...routes.values()]
       .filter(({ pattern }) => pattern.test(path))
       .flatMap(({ methods }) => [...methods]);
-    if (allowed.length === 0) throw problem('not-found', 'There is no such path.');
+    if (allowed.length === 0) throw problem('not-found', 'This path does not exist.');
     const allow = [...new Set(allowed)].toSorted().join(', ');
-    throw problem('method-not-allowed', `This path knows ${allow}.`, { headers: { allow } });
+    throw problem('method-not-allowed', `This path allows ${allow}.`, { headers: { allow } });
   });
 };

@@ -3,8 +3,7 @@ import type { Socket } from 'node:net';
 import type { App } from './app.ts';
 
 /**
- * Closes the connection once the answer is sent, and says so to the client where that is still
- * possible.
+ * Closes the connection once the response is sent, and announces it to the client if possible.
  */
 const closeAfter = (answer: ServerResponse): void => {
   const { socket } = answer.req;
@@ -13,9 +12,9 @@ const closeAfter = (answer: ServerResponse): void => {
 };
 
 /**
- * When the API is closed, closes every connection on which no request is being answered, and each
- * other one after its answer. Node itself waits for connections that have never carried a request,
- * as browsers open them in advance, and for those that stay open after an answer.
+ * When the API stops, idle connections are closed at once, and busy connections after their
+ * response. Node itself would wait for connections that never carried a request, as browsers open
+ * them in advance, and for connections that stay open after a response.
  */
 export const closeUnusedConnections = (app: App): void => {
   const sockets = new Set<Socket>();

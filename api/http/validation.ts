@@ -8,22 +8,22 @@ import { type InputError, invalidRequest } from './problems.ts';
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** How many places are named at most in one answer. */
+/** Maximum number of errors in one response. */
 const MAX_ERRORS = 100;
 
-/** Names a branch of a union does not know: the more, the less it was the one that was meant. */
+/** Number of names that a branch of a union does not know. Fewer means a better match. */
 const unknownNames = (issues: readonly Issue[]): number =>
   issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
   ).length;
 
-/** How far into the input a branch got before it failed. */
+/** How deep in the input a branch failed. */
 const depthOf = (issues: readonly Issue[]): number =>
   Math.max(0, ...issues.map(({ path }) => path.length));
 
 /**
- * True where a list was given for an object, or the like: another branch was meant, if one fits
- * better.
+ * True if the kind of the value is wrong, such as a list instead of an object. Another branch may
+ * match better.
  */
 const isOfOtherKind = (issues: readonly Issue[]): boolean =>
   issues.some(
@@ -47,7 +47,7 @@ const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[
 const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not known here' }));
+    return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not a known name' }));
   }
   const isTold = issue.message !== NO_BRANCH;
   if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isTold) {
@@ -62,11 +62,11 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
   return [{ path, detail: issue.message }];
 };
 
-/** Where something is: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
+/** The pointer to an error: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
 const placeOf = (httpPart: string | undefined, path: Path): string => {
   switch (httpPart ?? 'body') {
     case 'querystring':
-      // Of one that is given several times too, the name tells which it is.
+      // The name is enough, even if the parameter is given several times.
       return `?${String(path[0] ?? '')}`;
     case 'params':
       return `{${path.map(String).join('.')}}`;
@@ -77,14 +77,14 @@ const placeOf = (httpPart: string | undefined, path: Path): string => {
   }
 };
 
-/** The places a zod error names, as the API tells them. */
+/** The issues of a zod error as the API reports them. */
 const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): InputError[] =>
   error.issues
     .flatMap((issue) => flatten(issue, []))
     .slice(0, MAX_ERRORS)
     .map(({ path, detail }) => ({ detail, pointer: placeOf(httpPart, path) }));
 
-/** Reads an input by its schema, or tells every place that is wrong. */
+/** Reads an input by its schema, or returns all errors. */
 export const readInput = <T>(
   schema: z.ZodType<T>,
   data: unknown,
@@ -96,18 +96,18 @@ export const readInput = <T>(
     : { errors: toInputErrors(result.error, httpPart) };
 };
 
-/** Text of path and query that cannot be stored cannot be looked for either. */
+/** Rejects text in path and query that PostgreSQL cannot store: it cannot search for it either. */
 const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[] => {
   if (httpPart === 'body' || typeof data !== 'object' || data === null) return [];
   return Object.entries(data)
     .filter(([, value]) => [value].flat().some((text) => isUnstorable(String(text))))
     .map(([name]) => ({
-      detail: 'holds a character that cannot be stored',
+      detail: 'has a character that is not allowed',
       pointer: placeOf(httpPart, [name]),
     }));
 };
 
-/** Checks with zod as the schema says: nothing is coerced, dropped or added but by the schema. */
+/** Validates with zod. Only the schema itself coerces, drops or adds values. */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (data: unknown) => {

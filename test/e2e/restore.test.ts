@@ -81,7 +81,7 @@ test('what was deleted comes back byte for byte, once, and is told by mail', asy
   expect(job).toMatchObject({ state: 'succeeded', counts, result: { backupId } });
   expect(await rowsOf('whole')).toEqual(before);
   const mail = (await stack().mails()).find((one) => one.text?.includes(job.id));
-  expect(mail?.subject).toContain('104,000 users back');
+  expect(mail?.subject).toContain('104,000 users restored');
 
   const again = await restore(admin, backupId);
   expect(again.counts).toMatchObject({ selected, restored: 0, present: selected });

@@ -90,9 +90,7 @@ test.each([
 test('a pool of which every connection is in use says so, and a step tries again', () => {
   const error = new Error('timeout exceeded when trying to connect');
   expect(verdictOf(error)).toEqual({ ...AWAY, slug: 'busy' });
-  expect(toProblem(error).detail).toBe(
-    'All connections to the database are in use; the database is there.',
-  );
+  expect(toProblem(error).detail).toBe('All database connections are in use.');
 });
 
 test.each('40001 40P01 40000 40003 55P03 55006 57014'.split(' '))(

@@ -10,7 +10,7 @@ const HOUR_MS = DAY_MS / 24;
 
 type Request = Awaited<ReturnType<typeof ask>>;
 
-const asked = (of: Request) => `Asked: delete all users of ${of.people.workspaceId}`;
+const asked = (of: Request) => `Requested: delete all users of ${of.people.workspaceId}`;
 
 /** What a person was mailed in all; mails are sent beside the story, in no order. */
 const hears = (of: Request, person: string, subjects: string[]) =>
@@ -79,10 +79,10 @@ test('expired: open for three days, reminders a day and two hours before, nobody
   const subjects = [asked(request), await possible(request)];
   await hears(request, 'bob', subjects);
   await request.sleep(2 * HOUR_MS);
-  subjects.push('Deleting all users closes in 24 hours');
+  subjects.push('The window for deleting all users closes in 24 hours');
   await hears(request, 'bob', subjects);
   await request.sleep(22 * HOUR_MS);
-  subjects.push('Deleting all users closes in 2 hours');
+  subjects.push('The window for deleting all users closes in 2 hours');
   await hears(request, 'bob', subjects);
   await hears(request, 'pia', subjects.slice(0, 2));
   expect((await request.request()).state).toBe('open');
@@ -211,7 +211,7 @@ test('in a window shorter than a reminder, that reminder is left out', async () 
   await hears(request, 'ada', [
     asked(request),
     await possible(request),
-    'Deleting all users closes in 2 hours',
+    'The window for deleting all users closes in 2 hours',
     'Deleting all users: the window has closed',
   ]);
   const lapsing = await ask({ lapseMs: 6 * HOUR_MS });

@@ -42,6 +42,6 @@ test('a path that needs a body says so of an empty one', async () => {
   for (const path of ['/v1/exports', '/v1/deletions', '/v1/segments', '/v1/users']) {
     const answer = await api().call('POST', path, { body: '' });
     expect(answer.status).toBe(400);
-    expect(answer.body.detail).toContain('needs a JSON body');
+    expect(answer.body.detail).toContain('requires a JSON body');
   }
 });

@@ -9,14 +9,14 @@ const users = (count: number) => ids(count).map((userId) => ({ userId }));
 const is = { field: 'city', op: 'is', value: 'x' };
 
 test.each([
-  ['/v1/users', users(1_001), '', 'holds more than 1,000 items'],
-  ['/v1/users', [], '', 'is empty'],
+  ['/v1/users', users(1_001), '', 'must have at most 1,000 items'],
+  ['/v1/users', [], '', 'must not be empty'],
   ['/v1/users', { firstName: 'x' }, '/userId', 'is missing'],
   [
     '/v1/deletion-previews',
     filter({ field: 'city', op: 'in', value: ids(1_001) }),
     '/selection/filter/value',
-    'holds more than 1,000 items',
+    'must have at most 1,000 items',
   ],
   ['/v1/deletion-previews', filter({}), '/selection/filter', /an empty filter is an error/],
   ['/v1/deletion-previews', filter({ and: [] }), '/selection/filter/and', /never everyone/],
@@ -46,7 +46,12 @@ test.each([
     '/selection/ids',
     /more than 100 users; preview them first/,
   ],
-  ['/v1/deletions', { selection: { type: 'ids', ids: ['a'] }, reason: '' }, '/reason', 'is empty'],
+  [
+    '/v1/deletions',
+    { selection: { type: 'ids', ids: ['a'] }, reason: '' },
+    '/reason',
+    'must not be empty',
+  ],
   ['/v1/deletions', { selection: { type: 'ids', ids: ['a'] } }, '/reason', 'is missing'],
   ['/v1/exports', { selection: { type: 'all' }, notify: 1 }, '/notify', 'must be true or false'],
   [
@@ -55,9 +60,14 @@ test.each([
     '/compression',
     'must be one of gzip, none',
   ],
-  ['/v1/segments', { name: 'x'.repeat(256), filter: is }, '/name', 'is longer than 255 characters'],
+  [
+    '/v1/segments',
+    { name: 'x'.repeat(256), filter: is },
+    '/name',
+    'must have at most 255 characters',
+  ],
   ['/v1/segments', { name: 'a\r\nb', filter: is }, '/name', /holds a line break/],
-  ['/v1/segments', { name: ' ', filter: is }, '/name', 'is empty'],
+  ['/v1/segments', { name: ' ', filter: is }, '/name', 'must not be empty'],
 ])('POST %s: one place, one sentence (%#)', async (path, body, pointer, detail) => {
   const answer = await api().call('POST', path, { body });
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });

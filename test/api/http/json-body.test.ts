@@ -79,7 +79,7 @@ test('refuses a name that is there twice, however it is escaped and wherever it 
       );
       const plain = JSON.stringify(name);
       const escaped = `"${escapeAll(name)}"`;
-      expect(() => parse(`[{"a": {${plain}: ${value} , ${escaped} : 1}}]`)).toThrow('twice');
+      expect(() => parse(`[{"a": {${plain}: ${value} , ${escaped} : 1}}]`)).toThrow('repeated');
     }),
   );
   expect(pointerOfFailure('{"a":[1,{"b":1,"b":2}]}')).toBe('/a/1/b');

@@ -29,7 +29,7 @@ test('serves a readable page for each kind of error, and none for others', async
 
 /** How an instruction begins. What people read at night says first what they do next. */
 const INSTRUCTION =
-  /^(?:Ask|Check|Choose|Correct|Go on|Make|Name|Read|Remove|Send|Shorten|Type|Use|Wait)\b/;
+  /^(?:Ask|Check|Choose|Continue|Correct|Create|Make|Name|Read|Remove|Request|Send|Shorten|Type|Use|Wait)\b/;
 
 test.each(Object.entries(PROBLEMS))('%s: says what the caller does next', (_slug, { advice }) => {
   expect(advice).toMatch(INSTRUCTION);

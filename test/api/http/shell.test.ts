@@ -42,7 +42,7 @@ test('tells an unknown path from a wrong method', async () => {
 test('refuses an unknown parameter, a doubled one, and text that cannot be stored', async () => {
   const { call } = api();
   expect((await call('GET', '/v1/me?x=1')).body.errors).toEqual([
-    { detail: 'is not known here', pointer: '?x' },
+    { detail: 'is not a known name', pointer: '?x' },
   ]);
   expect((await call('GET', '/v1/me?workspace=one&workspace=two')).status).toBe(400);
   expect((await call('GET', '/v1/me?x=%00')).body.errors[0].pointer).toBe('?x');

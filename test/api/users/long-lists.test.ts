@@ -163,7 +163,7 @@ test('a cursor goes on from its place with another filter, and is refused by ano
   for (const list of ['backups', 'activity', 'delete-all-requests', 'workspaces']) {
     expect(await call('GET', `/v1/${list}?cursor=${nextCursor}`, { key: keys.ops })).toMatchObject({
       status: 400,
-      body: { errors: [{ pointer: '?cursor', detail: 'is not a cursor of this list' }] },
+      body: { errors: [{ pointer: '?cursor', detail: 'must be a cursor of this list' }] },
     });
   }
 });

@@ -234,15 +234,15 @@ test('a deletion is told with its counts, one link a backup and the first expiry
 test('a deletion that deleted nobody says so and links no backup', async () => {
   const jobId = await addDeletion([0], ['held', 'held', 'held']);
   await notify({ jobId, end: COMPLETED });
-  expect(mails[0]?.subject).toBe('Deletion finished: nobody was deleted (Demo)');
+  expect(mails[0]?.subject).toBe('Deletion finished: no user was deleted (Demo)');
   expect(linksIn(mails[0]!.text)).toEqual([]);
 });
 
 test('a cancelled deletion counts those it did not reach', async () => {
   const jobId = await addDeletion([1]);
   await notify({ jobId, end: { kind: 'cancelled' } });
-  expect(mails[0]?.subject).toBe('Deletion cancelled: 1 of 3 users deleted before (Demo)');
-  expect(mails[0]?.text).toContain('Not reached: 2');
+  expect(mails[0]?.subject).toBe('Deletion cancelled: 1 of 3 users deleted (Demo)');
+  expect(mails[0]?.text).toContain('Not processed: 2');
 });
 
 test('a job that broke off because it was cancelled is told as cancelled, by its row', async () => {
@@ -255,7 +255,7 @@ test('a job that broke off because it was cancelled is told as cancelled, by its
 test('a deletion whose sums do not close is told as failed', async () => {
   const jobId = await addDeletion([2]);
   await notify({ jobId, end: COMPLETED });
-  expect(mails[0]?.subject).toMatch(/^Deletion failed: 2 of 3 users deleted before/);
+  expect(mails[0]?.subject).toMatch(/^Deletion failed: 2 of 3 users deleted \(/);
   expect(mails[0]?.text).toContain('sumsDoNotClose');
 });
 

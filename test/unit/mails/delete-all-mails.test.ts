@@ -36,7 +36,7 @@ const KINDS: RequestNotice[] = [
 test.each(KINDS)('%s: html and text say the same, and text of people stays text', (kind) => {
   const { subject, html, text } = deleteAllMail(FACTS, kind);
   expect(subject).toContain(FACTS.workspaceName);
-  for (const part of [FACTS.requestId, FACTS.request.url, 'T-1', 'you are of the platform team']) {
+  for (const part of [FACTS.requestId, FACTS.request.url, 'T-1', 'you are a member of the platform team']) {
     expect(text).toContain(part);
     expect(html).toContain(part);
   }
@@ -78,8 +78,8 @@ test.each([
   const { subject, text } = deleteAllMail({ ...FACTS, end }, 'ended');
   expect(subject).toContain(said);
   expect(text).toContain(end.jobId);
-  expect(text.includes('Nothing was deleted.')).toBe(deleted === 0);
-  expect(text.includes('Not everyone was deleted')).toBe(state !== 'completed');
+  expect(text.includes('No user of Tom & <i>Jerry</i> was deleted.')).toBe(deleted === 0);
+  expect(text.includes('Not all users were deleted')).toBe(state !== 'completed');
 });
 
 test.each(['asked', 'unanswered'] as const)(
@@ -91,14 +91,14 @@ test.each(['asked', 'unanswered'] as const)(
     ]);
     const request = `https://keepsake.example/v1/delete-all-requests/${FACTS.requestId}`;
     for (const said of [
-      'Ada & <u>Admin</u> (admin of Tom & <i>Jerry</i>) asks to delete every user',
-      'Asked by: Ada & <u>Admin</u> (admin)',
-      'Users when asked: 12,431',
+      'Ada & <u>Admin</u> (admin of Tom & <i>Jerry</i>) requests to delete all users',
+      'Requested by: Ada & <u>Admin</u> (admin)',
+      'Users when requested: 12,431',
       'a window of 72 hours',
       `Approve: curl -X POST -H "Authorization: Bearer $KEY" ${request}/approve`,
-      `--data '{"reason":"Why not"}' ${request}/deny`,
+      `--data '{"reason":"Your reason"}' ${request}/deny`,
       '--name approve --input',
-      'the page itself decides nothing',
+      'It changes nothing.',
     ]) {
       expect(text).toContain(said);
     }

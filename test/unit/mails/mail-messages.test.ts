@@ -122,7 +122,7 @@ test('a deletion tells counts, backup link, log link and until when it can be ta
   for (const said of [
     'https://keepsake.example/d/backup',
     'https://keepsake.example/p/log',
-    'Restoring is possible until 24 December 2026, 10:00 UTC',
+    'The users can be restored until 24 December 2026, 10:00 UTC',
     'Deleted: 100',
   ]) {
     expect(text).toContain(said);
@@ -140,18 +140,18 @@ test.each<[string, Partial<DeletionFinished>]>([
     { counts: { ...COUNTS, deleted: 95, held: 3, notFound: 2 } },
   ],
   [
-    'Deletion cancelled: 40 of 100 users deleted before (Demo)',
+    'Deletion cancelled: 40 of 100 users deleted (Demo)',
     { end: { kind: 'cancelled' }, counts: { ...COUNTS, deleted: 40, unprocessed: 60 } },
   ],
   [
-    'Deletion failed: 1 of 100 users deleted before (Demo)',
+    'Deletion failed: 1 of 100 users deleted (Demo)',
     {
       end: { kind: 'failed', errorType: 'backupDamaged' },
       counts: { ...COUNTS, deleted: 1, unprocessed: 99 },
     },
   ],
   [
-    'Deletion failed: 1 user deleted before (Demo)',
+    'Deletion failed: 1 user deleted (Demo)',
     {
       end: { kind: 'failed', errorType: 'backupDamaged' },
       counts: { ...COUNTS, selected: null, deleted: 1 },
@@ -168,8 +168,8 @@ test.each<DeletionFinished['end']>([
 ])('when nobody was deleted, the mail of %j says so plainly', (end) => {
   const counts = { ...COUNTS, deleted: 0, held: 100 };
   const { subject, text } = deletion({ end, counts, backups: [], restoreUntil: null });
-  expect(subject).toMatch(/^Deletion (finished|cancelled|failed): nobody was deleted \(Demo\)$/);
-  expect(text).toContain('This deletion took nobody from Demo.');
+  expect(subject).toMatch(/^Deletion (finished|cancelled|failed): no user was deleted \(Demo\)$/);
+  expect(text).toContain('No user of Demo was deleted.');
   expect(text).not.toMatch(/restor|backup/i);
 });
 
@@ -179,7 +179,7 @@ test('a deletion that ended before its users were listed offers no log, and says
   const { text } = deletion({ end, counts, backups: [], restoreUntil: null, log: null });
   expect(text).toContain('before its users were listed, so there is no log');
   expect(text).not.toContain('Download the log');
-  expect(text).toContain('Look at the job:\nhttps://keepsake.example/p/job');
+  expect(text).toContain('View the job:\nhttps://keepsake.example/p/job');
 });
 
 test('a deletion in several passes links every backup', () => {
