@@ -24,7 +24,7 @@ const OF_THE_STORAGE = [
 ] as const satisfies `storage${Capitalize<StorageProblem>}`[];
 
 /** The failure types of steps, of jobs whose sums do not close, and of jobs that the sweep ends. */
-const FAILURE_TYPES = [
+export const FAILURE_TYPES = [
   ...FILE_ERRORS,
   ...OF_THE_DATABASE,
   ...OF_THE_STORAGE,
