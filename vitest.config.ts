@@ -6,7 +6,7 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/end-with-run.ts'],
     pool: 'forks',
-    // One more than the cores: tests wait for servers of their own.
+    // For two cores: one more than the cores, because tests wait for their own servers.
     maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -40,8 +40,8 @@ const quarterOf = (records: readonly ExportedRecord[]): DemoSegment => {
 
 /**
  * Chooses a segment that holds some users, but not nearly all: those with the value whose share is
- * nearest to a quarter. If no value fits, the segment is a quarter of the users by ids, and at
- * least one.
+ * nearest to a quarter. If no value fits, the segment lists ids: up to a quarter of the users, and
+ * at least one.
  */
 export const chooseSegment = (records: readonly ExportedRecord[]): DemoSegment => {
   const candidates = COLUMNS.flatMap((field) =>
