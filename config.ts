@@ -19,14 +19,20 @@ import {
   ticketPrefixes,
 } from './setting-values.ts';
 
-/** A variable that is empty is not set. */
+/** Removes empty variables: they count as not set. */
 export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 
-/** A larger share of a workspace than this is nearly everyone, where no setting says otherwise. */
+/**
+ * The share above which a deletion is of nearly everyone, in percent, unless a setting says
+ * otherwise.
+ */
 export const DEFAULT_DELETE_ALL_PERCENT = 90;
 
-/** Of API and worker. `npm start` hands them on, so it looks at them before it starts anything. */
+/**
+ * The settings of API and worker. `npm start` passes them on, so it checks them before it starts
+ * anything.
+ */
 const commonSettings = {
   KEEPSAKE_DATA_DIR: text('the path of a folder').default('.keepsake'),
   HOST: host.default('127.0.0.1'),
@@ -47,7 +53,7 @@ const commonSettings = {
 
 const RESEND_KEY = text('a key of Resend');
 
-/** What the environment may say. Secrets have no default; only a local start generates them. */
+/** The environment of API or worker. Secrets have no default; only a local start generates them. */
 const envSchema = z.object({
   ...commonSettings,
   DATABASE_URL: databaseUrl,
@@ -62,8 +68,8 @@ const envSchema = z.object({
 type Env = z.infer<typeof envSchema>;
 
 /**
- * What `npm start` reads: beside the settings of API and worker the ports, what replaces an
- * embedded part, and what it stores in the database for both.
+ * The environment of `npm start`: the settings of API and worker, ports, replacements for embedded
+ * parts, and the settings it stores in the database.
  */
 const localEnvSchema = z.object({
   ...commonSettings,
@@ -86,7 +92,8 @@ const localEnvSchema = z.object({
 export type LocalEnv = z.infer<typeof localEnvSchema>;
 
 /**
- * @throws Error naming every setting that is missing or wrong, and what it must be; never its value
+ * @throws Error that names every setting that is missing or wrong, and what it must be, but never
+ *   its value
  */
 const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv): Settings => {
   const parsed = schema.safeParse(withoutEmpty(env));
@@ -98,16 +105,17 @@ const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv):
 };
 
 /**
- * Checks the environment of API or worker. @throws Error naming every setting that is missing or
- * wrong
+ * Checks the environment of API or worker.
+ *
+ * @throws Error that names every setting that is missing or wrong
  */
 export const readEnv = (env: NodeJS.ProcessEnv = process.env): Env => readAll(envSchema, env);
 
-/** Checks the environment of `npm start`. @throws Error naming every setting that is wrong */
+/** Checks the environment of `npm start`. @throws Error that names every setting that is wrong */
 export const readLocalEnv = (env: NodeJS.ProcessEnv = process.env): LocalEnv =>
   readAll(localEnvSchema, env);
 
-/** The settings of the API and worker processes; the same for both. */
+/** The settings of the API and worker processes, the same for both. */
 export const envToConfig = (env: Env) => {
   const dataDir = resolve(env.KEEPSAKE_DATA_DIR);
   return {
@@ -125,24 +133,27 @@ export const envToConfig = (env: Env) => {
     mailFrom: env.MAIL_FROM,
     linkSecret: env.LINK_SECRET,
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
-    /** Addresses and networks whose `X-Forwarded-For` is believed. */
+    /** Addresses and networks whose `X-Forwarded-For` header is trusted. */
     trustedProxies: env.TRUSTED_PROXIES,
-    /** Where the worker serves its metrics; nowhere when not set. */
+    /** The port of the worker's metrics; undefined if they are not served. */
     metricsPort: env.METRICS_PORT,
-    /** An inherited socket, bound to `port` (the API) or `metricsPort` (the worker). */
+    /**
+     * The descriptor of an inherited socket, bound to `port` (the API) or `metricsPort` (the
+     * worker).
+     */
     listenFd: env.LISTEN_FD,
     /**
-     * Whether signals from Temporal's UI or CLI decide, by the code of a mail; those of the API
-     * always do.
+     * Whether signals from Temporal's UI or CLI may make decisions, with a code from a mail. The
+     * API always may.
      */
     deleteAllSignals: env.DELETE_ALL_SIGNALS,
     deleteAllTimes: {
       remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
       closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
     },
-    /** How tickets begin that reasons name; only these are told to Temporal. */
+    /** The prefixes of tickets in reasons. Only such tickets are shown in Temporal's UI. */
     ticketPrefixes: env.TICKET_PREFIXES,
-    /** Whether webhooks may lead to http and private addresses, as in local development. */
+    /** Whether webhooks may use http and private addresses, as in local development. */
     webhookAllowPrivate: env.WEBHOOK_ALLOW_PRIVATE === 'on',
     logLevel: env.LOG_LEVEL,
   };
@@ -150,7 +161,7 @@ export const envToConfig = (env: Env) => {
 
 export type Config = ReturnType<typeof envToConfig>;
 
-/** What decides over deleting everyone, as the environment of `npm start` says. */
+/** The settings that decide about deletions of everyone, from the environment of `npm start`. */
 export const deleteAllSettingsOf = (env: LocalEnv): DeleteAllSettings => ({
   percent: env.DELETE_ALL_PERCENT,
   memoryMs: env.DELETE_ALL_MEMORY,

@@ -1,8 +1,6 @@
 import { type Logger, type LoggerOptions, pino } from 'pino';
 
-/**
- * How each process writes its log: lines of JSON, with words for levels and times in ISO 8601, UTC.
- */
+/** The log format of each process: JSON lines, levels as words, times in ISO 8601, UTC. */
 export const logOptions = (process: 'api' | 'worker', level = 'info') =>
   ({
     level,

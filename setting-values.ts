@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { parseValue } from './selection/values.ts';
 
 /**
- * How each kind of setting is written. What a setting must be is said in one way, and its text is
- * never quoted: it may be a secret.
+ * Parsers for each kind of setting. A message says what the setting must be. It never quotes the
+ * text, which may be a secret.
  */
 
-/** What `read` answers for a text that is wrong. */
+/** The result of `read` for an invalid text. */
 const WRONG = Symbol('wrong');
 
 const setting = <Value>(must: string, read: (text: string) => Value | typeof WRONG) =>
@@ -18,13 +18,11 @@ const setting = <Value>(must: string, read: (text: string) => Value | typeof WRO
     return z.NEVER;
   });
 
-/** A text for which a rule holds, without the blanks around it. */
+/** A text that satisfies a rule, without surrounding blanks. */
 const textThat = (must: string, isRight: (text: string) => boolean) =>
   setting(must, (text) => (isRight(text.trim()) ? text.trim() : WRONG));
 
-/**
- * Texts with commas between them, for each of which a rule holds, without the blanks around them.
- */
+/** A list of texts separated by commas. Each satisfies a rule; surrounding blanks are removed. */
 const listOf = (must: string, isRight: (text: string) => boolean) =>
   setting(must, (given) => {
     const all = given
@@ -34,10 +32,10 @@ const listOf = (must: string, isRight: (text: string) => boolean) =>
     return all.every(isRight) ? all : WRONG;
   });
 
-/** Any text but blanks, as it is. */
+/** Any text except blanks, unchanged. */
 export const text = (must: string) => setting(must, (given) => (given.trim() ? given : WRONG));
 
-/** The rest of the name of a host is for the system to look up. */
+/** Checks only the characters. The system resolves the name. */
 export const host = textThat('an address or name of this machine, such as 127.0.0.1', (given) =>
   /^[\w.:%-]+$/.test(given),
 );
@@ -70,7 +68,7 @@ export const oneOf = <const Word extends string>(...words: Word[]) =>
 
 export const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const DURATION = /^([1-9]\d{0,5})([smhd])$/;
-/** Temporal keeps closed histories for 30 days; nothing here needs to wait longer. */
+/** Temporal keeps closed histories for 30 days. No duration needs to be longer. */
 const MAX_DURATION_MS = 30 * UNIT_MS.d;
 const MAX_DURATIONS = 5;
 
@@ -80,13 +78,13 @@ const readDuration = (given: string): number | typeof WRONG => {
   return ms > 0 && ms <= MAX_DURATION_MS ? ms : WRONG;
 };
 
-/** In milliseconds. */
+/** A duration, in milliseconds. */
 export const duration = setting(
   'a whole number of s, m, h or d, 30d at most, such as 3d',
   readDuration,
 );
 
-/** In milliseconds each. */
+/** A list of durations, in milliseconds. */
 export const durations = setting(
   `none, or up to ${MAX_DURATIONS} durations of 30d at most, such as 24h,2h`,
   (given): number[] | typeof WRONG => {
@@ -97,14 +95,14 @@ export const durations = setting(
   },
 );
 
-/** Shortest secret accepted for signing links, in characters. */
+/** The shortest accepted secret for signing links, in characters. */
 const MIN_SECRET_LENGTH = 32;
 
 export const secret = setting(`a text of at least ${MIN_SECRET_LENGTH} characters`, (given) =>
   given.length >= MIN_SECRET_LENGTH ? given : WRONG,
 );
 
-/** Paths are added to its end. */
+/** A base URL: paths are appended to it. */
 export const webAddress = textThat(
   'an address such as https://keepsake.example.com, without "?" and "#"',
   (given) => /^https?:\/\/[^\s?#]+$/i.test(given) && URL.canParse(given),
@@ -115,7 +113,7 @@ export const databaseUrl = textThat(
   (given) => /^postgres(?:ql)?:\/\/\S+$/i.test(given) && URL.canParse(given),
 );
 
-/** A name in front of an address: in quotes, or without what has a meaning in a header. */
+/** A name before an address: in quotes, or without characters that are special in a header. */
 const NAMED = /^(?:"(?:[^"\\\p{C}]|\\[^\p{C}])*"|[^"<>()[\],;:@\\\p{C}]+)\s*<([^<>]*)>$/u;
 
 const isMailAddress = (given: string): boolean =>
@@ -127,7 +125,7 @@ export const mailSender = textThat(
   (given) => isMailAddress(NAMED.exec(given)?.[1] ?? given),
 );
 
-/** Names that stand for networks. */
+/** Names of networks. */
 const NAMED_NETWORKS = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
 const isNetwork = (given: string): boolean => {

@@ -1,13 +1,11 @@
 /**
- * Takes a turn for a name. @returns what gives it back, once; undefined where the name has all it
- * may have
+ * Reserves a slot for a name.
+ *
+ * @returns the function that releases the slot; undefined if the name has no free slot
  */
 export type TakeTurn = (name: string) => (() => void) | undefined;
 
-/**
- * Counts what is under way for each name, and lets none have more than `most` at a time. Nobody
- * waits.
- */
+/** Limits concurrent work to `most` slots for each name. It never waits. */
 export const createTurns = (most: number): TakeTurn => {
   const underWay = new Map<string, number>();
   return (name) => {

@@ -5,7 +5,7 @@ const UNIT = 'test/unit/**/!(*.slow).test.ts';
 export default defineConfig({
   test: {
     pool: 'forks',
-    // One more than the cores: tests wait for servers of their own.
+    // For two cores: one more than the cores, because tests wait for their own servers.
     maxWorkers: 3,
     projects: [
       // Needs no server, and takes seconds. A file `*.slow.test.ts` runs with the others.

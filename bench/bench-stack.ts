@@ -14,20 +14,20 @@ import { loadPeople, makePeople, PEOPLES_PROPERTIES, type Population } from './p
 
 export const WORKSPACE = 'bench';
 
-/** What every row has at hand. */
+/** The context of every row. */
 export interface Bench extends Pick<BenchOptions, 'rows' | 'users' | 'rounds'> {
   info: () => LocalInfo;
-  /** As the database's owner, on the connection that prepares and never measures. */
+  /** A connection as the database's owner. It prepares data and is never measured. */
   owner: Client;
-  /** The API as the workspace's admin. */
+  /** The API with the key of the workspace's admin. */
   api: ApiClient;
   key: string;
   keyId: string;
   temporal: TemporalClient;
-  /** For files of the peers, on the same file system as Keepsake's own. */
+  /** A folder for files of the peers, on the same file system as Keepsake's files. */
   folder: string;
   log: (line: string) => void;
-  /** Brings the workspace's users back to the same state, whoever has deleted them. */
+  /** Resets the workspace's users to the same state, after any deletion. */
   load: (population: Population) => Promise<void>;
 }
 
@@ -46,7 +46,7 @@ const openWorkspace = async (databaseUrl: string): Promise<{ id: string; key: st
   }
 };
 
-/** Makes people up anew only when others are wanted than the time before. */
+/** Generates people again only if another population is wanted than before. */
 const createLoader = (owner: Client, log: Bench['log']) => {
   let made: Population | undefined;
   return async (wanted: Population): Promise<void> => {
@@ -95,7 +95,7 @@ const whenAborted = (signal: AbortSignal): Promise<never> =>
     signal.addEventListener('abort', () => reject(signal.reason as Error));
   });
 
-/** Runs `measure` beside a stack of its own on free ports, in a folder that is gone afterwards. */
+/** Runs `measure` with its own stack on free ports. The stack's folder is removed afterwards. */
 export const withBench = async (
   options: BenchOptions,
   log: Bench['log'],

@@ -2,7 +2,7 @@ import type { Bench } from './bench-stack.ts';
 import { formatSeconds, median } from './figures.ts';
 import { processorTimes, usedBetween, type ProcessorTimes } from './usage.ts';
 
-/** What one run took. Whatever else was seen goes into the raw figures. */
+/** The time of one run. All other figures go into the raw data. */
 export interface Run {
   seconds: number;
   [other: string]: unknown;
@@ -10,12 +10,12 @@ export interface Run {
 
 export interface Contender {
   name: string;
-  /** Brings everything into the state it runs on; not timed. */
+  /** Prepares the state that the run needs. Not timed. */
   prepare: () => Promise<void>;
   run: () => Promise<Run>;
 }
 
-/** Runs by contender, each with the processor time used meanwhile, by process and in seconds. */
+/** Runs by contender. Each has the processor time used during it, by process and in seconds. */
 export type Runs = Record<string, (Run & { processor: ProcessorTimes })[]>;
 
 const timesOf = ({ info }: Bench): ProcessorTimes => {
@@ -24,8 +24,8 @@ const timesOf = ({ info }: Bench): ProcessorTimes => {
 };
 
 /**
- * Lets contenders run one after another, round by round, each round beginning with the next of
- * them.
+ * Runs the contenders one after another, in several rounds. Each round begins with the next
+ * contender.
  */
 export const contest = async (bench: Bench, contenders: readonly Contender[]): Promise<Runs> => {
   const runs: Runs = Object.fromEntries(contenders.map(({ name }) => [name, []]));

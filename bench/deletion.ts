@@ -8,13 +8,13 @@ export interface Preview {
   count: number;
 }
 
-/** A preview of all who go, as an admin confirms it. */
+/** A preview of all users to be deleted, as an admin confirms it. */
 export const previewDeletion = async ({ api }: Bench): Promise<Preview> =>
   api.succeed('POST', '/v1/deletion-previews', {
     selection: { type: 'filter', filter: GOES.filter },
   });
 
-/** Deletes what a preview showed. @throws Error unless every one of them is gone */
+/** Deletes the users of a preview. @throws Error unless every one of them was deleted */
 export const deletePreviewed = async (
   bench: Bench,
   preview: Preview,

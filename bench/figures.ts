@@ -1,7 +1,13 @@
-/** The middle one; of an even number the lower of the two. @throws Error when there is none */
+/**
+ * The middle value; of an even number of values the lower of the two. @throws Error when there is
+ * none
+ */
 export const median = (values: readonly number[]): number => percentile(values, 50);
 
-/** Nearest rank: the smallest value that at least `share` percent are not above. */
+/**
+ * The nearest-rank percentile: the smallest value such that at least `share` percent of all values
+ * are not above it.
+ */
 export const percentile = (values: readonly number[], share: number): number => {
   const sorted = values.toSorted((a, b) => a - b);
   const value = sorted[Math.max(Math.ceil((share / 100) * sorted.length) - 1, 0)];

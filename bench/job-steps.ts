@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 
-/** An activity of a workflow, in milliseconds after the workflow's start. */
+/** An activity of a workflow. Times are in milliseconds after the workflow's start. */
 export interface Step {
   name: string;
   scheduledMs: number;
@@ -10,7 +10,8 @@ export interface Step {
 }
 
 /**
- * When each activity of a finished workflow ran, by its history; local activities are not listed.
+ * The times of each activity of a finished workflow, from its history. Local activities are not
+ * included.
  */
 export const readSteps = async (client: Client, workflowId: string): Promise<Step[]> => {
   const history = await client.workflow.getHandle(workflowId).fetchHistory();

@@ -7,12 +7,12 @@ import { readSteps, type Step } from './job-steps.ts';
 import { watchMemory } from './usage.ts';
 
 const DEADLINE_MS = 30 * 60_000;
-/** The run of a request is started by the request's workflow, just after the API has answered. */
+/** The request's workflow starts the run of a request, just after the API has answered. */
 const START_DEADLINE_MS = 10_000;
 const START_POLL_MS = 10;
 
 export interface JobRun extends Run {
-  /** The most each had resident while the job ran. */
+  /** The peak resident memory of each process while the job ran. */
   peakBytes: { worker: number; api: number };
   steps: Step[];
 }
@@ -30,8 +30,8 @@ const untilStarted = async (handle: WorkflowHandle): Promise<void> => {
 };
 
 /**
- * The job once its workflow has ended, which is just after its final state was stored. Asking the
- * API time and again would take a twelfth of the processors from the job.
+ * Waits for a job's workflow to end, which is just after its final state was stored. Polling the
+ * API instead would take a twelfth of the processor time from the job.
  */
 const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Promise<Job> => {
   const handle = temporal.workflow.getHandle(workflow.id);
@@ -41,8 +41,8 @@ const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Prom
 };
 
 /**
- * Begins a job through the API and waits for its final state. @throws Error when the job ends
- * otherwise than `succeeded`
+ * Starts a job through the API and waits for its final state. @throws Error when the job ends in
+ * another state than `succeeded`
  */
 export const timeJob = async (
   bench: Bench,
@@ -64,10 +64,10 @@ export const timeJob = async (
   return { run, job };
 };
 
-/** The same for a job that one request of JSON begins. */
+/** Starts a job by one JSON request, and waits for its final state. */
 export const runJob = (bench: Bench, path: string, body: object) =>
   timeJob(bench, () => bench.api.succeed<Job>('POST', path, body));
 
-/** Of API and worker, the larger one's. */
+/** The larger peak memory of API and worker. */
 export const largestBytes = ({ peakBytes }: JobRun): number =>
   Math.max(peakBytes.worker, peakBytes.api);

@@ -14,7 +14,7 @@ import { measureRestore } from './rows/restore.ts';
 
 type Measure = (bench: Bench) => Promise<RowReport>;
 
-/** A further row is a further entry here. */
+/** To add a row, add an entry here. */
 const MEASURES: { rows: RowName[]; measure: Measure }[] = [
   { rows: ['import'], measure: measureImport },
   { rows: ['export'], measure: measureExport },
@@ -33,7 +33,7 @@ const log = (line: string): void => {
   console.error(`${new Date().toISOString().slice(11, 19)} ${line}`);
 };
 
-/** A row that broke is told of in its place, and the rows after it are measured all the same. */
+/** Measures a row. A failed row is reported in its place, and the next rows are still measured. */
 const tryMeasure = async (
   name: string,
   measure: () => Promise<RowReport>,
@@ -75,7 +75,7 @@ const main = async (): Promise<void> => {
   await withBench(options, log, stopping.signal, measureAll(options, stopping.signal));
 };
 
-// Whatever the figures say, only what broke is a failure.
+// Only an error makes the exit code a failure, not a figure that misses its aim.
 await main().catch((error: unknown) => {
   console.error(
     `\nNothing was measured: ${error instanceof Error ? error.message : String(error)}`,

@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/**
- * What can be measured, in the order of a run: rows that share a state of the table stand together.
- */
+/** The rows, in the order of a run. Rows that share a state of the table are neighbours. */
 export const ROWS = [
   'import',
   'export',
@@ -20,9 +18,9 @@ export type RowName = (typeof ROWS)[number];
 
 export interface BenchOptions {
   rows: readonly RowName[];
-  /** Users exported, and users deleted of a workspace that is larger. */
+  /** The number of users to export, or to delete from a larger workspace. */
   users: number;
-  /** How often each contender runs; the median counts. */
+  /** How often each contender runs. The median counts. */
   rounds: number;
 }
 
@@ -57,7 +55,7 @@ const parse = (args: string[]) => {
   }
 };
 
-/** @throws Error that says what is wrong and how to call it */
+/** @throws Error that says what is wrong and how to call the program */
 export const readOptions = (args: string[]): BenchOptions => {
   const { values } = parse(args);
   const wanted = values.rows.split(',').map((name) => name.trim());

@@ -1,13 +1,16 @@
 import type { Client } from 'pg';
 import { partitionOf } from '../db/workspaces.ts';
 
-/** Country of those who stay; everyone else is selected by `GOES`. */
+/** The country of users that stay. `GOES` selects all others. */
 const STAYING = 'NO';
 
-/** So many stay for each who goes that the gate for nearly everyone lets the deletion pass. */
+/** Staying users per deleted user: enough for the nearly-everyone rule to allow the deletion. */
 const STAYING_SHARE = 0.15;
 
-/** Whom a deletion selects: as a filter of the API, and as the condition a person would write. */
+/**
+ * The users of a deletion: as a filter of the API, and as the SQL condition that a person would
+ * write.
+ */
 export const GOES = {
   filter: { field: 'country', op: 'isNot', value: STAYING },
   sql: `country IS DISTINCT FROM '${STAYING}'`,
@@ -30,7 +33,7 @@ export const populationFor = (going: number): Population => ({
   going,
 });
 
-/** Their custom properties, by type. */
+/** The custom properties of the people, by type. */
 export const PEOPLES_PROPERTIES = {
   plan: 'string',
   ltv: 'number',
@@ -51,7 +54,7 @@ const pick = (seed: number, choices: string[]): string =>
   `bench_pick(n, ${seed}, ARRAY[${choices.map((text) => `'${text.replaceAll("'", "''")}'`).join()}])`;
 
 const COLUMNS = {
-  // Ids in no order of the table, as those that come from other systems.
+  // Ids in another order than the table's rows, like ids from other systems.
   user_id: `'u-' || md5(n::text)`,
   first_name: pick(1, [
     'Priya',
@@ -104,7 +107,7 @@ const COLUMNS = {
 const names = Object.keys(COLUMNS).join(', ');
 
 /**
- * Makes people up: the same ones on every machine, in shuffled order, about 540 bytes of the table
+ * Generates people: the same ones on every machine, in shuffled order, about 540 bytes of the table
  * each.
  */
 export const makePeople = async (owner: Client, { total, going }: Population): Promise<void> => {
@@ -154,10 +157,10 @@ const rebuildIndex = async (owner: Client, table: string, index: Index): Promise
 };
 
 /**
- * Puts a workspace's partition back to all the people: detached, filled, indexed, attached. That
- * takes a third of the time of inserting through trigger and indexes, and leaves the same state
- * each time: vacuumed, analysed, everything written. Autovacuum stays off there, so that it falls
- * into nobody's time.
+ * Resets a workspace's partition to all the people: detaches, fills, indexes and attaches it. This
+ * takes a third of the time of inserts through the trigger and the indexes. The state is the same
+ * each time: vacuumed, analysed and written to disk. Autovacuum stays off on the partition, so that
+ * it affects no measurement.
  */
 export const loadPeople = async (owner: Client, workspaceId: string): Promise<void> => {
   const table = `"${partitionOf(workspaceId)}"`;
@@ -166,7 +169,8 @@ export const loadPeople = async (owner: Client, workspaceId: string): Promise<vo
   const indexes = await listIndexes(owner, table);
   for (const index of indexes) await dropIndex(owner, table, index);
   await owner.query(`TRUNCATE ${table}`);
-  // Each round deletes nearly as many as one person may: those of the rounds before must not count.
+  // Each round deletes nearly as many users as one person may, so the deletions of earlier rounds
+  // must not count.
   await owner.query('DELETE FROM admitted_deletions WHERE workspace_id = $1', [workspaceId]);
   await owner.query(`ALTER TABLE ${table} SET (autovacuum_enabled = off)`);
   await owner.query(`
@@ -177,13 +181,13 @@ export const loadPeople = async (owner: Client, workspaceId: string): Promise<vo
   await settle(owner, workspaceId);
 };
 
-/** Leaves a workspace without users, its indexes empty. */
+/** Deletes all users of a workspace, and empties its indexes. */
 export const removePeople = async (owner: Client, workspaceId: string): Promise<void> => {
   await owner.query(`TRUNCATE "${partitionOf(workspaceId)}"`);
   await settle(owner, workspaceId);
 };
 
-/** Leaves no work behind for whoever is timed next. */
+/** Completes background work, so that it does not fall into the next measurement. */
 export const settle = async (owner: Client, workspaceId: string): Promise<void> => {
   await owner.query(`VACUUM ANALYZE "${partitionOf(workspaceId)}"`);
   await owner.query('CHECKPOINT');

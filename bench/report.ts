@@ -9,15 +9,15 @@ import { formatSeconds, formatTimes } from './figures.ts';
 /** A line of the table. */
 export interface Line {
   what: string;
-  /** What it is compared with; a dash where the aim is a figure. */
+  /** The peer of the comparison; a dash if the aim is a figure. */
   peer: string;
   result: string;
   aim: string;
-  /** Undefined where nothing was measured, or nothing is aimed at. */
+  /** Undefined if nothing was measured, or there is no aim. */
   isMet: boolean | undefined;
 }
 
-/** Two contenders' medians as a ratio. */
+/** The ratio of the medians of two contenders. */
 export const compare = (
   runs: Runs,
   of: { what: string; own: string; peer: string; shown: string; aim: number | undefined },
@@ -36,7 +36,7 @@ export const compare = (
 
 export interface RowReport {
   lines: Line[];
-  /** What the lines were made from. */
+  /** The figures behind the lines. */
   raw: unknown;
 }
 
@@ -44,7 +44,10 @@ const RESULTS = join(import.meta.dirname, 'results');
 const HEAD = ['what', 'peer', 'result', 'aim', 'met'];
 const GIB = 1024 ** 3;
 
-/** Of the last minute before anything of ours ran; far from 0, others were at work too. */
+/**
+ * The load of the minute before the benchmark. If it is far above 0, other programs were working
+ * too.
+ */
 const loadAverageBefore = loadavg()[0];
 
 const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -68,7 +71,7 @@ const versionOf = (program: string): string => {
   }
 };
 
-/** What the figures depend on; no name of a machine, user or folder. */
+/** The facts that influence the figures. They name no machine, user or folder. */
 const factsOf = async ({ owner, users, rounds }: Bench) => {
   const { rows } = await owner.query<{ server_version: string }>('SHOW server_version');
   return {
@@ -86,7 +89,7 @@ const factsOf = async ({ owner, users, rounds }: Bench) => {
   };
 };
 
-/** Writes the table and the figures behind it to `bench/results/`, in files named by the minute. */
+/** Writes the table and its figures to `bench/results/`, in files named by the minute. */
 export const writeReport = async (
   bench: Bench,
   reports: Record<string, RowReport>,

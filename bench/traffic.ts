@@ -2,17 +2,15 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench-stack.ts';
 
-/**
- * A request each 20 ms, whether the one before has been answered or not: nobody waits for others.
- */
+/** Sends a request every 20 ms, even if earlier ones are not answered yet. */
 const INTERVAL_MS = 20;
 const MAX_SILENCE_MS = 60_000;
 
 /**
- * Resolves once the answer has come whole. Not by `fetch`, which takes 2 ms of the processor for
- * each: whoever measures shares it with what is measured.
+ * Sends a request. Resolves once the whole answer has arrived. It does not use `fetch`, which takes
+ * 2 ms of processor time per request from the job being measured.
  *
- * @throws Error when it is not a success
+ * @throws Error unless the answer is a success
  */
 const send = (
   { info, key }: Bench,
@@ -37,7 +35,7 @@ const send = (
     sent.end(body);
   });
 
-/** Out of ten: seven look at a user, two change one, one opens the first page. */
+/** Of ten requests seven read a user, two change one, and one reads the first page. */
 const requestAt = (turn: number, userId: string) => {
   const path = `/v1/users/${userId}`;
   switch (turn % 10) {
@@ -51,7 +49,10 @@ const requestAt = (turn: number, userId: string) => {
   }
 };
 
-/** Sends traffic until told to stop. @returns how long each answer took, from when it was due */
+/**
+ * Sends traffic until the signal is aborted. @returns the time of each answer, from when its
+ * request was due
+ */
 const sendTraffic = async (bench: Bench, ids: readonly string[], signal: AbortSignal) => {
   const agent = new Agent({ keepAlive: true });
   const start = performance.now();
@@ -61,7 +62,7 @@ const sendTraffic = async (bench: Bench, ids: readonly string[], signal: AbortSi
     await sleep(Math.max(due - performance.now(), 0));
     const sent = send(bench, agent, requestAt(turn, ids[turn % ids.length] ?? ''));
     const answered = sent.then(() => performance.now() - due);
-    // One that fails is thrown at the end; nobody waits for it before.
+    // A failed request is thrown at the end. Until then it must not count as unhandled.
     answered.catch(() => {});
     open.push(answered);
   }
@@ -73,8 +74,8 @@ const sendTraffic = async (bench: Bench, ids: readonly string[], signal: AbortSi
 };
 
 /**
- * Reads and changes users who stay while something runs. @returns its result, and how long each
- * answer took
+ * Reads and changes staying users while `run` runs. @returns its result, and the time of each
+ * answer
  */
 export const withTraffic = async <Result>(
   bench: Bench,

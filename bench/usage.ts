@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const SAMPLE_MS = 100;
-/** Ticks a second in /proc; fixed for user space. */
+/** Clock ticks per second in /proc; fixed for user space. */
 const TICKS = 100;
 
 const hasProc = existsSync('/proc/self/status');
@@ -16,12 +16,12 @@ const residentBytes = (pid: number): number =>
   1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }));
 
 /**
- * Most memory a process has resident from now on, in bytes: the kernel's own high-water mark, set
- * back at the start, or where there is none samples of `ps`.
+ * The peak resident memory of a process from now on, in bytes. It is the kernel's own high-water
+ * mark, reset at the start. Without /proc it is sampled with `ps`.
  */
 export const watchMemory = (pid: number): { peakBytes: () => number } => {
   if (hasProc) {
-    // 5 sets the high-water mark back to what is resident now.
+    // The value 5 resets the high-water mark to the present resident size.
     writeFileSync(`/proc/${pid}/clear_refs`, '5');
     return { peakBytes: () => 1024 * kilobytesOf(pid, 'VmHWM') };
   }
@@ -39,14 +39,15 @@ interface Stat {
   parent: number;
   /** Of the process itself, in seconds. */
   own: number;
-  /** Of its children that have ended. */
+  /** Of its ended children, in seconds. */
   ended: number;
 }
 
 const readStat = (pid: number): Stat => {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // After the name, which may hold spaces: state, parent, and from the twelfth on the times.
+    // The fields after the name, which may contain spaces: the state, the parent, and the times
+    // from the twelfth on.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15).map(Number);
     return {
@@ -62,9 +63,9 @@ const readStat = (pid: number): Stat => {
 export type ProcessorTimes = Record<string, number>;
 
 /**
- * Processor time of this process' named children, each with its own children, in seconds; as
- * `peers` that of all other children, ended ones too; as `bench` that of this process. Nothing
- * without /proc.
+ * The processor time, in seconds, of this process's named children, each with its own children.
+ * `peers` is the time of all other children, including ended ones; `bench` that of this process.
+ * Empty without /proc.
  */
 export const processorTimes = (named: Record<string, number>): ProcessorTimes => {
   if (!hasProc) return {};
@@ -87,7 +88,7 @@ export const processorTimes = (named: Record<string, number>): ProcessorTimes =>
   };
 };
 
-/** What was used between two looks. */
+/** The processor time used between two measurements. */
 export const usedBetween = (before: ProcessorTimes, after: ProcessorTimes): ProcessorTimes =>
   Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),

@@ -6,7 +6,7 @@ const UPLOAD_DEADLINE_MS = 10 * 60_000;
 const POLL_INTERVAL_MS = 150;
 const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
 
-/** A job as the API answers it; what the demo and the tests look at. */
+/** A job as the API returns it: the fields that the demo and the tests read. */
 export interface Job {
   id: string;
   state: string;
@@ -56,7 +56,7 @@ const uploadFile = async <Made>(
   return JSON.parse(text) as Made;
 };
 
-/** Speaks to the API as the holder of a key. */
+/** A client of the API that uses the given key. */
 export const createApiClient = (api: string, key: string) => {
   const request = (method: string, path: string, body?: unknown, headers = {}) =>
     fetch(`${api}${path}`, {
@@ -70,7 +70,7 @@ export const createApiClient = (api: string, key: string) => {
       signal: AbortSignal.timeout(REQUEST_DEADLINE_MS),
     });
 
-  /** Any answer, also an error. */
+  /** Sends a request and returns any answer, also an error. */
   const call = async <Body>(
     method: string,
     path: string,
@@ -84,7 +84,7 @@ export const createApiClient = (api: string, key: string) => {
     return { status: response.status, headers: response.headers, body: parsed };
   };
 
-  /** @throws Error with the answer, when it is not a success */
+  /** Sends a request. @throws Error with the answer, unless it is a success */
   const succeed = async <Body>(method: string, path: string, body?: unknown): Promise<Body> => {
     const headers = method === 'GET' ? {} : { 'idempotency-key': randomUUID() };
     const answer = await call<Body>(method, path, body, headers);
@@ -109,7 +109,7 @@ export const createApiClient = (api: string, key: string) => {
     throw new Error(`job ${jobId} did not end within ${deadlineMs} ms`);
   };
 
-  /** The bytes of a file. */
+  /** Downloads a file. @throws Error unless the answer is a success */
   const download = async (path: string, headers = {}): Promise<Buffer> => {
     const response = await request('GET', path, undefined, headers);
     if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
@@ -117,13 +117,17 @@ export const createApiClient = (api: string, key: string) => {
   };
 
   /**
-   * Uploads a CSV file to be imported. @returns the job @throws Error with the answer, when it is
-   * refused
+   * Uploads a CSV file and imports it.
+   *
+   * @returns the job
+   * @throws Error with the answer, unless it is a success
    */
   const importFile = (content: Blob, options: object) =>
     uploadFile<Job>(api, key, { path: '/v1/imports', content, options });
 
-  /** Uploads a CSV file to select users by. @throws Error with the answer, when it is refused */
+  /**
+   * Uploads a CSV file that selects users. @throws Error with the answer, unless it is a success
+   */
   const uploadList = (content: Blob, options: object = {}) =>
     uploadFile<{ id: string; entries: number }>(api, key, {
       path: '/v1/user-lists',

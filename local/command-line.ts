@@ -6,11 +6,11 @@ import { readJson } from './data-folder.ts';
 
 const USAGE_CODE = 'ERR_USAGE';
 
-/** The caller's mistake; answered with the usage text and exit code 2. */
+/** An error of the caller. `runCommand` prints the usage text and exits with code 2. */
 export const usageError = (message: string): Error =>
   Object.assign(new Error(message), { code: USAGE_CODE });
 
-/** The database of DATABASE_URL, else that of the stack that runs on the data folder. */
+/** The database in DATABASE_URL, or else that of the stack that runs on the data folder. */
 export const findDatabaseUrl = (): string => {
   const env = readLocalEnv();
   if (env.DATABASE_URL !== undefined) return env.DATABASE_URL;
@@ -23,7 +23,7 @@ export const findDatabaseUrl = (): string => {
   );
 };
 
-/** Does something with the database as its owner. */
+/** Runs `work` with the database as its owner, and closes it. */
 export const withDatabase = async <T>(work: (db: Db) => Promise<T>): Promise<T> => {
   const database = openDatabase(findDatabaseUrl(), { applicationName: 'keepsake-admin' });
   try {
@@ -33,7 +33,7 @@ export const withDatabase = async <T>(work: (db: Db) => Promise<T>): Promise<T> 
   }
 };
 
-/** Prints rows as columns, each as wide as its widest cell. */
+/** Prints rows as columns. Each column is as wide as its widest cell. */
 export const printTable = (head: string[], rows: string[][]): void => {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
@@ -52,13 +52,13 @@ const isUsageError = (error: unknown): boolean => {
   return code === USAGE_CODE || code.startsWith('ERR_PARSE_ARGS');
 };
 
-/** Runs a command to its exit code: 0, 2 for a wrong command line, 1 for everything else. */
+/** Runs a command and sets the exit code: 0, 2 for a wrong command line, 1 for any other error. */
 export const runCommand = async (usage: string, command: () => Promise<void>): Promise<void> => {
   try {
     await command();
   } catch (error) {
     const isUsage = isUsageError(error);
-    // The reason comes last, where the eye is.
+    // The reason comes last, because readers look at the end.
     if (isUsage) console.error(`${usage}\n`);
     console.error((refusalOf(error) ?? (error as Error)).message);
     process.exitCode = isUsage ? 2 : 1;

@@ -5,13 +5,14 @@ import { dataFolderError, makeDataFolder } from '../storage/data-folder.ts';
 import { makeFolder } from '../storage/make-folder.ts';
 
 /**
- * Makes the data folder, for its owner only. @throws Error in one sentence when it cannot be made
- * or written to
+ * Creates the data folder, readable only by its owner.
+ *
+ * @throws Error in one sentence when it cannot be created or written to
  */
 export const openDataFolder = async (dataDir: string): Promise<void> => {
   await makeDataFolder(dataDir);
   try {
-    // A disk that is full lets everyone in.
+    // Writes a byte, because on a full disk an empty file can still be created.
     const probe = join(dataDir, '.writable');
     writeFileSync(probe, '.');
     rmSync(probe);
@@ -22,7 +23,7 @@ export const openDataFolder = async (dataDir: string): Promise<void> => {
 };
 
 /**
- * Writes a file that only its owner may read, at once and whole: a reader sees the old or the new.
+ * Writes a file that only its owner may read, atomically: a reader sees the old or the new file.
  */
 export const writePrivateFile = (path: string, text: string): void => {
   const draft = join(dirname(path), `.${randomBytes(6).toString('hex')}.tmp`);
@@ -34,7 +35,7 @@ export const writePrivateFile = (path: string, text: string): void => {
 export const writePrivateJson = (path: string, value: unknown): void =>
   writePrivateFile(path, `${JSON.stringify(value, null, 2)}\n`);
 
-/** The parsed file, or none when there is no such file. @throws Error when it is not JSON */
+/** The parsed file, or undefined when there is no such file. @throws Error when it is not JSON */
 export const readJson = (path: string): unknown => {
   if (!existsSync(path)) return undefined;
   try {

@@ -11,7 +11,7 @@ import { openTemporaryFolder } from './processes/temporary-folder.ts';
 
 const USER_COUNT = 100_000;
 
-/** @throws Error saying what is wrong with the file, before anything is started */
+/** Checks the CSV file before anything is started. @throws Error that says what is wrong with it */
 const openSource = async ([csv, ...rest]: string[]): Promise<Source> => {
   if (rest.length > 0) throw new Error('the demo takes one CSV file at most');
   if (csv === undefined) {
@@ -30,7 +30,7 @@ const openSource = async ([csv, ...rest]: string[]): Promise<Source> => {
   };
 };
 
-/** Rejects once the signal is given. */
+/** Rejects when the signal is aborted. */
 const untilStopped = (signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => {
     const stop = () => reject(new Error('stopped'));
@@ -63,7 +63,7 @@ const main = async (): Promise<void> => {
   const source = await openSource(process.argv.slice(2));
   const { path: dataDir, remove } = await openTemporaryFolder('keepsake-demo-');
   const signal = listenForSignals(() => dataDir);
-  // Whatever ends this process otherwise, such as an error that nobody caught.
+  // For any other end of this process, such as an uncaught error.
   process.once('exit', () => killRecorded(dataDir));
   try {
     await runStack(source, dataDir, signal);
@@ -74,7 +74,7 @@ const main = async (): Promise<void> => {
   }
 };
 
-// Not left to end by itself: a request or a pause of the story may still be under way.
+// An explicit exit, because a request or a pause of the demo may still be in progress.
 try {
   await main();
   process.exit(0);

@@ -12,7 +12,7 @@ import { connectTemporal } from '../temporal/client.ts';
 const TEMPORAL_DEADLINE_MS = 5_000;
 const OLDEST_POSTGRES = 15;
 
-/** What the codes of a refused connection mean, and what to do. */
+/** SQLSTATEs and system codes of a refused connection: what they mean and what to do. */
 const REFUSALS: Record<string, string> = {
   '28000': 'refuses this login: correct user and password, or let it in (pg_hba.conf)',
   '28P01': 'refuses this password: correct it',
@@ -36,7 +36,9 @@ const connect = async (db: Db, place: string): Promise<void> => {
   }
 };
 
-/** Only a schema whose roles are not there yet needs more of its login than to own the tables. */
+/**
+ * Only a schema without its roles needs a login with more rights than those of the tables' owner.
+ */
 const assertUsable = async (db: Db, place: string): Promise<void> => {
   const { rows } = await sql<{ version: number; may_set_up: boolean }>`
     SELECT current_setting('server_version_num')::int / 10000 AS version,
@@ -59,8 +61,9 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
 };
 
 /**
- * @throws Error in one sentence when a database cannot be used; `warn` is told what only should be
- *   otherwise
+ * Checks a database. `warn` receives problems that do not prevent the start.
+ *
+ * @throws Error in one sentence when the database cannot be used
  */
 export const checkDatabase = async (
   databaseUrl: string,
@@ -87,7 +90,7 @@ export const checkDatabase = async (
   }
 };
 
-/** Codes of gRPC. */
+/** gRPC status codes. */
 const DEADLINE_EXCEEDED = 4;
 const NOT_FOUND = 5;
 
@@ -126,10 +129,10 @@ const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Pro
 };
 
 /**
- * Looks whether the servers that the environment names can be used, before anything is started.
- * What does not bar the start goes to `warn`, one line each.
+ * Checks that the servers in the environment can be used, before anything is started. `warn`
+ * receives problems that do not prevent the start, one line each.
  *
- * @throws Error naming the setting, what is wrong, and what to do
+ * @throws Error that names the setting, the problem, and what to do
  */
 export const checkGivenServers = async (
   { DATABASE_URL, TEMPORAL_ADDRESS }: LocalEnv,

@@ -1,19 +1,19 @@
 import { lookup } from 'node:dns/promises';
 import * as net from 'node:net';
 
-/** A port that no other program can take, and where our processes listen. */
+/** The port that a process listens on. A held port cannot be taken by another program. */
 export interface HeldPort {
   port: number;
   /**
-   * The bound socket, for a child to inherit; none when the port was set and only the child opens
-   * it.
+   * The bound socket that a child inherits. Undefined if the port was configured: then the child
+   * opens it.
    */
   fd: number | undefined;
-  /** Ends the hold, once no child listens any more. */
+  /** Releases the port. Call it when no child listens any more. */
   stop: () => Promise<void>;
 }
 
-/** What libuv calls a TCP handle. */
+/** libuv's TCP handle. */
 interface BoundSocket {
   fd: number;
   getsockname: (out: { port?: number }) => number;
@@ -21,16 +21,16 @@ interface BoundSocket {
 }
 
 /**
- * Not documented, but what Node's own `cluster` binds by: the documented `listen` also accepts, and
- * a connection that is accepted here does not reach the child.
+ * Undocumented, but Node's own `cluster` binds with it. The documented `listen` would also accept
+ * connections, and these would not reach the child.
  */
 const { _createServerHandle: bindSocket } = net as unknown as {
   _createServerHandle: (address: string, port: number, family: number) => BoundSocket | number;
 };
 
 /**
- * Binds a socket to a free port and keeps it. A child that inherits it listens on it, and so does
- * the next one after a restart; in between, connections wait in the socket's queue.
+ * Binds a socket to a free port and keeps it. A child inherits the socket and listens on it, also
+ * after a restart. Between two children, connections wait in the socket's queue.
  *
  * @throws Error when `host` is not an address of this machine
  */
@@ -43,6 +43,6 @@ const holdFreePort = async (host: string): Promise<HeldPort> => {
   return { port: name.port ?? 0, fd: socket.fd, stop: async () => socket.close() };
 };
 
-/** A port that is set stays as it is; 0 becomes a port that is held. */
+/** Returns a configured port unchanged, and replaces port 0 by a held port. */
 export const holdPort = async (host: string, port: number): Promise<HeldPort> =>
   port === 0 ? holdFreePort(host) : { port, fd: undefined, stop: async () => {} };

@@ -3,12 +3,12 @@ import { momentOf } from '../selection/moments.ts';
 
 const UNIT_SECONDS = { h: 3_600, d: 86_400 } as const;
 const DURATION = /^([1-9]\d{0,4})([hd])$/;
-/** Longest life of a key that can be named as a duration, in days: ten years. */
+/** The longest life of a key as a duration, in days: ten years. */
 const MAX_DAYS = 3_650;
 
 /**
- * When a key is to end: a date (from 00:00 UTC on), an RFC 3339 date and time, or a whole number of
- * hours or days, `12h` or `90d`. Undefined when the text is none of these.
+ * Parses the expiry of a key: a date (00:00 UTC), an RFC 3339 date and time, or a whole number of
+ * hours or days, `12h` or `90d`. Undefined for any other text.
  */
 export const readKeyExpiry = (text: string): NewApiKey['expires'] => {
   const [, count = '', unit = 'd'] = DURATION.exec(text) ?? [];

@@ -1,10 +1,13 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
-/** A program that opens its ports itself may lose each of them; so often, it has another cause. */
+/**
+ * A program that opens its ports itself may find each of them taken. After so many failures there
+ * must be another cause.
+ */
 const PORT_ATTEMPTS = 5;
 
-/** @throws the system's error when the port cannot be had */
+/** @throws the system's error when the port cannot be opened */
 const listen = (port: number, host: string): Promise<Server> =>
   new Promise((resolve, reject) => {
     const server = createServer();
@@ -18,8 +21,8 @@ const close = (server: Server): Promise<unknown> =>
   });
 
 /**
- * Different ports of loopback that are free now. They are not reserved: only for a program that
- * takes no open socket, started by `withPortRetry`.
+ * Different free ports of the loopback address. They are not reserved. Use them only in
+ * `withPortRetry`, for a program that cannot inherit a socket.
  */
 export const freePorts = async (count: number): Promise<number[]> => {
   const servers = await Promise.all(Array.from({ length: count }, () => listen(0, LOOPBACK)));
@@ -37,7 +40,7 @@ export const isPortFree = async (port: number, host = LOOPBACK): Promise<boolean
   }
 };
 
-/** @throws Error saying which setting to change, when `port` is taken or may not be used */
+/** @throws Error that says which setting to change, when `port` is taken or forbidden */
 export const assertPortFree = async (
   name: string,
   envName: string,
@@ -60,8 +63,10 @@ export const assertPortFree = async (
 };
 
 /**
- * Runs a start that chooses its ports and opens them later. When it throws EADDRINUSE, it runs
- * again and chooses others. @throws the error of the last attempt, or the first other error
+ * Runs a start that chooses free ports and opens them later. If it throws EADDRINUSE, it runs again
+ * with other ports.
+ *
+ * @throws the error of the last attempt, or the first other error
  */
 export const withPortRetry = async <Started>(start: () => Promise<Started>): Promise<Started> => {
   for (let attempt = 1; ; attempt++) {

@@ -4,9 +4,9 @@ import { saveDeleteAllSettings } from '../db/delete-all/delete-all-settings.ts';
 import { migrateToLatest } from '../db/migrate.ts';
 
 /**
- * Brings the schema up to date, and stores the settings that API and worker read from it.
+ * Migrates the schema, and stores the settings that API and worker read from the database.
  *
- * @returns the names of the migrations that were applied
+ * @returns the names of the applied migrations
  */
 export const prepareSchema = async (ownerUrl: string, env: LocalEnv): Promise<string[]> => {
   const applied = await migrateToLatest(ownerUrl);

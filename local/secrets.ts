@@ -7,9 +7,12 @@ const SECRET_BYTES = 32;
 
 const secretsSchema = z.object({
   LINK_SECRET: z.string().length(2 * SECRET_BYTES),
-  /** The outbox's; no account stands behind it. */
+  /** The key of the outbox; it does not belong to an account of Resend. */
   RESEND_API_KEY: z.string().min(1),
-  /** The passwords of the logins of API and worker are made of it; neither is given it. */
+  /**
+   * The passwords of the logins of API and worker are derived from this secret. Neither process
+   * gets it.
+   */
   APP_DATABASE_PASSWORD: z.string().regex(/^[0-9a-f]+$/),
 });
 
@@ -18,7 +21,7 @@ export type Secrets = z.infer<typeof secretsSchema>;
 const randomHex = (): string => randomBytes(SECRET_BYTES).toString('hex');
 
 /**
- * Reads the data folder's secrets; the first time it makes them up. @throws Error when the file is
+ * Reads the data folder's secrets, or creates them the first time. @throws Error when the file is
  * damaged
  */
 export const openSecrets = (dataDir: string): Secrets => {

@@ -2,21 +2,21 @@ import type { LocalEnv } from '../config.ts';
 import { holdPort, type HeldPort } from './held-port.ts';
 import { assertPortFree } from './ports.ts';
 
-/** Where the two processes listen. The servers open their ports themselves and say which. */
+/** Where API and worker listen. The other servers open their ports themselves and report them. */
 export interface StackPorts {
   api: HeldPort;
-  /** Of the worker's metrics. */
+  /** The port of the worker's metrics. */
   metrics: HeldPort;
 }
 
 interface PortSetting {
   name: string;
   envName: 'PORT' | 'METRICS_PORT' | 'TEMPORAL_PORT' | 'TEMPORAL_UI_PORT' | 'OUTBOX_PORT';
-  /** Loopback if not said. */
+  /** The loopback address if not given. */
   host?: string;
 }
 
-/** Those of the parts that this start runs. */
+/** The settings of the parts that this start runs. */
 const settingsOf = (env: LocalEnv, headless: boolean): PortSetting[] => [
   { name: 'The API', envName: 'PORT', host: env.HOST },
   { name: "The worker's metrics", envName: 'METRICS_PORT', host: env.HOST },
@@ -31,7 +31,9 @@ const settingsOf = (env: LocalEnv, headless: boolean): PortSetting[] => [
     : []),
 ];
 
-/** @throws Error saying which setting to change, when a port that is set is taken or set twice */
+/**
+ * @throws Error that says which setting to change, when a configured port is taken or used twice
+ */
 const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<void> => {
   const seen = new Set<number>();
   for (const { name, envName, host } of settingsOf(env, headless)) {
@@ -44,10 +46,10 @@ const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<voi
 };
 
 /**
- * Checks the ports that are set, and holds a free one for each process whose port is 0.
+ * Checks configured ports, and holds a free port for each process whose port is 0.
  *
- * @param onHeld called with each hold as soon as it must be stopped again
- * @throws Error saying which setting to change
+ * @param onHeld called with each held port, as soon as it must be released at the end
+ * @throws Error that says which setting to change
  */
 export const openPorts = async (
   env: LocalEnv,

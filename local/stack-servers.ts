@@ -11,13 +11,13 @@ import type { StackPorts } from './stack-ports.ts';
 import { startTemporal, type Temporal } from './temporal/temporal.ts';
 import { prepareWorkflowBundle } from './temporal/workflow-bundle.ts';
 
-/** What the parts of one start share. */
+/** The context that the parts of one start share. */
 export interface StartContext {
   env: LocalEnv;
-  /** What the processes inherit. */
+  /** The environment that the processes inherit. */
   inherited: NodeJS.ProcessEnv;
   dataDir: string;
-  /** Where a fetched Temporal CLI may lie; it is put into the first that can be written. */
+  /** Folders for a fetched Temporal CLI. It is stored in the first writable one. */
   cliFolders: readonly string[];
   headless: boolean;
   isThrowaway: boolean;
@@ -29,7 +29,7 @@ export interface StartContext {
   signal: AbortSignal;
 }
 
-/** A database with its schema; `server` only when it is ours. */
+/** A database with its schema. `server` is set only if this start runs it. */
 interface PreparedDatabase {
   ownerUrl: string;
   apiUrl: string;
@@ -37,7 +37,7 @@ interface PreparedDatabase {
   server: Postgres | undefined;
 }
 
-/** What the processes need; a part given by the environment has no server here. */
+/** The servers that the processes need. A part given by the environment has no server here. */
 export interface Servers {
   database: PreparedDatabase;
   temporal: Temporal | undefined;
@@ -45,16 +45,16 @@ export interface Servers {
   workflowBundle: string;
 }
 
-/** Called with each server as soon as it must be stopped again. */
+/** Called with each server as soon as it must be stopped at the end. */
 export type OnStarted = (server: { stop: () => Promise<void> }) => void;
 
-/** Lets a role log in, by a password that says nothing of another role's. */
+/** Lets a role log in. The password of one role does not reveal that of another. */
 const openLogin = async (ownerUrl: string, role: string, secret: string): Promise<string> => {
   const password = createHmac('sha256', secret).update(role).digest('hex');
   const client = new Client({ connectionString: ownerUrl });
   await client.connect();
   try {
-    // Utility statements take no parameters; the password is hexadecimal.
+    // Utility statements take no parameters. The password is hexadecimal, so it needs no quoting.
     await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${password}'`);
   } finally {
     await client.end();
@@ -122,9 +122,9 @@ const prepareOutbox = async (
 };
 
 /**
- * Starts all servers side by side. When one fails, the others are broken off.
+ * Starts all servers side by side. If one fails, the other starts are aborted.
  *
- * @throws the first one's error, once none is being started any more
+ * @throws the first error, once no start is in progress
  */
 export const startServers = async (
   context: StartContext,

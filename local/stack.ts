@@ -22,31 +22,34 @@ const PROBE_DEADLINE_MS = 3_000;
 
 export interface StackOptions {
   env: LocalEnv;
-  /** In place of `env.KEEPSAKE_DATA_DIR`. */
+  /** Replaces `env.KEEPSAKE_DATA_DIR`. */
   dataDir?: string;
   log: (line: string) => void;
-  /** Without Temporal's Web UI. */
+  /** Runs Temporal without its Web UI. */
   headless?: boolean;
-  /** Its data is removed once it has stopped: that waits for nothing to be finished or saved. */
+  /**
+   * The data is removed after the stop, so the stop does not wait for work to be finished or saved.
+   */
   isThrowaway?: boolean;
-  /** Adds the workspace `demo` the first time; never to a database given by DATABASE_URL. */
+  /** Adds the workspace `demo` the first time, but never to a database given by DATABASE_URL. */
   demo?: boolean;
   /**
-   * Where a fetched Temporal CLI is kept if the user's cache cannot be written; in the data folder
-   * if not said.
+   * The folder for a fetched Temporal CLI if the user's cache cannot be written; by default in the
+   * data folder.
    */
   cliFallbackFolder?: string;
-  /** What the processes inherit; this process's own environment if not said. */
+  /** The environment that the processes inherit; by default this process's own. */
   inherited?: NodeJS.ProcessEnv;
-  /** What the two processes run; fault tests have files of their own. */
+  /** The main files of the two processes. Fault tests have their own. */
   apiFile?: string;
   workerFile?: string;
-  /** Breaks the start off. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 }
 
 /**
- * `local.json`: where the running parts are. A part that the environment gives has no process here.
+ * The content of `local.json`: where the running parts are. A part given by the environment has no
+ * process here.
  */
 export interface LocalInfo {
   api: string;
@@ -54,11 +57,11 @@ export interface LocalInfo {
   temporal: string;
   temporalUi: string | undefined;
   outbox: string | undefined;
-  /** The worker's; the API's are at its own address. */
+  /** The address of the worker's metrics; the API's are at its own address. */
   metrics: string;
-  /** The owner's. */
+  /** The URL for the owner's login. */
   databaseUrl: string;
-  /** The worker's. */
+  /** The URL for the worker's login. */
   workerDatabaseUrl: string;
   pids: {
     supervisor: number;
@@ -70,9 +73,9 @@ export interface LocalInfo {
 }
 
 export interface Stack {
-  /** As it is now; process ids change when one is started again. */
+  /** The present state: process ids change when a process is restarted. */
   info: () => LocalInfo;
-  /** Only when this start made them. */
+  /** Set only if this start created the keys. */
   newKeys: DemoKeys | undefined;
   /** Stops everything, API and worker first. */
   stop: () => Promise<void>;
@@ -82,14 +85,14 @@ interface Stoppable {
   stop: () => Promise<void>;
 }
 
-/** @throws the first one's error, when all have been tried */
+/** Stops all parts. @throws the first error, after all have been tried */
 const stopAll = async (parts: Stoppable[]): Promise<void> => {
   const results = await Promise.allSettled(parts.map((part) => part.stop()));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
 };
 
-/** Stops each group once the one before it is done with, whether that went well or not. */
+/** Stops the groups one after another, even if an earlier group has failed. */
 const stopInOrder = async ([first, ...later]: Stoppable[][]): Promise<void> => {
   if (first === undefined) return;
   try {
@@ -156,7 +159,7 @@ const waitForApi = (
     isReady: async () => {
       const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
       const answer = await response.text();
-      // Also a worker, without which the API is ready.
+      // The API can be ready without a worker, so the warnings are checked too.
       const { warnings = [] } = JSON.parse(answer) as { warnings?: unknown[] };
       if (response.ok && warnings.length === 0) return true;
       throw new Error(`${url}: ${response.status} ${answer}`);
@@ -170,7 +173,10 @@ const waitForApi = (
   });
 };
 
-/** Starts what the environment does not give, then worker and API; answers when all is ready. */
+/**
+ * Starts the servers that the environment does not give, then worker and API. Resolves when all are
+ * ready.
+ */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
   const { env, log, demo = false, headless = false, isThrowaway = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
@@ -184,7 +190,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const servers: Stoppable[] = [];
   const processes: Stoppable[] = [];
   let publish: (() => void) | undefined;
-  // Until it was ready once, a database made by this start holds nothing for anyone.
+  // Whether the database may be removed: this start created it, and was not ready yet.
   let isDisposable = env.DATABASE_URL === undefined && !hasDatabase(dataDir);
 
   const stopOnce = async (): Promise<void> => {
@@ -199,7 +205,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
   const stop = (): Promise<void> => (stopping ??= stopOnce());
 
   try {
-    // What a killed start has left says nothing true any more.
+    // Left by a killed start, and no longer true.
     rmSync(infoFile, { force: true });
     await stopOrphans(dataDir, log);
     const context: StartContext = {
@@ -223,7 +229,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     await waitForApi(context, running);
 
     const info = () => infoOf(context, started, running);
-    // Never into a database that was given.
+    // Never into a database given by the environment.
     const isSeeded = demo && started.database.server !== undefined;
     const newKeys = isSeeded ? await seedDemo({ ...context, info: info() }) : undefined;
     isDisposable = false;

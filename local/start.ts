@@ -59,13 +59,13 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   });
 
 const main = async (): Promise<void> => {
-  // For all processes as well: what they write is for this user only.
+  // Applies to all child processes as well: only this user may read their files.
   process.umask(0o077);
   let dataDir = '';
   const signal = listenForSignals(() => dataDir);
   let stack: Stack | undefined;
   try {
-    // Loading takes a second, in which signals must already be heard.
+    // Loaded late: loading takes a second, and signals must be handled during that time.
     const [{ readLocalEnv }, { startStack }] = await Promise.all([
       import('../config.ts'),
       import('./stack.ts'),

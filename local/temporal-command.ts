@@ -11,7 +11,7 @@ import {
   withoutTemporalSettings,
 } from './temporal/temporal-cli.ts';
 
-/** Commands that ask no server; `server` starts one. */
+/** Commands that need no server; `server` starts one. */
 const WITHOUT_SERVER = new Set(['completion', 'config', 'env', 'help', 'server']);
 const WITHOUT_SERVER_FLAG = /^(?:-h|--help|-v|--version|--address(?:=.*)?)$/;
 
@@ -26,14 +26,14 @@ interface RunningTemporal {
 }
 
 /**
- * The environment for the CLI: of TEMPORAL_ADDRESS, else of the stack that runs on the data folder.
+ * The environment for the CLI: TEMPORAL_ADDRESS, or else the stack that runs on the data folder.
  */
 const findServer = (dataDir: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv | undefined => {
   if (env['TEMPORAL_ADDRESS']) return env;
   const info = readJson(join(dataDir, 'local.json')) as RunningTemporal | undefined;
   if (info?.temporal === undefined) return undefined;
-  // A server that was given to the stack may need the caller's settings; the embedded one takes
-  // none of them.
+  // A server given to the stack may need the caller's settings. The embedded server must not get
+  // them.
   if (info.pids?.temporal === undefined) return { ...env, TEMPORAL_ADDRESS: info.temporal };
   return {
     ...withoutTemporalSettings(env),
@@ -45,7 +45,7 @@ const findServer = (dataDir: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv 
 /** Runs the CLI in this terminal. @returns its exit code */
 const runCli = async (program: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> => {
   const child = spawn(program, args, { env, stdio: 'inherit' });
-  // The terminal sends Ctrl-C to the CLI as well, which decides what to do about it.
+  // The terminal also sends Ctrl-C to the CLI, which decides how to react.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
@@ -66,7 +66,7 @@ const main = async (args: string[]): Promise<number> => {
     cliFolders: cliFoldersOf(cliFolderIn(dataDir)),
     cliPath: TEMPORAL_CLI_PATH,
     searchPath: process.env['PATH'],
-    // Standard output is the CLI's.
+    // Standard output belongs to the CLI.
     log: console.error,
   });
   return runCli(program, args, env ?? process.env);

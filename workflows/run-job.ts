@@ -35,7 +35,7 @@ const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
 
 const stateQuery = defineQuery<LiveState>(STATE_QUERY);
 
-/** What the body of a job's workflow can do, beside its steps. */
+/** The functions that the body of a job's workflow uses, beside its steps. */
 export interface JobHandle {
   enter: (phase: Phase, pass?: number) => Promise<void>;
   /** Clears the phase. The job's mail may still wait. */

@@ -50,7 +50,7 @@ interface Reminder {
   notice: RequestNotice;
 }
 
-/** What the body of a request's workflow can do. */
+/** The functions that the body of a request's workflow uses. */
 export interface RequestHandle {
   view: () => RequestView;
   /**

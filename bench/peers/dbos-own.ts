@@ -13,7 +13,7 @@ import { insertJob } from '../../db/jobs/jobs.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { MAX_PASSES } from '../../workflows/contract.ts';
 
-/** As many as the worker has. */
+/** As many lanes as the worker has. */
 const MAX_LANES = 16;
 
 export interface OwnDeletion {
@@ -26,7 +26,7 @@ const step = <Result>(name: string, run: () => Promise<Result>): Promise<Result>
   DBOS.runStep(run, { name, retriesAllowed: true });
 
 /**
- * Keepsake's deletion with DBOS in Temporal's place: the same steps in the same order, but no mail.
+ * Keepsake's deletion with DBOS instead of Temporal: the same steps in the same order, but no mail.
  */
 export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) => {
   const database = openDatabase(appDatabaseUrl);

@@ -5,19 +5,22 @@ import { gzip } from 'node:zlib';
 import { DBOS } from '@dbos-inc/dbos-sdk';
 import { Pool } from 'pg';
 
-/** Users a page holds: a step of some 100 ms, and a list of ids that a checkpoint takes. */
+/** Users per page: a step of some 100 ms, with a list of ids that fits into a checkpoint. */
 const PAGE_ROWS = 10_000;
 const GZIP_LEVEL = 1;
 
-/** What to back up and delete, in words of SQL. */
+/** The users to back up and delete, as an SQL condition. */
 export interface PagedDeletion {
   workspaceId: string;
   condition: string;
-  /** Where the pages of the backup go. */
+  /** The folder for the pages of the backup. */
   folder: string;
 }
 
-/** Values stay the text PostgreSQL sends: parsing them would cost time, and digits. */
+/**
+ * Keeps values as the text that PostgreSQL sends. Parsing would cost time, and lose digits of
+ * numbers.
+ */
 const asText = { getTypeParser: () => (text: string | Buffer) => text };
 
 const toField = (value: string | null): string => {
@@ -29,10 +32,9 @@ const toCsv = (rows: (string | null)[][]): string =>
   rows.map((row) => `${row.map(toField).join(',')}\n`).join('');
 
 /**
- * Backs users up and deletes them as one would with DBOS: a step reads a page of rows by key,
- * writes it as a compressed file of its own and remembers its ids; further steps delete by these
- * ids. Each step may run again. Nothing is read back, and a user changed in between is deleted all
- * the same.
+ * Backs users up and deletes them in the usual way with DBOS. A step reads a page of rows by key,
+ * writes it as its own compressed file, and stores the ids. Further steps delete by these ids. Each
+ * step may run again. No file is read back, and a user that changed in between is deleted, too.
  */
 export const createPagedDeletion = (databaseUrl: string) => {
   const pool = new Pool({ connectionString: databaseUrl });

@@ -5,7 +5,8 @@ import { createOwnDeletion, type OwnDeletion } from './dbos-own.ts';
 import { createPagedDeletion, type PagedDeletion } from './dbos-pages.ts';
 
 /**
- * What the bench asks of this process, one at a time; the answer is an error's message, or null.
+ * The requests of the benchmark to this process, one at a time. The answer is an error's message,
+ * or null.
  */
 export type DbosRequest =
   | { kind: 'pages'; input: Omit<PagedDeletion, 'folder'> }

@@ -1,4 +1,7 @@
-/** What the peer uses of the SDK, which is installed in `bench/` and only when it is measured. */
+/**
+ * The part of the SDK that this peer uses. The SDK is installed in `bench/` only when it is
+ * measured.
+ */
 declare module '@dbos-inc/dbos-sdk' {
   interface StepConfig {
     name: string;

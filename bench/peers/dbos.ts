@@ -10,14 +10,14 @@ import type { DbosRequest } from './dbos-process.ts';
 const BENCH_FOLDER = dirname(import.meta.dirname);
 const SDK = join(BENCH_FOLDER, 'node_modules/@dbos-inc/dbos-sdk');
 
-/** Installs what only this peer needs, unless it is there. @throws Error when npm fails */
+/** Installs the packages of this peer if they are missing. @throws Error when npm fails */
 const installSdk = (log: Bench['log']): void => {
   if (existsSync(SDK)) return;
   log("installing the peers' packages in bench/");
   execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: BENCH_FOLDER, stdio: 'ignore' });
 };
 
-/** Its next message, or its exit code if it ends first. */
+/** The child's next message, or its exit code if it ends first. */
 const nextWord = async (child: ChildProcess): Promise<string | number | null> => {
   const [word] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
   return word as string | number | null;
@@ -35,7 +35,7 @@ const startProcess = async ({ info, folder }: Bench): Promise<ChildProcess> => {
       APP_URL: workerDatabaseUrl,
       SYSTEM_URL: system.href,
       FOLDER: join(folder, 'dbos'),
-      // Those of the SDK's own code.
+      // Hides warnings of the SDK's own code.
       NODE_NO_WARNINGS: '1',
     },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -45,7 +45,7 @@ const startProcess = async ({ info, folder }: Bench): Promise<ChildProcess> => {
   return child;
 };
 
-/** @returns how long it took from request to answer, in seconds */
+/** @returns the time from request to answer, in seconds */
 const ask = async (child: ChildProcess, request: DbosRequest): Promise<number> => {
   const start = performance.now();
   const answered = nextWord(child);
@@ -55,7 +55,7 @@ const ask = async (child: ChildProcess, request: DbosRequest): Promise<number> =
   return (performance.now() - start) / 1_000;
 };
 
-/** A process in which DBOS is up and waits for work, as Keepsake's worker does. */
+/** Starts a process with a running DBOS that waits for work, as Keepsake's worker does. */
 export const startDbosPeer = async (bench: Bench) => {
   installSdk(bench.log);
   const child = await startProcess(bench);
@@ -67,7 +67,7 @@ export const startDbosPeer = async (bench: Bench) => {
         input: { workspaceId: WORKSPACE, condition: GOES.sql },
       }),
     deleteWithOwnCode: async (preview: { id: string; count: number }) => {
-      // To Keepsake's sweep a job without a workflow of Temporal's is one to end.
+      // Keepsake's sweep would end a job that has no Temporal workflow.
       await sweep.signal(SWEEP_SIGNALS.pause);
       const input = { workspaceId: WORKSPACE, keyId: bench.keyId, preview };
       const seconds = await ask(child, { kind: 'own', input });

@@ -7,10 +7,10 @@ import { WORKSPACE, type Bench } from '../bench-stack.ts';
 
 const DEADLINE_MS = 60 * 60_000;
 
-/** `psql` without the caller's own settings, and with an end at the first error. */
+/** `psql` without the caller's own settings. It stops at the first error. */
 const PREAMBLE = 'psql() { command psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 "$URL" "$@"; };';
 
-/** @throws Error saying what to install, when there is no psql */
+/** @throws Error that says what to install, when there is no psql */
 export const assertPsql = (): void => {
   try {
     execFileSync('psql', ['--version']);
@@ -24,7 +24,7 @@ export const assertPsql = (): void => {
   }
 };
 
-/** Runs a line of bash, with variables. @returns how long it took, in seconds */
+/** Runs a line of bash with variables. @returns how long it took, in seconds */
 export const runScript = async (
   { info }: Bench,
   script: string,
@@ -39,7 +39,10 @@ export const runScript = async (
   return (performance.now() - start) / 1_000;
 };
 
-/** What a careful person does by hand: a copy to a file, then the delete. @returns seconds */
+/**
+ * Does what a careful person does by hand: copies to a file, then deletes. @returns the time in
+ * seconds
+ */
 export const backUpAndDelete = async (bench: Bench, condition: string): Promise<number> => {
   const table = `"${partitionOf(WORKSPACE)}"`;
   const file = join(bench.folder, 'backup.csv.gz');

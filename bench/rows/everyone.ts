@@ -15,7 +15,7 @@ const SCRIPT = 'script';
 const REQUESTS = '/v1/delete-all-requests';
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
 
-/** Those who sign up after the preview, and stay. */
+/** Users that sign up after the preview, and stay. */
 const NEWCOMERS = 1_000;
 const PREFIX = 'newcomer-';
 const GOES = `user_id NOT LIKE '${PREFIX}%'`;
@@ -40,7 +40,7 @@ const signUp = async ({ owner }: Bench): Promise<string[]> => {
   return rows.map((row) => row.user_id);
 };
 
-/** @throws Error unless all newcomers are there, and nobody else */
+/** @throws Error unless exactly the newcomers exist */
 const assertGone = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rows } = await owner.query<{ gone: boolean }>(
     `SELECT count(*) = ${NEWCOMERS} AND count(*) FILTER (WHERE ${GOES}) = 0 AS gone FROM ${TABLE}`,
@@ -93,8 +93,8 @@ const script = (bench: Bench): Contender => {
 };
 
 /**
- * Deletes everyone of a workspace, as approved, while those who signed up since are read and
- * changed.
+ * Deletes every user of a workspace with an approval, while the users that signed up since are read
+ * and changed.
  */
 export const measureEveryone = async (bench: Bench): Promise<RowReport> => {
   const runs = await contest(bench, [await keepsake(bench), script(bench)]);

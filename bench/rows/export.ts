@@ -20,7 +20,7 @@ const cell = ([name, type]: [string, string]): string =>
     : `properties->>'${name}'`;
 
 /**
- * What a download of Keepsake holds, rendered alike; only that no text is made safe for
+ * The columns of a Keepsake download, rendered in the same way; but text is not made safe for
  * spreadsheets.
  */
 const SAME_COLUMNS =
@@ -35,7 +35,7 @@ const COPY_SAME = 'psql, same columns';
 
 const SCRIPT = 'psql -c "$COPY" | gzip -1 > "$FILE"; sync "$FILE"';
 
-/** Exports everyone of a workspace. */
+/** Exports every user of a workspace. */
 export const measureExport = async (bench: Bench): Promise<RowReport> => {
   const prepare = () => settle(bench.owner, WORKSPACE);
   const script = (name: string, source: string): Contender => ({

@@ -9,7 +9,7 @@ const FACTOR = 5;
 const AIM_GROWTH = 5.25;
 const AIM_BYTES = 300e6;
 
-/** Each job's runs with one number of users. */
+/** The runs of each job with one number of users. */
 interface Size {
   users: number;
   export: JobRun[];
@@ -58,7 +58,7 @@ const linesOf = (kind: 'export' | 'deletion', small: Size, large: Size): Line[] 
   ];
 };
 
-/** Whether time grows with the users and memory does not. */
+/** Measures whether time grows with the users and memory does not. */
 export const measureGrowth = async (bench: Bench): Promise<RowReport> => {
   const small = await measureSize(bench, bench.users);
   const large = await measureSize(bench, FACTOR * bench.users);

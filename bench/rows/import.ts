@@ -12,7 +12,7 @@ const AIM = 1.5;
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
 const PEER = '`psql \\copy`, `INSERT … ON CONFLICT DO UPDATE`';
 
-/** Columns of text, with their names in a file. */
+/** Text columns, with their names in a file. */
 const TEXTS = {
   first_name: 'firstName',
   last_name: 'lastName',
@@ -26,7 +26,7 @@ const TEXTS = {
   last_channel: 'lastChannel',
 };
 
-/** Further columns and what a script casts them to. */
+/** Further columns, and the types that a script casts them to. */
 const OTHERS = {
   dob: { name: 'dob', type: 'date' },
   email_optin: { name: 'emailOptin', type: 'boolean' },
@@ -34,7 +34,7 @@ const OTHERS = {
   whats_app_optin: { name: 'whatsAppOptin', type: 'boolean' },
 };
 
-/** Custom properties, and what a script makes of their cells. */
+/** Custom properties, and the expressions by which a script converts their cells. */
 const PROPERTIES: Record<keyof typeof PEOPLES_PROPERTIES, string> = {
   plan: 'plan',
   ltv: 'ltv::numeric',
@@ -49,7 +49,7 @@ const textOf = (name: string): string => `properties->>'${name}'`;
 const itemsOf = (name: string): string =>
   `array_to_string(ARRAY(SELECT jsonb_array_elements_text(properties->'${name}')), ';')`;
 
-/** The people as a file of CSV, under the API's names. */
+/** The people as a CSV file with the API's column names. */
 const CELLS: [expression: string, name: string][] = [
   ['user_id', 'userId'],
   ...Object.entries(TEXTS),
@@ -86,7 +86,7 @@ const MEMBERS = Object.entries(PROPERTIES)
 
 const CHANGES = COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ');
 
-/** What a person would write who trusts the file. */
+/** The script of a person that trusts the file. */
 const scriptOf = (file: string): string => `
   CREATE TEMP TABLE staged (${STAGED});
   \\copy staged FROM '${file}' (FORMAT csv, HEADER)
@@ -102,7 +102,10 @@ const assertThere = async ({ owner }: Bench, name: string, total: number): Promi
   }
 };
 
-/** Imports a file of everyone where nobody is there, and where all are and nothing has changed. */
+/**
+ * Imports a file of all users, first into an empty workspace, then where all of them exist
+ * unchanged.
+ */
 export const measureImport = async (bench: Bench): Promise<RowReport> => {
   const people = populationOf(bench.users);
   await bench.load(people);

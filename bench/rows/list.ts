@@ -17,7 +17,7 @@ interface Person {
 }
 
 /**
- * What someone types: the beginning of an id, an address, a number or a name; rare ones and
+ * Texts that a person types: the beginning of an id, an address, a number or a name; both rare and
  * frequent ones.
  */
 const TYPED: ((person: Person) => string)[] = [
@@ -54,7 +54,7 @@ const lineOf = (what: string, times: number[]): Line => {
   };
 };
 
-/** The first page of the users, and searches that each find someone. */
+/** Reads the first page of the users, and runs searches that each find a user. */
 export const measureLists = async (bench: Bench): Promise<RowReport> => {
   await bench.load(populationOf(bench.users));
   const { rows: people } = await bench.owner.query<Person>(

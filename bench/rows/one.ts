@@ -17,8 +17,8 @@ interface Answer {
 }
 
 /**
- * Deletes one user, waiting for the end. @throws Error unless it is gone and backed up when that
- * answers
+ * Deletes one user and waits for the end. @throws Error unless the user is deleted and backed up
+ * when the answer arrives
  */
 const deleteOne = async ({ api }: Bench, userId: string) => {
   const start = performance.now();
@@ -32,7 +32,8 @@ const deleteOne = async ({ api }: Bench, userId: string) => {
 };
 
 /**
- * One user after another, from the request to the answer that it is gone and its backup verified.
+ * Deletes users one after another: from the request to the answer that the user is deleted and the
+ * backup verified.
  */
 export const measureOne = async (bench: Bench): Promise<RowReport> => {
   await bench.load(populationOf(bench.users));

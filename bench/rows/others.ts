@@ -10,7 +10,7 @@ const IDLE_MS = 10_000;
 const SAMPLE = 1_000;
 const AIM = 3;
 
-/** What readers and writers notice of a deletion of everyone who goes, in the same workspace. */
+/** Measures how a large deletion slows down readers and writers of the same workspace. */
 export const measureOthers = async (bench: Bench): Promise<RowReport> => {
   const rounds: { idle: number[]; busy: number[] }[] = [];
   for (let round = 1; round <= bench.rounds; round++) {

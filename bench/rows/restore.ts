@@ -18,7 +18,7 @@ const KEEPSAKE = 'Keepsake';
 const SCRIPT = 'script';
 const PEER = '`gunzip`, `psql \\copy`';
 
-/** The same users gone from the same table, with a backup of Keepsake's, for both. */
+/** Deletes the same users from the same table, with a Keepsake backup, for both contenders. */
 const deleteThem = async (bench: Bench): Promise<Backup> => {
   await bench.load(populationFor(bench.users));
   const { backups } = await deletePreviewed(bench, await previewDeletion(bench));
@@ -72,13 +72,13 @@ const script = (bench: Bench): Contender => {
   };
 };
 
-/** Whether the API has the route at all; without it there is nothing to measure. */
+/** Whether the API has the route. Without it there is nothing to measure. */
 const isThere = async ({ api }: Bench): Promise<boolean> => {
   const { paths } = await api.succeed<{ paths: object }>('GET', '/openapi.json');
   return '/v1/backups/{id}/restores' in paths;
 };
 
-/** Puts back what a deletion took, into a table with all its indexes. */
+/** Restores the users of a deletion into a table with all its indexes. */
 export const measureRestore = async (bench: Bench): Promise<RowReport> => {
   if (!(await isThere(bench))) {
     const result = 'skipped: the API knows no restores';

@@ -1,8 +1,8 @@
 import type { ApiClient } from '../api-client.ts';
 
-/** The most that one request takes. */
+/** The most users that one request may hold. */
 const USERS_PER_REQUEST = 1_000;
-/** Below the API's limit of 5 MiB. */
+/** Less than the API's limit of 5 MiB. */
 const REQUEST_BYTES = 4_000_000;
 const REQUESTS_AT_ONCE = 2;
 
@@ -11,7 +11,7 @@ interface AddedUser {
   error?: { detail: string };
 }
 
-/** Users in pages that fit into a request. */
+/** Splits users into pages that fit into a request. */
 const pagesOf = async function* (
   users: AsyncIterable<unknown> | Iterable<unknown>,
 ): AsyncGenerator<unknown[]> {
@@ -30,7 +30,7 @@ const pagesOf = async function* (
   if (page.length > 0) yield page;
 };
 
-/** Adds users page by page. @returns how many the API created */
+/** Adds users page by page. @returns how many users the API created */
 export const addUsers = async (
   admin: ApiClient,
   users: AsyncIterable<unknown> | Iterable<unknown>,

@@ -8,16 +8,16 @@ import { findSystemField, SYSTEM_FIELDS } from '../../selection/fields.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 
 const PREFIX = 'properties.';
-/** An export has these too; nobody sets them by a file. */
+/** Columns of an export that a file cannot set. */
 const LEFT_OUT = ['createdAt', 'updatedAt', 'legalHold'];
-/** How many problems are told at most. */
+/** The most problems to report. */
 const MAX_TOLD = 10;
 
 type User = Record<string, unknown> & { userId: string };
 
 interface Row {
   cells: string[];
-  /** Where the row ends in the file; the first line is 1. */
+  /** The line of the file where the row ends, from 1. */
   line: number;
 }
 
@@ -29,9 +29,9 @@ const textOf = async function* (path: string): AsyncGenerator<string> {
   yield decoder.decode();
 };
 
-/** @throws Error naming the file, when it cannot be read, or is no CSV in UTF-8 */
+/** @throws Error that names the file, when it cannot be read, or is not a CSV file in UTF-8 */
 const rowsOf = async function* (path: string): AsyncGenerator<Row> {
-  // The error of any of them comes out of the last one's iteration.
+  // The parser's iteration throws the errors of both streams.
   const parser = pipeline(textOf(path), parse({ info: true, skip_empty_lines: true }), () => {});
   try {
     for await (const { record, info } of parser as AsyncIterable<{
@@ -76,7 +76,7 @@ const propertiesIn = (columns: readonly string[]): string[] =>
     .filter((column) => column.startsWith(PREFIX))
     .map((column) => column.slice(PREFIX.length));
 
-/** What does not become a boolean stays text, and is refused as the API would. */
+/** Other text stays text, and is refused as by the API. */
 const booleanOf = (text: string): boolean | string => {
   const lower = text.toLowerCase();
   return lower === 'true' || lower === 'false' ? lower === 'true' : text;
@@ -88,7 +88,7 @@ const valueOf = (column: string, text: string): unknown => {
   return type === 'list' ? text.split(';') : text;
 };
 
-/** A row as the API takes it; empty cells are unknown. */
+/** A row as the API accepts it. Empty cells are left out. */
 const userOf = (columns: readonly string[], { cells }: Row): User => {
   const user: User = { userId: '' };
   const properties: Record<string, string> = {};
@@ -119,20 +119,20 @@ const refuse = (path: string, problems: readonly string[]): Error => {
   return new Error([`${path} cannot be taken:`, ...told, ...more].join('\n'));
 };
 
-/** What a checked file holds. */
+/** The content of a checked file. */
 export interface CsvFacts {
-  /** How many users, one a row. */
+  /** The number of users, one per row. */
   rows: number;
-  /** Names of its custom properties; all are text. */
+  /** The names of its custom properties; all are text. */
   properties: string[];
-  /** Its columns that nobody sets by a file. */
+  /** Its columns that a file cannot set. */
   leftOut: string[];
 }
 
 /**
- * Reads a file to its end, by the API's own rules.
+ * Reads a file to its end and checks it by the API's own rules.
  *
- * @throws Error naming the file, and each line and column that the API would refuse
+ * @throws Error that names the file, and each line and column that the API would refuse
  */
 export const checkCsv = async (path: string): Promise<CsvFacts> => {
   let columns: string[] | undefined;
@@ -158,7 +158,7 @@ export const checkCsv = async (path: string): Promise<CsvFacts> => {
   return { rows, properties: [...types.keys()], leftOut };
 };
 
-/** Users of a checked file, as `POST /v1/users` takes them. */
+/** The users of a checked file, as `POST /v1/users` accepts them. */
 export const usersOfCsv = async function* (path: string): AsyncGenerator<User> {
   let columns: string[] | undefined;
   for await (const row of rowsOf(path)) {

@@ -1,11 +1,11 @@
-/** A given or family name, and how it is spelt in a mail address. */
+/** A given or family name, and its spelling in a mail address. */
 export type Name = readonly [written: string, ascii: string];
 
 export interface Region {
   country: string;
   language: string;
   callingCode: string;
-  /** Digits of a phone number after the calling code. */
+  /** The number of digits of a phone number after the calling code. */
   phoneDigits: number;
   places: readonly (readonly [city: string, timezone: string])[];
   female: readonly Name[];
@@ -181,7 +181,7 @@ const SWEDEN: Region = {
   family: [['Öberg', 'oberg'], ['Sjöström', 'sjostrom'], ...same('Lind')],
 };
 
-/** More than one entry for a country makes its people more frequent. */
+/** A country with several entries is chosen more often. */
 export const REGIONS: readonly Region[] = [
   INDIA,
   INDIA,

@@ -9,7 +9,7 @@ const bar = (share: number): string => {
   return '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
 };
 
-/** Runs one step of the demo under a progress bar, and says how long it took. */
+/** Runs one step of the demo with a progress bar, and prints how long it took. */
 export const runStep = async <Result>(
   title: string,
   run: (step: Step) => Promise<Result>,
@@ -29,7 +29,7 @@ export const runStep = async <Result>(
   return result;
 };
 
-/** A sum the demo is about. @throws Error with both figures, when it does not close */
+/** Checks a figure of the demo. @throws Error with both figures when they differ */
 export const check = (what: string, actual: unknown, expected: unknown): void => {
   if (actual !== expected) throw new Error(`${what}: ${String(actual)}, not ${String(expected)}`);
   console.log(

@@ -7,17 +7,17 @@ import { stringify } from 'csv-stringify/sync';
 import type { ExportedRecord } from './demo-segment.ts';
 
 /**
- * The demo's look into files of 100,000 users. It takes seconds, so it is done by pieces, between
- * which a Ctrl-C is heard.
+ * Functions that read files of 100,000 users for the demo. They take seconds, so they work in
+ * pieces, and a Ctrl-C is handled in between.
  */
 
 const PIECE_BYTES = 64 * 1024;
 const PIECE_RECORDS = 1_000;
 
-/** Each user's record in a file, by their id. */
+/** The records of a file by user id. */
 export type Records = Map<string, ExportedRecord>;
 
-/** An export names its columns as the API does, a backup as the database does. */
+/** The name of the id column: the API's in an export, the database's in a backup. */
 export type IdColumn = 'userId' | 'user_id';
 
 const bytePieces = async function* (file: Buffer): AsyncGenerator<Buffer> {
@@ -27,7 +27,7 @@ const bytePieces = async function* (file: Buffer): AsyncGenerator<Buffer> {
   }
 };
 
-/** @throws Error when the file has no such column, or is no CSV */
+/** @throws Error when the file has no such column, or is not CSV */
 export const recordsIn = async (file: Buffer, idColumn: IdColumn): Promise<Records> => {
   const parser = parse({ columns: true });
   const source = Readable.from(bytePieces(file)).on('error', (error) => parser.destroy(error));
@@ -50,7 +50,7 @@ const recordPieces = async function* (
   }
 };
 
-/** The records as a CSV file with a header, in one member of gzip. */
+/** The records as a gzip-compressed CSV file with a header. */
 export const gzippedCsv = async (records: Records): Promise<Buffer<ArrayBuffer>> => {
   const texts: string[] = [];
   for await (const piece of recordPieces(records)) {
@@ -60,7 +60,7 @@ export const gzippedCsv = async (records: Records): Promise<Buffer<ArrayBuffer>>
   return promisify(gzip)(texts.join(''));
 };
 
-/** Ids of those whose records differ in other columns than the ones left out. */
+/** Ids of users whose records differ in columns that are not ignored. */
 export const differing = async (
   some: Records,
   others: Records,

@@ -8,12 +8,12 @@ import { demoProperties, demoSegments, demoUsers, type DemoUser } from './demo-u
 
 const WORKSPACE = { id: 'demo', name: 'Demo' };
 const USER_COUNT = 10_000;
-/** The most that one request takes. */
+/** The most users that one request may hold. */
 const USERS_PER_REQUEST = 1_000;
 const REQUEST_DEADLINE_MS = 60_000;
 const MOST_PER_PAGE = 200;
 
-/** Three different people: nobody approves their own request. */
+/** Three different people, because a person cannot approve their own request. */
 const OWNERS = {
   admin: {
     role: 'admin',
@@ -44,7 +44,7 @@ export interface SeedOptions {
   signal: AbortSignal;
 }
 
-/** Keys whose text was lost in a crash open nothing for anyone; they are revoked. */
+/** Revokes keys of an earlier start that crashed: their text is lost, so nobody can use them. */
 const revokeLostKeys = async (db: Db): Promise<void> => {
   const owners: string[] = Object.values(OWNERS).map(({ ownerEmail }) => ownerEmail);
   const keys = await listApiKeys(db);
@@ -66,7 +66,7 @@ const openKeys = async (db: Db, path: string): Promise<DemoKeys> => {
   return keys;
 };
 
-/** Asks the API. @throws Error with its answer, when that is not a success */
+/** Calls the API. @throws Error with the answer, unless it is a success */
 type Call = (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<unknown>;
 
 const callWith =
@@ -83,9 +83,7 @@ const callWith =
     return JSON.parse(text);
   };
 
-/**
- * Creates those whose name is not there yet, so that a seeding that was broken off can be repeated.
- */
+/** Creates the items whose names are missing, so that an interrupted seeding can be repeated. */
 const addMissing = async (
   call: Call,
   path: string,
@@ -118,10 +116,10 @@ const addContent = async (call: Call): Promise<void> => {
 };
 
 /**
- * Makes the demo workspace, its keys and its users, once per data folder. Broken off, it is
- * finished at the next start; users deleted later stay deleted.
+ * Creates the demo workspace, its keys and its users, once per data folder. If it was interrupted,
+ * the next start completes it. Users that were deleted later are not created again.
  *
- * @returns the keys, when this was the start that finished it
+ * @returns the keys, if this start completed the seeding
  */
 export const seedDemo = async (options: SeedOptions): Promise<DemoKeys | undefined> => {
   const { dataDir, info, log, signal } = options;

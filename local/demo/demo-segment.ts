@@ -1,11 +1,11 @@
 import { MAX_IN_VALUES } from '../../selection/filter.ts';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 
-/** The share of the users that the demo would like to delete. */
+/** The share of the users that the demo wants to delete. */
 const WANTED_SHARE = 0.25;
-/** A value that is rarer or more frequent makes no good segment. */
+/** A value outside these shares is too rare or too frequent for a segment. */
 const SHARES = { least: 0.05, most: 0.6 };
-/** Shown of a value, which comes from the user's file. */
+/** The most characters shown of a value from the user's file. */
 const SHOWN_LENGTH = 40;
 
 /** A record of an exported file, by column. */
@@ -13,7 +13,7 @@ export type ExportedRecord = Readonly<Record<string, string>>;
 
 export interface DemoSegment {
   filter: { field: string; op: 'is'; value: string } | { field: string; op: 'in'; value: string[] };
-  /** In words. */
+  /** A description in words. */
   title: string;
 }
 
@@ -39,9 +39,9 @@ const quarterOf = (records: readonly ExportedRecord[]): DemoSegment => {
 };
 
 /**
- * A segment that holds some of the users and not nearly all, whatever users they are: those who
- * share a value that about a quarter has, or else a quarter of them by their ids. Of a single user
- * it holds that one.
+ * Chooses a segment that holds some users, but not nearly all: those with the value whose share is
+ * nearest to a quarter. If no value fits, the segment lists ids: up to a quarter of the users, and
+ * at least one.
  */
 export const chooseSegment = (records: readonly ExportedRecord[]): DemoSegment => {
   const candidates = COLUMNS.flatMap((field) =>

@@ -56,7 +56,7 @@ const exportAll = async (
   { title, expected }: { title: string; expected: number },
 ): Promise<Records> => {
   const job = await runStep(title, async ({ show }) => {
-    // Its ids are compared with a backup's, which holds them as they are.
+    // Not made safe for spreadsheets: the ids are compared with those of a backup.
     const body = { selection: { type: 'all' }, format: 'csv', spreadsheetSafe: false };
     const { id } = await admin.succeed<{ id: string }>('POST', '/v1/exports', body);
     return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));
@@ -69,11 +69,14 @@ const exportAll = async (
   return records;
 };
 
-/** Every so many users are edited. */
+/** One of so many users is edited. */
 const EDITED_SHARE = 100;
 const EDITED_CITY = 'Kyōto, "old capital"';
 
-/** The users' records with a new city for some, as a person would type it into a spreadsheet. */
+/**
+ * The users' records with a new city for some of them, as a person would type it into a
+ * spreadsheet.
+ */
 const edit = (records: Records): Records =>
   new Map(
     [...records].map(([id, record], index) =>
@@ -81,7 +84,9 @@ const edit = (records: Records): Records =>
     ),
   );
 
-/** Edits the exported file and imports it. @returns what an export must hold from now on */
+/**
+ * Edits the exported file and imports it. @returns the records that an export must hold from now on
+ */
 const importEdited = async (
   stack: Stack,
   admin: ApiClient,
@@ -106,7 +111,7 @@ const importEdited = async (
   return after;
 };
 
-/** @returns the id of the backup that was taken first */
+/** Deletes the segment. @returns the id of the first backup */
 const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Promise<string> => {
   const { filter, title } = chooseSegment([...all.values()]);
   const segment = await admin.succeed<{ id: string }>('POST', '/v1/segments', {
@@ -152,7 +157,7 @@ const restoreBackup = async (stack: Stack, admin: ApiClient, backupId: string): 
   await findMail(stack, job.id);
 };
 
-/** Where the demo's users come from. */
+/** The source of the demo's users. */
 export interface Source {
   properties: readonly { name: string; type: string }[];
   users: () => AsyncIterable<unknown> | Iterable<unknown>;

@@ -1,6 +1,6 @@
 import { REGIONS, type Name, type Region } from './demo-names.ts';
 
-/** A user as `POST /v1/users` takes it; what is not known is left out. */
+/** A user as `POST /v1/users` accepts it. Unknown fields are left out. */
 export interface DemoUser {
   userId: string;
   firstName?: string;
@@ -46,7 +46,7 @@ const COMPANIES = [
 ];
 const MANAGERS = ['kim', 'sasha', 'robin', 'ayo'];
 
-/** mulberry32: small, and the same on every machine, unlike Math.random. */
+/** The generator mulberry32: small, and unlike Math.random the same on every machine. */
 const createRandom = (seed: number): (() => number) => {
   let state = seed >>> 0;
   return () => {
@@ -57,7 +57,7 @@ const createRandom = (seed: number): (() => number) => {
   };
 };
 
-/** Choices made from one stream of random numbers. */
+/** Choices from one stream of random numbers. */
 const createDice = (random: () => number) => {
   const below = (limit: number): number => Math.floor(random() * limit);
   const chance = (probability: number): boolean => random() < probability;
@@ -72,7 +72,7 @@ const createDice = (random: () => number) => {
 
 type Dice = ReturnType<typeof createDice>;
 
-/** Leaves out what is not known: nothing, and empty lists. */
+/** Leaves out undefined values and empty lists. */
 const known = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(
     Object.entries(values).filter(
@@ -92,7 +92,10 @@ const phoneOf = (region: Region, dice: Dice): string => {
 const emailOf = (first: Name, last: Name, index: number, dice: Dice): string =>
   `${first[1]}.${last[1]}.${index}@example.${dice.pick(['com', 'org'])}`;
 
-/** Most were seen lately; a third not for months, so that a segment of them is worth looking at. */
+/**
+ * Two thirds were seen in the last 60 days, the others not for at least 91 days. So a segment of
+ * inactive users has a useful size.
+ */
 const lastSeenDaysAgo = (dice: Dice): number =>
   dice.chance(0.67) ? dice.below(60) : 91 + dice.below(700);
 
@@ -160,7 +163,7 @@ const demoUser = (index: number, dice: Dice, today: number): DemoUser => {
 /**
  * Users `u-000001`, `u-000002`, …: the same ones for the same seed and day.
  *
- * Only `lastSeenAt` and `renewsOn` move with the day, so that "not seen for 90 days" never becomes
+ * Only `lastSeenAt` and `renewsOn` depend on the day, so that "not seen for 90 days" never matches
  * everyone.
  */
 export function* demoUsers(
@@ -173,7 +176,7 @@ export function* demoUsers(
   for (let index = 1; index <= count; index++) yield demoUser(index, dice, today);
 }
 
-/** Custom properties the demo users have. */
+/** The custom properties of the demo users. */
 export const demoProperties = [
   { name: 'plan', type: 'string' },
   { name: 'ltv', type: 'number' },

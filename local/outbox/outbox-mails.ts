@@ -4,9 +4,9 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 import { writePrivateFile } from '../data-folder.ts';
 
-/** Older mails are forgotten, and at the next start removed from the file. */
+/** Older mails are dropped, and removed from the file at the next start. */
 const KEPT_MAILS = 1_000;
-/** As long as Resend knows a key: https://resend.com/docs/dashboard/emails/idempotency-keys */
+/** As long as Resend remembers a key: https://resend.com/docs/dashboard/emails/idempotency-keys */
 const KEY_LIFE_MS = 24 * 60 * 60 * 1_000;
 const LONGEST_KEY = 256;
 const MOST_RECIPIENTS = 50;
@@ -19,7 +19,7 @@ const addresses = z.union([
   z.array(z.string().min(3)).min(1).max(MOST_RECIPIENTS),
 ]);
 
-/** What Keepsake uses of https://resend.com/docs/api-reference/emails/send-email */
+/** The fields that Keepsake uses of https://resend.com/docs/api-reference/emails/send-email */
 const payloadSchema = z.looseObject({
   from: z.string().min(3),
   to: addresses,
@@ -44,7 +44,7 @@ export interface OutboxMail {
 
 interface StoredMail {
   mail: OutboxMail;
-  /** Tells whether a key came again with the same payload. */
+  /** Shows whether a key was used again with the same payload. */
   payloadSha256: string;
 }
 
@@ -56,11 +56,11 @@ type Acceptance =
       message: string;
     };
 
-/** The mails of an outbox, kept in a file of one JSON object a line. */
+/** The mails of an outbox, stored in a file with one JSON object per line. */
 export interface OutboxMails {
-  /** Takes a mail once a key; on disk before it answers. */
+  /** Accepts a mail once per key. The mail is on disk when this returns. */
   accept: (payload: unknown, idempotencyKey: string | undefined) => Acceptance;
-  /** Newest last. */
+  /** Oldest first. */
   list: () => OutboxMail[];
   close: () => void;
 }
@@ -77,7 +77,10 @@ const hashOf = (payload: unknown): string =>
     .update(JSON.stringify(sorted(payload)))
     .digest('hex');
 
-/** A line that a crash has cut off is left out: its sender has had no answer and sends it again. */
+/**
+ * Reads the stored mails. A line cut off by a crash is left out: its sender got no answer and sends
+ * the mail again.
+ */
 const readMails = (path: string): StoredMail[] => {
   const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
   return lines.filter(Boolean).flatMap((line) => {

@@ -2,8 +2,8 @@ import { formatMoment } from '../../files/format.ts';
 import type { OutboxMail } from './outbox-mails.ts';
 
 /**
- * Nothing may run or load, in the page and in the mails: a frame's document inherits this.
- * Styles are inline because mails have no others.
+ * Allows no scripts and no loading, in the page and in the mails: the document in a frame inherits
+ * this policy. Inline styles are allowed because mails have no others.
  */
 export const PAGE_SECURITY_POLICY = [
   "default-src 'none'",
@@ -25,7 +25,7 @@ const ENTITIES: Record<string, string> = {
 const escape = (text: string): string =>
   text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
 
-/** A mail stays on white: it is shown as its readers see it, whatever theme they have. */
+/** A mail is always shown on white, as its recipients see it, in any theme. */
 const STYLE = `
   :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d8dee4; --card: #fff; --back: #f3f5f7; --act: #0b57d0 }
   @media (prefers-color-scheme: dark) {
@@ -45,7 +45,7 @@ const STYLE = `
   }
 `;
 
-/** Links open a tab of their own: in the frame, the policy would stop them. */
+/** Links open a new tab, because the policy would block them inside the frame. */
 const frame = (html: string): string =>
   `<iframe title="The mail" sandbox="allow-popups allow-popups-to-escape-sandbox" ` +
   `srcdoc="${escape(`<base target="_blank">${html}`)}"></iframe>`;
@@ -58,7 +58,7 @@ const entry = (mail: OutboxMail, isOpen: boolean): string => `
     ${mail.html === null ? `<pre>${escape(mail.text ?? '')}</pre>` : frame(mail.html)}
   </details>`;
 
-/** All mails, the newest first and open. */
+/** A page with all mails. The newest is first and open. */
 export const renderOutbox = (mails: OutboxMail[]): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

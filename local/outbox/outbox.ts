@@ -15,17 +15,17 @@ const LARGEST_MAIL_BYTES = 5 * 1024 * 1024;
 export interface OutboxOptions {
   dataDir: string;
   port: number;
-  /** The only key that may send. */
+  /** The only key that is accepted for sending. */
   apiKey: string;
 }
 
-/** A running outbox: speaks Resend's HTTP API, keeps the mails, sends none. */
+/** A running outbox: it has Resend's HTTP API, stores mails, and sends none. */
 export interface Outbox {
   url: string;
   stop: () => Promise<void>;
 }
 
-/** An error as Resend words it: https://resend.com/docs/api-reference/errors */
+/** An error in Resend's format: https://resend.com/docs/api-reference/errors */
 const resendError = (statusCode: number, name: string, message: string) => ({
   statusCode,
   name,
@@ -34,7 +34,7 @@ const resendError = (statusCode: number, name: string, message: string) => ({
 
 const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Hashes of one length, so that the comparison's time tells nothing of the key. */
+/** Compares hashes, which have equal lengths, so that the time reveals nothing about the key. */
 const isKey = (authorization: string | undefined, apiKey: string): boolean =>
   timingSafeEqual(hashOf(authorization ?? ''), hashOf(`Bearer ${apiKey}`));
 
@@ -42,12 +42,13 @@ const firstOf = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
 
 /**
- * A web site could point its own name at this machine and read the mails with a visitor's browser.
+ * Prevents DNS rebinding: a web site could point its own name at this machine and read the mails
+ * through a visitor's browser.
  */
 const isLocalName = (host: string | undefined): boolean =>
   /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
 
-/** The mail's id, or why it is refused. */
+/** Accepts a mail: returns its id, or why it is refused. */
 const acceptMail = (request: FastifyRequest, mails: OutboxMails, apiKey: string) => {
   const { authorization, 'idempotency-key': key } = request.headers;
   if (authorization === undefined) return resendError(401, 'missing_api_key', 'Missing API key.');
@@ -82,7 +83,7 @@ const addRoutes = (app: FastifyInstance, mails: OutboxMails, apiKey: string): vo
   });
 };
 
-/** Starts the outbox; its mails lie in `outbox.jsonl` of the data folder. */
+/** Starts the outbox. Its mails are stored in `outbox.jsonl` in the data folder. */
 export const startOutbox = async ({ dataDir, port, apiKey }: OutboxOptions): Promise<Outbox> => {
   const mails = openOutboxMails(join(dataDir, 'outbox.jsonl'));
   const app = fastify({ bodyLimit: LARGEST_MAIL_BYTES, forceCloseConnections: true });

@@ -5,15 +5,18 @@ import { z } from 'zod';
 import { readJson, writePrivateJson } from '../data-folder.ts';
 import { commandLineOf } from '../processes/process-identity.ts';
 
-/** In a cluster's home that lies outside its data folder: whose it is. */
+/** Names the data folder to which a cluster outside that folder belongs. */
 const OWNER_FILE = 'belongs-to.json';
 
 const ownerSchema = z.object({
-  /** Its real path. */
+  /** The real path of the data folder. */
   dataDir: z.string(),
-  /** The file system it lies on: one that is not mounted just now is not gone. */
+  /**
+   * The device of the data folder's file system. If that is not mounted now, the folder is not
+   * lost.
+   */
   device: z.number(),
-  /** Another machine, or container, has other folders under the same names. */
+  /** The host's name: other machines and containers have other folders with the same path. */
   host: z.string(),
 });
 
@@ -43,9 +46,9 @@ const isRunning = (home: string): boolean => {
 };
 
 /**
- * Removes the clusters below `base` whose data folder is gone, or is `dataDir`, which the caller
- * holds and which has `current` or none. One that we have not marked, or that may still be in use,
- * stays.
+ * Removes the clusters below `base` whose data folder no longer exists. Also removes those of
+ * `dataDir`, which the caller has locked, except `current`. A cluster without our mark, or that may
+ * still be in use, stays.
  */
 export const sweepAbandonedClusters = (
   base: string,

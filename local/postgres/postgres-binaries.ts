@@ -23,9 +23,9 @@ const platformName = (): string =>
   `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
 
 /**
- * Finds the binaries that `npm ci` has brought.
+ * Finds the binaries that `npm ci` has installed.
  *
- * The package is resolved, not imported: importing it installs signal handlers of its own.
+ * The package is resolved but not imported, because an import installs signal handlers.
  */
 export const findPostgresBinaries = (): PostgresBinaries => {
   const platform = platformName();
@@ -53,7 +53,7 @@ interface Link {
 const missingLinks = (folder: string): Link[] => {
   const list = join(folder, 'pg-symlinks.json');
   if (!existsSync(list)) return [];
-  // Its paths begin with the folder's own name.
+  // The paths in the list begin with the name of the folder.
   const links = JSON.parse(readFileSync(list, 'utf8')) as Link[];
   const root = dirname(folder);
   return links
@@ -62,7 +62,8 @@ const missingLinks = (folder: string): Link[] => {
 };
 
 /**
- * npm packages hold no symbolic links, so the package makes them after its installation, if it may.
+ * Creates missing symbolic links. npm packages cannot hold them, so the package creates them after
+ * its installation, if scripts are allowed.
  */
 const addMissingLinks = (folder: string): void => {
   for (const { source, target } of missingLinks(folder)) {
@@ -76,7 +77,7 @@ const isComplete = (folder: string): boolean =>
     (program) => (lstatSync(join(folder, 'bin', program)).mode & 0o100) !== 0,
   );
 
-/** Completes the binaries where they are. False when that folder cannot be written to. */
+/** Completes the binaries where they are. Returns false when their folder cannot be written to. */
 export const completeInPlace = ({ folder }: PostgresBinaries): boolean => {
   try {
     if (isComplete(folder)) return true;
@@ -100,9 +101,9 @@ const openToAll = (folder: string): void => {
 };
 
 /**
- * Copies the binaries below `base`, once for every data folder that uses this version.
+ * Copies the binaries below `base`, once for all data folders that use this version.
  *
- * The copy appears by a rename, so a start that is killed in between leaves no half copy in use.
+ * The copy appears by a rename, so an interrupted start leaves no partial copy in use.
  *
  * @returns the copy's folder
  */
@@ -117,7 +118,7 @@ export const copyBinaries = ({ folder, version }: PostgresBinaries, base: string
     openToAll(draft);
     renameSync(draft, target);
   } catch (error) {
-    // Two starters may copy at the same time; the other one's copy is as good.
+    // If two starts copy at the same time, the other start's copy is as good.
     if (!existsSync(native)) throw error;
   } finally {
     rmSync(draft, { recursive: true, force: true });

@@ -2,10 +2,9 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 
 /**
- * Settings that keep users' data out of the log of PostgreSQL. An error quotes the row or value it
- * is about, in its text or its detail, and so may the errors and warnings of triggers: these are
- * not logged. API and worker log the SQLSTATE and the constraint of each error. A log of statements
- * has no parameters.
+ * Settings that keep users' data out of PostgreSQL's log. The text or detail of an error may quote
+ * a row or value, and so may errors and warnings of triggers. So none of these are logged. API and
+ * worker log the SQLSTATE and the constraint of each error. Logged statements have no parameters.
  */
 export const QUIET_LOG: Record<string, string> = {
   log_min_messages: 'log',
@@ -14,12 +13,12 @@ export const QUIET_LOG: Record<string, string> = {
   log_parameter_max_length_on_error: '0',
 };
 
-/** What else logs no error: still less than `log`. */
+/** Values that also log no errors: they log less than `log` does. */
 const AS_QUIET: Record<string, readonly string[]> = { log_min_messages: ['fatal', 'panic'] };
 
 /**
- * A line that says which settings a given server lacks, and how a superuser makes them. Undefined
- * when the log of the server stays free of users' data.
+ * A line that says which settings a given server lacks, and how a superuser sets them. Undefined if
+ * the server keeps users' data out of its log.
  */
 export const findLoudLog = async (db: Db): Promise<string | undefined> => {
   const names = Object.keys(QUIET_LOG);

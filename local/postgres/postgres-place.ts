@@ -16,21 +16,22 @@ import { markOwner, sweepAbandonedClusters } from './abandoned-clusters.ts';
 import { completeInPlace, copyBinaries, findPostgresBinaries } from './postgres-binaries.ts';
 import { canEnter, canReadTree, findServerUser, isRoot, type ServerUser } from './server-user.ts';
 
-/**
- * Where PostgreSQL runs: its programs, its own folder, and whom it runs as when not as ourselves.
- */
+/** Where PostgreSQL runs: its programs, its home folder, and its user if not the current one. */
 export interface PostgresPlace {
   binaries: string;
   home: string;
   user: ServerUser | undefined;
 }
 
-/** Where things go that PostgreSQL's user must reach, when it cannot enter the data folder. */
+/** Folders for files that PostgreSQL's user must read if it cannot enter the data folder. */
 const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
 
 const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
 
-/** A folder others can write to, or that is not ours, could be prepared by someone else. */
+/**
+ * Whether a folder is root's and no one else can write to it. Otherwise another user could have
+ * prepared its content.
+ */
 const isOurs = (base: string): boolean => {
   const stats = lstatSync(base, { throwIfNoEntry: false });
   return stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o022) === 0;
@@ -63,10 +64,7 @@ const makePrivateFolder = (folder: string, user: ServerUser): void => {
   chownSync(folder, user.uid, user.gid);
 };
 
-/**
- * Lets the server's group through a private data folder of root's; what lies in it stays as private
- * as it is.
- */
+/** Lets the server's group enter a private data folder of root. The files in it stay private. */
 const letThrough = (dataDir: string, user: ServerUser): void => {
   const { uid, mode } = statSync(dataDir);
   if (uid !== 0 || (mode & 0o077) !== 0) return;
@@ -74,7 +72,7 @@ const letThrough = (dataDir: string, user: ServerUser): void => {
   chmodSync(dataDir, 0o710);
 };
 
-/** The folder in use is the data folder's own, or the one its link `postgres` leads to. */
+/** The home folder in use: in the data folder, or where its link `postgres` points. */
 const makeHome = (dataDir: string, user: ServerUser): string => {
   const link = linkIn(dataDir);
   if (canEnter(dirname(realpathSync(dataDir)), user)) letThrough(dataDir, user);
@@ -82,7 +80,7 @@ const makeHome = (dataDir: string, user: ServerUser): string => {
     makePrivateFolder(link, user);
     return realpathSync(link);
   }
-  // The random part: a data folder that was removed and made anew must not find the old one's data.
+  // Random, so that a new data folder with the path of a removed one does not find the old data.
   const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
   const home = join(findBase(user), hash.digest('hex').slice(0, 16));
   makePrivateFolder(home, user);
@@ -108,14 +106,16 @@ const ownerOf = (home: string): ServerUser => {
 };
 
 /**
- * Removes databases that lie elsewhere and whose data folder is gone, or is `dataDir`; not
- * `current`.
+ * Removes databases outside their data folder if that folder no longer exists or is `dataDir`;
+ * except `current`.
  */
 export const sweepAbandonedDatabases = (dataDir?: string, current?: string): void => {
   for (const base of REACHABLE_BASES.filter(isOurs)) sweepAbandonedClusters(base, dataDir, current);
 };
 
-/** Finds the folder a former start has used, or makes it where PostgreSQL's user can enter it. */
+/**
+ * Finds the home folder of an earlier start, or creates it where PostgreSQL's user can enter it.
+ */
 export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   const binaries = findPostgresBinaries();
   const found = findHome(dataDir);
@@ -126,7 +126,7 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
     return { binaries: folder, home, user: undefined };
   }
   sweepAbandonedDatabases(realpathSync(dataDir), found);
-  // Data that a start as someone else has made is served as that user.
+  // Existing data is served by the user that owns it.
   const user = found === undefined ? findServerUser() : ownerOf(found);
   const home = found ?? makeHome(dataDir, user);
   if (user.uid === 0 || !canEnter(home, user)) {
@@ -141,7 +141,7 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
 };
 
 /**
- * Where the database of a data folder lies when not in it; undefined when it does, or there is
+ * The location of a data folder's database if it is outside. Undefined if it is inside, or there is
  * none.
  */
 export const databaseElsewhere = (dataDir: string): string | undefined => {
@@ -153,10 +153,7 @@ export const databaseElsewhere = (dataDir: string): string | undefined => {
 export const hasDatabase = (dataDir: string): boolean =>
   lstatSync(linkIn(dataDir), { throwIfNoEntry: false }) !== undefined;
 
-/**
- * Removes a data folder's database, and what means nothing without it. Nothing may run on it any
- * more.
- */
+/** Removes a data folder's database, and all that depends on it. No server may run on it. */
 export const removeDatabase = (dataDir: string): void => {
   const home = databaseElsewhere(dataDir);
   if (home !== undefined) rmSync(home, { recursive: true, force: true });
@@ -165,7 +162,7 @@ export const removeDatabase = (dataDir: string): void => {
   }
 };
 
-/** Removes a data folder and all that was put elsewhere for it. Nothing may run on it any more. */
+/** Removes a data folder and its files elsewhere. No server may run on it. */
 export const removeDataFolder = (dataDir: string): void => {
   removeDatabase(dataDir);
   rmSync(dataDir, { recursive: true, force: true });

@@ -34,12 +34,14 @@ const DATABASE = 'keepsake';
 const DRAFT_PREFIX = 'data.new.';
 const PASSWORD_BYTES = 24;
 const INITDB_DEADLINE_MS = 120_000;
-/** Long enough for the recovery after a crash that left a full `max_wal_size` behind. */
+/** Long enough for a recovery after a crash with a full `max_wal_size`. */
 const READY_DEADLINE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 const MIB = 1024 * 1024;
-/** PostgreSQL's own advice is a quarter of the memory; more than this gains nothing here. */
+/**
+ * PostgreSQL's documentation recommends a quarter of the memory. More than this gains nothing here.
+ */
 const MAX_SHARED_BUFFERS_MIB = 1024;
 const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
 const SHARED_BUFFERS_MIB = Math.min(MAX_SHARED_BUFFERS_MIB, Math.floor(memoryBytes / 4 / MIB));
@@ -49,12 +51,12 @@ const SETTINGS: Record<string, string> = {
   unix_socket_directories: '',
   max_connections: '100',
   shared_buffers: `${SHARED_BUFFERS_MIB}MB`,
-  // What a batch of a deletion writes, so that it need not wait for the disk in the middle; and
-  // written soon, so that who changes a user meanwhile does not wait for much of it.
+  // The buffers hold the WAL of a whole batch of a deletion, so that the batch does not wait for
+  // the disk. The WAL is written soon, so that users that others change do not wait long for it.
   wal_buffers: '64MB',
   wal_writer_delay: '10ms',
-  // Files are read from the system's cache here, and handing that to other processes costs more
-  // than it.
+  // Files are mostly read from the system's cache. To pass such reads to other processes costs more
+  // than the reads.
   io_method: 'sync',
   max_wal_size: '4GB',
   fsync: 'on',
@@ -66,11 +68,9 @@ const SETTINGS: Record<string, string> = {
 
 export interface PostgresOptions {
   dataDir: string;
-  /**
-   * Added to, and before, the settings it starts with; undefined leaves one to the data's own file.
-   */
+  /** Override the default settings. Undefined leaves a setting to the data's own file. */
   settings?: Record<string, string | undefined>;
-  /** Stopped without a wait: its data is removed. */
+  /** Stops without waiting, because the data will be removed. */
   isThrowaway?: boolean | undefined;
   onStart?: (pid: number) => void;
   onRestart?: (pid: number) => void;
@@ -78,9 +78,9 @@ export interface PostgresOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A running server; started again when it ends by itself, on the same port. */
+/** A running server. It is restarted on the same port if it ends unexpectedly. */
 export interface Postgres {
-  /** The owner's, a superuser's, to the database `keepsake`. */
+  /** The URL for the owner, a superuser, and the database `keepsake`. */
   url: string;
   pid: () => number | undefined;
   stop: () => Promise<void>;
@@ -88,14 +88,14 @@ export interface Postgres {
 
 interface Account {
   password: string;
-  /** Of the last start; 0 before the first. */
+  /** The port of the last start; 0 before the first. */
   port: number;
   supervisor?: ProcessIdentity | undefined;
 }
 
 const dataOf = (place: PostgresPlace): string => join(place.home, 'data');
 
-/** Nothing of the caller's: PGOPTIONS and its like would change the server. */
+/** Inherits nothing from the caller: variables such as PGOPTIONS would change the server. */
 const environment = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 const processOptions = ({ home, user }: PostgresPlace) => ({
@@ -109,7 +109,7 @@ const createCluster = async (place: PostgresPlace, password: string): Promise<vo
   for (const name of readdirSync(place.home).filter((name) => name.startsWith(DRAFT_PREFIX))) {
     rmSync(join(place.home, name), { recursive: true, force: true, maxRetries: 5 });
   }
-  // A name of its own: the initdb of a start that was killed may still be writing to the former.
+  // A new name, because the initdb of a killed start may still write to an older draft.
   const draft = join(place.home, `${DRAFT_PREFIX}${randomBytes(6).toString('hex')}`);
   rmSync(passwordFile, { force: true });
   writeFileSync(passwordFile, password, { mode: 0o600, flag: 'wx' });
@@ -121,7 +121,7 @@ const createCluster = async (place: PostgresPlace, password: string): Promise<vo
     '--auth-host=scram-sha-256',
     '--auth-local=reject',
     '--encoding=UTF8',
-    // The server's own: sorting does not change with the operating system's libraries.
+    // The server's own collation: sorting does not depend on the operating system's libraries.
     '--locale=C',
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
@@ -138,11 +138,11 @@ const createCluster = async (place: PostgresPlace, password: string): Promise<vo
   } finally {
     rmSync(passwordFile, { force: true });
   }
-  // Only a whole cluster gets the name that later starts look for.
+  // Later starts look for this name, so only a complete cluster may have it.
   renameSync(draft, dataOf(place));
 };
 
-/** Stops the server of a supervisor that was killed. @throws Error when that supervisor lives */
+/** Stops the server of a supervisor that was killed. @throws Error when that supervisor is alive */
 const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void> => {
   const pidFile = join(dataOf(place), 'postmaster.pid');
   if (!existsSync(pidFile)) return;
@@ -172,13 +172,16 @@ const openAccount = async (place: PostgresPlace, path: string): Promise<Account>
 const urlOf = ({ password, port }: Account, database: string): string =>
   `postgres://${OWNER}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
 
-/** True when the server answers and the database is there. */
+/**
+ * Creates the database if it is missing. Returns true when the server answers and the database
+ * exists.
+ */
 const makeDatabase = async (account: Account): Promise<boolean> => {
   const client = new Client({
     connectionString: urlOf(account, 'postgres'),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  // A connection that breaks is the next attempt's business.
+  // After a broken connection the next attempt connects again.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -190,7 +193,7 @@ const makeDatabase = async (account: Account): Promise<boolean> => {
   }
 };
 
-/** The port of the last start if it can be had. */
+/** The port of the last start if it is free, or else another free port. */
 const choosePort = async ({ port }: Account): Promise<number> => {
   if (port > 0 && (await isPortFree(port))) return port;
   const [chosen = 0] = await freePorts(1);
@@ -237,7 +240,7 @@ const startServer = async (
   try {
     await waitUntilReady({
       name: 'PostgreSQL',
-      // Another server at this port does not know the password.
+      // Another server on this port would not accept the password.
       isReady: () => makeDatabase(account),
       deadlineMs: READY_DEADLINE_MS,
       processes: [{ process: server, logFile, newLog }],
@@ -250,7 +253,7 @@ const startServer = async (
   return { url: urlOf(account, DATABASE), pid: server.pid, stop: server.stop };
 };
 
-/** Starts the embedded PostgreSQL on the data folder; the first time it creates its data. */
+/** Starts the embedded PostgreSQL on the data folder. The first start creates its data. */
 export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
   const { dataDir, signal } = options;
   await openDataFolder(dataDir);

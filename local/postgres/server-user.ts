@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** Whom PostgreSQL runs as, when not as ourselves: it refuses to run as root. */
+/** The user that PostgreSQL runs as, if not the current one: it refuses to run as root. */
 export interface ServerUser {
   name: string;
   uid: number;
@@ -14,8 +14,9 @@ const ENTER = 1;
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /**
- * The unprivileged user this machine has: `postgres`, else `nobody`. @throws Error when it has
- * neither
+ * An unprivileged user of this machine: `postgres`, or else `nobody`.
+ *
+ * @throws Error when there is neither
  */
 export const findServerUser = (): ServerUser => {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
@@ -35,14 +36,16 @@ const allows = (stats: Stats, user: ServerUser, bits: number): boolean => {
   return ((stats.mode >> shift) & bits) === bits;
 };
 
-/** Whether the user may enter a folder and all above it. */
+/** Whether the user may enter a folder and all folders above it. */
 export const canEnter = (folder: string, user: ServerUser): boolean => {
   const real = realpathSync(folder);
   const parent = dirname(real);
   return allows(statSync(real), user, ENTER) && (parent === real || canEnter(parent, user));
 };
 
-/** Whether the user may read every file below a folder, and run what its owner may run. */
+/**
+ * Whether the user may read every file below a folder, and run the programs that its owner may run.
+ */
 export const canReadTree = (folder: string, user: ServerUser): boolean =>
   allows(statSync(folder), user, READ | ENTER) &&
   readdirSync(folder).every((name) => {

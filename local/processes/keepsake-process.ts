@@ -27,13 +27,13 @@ const INHERITED_FD = 3;
 
 export interface KeepsakeProcessOptions {
   name: string;
-  /** Its main file, from the project's folder. */
+  /** The main file, relative to the project's folder. */
   file: string;
   env: NodeJS.ProcessEnv;
-  /** A socket that it listens on in place of opening one. */
+  /** The inherited socket to listen on, instead of opening one. */
   listenFd: number | undefined;
   logFile: string;
-  /** Stopped without a wait: what it does is of no use to anyone. */
+  /** Stops without waiting, because the process's work is not needed. */
   isThrowaway: boolean;
   onStart: (pid: number) => void;
   onRestart: (pid: number) => void;
@@ -43,7 +43,7 @@ export interface KeepsakeProcessOptions {
 /**
  * Runs a main file of Keepsake until it is stopped.
  *
- * Not by `npx tsx`: a signal would end only that and leave the process behind.
+ * It does not use `npx tsx`: a signal would end only npx and leave the process running.
  */
 export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised => {
   const { listenFd } = options;
@@ -69,7 +69,7 @@ export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised 
   });
 };
 
-/** Runs a script of Keepsake to its end. @throws Error with what it said, when it fails */
+/** Runs a script of Keepsake to its end. @throws Error with its output, when it fails */
 export const runScript = async (
   file: string,
   args: string[],

@@ -24,7 +24,7 @@ const tryLink = (draft: string, path: string): boolean => {
   }
 };
 
-/** Takes a dead owner's lock away, by a rename, so that of two starters only one does it. */
+/** Removes the lock of a dead owner. It uses a rename, so that only one of two starts does this. */
 const removeStale = (path: string): void => {
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -33,16 +33,16 @@ const removeStale = (path: string): void => {
     return;
   }
   const owner = readOwner(aside);
-  // Somebody else was faster, and this is their fresh lock: it goes back.
+  // Another start was faster, and this is its new lock: put it back.
   if (owner !== undefined && isAlive(owner)) tryLink(aside, path);
   rmSync(aside, { force: true });
 };
 
 /**
- * Makes this process the only one that runs a stack on the data folder.
+ * Lets only this process run a stack on the data folder.
  *
- * @returns what gives the folder back
- * @throws Error when a living process has it
+ * @returns the function that releases the folder
+ * @throws Error when a living process holds the lock
  */
 export const lockDataFolder = (dataDir: string): (() => void) => {
   const path = join(dataDir, 'lock.json');

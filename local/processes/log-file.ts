@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A log longer than this is put aside when its process starts; one older log is kept. */
+/** A longer log is renamed when its process starts. One older log is kept. */
 const LONGEST_LOG_BYTES = 16 * 1024 * 1024;
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** Answers with what a log has gained since this call. Call it before the process is started. */
+/**
+ * Returns a function that returns the text added to a log since this call. Call it before the
+ * process is started.
+ */
 export const followLogFile = (path: string): (() => string) => {
   const size = sizeOf(path);
   const from = size > LONGEST_LOG_BYTES ? 0 : size;
@@ -14,8 +17,8 @@ export const followLogFile = (path: string): (() => string) => {
 };
 
 /**
- * Opens a log to append to, for a process to hold itself: it needs no pipe, so no line is lost when
- * either end dies. The caller closes it once the process is started.
+ * Opens a log for appending, for a process to inherit. Without a pipe, no line is lost when either
+ * process dies. The caller closes the descriptor once the process is started.
  */
 export const openLogFile = (path: string): number => {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Servers, StartContext } from '../stack-servers.ts';
 import { withoutTemporalSettings } from '../temporal/temporal-cli.ts';
 
-/** Addresses that mean "all of this machine" are none to call. */
+/** Addresses that mean "all of this machine" cannot be called. */
 const REACHABLE: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '[::1]' };
 
 export const apiUrlOf = (host: string, port: number): string => {
@@ -14,7 +14,10 @@ export const apiUrlOf = (host: string, port: number): string => {
 export const publicUrlOf = ({ env, ports }: StartContext): string =>
   env.PUBLIC_URL ?? apiUrlOf(env.HOST, ports.api.port);
 
-/** Settings for another PostgreSQL, such as PGSSLMODE, would keep clients from ours. */
+/**
+ * Removes variables such as PGSSLMODE: set for another PostgreSQL, they would keep clients from
+ * ours.
+ */
 const withoutPostgresSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !/^PG[A-Z]+$/.test(name)));
 
@@ -23,7 +26,7 @@ const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.Proce
   const uiUrl = env.TEMPORAL_UI_URL ?? temporal?.uiUrl;
   const own = { ...(uiUrl !== undefined && { TEMPORAL_UI_URL: uiUrl }) };
   if (temporal === undefined) return { ...own, TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS };
-  // A profile of our own, for one in the home folder may be about another server.
+  // An own profile, because the one in the home folder may be for another server.
   const configFile = join(dataDir, 'temporal.toml');
   writeFileSync(configFile, '[profile.default]\n');
   const taskQueue = inherited['TEMPORAL_TASK_QUEUE'];
@@ -35,10 +38,7 @@ const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.Proce
   };
 };
 
-/**
- * The environment of API or worker: the caller's, where a started server does not take a setting's
- * place.
- */
+/** The environment of API or worker: the caller's, with the settings of the started servers. */
 export const processEnv = (
   context: StartContext,
   servers: Servers,
@@ -55,7 +55,7 @@ export const processEnv = (
       : { RESEND_API_KEY: secrets.RESEND_API_KEY, RESEND_BASE_URL: outbox.url };
   return {
     LINK_SECRET: secrets.LINK_SECRET,
-    // With a store of freed memory for each of its threads, glibc holds 40 MB more of a worker.
+    // Without this, glibc keeps freed memory for each thread: 40 MB more for a worker.
     MALLOC_ARENA_MAX: '2',
     ...base,
     ...temporalEnv(context, servers),

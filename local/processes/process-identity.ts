@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
-/** A process as it can be found again: a pid alone may belong to a stranger later. */
+/** Identifies a process. A pid alone may later belong to another process. */
 export interface ProcessIdentity {
   pid: number;
-  /** When it started, in the system's own notation. */
+  /** The start time, in the system's own notation. */
   startedAt: string;
 }
 
@@ -28,8 +28,8 @@ const ps = (pid: number, column: string): string | undefined => {
 };
 
 /**
- * Fields after the name, which may itself hold blanks and brackets: state first, start time the
- * 20th.
+ * Reads the fields after the name, which may itself contain spaces and parentheses. The state comes
+ * first, the start time is the 20th.
  */
 const linuxStart = (stat: string): string | undefined => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -37,7 +37,9 @@ const linuxStart = (stat: string): string | undefined => {
   return isDead ? undefined : fields[19];
 };
 
-/** None for a process that is gone, and for a zombie: it runs no more, whoever its parent is. */
+/**
+ * The identity of a process. Undefined if it does not exist or is a zombie, which no longer runs.
+ */
 export const identify = (pid: number): ProcessIdentity | undefined => {
   if (!Number.isSafeInteger(pid) || pid <= 1) return undefined;
   if (process.platform !== 'linux') {
@@ -47,7 +49,7 @@ export const identify = (pid: number): ProcessIdentity | undefined => {
   const stat = readOrUndefined(`/proc/${pid}/stat`);
   const ticks = stat === undefined ? undefined : linuxStart(stat);
   if (ticks === undefined) return undefined;
-  // Ticks count from the boot, so after another boot the same number means another process.
+  // Ticks count from the boot. After another boot the same number means another process.
   const boot = readOrUndefined('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
   return { pid, startedAt: `${boot}/${ticks}` };
 };
@@ -55,7 +57,7 @@ export const identify = (pid: number): ProcessIdentity | undefined => {
 export const isAlive = ({ pid, startedAt }: ProcessIdentity): boolean =>
   identify(pid)?.startedAt === startedAt;
 
-/** The command line of a living process, its words parted by blanks. */
+/** The command line of a living process, with spaces between the words. */
 export const commandLineOf = (pid: number): string | undefined => {
   if (process.platform !== 'linux') return ps(pid, 'command');
   return readOrUndefined(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim();

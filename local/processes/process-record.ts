@@ -5,11 +5,11 @@ import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { sendSignal, SHUT_DOWN_POSTGRES, stopProcess, TERMINATE } from './stop-process.ts';
 
 /**
- * The processes of one stack, on disk from the moment each starts, so that even after SIGKILL none
- * is lost.
+ * A record on disk of the processes of one stack. Each is stored as soon as it starts, so that none
+ * is lost even after SIGKILL.
  */
 export interface ProcessRecord {
-  /** Replaces what is known of `name`. */
+  /** Replaces the entry of `name`. */
   note: (name: string, pid: number) => void;
   clear: () => void;
 }
@@ -18,7 +18,7 @@ const SERVERS = ['postgres', 'temporal'];
 
 type Processes = Record<string, ProcessIdentity>;
 
-/** Its file in the data folder. */
+/** The record's file in the data folder. */
 export const PROCESS_RECORD = 'processes.json';
 
 const pathIn = (dataDir: string): string => join(dataDir, PROCESS_RECORD);
@@ -45,8 +45,8 @@ export const openProcessRecord = (dataDir: string): ProcessRecord => {
 };
 
 /**
- * Stops what a killed supervisor left running. A pid that meanwhile belongs to someone else is let
- * alone.
+ * Stops the processes that a killed supervisor left running. A pid that now belongs to another
+ * process is left alone.
  */
 export const stopOrphans = async (dataDir: string, log: (line: string) => void): Promise<void> => {
   const living = Object.entries(readProcesses(dataDir)).filter(([, target]) => isAlive(target));
@@ -54,16 +54,16 @@ export const stopOrphans = async (dataDir: string, log: (line: string) => void):
     log(`Stopping ${name} (process ${target.pid}), left over from a start that was killed`);
     await stopProcess(name, target, name === 'postgres' ? SHUT_DOWN_POSTGRES : TERMINATE);
   };
-  // Servers go last: what uses them ends more quickly while they are there.
+  // Servers are stopped last: their clients end faster while servers are available.
   await Promise.all(living.filter(([name]) => !SERVERS.includes(name)).map(stop));
   await Promise.all(living.filter(([name]) => SERVERS.includes(name)).map(stop));
 };
 
-/** Ends every recorded process at once, without a wait: for a second Ctrl-C. */
+/** Kills every recorded process at once, without waiting: for a second Ctrl-C. */
 export const killRecorded = (dataDir: string): void => {
   for (const [name, target] of Object.entries(readProcesses(dataDir))) {
     if (!isAlive(target)) continue;
-    // PostgreSQL's children have groups of their own; at SIGQUIT it takes them along.
+    // PostgreSQL's children have their own groups. At SIGQUIT the server stops them.
     if (name === 'postgres') sendSignal(target.pid, 'SIGQUIT');
     else sendSignal(-target.pid, 'SIGKILL');
   }

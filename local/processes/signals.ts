@@ -1,11 +1,17 @@
 import { killRecorded } from './process-record.ts';
 
-/** npm hands on the Ctrl-C that the terminal has sent here as well: two at once are one. */
+/**
+ * npm forwards a Ctrl-C that the terminal has also sent here. Two signals within this time count as
+ * one.
+ */
 const SECOND_SIGNAL_MS = 1_000;
 const PARENT_POLL_MS = 250;
 const FORCED_EXIT_CODE = 130;
 
-/** Aborts at the first signal; a later one ends all that runs without waiting. */
+/**
+ * Returns a signal that aborts at the first SIGINT, SIGTERM or SIGHUP. A second signal kills all
+ * processes without waiting.
+ */
 export const listenForSignals = (getDataDir: () => string): AbortSignal => {
   const controller = new AbortController();
   let firstAt: number | undefined;
@@ -20,14 +26,15 @@ export const listenForSignals = (getDataDir: () => string): AbortSignal => {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  // Killed, npm and the shell between hand nothing on; what they started should not stay behind.
+  // If npm or its shell is killed, no signal arrives here. The change of the parent shows it, and
+  // the stack must stop too.
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (process.ppid !== parent && firstAt === undefined) onSignal();
   }, PARENT_POLL_MS);
   watch.unref();
   if (!('npm_lifecycle_event' in process.env)) clearInterval(watch);
-  // After the terminal is gone there is nobody to write to, but still a stack to stop.
+  // After the terminal is closed, output fails. The stack must still be stopped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return controller.signal;
 };

@@ -4,29 +4,30 @@ import { sendSignal, stopProcess, type StopStep } from './stop-process.ts';
 
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 10_000;
-/** A process that lived this long starts again with the first backoff. */
+/** After a process has lived this long, the backoff begins again. */
 const STEADY_MS = 30_000;
 
 export interface SuperviseOptions {
   name: string;
   /**
-   * Starts it, in a process group of its own: Ctrl-C in the terminal is for the supervisor alone.
+   * Starts the process in its own process group, because Ctrl-C in the terminal is only for the
+   * supervisor.
    */
   spawn: () => ChildProcess;
   stopSteps: StopStep[];
-  /** Called after each start, also the first. */
+  /** Called after each start, including the first. */
   onStart?: ((pid: number) => void) | undefined;
-  /** Called after each start but the first. */
+  /** Called after each restart. */
   onRestart?: ((pid: number) => void) | undefined;
   log: (line: string) => void;
 }
 
-/** A process that is started again whenever it ends by itself, until it is stopped. */
+/** A process that is restarted whenever it ends unexpectedly, until it is stopped. */
 export interface Supervised {
   name: string;
-  /** None while it is between two lives. */
+  /** Undefined between an end and the next start. */
   pid: () => number | undefined;
-  /** How often it has ended by itself. */
+  /** How often it ended unexpectedly. */
   deathCount: () => number;
   stop: () => Promise<void>;
 }
@@ -47,7 +48,7 @@ export const supervise = (options: SuperviseOptions): Supervised => {
     const child = options.spawn();
     current = child.pid === undefined ? undefined : identify(child.pid);
     const onEnd = (how: string) => {
-      // What it has started itself must not outlive it.
+      // Its own children must not outlive it.
       if (child.pid !== undefined) sendSignal(-child.pid, 'SIGKILL');
       current = undefined;
       if (stopping !== undefined) return;

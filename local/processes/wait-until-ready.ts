@@ -3,22 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supervised } from './supervise.ts';
 
 const POLL_MS = 50;
-/** A process that dies this often before it is ready will not become so. */
+/** After so many deaths before it is ready, a process will not become ready. */
 const DEATHS_BEFORE_GIVING_UP = 3;
 const SHOWN_LOG_LINES = 15;
-/** As PostgreSQL and programs written in Go put it. */
+/** The wording of PostgreSQL and of programs written in Go. */
 const ADDRESS_IN_USE = /address already in use/i;
 
 export interface Awaited {
   name: string;
-  /** True when it is ready; false or an error when not yet. */
+  /** Returns true when it is ready. Returns false or throws when it is not ready yet. */
   isReady: () => Promise<boolean>;
   deadlineMs: number;
-  /** Whose deaths mean that waiting is in vain, and where each logs. */
+  /** If one of these processes dies repeatedly, the wait ends. Each has its log. */
   processes: {
     process: Supervised;
     logFile: string;
-    /** What it logged since this start. The wait ends when that reports an address in use. */
+    /** The log of this start. If it reports an address in use, the wait ends. */
     newLog?: () => string;
   }[];
   signal?: AbortSignal | undefined;
@@ -30,7 +30,7 @@ const lastLogLines = (name: string, logFile: string): string => {
   return `The last lines of ${name}'s log (${logFile}):\n${shown.join('\n') || '  (empty)'}`;
 };
 
-/** @throws Error with the code EADDRINUSE */
+/** @throws Error with the code EADDRINUSE when a new log reports an address in use */
 const assertPortsHad = ({ name, processes }: Awaited): void => {
   const barred = processes.find(({ newLog }) => ADDRESS_IN_USE.test(newLog?.() ?? ''));
   if (barred === undefined) return;
@@ -40,8 +40,10 @@ const assertPortsHad = ({ name, processes }: Awaited): void => {
 };
 
 /**
- * @throws Error with the last log lines of the processes, when one dies repeatedly or the deadline
- *   passes; with the code EADDRINUSE when a new log reports that
+ * Waits until a server is ready.
+ *
+ * @throws Error with the last log lines, when a process dies repeatedly or the deadline passes;
+ *   with the code EADDRINUSE when a new log reports that
  */
 export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
   const { name, isReady, deadlineMs, processes, signal } = awaited;
@@ -55,7 +57,8 @@ export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
     } catch (error) {
       problem = (error as Error).message;
     }
-    // After the look: whoever has the port may keep that waiting until the process has died often.
+    // Checked after `isReady`, which may block until the process has died often, while another
+    // program has the port.
     assertPortsHad(awaited);
     const dying = processes.filter((each) => each.process.deathCount() >= DEATHS_BEFORE_GIVING_UP);
     if (dying.length > 0 || Date.now() > deadline) {

@@ -3,7 +3,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { writePrivateFile } from '../data-folder.ts';
 import { PROJECT_FOLDER } from '../processes/keepsake-process.ts';
 
-// A script of its own: bundling keeps a thread busy for seconds, and the supervisor must hear
+// Runs as a script, because bundling blocks a thread for seconds, and the supervisor must handle
 // signals.
 const [target] = process.argv.slice(2);
 if (target === undefined) throw new Error('bundle-workflows.ts needs the path to write to');

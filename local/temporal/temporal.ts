@@ -18,36 +18,36 @@ import { waitUntilReady } from '../processes/wait-until-ready.ts';
 
 const HOST = '127.0.0.1';
 const NAMESPACE = 'default';
-/** The dev server's own is 24 hours; a delete-all request alone may take 17 days. */
+/** The dev server's default is 24 hours. A delete-all request alone may take 17 days. */
 const RETENTION = '30 days';
 const READY_DEADLINE_MS = 30_000;
 const CALL_DEADLINE_MS = 2_000;
 
 const { SERVING } = proto.grpc.health.v1.HealthCheckResponse.ServingStatus;
 
-/** The CLI writes types as `KeywordList`, the API as `KEYWORD_LIST`. */
+/** Turns the API's `KEYWORD_LIST` into the CLI's `KeywordList`. */
 const toCliType = (type: string): string =>
   type.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 export interface TemporalOptions extends TemporalCliOptions {
   dataDir: string;
-  /** TEMPORAL_PORT and TEMPORAL_UI_PORT; 0 for a free one. */
+  /** The values of TEMPORAL_PORT and TEMPORAL_UI_PORT; 0 for a free port. */
   port: number;
   uiPort: number;
-  /** Without the Web UI. */
+  /** Runs without the Web UI. */
   headless?: boolean | undefined;
-  /** Stopped without a wait: its data is removed. */
+  /** Stops without waiting, because the data will be removed. */
   isThrowaway?: boolean | undefined;
-  /** The environment to start it with; Temporal's own variables are left out. */
+  /** The environment of the server; variables that configure Temporal are left out. */
   env: NodeJS.ProcessEnv;
   onStart?: (pid: number) => void;
   onRestart?: (pid: number) => void;
 }
 
-/** A running dev server; started again, on the same data, when it ends by itself. */
+/** A running dev server. It is restarted on the same data if it ends unexpectedly. */
 export interface Temporal {
   address: string;
-  /** None when headless. */
+  /** Undefined when headless. */
   uiUrl: string | undefined;
   pid: () => number | undefined;
   stop: () => Promise<void>;
@@ -61,14 +61,14 @@ const flagsOf = ({ dataDir, port, uiPort, headless }: TemporalOptions): string[]
   `--db-filename=${join(dataDir, 'temporal.db')}`,
   '--log-level=warn',
   ...(headless === true ? ['--headless'] : [`--ui-port=${uiPort}`]),
-  // The UI would ask a server in the internet for news.
+  // The UI would fetch news from a server on the Internet.
   '--ui-disable-news-fetch',
-  // Measured: a step in a workflow takes 19 ms instead of 50.
+  // Measured: a step in a workflow takes 19 ms instead of 50 ms.
   '--dynamic-config-value=history.transferProcessorMaxPollRPS=2000',
   ...Object.entries(SEARCH_ATTRIBUTES).map(
     ([name, type]) => `--search-attribute=${name}=${toCliType(type)}`,
   ),
-  // Settings made for another server are not for this one.
+  // Ignores settings for other servers.
   '--disable-config-file',
   '--disable-config-env',
 ];
@@ -93,7 +93,7 @@ const superviseServer = (program: string, logFile: string, options: TemporalOpti
     log: options.log ?? (() => {}),
   });
 
-/** True once the server answers and keeps closed histories long enough. */
+/** Sets the retention of closed histories. Returns true when the server answers. */
 const openNamespace = async (address: string): Promise<boolean> => {
   const connection = await Connection.connect({ address, connectTimeout: CALL_DEADLINE_MS });
   try {
@@ -126,7 +126,7 @@ const startServer = async (program: string, options: TemporalOptions): Promise<T
   const logFile = join(dataDir, 'logs', 'temporal.log');
   const address = `${HOST}:${port}`;
   const newLog = followLogFile(logFile);
-  // Another Temporal may answer at this port; ours says so once the port is its own.
+  // Another Temporal server may answer on this port. Ours logs this line once it has the port.
   const listening = new RegExp(String.raw`Server:\s+\S+:${port}\s`);
   const server = superviseServer(program, logFile, options);
   try {
@@ -146,8 +146,9 @@ const startServer = async (program: string, options: TemporalOptions): Promise<T
 };
 
 /**
- * Starts Temporal's dev server, its data in the data folder. The server opens its ports itself,
- * also internal ones that it chooses: when one was taken meanwhile, it starts again.
+ * Starts Temporal's dev server with its data in the data folder. The server opens its ports itself,
+ * including internal ones that it chooses. If a port was taken in the meantime, the start is
+ * repeated.
  */
 export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
   const program = await findTemporalCli(options);

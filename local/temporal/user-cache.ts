@@ -7,7 +7,8 @@ const absolute = (path: string | undefined): string | undefined =>
   path !== undefined && isAbsolute(path) ? path : undefined;
 
 /**
- * As the system's list of users has it, where HOME is not set. None for a user who is not listed.
+ * The home folder in the system's list of users, if HOME is not set. Undefined for a user that is
+ * not listed.
  */
 const listedHome = (): string | undefined => {
   try {
@@ -18,15 +19,16 @@ const listedHome = (): string | undefined => {
 };
 
 /**
- * The user's own folder for files that can be fetched again: in XDG_CACHE_HOME, else in `~/.cache`,
- * or in `~/Library/Caches` on macOS. It need not be there yet. None for a user without a home.
+ * The user's folder for files that can be fetched again: in XDG_CACHE_HOME, or else in `~/.cache`,
+ * or in `~/Library/Caches` on macOS. It may not exist yet. Undefined for a user without a home
+ * folder.
  */
 export const userCacheFolder = (
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,
   findHome: () => string | undefined = listedHome,
 ): string | undefined => {
-  // A relative path is to be passed over, says the specification.
+  // The specification says that a relative path must be ignored.
   const given = absolute(env['XDG_CACHE_HOME']);
   if (given !== undefined) return join(given, NAME);
   const home = absolute(env['HOME']) ?? findHome();

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { writePrivateFile } from '../data-folder.ts';
 import { PROJECT_FOLDER, runScript } from '../processes/keepsake-process.ts';
 
-/** The bundle, and the hash of what it was made from. */
+/** The bundle, and the hash of its sources. */
 export const BUNDLE_FILES = { code: 'workflow-bundle.js', hash: 'workflow-bundle.sha256' };
 
 /**
- * Workflows import from their own folder and from packages only, so these files decide what comes
- * out.
+ * Hashes the sources of the bundle. Workflows import only from their own folder and from packages,
+ * so these files are sufficient.
  */
 const inputHash = (): string => {
   const folder = join(PROJECT_FOLDER, 'workflows');
@@ -25,10 +25,10 @@ const inputHash = (): string => {
 };
 
 /**
- * Bundles the workflows before the worker starts, so that one that dies is back without the seconds
- * this takes.
+ * Bundles the workflows before the worker starts. Otherwise each restart of a worker would take
+ * seconds longer.
  *
- * @returns the bundle's path; the former one when nothing has changed
+ * @returns the bundle's path; an existing bundle is used if its sources have not changed
  */
 export const prepareWorkflowBundle = async (
   dataDir: string,
