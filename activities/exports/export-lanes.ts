@@ -11,7 +11,7 @@ import { partKey } from '../../files/part-key.ts';
 import { StorageError } from '../../storage/storage.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { ExportPlan } from './export-plan.ts';
-import { createInOrder, type InOrder } from './ordered-buffer.ts';
+import { createOrderedBuffer, type OrderedBuffer } from './ordered-buffer.ts';
 import { runLanes } from '../lanes.ts';
 import { type FreshPart, recheckPart, verifyPart } from './verify-part.ts';
 import { writeHeader, writePart, writeTrailer, type PartFacts } from './write-part.ts';
@@ -30,7 +30,7 @@ interface Attempt {
   target: { exportId: string; attempt: number; format: Format; compression: Compression };
   purpose: 'backup' | 'download';
   /** Parts whose files are durable, for the reader. */
-  written: InOrder<FreshPart>;
+  written: OrderedBuffer<FreshPart>;
   signal: AbortSignal;
 }
 
@@ -171,7 +171,7 @@ export const writeParts = async (
   deps: ActivityDeps,
   wanted: Omit<Attempt, 'written'>,
 ): Promise<WrittenParts> => {
-  const attempt = { ...wanted, written: createInOrder<FreshPart>(MAX_UNREAD) };
+  const attempt = { ...wanted, written: createOrderedBuffer<FreshPart>(MAX_UNREAD) };
   const { target, plan, held } = attempt;
   const key = partKey({ ...target, part: 0 });
   const isGuarded = plan.textColumns !== undefined;

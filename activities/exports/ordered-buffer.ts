@@ -4,7 +4,7 @@ import { EventEmitter, once } from 'node:events';
  * A bounded buffer. Items may arrive in any order and are taken by index. Producers wait in
  * `whenRoom` while the buffer is full.
  */
-export interface InOrder<Item> {
+export interface OrderedBuffer<Item> {
   put: (index: number, item: Item) => void;
   /** Waits for an item. @throws AbortError when the signal is aborted */
   take: (index: number, signal: AbortSignal) => Promise<Item>;
@@ -13,7 +13,7 @@ export interface InOrder<Item> {
 }
 
 /** Supports one consumer at a time. */
-export const createInOrder = <Item>(maxWaiting: number): InOrder<Item> => {
+export const createOrderedBuffer = <Item>(maxWaiting: number): OrderedBuffer<Item> => {
   const items = new Map<number, Item>();
   const changes = new EventEmitter();
   const until = async (isSo: () => boolean, signal: AbortSignal): Promise<void> => {

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createInOrder } from '../../activities/exports/ordered-buffer.ts';
+import { createOrderedBuffer } from '../../activities/exports/ordered-buffer.ts';
 
 const never = new AbortController().signal;
 
 test('things are handed on by their numbers, whatever order they come in', async () => {
-  const queue = createInOrder<string>(9);
+  const queue = createOrderedBuffer<string>(9);
   const taken: string[] = [];
   const taking = (async () => {
     for (let index = 0; index < 4; index++) taken.push(await queue.take(index, never));
@@ -19,7 +19,7 @@ test('things are handed on by their numbers, whatever order they come in', async
 });
 
 test('who comes too fast waits until one was taken', async () => {
-  const queue = createInOrder<number>(2);
+  const queue = createOrderedBuffer<number>(2);
   await queue.whenRoom(never);
   queue.put(0, 0);
   await queue.whenRoom(never);
@@ -34,7 +34,7 @@ test('who comes too fast waits until one was taken', async () => {
 });
 
 test('who waits for what will never come is let go by the signal', async () => {
-  const queue = createInOrder<number>(1);
+  const queue = createOrderedBuffer<number>(1);
   queue.put(1, 1);
   const stop = new AbortController();
   const waiting = [queue.take(0, stop.signal), queue.whenRoom(stop.signal)];
