@@ -7,32 +7,31 @@ import { isRetryable } from './retries.ts';
 import { JOB_STATES, type JobState } from '../schema.ts';
 
 export interface JobPage extends ActorFilter {
-  /** Null for all. */
+  /** Null for all workspaces. */
   workspaceId: string | null;
   type?: JobType | undefined;
-  /** Any of these. */
+  /** Only jobs in one of these states. */
   states?: readonly JobState[] | undefined;
-  /** Only those that may be retried. */
+  /** Only jobs that may be retried. */
   retryable?: true | undefined;
-  /** RFC 3339, of when a job was written; from is within, to is not. */
+  /** RFC 3339, compared with the job's creation time. `from` is inclusive, `to` is exclusive. */
   from?: string | undefined;
   to?: string | undefined;
-  /** Only jobs older than this one. */
+  /** Only jobs older than this job. */
   beforeId?: string | undefined;
   limit: number;
 }
 
 const TYPES = Object.keys(JOB_KINDS) as JobType[];
 /**
- * A job that succeeded has left nothing to try again, and one that has not ended may not be retried
- * yet.
+ * A job that succeeded has nothing left to retry. A job that has not ended cannot be retried yet.
  */
 const RETRYABLE_STATES: readonly JobState[] = ['partiallySucceeded', 'failed', 'cancelled'];
 
 const statesOf = ({ states = JOB_STATES, retryable }: JobPage): JobState[] =>
   states.filter((state) => retryable === undefined || RETRYABLE_STATES.includes(state));
 
-/** What every job of the list satisfies, but for its actor, type and state. */
+/** The conditions on a job, except those on its actor, type and state. */
 const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) => [
   ...(workspaceId === null ? [] : [sql<SqlBool>`jobs.workspace_id = ${workspaceId}`]),
   ...(retryable === undefined ? [] : [isRetryable]),
@@ -47,8 +46,8 @@ const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) =
 ];
 
 /**
- * The newest jobs that satisfy all conditions, by an index that begins with what they compare for
- * equality.
+ * The newest jobs that satisfy all conditions. Counts on an index whose first columns are those
+ * that the conditions compare for equality.
  */
 const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
   SELECT jobs.id, jobs.created_at FROM jobs
@@ -56,8 +55,8 @@ const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => 
    ORDER BY jobs.created_at DESC, jobs.id DESC LIMIT ${limit}`;
 
 /**
- * Ids of the page. The newest of each key, or of each type and state, are taken by themselves:
- * PostgreSQL has no order of one index over several values of its first columns.
+ * Ids of the page. The newest jobs of each key, or of each type and state, are read separately:
+ * PostgreSQL cannot read one index in order across several values of its first columns.
  */
 const idsOf = (page: JobPage): RawBuilder<string> => {
   const { type, states, retryable, limit } = page;
@@ -94,8 +93,8 @@ const idsOf = (page: JobPage): RawBuilder<string> => {
 };
 
 /**
- * Jobs of a workspace, or of all, newest first, by one of the indexes `jobs_newest`,
- * `jobs_by_state`, `jobs_newest_of_all`, `jobs_by_state_of_all` and `jobs_of_actor`.
+ * Jobs of one workspace or of all, newest first. Each query counts on one of these indexes:
+ * `jobs_newest`, `jobs_by_state`, `jobs_newest_of_all`, `jobs_by_state_of_all`, `jobs_of_actor`.
  */
 export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
   jobRows(db)

@@ -2,15 +2,15 @@ import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 
 /**
- * How far the pass is that a job is in: users it is about, written, looked at for deletion, put
- * back; lines imported.
+ * Progress of a job's current pass: users selected, written, processed for deletion, or restored;
+ * lines imported.
  */
 export interface JobProgressRow {
   job_id: string;
   pass: number;
   /**
-   * How many the pass was given by the one before; null for the first, which is about the whole
-   * selection.
+   * Users that the previous pass handed to this one. Null for the first pass, which is for the
+   * whole selection.
    */
   targets: number | null;
   /** In the newest attempt at the pass's export. */
@@ -21,8 +21,8 @@ export interface JobProgressRow {
 }
 
 /**
- * Progress of jobs that have not ended. Users are chosen for a further pass while the one before is
- * being settled; only from its backup on is that the pass the job is in.
+ * Progress of jobs that have not ended. The targets of a further pass are stored while the previous
+ * pass is being settled. So only from phase `backingUp` on do new targets mean a new current pass.
  */
 export const listProgress = async (
   db: Db,
@@ -52,7 +52,7 @@ export const listProgress = async (
   return new Map(rows.map((row) => [row.job_id, row]));
 };
 
-/** Of jobs, those with at least one user whose outcome is known by name, or line that failed. */
+/** Those jobs that have a user with a known outcome, or a failed line. */
 export const listJobsWithRecords = async (
   db: Db,
   jobIds: readonly string[],
@@ -69,8 +69,8 @@ export const listJobsWithRecords = async (
 };
 
 /**
- * Exports of jobs that were verified: the backups of a deletion, by pass, or the file of an export.
- * Removed ones are among them: what they were stays as proof.
+ * Verified exports of jobs: the backups of a deletion, by pass, or the file of an export. Includes
+ * removed exports, because their figures remain as evidence.
  */
 export const listVerifiedExports = async (db: Db, jobIds: readonly string[]) =>
   jobIds.length === 0

@@ -6,8 +6,8 @@ import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts
 import type { Confirmation } from './retries.ts';
 
 /**
- * What activities need of a job, and whether its users are named, or are yet to be found by their
- * addresses.
+ * The row of a job for activities. `has_targets`: its users are given by id. `has_addresses`: its
+ * mail addresses have not been looked up yet.
  */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
@@ -27,15 +27,15 @@ export const findRunningJob = (db: Db, jobId: string) =>
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
 
-/** Takes a queued job into `running`, or a running one over for a new run after a reset. */
+/** Moves a queued job to `running`, or assigns a running job to a new run after a reset. */
 export const claimJob = async (db: Db, jobId: string, runId: string): Promise<void> => {
   await db
     .updateTable('jobs')
     .set({
       state: sql`CASE state WHEN 'queued' THEN 'running' ELSE state END`,
       run_id: runId,
-      // Of chosen users there are as many as were named, found or not; where nobody is, not
-      // everyone is meant.
+      // For chosen users, the total is the number of given ids and addresses, whether a user exists
+      // or not. A job that names no user is not one for all users, so 0 becomes null.
       total: sql`coalesce(total, nullif(${countNamed(sql`${jobId}::uuid`)}, 0),
         (SELECT count FROM previews WHERE id = preview_id),
         CASE WHEN selection->>'type' = 'all' THEN ${countDeletedBy(sql`backup_id`)} END)`,
@@ -46,7 +46,7 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
     .execute();
 };
 
-/** By what a job knows the run that it belongs to; undefined when there is no such job. */
+/** The facts that identify a job's run. Undefined if the job does not exist. */
 export const findJobClaim = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
@@ -55,8 +55,8 @@ export const findJobClaim = (db: Db, jobId: string) =>
     .executeTakeFirst();
 
 /**
- * Moves a running job to a phase. Waits for an open batch, whose lock on the job row this asks for;
- * once it answers, no batch of an earlier phase can commit any more.
+ * Moves a running job to a phase. This update waits for an open batch, which holds a lock on the
+ * job's row. After it, no batch of an earlier phase can commit.
  */
 export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<void> => {
   await db
@@ -68,7 +68,7 @@ export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<
     .execute();
 };
 
-/** How many users the job is about, once that is known. */
+/** Stores the number of users that the job is for, once it is known. */
 export const setJobTotal = async (db: Db, jobId: string, total: number): Promise<void> => {
   await db
     .updateTable('jobs')
@@ -79,8 +79,8 @@ export const setJobTotal = async (db: Db, jobId: string, total: number): Promise
 };
 
 /**
- * A snapshot as text, from the insert-only row that holds it. None when the row was not written by
- * the transaction it names: then it came from a copy, and its transaction ids mean nothing here.
+ * Whether an insert-only row was written by the transaction that it names. If not, the row was
+ * copied from another database, and its transaction ids mean nothing here.
  */
 const trusted = sql<boolean>`xmin = recorded_in::xid`;
 
@@ -102,7 +102,7 @@ const attemptSnapshots = (db: Db) =>
     )
     .select('a.snapshot');
 
-/** The snapshot of the first backup that any of these jobs has taken. */
+/** The snapshot of the oldest first-pass backup of any of these jobs. */
 const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
   (
     await attemptSnapshots(db)
@@ -114,11 +114,14 @@ const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
       .executeTakeFirst()
   )?.snapshot;
 
-/** The snapshot a written backup was read under, and the subtransactions that had ended by then. */
+/**
+ * The snapshot that a written backup was read under, and the subtransactions that had ended by
+ * then.
+ */
 export const findAttemptSnapshot = (db: Db, exportId: string) =>
   attemptSnapshots(db).select('a.ended_xids').where('exports.id', '=', exportId).executeTakeFirst();
 
-/** The last pass a job began: the newest that has targets, or the first. */
+/** The last pass that a job began: the highest one that has targets, or the first. */
 export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
   const { last } = await db
     .selectFrom('job_targets')
@@ -128,16 +131,19 @@ export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
   return last;
 };
 
-/** A stored end, with how many users came to what. */
+/** The stored end of a job, with the number of users for each outcome. */
 export type StoredResult = JobResult & { counts: Record<string, number> };
 
-/** Counts of what was not dealt with as asked; a deletion is not asked to delete held users. */
+/**
+ * Counts of users or lines that were not processed as requested. A deletion is not expected to
+ * delete held users.
+ */
 const UNDONE = {
   import: ['held', 'failed', 'unprocessed'],
   other: ['changedSinceBackup', 'failed', 'unprocessed'],
 } as const;
 
-/** How a finished job ended; undefined while it has not. */
+/** The end of a finished job; undefined while it has not ended. */
 export const findStoredResult = async (
   db: Db,
   jobId: string,
@@ -162,7 +168,10 @@ export const findStoredResult = async (
   };
 };
 
-/** How a job ended and how many it deleted; null while it has not ended, or there is none. */
+/**
+ * The final state of a job and its number of deleted users. Null if the job has not ended or does
+ * not exist.
+ */
 export const findRunEnd = async (
   db: Db,
   jobId: string | null,
@@ -178,12 +187,12 @@ export const findRunEnd = async (
   return { state: row.state as FinalState, deleted };
 };
 
-/** Reasons told of a job at most, the most frequent ones. */
+/** Most reasons stored for a job; the most frequent ones. */
 const MAX_REASONS = 100;
 
 /**
- * Why users were left, and how many for each reason. They name codes, constraints and functions,
- * and no user.
+ * The reasons in a job's outcomes, with the number of users for each. A reason holds codes and
+ * names of constraints and functions, never a user's data.
  */
 const reasonsOf = (jobId: string) => sql<string>`(
   SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
@@ -192,7 +201,7 @@ const reasonsOf = (jobId: string) => sql<string>`(
            WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
            GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${MAX_REASONS}) AS r)`;
 
-/** Writes the end of a job and its line in the activity log, unless it ended before. */
+/** Stores the end of a job and its line in the activity log, unless the job has ended before. */
 export const finishJob = async (
   db: Db,
   end: {
@@ -232,8 +241,8 @@ export const finishJob = async (
 };
 
 /**
- * Unfinished jobs older than so many seconds, oldest first. To start one that has a parent is the
- * parent's business, but for retries, which come after it.
+ * Unfinished jobs older than `seconds`, oldest first. Queued jobs with a parent are left out,
+ * except retries, because the workflow of the parent request starts them.
  */
 export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
   db
@@ -253,9 +262,9 @@ export const listStaleJobs = (db: Db, seconds: number, limit: number) =>
     .execute();
 
 /**
- * The snapshot every user of a job must have been there in: what its admin looked at, or, where
- * there was no preview, the first backup. A retry has that of the job it began with. Undefined when
- * there is none yet, or none to trust.
+ * The snapshot in which every user of a job must exist: the preview's, or without a preview, that
+ * of the first backup. A retry uses the snapshot of the first job in its chain. Undefined if there
+ * is no snapshot yet, or only an untrusted one.
  */
 export const findSelectionSnapshot = (
   db: Db,

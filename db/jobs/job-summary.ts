@@ -3,18 +3,20 @@ import type { Db } from '../client.ts';
 import { listExportsOfJob } from '../exports/exports.ts';
 import { countOutcomes } from './outcomes.ts';
 
-/** `selected` is null while it is not known; then the others cannot be added up. */
+/** `selected` is null while it is unknown; the sum cannot be checked then. */
 export type SummedCounts = Omit<DeletionCounts, 'selected'> & { selected: number | null };
 
 export type JobExport = Awaited<ReturnType<typeof listExportsOfJob>>[number];
 
 export interface JobSummary {
   counts: SummedCounts;
-  /** By pass; those of a deletion are its backups. */
+  /** By pass. Those of a deletion are its backups. */
   exports: JobExport[];
 }
 
-/** Of every attempt: who was deleted by one that was given up later is gone all the same. */
+/**
+ * Counts every attempt: users deleted by an attempt stay deleted even if the attempt failed later.
+ */
 const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
   const sum = await db
     .selectFrom('export_parts')
@@ -26,8 +28,8 @@ const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
 };
 
 /**
- * What the rows say of a job, whatever its state: who went, who did not, and its files. Of one
- * whose users are erased, what was stored when it ended.
+ * The counts and exports of a job in any state. For a job whose users are erased, the counts stored
+ * at its end.
  */
 export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => {
   const job = await db
@@ -52,7 +54,7 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
   return { counts, exports: files };
 };
 
-/** How many users have come to something. */
+/** Number of users that have an outcome. */
 export const sumOf = (counts: SummedCounts): number =>
   counts.deleted +
   counts.changedSinceBackup +
@@ -62,8 +64,8 @@ export const sumOf = (counts: SummedCounts): number =>
   counts.unprocessed;
 
 /**
- * A deletion that says it is done has failed if its sums do not close, or if its users were named
- * and all of them are under hold.
+ * Changes the end of a completed deletion to failed if its sums do not close. The same applies if
+ * the users were named and all that exist are under legal hold.
  */
 export const closeSums = (
   counts: SummedCounts,
@@ -86,7 +88,8 @@ export const closeSums = (
 };
 
 /**
- * Whom a job that broke off did not reach and could not name: they are what is missing in the sum.
+ * Adds the users of an interrupted job that it neither reached nor can name: the difference to
+ * `selected`.
  */
 export const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
   if (end.kind === 'completed' || counts.selected === null) return counts;

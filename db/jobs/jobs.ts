@@ -9,7 +9,7 @@ import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from '../schema.ts';
 import { requireUserList } from '../users/user-lists.ts';
 
-/** Longest wait for an open batch of the job to end before a cancel gives up. */
+/** Longest wait of a cancel for the job's open batch. */
 const CANCEL_LOCK_TIMEOUT = '8s';
 
 export interface NewJob {
@@ -17,8 +17,8 @@ export interface NewJob {
   workspaceId: string;
   type: JobType;
   /**
-   * Frozen. One of ids or of a list holds their count; the ids are `targetIds`, or come from
-   * `targetsOf`.
+   * Frozen. A selection of ids or of a list holds only their count; `targetIds` or `targetsOf`
+   * gives the ids.
    */
   selection: object;
   options: object;
@@ -26,21 +26,22 @@ export interface NewJob {
   actorKeyId: string;
   previewId?: string;
   /**
-   * The backup a restore takes from; locked while the job is written, so that it is not destroyed
-   * first.
+   * The backup that a restore reads. Its row is locked while the job is written, so that the backup
+   * is not removed first.
    */
   backupId?: string;
-  /** The file an import reads, with the facts of one that was just uploaded. */
+  /** The file that an import reads; `facts` is set for a file that was just uploaded. */
   importFile?: { id: string; facts?: { bytes: number; sha256: string } };
   idempotency?: { key: string; requestHash: string };
-  /** The request that asked for it, as the log has it. */
+  /** The id of the HTTP request, as in the log. */
   requestId?: string;
   targetIds?: readonly string[];
   /**
-   * Where the users of a list are: `users` is a query of their ids, which are looked up as the job
-   * is written. The job counts them in its selection, and `entries`, where some may name nobody. So
-   * many were `confirmed` before, if at all: then the list may be gone. Of `addresses` nobody can
-   * say yet who has them.
+   * The source of a list's users. `users` is a query of their ids, which are looked up as the job
+   * is written. The job's selection stores the number of users, and `entries` if some entries may
+   * name no user. `confirmed` is the number in a preview; with it, the list may have been deleted.
+   * `are: 'addresses'` means that a query of addresses is stored, and their users are looked up
+   * later.
    */
   targetsOf?: {
     listId: string;
@@ -49,13 +50,11 @@ export interface NewJob {
     entries?: number;
     confirmed?: number;
   };
-  /**
-   * The job this one tries again, and whether its users are those that one has left, or all of its.
-   */
+  /** The job that this job retries: for all users of that job, or for those that it has left. */
   retry?: { of: string; users: 'left' | 'all' };
 }
 
-/** Jobs as the API tells of them, with who started them and how long their phase has lasted. */
+/** Jobs for the API, with the key that started them and the duration of their current phase. */
 export const jobRows = (db: Db) =>
   db
     .selectFrom('jobs')
@@ -109,15 +108,15 @@ const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>
     .onConflict((conflict) => conflict.doNothing())
     .returning('id');
 
-/** Write down whom a query has `named`, for a `job` of the same statement. */
+/** Insert the users of the query `named`, for the row `job` of the same statement. */
 const INSERT_TARGETS = sql`INSERT INTO job_targets (job_id, pass, user_id)
   SELECT job.id, 1, named.user_id FROM job, named`;
 const INSERT_ADDRESSES = sql`INSERT INTO job_addresses (job_id, address)
   SELECT job.id, named.address FROM job, named`;
 
 /**
- * The job and its targets in one statement, so that its selection counts the very users it is
- * about.
+ * Inserts the job and its targets in one statement, so that the selection's count is that of the
+ * inserted targets.
  */
 const insertWithTargets = async (
   trx: Trx,
@@ -165,9 +164,8 @@ const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
 };
 
 /**
- * Writes a job with its targets and its line in the activity log, all or nothing. False when its
- * idempotency key, its preview or the job it retries belongs to a job already; nothing is written
- * then.
+ * Writes a job with its targets and its line in the activity log, in one transaction. False if
+ * another job has the same idempotency key, preview or retried job; nothing is written then.
  */
 export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -175,7 +173,7 @@ export const insertJob = (db: Db, job: NewJob): Promise<boolean> =>
     return insertJobIn(trx, job);
   });
 
-/** A job by its id; of one workspace, or of any when that is null. */
+/** A job by its id, in one workspace, or in any if `workspaceId` is null. */
 export const findJobRow = (db: Db, id: string, workspaceId: string | null) =>
   jobRows(db)
     .where('jobs.id', '=', id)
@@ -188,14 +186,14 @@ export const findJobByKey = (db: Db, workspaceId: string, key: string) =>
     .where('jobs.idempotency_key', '=', key)
     .executeTakeFirst();
 
-/** The job a preview was confirmed for. */
+/** The job that a preview was confirmed for. */
 export const findJobOfPreview = (db: Db, previewId: string) =>
   jobRows(db).where('jobs.preview_id', '=', previewId).executeTakeFirst();
 
 /**
- * Ends a job that Temporal did not take, so that nothing starts it later, and gives its preview
- * back, or the job it was to retry. False when it is not queued any more: then it was taken after
- * all.
+ * Ends a job that Temporal did not accept, so that no process starts the job later. Releases its
+ * preview, or the job that it was to retry. False if the job is not queued any more: then Temporal
+ * accepted the job after all.
  */
 export const failUnstarted = (db: Db, id: string, message: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -224,11 +222,12 @@ export const failUnstarted = (db: Db, id: string, message: string): Promise<bool
   });
 
 /**
- * Ends a queued job, and tells a running one to stop. Waits for the job's open batch, which holds a
- * share lock on its row; after that no further batch can commit. False when it was ended or told
- * before.
+ * Ends a queued job, or marks a running one as cancelling. Waits for the job's open batch, which
+ * holds a share lock on its row; after that no further batch can commit. False if the job has ended
+ * or was cancelled before.
  *
- * @throws the lock timeout (55P03) when the batch outlasts the wait; nothing is changed then
+ * @throws DatabaseError 55P03 (lock timeout) when the batch outlasts the wait; nothing is changed
+ *   then
  */
 export const cancelJob = (
   db: Db,

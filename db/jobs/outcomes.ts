@@ -2,23 +2,23 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../client.ts';
 import type { Outcome, Schema } from '../schema.ts';
 
-/** To whom a job did what was asked. */
+/** The outcome of a user that the job processed as requested. */
 export type DoneOutcome = Schema['done_batches']['outcome'];
 
 /**
- * The reason of a user who was changed after the backup and no longer matches the selection: nobody
- * asks for the user to be deleted any more, so there is nothing to retry.
+ * The reason of a user that was changed after the backup and no longer matches the selection. Such
+ * a user is no longer to be deleted, so there is nothing to retry.
  */
 export const UNMATCHED = 'noLongerMatches';
 
-/** What became of one user of a job. */
+/** The outcome of one user of a job. */
 export interface UserRecord {
   user_id: string;
   outcome: DoneOutcome | Outcome;
   reason: string | null;
 }
 
-/** Where a user stands to whom it was done: the batch, by its first row, and the place in it. */
+/** The position of a processed user in the list: its batch, and its index in the batch, from 1. */
 export interface DonePlace {
   pass: number;
   attempt: number;
@@ -30,8 +30,8 @@ export interface DonePlace {
 export const FIRST_PLACE: DonePlace = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
 
 /**
- * Users deleted or restored after a place, in the order of the backup. Batches come in that order
- * from the inner query, so only those the page needs are unpacked.
+ * Users deleted or restored after a position, in the order of the backup. The inner query returns
+ * batches in that order, so only the arrays of the batches that the page needs are unnested.
  */
 export const listDoneAfter = async (
   db: Db,
@@ -54,7 +54,10 @@ export const listDoneAfter = async (
   return rows;
 };
 
-/** Users of a job to whom it was not plainly done, by id; the first `skip` left out. */
+/**
+ * Outcomes of a job's users that were not processed as requested, by user id, after the first
+ * `skip`.
+ */
 export const listOutcomes = (
   db: Db,
   jobId: string,
@@ -70,7 +73,7 @@ export const listOutcomes = (
     .limit(limit)
     .execute();
 
-/** How many users of a job came to each outcome. */
+/** Number of users of a job by outcome. */
 export const countOutcomes = async (
   db: Db,
   jobId: string,
@@ -84,7 +87,7 @@ export const countOutcomes = async (
   return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
 };
 
-/** The query of a job's log, for `copyText`: one line a user, first the users it was done to. */
+/** The query of a job's log, for `copyText`: one line for each user, the processed users first. */
 export const jobLog = (jobId: string): RawBuilder<unknown> => sql`
   SELECT user_id AS "userId", outcome, reason FROM (
     SELECT 0 AS kind, b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id, b.outcome,

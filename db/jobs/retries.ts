@@ -3,10 +3,10 @@ import { FILE_ERRORS } from '../../imports/file-error.ts';
 import type { Db, Trx } from '../client.ts';
 import { UNMATCHED } from './outcomes.ts';
 
-/** Users that a deletion or restore has left, and that another one may deal with. */
+/** Outcomes of users that a deletion or restore has left, and that a retry may process. */
 const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
 
-/** Ends that trying the same again cannot change: they need another preview, selection or file. */
+/** Errors that a retry cannot change: they need a new preview, selection or file. */
 const FINAL_ERRORS = [
   'selectionChanged',
   'delete-all-required',
@@ -15,29 +15,29 @@ const FINAL_ERRORS = [
   ...FILE_ERRORS,
 ];
 
-/** Whether a job that failed with an error may be tried again as it is. */
+/** Whether a job that failed with this error may be retried unchanged. */
 export const mayRetryAfter = (errorType: string): boolean => !FINAL_ERRORS.includes(errorType);
 
 /**
- * Users that a job left because they no longer match: a retry would select none of them. By an
- * index.
+ * Users that a job left because they no longer match, so that a retry would not select them. Counts
+ * on an index.
  */
 const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
   WHERE outcomes.job_id = jobs.id AND outcomes.reason = ${sql.lit(UNMATCHED)})`;
 
-/** How many users of a deletion or restore are left to deal with, by its counts. */
+/** Number of users that a deletion or restore has left to process, from its counts. */
 const leftCount = sql<number>`(${sql.join(
   LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
   sql` + `,
 )} - ${unmatchedCount})`;
 
-/** Outcomes of users who are left to deal with. */
+/** Whether an outcome is that of a user who is left to process. */
 const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT]}::text[])
   AND reason IS DISTINCT FROM ${sql.lit(UNMATCHED)})`;
 
 /**
- * Whether a job may be retried: it has ended, has left something undone that may be done now, and
- * was not retried before.
+ * Whether a job may be retried: it has ended, has left work that may be done now, and was not
+ * retried before.
  */
 export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
   jobs.finished_at IS NOT NULL AND jobs.erased_at IS NULL
@@ -48,14 +48,14 @@ export const isRetryable: RawBuilder<boolean> = sql<boolean>`(
   AND NOT EXISTS (SELECT FROM jobs AS next WHERE next.retry_of = jobs.id)
   AND NOT EXISTS (SELECT FROM import_files WHERE id = jobs.import_file_id AND removed_at IS NOT NULL))`;
 
-/** The job a job was retried by; at most one. */
+/** The job that retried this job; at most one. */
 export const retriedBy = sql<
   string | null
 >`(SELECT id FROM jobs AS next WHERE next.retry_of = jobs.id)`;
 
 /**
- * Whether outcomes name all whom a deletion has left. Those of one that broke off before its backup
- * was verified, or whose file is lost, are counted, but nobody knows who they are.
+ * Whether the outcomes name every user that a deletion has left. If the deletion failed before its
+ * backup was verified, or its file is lost, such users are counted but not known.
  */
 export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
   const { rows } = await sql<{ isComplete: boolean }>`
@@ -65,7 +65,7 @@ export const namesAllLeft = async (db: Db, jobId: string): Promise<boolean> => {
   return rows[0]?.isComplete ?? false;
 };
 
-/** Whether all that an ended deletion has left are users who no longer match its selection. */
+/** Whether an ended deletion has left only users who no longer match its selection. */
 export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean> => {
   const { rows } = await sql<{ isSo: boolean }>`
     SELECT ${leftCount} = 0 AND ${unmatchedCount} > 0 AS "isSo" FROM jobs
@@ -74,9 +74,9 @@ export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean>
 };
 
 /**
- * Makes the users that a job was about, or those it has left, the targets of its retry. Mail
- * addresses are left where it broke off before it looked them up; those it has looked up are ids,
- * or are nobody's.
+ * Copies the targets of a job to its retry: all of them, or the users it has left. Mail addresses
+ * are copied only if the job failed before it looked them up; the look-up replaces addresses by ids
+ * and outcomes.
  */
 export const copyTargets = async (
   trx: Trx,
@@ -94,11 +94,11 @@ export const copyTargets = async (
   );
 };
 
-/** What a job's users were confirmed by, at the beginning of its chain of retries. */
+/** The confirmation at the start of a job's chain of retries. */
 export interface Confirmation {
-  /** The job and those before it that it tries again, the first one first. */
+  /** The job and all jobs that it retries, the first job first. */
   chain: string[];
-  /** The first one's preview, and the count that it showed. */
+  /** The first job's preview, and the count that the preview showed. */
   previewId: string | null;
   count: number | null;
 }

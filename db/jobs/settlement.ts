@@ -4,7 +4,10 @@ import { lockJob } from './lock-job.ts';
 import { UNMATCHED } from './outcomes.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** What becomes of those a pass has left: looked at again, reported for good, or not reached. */
+/**
+ * What happens to the users that a pass has left. `again`: they may enter a further pass. `last`:
+ * they get a final outcome. `interrupted`: the pass did not reach all of them.
+ */
 export type SettleMode = 'again' | 'last' | 'interrupted';
 
 export interface Leftovers {
@@ -12,36 +15,41 @@ export interface Leftovers {
   workspaceId: string;
   pass: number;
   mode: SettleMode;
-  /** Who was in the pass and is not deleted: a query of one column `user_id`. */
+  /** Users of the pass that are not deleted: a query of one column `user_id`. */
   source: RawBuilder<unknown>;
   /** The selection, over the alias `users`. */
   matches: RawBuilder<SqlBool>;
   /**
-   * Who was not there in this one is a stranger to the job; undefined where nothing was backed up.
+   * The result of `findSelectionSnapshot`. A user that this snapshot does not contain is a
+   * newcomer, not the selected user. Undefined if there is no such snapshot.
    */
   knownIn: string | undefined;
-  /** This pass's backup, its snapshot, and what else its attempt knows to have ended by then. */
+  /**
+   * This pass's backup, its snapshot, and the subtransactions that its attempt knows to have ended.
+   */
   exportId: string | undefined;
   snapshot: string | undefined;
   endedXids: string | undefined;
-  /** Whether the pass went through its whole backup; if not, an untouched user is not at fault. */
+  /**
+   * Whether the pass processed its whole backup. If not, a user without a failure has not failed.
+   */
   isComplete: boolean;
 }
 
-/** Who a pass tried to delete and could not, and why. */
+/** Users that a pass failed to delete, and the reasons. */
 const failuresOf = (exportId: string | undefined) =>
   sql`SELECT f.user_id, f.reason FROM deletion_batches b
     CROSS JOIN LATERAL unnest(b.failed_ids, b.reasons) AS f (user_id, reason)
     WHERE b.export_id = ${exportId ?? null}::uuid`;
 
 /**
- * Moments of this server come after it has begun no transaction yet: such a stamp was loaded from a
- * dump of another server, and no snapshot of this one can vouch for the row.
+ * A stamp that is not older than this server's next transaction id was not written here: the row
+ * came from a dump of another server. No snapshot of this server can vouch for such a row.
  */
 const stampedElsewhere = sql<SqlBool>`greatest(users.written_in, users.inserted_in)
   >= pg_snapshot_xmax(pg_current_snapshot())`;
 
-/** The users chosen for a pass who are in none of its committed batches. */
+/** The users chosen for a pass that are in none of its committed batches. */
 export const targetsLeft = (jobId: string, pass: number, exportId: string | undefined) => {
   const targets = sql`SELECT user_id FROM job_targets
     WHERE job_id = ${jobId}::uuid AND pass = ${pass}::int`;
@@ -50,15 +58,16 @@ export const targetsLeft = (jobId: string, pass: number, exportId: string | unde
     SELECT unnest(deleted_ids) FROM deletion_batches WHERE export_id = ${exportId}::uuid`;
 };
 
-/** Of a part's users, as its file lists them, those in none of its committed batches. */
+/** The users of a part, as listed in its file, that are in none of its committed batches. */
 export const partLeft = (userIds: string[], exportId: string, part: number) =>
   sql`SELECT user_id FROM unnest(${userIds}::text[]) AS user_id EXCEPT
     SELECT unnest(deleted_ids) FROM deletion_batches
      WHERE export_id = ${exportId}::uuid AND part = ${part}::int`;
 
 /**
- * Gives every user left exactly one verdict. One who has a verdict keeps it, so a second run adds
- * nothing. Someone who was removed and added again is another user: the one selected is gone.
+ * Gives each user left exactly one verdict. A user who has a verdict keeps it, so a second run
+ * changes nothing. A user who was removed and added again is a newcomer; the selected user is
+ * `notFound`.
  */
 export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
@@ -99,13 +108,13 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
            CASE verdict WHEN 'failed' THEN reason WHEN 'unmatched' THEN ${UNMATCHED} END
       FROM judged WHERE verdict <> 'again'`;
   await db.transaction().execute(async (trx) => {
-    // One at a time: an attempt that is still at it must not give a second verdict beside this one.
+    // Serialized, because a concurrent attempt must not add a second verdict.
     await lockJob(trx, left.jobId);
     await settled.execute(trx);
   });
 };
 
-/** How many users a pass was given by the one before. */
+/** Number of users that the previous pass handed to this one. */
 export const countTargets = async (db: Db, jobId: string, pass: number): Promise<number> => {
   const { count } = await db
     .selectFrom('job_targets')
