@@ -2,24 +2,27 @@ import type { PoolClient } from 'pg';
 import { staged } from './restore-statements.ts';
 
 /**
- * How the outcomes of a restore name mail addresses. Ids may look alike, and each outcome is of
- * one: an address that is the very id of a user who was found stands in angle brackets.
+ * The prefix of mail addresses in the outcomes of a restore, which are keyed by user id. If an
+ * address with this prefix is itself the id of a found user, the address is written in angle
+ * brackets.
  */
 const AS_OUTCOME = 'mailto:';
 
 /**
- * Why a mail address brings nobody back: nobody who has it was deleted by the backup, or several
- * were.
+ * Why a mail address restores no user: the backup deleted no user with that address, or several.
  */
 const REASONS = { none: 'notDeleted', several: 'ambiguous' } as const;
 
-/** Pairs of an address and a user who had it; there until the look-up or the connection ends. */
+/**
+ * Makes a table of pairs of an address and a user who had it. It lives until the look-up or the
+ * connection ends.
+ */
 export const beginLookUp = async (client: PoolClient): Promise<void> => {
   await client.query(`CREATE TEMP TABLE pg_temp.matched
     (address text COLLATE "C" NOT NULL, user_id text COLLATE "C" NOT NULL)`);
 };
 
-/** Keeps who of the staged users has an address of a job. */
+/** Stores the staged users that have an address of the job. */
 export const matchStaged = async (
   client: PoolClient,
   jobId: string,
@@ -35,8 +38,8 @@ export const matchStaged = async (
 };
 
 /**
- * Locks a job whose addresses are looked up, until the transaction ends: its end, a cancel and
- * another look-up wait. False when it is not about that any more.
+ * Locks the job of a look-up until the transaction ends. The end of the job, a cancel and another
+ * look-up wait. False if the job is not in that phase any more.
  */
 export const mayEndLookUp = async (client: PoolClient, jobId: string): Promise<boolean> => {
   const { rowCount } = await client.query(
@@ -49,8 +52,9 @@ export const mayEndLookUp = async (client: PoolClient, jobId: string): Promise<b
 };
 
 /**
- * Makes the one user who has an address a target of the job, gives an address of nobody or of
- * several an outcome, and forgets all of them. Does nothing where another look-up has done so.
+ * Ends the look-up. An address of exactly one user makes that user a target of the job; any other
+ * address gets an outcome. Then all addresses are deleted. Does nothing if another look-up has
+ * ended before.
  */
 export const endLookUp = async (client: PoolClient, jobId: string): Promise<void> => {
   await client.query(

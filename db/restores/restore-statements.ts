@@ -4,7 +4,8 @@ import type { UserReference } from '../users/user-references.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /**
- * The column that takes the values of a backup's column; none where PostgreSQL computes it anew.
+ * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
+ * column.
  */
 export type MatchedColumn = (UserColumn & { isSameType: boolean }) | undefined;
 
@@ -12,30 +13,30 @@ export interface RestoreTarget {
   workspaceId: string;
   /** For each column of the backup's file. */
   columns: readonly MatchedColumn[];
-  /** Where the ids of users stand among them. */
+  /** The index of the user id among them. */
   userIdColumn: number;
-  /** Where their mail addresses stand; of a backup without them, nowhere. */
+  /** The index of the mail address; undefined for a backup without mail addresses. */
   emailColumn: number | undefined;
-  /** By these users refer to one another. */
+  /** Foreign keys by which these users refer to one another. */
   references: readonly UserReference[];
 }
 
 /**
- * `typed`: values whose type reads exactly what it has written are staged as that, and compared as
- * they lie in the table, which costs next to nothing. `text`: every value is staged as its text, so
- * that one which a type refuses is refused for its user alone.
+ * `typed`: values whose type reads exactly what it has written are staged as that type, and
+ * compared with the table in binary form, which costs next to nothing. `text`: every value is
+ * staged as its text, so that a value which its type refuses fails for its own user only.
  */
 export type StagedAs = 'typed' | 'text';
 
-/** A restored row was written now, whatever its backup says. */
+/** A restored row gets new stamps, whatever its backup holds. */
 const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
 
-/** The staging table's column for one of the file. */
+/** The staging table's column for a column of the file. */
 export const staged = (index: number): string => `c${index}`;
 
 /**
- * A value as PostgreSQL writes it; a cast to text would write some types otherwise, and IS NULL is
- * true of a composite whose fields are null.
+ * A value as PostgreSQL's output function writes it. A cast to text would write some types
+ * differently. IS NULL would be true of a composite whose fields are all null.
  */
 const written = (value: string): string =>
   `(CASE WHEN num_nonnulls(${value}) = 1 THEN concat(${value}) END) COLLATE "C"`;
@@ -43,14 +44,13 @@ const written = (value: string): string =>
 interface KnownColumn {
   column: NonNullable<MatchedColumn>;
   index: number;
-  /** Whether it is staged as its type. */
+  /** Whether the column is staged as its type. */
   isTyped: boolean;
 }
 
 /**
- * Whether what the table holds is another text than the file's. Where a column has another type
- * since, it is compared with what the text becomes in that type, as it became for every user who
- * stayed.
+ * Whether the text of a column in the table differs from the file. If the type has changed since,
+ * the column is compared with the file's text converted to the new type.
  */
 const differs = ({ column, index }: KnownColumn): string => {
   const name = `u.${escapeIdentifier(column.name)}`;
@@ -60,7 +60,9 @@ const differs = ({ column, index }: KnownColumn): string => {
   return `${written(name)} IS DISTINCT FROM ${expected}`;
 };
 
-/** Whether any column differs: those staged as their types by their bytes, all in one. */
+/**
+ * Whether any column differs. Columns staged as their types are compared together, in binary form.
+ */
 const anyDiffers = (known: readonly KnownColumn[]): string => {
   const typed = known.filter(({ isTyped }) => isTyped);
   const stored = typed.map(({ column }) => `u.${escapeIdentifier(column.name)}`).join(', ');
@@ -79,8 +81,8 @@ const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownC
   });
 
 /**
- * Which staged user refers to which other one; to none where that one is neither staged nor in the
- * table.
+ * Pairs of a staged user and the staged user it refers to. The second is null if the referenced
+ * user is neither staged nor in the table.
  */
 const refers = (
   { constraint, table, columns, referenced }: UserReference,
@@ -95,7 +97,7 @@ const refers = (
     return values.includes(undefined) ? undefined : values.join(', ');
   };
   const [from, to] = [list('s', columns), list('o', referenced)];
-  // What the file does not hold is the same for everyone of it.
+  // A column that the file does not hold has the same value for all its users.
   if (from === undefined || to === undefined) return [];
   const there = referenced.map((name) => `u.${escapeIdentifier(name)}`).join(', ');
   return [
@@ -106,17 +108,17 @@ const refers = (
   ];
 };
 
-/** Of nobody, where users do not refer to one another. */
+/** For users that do not refer to one another: no pairs. */
 const REFER_TO_NONE = `SELECT 0 AS n, 0 AS other, '' AS name WHERE false`;
 
 /**
- * The statements of a restore. A part is staged with one column for each of its file's, and a
- * number `n`. `$1` and `$2` are the first and the last number that a statement is about.
+ * The statements of a restore. A part is staged with one column for each column of the file, and a
+ * number `n`. `$1` and `$2` are the first and the last number that a statement processes.
  *
- * What was inserted is read again by row id, which a lateral subquery with OFFSET keeps apart from
- * the join around it. Users are looked up by their ids all at once, by a hash join: without
- * statistics, as after everyone was deleted, PostgreSQL may read a whole index of the workspace for
- * each single one.
+ * Inserted rows are read again by row id (`ctid`), in a lateral subquery that OFFSET keeps apart
+ * from the join around it. Users are looked up by all their ids at once, by a hash join. Without
+ * statistics, as after a deletion of all users, PostgreSQL may otherwise read a whole index of the
+ * workspace for each user.
  */
 export const restoreStatements = (
   { workspaceId, columns, userIdColumn, references }: RestoreTarget,
@@ -140,33 +142,36 @@ export const restoreStatements = (
     (one) => `CASE WHEN ${differs(one)} THEN ${escapeLiteral(one.column.name)} END`,
   );
   return {
-    /** Gone with the transaction. */
+    /** Dropped at the end of the transaction. */
     createStaging: `CREATE TEMP TABLE pg_temp.restoring (n int GENERATED ALWAYS AS IDENTITY, ${columns
       .map((_, index) => `${staged(index)} ${typeOf(index)}`)
       .join(', ')}) ON COMMIT DROP`,
     copy: `COPY pg_temp.restoring (${columns.map((_, index) => staged(index)).join(', ')})
       FROM STDIN (FORMAT csv, ENCODING 'UTF8')`,
-    /** Takes away those that are not among the ids a query gives. */
+    /** Deletes the staged users whose ids are not in the result of a query. */
     keepOnly: (ids: string): string =>
       `DELETE FROM pg_temp.restoring WHERE ${userId} NOT IN (SELECT user_id FROM (${ids}) AS wanted)`,
-    /** Inserts a range, and says at which places, as the text of an array. */
+    /** Inserts a range. Returns the row ids of the new rows as the text of an array. */
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
       SELECT coalesce(array_agg(ctid), '{}')::text AS places FROM restored`,
-    /** Whether all that are staged stand at these places, lists of them, as the file has them. */
+    /**
+     * Whether all staged users stand at these row ids (a list of array texts) with the file's
+     * values.
+     */
     areSame: `SELECT count(*) = (SELECT count(*) FROM pg_temp.restoring) AS "areSame"
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (place) CROSS JOIN LATERAL (
         SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
       JOIN pg_temp.restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
     /**
-     * Users that are not there, or not as the file has them, which was staged as text: by which
-     * columns.
+     * Staged users that are missing, or differ from the file: the names of the differing columns.
+     * The file must be staged as text.
      */
     compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
         array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
       FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
       WHERE u.user_id IS NULL OR ${anyDiffers(known)}`,
-    /** Takes away those that are there already, and says so in the outcomes of job `$3`. */
+    /** Deletes the staged users that exist already, and stores their outcomes for job `$3`. */
     leavePresent: `WITH there AS (
         DELETE FROM pg_temp.restoring s USING ONLY ${users} AS u
          WHERE s.n BETWEEN $1 AND $2 AND ${isIn} AND u.user_id = s.${userId}
@@ -175,8 +180,8 @@ export const restoreStatements = (
     /** The constraints by which staged users may need one another. */
     references: references.map(({ constraint }) => constraint),
     /**
-     * Those who refer to a user who is neither staged nor there, or to one who does so: by which
-     * constraint.
+     * Staged users that refer to a user who is neither staged nor in the table, directly or through
+     * others, with the constraint.
      */
     lost: `WITH RECURSIVE refers AS MATERIALIZED (${
       references.flatMap((one) => refers(one, known)).join(' UNION ALL ') || REFER_TO_NONE
@@ -185,10 +190,10 @@ export const restoreStatements = (
         UNION SELECT refers.n, refers.name FROM refers JOIN lost ON lost.n = refers.other)
       SELECT s.n, s.${userId} AS "userId", min(lost.name) AS constraint
         FROM lost JOIN pg_temp.restoring s ON s.n = lost.n GROUP BY s.n, s.${userId}`,
-    /** Takes away those of these numbers. */
+    /** Deletes the staged users with these numbers. */
     leave: `DELETE FROM pg_temp.restoring WHERE n = ANY ($1::int[]) RETURNING ${userId} AS "userId"`,
     index: `CREATE INDEX ON pg_temp.restoring (n)`,
-    /** Writes down the chunk of a job and part: all that are staged are restored. */
+    /** Records the chunk of a job's part: all staged users count as restored. */
     recordChunk: `INSERT INTO restore_chunks (job_id, part, restored, present, failed, restored_ids)
       SELECT $1, $2, count(*), $3, $4, coalesce(array_agg(${userId}), '{}') FROM pg_temp.restoring`,
   };
@@ -196,7 +201,7 @@ export const restoreStatements = (
 
 export type RestoreStatements = ReturnType<typeof restoreStatements>;
 
-/** A staged user that did not come back as the backup has them. */
+/** A staged user whose restored row is missing or differs from the backup. */
 export interface Difference {
   n: number;
   userId: string;

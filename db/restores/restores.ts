@@ -8,12 +8,12 @@ import { REPORT_SIZE } from '../deletions/preview-report.ts';
 import type { RestoreCounts } from '../../workflows/contract.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Users a backup's job has deleted by it: a query of their ids. */
+/** Users that the backup's own job has deleted: a query of their ids. */
 const deletedIds = (backupId: string): RawBuilder<unknown> =>
   sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
     WHERE export_id = ${backupId}::uuid`;
 
-/** Whom a restore is limited to: a query of their different ids, and how many these are. */
+/** The users that a restore is limited to: a query of their distinct ids, and their number. */
 export interface Named {
   ids: RawBuilder<unknown>;
   count: number;
@@ -23,11 +23,11 @@ export interface Restorable {
   restorable: number;
   present: number;
   notFound: number;
-  /** Of a restore that names users. */
+  /** Set for a restore that names users. */
   notFoundSample?: string[];
 }
 
-/** Of those named, the first who were not deleted by a backup. */
+/** The first named users that were not deleted by a backup. */
 const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise<string[]> => {
   const { rows } = await sql<{ id: string }>`
     SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
@@ -36,8 +36,8 @@ const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise
 };
 
 /**
- * How many users a restore would bring back, and how many are there now and would be left as they
- * are. Walks the primary key, or the whole partition where nearly all are asked for.
+ * Number of users that a restore would bring back, and of users that exist now and would not be
+ * changed. Reads the primary key, or the whole partition if nearly all users are restored.
  */
 export const countRestorable = async (
   db: Db,
@@ -60,15 +60,15 @@ export const countRestorable = async (
   return { ...counts, notFound, notFoundSample };
 };
 
-/** A part that holds users to be put back. */
+/** A part with users to restore. */
 export interface PartToRestore extends StoredPart {
-  /** Whether every row of it is to be put back. */
+  /** Whether all rows of the part are to be restored. */
   isWhole: boolean;
 }
 
 /**
- * Parts with users that a job is to put back, without those it has put back before. Users chosen by
- * id are the job's targets.
+ * Parts with users that a job is to restore, without parts that it has restored before. For chosen
+ * users, the ids are the job's targets.
  */
 export const listPartsToRestore = async (
   db: Db,
@@ -90,7 +90,7 @@ export const listPartsToRestore = async (
     .map((part) => ({ ...part, isWhole: !job.isChosen && part.deleted === part.rows }));
 };
 
-/** A part that a job puts back. */
+/** A part that a job restores. */
 export interface Chunk {
   jobId: string;
   isChosen: boolean;
@@ -98,8 +98,8 @@ export interface Chunk {
 }
 
 /**
- * Ids of the part's users to put back: those its committed batches deleted, and that the job is
- * about.
+ * Ids of the part's users to restore: those that its committed batches deleted and that the job
+ * selects. A query.
  */
 export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
   const deleted = `SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
@@ -110,8 +110,8 @@ export const wantedIds = ({ jobId, isChosen, part }: Chunk): string => {
 };
 
 /**
- * Makes this transaction the one that puts a part back. False when another attempt has done so; one
- * that is at it now is waited for.
+ * Claims a part for this transaction. Waits for a concurrent attempt. False if another attempt has
+ * restored the part.
  */
 export const claimChunk = async (
   client: PoolClient,
@@ -127,7 +127,7 @@ export const claimChunk = async (
   return rowCount === 0;
 };
 
-/** Says of users that they could not be put back, and why. */
+/** Stores the outcome `failed` of users that could not be restored, with the reasons. */
 export const recordNotRestored = async (
   client: PoolClient,
   jobId: string,
@@ -143,8 +143,8 @@ export const recordNotRestored = async (
 };
 
 /**
- * Whether job and backup still allow a chunk to commit. Cancel, purge and expiry change these rows
- * first, and wait for the locks that this takes.
+ * Whether job and backup still allow a chunk to commit. Cancel, purge and expiry update these rows
+ * first, so they wait for the locks that this query takes.
  */
 export const mayRestore = async (
   client: PoolClient,
@@ -161,8 +161,8 @@ export const mayRestore = async (
 };
 
 /**
- * What the rows say of a restore. Mail addresses that it did not come to look up are `unprocessed`.
- * Of one whose users are erased, what was stored when it ended.
+ * The counts of a restore. Mail addresses that were not looked up count as `unprocessed`. For a job
+ * whose users are erased, the counts stored at its end.
  */
 export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
   const { total, restored, addresses, counts, erased_at } = await db
@@ -198,22 +198,22 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
 };
 
 /**
- * Gives everyone of a restore who has none yet an outcome: chosen users whom the backup's job did
- * not delete are `notFound`, and of a restore that broke off all others are `unprocessed`.
+ * Gives each user of a restore without an outcome one: chosen users that the backup's job did not
+ * delete are `notFound`; if the restore was interrupted, all others are `unprocessed`.
  */
 export const settleRestore = async (
   db: Db,
   job: { id: string; backupId: string; isChosen: boolean },
-  isBrokenOff: boolean,
+  isInterrupted: boolean,
 ): Promise<void> => {
   const targets = sql`SELECT user_id FROM job_targets WHERE job_id = ${job.id}::uuid AND pass = 1`;
   const deleted = deletedIds(job.backupId);
-  const give = (outcome: string, who: RawBuilder<unknown>) =>
+  const give = (outcome: string, users: RawBuilder<unknown>) =>
     sql`INSERT INTO outcomes (job_id, user_id, outcome)
-      SELECT ${job.id}::uuid, user_id, ${outcome} FROM (${who}) AS left_over
+      SELECT ${job.id}::uuid, user_id, ${outcome} FROM (${users}) AS left_over
       ON CONFLICT DO NOTHING`.execute(db);
   if (job.isChosen) await give('notFound', sql`${targets} EXCEPT ${deleted}`);
-  if (!isBrokenOff) return;
+  if (!isInterrupted) return;
   await give(
     'unprocessed',
     sql`(${job.isChosen ? targets : deleted}) EXCEPT
