@@ -2,42 +2,45 @@ import { escapeLiteral } from 'pg';
 import type { ImportMode, MatchKey } from '../../imports/options.ts';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 
-/** What an import does to users, and by which columns and custom properties of its file. */
+/** How an import changes users, and which columns and custom properties its file holds. */
 export interface ImportTarget {
   workspaceId: string;
-  /** Stands for the partition of the users. */
+  /** Replaces the partition of the users, for a dry run. */
   table?: string;
   mode: ImportMode;
   mergeTags: boolean;
   matchBy: MatchKey;
-  /** Whether a row may leave values of its columns as they are; it names them. */
+  /** Whether a row may leave values of its columns unchanged. Such a row names these columns. */
   canKeep: boolean;
-  /** Of the database, without what finds the user. */
+  /** Column names of the database, without the columns that identify the user. */
   columns: readonly string[];
   properties: readonly string[];
   /**
-   * Columns and custom properties of which a value may become unknown: only these are looked at.
+   * Columns and custom properties of which a value may become unknown. Only these are checked for
+   * cleared values.
    */
   emptied: { columns: readonly string[]; properties: readonly string[] | 'all' };
 }
 
-/** What a file can change; a hold, and when a user came and changed, are not for files to say. */
+/**
+ * Columns that a file can change. A file cannot set a hold, or the times of creation and change.
+ */
 export const CHANGEABLE_COLUMNS: readonly string[] = SYSTEM_FIELDS.map(
   ({ column }) => column,
 ).filter((column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column));
 
-/** Tags the user `o` has, and behind them those of the line `s` that are new. */
+/** The tags of the user `o`, followed by the new tags of the line `s`. */
 export const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || ARRAY(
   SELECT tag FROM unnest(s.tags) WITH ORDINALITY AS given (tag, place)
    WHERE o.tags IS NULL OR tag <> ALL (o.tags) ORDER BY place) END`;
 
-/** Whether tags of the lines are added to those of the users. */
+/** Whether tags of a line are added to those of its user. */
 export const mergesTags = ({
   columns,
   mergeTags,
 }: Pick<ImportTarget, 'columns' | 'mergeTags'>): boolean => mergeTags && columns.includes('tags');
 
-/** Whether users are made of lines that are about nobody. */
+/** Whether a line without an existing user creates one. */
 export const makesUsers = ({ mode, matchBy }: Pick<ImportTarget, 'mode' | 'matchBy'>): boolean =>
   mode !== 'updateOnly' && matchBy !== 'email';
 
@@ -52,7 +55,7 @@ export const newColumn = (target: ImportTarget, column: string): string => {
 const arrayOf = (names: readonly string[]): string =>
   `${escapeLiteral(`{${names.map((name) => `"${name}"`).join()}}`)}::text[]`;
 
-/** Whether a row leaves the custom property `key` as it is. */
+/** Whether a row leaves the custom property `key` unchanged. */
 const KEEPS_KEY = `('properties.' || key = ANY (s.kept)) IS TRUE`;
 
 const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
@@ -69,10 +72,13 @@ const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
   return `(o.properties - ${gone}) || s.properties`;
 };
 
-/** As the index on mail addresses has it. */
+/** The expression of the index on mail addresses. */
 export const folded = (mail: string): string => `lower(${mail}) COLLATE "C"`;
 
-/** Values of a user `o` as lines say them: those that lines may leave as they are, or add to. */
+/**
+ * Values of a user `o`, in the form of a line's values: the columns that lines may leave unchanged
+ * or add to.
+ */
 export const stateOf = (target: ImportTarget): string => {
   const names = target.canKeep ? target.columns : target.columns.filter((name) => name === 'tags');
   const columns = `jsonb_build_object(${names.map((name) => `'${name}', o.${name}`).join(', ')})`;
@@ -80,8 +86,8 @@ export const stateOf = (target: ImportTarget): string => {
 };
 
 /**
- * What becomes of a user `o` that is there, by column. A mail address that finds users stays
- * theirs.
+ * The new values of an existing user `o`, by column. If users are found by mail address, the
+ * address is not changed.
  */
 export const changesOf = (target: ImportTarget): [column: string, value: string][] => {
   const { mode, matchBy, columns, properties } = target;
@@ -95,7 +101,7 @@ export const changesOf = (target: ImportTarget): [column: string, value: string]
   return changes;
 };
 
-/** Custom properties that a user `o` has, and that a row takes away. */
+/** Custom properties that a user `o` has and that a row clears. */
 export const goneKeys = ({ canKeep, emptied: { properties } }: ImportTarget): string => {
   const isKept = canKeep ? KEEPS_KEY : 'false';
   if (properties !== 'all' && properties.length === 0) return `'{}'::text[]`;

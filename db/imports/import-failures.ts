@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { FailureCode } from '../../imports/log/failed-lines.ts';
 import type { Db } from '../client.ts';
 
-/** Of a line in a page, in characters; the log has it whole. */
+/** Longest shown part of a line in a page, in characters. The log holds the whole line. */
 export const MAX_SHOWN_LENGTH = 1_000;
 
 export interface FailurePage {
@@ -11,7 +11,7 @@ export interface FailurePage {
   limit: number;
 }
 
-/** Lines of an import that failed, in the order of the file, by the primary key. */
+/** Failed lines of an import, in the order of the file. Counts on the primary key. */
 export const listImportFailures = (
   db: Db,
   jobId: string,
@@ -29,8 +29,7 @@ export const listImportFailures = (
     .execute();
 
 /**
- * The query of an import's log, for `copyText`: the lines that failed, whole, in the order of the
- * file.
+ * The query of an import's log, for `copyText`: the failed lines in full, in the order of the file.
  */
 export const importLog = (jobId: string): RawBuilder<unknown> => sql`
   SELECT line, payload, code, message

@@ -5,11 +5,12 @@ import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
 
 /**
- * How long an imported file is kept: so long an import may be retried, and its failures be read.
+ * Lifetime of an imported file, in days. During that time the import may be retried and its
+ * failures read.
  */
 const FILE_TTL_DAYS = 7;
 
-/** Writes down an uploaded file, in the transaction of the job that is to import it. */
+/** Records an uploaded file, in the transaction of the job that is to import the file. */
 export const insertImportFile = async (
   trx: Trx,
   file: { id: string; workspaceId: string; bytes: number; sha256: string },
@@ -26,11 +27,15 @@ export const insertImportFile = async (
     .execute();
 };
 
-/** The file of an import. @throws NoResultError when there is no such row */
+/**
+ * The file of an import.
+ *
+ * @throws NoResultError when there is no such row
+ */
 export const getImportFile = (db: Db, id: string) =>
   db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
-/** The file of an import, if any job came of it. */
+/** The file of an import; undefined if no job was written for it. */
 export const findImportFile = (db: Db, id: string) =>
   db.selectFrom('import_files').selectAll().where('id', '=', id).executeTakeFirst();
 
@@ -50,9 +55,11 @@ export const listDueImportFiles = (db: Db, limit: number, afterId = FIRST_ID) =>
     .execute();
 
 /**
- * Removes a file that is due. Who reads it is looked up once its row is locked: a retry that is
- * being written meanwhile holds a lock on it, and one that comes later finds it gone. False when it
- * is not due any more, or somebody is at it at this moment.
+ * Removes a file that is due. The jobs that read it are checked only after its row is locked: a
+ * concurrent retry holds a lock on the row, and a later retry finds the file removed. False if the
+ * file is not due any more, or another transaction has locked its row.
+ *
+ * @throws DatabaseRefusal `clocksDiffer`
  */
 export const expireImportFile = (db: Db, id: string): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
@@ -102,12 +109,12 @@ export const listImportFilesToDestroy = (db: Db, limit: number, afterId = FIRST_
     .limit(limit)
     .execute();
 
-/** Erases the traces of a removed file's users and writes down that it is destroyed. */
+/** Erases the traces of a removed file's users, and records that the file is destroyed. */
 export const eraseImportFile = async (db: Db, id: string): Promise<void> => {
   await sql`SELECT erase_import_file(${id}::uuid)`.execute(db);
 };
 
-/** Which of these files have a row. */
+/** Those file ids that have a row. */
 export const listKnownImportFiles = async (
   db: Db,
   ids: readonly string[],

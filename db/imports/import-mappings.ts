@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { ColumnMapping } from '../../imports/options.ts';
 import type { Db } from '../client.ts';
 
-/** Mappings that a workspace keeps at most. */
+/** Most mappings of a workspace. */
 export const MAX_MAPPINGS = 100;
 
 const mappingRows = (db: Db, workspaceId: string) =>
@@ -20,7 +20,7 @@ export const findMapping = (
 ): Promise<MappingRow | undefined> =>
   mappingRows(db, workspaceId).where('name', '=', name).executeTakeFirst();
 
-/** Mappings in the order of their names. */
+/** Mappings by name. */
 export const listMappings = (
   db: Db,
   page: { workspaceId: string; afterName?: string | undefined; limit: number },
@@ -32,8 +32,7 @@ export const listMappings = (
     .execute();
 
 /**
- * Keeps a mapping under a name, in place of one that is there. One after the other within a
- * workspace.
+ * Stores a mapping, and replaces an existing one of the same name. Serialized within a workspace.
  */
 export const putMapping = (
   db: Db,
@@ -42,7 +41,7 @@ export const putMapping = (
   db.transaction().execute(async (trx) => {
     const { workspaceId, name } = mapping;
     const columns = JSON.stringify(mapping.columns);
-    // Without the lock, two at once could both be the last one.
+    // Without the lock, two concurrent calls could both insert the last mapping.
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`import-mappings/${workspaceId}`}, 0))`.execute(
       trx,
     );
@@ -66,7 +65,7 @@ export const putMapping = (
     return 'created';
   });
 
-/** True when it was there. Jobs hold copies of it and go on. */
+/** True if the mapping existed. Jobs hold copies of it and are not affected. */
 export const deleteMapping = async (
   db: Db,
   workspaceId: string,

@@ -3,10 +3,13 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { folded } from './import-changes.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Whom a mail address belongs to: one user, or why nobody can be told. */
+/** The user that a mail address belongs to, or why there is no single one. */
 export type MailMatch = { userId: string } | { why: 'unknownUser' | 'ambiguousUser' };
 
-/** A table that was just filled has no statistics, and each address would read all of it. */
+/**
+ * Without statistics, as in a table that was just filled, PostgreSQL would read the whole table for
+ * each address.
+ */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
   SET LOCAL enable_seqscan = off;
   SET LOCAL jit = off`;
@@ -17,8 +20,8 @@ const toMatch = ([userId, other]: readonly string[]): MailMatch => {
 };
 
 /**
- * Looks up users by their mail addresses, in capitals or not, one by one by the index
- * `users_email`.
+ * Looks up users by their mail addresses, case-insensitively, each by the index `users_email`.
+ * Results are in the order of `mails`.
  */
 export const matchMails = async (
   client: PoolClient,

@@ -4,10 +4,10 @@ import { type ImportTarget, makesUsers, mergesTags } from './import-changes.ts';
 import type { ImportStatements } from './import-statements.ts';
 import { type RepeatedUser, replayLines, type Said } from './import-staging.ts';
 
-/** Values that were there and became unknown, by column of the database or `properties.<name>`. */
+/** Number of values that became unknown, by column of the database or `properties.<name>`. */
 export type Cleared = Record<string, number>;
 
-/** How many lines came to what, and which values they took away. */
+/** Number of lines by result, and the values that they cleared. */
 export interface Merged extends Pick<
   ImportCounts,
   'imported' | 'merged' | 'unchanged' | 'skipped'
@@ -15,35 +15,35 @@ export interface Merged extends Pick<
   cleared: Cleared;
 }
 
-/** A staged row that was left out for its user's sake; its lines are not among the merged. */
+/** A staged row that was left out because of its user. Its lines are not counted as merged. */
 export interface LeftRow {
   n: number;
   why: 'held' | 'unknownUser';
 }
 
-/** Rows of the staging table, the last one included. */
+/** Rows of the staging table, both ends included. */
 export interface Range {
   from: number;
   to: number;
 }
 
 /**
- * `skipped` are rows that were left out as their users are there already, in mode `insert`; their
- * lines are among the merged. `raced`: others removed some of the users meanwhile, or set them
- * under hold. `notMade`: others made some of them, or a trigger keeps some back. `notChanged`: a
- * trigger does. `overfull`: a user would have too many tags. But for `merged`, what was written is
- * to be rolled back.
+ * The result of merging a range. `skipped`: rows left out in mode `insert`, because their users
+ * exist; their lines count as merged. `raced`: other transactions removed some of the users, or set
+ * them under hold. `notMade`: other transactions created some of the users, or a trigger prevented
+ * an insert. `notChanged`: a trigger prevented an update. `overfull`: a user would have too many
+ * tags. Except for `merged`, the caller must roll back.
  */
 export type RangeResult =
   | { status: 'merged'; merged: Merged; left: LeftRow[]; skipped: number[] }
   | { status: 'raced' | 'notMade' | 'notChanged' | 'overfull' };
 
-/** What a merge works with: an open transaction in which rows are staged. */
+/** The state of a merge: an open transaction in which rows are staged. */
 export interface Staging {
   client: PoolClient;
   target: ImportTarget;
   statements: ImportStatements;
-  /** Of how many lines each row is made. */
+  /** Number of lines of each row. */
   lineCounts: readonly number[];
 }
 
@@ -78,7 +78,8 @@ const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
   rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
 
 /**
- * How lines count: of those about users who are there, all, and of a new user's all but the first.
+ * Counts lines. All lines of existing users count as merged; so do the lines of a new user after
+ * the first.
  */
 const countLines = (
   { target }: Staging,
@@ -89,7 +90,10 @@ const countLines = (
   return { ...lines, merged: others, skipped: 0 };
 };
 
-/** Of an array of numbers in PostgreSQL's text: most are but handed back, and are not read. */
+/**
+ * Parses the text of an array of numbers. Most such arrays are only passed back to PostgreSQL as
+ * text.
+ */
 const numbersOf = (array: string): number[] =>
   array === '{}' ? [] : array.slice(1, -1).split(',').map(Number);
 
@@ -100,8 +104,8 @@ interface Locked {
 }
 
 /**
- * How many of those who would change still would once they are locked; none when some are gone or
- * held.
+ * Locks the users that would change, and counts those that still would. Undefined if some have been
+ * removed or are now under hold.
  */
 const lockChanging = async (
   { client, statements }: Staging,
@@ -112,7 +116,7 @@ const lockChanging = async (
   return locked.locked < found.changing ? undefined : locked;
 };
 
-/** The rows of a range that are about nobody. */
+/** The rows of a range without an existing user. */
 const findMissing = async (
   { client, statements }: Staging,
   { from, to }: Range,
@@ -124,7 +128,11 @@ const findMissing = async (
   return rows.map(({ n }) => ({ n, why: 'unknownUser' }));
 };
 
-/** Changes so many locked users. @returns of how many lines; none when a trigger kept some back */
+/**
+ * Changes the locked users.
+ *
+ * @returns the number of their lines; undefined when a trigger prevented an update
+ */
 const updateLocked = async (
   { client, statements }: Staging,
   found: Classified,
@@ -140,13 +148,13 @@ const updateLocked = async (
 };
 
 /**
- * Merges a range of staged rows into users. Who is there is locked if they would change, then who
- * is missing is made, both in the order of ids, so that merges do not deadlock; then the locked
- * ones are changed. A row that says what is there already is not written: it keeps its stamp, and
- * needs no lock, for it is as if it had come just before whatever happens to the user at the same
- * time. Who is under hold is left out, and told.
+ * Merges a range of staged rows into users. First locks existing users that would change, then
+ * inserts missing users, both in the order of ids, so that merges do not deadlock. Then updates the
+ * locked users. A row equal to its user's values is not written, so the user keeps its stamp. Such
+ * a row needs no lock: it counts as merged just before any concurrent change. Users under hold are
+ * left out and returned in `left`.
  *
- * No row of a range may be about the same user as another.
+ * No two rows of a range may have the same user.
  */
 export const mergeRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
   const { client, statements } = staging;
@@ -177,9 +185,8 @@ export const mergeRange = async (staging: Staging, range: Range): Promise<RangeR
 const NO_STATE: Said = { columns: {}, properties: {} };
 
 /**
- * Merges the later lines of users whose first lines were merged before. Lines that change nothing
- * are counted one by one, as if each had come in a chunk of its own; so are values that lines take
- * away.
+ * Merges the later lines of users whose first lines were merged before. Lines without a change, and
+ * values that lines clear, are counted line by line, as if each line had come in its own chunk.
  */
 export const mergeLaterLines = async (
   staging: Staging,

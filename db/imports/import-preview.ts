@@ -3,10 +3,13 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { CHANGEABLE_COLUMNS } from './import-changes.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** The table that a dry run writes to instead of the users; it lives as long as its connection. */
+/** The table that a dry run writes to instead of `users`. It lives as long as its connection. */
 export const PREVIEW_TABLE = 'pg_temp.import_preview';
 
-/** What a merge reads and writes. The table has no constraints or triggers but its key. */
+/**
+ * The columns that a merge reads and writes. The table has no constraints or triggers except its
+ * key.
+ */
 const COLUMNS = [
   'workspace_id',
   'user_id',
@@ -28,7 +31,10 @@ export const createPreview = async (client: PoolClient, workspaceId: string): Pr
   );
 };
 
-/** Copies the users of the staged rows, unless lines before have named them. By the primary key. */
+/**
+ * Copies the users of the staged rows, unless an earlier chunk has copied them. Counts on the
+ * primary key.
+ */
 export const fillPreview = async (client: PoolClient, workspaceId: string): Promise<void> => {
   await client.query(
     `INSERT INTO ${PREVIEW_TABLE} (${columnList})

@@ -6,21 +6,21 @@ import type { ImportRow } from '../../imports/read-chunks.ts';
 import { MAX_LIST_ITEMS } from '../../selection/values.ts';
 import { type ImportTarget, mergesTags } from './import-changes.ts';
 
-/** A user as they are staged: what one line says, or several lines one after the other. */
+/** A row to stage: the values of one line, or of several lines of the same user combined. */
 export interface StagedRow extends Pick<ImportRow, 'userId' | 'mail' | 'columns' | 'properties'> {
   lines: ImportRow[];
 }
 
-/** What a line says of its user. */
+/** The values that a line gives for its user. */
 export type Said = Pick<ImportRow, 'columns' | 'properties'>;
 
-/** A user of several lines: what each of these says. */
+/** A user with several lines, and the values of each line. */
 export interface RepeatedUser {
   userId: string;
   said: Said[];
 }
 
-/** Of a piece of what is staged, in UTF-16 units. */
+/** Length of a piece of the staged text, in UTF-16 units. */
 const PIECE_LENGTH = 16 * 1024;
 
 /** Tags of a line or row. */
@@ -29,7 +29,10 @@ export const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
 
 type Wanted = Pick<ImportTarget, 'mode' | 'mergeTags' | 'canKeep' | 'columns'>;
 
-/** What a line says over what was said before; undefined says nothing. */
+/**
+ * The values of a later line over those of earlier lines. An undefined value leaves the earlier
+ * one.
+ */
 const saidOver = (
   before: Readonly<Record<string, unknown>>,
   after: Readonly<Record<string, unknown>>,
@@ -39,7 +42,7 @@ const saidOver = (
   return said;
 };
 
-/** A user of one line, or the same one after a further line. */
+/** A row for one line, or the row so far with a further line. */
 const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted): StagedRow => {
   const lines = before?.lines ?? [];
   lines.push(row);
@@ -50,7 +53,7 @@ const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted
   return { userId, ...(mail !== undefined && { mail }), columns, properties, lines };
 };
 
-/** A row with the tags of all of its lines, each once, in their order. */
+/** A row with the tags of all its lines, without repetitions, in order. */
 const withTags = (row: StagedRow): StagedRow => {
   const tags = [...new Set(row.lines.flatMap((line) => tagsOf(line) ?? []))];
   return { ...row, columns: { ...row.columns, tags: tags.length === 0 ? null : tags } };
@@ -59,7 +62,7 @@ const withTags = (row: StagedRow): StagedRow => {
 const withJoinedTags = (rows: StagedRow[], wanted: Wanted): StagedRow[] =>
   mergesTags(wanted) ? rows.map(withTags) : rows;
 
-/** What is staged: the rows of `first`, then those of `later`. Neither names a user twice. */
+/** The rows to stage: `first`, then `later`. Neither has two rows of the same user. */
 export interface StagedRounds {
   first: StagedRow[];
   later: StagedRow[];
@@ -70,9 +73,10 @@ export interface StagedRounds {
 const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, properties });
 
 /**
- * A row of the first line of each user. Users with more lines have another row of these lines put
- * together: as all lines have the same columns, the last one counts, or for each column the last
- * that says anything of it. Where users who are there are left alone, later lines say nothing.
+ * Combines lines into rows. `first` has the first line of each user. For users with more lines,
+ * `later` has one row of the remaining lines combined. All lines have the same columns, so the last
+ * line counts, or for each column the last line with a value. In mode `insert`, existing users are
+ * not changed, so later lines have no effect.
  */
 export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRounds => {
   const first = new Map<string, StagedRow>();
@@ -96,7 +100,8 @@ export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRou
 };
 
 /**
- * Whether a row has more tags than a user may have; one who has more already may have all of them.
+ * Whether a row alone has more tags than a user may have. A user who has more already may keep
+ * them.
  */
 export const mayBeOverfull = (row: StagedRow, wanted: Wanted): boolean =>
   mergesTags(wanted) && (tagsOf(row)?.length ?? 0) > MAX_LIST_ITEMS;
@@ -108,11 +113,11 @@ const isSame = (a: unknown, b: unknown): boolean =>
     a.length === b.length &&
     a.every((item, index) => item === b[index]));
 
-/** What lines came to that were not the first of their user. */
+/** The result of a user's lines after the first one. */
 export interface Replayed {
-  /** Lines that left the user as the line before them did. */
+  /** Lines that left the user unchanged. */
   unchanged: number;
-  /** A column or custom property for each value that a line made unknown. */
+  /** A column or custom property for each value that a line cleared. */
   cleared: string[];
 }
 
@@ -131,7 +136,7 @@ const replayValues = (
   return isChanged;
 };
 
-/** Adds a line's tags to those there are. */
+/** Adds a line's tags to the current tags. True if any tag is new. */
 const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
   const before = now.size;
   for (const tag of tags) now.add(tag);
@@ -139,9 +144,8 @@ const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
 };
 
 /**
- * What the lines of a user came to after the first one, one by one, as if each had come in a chunk
- * of its own. `after` is what the user had after the first line, as far as that line does not say
- * it.
+ * The results of a user's lines after the first one, line by line, as if each had come in its own
+ * chunk. `after` holds the user's values after the first line, where that line does not give them.
  */
 export const replayLines = (
   { said: [first, ...others] }: RepeatedUser,
@@ -168,11 +172,11 @@ export const replayLines = (
   return replayed;
 };
 
-/** One row a line, in the order of ids as PostgreSQL has it, and of lines for each. */
+/** One row for each line, sorted by user id in PostgreSQL's order (by bytes). */
 export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow[] => {
   const sorted = rows
     .map((row) => ({ key: Buffer.from(row.userId), staged: stagedRow(row, undefined, wanted) }))
-    // Stable: lines of the same user stay in their order.
+    // The sort is stable: lines of the same user keep their order.
     .toSorted((a, b) => Buffer.compare(a.key, b.key))
     .map(({ staged }) => staged);
   return withJoinedTags(sorted, wanted);
@@ -187,14 +191,14 @@ const escapeText = (text: string): string =>
 const arrayText = (items: readonly string[]): string =>
   `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`;
 
-/** A value of a column in COPY's text format: a text, a boolean, a list of texts, or unknown. */
+/** A value in COPY's text format: a text, a boolean, a list of texts, or unknown. */
 const cellOf = (value: unknown): string => {
   if (typeof value === 'string') return escapeText(value);
   if (typeof value === 'boolean') return value ? 't' : 'f';
   return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
 };
 
-/** Known ones as JSON; each is a text, a number, a boolean or a list of texts. */
+/** Known properties as JSON. Each value is a text, a number, a boolean or a list of texts. */
 const propertiesText = (properties: StagedRow['properties'], names: readonly string[]): string => {
   let text = '';
   for (const name of names) {
@@ -205,7 +209,7 @@ const propertiesText = (properties: StagedRow['properties'], names: readonly str
   return escapeText(`{${text}}`);
 };
 
-/** What a row leaves as it is, as the statements call it. */
+/** The columns and properties that a row leaves unchanged, by the names that the statements use. */
 const keptText = ({ columns, properties }: StagedRow, target: ImportTarget): string => {
   const kept = [
     ...target.columns.filter((name) => columns[name] === undefined),
@@ -216,7 +220,10 @@ const keptText = ({ columns, properties }: StagedRow, target: ImportTarget): str
   return kept.length === 0 ? '\\N' : escapeText(arrayText(kept));
 };
 
-/** Lines for COPY. Put together in pieces: one text of a whole chunk takes twice the time. */
+/**
+ * Rows as text for COPY. The text is built in pieces: one string of a whole chunk takes twice the
+ * time.
+ */
 export const copyPieces = (rows: readonly StagedRow[], target: ImportTarget): Buffer[] => {
   const { columns, properties, matchBy, canKeep } = target;
   const pieces: Buffer[] = [];
@@ -235,7 +242,7 @@ export const copyPieces = (rows: readonly StagedRow[], target: ImportTarget): Bu
   return pieces;
 };
 
-/** Loads rows into the staging table, numbered from 0 in their order. */
+/** Loads rows into the staging table, numbered from 0 in order. */
 export const stageRows = async (
   client: PoolClient,
   copy: string,

@@ -14,17 +14,17 @@ import {
 import { partitionOf } from '../workspaces.ts';
 
 /**
- * Types that lines are staged as: what a table makes of them, as by a domain, concerns single
- * lines.
+ * Types of the staged columns. The table's own types, such as a domain, may refuse a value, which
+ * must fail for single lines only.
  */
 const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
   SYSTEM_FIELDS.map(({ column, type }) => [column, type === 'list' ? 'text[]' : type]),
 );
 
 /**
- * Locks rows of `locked`, and tells how many of them are not held, how many differ, and how many
- * values become unknown. The latter is asked only for columns of which a row says nothing: most
- * have none.
+ * Locks the rows of `locked`. Counts those that are not held, those that differ, and the values
+ * that become unknown. Cleared values are counted only for columns in `emptied`, which most imports
+ * do not have.
  */
 const lockOf = (target: ImportTarget, locked: string, free: string, differs: string): string => {
   const { columns, properties } = target.emptied;
@@ -48,7 +48,7 @@ const lockOf = (target: ImportTarget, locked: string, free: string, differs: str
 const listOf = (columns: readonly string[]): string =>
   columns.map((name) => `${escapeIdentifier(name)}, `).join('');
 
-/** The table of staged rows, with the columns that the import asks for. */
+/** The table of staged rows, with the columns that the import needs. */
 const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
   const extras: [name: string, type: string][] = [];
   if (matchBy === 'email') extras.push(['mail', 'text']);
@@ -56,7 +56,7 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
   const typed = [...extras, ...columns.map((name) => [escapeIdentifier(name), STAGED_AS[name]])];
   const names = listOf(extras.map(([name]) => name)) + listOf(columns);
   return {
-    /** Made once a connection, and empty at the beginning of each transaction. */
+    /** Made once for each connection, and empty at the start of each transaction. */
     createStaging: `CREATE TEMP TABLE IF NOT EXISTS pg_temp.import_staging (n int, lines int,
         user_id text COLLATE "C", ${typed.map((column) => `${column.join(' ')}, `).join('')}
         properties jsonb) ON COMMIT DELETE ROWS`,
@@ -65,12 +65,13 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
 };
 
 /**
- * The statements of an import. Lines are staged as rows `s` with a number `n` from 0; `$1` and `$2`
- * are the first and last one a statement is about, or `$1` is an array of them.
+ * The statements of an import. Lines are staged as rows `s` with a number `n` from 0. `$1` and `$2`
+ * are the first and the last row that a statement processes, or `$1` is an array of rows.
  *
- * Each line's user `o` is looked up by itself, by the primary key of the workspace's partition: the
- * lateral subqueries are not merged into the joins around them. A table that was just filled has no
- * statistics, and whatever else the planner makes of that compares each line with each user.
+ * Each line's user `o` is looked up separately, by the primary key of the workspace's partition.
+ * OFFSET keeps the lateral subqueries from being merged into the joins around them. Without
+ * statistics, as in a table that was just filled, the planner would otherwise compare each line
+ * with each user.
  */
 export const importStatements = (target: ImportTarget) => {
   const users = target.table ?? `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
@@ -80,10 +81,11 @@ export const importStatements = (target: ImportTarget) => {
   const differs =
     changes.map(([name, value]) => `${value} IS DISTINCT FROM o.${name}`).join(' OR ') || 'false';
   /**
-   * Users under hold stay as they are; where those who are there do so anyway, none counts as held.
+   * Users under hold are not changed. In mode `insert`, no existing user is changed, so none counts
+   * as held.
    */
   const isHeld = target.mode === 'insert' ? 'false' : 'o.legal_hold IS TRUE';
-  /** Whoever has another mail address by now is not the one who was found by it. */
+  /** A user with another mail address by now is not the user that the address found. */
   const isSame = target.matchBy === 'email' ? `${folded('o.email')} = ${folded('s.mail')}` : 'true';
   const isOverfull = mergesTags(target)
     ? `cardinality(${JOINED_TAGS}) > greatest(${MAX_LIST_ITEMS}, cardinality(o.tags))`
@@ -91,7 +93,7 @@ export const importStatements = (target: ImportTarget) => {
   const found = (rows: string, what = '*') => `pg_temp.import_staging s CROSS JOIN LATERAL (
       SELECT ${what} FROM ${users} AS o
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
-  /** Locked one after the other, in the order of their ids, as every merge does. */
+  /** Locks users one after another, in the order of their ids, as every merge does. */
   const locked = (rows: string) => `(
       SELECT * FROM pg_temp.import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
      CROSS JOIN LATERAL (
@@ -100,8 +102,8 @@ export const importStatements = (target: ImportTarget) => {
   return {
     ...stagingOf(target),
     /**
-     * Who of the lines' users is there, who of them is held, and who of the others would change.
-     * Locks nobody.
+     * Finds the users of the lines: which exist, which are held, and which of the others would
+     * change. Takes no locks.
      */
     classify: `SELECT coalesce(sum(lines) FILTER (WHERE NOT held), 0)::int AS "presentLines",
         count(*)::int AS present, coalesce(array_agg(n), '{}')::text AS "presentRows",
@@ -113,9 +115,9 @@ export const importStatements = (target: ImportTarget) => {
               FROM ${found('s.n BETWEEN $1 AND $2')} OFFSET 0) AS compared`,
     lockAll: `SELECT count(*) FROM ${locked('true')}`,
     /**
-     * Locks those of the rows who are there, and looks again at who would change. Who has come
-     * under hold meanwhile does not count as locked, nor has whoever is not the one who was found;
-     * from here on a hold has to wait.
+     * Locks the existing users of the rows, and checks again which would change. A user that is now
+     * held, or has another mail address by now, does not count as locked. From here on, a hold must
+     * wait.
      */
     lock: lockOf(
       target,
@@ -123,7 +125,7 @@ export const importStatements = (target: ImportTarget) => {
       `NOT (${isHeld}) AND ${isSame}`,
       `(${differs})`,
     ),
-    /** By their places, which do not move while they are locked. */
+    /** Updates by row id (`ctid`), which does not change while the rows are locked. */
     update: `WITH changed AS (
         UPDATE ${users} AS o SET ${changes.map(([name, value]) => `${name} = ${value}`).join(', ')},
                updated_at = now()
@@ -131,16 +133,16 @@ export const importStatements = (target: ImportTarget) => {
          WHERE o.ctid = s.place AND NOT (${isHeld}) AND (${differs})
         RETURNING s.lines)
       SELECT count(*)::int AS updated, coalesce(sum(lines), 0)::int AS lines FROM changed`,
-    /** Makes users of the rows that are not among `$3`, in the order of their ids. */
+    /** Creates users from the rows that are not among `$3`, in the order of their ids. */
     insert: `INSERT INTO ${users} (workspace_id, user_id, ${listed}properties)
       SELECT ${workspace}, user_id, ${listed}properties FROM pg_temp.import_staging
        WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
        ORDER BY user_id ON CONFLICT DO NOTHING`,
     /** Rows of a range that are not among `$3`. */
     missing: `SELECT n FROM pg_temp.import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
-    /** What the rows' users have, as far as it is not known from their lines. */
+    /** Values of the rows' users that are not known from their lines. */
     state: `SELECT s.n, o.* FROM ${found('s.n BETWEEN $1 AND $2', stateOf(target))}`,
-    /** The tags that the rows' users have, and who of them is held. */
+    /** The tags of the rows' users, and which of the users are held. */
     tags: `SELECT s.n, coalesce(o.tags, '{}') AS tags, ${isHeld} AS held
       FROM ${found('s.n = ANY ($1::int[])', 'tags, legal_hold')}`,
     find: `SELECT FROM ${found('s.n = $1')}`,

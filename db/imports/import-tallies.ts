@@ -6,14 +6,16 @@ import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 import type { Db } from '../client.ts';
 import type { Cleared } from './import-merge.ts';
 
-/** Entries that are told of at most, those that count the most first. */
-const MAX_TOLD = 100;
+/** Most entries reported for a job, the most frequent first. */
+const MAX_REPORTED = 100;
 
 const FIELD_NAMES: ReadonlyMap<string, string> = new Map(
   SYSTEM_FIELDS.map(({ column, name }) => [column, name]),
 );
 
-/** How many values of a field, as the API calls it, an import has made unknown. */
+/**
+ * Number of values of a field that an import has cleared. `column` is the API's name of the field.
+ */
 export interface ClearedField {
   column: string;
   count: number;
@@ -31,7 +33,10 @@ const byJob = <Entry extends object>(
   return entries;
 };
 
-/** Adds what a chunk has cleared; in its transaction, and only if the chunk counts. */
+/**
+ * Adds the cleared values of a chunk. Must run in the chunk's transaction, only if the chunk
+ * counts.
+ */
 export const addCleared = async (
   client: Pick<PoolClient, 'query'>,
   jobId: string,
@@ -51,7 +56,7 @@ export const addCleared = async (
   );
 };
 
-/** What each of some imports has cleared so far, the most first. */
+/** The cleared values of each import so far, the most frequent first. */
 export const listCleared = async (
   db: Db,
   jobIds: readonly string[],
@@ -61,14 +66,14 @@ export const listCleared = async (
     SELECT job_id AS "jobId", field AS column, count FROM (
       SELECT *, row_number() OVER (PARTITION BY job_id ORDER BY count DESC, field) AS place
         FROM import_cleared WHERE job_id = ANY (${jobIds}::uuid[])) AS ranked
-     WHERE place <= ${MAX_TOLD} ORDER BY job_id, place`.execute(db);
+     WHERE place <= ${MAX_REPORTED} ORDER BY job_id, place`.execute(db);
   return byJob(rows);
 };
 
-/** How many lines of an import broke a rule. */
+/** Number of lines of an import that broke a rule. */
 export interface CountedProblem extends Problem {
   count: number;
-  /** Its number in the file. */
+  /** Line number in the file. */
   firstLine: number;
 }
 
@@ -89,7 +94,10 @@ const tally = (lines: readonly FailedLine[]): CountedProblem[] => {
   return [...problems.values()];
 };
 
-/** Adds what was wrong with lines of a chunk; in its transaction, and only if the chunk counts. */
+/**
+ * Adds the problems of a chunk's lines. Must run in the chunk's transaction, only if the chunk
+ * counts.
+ */
 export const addProblems = async (
   client: Pick<PoolClient, 'query'>,
   jobId: string,
@@ -112,7 +120,7 @@ export const addProblems = async (
   );
 };
 
-/** What was wrong with lines of each of some imports so far, the most first. */
+/** The problems in lines of each import so far, the most frequent first. */
 export const listProblems = async (
   db: Db,
   jobIds: readonly string[],
@@ -122,6 +130,6 @@ export const listProblems = async (
     SELECT job_id AS "jobId", nullif(field, '') AS column, rule, count, first_line AS "firstLine" FROM (
       SELECT *, row_number() OVER (PARTITION BY job_id ORDER BY count DESC, first_line, field, rule) AS place
         FROM import_problems WHERE job_id = ANY (${jobIds}::uuid[])) AS ranked
-     WHERE place <= ${MAX_TOLD} ORDER BY job_id, place`.execute(db);
+     WHERE place <= ${MAX_REPORTED} ORDER BY job_id, place`.execute(db);
   return byJob(rows);
 };

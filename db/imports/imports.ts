@@ -5,12 +5,10 @@ import type { ImportCounts, JobEnd } from '../../workflows/contract.ts';
 import type { Db } from '../client.ts';
 import type { Merged } from './import-merge.ts';
 
-/** What the rows say of an import. */
+/** The sums of an import, from its rows. */
 export interface ImportSum {
   counts: ImportCounts;
-  /**
-   * Of the lines that failed or are held: those that may be taken from the same file another time.
-   */
+  /** Failed or held lines that may succeed in a retry of the same file. */
   refused: number;
 }
 
@@ -24,8 +22,10 @@ const sumOf = ({ imported, merged, skipped, held, failed }: Omit<ImportCounts, '
   imported + merged + skipped + held + failed;
 
 /**
- * Of an import whose lines are erased, what was stored when it ended. A line that failed its check
- * has failed, whether its chunk came to be imported or not.
+ * The sums of an import. If its lines are erased, the counts stored at its end. A line that failed
+ * its check counts as failed, whether its chunk was imported or not.
+ *
+ * @throws Error when there is no such job
  */
 export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
   const { rows } = await sql<SummedRow>`
@@ -51,8 +51,8 @@ export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
 };
 
 /**
- * An import that says it is done has failed if lines are missing in the sum, or if none of them
- * could be taken. Where that was not for the file's sake alone, the same file may be tried again.
+ * Changes the end of a completed import to failed if lines are missing in the sum, or if no line
+ * could be imported. If not only the file was the cause, the same file may be tried again.
  */
 export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd => {
   if (end.kind !== 'completed') return end;
@@ -74,7 +74,7 @@ export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd
   return { kind: 'failed', type: 'everyLineRefused', message };
 };
 
-/** Writes down lines that failed; those that are there stay as they are. */
+/** Records failed lines. Lines that were recorded before are not changed. */
 export const insertFailures = async (
   client: Pick<PoolClient, 'query'>,
   jobId: string,
@@ -94,7 +94,9 @@ export const insertFailures = async (
   );
 };
 
-/** Says how many lines of its file a job has read. False when it is not being checked any more. */
+/**
+ * Stores the number of lines in a job's file. False if the job is not in phase `checking` any more.
+ */
 export const setLinesRead = async (db: Db, jobId: string, lines: number): Promise<boolean> => {
   const { numUpdatedRows } = await db
     .updateTable('jobs')
@@ -106,7 +108,7 @@ export const setLinesRead = async (db: Db, jobId: string, lines: number): Promis
   return numUpdatedRows === 1n;
 };
 
-/** Chunks that a job has dealt with. */
+/** Chunks that a job has finished. */
 export const listDoneChunks = async (db: Db, jobId: string): Promise<Set<number>> => {
   const rows = await db
     .selectFrom('import_chunks')
@@ -117,7 +119,8 @@ export const listDoneChunks = async (db: Db, jobId: string): Promise<Set<number>
 };
 
 /**
- * Writes a chunk down. False when another attempt was faster; then its users must be rolled back.
+ * Records a chunk. False if another attempt has recorded it; then this chunk's users must be rolled
+ * back.
  */
 export const insertChunk = async (
   client: PoolClient,
@@ -142,8 +145,8 @@ export const insertChunk = async (
 };
 
 /**
- * Whether the job still allows a chunk to commit. Cancel changes its row first, and waits for this
- * lock.
+ * Whether the job still allows a chunk to commit. Cancel updates the job's row first, so it waits
+ * for the lock that this query takes.
  */
 export const mayImport = async (client: PoolClient, jobId: string): Promise<boolean> => {
   const { rowCount } = await client.query(
