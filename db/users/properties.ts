@@ -3,10 +3,10 @@ import type { PropertyTypes } from '../../selection/fields.ts';
 import type { Db } from '../client.ts';
 import type { PropertyType } from '../../selection/property-types.ts';
 
-/** Custom properties a workspace has at most. */
+/** Most custom properties of a workspace. */
 export const MAX_PROPERTIES = 300;
 
-/** The custom properties of a workspace: their types by name. */
+/** Types of a workspace's custom properties, by name. */
 export const propertyTypesOf = async (db: Db, workspaceId: string): Promise<PropertyTypes> => {
   const rows = await db
     .selectFrom('properties')
@@ -16,7 +16,7 @@ export const propertyTypesOf = async (db: Db, workspaceId: string): Promise<Prop
   return new Map(rows.map((row) => [row.name, row.type]));
 };
 
-/** Custom properties in the order of their names. */
+/** Custom properties, sorted by name. */
 export const listProperties = (
   db: Db,
   page: { workspaceId: string; afterName?: string | undefined; limit: number },
@@ -30,14 +30,14 @@ export const listProperties = (
     .limit(page.limit)
     .execute();
 
-/** Defines a property, once: its type never changes. One after the other within a workspace. */
+/** Defines a property. Its type can never change. Serialized within a workspace. */
 export const createProperty = (
   db: Db,
   property: { workspaceId: string; name: string; type: PropertyType },
 ): Promise<{ status: 'created'; createdAt: Date } | { status: 'nameTaken' | 'tooMany' }> =>
   db.transaction().execute(async (trx) => {
     const { workspaceId, name, type } = property;
-    // Without the lock, two at once could both be the 300th.
+    // Without the lock, two concurrent calls could both insert the 300th property.
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`properties/${workspaceId}`}, 0))`.execute(
       trx,
     );

@@ -11,7 +11,7 @@ const segmentRows = (db: Db, workspaceId: string) =>
 
 export type SegmentRow = Awaited<ReturnType<ReturnType<typeof segmentRows>['execute']>>[number];
 
-/** A segment; its filter is as it was given, relative dates included. */
+/** A segment. Its filter is as stored, relative dates included. */
 export const findSegment = (
   db: Db,
   workspaceId: string,
@@ -19,7 +19,7 @@ export const findSegment = (
 ): Promise<SegmentRow | undefined> =>
   segmentRows(db, workspaceId).where('id', '=', segmentId).executeTakeFirst();
 
-/** Segments in the order they were made: their ids are UUIDv7. */
+/** Segments in the order of creation: their ids are UUIDv7. */
 export const listSegments = (
   db: Db,
   page: { workspaceId: string; afterId?: string | undefined; limit: number },
@@ -30,7 +30,7 @@ export const listSegments = (
     .limit(page.limit)
     .execute();
 
-/** Id of the new segment; undefined when the name is taken. */
+/** The id of the new segment; undefined if the name is taken. */
 export const createSegment = async (
   db: Db,
   segment: { workspaceId: string; name: string; filter: Filter },
@@ -49,13 +49,13 @@ export const createSegment = async (
   return row?.id;
 };
 
-/** PostgreSQL's code for a second row of the same key. */
+/** SQLSTATE of a second row with the same key. */
 const UNIQUE_VIOLATION = '23505';
 
 const isUniqueViolation = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION;
 
-/** Changes what is given of a segment. */
+/** Updates the given properties of a segment. */
 export const updateSegment = async (
   db: Db,
   segment: {
@@ -83,7 +83,7 @@ export const updateSegment = async (
   }
 };
 
-/** True when it was there. Jobs hold copies of its filter and go on. */
+/** True if the segment existed. Jobs hold copies of its filter and are not affected. */
 export const deleteSegment = async (
   db: Db,
   workspaceId: string,

@@ -3,17 +3,17 @@ import type { Db } from '../client.ts';
 import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** A column of a workspace's users as it is now. */
+/** A current column of a workspace's users. */
 export interface UserColumn extends StoredColumn {
-  /** Its type without a length or precision: those apply when a value is assigned. */
+  /** The type without length or precision, which apply when a value is assigned. */
   baseType: string;
-  /** Whether a value is its own text, byte for byte. */
+  /** Whether a value equals its own text, byte for byte. */
   isText: boolean;
-  /** Whether its type reads exactly what it has written, whatever the value. */
+  /** Whether the type reads exactly what it has written, for every value. */
   isExact: boolean;
 }
 
-/** Types of PostgreSQL's own of which that is known, under the settings of our connections. */
+/** Types of PostgreSQL for which that is known, under the settings of Keepsake's connections. */
 const EXACT_TYPES = (
   'text varchar bool int2 int4 int8 numeric float4 float8 uuid date time timestamp timestamptz jsonb ' +
   'bytea _text _varchar _int4 _int8'

@@ -2,10 +2,13 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Field } from '../../selection/fields.ts';
 import { momentText } from './user-json.ts';
 
-/** Items up to which a list is put together from its members; half the cost of unnesting it. */
+/**
+ * Indexes of the items of a short list, which is joined by index. That takes half the time of
+ * unnesting.
+ */
 const SHORT_LIST = [0, 1, 2];
 
-/** What a cell is made of, looked up once: the cell names it several times. */
+/** The value behind a cell. It is selected once, because the cell uses it several times. */
 const valueOf = (field: Field): RawBuilder<unknown> => {
   if (field.source === 'system') return sql.ref(`users.${field.column}`);
   switch (field.kind) {
@@ -17,12 +20,12 @@ const valueOf = (field: Field): RawBuilder<unknown> => {
     case 'date':
     case 'time':
     case 'datetime':
-      // As it is when it is a text, else as its JSON text.
+      // A text as it is; any other value as its JSON text.
       return sql`users.properties ->> ${sql.lit(field.key)}::text`;
   }
 };
 
-/** A list as `a;b`; what is no list as its JSON text. */
+/** A list as `a;b`. Any value that is not a list as its JSON text. */
 const joined = (list: RawBuilder<unknown>): RawBuilder<unknown> => sql`
   CASE jsonb_typeof(${list})
   WHEN 'array' THEN
@@ -51,8 +54,8 @@ const cellOf = (field: Field, value: RawBuilder<unknown>): RawBuilder<unknown> =
 };
 
 /**
- * Texts and lists; a number, boolean, date or time is never guarded, and so never read as if it
- * were.
+ * Whether a field holds texts. Only texts and lists are guarded against formulas; numbers,
+ * booleans, dates and times are not.
  */
 export const isTextCell = ({ kind }: Field): boolean => kind === 'text' || kind === 'list';
 
@@ -62,12 +65,12 @@ const fenced = (query: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`FROM (${query} OFFSET 0) AS cells`;
 
 /**
- * The query for users as cells of CSV. `source` is a FROM clause over the alias `users` with what
- * comes after it. Each step is a subquery that `OFFSET 0` keeps from being merged with the next
- * one: merged, an expression would be evaluated wherever its result is named.
+ * The query of users as cells of CSV. `source` is a FROM clause over the alias `users`, with any
+ * further clauses. Each step is a subquery, and `OFFSET 0` keeps PostgreSQL from merging it into
+ * the next one. A merged expression would be evaluated at each use of its result.
  *
- * An unknown value is NULL, but where it stands alone: `COPY` would write an empty line, which many
- * readers skip. An empty text is written as `""`.
+ * An unknown value is NULL, except in a file with one column: there `COPY` would write an empty
+ * line, which many readers skip. An empty text is written as `""`.
  */
 export const userCsv = (
   fields: readonly Field[],

@@ -2,8 +2,8 @@ import { type RawBuilder, sql } from 'kysely';
 import { SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
 
 /**
- * A moment as RFC 3339 with all its digits; `infinity` stays that. Connections have the time zone
- * UTC, whose offset PostgreSQL writes as `+00`. `to_char` would cost twice as much.
+ * A timestamp as RFC 3339 with all its digits; `infinity` is not changed. Connections use the time
+ * zone UTC, whose offset PostgreSQL writes as `+00`. `to_char` would take twice as long.
  */
 export const momentText = (value: RawBuilder<unknown>): RawBuilder<string> =>
   sql<string>`replace(replace(${value}::text, ' ', 'T'), '+00', 'Z')`;
@@ -23,10 +23,9 @@ const rendered = ({ column, type }: SystemField): RawBuilder<unknown> => {
 };
 
 /**
- * Users as JSON text with the system properties named, and below `properties` the custom ones, if
- * any are given. PostgreSQL writes it and nobody parses it on the way out: a JavaScript number or
- * Date would lose digits of what is stored. By its name for each, `row_to_json` is a fifth faster
- * than `json_build_object`.
+ * Users as JSON text, with the given system properties, and the custom ones below `properties`, if
+ * given. The text is sent as PostgreSQL wrote it: a JavaScript number or Date would lose digits.
+ * `row_to_json` is a fifth faster than `json_build_object`.
  */
 export const userJsonOf = (
   fields: readonly SystemField[],
@@ -37,5 +36,5 @@ export const userJsonOf = (
   return sql<string>`(SELECT row_to_json(shown)::text FROM (SELECT ${sql.join(members)}) AS shown)`;
 };
 
-/** A user as the API shows it. */
+/** A user as JSON text, in the API's format. */
 export const userJson = userJsonOf(SYSTEM_FIELDS, sql`users.properties`);

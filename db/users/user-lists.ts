@@ -6,9 +6,9 @@ import type { Db, Trx } from '../client.ts';
 import { FIRST_ID } from '../first-id.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Lists of a workspace at a time, those that are being uploaded included. */
+/** Most lists of a workspace at a time, including those that are being uploaded. */
 export const MAX_USER_LISTS = 20;
-/** Hours after which no upload is under way any more. */
+/** Hours after which an upload has certainly ended. */
 const UPLOAD_HOURS = 2;
 
 const UNIQUE_VIOLATION = '23505';
@@ -49,13 +49,11 @@ export interface NewUserList {
   matchBy: MatchBy;
 }
 
-/**
- * Writes down a list that is being uploaded. False when the workspace has as many as it may have.
- */
+/** Records a list that is being uploaded. False if the workspace has `MAX_USER_LISTS` lists. */
 export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
     const { workspaceId } = list;
-    // One at a time in a workspace, so that none is left out of the count.
+    // Serialized within a workspace, so that the count includes every list.
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`userLists/${workspaceId}`}, 0))`.execute(
       trx,
     );
@@ -69,11 +67,18 @@ export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
     return numAffectedRows === 1n;
   });
 
-/** An entry in the form that it is compared in: mail addresses as `users_email` has them. */
+/**
+ * An entry in the form in which entries are compared. Mail addresses have the form of the index
+ * `users_email`.
+ */
 const keyOf = (matchBy: MatchBy, entry: RawBuilder<unknown>): RawBuilder<unknown> =>
   matchBy === 'email' ? sql`lower(${entry})` : entry;
 
-/** Adds entries to a list that is not complete. @returns how many of them were not there yet */
+/**
+ * Adds entries to a list that is not complete.
+ *
+ * @returns the number of new entries
+ */
 export const addEntries = async (
   db: Db,
   { id, matchBy }: Pick<NewUserList, 'id' | 'matchBy'>,
@@ -95,7 +100,7 @@ export interface ListFacts {
   empty: number;
 }
 
-/** Makes a list usable. False when its idempotency key belongs to another one. */
+/** Makes a list usable. False if its idempotency key belongs to another list. */
 export const completeUserList = async (
   db: Db,
   { id, workspaceId }: Pick<NewUserList, 'id' | 'workspaceId'>,
@@ -103,7 +108,7 @@ export const completeUserList = async (
   idempotency?: { key: string; requestHash: string },
 ): Promise<boolean> => {
   const { key = null, requestHash = null } = idempotency ?? {};
-  // One that has expired, and is not swept yet, gives its key back.
+  // An expired list that has not been erased yet releases its key.
   await sql`SELECT erase_user_list(id) FROM user_lists
     WHERE workspace_id = ${workspaceId} AND idempotency_key = ${key} AND expires_at <= now()`.execute(
     db,
@@ -120,7 +125,7 @@ export const completeUserList = async (
   }
 };
 
-/** Erases a list and its entries at once, also one that is not complete. */
+/** Erases a list and its entries, whether complete or not. */
 export const eraseUserList = async (db: Db, id: string): Promise<void> => {
   await sql`SELECT erase_user_list(${id}::uuid)`.execute(db);
 };
@@ -136,25 +141,33 @@ export const listExpiredUserLists = (db: Db, limit: number, afterId = FIRST_ID) 
     .limit(limit)
     .execute();
 
-/** Erases the users of previews that nobody can confirm any more. @returns how many users */
+/**
+ * Erases the users of previews that cannot be confirmed any more.
+ *
+ * @returns the number of users
+ */
 export const erasePreviewTargets = async (db: Db): Promise<number> => {
   const { rows } = await sql<{ n: number }>`SELECT erase_preview_targets() AS n`.execute(db);
   return rows[0]?.n ?? 0;
 };
 
-/** @throws DatabaseError KS006 when the list is gone; else it stays until the transaction ends */
+/**
+ * Keeps a list from being erased until the transaction ends.
+ *
+ * @throws DatabaseError KS006 when the list was erased or has expired
+ */
 export const requireUserList = async (trx: Trx, id: string): Promise<void> => {
   await sql`SELECT require_user_list(${id}::uuid)`.execute(trx);
 };
 
-/** What says which users a list names. */
+/** The facts that decide which users a list names. */
 export interface ListRef {
   id: string;
   workspaceId: string;
   matchBy: MatchBy;
 }
 
-/** Entries beside the users that they name, by the primary key or `users_email`. */
+/** Entries joined with the users that they name. Counts on the primary key or `users_email`. */
 const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN') => {
   const key = matchBy === 'email' ? sql`lower(users.email) COLLATE "C"` : sql`users.user_id`;
   return sql`user_list_entries AS e
@@ -164,25 +177,25 @@ const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN
 };
 
 /**
- * Users whom a list names: a query of their ids. A mail address that several users have names none
- * of them: nobody can say who is meant.
+ * The users that a list names: a query of their ids. A mail address that several users have names
+ * none of them, because it is ambiguous.
  */
 export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
   sql`SELECT min(users.user_id) AS user_id FROM ${joined(list, 'JOIN')} HAVING count(*) = 1`;
 
-/** Ids that a list has, whether they are users or not: a query. */
+/** Ids in a list, whether they are users or not: a query. */
 export const idsOfList = (listId: string): RawBuilder<unknown> =>
   sql`SELECT key AS user_id FROM user_list_entries WHERE list_id = ${listId}::uuid`;
 
-/** Mail addresses that a list has, in lower case: a query. */
+/** Mail addresses in a list, in lower case: a query. */
 export const addressesOfList = (listId: string): RawBuilder<unknown> =>
   sql`SELECT key AS address FROM user_list_entries WHERE list_id = ${listId}::uuid`;
 
-/** Users whom a preview of a list has selected: a query of their ids. */
+/** Users that a preview of a list has selected: a query of their ids. */
 export const usersOfPreview = (previewId: string): RawBuilder<unknown> =>
   sql`SELECT user_id FROM preview_targets WHERE preview_id = ${previewId}::uuid`;
 
-/** Entries that name nobody, or of whom nobody can say which of several users is meant: a query. */
+/** Entries that name no user, or several users: a query. */
 export const unmatchedEntries = (list: ListRef): RawBuilder<unknown> => sql`
   SELECT e.line, e.entry,
          CASE count(users.user_id) WHEN 0 THEN 'notFound' ELSE 'ambiguous' END AS reason,

@@ -6,15 +6,15 @@ import { isDenied, isOfARow, KEPT_BACK, rowRefusalOf } from '../connections/sql-
 import { letUsersCount } from './sequences.ts';
 import { insertUsers, lockUsers, updateUsers, type UserChange } from './user-writes.ts';
 
-/** Users merged by one call at most. */
+/** Most users merged by one call. */
 export const MAX_MERGED_USERS = 1_000;
 
-/** A user whom the database does not take; says why without what stands in the row. */
+/** A user that the database refuses. The reason holds no values of the row. */
 export interface Refused {
   refused: string;
 }
 
-/** `held`: it would clear a hold, which the caller may not. */
+/** `held`: the change would clear a hold, and the caller may not. */
 export type MergeOutcome = 'created' | 'updated' | 'held' | 'notFound' | Refused;
 
 export interface MergeOptions {
@@ -23,12 +23,12 @@ export interface MergeOptions {
   mayClearHold: boolean;
 }
 
-/** How often a merge begins anew because others created some of its users meanwhile. */
+/** Most starts of a merge, if other transactions create some of its users meanwhile. */
 const MAX_STARTS = 5;
 
 interface Plan {
   outcomes: MergeOutcome[];
-  /** One change a user: those for the same user put together in their order. */
+  /** One change for each user: changes for the same user are joined in their order. */
   changes: Map<string, UserChange>;
 }
 
@@ -38,7 +38,10 @@ const joinChanges = (before: UserChange, after: UserChange): UserChange => ({
   properties: { ...before.properties, ...after.properties },
 });
 
-/** Notes in `holds` who comes under hold, and who is new. */
+/**
+ * Decides the outcome of each change. Updates `holds`: the hold of each changed user, and new
+ * users.
+ */
 const planMerge = (
   given: readonly UserChange[],
   holds: Map<string, boolean>,
@@ -65,7 +68,7 @@ interface Holds {
   actorKeyId: string;
 }
 
-/** Tells the activity log how many users came under hold and out of it, not who. */
+/** Logs how many users came under hold and how many were released, but not their ids. */
 const recordHolds = async (
   trx: Trx,
   workspaceId: string,
@@ -82,19 +85,19 @@ const recordHolds = async (
   }
 };
 
-/** Thrown to roll a merge back and begin it anew. */
+/** Thrown to roll a merge back and start it anew. */
 const ANEW = Symbol('begin anew');
 
-/** A merge at work in its transaction. */
+/** A merge in its transaction. */
 interface Merge {
   trx: Trx;
   workspaceId: string;
   options: MergeOptions;
-  /** Whether each user who is there, as far as it was merged, is under hold. */
+  /** The legal hold of each existing user, including users that this merge has created. */
   holds: ReadonlyMap<string, boolean>;
 }
 
-/** Merges all that is given, or refuses it as a whole; then it is to be rolled back. */
+/** Merges all changes, or returns a refusal; then the caller must roll back. */
 const mergeWhole = async (
   merge: Merge,
   given: readonly UserChange[],
@@ -119,7 +122,7 @@ const mergeWhole = async (
   return outcomes;
 };
 
-/** In a savepoint that is there before and after. */
+/** Merges within the savepoint `half`, which exists before and after. */
 const tryToMerge = async (
   merge: Merge,
   given: readonly UserChange[],
@@ -148,17 +151,17 @@ const mergeHalves = async (merge: Merge, given: readonly UserChange[]): Promise<
 };
 
 /**
- * Merges by halves: what cannot be merged is rolled back and split, until the users whom the
- * database refuses stand alone. In the order of ids as PostgreSQL has it, so that merges do not
- * deadlock over those they create; checks that wait for the end of a transaction would not say whom
- * they refuse.
+ * Merges by halves. A set of changes that the database refuses is rolled back and split, until each
+ * refused user stands alone. Changes are in the order of ids as PostgreSQL sorts them, so that
+ * merges do not deadlock over users that they create. Constraints are immediate, because a check at
+ * the end of the transaction would not identify the refused user.
  */
-const mergeCarefully = async (
+const mergeByHalves = async (
   merge: Merge,
   given: readonly UserChange[],
 ): Promise<MergeOutcome[]> => {
   await sql.raw('SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT half').execute(merge.trx);
-  // Stable: changes of the same user stay in their order.
+  // The sort is stable: changes of the same user keep their order.
   const ordered = given
     .map((change, index) => ({ change, index, key: Buffer.from(change.userId) }))
     .toSorted((a, b) => Buffer.compare(a.key, b.key));
@@ -175,31 +178,32 @@ const mergeCarefully = async (
 const mergeOnce = async (
   merge: Merge,
   given: readonly UserChange[],
-  isCareful: boolean,
+  isByHalves: boolean,
 ): Promise<MergeOutcome[]> => {
   const { trx, workspaceId, options } = merge;
   const ids = [...new Set(given.map(({ userId }) => userId))];
   const present = await lockUsers(trx, workspaceId, ids);
   merge.holds = present;
-  const outcomes = await (isCareful ? mergeCarefully : mergeWhole)(merge, given);
+  const outcomes = await (isByHalves ? mergeByHalves : mergeWhole)(merge, given);
   if (!Array.isArray(outcomes)) throw ANEW;
-  // Triggers of others have run, and the connection is lent to other requests. None runs when it
-  // commits.
+  // Foreign triggers have run, and the connection will be lent to other requests. With immediate
+  // constraints, no trigger runs at the commit.
   await sql.raw(`SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`).execute(trx);
   await recordHolds(trx, workspaceId, { before: present, after: merge.holds, ...options });
   return outcomes;
 };
 
 /**
- * Merges changes into users, creating those that are missing, in one transaction: three statements
- * for up to 1,000 users, and a line in the activity log for holds set and one for holds cleared.
- * Outcomes are in the order given; changes for the same user apply one after the other. Rows are
- * locked, then created, in the order of ids, so merges do not deadlock; one that meets users
- * created meanwhile, or users whom the database refuses, lets go of all and begins anew. Then each
- * user who is refused stands alone, and stops no other.
+ * Merges changes into users in one transaction, and creates missing users. Takes three statements
+ * for up to 1,000 users, and a line in the activity log for holds set and for holds cleared.
+ * Outcomes are in the order of `changes`. Changes for the same user apply one after another.
  *
- * @throws Error with code 40001 when others create the same users over and over; DatabaseError for
- *   what is no user's
+ * Rows are locked, then created, in the order of ids, so merges do not deadlock. If other
+ * transactions have created some of the users, or the database refuses some, the merge is rolled
+ * back and starts anew by halves. Then a refused user does not block the others.
+ *
+ * @throws Error with code 40001 when other transactions keep creating the same users; DatabaseError
+ *   when an error does not concern a user's row
  */
 export const mergeUsers = async (
   db: Db,
@@ -208,15 +212,15 @@ export const mergeUsers = async (
   options: MergeOptions,
 ): Promise<MergeOutcome[]> => {
   for (let start = 1; start <= MAX_STARTS; start++) {
-    const isCareful = start > 1;
+    const isByHalves = start > 1;
     try {
       return await db
         .transaction()
         .execute((trx) =>
-          mergeOnce({ trx, workspaceId, options, holds: new Map() }, changes, isCareful),
+          mergeOnce({ trx, workspaceId, options, holds: new Map() }, changes, isByHalves),
         );
     } catch (error) {
-      const isForAUser = !isCareful && isOfARow(error);
+      const isForAUser = !isByHalves && isOfARow(error);
       if (start === 1 && isDenied(error)) await letUsersCount(db);
       else if (error !== ANEW && !isForAUser) throw error;
     }

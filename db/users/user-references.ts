@@ -5,10 +5,10 @@ import { partitionOf } from '../workspaces.ts';
 /** A foreign key by which users refer to users. */
 export interface UserReference {
   constraint: string;
-  /** The table it refers to, as SQL: that of all users, or of one workspace. */
+  /** The referenced table, as SQL: that of all users, or of one workspace. */
   table: string;
   columns: string[];
-  /** What each of them refers to. */
+  /** The referenced column for each of `columns`. */
   referenced: string[];
 }
 

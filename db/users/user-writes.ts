@@ -2,10 +2,10 @@ import { type RawBuilder, sql } from 'kysely';
 import { SYSTEM_FIELDS } from '../../selection/fields.ts';
 import type { Trx } from '../client.ts';
 
-/** What becomes of a user: values in stored form, null for what becomes unknown. */
+/** A change of a user: values in stored form, null for a value that becomes unknown. */
 export interface UserChange {
   userId: string;
-  /** By the names of the columns. */
+  /** By name of the column. */
   columns: Readonly<Record<string, unknown>>;
   /** Custom properties, by name. */
   properties: Readonly<Record<string, unknown>>;
@@ -18,7 +18,11 @@ const CHANGEABLE = SYSTEM_FIELDS.map(({ column }) => column).filter(
 const columnList = (prefix = ''): RawBuilder<unknown> =>
   sql.join(CHANGEABLE.map((column) => sql.ref(`${prefix}${column}`)));
 
-/** Locks the users that are there in the order of their ids, as every merge does. */
+/**
+ * Locks the existing users in the order of their ids, as every merge does.
+ *
+ * @returns the legal hold of each existing user, by id
+ */
 export const lockUsers = async (
   trx: Trx,
   workspaceId: string,
@@ -34,7 +38,9 @@ export const lockUsers = async (
 const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
-/** Of the users asked for, how many are there now, created by whomever. */
+/**
+ * Number of the changed users that exist now, whether this transaction created them or another one.
+ */
 const countPresent = async (
   trx: Trx,
   workspaceId: string,
@@ -48,8 +54,8 @@ const countPresent = async (
 };
 
 /**
- * `raced`: others were faster with some of them. `keptBack`: a trigger lets some of them not be
- * made.
+ * Creates users. `raced`: other transactions have created some of them. `keptBack`: a trigger
+ * prevented an insert.
  */
 export const insertUsers = async (
   trx: Trx,
@@ -73,7 +79,7 @@ export const insertUsers = async (
   return (await countPresent(trx, workspaceId, changes)) > made ? 'raced' : 'keptBack';
 };
 
-/** The changes as a table: one bound text, however many they are. */
+/** The changes as a table, from one bound text for any number of changes. */
 const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
   const rows = changes.map(({ userId, columns, properties }) => ({
     user_id: userId,
@@ -86,9 +92,9 @@ const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
 };
 
 /**
- * Writes the locked users that differ from what they become, and no others: an unchanged row keeps
- * its stamp. The ids are named so that it reads by the primary key, also where the table has no
- * statistics yet. `keptBack`: a trigger lets some of them not be changed.
+ * Updates the locked users that differ from their change, and no others: an unchanged row keeps its
+ * stamp. The ids are given, so that PostgreSQL reads by the primary key even without statistics.
+ * `keptBack`: a trigger prevented an update.
  */
 export const updateUsers = async (
   trx: Trx,

@@ -4,8 +4,9 @@ import type { Db } from '../client.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /**
- * Name of a foreign key by which deleting a user would delete or change other rows, if there is
- * one. Such rows go in silence, and no backup of users holds them.
+ * Name of a foreign key by which the deletion of a user would delete or change other rows;
+ * undefined if there is none. Such rows would change without a record, and a backup of users does
+ * not hold them.
  */
 export const cascadingForeignKey = async (
   db: Db,
@@ -21,8 +22,8 @@ export const cascadingForeignKey = async (
 };
 
 /**
- * Of the users a workspace had in an earlier snapshot, how many are there still, and how many of
- * these were changed since. Reads the whole partition, as the connection's snapshot sees it.
+ * Of the users in an earlier snapshot: how many still exist, and how many of these have changed
+ * since. Reads the whole partition, in the snapshot of the connection.
  */
 export const countSurvivors = async (
   client: pg.ClientBase,
@@ -40,16 +41,16 @@ export const countSurvivors = async (
 
 /**
  * PostgreSQL's own types whose text depends on other objects, which may be renamed: OIDs that are
- * shown by names.
+ * shown by name.
  */
 const TYPES_OF_NAMES =
   'regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc regprocedure ' +
   'regrole regtype aclitem';
 
 /**
- * Types that values of a workspace's users are made of, however deep, whose text may become another
- * without the values: those above, and types of others whose output function does not say that it
- * never does.
+ * Types of a workspace's users, however deeply nested, whose text can change while the value does
+ * not. These are `TYPES_OF_NAMES`, and types of others whose output function is not declared
+ * immutable.
  */
 export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`

@@ -5,7 +5,7 @@ import { momentText, userJson } from './user-json.ts';
 
 export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
 
-/** A user's place in a list. `createdAt` has all its digits. */
+/** A user's position in a list. `createdAt` has all its digits. */
 export interface UserPlace {
   userId: string;
   createdAt: string;
@@ -36,8 +36,8 @@ const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
     LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
 
 /**
- * Users whose id, mail address, phone number, first or last name begins with `text`; mail and names
- * in either case. Each of the five has its index on `users`.
+ * Users whose id, mail address, phone number, first or last name begins with `text`. Mail addresses
+ * and names are compared case-insensitively. Each of the five has its index on `users`.
  */
 export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
   const ways = [
@@ -80,7 +80,7 @@ export interface UserQuery {
   limit: number;
 }
 
-/** Walks the primary key or `users_created_at`, so a page costs the same wherever it is. */
+/** Reads the primary key or `users_created_at` in order, so each page costs the same. */
 export const listUsers = async (
   db: Db,
   { workspaceId, where, sort, after, limit }: UserQuery,
@@ -106,7 +106,10 @@ export const countUsersWhere = async (
   return rows[0]?.count ?? 0;
 };
 
-/** Whether a user is under legal hold, by the primary key; undefined when there is no such user. */
+/**
+ * Whether a user is under legal hold; undefined if the user does not exist. Counts on the primary
+ * key.
+ */
 export const findHold = async (
   db: Db,
   workspaceId: string,
