@@ -2,14 +2,15 @@ import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 import { isKeyValid, keyEndedAt } from '../key-end.ts';
 
-/** A link of a mail: the mail, and the end that is signed into the link. */
+/** A link in a mail: the mail's id, and the expiry that is signed into the link. */
 export interface PageOf {
   mailId: string;
   expiresAt: Date;
 }
 
 /**
- * The job that a mail is about. Its links end at their time, and with the key that started the job.
+ * The job that a mail is about. A link ends at its expiry, or when the key that started the job
+ * ends.
  */
 export const findMailedJob = (db: Db, { mailId, expiresAt }: PageOf) =>
   db
@@ -27,8 +28,8 @@ export const findMailedJob = (db: Db, { mailId, expiresAt }: PageOf) =>
     .executeTakeFirst();
 
 /**
- * The request that a mail is about. Its link ends at its time, and with the last key by which the
- * person who was mailed hears of the request.
+ * The request that a mail is about. Its link ends at its expiry, or when the recipient has no valid
+ * key any more that receives mails about the request.
  */
 export const findMailedRequest = (db: Db, { mailId, expiresAt }: PageOf) =>
   db
@@ -49,29 +50,35 @@ export const findMailedRequest = (db: Db, { mailId, expiresAt }: PageOf) =>
     .where('mail.id', '=', mailId)
     .executeTakeFirst();
 
-/** Users looked at for the reasons of a job, so that a page costs little however many failed. */
-const REASONS_LOOKED_AT = 10_000;
-/** Reasons that are told, those that count the most first. */
-const REASONS_TOLD = 10;
+/**
+ * Most users whose reasons are counted for a page, so that its cost does not depend on the number
+ * of failures.
+ */
+const MAX_COUNTED_USERS = 10_000;
+/** Most reasons shown, the most frequent first. */
+const MAX_REASONS = 10;
 
 export interface CountedReason {
   reason: string;
   count: number;
-  /** There are more users than were looked at. */
+  /**
+   * Whether the job has at least `MAX_COUNTED_USERS` users with a reason, so that the counts are
+   * lower bounds.
+   */
   isLeast: boolean;
 }
 
 /**
- * Why users of a job were not dealt with: names of constraints and codes, nobody's data. By
- * `outcomes_pkey`.
+ * Why users of a job were not processed: names of constraints and codes, never a user's data.
+ * Counts on `outcomes_pkey`.
  */
 export const countReasons = async (db: Db, jobId: string): Promise<CountedReason[]> => {
   const { rows } = await sql<CountedReason>`
-    SELECT reason, count(*) AS count, bool_or(looked = ${REASONS_LOOKED_AT}) AS "isLeast"
+    SELECT reason, count(*) AS count, bool_or(looked = ${MAX_COUNTED_USERS}) AS "isLeast"
       FROM (SELECT reason, count(*) OVER () AS looked
               FROM (SELECT reason FROM outcomes
                      WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
-                     LIMIT ${REASONS_LOOKED_AT}) AS first) AS counted
-     GROUP BY reason ORDER BY count DESC, reason LIMIT ${REASONS_TOLD}`.execute(db);
+                     LIMIT ${MAX_COUNTED_USERS}) AS first) AS counted
+     GROUP BY reason ORDER BY count DESC, reason LIMIT ${MAX_REASONS}`.execute(db);
   return rows;
 };

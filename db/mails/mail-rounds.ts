@@ -3,10 +3,10 @@ import { JOB_MAIL, type MailInput, type MailState } from '../../workflows/mail-c
 import type { Db, Trx } from '../client.ts';
 import { mailSince, mailState, openMailSince, openMailState } from './mail-tries.ts';
 
-/** What a mail is about. */
+/** The job or request that a mail is about. */
 export type MailSubject = { jobId: string } | { requestId: string };
 
-/** A mail, or a round of mails that none was tried of yet, without its address and text. */
+/** A mail without its address and text, or a requested round that has not been tried yet. */
 export interface MailRow {
   kind: string;
   round: number;
@@ -15,27 +15,29 @@ export interface MailRow {
   attempts: number;
   reason: string | null;
   waitsUntil: Date | null;
-  /** The oldest key of whom it goes to, as it is shown; of mails about requests. */
+  /** For mails about requests: the public id of the recipient's oldest key. */
   keyId: string | null;
-  /** Seconds since somebody asked for this round; null of the one that nobody had to ask for. */
+  /** Seconds since the round was requested. Null for the first round, which is not requested. */
   askedSeconds: number | null;
 }
 
-/** How many mails of a request are told at most, the newest. */
-const MAILS_TOLD = 500;
+/** Most mails of a request that are listed, the newest. */
+const MAX_MAILS = 500;
 
-const told = sql`kind, round, ${mailState} AS state, ${mailSince} AS since, attempts, reason,
+const mailColumns = sql`kind, round, ${mailState} AS state, ${mailSince} AS since, attempts, reason,
   CASE WHEN waits_until > now() AND accepted_at IS NULL THEN waits_until END AS "waitsUntil"`;
 
 const asked = sql`extract(epoch FROM now() - r.created_at)::float8 AS "askedSeconds"`;
 
 const wanted = sql.ref('r.created_at');
 
-/** A round that was asked for and that no try has begun: as a mail that waits since then. */
+/**
+ * A requested round that was never tried, shown as a mail that has been waiting since the request.
+ */
 const untried = sql`r.kind, r.round, ${openMailState(wanted)}, ${openMailSince(wanted)}, 0 AS attempts,
   NULL AS reason, NULL::timestamptz AS "waitsUntil"`;
 
-/** Mails about each of some jobs, by the keys of both tables, the oldest first. */
+/** Mails about each of the jobs, the oldest first. Counts on the keys of both tables. */
 export const listJobMails = async (
   db: Db,
   jobIds: readonly string[],
@@ -43,7 +45,7 @@ export const listJobMails = async (
   if (jobIds.length === 0) return new Map();
   const { rows } = await sql<MailRow & { jobId: string }>`
     SELECT n.*, NULL AS "keyId", ${asked}
-      FROM (SELECT job_id AS "jobId", ${told} FROM notices WHERE job_id = ANY (${jobIds}::uuid[])) AS n
+      FROM (SELECT job_id AS "jobId", ${mailColumns} FROM notices WHERE job_id = ANY (${jobIds}::uuid[])) AS n
       LEFT JOIN mail_rounds r ON r.job_id = n."jobId" AND r.kind = n.kind AND r.round = n.round
     UNION ALL
     SELECT r.job_id, ${untried}, NULL, ${asked} FROM mail_rounds r
@@ -55,24 +57,26 @@ export const listJobMails = async (
   return mails;
 };
 
-/** Mails about a request, by the keys of both tables, in the order they were due. */
+/**
+ * Mails about a request, in the order in which they were due. Counts on the keys of both tables.
+ */
 export const listRequestMails = async (db: Db, requestId: string): Promise<MailRow[]> => {
   const { rows } = await sql<MailRow & { begun: Date }>`
     SELECT n.begun, n.kind, n.round, n.state, n.since, n.attempts, n.reason, n."waitsUntil",
            (SELECT shown_id FROM api_keys k WHERE k.person = person_of(n.address)
              ORDER BY k.revoked_at IS NOT NULL, k.id LIMIT 1) AS "keyId", ${asked}
-      FROM (SELECT begun_at AS begun, person AS address, ${told}
+      FROM (SELECT begun_at AS begun, person AS address, ${mailColumns}
               FROM request_notices WHERE request_id = ${requestId}::uuid) AS n
       LEFT JOIN mail_rounds r ON r.request_id = ${requestId}::uuid AND r.kind = n.kind AND r.round = n.round
     UNION ALL
     SELECT r.created_at, ${untried}, NULL, ${asked} FROM mail_rounds r
      WHERE r.request_id = ${requestId}::uuid AND NOT EXISTS (
        SELECT FROM request_notices n WHERE n.request_id = r.request_id AND n.kind = r.kind AND n.round = r.round)
-     ORDER BY begun DESC, round DESC LIMIT ${MAILS_TOLD}`.execute(db);
+     ORDER BY begun DESC, round DESC LIMIT ${MAX_MAILS}`.execute(db);
   return rows.toReversed();
 };
 
-/** A wish that a mail is sent again. */
+/** A request to send a mail again. */
 export interface NewRound {
   id: string;
   subject: MailSubject;
@@ -87,7 +91,7 @@ const columnOf = (subject: MailSubject) =>
     ? ({ job_id: subject.jobId } as const)
     : ({ request_id: subject.requestId } as const);
 
-/** Writes a round down. False when it, or its idempotency key, is there already. */
+/** Records a requested round. False if the round or its idempotency key was recorded before. */
 export const insertRound = async (db: Db | Trx, wanted: NewRound): Promise<boolean> => {
   const row = await db
     .insertInto('mail_rounds')
@@ -106,7 +110,7 @@ export const insertRound = async (db: Db | Trx, wanted: NewRound): Promise<boole
   return row !== undefined;
 };
 
-/** Whether somebody has asked for a round, by the keys of the table. */
+/** Whether a round was requested. Counts on the keys of the table. */
 export const isRoundAsked = async (db: Db, mail: MailInput): Promise<boolean> => {
   const column = 'jobId' in mail ? 'job_id' : 'request_id';
   const row = await db
@@ -119,7 +123,7 @@ export const isRoundAsked = async (db: Db, mail: MailInput): Promise<boolean> =>
   return row !== undefined;
 };
 
-/** The round that an idempotency key was sent with. */
+/** The round that was requested with an idempotency key. */
 export const findRoundByKey = (db: Db, subject: MailSubject, key: string) =>
   db
     .selectFrom('mail_rounds')

@@ -1,9 +1,9 @@
 import type { Generated } from 'kysely';
 import type { CreatedAt, Nullable, WithDefault } from '../column-types.ts';
 
-/** What is written down of every mail, whatever it is about. */
+/** Columns of every mail, whatever the mail is about. */
 export interface MailColumns {
-  /** Grows with each time the mail is asked for again. */
+  /** Grows by one each time that a further sending of the mail is requested. */
   round: WithDefault<number>;
   /** When the round was first tried, or planned. */
   begun_at: Generated<Date>;
@@ -13,11 +13,11 @@ export interface MailColumns {
   refused_at: Nullable<Date>;
   /** Why the last attempt was not accepted. */
   reason: Nullable<string>;
-  /** The provider asked to be left alone until then. */
+  /** Earliest time of the next attempt, as the provider demanded. */
   waits_until: Nullable<Date>;
 }
 
-/** Tables of mails; those about delete-all requests are with these. */
+/** Tables of mails. `DeleteAllSchema` has those about delete-all requests. */
 export interface MailSchema {
   notices: MailColumns & { id: Generated<string>; job_id: string; kind: string };
   mail_rounds: {

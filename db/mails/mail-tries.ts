@@ -2,16 +2,16 @@ import { type RawBuilder, sql } from 'kysely';
 import { MAIL_LASTS_HOURS, type MailState } from '../../workflows/mail-contract.ts';
 import type { Db } from '../client.ts';
 
-/** Where a mail is written down: one about a job, or about a delete-all request. */
+/** The table of a mail: about a job, or about a delete-all request. */
 export type MailTable = 'notices' | 'request_notices';
 
 const lifetime = sql`make_interval(hours => ${sql.lit(MAIL_LASTS_HOURS)})`;
 
-/** State of a mail that is neither accepted nor refused, by the moment its round began. */
+/** State of a mail that is neither accepted nor refused, by the time its round began. */
 export const openMailState = (begunAt: RawBuilder<unknown>) =>
   sql<MailState>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN 'givenUp' ELSE 'waiting' END`;
 
-/** Since when it is in that state. */
+/** The time since which such a mail has been in that state. */
 export const openMailSince = (begunAt: RawBuilder<unknown>) =>
   sql<Date>`CASE WHEN ${begunAt} <= now() - ${lifetime} THEN ${begunAt} + ${lifetime} ELSE ${begunAt} END`;
 
@@ -22,17 +22,14 @@ export const mailState = sql<MailState>`CASE
   WHEN accepted_at IS NOT NULL THEN 'accepted'
   WHEN refused_at IS NOT NULL THEN 'refused' ELSE ${openMailState(begun)} END`;
 
-/** Since when a mail is in its state. */
+/** The time since which a mail has been in its state. */
 export const mailSince = sql<Date>`coalesce(accepted_at, refused_at, ${openMailSince(begun)})`;
 
-/** How long the provider is still to be left alone, in milliseconds; 0 when it may be asked. */
+/** How long the provider must not be called, in milliseconds; 0 if it may be called now. */
 export const mailWaitMs = sql<number>`greatest(0, coalesce(
   ceil(extract(epoch FROM waits_until - now()) * 1000), 0))::float8`;
 
-/**
- * What an attempt came to. Of one that waits, `waitMs` is how long the provider asked to be left
- * alone.
- */
+/** The result of an attempt. `waitMs` is the wait that the provider demanded. */
 export type MailOutcome =
   | { state: 'accepted'; providerId: string | null }
   | { state: 'refused'; reason: string }
@@ -51,10 +48,7 @@ const setOf = (outcome: MailOutcome) => {
   }
 };
 
-/**
- * Writes down an attempt at a mail and what it came to; one that was accepted before stays as it
- * is.
- */
+/** Records an attempt at a mail and its result. A mail that was accepted before is not changed. */
 export const recordMailTry = async (
   db: Db,
   table: MailTable,

@@ -2,7 +2,7 @@ import { JOB_MAIL } from '../../workflows/mail-contract.ts';
 import type { Db } from '../client.ts';
 import { mailState, mailWaitMs } from './mail-tries.ts';
 
-/** A job's mail of one round, which is there from its first try on; a later try finds the same. */
+/** Finds or makes a job's mail of one round. Every attempt of the round gets the same row. */
 export const openNotice = async (db: Db, { jobId, round }: { jobId: string; round: number }) => {
   const notice = { job_id: jobId, kind: JOB_MAIL, round };
   await db
@@ -19,7 +19,7 @@ export const openNotice = async (db: Db, { jobId, round }: { jobId: string; roun
     .executeTakeFirstOrThrow();
 };
 
-/** What a job's mail is about and whom it goes to: the owner of the key that started the job. */
+/** The job of a mail, and the mail's recipient: the owner of the key that started the job. */
 export const findNoticeSubject = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')

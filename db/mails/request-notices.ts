@@ -3,7 +3,7 @@ import type { Db } from '../client.ts';
 import { isKeyValid } from '../key-end.ts';
 import { mailState, mailWaitMs } from './mail-tries.ts';
 
-/** Who hears of a request: everyone concerned, or one side of it. */
+/** The recipients of mails about a request: both sides, or one of them. */
 export type Audience = 'all' | 'platform' | 'admins';
 
 const ROLES: Record<Audience, readonly ('platform' | 'admin')[]> = {
@@ -12,7 +12,7 @@ const ROLES: Record<Audience, readonly ('platform' | 'admin')[]> = {
   admins: ['admin'],
 };
 
-/** The mails of one kind about a request, and which time they are sent. */
+/** The mails of one kind about a request in one round. */
 export interface NoticeRound {
   requestId: string;
   kind: string;
@@ -20,8 +20,8 @@ export interface NoticeRound {
 }
 
 /**
- * Plans a mail to each person of the audience, by the keys that are valid now: once a round, so
- * that later tries are about the same people and under the same ids.
+ * Plans a mail to each person of the audience with a valid key. Planned once for each round, so
+ * that later attempts use the same people and mail ids.
  */
 export const planNotices = async (
   db: Db,
@@ -41,8 +41,8 @@ export const planNotices = async (
 };
 
 /**
- * Planned mails that wait to be accepted: to which address, and whose that is. Refused ones, and
- * those of a day ago, are over.
+ * Planned mails that wait to be accepted, with their addresses and persons. Refused mails, and
+ * mails that are a day old, are not listed.
  */
 export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound) =>
   db
@@ -56,7 +56,7 @@ export const listOpenNotices = (db: Db, { requestId, kind, round }: NoticeRound)
     .orderBy('id')
     .execute();
 
-/** What a mail about a request tells; nothing in it changes once the mail is due. */
+/** The content of a mail about a request. Nothing in it changes once the mail is due. */
 export const findRequestSubject = (db: Db, requestId: string) =>
   db
     .selectFrom('delete_all_requests as r')
