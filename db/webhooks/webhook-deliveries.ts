@@ -7,12 +7,15 @@ import {
   type DeliveryState,
 } from '../../workflows/delivery-contract.ts';
 
-/** How long a delivery that has ended is shown, in days. */
+/** How long an ended delivery is kept, in days. */
 export const DELIVERY_KEPT_DAYS = 30;
-/** A webhook that has taken nothing for so long is switched off when a delivery is given up. */
+/**
+ * Hours without a successful delivery after which a webhook is switched off, when a delivery is
+ * abandoned.
+ */
 export const FAILING_HOURS = 48;
 
-/** A delivery with its webhook and, unless it is a test, its job. */
+/** A delivery with its webhook and its job. A test has no job. */
 export const findDelivery = (db: Db, { deliveryId, round }: DeliveryInput) =>
   db
     .selectFrom('webhook_deliveries as delivery')
@@ -39,7 +42,7 @@ export const findDelivery = (db: Db, { deliveryId, round }: DeliveryInput) =>
 
 export type DeliveryRow = NonNullable<Awaited<ReturnType<typeof findDelivery>>>;
 
-/** The secrets of a webhook that are valid now, the newest first. */
+/** The valid secrets of a webhook, the newest first. */
 export const listSecrets = async (db: Db, webhookId: string): Promise<string[]> => {
   const rows = await db
     .selectFrom('webhook_secrets')
@@ -62,7 +65,11 @@ const pending = (db: Db, { deliveryId, round }: DeliveryInput) =>
 const inMs = (milliseconds: number) =>
   sql<Date>`now() + make_interval(secs => ${milliseconds / 1_000}::float8)`;
 
-/** Counts an attempt as it begins. Which it is; undefined when the delivery has ended meanwhile. */
+/**
+ * Counts an attempt before it is made.
+ *
+ * @returns the attempt's number, from 1; undefined when the delivery has ended meanwhile
+ */
 export const beginAttempt = async (
   db: Db,
   input: DeliveryInput,
@@ -79,7 +86,7 @@ export const beginAttempt = async (
   return row?.attempts;
 };
 
-/** Says when a delivery is looked at again that had no turn. */
+/** Sets the time of the next check of a delivery that could not be attempted now. */
 export const postponeDelivery = async (
   db: Db,
   input: DeliveryInput,
@@ -90,7 +97,7 @@ export const postponeDelivery = async (
     .execute();
 };
 
-/** What an attempt came to. */
+/** The result of an attempt. */
 export interface Attempted {
   status: number | null;
   error: string | null;
@@ -105,7 +112,10 @@ const resultOf = ({ status, error, durationMs }: Attempted) => ({
 
 const ENDED = { finished_at: sql<Date>`now()`, next_attempt_at: null };
 
-/** Whoever removes a webhook locks it, then its deliveries: so does whatever changes both. */
+/**
+ * A removal of a webhook locks the webhook first, then its deliveries. Every transaction that
+ * changes both must use this order.
+ */
 const lockWebhook = async (trx: Trx, { deliveryId }: DeliveryInput): Promise<void> => {
   await trx
     .selectFrom('webhooks')
@@ -117,7 +127,7 @@ const lockWebhook = async (trx: Trx, { deliveryId }: DeliveryInput): Promise<voi
     .execute();
 };
 
-/** Writes that the receiver took it; its webhook is not failing any more. */
+/** Ends a delivery that the receiver accepted. Its webhook is not failing any more. */
 export const recordDelivered = (
   db: Db,
   input: DeliveryInput & { webhookId: string },
@@ -136,7 +146,10 @@ export const recordDelivered = (
       .execute();
   });
 
-/** Writes that it is to be tried again; its webhook is failing from the first such attempt on. */
+/**
+ * Records a failed attempt that is to be repeated. The webhook counts as failing from its first
+ * such attempt on.
+ */
 export const recordMissed = (
   db: Db,
   input: DeliveryInput & { webhookId: string },
@@ -156,7 +169,10 @@ export const recordMissed = (
       .execute();
   });
 
-/** Ends a delivery as failed, with what its last attempt came to when there was one. */
+/**
+ * Ends a delivery as failed, with the result of its last attempt if there was one. False if the
+ * delivery has ended before.
+ */
 export const recordFailed = async (
   db: Db,
   input: DeliveryInput,
@@ -206,9 +222,11 @@ export const recordGone = (
   });
 
 /**
- * Ends a delivery that nobody took in all its time, and switches its webhook off where that has
- * taken nothing else for long either. Answers how it ended; `failed` too where it is there no
- * longer.
+ * Abandons a delivery after its retry period. Switches its webhook off if the webhook has accepted
+ * nothing for `FAILING_HOURS`.
+ *
+ * @returns the final state, `failed` if the delivery does not exist any more; `isNews`: whether
+ *   this call ended the delivery
  */
 export const giveUpDelivery = (
   db: Db,
@@ -235,7 +253,7 @@ export const giveUpDelivery = (
     return { state: row?.state === 'delivered' ? 'delivered' : 'failed', isNews };
   });
 
-/** A delivery to start. */
+/** A delivery whose workflow is to be started. */
 export interface StartableDelivery extends DeliveryInput {
   workspaceId: string;
 }
@@ -247,11 +265,11 @@ const startable = (db: Db) =>
     .select(['delivery.id as deliveryId', 'delivery.round', 'webhook.workspace_id as workspaceId'])
     .where('delivery.state', '=', 'pending');
 
-/** What is to be told of a job, by the index `webhook_deliveries_of_job`. */
+/** The pending deliveries of a job. Counts on the index `webhook_deliveries_of_job`. */
 export const listDeliveriesOfJob = (db: Db, jobId: string): Promise<StartableDelivery[]> =>
   startable(db).where('delivery.job_id', '=', jobId).execute();
 
-/** Deliveries that are late by so many seconds, by id. */
+/** Pending deliveries whose next attempt is overdue by `seconds`, by id. */
 export const listOverdueDeliveries = (
   db: Db,
   { seconds, limit, afterId = FIRST_ID }: { seconds: number; limit: number; afterId?: string },
@@ -270,8 +288,9 @@ export const listOverdueDeliveries = (
 const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_KEPT_DAYS}::int)`;
 
 /**
- * Removes up to so many deliveries that ended long ago, and as old calls and secrets. @returns of
- * how many
+ * Deletes up to `limit` deliveries that ended `DELIVERY_KEPT_DAYS` ago.
+ *
+ * @returns the number of deleted deliveries
  */
 export const eraseOldDeliveries = async (db: Db, limit: number): Promise<number> => {
   const { numDeletedRows } = await db
@@ -289,7 +308,10 @@ export const eraseOldDeliveries = async (db: Db, limit: number): Promise<number>
   return Number(numDeletedRows);
 };
 
-/** Removes secrets that are not valid any more, and calls whose keys nobody sends again. */
+/**
+ * Deletes expired secrets, and calls of `DELIVERY_KEPT_DAYS` ago, whose idempotency keys are not
+ * used any more.
+ */
 export const eraseOldCalls = async (db: Db): Promise<void> => {
   await db.deleteFrom('webhook_calls').where('created_at', '<', longAgo).execute();
   await db

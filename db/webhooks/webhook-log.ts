@@ -2,7 +2,9 @@ import { sql } from 'kysely';
 import type { DeliveryState } from '../../workflows/delivery-contract.ts';
 import type { Db, Trx } from '../client.ts';
 
-/** What the API does with deliveries: it shows them, begins tests, and begins a further round. */
+/**
+ * The API's functions for deliveries: they list deliveries, start tests, and start further rounds.
+ */
 
 const deliveryRows = (db: Db, webhookId: string) =>
   db.selectFrom('webhook_deliveries').selectAll().where('webhook_id', '=', webhookId);
@@ -18,7 +20,7 @@ export const findLoggedDelivery = (
 ): Promise<LoggedDelivery | undefined> =>
   deliveryRows(db, webhookId).where('id', '=', id).executeTakeFirst();
 
-/** Newest first, by the index `webhook_deliveries_newest`. */
+/** Newest first. Counts on the index `webhook_deliveries_newest`. */
 export const listLoggedDeliveries = (
   db: Db,
   page: {
@@ -42,7 +44,7 @@ export const listLoggedDeliveries = (
     .limit(page.limit)
     .execute();
 
-/** Writes a test to be sent. False while another one is under way. */
+/** Records a test delivery. False while another test is pending. */
 export const insertTest = async (
   trx: Trx,
   { id, webhookId }: { id: string; webhookId: string },
@@ -56,13 +58,13 @@ export const insertTest = async (
   return row !== undefined;
 };
 
-/** Begins another round of a delivery that has ended. False while one is under way. */
+/** Starts another round of an ended delivery. False while a round is pending. */
 export const replayDelivery = async (
   trx: Trx,
   { id, webhookId }: { id: string; webhookId: string },
 ): Promise<boolean> => {
-  // Of two replays of tests at once the second sees that the first is under way. Jobs that end
-  // meanwhile do not wait.
+  // Of two concurrent replays of tests, the second must see the first as pending. This lock does
+  // not block jobs that end meanwhile.
   await trx
     .selectFrom('webhooks')
     .select('id')
@@ -81,7 +83,7 @@ export const replayDelivery = async (
     .where('webhook_id', '=', webhookId)
     .where('state', '<>', 'pending')
     .where(
-      // Of tests one at a time is pending.
+      // Only one test of a webhook may be pending at a time.
       sql<boolean>`(job_id IS NOT NULL OR NOT EXISTS (
         SELECT FROM webhook_deliveries other
          WHERE other.webhook_id = ${webhookId}::uuid AND other.job_id IS NULL AND other.state = 'pending'))`,
@@ -90,7 +92,7 @@ export const replayDelivery = async (
   return numUpdatedRows > 0n;
 };
 
-/** What a request with an idempotency key has made, or worked on. */
+/** The webhook or delivery that a request with an idempotency key made or changed. */
 export interface WebhookCall {
   workspaceId: string;
   key: string;
@@ -100,7 +102,7 @@ export interface WebhookCall {
 }
 
 /**
- * Writes a call down. False when the key has one already; one that is being written is waited for.
+ * Records a call. False if the key was used before. Waits for a concurrent call with the same key.
  */
 export const insertCall = async (trx: Trx, call: WebhookCall): Promise<boolean> => {
   const row = await trx

@@ -2,7 +2,10 @@ import type { Generated } from 'kysely';
 import type { DeliveryState } from '../../workflows/delivery-contract.ts';
 import type { CreatedAt, Nullable, WithDefault } from '../column-types.ts';
 
-/** Why a webhook is off: an admin's wish, the receiver's (410), or nothing was taken for days. */
+/**
+ * Why a webhook is off: an admin switched it off, the receiver answered 410, or it accepted nothing
+ * for days.
+ */
 export type DisabledReason = 'byAdmin' | 'gone' | 'failing';
 
 /** Tables of the webhooks. */
@@ -24,7 +27,7 @@ export interface WebhookSchema {
   webhook_secrets: {
     id: string;
     webhook_id: string;
-    /** Written by the API and read by the worker alone. */
+    /** Written by the API, read by the worker only. */
     secret: string;
     created_at: CreatedAt;
     expires_at: Nullable<Date>;

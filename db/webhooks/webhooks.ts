@@ -3,14 +3,14 @@ import { uuidv7 } from 'uuidv7';
 import type { EventType } from '../../workflows/delivery-contract.ts';
 import type { Db, Trx } from '../client.ts';
 
-/** So many webhooks a workspace may have. */
+/** Most webhooks of a workspace. */
 export const MAX_WEBHOOKS = 10;
-/** So many secrets of a webhook may be valid side by side, each a signature in every request. */
+/** Most valid secrets of a webhook at a time. Each valid secret signs every request. */
 export const MAX_VALID_SECRETS = 5;
 
 const isValid = sql<boolean>`(expires_at IS NULL OR expires_at > now())`;
 
-/** Webhooks as the API tells of them, with when the last of their old secrets ends. */
+/** Webhooks for the API, with the latest expiry of an old secret. */
 const webhookRows = (db: Db, workspaceId: string) =>
   db
     .selectFrom('webhooks')
@@ -34,7 +34,7 @@ export const findWebhook = (
 ): Promise<WebhookRow | undefined> =>
   webhookRows(db, workspaceId).where('id', '=', id).executeTakeFirst();
 
-/** Webhooks in the order they were made: their ids are UUIDv7. */
+/** Webhooks in the order of creation: their ids are UUIDv7. */
 export const listWebhooks = (
   db: Db,
   page: { workspaceId: string; afterId?: string | undefined; limit: number },
@@ -63,10 +63,10 @@ export interface NewWebhook {
   secret: string;
 }
 
-/** Makes a webhook with its first secret. False when the workspace has as many as it may. */
+/** Makes a webhook with its first secret. False if the workspace has `MAX_WEBHOOKS` webhooks. */
 export const createWebhook = async (trx: Trx, webhook: NewWebhook): Promise<boolean> => {
   const { id, workspaceId } = webhook;
-  // Of two that are made side by side the second counts the first.
+  // Of two concurrent calls, the second counts the webhook of the first.
   await sql`SELECT pg_advisory_xact_lock(hashtextextended('webhooks of ' || ${workspaceId}::text, 0))`.execute(
     trx,
   );
@@ -105,14 +105,14 @@ export interface WebhookChange {
 
 const SWITCHED = {
   on: { disabled_at: null, disabled_reason: null, failing_since: null },
-  // One that is off already keeps its reason.
+  // A webhook that is off already keeps its reason.
   off: {
     disabled_at: sql<Date>`coalesce(disabled_at, now())`,
     disabled_reason: sql<'byAdmin'>`coalesce(disabled_reason, 'byAdmin')`,
   },
 };
 
-/** Changes what is given of a webhook. True when it was there. */
+/** Updates the given properties of a webhook. True if the webhook existed. */
 export const updateWebhook = async (db: Db, change: WebhookChange): Promise<boolean> => {
   const { url, description, eventTypes, isEnabled } = change;
   const { numUpdatedRows } = await db
@@ -131,21 +131,21 @@ export const updateWebhook = async (db: Db, change: WebhookChange): Promise<bool
   return numUpdatedRows > 0n;
 };
 
-/** Removes a webhook with its secrets and all that was told to it. True when it was there. */
+/** Deletes a webhook with its secrets and deliveries. True if the webhook existed. */
 export const deleteWebhook = (
   db: Db,
   { workspaceId, id, actorKeyId }: { workspaceId: string; id: string; actorKeyId: string },
 ): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
-    // Whose key removed it, for the activity log, which a trigger writes.
+    // Sets the acting key first: a trigger copies it to the activity log.
     if (!(await updateWebhook(trx, { workspaceId, id, actorKeyId }))) return false;
     await trx.deleteFrom('webhooks').where('id', '=', id).execute();
     return true;
   });
 
 /**
- * Gives a webhook another secret. The old ones are valid for so many hours more; for none, all end
- * at once. Answers until when, or that there are too many.
+ * Adds a new secret to a webhook. The old secrets stay valid for `oldValidHours`; 0 ends them at
+ * once. On `tooMany`, the caller must roll back.
  */
 export const rotateSecret = async (
   trx: Trx,
@@ -161,7 +161,7 @@ export const rotateSecret = async (
     oldValidHours: number;
   },
 ): Promise<'rotated' | 'tooMany'> => {
-  // The row's lock lets rotations come one after another.
+  // The lock on the row serializes rotations.
   await trx
     .updateTable('webhooks')
     .set({
