@@ -7,18 +7,18 @@ export interface WrittenDecision {
   id: string;
   requestId: string;
   kind: MessageKind;
-  /** Shows that the holder of the key asks for it; see `proofOf`. */
+  /** Proves that the holder of the key sends the decision; see `proofOf`. */
   proof: Buffer;
   reason?: string;
   previewId?: string;
-  /** The run to be tried again. */
+  /** The run to retry. */
   jobId?: string;
   idempotency?: { key: string; requestHash: string };
 }
 
 /**
- * Writes down what the holder of a key wants, before it is decided. What the rules refuse already
- * is refused at once. Undefined when its idempotency key was used before.
+ * Records a decision before it is decided. A decision that the rules refuse already is refused at
+ * once. Undefined if its idempotency key was used before.
  */
 export const submitDecision = async (
   db: Db,
@@ -47,9 +47,7 @@ export const findDecisionByKey = (db: Db, requestId: string, key: string) =>
     .where('idempotency_key', '=', key)
     .executeTakeFirst();
 
-/**
- * Gives a pending decision up, so that it is never carried out. False when it was decided before.
- */
+/** Abandons a pending decision, so that it is never carried out. False if it was decided before. */
 export const giveUpDecision = async (db: Db, id: string): Promise<boolean> => {
   const { rows } = await sql<{ isGivenUp: boolean }>`
     SELECT give_up_decision(${id}::uuid) AS "isGivenUp"`.execute(db);
@@ -58,23 +56,24 @@ export const giveUpDecision = async (db: Db, id: string): Promise<boolean> => {
 
 export interface Decision {
   requestId: string;
-  /** The run of the request's workflow that asks; null of one that none has claimed. */
+  /** The run of the request's workflow that decides; null if no run has claimed the request. */
   runId: string | null;
   kind: DecisionKind;
-  /** The id of this try, under which it is written down where no row is named. */
+  /** The id of this try. The decision is recorded under this id if `decisionId` is null. */
   tryId: string;
   /** The row that the API wrote. */
   decisionId: string | null;
-  /** Whose message it is, where no row is named and that was shown. */
+  /** The proven sender of a message without a row. */
   keyId: string | null;
   reason: string | null;
-  /** Why it is refused whatever the rules say. */
+  /** A refusal that applies whatever the rules say. */
   refusal: Refusal | null;
 }
 
 /**
- * Moves a request on by the database's rules. @returns why it was refused; null when it was
- * accepted
+ * Applies a decision to a request, by the database's rules.
+ *
+ * @returns why the decision was refused; null when it was accepted
  */
 export const decideRequest = async (db: Db, decision: Decision): Promise<Refusal | null> => {
   const { requestId, runId, kind, tryId, decisionId, keyId, reason, refusal } = decision;
@@ -87,13 +86,13 @@ export const decideRequest = async (db: Db, decision: Decision): Promise<Refusal
 };
 
 /**
- * For so long a decision waits for an answer before its caller is told that there is none, in
+ * How long a decision may stay pending before its caller gets an answer without an outcome, in
  * seconds.
  */
 const FRESH_SECONDS = 60;
 const FRESH_LIMIT = 50;
 
-/** Rows of a request that were written just now and wait to be decided. */
+/** Decisions of a request that were recorded within `FRESH_SECONDS` and are still pending. */
 export const listRecentlyWritten = async (db: Db, requestId: string) => {
   const rows = await db
     .selectFrom('decisions')
@@ -107,15 +106,15 @@ export const listRecentlyWritten = async (db: Db, requestId: string) => {
   return rows.map(({ id, kind }) => ({ id, kind: kind as MessageKind }));
 };
 
-/** How many refusals of a request are told at most; a flood of them is not. */
-const REFUSALS_TOLD = 500;
+/** Most refused decisions of a request that are listed. */
+const MAX_REFUSALS = 500;
 
 /**
- * What was tried and what came of it, oldest first, by the index `decisions_of_request`. Whatever
- * was accepted or waits is told; of what was refused, the newest.
+ * Decisions of a request and their outcomes, oldest first. All accepted and pending ones are
+ * listed, but only the newest refused ones. Counts on the index `decisions_of_request`.
  */
 export const listDecisions = async (db: Db, requestId: string) => {
-  const told = db
+  const listed = db
     .selectFrom('decisions as d')
     .leftJoin('api_keys as key', 'key.id', 'd.key_id')
     .select(['d.id', 'd.kind', 'd.outcome', 'd.refusal', 'd.state', 'd.reason'])
@@ -123,11 +122,11 @@ export const listDecisions = async (db: Db, requestId: string) => {
     .select((eb) => eb.fn.coalesce('d.decided_at', 'd.created_at').as('at'))
     .where('d.request_id', '=', requestId);
   const [kept, refused] = await Promise.all([
-    told.where('d.outcome', '<>', 'refused').execute(),
-    told
+    listed.where('d.outcome', '<>', 'refused').execute(),
+    listed
       .where('d.outcome', '=', 'refused')
       .orderBy('d.created_at', 'desc')
-      .limit(REFUSALS_TOLD)
+      .limit(MAX_REFUSALS)
       .execute(),
   ]);
   return [...kept, ...refused].toSorted(
@@ -135,7 +134,7 @@ export const listDecisions = async (db: Db, requestId: string) => {
   );
 };
 
-/** The accepted decision of a kind that comes once in a request; a mail tells its words. */
+/** The accepted decision of a kind that a request can have only once. A mail quotes its reason. */
 export const findAccepted = (db: Db, requestId: string, kind: DecisionKind) =>
   db
     .selectFrom('decisions')
@@ -145,7 +144,10 @@ export const findAccepted = (db: Db, requestId: string, kind: DecisionKind) =>
     .where('outcome', '=', 'accepted')
     .executeTakeFirst();
 
-/** What accepted decisions have led a request to, by the index `decisions_of_request`. */
+/**
+ * The states that accepted decisions have led a request to. Counts on the index
+ * `decisions_of_request`.
+ */
 export const listStatesReached = async (db: Db, requestId: string): Promise<RequestState[]> => {
   const rows = await db
     .selectFrom('decisions')
@@ -157,7 +159,10 @@ export const listStatesReached = async (db: Db, requestId: string): Promise<Requ
   return rows.flatMap(({ state }) => state ?? []);
 };
 
-/** People with a valid key of a role, each by the oldest; an admin's is one of the workspace. */
+/**
+ * People with a valid key of a role, each with the oldest such key. An admin's key must be of the
+ * workspace.
+ */
 export const listDeciders = async (
   db: Db,
   role: 'admin' | 'platform',

@@ -4,7 +4,10 @@ import type { Db } from '../client.ts';
 
 export interface NewRequest {
   id: string;
-  /** Shows that the holder of an admin's key asks; see `proofOf`. The workspace is the key's. */
+  /**
+   * Proves that the holder of an admin's key sends the request; see `proofOf`. The workspace is the
+   * key's.
+   */
   proof: Buffer;
   reason: string;
   ticket?: string;
@@ -12,8 +15,8 @@ export interface NewRequest {
 }
 
 /**
- * Writes a request and its line in the activity log. False when the workspace has an unfinished
- * one, or its idempotency key belongs to one already; nothing is written then.
+ * Records a request and its line in the activity log. False if the workspace has an unfinished
+ * request, or the idempotency key belongs to another request; nothing is written then.
  */
 export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boolean> => {
   const { id, proof, reason, ticket, idempotency } = request;
@@ -25,9 +28,7 @@ export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boole
   return rows[0]?.isWritten ?? false;
 };
 
-/**
- * Requests as the API tells of them, with who asked, and whether a window of theirs is not over.
- */
+/** Requests for the API, with their requester, and whether their window has not closed yet. */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
@@ -44,7 +45,7 @@ export type RequestRow = Awaited<
   ReturnType<ReturnType<typeof requestRows>['executeTakeFirstOrThrow']>
 >;
 
-/** A request by its id; of one workspace, or of any when that is null. */
+/** A request by its id, in one workspace, or in any if `workspaceId` is null. */
 export const findRequest = (db: Db, id: string, workspaceId: string | null) =>
   requestRows(db)
     .where('r.id', '=', id)
@@ -57,7 +58,7 @@ export const findRequestByKey = (db: Db, workspaceId: string, key: string) =>
     .where('r.idempotency_key', '=', key)
     .executeTakeFirst();
 
-/** The one of a workspace that has not ended, by its partial unique index. */
+/** The workspace's request that has not ended. Counts on its partial unique index. */
 export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
   requestRows(db)
     .where('r.workspace_id', '=', workspaceId)
@@ -65,15 +66,15 @@ export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
     .executeTakeFirst();
 
 export interface RequestPage {
-  /** Null for all. */
+  /** Null for all workspaces. */
   workspaceId: string | null;
   state?: RequestState | undefined;
-  /** Only requests older than this one. */
+  /** Only requests older than this request. */
   beforeId?: string | undefined;
   limit: number;
 }
 
-/** Requests, newest first, by the index `delete_all_newest`. */
+/** Requests, newest first. Counts on the index `delete_all_newest`. */
 export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: RequestPage) => {
   let query = requestRows(db);
   if (workspaceId !== null) query = query.where('r.workspace_id', '=', workspaceId);
@@ -87,7 +88,7 @@ export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: Re
   return query.orderBy('r.created_at', 'desc').orderBy('r.id', 'desc').limit(limit).execute();
 };
 
-/** How a request stands, for its workflow; undefined when there is none. */
+/** The state of a request for its workflow; undefined if the request does not exist. */
 export const findRequestView = async (db: Db, id: string): Promise<RequestView | undefined> => {
   const row = await db
     .selectFrom('delete_all_requests')
@@ -109,16 +110,14 @@ export const findRequestView = async (db: Db, id: string): Promise<RequestView |
 export const findRequestWorkspace = async (db: Db, id: string): Promise<string | undefined> =>
   (await findRequestView(db, id))?.workspaceId;
 
-/**
- * Makes a run of the request's workflow the one that decides. False when there is no such request.
- */
+/** Makes a run of the request's workflow the deciding one. False if the request does not exist. */
 export const claimRequest = async (db: Db, requestId: string, runId: string): Promise<boolean> => {
   const { rows } = await sql<{ isThere: boolean }>`
     SELECT claim_request(${requestId}::uuid, ${runId}::text) AS "isThere"`.execute(db);
   return rows[0]?.isThere ?? false;
 };
 
-/** Unfinished requests older than so many seconds: what the sweep looks after. */
+/** Unfinished requests older than `seconds`, for the sweep. */
 export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
   db
     .selectFrom('delete_all_requests')

@@ -52,7 +52,7 @@ export interface DeleteAllSchema {
     id: string;
     request_id: string;
     kind: string;
-    /** The address that it goes to. */
+    /** The mail address of the recipient. */
     person: string;
   };
 }

@@ -1,21 +1,23 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 
-/** What decides over deleting everyone. */
+/** Settings of the rules for deleting all users of a workspace. */
 export interface DeleteAllSettings {
-  /** A larger share of a workspace than this is nearly everyone. */
+  /** A larger percentage of a workspace's users counts as nearly everyone. */
   percent: number;
-  /** For so long a deletion without an approval counts together with those after it. */
+  /** How long an unapproved deletion counts together with later deletions, in milliseconds. */
   memoryMs: number;
-  /** How long a window is open, from its approval on. */
+  /** How long a window is open after the approval, in milliseconds. */
   windowMs: number;
-  /** How long a request waits for an answer. */
+  /** How long a request waits for an answer, in milliseconds. */
   lapseMs: number;
 }
 
 const intervalOf = (ms: number) => sql<string>`make_interval(secs => ${ms}::float8 / 1000)`;
 
-/** Stores them for API and worker, which read them only. Needs the owner's connection. */
+/**
+ * Stores the settings for API and worker, which can only read them. Needs the owner's connection.
+ */
 export const saveDeleteAllSettings = async (db: Db, settings: DeleteAllSettings): Promise<void> => {
   await db
     .updateTable('delete_all_settings')
