@@ -4,10 +4,12 @@ import { exportPrefix } from './part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /**
- * Destroys the files of a removed export, lost attempts included, and erases the traces of its
- * users. Safe to call again; the files go first, so what is written down as destroyed is.
+ * Destroys the files of a removed export, including void attempts, and erases the traces of its
+ * users. Safe to call again. The files are deleted first, so an export that is recorded as
+ * destroyed has no files.
  *
- * @throws StorageError when a file stays; DatabaseError KS007 when the export is not removed
+ * @throws StorageError when a file cannot be deleted; DatabaseError KS007 when the export is not
+ *   removed
  */
 export const destroyExport = async (
   { db, storage }: { db: Db; storage: Storage },

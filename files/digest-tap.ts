@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
 
-/** Length of some bytes, and their SHA-256 in hex. */
+/** Number of bytes, and their SHA-256 in hex. */
 export interface DigestFacts {
   bytes: number;
   sha256: string;
 }
 
-/** Counts and hashes what it is given; `facts` ends it. */
+/** Counts and hashes bytes. `facts` ends the hash and must be called once. */
 export const createDigest = () => {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -22,12 +22,12 @@ export const createDigest = () => {
 
 export type Digest = ReturnType<typeof createDigest>;
 
-/** Bytes that went by; `facts` once the stream has ended. */
+/** The facts of the bytes that have passed. Call `facts` once the stream has ended. */
 export interface DigestTap extends Transform {
   facts: () => DigestFacts;
 }
 
-/** Passes bytes on unchanged while counting and hashing them, in further digests too. */
+/** Passes bytes on unchanged, counts and hashes them, and updates the `further` digests. */
 export const createDigestTap = (...further: Digest[]): DigestTap => {
   const digest = createDigest();
   const tap = new Transform({

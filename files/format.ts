@@ -1,6 +1,6 @@
 import type { Compression, Format } from '../db/schema.ts';
 
-/** How mails and the download page tell of a file: counts, sizes and moments for people to read. */
+/** Texts about a file for mails and the download page: counts, sizes and times for people. */
 
 const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'];
 
@@ -14,7 +14,7 @@ export const formatUsers = (count: number): string =>
 export const formatBytes = (bytes: number): string => {
   let value = bytes;
   let unit = 0;
-  // 999.95 would round to 1000.0.
+  // 999.95 would be rounded to 1000.0.
   while (value >= (unit === 0 ? 1_000 : 999.95) && unit < UNITS.length - 1) {
     value /= 1_000;
     unit += 1;
@@ -40,7 +40,8 @@ const MOMENT = new Intl.DateTimeFormat('en-GB', {
 });
 
 /**
- * "24 November 2026, 10:15 UTC". Whole minutes, rounded down: a deadline is never told too late.
+ * "24 November 2026, 10:15 UTC". Minutes are rounded down, so that a deadline is never stated too
+ * late.
  */
 export const formatMoment = (moment: Date): string => {
   const parts = new Map(MOMENT.formatToParts(moment).map(({ type, value }) => [type, value]));

@@ -2,17 +2,17 @@ import { Transform } from 'node:stream';
 import { constants, createDeflateRaw, createGunzip, deflateRawSync } from 'node:zlib';
 
 /**
- * A gzip file whose parts are compressed one by one is one member: many readers stop after the
- * first. Each part is a run of deflate blocks that ends at a byte and is not the last; the first
- * part begins with the header, and a trailer follows the last one.
- * https://www.rfc-editor.org/rfc/rfc1952
+ * A gzip file whose parts are compressed separately, as one member, because many readers stop after
+ * the first member. Each part is a run of deflate blocks that ends at a byte boundary; none of its
+ * blocks is marked as the last. The first part begins with the header, and a trailer follows the
+ * last part. https://www.rfc-editor.org/rfc/rfc1952
  */
 
 const METHOD_DEFLATE = 8;
 const FASTEST = 4;
 const UNKNOWN_SYSTEM = 255;
 
-/** Without a name or time: the same text always gives the same file. */
+/** Without a name or time, so that the same text always gives the same file. */
 const GZIP_HEADER = Buffer.from([
   0x1f,
   0x8b,
@@ -26,10 +26,10 @@ const GZIP_HEADER = Buffer.from([
   UNKNOWN_SYSTEM,
 ]);
 
-/** A block without content, marked as the last one. */
+/** An empty block that is marked as the last one. */
 const LAST_BLOCK = Buffer.from([0x03, 0x00]);
 
-/** What a text is checked by, after it is decompressed. */
+/** The checksum and length of a text, checked after decompression. */
 export interface TextCheck {
   crc32: number;
   bytes: number;
@@ -37,7 +37,7 @@ export interface TextCheck {
 
 const LENGTH_MODULUS = 2 ** 32;
 
-/** The end of a member: the last block, and what its text is checked by. */
+/** The end of a member: the last block, then the checksum and length of the text. */
 export const gzipTrailer = ({ crc32, bytes }: TextCheck): Buffer => {
   const check = Buffer.alloc(8);
   check.writeUInt32LE(crc32, 0);
@@ -49,10 +49,9 @@ const COMPRESSED_CHUNK_BYTES = 1024 * 1024;
 const DECOMPRESSED_CHUNK_BYTES = 256 * 1024;
 
 /**
- * Level 1 costs half of level 6 and gives up a tenth of its gain. A window of 8 KiB and large
- * tables of codes stay in the processor's cache: a quarter faster than zlib's defaults, for a
- * hundredth more bytes. Larger chunks take fewer turns between the thread that compresses and this
- * one.
+ * Level 1 takes half the time of level 6 and loses a tenth of its gain. A window of 8 KiB and large
+ * code tables fit in the processor's cache: a quarter faster than zlib's defaults, for 1% more
+ * bytes. Larger chunks need fewer switches between the thread that compresses and this thread.
  */
 const DEFLATE = {
   level: 1,
@@ -62,7 +61,7 @@ const DEFLATE = {
   finishFlush: constants.Z_SYNC_FLUSH,
 };
 
-/** The first part of a member, compressed. */
+/** Compresses the first part of a member. */
 export const gzipBeginning = (text: Buffer): Buffer =>
   Buffer.concat([GZIP_HEADER, deflateRawSync(text, DEFLATE)]);
 
@@ -78,13 +77,13 @@ const enclosedBy = (before: Buffer, after: Buffer): Transform => {
   return stream;
 };
 
-/** Decompresses a part, and compares its text with what it is checked by. */
+/** Decompresses a part, and compares its text with the checksum and length. */
 export const createPartGunzip = (part: number, check: TextCheck): Transform[] => [
   enclosedBy(GZIP_HEADER.subarray(part === 0 ? GZIP_HEADER.length : 0), gzipTrailer(check)),
   createGunzip({ chunkSize: DECOMPRESSED_CHUNK_BYTES }),
 ];
 
-/** The polynomial of CRC-32. Bits stand in reverse: the highest is the factor of x^0. */
+/** The polynomial of CRC-32, with its bits reversed: the highest bit is the coefficient of x^0. */
 const POLYNOMIAL = 0xed_b8_83_20;
 const ONE = 0x80_00_00_00;
 
@@ -99,10 +98,10 @@ const multiply = (a: number, b: number): number => {
   return product >>> 0;
 };
 
-/** x^8, which moves a checksum by one byte. */
+/** x^8, which shifts a checksum by one byte. */
 const ONE_BYTE = ONE >>> 8;
 
-/** What moves a checksum by so many bytes. */
+/** The factor that shifts a checksum by a number of bytes. */
 const shiftBy = (bytes: number): number => {
   let shift = ONE;
   let power = ONE_BYTE;
@@ -113,7 +112,7 @@ const shiftBy = (bytes: number): number => {
   return shift;
 };
 
-/** What two texts are checked by, one after the other, as zlib's `crc32_combine` computes it. */
+/** The check of two concatenated texts, computed as zlib's `crc32_combine` does. */
 export const joinChecks = (first: TextCheck, second: TextCheck): TextCheck => ({
   crc32: (multiply(shiftBy(second.bytes), first.crc32) ^ second.crc32) >>> 0,
   bytes: first.bytes + second.bytes,

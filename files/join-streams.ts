@@ -1,8 +1,8 @@
 import { pipeline, type Readable, type Transform } from 'node:stream';
 
 /**
- * Joins streams. What breaks any of them is thrown to who reads the last; who leaves that one
- * closes all of them.
+ * Pipes streams together. An error in any of them is raised by the last one; destroying the last
+ * one closes all.
  */
 export const chain = (first: Readable, ...rest: Transform[]): Readable => {
   pipeline([first, ...rest], () => {});

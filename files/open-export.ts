@@ -12,16 +12,16 @@ export interface ExportFile {
   attempt: number;
   format: Format;
   compression: Compression;
-  /** Of the whole file, as it is given out. */
+  /** Size of the whole file as it is sent. */
   bytes: number;
 }
 
-/** What one part gives to the file asked for. */
+/** The bytes of one part that belong to a requested range. */
 interface Slice extends ByteRange {
   part: number;
 }
 
-/** Parts of a file with their lengths as they are given out. */
+/** Parts of a file, with their sizes as they are sent. */
 type GivenParts = { part: number; bytes: number }[];
 
 const listGivenParts = async (db: Db, file: ExportFile): Promise<GivenParts> => {
@@ -32,7 +32,7 @@ const listGivenParts = async (db: Db, file: ExportFile): Promise<GivenParts> => 
   }));
 };
 
-/** The parts a range of the file touches, in order, with the bytes of each. */
+/** The parts that a range of the file covers, in order, with the range in each part. */
 const slicesOf = (parts: GivenParts, range: ByteRange): Slice[] => {
   const slices: Slice[] = [];
   let offset = 0;
@@ -54,7 +54,7 @@ const assertWhole = (file: ExportFile, parts: GivenParts): void => {
   );
 };
 
-/** Lets the bytes of a range through. */
+/** Passes on only the bytes of a range. */
 const createCutter = ({ start, end }: ByteRange): Transform => {
   let offset = 0;
   return new Transform({
@@ -66,7 +66,7 @@ const createCutter = ({ start, end }: ByteRange): Transform => {
   });
 };
 
-/** What a part gives; one that is given as its text is unpacked from its beginning on. */
+/** Opens a range of a part. A part that is sent as its text is decompressed from its beginning. */
 const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
   if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
   const file = await storage.get(partKey(part));
@@ -74,13 +74,14 @@ const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Pro
 };
 
 /**
- * The bytes of an export, or of a range of it, as one stream. Parts are opened one after the other,
- * each once the reader has taken the one before; the open one is closed when the reader goes away.
+ * The bytes of an export, or of a range of it, as one stream. Parts are opened one after another,
+ * each when the reader has read the previous one. The open part is closed when the stream is
+ * destroyed.
  *
- * The first part is open when this resolves, so a file that cannot be read is known before a header
- * is sent. A part that turns out short ends the stream with an error.
+ * The first part is open when this function resolves, so that an unreadable file is detected before
+ * a response header is sent. A part that is too short ends the stream with an error.
  *
- * @throws StorageError when the first part cannot be opened, Error when parts are missing
+ * @throws StorageError when the first part cannot be opened; Error when parts are missing
  */
 export const openExport = async (
   deps: { db: Db; storage: Storage },
@@ -104,14 +105,14 @@ export const openExport = async (
       for await (const chunk of content as AsyncIterable<Buffer>) {
         left -= chunk.length;
         yield chunk;
-        // What a packed part holds after the range is not unpacked.
+        // The rest of a compressed part after the range is not decompressed.
         if (left === 0) break;
       }
       if (left !== 0) throw new Error(`part ${slice.part} of export ${file.id} is short`);
     }
   };
   const chunks = read();
-  // Not Readable.from: destroyed, that waits for the chunk under way, which may never come.
+  // Not `Readable.from`: when destroyed, it waits for the pending chunk, which may never arrive.
   const stream = new Readable({
     read: () => {
       chunks.next().then(

@@ -1,19 +1,18 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /**
- * Keeps these signatures apart from those of download links, and anything else that the secret
- * signs.
+ * Separates these signatures from those of download links, and from any other use of the secret.
  */
 const CONTEXT = 'keepsake page link v1\n';
 
-/** What a token is for. The number is the token's first byte, and never changes. */
+/** The purpose of a token. The number is the token's first byte, and must never change. */
 const PURPOSES = { job: 1, log: 2, request: 3 } as const;
 export type PagePurpose = keyof typeof PURPOSES;
 
-/** A page that a mail leads to. */
+/** A page that a mail links to. */
 export interface PageLink {
   purpose: PagePurpose;
-  /** The mail that carries it; a UUID. */
+  /** The mail that contains the link; a UUID. */
   mailId: string;
   /** In whole seconds. */
   expiresAt: Date;
@@ -27,7 +26,7 @@ const signatureOf = (facts: Buffer, secret: string): string =>
   createHmac('sha256', secret).update(CONTEXT).update(facts).digest('base64url');
 
 /**
- * A page's token: what it is for, the mail's id, its end and an HMAC-SHA256 of these, 71 characters
+ * A page's token: its purpose, the mail's id, its expiry and an HMAC-SHA256 of these, 71 characters
  * that are safe in a URL. The same link and secret always give the same token, so a mail that is
  * sent again is identical.
  */
@@ -41,8 +40,8 @@ export const createPageToken = (link: PageLink, secret: string): string => {
 };
 
 /**
- * What a token was made for; none when it is forged, cut, for something else, or made with another
- * secret. Whether its end has come is the database's to say.
+ * The link of a token. Undefined if the token is forged, truncated, or made with another secret.
+ * Does not check the expiry: the database judges that.
  */
 export const readPageToken = (token: string, secret: string): PageLink | undefined => {
   if (!TOKEN_PATTERN.test(token)) return undefined;

@@ -1,21 +1,21 @@
 import type { Compression, Format } from '../db/schema.ts';
 
-/** Every file of an export, whatever its attempt. */
+/** Prefix of every file of an export, in all attempts. */
 export const exportPrefix = (exportId: string): string => `exports/${exportId}`;
 
-/** Which file a part is. */
+/** The facts that identify a part's file. */
 export interface PartFile {
   exportId: string;
   attempt: number;
   part: number;
-  /** CSV when left out, as every backup is. */
+  /** CSV if left out; every backup is CSV. */
   format?: Format;
   compression: Compression;
 }
 
 const ENDINGS: Record<Compression, string> = { none: '', gzip: '.gz', zstd: '.zst' };
 
-/** Each attempt writes below a prefix of its own, so no attempt meets another's files. */
+/** Each attempt writes below its own prefix, so that attempts never write the same file. */
 export const attemptPrefix = (exportId: string, attempt: number): string =>
   `${exportPrefix(exportId)}/${attempt}`;
 

@@ -5,13 +5,16 @@ import { unpackersOf } from './compression.ts';
 import { type PartFile, partKey } from './part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** A record of a backup part: its values, and the bytes they were read from as text. */
+/** A record of a backup part: its values, and its text in the file. */
 interface RawRecord {
   record: string[];
   raw: string;
 }
 
-/** A chunk is parsed as a whole; who wants the first records alone waits for no more than this. */
+/**
+ * The parser processes a whole chunk at once. Small chunks let a reader of the first records stop
+ * early.
+ */
 const PARSED_BYTES = 16 * 1024;
 
 const createSlicer = (): Transform =>
@@ -32,7 +35,7 @@ const records = async function* (storage: Storage, part: PartFile): AsyncGenerat
   yield* chain(file, ...streams) as AsyncIterable<RawRecord>;
 };
 
-/** The names in a backup's header part, in the order of its file. */
+/** The names in a backup's header part, in order. */
 export const readHeaderNames = async (storage: Storage, part: PartFile): Promise<string[]> => {
   const { value } = await records(storage, { ...part, part: 0 }).next();
   return (value as RawRecord | undefined)?.record ?? [];
@@ -50,8 +53,8 @@ export const readColumn = async (
 };
 
 /**
- * The text of some records of a part, by their index from 1; reads no further than the last of
- * them.
+ * The text of some records of a part, by their index from 1. Does not read beyond the last of these
+ * records.
  */
 export const readRawRecords = async (
   storage: Storage,

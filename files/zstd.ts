@@ -1,22 +1,22 @@
 import { Transform } from 'node:stream';
 import { compress, decompress } from '@cloudpss/zstd/napi';
 
-/** Three times as fast as gzip at its level 1, and a sixth smaller. */
+/** Three times as fast as gzip at level 1, and a sixth smaller. */
 const LEVEL = 1;
 
 /**
- * Before each frame stands one that every reader of zstd skips, with the length of the next: what
- * pzstd writes too.
+ * A skippable frame with the length of the next frame stands before each frame, as pzstd writes it.
+ * Every zstd reader ignores such frames.
  * https://github.com/facebook/zstd/blob/dev/doc/zstd_compression_format.md#skippable-frames
  */
 const SKIPPED_MAGIC = 0x184d2a50;
 const LENGTH_BYTES = 4;
 const PREFIX_BYTES = 8 + LENGTH_BYTES;
 
-/** Twice what the longest chunk of text can become. */
+/** Twice the longest possible frame of a chunk of text. */
 const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 
-/** Code of the errors that say that packed data does not hold together. */
+/** Code of errors about damaged compressed data. */
 export const UNREADABLE = 'ERR_ZSTD_FORMAT';
 
 const unreadable = (message: string): Error =>
@@ -31,17 +31,24 @@ const prefixOf = (frame: Uint8Array): Buffer => {
 };
 
 /**
- * Packs a chunk as a frame of its own; frames follow each other in a file. What was packed is
- * unpacked at once and compared: as long as these bytes last, so does the text.
+ * Compresses a chunk as a frame of its own; a file is a sequence of frames. The frame is
+ * decompressed at once and compared with the chunk, so an intact frame is known to give back the
+ * text.
+ *
+ * @throws Error when the frame does not give back the chunk
  */
-export const packFrame = (chunk: Buffer): Buffer => {
+export const compressFrame = (chunk: Buffer): Buffer => {
   const frame = compress(chunk, LEVEL);
   if (!chunk.equals(decompress(frame)))
     throw new Error('zstd does not give back what it was given');
   return Buffer.concat([prefixOf(frame), frame]);
 };
 
-/** How long the frame is whose prefix the bytes begin with. */
+/**
+ * Length of the frame after the prefix that `bytes` begins with.
+ *
+ * @throws Error with code `UNREADABLE` when `bytes` does not begin with a prefix
+ */
 const frameBytesOf = (bytes: Buffer): number => {
   const length = bytes.readUInt32LE(8);
   const isPrefix =
@@ -50,7 +57,7 @@ const frameBytesOf = (bytes: Buffer): number => {
   return length;
 };
 
-/** Cuts a file into its frames. */
+/** Splits a file into its frames. */
 const createFrameSplitter = (): Transform => {
   let pending: Buffer = Buffer.alloc(0);
   return new Transform({
@@ -74,11 +81,12 @@ const createFrameSplitter = (): Transform => {
 };
 
 /**
- * The package tells by sentences alone what was wrong; lack of memory is not the fault of the data.
+ * The package reports errors as sentences only. Lack of memory does not mean that the data is
+ * damaged.
  */
 const isShortOfMemory = ({ message }: Error): boolean => /memory|alloc/i.test(message);
 
-const createFrameUnpacker = (): Transform =>
+const createFrameDecompressor = (): Transform =>
   new Transform({
     writableObjectMode: true,
     transform: (frame: Buffer, _encoding, done) => {
@@ -91,7 +99,10 @@ const createFrameUnpacker = (): Transform =>
   });
 
 /**
- * Unpacks a file frame by frame, as its reader takes them: however well a text packs, no more is in
- * memory.
+ * Decompresses a file frame by frame, as its reader takes the text. So a high compression ratio
+ * does not fill the memory.
  */
-export const createUnpackers = (): Transform[] => [createFrameSplitter(), createFrameUnpacker()];
+export const createDecompressors = (): Transform[] => [
+  createFrameSplitter(),
+  createFrameDecompressor(),
+];

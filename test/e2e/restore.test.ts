@@ -4,7 +4,7 @@ import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { partKey } from '../../files/part-key.ts';
-import { packFrame } from '../../files/zstd.ts';
+import { compressFrame } from '../../files/zstd.ts';
 import { useStack } from '../support/stack/stack.ts';
 
 const stack = useStack();
@@ -165,7 +165,7 @@ test('a header with its names in another order is not what a restore goes by', a
   const header = Buffer.from(decompress(bytes)).toString();
   const swapped = header.replace('first_name,last_name', 'last_name,first_name');
   expect(swapped).not.toBe(header);
-  await writeFile(file, packFrame(Buffer.from(swapped)));
+  await writeFile(file, compressFrame(Buffer.from(swapped)));
   expect((await restore(admin, exportId)).counts).toMatchObject({ restored: 1 });
   expect(await rowsOf('swapped')).toEqual(before);
 });

@@ -4,7 +4,7 @@ import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
 import * as exports from '../../../db/exports/exports.ts';
 import { partKey } from '../../../files/part-key.ts';
-import { packFrame } from '../../../files/zstd.ts';
+import { compressFrame } from '../../../files/zstd.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   useDeletionSteps,
@@ -40,7 +40,7 @@ const alter = async (exportId: string, part: number, before: string, after: stri
   const file = join(steps.storageDir, key);
   const text = Buffer.from(decompress(await readFile(file))).toString();
   expect(text).toContain(before);
-  await writeFile(file, packFrame(Buffer.from(text.replace(before, after))));
+  await writeFile(file, compressFrame(Buffer.from(text.replace(before, after))));
 };
 
 const targetsOf = async (jobId: string): Promise<unknown[]> =>

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { decompress } from '@cloudpss/zstd/napi';
 import { expect, test } from 'vitest';
 import { partKey } from '../../../files/part-key.ts';
-import { packFrame } from '../../../files/zstd.ts';
+import { compressFrame } from '../../../files/zstd.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
@@ -24,7 +24,7 @@ test.each([
   [
     'with another value of the same length',
     (file: Buffer) =>
-      packFrame(Buffer.from(Buffer.from(decompress(file)).toString().replace('u-4', 'u-6'))),
+      compressFrame(Buffer.from(Buffer.from(decompress(file)).toString().replace('u-4', 'u-6'))),
   ],
 ])(
   'a part that lies there %s is found as it is read back, and is no backup',

@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { mergeUsers } from '../../../db/users/user-merge.ts';
 import { apiNameOf } from '../../../db/users/column-names.ts';
 import { partKey } from '../../../files/part-key.ts';
-import { packFrame } from '../../../files/zstd.ts';
+import { compressFrame } from '../../../files/zstd.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
@@ -230,7 +230,7 @@ test('a backup from before its columns were kept is restored by its header and t
   const before = await rowsOf(database(), workspace.workspaceId);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
   const header = Buffer.from(decompress(await readFile(partFile(exportId, 0)))).toString();
-  const file = packFrame(Buffer.from(header.split(',').map(apiNameOf).join(',')));
+  const file = compressFrame(Buffer.from(header.split(',').map(apiNameOf).join(',')));
   await writeFile(partFile(exportId, 0), file);
   await asOwner(`UPDATE export_attempts SET columns = NULL WHERE export_id = '${exportId}'`);
   await database().owner.pool.query(

@@ -6,7 +6,7 @@ import type { Db } from '../../../db/client.ts';
 import type { Compression, ExportState } from '../../../db/schema.ts';
 import type { JobType } from '../../../workflows/contract.ts';
 import { type PartFile, partKey } from '../../../files/part-key.ts';
-import { packFrame } from '../../../files/zstd.ts';
+import { compressFrame } from '../../../files/zstd.ts';
 import type { Storage } from '../../../storage/storage.ts';
 
 export const makeJob = async (
@@ -51,7 +51,7 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 const pack: Record<Compression, (text: string) => Buffer> = {
   none: (text) => Buffer.from(text),
   gzip: (text) => gzipSync(text),
-  zstd: (text) => packFrame(Buffer.from(text)),
+  zstd: (text) => compressFrame(Buffer.from(text)),
 };
 
 /** @returns what the part gives to the file: a backup's its text */
