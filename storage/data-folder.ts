@@ -17,7 +17,7 @@ const REASONS: Record<string, string> = {
   ENAMETOOLONG: 'its path is too long',
 };
 
-/** Says in one sentence why a data folder cannot be used. */
+/** An error that states in one sentence why a data folder cannot be used. */
 export const dataFolderError = (dataDir: string, cause: unknown): Error => {
   const { code = 'unknown error', message } = cause as NodeJS.ErrnoException;
   return new Error(
@@ -33,9 +33,9 @@ const assertFolder = async (path: string): Promise<void> => {
 };
 
 /**
- * Makes the data folder, for its owner only, where it is not there yet.
+ * Makes the data folder if it does not exist, with access for its owner only.
  *
- * @throws Error in one sentence when it cannot be made, read or written to
+ * @throws Error with a message of one sentence when the folder cannot be made, read or written
  */
 export const makeDataFolder = async (dataDir: string): Promise<void> => {
   try {

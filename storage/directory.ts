@@ -20,7 +20,7 @@ const syncFolder = async (folder: string): Promise<void> => {
   }
 };
 
-/** Folders from the one that holds `path` up to the one that holds `base`. */
+/** Folders from the parent of `path` up to the parent of `base`. */
 const foldersAbove = (path: string, base: string): string[] => {
   const folders: string[] = [];
   const top = dirname(base);
@@ -30,20 +30,20 @@ const foldersAbove = (path: string, base: string): string[] => {
   return [...folders, top];
 };
 
-/** Whether writing failed, and not the source of the bytes, such as a database connection. */
+/** Whether the write failed, and not the source of the bytes, such as a database connection. */
 const isOwnError = (error: unknown): boolean => {
   const { syscall } = error as NodeJS.ErrnoException;
   return syscall !== undefined && syscall !== 'read';
 };
 
 /**
- * `flush` syncs the file before it is closed. After a failed sync the file is thrown away by the
- * caller, never synced again: a second fsync may report success for pages the first one lost.
+ * `flush` syncs the file before it is closed. After a failed sync the caller deletes the file and
+ * never syncs it again: a second fsync may report success for pages that the first one lost.
  */
 const writeDurably = (path: string, content: Readable): Promise<void> =>
   pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
 
-/** Files in a folder, readable by this user only. */
+/** A storage that keeps files in a folder, readable by this user only. */
 export const createDirectoryStorage = (root: string): Storage => {
   const base = resolve(root);
   const pathOf = (key: string): string => {
@@ -61,7 +61,8 @@ export const createDirectoryStorage = (root: string): Storage => {
       await writeDurably(partial, content);
       await rename(partial, path);
       written = path;
-      // All of them: another put that made a folder may not have synced its name yet.
+      // Syncs all folders, because a concurrent put that made a folder may not have synced its name
+      // yet.
       for (const folder of foldersAbove(path, base)) await syncFolder(folder);
     } catch (error) {
       content.destroy();

@@ -4,10 +4,7 @@ import { uuidv7 } from 'uuidv7';
 import { makeFolder } from './make-folder.ts';
 import { putError, type Storage } from './storage.ts';
 
-/**
- * What can be said of a folder that files are kept in: whether it can be written, and how much room
- * it has.
- */
+/** Checks of a folder that stores files: whether it can be written, and its free space. */
 export const createRoomLook = (folder: string): Pick<Storage, 'check' | 'freeBytes'> => ({
   check: async () => {
     const probe = join(folder, `${uuidv7()}.probe`);

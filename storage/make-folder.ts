@@ -2,17 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Others may remove a folder while the next one is made in it; so often, something else is wrong.
+ * Most attempts to make a folder. Another process may remove its parent at the same time; after so
+ * many attempts, something else is wrong.
  */
 const MAX_ATTEMPTS = 20;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
 /**
- * Makes a folder and those above it that are missing. Node's own way says ENOENT of a disk that is
- * full or read-only.
+ * Makes a folder and its missing parents. Node's `recursive` option reports ENOENT for a disk that
+ * is full or read-only.
  *
- * @throws the system's error, of the first folder that cannot be made
+ * @throws the system's error for the first folder that cannot be made
  */
 export const makeFolder = async (folder: string): Promise<void> => {
   for (let attempt = 1; ; attempt++) {

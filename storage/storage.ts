@@ -1,35 +1,44 @@
 import type { Readable } from 'node:stream';
 
-/** First and last byte, both included. */
+/** First and last byte, both inclusive. */
 export interface ByteRange {
   start: number;
   end: number;
 }
 
-/** Where files live. Keys are relative, `/`-separated; a file appears whole or not at all. */
+/**
+ * A store of files. Keys are relative and separated by `/`. A file appears completely or not at
+ * all.
+ */
 export interface Storage {
   /**
-   * Resolves once the bytes are durable. @throws StorageError when they are not; nothing is left
-   * then
+   * Resolves once the bytes are durable.
+   *
+   * @throws StorageError when they are not durable; no file is left then; an error of `content` is
+   *   thrown unchanged
    */
   put: (key: string, content: Readable) => Promise<void>;
-  /** @throws StorageError of kind `missing` when there is no such file */
+  /** @throws StorageError with problem `missing` when there is no such file */
   get: (key: string, range?: ByteRange) => Promise<Readable>;
   /**
-   * Resolves once every file below a prefix is durably gone; a prefix that is not there is no
+   * Resolves once every file below a prefix is durably deleted. A prefix without files is not an
    * error.
+   *
+   * @throws StorageError when a file cannot be deleted
    */
   remove: (prefix: string) => Promise<void>;
   /** Keys of every file below a prefix, sorted. */
   list: (prefix: string) => Promise<string[]>;
   /**
-   * Writes a few bytes and takes them away again. @throws StorageError when nothing can be written
-   * now
+   * Writes a few bytes and deletes them.
+   *
+   * @throws StorageError when no file can be written now
    */
   check: () => Promise<void>;
   /**
-   * Room for more, in bytes; undefined where that is not known. @throws StorageError when it cannot
-   * be asked
+   * Free space in bytes; undefined if it is not known.
+   *
+   * @throws StorageError when it cannot be read
    */
   freeBytes: () => Promise<number | undefined>;
 }
@@ -54,7 +63,7 @@ const problemOf = (cause: unknown): StorageProblem => {
   }
 };
 
-/** A file that could not be stored or read. */
+/** A file could not be stored, read, listed or deleted. */
 export class StorageError extends Error {
   readonly problem: StorageProblem;
 
@@ -67,7 +76,8 @@ export class StorageError extends Error {
 }
 
 /**
- * What was to be written cannot be missing: its folder was swept meanwhile, and another try may do.
+ * The error of a write. A written file cannot be `missing`: its folder was deleted meanwhile, so
+ * the problem is `broken`, and a retry may succeed.
  */
 export const putError = (key: string, cause: unknown): StorageError => {
   const error = new StorageError(key, cause);
