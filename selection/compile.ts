@@ -8,20 +8,21 @@ import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 /**
- * Text is compared by bytes. Mail addresses are compared in lower case, by the rules of the
- * database, as the search in `db/users/users.ts` does by its index.
+ * Text is compared by bytes. Mail addresses are compared in lower case, by the database's rules, as
+ * in the index that the search of `db/users/users.ts` uses.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;
 
 /**
- * A field as a value that is null exactly when it is unknown. A custom value of another JSON type
- * than its property's counts as unknown, so no row can make a query fail. Text compares by bytes.
+ * A field as a value that is null exactly when the value is unknown. A custom value whose JSON type
+ * differs from its property's counts as unknown, so no row can make a query fail. Text compares by
+ * bytes.
  */
 const operandOf = (field: Field): RawBuilder<unknown> => {
   if (field.source === 'system') {
     const column = sql.ref(`users.${field.column}`);
-    // A plain column, so that the primary key can be used.
+    // A plain column, so that PostgreSQL can use the primary key.
     if (field.column === 'user_id') return sql`${column} COLLATE "C"`;
     return field.kind === 'text' ? compared(field, sql`nullif(${column}, '')`) : sql`${column}`;
   }
@@ -45,7 +46,7 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
   }
 };
 
-/** A value as text, in the form its field is stored in. */
+/** A value as text, in its field's stored form. */
 const textOf = ({ kind }: Field, value: Scalar): string => {
   const text = String(value);
   if (kind === 'list') return itemOf(text);
@@ -53,7 +54,10 @@ const textOf = ({ kind }: Field, value: Scalar): string => {
   return isMoment ? (momentOf(text, kind) ?? text) : text;
 };
 
-/** Of a phone number its digits, and the very text, which a row of an older version may hold. */
+/**
+ * The texts that a value matches. A phone number matches its digits, and the given text, which an
+ * older row may hold.
+ */
 const textsOf = (field: Field, value: Scalar): string[] => {
   const given = textOf(field, value);
   if (field.takes !== 'phone') return [given];
@@ -62,8 +66,8 @@ const textsOf = (field: Field, value: Scalar): string[] => {
 };
 
 /**
- * A value in the form that its field is compared in. The cast stands right behind it, for COPY
- * statements.
+ * A value in the form in which its field is compared. The cast directly follows the value, as COPY
+ * statements need.
  */
 const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const text = textOf(field, value);
@@ -77,8 +81,8 @@ const valueOf = (field: Field, value: Scalar): RawBuilder<unknown> => {
 };
 
 /**
- * The rows of a sub-select, one a value. PostgreSQL hashes them once, and looks each user up in
- * that.
+ * A sub-select with one row for each value. PostgreSQL hashes the rows once and looks up each user
+ * in the hash table.
  */
 const rowsOf = (field: Field, texts: readonly string[]): RawBuilder<unknown> => {
   if (field.kind === 'text') {
@@ -102,12 +106,12 @@ const isValue = (field: Field, value: Scalar): RawBuilder<unknown> =>
     ? sql`${operandOf(field)} = ${valueOf(field, value)}`
     : isOneOf(field, [value]);
 
-/** A text as it stands within JSON, where PostgreSQL and JavaScript escape the same characters. */
+/** A text as it stands within JSON. PostgreSQL and JavaScript escape the same characters. */
 const withinJson = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 /**
- * Whether a list has an item. Rows that were written before items lost the blanks around them are
- * compared without these. That takes long, so only lists whose text holds the item are taken apart.
+ * Whether a list has an item. Older rows may hold items with blanks around them, which are ignored.
+ * That comparison is slow, so only lists whose text contains the item are unnested.
  */
 const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
   const list = operandOf(field);
@@ -124,7 +128,7 @@ const hasItem = (field: Field, value: Scalar): RawBuilder<unknown> => {
           WHERE jsonb_typeof(item) = 'string' AND ${isItem(sql`(item #>> '{}')`)}) END`;
 };
 
-/** Under "C" `lower` knows the letters A to Z and no others, on every server alike. */
+/** Under collation "C", `lower` changes the letters A to Z only, on every server. */
 const containsText = (operand: RawBuilder<unknown>, part: RawBuilder<unknown>) =>
   sql`strpos(lower(${operand}), lower(${part})) > 0`;
 
@@ -137,7 +141,7 @@ const contains = (field: Field, value: Scalar): RawBuilder<unknown> => {
   return sql`(${given} OR ${containsText(operand, valueOf(field, digits))})`;
 };
 
-/** True, false or, for an unknown value, null; the caller makes it two-valued. */
+/** True, false, or null for an unknown value. The caller maps null to true or false. */
 const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> => {
   const operand = operandOf(field);
   const scalar = (value ?? '') as Scalar;
@@ -167,8 +171,10 @@ const compare = (field: Field, { op, value }: Condition): RawBuilder<unknown> =>
 const NEGATED = new Set(['isNot', 'notContains', 'isNotKnown']);
 
 /**
- * Two-valued: an unknown value satisfies only isNot, notContains and isNotKnown, each the
- * complement of its positive twin.
+ * Two-valued. An unknown value satisfies only isNot, notContains and isNotKnown, which are the
+ * complements of is, contains and isKnown.
+ *
+ * @throws Error when the filter names an unknown property
  */
 const compileCondition = (condition: Condition, properties: PropertyTypes): RawBuilder<SqlBool> => {
   const field = findField(condition.field, properties);
@@ -180,7 +186,10 @@ const compileCondition = (condition: Condition, properties: PropertyTypes): RawB
 };
 
 /**
- * A condition over the table alias `users`. Means the same under any time zone, locale or setting.
+ * A condition over the table alias `users`. Its result does not depend on a time zone, locale or
+ * setting.
+ *
+ * @throws Error when the filter names an unknown property
  */
 export const compileFilter = (
   filter: FrozenFilter,
@@ -196,8 +205,8 @@ export const compileFilter = (
 };
 
 /**
- * Everyone a selection holds, but for users named one by one, who are joined as the targets of a
- * job.
+ * The condition of a selection. Users that are named one by one are not selected by a condition:
+ * they are the targets of a job.
  */
 export const compileSelection = (
   selection: Exclude<FrozenSelection, NamedSelection>,

@@ -1,6 +1,6 @@
 import type { PropertyType } from './property-types.ts';
 
-/** How a system property is stored; decides how it is compared and rendered. */
+/** How a system property is stored, which decides how it is compared and rendered. */
 export type SystemType = 'text' | 'boolean' | 'date' | 'timestamp' | 'list';
 
 export type TextColumn =
@@ -25,13 +25,13 @@ export type SystemColumn =
   | 'updated_at';
 
 export interface SystemField {
-  /** As the API, filters and file headers call it. */
+  /** The name in the API, filters and file headers. */
   name: string;
   column: SystemColumn;
   type: SystemType;
-  /** Which values it takes, as if it were a custom property. */
+  /** The type of its values, as for a custom property. */
   takes: PropertyType;
-  /** Set by the service alone, or once and for all when the user is made. */
+  /** Set by the service only, or fixed when the user is created. */
   isReadOnly: boolean;
 }
 
@@ -39,7 +39,7 @@ const text = { type: 'text', takes: 'string', isReadOnly: false } as const;
 const boolean = { type: 'boolean', takes: 'boolean', isReadOnly: false } as const;
 const timestamp = { type: 'timestamp', takes: 'datetime', isReadOnly: true } as const;
 
-/** The system properties of a user, in the order files and answers list them. */
+/** The system properties of a user, in the order of files and answers. */
 export const SYSTEM_FIELDS = [
   { ...text, name: 'userId', column: 'user_id', isReadOnly: true },
   { ...text, name: 'firstName', column: 'first_name' },
@@ -71,7 +71,7 @@ export const findSystemField = (name: string): SystemField | undefined => BY_NAM
 /** Types of a workspace's custom properties, by name. */
 export type PropertyTypes = ReadonlyMap<string, PropertyType>;
 
-/** What values of a field are, whatever it is stored as. */
+/** The kind of a field's values, whatever its storage. */
 export type ValueKind = 'text' | 'number' | 'boolean' | 'date' | 'time' | 'datetime' | 'list';
 
 const KIND_OF_SYSTEM: Record<SystemType, ValueKind> = {
@@ -95,7 +95,9 @@ const KIND_OF_PROPERTY: Record<PropertyType, ValueKind> = {
   list: 'list',
 };
 
-/** A field of a filter: a system property by its name, or a custom one as `properties.<name>`. */
+/**
+ * A field of a filter: a system property by its name, or a custom property as `properties.<name>`.
+ */
 export type Field = { kind: ValueKind; takes: PropertyType } & (
   | { source: 'system'; column: string; type: SystemType }
   | { source: 'custom'; key: string }
@@ -104,8 +106,8 @@ export type Field = { kind: ValueKind; takes: PropertyType } & (
 const PREFIX = 'properties.';
 
 /**
- * Every property as filters and files name it: the system's in their order, then custom ones by
- * name.
+ * The names of all properties in filters and files: the system properties in their order, then the
+ * custom ones by name.
  */
 export const fieldNames = (properties: PropertyTypes): string[] => [
   ...SYSTEM_FIELDS.map(({ name }) => name),

@@ -13,7 +13,7 @@ export const MAX_IN_VALUES = 1_000;
 const MAX_VALUE_LENGTH = 255;
 const MAX_DAYS_AGO = 36_500;
 
-/** Which operators make sense for which kind of value. */
+/** The operators for each kind of value. */
 const OPS_BY_KIND = {
   text: ['is', 'isNot', 'in', 'contains', 'notContains', 'isKnown', 'isNotKnown'],
   list: ['contains', 'notContains', 'isKnown', 'isNotKnown'],
@@ -29,7 +29,10 @@ const opSchema = z.enum([
 ]); // prettier-ignore
 export type Op = z.infer<typeof opSchema>;
 
-/** A number that is not finite is one whose text no float holds, see `api/http/json-body.ts`. */
+/**
+ * A number that is not finite stands for a text that no float can hold exactly; see
+ * `api/http/json-body.ts`.
+ */
 const forNumbers = ({ input }: { input?: unknown }): string | undefined =>
   typeof input === 'number' ? NUMBER_RULE : undefined;
 
@@ -63,8 +66,7 @@ const isEmptyObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 
 /**
- * Getters, not `z.lazy`: a schema of its own between two branches has no name in the OpenAPI
- * document.
+ * Getters, not `z.lazy`: a schema between two branches would have no name in the OpenAPI document.
  */
 const childrenOf = (): z.ZodType<Filter[]> =>
   z
@@ -74,8 +76,7 @@ const childrenOf = (): z.ZodType<Filter[]> =>
     .meta({ description: 'One or more nodes; an empty list is an error' });
 
 /**
- * Each branch has a name: generators of clients make no types of unnamed ones that hold filters
- * again.
+ * Each branch has a name, because client generators make no types for unnamed recursive branches.
  */
 const branches = [
   z
@@ -102,13 +103,13 @@ const branches = [
   conditionSchema,
 ] as const;
 
-/** A filter by its form; `checkFilter` says whether its fields and values fit the workspace. */
+/** The form of a filter. `checkFilter` checks its fields and values against the workspace. */
 export const filterSchema: z.ZodType<Filter> = z
   .union(branches, { error: ({ input }) => (isEmptyObject(input) ? EMPTY : undefined) })
   .meta({ id: 'Filter' });
 
 declare const frozen: unique symbol;
-/** A filter without relative dates: it means the same at any later time. */
+/** A filter without relative dates, so that its meaning does not change with time. */
 export type FrozenFilter = Filter & { readonly [frozen]: true };
 
 export interface FilterProblem {
@@ -119,7 +120,7 @@ export interface FilterProblem {
 const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
   const compared = takes === 'list' ? itemOf(text) : text;
   if (compared === '') return 'must be a text that is not empty';
-  // With isNot and notContains everybody would match what no user can have.
+  // With isNot and notContains, a value that no user can have would match every user.
   if (takes === 'email' || takes === 'url') return invisibleProblem(text);
   if (takes !== 'phone') return undefined;
   if (op === 'contains' || op === 'notContains') return phonePartProblem(text);
@@ -171,8 +172,8 @@ const checkValue = ({ op, value }: Condition, field: Field): string | undefined 
 };
 
 /**
- * What of a filter does not fit the workspace: unknown fields, operators and values of a wrong
- * kind, its size.
+ * The problems of a filter in a workspace: unknown fields, operators or values of a wrong kind, and
+ * its size. `pointer` is the JSON pointer of the filter.
  */
 export const checkFilter = (
   filter: Filter,
@@ -213,7 +214,7 @@ export const checkFilter = (
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Copies a checked filter with its relative dates turned into moments, counted back from `now`. */
+/** Copies a checked filter, and replaces relative dates by timestamps, counted back from `now`. */
 export const freezeFilter = (
   filter: Filter,
   properties: PropertyTypes,

@@ -1,25 +1,31 @@
 import { BYTE_ORDER_MARK } from './characters.ts';
 
 /**
- * Keeps spreadsheets from running text of users as formulas: a `'` stands before each character
+ * Keeps spreadsheets from running texts of users as formulas. A `'` is put before each character
  * that could begin a formula. https://owasp.org/www-community/attacks/CSV_Injection
  *
- * A cell begins where its value does, and after every separator in the value: a spreadsheet that
- * splits lines at `;` does not know the quotes of CSV by `,`. Quotes may stand in between. The `'`
- * itself is guarded, too, so that `unguarded` gives back exactly what was guarded.
+ * A cell can begin at the start of a value, and after every separator in the value: a spreadsheet
+ * that splits lines at `;` ignores the quotes of a CSV file with `,`. Quotes may stand in between.
+ * An existing `'` is guarded too, so that `unguarded` restores exactly the guarded text.
  */
 
-/** Begins a CSV file that is guarded. By it spreadsheets read UTF-8, and imports know the guard. */
+/**
+ * The first character of a guarded CSV file. With this mark, spreadsheets read UTF-8, and imports
+ * recognize the guard.
+ */
 export const GUARDED_FILE_MARK = BYTE_ORDER_MARK;
 
 const GUARD = "'";
 /**
- * Spreadsheets take the wide forms of Chinese, Japanese and Korean for the same. A byte-order mark
- * would be taken for that of another file, where a line begins with it.
+ * Spreadsheets treat these full-width forms like their ASCII characters. A byte-order mark at the
+ * start of a line would be read as the start of another file.
  */
 const WIDE_FORMULA = `＝＋－＠${BYTE_ORDER_MARK}`;
 const FORMULA = `=+@'${WIDE_FORMULA}-`;
-/** A value that begins with one is guarded before it, too: a spreadsheet may drop it. */
+/**
+ * A value that begins with one of these is guarded before this character too, because a spreadsheet
+ * may drop it.
+ */
 const FIRST_BLANKS = String.raw`\t\r`;
 const SEPARATORS = String.raw`,;|\t\r\n`;
 
@@ -29,15 +35,15 @@ const LATER_GUARDS = new RegExp(`([${SEPARATORS}]"*)${GUARD}(?=[${FORMULA}])`, '
 const FIRST_PLACE = new RegExp(`^("*)(?=[${FIRST_BLANKS}${FORMULA}])`);
 const LATER_PLACES = new RegExp(`([${SEPARATORS}]"*)(?=[${FORMULA}])`, 'g');
 
-/** A text as `createCsvGuard` guards it. */
+/** A text with the guards of `createCsvGuard`. */
 export const guarded = (text: string): string =>
   text.replace(FIRST_PLACE, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
 
-/** A text as it was before `createCsvGuard` guarded it. */
+/** A text without the guards of `createCsvGuard`. */
 export const unguarded = (text: string): string =>
   text.includes(GUARD) ? text.replace(FIRST_GUARD, '$1').replaceAll(LATER_GUARDS, '$1') : text;
 
-/** What a byte of CSV is to the guard. */
+/** Kinds of bytes in CSV. */
 const PLAIN = 0;
 const QUOTE = 1;
 const COMMA = 2;
@@ -88,8 +94,8 @@ const withGuards = (bytes: Buffer, places: readonly number[]): Buffer => {
 };
 
 /**
- * Where a value stands: nowhere near the beginning of a cell, after a separator in it, or where it
- * begins.
+ * Positions in a cell: where no cell can begin, after a separator within the value, at the start of
+ * the value.
  */
 const ELSEWHERE = 0;
 const AFTER_SEPARATOR = 1;
@@ -107,15 +113,16 @@ interface ScanState {
 interface Scan {
   isText: IsTextColumn;
   state: ScanState;
-  /** Where guards go, in bytes. */
+  /** Positions of the guards, in bytes. */
   guards: number[];
 }
 
 /**
- * Notes where guards go between two bytes. State is kept in variables of its own: that takes a
+ * Collects the positions of guards between two bytes. Local variables hold the state: this takes a
  * third of the time.
  *
- * @returns where it stopped: the end, or a wide character that is cut off
+ * @returns the position at which the scan stopped: the end, or a full-width character that is
+ *   incomplete
  */
 const scan = (bytes: Buffer, from: number, to: number, { isText, state, guards }: Scan): number => {
   let { column, isQuoted, place } = state;
@@ -147,17 +154,17 @@ const scan = (bytes: Buffer, from: number, to: number, { isText, state, guards }
   return at;
 };
 
-/** Every place of a guard, as bytes are to a regular expression, and some that need none. */
+/** Every position of a guard, for text decoded as latin1, and some positions that need no guard. */
 const CANDIDATES = /[,;|\t\r\n]"*[=+@'\-\xEF]|[,\n]"*[\t\r]/g;
 
 /**
- * Scans those of some whole rows that hold a candidate. `starts` are where rows begin, and where
- * the last ends.
+ * Scans those whole rows that hold a candidate. `starts` are the start positions of the rows, then
+ * the end of the last row.
  */
 const scanRows = (bytes: Buffer, starts: readonly number[], scanning: Scan): void => {
   const [from = 0, second = from] = starts;
   const text = bytes.toString('latin1', from, starts.at(-1));
-  // What separates the first row from the one before is not in the text.
+  // The separator before the first row is not in the text.
   scan(bytes, from, second, scanning);
   let row = 1;
   CANDIDATES.lastIndex = Math.max(second - from - 1, 0);
@@ -166,33 +173,36 @@ const scanRows = (bytes: Buffer, starts: readonly number[], scanning: Scan): voi
     while ((starts[row + 1] ?? Infinity) <= at) row += 1;
     const end = starts[row + 1] ?? bytes.length;
     scan(bytes, starts[row] ?? end, end, scanning);
-    // At the end of the row: it stands before the next one's first value.
+    // Continue at the line end of this row, which precedes the next row's first value.
     CANDIDATES.lastIndex = end - from - 1;
   }
 };
 
 export interface CsvGuard {
-  /** Says that a row begins so many bytes into the next chunk. */
+  /** Announces that a row begins at this byte of the next chunk. */
   startRow: (at: number) => void;
   guard: (chunk: Buffer) => Buffer;
 }
 
 /**
- * Guards the columns of text of a CSV file as PostgreSQL writes it, without making records of it:
- * lines end with LF, and a value with a comma, quote or line break stands in quotes. The file comes
- * in chunks that are cut anywhere; a chunk that needs no guard is given back itself.
+ * Guards the text columns of a CSV file that PostgreSQL writes, without parsing records. Lines end
+ * with LF, and a value with a comma, quote or line break is quoted. Chunks may be cut anywhere. A
+ * chunk that needs no guard is returned unchanged.
  *
- * Whole rows are searched for what may need a guard, and only those that hold such a thing are
- * looked at byte by byte: 0.4 s instead of 3 s for 1,000,000 users.
+ * Whole rows are first searched for candidates by a regular expression, and only rows with a
+ * candidate are scanned by byte: 0.4 s instead of 3 s for 1,000,000 users.
  */
 export const createCsvGuard = (isText: IsTextColumn): CsvGuard => {
   const place = isText(0) ? AT_VALUE : ELSEWHERE;
   const state: ScanState = { column: 0, isQuoted: false, place };
   let starts: number[] = [];
-  /** Bytes of a character that is not whole yet. */
+  /** Bytes of a character that is not complete yet. */
   let cut: Buffer = Buffer.alloc(0);
 
-  /** Where rows begin in the bytes of a chunk; one that begins after it is kept for the next. */
+  /**
+   * Start positions of rows in the bytes of a chunk. Rows that begin later are kept for the next
+   * chunk.
+   */
   const takeStarts = (chunkBytes: number): number[] => {
     const own = starts.filter((at) => at < chunkBytes).map((at) => at + cut.length);
     starts = starts.filter((at) => at >= chunkBytes).map((at) => at - chunkBytes);
@@ -205,19 +215,19 @@ export const createCsvGuard = (isText: IsTextColumn): CsvGuard => {
       const own = takeStarts(chunk.length);
       const bytes = cut.length === 0 ? chunk : Buffer.concat([cut, chunk]);
       const scanning: Scan = { isText, state, guards: [] };
-      // The end of a row that began before, whole rows, and the beginning of one that goes on.
+      // The end of an earlier row, whole rows, and the beginning of a row that continues.
       scan(bytes, 0, own[0] ?? 0, scanning);
       if (own.length > 1) scanRows(bytes, own, scanning);
       const end = scan(bytes, own.at(-1) ?? 0, bytes.length, scanning);
       cut = Buffer.from(bytes.subarray(end));
       if (scanning.guards.length > 0) return withGuards(bytes.subarray(0, end), scanning.guards);
-      // The giver of a chunk writes over it, unless that chunk itself is given on.
+      // The sender overwrites its chunk, unless that chunk itself is returned.
       return end === bytes.length ? bytes : Buffer.from(bytes.subarray(0, end));
     },
   };
 };
 
-/** Guards every column of a CSV file with its header, and begins it with the mark. */
+/** Guards every column of a CSV file, including its header, and puts the mark before it. */
 export const createCsvFileGuard = (): CsvGuard => {
   const { startRow, guard } = createCsvGuard(() => true);
   let mark = GUARDED_FILE_MARK;

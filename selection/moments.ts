@@ -1,19 +1,17 @@
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const TIME = /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/;
 const HOUR_AND_MINUTE = String.raw`(?:[01]\d|2[0-3]):[0-5]\d`;
-/** As RFC 3339 has it: hours to 23, so no 24:00, which `Date` moves to the next day. */
+/** RFC 3339. Hours reach 23: there is no 24:00, which `Date` would move to the next day. */
 const DATETIME = new RegExp(
   String.raw`^(\d{4}-\d{2}-\d{2})[Tt](${HOUR_AND_MINUTE}:[0-5]\d)(?:\.(\d{1,6}))?` +
     `([Zz]|[+-]${HOUR_AND_MINUTE})$`,
 );
-/** A datetime as it is stored, but for a day that may not exist. */
+/** A datetime in its stored form, except that its day may not exist. */
 const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z$/;
 
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/**
- * By reckoning: an import asks it for every date it holds, and `Date` takes three times as long.
- */
+/** Computed here: an import calls it for every date, and `Date` takes three times as long. */
 const isRealDate = (text: string): boolean => {
   if (!DATE.test(text)) return false;
   const year = Number(text.slice(0, 4));
@@ -25,8 +23,8 @@ const isRealDate = (text: string): boolean => {
 };
 
 /**
- * The one spelling of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with
- * six digits of fraction), so that they compare as text. Undefined when it is none.
+ * The canonical form of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with
+ * six digits of fraction). These forms compare as text. Undefined if the text is not valid.
  */
 export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): string | undefined => {
   switch (kind) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const MAX_NAME_LENGTH = 255;
 
-/** What people call a thing. One line: names stand in mails' subjects. */
+/** A name that people give. One line, because mails have names in their subjects. */
 export const nameSchema = z
   .string()
   .max(MAX_NAME_LENGTH, `is longer than ${MAX_NAME_LENGTH} characters`)

@@ -1,7 +1,8 @@
-/** Significant digits of a number; a 64-bit float holds this many without loss. */
+/** Most significant digits of a number. A 64-bit float holds this many without loss. */
 const MAX_DIGITS = 15;
 /**
- * Characters of a number: 1e308 without an exponent has 309, the smallest numbers have some more.
+ * Longest text of a number, in characters: 1e308 without an exponent has 309 digits, the smallest
+ * numbers a few more.
  */
 const MAX_NUMBER_LENGTH = 400;
 
@@ -9,18 +10,19 @@ export const NUMBER_RULE =
   `must be a number of at most ${MAX_DIGITS} significant digits, ` +
   'in the range of a 64-bit float';
 
-/** As JSON writes numbers. */
+/** The number format of JSON. */
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** Without an exponent. If it is short, it is exact. */
+/** A number without an exponent. A short one is exact. */
 const PLAIN = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 
 interface Decimal {
   sign: string;
-  /** Without zeros before and behind; none for 0. */
+  /** Without leading and trailing zeros; empty for 0. */
   digits: string;
   /**
-   * How many of the digits stand before the point; negative for zeros between the point and them.
+   * Number of digits before the decimal point; negative if zeros stand between the point and the
+   * digits.
    */
   point: number;
 }
@@ -37,9 +39,9 @@ const decimalOf = (text: string): Decimal | undefined => {
 };
 
 /**
- * The number that a text says, in the form of JSON's numbers. Undefined when a 64-bit float would
- * not be that very number: it has too many significant digits, is too large, or is so small that it
- * would become 0. Zeros at the end add nothing to a number and are not counted.
+ * The number of a text in JSON's format. Undefined if a 64-bit float cannot hold exactly this
+ * number: it has too many significant digits, is too large, or would become 0. Zeros at the end are
+ * not significant.
  */
 export const exactNumber = (text: string): number | undefined => {
   if (text.length <= MAX_DIGITS && PLAIN.test(text)) return Number(text);
@@ -53,6 +55,6 @@ export const exactNumber = (text: string): number | undefined => {
   return isSame ? value : undefined;
 };
 
-/** What is wrong with a value that was read from JSON, where inexact numbers become infinite. */
+/** The problem of a value from JSON. The JSON reader turns inexact numbers into infinite ones. */
 export const numberProblem = (value: unknown): string | undefined =>
   typeof value === 'number' && exactNumber(String(value)) !== undefined ? undefined : NUMBER_RULE;

@@ -7,47 +7,47 @@ const LENGTH = `${MIN_DIGITS} to ${MAX_DIGITS} digits`;
 const DIGITS_RULE = `must be a phone number of ${LENGTH}, with the country code`;
 
 const STORED = new RegExp(`^[0-9]{${MIN_DIGITS},${MAX_DIGITS}}$`);
-/** As most are: an import has no time to look at each for all that others may be. */
+/** The form of most numbers, which saves the slower checks during an import. */
 const PLAIN = /^\+?[0-9 ]+$/;
 const NO_DIGITS = /[^0-9]/g;
-/** Blanks and what cannot be seen, such as the marks that address books put around a number. */
+/** Blanks and invisible characters, such as the marks that address books put around a number. */
 const UNSEEN = /[\s\p{Z}\p{Cf}]/gu;
-/** What people put between digits: brackets, points, slashes, and hyphens or dashes of any kind. */
+/** Punctuation between digits: brackets, points, slashes, and hyphens or dashes of any kind. */
 const PUNCTUATION = /[()./\u2010-\u2015\u2212\uFE63\uFF0D-]/g;
 const MINUS = /^[\u2212-]/;
-/** As a spreadsheet shows a long number, with the point of any language. */
+/** A long number as a spreadsheet shows it, with any decimal separator. */
 const WITH_EXPONENT = /^[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+$/;
 /**
- * As a program writes a number that it took for a decimal one; `030.12345` and `555.1234` are
- * phones.
+ * A phone number that a program has written as a decimal number. `030.12345` and `555.1234` are
+ * phone numbers.
  */
 const WITH_DECIMALS = /^[+-]?(?:\d+[.,]0+|[1-9]\d{4,}[.,]\d{1,2}|[1-9]\d{7,}[.,]\d+)$/;
 
-/** As spreadsheets write dates. */
+/** The date formats of spreadsheets. */
 const DATES = [
   /^\d{4}([-./])(?<one>\d\d?)\1(?<other>\d\d?)$/,
   /^(?<one>\d\d?)([-./])(?<other>\d\d?)\2\d{4}$/,
 ];
-/** With two digits of the year; of a part of a number this may be three pairs. */
+/** A date with a two-digit year. As a part of a number, it can be three pairs of digits. */
 const SHORT_DATE = /^(?<one>\d\d?)([-./])(?<other>\d\d?)\2\d\d$/;
 const MAX_MONTH = 12;
 const MAX_DAY = 31;
 
-/** Codes of countries, as the ITU gives them (E.164). */
+/** Country codes of the ITU (E.164). */
 const COUNTRY_CODE =
   '1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|' +
   '(?:2[1-689]|3[578]|42|5[09]|6[7-9]|8[03578]|9[679])\\d';
 const BEHIND_COUNTRY_CODE = new RegExp(`^(?:\\+|00)(${COUNTRY_CODE})$`);
-/** Where numbers begin with a 0 that is dialled from abroad, too, as in Italy. */
+/** Countries whose numbers keep their leading 0 when dialled from abroad, such as Italy. */
 const KEEPS_ZERO: ReadonlySet<string> = new Set(['39', '225', '229', '241', '242', '378', '379']);
 
 /**
- * Between numbers; a slash may also stand behind the code of a town, and a line break only between
- * two.
+ * Text between two numbers. A slash can also follow an area code; a line break always separates two
+ * numbers.
  */
 const BETWEEN = /\s*[/|\\]\s*|\s+[\u2010-\u2015-]\s+|\s*[\r\n]\s*/gu;
 /**
- * Digits of the shortest number with the code of its town, and of one without sign or 0 before it.
+ * Fewest digits of a number with an area code, and of a number without a leading plus sign or 0.
  */
 const MIN_WHOLE_DIGITS = 5;
 const MIN_BARE_DIGITS = 8;
@@ -67,9 +67,9 @@ const TRUNK =
   'take it out, or the brackets';
 
 /**
- * A text without the 0 that is dialled without the country code only: `+49 (0)30`, `+49 (030)`.
- * Undefined where a 0 in brackets stands elsewhere, but at the beginning, as nobody can tell what
- * is meant.
+ * A text without a 0 in brackets that is dialled only without the country code: `+49 (0)30`, `+49
+ * (030)`. Undefined if such a 0 stands elsewhere, except at the start, because its meaning is
+ * ambiguous.
  */
 const withoutTrunkZero = (seen: string): string | undefined => {
   const at = seen.lastIndexOf('(0');
@@ -79,7 +79,7 @@ const withoutTrunkZero = (seen: string): string | undefined => {
   return KEEPS_ZERO.has(code) ? seen : seen.slice(0, at + 1) + seen.slice(at + 2);
 };
 
-/** A text without blanks, brackets and hyphens: digits, if it is a phone number. */
+/** A text without blanks, brackets and hyphens: only digits, if the text is a phone number. */
 const withoutPunctuation = (text: string): string => {
   const seen = text.replace(UNSEEN, '');
   return (withoutTrunkZero(seen) ?? seen).replace(PUNCTUATION, '').replace(/^\+/, '');
@@ -92,7 +92,7 @@ const isDate = (seen: string, forms: readonly RegExp[]): boolean =>
     return low > 0 && low <= MAX_MONTH && high <= MAX_DAY;
   });
 
-/** What became of a number on its way through a spreadsheet or a program. */
+/** How a spreadsheet or a program has changed a number. */
 const spoiltProblem = (text: string): string | undefined => {
   const seen = text.replace(UNSEEN, '');
   if (WITH_EXPONENT.test(seen)) return EXPONENT;
@@ -102,7 +102,7 @@ const spoiltProblem = (text: string): string | undefined => {
 
 const countDigits = (text: string): number => text.replace(NO_DIGITS, '').length;
 
-/** Whether two numbers stand one behind the other. */
+/** Whether a text holds two numbers, one after the other. */
 const holdsTwo = (text: string): boolean => {
   const whole = text.trim();
   return [...whole.matchAll(BETWEEN)].some(({ 0: between, index }) => {
@@ -128,7 +128,7 @@ const problemOf = (text: string): string | undefined => {
   return STORED.test(digits) ? undefined : DIGITS_RULE;
 };
 
-/** A phone number as it is stored, by its digits; or what is wrong with it. */
+/** The stored form of a phone number, its digits; or its problem. */
 export const parsePhone = (text: string): { digits: string } | { detail: string } => {
   if (STORED.test(text)) return { digits: text };
   const plain = PLAIN.test(text) ? text.replace(NO_DIGITS, '') : '';
@@ -137,11 +137,11 @@ export const parsePhone = (text: string): { digits: string } | { detail: string 
   return detail === undefined ? { digits: withoutPunctuation(text) } : { detail };
 };
 
-/** What is wrong with a part of a phone number, to be searched for. */
+/** The problem of a part of a phone number that is to be searched for. */
 export const phonePartProblem = (text: string): string | undefined =>
   spoiltProblem(text) ?? (/[0-9]/.test(text) ? undefined : 'must hold a digit of a phone number');
 
-/** The digits of a part of a phone number; undefined where a text is none. */
+/** The digits of a part of a phone number; undefined if the text is not such a part. */
 export const phonePartOf = (text: string): string | undefined => {
   if (phonePartProblem(text) !== undefined) return undefined;
   const digits = withoutPunctuation(text);

@@ -1,4 +1,7 @@
-/** What a property can be; it never changes. The same as the check of the `properties` table. */
+/**
+ * The types of properties. A property's type never changes. Must equal the check of the table
+ * `properties`.
+ */
 export const PROPERTY_TYPES = [
   'string',
   'number',

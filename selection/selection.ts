@@ -4,13 +4,11 @@ import { isLongerThan } from './values.ts';
 
 export const MAX_CHOSEN_IDS = 10_000;
 export const MAX_EXCLUDED_IDS = 10_000;
-/** Chosen users that may be deleted without a preview. */
+/** Most users that may be deleted by id without a preview. */
 export const MAX_DIRECT_IDS = 100;
 export const MAX_USER_ID_LENGTH = 255;
 
-/**
- * What a list of users may name them by: the columns of its file, the first one before the others.
- */
+/** How a list names its users: the possible columns of its file, the preferred one first. */
 export const MATCH_BY = ['userId', 'email'] as const;
 export type MatchBy = (typeof MATCH_BY)[number];
 
@@ -31,7 +29,7 @@ const findRepeated = (ids: readonly string[]): number[] => {
   });
 };
 
-/** Users named one by one, at least one, none twice. */
+/** Ids of users, at least one, without repetitions. */
 export const chosenIdsSchema = (max = MAX_CHOSEN_IDS, tooMany?: string) =>
   z
     .array(userIdSchema)
@@ -75,7 +73,7 @@ const NEEDS_PREVIEW =
 
 const TOO_MANY = `names more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
 
-/** Users that may be deleted at once; any other selection has to be looked at first. */
+/** Users that may be deleted without a preview. Any other selection needs a preview. */
 export const directSelectionSchema = z
   .discriminatedUnion(
     'type',
@@ -88,7 +86,7 @@ export const directSelectionSchema = z
   )
   .meta({ id: 'DirectSelection' });
 
-/** Which users a deletion is about; never all of them. */
+/** The users that a deletion selects; never all users. */
 export const deletionSelectionSchema = z
   .discriminatedUnion('type', [
     idsSelectionSchema,
@@ -100,7 +98,7 @@ export const deletionSelectionSchema = z
 
 export type DeletionSelection = z.infer<typeof deletionSelectionSchema>;
 
-/** Which users an export holds. */
+/** The users that an export selects. */
 export const exportSelectionSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('all') }).meta({ id: 'AllSelection' }),
@@ -114,22 +112,25 @@ export const exportSelectionSchema = z
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
 /**
- * Of users named one by one: they are the targets of the job, and only counted in its row. A
- * restore counts all whom it was asked for, by ids or mail addresses: who of them was deleted by
- * its backup is told when it ends.
+ * A selection of users that are named one by one. They are the targets of the job; the job's row
+ * holds only their count. A restore counts all requested ids or mail addresses. Its end reports
+ * which of them its backup had deleted.
  */
 export type NamedSelection =
   | { type: 'ids'; count: number }
-  /** Of an export's list also how many entries it had; whoever is not counted was not found. */
+  /** For an export, `entries` is the size of the list; entries beyond `count` name no user. */
   | { type: 'list'; listId: string; count: number; entries?: number };
 
-/** As a job keeps it: the segment's filter copied, relative dates made moments, ids kept beside. */
+/**
+ * The stored selection of a job: with the segment's filter, and with timestamps instead of relative
+ * dates. Ids are stored as targets.
+ */
 export type FrozenSelection =
   | { type: 'all' }
   | NamedSelection
   | { type: 'segment'; segmentId: string; filter: FrozenFilter; excludeIds?: string[] }
   | { type: 'filter'; filter: FrozenFilter; excludeIds?: string[] };
 
-/** Whether the targets of its job are all whom a selection is about, also where there are none. */
+/** Whether the job's targets are exactly the selected users, even if there are none. */
 export const namesItsUsers = (selection: FrozenSelection): selection is NamedSelection =>
   selection.type === 'ids' || selection.type === 'list';

@@ -6,7 +6,7 @@ import {
   ValueNode,
 } from 'kysely';
 
-/** A statement with its values beside it, for a client's `query`. */
+/** A statement and its values, for a client's `query`. */
 export interface BoundStatement {
   text: string;
   values: unknown[];
@@ -18,7 +18,7 @@ export interface BoundStatement {
  */
 export interface CopyStatements {
   texts: string[];
-  /** The value of the setting `keepsake.p1`, of `keepsake.p2`, and so on. */
+  /** The values of the settings `keepsake.p1`, `keepsake.p2` and so on. */
   values: string[];
 }
 
@@ -40,7 +40,7 @@ const arrayText = (items: readonly unknown[]): string => {
   return safeText(`{${quoted.join(',')}}`);
 };
 
-/** Only years that PostgreSQL reads in this spelling. */
+/** Only years that PostgreSQL reads in this format. */
 const momentText = (moment: Date): string => {
   const text = moment.toISOString();
   if (!/^\d{4}-/.test(text) || text.startsWith('0000')) {
@@ -49,7 +49,7 @@ const momentText = (moment: Date): string => {
   return text;
 };
 
-/** A value as the text from which PostgreSQL reads it. Null stays null. */
+/** A value as text that PostgreSQL can read. Null stays null. */
 const textOf = (value: unknown): string | null => {
   if (value === null) return null;
   if (typeof value === 'string') return safeText(value);
@@ -64,12 +64,12 @@ const textOf = (value: unknown): string | null => {
 const CAST = /^::[a-z_]+(?:\[\])?/;
 
 /**
- * The compiler of the library, with settings in place of parameters. A subclass, because the
- * library offers no other way.
+ * Kysely's compiler, with settings instead of parameters. A subclass, because Kysely offers no
+ * other way.
  *
- * Each value is read by a scalar sub-select, cast included, so that PostgreSQL evaluates it once
- * and not for each row. A setting holds JSON: a setting that was not made, or has ended with its
- * transaction, is an error then, and never an empty text that selects other users.
+ * Each value is read by a scalar sub-select that includes its cast, so that PostgreSQL evaluates it
+ * once and not for each row. A setting holds JSON. So a missing setting, or one that ended with its
+ * transaction, is an error, not an empty text that would select other users.
  */
 class CopyCompiler extends PostgresQueryCompiler {
   readonly #numbers: Map<string, number>;
@@ -120,10 +120,11 @@ export const toBoundStatement = (builder: RawBuilder<unknown>): BoundStatement =
 };
 
 /**
- * The same SQL for COPY: each value is read from a setting, so no statement holds a user's data.
- * `sql.lit` keeps in the text what is no user's data, such as ids of jobs.
+ * The same SQL for COPY. Each value is read from a setting, so no statement holds a user's data.
+ * `sql.lit` writes a value into the text; use it only for values that are not a user's data, such
+ * as ids of jobs.
  *
- * @throws Error when a value has no cast behind it, or is of a kind that is not sent
+ * @throws Error when a value has no cast, or has a type that cannot be sent
  */
 export const toCopyStatements = (builders: readonly RawBuilder<unknown>[]): CopyStatements => {
   const numbers = new Map<string, number>();

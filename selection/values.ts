@@ -5,22 +5,19 @@ import { parsePhone } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
 import { webAddressProblem } from './web-addresses.ts';
 
-/** Longest text of a property or an item of a list, in characters. */
+/** Longest text of a property or a list item, in characters. */
 export const MAX_TEXT_LENGTH = 255;
 export const MAX_LIST_ITEMS = 100;
 
-/** A value as it is stored: dates, times and moments in the one spelling that sorts as text. */
+/** A stored value. Dates, times and datetimes have their canonical form, which sorts as text. */
 export type Value = string | number | boolean | string[];
 
-/**
- * A value in stored form, or what is wrong with it. An empty text or list is an unknown value:
- * null.
- */
+/** A value in its stored form, or its problem. An empty text or list is an unknown value: null. */
 export type Parsed<T = Value> = { value: T | null } | { detail: string };
 
 const MAIL = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\].]+(?:\.[^\s@<>(),;:"\\[\].]+)*$/u;
 
-/** NUL, or half of a surrogate pair: PostgreSQL cannot store them. */
+/** Whether PostgreSQL can store a text: it holds no NUL and no unpaired surrogate. */
 export const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();
 
 /** Counts characters as PostgreSQL does: code points, each of one or two UTF-16 units. */
@@ -42,7 +39,7 @@ const parseText =
     return detail === undefined ? read(input) : { detail };
   };
 
-/** A text that is stored as it is. */
+/** A parser for texts that are stored unchanged. */
 const parseAsIs = (problemOf: (text: string) => string | undefined) =>
   parseText((text) => {
     const detail = problemOf(text);
@@ -82,7 +79,7 @@ const itemProblem = (item: string): string | undefined => {
   return detail && `has an item that ${detail}`;
 };
 
-/** An item of a list, as it is stored and compared: without blanks around it. */
+/** A list item as it is stored and compared: without blanks around it. */
 export const itemOf = (text: string): string => text.trim();
 
 const parseList = (input: unknown): Parsed<string[]> => {
@@ -114,5 +111,5 @@ const PARSERS: Record<PropertyType, (input: unknown) => Parsed> = {
   list: parseList,
 };
 
-/** Brings a value of a user or a filter into its stored form. */
+/** Converts a value of a user or a filter to its stored form. */
 export const parseValue = (type: PropertyType, input: unknown): Parsed => PARSERS[type](input);

@@ -1,21 +1,21 @@
 import { invisibleProblem } from './characters.ts';
 
-/** The scheme in full, and what stands for the host with its port and name of a user. */
+/** The scheme, then the authority: user name, host and port. */
 const FORM = /^https?:\/\/([^/?#\\]+)/i;
 /**
- * `URL` takes it for a slash, in silence. Quotes and angles in a path or query are taken: people
- * have them.
+ * `URL` silently treats a backslash as a slash. Quotes and angle brackets in a path or query are
+ * accepted, because they occur in practice.
  */
 const FOREIGN = /\\/;
-/** As `URL` writes it: in ASCII, numbers of IPv4 in full. */
+/** A host as `URL` writes it: ASCII, and IPv4 addresses in full. */
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w][\w-]*(?:\.[\w][\w-]*)*\.?)$/;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 const RULE = 'must be an address that begins with http:// or https:// and a host';
 
 /**
- * By trying: `URL.canParse` of Node 20 refuses `https://é.com` once it was called some thousand
- * times.
+ * Uses the constructor, because `URL.canParse` of Node 20 rejects `https://é.com` after some
+ * thousand calls.
  */
 const hostOf = (text: string): string | undefined => {
   try {
@@ -25,7 +25,10 @@ const hostOf = (text: string): string | undefined => {
   }
 };
 
-/** `URL` reads more than is an address: `http:a`, `http:///a`, `http://1`, `https://https://a`. */
+/**
+ * `URL` also accepts texts that are not web addresses: `http:a`, `http:///a`, `http://1`,
+ * `https://https://a`.
+ */
 const isWebAddress = (text: string): boolean => {
   const authority = FORM.exec(text)?.[1];
   if (authority === undefined || FOREIGN.test(text)) return false;
@@ -35,6 +38,6 @@ const isWebAddress = (text: string): boolean => {
   return !IPV4.test(host) || authority.includes(host);
 };
 
-/** What is wrong with an address of the web. */
+/** The problem of a text that must be a web address. */
 export const webAddressProblem = (text: string): string | undefined =>
   invisibleProblem(text) ?? (isWebAddress(text) ? undefined : RULE);
