@@ -6,8 +6,8 @@ import { type Parsed, parseValue } from '../selection/values.ts';
 const SEPARATOR_OF_ITEMS = ';';
 
 /**
- * What becomes of a cell before the rules of the API see it: what is no number or boolean stays
- * text.
+ * The JSON-like value of a cell, for the parsers of the API. A cell that is not a number or boolean
+ * stays text.
  */
 const inputOf = (type: PropertyType, cell: string): unknown => {
   switch (type) {
@@ -32,26 +32,29 @@ const inputOf = (type: PropertyType, cell: string): unknown => {
 
 const TEXT_TYPES: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url', 'list']);
 
-/** Whether exports for spreadsheets guard cells of a type against formulas. */
+/** Whether exports for spreadsheets guard cells of this type against formulas. */
 export const isTextType = (type: PropertyType): boolean => TEXT_TYPES.has(type);
 
 const UNKNOWN: Parsed = { value: null };
 
-/** Different cells of a column up to which it is taken for one of few values, such as a country. */
+/**
+ * Number of distinct cells up to which the results of a column are cached. A column of countries,
+ * for example, stays below.
+ */
 const MAX_REMEMBERED = 256;
 
 /**
- * Reads cells of one column into the stored form of its values; an empty one is an unknown value.
- * If the file is guarded against formulas, the guard is taken off. What columns of few values hold
- * is remembered, which takes a tenth off a file's time; not lists, for those that get one may
- * change it.
+ * Makes a function that reads cells of one column into their stored form. An empty cell is an
+ * unknown value. In a guarded file, the guard is removed. Results of columns with few distinct
+ * values are cached, which saves a tenth of a file's time. Lists are not cached, because a caller
+ * may change them.
  */
 export const cellReader = (
   type: PropertyType,
   isFileGuarded: boolean,
   isLog = false,
 ): ((cell: string) => Parsed) => {
-  // A log is guarded whole: numbers that failed may be formulas.
+  // In a log, all columns are guarded: numbers that failed may be formulas.
   const isGuarded = isFileGuarded && (isLog || isTextType(type));
   const read = (cell: string): Parsed =>
     parseValue(type, inputOf(type, isGuarded ? unguarded(cell) : cell));

@@ -1,16 +1,18 @@
 import { visibleText, withCodePoints } from '../selection/characters.ts';
 
-/** Longest name that is compared with others, and of which so much is shown, in UTF-16 units. */
+/** Longest name that is compared with others, and longest shown part of a name, in UTF-16 units. */
 const MAX_NAME_LENGTH = 80;
-/** Edits that make another name of one: one in a short name, two in a longer one. */
+/**
+ * Most edits between a wrong name and a suggestion: one for a short name, two for a longer name.
+ */
 const MAX_EDITS = 2;
 const MAX_SHORT_LENGTH = 5;
 
-/** Letters of other scripts, some of which look like Latin ones. */
+/** Letters of other scripts, some of which look like Latin letters. */
 const OTHER_SCRIPTS = /[^\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/gu;
 const NO_LETTERS = /[^\p{L}\p{N}]/gu;
 
-/** A name in backticks, with what cannot be seen in it by its code point, such as `[U+200B]`. */
+/** A name in backticks, with each invisible character as its code point, such as `[U+200B]`. */
 export const visibleName = (name: string): string => {
   const isLong = name.length > MAX_NAME_LENGTH;
   const start = isLong ? name.slice(0, MAX_NAME_LENGTH).toWellFormed() : name;
@@ -18,17 +20,20 @@ export const visibleName = (name: string): string => {
 };
 
 /**
- * Likewise, and with letters of other scripts by their code points: they may look like those of
+ * Like `visibleName`, with letters of other scripts as code points too, because they may look
  * Latin.
  */
 export const unmistakableName = (name: string): string =>
   visibleName(name).replace(OTHER_SCRIPTS, withCodePoints);
 
-/** What is left of a name that people write in several ways: its letters and digits, all small. */
+/** A name without differences of spelling: its letters and digits only, in lower case. */
 export const foldName = (name: string): string =>
   name.normalize('NFKC').replace(NO_LETTERS, '').toLowerCase();
 
-/** How many letters are to be added, taken off, changed or swapped to make `b` of `a`. */
+/**
+ * Number of edits (a letter added, removed, changed, or swapped with the next) that turn `a` into
+ * `b`.
+ */
 const editsBetween = (a: string, b: string): number => {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -49,14 +54,12 @@ const editsBetween = (a: string, b: string): number => {
 
 const PREFIX = /^propert(?:y|ies)[._ ]/i;
 
-/**
- * A name folded, without the prefix of custom properties: it is often left out, or put too often.
- */
+/** A folded name without the prefix of custom properties, which is often missing or superfluous. */
 const foldBare = (name: string): string => foldName(name.replace(PREFIX, ''));
 
 /**
- * Finds the known name that a wrong one was meant for, as far as can be said: the nearest, and of
- * those equally near the first one.
+ * Makes a function that suggests a known name for a wrong one: the nearest, and the first of
+ * equally near ones. Undefined if no name is near.
  */
 export const createNameFinder = (known: readonly string[]) => {
   const ways = known.map((name) => ({ name, folded: foldBare(name) }));

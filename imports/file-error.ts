@@ -1,4 +1,6 @@
-/** Why a file cannot be read to its end; the job that was to import it fails with it. */
+/**
+ * Why a file cannot be read to its end. The job that imports the file fails with this error type.
+ */
 export const FILE_ERRORS = [
   'empty',
   'invalidCsv',
@@ -14,15 +16,15 @@ export const FILE_ERRORS = [
 export type FileErrorType = (typeof FILE_ERRORS)[number];
 
 /**
- * A file that cannot be read to its end, whatever its lines say. The message says what to do and
- * holds nothing of the file's content.
+ * A file that cannot be read to its end, whatever its lines hold. The message states what to do,
+ * and holds nothing of the file's content.
  */
 export class ImportFileError extends Error {
   readonly type: FileErrorType;
-  /** Number of the line in the file, from 1, of which it is known to be wrong. */
+  /** Line number of the error in the file, from 1. */
   readonly line: number;
 
-  /** The message without the line. */
+  /** The message without the line number. */
   readonly detail: string;
 
   constructor(type: FileErrorType, line: number, detail: string) {

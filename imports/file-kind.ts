@@ -2,12 +2,12 @@ import { constants, gunzipSync } from 'node:zlib';
 import { GZIP_MAGIC } from './unpack.ts';
 
 /**
- * First bytes of a file by which its kind is found; the name of a tar archive's format is at 257.
+ * Number of first bytes that identify a file's kind. A tar archive has its format name at byte 257.
  */
 export const KIND_BYTES = 4 * 1024;
-/** Two kinds begin alike for so many bytes. */
+/** Fewest bytes that distinguish two kinds. */
 const MIN_KIND_BYTES = 4;
-/** Longest text that comes out of so many packed bytes: gzip makes at most 1,032 of one. */
+/** Longest text of `KIND_BYTES` compressed bytes: gzip produces at most 1,032 bytes from one. */
 const MAX_UNPACKED_BYTES = 1032 * KIND_BYTES;
 
 const AS_CSV = 'Save the sheet as "CSV UTF-8 (comma delimited)" and upload that file.';
@@ -17,7 +17,7 @@ const EXPORT_AGAIN = 'Export the data as CSV in UTF-8 and upload that file.';
 
 const bytes = (...values: number[]): string => String.fromCharCode(...values);
 
-/** What files of other kinds begin with, one character a byte. */
+/** First bytes of files of other kinds, one character for each byte. */
 const BEGINNINGS: readonly [string, string][] = [
   [bytes(0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1), `an Excel workbook (.xls). ${AS_CSV}`],
   [bytes(0xff, 0xfe, 0, 0), `text in UTF-32. ${AS_UTF8}`],
@@ -42,19 +42,19 @@ const BEGINNINGS: readonly [string, string][] = [
 ];
 
 const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
-/** After `BZh` and a digit. */
+/** Stands after `BZh` and a digit. */
 const BZIP2 = ['1AY&SY', '\x17rE8P\x90'];
-/** After a first byte from 0x50 to 0x5f, which are letters: a frame of zstd that is skipped. */
+/** Stands after a first byte from 0x50 to 0x5f, which are letters: a skippable frame of zstd. */
 const SKIPPABLE_ZSTD = '*M\x18';
 const TAR_AT = 257;
 const TAR = ['ustar\0', 'ustar  \0'];
 
-/** What may stand before the beginning of any file: marks, blanks, and a line such as `sep=;`. */
+/** What may precede the content of any file: marks, blanks, and a line such as `sep=;`. */
 const BEFORE = /^(?:\xef\xbb\xbf|\s|"?sep="?[^"\w\r\n][^\w\r\n]*(?=[\r\n]))+/i;
 const MARKUP = /^<(?:[!?]|[a-z][\w:-]*[\s/>])/i;
 const JSON_TEXT = /^(?:\{\s*["}]|\[\s*(?:[[{\]"\d-]|true|false|null))/;
 
-/** What a zip archive holds is told by the names of its first files. */
+/** The kind of a zip archive, from the names of its first files. */
 const kindOfZip = (head: string): string => {
   if (head.includes('opendocument.spreadsheet')) return `an OpenDocument spreadsheet. ${AS_CSV}`;
   const isWorkbook = /\[Content_Types\]\.xml|_rels\/|docProps\/|xl\//.test(head);
@@ -63,11 +63,15 @@ const kindOfZip = (head: string): string => {
   return `a zip archive, as Excel workbooks (.xlsx) are, too. ${UNPACKED} Of a workbook: ${AS_CSV}`;
 };
 
-/** Characters by which UTF-16 without a mark is known: most of a header are letters of ASCII. */
+/**
+ * Number of characters that detect UTF-16 without a mark: most characters of a header are ASCII
+ * letters.
+ */
 const UTF16_SAMPLE = 32;
 
 /**
- * Without a mark: of each letter of ASCII one of two bytes is zero, the first or the second of all.
+ * UTF-16 without a mark: of each ASCII letter, one of two bytes is zero, always the first or always
+ * the second.
  */
 const isUtf16 = (head: string): boolean => {
   const sample = head.slice(0, 2 * UTF16_SAMPLE).replace(/\0+$/, '');
@@ -83,10 +87,7 @@ const isUtf16 = (head: string): boolean => {
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS_OF_NAMES = /^(?:[,;\t|\r\n]|$)/;
 
-/**
- * Whether a text begins with the name of a column that it is said to have, such as `[1] Id` or
- * `<No>`.
- */
+/** Whether a text begins with the name of a given column, such as `[1] Id` or `<No>`. */
 const beginsWithName = (head: string, names: ReadonlySet<string>): boolean =>
   [...names].some((name) => {
     const bytesOfName = Buffer.from(name).toString('latin1');
@@ -120,9 +121,9 @@ const PACKED_BEHIND =
   'packed by gzip, behind a blank, a line break, a mark or a line such as sep=;. Pack the CSV file again.';
 
 /**
- * What some bytes are that cannot be CSV, and what to do, as the end of a sentence; undefined when
- * they may be CSV. `head` is how they begin: `KIND_BYTES` of them are enough, and unpacked if they
- * were packed. `names` are those of columns that the file is said to have.
+ * The kind of content that is not CSV, and what to do, as the end of a sentence. Undefined if the
+ * content may be CSV. `head`: the first `KIND_BYTES` bytes, decompressed. `names`: columns that the
+ * file is said to have.
  */
 export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefined => {
   if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
@@ -132,8 +133,8 @@ export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefine
   return kindOf(text) ?? kindOf(behind) ?? kindOfText(behind, names);
 };
 
-/** The first bytes that come out of packed ones; none when they are not gzip, or too few. */
-const unpackHead = (head: Buffer): Buffer => {
+/** The text of the first bytes of a gzip file. Empty if the bytes are not gzip, or too few. */
+const decompressHead = (head: Buffer): Buffer => {
   try {
     return gunzipSync(head, {
       finishFlush: constants.Z_SYNC_FLUSH,
@@ -144,14 +145,15 @@ const unpackHead = (head: Buffer): Buffer => {
   }
 };
 
-/** As `kindOfContent`, of a file that may be packed. */
+/** Like `kindOfContent`, for a file that may be compressed. */
 export const kindOfFile = (head: Buffer, names = NO_NAMES): string | undefined => {
   const first = head.subarray(0, KIND_BYTES);
-  return kindOfContent(isPacked(first) ? unpackHead(first) : first, names);
+  return kindOfContent(isPacked(first) ? decompressHead(first) : first, names);
 };
 
 /**
- * Takes a file's pieces as they come, and throws what `toError` makes of a kind that is not CSV.
+ * Makes a function that takes a file's pieces in order. It throws the error of `toError` if the
+ * file is not CSV.
  */
 export const createKindCheck = (toError: (kind: string) => Error, names = NO_NAMES) => {
   let head: Buffer = Buffer.alloc(0);
@@ -160,7 +162,7 @@ export const createKindCheck = (toError: (kind: string) => Error, names = NO_NAM
     if (checkedBytes >= KIND_BYTES) return;
     head = Buffer.concat([head, piece.subarray(0, KIND_BYTES - head.length)]);
     if (head.length < MIN_KIND_BYTES) return;
-    // Few looks, however small the pieces are.
+    // Limits the number of checks when pieces are small.
     if (head.length < 2 * checkedBytes && head.length < KIND_BYTES) return;
     checkedBytes = head.length;
     const kind = kindOfFile(head, names);

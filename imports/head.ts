@@ -2,10 +2,10 @@ import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 import { ImportFileError } from './file-error.ts';
 import { nameOfSeparator } from './separator-lines.ts';
 
-/** Text that is read at most to find where the header ends, in bytes. */
+/** Most bytes that are read to find the end of the header. */
 const MAX_HEAD_BYTES = 4 * 1024 * 1024;
 
-/** Blank lines before the header, in bytes. */
+/** Most bytes of blank lines before the header. */
 export const MAX_BLANK_HEAD_BYTES = 64 * 1024;
 
 export const blankHead = (line: number): ImportFileError =>
@@ -20,9 +20,9 @@ const LINE_BREAK = /\r\n|\n|\r/g;
 export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
 
 /**
- * Marks and blank lines that a text begins with, and perhaps a line such as `sep=;`, by which Excel
- * is told what separates cells, or `sep=,,,` of a sheet that was saved again; the first other line;
- * and the end of that.
+ * Matches: marks and blank lines; an optional line such as `sep=;`, which names the separator for
+ * Excel, or `sep=,,,` from a sheet that was saved again; the first other line; and the end of that
+ * line.
  */
 const HEAD =
   /^([\uFEFF\r\n]*)(?:("?sep="?([^"\w\p{L}\p{N}\r\n])[^\w\p{L}\p{N}\r\n]*)(?=[\r\n]))?([\uFEFF\r\n]*)([^\r\n]*)([\r\n]?)/iu;
@@ -31,12 +31,12 @@ const SEPARATORS = [',', ';', '\t'];
 
 const QUOTED = /"(?:[^"]|"")*"?/g;
 const OUTER_QUOTES = /^"|"$/g;
-/** In place of what stands in quotes, where a separator is none. */
+/** Replaces quoted text, in which a separator does not count. */
 const NO_SEPARATOR = '"';
 
 /**
- * What splits the header into the most of the names that somebody has said it has, and else into
- * the most cells.
+ * The separator that splits the header into the most names of `names`; among equals, into the most
+ * cells.
  */
 const separatorOf = (header: string, names: ReadonlySet<string>): string => {
   const bare = header.replace(QUOTED, NO_SEPARATOR);
@@ -49,7 +49,7 @@ const separatorOf = (header: string, names: ReadonlySet<string>): string => {
   return ways.toSorted((a, b) => b.known - a.known || b.cells - a.cells)[0]?.separator ?? ',';
 };
 
-/** @throws ImportFileError when the separator that a line names is not that of the header */
+/** @throws ImportFileError when a line names a separator that the header does not use */
 const requireUse = (
   separator: string,
   header: string,
@@ -64,18 +64,18 @@ const requireUse = (
   throw new ImportFileError('invalidHeader', line, message);
 };
 
-/** How a text begins. */
+/** The beginning of a text. */
 export interface Head {
-  /** Whether its first character is a byte-order mark. */
+  /** Whether the first character is a byte-order mark. */
   isMarked: boolean;
-  /** Of what was read of the text, all after `skippedBytes`. */
+  /** The text read so far, from the header on. */
   rest: Buffer;
-  /** Number of the line that `rest` begins with, from 1. */
+  /** Line number of the start of `rest`, from 1. */
   line: number;
   separator: string;
-  /** Whether a line of its own says what the separator is. */
+  /** Whether a line of its own names the separator. */
   isSeparatorNamed: boolean;
-  /** The first line that is not blank, without its end. */
+  /** The first line that is not blank, without its line break. */
   header: Buffer;
 }
 
@@ -88,11 +88,11 @@ const lookAt = (text: Buffer) => {
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 /**
- * Reads a text as far as the end of its header. `names` are those of columns that it is known to
- * have, and that may hold what separates cells in other files.
+ * Reads a text up to the end of its header. `names` are columns that the text is said to have; they
+ * may contain separators of other files.
  *
- * @throws ImportFileError when it begins with more blank lines than anyone has, or names another
- *   separator than it has
+ * @throws ImportFileError when the text begins with too many blank lines, or names a separator that
+ *   the header does not use
  */
 export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): Promise<Head> => {
   let read: Buffer = Buffer.alloc(0);
@@ -102,7 +102,7 @@ export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): 
     if (found.skipped.length > MAX_BLANK_HEAD_BYTES) break;
     const next = await text.next();
     if (next.done !== true) read = Buffer.concat([read, next.value]);
-    // Few looks, however small the pieces are.
+    // Limits the number of checks when pieces are small.
     if (next.done !== true && read.length < 2 * lookedBytes) continue;
     lookedBytes = read.length;
     found = lookAt(read);

@@ -8,20 +8,20 @@ import { ImportFileError } from './file-error.ts';
 import type { ColumnMapping, MatchKey } from './options.ts';
 import { recordsOf } from './records.ts';
 
-/** Wrong columns that are named at most: more than there are columns to name. */
+/** Most wrong columns that are reported: more than a workspace can have properties. */
 const MAX_NAMED_ERRORS = 350;
-/** Names that are compared with the known ones, to find what they were meant for. */
+/** Most wrong names for which a suggestion is searched. */
 const MAX_COMPARED_NAMES = 50;
-/** What separates cells in files of others. */
+/** Separators that files of others use. */
 export const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
-/** Files of exports have these; nobody sets them by a file. */
+/** Columns of exports that a file cannot set. */
 const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
-/** Columns that only the files of backups have. */
+/** Columns that only backups have. */
 const OF_BACKUPS = new Set(['workspaceId', 'properties', 'writtenIn', 'insertedIn']);
 
-/** What decides how a header is read. */
+/** Options for reading a header. */
 export interface HeaderOptions {
   types: PropertyTypes;
   /** As in the options of an import. */
@@ -30,18 +30,23 @@ export interface HeaderOptions {
 }
 
 export interface ImportColumn {
-  /** As the header has it. */
+  /** As in the header. */
   name: string;
-  /** What the API calls its property; none where it is left out. */
+  /** The API's name of the property; null if the column is left out. */
   field: string | null;
-  /** Of its cells, from 0. */
+  /** Index of its cells, from 0. */
   index: number;
-  /** What it is for: to find the user, a column of the database, a custom property, or nothing. */
+  /**
+   * The use of the column: to find the user, for a column of the database, for a custom property,
+   * or none.
+   */
   target: 'key' | 'system' | 'custom' | 'ignored';
   /** Name of the database's column, or of the custom property. */
   key: string;
   type: PropertyType;
-  /** Whether it says what was wrong with the line before, in a log that is imported. */
+  /**
+   * Whether the column is the last one of a log, which states the errors of the previous import.
+   */
   isOfLog?: true;
 }
 
@@ -51,16 +56,19 @@ export interface HeaderError {
   pointer: string;
 }
 
-/** Likewise; `detail` holds nothing of the file, and goes on after the name as it is shown. */
+/**
+ * Like `HeaderError`, but `detail` holds nothing of the file, and continues a sentence after
+ * `name`.
+ */
 export interface HeaderFault extends HeaderError {
   name?: string;
-  /** Of the column in the file, from 0. */
+  /** Index of the column in the file, from 0. */
   index?: number;
 }
 
 /**
- * Whom a line is about is said by one column alone: an id beside a mail address that finds users is
- * left out.
+ * Only one column identifies the user of a line. If users are found by mail address, an id is
+ * ignored.
  */
 const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
   if (name === matchBy) return 'key';
@@ -96,7 +104,7 @@ const whyUnknown = (name: string, index: number): string => {
   return ' is no known property; custom ones are named properties.<name>';
 };
 
-/** What is wrong with columns by themselves. `columns` are the others. */
+/** The columns and the faults of single columns. `meant`: the known names that were suggested. */
 const checkColumns = (names: readonly string[], options: HeaderOptions) => {
   const { types, columns: mapping } = options;
   const columns: ImportColumn[] = [];
@@ -110,7 +118,7 @@ const checkColumns = (names: readonly string[], options: HeaderOptions) => {
     const pointer = `/file/columns/${index}`;
     const isTwice = seen.has(name);
     seen.add(name);
-    // What is wrong with the mapping of a column is said of the mapping.
+    // Faults of a column's mapping are reported with the mapping.
     if (isMapped(name, mapping) && (fields[index] === null || !isTwice)) {
       if (column !== undefined) columns.push(column);
       continue;
@@ -146,7 +154,10 @@ const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
   return { detail, pointer: FILE };
 };
 
-/** Columns without a name at the end of a header are padding, unless somebody maps them. */
+/**
+ * Removes columns without a name at the end of a header. They are padding, unless the mapping names
+ * them.
+ */
 const withoutPadding = (
   names: readonly string[],
   mapping: ColumnMapping | undefined,
@@ -156,8 +167,8 @@ const withoutPadding = (
 };
 
 /**
- * The names of a header, without padding, and without the last one if that is the column in which a
- * log says what is wrong. A log for spreadsheets guards names, too.
+ * The names of a header, without padding, and without the last column if it is that of a log. A log
+ * for spreadsheets guards its names too.
  */
 export const ownNames = (
   cells: readonly string[],
@@ -180,7 +191,7 @@ const logColumn = (index: number): ImportColumn => ({
   isOfLog: true,
 });
 
-/** All that is wrong with a header and its mapping, as far as it is named. */
+/** All faults of a header and its mapping, up to `MAX_NAMED_ERRORS`. */
 const faultsOf = (
   names: readonly string[],
   options: HeaderOptions,
@@ -199,8 +210,7 @@ const faultsOf = (
 };
 
 /**
- * What the first record of a file says, with all that is wrong with it. Names are compared as they
- * are: exact, also in case.
+ * The columns of a file's first record, or its faults. Names are compared exactly, case included.
  */
 export const checkHeader = (
   cells: readonly string[],
@@ -217,7 +227,7 @@ export const checkHeader = (
   return { columns: isLog ? [...found.columns, logColumn(names.length)] : found.columns };
 };
 
-/** The columns that a file is said to have. */
+/** The columns that the mapping names. */
 export const namesOf = ({ columns = {} }: Pick<HeaderOptions, 'columns'>): ReadonlySet<string> =>
   new Set(Object.keys(columns));
 
@@ -225,9 +235,10 @@ export const emptyFile = (): ImportFileError =>
   new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
 
 /**
- * Reads the columns of a file and closes it. A file that cannot be read that far has an error too.
+ * Reads the columns of a file and closes the file. A file that cannot be read up to its header is
+ * reported as an error of the header.
  *
- * @throws what the stream throws
+ * @throws errors of the stream
  */
 export const readHeader = async (file: Readable, options: HeaderOptions): Promise<ImportHeader> => {
   try {

@@ -1,26 +1,35 @@
 import { BYTE_ORDER_MARK } from '../selection/characters.ts';
 
-/** What is known of the columns of a file, to tell where another one was joined to it. */
+/** The columns of a file, for detecting another file that was appended to it. */
 export interface JoinCheckOptions {
   /** The columns, as the header names them. */
   names: readonly string[];
-  /** The one that finds the user. */
+  /** The column that identifies the user. */
   key: string;
-  /** Names that other files may have; none but their own, where they may be any words. */
+  /**
+   * Names that an appended file may have. With mapped columns, which may be any words, only the
+   * file's own names.
+   */
   known: ReadonlySet<string>;
   separator: string;
 }
 
-/** `same`: with the same columns, so that what follows is read as it is meant. */
+/**
+ * `same`: the appended file has the same columns in the same order, so the lines after it are read
+ * correctly.
+ */
 export type Join = 'same' | 'other';
 
 const SEPARATORS = [',', ';', '\t', '|'];
-/** Behind a value, and nothing that may belong to it: `my.email` is a mail address. */
+/**
+ * The character before a name that directly follows a value. A character such as the point of
+ * `my.email` could belong to a mail address.
+ */
 const BEHIND_VALUE = /[\p{L}\p{N}\uFEFF]$/u;
 const GLUED_NOTE = /[\p{L}\p{N}\uFEFF]sep=[,;\t|]?$/iu;
-/** A name that nobody writes by chance, such as `userId` or `Customer No`. */
+/** A name that does not occur in values by chance, such as `userId` or `Customer No`. */
 const DISTINCT_NAME = /\p{Ll}\p{Lu}|\p{L}[ _]\p{L}/u;
-/** A word, and yet no mail address ends with it right behind a letter. */
+/** A common word, but no mail address ends with it directly after a letter. */
 const MAIL_NAME = 'email';
 const ENDS_OF_NOTES = new Set(['=', ...SEPARATORS]);
 
@@ -28,7 +37,7 @@ const ENDS_OF_NOTES = new Set(['=', ...SEPARATORS]);
 export const withoutEmptyEnd = (cells: readonly string[]): readonly string[] =>
   cells.at(-1) === '' ? cells.slice(0, cells.findLastIndex((cell) => cell !== '') + 1) : cells;
 
-/** A line such as `sep=;` behind the value of a line. */
+/** Whether a cell ends with a note such as `sep=;` directly after a value. */
 const endsWithNote = (last: string): boolean =>
   ENDS_OF_NOTES.has(last.at(-1) ?? '') && GLUED_NOTE.test(last);
 
@@ -36,9 +45,10 @@ const withoutMark = (cell: string): string =>
   cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;
 
 /**
- * Tells whether a line holds the header of a further file: behind the last value of the file
- * before, which has no line break at its end, or with another separator. Undefined of any other
- * line, and of one that names columns with the file's own separator from its first cell on.
+ * Makes a function that detects the header of an appended file in a line. Such a header follows the
+ * last value of the previous file, which has no line break at its end, or has another separator.
+ * Undefined for any other line, and for a line that names columns from its first cell on, with the
+ * file's own separator.
  */
 export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptions) => {
   const own = new Set(names);
@@ -53,7 +63,7 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
     }
     return all.has(key) && found.length > (isDistinct ? 1 : 2) ? 'other' : undefined;
   };
-  /** Of cells of which the last one is a name. */
+  /** For cells of which the last one is a name. */
   const judgeCells = (cells: readonly string[]): Join | undefined => {
     const at = cells.findLastIndex((cell) => !known.has(withoutMark(cell)));
     const tail = cells.slice(at + 1).map(withoutMark);
@@ -61,14 +71,14 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
     if (before === undefined) return judge(tail);
     for (const name of known) {
       if (!before.endsWith(name)) continue;
-      // Two words may be values, as `ann@berlin.city,email` has them.
+      // Two words may be values, as in `ann@berlin.city,email`.
       const isBehind = BEHIND_VALUE.test(before.slice(0, -name.length));
       const join = isDistinct || isBehind || tail.length > 1 ? judge([name, ...tail]) : undefined;
       if (join !== undefined) return join;
     }
     return undefined;
   };
-  /** A name alone, behind the value of a line. */
+  /** Whether a cell ends with the key's name directly after a value. */
   const endsWithKey = (last: string, isOnly: boolean): boolean =>
     last.endsWith(key) &&
     BEHIND_VALUE.test(last.slice(0, -key.length)) &&
@@ -77,14 +87,14 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
   const judgeOtherSeparator = (last: string, isOnly: boolean): Join | undefined => {
     for (const other of others) {
       const at = last.lastIndexOf(other);
-      // Lists have such separators in every line.
+      // In lists, every line can contain such separators.
       const end = last.slice(at + 1);
       if (at === -1 || (!isOnly && end !== '' && !known.has(end))) continue;
       const parts = withoutEmptyEnd(last.split(other));
       if (isOnly && isDistinct && parts.length > 1 && parts.includes(key)) return 'other';
       if (parts.length < 2 || !known.has(parts.at(-1) ?? '')) continue;
       const join = judgeCells(parts);
-      // Of a cell beside others only all columns are a header.
+      // A cell beside others counts as a header only if it names all columns.
       if (join !== undefined && (isOnly || parts.length >= names.length)) return 'other';
     }
     return undefined;

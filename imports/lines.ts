@@ -15,7 +15,7 @@ import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
 import { logProblem, MARK_PROBLEM } from './log/log-lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
-/** Of a file, after its header. */
+/** Most lines of a file after its header. */
 export const MAX_LINES = 5_000_000;
 
 const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportColumn[] => {
@@ -39,11 +39,10 @@ const GLUED_PROBLEM = {
 } as const satisfies CsvRecord['problem'];
 
 /**
- * Tells what a line is that repeats the header, as joined files have it: `header` if it is the
- * header as it stands, or why no user is made of it; undefined of any other.
- *
- * @throws ImportFileError when it names other columns, or in another order: what follows would be
- *   read as what it is not
+ * Makes a function that detects a repeated header, as in joined files. Returns `header` for the
+ * header itself, the problem of a line that must not become a user, or undefined for any other
+ * line. It throws an ImportFileError for a line that names other columns, or in another order: the
+ * lines after it would be read wrongly.
  */
 const createHeaderCheck = (
   header: CsvRecord,
@@ -56,7 +55,7 @@ const createHeaderCheck = (
   const logIndex = columns.find(({ isOfLog }) => isOfLog === true)?.index;
   const ownCells = (cells: readonly string[]): readonly string[] => cells.slice(0, logIndex);
   /**
-   * Where columns have names of their own, which may be any words, only the whole header is one.
+   * Mapped columns may have any words as names, so only the whole header counts as a header then.
    */
   const known = new Set(mapping === undefined ? fieldNames(types) : []);
   // Not by spreading: a header may have more cells than a call takes arguments.
@@ -87,7 +86,7 @@ const createHeaderCheck = (
     if (join === 'other') throw otherHeader(line);
     if (join === 'same') return GLUED_PROBLEM;
     const id = cells[idIndex] ?? '';
-    // Hardly any line gets further, and folding a name takes time.
+    // Returns early for nearly all lines, because folding a name takes time.
     if (id.length > longest) return undefined;
     if (id === idName && matches(cells, (name) => name)) return 'header';
     if (id === idName || (known.has(id) && namesColumns(cells))) {
@@ -101,7 +100,7 @@ const createHeaderCheck = (
   };
 };
 
-/** Takes off empty cells below columns without a name, which are padding. */
+/** Removes empty cells below columns without a name, which are padding. */
 const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRecord => {
   const { cells } = record;
   if (cells.length <= count || cells.length > width) return record;
@@ -112,11 +111,11 @@ const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRec
 
 export interface FileLines {
   columns: ImportColumn[];
-  /** Cells of the header, with nameless ones at its end. */
+  /** Number of cells of the header, including nameless ones at its end. */
   headerCount: number;
   /** Whether the file begins with a byte-order mark. */
   isMarked: boolean;
-  /** Of the lines after the header. */
+  /** The lines after the header. */
   records: CsvRecord[];
 }
 
@@ -153,11 +152,11 @@ const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head,
 };
 
 /**
- * The lines of a file after its header, some at a time, in their order. Whoever reads them to the
- * end has found all that is wrong with the file itself; what the lines say is for `readChunks`,
- * which takes twice the time.
+ * The lines of a file after its header, in order, several at a time. Reading to the end finds all
+ * errors of the file itself. `readChunks` also checks the lines' values, which takes twice the
+ * time.
  *
- * @throws ImportFileError when the file cannot be read to its end; what the stream throws
+ * @throws ImportFileError when the file cannot be read to its end; errors of the stream
  */
 export const linesOf = async function* (
   file: Readable,

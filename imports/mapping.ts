@@ -3,36 +3,37 @@ import { createNameFinder, visibleName } from './column-names.ts';
 import type { ColumnMapping } from './options.ts';
 
 /**
- * The last column of an import's log, in which it says what is wrong; it is passed over when that
- * is imported.
+ * The last column of an import's log, which states the error of each line. An import of the log
+ * ignores it.
  */
 export const LOG_COLUMN = 'error';
 
 /**
- * Columns that a mapping names at most: as many as there can be properties, and some that are left
+ * Most columns that a mapping names: as many as there can be properties, and some that are left
  * out.
  */
 export const MAX_MAPPED_COLUMNS = 400;
 
 /**
- * What the service alone sets: such columns of exports are passed over, but nobody maps to them.
+ * Properties that only the service sets. An import ignores such columns of exports, but a mapping
+ * to them is a fault.
  */
 const UNSETTABLE: ReadonlySet<string> = new Set(['legalHold', 'createdAt', 'updatedAt']);
 
 export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
   mapping !== undefined && Object.hasOwn(mapping, name);
 
-/** The property that a column is for, as the API calls it; null where it is left out. */
+/** The API's name of the property that a column is for; null if the column is left out. */
 export const fieldOf = (name: string, mapping: ColumnMapping | undefined): string | null =>
   mapping !== undefined && Object.hasOwn(mapping, name) ? (mapping[name] ?? null) : name;
 
-/** What is wrong with the place of a column in a mapping; goes on after the column's name. */
+/** A fault of a column's entry in a mapping. `detail` continues a sentence after `name`. */
 export interface MappingFault {
-  /** As it is shown. */
+  /** The column's name, as it is shown. */
   name: string;
   detail: string;
   pointer: string;
-  /** Of the column in the file, from 0. */
+  /** Index of the column in the file, from 0. */
   index?: number;
 }
 
@@ -41,14 +42,14 @@ const OPTIONS = '/options/columns';
 const pointerOf = (name: string): string =>
   `${OPTIONS}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
-/** Columns without an entry that are suggested for names that are no column. */
+/** Most unmapped columns that are compared for a suggestion. */
 const MAX_SUGGESTED_COLUMNS = 400;
-/** Faults for which a name that was meant is looked for. */
+/** Most faults for which a suggestion is searched. */
 const MAX_COMPARED_FAULTS = 50;
 
 type FindName = (name: string) => string | undefined;
 
-/** Looks for what was meant so many times at most: each look takes the time of all names. */
+/** Limits the number of searches, because each one compares all names. */
 const atMost = (times: number, find: FindName): FindName => {
   let left = times;
   return (name) => (left-- > 0 ? find(name) : undefined);
@@ -71,8 +72,8 @@ const whyNoField = (
 };
 
 /**
- * What is wrong with a mapping by itself, and with the file whose columns are `names`, if it is
- * known: two columns for one property, properties that nobody defined, columns that are not there.
+ * The faults of a mapping, and if `names` is given, of the mapping for a file with these columns:
+ * two columns for one property, unknown properties, missing columns.
  */
 export const mappingFaults = (
   mapping: ColumnMapping,

@@ -10,8 +10,8 @@ const isBreak = (byte: number | undefined): boolean =>
   byte === LINE_FEED || byte === CARRIAGE_RETURN;
 
 /**
- * Where quotes are nearer to each other on average, a look at each byte is faster than to find each
- * quote.
+ * Average distance of quotes in bytes below which a loop over all bytes is faster than a search for
+ * each quote.
  */
 const SPARSE_BYTES = 32;
 
@@ -34,10 +34,10 @@ const isSeparatorNote = (bytes: Buffer, at: number): boolean =>
   bytes.toString('latin1', at, at + 4).toLowerCase() === 'sep=';
 
 /**
- * Text without the byte-order marks of files that were joined to it: at the start of a line, and
- * where the line before did not end, with the header that follows there. A mark within quotes, or
- * anywhere else in a line, is of a value and stays. So is one that begins a line of a text that
- * begins with none, unless what follows can only be the beginning of a file.
+ * Removes the byte-order marks of files that were appended. Such a mark stands at the start of a
+ * line. If the previous line has no end, the mark and the repeated header after it are removed. A
+ * mark within quotes, or anywhere else in a line, belongs to a value and stays. If the text itself
+ * has no mark, a mark at the start of a line is removed only if a file may begin after it.
  */
 export const withoutMarks = async function* (
   text: AsyncIterable<Buffer>,
@@ -61,9 +61,7 @@ export const withoutMarks = async function* (
     bytes.subarray(at, at + MARK.length).equals(MARK) ||
     bytes.subarray(at, at + firstName.length).equals(firstName) ||
     isSeparatorNote(bytes, at);
-  /**
-   * How much to leave out where a mark stands; undefined when more text has to come to know that.
-   */
+  /** Number of bytes to remove at a mark; undefined if the decision needs more text. */
   const lengthOut = (bytes: Buffer, at: number, isEnd: boolean): number | undefined => {
     if (isQuoted) return 0;
     if (isLineStart && isMarked) return MARK.length;
@@ -75,7 +73,7 @@ export const withoutMarks = async function* (
     if (isLineStart) return mayBeginFile(bytes, start) ? MARK.length : 0;
     return isHeader ? end - at : 0;
   };
-  /** @returns what has to be looked at again once more text has come */
+  /** @returns the bytes that must be processed again together with further text */
   const take = function* (bytes: Buffer, isEnd: boolean): Generator<Buffer, Buffer> {
     let from = 0;
     let seen = 0;

@@ -1,48 +1,50 @@
 /**
- * `replace` makes users what the file says, `update` changes the file's columns, `updateOnly` does
- * so and adds nobody, `insert` only adds users.
+ * `replace`: users become what the file holds. `update`: only the file's columns change.
+ * `updateOnly`: like `update`, but no users are created. `insert`: only new users are created.
  */
 export const IMPORT_MODES = ['replace', 'update', 'updateOnly', 'insert'] as const;
 
 export type ImportMode = (typeof IMPORT_MODES)[number];
 
-/** What an empty cell does: makes the value unknown, or leaves it as it is. */
+/** The effect of an empty cell: `clear` makes the value unknown, `keep` leaves it unchanged. */
 export const EMPTY_CELLS = ['clear', 'keep'] as const;
 
-/** What a cell does that cannot be taken: fails its line, or is left out of it. */
+/**
+ * The effect of an invalid cell: `failLine` fails its line, `skipCell` leaves out the cell only.
+ */
 export const BAD_CELLS = ['failLine', 'skipCell'] as const;
 
-/** By what a line finds its user. */
+/** The column by which a line finds its user. */
 export const MATCH_KEYS = ['userId', 'email'] as const;
 
-/** For names of a file's columns, the property that each is for; null leaves a column out. */
+/** For each column name of a file, its property; null leaves the column out. */
 export type ColumnMapping = Readonly<Record<string, string | null>>;
 
 export type MatchKey = (typeof MATCH_KEYS)[number];
 
-/** What a request says of its file, as the job keeps it. */
+/** The options of an import, as the job stores them. */
 export interface ImportOptions {
   mode: ImportMode;
-  /** Tags of the file are added to those a user has. */
+  /** Adds tags of the file to the user's tags. */
   mergeTags: boolean;
-  /** `clear` when left out. */
+  /** Default: `clear`. */
   emptyCells?: (typeof EMPTY_CELLS)[number] | undefined;
-  /** `failLine` when left out. */
+  /** Default: `failLine`. */
   badCells?: (typeof BAD_CELLS)[number] | undefined;
-  /** Columns that are not named stand for the property of their name. */
+  /** Unmapped columns are for the property of their name. */
   columns?: ColumnMapping | undefined;
-  /** Under which name the workspace keeps `columns`, where it was named. */
+  /** The name of the workspace's mapping that `columns` came from, if any. */
   mapping?: string | undefined;
-  /** `userId` when left out. */
+  /** Default: `userId`. */
   matchBy?: MatchKey | undefined;
-  /** Everything is read, checked and counted; no user is written. */
+  /** Reads, checks and counts everything, but writes no users. */
   dryRun: boolean;
   /**
-   * Whether the file is guarded against formulas, as exports for spreadsheets are; then the guard
-   * is taken off. When left out, a file is guarded if it begins with a byte-order mark, as these
-   * exports do.
+   * Whether the file is guarded against formulas, as exports for spreadsheets are; the guard is
+   * then removed. By default, a file counts as guarded if it begins with a byte-order mark, as
+   * these exports do.
    */
   spreadsheetSafe?: boolean | undefined;
-  /** Mails the counts once it is done. */
+  /** Sends a mail with the counts at the end of the job. */
   notify: boolean;
 }

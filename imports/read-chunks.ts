@@ -11,42 +11,45 @@ import type { CsvRecord } from './records.ts';
 import { type Problem, ruleOfCell, ruleOfKey } from './rules.ts';
 
 export const MAX_CHUNK_LINES = 5_000;
-/** Of the text of a chunk's lines, in UTF-16 units. */
+/** Longest text of a chunk's lines, in UTF-16 units. */
 const MAX_CHUNK_LENGTH = 16 * 1024 * 1024;
 
 /**
- * A user of the file, every value in its stored form; null clears a value, undefined leaves it as
- * it is.
+ * A user of the file. Values are in stored form; null clears a value, undefined leaves it
+ * unchanged.
  */
 export interface ImportRow {
-  /** Number of the first line in the file; the header's is 1. */
+  /**
+   * Number of the row's first line in the file. The header begins on line 1, unless blank lines
+   * precede it.
+   */
   line: number;
-  /** Empty as long as it has to be found by the mail address. */
+  /** Empty until the user is found by the mail address. */
   userId: string;
-  /** By which the user is to be found. */
+  /** The mail address by which the user is to be found. */
   mail?: string;
-  /** By the names of the database's columns, all that the file has but `user_id`. */
+  /** By column name of the database: all columns of the file except `user_id`. */
   columns: Record<string, unknown>;
-  /** By their names, all custom properties that the file has. */
+  /** By name: all custom properties of the file. */
   properties: Record<string, unknown>;
-  /** What is told of cells that were left out. */
+  /** The report of cells that were left out. */
   note?: Failure;
-  /** The line written anew, its cells separated by commas, fit to be stored. */
+  /** The line as CSV with commas, without characters that PostgreSQL cannot store. */
   payload: () => string;
 }
 
 export interface ImportChunk {
-  /** From 1, without a gap. */
+  /** From 1, consecutive. */
   chunk: number;
-  /** Rows and failed ones together. */
+  /** Rows and failed lines together. */
   lines: number;
   rows: ImportRow[];
   failed: FailedLine[];
-  /** Of rows, lines of which cells were left out. */
+  /** Lines in `rows` of which cells were left out. */
   notes: FailedLine[];
 }
 
-/** What decides how lines are read, as in the options of an import. */
+/** Options for reading lines, as in the options of an import. */
 export interface ReadOptions
   extends HeaderOptions, Pick<ImportOptions, 'spreadsheetSafe' | 'emptyCells' | 'badCells'> {}
 
@@ -55,8 +58,8 @@ interface Column extends ImportColumn {
 }
 
 /**
- * For the line to be put right and imported again. NUL is the one character PostgreSQL cannot
- * store.
+ * The line as CSV, so that it can be corrected and imported again. NUL, the one character of a
+ * line that PostgreSQL cannot store, is replaced by U+FFFD.
  */
 const payloadOf = ({ cells }: CsvRecord): string => {
   const text = stringify([cells], { eof: false });
@@ -71,16 +74,17 @@ const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
 
 interface Reader {
   cellCount: number;
-  /** With nameless ones at the end, which hold nothing. */
+  /** Includes nameless cells at the end, which must be empty. */
   headerCount: number;
-  /** Those that are read; the others are not even looked at. */
+  /** The columns that are used; other columns are not read. */
   columns: Column[];
   /**
-   * Every key with an unknown value: a copy takes half the time of an object that grows key by key.
+   * All keys with an unknown value. A copy of this object takes half the time of an object that
+   * grows key by key.
    */
   unknownColumns: Record<string, unknown>;
   unknownProperties: Record<string, unknown>;
-  /** What an empty cell does: null clears. */
+  /** The value of an empty cell; null clears. */
   empty: null | undefined;
   isByMail: boolean;
   skipsCells: boolean;
@@ -91,7 +95,7 @@ const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['targe
     columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
   );
 
-/** Whoever is meant has to be named, by something that can be seen. */
+/** A key must not be empty and must have a visible character. */
 const keyReader =
   (read: Column['read']): Column['read'] =>
   (cell) => {
@@ -124,9 +128,7 @@ const readerOf = (
   skipsCells: badCells === 'skipCell',
 });
 
-/**
- * Why a line does not have as many cells as the header, which may have nameless ones at its end.
- */
+/** Why the number of a line's cells is wrong. The header may have nameless cells at its end. */
 const whyCount = (
   cells: readonly string[],
   { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
@@ -142,13 +144,15 @@ const whyCount = (
   return `${counts}: ${many} too many at its end`;
 };
 
-/** Problems of a line that are told; a file may have as many as columns, in each of its lines. */
-const MAX_TOLD_PROBLEMS = 10;
+/**
+ * Most reported problems of a line. Otherwise each line of a file could have as many as columns.
+ */
+const MAX_REPORTED_PROBLEMS = 10;
 
 const listProblems = (problems: readonly string[]): string => {
-  const told = problems.slice(0, MAX_TOLD_PROBLEMS);
-  const others = problems.length - told.length;
-  return [...told, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
+  const reported = problems.slice(0, MAX_REPORTED_PROBLEMS);
+  const others = problems.length - reported.length;
+  return [...reported, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 };
 
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
@@ -168,7 +172,7 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   const properties = { ...reader.unknownProperties };
   const { empty, isByMail, skipsCells } = reader;
   let key: unknown;
-  /** Why no user is made of the line, whatever else is wrong with it. */
+  /** The reason why no user is made of the line. */
   let code: Failure['code'] | undefined;
   const problems: Problem[] = [];
   const details: string[] = [];
@@ -202,7 +206,7 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   return { ...row, note: { code: 'cellsSkipped', message, problems } };
 };
 
-/** Adds what a record says to a chunk. */
+/** Adds a line to a chunk. */
 const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
   if ('code' in read) chunk.failed.push(read);
   else chunk.rows.push(read);
@@ -213,11 +217,11 @@ const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
 };
 
 /**
- * The lines of a file, chunk by chunk in their order; the same file always gives the same chunks,
- * of at most 5,000 lines and 16 MiB each. A file of a header alone gives none.
+ * The lines of a file in order, in chunks of at most 5,000 lines and 16 MiB. The same file always
+ * gives the same chunks. A file with only a header gives none.
  *
- * @throws ImportFileError when the file cannot be read to its end, perhaps after some chunks; what
- *   the stream throws
+ * @throws ImportFileError when the file cannot be read to its end, possibly after some chunks;
+ *   errors of the stream
  */
 export const readChunks = async function* (
   file: Readable,

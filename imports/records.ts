@@ -8,17 +8,23 @@ import type { Rule } from './rules.ts';
 import { namedSeparator, nameOfSeparator, SEPARATOR_PROBLEM } from './separator-lines.ts';
 import { type TextOptions, textOf } from './text.ts';
 
-/** Longest record, in UTF-16 units of its cells, and one more for each. */
+/** Longest record: the UTF-16 units of its cells, and one more for each cell. */
 export const MAX_RECORD_LENGTH = 1024 * 1024;
-/** No record within the limit has more: three bytes a unit, a separator and two quotes a cell. */
+/**
+ * Most bytes of a record within the limit: three bytes for each unit; a separator and two quotes
+ * for each cell.
+ */
 const MAX_RECORD_BYTES = 4 * MAX_RECORD_LENGTH;
 
-/** Blank lines of a file, and those of empty cells: they are read in the time of others. */
+/**
+ * Most blank lines of a file, including lines of empty cells. They take as much time as other
+ * lines.
+ */
 export const MAX_BLANK_LINES = 5_000_000;
 
-/** Text that is parsed at once, in bytes: blank lines take 2 µs each. */
+/** Bytes that are parsed in one step: blank lines take 2 µs each. */
 const MAX_STEP_BYTES = 8 * 1024;
-/** Time until others have their turn. */
+/** Longest time, in milliseconds, until other work of the process may run. */
 const MAX_TURN_MS = 10;
 
 /** A record of CSV. */
@@ -26,17 +32,18 @@ export interface CsvRecord {
   /** Number of its first line in the file, from 1. */
   line: number;
   cells: string[];
-  /** As `MAX_RECORD_LENGTH` counts it. */
+  /** Length as `MAX_RECORD_LENGTH` counts it. */
   length: number;
-  /** Why no user is made of it, whatever its cells are. */
+  /** Why no user can be made of the record, whatever its cells hold. */
   problem?: { rule: Rule; message: string };
   /**
-   * A line such as `sep=;` right before it: of a file that was joined, if this one is its header.
+   * A line such as `sep=;` directly before this record. If this record is the header, the line
+   * belongs to a file that was appended.
    */
   note?: CsvRecord;
 }
 
-/** A blank line, or one whose cells are all empty. */
+/** Whether a line is blank, or all its cells are empty. */
 const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
 
 const otherSeparator = (line: number, named: string, separator: string): ImportFileError =>
@@ -81,14 +88,14 @@ const measure = (cells: readonly string[]): { length: number; breaks: number } =
 };
 
 /**
- * Parses text whose first record begins on `head.line`. Blank lines come out of the library as
- * records: to tell after which record it left some out would take a fifth more time.
+ * Parses text whose first record begins on `head.line`. The parser returns blank lines as records:
+ * to find the positions of skipped lines would take a fifth more time.
  */
 const createReader = ({ separator, line: firstLine }: Head) => {
   let line = firstLine;
   let openBytes = 0;
   let blankLines = 0;
-  /** Cells of the first record. */
+  /** Number of cells of the first record. */
   let width: number | undefined;
   let note: CsvRecord | undefined;
   const parsed: string[][] = [];
@@ -97,14 +104,17 @@ const createReader = ({ separator, line: firstLine }: Head) => {
     record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
   });
-  // A parser that has read no record takes one with any number of cells. Else it makes an error of
-  // each that differs from the first, which is not used and takes 100 µs.
+  // With a count of 0, the parser accepts any number of cells in each record. Otherwise the parser
+  // would make an error for each record whose number differs from the first. Such an error is not
+  // used and takes 100 µs.
   Object.defineProperty(parser.info, 'records', { get: () => 0, set: () => {} });
   parser.on('data', (cells: string[]) => parsed.push(cells));
-  // Whoever writes gets it.
+  // The callback of `write` gets the error.
   parser.on('error', () => {});
 
-  /** A record with the note before it, which is a record by itself if another one follows. */
+  /**
+   * Adds a record with the note before it. A note followed by another note is a record of its own.
+   */
   const add = (records: CsvRecord[], record: CsvRecord, named: string | undefined): void => {
     if (named === undefined) {
       width ??= record.cells.length;
@@ -112,7 +122,7 @@ const createReader = ({ separator, line: firstLine }: Head) => {
       note = undefined;
       return;
     }
-    // One column has none.
+    // In a file with one column, a note may name any separator.
     if (named !== '' && named !== separator && width !== 1) {
       throw otherSeparator(record.line, named, separator);
     }
@@ -120,7 +130,7 @@ const createReader = ({ separator, line: firstLine }: Head) => {
     note = { ...record, problem: SEPARATOR_PROBLEM };
   };
 
-  /** What was parsed before the error, too, for the line of that. */
+  /** Also takes the records before the error, which determine its line number. */
   const take = (error: Error | null | undefined): CsvRecord[] => {
     const records: CsvRecord[] = [];
     for (const cells of parsed.splice(0)) {
@@ -138,7 +148,7 @@ const createReader = ({ separator, line: firstLine }: Head) => {
   };
 
   return {
-    /** Where the next record begins. */
+    /** Line number of the start of the next record. */
     line: () => line,
     read: async (bytes: Buffer): Promise<CsvRecord[]> => {
       openBytes += bytes.length;
@@ -162,18 +172,18 @@ const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
   }
 };
 
-/** What is known of a file before it is read, and who is told how it begins. */
+/** Options for reading records. */
 export interface RecordsOptions extends TextOptions {
-  /** Called before the first record. */
+  /** Called with the beginning of the file, before the first record. */
   onHead?: (head: Head) => void;
 }
 
 /**
- * The records of a file in their order, some at a time and without blank lines; the first one says
- * what separates cells. A record may have any number of them.
+ * The records of a file in order, several at a time, without blank lines. The first record decides
+ * the separator. Records may have any number of cells.
  *
- * @throws ImportFileError when it is no text, no CSV, or a record is too long; what the stream
- * throws
+ * @throws ImportFileError when the file is not text or not CSV, or a record is too long; errors of
+ *   the stream
  */
 export const recordsOf = async function* (
   file: Readable,
@@ -194,7 +204,7 @@ export const recordsOf = async function* (
         bytes += step.length;
         const isBlankSoFar = !isBegun && reader.line() > head.line;
         if (isBlankSoFar && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
-        // Including what was done with the records before.
+        // The time includes the caller's work on the records before.
         if (performance.now() - turnStart > MAX_TURN_MS) {
           await othersTurn();
           turnStart = performance.now();

@@ -2,7 +2,7 @@ import { invisibleProblem, unseenProblem } from '../selection/characters.ts';
 import type { PropertyType } from '../selection/property-types.ts';
 import { isLongerThan, isStorable, MAX_TEXT_LENGTH } from '../selection/values.ts';
 
-/** What a property of each type has to be, by a name that does not change. */
+/** The rule that a value of each type must satisfy. The names are stable. */
 const FORMS = {
   string: 'tooLong',
   email: 'mailAddress',
@@ -16,7 +16,7 @@ const FORMS = {
   list: 'list',
 } as const satisfies Record<PropertyType, string>;
 
-/** Rules that are of a cell, whatever its type, or of a line as a whole. */
+/** Rules for a cell of any type, or for a line as a whole. */
 const OTHERS = [
   'notStorable',
   'invisibleCharacter',
@@ -38,7 +38,7 @@ export type Rule = (typeof FORMS)[PropertyType] | (typeof OTHERS)[number];
 export const RULES: readonly Rule[] = [...Object.values(FORMS), ...OTHERS];
 
 /**
- * A rule that a line breaks, and the property it is of, as the API calls it; null is the line as a
+ * A broken rule of a line. `column` is the API's name of the property, or null for the line as a
  * whole.
  */
 export interface Problem {
@@ -49,7 +49,7 @@ export interface Problem {
 const MUST_BE_SEEN: ReadonlySet<PropertyType> = new Set(['email', 'url']);
 const HAS_LENGTH: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url']);
 
-/** The rule that a cell breaks which cannot be taken. */
+/** The rule that an invalid cell breaks. */
 export const ruleOfCell = (type: PropertyType, cell: string): Rule => {
   if (!isStorable(cell)) return 'notStorable';
   if (HAS_LENGTH.has(type) && isLongerThan(cell, MAX_TEXT_LENGTH)) return 'tooLong';
@@ -57,7 +57,7 @@ export const ruleOfCell = (type: PropertyType, cell: string): Rule => {
   return FORMS[type];
 };
 
-/** Likewise, of a cell that finds the user. */
+/** Like `ruleOfCell`, for the cell that identifies the user. */
 export const ruleOfKey = (type: PropertyType, cell: string): Rule => {
   if (cell === '') return 'required';
   return unseenProblem(cell) === undefined ? ruleOfCell(type, cell) : 'invisibleCharacter';

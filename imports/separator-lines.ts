@@ -1,7 +1,7 @@
 import { visibleName } from './column-names.ts';
 import type { Rule } from './rules.ts';
 
-/** The separator, perhaps as often as a sheet has columns that was saved again. */
+/** A note; the separator is repeated if a sheet with several columns was saved again. */
 const NOTE = /^sep=(?:([^"\w\p{L}\p{N}])\1*)?$/iu;
 
 const EQUALS_AT = 'sep'.length;
@@ -12,25 +12,25 @@ const NAMES: Readonly<Record<string, string>> = {
   '\t': 'a tab',
 };
 
-/** A separator as messages call it. */
+/** The name of a separator in messages. */
 export const nameOfSeparator = (separator: string): string =>
   NAMES[separator] ?? visibleName(separator);
 
 /**
- * The separator that a record such as `sep=;` names, cut at the separator or not; empty where it
- * names none. Undefined for any other record.
+ * The separator that a record such as `sep=;` names, whether or not the record was split at it.
+ * Empty if the record names none. Undefined for any other record.
  */
 export const namedSeparator = (
   [first = '', ...others]: readonly string[],
   separator: string,
 ): string | undefined => {
-  // Every record is asked, and hardly one has an equals sign there.
+  // Checked for every record; an equals sign at this position is rare.
   const found = first[EQUALS_AT] === '=' ? NOTE.exec(first) : null;
   if (found === null || others.some((cell) => cell !== '')) return undefined;
   return found[1] ?? (others.length > 0 ? separator : '');
 };
 
-/** Why no user is made of such a line, where no header follows. */
+/** The problem of such a line if no header follows. */
 export const SEPARATOR_PROBLEM = {
   rule: 'separatorLine',
   message: 'names a separator, as sep=; does, and no header follows: take it out',

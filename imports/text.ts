@@ -4,18 +4,21 @@ import { type FileErrorType, ImportFileError } from './file-error.ts';
 import { KIND_BYTES, kindOfContent } from './file-kind.ts';
 import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.ts';
 
-/** Longest text of an import's file once it is unpacked, in bytes: gzip makes 1,000 of one. */
+/**
+ * Longest text of an imported file after decompression, in bytes. gzip can produce 1,000 bytes from
+ * one.
+ */
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
 const TOO_MUCH =
   `the text is more than ${MAX_UNPACKED_RATIO} times as long as the packed file. ` +
   'Upload it as it is, or split it.';
-/** Of a character whose last one is still to come. */
+/** Most bytes of a character whose last byte is missing. */
 const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** The bytes without a last character that is not all there, if the rest is UTF-8. */
+/** The bytes without an incomplete character at the end; undefined if the rest is not UTF-8. */
 const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
   for (let cut = 0; cut <= Math.min(MAX_CUT_BYTES, bytes.length); cut++) {
     const whole = bytes.subarray(0, bytes.length - cut);
@@ -24,21 +27,23 @@ const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
   return undefined;
 };
 
-/** The bytes before the first ones that are not UTF-8. */
+/** The bytes before the first byte that is not UTF-8. */
 const beforeBroken = (bytes: Buffer): Buffer => {
   const repaired = Buffer.from(bytes.toString());
   const broken = bytes.findIndex((byte, at) => byte !== repaired[at]);
   return bytes.subarray(0, broken);
 };
 
-/** How often a byte is there. */
+/** Number of occurrences of a byte. */
 const countByte = (bytes: Buffer, byte: number): number => {
   let count = 0;
   for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) count += 1;
   return count;
 };
 
-/** Line feeds that follow a carriage return. `before` is the byte before the first one. */
+/**
+ * Number of line feeds that follow a carriage return. `before` is the byte before the first one.
+ */
 const countPairs = (bytes: Buffer, before: number): number => {
   let count = before === CARRIAGE_RETURN && bytes[0] === LINE_FEED ? 1 : 0;
   let at = bytes.indexOf(CARRIAGE_RETURN);
@@ -48,18 +53,18 @@ const countPairs = (bytes: Buffer, before: number): number => {
   return count;
 };
 
-/** Numbers the lines of what goes by: CR LF, LF and CR each end one, as they do for records. */
+/** Counts lines. CR LF, LF and CR each end a line, as for records. */
 const createLineCounter = () => {
   let breaks = 0;
   let last = 0;
   return {
-    // By look-ups, which pass over a line in a fraction of the time that its bytes take one by one.
+    // Searches for each byte value, which takes a fraction of the time of a loop over all bytes.
     count: (bytes: Buffer): void => {
       breaks += countByte(bytes, LINE_FEED) + countByte(bytes, CARRIAGE_RETURN);
       breaks -= countPairs(bytes, last);
       last = bytes.at(-1) ?? last;
     },
-    /** Where what was counted ends. */
+    /** Line number of the end of the counted bytes, from 1. */
     line: (): number => 1 + breaks,
   };
 };
@@ -70,9 +75,9 @@ const requireCsv = (head: Buffer, names: ReadonlySet<string> | undefined): void 
 };
 
 /**
- * The same bytes, once their beginning is long enough to show what they are.
+ * Passes bytes on unchanged, once the first bytes are enough to identify the kind.
  *
- * @throws ImportFileError when they are of another kind than CSV
+ * @throws ImportFileError when the content is not CSV
  */
 const ofCsv = async function* (
   pieces: AsyncIterable<Buffer>,
@@ -92,7 +97,7 @@ const ofCsv = async function* (
       head = undefined;
     }
   } catch (error) {
-    // Its lines are counted, for the error is behind them.
+    // Pass the first bytes on, so that their lines are counted: the error stands behind them.
     if (head !== undefined && isFromGunzip(error)) yield head;
     throw error;
   }
@@ -101,18 +106,19 @@ const ofCsv = async function* (
   yield head;
 };
 
-/** What is known of a file before its text is read. */
+/** Options for reading a text. */
 export interface TextOptions {
-  /** Columns that it is said to have: these names may hold what separates cells elsewhere. */
+  /** Columns that the file is said to have. Their names may contain separators of other files. */
   names?: ReadonlySet<string> | undefined;
-  /** Longest text, in bytes; by default as of an import. */
+  /** Longest text, in bytes. Default: the limit of an import. */
   maxTextBytes?: number | undefined;
 }
 
 /**
- * The text of a file in UTF-8, packed by gzip or not, in pieces of whole characters.
+ * The text of a file in UTF-8, which may be compressed by gzip, in pieces of whole characters.
  *
- * @throws ImportFileError when it is no text; what the stream throws
+ * @throws ImportFileError when the content is not text or not CSV, the text is too long, or the
+ *   gzip data is damaged; errors of the stream
  */
 export const textOf = async function* (
   file: Readable,

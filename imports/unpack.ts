@@ -5,38 +5,41 @@ export const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
 const UNPACKED_CHUNK_BYTES = 256 * 1024;
 
 /**
- * Longest text of a packed file, as a multiple of what was read of it: a file of 300 columns that
- * are all `false` comes to 220, and gzip makes up to 1,032 of one.
+ * Longest text of a compressed file, as a multiple of the bytes read so far. A file of 300 columns
+ * that are all `false` reaches 220; gzip reaches at most 1,032.
  */
 export const MAX_UNPACKED_RATIO = 400;
-/** Text of a packed file that is always read, in bytes. */
+/** Text length in bytes up to which the ratio is not checked. */
 const MIN_UNPACKED_BYTES = 8 * 1024 * 1024;
 
-/** The code of an error for text that is longer than `MAX_UNPACKED_RATIO` allows. */
+/** The code of an error for text that exceeds `MAX_UNPACKED_RATIO`. */
 const TOO_MUCH = 'Z_TOO_MUCH';
 
-/** The code of an error for bytes that follow the zeros after the last member of a gzip file. */
+/** The code of an error for bytes other than zeros after the last member of a gzip file. */
 const BYTES_AFTER_ZEROS = 'Z_BYTES_AFTER_ZEROS';
 
-/** True for what gunzip throws, and for bytes that it would leave out. */
+/** Whether gunzip threw the error, or this module for data that gunzip would ignore. */
 export const isFromGunzip = (error: unknown): boolean =>
   ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
 
 export const isTooMuch = (error: unknown): boolean =>
   (error as NodeJS.ErrnoException).code === TOO_MUCH;
 
-/** @throws Error with a code of zlib when a byte is not zero */
+/** @throws Error with code `BYTES_AFTER_ZEROS` when a byte is not zero */
 const requireZeros = (bytes: Buffer): void => {
   if (bytes.equals(Buffer.alloc(bytes.length))) return;
   throw Object.assign(new Error('bytes after zeros'), { code: BYTES_AFTER_ZEROS });
 };
 
-/** A file's pieces, which are kept until `unread` is asked which of them were left. */
+/**
+ * Feeds a file's pieces to gunzip, and keeps them until gunzip has read them. `unread` returns the
+ * rest.
+ */
 const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
   const given: Buffer[] = [head];
   let droppedBytes = 0;
   let reading: Promise<unknown> = Promise.resolve();
-  /** Not closed by a reader that stops early: the rest has to be read all the same. */
+  /** When its reader stops early, the source stays open: the rest must still be read. */
   const feed = async function* (readBytes: () => number): AsyncGenerator<Buffer> {
     yield head;
     for (;;) {
@@ -53,7 +56,7 @@ const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
       yield value;
     }
   };
-  /** Everything after the first so many bytes, to the end of the file. */
+  /** All bytes after the first `readBytes`, to the end of the file. */
   const unread = async function* (readBytes: number): AsyncGenerator<Buffer> {
     await reading;
     yield Buffer.concat(given).subarray(readBytes - droppedBytes);
@@ -65,10 +68,10 @@ const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
 };
 
 /**
- * The file's bytes, unpacked where they begin as gzip's do. A gzip file may have several members,
- * and zeros after the last one, which are read to the end of the file.
+ * The file's bytes, decompressed if they begin with the magic bytes of gzip. A gzip file may have
+ * several members, and zeros after the last one. The file is always read to its end.
  *
- * @throws an error for which `isFromGunzip` holds; what the stream throws
+ * @throws Error for which `isFromGunzip` is true; errors of the stream
  */
 export const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
   const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
@@ -85,7 +88,7 @@ export const unpacked = async function* (file: Readable): AsyncGenerator<Buffer>
   }
   const gunzip = createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES });
   const read = () => gunzip.bytesWritten;
-  // The error of either comes out of the last one's iteration.
+  // An error of `feed` or gunzip is raised by this iteration.
   const text = pipeline(
     () => feed(read),
     gunzip,
@@ -99,6 +102,6 @@ export const unpacked = async function* (file: Readable): AsyncGenerator<Buffer>
     }
     yield piece;
   }
-  // Gunzip takes a zero after a member for the end, whatever follows the zero.
+  // Gunzip stops at a zero after a member, and ignores all bytes after it.
   for await (const bytes of unread(gunzip.bytesWritten)) requireZeros(bytes);
 };

@@ -11,12 +11,12 @@ import { createJoinCheck, withoutEmptyEnd } from './joined.ts';
 import { MAX_LINES } from './lines.ts';
 import { type CsvRecord, recordsOf } from './records.ts';
 
-/** Of a list of users, repeated ones included. */
+/** Most entries of a list, repeated ones included. */
 export const MAX_LIST_ENTRIES = 1_000_000;
-/** Longest text of a list, in bytes: it is read beside all other requests. */
+/** Longest text of a list, in bytes. The API reads it while it serves other requests. */
 const MAX_LIST_BYTES = 1024 ** 3;
 
-/** An id or mail address as the file has it, on that line. */
+/** An id or mail address as in the file, and its line number. */
 export interface ListEntry {
   line: number;
   entry: string;
@@ -31,9 +31,12 @@ export interface ListPiece {
 }
 
 export interface ListOptions {
-  /** The column that counts; when not given `userId`, or `email` where that is missing. */
+  /** The column to read. Default: `userId`, or `email` if there is no `userId`. */
   matchBy?: MatchBy | undefined;
-  /** Whether the file is guarded against formulas; when not given by its byte-order mark. */
+  /**
+   * Whether the file is guarded against formulas. Default: whether it begins with a byte-order
+   * mark.
+   */
   spreadsheetSafe?: boolean | undefined;
 }
 
@@ -66,8 +69,10 @@ const requireNoNote = ({ line, problem }: CsvRecord): void => {
 };
 
 /**
- * Which column is read. Nothing of the first line but a nearly right name is told: it may be an
- * entry.
+ * The column to read. The error quotes only a nearly correct name, because any other text of the
+ * first line may be an entry.
+ *
+ * @throws ImportFileError when there is no such column, or two
  */
 const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
   const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
@@ -79,8 +84,8 @@ const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) =>
 };
 
 /**
- * Reads cells of one column. A line that does not fit the header may hold anything in its place: so
- * no such line names a user.
+ * Makes a function that reads cells of one column. A line that does not fit the header may hold
+ * another value in this column. So such a line is an error, and names no user.
  */
 const createEntryReader = (
   header: CsvRecord,
@@ -109,7 +114,11 @@ const createEntryReader = (
   };
   return {
     matchBy,
-    /** Undefined for a line without an entry, null for one that is the header again. */
+    /**
+     * Undefined for a line without an entry, null for a repeated header.
+     *
+     * @throws ImportFileError when the line does not fit, or is another header
+     */
     read: (record: CsvRecord): string | undefined | null => {
       const { cells, line } = record;
       if (isHeader(cells)) return null;
@@ -118,7 +127,7 @@ const createEntryReader = (
       requireFit(record);
       const cell = cells[index] ?? '';
       const text = isGuarded ? unguarded(cell) : cell;
-      // No mail address has blanks around it; an id may.
+      // Mail addresses have no blanks around them, but ids may.
       const entry = matchBy === 'email' ? text.trim() : text;
       if (entry === '') return undefined;
       if (entry === matchBy) throw otherHeader(line);
@@ -126,7 +135,7 @@ const createEntryReader = (
         const message = `the cell of ${matchBy} is longer than ${MAX_USER_ID_LENGTH} characters.`;
         throw new ImportFileError('recordTooLong', line, message);
       }
-      // PostgreSQL takes none; no user can be meant.
+      // PostgreSQL cannot store NUL, so no user can have such an id.
       if (!entry.includes('\0')) return entry;
       throw new ImportFileError('notCsv', line, `the cell of ${matchBy} holds a NUL.`);
     },
@@ -137,10 +146,10 @@ const tooMany = (line: number, what: string): ImportFileError =>
   new ImportFileError('tooManyRows', line, `there are more than ${what}. Split the file.`);
 
 /**
- * The entries of a list of users, some at a time, in their order.
+ * The entries of a list of users in order, several at a time.
  *
- * @throws ImportFileError when the file is no such list, or cannot be read to its end; what the
- *   stream throws
+ * @throws ImportFileError when the file is not a list of users, or cannot be read to its end;
+ *   errors of the stream
  */
 export const entriesOf = async function* (
   file: Readable,

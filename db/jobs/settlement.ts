@@ -20,8 +20,8 @@ export interface Leftovers {
   /** The selection, over the alias `users`. */
   matches: RawBuilder<SqlBool>;
   /**
-   * The job's first snapshot. A user not visible in this snapshot is a newcomer, so not the
-   * selected one. Undefined if there is no backup.
+   * The result of `findSelectionSnapshot`. A user that this snapshot does not contain is a
+   * newcomer, not the selected user. Undefined if there is no such snapshot.
    */
   knownIn: string | undefined;
   /**

@@ -154,7 +154,7 @@ export const erasePreviewTargets = async (db: Db): Promise<number> => {
 /**
  * Keeps a list from being erased until the transaction ends.
  *
- * @throws DatabaseError KS006 when the list does not exist any more
+ * @throws DatabaseError KS006 when the list was erased or has expired
  */
 export const requireUserList = async (trx: Trx, id: string): Promise<void> => {
   await sql`SELECT require_user_list(${id}::uuid)`.execute(trx);

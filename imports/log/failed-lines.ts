@@ -1,8 +1,8 @@
 import type { Problem, Rule } from '../rules.ts';
 
 /**
- * Why no user came of a line: of the reader, of the users who are there, or of the database. Of the
- * last one a user came, but not of all cells.
+ * Why no user was made of a line: errors of the reader, of existing users, or of the database. With
+ * `cellsSkipped`, a user was made, but not of all cells.
  */
 export const FAILURE_CODES = [
   'propertyRequired',
@@ -17,7 +17,7 @@ export const FAILURE_CODES = [
 
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
-/** Codes that the same line may be taken in spite of, once users or database have changed. */
+/** Codes of lines that may succeed unchanged once users or the database have changed. */
 export const REFUSAL_CODES: readonly FailureCode[] = [
   'unknownUser',
   'ambiguousUser',
@@ -25,7 +25,7 @@ export const REFUSAL_CODES: readonly FailureCode[] = [
   'rejected',
 ];
 
-/** A line that no user is made of. */
+/** A line of which no user was made. */
 export interface FailedLine {
   line: number;
   payload: string;
@@ -36,10 +36,10 @@ export interface FailedLine {
   problems: readonly Problem[];
 }
 
-/** What is told of a line that failed. */
+/** The report of a failed line. */
 export type Failure = Pick<FailedLine, 'code' | 'message' | 'problems'>;
 
-/** Why a line failed that is wrong as a whole. */
+/** The failure of a line as a whole. */
 export const wholeLine = (
   code: Exclude<FailureCode, 'invalidDataType' | 'propertyRequired' | 'cellsSkipped'>,
   message: string,

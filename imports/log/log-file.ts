@@ -9,20 +9,20 @@ import { LOG_COLUMN } from '../mapping.ts';
 import type { ImportOptions } from '../options.ts';
 import { recordsOf } from '../records.ts';
 
-/** What the log of a file takes over from it. */
+/** The properties of the imported file that its log copies. */
 export interface LogHead {
   separator: string;
   /** Whether a first line names the separator. */
   isSeparatorNamed: boolean;
-  /** The file's columns, without one that says what was wrong with them before. */
+  /** The file's columns, without the error column of a previous log. */
   names: readonly string[];
   /** Whether each cell of a line is guarded against formulas in the file. */
   isGuarded: readonly boolean[];
-  /** Whether lines end with what was wrong with them before. */
+  /** Whether lines end with an error of a previous log. */
   isLog: boolean;
 }
 
-/** Reads how a file begins whose lines are to be told, and closes it. */
+/** Reads the beginning of the file whose lines are to be logged, and closes the file. */
 export const readLogHead = async (
   file: Readable,
   options: HeaderOptions & Pick<ImportOptions, 'spreadsheetSafe'>,
@@ -47,7 +47,7 @@ export const readLogHead = async (
 
 const QUOTED = /"((?:[^"]|"")*)"|([^,]*)/y;
 
-/** The cells of a line as it is kept, separated by commas. */
+/** The cells of a stored line, which are separated by commas. */
 const cellsOf = (payload: string): string[] => {
   if (!payload.includes('"')) return payload.split(',');
   const cells: string[] = [];
@@ -58,12 +58,12 @@ const cellsOf = (payload: string): string[] => {
   }
 };
 
-/** A failed line as it is kept. */
+/** A failed line as it is stored. */
 export type KeptLine = Pick<FailedLine, 'line' | 'payload' | 'code' | 'message'>;
 
 /**
- * Writes a log that is a file as the one that was imported: mended, it is imported as it is. For
- * spreadsheets it begins with a mark, and every cell is guarded.
+ * Writes a log in the format of the imported file, so that the corrected log can be imported
+ * unchanged. A log for spreadsheets begins with a mark, and every cell is guarded.
  */
 export const logLines = (head: LogHead, spreadsheetSafe: boolean) => {
   const { separator } = head;

@@ -4,9 +4,9 @@ import { FAILURE_CODES } from './failed-lines.ts';
 import type { CsvRecord } from '../records.ts';
 import { namedSeparator, SEPARATOR_PROBLEM } from '../separator-lines.ts';
 
-/** How the last cell of a line in a log begins, see `log-file.ts`. */
+/** The beginning of the last cell of a log's line; see `log-file.ts`. */
 const ERROR_CELL = new RegExp(`^(?:${FAILURE_CODES.join('|')}), line \\d+: `);
-/** What a log has in place of a character that PostgreSQL cannot store. */
+/** Replaces a character that PostgreSQL cannot store. */
 const REPLACED = '\uFFFD';
 
 export const MARK_PROBLEM = {
@@ -14,14 +14,14 @@ export const MARK_PROBLEM = {
   message: 'begins with a byte-order mark (U+FEFF): take it off',
 } as const satisfies CsvRecord['problem'];
 
-/** Whether a cell is what a log says of its line. */
+/** Whether a cell is the error of a log's line. */
 export const isErrorCell = (cell: string): boolean => ERROR_CELL.test(unguarded(cell));
 
 const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);
 
 /**
- * What is wrong with a line of a log, whose last column says what was wrong with it: it may have
- * lost its shape in a spreadsheet, or not be mended where the reader would not see it.
+ * The problem of a line of a log, whose last column states an error. A spreadsheet may have moved
+ * its cells. Some errors must be checked here, because the log hides them from the normal checks.
  */
 export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
   const own = cells.slice(0, width - 1).map(unguarded);

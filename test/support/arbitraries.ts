@@ -3,7 +3,7 @@ import type { Filter, Scalar } from '../../selection/filter.ts';
 import type { PropertyType } from '../../selection/property-types.ts';
 import type { OracleUser } from './database/oracle.ts';
 
-/** Names that JavaScript and SQL might stumble over are among them. */
+/** Includes names that JavaScript or SQL could misinterpret. */
 export const TYPES: ReadonlyMap<string, PropertyType> = new Map([
   ['plan', 'string'],
   ['constructor', 'string'],
@@ -17,19 +17,19 @@ export const TYPES: ReadonlyMap<string, PropertyType> = new Map([
   ['mobile', 'phone'],
 ]);
 
-/** Few, so that filters and users meet; hostile, so that quoting is tried. */
+/** Few values, so that filters match users; hostile values, to test quoting. */
 export const TEXTS = [
   'a', 'A', 'b', 'Ada', 'ada', "O'Brien", '%', '_', '\\', '$1', '?', 'ÄÖ', 'äö', 'é', 'e\u0301',
   'İ', 'ı', 'ß', 'ﬀ', '😀', '\uFFFD', '"', '{a,b}', 'NULL', "E'\\n'", 'line\nbreak', ' a ', "';--",
   '٣', '\u202E', 'true', '1', '2020-01-01',
 ]; // prettier-ignore
-/** As they are stored, as people write them, and as rows of old may hold them. */
+/** In stored form, as people write them, and as older rows may hold them. */
 const PHONES = ['493012345', '4930123456', '+49 (30) 123-45', '49-30-12345', '+493012345'];
 export const MAILS = [
   'ada@example.com', 'Ada@Example.com', 'ADA@EXAMPLE.COM', 'ÄDA@x', 'äda@x', 'İ@x', 'ı@x', 'i@x',
 ]; // prettier-ignore
 const NUMBERS = ['0', '1', '-1', '1.5', '1.0', '1e3', '1000', '123456789012345', '-0.001', '1e-7'];
-/** What no caller can send, but a row may hold. */
+/** Values that no caller can send, but that a row may hold. */
 const ODD_NUMBERS = ['12345678901234567890123', '0.1234567890123456789', '1e300', '1e-300'];
 const DATES = ['0001-01-01', '1999-12-31', '2020-02-29', '2024-06-30', '2024-07-01', '9999-12-31'];
 const TIMES = ['00:00:00', '09:30:00', '23:59:59'];
@@ -47,7 +47,7 @@ const oneOf = <T>(values: readonly T[]) => fc.constantFrom(...values);
 const json = (values: readonly (string | string[])[]) =>
   values.map((value) => JSON.stringify(value));
 
-/** Items with blanks around them are of rows that were written before items lost them. */
+/** Items with blanks around them occur in older rows, written before blanks were removed. */
 const LISTS = [
   ['a'], ['A', 'b'], ['a', 'a'], ["O'Brien", '%', '"', '\\'], ['NULL', '😀'], [' a'], ['b', '\u00A0b\t'],
 ]; // prettier-ignore
@@ -126,9 +126,9 @@ const MOMENT_SPELLINGS = [
   '2024-06-30T18:59:59.999999-05:00',
 ];
 
-/** Mail addresses of filters hold nothing that cannot be seen. */
+/** Mail addresses of filters hold no invisible characters. */
 const isSeen = (text: string): boolean => !/[\s\u202E]/.test(text);
-/** Parts of phones hold digits, and are no dates. */
+/** Parts of phone numbers hold digits, and are not dates. */
 const isOfPhone = (text: string): boolean => /[0-9]/.test(text) && !/^\d{4}-\d\d-\d\d$/.test(text);
 
 const scalarOf = (type: PropertyType): fc.Arbitrary<Scalar> => {

@@ -1,4 +1,5 @@
 /**
- * A test process whose run was killed ends too; else it would go on, and start its servers again.
+ * Ends a test process when its run was killed. Otherwise the process would continue and start its
+ * servers again.
  */
 process.once('disconnect', () => process.exit(1));

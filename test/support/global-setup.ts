@@ -21,10 +21,10 @@ declare module 'vitest' {
 }
 
 export const TEMPLATE = 'keepsake_test_template';
-/** Written on the template and so on each clone; tests refuse a database without it. */
+/** Written on the template and each of its clones. Tests refuse a database without this marker. */
 export const TEST_MARKER = 'keepsake test database: may be dropped';
 
-/** Tests create, kill and drop: never anywhere but on this machine. */
+/** Tests create, kill and drop databases, so they run only against this machine. */
 const assertLoopback = (url: string): void => {
   const { hostname } = new URL(url);
   if (!['127.0.0.1', 'localhost', '[::1]'].includes(hostname)) {
@@ -44,12 +44,10 @@ const makeTemplate = async (postgresUrl: string): Promise<void> => {
   await client.end();
 };
 
-/**
- * One folder for all that this run and its processes put into the system's folder for such files.
- */
+/** One folder for all temporary files of this run and its processes. */
 const openRunFolder = async (): Promise<TemporaryFolder> => {
   const folder = await openTemporaryFolder('keepsake-run-');
-  // PostgreSQL's own user passes through it to its data.
+  // PostgreSQL's own user must traverse the folder to reach its data.
   chmodSync(folder.path, 0o711);
   process.env['TMPDIR'] = folder.path;
   return folder;
@@ -62,8 +60,8 @@ const startServer = async (dataDir: string): Promise<Postgres> => {
 };
 
 /**
- * One PostgreSQL for the whole run, or the one TEST_DATABASE_URL names (another major version,
- * say).
+ * One PostgreSQL for the whole run, or the one of TEST_DATABASE_URL, for example of another major
+ * version.
  */
 const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const given = process.env['TEST_DATABASE_URL'] || undefined;

@@ -9,14 +9,16 @@ import { userCacheFolder } from '../../local/temporal/user-cache.ts';
 import { makeFolder } from '../../storage/make-folder.ts';
 
 /**
- * Runs the tests on another version of Node, which comes from npm: from the packages that the
- * package `node` itself installs, since these run no script.
+ * Runs the tests on another version of Node, from npm. Uses the packages that the package `node`
+ * itself installs, because these run no scripts.
  */
 
 const USAGE = `Usage:
   npm run test:node -- 22|24 [arguments for vitest]`;
 
-/** What the tests were tried on. npm has these for Linux; on macOS it may have others, or none. */
+/**
+ * The versions that the tests were run on. npm has them for Linux; macOS may have others, or none.
+ */
 const VERSIONS: Record<string, string> = { 22: '22.23.3', 24: '24.22.3' };
 const PACKAGE = `node-${process.platform}-${process.arch}`;
 const INSTALL_DEADLINE_MS = 300_000;
@@ -24,7 +26,7 @@ const VERSION_DEADLINE_MS = 15_000;
 
 const run = promisify(execFile);
 
-/** @throws Error when the program is not there, or is not that version */
+/** @throws Error when the program is missing, or has another version */
 const assertVersion = async (program: string, version: string): Promise<void> => {
   const { stdout } = await run(program, ['--version'], { timeout: VERSION_DEADLINE_MS });
   if (stdout.trim() !== `v${version}`) throw new Error(`${program} is ${stdout.trim()}`);
@@ -36,7 +38,7 @@ const install = async (version: string, folder: string): Promise<void> => {
   const draft = `${folder}.${randomBytes(6).toString('hex')}`;
   await makeFolder(draft);
   try {
-    // Without it, npm would install into a folder above that has one.
+    // Without this file, npm would install into a parent folder that has one.
     await writeFile(join(draft, 'package.json'), '{ "private": true }');
     const quiet = ['--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--loglevel=error'];
     await run('npm', ['install', '--ignore-scripts', ...quiet, `${PACKAGE}@${version}`], {
@@ -44,7 +46,7 @@ const install = async (version: string, folder: string): Promise<void> => {
       timeout: INSTALL_DEADLINE_MS,
     });
     await assertVersion(programIn(draft), version);
-    // What is there is damaged, or another run has just put it there; both may be replaced.
+    // The existing folder is damaged, or another run has just made it. Either may be replaced.
     await rm(folder, { recursive: true, force: true });
     await rename(draft, folder);
   } finally {
@@ -52,7 +54,7 @@ const install = async (version: string, folder: string): Promise<void> => {
   }
 };
 
-/** The program, fetched once for a user. */
+/** The path of the program, which is downloaded once for each user. */
 const findNode = async (version: string): Promise<string> => {
   const name = `${PACKAGE}-${version}`;
   const folders = [userCacheFolder(), resolve('node_modules/.cache/keepsake')]
@@ -89,11 +91,11 @@ const main = async ([major = '', ...args]: string[]): Promise<number> => {
   }
   const node = await findNode(version);
   const child = spawn(node, [resolve('node_modules/vitest/vitest.mjs'), 'run', ...args], {
-    // For what is started by name: npm and its scripts.
+    // For programs started by name: npm and its scripts.
     env: { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env['PATH'] ?? ''}` },
     stdio: 'inherit',
   });
-  // The terminal sends Ctrl-C to the tests as well, which clear up.
+  // The terminal sends Ctrl-C to the tests as well, and they clean up.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];

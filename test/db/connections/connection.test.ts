@@ -29,7 +29,7 @@ const kept = async <T extends { url: string; stop: () => Promise<void> }>(server
   return server;
 };
 
-/** From another database, whose settings stay as they are. */
+/** From another database, whose settings do not change. */
 const asOwner = async (statement: string): Promise<void> => {
   const client = new Client({ connectionString: inject('postgresUrl') });
   await client.connect();
@@ -37,7 +37,7 @@ const asOwner = async (statement: string): Promise<void> => {
   await client.end();
 };
 
-/** For new connections to this database, until the test ends. */
+/** Sets defaults for new connections to this database, until the test ends. */
 const setForAll = async (settings: Record<string, string>): Promise<void> => {
   const name = new URL(database().url).pathname.slice(1);
   for (const [setting, value] of Object.entries(settings)) {
@@ -54,7 +54,7 @@ const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
 
 const POOLER = /^A connection pooler such as PgBouncer .* host and port of PostgreSQL itself\.$/;
 
-/** What a lane, and a tool of the owner, come to at an address, and what is made of it. */
+/** The errors of a lane and of a tool of the owner at an address, and their translation. */
 const tryAt = (url: string) =>
   Promise.all(
     [{ role: API_ROLE, isForCopies: true } as const, {}].map(async (options) => {
@@ -111,7 +111,7 @@ test('options in DATABASE_URL that replace those of Keepsake are refused', async
   expect(refusalOf(error)?.message).toContain('without options of its own');
 });
 
-/** What a role or database may set, and what a connection must have all the same. */
+/** Settings of a role or database, and the value that a connection must have nevertheless. */
 const SETTINGS: Record<string, [set: string, wanted: string]> = {
   TimeZone: ["'Asia/Tokyo'", 'UTC'],
   DateStyle: ["'SQL, DMY'", 'ISO, MDY'],
@@ -189,7 +189,7 @@ test('a pool that met a read-only server writes again as soon as the server does
   client.release();
   expect(pool.totalCount).toBe(0);
 
-  // A session that began before stays read-only for as long as it lasts.
+  // A session that began before stays read-only until it ends.
   await pool.query('SELECT 1');
   for (const close of closing.splice(0, 1)) await close();
   await expect(beat()).rejects.toMatchObject({ code: '25006' });

@@ -6,7 +6,7 @@ import { useDatabase } from '../../support/database/database.ts';
 
 const database = useDatabase();
 
-/** Of this file's own, on a server that others use. */
+/** A login of this file only, on a shared server. */
 const login = `away_${randomUUID().slice(0, 8)}`;
 
 const sql = (text: string) => database().owner.pool.query(text);
@@ -18,7 +18,7 @@ afterAll(async () => {
   await sql(`GRANT CONNECT ON DATABASE ${name} TO PUBLIC; DROP ROLE ${login}`);
 });
 
-/** What a connection and one statement after the other come to. */
+/** The error of a connection and of its statements. */
 const failureOf = async (changes: ClientConfig = {}, statements: string[] = []): Promise<Error> => {
   const { hostname, port, pathname } = new URL(database().url);
   const place = { host: hostname, port: Number(port), database: pathname.slice(1) };
@@ -44,7 +44,7 @@ const verdictOf = (error: Error) => ({
 const away = (code?: string) => ({ code, isAway: true, isOfARow: false });
 
 test.each<[string, ClientConfig, string | undefined]>([
-  // 28000 or 28P01, as the server asks for a password or does not.
+  // 28000 or 28P01, depending on whether the server asks for a password.
   ['a login that is unknown', { user: 'nobody_here' }, expect.stringMatching(/^28/) as string],
   ['a database that is not there', { database: 'nothing_here' }, '3D000'],
   ['a role that is not there', { options: '-c role=nobody_here' }, '22023'],

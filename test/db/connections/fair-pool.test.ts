@@ -6,7 +6,7 @@ import { useDatabase } from '../../support/database/database.ts';
 
 const database = useDatabase();
 
-/** A pool of four, of which an owner has two; `as` says for whom the work is. */
+/** A pool of four connections, of which an owner may use two. `as` sets the owner of the work. */
 const openShared = (limits: Partial<Shares> = {}) => {
   let owner: string | undefined;
   const shares = { each: 2, maxWaiting: 1, waitMs: 300, ...limits, ownerOf: () => owner };
@@ -32,7 +32,7 @@ test('an owner has a share, waits for more of it, and leaves the rest to others'
   (await third).release();
   second.release();
   other.release();
-  // What was given back is there again.
+  // Released connections are available again.
   for (const client of [await as('a'), await as('a')]) client.release();
   await close();
 });

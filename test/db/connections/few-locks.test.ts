@@ -7,11 +7,10 @@ import { seedWorkspace } from '../../support/steps/deletion.ts';
 const database = useDatabase();
 
 /**
- * PostgreSQL keeps a plan for later calls from the sixth on, and locks all that this plan may
- * touch.
+ * From the sixth call on, PostgreSQL may cache a plan, and locks everything that the plan may use.
  */
 const CALLS = 8;
-/** Each has a partition with eight indexes or so. */
+/** Each has a partition with some eight indexes. */
 const WORKSPACES = 20;
 
 test('a question about one workspace locks no other, however often a connection asks it', async () => {

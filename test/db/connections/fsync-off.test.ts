@@ -10,11 +10,11 @@ import {
 } from '../../support/steps/deletion.ts';
 import { useOwnServer } from '../../support/database/own-server.ts';
 
-// On the command line, as everywhere else, no reload could change it.
+// Set on the command line, as in other tests, the setting could not be changed by a reload.
 const database = useOwnServer({ fsync: undefined });
 const steps = useDeletionSteps(database);
 
-/** As somebody does who wants a faster server and does not restart it. */
+/** Like an operator who wants a faster server and does not restart it. */
 const reload = async (fsync: 'on' | 'off'): Promise<void> => {
   await database().owner.pool.query(`ALTER SYSTEM SET fsync = ${fsync}`);
   await database().owner.pool.query('SELECT pg_reload_conf()');

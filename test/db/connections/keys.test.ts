@@ -14,7 +14,7 @@ import { createWorkspace } from '../../../db/workspaces.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 
-/** When a key ends, when it was last used, and what the activity log says of it. */
+/** The expiry of keys, their last use, and their lines in the activity log. */
 
 const database = useDatabase();
 
@@ -33,7 +33,7 @@ const make = (name: string, more: Partial<NewApiKey> = {}) =>
 const PLATFORM = { role: 'platform', workspaceId: null } as const;
 const DAY_SECONDS = 86_400;
 
-/** Lets a key's life have lain in the past, so that it has expired. */
+/** Moves a key's lifetime into the past, so that the key has expired. */
 const expire = (id: string) =>
   query(
     `UPDATE api_keys SET created_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'
@@ -106,7 +106,7 @@ test('a link ends with the key that made it, also when that expires', async () =
   const link = (await createLink(api.db, { exportId, createdBy: maker.id, hours: 100 }))!;
   expect(link.expiresAt).toEqual(maker.expiresAt);
   expect(await findLink(api.db, link.id)).toMatchObject({ link_is_over: false });
-  // Also where the end of the key was moved afterwards.
+  // The same if the key's expiry is changed afterwards.
   await expire(maker.id);
   expect(await findLink(api.db, link.id)).toMatchObject({ link_is_over: true });
   expect(await listLinks(api.db, exportId)).toMatchObject([{ revoked_at: expect.any(Date) }]);
@@ -166,7 +166,7 @@ test('making, changing and revoking a key is told in the activity log, its use i
     { ...line, kind: 'keyChanged' },
     { ...line, kind: 'keyRevoked' },
   ]);
-  // Neither the key nor whose it is, nor the id that API and database know it by.
+  // The lines hold neither the key, nor its owner, nor the internal id of the key.
   expect(JSON.stringify(lines)).not.toMatch(new RegExp(`canary|ks_|${id}|\\\\x`, 'i'));
 });
 

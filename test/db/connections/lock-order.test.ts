@@ -12,8 +12,9 @@ import {
 } from '../../support/steps/deletion.ts';
 
 /**
- * The table is locked before the snapshot is taken. Each trial has the table rewritten just before
- * it is locked; `after` has the snapshot taken even before that, as the order must not be.
+ * The table is locked before the snapshot is taken. In each trial, the table is rewritten just
+ * before it is locked. With `after`, the snapshot is taken even before that, which is the wrong
+ * order.
  */
 
 const database = useDatabase();
@@ -24,7 +25,7 @@ type Order = 'before' | 'after';
 const rewriteTable = () =>
   database().owner.pool.query(`ALTER TABLE users ALTER city TYPE text USING 'rewritten'`);
 
-/** Writes an export whose table is rewritten at the moment it is to be locked. */
+/** Writes an export whose table is rewritten just before its lock. */
 const writeWaylaid = async (jobId: string, order: Order) => {
   const { lanes } = steps.deps;
   const connect = async (): Promise<pg.PoolClient> => {
@@ -90,8 +91,8 @@ test.each<[Order, number]>([
 );
 
 /**
- * Users who match, whose stamp the snapshot sees, and whom the backup does not hold all the same.
- * The stamp alone would let them go; that the backup is the list keeps them.
+ * Users who match and whose stamp the snapshot sees, but who are not in the backup. By the stamp
+ * alone they would be deleted; the list in the backup protects them.
  */
 const vouchedUnread = async (exportId: string, workspaceId: string): Promise<string[]> => {
   const { rows } = await database().owner.pool.query<{ user_id: string }>(

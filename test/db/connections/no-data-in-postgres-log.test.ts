@@ -26,7 +26,7 @@ import {
 import { createImportSteps, failuresOf } from '../../support/steps/import.ts';
 import { deleteUsers, restoreUsers } from '../../support/steps/restore.ts';
 
-/** Stands in every value that is a user's, and in no statement of this test. */
+/** Part of every value of a user, and of no statement of this test. */
 const CANARY = 'kanarie';
 const USERS = 5_000;
 
@@ -37,7 +37,7 @@ let steps: DeletionSteps;
 let workspace: SeededWorkspace;
 let poller: Client;
 
-/** Statements seen at work that hold a canary. */
+/** Running statements that hold a canary. */
 const seen = new Set<string>();
 const polling = new AbortController();
 let polled: Promise<void>;
@@ -88,7 +88,10 @@ const addUsers = (...users: { id: string; email: string; nick?: string }[]) =>
     [JSON.stringify(users)],
   );
 
-/** Refuses each of these: a CHECK, a unique index, a type, and triggers that quote the row. */
+/**
+ * Makes the database refuse each of these users: by a CHECK, a unique index, a type, and triggers
+ * that quote the row.
+ */
 const refuse = async () => {
   await asOwner(`ALTER TABLE users_quiet
     ADD CONSTRAINT no_refused CHECK (email NOT LIKE '%-refused@%') NOT VALID`);
@@ -138,7 +141,7 @@ test('no value of a user reaches the log of PostgreSQL, or the list of what it i
     { id: `${CANARY}-taken`, email: mailOf('taken') },
   );
 
-  // An export with a filter and users left out, and a deletion of chosen users.
+  // An export with a filter and excluded users, and a deletion of chosen users.
   const filter = { field: 'email', op: 'isNot', value: mailOf('typed') };
   expect(await exportWith({ type: 'filter', filter, excludeIds: [`${CANARY}-taken`] })).toBe(
     USERS + 3,
@@ -152,7 +155,7 @@ test('no value of a user reaches the log of PostgreSQL, or the list of what it i
   await steps.remove(filtered, (await steps.backUp(filtered)).exportId);
   await steps.settle(filtered, 1, true);
 
-  // Users whom constraints, triggers and casts refuse: restored, imported, and sent to the API.
+  // Users that constraints, triggers and casts refuse: restored, imported, and sent to the API.
   await refuse();
   await addUsers({ id: `${CANARY}-other`, email: mailOf('taken') });
   await asOwner('ALTER TABLE users ALTER COLUMN nick TYPE date USING NULL');

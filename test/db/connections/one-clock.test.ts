@@ -24,7 +24,7 @@ const steps = useDeletionSteps(database);
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** From here on until the test ends, what this process takes for the time. */
+/** Shifts this process's clock until the test ends. */
 const setClockOff = (ms: number): void => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 };
@@ -35,7 +35,7 @@ afterEach(() => {
 
 const asOwner = (text: string, values: unknown[]) => database().owner.pool.query(text, values);
 
-/** Of a row's time, in days from the database's now on. */
+/** A timestamp of a row, in days from the database's present time. */
 const daysTo = async (column: string, table: string, id: string): Promise<number> => {
   const { rows } = await asOwner(
     `SELECT round(extract(epoch FROM ${column} - now()) / 86400)::int AS days FROM ${table} WHERE id = $1`,
@@ -65,7 +65,7 @@ test.each([
     expect(await daysTo('expires_at', 'exports', exportId)).toBe(30);
     expect(await daysTo('expires_at', 'exports', download)).toBe(7);
     expect(await daysTo('verified_at', 'exports', exportId)).toBe(0);
-    // Of two clocks that differ nobody knows which one is right.
+    // If two clocks differ, it is not known which one is right.
     await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
     vi.useRealTimers();
     expect(await destroyExpired()).toMatchObject({ removed: 0 });
@@ -90,7 +90,7 @@ test('a worker whose clock runs ahead takes no upload of a request under way for
   expect(await steps.deps.storage.list('imports')).toEqual([key]);
 });
 
-/** A backup whose job has ended, and that has expired. @returns its id */
+/** An expired backup whose job has ended. @returns its id */
 const expiredBackup = async (name: string): Promise<string> => {
   const workspace = await seedWorkspace(database(), name, 4);
   const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
@@ -104,7 +104,7 @@ const expiredBackup = async (name: string): Promise<string> => {
 
 test('a clock of the database that jumps ahead destroys no backup', async () => {
   const exportId = await expiredBackup('jumped');
-  // As this process sees a database that is 31 days ahead.
+  // To this process, the database seems to be 31 days ahead.
   setClockOff(-31 * DAY_MS);
   await expect(destroyExpired()).rejects.toMatchObject({ code: 'clocksDiffer' });
   const { rows } = await asOwner('SELECT state FROM exports WHERE id = $1', [exportId]);

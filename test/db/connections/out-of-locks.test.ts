@@ -9,7 +9,7 @@ import {
 import { useOwnServer } from '../../support/database/own-server.ts';
 import { deleteUsers, restoreUsers } from '../../support/steps/restore.ts';
 
-/** All databases of a server share the room for its locks, so this one is the file's own. */
+/** All databases of a server share its lock table, so this file needs its own server. */
 
 const database = useOwnServer();
 const steps = useDeletionSteps(database);
@@ -37,7 +37,7 @@ test('a batch whose rehearsal takes too many locks is made smaller as well', asy
   const count = 9_000;
   const workspace = await seedWorkspace(database(), 'paired', 0);
   await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
-  // Ids of one length, so the file has the two of a pair one after the other.
+  // Ids of the same length, so that the file holds the two users of a pair one after the other.
   await asOwner(`INSERT INTO users (workspace_id, user_id, spouse)
     SELECT 'paired', 'u-' || n, 'u-' || CASE WHEN n % 2 = 0 THEN n + 1 ELSE n - 1 END
       FROM generate_series(10000, ${9999 + count}) n`);
@@ -52,7 +52,7 @@ test('a batch whose rehearsal takes too many locks is made smaller as well', asy
   const jobId = await startDeletion(database(), workspace, { ids });
   const { exportId } = await steps.backUp(jobId);
   const { deleted } = await steps.remove(jobId, exportId);
-  // The pairs that a batch ends between stay, and nobody else of their batch goes then.
+  // A batch that splits a pair fails, and then none of its users is deleted.
   expect(deleted).toBeGreaterThan(0);
 }, 120_000);
 

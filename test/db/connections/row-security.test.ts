@@ -21,9 +21,7 @@ const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
-/**
- * Hosted PostgreSQL does so for whole schemas; without a policy nobody but the owner sees a row.
- */
+/** Hosted PostgreSQL does this for whole schemas. Without a policy, only the owner sees rows. */
 const hideRows = async (...tables: string[]) => {
   for (const table of tables) await asOwner(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`);
 };
@@ -33,7 +31,7 @@ afterEach(async () => {
   for (const { name } of rows) await asOwner(`ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY`);
 });
 
-/** What a job ends with. */
+/** The failure that ends a job. */
 const failureOf = (step: Promise<unknown>): Promise<Error | undefined> =>
   step.then(() => undefined, toFailure);
 

@@ -11,7 +11,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { deleteUsers } from '../../support/steps/restore.ts';
 
-/** What somebody who acts as the worker may not say, so that the database need not believe it. */
+/** What an attacker with the worker's role cannot claim, because the database checks it. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -42,7 +42,7 @@ const asWorker = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T>
   }
 };
 
-/** The code that PostgreSQL refuses statements with; none where it takes them. */
+/** The SQLSTATE with which PostgreSQL refuses statements; undefined if it accepts them. */
 const codeOf = (text: string): Promise<string | undefined> =>
   asWorker((client) =>
     client.query(text).then(
@@ -137,7 +137,7 @@ test('what is admitted is counted by its parts, whatever the backup says that it
 
 const DELETE_ONE = () => `SELECT delete_backed_up_users('${ids.fresh}', 1, 0, 1)`;
 
-/** A trigger that waits for the end of the transaction, and deletes whom it may. */
+/** A trigger that waits for the end of the transaction, then deletes the users that it may. */
 const setTrap = async (client: PoolClient): Promise<void> => {
   await client.query(setJob(`phase = 'deleting'`, ids.running));
   await client.query(`SELECT admit_deletion('${ids.fresh}');

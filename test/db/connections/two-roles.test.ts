@@ -10,7 +10,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { deleteUsers } from '../../support/steps/restore.ts';
 
-/** What somebody who has taken over a role of the database can and cannot do. */
+/** What an attacker with a role of the database can and cannot do. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -52,7 +52,7 @@ beforeAll(async () => {
   proofs.starter = proofOf((await makeKey('platform', 'same')).key);
 });
 
-/** The code that PostgreSQL refuses a statement with under a role; none where it takes it. */
+/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
 const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
   const client = await database()[role].pool.connect();
   try {

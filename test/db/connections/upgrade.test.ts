@@ -12,13 +12,10 @@ import {
   type TestDatabase,
 } from '../../support/database/database.ts';
 
-/**
- * A database that lived under an earlier version: what was asked, approved and deleted there goes
- * on.
- */
+/** A database of an earlier version: requests, approvals and deletions made there continue. */
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', 'db', 'migrations');
-/** The last migration before deleting everyone was decided in the database. */
+/** The last migration before the database decided on delete-all requests. */
 const LAST_BEFORE = '0011';
 
 const NAME = `keepsake_upgrade_${randomUUID().slice(0, 8)}`;
@@ -53,7 +50,7 @@ const migrate = async (client: Client, isWanted: (name: string) => boolean): Pro
   }
 };
 
-/** A deletion that has deleted this many of its backup's 100 users, all of one part. */
+/** A deletion that has deleted this many of its backup's 100 users, all in one part. */
 const insertDeletion = async (
   client: Client,
   { job, backup, parent }: { job: string; backup: string; parent: string | null },
@@ -102,7 +99,7 @@ const insertRequest = (client: Client, workspace: string, id: string, state: str
     [id, workspace, ids.ada, state],
   );
 
-/** What the earlier version wrote. */
+/** Writes the rows of the earlier version. */
 const live = async (client: Client): Promise<void> => {
   for (const workspace of ['open', 'asked', 'running', 'sliced']) {
     await client.query('SELECT create_workspace($1, $1)', [workspace]);

@@ -183,11 +183,11 @@ test('a run needs an admin of the workspace, an open window and a preview of thi
   expect(await run(stranger.people.ada, previewId)).toMatchObject({ refusal: 'wrongRole' });
   expect(await run(people.ada, theirs)).toMatchObject({ refusal: 'notConfirmed' });
   expect(await run(people.ada, undefined)).toMatchObject({ refusal: 'notConfirmed' });
-  // A run is the API's: no code of a mail starts one.
+  // Only the API can start a run: no code of a mail does.
   expect(await steps.decide(id, 'run', at, { by: people.ada })).toMatchObject({
     refusal: 'unproven',
   });
-  // By the database's clock, which has set its expiry, whatever that of the workflow says.
+  // By the database's clock, which has set the expiry, whatever the workflow's clock is.
   const old = await steps.preview(people, id);
   await database().owner.pool.query('UPDATE previews SET expires_at = now() WHERE id = $1', [old]);
   expect(await run(people.ada, old)).toMatchObject({ refusal: 'previewExpired' });

@@ -5,7 +5,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { setDecisionTime } from '../../support/database/decision-clock.ts';
 import { ASKED_AT, createAsking, createRequestSteps } from '../../support/steps/delete-all.ts';
 
-/** What a message names may be a row of another kind, or of another request. */
+/** A message may name a row of another kind, or of another request. */
 
 const database = useDatabase();
 let steps: ReturnType<typeof createRequestSteps>;

@@ -21,14 +21,16 @@ import {
   type People,
 } from '../../support/steps/delete-all.ts';
 
-/** The rules as a table of the diagram in docs/architecture.md, against those in the database. */
+/**
+ * The rules as a table of the diagram in docs/architecture.md, compared with the database's rules.
+ */
 
 const database = useDatabase();
 
 const KINDS = [...MESSAGE_KINDS, 'lapse', 'expire', 'finish', 'stop'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** Arrow by arrow; `stop` is the operator's, who ends a workflow. */
+/** The arrows of the diagram. `stop` is that of an operator who ends a workflow. */
 const ARROWS = new Set([
   'requested approve open',
   'requested deny denied',
@@ -165,7 +167,7 @@ interface World {
 
 type Verdict = { to_state: RequestState; refusal: null } | { to_state: null; refusal: string };
 
-/** What the database says; the clock stands still there, and the request's times move. */
+/** The database's decision. The clock stands still, and the times of the request move. */
 const judge = async ({ state, now, closesAt }: World, tried: Event): Promise<Verdict> => {
   const { people, requestId, deciders, previews, jobs } = fixture;
   const iso = (at: number) => new Date(ASKED_AT + at - now).toISOString();
@@ -185,7 +187,7 @@ const judge = async ({ state, now, closesAt }: World, tried: Event): Promise<Ver
   return rows[0]!;
 };
 
-/** Whether an event may move a request on, told the other way round: from the outcome's side. */
+/** Whether an event may move a request on, specified from the outcome's side. */
 const isAllowed = ({ state, now, closesAt }: World, tried: Event): boolean => {
   const { kind, decider: by } = tried;
   const [runState, , left] = RUNS[tried.run]!;
@@ -212,7 +214,7 @@ const isAllowed = ({ state, now, closesAt }: World, tried: Event): boolean => {
 const step = async (world: World, tried: Event): Promise<World> => {
   const before = { ...world, now: world.now + tried.wait };
   const verdict = await judge(before, tried);
-  // All of it, so that a failure shows the case.
+  // All facts, so that a failure shows the case.
   const found = { before, tried, verdict };
   expect({ ...found, isAllowed: verdict.to_state !== null }).toEqual({
     ...found,

@@ -22,8 +22,7 @@ import { startDevServer, type DevServer } from '../../support/stack/dev-server.t
 import { startMailRecorder } from '../../support/http/mail-recorder.ts';
 
 /**
- * The sweep against a real Temporal server without a worker, so that workflows stay as they are
- * put.
+ * The sweep with a real Temporal server but without a worker, so that workflows keep their state.
  */
 
 const database = useDatabase();
@@ -66,7 +65,7 @@ const sweep = () => {
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
-/** All jobs and requests are older than what the sweep leaves to those who made them. */
+/** Makes all jobs and requests old enough for the sweep. */
 const age = () =>
   asOwner(`UPDATE jobs SET created_at = created_at - interval '1 minute';
     ALTER TABLE delete_all_requests DISABLE TRIGGER guard;
@@ -98,7 +97,7 @@ const jobOf = async (id: string) => {
   return rows[0];
 };
 
-/** Until Temporal says so: it closes a workflow a moment after it was asked to. */
+/** Waits for Temporal, which closes a workflow some time after the request to close it. */
 const untilState = async (workflowId: string, state: string) => {
   const handle = server.client.workflow.getHandle(workflowId);
   await expect.poll(async () => (await handle.describe()).status.name).toBe(state);
@@ -182,7 +181,7 @@ test.each([
   ['RUNNING', true],
   ['PAUSED', true],
   ['CONTINUED_AS_NEW', true],
-  // The SDK's names for a state that it does not know.
+  // The SDK's names for an unknown state.
   ['UNKNOWN', true],
   ['UNSPECIFIED', true],
   ['COMPLETED', false],

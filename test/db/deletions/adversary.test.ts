@@ -177,7 +177,7 @@ test('a rule that turns a deletion into something else is refused or counted as 
   expect(10 - deleted).toBe(await countOf(database(), 'ruled'));
 });
 
-/** Rows younger than the backup that stand where it found others. */
+/** Rows younger than the backup at the row ids of the backup's rows. */
 const strangersIn = async (exportId: string): Promise<number> => {
   const { rows } = await asOwner(`
     SELECT count(*) AS n FROM export_parts p JOIN export_attempts a USING (export_id, attempt),

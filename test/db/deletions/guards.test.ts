@@ -12,7 +12,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { withoutChecks, type Check } from '../../support/steps/gate.ts';
 
-/** Each guard of the promise, shown to be needed: with it out, someone goes who must not. */
+/** Each guard of the promise is needed: without the guard, a user is deleted who must not be. */
 
 const database = useDatabase();
 let steps: DeletionSteps;
@@ -37,7 +37,7 @@ const isThere = async ({ id }: Target, userId: string): Promise<boolean> => {
   return (await asOwner(found)).rowCount === 1;
 };
 
-/** One batch, as the activity asks for it but for the hash of the file. */
+/** One batch as in the activity, but without the hash of the file. */
 const call = async ({ exportId }: Target, meanwhile = async () => {}): Promise<string> => {
   const client = await database().app.pool.connect();
   try {
@@ -54,7 +54,7 @@ const call = async ({ exportId }: Target, meanwhile = async () => {}): Promise<s
   }
 };
 
-/** A newcomer at the very place of a user the backup holds. */
+/** Replaces a user of the backup by a newcomer at the same row id. */
 const replaceUser = async ({ id }: Target): Promise<void> => {
   await asOwner(`DELETE FROM users WHERE workspace_id = '${id}' AND user_id = 'u-2'`);
   await asOwner(`VACUUM "users_${id}"`);
@@ -63,7 +63,7 @@ const replaceUser = async ({ id }: Target): Promise<void> => {
   expect(rows).toEqual([{ ctid: '(0,2)' }]);
 };
 
-/** Changes a row another connection may hold; false when that one did not let go of it. */
+/** Changes a row that another connection may hold. False if that connection did not release it. */
 const changesAtOnce = async (statement: string): Promise<boolean> => {
   const client = await database().owner.pool.connect();
   try {
@@ -82,7 +82,7 @@ const changesAtOnce = async (statement: string): Promise<boolean> => {
 interface Guard {
   name: string;
   check: Check;
-  /** @returns whether someone went who must not */
+  /** @returns whether a user was deleted who must not be */
   attack: (target: Target) => Promise<boolean>;
 }
 
@@ -105,7 +105,7 @@ const GUARDS: Guard[] = [
       'public.is_unchanged_since(u.written_in, u.xmin, $2, $3)',
       'pg_visible_in_snapshot(u.written_in, $2) AND $3 IS NOT NULL',
     ],
-    // A trigger that is gone again has given the newcomer the stamp of an old row.
+    // A trigger, dropped since, has given the newcomer the stamp of an old row.
     attack: async (target) => {
       const table = `"users_${target.id}"`;
       await asOwner(`CREATE OR REPLACE FUNCTION hand_back() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -133,7 +133,8 @@ const GUARDS: Guard[] = [
   {
     name: 'the origin of the snapshot',
     check: ['AND a.xmin = a.recorded_in::xid', ''],
-    // As in a copy of a server that had got further: all that is written here looks old to it.
+    // As in a copy of a server with higher transaction ids: all rows written here look old to the
+    // snapshot.
     attack: async (target) => {
       await replaceUser(target);
       await asOwner(`UPDATE export_attempts SET snapshot = '900000000:900000000:',
@@ -223,7 +224,7 @@ const GUARDS: Guard[] = [
 
 let made = 0;
 
-/** A verified backup of u-2 and u-4, the latter held, and its job about to delete. */
+/** A verified backup of u-2 and of u-4, which is held, and its job about to delete. */
 const prepare = async (): Promise<Target> => {
   const id = `guard${made++}`;
   const workspace = await seedWorkspace(database(), id, 4);

@@ -10,8 +10,8 @@ import {
 import { expectInvariants } from '../../support/database/invariants.ts';
 
 /**
- * A version that no backup holds stays, also where somebody's trigger gives it the stamp of an old
- * one.
+ * A version that is in no backup is not deleted, even if a foreign trigger gives it the stamp of an
+ * old version.
  */
 
 const database = useDatabase();
@@ -24,9 +24,7 @@ const hand = (table: string): string => `
     OLD.first_name := NEW.first_name; RETURN OLD; END $$;
   CREATE TRIGGER zzzz BEFORE UPDATE ON ${table} FOR EACH ROW EXECUTE FUNCTION hand_back()`;
 
-/**
- * Moves each row away and back, so that a new version stands where the backup found the old one.
- */
+/** Moves each row away and back, so that a new version has the row id of the backup's version. */
 const rewriteInPlace = async (table: string, begin = '', end = ''): Promise<void> => {
   for (const name of ['unsaved', 'lost']) {
     await asOwner(`${begin} UPDATE ${table} SET first_name = '${name}' ${end}`.trim());
@@ -105,7 +103,7 @@ test('of two writers who began before it, the later one takes places that the ea
   expect(rows).toEqual([{ n: 300 }]);
 });
 
-/** Writes a user in a savepoint, so that the row bears the id of a subtransaction. */
+/** Writes a user in a savepoint, so that the row carries the id of a subtransaction. */
 const writeInSavepoint = (table: string, id: string) =>
   asOwner(`BEGIN; SELECT pg_current_xact_id(); SAVEPOINT a;
     UPDATE ${table} SET city = 'Goa' WHERE user_id = '${id}'; RELEASE a; COMMIT`);

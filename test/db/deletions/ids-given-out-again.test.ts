@@ -32,9 +32,9 @@ import { withoutChecks } from '../../support/steps/gate.ts';
 import { expectInvariants } from '../../support/database/invariants.ts';
 
 /**
- * PostgreSQL stopped as a crash would (`pg_ctl -m immediate`) forgets the transaction ids of which
- * nothing was on disk, and gives them out again. A snapshot that saw one of them ended sees
- * whatever is written under it later as old.
+ * After a crash (`pg_ctl -m immediate`), PostgreSQL has lost transaction ids that were not written
+ * to disk, and assigns them again. A snapshot that saw such an id as ended treats all rows that are
+ * written under it later as old.
  */
 
 let dataDir: string;
@@ -49,16 +49,17 @@ const asOwner = (statement: string, values?: unknown[]) =>
 const valueOf = async (query: string): Promise<unknown> =>
   Object.values((await asOwner(query)).rows[0] as object)[0];
 
-/**
- * Ids that are given out and come to nothing. Their ends are written to the log without a flush.
- */
+/** Assigns ids that are then aborted. The aborts are written to the log without a flush. */
 const ABORT_IDS = `DO $$ BEGIN
   FOR i IN 1..500 LOOP PERFORM pg_current_xact_id(); ROLLBACK; END LOOP; END $$`;
 
 const nextId = async (): Promise<bigint> =>
   BigInt((await valueOf('SELECT pg_snapshot_xmax(pg_current_snapshot())::text')) as string);
 
-/** From here on only what a commit flushes reaches the disk. @returns how to crash */
+/**
+ * From here on, only data flushed by a commit reaches the disk. @returns a function that crashes
+ * the server
+ */
 const stopWalWriter = async (): Promise<() => Promise<void>> => {
   const walWriter = Number(
     await valueOf(`SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'`),
@@ -67,7 +68,7 @@ const stopWalWriter = async (): Promise<() => Promise<void>> => {
   return async () => {
     const before = postgres?.pid() ?? 0;
     sendSignal(before, 'SIGQUIT');
-    // Let go, it would still write; and as it is, the server would wait for it.
+    // If continued, it would still write; if left stopped, the server would wait for it.
     sendSignal(walWriter, 'SIGKILL');
     await vi.waitFor(
       async () => {
@@ -79,7 +80,7 @@ const stopWalWriter = async (): Promise<() => Promise<void>> => {
   };
 };
 
-/** What someone who kept a snapshot over the crash knows. */
+/** Facts of a snapshot that were kept over the crash. */
 interface Kept {
   workspaceId: string;
   jobId: string;
@@ -87,7 +88,7 @@ interface Kept {
   snapshot: string;
   fingerprint: string;
   tids: string;
-  /** Of its row in `export_attempts`, which the crash takes. */
+  /** The `recorded_in` of the row in `export_attempts`, which the crash removes. */
   recordedIn: string;
 }
 
@@ -107,7 +108,7 @@ const startBackup = async (workspaceId: string) => {
   return { workspaceId, jobId, exportId: id };
 };
 
-/** A snapshot that saw the aborted ids, and its row, of which nothing reaches the disk. */
+/** A snapshot that saw the aborted ids, and its row, none of which reaches the disk. */
 const keepSnapshot = async (of: Awaited<ReturnType<typeof startBackup>>): Promise<Kept> => {
   const { client, snapshot, fingerprint } = await holdSnapshot(database.app.pool, of.workspaceId);
   const { rows } = await client.query<{ tids: string }>(
@@ -126,12 +127,12 @@ const keepSnapshot = async (of: Awaited<ReturnType<typeof startBackup>>): Promis
 let backedUp: { jobId: string; exportId: string };
 let keptInMemory: Kept;
 let keptInCopy: Kept;
-/** The first id that was never given out before the crash. */
+/** The first id that was not assigned before the crash. */
 let firstFresh: bigint;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'keepsake-reused-'));
-  // Nothing that would flush the log of its own accord.
+  // Settings without which the server would flush the log on its own.
   const settings = { autovacuum: 'off', bgwriter_lru_maxpages: '0' };
   postgres = await startPostgres({ dataDir, settings });
   await migrateForTests(postgres.url);
@@ -163,7 +164,7 @@ afterAll(async () => {
   removeDataFolder(dataDir);
 });
 
-/** A newcomer, under an id that was given out before the crash, at the very place of u-2. */
+/** Inserts a newcomer under an id that was assigned before the crash, at the row id of u-2. */
 const replaceUser = async (workspaceId: string): Promise<void> => {
   await asOwner(`DELETE FROM users WHERE workspace_id = $1 AND user_id = 'u-2'`, [workspaceId]);
   await asOwner(`VACUUM "users_${workspaceId}"`);
@@ -204,7 +205,7 @@ test('a backup verified before the crash deletes whom it holds, and no one writt
   await expectInvariants({ owner, storageDir, workspaceId: 'backed-up', users: 11 });
 });
 
-/** Makes the kept snapshot's attempt the export's own, as if all had been well. */
+/** Makes the kept snapshot's attempt the export's own, as without a crash. */
 const completeBackup = async ({ exportId, tids }: Kept): Promise<void> => {
   const { db } = database.app;
   const facts = { rows: 5, raw_bytes: 1, bytes: 1, sha256: '' };
@@ -215,7 +216,7 @@ const completeBackup = async ({ exportId, tids }: Kept): Promise<void> => {
   await markVerified(db, { exportId, attempt: 1 });
 };
 
-/** @returns whether the newcomer, who is in no backup, is gone */
+/** @returns whether the newcomer, who is in no backup, was deleted */
 const deleteBy = async ({ workspaceId, jobId, exportId }: Kept): Promise<boolean> => {
   await steps.enter(jobId, 'deleting');
   await steps.admit(exportId);

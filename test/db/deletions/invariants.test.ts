@@ -11,7 +11,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { findViolations, type Trial } from '../../support/database/invariants.ts';
 
-/** Fault tests stand on these checks, so each is shown to find what it is there for. */
+/** Fault tests rely on these checks, so each check is shown to find its violation. */
 
 const database = useDatabase();
 let trial: Trial;
@@ -39,7 +39,7 @@ test('a deletion without faults keeps all invariants', async () => {
 const setCount = (kind: string, count: number) =>
   `UPDATE jobs SET counts = jsonb_set(counts, '{${kind}}', '${count}')`;
 
-/** What only the owner can do, by switching the guard of the log off. */
+/** Only the owner can do this, by disabling the guard of the log. */
 const rewriteActivity = (from: string, to: string): string => `
   ALTER TABLE activity DISABLE TRIGGER append_only;
   UPDATE activity SET kind = '${to}' WHERE kind = '${from}';

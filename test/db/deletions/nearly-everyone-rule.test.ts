@@ -17,7 +17,7 @@ const NOW = `(extract(epoch FROM now()) * 1000000)::bigint`;
 const nowOf = async (client: PoolClient): Promise<number> =>
   (await client.query<{ now: number }>(`SELECT ${NOW} AS now`)).rows[0]?.now ?? 0;
 
-/** Whether a statement raises KS008, leaving the transaction as it was. */
+/** Whether a statement raises KS008. The transaction is not changed. */
 const isRefused = async (client: PoolClient, text: string, values: unknown[]): Promise<boolean> => {
   await client.query('SAVEPOINT asked');
   try {
@@ -31,7 +31,10 @@ const isRefused = async (client: PoolClient, text: string, values: unknown[]): P
   }
 };
 
-/** What each way of asking says, in one transaction, and so at one moment; and the moments. */
+/**
+ * The answers of each function of the rule, in one transaction and so at one time; and the
+ * timestamps that the rule compares.
+ */
 const ask = async (
   client: PoolClient,
   workspaceId: string,
@@ -85,7 +88,7 @@ test('the rule in SQL, by its fast path and its exact one, is the plain one of a
           exact: refused,
           ids: refused,
         });
-        // It may be stricter than a count of each single user, and is never laxer.
+        // The rule may be stricter than a count of each single user, but never weaker.
         const isRefused = refusesStory(story, { moments, now, by: 'user' });
         expect(refused || !isRefused).toBe(true);
         seen[refused ? 'refused' : 'allowed'] += 1;

@@ -18,7 +18,9 @@ import {
 } from '../../support/steps/nearly-everyone.ts';
 import { restoreUsers } from '../../support/steps/restore.ts';
 
-/** Ways of one person to delete nearly everyone, and what must not be taken for one. */
+/**
+ * Ways in which one person could delete nearly all users, and cases that must not count as such.
+ */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -32,7 +34,7 @@ const REFUSED = 'delete-all-required';
 
 let made = 0;
 
-/** A workspace whose users `u-1` and so on came so long ago. */
+/** A workspace whose users `u-1` and so on arrived `ago`. */
 const workspaceOf = async (users: number, ago = '20 days') => {
   const workspace = await seedWorkspace(database(), `w${made++}`, 0);
   await addUsers(database(), workspace, idsOf(1, users), ago);
@@ -41,7 +43,7 @@ const workspaceOf = async (users: number, ago = '20 days') => {
     ...workspace,
     workspace,
     remove,
-    /** Deletes `u-<first>` to `u-<last>`. @returns how many, or why not */
+    /** Deletes `u-<first>` to `u-<last>`. @returns the number of deleted users, or the error */
     removeRange: async (first: number, last: number) =>
       (await remove({ ids: idsOf(first, last) })).outcome,
     add: (ids: string[], when = '0') => addUsers(database(), workspace, ids, when),
@@ -113,7 +115,7 @@ test('two halves admitted in the same moment: the second sees the first', async 
   const failures = await Promise.all(halves.map((half) => failureOf(steps.admit(half.exportId))));
   expect(failures.filter((failure) => failure === undefined)).toHaveLength(1);
   expect(failures.filter((failure) => failure?.type === REFUSED)).toHaveLength(1);
-  // Admitted once more, as after a crash: nothing is judged again, nor counted twice.
+  // Admitted once more, as after a crash: the deletion is neither judged nor counted again.
   const admitted = halves[failures.indexOf(undefined)];
   expect((await admitted?.remove())?.deleted).toBe(500);
 });
@@ -150,14 +152,14 @@ test('a file of 10,000 users that is imported first does not widen the base', as
 
 const TIMES = `UPDATE jobs SET started_at = now() - $2::interval,
   finished_at = now() - nullif($3, '')::interval WHERE id = $1`;
-/** Lets an import have begun, and perhaps ended, so long ago. */
+/** Moves the start of an import, and its end, into the past. */
 const setTimes = (job: string, began: string, ended = '') =>
   database().owner.pool.query(TIMES, [job, began, ended]);
 
 test('half a file is no state that anybody meant', async () => {
   const { workspace, remove, pass } = await workspaceOf(0);
   const job = await imports.start(workspace, 'userId\na\n');
-  // The first hundred lines came an hour before the others.
+  // The first hundred lines were imported an hour before the others.
   await addUsers(database(), workspace, idsOf(1, 100), '90 minutes');
   await addUsers(database(), workspace, idsOf(101, 1_000), '30 minutes');
   await setTimes(job, '80 minutes');
@@ -266,7 +268,7 @@ test.each(['by a deletion that is forgotten', 'by an approved run'])(
     await restore(exportId);
     expect(await removeRange(301, 391)).toBe(REFUSED);
     expect(await removeRange(301, 390)).toBe(90);
-    // They themselves are newcomers, who may go again.
+    // The users added again are newcomers, and may be deleted again.
     expect(await removeRange(1, 150)).toBe(150);
   },
 );
@@ -299,7 +301,7 @@ test('a job that names a request is no run of it unless the request runs with th
   const { exportId } = await steps.backUp(jobId);
   const expected = { type: 'runNotAllowed', nonRetryable: true };
   expect(await failureOf(steps.remove(jobId, exportId))).toMatchObject(expected);
-  // Nor by its own job once it has ended.
+  // The request's own job is refused too once the request has ended.
   await asOwner(`UPDATE delete_all_requests SET state = 'cancelled', finished_at = now(),
     job_id = '${jobId}' WHERE id = '${parentId}'`);
   expect(await failureOf(steps.remove(jobId, exportId))).toMatchObject(expected);
@@ -322,7 +324,7 @@ test('a young workspace that grows may lose what is no more than a part of it', 
   const { removeRange, add, pass } = await workspaceOf(40, '0');
   await pass('1 hour');
   await add(idsOf(41, 400));
-  // Fewer than 75 were there at first: whoever tried things out may clean up.
+  // Fewer than 75 users existed at first, so test data may be deleted.
   expect(await removeRange(1, 40)).toBe(40);
   await pass('1 day');
   await add(idsOf(401, 4_000));

@@ -15,7 +15,7 @@ const steps = useDeletionSteps(database);
 
 const asOwner = (statement: string) => database().owner.pool.query(statement);
 
-/** Runs a deletion of the users of India to its end, in as many passes as it takes. */
+/** Runs a deletion of the users of India to its end, in as many passes as needed. */
 const run = async (id: string, confirmed: number, workspace: { keyId: string }) => {
   const seeded = { workspaceId: id, keyId: workspace.keyId };
   const jobId = await startDeletion(database(), seeded, { filter: inIndia, confirmed });
@@ -29,8 +29,8 @@ const run = async (id: string, confirmed: number, workspace: { keyId: string }) 
   return { jobId, result, reasons: await reasonsOf(database(), jobId) };
 };
 
-/** Of the job, as every role sees it. */
-const reasonsTold = async (jobId: string) => {
+/** The reasons in the job's row, which every role can read. */
+const storedReasons = async (jobId: string) => {
   const { rows } = await database().owner.pool.query('SELECT reasons FROM jobs WHERE id = $1', [
     jobId,
   ]);
@@ -72,9 +72,9 @@ test.each([
   const { jobId, result, reasons } = await run(id, 5, workspace);
   expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 2 });
   expect(Object.keys(reasons)).toEqual(['u-4', 'u-8']);
-  // As it was named, and not as the copy of it that the partition has.
+  // The constraint's given name, not the name of its copy in the partition.
   for (const reason of Object.values(reasons)) expect(reason).toBe('failed constraint orders_user');
-  expect(await reasonsTold(jobId)).toEqual([{ reason: 'constraint orders_user', count: 2 }]);
+  expect(await storedReasons(jobId)).toEqual([{ reason: 'constraint orders_user', count: 2 }]);
   expect(await countOf(database(), id)).toBe(7);
 });
 

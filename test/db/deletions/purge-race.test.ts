@@ -12,7 +12,7 @@ import { seedWorkspace } from '../../support/steps/deletion.ts';
 
 const database = useDatabase();
 let keyId: string;
-/** Of somebody else than who started the deletions. */
+/** The proof of another person than the one who started the deletions. */
 let proof: Buffer;
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ beforeAll(async () => {
 const query = async (text: string, values: unknown[] = []) =>
   (await database().owner.pool.query(text, values)).rows;
 
-/** A verified backup of a deletion that has ended, expired long ago when asked. */
+/** A verified backup of an ended deletion, optionally one that expired long ago. */
 const makeBackup = async (isExpired = false) => {
   const { db } = database().owner;
   const jobId = await makeJob(db, { workspaceId: 'race', keyId, type: 'deletion' });
@@ -56,7 +56,7 @@ const stateOf = async (id: string) =>
 const usersOf = async (id: string) =>
   (await query('SELECT id FROM jobs WHERE backup_id = $1', [id])).length;
 
-/** How something ends that another transaction holds up until it has ended. */
+/** The result of an operation that another transaction blocks until that transaction ends. */
 const whileOpen = async <Result>(statements: string, wait: () => Promise<Result>) => {
   const client = await database().owner.pool.connect();
   await client.query(`BEGIN; ${statements}`);

@@ -11,7 +11,7 @@ import {
 import { restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
 /**
- * A rehearsal may find nobody. Then the batch that deletes somebody is rehearsed before it commits.
+ * If a rehearsal finds no user, the first batch that deletes one is rehearsed before it commits.
  */
 
 vi.mock('../../../activities/restores/rehearse-restore.ts', { spy: true });
@@ -28,7 +28,7 @@ const prepare = async (users = 10) => {
   return { workspace, table: `users_${workspace.workspaceId}` };
 };
 
-/** Holds a row as a foreign key of others does. @returns what lets go */
+/** Locks a row as a foreign key does. @returns a function that releases the lock */
 const hold = async (table: string, userId: string): Promise<() => Promise<void>> => {
   const client = await database().owner.pool.connect();
   await client.query('BEGIN');
@@ -92,7 +92,8 @@ test('orders that others lock make few users wait, and keep nobody else', async 
 test('users who refer to one another, and only go together, go after a rehearsal of them all', async () => {
   const { workspace, table } = await prepare(300);
   await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
-  // Each pair stands far apart, so the first few of a batch do not go without the rest of it.
+  // The two users of a pair stand far apart, so the first users of a batch cannot be deleted
+  // without the rest.
   await asOwner(`UPDATE ${table} SET spouse = 'u-' || (301 - substr(user_id, 3)::int)
     WHERE substr(user_id, 3)::int NOT BETWEEN 121 AND 180`);
   await asOwner(`UPDATE ${table} SET spouse = 'u-150' WHERE user_id = 'u-149'`);
@@ -151,7 +152,7 @@ const isAsleep = async (): Promise<boolean> => {
 test('while a batch of one lane is rehearsed no other lane deletes anyone', async () => {
   const count = 50_010;
   const { workspace, table } = await prepare(count);
-  // Two parts: ids are in the order of their text, and those from here on are of the second.
+  // Two parts. Ids are sorted as text, and the ids from here on are in the second part.
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
   const [firstOfSecond] = ids.slice(50_000);
   await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
@@ -164,7 +165,7 @@ test('while a batch of one lane is rehearsed no other lane deletes anyone', asyn
     FOR EACH ROW EXECUTE FUNCTION refuse_slowly()`);
   const jobId = await startDeletion(database(), workspace, { ids });
   const { exportId } = await steps.backUp(jobId);
-  // As if others had held everyone for as long as the first rehearsal looked for somebody.
+  // As if other transactions had locked all users during the first rehearsal.
   vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
   const letGo = await hold(table, firstOfSecond ?? '');
   const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);

@@ -10,7 +10,7 @@ import {
 import { expectInvariants } from '../../support/database/invariants.ts';
 import { rowsOf } from '../../support/steps/restore.ts';
 
-/** Before the first batch a restore is rehearsed: what cannot be put back is not deleted. */
+/** A restore is rehearsed before the first batch: users that cannot be restored are not deleted. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);

@@ -20,7 +20,7 @@ const steps = useDeletionSteps(database);
 
 const pool = () => database().owner.pool;
 
-/** A deletion of five users, of whom one stayed since they were changed, before it is settled. */
+/** A deletion of five users before it is settled. One user is left because it has changed. */
 const deleteAllButOne = async (id: string) => {
   const workspace = await seedWorkspace(database(), id, 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
@@ -34,7 +34,7 @@ const deleteAllButOne = async (id: string) => {
   return { jobId, exportId };
 };
 
-/** Replaces a text in a part's file by another. */
+/** Replaces a text in a part's file. */
 const alter = async (exportId: string, part: number, before: string, after: string) => {
   const key = partKey({ exportId, attempt: 1, part, compression: 'zstd' });
   const file = join(steps.storageDir, key);

@@ -10,8 +10,8 @@ import {
 } from '../../support/steps/deletion.ts';
 
 /**
- * What others hold, or their triggers do, makes a batch slow: it waits for little, and takes fewer
- * users.
+ * Locks of others, or their triggers, make a batch slow. Then it waits only briefly, and takes
+ * fewer users.
  */
 
 const database = useDatabase();
@@ -26,7 +26,7 @@ const onDelete = async (id: string, body: string): Promise<void> => {
     FOR EACH ROW EXECUTE FUNCTION ${id}_slow()`);
 };
 
-/** What triggers say on the connections of the worker. */
+/** Notices of triggers on the connections of the worker. */
 const listen = (): { notices: string[]; stop: () => void } => {
   const notices: string[] = [];
   const onConnection = (client: PoolClient): void => {
@@ -52,7 +52,7 @@ test('once three rows of a slice have waited for others in vain, the next ones w
   const { notices, stop } = listen();
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 1 });
   stop();
-  // Of the last 20, one for each row, the first waits for nothing.
+  // Of the last 20 notices, one for each row, the first is of u-2, which waits for no lock.
   expect(notices.slice(-20)).toEqual([...Array(4).fill('2s'), ...Array(16).fill('1ms')]);
   await steps.settle(jobId, 1, true);
   const reasons = Object.values(await reasonsOf(database(), jobId));
@@ -64,8 +64,8 @@ test('once three rows of a slice have waited for others in vain, the next ones w
 test('a batch that takes too long is tried again with fewer users, and the next ones take more', async () => {
   const workspace = await seedWorkspace(database(), 'ended', 100);
   await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
-  // The first one is the rehearsal's. What a sequence counts stays counted when its transaction is
-  // rolled back.
+  // The first call is the rehearsal's. A sequence keeps its count when its transaction is rolled
+  // back.
   await asOwner(`CREATE FUNCTION end_statement(pid int) RETURNS boolean LANGUAGE sql SECURITY DEFINER
     RETURN pg_cancel_backend(pid)`);
   await onDelete(
@@ -88,13 +88,13 @@ test('a batch that takes too long is tried again with fewer users, and the next 
 test('users whom one lane holds are not left by the other lane', async () => {
   const count = 50_010;
   const workspace = await seedWorkspace(database(), 'lanes', count);
-  // Two parts: ids are in the order of their text, and the last ten are of the second.
+  // Two parts. Ids are sorted as text, and the last ten are in the second part.
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
   await asOwner(`INSERT INTO users (workspace_id, user_id, created_at)
     SELECT 'lanes', 'other-' || n, now() - interval '1 year'
     FROM generate_series(1, 10000) n`);
-  // One lock for all, held until the batch commits: first by the first lane, for longer than the
-  // other waits.
+  // One lock for all rows, held until the batch commits. The first lane takes it, and holds it for
+  // longer than the other lane waits.
   await onDelete(
     'lanes',
     `IF OLD.user_id = '${ids[50_000]}' THEN PERFORM pg_sleep(1); END IF;

@@ -12,7 +12,7 @@ import { createImportSteps } from '../../support/steps/import.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
 /**
- * What triggers and settings of others leave behind on a connection, or put off to the end of a
+ * Effects that foreign triggers and settings leave on a connection, or defer to the end of a
  * transaction.
  */
 
@@ -28,7 +28,7 @@ const prepare = async (users = 10) => {
   return { workspace, table: `"users_others-${count}"` };
 };
 
-/** A trigger on the users of the latest workspace, with what its function does. */
+/** Adds a trigger to the users of the latest workspace, with the body of its function. */
 const addTrigger = (name: string, when: string, body: string) =>
   asOwner(`CREATE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN ${body} END $f$;
     CREATE ${when.includes('DEFERRED') ? 'CONSTRAINT ' : ''}TRIGGER ${name} ${when.replace('TABLE', `"users_others-${count}"`)}

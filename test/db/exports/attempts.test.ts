@@ -15,7 +15,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { expectInvariants } from '../../support/database/invariants.ts';
 
-/** An export may be tried more than once, and a try that was given up may still be running. */
+/** An export may have several attempts, and an abandoned attempt may still be running. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -30,7 +30,7 @@ const finish = async (jobId: string, workspaceId: string, users: number) => {
   return result;
 };
 
-/** Holds up the writing of one file, before its first byte, until it is let go. */
+/** Blocks the writing of one file, before its first byte, until it is released. */
 const holdUp = (file: string) => {
   const { storage } = steps.deps;
   const { put } = storage;
@@ -56,8 +56,7 @@ const exportOf = async (jobId: string) => {
 };
 
 /**
- * A first attempt at a backup of five users that is held up before its part, in a workspace of its
- * own.
+ * A first attempt at a backup of five users, in a new workspace, that is blocked before its part.
  */
 const holdUpFirstAttempt = async (id: string) => {
   const workspace = await seedWorkspace(database(), id, 10);
@@ -74,7 +73,7 @@ test.each(['written', 'verified', 'deleted'])(
   async (when) => {
     const id = `given-up-${when}`;
     const { jobId, exportId, written: givenUp, letGo } = await holdUpFirstAttempt(id);
-    // The two attempts see other versions, and another number of users.
+    // The two attempts see different versions, and different numbers of users.
     await asOwner(`UPDATE users SET city = 'Pune' WHERE workspace_id = '${id}' AND user_id = 'u-2';
       UPDATE users SET country = 'FR' WHERE workspace_id = '${id}' AND user_id = 'u-4'`);
     const second = holdUp('/2/000001.');
@@ -157,7 +156,7 @@ test('an attempt that was given up and ends first wins, and the next finds that 
   expect(await finish(jobId, 'wins', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
-/** As if PostgreSQL went down after each commit, before it was on disk, and came back. */
+/** Loses each commit that is not on disk, as if PostgreSQL crashed after it and restarted. */
 const losingCommits = (lanes: DeletionSteps['deps']['lanes']): DeletionSteps['deps']['lanes'] => {
   const connect = async () => {
     const client = await lanes.connect();
@@ -191,11 +190,13 @@ test('a deletion whose batches a crash took back is not done, and goes on where 
   expect(await finish(jobId, 'taken-back', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
-/** An export of two parts, whose holder is killed once it has written the first. */
+/**
+ * An export of two parts. The holder of its snapshot is killed after it has written the first part.
+ */
 const killHolder = async (jobId: string) => {
   await steps.enter(jobId, 'exporting');
   const lane = holdUp('/1/000002.');
-  // The holder takes the first part. It would take the second, too, if the lane were slow to join.
+  // The holder takes the first part. It would also take the second if the lane were slow to join.
   const holder = holdUp('/1/000001.');
   const written = steps.write(jobId);
   await Promise.all([holder.isReached, lane.isReached]);
@@ -221,7 +222,8 @@ const killHolder = async (jobId: string) => {
 
 test('the holder of the snapshot killed while a lane goes on: the attempt does not count', async () => {
   const workspace = await seedWorkspace(database(), 'held', 10);
-  // Rows that take a page each: more than one part has, so that a lane joins the holder.
+  // Each row takes a page, so that there are more pages than in one part, and a lane joins the
+  // holder.
   await asOwner(`ALTER TABLE users_held SET (fillfactor = 10);
     INSERT INTO users (workspace_id, user_id, country, first_name)
     SELECT 'held', 'far-' || n, CASE WHEN n % 5 = 0 THEN 'DE' ELSE 'IN' END, repeat('x', 900)

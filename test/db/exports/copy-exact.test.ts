@@ -24,7 +24,7 @@ const LONG = 'x'.repeat(MEGABYTE);
 let steps: DeletionSteps;
 let workspace: Awaited<ReturnType<typeof seedTypedWorkspace>>;
 
-/** Users as rows, their properties as JSON text, so that no number passes through JavaScript. */
+/** Adds a user. The properties are JSON text, so that no number passes through JavaScript. */
 const add = async (userId: string, columns: Record<string, string>, properties: string) => {
   const names = Object.keys(columns);
   await database().owner.pool.query(
@@ -291,6 +291,6 @@ test('whatever column a backup may have, its text is the same on every server', 
     '\\x00ff',
     '1 mon 2 days',
   ]);
-  // Unknown and empty stay apart in the bytes, which is what a restore reads.
+  // Unknown and empty values differ in the bytes, which a restore reads.
   expect(text).toContain(',,"",');
 });

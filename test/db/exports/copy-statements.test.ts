@@ -9,7 +9,7 @@ import { useDatabase } from '../../support/database/database.ts';
 
 const database = useDatabase();
 
-/** The query's one value, once with a bound parameter, once read from a setting. */
+/** The query's one value: once with a bound parameter, once read from a setting. */
 const both = async (query: RawBuilder<unknown>): Promise<unknown[]> => {
   const { pool } = database().app;
   const bound = await pool.query<{ v: unknown }>(toBoundStatement(query));

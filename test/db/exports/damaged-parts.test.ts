@@ -13,7 +13,7 @@ import {
   startDeletion,
 } from '../../support/steps/deletion.ts';
 
-/** Files that turn out not to be what was written. */
+/** Files that differ from what was written. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);

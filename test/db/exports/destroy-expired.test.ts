@@ -41,7 +41,7 @@ const run = () => createDestroyExpired(deps)(undefined, new AbortController().si
 
 interface Wanted extends Partial<ExportToMake> {
   type?: JobType;
-  /** Hours since its job has ended; it runs when not given. */
+  /** Hours since the end of its job. Without a value, the job is running. */
   endedHoursAgo?: number;
 }
 

@@ -16,7 +16,7 @@ import {
 import { exportUsers } from '../../support/steps/export.ts';
 import { onlyMemberOf } from '../../support/steps/only-member.ts';
 
-/** A part covers 4,096 pages of the table, and a page holds less than two of these users. */
+/** A part covers 4,096 pages of the table, and a page holds fewer than two of these users. */
 const USERS = 8_500;
 
 const database = useDatabase();

@@ -8,7 +8,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
 import { deleteUsers, restoreUsers } from '../../support/steps/restore.ts';
 
-/** Damage to a backup is known before anyone needs it, and while other copies exist. */
+/** Damage to a backup is detected before a restore needs it, while other copies exist. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -27,7 +27,7 @@ const scrub = () =>
 
 let made = 0;
 
-/** A backup that was last looked at so many hours ago. */
+/** A backup whose last scrub was this many hours ago. */
 const prepare = async (hours: number) => {
   const workspace = await seedWorkspace(database(), `scrub${made++}`, 4);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);

@@ -12,12 +12,12 @@ import { type OracleUser, satisfies } from '../../support/database/oracle.ts';
 const USERS = 400;
 const FILTERS = 500;
 const NOW = new Date('2024-07-01T12:00:00.000Z');
-/** Users and filters follow from it; set FC_SEED to the one of a failure. */
+/** The seed of users and filters. To repeat a failure, set FC_SEED to its seed. */
 const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 console.info(`FC_SEED=${seed}`);
 
 const database = useDatabase();
-/** As the database has it. */
+/** Lower-case letters by the database's rules. */
 const lowered = new Map<string, string>();
 const users: OracleUser[] = fc
   .sample(userArbitrary, { numRuns: USERS, seed })
@@ -84,7 +84,7 @@ test('PostgreSQL selects whom the oracle selects, with bound values and with tho
     { numRuns: FILTERS, seed },
   );
   client.release();
-  // Filters that match no one, or everyone, would prove little.
+  // Filters that match no user, or all users, would prove little.
   expect(sizes.size).toBeGreaterThan(50);
 });
 

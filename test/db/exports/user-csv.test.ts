@@ -55,7 +55,7 @@ const user: fc.Arbitrary<User> = fc.record({
   flag: fc.boolean(),
 });
 
-/** JSON text, for a number of many digits must not become one of JavaScript's. */
+/** JSON text, because a JavaScript number would lose digits. */
 const rowOf = ({ text: value, list, number, flag }: User): string => {
   const [string, items] = [JSON.stringify(value), JSON.stringify(list)];
   return `{"first_name": ${string}, "tags": ${items}, "dob": "2020-02-29", "email_optin": ${flag},
@@ -69,7 +69,7 @@ const queryOf = (users: readonly User[], fields = FIELDS) => {
   return userCsv(fields, source);
 };
 
-/** As a file has them that COPY writes, for spreadsheets or not. */
+/** The cells of a file that COPY writes, with or without the guard for spreadsheets. */
 const cellsOf = async (users: readonly User[], isGuarded: boolean) => {
   const guard = createCsvGuard((column) => isGuarded && isTextCell(FIELDS[column]!));
   const ways = { startRow: guard.startRow, pack: guard.guard };

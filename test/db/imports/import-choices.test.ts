@@ -7,7 +7,7 @@ import { seedTypedWorkspace } from '../../support/steps/export.ts';
 import { failuresOf, useImportSteps } from '../../support/steps/import.ts';
 import { waylay } from '../../support/http/waylay.ts';
 
-/** What empty cells do, whom lines find, and whom they make. */
+/** The effects of empty cells, of the keys that find users, and of the modes. */
 
 const database = useDatabase();
 const steps = useImportSteps(database);
@@ -93,7 +93,7 @@ test.each<[Partial<ImportOptions>, object, object, Record<string, number>]>([
     };
     expect(await usersOf(id)).toEqual([{ ...A, ...a }, { ...B, ...b }, c]);
     expect(await clearedBy(jobId)).toEqual(cleared);
-    // Again there is nothing left to clear.
+    // In a second import, there is nothing left to clear.
     expect(await clearedBy((await steps.run(workspace, FILE, options)).jobId)).toEqual({});
   },
 );

@@ -131,7 +131,7 @@ test('the eraser refuses a file that is not removed, or still read', async () =>
   await steps.finish(jobId, { kind: 'cancelled' });
 });
 
-/** An id as one that was made so many hours ago. */
+/** An id made this many hours ago. */
 const idFrom = (hoursAgo: number): string => {
   const bytes = Uint8Array.from(uuidv7obj().bytes);
   Buffer.from(bytes.buffer).writeUIntBE(Date.now() - hoursAgo * 3_600_000, 0, 6);

@@ -12,14 +12,17 @@ import { failuresOf, UPDATE, useImportSteps } from '../../support/steps/import.t
 const database = useDatabase();
 const steps = useImportSteps(database);
 
-/** Lines that keep a reader busy for seconds. */
+/** Lines that take a reader several seconds. */
 const HEAVY: [string, string][] = [
   ['blank lines', `userId\n1\n${'\n'.repeat(4_000_000)}`],
   ['lines of other cells', `userId,city\n${'1\n'.repeat(1_000_000)}`],
   ['lines of many cells', `userId\n${`${','.repeat(900_000)}x\n`.repeat(12)}`],
 ];
 
-/** Read in the thread of the workflows, each of these files takes one turn for nearly all of it. */
+/**
+ * In the thread of the workflows, each of these files would take one turn for nearly all of its
+ * time.
+ */
 const MAX_TURN_SHARE = 0.5;
 
 test.each(HEAVY)(

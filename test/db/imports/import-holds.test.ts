@@ -88,7 +88,8 @@ test.each([
       [id],
     );
   let late: Promise<unknown> = Promise.resolve();
-  // Once the row is locked the other waits, and holds the user as the import has left them.
+  // Once the row is locked, the other transaction waits, and sets the hold on the user that the
+  // import has changed.
   const isLocked = what === 'locked';
   const undo = waylay(steps, beginning, async () => {
     late = theirs();

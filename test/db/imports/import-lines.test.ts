@@ -46,7 +46,7 @@ const LINES = [
 ];
 
 const fileOf = (lines: readonly string[], isSpread: boolean): string => {
-  // As many others in between that each line falls into a chunk of its own.
+  // So many other lines in between that each line is in a chunk of its own.
   const others = (n: number) =>
     isSpread ? Array.from({ length: MAX_CHUNK_LINES }, (_, i) => `f-${n}-${i},,,,`) : [];
   return `${[HEADER, ...lines.flatMap((line, n) => [line, ...others(n)])].join('\n')}\n`;

@@ -170,7 +170,7 @@ test.each([
       { length: 400 },
       (_, n) => `u-${n + 1},${poisoned.includes(n + 1) ? 'poison' : 'ours'}\n`,
     );
-    // A good line before the poisoned one of the same user counts.
+    // A valid line before the refused line of the same user counts.
     const file = `userId,city\nu-400,good\n${lines.join('')}`;
     const { jobId, ...result } = await steps.run(workspace, file);
     expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 4 });
@@ -213,7 +213,8 @@ test('what the database refuses is told without what stands in the row', async (
 test('a chunk all of whose lines are refused takes no more of the server than one that is not', async () => {
   const workspace = await seedWorkspace(database(), 'allrefused', 0);
   await query(refusing('allrefused', 'BEFORE INSERT', 'true', `RAISE EXCEPTION 'no';`));
-  // Each line takes two savepoints; PostgreSQL has room for the locks of some 6,000 open ones.
+  // Each line takes two savepoints. PostgreSQL has room for the locks of some 6,000 open
+  // savepoints.
   const { error, counts } = await steps.run(workspace, fileOf(1, 5_000, 'ours'));
   expect(error?.type).toBe('everyLineRefused');
   expect(counts).toMatchObject({ lines: 5_000, failed: 5_000 });

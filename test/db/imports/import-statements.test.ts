@@ -14,7 +14,7 @@ const withTrigger = (id: string, body: string): string => `
     $$ BEGIN ${body} RETURN NEW; END $$;
   CREATE TRIGGER broken AFTER INSERT ON users_${id} FOR EACH ROW EXECUTE FUNCTION broken_${id}()`;
 
-/** Lines that can be taken, and one that cannot. */
+/** Valid lines, and an invalid one. */
 const FILE = `userId,city\n${Array.from({ length: 2_000 }, (_, n) => `u-${n},Pune\n`).join('')}u-x,${'x'.repeat(300)}\n`;
 
 test.each([
@@ -55,7 +55,7 @@ test.each([
     expect((failure as Error).message).toContain(`SQLSTATE ${code}`);
     expect(await failuresOf(database(), jobId)).toEqual([]);
     expect(await countOf(database(), id)).toBe(0);
-    // Once it is put right, the same job takes every line.
+    // Once the error is fixed, the same job imports every line.
     await steps.import(jobId);
     expect(await countOf(database(), id)).toBe(2_000);
   },

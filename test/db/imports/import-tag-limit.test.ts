@@ -3,7 +3,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { seedTypedWorkspace } from '../../support/steps/export.ts';
 import { failuresOf, useImportSteps } from '../../support/steps/import.ts';
 
-/** Lines that the limit of 100 tags refuses, by the thousands and in every company. */
+/** Thousands of lines that the limit of 100 tags refuses, among other lines. */
 
 const database = useDatabase();
 const steps = useImportSteps(database);
@@ -33,7 +33,7 @@ const seeded = async (id: string) => {
 };
 
 const LINES = 5_000;
-/** The first of these took more than 7 minutes, line by line. */
+/** Line by line, the first of these files took more than 7 minutes. */
 const MAX_MS = 20_000;
 
 test.each<[string, (n: number) => string, object]>([
@@ -71,7 +71,7 @@ interface Expected {
   users: Record<string, string[]>;
 }
 
-/** What becomes of lines one by one, with those left out that the database refuses. */
+/** The results of the lines one by one, without the lines that the database refuses. */
 const expected = (lines: readonly (readonly [string, string])[], refused: string): Expected => {
   const users: Record<string, string[]> = {};
   for (const [userId, cell] of Object.entries(USERS)) users[userId] = cell.split(';');

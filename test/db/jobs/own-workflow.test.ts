@@ -10,7 +10,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 
-/** Each step serves the workflow of its own job only, and of its runs the one that is at it. */
+/** Each step serves only the workflow of its own job, and only the current run of that workflow. */
 
 const database = useDatabase();
 const WORKSPACE = 'owned';
@@ -18,7 +18,7 @@ const WORKSPACE = 'owned';
 let activities: Activities;
 let keyId = '';
 let jobId = '';
-/** What Temporal says of the workflow. */
+/** The latest run of the workflow in Temporal. */
 let latestRun = '';
 
 const describe = () => Promise.resolve({ status: { name: 'RUNNING' }, runId: latestRun });
@@ -52,7 +52,7 @@ const rowOf = (id: string) =>
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
 
-/** Takes a step as one of a workflow, by default as one of the job's own that has claimed it. */
+/** Runs a step as an activity of a workflow; by default, of the run that has claimed the job. */
 const take = (
   name: keyof Activities,
   input: object,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { useDatabase } from '../../support/database/database.ts';
 
-/** What somebody who has taken over the API or the worker cannot do with mails. */
+/** What an attacker with the API's or the worker's role cannot do with mails. */
 
 const database = useDatabase();
 const DENIED = '42501';

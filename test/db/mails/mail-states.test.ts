@@ -15,7 +15,7 @@ import {
   startMailProvider,
 } from '../../support/http/mail-provider.ts';
 
-/** What is written down of mails while a provider takes, refuses and puts them off. */
+/** The records of mails while a provider accepts, refuses and delays them. */
 
 const database = useDatabase();
 const COMPLETED = { kind: 'completed' } as const;
@@ -66,7 +66,7 @@ const finish = (jobId: string, state = 'succeeded') =>
     state,
   ]);
 
-/** An export that has ended, with its file. */
+/** An ended export with its file. */
 const addJob = async () => {
   const { db } = database().owner;
   const jobId = await makeJob(db, { workspaceId: 'demo', keyId });
@@ -187,7 +187,7 @@ test('a mail that nobody took within a day is given up', async () => {
   );
   const [mail] = await mailsOf(jobId);
   expect(mail?.state).toBe('givenUp');
-  // The provider has forgotten the key: under it the mail might arrive twice.
+  // The provider has forgotten the key, so a retry with that key could deliver the mail twice.
   const tries = provider.seen.length;
   await expect(notify(jobId)).rejects.toMatchObject({ type: 'MailGivenUp', nonRetryable: true });
   expect(provider.seen).toHaveLength(tries);
@@ -196,7 +196,7 @@ test('a mail that nobody took within a day is given up', async () => {
 
 let workspaces = 0;
 
-/** A request that five people hear of. */
+/** A request with five recipients of mails. */
 const addRequest = async () => {
   const people = await seedPeople(database(), `asked-${workspaces++}`);
   return { people, requestId: await createRequestSteps(database()).insert(people) };
@@ -207,7 +207,7 @@ const tell = (requestId: string, round?: number) =>
 const statesOf = async (requestId: string) =>
   (await listRequestMails(database().api.db, requestId)).map(({ state }) => state).toSorted();
 
-/** People of the platform team of other tests hear of it, too. */
+/** The count includes people of the platform team of other tests. */
 const countPeople = async (requestId: string) =>
   (await listRequestMails(database().api.db, requestId)).length;
 

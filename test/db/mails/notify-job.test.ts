@@ -28,7 +28,7 @@ const DAY_MS = 86_400_000;
 
 const database = useDatabase();
 const mails: Mail[] = [];
-/** Statuses of the next answers; 200 when there is none. */
+/** Statuses of the next answers; 200 if there is none. */
 const statuses: number[] = [];
 const counted: string[] = [];
 let keyId = '';
@@ -90,7 +90,9 @@ const addExportJob = async (wanted: Partial<ExportToMake> = {}) => {
   return { jobId, file };
 };
 
-/** A deletion with a backup a pass, of three users each, so many of them deleted. */
+/**
+ * A deletion with a backup of three users for each pass, and the number of deleted users in each.
+ */
 const addDeletion = async (
   deleted: number[],
   outcomes: Outcome[] = [],
@@ -125,7 +127,7 @@ const addDeletion = async (
 const setJob = (jobId: string, changes: object) =>
   database().owner.db.updateTable('jobs').set(changes).where('id', '=', jobId).execute();
 
-/** Tells an end as the workflow does: while the job is `notifying`, or once its row has ended. */
+/** Reports an end as the workflow does: while the job is `notifying`, or once its row has ended. */
 const notify = async ({ jobId, end }: { jobId: string; end: JobEnd }): Promise<void> => {
   const changes =
     end.kind === 'completed'

@@ -16,7 +16,7 @@ import {
 } from '../../support/steps/delete-all.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 
-/** What a mail says comes from the database, whatever the step is told. */
+/** The content of a mail comes from the database, not from the input of the step. */
 
 const database = useDatabase();
 const HOUR_MS = DAY_MS / 24;
@@ -56,7 +56,7 @@ beforeEach(() => {
 const bodies = () =>
   provider.seen.map(({ body }) => JSON.parse(body) as { subject: string; text: string });
 
-/** A deletion of three users that has deleted two, and keeps the third. */
+/** A deletion of three users, of whom two are deleted. */
 const addDeletion = async () => {
   const { db } = database().owner;
   const job = { workspaceId: 'demo', keyId, type: 'deletion', total: 3 } as const;

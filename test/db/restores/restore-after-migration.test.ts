@@ -11,7 +11,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
-/** What was deleted comes back, whatever the table has become since. */
+/** Deleted users can be restored, whatever the table has become since. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -136,7 +136,7 @@ test('a workspace is made on a table with an identity column, and its users come
   if (await isVersion(17)) {
     await addColumn('number', 'bigint GENERATED ALWAYS AS IDENTITY');
   } else {
-    // Before PostgreSQL 17 such a column is added only where there is no partition yet.
+    // Before PostgreSQL 17, such a column can be added only while there is no partition.
     await asOwner(`DO $$ DECLARE p text; BEGIN FOR p IN SELECT name FROM saved_partitions LOOP
       EXECUTE 'ALTER TABLE users DETACH PARTITION ' || p; END LOOP; END $$`);
     await addColumn('number', 'bigint GENERATED ALWAYS AS IDENTITY');

@@ -6,7 +6,7 @@ import { failureOf, reasonsOf, useDeletionSteps } from '../../support/steps/dele
 import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { rowsOf, runRestore } from '../../support/steps/restore.ts';
 
-/** Restores by mail addresses that break off or are cancelled, before and after the look-up. */
+/** Restores by mail addresses that fail or are cancelled, before and after the look-up. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -22,7 +22,7 @@ test.each(['cancelling', 'settling'])('a job that is %s is given nobody', async 
   const { storage } = steps.deps;
   const { get } = storage;
   storage.get = async (key) => {
-    // Just as its part is read.
+    // Exactly while its part is being read.
     if (word === 'settling') await steps.enter(id, 'settling');
     else await cancelJob(database().api.db, { id, actorKeyId: workspace.keyId });
     return get(key);

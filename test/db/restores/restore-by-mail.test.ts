@@ -7,7 +7,7 @@ import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { deleteUsers, restoreUsers, rowsOf, runRestore } from '../../support/steps/restore.ts';
 import { tablesHolding } from '../../support/database/traces.ts';
 
-/** Restores of whom a list names by mail addresses, which nobody but the backup's files has. */
+/** Restores of users that a list names by mail addresses, which only the backup's files hold. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -115,7 +115,7 @@ test('two attempts at once look addresses up once', async () => {
   await holder.query('BEGIN');
   await holder.query('SELECT FROM job_addresses WHERE job_id = $1 FOR UPDATE', [id]);
   const both = Promise.all([look(id), look(id)]);
-  // Both have read the backup, and are about to write down whom they found.
+  // Both look-ups have read the backup, and are about to record the users that they found.
   await vi.waitFor(async () => {
     const { rowCount } = await asOwner(
       `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,

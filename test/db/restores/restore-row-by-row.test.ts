@@ -7,7 +7,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
-/** A user whom the database does not take back keeps nobody else out, and is reported. */
+/** A user that the database refuses does not block the others, and is reported. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -16,7 +16,7 @@ const asOwner = (statement: string) => database().owner.pool.query(statement);
 
 let made = 0;
 
-/** Five users of ten, deleted, and what they were. */
+/** Five of ten users, deleted, and their former rows. */
 const prepare = async () => {
   const workspace = await seedWorkspace(database(), `rows${made++}`, 10);
   const table = `users_${workspace.workspaceId}`;
@@ -240,7 +240,7 @@ test('users are looked up quickly where PostgreSQL believes that the table is em
   await asOwner('VACUUM (ANALYZE, TRUNCATE false) users_empty');
   await asOwner('INSERT INTO users_empty SELECT * FROM kept');
   await asOwner(`INSERT INTO users (workspace_id, user_id) VALUES ('empty', '${ids[0]}')`);
-  // One by one through a whole index it would take hours.
+  // With a scan of a whole index for each user, it would take hours.
   expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
     counts: { restored: 14_999, present: 1 },
   });
@@ -262,7 +262,7 @@ test('what an attempt does that is still at it, once the job is being ended, cou
   await claimJob(app.db, jobId, 'run');
   await enterPhase(app.db, jobId, 'restoring');
   let ended: Promise<unknown> | undefined;
-  // The chunk is open, and has found that the job restores.
+  // The chunk is open, and has checked that the job is restoring.
   const deps = {
     ...steps.deps,
     crashPoint: (point: string) => {

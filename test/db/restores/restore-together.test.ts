@@ -3,7 +3,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { reasonsOf, seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
 import { deleteUsers, restoreUsers } from '../../support/steps/restore.ts';
 
-/** Users who need others to come back. */
+/** Users that can be restored only together with others. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -12,7 +12,7 @@ const asOwner = (statement: string) => database().owner.pool.query(statement);
 
 let made = 0;
 
-/** Users who have others as their boss, deleted; the file has them in this order. */
+/** Deleted users whose boss is another user. The file has them in this order. */
 const withBosses = async (bosses: Record<string, string>) => {
   const name = `bosses${made++}`;
   const workspace = await seedWorkspace(database(), name, 0);

@@ -10,15 +10,15 @@ import { createWorkspace, describeWorkspaces } from '../../../db/workspaces.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
 /**
- * How much a page costs in a database with many jobs: each list goes by an index, and reads little
- * more than it shows.
+ * The cost of a page in a database with many jobs: each list uses an index, and reads little more
+ * than it shows.
  */
 
 const database = useDatabase();
 
 const JOBS = 100_000;
 const LIMIT = 51;
-/** A page takes the newest of each type and state, and looks each up once more to tell of it. */
+/** A page reads the newest jobs of each type and state, then reads each shown job once more. */
 const MOST_READ = 32 * LIMIT + LIMIT;
 
 interface Node {
@@ -46,8 +46,8 @@ beforeAll(async () => {
   for (const id of ['one', 'two', 'three']) await createWorkspace(db, { id, name: id });
   const [busy, rare] = [await makeKey('busy'), await makeKey('rare')];
   Object.assign(shown, { busy: busy.shownId, rare: rare.shownId });
-  // Nearly all are exports that succeeded. Restores, failures and what the rare key did are few and
-  // old, and the statistics know none of them: ANALYZE reads a sample.
+  // Nearly all jobs are exports that succeeded. Restores, failures and the jobs of the rare key are
+  // few and old. The statistics do not include them, because ANALYZE reads a sample.
   const addJobs = async (first: number, last: number) => {
     await query(
       `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, created_at, finished_at)
@@ -82,8 +82,8 @@ beforeAll(async () => {
 }, 120_000);
 
 /**
- * How many rows of big tables the statements of a call read, and whether any went through a whole
- * table.
+ * Number of rows of large tables that the statements of a call read, and whether any statement
+ * scanned a whole table.
  */
 const readBy = async (call: (db: Db) => Promise<unknown>) => {
   const { pool } = database().api;
@@ -111,8 +111,7 @@ const readBy = async (call: (db: Db) => Promise<unknown>) => {
 };
 
 /**
- * In which of the workspaces, null for all, a list goes through a whole table, or reads far more
- * than a page.
+ * The workspaces (null for all) in which a list scans a whole table, or reads far more than a page.
  */
 const costlyIn = async (list: (db: Db, workspaceId: string | null) => Promise<unknown>) => {
   const costly: unknown[] = [];

@@ -10,9 +10,7 @@ import {
 import { useDatabase } from '../../support/database/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../../support/steps/deletion.ts';
 
-/**
- * What somebody who has taken over a role of the database can and cannot do to lists and previews.
- */
+/** What an attacker with a role of the database can and cannot do to lists and previews. */
 
 const database = useDatabase();
 
@@ -49,7 +47,7 @@ beforeAll(async () => {
   }
 });
 
-/** The code that PostgreSQL refuses a statement with under a role; none where it takes it. */
+/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
 const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
   const client = await database()[role].pool.connect();
   try {

@@ -100,7 +100,7 @@ test('whom a list named at the preview is deleted by a backup, and nobody who ca
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('mails', 'late', 'free@example.com')`,
   );
-  // Someone who was removed and added again is another user.
+  // A user who was removed and added again is another user.
   await asOwner(`DELETE FROM users WHERE workspace_id = 'mails' AND user_id = 'u-2'`);
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('mails', 'u-2', 'u2@example.com')`,

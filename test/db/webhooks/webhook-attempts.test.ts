@@ -15,7 +15,7 @@ import {
 } from '../../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, takeStep } from '../../support/steps/webhooks.ts';
 
-/** What one attempt does and writes down, against a real receiver, under the worker's role. */
+/** The effects and records of one attempt, with a real receiver, under the worker's role. */
 
 const database = useDatabase();
 const told: string[] = [];
@@ -300,7 +300,7 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   await expect(run(ids[4]!)).rejects.toMatchObject({ type: 'webhookBusy' });
   const waiting = await steps.delivery(ids[4]!);
   expect(waiting).toMatchObject({ state: 'pending', attempts: 0 });
-  // Not late, so that no sweep takes it for lost.
+  // Not overdue, so that no sweep takes the delivery for lost.
   expect(waiting.next_ms).toBeGreaterThan(2_000);
   for (const send of answers) send();
   expect(await Promise.all(underWay)).toEqual(ids.slice(0, 4).map(() => 'delivered'));
@@ -318,7 +318,7 @@ test('the webhooks of one workspace leave places for those of others', async () 
   const underWay = ids.slice(0, 10).map((id) => run(id, 1));
   await vi.waitFor(() => expect(answers).toHaveLength(10));
   await expect(run(ids[10]!, 1)).rejects.toMatchObject({ type: 'webhookBusy' });
-  // The longer it has waited, the more seldom it looks.
+  // The longer a delivery has waited, the less often it checks.
   await expect(run(ids[11]!, 30)).rejects.toMatchObject({ type: 'webhookBusy' });
   expect((await steps.delivery(ids[11]!)).next_ms).toBeGreaterThan(250_000);
   for (const send of answers) send();

@@ -6,7 +6,7 @@ import { cancelJob, failUnstarted, insertJob } from '../../../db/jobs/jobs.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
-/** A delivery is written with the end of its job, or neither is. */
+/** A delivery is written together with the end of its job, or neither is written. */
 
 const database = useDatabase();
 const keyIds: Record<'one' | 'two', string> = { one: '', two: '' };
@@ -180,7 +180,7 @@ test('what was told of a webhook goes with it, and its end is in the log with it
   expect(JSON.stringify(lines)).not.toContain('canary');
 });
 
-/** The code that PostgreSQL refuses a statement with under a role; none where it takes it. */
+/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
 const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
   const client = await database()[role].pool.connect();
   try {

@@ -13,9 +13,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import { startDevServer, type DevServer } from '../../support/stack/dev-server.ts';
 import { createWebhookSteps, type WebhookSteps } from '../../support/steps/webhooks.ts';
 
-/**
- * Deliveries against a real Temporal server without a worker, so that they stay as they are put.
- */
+/** Deliveries with a real Temporal server but without a worker, so that they keep their state. */
 
 const database = useDatabase();
 const QUEUE = 'nobody-works-here';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { setCopyValues } from '../../../db/copy/copy-values.ts';
 import { toCopyStatements } from '../../../selection/statements.ts';
 
-/** Runs a query as COPY would have to: its values are read from settings of the transaction. */
+/** Runs a query with its values read from settings of the transaction, as in COPY. */
 export const queryByCopyValues = async <Row extends object>(
   client: pg.ClientBase,
   query: RawBuilder<unknown>,

@@ -8,13 +8,13 @@ import { BOTH_ROLES } from './migrate-for-tests.ts';
 
 export interface TestDatabase {
   url: string;
-  /** As the owner, who may do anything. */
+  /** As the owner, with all rights. */
   owner: Database;
   /** As the API. */
   api: Database;
   /** As the worker. */
   worker: Database;
-  /** As a login that is both, which tests of neither may use. */
+  /** As a login with both roles, for tests that are not about roles. */
   app: Database;
 }
 
@@ -31,7 +31,7 @@ const mapRoles = <Value>(make: (role: string) => Value) => ({
   app: make(BOTH_ROLES),
 });
 
-/** Connections to a migrated database, as the owner's and as the product's. */
+/** Connections to a migrated database, with the owner's and the product's logins. */
 export const openTestDatabase = (url: string): TestDatabase => ({
   url,
   owner: openDatabase(url, { applicationName: 'keepsake-test' }),
@@ -40,7 +40,7 @@ export const openTestDatabase = (url: string): TestDatabase => ({
   ),
 });
 
-/** Ends the connections of a test's database. */
+/** Closes the connections of a test's database. */
 export const closeTestDatabase = async (database: TestDatabase | undefined): Promise<void> => {
   for (const one of ['owner', 'app', 'api', 'worker'] as const) await database?.[one].close();
 };

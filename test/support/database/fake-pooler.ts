@@ -22,7 +22,10 @@ const withoutOptions = (packet: Buffer): Buffer => {
   return Buffer.concat([length, body]);
 };
 
-/** Copies what the server says up to its first ReadyForQuery, with another process id; then all. */
+/**
+ * Copies the server's messages up to the first ReadyForQuery with another process id, then all
+ * further messages unchanged.
+ */
 const forwardWithOtherKey = (server: Socket, client: Socket): void => {
   let rest = Buffer.alloc(0);
   const take = (chunk: Buffer): void => {
@@ -44,8 +47,8 @@ const forwardWithOtherKey = (server: Socket, client: Socket): void => {
 };
 
 /**
- * Stands before a PostgreSQL as a pooler does: it drops the `options` a client begins with, or
- * answers with a process id of its own.
+ * A proxy before PostgreSQL that behaves like a pooler: it drops a client's `options`, or answers
+ * with its own process id.
  */
 export const startFakePooler = async (
   databaseUrl: string,

@@ -6,22 +6,26 @@ import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { attemptPrefix, partKey } from '../../../files/part-key.ts';
 import { deletedOutsideBackup } from './witness.ts';
 
-/** A workspace with a witness, some of whose users were to be deleted. */
+/** A workspace with a witness, in which a deletion of some users was started. */
 export interface Trial {
   owner: Database;
   storageDir: string;
   workspaceId: string;
-  /** How many users it has ever had. */
+  /** Number of users that the workspace has ever had. */
   users: number;
 }
 
-/** As many of each kind are shown. */
+/** Most examples shown of each violation. */
 const SHOWN = 5;
-/** A killed process's sessions end when PostgreSQL finds its sockets closed, in milliseconds. */
+/**
+ * Time until PostgreSQL detects the closed sockets of a killed process and ends its sessions, in
+ * milliseconds.
+ */
 const SETTLED_MS = 10_000;
 
 /**
- * Deletions of the workspace `$1`, whom their batches list, and whom the witness saw them delete.
+ * The deletions of workspace `$1`, the users in their batches, and the users that the witness saw
+ * deleted.
  */
 const PRELUDE = `
   WITH own AS (SELECT * FROM jobs WHERE workspace_id = $1 AND type = 'deletion'),
@@ -30,7 +34,7 @@ const PRELUDE = `
       FROM deletion_batches d JOIN exports e ON e.id = d.export_id WHERE e.workspace_id = $1),
   seen AS (SELECT user_id FROM witness WHERE workspace_id = $1 AND deleted_by <> current_user)`;
 
-/** What must not be, and the query that finds it. */
+/** Each forbidden state, with the query that finds it. */
 const VIOLATIONS: Record<string, string> = {
   'users deleted, and in no batch': 'SELECT * FROM seen EXCEPT ALL SELECT user_id FROM gone',
   'users in a batch, and not deleted': 'SELECT user_id FROM gone EXCEPT ALL SELECT * FROM seen',
@@ -48,7 +52,7 @@ const VIOLATIONS: Record<string, string> = {
   'jobs that count others than they deleted': `
     SELECT id, counts FROM own WHERE (counts->>'deleted')::bigint IS DISTINCT FROM
       (SELECT count(*) FROM gone WHERE job_id = own.id)`,
-  // Those whom a job that broke off cannot name are unprocessed without a record of their own.
+  // A failed job counts users that it cannot name as `unprocessed`, without an outcome for each.
   'jobs that count other outcomes than they recorded': `
     SELECT id, kind FROM own, unnest(ARRAY['changedSinceBackup', 'notFound', 'held', 'failed']) AS kind
      WHERE (counts->>kind)::bigint IS DISTINCT FROM
@@ -61,8 +65,8 @@ const VIOLATIONS: Record<string, string> = {
 };
 
 /**
- * How many users that were there are neither there nor witnessed as deleted; negative when there
- * are more.
+ * Number of former users that neither exist nor were witnessed as deleted. Negative if there are
+ * too many users.
  */
 const missing = async ({ owner, workspaceId, users }: Trial): Promise<number[]> => {
   const { rows } = await owner.pool.query<{ n: number }>(
@@ -74,7 +78,9 @@ const missing = async ({ owner, workspaceId, users }: Trial): Promise<number[]> 
   return count === 0 ? [] : [count];
 };
 
-/** Verified exports with other files than their parts: one too many may be what a crash left. */
+/**
+ * Verified exports whose files differ from their parts. One file too many may be left by a crash.
+ */
 const untidyExports = async ({ owner, storageDir, workspaceId }: Trial): Promise<unknown[]> => {
   const storage = createDirectoryStorage(storageDir);
   const { rows } = await owner.pool.query<{
@@ -105,7 +111,7 @@ const openTransactions = async ({ owner }: Trial): Promise<unknown[]> => {
   return rows;
 };
 
-/** Each invariant that is broken, with some of what breaks it. */
+/** Each violated invariant, with some examples. */
 export const findViolations = async (trial: Trial): Promise<Record<string, unknown[]>> => {
   const { owner, storageDir, workspaceId } = trial;
   const found: Record<string, unknown[]> = {
@@ -126,9 +132,9 @@ export const findViolations = async (trial: Trial): Promise<Record<string, unkno
 };
 
 /**
- * What must hold once all jobs of a trial have ended, whatever was killed meanwhile: nobody is lost
- * or counted twice, everyone deleted lies in the backup byte for byte, sums close, nothing is left
- * open.
+ * What must hold once all jobs of a trial have ended, whatever was killed meanwhile. No user is
+ * lost or counted twice. The backup holds every deleted user byte for byte. All sums close, and no
+ * transaction is open.
  */
 export const expectInvariants = async (trial: Trial): Promise<void> => {
   expect(await findViolations(trial)).toEqual({});

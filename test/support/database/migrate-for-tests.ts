@@ -2,10 +2,10 @@ import { Client } from 'pg';
 import { API_ROLE, WORKER_ROLE } from '../../../db/roles.ts';
 import { migrateToLatest } from '../../../db/migrate.ts';
 
-/** A member of both roles, for tests that are about neither. */
+/** A member of both roles, for tests that are not about roles. */
 export const BOTH_ROLES = 'keepsake_test_both';
 
-/** Brings a database up to date, with the role that tests add. */
+/** Brings a database up to date, and adds the tests' role. */
 export const migrateForTests = async (url: string): Promise<void> => {
   await migrateToLatest(url);
   const client = new Client({ connectionString: url });

@@ -1,12 +1,10 @@
 import type { Filter, Scalar } from '../../../selection/filter.ts';
 import type { PropertyType } from '../../../selection/property-types.ts';
 
-/**
- * A user as the oracle knows it. Custom values are JSON text, so that no digit is lost on the way.
- */
+/** A user in the oracle. Custom values are JSON text, so that no digit is lost. */
 export interface OracleUser {
   userId: string;
-  /** System properties by the API's names; moments and dates as PostgreSQL writes them. */
+  /** System properties by the API's names. Timestamps and dates are as PostgreSQL writes them. */
   system: Record<string, string | boolean | string[] | null>;
   properties: Record<string, string>;
 }
@@ -28,7 +26,7 @@ const kindOfType = (type: PropertyType): Kind =>
 
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 
-/** A number's digits as one integer, scaled by 10^400: enough for every double. */
+/** A number as one integer, scaled by 10^400: enough for every double. */
 const scaled = (text: string): bigint => {
   const [, sign, whole = '', fraction = '', exponent = '0'] = NUMBER.exec(text) ?? [];
   const shift = 400 + Number(exponent) - fraction.length;
@@ -36,7 +34,7 @@ const scaled = (text: string): bigint => {
   return sign === '-' ? -digits : digits;
 };
 
-/** Microseconds since 1970 of an RFC 3339 text; infinities beyond all others. */
+/** Microseconds since 1970 for an RFC 3339 text; infinities are beyond all other values. */
 const microseconds = (text: string): bigint => {
   if (text === 'infinity') return 10n ** 30n;
   if (text === '-infinity') return -(10n ** 30n);
@@ -48,7 +46,7 @@ const microseconds = (text: string): bigint => {
 const days = (text: string): bigint =>
   /inf/.test(text) ? microseconds(text) : microseconds(`${text}T00:00:00Z`);
 
-/** A canonical spelling of what a filter compares a custom moment with. */
+/** The canonical form of a custom date, time or datetime that a filter compares. */
 const canonical = (kind: Kind, text: string): string => {
   if (kind === 'time') return text.length === 5 ? `${text}:00` : text;
   if (kind !== 'datetime') return text;
@@ -63,12 +61,12 @@ const bytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), B
 /** Folds A to Z and nothing else, as PostgreSQL does under the collation "C". */
 const folded = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
-/** The alphabet in lower case as the database has it: locales differ in letters beyond ASCII. */
+/** The alphabet in the database's lower case: locales differ in letters beyond ASCII. */
 export type Lowered = ReadonlyMap<string, string>;
 
 interface Read {
   kind: Kind;
-  /** Of a mail address or a phone number, which are compared by rules of their own. */
+  /** Set for mail addresses and phone numbers, which have their own rules of comparison. */
   form?: 'mail' | 'phone';
   /** Null when unknown. Numbers are JSON text. */
   value: string | boolean | string[] | null;
@@ -152,7 +150,7 @@ const orderOf = (read: Read, given: unknown, now: Date): number | undefined => {
   return compare(String(value), kind === 'date' ? text.slice(0, 10) : text);
 };
 
-/** What a filter's meaning depends on beside the user. */
+/** The inputs of a filter besides the user. */
 export interface Context {
   types: ReadonlyMap<string, PropertyType>;
   now: Date;
@@ -192,7 +190,7 @@ const holds = ({ op, value }: Condition, read: Read, { now, lowered }: Context):
   }
 };
 
-/** What PRODUCT.md says of a filter, written a second time and without SQL. */
+/** The specification of filters in PRODUCT.md, implemented a second time, without SQL. */
 export const satisfies = (user: OracleUser, filter: Filter, context: Context): boolean => {
   if ('and' in filter) return filter.and.every((node) => satisfies(user, node, context));
   if ('or' in filter) return filter.or.some((node) => satisfies(user, node, context));

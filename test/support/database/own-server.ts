@@ -12,8 +12,8 @@ import { closeTestDatabase, openTestDatabase, type TestDatabase } from './databa
 import { migrateForTests } from './migrate-for-tests.ts';
 
 /**
- * A migrated database on a server of this file's own, for what would reach every database on the
- * shared one.
+ * A migrated database on a server of this file's own, for changes that affect every database of a
+ * server.
  */
 export const useOwnServer = (settings: PostgresOptions['settings'] = {}): (() => TestDatabase) => {
   let folder: TemporaryFolder;

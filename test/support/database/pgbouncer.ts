@@ -12,11 +12,11 @@ export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0;
 
 interface PgbouncerOptions {
   mode: 'session' | 'transaction';
-  /** Names of settings in a client's start that it is to ignore, separated by commas. */
+  /** Names of settings that PgBouncer ignores at a client's start, separated by commas. */
   ignores?: string;
 }
 
-/** @throws an error with the code EADDRINUSE when it ends before it answers */
+/** @throws Error with code EADDRINUSE when the process ends before it answers */
 const startOnce = async (
   databaseUrl: string,
   { mode, ignores }: PgbouncerOptions,
@@ -25,7 +25,7 @@ const startOnce = async (
   const { hostname, port, username } = url;
   const password = url.password === '' ? '' : ` password=${decodeURIComponent(url.password)}`;
   const folder = mkdtempSync(join(tmpdir(), 'keepsake-pgbouncer-'));
-  // It refuses to run as root, as PostgreSQL does.
+  // PgBouncer refuses to run as root, as PostgreSQL does.
   const user = isRoot() ? findServerUser() : undefined;
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
   chmodSync(folder, 0o755);
@@ -68,6 +68,9 @@ const startOnce = async (
   }
 };
 
-/** Starts the real one before a database. It opens its port itself, so it may need several. */
+/**
+ * Starts a real PgBouncer before a database. PgBouncer opens its port itself, so several attempts
+ * may be needed.
+ */
 export const startPgbouncer = (databaseUrl: string, options: PgbouncerOptions) =>
   withPortRetry(() => startOnce(databaseUrl, options));

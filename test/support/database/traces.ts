@@ -1,8 +1,8 @@
 type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;
 
 /**
- * Tables whose rows, as PostgreSQL writes them, hold one of these texts; a test's own witness of
- * what was deleted left out. Users too: who is gone is nowhere.
+ * Tables with rows whose text holds one of these texts, `users` included. The test's own witness
+ * table is left out.
  */
 export const tablesHolding = async (query: Query, texts: readonly string[]): Promise<string[]> => {
   const tables = await query<{ name: string }>(

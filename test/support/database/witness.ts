@@ -10,8 +10,9 @@ import type { Compression } from '../../../db/schema.ts';
 import { partKey } from '../../../files/part-key.ts';
 
 /**
- * Keeps the text of every row that is deleted, and as whom: no part of Keepsake acts as the owner,
- * so what the owner deletes is other hands' doing. Made before a trial, in test databases only.
+ * Records the text of every deleted row, and the role that deleted it. Keepsake never acts as the
+ * owner, so deletions by the owner are those of the test. Must be added before a trial, in test
+ * databases only.
  */
 export const addWitness = async ({ pool }: Database, workspaceId: string): Promise<void> => {
   await pool.query(`
@@ -24,7 +25,7 @@ export const addWitness = async ({ pool }: Database, workspaceId: string): Promi
       FOR EACH ROW EXECUTE FUNCTION witness_user()`);
 };
 
-/** Every byte of an export's rows, without the header. */
+/** The bytes of an export's rows, without the header. */
 const readBackup = async (
   client: PoolClient,
   storageDir: string,
@@ -43,7 +44,9 @@ const readBackup = async (
   return Buffer.concat(await Promise.all(files));
 };
 
-/** Loads the verified backups into tables like `users`, for PostgreSQL's own text of each row. */
+/**
+ * Loads the verified backups into tables like `users`, to get PostgreSQL's own text of each row.
+ */
 const loadBackups = async (client: PoolClient, storageDir: string, workspaceId: string) => {
   const { rows: backups } = await client.query<{ id: string }>(
     `SELECT id FROM exports WHERE workspace_id = $1 AND state = 'verified' AND purpose = 'backup'`,
@@ -64,7 +67,7 @@ const loadBackups = async (client: PoolClient, storageDir: string, workspaceId: 
 };
 
 /**
- * Users whom anyone but the owner deleted in a version that is not, byte for byte, in the very
+ * Users that a role other than the owner deleted, in a version that is not, byte for byte, in the
  * backup whose batch lists them.
  */
 export const deletedOutsideBackup = async (

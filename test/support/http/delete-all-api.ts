@@ -22,13 +22,13 @@ interface Preview {
 }
 
 const PATH = '/v1/delete-all-requests';
-/** A part of the stack that was killed is back within this. */
+/** Longest time until a killed part of the stack runs again, in milliseconds. */
 const PATIENCE_MS = 90_000;
 
 const read = (client: ApiClient, id: string) =>
   client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);
 
-/** Asking, deciding and running on a real stack, by its API. */
+/** Steps of delete-all requests on a real stack, through its API. */
 export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) => {
   const { api, databaseUrl } = stack.info();
 
@@ -57,7 +57,7 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       );
       return rows[0]?.n;
     },
-    /** A workspace with so many users, whose admin has asked. */
+    /** A workspace with users, whose admin has sent a request. */
     ask: async (workspaceId: string, users: number) => {
       const admin = await workspace(workspaceId);
       await insertUsers(workspaceId, users);
@@ -66,18 +66,20 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       return { admin, id };
     },
     /**
-     * Keeps deletes from the users of a workspace, and so a run from its end. @returns what lets go
+     * Blocks deletes of a workspace's users, so that a run cannot end.
+     *
+     * @returns a function that releases the lock
      */
     holdUsers: async (workspaceId: string): Promise<() => Promise<void>> => {
       const client = new Client({ connectionString: databaseUrl });
-      // Its server may be killed meanwhile, which lets go as well.
+      // The server may be killed meanwhile, which releases the lock as well.
       client.on('error', () => {});
       await client.connect();
       await client.query('BEGIN');
       await client.query(`LOCK TABLE public."users_${workspaceId}" IN SHARE MODE`);
       return () => client.end().catch(() => {});
     },
-    /** The code for a decision by signal, out of the mail to a person. */
+    /** The code for a decision by signal, from the mail to a person. */
     codeFor: async (kind: string, id: string, person: string): Promise<string> => {
       const command = new RegExp(
         `delete-all/${id} --name ${kind} --input '\\{"code":"([a-z0-9-]+)"`,
@@ -95,7 +97,7 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       client.succeed<Preview>('POST', `${PATH}/${id}/preview`),
     run: (client: ApiClient, id: string, { id: previewId, count, phrase }: Preview) =>
       client.succeed<Job>('POST', `${PATH}/${id}/run`, { previewId, confirm: { count, phrase } }),
-    /** Waits until a request is as wanted, though servers may be away meanwhile. */
+    /** Waits until a request satisfies `is`. Servers may be away meanwhile. */
     until: (client: ApiClient, id: string, is: (request: DeleteAllRequest) => boolean) =>
       vi.waitFor(
         async () => {

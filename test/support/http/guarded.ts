@@ -1,14 +1,17 @@
 import { parse } from 'csv-parse/sync';
 import { createCsvGuard, type CsvGuard } from '../../../selection/formula-guard.ts';
 
-/** What a spreadsheet may run, where a cell begins with it. */
+/** The start of a cell that a spreadsheet may run as a formula. */
 export const FORMULA = /^[=+\-@＝＋－＠]/u;
 
-/** The pieces of a CSV text, whatever a spreadsheet splits it at, and however it reads quotes. */
+/**
+ * The pieces of a CSV text at every separator that a spreadsheet may use, with or without support
+ * for quotes.
+ */
 export const piecesOf = (csv: string): string[] =>
   csv.split(/[,;|\t\r\n]/).map((piece) => piece.replace(/^"+/, ''));
 
-/** Where the rows of a file begin, in bytes. */
+/** Start positions of a file's rows, in bytes. */
 const rowStarts = (bytes: Buffer): number[] => {
   const starts = [0];
   let isQuoted = false;
@@ -20,8 +23,8 @@ const rowStarts = (bytes: Buffer): number[] => {
 };
 
 /**
- * A file that goes through a guard in chunks of so many bytes, and the rest; as COPY's messages
- * have it.
+ * Passes a file through a guard in chunks of these sizes, and the rest as one chunk, like the
+ * messages of COPY.
  */
 export const passThrough = (
   { startRow, guard }: CsvGuard,
@@ -35,7 +38,7 @@ export const passThrough = (
   for (const size of [...sizes, bytes.length]) {
     const end = Math.min(at + size, bytes.length);
     for (const start of starts.filter((row) => row >= at && row < end)) startRow(start - at);
-    // The giver writes over a chunk that is not given on itself.
+    // The sender overwrites a chunk that is not returned itself.
     const chunk = Buffer.from(bytes.subarray(at, end));
     const given = guard(chunk);
     guarded.push(Buffer.from(given));
@@ -45,7 +48,7 @@ export const passThrough = (
   return Buffer.concat(guarded).toString();
 };
 
-/** A cell of text as a file for spreadsheets holds it. */
+/** A text as a cell of a file for spreadsheets. */
 export const guardedCell = (text: string): string => {
   const csv = `"${text.replaceAll('"', '""')}"\n`;
   const guarded = passThrough(

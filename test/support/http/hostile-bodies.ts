@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 
-/** A request that must be refused, and why. */
+/** A request that must be refused, and its kind. */
 export interface HostileRequest {
   kind: string;
   contentType: string;
@@ -25,7 +25,7 @@ export const createRandom = (seed: number): Random => {
 const below = (random: Random, end: number): number => Math.floor(random() * end);
 const pick = <T>(random: Random, from: readonly T[]): T => from[below(random, from.length)]!;
 
-/** Deeper than a body may be nested, and sometimes deep enough to break a recursive reader. */
+/** Nested deeper than a body may be, sometimes deep enough to crash a recursive reader. */
 const nested = (random: Random): string => {
   const depth = pick(random, [65, 70, 200, 5_000]);
   return random() < 0.5
@@ -33,7 +33,7 @@ const nested = (random: Random): string => {
     : '{"and":['.repeat(depth) + ']}'.repeat(depth);
 };
 
-/** Texts that are no JSON, or JSON that no body may hold, in whatever place of it. */
+/** Texts that are not JSON, or JSON that no body may hold at any position. */
 const BAD_TEXTS = [
   '"\\u0000"', '"a\\ud800"', '"\\udc00\\ud800"', '"\0"', '"\n"', '"\\x41"', '"\\u12"', '"open',
   '{"__proto__":{"isAdmin":true}}', '{"\\u005f_proto__":1}', '{"a":1,"a":2}', '{"a":1,"\\u0061":1}',
@@ -41,7 +41,7 @@ const BAD_TEXTS = [
   'nul', 'True', "'x'", '[1,]', '{"a":1,}', '{,}', '{"a"}', '{a:1}', '[1 2]', '/* c */ 1', '}', ']',
 ] as const; // prettier-ignore
 
-/** Names that every object of JavaScript knows. */
+/** Property names that every JavaScript object inherits. */
 const INHERITED = [
   'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf', 'toJSON',
   '__defineGetter__', '__lookupSetter__', 'then', 'length', 'segmnt', '', 'userId\u0020', '$where',
@@ -66,7 +66,7 @@ const pathsOf = (value: Json, base: string[] = []): string[][] =>
 const at = (value: Json, path: readonly string[]): Json =>
   path.reduce<Json>((inner, name) => (inner as { [name: string]: Json })[name]!, value);
 
-/** The JSON of a value in which `text` stands at a path. */
+/** The JSON of a value in which `text` replaces the value at a path. */
 const splice = (value: Json, path: readonly string[], text: string): string => {
   const [name, ...rest] = path;
   if (name === undefined) return text;
@@ -98,7 +98,7 @@ const noise = (random: Random): string =>
 
 type Attack = (valid: Json, random: Random) => string | Buffer;
 
-/** Ways to spoil a valid body. Each spoils every body. */
+/** Functions that make a valid body invalid. Each works for every body. */
 const ATTACKS: Readonly<Record<string, Attack>> = {
   badText: (valid, random) =>
     splice(valid, pick(random, [[], ...pathsOf(valid)]), pick(random, BAD_TEXTS)),
@@ -131,7 +131,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
     const text = JSON.stringify(valid);
     return text.slice(0, 1 + below(random, text.length - 1));
   },
-  // The comma at the end keeps it from ever being JSON.
+  // The comma at the end guarantees that the text is not JSON.
   noise: (_valid, random) => `${noise(random)},`,
   randomBytes: (_valid, random) =>
     Buffer.from([0x80, ...Array.from({ length: below(random, 100) }, () => below(random, 256))]),
@@ -149,7 +149,7 @@ const OTHER_TYPES = [
 ]; // prettier-ignore
 const ENCODINGS = ['gzip', 'br', 'deflate', 'x-gzip', 'gzip, gzip', 'nonsense'];
 
-/** A request like the valid one that must be refused. */
+/** A variant of a valid request that must be refused. */
 export const spoil = (valid: Json, random: Random): HostileRequest => {
   const json = 'application/json';
   const body = Buffer.from(JSON.stringify(valid));

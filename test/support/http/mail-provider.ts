@@ -7,7 +7,7 @@ export type Answer = (request: IncomingMessage, response: ServerResponse) => voi
 export interface SeenMail {
   key: string | undefined;
   body: string;
-  /** Whether this request was answered as accepted; its sender may not have heard so. */
+  /** Whether this request was answered as accepted. Its sender may not have received the answer. */
   isAccepted: boolean;
 }
 
@@ -32,7 +32,7 @@ export const startOfAnswer: Answer = (_request, response) => {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.write('{"id":');
 };
-/** The provider has taken the mail, and its answer never arrives whole. */
+/** Accepts the mail, but its answer never arrives completely. */
 export const acceptedThenReset: Answer = (request, response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
   response.write('{"id":');
@@ -41,7 +41,7 @@ export const acceptedThenReset: Answer = (request, response) => {
 
 const TAKEN: readonly Answer[] = [accepted, acceptedThenReset];
 
-/** A server that speaks Resend's API: each request gets the next answer, the last one for good. */
+/** A server with Resend's API. Each request gets the next answer; the last answer is repeated. */
 export const startMailProvider = async (...answers: Answer[]) => {
   const seen: SeenMail[] = [];
   let planned = answers;
@@ -62,7 +62,7 @@ export const startMailProvider = async (...answers: Answer[]) => {
   return {
     url: `http://127.0.0.1:${port}`,
     seen,
-    /** What the next requests are answered; forgets what was planned before. */
+    /** Sets the next answers, and drops those planned before. */
     plan: (...next: Answer[]): void => {
       planned = next;
     },

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Resend } from 'resend';
 
-/** What a mail provider was given, accepted or not. */
+/** A mail that the provider received, whether accepted or not. */
 export interface SentMail {
   key: string | undefined;
   to: string;
@@ -12,7 +12,9 @@ export interface SentMail {
   isAccepted: boolean;
 }
 
-/** Speaks as Resend does, on loopback; `failing` says to whom it cannot send. */
+/**
+ * A server with Resend's API, on loopback. `failing` decides for which recipients sending fails.
+ */
 export const startMailRecorder = async () => {
   const mails: SentMail[] = [];
   const provider = { failing: (_to: string): boolean => false };

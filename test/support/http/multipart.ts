@@ -4,14 +4,14 @@ import type { Answer, TestApi } from '../../api/support.ts';
 export const BOUNDARY = 'the-boundary';
 
 export interface FormPart {
-  /** None at all when null. */
+  /** Null for a part without a name. */
   name: string | null;
   content: string | Buffer;
   type?: string;
   headers?: string[];
 }
 
-/** What comes before a part's content. */
+/** The header of a part. */
 export const partHead = ({ name, type, headers = [] }: Omit<FormPart, 'content'>): string =>
   [
     `--${BOUNDARY}`,
@@ -47,7 +47,7 @@ export const filePart = (content: string | Buffer = 'userId,firstName\n1,Ada\n')
 export interface SendFormOptions {
   key?: string;
   headers?: Record<string, string>;
-  /** Where it goes; `/v1/imports` unless told. */
+  /** The target; default `/v1/imports`. */
   url?: string;
 }
 

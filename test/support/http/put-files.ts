@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { StorageError } from '../../../storage/storage.ts';
 
-/** Puts one file after another and prints what became of each, and which are there at the end. */
+/** Puts one file after another. Prints the result of each, and the files that exist at the end. */
 const [root = '', ...keys] = process.argv.slice(2);
 const storage = createDirectoryStorage(root);
 const results: string[] = [];

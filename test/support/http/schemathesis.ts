@@ -7,18 +7,18 @@ import { promisify } from 'node:util';
 const CONSTRAINTS = join(import.meta.dirname, 'schemathesis.txt');
 const DEADLINE_MS = 240_000;
 
-/** What the pinned version asks for. */
+/** The Python version that the pinned Schemathesis needs. */
 const NEEDS_PYTHON = [3, 11];
 const IS_OLD = `import sys; sys.exit(sys.version_info < (${NEEDS_PYTHON.join(', ')}))`;
 
 const run = promisify(execFile);
 
-/** Says what an error means. */
+/** Rethrows an error with a message that states what is missing. */
 const missing = (what: string) => (error: Error & { stderr?: string }) => {
   throw new Error(`${what}: ${error.stderr?.trim() || error.message}`, { cause: error });
 };
 
-/** @throws Error whose message says what is missing */
+/** @throws Error whose message states what is missing */
 const install = async (folder: string): Promise<void> => {
   const limits = { timeout: DEADLINE_MS };
   await run('python3', ['-c', IS_OLD], limits).catch(
@@ -33,12 +33,12 @@ const install = async (folder: string): Promise<void> => {
   );
 };
 
-/** The program, kept between runs, or why it cannot be had. */
+/** The program, kept between runs, or the reason why it is not available. */
 export const findSchemathesis = async (): Promise<{ program: string } | { reason: string }> => {
   const version = createHash('sha256').update(readFileSync(CONSTRAINTS)).digest('hex').slice(0, 12);
   const folder = resolve('node_modules/.cache/keepsake', `schemathesis-${version}`);
   const program = join(folder, 'bin/schemathesis');
-  // Written last, so that an install that was broken off is done again.
+  // Written last, so that an interrupted install is repeated.
   const marker = join(folder, 'complete');
   try {
     if (!existsSync(marker)) {

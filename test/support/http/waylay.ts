@@ -2,8 +2,9 @@ import type pg from 'pg';
 import type { ImportSteps } from '../steps/import.ts';
 
 /**
- * Runs what another does just before the import's first statement that begins so; ended by the
- * answer.
+ * Calls `act` once, just before the import's first statement that starts with `beginning`.
+ *
+ * @returns a function that restores the pool
  */
 export const waylay = (
   { deps }: Pick<ImportSteps, 'deps'>,
@@ -22,7 +23,7 @@ export const waylay = (
       }
       return send(...args);
     };
-    // COPY hands in a stream, and wants it back at once.
+    // COPY passes in a stream and needs it back at once.
     const either = (...args: unknown[]) =>
       typeof args[0] === 'string' ? waylaid(...args) : send(...args);
     return Object.assign(client, { query: either });

@@ -8,7 +8,7 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 
-/** What a receiver was sent. */
+/** A request that a receiver got. */
 export interface Received {
   method: string;
   path: string;
@@ -18,20 +18,20 @@ export interface Received {
 
 export interface Receiver {
   received: Received[];
-  /** How many connections there were, also those without a request. */
+  /** Number of connections, including those without a request. */
   connections: () => number;
   port: number;
   url: (path?: string) => string;
   stop: () => Promise<void>;
 }
 
-/** How a receiver answers: with a status, and headers if it has some, or by hand. */
+/** How a receiver answers: with a status and optional headers, or through `response`. */
 export type Answering = (
   request: Received,
   response: ServerResponse,
 ) => number | [status: number, headers: Record<string, string>] | undefined;
 
-/** For `hooks.example`, signed by nobody but itself. */
+/** For `hooks.example`, self-signed. */
 const SELF_SIGNED = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgIjI+lsvDMDVTTf1u
@@ -51,7 +51,7 @@ rVECIGZAH5C804MCt1rxmLEAITWorAJfnmy1VDVS0n7psV0F
 -----END CERTIFICATE-----`,
 };
 
-/** The certificate of receivers that speak TLS. */
+/** The certificate of receivers that use TLS. */
 export const RECEIVER_CERTIFICATE = SELF_SIGNED.cert;
 
 const listen = async (server: Server, host: string, port: number): Promise<number> => {
@@ -62,12 +62,12 @@ const listen = async (server: Server, host: string, port: number): Promise<numbe
 
 interface ReceiverOptions {
   host?: string;
-  /** Any free one when not given. */
+  /** Default: any free port. */
   port?: number;
   isTls?: boolean;
 }
 
-/** A real HTTP server that keeps what it is sent; 204 unless told. */
+/** A real HTTP server that records its requests. Answers 204 by default. */
 export const startReceiver = async (
   answer: Answering = () => 204,
   { host = '127.0.0.1', port: wanted = 0, isTls = false }: ReceiverOptions = {},

@@ -7,7 +7,8 @@ const markIn = (dataDir: string, point: string): string =>
   join(dataDir, `crashed-at-${point.replace(':', '-')}`);
 
 /**
- * A crash point that kills this process where `<data folder>/crash-at` names it, once per order.
+ * A crash point that kills this process if `<data folder>/crash-at` names the point, once for each
+ * order.
  */
 export const killAsOrdered =
   (dataDir: string) =>
@@ -18,7 +19,7 @@ export const killAsOrdered =
     process.kill(process.pid, 'SIGKILL');
   };
 
-/** Has the next process that comes to the point killed there. */
+/** Orders the next process that reaches the point to be killed there. */
 export const orderCrash = (dataDir: string, point: string): Promise<void> =>
   writeFile(orderIn(dataDir), point);
 

@@ -4,5 +4,5 @@ import { killAsOrdered } from './crash-at.ts';
 
 const config = envToConfig(readEnv());
 
-/** An API that is killed at the point a test orders. */
+/** An API that is killed at the point that a test orders. */
 await runApi(config, { crashPoint: killAsOrdered(config.dataDir) });

@@ -4,5 +4,5 @@ import { killAsOrdered } from './crash-at.ts';
 
 const config = envToConfig(readEnv());
 
-/** A worker that is killed at the point a test orders. */
+/** A worker that is killed at the point that a test orders. */
 await runWorker(config, { crashPoint: killAsOrdered(config.dataDir) });

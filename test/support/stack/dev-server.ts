@@ -9,7 +9,9 @@ const READY_ATTEMPTS = 60;
 export interface DevServer {
   address: string;
   client: Client;
-  /** Runs a command of Temporal's CLI against it. @throws Error with what it printed */
+  /**
+   * Runs a command of Temporal's CLI against the server. @throws Error with the command's output
+   */
   cli: (...args: string[]) => Promise<void>;
   stop: () => Promise<void>;
 }
@@ -34,11 +36,15 @@ const run = async (program: string, args: string[]): Promise<void> => {
   if (code !== 0) throw new Error(`temporal ${args.join(' ')}: ${said}`);
 };
 
-/** Runs a command of Temporal's CLI against a server. @throws Error with what it printed */
+/**
+ * Runs a command of Temporal's CLI against a server.
+ *
+ * @throws Error with the command's output
+ */
 export const runTemporal = async (address: string, args: string[]): Promise<void> =>
   run(await findCli(), [...args, `--address=${address}`]);
 
-/** Temporal's dev server, in memory, with flags of the test's own and none of Keepsake's. */
+/** Temporal's dev server, in memory, with the test's own flags and none of Keepsake's. */
 export const startDevServer = async (...flags: string[]): Promise<DevServer> => {
   const program = await findCli();
   const [port = 0] = await freePorts(1);

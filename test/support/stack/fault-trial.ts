@@ -8,7 +8,7 @@ const IN_INDIA = { type: 'filter', filter: { field: 'country', op: 'is', value: 
 /** A trial through the API. */
 export interface FaultTrial extends Trial {
   admin: ApiClient;
-  /** Starts a deletion of four users in five, as confirmed by a preview. @returns the job's id */
+  /** Starts a deletion of four users in five, confirmed by a preview. @returns the job's id */
   start: () => Promise<string>;
 }
 
@@ -50,7 +50,7 @@ export const prepareTrial = async (
   };
 };
 
-/** The counts of a deletion in which everyone selected went. */
+/** The counts of a deletion in which every selected user was deleted. */
 export const allDeleted = ({ users }: Trial) => {
   const selected = (users / 5) * 4;
   const others = { changedSinceBackup: 0, notFound: 0, held: 0, failed: 0, unprocessed: 0 };

@@ -1,6 +1,6 @@
 /**
- * The longest time in which nothing else came to its turn, as a share of the time that something
- * took.
+ * The longest time in which no other work of the process could run, as a share of the total time of
+ * `work`.
  */
 export const longestTurnShare = async (work: Promise<unknown>): Promise<number> => {
   let longest = 0;

@@ -1,5 +1,5 @@
 import { envToConfig, readEnv } from '../../../config.ts';
 import { runWorker } from '../../../worker/run-worker.ts';
 
-/** A worker that looks every second whether Temporal still has what it registered. */
+/** A worker that checks every second whether Temporal still has its registrations. */
 await runWorker(envToConfig(readEnv()), { registrationIntervalMs: 1_000 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { PROJECT_FOLDER } from '../../../local/processes/keepsake-process.ts';
 
-/** The environment of a running process, as Linux tells it. */
+/** The environment of a running process, from Linux's `/proc`. */
 const environmentOf = (pid: number): NodeJS.ProcessEnv =>
   Object.fromEntries(
     readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -12,11 +12,15 @@ const environmentOf = (pid: number): NodeJS.ProcessEnv =>
       .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
 
-/** Starts one more worker on the settings of a running one. @returns how to stop it */
+/**
+ * Starts one more worker with the settings of a running one.
+ *
+ * @returns a function that stops it
+ */
 export const startSecondWorker = (pid: number): (() => Promise<void>) => {
   const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
     cwd: PROJECT_FOLDER,
-    // Its metrics would want the port of the first one's.
+    // Without metrics: both workers would use the same port.
     env: { ...environmentOf(pid), METRICS_PORT: '' },
     stdio: 'ignore',
   });

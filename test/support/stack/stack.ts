@@ -22,7 +22,7 @@ export interface TestStack {
   /** As the database's owner. */
   sql: <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>;
   mails: () => Promise<OutboxMail[]>;
-  /** A workspace of its own, and the API as its admin. */
+  /** Makes a workspace, and returns the API as its admin. */
   workspace: (id: string) => Promise<ApiClient>;
   /** A further admin's key for a workspace. */
   adminKey: (workspaceId: string) => Promise<string>;
@@ -30,7 +30,7 @@ export interface TestStack {
   asRole: (role: 'platform' | 'ops') => Promise<ApiClient>;
 }
 
-/** Everything on real servers and free ports, stopped and removed at the end of the file. */
+/** All parts on real servers and free ports, stopped and removed at the end of the file. */
 export const useStack = (
   options: Pick<StackOptions, 'apiFile' | 'workerFile' | 'demo'> & { env?: NodeJS.ProcessEnv } = {},
 ): (() => TestStack) => {

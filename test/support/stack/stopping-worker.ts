@@ -7,8 +7,8 @@ const config = envToConfig(readEnv());
 const order = join(config.dataDir, 'stop-at');
 
 /**
- * A worker that stops itself (SIGSTOP) at the point named in `<data folder>/stop-at`, once per
- * order. Writes `stopped` before, and `woken` when somebody has sent SIGCONT.
+ * A worker that stops itself (SIGSTOP) at the point named in `<data folder>/stop-at`, once for each
+ * order. Writes `stopped` before, and `woken` after it received SIGCONT.
  */
 await runWorker(config, {
   crashPoint: (point) => {

@@ -7,7 +7,7 @@ import { findCli } from './temporal-programs.ts';
 
 const OPERATIONS = resolve('docs/operations.md');
 
-/** The one line of docs/operations.md that begins so, as an operator would copy it. */
+/** The one line of docs/operations.md with this beginning, as an operator would copy it. */
 export const documented = (beginning: string): string => {
   const lines = readFileSync(OPERATIONS, 'utf8').split('\n');
   const found = lines.filter((line) => line.startsWith(beginning));
@@ -15,7 +15,7 @@ export const documented = (beginning: string): string => {
   return found[0]!;
 };
 
-/** Runs a line in a shell that has the real `temporal` on its PATH, against the server given. */
+/** Runs a line in a shell with the real `temporal` on its PATH, against the given server. */
 export const createShell = async (address: string) => {
   const searchPath = process.env['PATH'] ?? '';
   const program = await findCli();
@@ -26,7 +26,7 @@ export const createShell = async (address: string) => {
     HOME: bin,
     TEMPORAL_ADDRESS: address,
   };
-  /** Answers with what it printed. @throws Error when the command fails */
+  /** Returns the output. @throws Error when the command fails */
   return async (line: string, values: Record<string, string> = {}): Promise<string> => {
     const filled = Object.entries(values).reduce(
       (text, [name, value]) => text.replaceAll(`<${name}>`, value),

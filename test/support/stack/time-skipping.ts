@@ -26,8 +26,8 @@ import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
 /**
- * The SDK chooses the server's port before the server opens it. Where it was taken, nothing
- * answers.
+ * The SDK chooses the server's port before the server opens it. If another process has taken the
+ * port, no server answers.
  */
 const START_DEADLINE_MS = 15_000;
 const START_ATTEMPTS = 3;
@@ -36,15 +36,15 @@ const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HO
 const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
 const KEY_ID = /^[0-9a-f-]{36}$/;
 
-/** How the next run is to end, in place of really deleting anyone. */
+/** The end of the next run, which replaces a real deletion. */
 export interface PlannedEnd {
   state: 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
   deleted: number;
-  /** The run goes on until then. */
+  /** The run continues until this promise resolves. */
   after?: Promise<unknown>;
 }
 
-/** Lets a test say how a run ends: the job is ended before its own workflow claims it. */
+/** Applies planned ends: a job is ended before its own workflow claims it. */
 const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => ({
   ...activities,
   claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
@@ -57,7 +57,9 @@ const withPlans = (activities: Activities, database: TestDatabase, plans: Planne
   },
 });
 
-/** The database decides at the time of the workflow that asks, which runs ahead of ours. */
+/**
+ * Makes the database decide at the time of the calling workflow, which is ahead of the real time.
+ */
 const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activities => {
   const atItsTime =
     <Input, Result>(step: (input: Input) => Promise<Result>) =>
@@ -85,7 +87,7 @@ const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
     try {
       return await Promise.race([starting, tooLate]);
     } catch (error) {
-      // One that answers late is not left behind.
+      // A server that starts late must still be stopped.
       void starting.then((late) => late.teardown()).catch(() => {});
       if (attempt === START_ATTEMPTS) throw error;
     } finally {
@@ -97,7 +99,9 @@ const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
 const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
   startServer(await findTimeSkippingServer());
 
-/** Events after which the dev server of `useShortHistories` suggests to go on in a new run. */
+/**
+ * Number of events after which the dev server of `useShortHistories` suggests to continue as new.
+ */
 export const SUGGESTED_EVENTS = 120;
 
 const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
@@ -151,7 +155,7 @@ const startEnvironment = async (
   return { env, provider, plans, stop };
 };
 
-/** Requests on a Temporal of their own, with a worker on a real database. */
+/** Requests on a Temporal server of their own, with a worker on a real database. */
 const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
   const database = useDatabase();
   let started: Awaited<ReturnType<typeof startEnvironment>> | undefined;
@@ -168,8 +172,8 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
   };
 
   /**
-   * Asks in a workspace of its own with three users, and waits until all were mailed: the clock
-   * runs past the time-outs of what is under way while a test lets it run.
+   * Sends a request in a new workspace with three users, and waits until all mails are sent. While
+   * a test lets the clock run, it runs past the time-outs of pending work.
    */
   const ask = async (changes: Partial<typeof SETTINGS> = {}, isMailed = true) => {
     const { env, provider } = current();
@@ -199,22 +203,22 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       handle,
       until,
       mailed,
-      /** Waits until it has ended so, all are told, and the workflow is over. */
+      /** Waits until the request has this state, all mails are sent, and the workflow has ended. */
       ends: async (state: RequestState) => {
         await until(state);
         await mailed(noticeOf(state) ?? 'asked');
         return handle.result();
       },
-      /** From now on decisions are taken at this time, but those of the workflow. */
+      /** Sets the time of further decisions, except those of the workflow. */
       at: (time: number) => setDecisionTime(database().owner, time),
       /** Lets the clock run. */
       sleep: (ms: number) => env.sleep(ms),
       request: () => steps.request(id),
-      /** Why each message was refused; null of one that was accepted. */
+      /** Why each message was refused; null for an accepted one. */
       refusals: async () => (await steps.decisions(id)).map(({ refusal }) => refusal),
       /**
-       * Sends a message and waits until one more was decided. One that says by which key it is gets
-       * the code that the owner of the key was mailed.
+       * Sends a message and waits until one more decision was made. A message with `by` gets the
+       * code that was mailed to the owner of that key.
        */
       send: async (kind: string, message: unknown) => {
         const before = (await steps.decisions(id)).length;
@@ -225,12 +229,12 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
         const isDecided = async () => (await steps.decisions(id)).length > before;
         await vi.waitUntil(isDecided, { timeout: 50_000 });
       },
-      /** Subjects of the mails that a person of the workspace was sent. */
+      /** Subjects of the accepted mails to a person of the workspace. */
       mailsTo: (person: string) =>
         provider.mails
           .filter(({ to, isAccepted }) => isAccepted && to === `${person}@${workspaceId}.example`)
           .map(({ subject }) => subject.replace(` (${workspaceId})`, '')),
-      /** A run as the API starts it: a preview, a row, a message. */
+      /** Starts a run as the API does: a preview, a row, a message. */
       run: async (by: string = people.bob) => {
         const previewId = await steps.preview(people, id);
         const decisionId = await steps.insertDecision(id, 'run', { by, previewId });
@@ -239,16 +243,16 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       },
     };
   };
-  /** How the next run ends. */
+  /** Sets the end of the next run. */
   const plan = (end: PlannedEnd) => current().plans.push(end);
   return { ask, plan, provider: () => current().provider, env: () => current().env, database };
 };
 
 /**
- * A Temporal whose clock stands still but where a test lets it run. Workflows and decisions live in
- * its time; the rest of PostgreSQL, and activities, live in ours.
+ * A Temporal server whose clock runs only when a test lets it. Workflows and decisions use its
+ * time; the rest of PostgreSQL, and activities, use the real time.
  */
 export const useTimeSkipping = () => useRequests(startSkipping);
 
-/** The dev server, with an early suggestion to go on in a new run. */
+/** The dev server, with an early suggestion to continue as new. */
 export const useShortHistories = () => useRequests(startSuggesting);

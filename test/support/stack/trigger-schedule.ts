@@ -3,10 +3,10 @@ import { type SCHEDULES, SWEEP, SWEEP_SIGNALS } from '../../../workflows/contrac
 
 type ScheduleId = (typeof SCHEDULES)[number]['id'];
 
-/** Has the sweep begin one round now, also while it is paused. */
+/** Makes the sweep begin a round now, even while it is paused. */
 export const sweepNow = (client: Client): Promise<void> =>
   client.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.now);
 
-/** Runs a schedule now; after the run that is under way, which would otherwise be all there is. */
+/** Runs a schedule now. Buffered after a current run, so that the trigger is not skipped. */
 export const triggerSchedule = (client: Client, id: ScheduleId): Promise<void> =>
   client.schedule.getHandle(id).trigger(ScheduleOverlapPolicy.BUFFER_ONE);

@@ -10,8 +10,7 @@ import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { createPost } from '../../../webhooks/post.ts';
 
 /**
- * What activities are built of, over a test's database and a folder that is made when it is written
- * to.
+ * Dependencies of activities, with a test's database, and a folder that is made at the first write.
  */
 export const fakeDeps = (database: Database): ActivityDeps & { mailMeter: MailMeter } => ({
   database,
@@ -25,7 +24,7 @@ export const fakeDeps = (database: Database): ActivityDeps & { mailMeter: MailMe
 
 export const TEST_SECRET = 'a secret that is long enough for links';
 
-/** The same with what deciding on requests needs. */
+/** The same, with the dependencies of decisions on requests. */
 export const fakeDecideDeps = (
   database: Database,
 ): DecideDeps & WebhookDeps & { mailMeter: MailMeter } => ({

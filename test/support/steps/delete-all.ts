@@ -22,10 +22,10 @@ import type { TestDatabase } from '../database/database.ts';
 import { setDecisionTime } from '../database/decision-clock.ts';
 
 export const DAY_MS = 86_400_000;
-/** When the requests of these tests are asked; no clock is near it. */
+/** When the requests of these tests are sent; far from the real time. */
 export const ASKED_AT = Date.UTC(2031, 0, 1);
 
-/** What shows that the holder of a key asks, by the key's id. */
+/** The proof of each key, by the key's id. */
 const PROOFS = new Map<string, Buffer>();
 
 /** A workspace with its people, by the names of their keys. */
@@ -48,12 +48,14 @@ export const seedPeople = async ({ owner }: TestDatabase, workspaceId: string) =
     pia: await make('platform', 'pia'),
     paul: await make('platform', 'paul'),
     ole: await make('ops', 'ole'),
-    /** The requester's own key of the platform team, under a mail address written otherwise. */
+    /**
+     * The requester's own key of the platform team, with a different spelling of the mail address.
+     */
     adaOfPlatform: await make('platform', ' ADA'),
   };
 };
 
-/** Requests of workspaces of their own, asked by an admin. */
+/** Makes requests, each in a workspace of its own, sent by an admin. */
 export const createAsking = (database: () => TestDatabase) => {
   let count = 0;
   return async () => {
@@ -69,10 +71,10 @@ const RUN_ID = 'run';
 
 const proof = (keyId: string): Buffer => PROOFS.get(keyId) ?? Buffer.from('of nobody');
 
-/** As the run of a request's workflow that claimed it. */
+/** The run of a request's workflow that claimed the request. */
 const runOf = () => ({ runId: RUN_ID });
 
-/** Asks, claims and decides on a real database, at times of one's choice. */
+/** Sends, claims and decides requests on a real database, at chosen times. */
 export const createRequestSteps = (database: TestDatabase) => {
   const { db } = database.app;
   const deps = fakeDecideDeps(database.app);
@@ -90,9 +92,7 @@ export const createRequestSteps = (database: TestDatabase) => {
     return id;
   };
 
-  /**
-   * The code that the mail to the owner of a key gives out; one of nobody's for a key nobody has.
-   */
+  /** The code in the mail to the owner of a key. For an unknown key, a code that no mail holds. */
   const codeOf = async (requestId: string, kind: MessageKind, keyId: string): Promise<string> => {
     const key = await db
       .selectFrom('api_keys')
@@ -104,7 +104,8 @@ export const createRequestSteps = (database: TestDatabase) => {
   };
 
   /**
-   * As the workflow does, for the clock or for a message; `by` sends the code of that key's owner.
+   * Decides as the workflow does, for a timer or a message. `by` sends the code of that key's
+   * owner.
    */
   const decide = async (
     requestId: string,
@@ -119,7 +120,7 @@ export const createRequestSteps = (database: TestDatabase) => {
     return decideRequest({ requestId, kind, id: randomUUID(), ...code, ...message });
   };
 
-  /** What the API writes before it sends a message. */
+  /** Writes the row that the API writes before it sends a message. */
   const insertDecision = async (
     requestId: string,
     kind: MessageKind,
@@ -137,7 +138,7 @@ export const createRequestSteps = (database: TestDatabase) => {
     codeOf,
     proof,
     decide,
-    /** As the API does it: a row with the words, then a message that names it. */
+    /** Submits as the API does: a row, then a message that names it. */
     submit: async (
       requestId: string,
       kind: MessageKind,
@@ -149,7 +150,7 @@ export const createRequestSteps = (database: TestDatabase) => {
       const view = await decide(requestId, kind, at, { decisionId });
       return { decisionId, view };
     },
-    /** A preview of everyone, bound to the request, valid for 15 minutes. */
+    /** A preview of all users, bound to the request, valid for 15 minutes. */
     preview: async ({ workspaceId, ada }: People, requestId: string) => {
       const id = uuidv7();
       await sql`
@@ -175,7 +176,7 @@ export const createRequestSteps = (database: TestDatabase) => {
         .select(['outcome', 'refusal'])
         .where('id', '=', decisionId)
         .executeTakeFirstOrThrow(),
-    /** As the API tells of them. */
+    /** The decisions as the API lists them. */
     told: (requestId: string) => listDecisions(db, requestId),
     decisions: (requestId: string) =>
       db
@@ -184,7 +185,7 @@ export const createRequestSteps = (database: TestDatabase) => {
         .where('request_id', '=', requestId)
         .orderBy('created_at')
         .execute(),
-    /** Whether everyone who is to hear of it was mailed. */
+    /** Whether all recipients were sent this mail. */
     isMailed: async (requestId: string, kind: RequestNotice) => {
       const rows = await db
         .selectFrom('request_notices')

@@ -3,16 +3,19 @@ import type { PoolClient } from 'pg';
 import { uuidv7 } from 'uuidv7';
 
 /**
- * What a workspace has seen, written straight into the tables; and what the rule says of it, in
+ * Histories of deletions that are written straight into the tables, and the nearly-everyone rule in
  * plain code.
  */
 
 const HOUR_US = 3_600_000_000;
 
-/** Users of one age. Of each, `taken` and `selected` say by which deletion, and whether. */
+/**
+ * Users of one age. For each user: the deletion that took the user, and whether the user is
+ * selected.
+ */
 interface Group {
   ageHours: number;
-  /** For each user: the index of the deletion that took the user, if there is such a one. */
+  /** For each user: the index of the deletion that took the user, if any. */
   takenBy: number[];
   isSelected: boolean[];
   /** Whether a running deletion is about to delete the user. */
@@ -23,7 +26,7 @@ interface Deletion {
   ageHours: number;
   isApproved: boolean;
   hasEnded: boolean;
-  /** Whether all whom it took were restored, and when. */
+  /** Age in hours of the restore of all users that the deletion took; null without a restore. */
   restoredHours: number | null;
 }
 
@@ -35,9 +38,9 @@ export interface History {
 }
 
 const MAX_GROUP = 60;
-/** As the settings have it. */
+/** The default of the settings. */
 const LEAST_USERS = 75;
-/** Some are older than the memory of seven days. */
+/** Some ages exceed the rule's memory of seven days. */
 const ages = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.constantFrom(1, 2, 3, 24, 100));
 
 const groups = fc.integer({ min: 1, max: MAX_GROUP }).chain((users) => {
@@ -68,7 +71,7 @@ export const histories: fc.Arbitrary<History> = fc.record({
   }),
 });
 
-/** Times in microseconds since 1970, as PostgreSQL keeps them. */
+/** Times in microseconds since 1970, as PostgreSQL stores them. */
 interface User {
   id: string;
   createdAt: number;
@@ -79,7 +82,7 @@ interface User {
   isThere: boolean;
 }
 
-/** The same, reckoned from one point in time. */
+/** A history with absolute times. */
 export interface Story {
   percent: number;
   users: User[];
@@ -94,7 +97,7 @@ const isCounted = (
   now: number,
 ): boolean => !isApproved && (!hasEnded || at >= now - MEMORY_US);
 
-/** Half hours keep every time away from the edge of the memory. */
+/** Half hours keep all times away from the limit of the memory. */
 export const storyOf = ({ percent, groups: aged, ...history }: History, now: number): Story => {
   const ago = (hours: number, more = 0) => now - (hours + 0.5) * HOUR_US - more;
   const deletions = history.deletions.map((deletion) => ({
@@ -131,8 +134,9 @@ export const storyOf = ({ percent, groups: aged, ...history }: History, now: num
 };
 
 /**
- * The rule at some moments and now, user by user. `by: 'part'` counts a deletion's users for a
- * moment as soon as the oldest was there, as the database does; `by: 'user'` only those who were.
+ * The rule at some timestamps and now, user by user. `by: 'part'` counts all users of a deletion
+ * from the arrival of its oldest user on, as the database does; `by: 'user'` counts each user from
+ * its own arrival on.
  */
 export const refusesStory = (
   { percent, users, deletions }: Story,
@@ -159,7 +163,7 @@ export const refusesStory = (
 
 const at = (parameter: string) => `'epoch'::timestamptz + ${parameter} * interval '1 microsecond'`;
 
-/** A job and its backup, with one part that holds these users, if they are there. */
+/** Writes a job and its backup, with one part that holds these users, as far as they exist. */
 const writeDeletion = async (
   client: PoolClient,
   { workspaceId, keyId }: { workspaceId: string; keyId: string },
@@ -201,7 +205,7 @@ const writeRestore = async (
   { exportId, users, restoredAt }: { exportId: string; users: User[]; restoredAt: number },
 ) => {
   const jobId = uuidv7();
-  // One transaction, as a chunk of a restore is: its users carry its id.
+  // One transaction, as for a chunk of a restore: its users carry its id.
   await client.query('BEGIN');
   await client.query(
     `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, backup_id, finished_at)
@@ -238,7 +242,11 @@ const writeImports = async (
   }
 };
 
-/** Writes a story as the owner. @returns the job and the backup of those who are selected */
+/**
+ * Writes a history as the owner.
+ *
+ * @returns the job and the backup of the selected users
+ */
 export const writeStory = async (
   client: PoolClient,
   workspace: { workspaceId: string; keyId: string },

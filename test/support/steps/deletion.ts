@@ -24,7 +24,7 @@ import { addWitness } from '../database/witness.ts';
 
 const never = new AbortController().signal;
 
-/** The activities of a deletion on a real database and folder, to be interleaved by hand. */
+/** The activities of a deletion on a real database and folder, which a test calls in any order. */
 export const createDeletionSteps = async (database: TestDatabase) => {
   const storageDir = await mkdtemp(join(tmpdir(), 'keepsake-files-'));
   const deps: ActivityDeps = {
@@ -65,7 +65,7 @@ export const createDeletionSteps = async (database: TestDatabase) => {
 
 export type DeletionSteps = Awaited<ReturnType<typeof createDeletionSteps>>;
 
-/** The same for all tests of a file; there once its tests begin. */
+/** The same for all tests of a file; available once its tests begin. */
 export const useDeletionSteps = (database: () => TestDatabase): DeletionSteps => {
   const steps = {} as DeletionSteps;
   beforeAll(async () => {
@@ -74,7 +74,7 @@ export const useDeletionSteps = (database: () => TestDatabase): DeletionSteps =>
   return steps;
 };
 
-/** A workspace of its own with `count` users `u-1` … and a witness of every row that is deleted. */
+/** A new workspace with `count` users `u-1` …, and a witness of every deleted row. */
 export const seedWorkspace = async (database: TestDatabase, id: string, count: number) => {
   const { db } = database.owner;
   await createWorkspace(db, { id, name: id });
@@ -96,7 +96,7 @@ export const seedWorkspace = async (database: TestDatabase, id: string, count: n
 
 export type SeededWorkspace = Awaited<ReturnType<typeof seedWorkspace>>;
 
-/** A running deletion of the chosen ids, or of those a filter matches as confirmed by a preview. */
+/** A running deletion of chosen ids, or of the users of a filter, confirmed by a preview. */
 export const startDeletion = async (
   { app }: TestDatabase,
   workspace: SeededWorkspace,
@@ -129,7 +129,7 @@ export const startDeletion = async (
   return jobId;
 };
 
-/** A running export of everyone to a file. */
+/** A running export of all users to a file. */
 export const startExport = async (
   { app }: TestDatabase,
   workspace: SeededWorkspace,
@@ -155,7 +155,7 @@ export const startExport = async (
   return jobId;
 };
 
-/** Type and message of what a step throws, as Temporal is told; none when it does not throw. */
+/** Type and message of a step's error, as Temporal gets them; undefined without an error. */
 export const failureOf = (step: Promise<unknown>) =>
   step.then(
     () => undefined,
@@ -170,7 +170,7 @@ export const countOf = async ({ owner }: TestDatabase, workspaceId: string): Pro
   return rows[0]?.n ?? -1;
 };
 
-/** What became of each user of a job who was not plainly deleted, by id. */
+/** Outcomes of a job's users that were not deleted, by id. */
 export const outcomesOf = async ({ owner }: TestDatabase, jobId: string) => {
   const { rows } = await sql<{ user_id: string; outcome: string }>`
     SELECT user_id, outcome FROM outcomes WHERE job_id = ${jobId} ORDER BY user_id`.execute(
@@ -179,7 +179,7 @@ export const outcomesOf = async ({ owner }: TestDatabase, jobId: string) => {
   return Object.fromEntries(rows.map((row) => [row.user_id, row.outcome]));
 };
 
-/** The same with their reasons. */
+/** The same with reasons. */
 export const reasonsOf = async ({ owner }: TestDatabase, jobId: string) => {
   const { rows } = await sql<{ user_id: string; text: string }>`
     SELECT user_id, concat_ws(' ', outcome, reason) AS text FROM outcomes

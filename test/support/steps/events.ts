@@ -10,7 +10,7 @@ export interface EventReader {
   headers: Headers;
   /** Waits for the next event; undefined once the stream has ended. */
   next: () => Promise<ServerEvent | undefined>;
-  /** All that was sent so far, comments included. */
+  /** All text received so far, comments included. */
   text: () => string;
   close: () => void;
 }

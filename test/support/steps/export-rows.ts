@@ -54,7 +54,7 @@ const pack: Record<Compression, (text: string) => Buffer> = {
   zstd: (text) => compressFrame(Buffer.from(text)),
 };
 
-/** @returns what the part gives to the file: a backup's its text */
+/** @returns the bytes of the part in the file as it is sent; for a backup, its text */
 const writePart = async (
   { db, storage }: { db: Db; storage?: Storage },
   of: PartFile & { deleted: number },
@@ -80,7 +80,7 @@ const writePart = async (
   return of.compression === 'zstd' ? Buffer.from(text) : bytes;
 };
 
-/** An export as the activities leave it, with its files when there is a storage. */
+/** An export as the activities leave it, with its files if a storage is given. */
 export const makeExport = async (
   deps: { db: Db; storage?: Storage },
   wanted: ExportToMake,

@@ -13,7 +13,7 @@ import { onlyMemberOf } from './only-member.ts';
 
 export const SYSTEM_NAMES = SYSTEM_FIELDS.map(({ name }) => name);
 
-/** A workspace without users and with a custom property of each type, named like it. */
+/** A workspace without users, with a custom property of each type, named after the type. */
 export const seedTypedWorkspace = async ({ owner }: TestDatabase, id: string) => {
   await createWorkspace(owner.db, { id, name: id });
   const person = { role: 'admin', ownerName: 'Ada', ownerEmail: 'ada@example.com' } as const;
@@ -26,7 +26,7 @@ export const seedTypedWorkspace = async ({ owner }: TestDatabase, id: string) =>
 
 export const TYPED_NAMES = PROPERTY_TYPES.map((type) => `properties.${type}`).toSorted();
 
-/** Writes and verifies an export of everyone; answers with its rows, its bytes and its text. */
+/** Writes and verifies an export of all users. Returns its row, its bytes and its text. */
 export const exportUsers = async (
   database: TestDatabase,
   steps: DeletionSteps,

@@ -2,11 +2,11 @@ import { expect } from 'vitest';
 import type { Database } from '../../../db/client.ts';
 
 /**
- * A check of the database function that deletes, and what stands in its place when it is taken out.
+ * A check of the database function that deletes, and the text that replaces it when it is removed.
  */
 export type Check = [check: string, instead: string];
 
-/** Runs a trial with checks of `delete_backed_up_users` taken out, and puts the function back. */
+/** Runs a trial without some checks of `delete_backed_up_users`, then restores the function. */
 export const withoutChecks = async <T>(
   { pool }: Database,
   checks: Check[],

@@ -4,26 +4,28 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 
 /**
- * One folder for each version of the story that requests may be open of; new ones go into the last.
+ * One folder for each workflow version that open requests may use. New histories are written to the
+ * last folder.
  */
 const FOLDER = join(import.meta.dirname, '..', '..', 'workflow', 'histories');
 const LATEST = join(FOLDER, '2');
-/** Those of deliveries to webhooks, which may be under way for three days. */
+/** Histories of webhook deliveries, which may run for three days. */
 export const DELIVERY_HISTORIES = join(FOLDER, '..', 'delivery-histories');
 
 /**
- * Set to write the histories anew: `WRITE_HISTORIES=1 npx vitest run test/workflow/paths.test.ts`.
+ * Set the variable to write the histories anew: `WRITE_HISTORIES=1 npx vitest run
+ * test/workflow/paths.test.ts`.
  */
 const isWriting = process.env['WRITE_HISTORIES'] !== undefined;
 
-/** A history as text, with what its payloads hold. */
+/** A history as text, with its payloads decoded. */
 export const readHistory = async (handle: WorkflowHandle): Promise<string> =>
   historyToJSON(await handle.fetchHistory()).replaceAll(
     /"data": ?"([A-Za-z0-9+/=]+)"/g,
     (_all, data: string) => Buffer.from(data, 'base64').toString('utf8'),
   );
 
-/** Keeps the history of a path through the story, for the replay test, when told to. */
+/** Writes the history of a path through the workflow for the replay test, if `isWriting`. */
 export const keepHistory = async (
   path: string,
   handle: WorkflowHandle,
@@ -32,14 +34,14 @@ export const keepHistory = async (
   if (!isWriting) return;
   mkdirSync(folder, { recursive: true });
   const history = JSON.parse(historyToJSON(await handle.fetchHistory()), (name, value: unknown) => {
-    // Of which machine and process it was says nothing to anyone else.
+    // The names of the machine and process are of no use to others.
     if (name === 'identity') return 'test';
     return name === 'stackTrace' ? '' : value;
   }) as unknown;
   writeFileSync(join(folder, `${path}.json`), `${JSON.stringify(history)}\n`);
 };
 
-/** The saved histories by version and the paths they are of. */
+/** The saved histories by version, and their paths. */
 export const readHistories = (folder = FOLDER): { path: string; history: unknown }[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.json'))

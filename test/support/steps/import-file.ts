@@ -7,7 +7,7 @@ import { recordsOf } from '../../../imports/records.ts';
 import type { PropertyTypes } from '../../../selection/fields.ts';
 import { PROPERTY_TYPES } from '../../../selection/property-types.ts';
 
-/** One property of each type, named after it. */
+/** One property of each type, named after the type. */
 export const ONE_OF_EACH: PropertyTypes = new Map(PROPERTY_TYPES.map((type) => [type, type]));
 
 /** A file as it comes from a disk or socket: in pieces, cut anywhere. */
@@ -20,7 +20,7 @@ export const fileOf = (content: string | Buffer, pieceBytes = 65_536): Readable 
 };
 
 export interface ReadFileOptions extends Omit<Partial<ReadOptions>, 'types' | 'spreadsheetSafe'> {
-  /** Null leaves it to the file. */
+  /** Null leaves the decision to the file's mark. */
   spreadsheetSafe?: boolean | null;
   pieceBytes?: number;
 }
@@ -50,7 +50,7 @@ export const linesOf = async (content: string | Buffer, options: ReadFileOptions
   };
 };
 
-/** Lines of a file that are there to be read, also those that fail. */
+/** Number of lines of a file, including failed ones. */
 export const countLines = async (file: Readable): Promise<number> => {
   let count = 0;
   for await (const { records } of fileLinesOf(file, { types: ONE_OF_EACH }))
@@ -60,7 +60,7 @@ export const countLines = async (file: Readable): Promise<number> => {
 
 export const countOf = (content: string | Buffer): Promise<number> => countLines(fileOf(content));
 
-/** A cell as careful writers write it. */
+/** A cell, quoted if its text needs it. */
 export const quoted = (cell: string): string =>
   /[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 
@@ -83,10 +83,10 @@ export const failureOf = async (content: string | Buffer, pieceBytes?: number) =
   return { type, line, message };
 };
 
-/** Every way to cut a short file in two, and into single bytes. */
+/** Piece sizes that cut a short file in many ways, down to single bytes. */
 export const CUTS = [1, 2, 3, 4, 5, 7, 11, 65_536];
 
-/** A cell as writers write it that quote all cells, or those that need it. */
+/** A cell as written by programs that quote all cells, or only those that need it. */
 export const writeCell = (cell: string, style: 'all' | 'some', separator: string) =>
   style === 'all' || /["\r\n\uFEFF]/.test(cell) || cell.includes(separator)
     ? `"${cell.replaceAll('"', '""')}"`

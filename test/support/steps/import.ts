@@ -31,7 +31,7 @@ export const UPDATE: ImportOptions = {
 
 const completed: JobEnd = { kind: 'completed' };
 
-/** The activities of an import on a real database and folder, to be interleaved by hand. */
+/** The activities of an import on a real database and folder, which a test calls in any order. */
 export const createImportSteps = async (database: TestDatabase) => {
   const storageDir = await mkdtemp(join(tmpdir(), 'keepsake-files-'));
   const deps: ActivityDeps = {
@@ -43,7 +43,7 @@ export const createImportSteps = async (database: TestDatabase) => {
   const importUsers = createImportUsers(deps);
   const finish = createFinishJob(deps);
 
-  /** A running import of a file with this text. */
+  /** Starts an import of a file with this text. */
   const start = async (
     { workspaceId, keyId }: SeededWorkspace,
     content: string | Buffer,
@@ -104,7 +104,7 @@ export const createImportSteps = async (database: TestDatabase) => {
 
 export type ImportSteps = Awaited<ReturnType<typeof createImportSteps>>;
 
-/** Lines of an import that failed, by their number. */
+/** Failed lines of an import, by line number. */
 export const failuresOf = async ({ owner }: TestDatabase, jobId: string) => {
   const { rows } = await owner.pool.query<{
     line: number;
@@ -117,7 +117,7 @@ export const failuresOf = async ({ owner }: TestDatabase, jobId: string) => {
   return rows;
 };
 
-/** The steps of a file's tests, there once these begin. */
+/** The steps for all tests of a file; available once its tests begin. */
 export const useImportSteps = (database: () => TestDatabase): ImportSteps => {
   const steps = {} as ImportSteps;
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { type DeletionSteps, failureOf, type SeededWorkspace } from './deletion.
 export const idsOf = (first: number, last: number, prefix = 'u-'): string[] =>
   Array.from({ length: last - first + 1 }, (_, n) => `${prefix}${first + n}`);
 
-/** Users who came so long ago; now if nothing is said. */
+/** Adds users that arrived `ago`; by default now. */
 export const addUsers = async (
   { owner }: TestDatabase,
   { workspaceId }: SeededWorkspace,
@@ -22,7 +22,7 @@ export const addUsers = async (
   );
 };
 
-/** Lets time pass: all that is known of a workspace has happened so much earlier. */
+/** Moves all records of a workspace into the past, as if this much time had passed. */
 export const letPass = async (
   { owner }: TestDatabase,
   { workspaceId }: SeededWorkspace,
@@ -41,7 +41,7 @@ export const letPass = async (
       (SELECT id FROM jobs WHERE workspace_id = '${workspaceId}')`);
 };
 
-/** The key of an approved request's job: a run of it is not counted. */
+/** Writes an approved request, whose run is admitted without a count. @returns its id */
 export const approveRequest = async (
   { owner }: TestDatabase,
   { workspaceId, keyId }: SeededWorkspace,
@@ -69,7 +69,7 @@ export const startOf = async (
   const jobId = uuidv7();
   if (parentId !== undefined) {
     await owner.db.transaction().execute(async (trx) => {
-      // As the function that takes the decision.
+      // As the function that applies the decision.
       await sql`SET LOCAL ROLE keepsake_gate`.execute(trx);
       await sql`INSERT INTO jobs (id, workspace_id, type, selection, actor_key_id, parent_id)
         VALUES (${jobId}, ${workspaceId}, 'deletion', '{"type": "ids"}', ${keyId}, ${parentId})`.execute(
@@ -99,7 +99,11 @@ export const startOf = async (
   return jobId;
 };
 
-/** Deletes as a job does, to its end. @returns how many, or why not; the job and its backup */
+/**
+ * Deletes as a job does, to its end.
+ *
+ * @returns the number of deleted users or the error; the job and its backup
+ */
 export const deleteAll = async (
   database: TestDatabase,
   steps: DeletionSteps,

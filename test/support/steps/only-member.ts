@@ -3,7 +3,7 @@ import { crc32, inflateRawSync } from 'node:zlib';
 const HEADER_BYTES = 10;
 const TRAILER_BYTES = 8;
 
-/** Known to the library, but not to its types. */
+/** An option that the library has, but its types omit. */
 const INFO: object = { info: true };
 
 interface Inflated {
@@ -12,7 +12,7 @@ interface Inflated {
 }
 
 /**
- * The text of a gzip file's first member, as readers see it that know of no other.
+ * The text of a gzip file's first member, as a reader of one member sees it.
  *
  * @throws Error when anything follows that member, or its checksum or length is wrong
  */

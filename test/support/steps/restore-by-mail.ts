@@ -13,7 +13,7 @@ import { writeList } from './user-lists.ts';
 
 const never = new AbortController().signal;
 
-/** Counts of a restore that dealt with nobody. */
+/** Counts of a restore that processed no user. */
 export const NONE = { restored: 0, present: 0, notFound: 0, failed: 0, unprocessed: 0 };
 
 let made = 0;
@@ -23,7 +23,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
   const asOwner = (text: string, values: unknown[] = []) =>
     database().owner.pool.query(text, values);
 
-  /** Users `u-1` … with addresses of their own, of whom these are deleted. */
+  /** Makes users `u-1` … with unique addresses, and deletes those with these ids. */
   const deleteSome = async (ids: string[], count = 10) => {
     const workspace = await seedWorkspace(database(), `mailed${made++}`, count);
     const before = await rowsOf(database(), workspace.workspaceId);
@@ -31,7 +31,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
     return { workspace, before, exportId };
   };
 
-  /** A queued restore of whom a list of mail addresses names. */
+  /** Queues a restore of the users that a list of mail addresses names. */
   const askFor = async (workspace: SeededWorkspace, backupId: string, addresses: string[]) => {
     const { db } = database().api;
     const { id: listId } = await writeList(db, workspace, 'email', addresses);
@@ -56,7 +56,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
 
   const look = (jobId: string, signal = never) => createVerifyBackup(steps.deps)({ jobId }, signal);
 
-  /** A queued retry of all that a restore was about. */
+  /** Queues a retry of a restore, for all its users. */
   const retry = async (of: string, workspace: SeededWorkspace) => {
     const { rows } = await asOwner('SELECT selection, backup_id FROM jobs WHERE id = $1', [of]);
     const id = uuidv7();
@@ -78,7 +78,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
     return rows[0].n as number;
   };
 
-  /** Turns a bit of a part's file. @returns what mends it */
+  /** Flips a bit in a part's file. @returns a function that repairs it */
   const spoil = async (exportId: string, part: number) => {
     const key = partKey({ exportId, attempt: 1, part, compression: 'zstd' });
     const file = join(steps.storageDir, key);

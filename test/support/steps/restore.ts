@@ -40,7 +40,7 @@ export const deleteUsers = async (
   return { jobId, exportId, deleted, result };
 };
 
-/** Runs a restore that is written, as its workflow does. @returns how it ended */
+/** Runs a queued restore as its workflow does. @returns how it ended */
 export const runRestore = async (
   { worker }: TestDatabase,
   { deps, finish }: DeletionSteps,

@@ -9,7 +9,7 @@ import {
 import type { MatchBy } from '../../../selection/selection.ts';
 import type { SeededWorkspace } from './deletion.ts';
 
-/** A list of these entries, as the API writes one. */
+/** Writes a list of these entries, as the API does. */
 export const writeList = async (
   db: Db,
   { workspaceId, keyId }: SeededWorkspace,

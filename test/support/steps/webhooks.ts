@@ -17,7 +17,7 @@ import type { TestDatabase } from '../database/database.ts';
 import { makeJob } from './export-rows.ts';
 import type { Received } from '../http/webhook-receiver.ts';
 
-/** Whether a request's signature is one by this secret, as a receiver finds it out. */
+/** Whether a request has a signature by this secret, checked as a receiver does. */
 export const isSignedBy = (secret: string, { headers, body }: Received): boolean => {
   const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body}`;
   const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
@@ -25,7 +25,7 @@ export const isSignedBy = (secret: string, { headers, body }: Received): boolean
   return String(headers['webhook-signature']).split(' ').includes(expected);
 };
 
-/** Takes a step as one of the delivery's own workflow, at its first look or a later one. */
+/** Runs a step as an activity of the delivery's own workflow, by default at its first attempt. */
 export const takeStep = (
   step: (input: DeliveryInput) => Promise<DeliveryState>,
   delivery: DeliveryInput,
@@ -48,7 +48,7 @@ export interface DeliveryFacts {
   last_attempt_at: Date | null;
   next_attempt_at: Date | null;
   finished_at: Date | null;
-  /** Until the next attempt, by the database's clock. */
+  /** Time until the next attempt, by the database's clock. */
   next_ms: number | null;
 }
 
@@ -57,7 +57,7 @@ export interface WebhookFacts {
   failing_since: Date | null;
 }
 
-/** A workspace with webhooks and jobs that end, as the owner of the database writes them. */
+/** A workspace with webhooks and jobs that end, written as the owner of the database. */
 export const createWebhookSteps = async ({ owner }: TestDatabase, workspaceId: string) => {
   await createWorkspace(owner.db, { id: workspaceId, name: workspaceId });
   const person = { ownerName: 'Ada', ownerEmail: `ada@${workspaceId}.example` };
@@ -85,7 +85,7 @@ export const createWebhookSteps = async ({ owner }: TestDatabase, workspaceId: s
       );
       return { id, secret: await addSecret(id) };
     },
-    /** Ends a job, and answers with it and the deliveries that came of it. */
+    /** Ends a job. Returns the job and the deliveries that its end has made. */
     endJob: async (state: FinalState = 'succeeded') => {
       const jobId = await makeJob(owner.db, { workspaceId, keyId });
       const counts = { selected: 3, exported: 3, notFound: 0 };
