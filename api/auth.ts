@@ -55,11 +55,12 @@ const unauthenticated = (detail: string) =>
 
 /** Whose key the request carries, or why that is nobody's. */
 const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
-  if (header === undefined) return unauthenticated('The request carries no Authorization header.');
+  if (header === undefined) return unauthenticated('The request has no Authorization header.');
   const key = KEY_PATTERN.exec(header)?.[1];
-  if (key === undefined) return unauthenticated('Authorization is not of the form: Bearer ks_…');
+  if (key === undefined)
+    return unauthenticated('The Authorization header must have the form: Bearer ks_…');
   const row = await findApiKey(db, key);
-  if (row === undefined) return unauthenticated('This key is unknown, was revoked or has expired.');
+  if (row === undefined) return unauthenticated('This key is unknown, revoked or expired.');
   return {
     id: row.id,
     shownId: row.shown_id,
@@ -79,7 +80,7 @@ const takeWorkspace = (request: FastifyRequest): string | undefined => {
   const named = query['workspace'];
   delete query['workspace'];
   if (named === undefined || typeof named === 'string') return named;
-  throw invalidRequest([{ detail: 'is given more than once', pointer: '?workspace' }]);
+  throw invalidRequest([{ detail: 'must be given only once', pointer: '?workspace' }]);
 };
 
 const findScope = async (
@@ -106,7 +107,10 @@ const admit = async (
   const { actor } = request;
   if (!access.roles.includes(actor.role)) {
     const roles = access.roles.join(', ');
-    throw problem('forbidden', `This is for keys of role ${roles}; yours is ${actor.role}.`);
+    throw problem(
+      'forbidden',
+      `This requires a key with the role ${roles}. Your key has the role ${actor.role}.`,
+    );
   }
   const workspaceId = await findScope(db, actor, takeWorkspace(request));
   request.access.workspaceId = workspaceId;
@@ -127,7 +131,7 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
   app.decorateRequest('access');
   app.decorateRequest('actor', {
     getter(this: FastifyRequest) {
-      if (this.access.actor === null) throw unauthenticated('This needs an API key.');
+      if (this.access.actor === null) throw unauthenticated('This requires an API key.');
       return this.access.actor;
     },
   });

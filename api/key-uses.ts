@@ -30,7 +30,7 @@ export const createKeyUses = (app: App, db: Db): KeyUses => {
       last = last
         .then(() => noteKeyUse(db, proof))
         .catch((error: unknown) => {
-          app.log.warn({ err: error }, 'that a key was used could not be noted');
+          app.log.warn({ err: error }, 'the use of a key could not be stored');
         });
     },
   };

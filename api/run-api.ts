@@ -37,7 +37,10 @@ const checkDatabase = async (database: Database, log: Logger): Promise<void> => 
       throw refusal ?? error;
     }
     const { code, message } = error as NodeJS.ErrnoException;
-    log.warn({ error: { code, message } }, 'PostgreSQL is away: requests are answered 503');
+    log.warn(
+      { error: { code, message } },
+      'PostgreSQL is not available: requests are answered with 503',
+    );
   }
 };
 

@@ -22,13 +22,13 @@ export const createShares = ({ all, each, what }: ShareLimits): TakeShare => {
     if (giveOwn === undefined) {
       throw problem(
         'busy',
-        `Too many ${what} for this workspace: ${each} at a time. Wait a little.`,
+        `Too many ${what} in this workspace; at most ${each} are allowed. Wait a little.`,
       );
     }
     const give = ofAll('all');
     if (give === undefined) {
       giveOwn();
-      throw problem('busy', `Too many ${what}: ${all} at a time. Wait a little.`);
+      throw problem('busy', `Too many ${what}; at most ${all} are allowed. Wait a little.`);
     }
     return () => {
       giveOwn();

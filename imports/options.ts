@@ -9,7 +9,7 @@ export type ImportMode = (typeof IMPORT_MODES)[number];
 /** What an empty cell does: makes the value unknown, or leaves it as it is. */
 export const EMPTY_CELLS = ['clear', 'keep'] as const;
 
-/** What a cell does that cannot be taken: fails its line, or is left out of it. */
+/** What a cell does that cannot be used: fails its line, or is left out of it. */
 export const BAD_CELLS = ['failLine', 'skipCell'] as const;
 
 /** By what a line finds its user. */

@@ -54,11 +54,11 @@ export const visibleText = (text: string): string => text.replace(MISTAKABLE, wi
 
 /** What is wrong with a text that names somebody, and in which nobody sees anything. */
 export const unseenProblem = (text: string): string | undefined =>
-  SEEN.test(text) ? undefined : 'must hold a character that can be seen';
+  SEEN.test(text) ? undefined : 'must have a visible character';
 
 /** What is wrong with a text that must be seen as a whole: its first character that is not. */
 export const invisibleProblem = (text: string): string | undefined => {
   if (VISIBLE_ASCII.test(text)) return undefined;
   const found = INVISIBLE.exec(text)?.[0];
-  return found && `holds the character ${nameOfCharacter(found)}, which must be taken out`;
+  return found && `holds the character ${nameOfCharacter(found)}, which is not allowed; remove it`;
 };

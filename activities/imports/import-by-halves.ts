@@ -96,7 +96,7 @@ const failureOf = async (
 /** What is told of lines that were left out for their user's sake. */
 export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
   held: wholeLine('held', 'the user is under legal hold'),
-  unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
+  unknownUser: wholeLine('unknownUser', 'the user does not exist, and this mode creates no users'),
 };
 
 export const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>

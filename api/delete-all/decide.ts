@@ -57,22 +57,27 @@ export const refusedBy = (
 
 const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemError> = {
   selfApproval: () =>
-    problem('self-approval', 'You asked for this yourself, by this or another of your keys.'),
-  unknownKey: () => problem('forbidden', 'Your key is not known any more.'),
-  revokedKey: () => problem('forbidden', 'Your key was revoked, or has expired.'),
-  wrongRole: () => problem('forbidden', 'Your key may not decide this.'),
-  reasonRequired: () => problem('unprocessable', 'A denial needs a reason.'),
-  previewExpired: () => problem('preview-expired', 'The preview has expired; make a new one.'),
-  previewUsed: () => problem('wrong-state', 'This preview was confirmed before; make a new one.'),
-  notConfirmed: () => problem('wrong-state', 'This preview is not one of this request.'),
+    problem(
+      'self-approval',
+      'You made this request yourself, with this key or with another of your keys.',
+    ),
+  unknownKey: () => problem('forbidden', 'Your key no longer exists.'),
+  revokedKey: () => problem('forbidden', 'Your key was revoked or has expired.'),
+  wrongRole: () => problem('forbidden', 'Your key does not allow this decision.'),
+  reasonRequired: () => problem('unprocessable', 'A denial requires a reason.'),
+  previewExpired: () => problem('preview-expired', 'The preview has expired. Make a new preview.'),
+  previewUsed: () =>
+    problem('wrong-state', 'This preview was already confirmed. Make a new preview.'),
+  notConfirmed: () => problem('wrong-state', 'This preview does not belong to this request.'),
   unanswered: () =>
-    problem('temporal-unavailable', 'No worker has answered in time; nothing was changed.'),
-  malformed: () => problem('internal', 'The workflow could not read the decision.'),
-  decisionMismatch: () => problem('internal', 'The workflow took it for another decision.'),
-  unproven: () => problem('internal', 'The workflow did not take the decision for yours.'),
-  unknownSignal: () => problem('internal', 'The workflow does not know such a decision.'),
-  tooEarly: () => problem('internal', 'It is too early for this.'),
-  stillRunning: () => problem('internal', 'The run has not ended.'),
+    problem('temporal-unavailable', 'No worker responded in time. Nothing was changed.'),
+  malformed: () => problem('internal', 'The workflow received a decision that it cannot read.'),
+  decisionMismatch: () =>
+    problem('internal', 'The decision differs from the decision that the code was made for.'),
+  unproven: () => problem('internal', 'The decision does not belong to your key.'),
+  unknownSignal: () => problem('internal', 'The workflow does not know this decision.'),
+  tooEarly: () => problem('internal', 'It is too early for this decision.'),
+  stillRunning: () => problem('internal', 'The run has not ended yet.'),
 };
 
 const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
@@ -90,8 +95,8 @@ const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
   problem(
     'temporal-unavailable',
     decision.idempotency_key === null
-      ? 'Temporal or a worker does not answer; nothing was changed.'
-      : `Decision ${decision.id} waits to be taken. Send the same request with the same key again: it finishes the same decision.`,
+      ? 'Temporal or a worker does not respond. Nothing was changed.'
+      : `Decision ${decision.id} is waiting for a worker. Send the same request with the same key again to complete this decision.`,
     { cause },
   );
 
@@ -114,7 +119,7 @@ const findEarlier = async (
   if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to decision ${earlier.id}, which another request asked for.`,
+    `This idempotency key was used for decision ${earlier.id} by another request.`,
   );
 };
 

@@ -19,7 +19,7 @@ const DECISIONS: readonly {
 }[] = [
   {
     kind: 'approve',
-    summary: 'Open the window; never for oneself, by whichever key',
+    summary: 'Approve a request and open its window; not allowed for your own request',
     body: z
       .strictObject({ note: reasonSchema.optional() })
       .nullish()
@@ -27,22 +27,22 @@ const DECISIONS: readonly {
   },
   {
     kind: 'deny',
-    summary: 'Say no, and why',
+    summary: 'Deny a request and give the reason',
     body: z
       .strictObject({ reason: reasonSchema })
-      .meta({ examples: [{ reason: 'The contract goes on' }] }),
+      .meta({ examples: [{ reason: 'The contract continues' }] }),
   },
   {
     kind: 'revoke',
-    summary: 'Close an open window before its time',
+    summary: 'Close an open window early',
     body: z
       .strictObject({ reason: reasonSchema.optional() })
       .nullish()
-      .meta({ examples: [{ reason: 'The customer has called' }] }),
+      .meta({ examples: [{ reason: 'The customer called' }] }),
   },
   {
     kind: 'withdraw',
-    summary: 'Take the request back, by any admin of the workspace',
+    summary: 'Withdraw a request; any admin of the workspace may do this',
   },
 ];
 

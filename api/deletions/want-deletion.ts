@@ -50,15 +50,15 @@ export const wantConfirmedDeletion = async (
   const preview = await findPreview(db, previewId, workspaceId);
   if (preview === undefined) throw notFound('preview');
   if (preview.is_expired) {
-    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
   }
   if (preview.count !== count) {
     throw problem(
       'selection-changed',
-      `The preview showed ${preview.count} users, ${count} were confirmed.`,
+      `The preview showed ${preview.count} users, but ${count} were confirmed.`,
     );
   }
-  if (count === 0) throw problem('empty-selection', `Preview ${previewId} found nobody to delete.`);
+  if (count === 0) throw problem('empty-selection', `Preview ${previewId} has no users to delete.`);
   const selection = preview.selection as PreviewedSelection;
   const common = {
     id: uuidv7(),

@@ -27,8 +27,8 @@ ${content}</main></body>
 `;
 
 const AS_STORED =
-  'It holds every value as it was stored: a spreadsheet may run text in it as formulas. To work with ' +
-  'these users in a spreadsheet, restore them and export them.';
+  'The file has every value as stored: a spreadsheet may run text in it as formulas. To use ' +
+  'these users in a spreadsheet, restore them, then export them.';
 
 export interface LinkPage {
   token: string;
@@ -45,7 +45,7 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
   const warning = isBackup ? `<p>${AS_STORED}</p>\n` : '';
   return pageOf(
     title,
-    `<p>This file holds personal data. Save it where only those may read it who need to.</p>
+    `<p>This file holds personal data. Save it where only authorised people can read it.</p>
 ${warning}<p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
 <dl>
 <dt>Kind</dt><dd>${kind} (${formatKind(file)})</dd>

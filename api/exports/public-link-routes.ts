@@ -51,7 +51,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'getLinkPage',
-        summary: 'The page a link of a mail leads to; looking at it uses nothing up',
+        summary: 'The page of a link in a mail; opening the page does not use up the link',
         tags: ['links'],
         params: tokenParams,
         response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
@@ -71,7 +71,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'downloadByLink',
-        summary: 'The file a link leads to; each download is in the activity log',
+        summary: 'The file of a link; each download is in the activity log',
         tags: ['links'],
         params: tokenParams,
         response: {

@@ -13,15 +13,15 @@ const ANSWERS = {
   unknown: {
     slug: 'not-found',
     code: 404,
-    title: 'There is no such link',
-    advice: 'Check that the whole address was copied, or ask whoever sent it for a new one.',
+    title: 'This link does not exist',
+    advice: 'Check that the whole address was copied, or ask the sender for a new link.',
   },
   ended: {
     slug: 'link-expired',
     code: 410,
     title: 'This link has ended',
     advice:
-      'It, or what it leads to, has expired, or it was taken back. Ask an admin for a new one.',
+      'The link or its file has expired, or the link was revoked. Ask an admin for a new link.',
   },
 } as const;
 
@@ -51,7 +51,7 @@ export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { statu
 
 export const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
 export const NO_LINK = {
-  description: 'No such link, or it has ended',
+  description: 'The link does not exist or has ended',
   content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
 };
 

@@ -49,14 +49,14 @@ export const requireOpenFile = (row: ExportRow): OpenFile => {
   if (row.state === 'damaged') {
     throw problem(
       'wrong-state',
-      `${file} is damaged: it is not what was written. Start a new job.`,
+      `${file} is damaged: it differs from the data that was written. Start a new job.`,
     );
   }
   if (row.state === 'verified' && isFilled(row)) return row;
   throw problem(
     'wrong-state',
-    `${file} is not complete and verified. Look at job ${row.job_id}: ` +
-      'wait while it runs, or start a new one if it ended.',
+    `${file} is not complete and verified. See job ${row.job_id}: ` +
+      'wait while the job runs, or start a new job if it has ended.',
   );
 };
 
@@ -124,7 +124,7 @@ const openAndRecord = async (
 
 /** How a route's answer is described. */
 export const FILE_ANSWER = {
-  description: 'The file, or the range of it that was asked for',
+  description: 'The file, or the requested range of the file',
   content: {
     'application/gzip': { schema: z.string() },
     'text/csv': { schema: z.string() },

@@ -107,7 +107,7 @@ const removeUnused = async (
     const row = await findImportFile(db, fileId);
     if (row === undefined) await storage.remove(importPrefix(fileId));
   } catch (error) {
-    request.log.warn({ err: error, fileId }, 'an uploaded file is left to be swept');
+    request.log.warn({ err: error, fileId }, 'an uploaded file is left to the sweep');
   }
 };
 
@@ -149,8 +149,8 @@ export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUp
           operationId: 'startImport',
           summary: 'Import users from a CSV file',
           description:
-            'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
-            'any user. Its columns are those of an export; docs/importing.md tells of them.',
+            'Uploads the file, checks its header, and starts a job. The job reads every line before it writes ' +
+            'any user. The columns are the same as in an export; docs/importing.md describes them.',
           tags: ['imports'],
           querystring: z.strictObject({}),
           response: { 202: startedJobSchema },

@@ -84,11 +84,11 @@ export interface FormReader<Options> {
 const tooLarge = (): ProblemError =>
   problem(
     'body-too-large',
-    `A file is at most ${IMPORT_MAX_BYTES} bytes; pack it by gzip, or split it.`,
+    `A file is at most ${IMPORT_MAX_BYTES} bytes. Compress the file with gzip, or split it.`,
   );
 
 const malformed = (cause: unknown): ProblemError =>
-  problem('invalid-request', 'The body is no whole multipart/form-data as RFC 7578 has it.', {
+  problem('invalid-request', 'The body must be complete multipart/form-data as in RFC 7578.', {
     cause,
   });
 
@@ -104,7 +104,7 @@ const openForm = (headers: IncomingMessage['headers']) => {
       fileHwm: PART_BUFFER_BYTES,
     });
   } catch (cause) {
-    throw problem('invalid-request', 'Content-Type names no boundary of the parts.', { cause });
+    throw problem('invalid-request', 'Content-Type has no boundary parameter.', { cause });
   }
 };
 
@@ -116,7 +116,7 @@ const watch = (request: IncomingMessage, stop: AbortController): void => {
     if (bytes > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) stop.abort(tooLarge());
   });
   request.once('close', () => {
-    if (!request.readableEnded) stop.abort(malformed('the connection broke off'));
+    if (!request.readableEnded) stop.abort(malformed('the connection was interrupted'));
   });
 };
 
@@ -143,7 +143,7 @@ const partsOf = async function* (
   form.on('error', () => {});
   form.on('file', (_name, content) => void content.on('error', () => {}));
   form.once('partsLimit', () =>
-    stop.abort(wrongPart('has more than the parts options and file', [])),
+    stop.abort(wrongPart('must have only the parts options and file', [])),
   );
   watch(request, stop);
   const files = on(form, 'file', { close: ['finish'], signal });
@@ -166,13 +166,13 @@ const requirePart = (part: Part, wanted: 'options' | 'file', types: readonly str
   const { name = '', type, encoding } = part;
   if (name !== wanted) {
     const known = name === 'options' || name === 'file';
-    const detail = known ? `stands where the part ${wanted} must come` : 'is no part of this form';
+    const detail = known ? `is in the place of the part ${wanted}` : 'is not a part of this form';
     throw wrongPart(detail, [name.slice(0, MAX_TOLD_NAME_LENGTH)]);
   }
   if (types.includes(type) && PLAIN_ENCODINGS.includes(encoding)) return;
   throw problem(
     'unsupported-media-type',
-    `The part ${wanted} is of type ${types.join(', ')}, without a Content-Transfer-Encoding.`,
+    `The part ${wanted} must have the type ${types.join(', ')}, and no Content-Transfer-Encoding.`,
   );
 };
 

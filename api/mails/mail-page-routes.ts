@@ -91,7 +91,8 @@ const registerPage = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'getMailPage',
-        summary: 'The page of a job or request that a mail leads to; looking at it changes nothing',
+        summary:
+          'The page of a job or request that a mail links to; opening the page changes nothing',
         tags: ['links'],
         params: tokenParams,
         response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
@@ -123,7 +124,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
     {
       schema: {
         operationId: 'downloadLogByLink',
-        summary: 'The log of a job that a mail leads to; each download is in the activity log',
+        summary: 'The log of a job that a mail links to; each download is in the activity log',
         tags: ['links'],
         params: tokenParams,
         response: { 200: LOG, 404: NO_LINK, 410: NO_LINK },

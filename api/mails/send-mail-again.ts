@@ -48,7 +48,7 @@ const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } 
   if (last >= MAX_ROUNDS) {
     throw problem(
       'limit-reached',
-      `The mail about ${name} was sent ${MAX_ROUNDS} times; it is not sent again.`,
+      `The mail about ${name} was already sent ${MAX_ROUNDS} times, which is the maximum.`,
     );
   }
   return { round: last + 1, isNew: true };
@@ -65,7 +65,7 @@ const findEarlier = async (
   if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    'This idempotency key belongs to another request for the same mail.',
+    'This idempotency key was used for another request for the same mail.',
   );
 };
 
@@ -94,7 +94,7 @@ export const sendMailAgain = async (
   } catch (cause) {
     throw problem(
       'temporal-unavailable',
-      `The mail about ${name} is written down and not begun. The same request begins it.`,
+      `The mail about ${name} was stored but not started. Send the same request again to start it.`,
       { cause },
     );
   }

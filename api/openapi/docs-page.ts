@@ -33,7 +33,7 @@ const PAGE = `<!doctype html>
 </head>
 <body>
 <noscript>This page needs JavaScript.
-<a href="/openapi.json">The same as an OpenAPI document</a></noscript>
+<a href="/openapi.json">Read the OpenAPI document instead</a></noscript>
 <div id="swagger-ui"></div>
 <script src="${STATIC}/swagger-ui-bundle.js"></script>
 <script src="${OWN}/docs.js"></script>

@@ -20,7 +20,7 @@ interface OpenApi {
 }
 
 export const problemSchema = z.object({
-  type: z.string().describe('Path of a page about this kind of error'),
+  type: z.string().describe('Path of a page about this type of error'),
   title: z.string(),
   status: z.int(),
   detail: z.string().describe('What failed, for which id, why, and what to do'),
@@ -41,12 +41,13 @@ const WORKSPACE_PARAMETER = {
   name: 'workspace',
   in: 'query',
   schema: { type: 'string' },
-  description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
+  description:
+    'Id of the workspace, for keys that can access several workspaces; otherwise the workspace of the key.',
 };
 const WORKSPACE_OF_LIST = {
   ...WORKSPACE_PARAMETER,
   description:
-    "Id of the workspace, for keys that see several, which get all of them without it; an admin's own otherwise.",
+    'Id of the workspace, for keys that can access several workspaces; by default all workspaces of the key.',
 };
 
 const header = (name: string, description: string, pattern?: string) => ({
@@ -58,28 +59,28 @@ const header = (name: string, description: string, pattern?: string) => ({
 
 const IDEMPOTENCY_KEY = header(
   'Idempotency-Key',
-  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job, or list.',
+  '1 to 255 visible ASCII characters. The same request with the same key always returns the same job or list.',
   '^[\\x21-\\x7e]{1,255}$',
 );
 const WEBHOOK_KEY = {
   ...IDEMPOTENCY_KEY,
   description:
-    '1 to 255 visible ASCII characters. The same request with the same key is carried out once; for 30 days it ' +
-    'is answered with what it made, but without a secret.',
+    '1 to 255 visible ASCII characters. The same request with the same key takes effect once. For 30 days, it ' +
+    'returns the created resource, but without a secret.',
 };
 const MAIL_KEY = header(
   'Idempotency-Key',
-  '1 to 255 visible ASCII characters. The same key with the same request never sends a second mail.',
+  '1 to 255 visible ASCII characters. The same request with the same key never sends a second mail.',
   '^[\\x21-\\x7e]{1,255}$',
 );
 const PREFER = header(
   'Prefer',
-  '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
+  '`wait=N` returns 200 if the job ends within N seconds; the maximum is 30.',
 );
 
 const LAST_EVENT_ID = header(
   'Last-Event-ID',
-  'The `id` of the last event that arrived; what it told is not told again.',
+  'The `id` of the last event that the client received; older events are not sent again.',
 );
 
 /** Headers that operations take; read from the request by hand, since others come along. */
@@ -123,7 +124,7 @@ const WRITE_STATUSES = [408, 409, 413, 415, 422];
 const PARAMETER_STATUS = 414;
 
 const FILE_STATUSES = [409, 410, 416];
-/** What they are about, or need, may be gone for good: a file, a preview, a window, records. */
+/** The resource may have been removed permanently: a file, a preview, a window, records. */
 const MAY_BE_GONE = [
   'startExport',
   'previewDeletion',

@@ -27,7 +27,7 @@ export const registerMetricsRoute = (
     {
       schema: {
         operationId: 'getMetrics',
-        summary: 'Figures for Prometheus',
+        summary: 'Metrics for Prometheus',
         tags: ['service'],
         response: { 200: TEXT },
       },

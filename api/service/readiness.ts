@@ -30,12 +30,12 @@ export interface ReadinessDeps {
   taskQueue: string;
 }
 
-const UNKNOWN = 'not known while the database is away.';
+const UNKNOWN = 'not known while the database is not available.';
 
 type DatabaseParts = Pick<Readiness, 'database' | 'schema' | 'queue'>;
 
 const AWAY: DatabaseParts = {
-  database: 'PostgreSQL does not answer.',
+  database: 'PostgreSQL does not respond.',
   schema: UNKNOWN,
   queue: UNKNOWN,
 };
@@ -44,7 +44,9 @@ const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabasePa
   try {
     await assertSchema(db);
     const isServed = await hasLivingWorker(db, taskQueue, WORKER_SILENCE_SECONDS);
-    const queue = isServed ? null : `no worker serves the queue ${taskQueue}; jobs wait for one.`;
+    const queue = isServed
+      ? null
+      : `no worker serves the queue ${taskQueue}; jobs wait for a worker.`;
     return { database: null, schema: null, queue };
   } catch (error) {
     const refusal = refusalOf(error);
@@ -58,8 +60,8 @@ const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabasePa
 
 const STORAGE = {
   full: 'the storage is full.',
-  unwritable: 'the storage cannot be written.',
-  missing: 'the storage is not there.',
+  unwritable: 'the storage is not writable.',
+  missing: 'the storage does not exist.',
   broken: 'the storage does not work.',
 } as const;
 
@@ -75,10 +77,14 @@ const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> =>
 const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
   const [ofDatabase, storage, isTemporalThere] = await Promise.all([
     inTime(askDatabase(deps), DEADLINE_MS, AWAY),
-    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not answer.'),
+    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not respond.'),
     inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
   ]);
-  return { ...ofDatabase, storage, temporal: isTemporalThere ? null : 'Temporal does not answer.' };
+  return {
+    ...ofDatabase,
+    storage,
+    temporal: isTemporalThere ? null : 'Temporal does not respond.',
+  };
 };
 
 /** Asks once for all who want to know within a second. */

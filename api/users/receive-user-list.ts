@@ -28,13 +28,15 @@ export const userListOptionsSchema = z.strictObject({
   matchBy: z
     .enum(MATCH_BY)
     .optional()
-    .describe('The column that counts; when left out `userId`, or `email` in a file without that'),
+    .describe(
+      'The column with the entries; by default `userId`, or `email` in a file without `userId`',
+    ),
   spreadsheetSafe: z
     .boolean()
     .optional()
     .describe(
-      "Whether the file is guarded against formulas, so that each `'` before one is taken off; when left out, by " +
-        'its byte-order mark, as of imports',
+      "Whether the file is guarded against formulas, so that each `'` before a formula is removed; by default, by " +
+        'its byte-order mark, as for imports',
     ),
 });
 
@@ -51,7 +53,7 @@ export const USER_LIST_BODY = {
         type: 'object',
         required: ['options', 'file'],
         additionalProperties: false,
-        description: 'Exactly these two parts, in this order',
+        description: 'Send exactly these two parts, in this order',
         properties: {
           // Swagger UI fills its form from here, and with values of its own where there is none.
           options: {
@@ -62,7 +64,7 @@ export const USER_LIST_BODY = {
             type: 'string',
             format: 'binary',
             description:
-              'CSV in UTF-8, packed by gzip or not; its first line names a column `userId` or `email`',
+              'CSV in UTF-8, optionally compressed with gzip; the first line names a column `userId` or `email`',
           },
         },
       },
@@ -80,8 +82,8 @@ type Owner = Omit<NewUserList, 'matchBy'>;
 const tooMany = () =>
   problem(
     'limit-reached',
-    `The workspace has ${MAX_USER_LISTS} lists of users, which are all it may have. ` +
-      'Remove one: DELETE /v1/user-lists/{id}.',
+    `The workspace has ${MAX_USER_LISTS} lists of users, which is the maximum. ` +
+      'Remove a list: DELETE /v1/user-lists/{id}.',
   );
 
 /** Writes entries as they come, a batch at a time. One that is not to be kept is only read. */
@@ -122,7 +124,7 @@ const checkSame = (earlier: UserListRow, requestHash: string): UserListRow => {
   if (earlier.request_hash === requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to list ${earlier.id}, which another request made.`,
+    `This idempotency key was used for list ${earlier.id} by another request.`,
   );
 };
 
@@ -131,7 +133,7 @@ const discard = async (db: Db, request: FastifyRequest, id: string): Promise<voi
   try {
     await eraseUserList(db, id);
   } catch (error) {
-    request.log.warn({ err: error, listId: id }, 'a list of users is left to be swept');
+    request.log.warn({ err: error, listId: id }, 'a list of users is left to the sweep');
   }
 };
 

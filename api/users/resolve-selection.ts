@@ -44,7 +44,7 @@ const freezeSegment = async (
   const segment = await findSegment(db, workspaceId, segmentId);
   if (segment === undefined) {
     throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-      errors: [{ detail: 'is no segment of this workspace', pointer: '/selection/segmentId' }],
+      errors: [{ detail: 'is not a segment of this workspace', pointer: '/selection/segmentId' }],
     });
   }
   return freezeFilter(segment.filter as Filter, types, new Date());
@@ -64,8 +64,8 @@ export const resolveList = async (
   }
   throw problem(
     'not-found',
-    `There is no list ${listId} in this workspace; lists go a day after their upload.`,
-    { errors: [{ detail: 'is no list of this workspace', pointer }] },
+    `There is no list ${listId} in this workspace. A list is deleted one day after its upload.`,
+    { errors: [{ detail: 'is not a list of this workspace', pointer }] },
   );
 };
 

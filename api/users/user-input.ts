@@ -33,7 +33,7 @@ const describedFields = Object.fromEntries(
     z
       .unknown()
       .optional()
-      .meta({ description: `${takesOf(field)}; null clears` }),
+      .meta({ description: `${takesOf(field)}; null clears the value` }),
   ]),
 );
 
@@ -41,10 +41,10 @@ const describedFields = Object.fromEntries(
 export const userPatchSchema = z
   .looseObject({
     ...describedFields,
-    properties: z
-      .unknown()
-      .optional()
-      .meta({ description: 'Custom properties by name; only those given change, null clears' }),
+    properties: z.unknown().optional().meta({
+      description:
+        'Custom properties by name; only the given properties change, null clears a value',
+    }),
   })
   .meta({
     id: 'UserPatch',
@@ -54,7 +54,7 @@ export const userPatchSchema = z
 /** Whoever is there with another id is still found, changed and deleted by it. */
 const seenUserIdSchema = userIdSchema
   .refine((id) => id === '' || unseenProblem(id) === undefined, {
-    error: 'must hold a character that can be seen',
+    error: 'must have a visible character',
   })
   .meta({ maxLength: MAX_USER_ID_LENGTH });
 
@@ -89,7 +89,7 @@ const readValue = (
   else into[key] = parsed.value;
 };
 
-const UNKNOWN = 'is not known here; custom properties go under properties';
+const UNKNOWN = 'is not a known property; put custom properties under properties';
 
 const whyNotTaken = (name: string, value: unknown): string | undefined => {
   if (READ_ONLY.has(name)) return 'cannot be changed';

@@ -11,7 +11,7 @@ const FIELD_SCHEMAS = {
 
 const NEVER_UNKNOWN: Partial<Record<string, z.ZodType>> = {
   userId: z.string(),
-  legalHold: z.boolean().describe('A user under hold is never deleted'),
+  legalHold: z.boolean().describe('A user under hold cannot be deleted'),
 };
 
 /** A user as it is answered: every system property, null when unknown. */

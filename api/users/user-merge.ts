@@ -39,22 +39,22 @@ export const mergeResultSchema = z.object({
         error: z.object({ detail: z.string(), pointer: z.string() }).optional(),
       }),
     )
-    .describe('In the order given'),
+    .describe('In the given order'),
 });
 
 type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 
-const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+const HOLD_IS_FOR_PLATFORM = 'can be cleared by the platform team only';
 
 /** Told where a request is about one user alone. */
 const holdForbidden = () =>
-  problem('forbidden', 'Only a key of role platform clears a hold.', {
+  problem('forbidden', 'Only a key with the role platform can clear a hold.', {
     errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
   });
 
 /** Told where a request is about one user alone. */
 const userRefused = ({ refused }: Refused) =>
-  problem('unprocessable', `The user was not written; ${refused}.`, {
+  problem('unprocessable', `The user was not written: ${refused}.`, {
     errors: [{ detail: refused, pointer: '' }],
   });
 
@@ -88,7 +88,7 @@ const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResul
     case 'held':
       return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
     case 'notFound':
-      return failed(userId, 'is no user of this workspace', `${at}/userId`);
+      return failed(userId, 'is not a user of this workspace', `${at}/userId`);
   }
 };
 

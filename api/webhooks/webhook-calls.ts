@@ -34,7 +34,7 @@ const findEarlier = async (
   }
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to another request, about webhook ${call.webhook_id}.`,
+    `This idempotency key was used for another request, about webhook ${call.webhook_id}.`,
   );
 };
 

@@ -33,7 +33,7 @@ test('names that would break a line are refused', async () => {
   const owner = await key('Ada\u2028Admin');
   for (const { code, lines } of [workspace, owner]) {
     expect(code).toBe(2);
-    expect(lines.at(-1)).toMatch(/^--name holds a line break/);
+    expect(lines.at(-1)).toMatch(/^--name must not have a line break/);
   }
 });
 

@@ -56,7 +56,7 @@ test.each([
   ['', /no users/],
   ['userId,city\na\n', /line 2/],
   ['userId,city\na,"Rome\n', /line 2/],
-  [Buffer.from([0x75, 0x73, 0x65, 0x72, 0x49, 0x64, 0x0a, 0xff, 0x0a]), /not UTF-8/],
+  [Buffer.from([0x75, 0x73, 0x65, 0x72, 0x49, 0x64, 0x0a, 0xff, 0x0a]), /not valid UTF-8/],
   ['userId,emailOptin\na,true\nb,yes\n', /line 3, column "emailOptin" must be true or false/],
   ['userId,smsOptin\na,1\n', /line 2, column "smsOptin" must be true or false/],
   ['userId,email\na,nobody\n', /line 2, column "email" must be a mail address/],

@@ -77,7 +77,7 @@ test('each fault of a mapping is named, at its place', async () => {
     '`E-Mail` maps to `email`, and so does `Mail`',
     '`city` maps to `createdAt`, which no file can set; leave it out by null',
     '`Plan` maps to `properties.strin`: did you mean `properties.string`?',
-    expect.stringContaining('`extra` is no known property'),
+    expect.stringContaining('`extra` is not a known property'),
     '`Phone/No` is no column of the file',
     '`Extras` is no column of the file: did you mean `extra`?',
   ]);

@@ -36,7 +36,12 @@ const KINDS: RequestNotice[] = [
 test.each(KINDS)('%s: html and text say the same, and text of people stays text', (kind) => {
   const { subject, html, text } = deleteAllMail(FACTS, kind);
   expect(subject).toContain(FACTS.workspaceName);
-  for (const part of [FACTS.requestId, FACTS.request.url, 'T-1', 'you are a member of the platform team']) {
+  for (const part of [
+    FACTS.requestId,
+    FACTS.request.url,
+    'T-1',
+    'you are a member of the platform team',
+  ]) {
     expect(text).toContain(part);
     expect(html).toContain(part);
   }
