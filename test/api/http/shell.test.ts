@@ -118,7 +118,7 @@ test('is ready with database, schema, storage and Temporal, and tells that no wo
     body: {
       status: 'ok',
       warnings: [
-        { part: 'queue', detail: 'no worker serves the queue keepsake; jobs wait for one.' },
+        { part: 'queue', detail: 'no worker serves the queue keepsake; jobs wait for a worker.' },
       ],
     },
   };

@@ -70,7 +70,7 @@ test('what is missing is told beside what is wrong, with what it must be', () =>
     '  PORT: must be a whole number from 0 to 65535',
     '  DATABASE_URL: is not set: it must be of the form postgres://user:password@host:port/database',
     '  RESEND_API_KEY: is not set: it must be a key of Resend',
-    '  LINK_SECRET: is not set: it must be a text of at least 32 characters',
+    '  LINK_SECRET: is not set: it must be a string of at least 32 characters',
   ]);
 });
 

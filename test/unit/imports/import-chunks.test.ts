@@ -94,7 +94,7 @@ test('lines that fail stop no other, and say all that is wrong by column and rul
     [7, 'invalidDataType', '6'.repeat(20)],
   ]);
   expect(failed[1]?.message).toMatch(/^email must be .*; properties\.number must be /);
-  expect(failed[2]?.message).toBe('has 2 cells, and the header 3');
+  expect(failed[2]?.message).toBe('has 2 cells, but the header has 3');
   expect(failed[4]?.message).toMatch(/^userId must have at most 255 characters$/);
   for (const { message } of failed) expect(message).not.toContain('secret');
 });
@@ -216,7 +216,7 @@ test('columns without a name are left out where they hold nothing', async () => 
       'wrongCellCount',
       'has 6 cells, but the header has 4: 2 empty cells too many at the end of the line',
     ],
-    [8, 'wrongCellCount', 'has 1 cells, and the header 2'],
+    [8, 'wrongCellCount', 'has 1 cells, but the header has 2'],
   ]);
 });
 
@@ -225,7 +225,7 @@ test('says of one empty cell too many that it is one', async () => {
   expect(failed.map(({ message }) => message)).toEqual([
     'has 3 cells, but the header has 2: one empty cell too many at the end of the line',
     'has 4 cells, but the header has 2: 2 empty cells too many at the end of the line',
-    'has 3 cells, and the header 2',
+    'has 3 cells, but the header has 2',
   ]);
 });
 

@@ -103,7 +103,7 @@ test('names all columns that are wrong, but for more than anyone has', async () 
   if (!('errors' in header)) throw new Error('a header of unknown columns is taken');
   expect(header.errors).toHaveLength(351);
   expect(header.errors.at(-1)).toEqual({
-    detail: 'has 650 more columns that are wrong',
+    detail: 'has 650 more columns with errors',
     pointer: '/file',
   });
 });
