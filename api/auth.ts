@@ -18,17 +18,17 @@ import type { Rates } from './rate-limit.ts';
 /** The key a request came with. */
 export interface Actor {
   id: string;
-  /** What people are shown in place of the id. */
+  /** Short form of the id, shown to people. */
   shownId: string;
-  /** Shows the database that the holder of the key asks. Never stored, logged or answered. */
+  /** Proves to the database that the key's holder sent the request. Never stored or returned. */
   proof: Buffer;
   role: Role;
-  /** The one workspace of an admin; null for those who see all. */
+  /** The workspace of an admin key; null for keys that can access all workspaces. */
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
   expiresAt: Date | null;
-  /** To the minute, before this request. */
+  /** Last use before this request, to the minute. */
   lastUsedAt: Date | null;
 }
 
@@ -39,9 +39,9 @@ declare module 'fastify' {
      * that of a job it began.
      */
     access: { actor: Actor | null; workspaceId: string | null; jobId?: string };
-    /** Who asks. Only a public route has none, and must not ask. */
+    /** The caller. A public route has no caller and must not read this. */
     readonly actor: Actor;
-    /** The one workspace the request is about. @throws ProblemError when it is about none */
+    /** The workspace of the request. @throws ProblemError if the request has no workspace */
     readonly workspaceId: string;
   }
 }
@@ -53,7 +53,7 @@ const unauthenticated = (detail: string) =>
     headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
   });
 
-/** Whose key the request carries, or why that is nobody's. */
+/** The owner of the key of a request, or the problem with the key. */
 const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
   if (header === undefined) return unauthenticated('The request has no Authorization header.');
   const key = KEY_PATTERN.exec(header)?.[1];
@@ -74,7 +74,7 @@ const findActor = async (db: Db, header: string | undefined): Promise<Actor | Pr
   };
 };
 
-/** Takes `?workspace=` out of the query, so that no route's own schema has to know it. */
+/** Removes `?workspace=` from the query, so that the schemas of routes need not define it. */
 const takeWorkspace = (request: FastifyRequest): string | undefined => {
   const query = request.query as Record<string, unknown>;
   const named = query['workspace'];
@@ -98,7 +98,7 @@ const findScope = async (
   return workspace.id;
 };
 
-/** @throws ProblemError when the actor may not call the route, or the workspace is not theirs */
+/** @throws ProblemError if the actor may not call the route or access the workspace */
 const admit = async (
   db: Db,
   request: FastifyRequest,
@@ -119,7 +119,7 @@ const admit = async (
   }
 };
 
-/** A path or method there is none of: anyone may ask for it, and is told so. */
+/** An unknown path or method: anyone may request it and gets an error. */
 const UNKNOWN: Access = { public: true };
 
 /**
@@ -149,7 +149,7 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
     await rates.requireRoom(request);
     const found =
       access.public === true ? null : await findActor(db, request.headers.authorization);
-    // Counted first: a key that is none of ours is a request of its address.
+    // Counted first: a request with an unknown key counts for its address.
     if (!isProblem(found)) request.access.actor = found;
     if (request.access.actor !== null) uses.note(request.access.actor);
     await rates.count(request, reply);

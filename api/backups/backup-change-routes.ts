@@ -16,7 +16,7 @@ import { backupSchema, purgePhraseOf, toBackupJson } from './backup-json.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
-/** Longest wait for a batch or restore that uses the backup at this moment, in milliseconds. */
+/** Longest wait for a batch or restore that is using the backup, in milliseconds. */
 const LOCK_TIMEOUT_MS = 8_000;
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
@@ -59,7 +59,7 @@ const getBackup = async (
   return row;
 };
 
-/** A short transaction that rather gives up than waits long for a lock. */
+/** A short transaction that fails if it has to wait long for a lock. */
 const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
   db.transaction().execute(async (trx) => {
     await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true)`.execute(trx);
@@ -174,7 +174,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
       const purge = { id, proof: actor.proof, reason };
       const kept = whyKept(id, await withLock(deps, (trx) => purgeBackup(trx, purge)));
       if (kept !== undefined) throw kept;
-      // It is removed whatever happens now: what is not destroyed here, the schedule destroys.
+      // The backup is already removed. If its files are not destroyed here, the schedule does it.
       await destroyExport({ db: deps.database.db, storage: deps.storage }, id).catch(
         (error: unknown) => {
           reply.code(202);
@@ -186,7 +186,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** What may happen to a backup before its time, and after. */
+/** Routes that change or purge a backup. */
 export const registerBackupChangeRoutes = (app: App, deps: ApiDeps): void => {
   registerChange(app, deps);
   registerPurge(app, deps);

@@ -33,7 +33,7 @@ export const backupSchema = z
   })
   .meta({ id: 'Backup' });
 
-/** What the platform team types to purge a backup. */
+/** The phrase that the platform team types to purge a backup. */
 export const purgePhraseOf = ({ rows }: Pick<BackupRow, 'rows'>): string =>
   `purge backup of ${rows ?? 0} users`;
 

@@ -47,7 +47,7 @@ const isOneWay = ({ ids, listId }: NamedUsers): boolean =>
   ids === undefined || listId === undefined;
 const TWO_WAYS = { error: 'must not be given together with ids', path: ['listId'] };
 
-/** @throws ProblemError 404, or 422 for a list of mail addresses */
+/** @throws ProblemError 404, or 422 for a list of email addresses */
 const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
   const list = await resolveList(db, workspaceId, listId, '/listId');
   if (list.matchBy === 'userId') return list;
@@ -64,7 +64,7 @@ const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
  */
 const RESTORABLE = ['verified', 'damaged'];
 
-/** @throws ProblemError 404, 410 when the backup is gone, 409 while its deletion runs */
+/** @throws ProblemError 404, 410 if the backup was removed, 409 while its deletion runs */
 const requireRestorable = async (
   { database: { db } }: ApiDeps,
   { workspaceId, params }: { workspaceId: string; params: { id: string } },
@@ -188,7 +188,7 @@ const wantRestore = async (
   ...(reason !== undefined && { reason }),
 });
 
-/** Restores: what a deletion took, put back from its backup. */
+/** Restores: deleted users are restored from the backup of the deletion. */
 export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
   registerPreview(app, deps);
   app.post(

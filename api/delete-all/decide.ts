@@ -21,7 +21,7 @@ import type { Actor } from '../auth.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 
-/** How long a caller waits for the workflow's decision, in milliseconds; it takes some 50. */
+/** How long a caller waits for a decision of the workflow, in ms; the usual time is 50 ms. */
 const DECISION_DEADLINE_MS = 8_000;
 const POLL_INTERVAL_MS = 25;
 
@@ -31,11 +31,11 @@ export interface Wish {
   kind: MessageKind;
   reason?: string | undefined;
   previewId?: string;
-  /** The run to be tried again. */
+  /** The run to retry. */
   jobId?: string;
 }
 
-/** @throws ProblemError 404 when there is none that the caller may see */
+/** @throws ProblemError 404 if there is no request that the caller can access */
 export const getRequest = async (
   { database: { db } }: Pick<ApiDeps, 'database'>,
   id: string,
@@ -46,7 +46,7 @@ export const getRequest = async (
   return row;
 };
 
-/** What the state does not allow. For what needs the window, one that is over is gone. */
+/** The problem with the state of a request, or with its closed window. */
 export const refusedBy = (
   { id, state, closes_at: closesAt }: RequestRow,
   needsWindow: boolean,
@@ -107,7 +107,7 @@ const getDecision = async ({ database: { db } }: Deps, id: string): Promise<Deci
 };
 
 /**
- * The decision an earlier request with the same key asked for; undefined when this is the first.
+ * The decision of an earlier request with the same key; undefined for the first request.
  */
 const findEarlier = async (
   { database: { db } }: Deps,
@@ -144,15 +144,15 @@ const write = async (
   };
   const outcome = await submitDecision(deps.database.db, decision);
   if (outcome !== undefined) return getDecision(deps, decision.id);
-  // The same key, sent twice at once: the other request's decision is there now.
+  // The same key was sent twice at once: the decision of the other request exists now.
   const other = await findEarlier(deps, id, request.idempotency);
   if (other !== undefined) return other;
   throw new Error(`decision ${decision.id} was not written`);
 };
 
 /**
- * One who sends no idempotency key cannot ask what became of it, so what was not decided in time
- * never will be.
+ * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned if
+ * the workflow did not take it in time.
  */
 const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
   const { db } = deps.database;
@@ -181,7 +181,7 @@ const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> =>
     return giveUp(deps, pending, cause);
   }
   if (isSent) return awaitDecision(deps, pending);
-  // The request ended between our look and the message.
+  // The request ended between our check and the message.
   await giveUpDecision(deps.database.db, pending.id);
   return getDecision(deps, pending.id);
 };

@@ -14,7 +14,7 @@ interface Words {
 const DECISIONS: readonly {
   kind: Exclude<MessageKind, 'run'>;
   summary: string;
-  /** Where every word is optional, no body is as good; where there is no schema, none is taken. */
+  /** The body may be omitted if all its fields are optional; without a schema it must be empty. */
   body?: z.ZodType<Words | null | undefined>;
 }[] = [
   {
@@ -46,7 +46,7 @@ const DECISIONS: readonly {
   },
 ];
 
-/** Decisions on a request. Each is taken by its workflow, whose rules hold on every way in. */
+/** Decisions on a request. The workflow makes each decision, by the same rules for all callers. */
 export const registerDeleteAllDecisionRoutes = (app: App, deps: ApiDeps): void => {
   for (const { kind, summary, body } of DECISIONS) {
     app.post(

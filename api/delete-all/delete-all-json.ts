@@ -34,10 +34,10 @@ const summarySchema = z.object({
   workflow: z.object({ id: z.string(), uiUrl: z.string().nullable() }),
 });
 
-/** A request as lists show it. */
+/** A request as in lists. */
 export const requestSummarySchema = summarySchema.meta({ id: 'DeleteAllRequestSummary' });
 
-/** A request with all that was tried on it, refused or not. */
+/** A request with all its decisions, accepted or rejected. */
 export const requestSchema = summarySchema
   .extend({
     timeline: z.array(
@@ -71,7 +71,7 @@ const uiUrlOf = ({ id }: RequestRow, { config, jobs }: Deps): string | null => {
   return `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${workflowId}`;
 };
 
-/** As a list shows it. */
+/** A request as in a list. */
 export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   id: row.id,
   workspace: row.workspace_id,
@@ -126,7 +126,7 @@ const timelineOf = async (db: Db, row: RequestRow) => {
 const summarizePerson = (id: string | null, role: string | null, ownerName: string | null) =>
   id === null ? null : { id, role: role ?? '', ownerName: ownerName ?? '' };
 
-/** One request, with how many users its workspace has now. */
+/** One request, with the current number of users of its workspace. */
 export const describeRequest = async (
   row: RequestRow,
   deps: Deps & Pick<ApiDeps, 'database'>,

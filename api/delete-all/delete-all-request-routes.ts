@@ -70,7 +70,7 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
     ...(idempotency !== undefined && { idempotency }),
   });
   if (isWritten) return getRequest(deps, id, workspaceId);
-  // The same key, sent twice at once: the other call's request is there now.
+  // The same key was sent twice at once: the request of the other call exists now.
   const same = await findEarlier(request, deps);
   if (same !== undefined) return same;
   const open = await findUnfinishedRequest(db, workspaceId);
@@ -81,7 +81,7 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
 };
 
 /**
- * Starts the workflow of a request that none has claimed: a new one, or one a crash left behind.
+ * Starts the workflow of an unclaimed request: a new request, or a request left by a crash.
  */
 const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
   if (row.run_id !== null || row.finished_at !== null) return;
@@ -121,7 +121,7 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** Asking to delete every user of a workspace, and how such requests stand. */
+/** Requests to delete all users of a workspace, and their state. */
 export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void => {
   registerAsk(app, deps);
   app.get(

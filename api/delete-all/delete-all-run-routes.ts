@@ -33,10 +33,10 @@ const runSchema = z
     ],
   });
 
-/** What is typed to confirm; the number is the preview's. */
+/** The confirmation phrase, with the count of the preview. */
 const phraseOf = (count: number): string => `delete all ${count} users`;
 
-/** A look at the clock for people: whether the window really is open, its workflow says. */
+/** An early check for callers. The workflow decides whether the window is open. */
 const requireOpen = (row: RequestRow): void => {
   if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
 };
@@ -75,7 +75,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** @throws ProblemError saying what of the confirmation is not as the preview showed it */
+/** @throws ProblemError if the confirmation differs from the preview */
 const checkConfirmation = async (
   { database: { db } }: ApiDeps,
   row: RequestRow,
@@ -102,7 +102,7 @@ const checkConfirmation = async (
   return { kind: 'run', reason, previewId };
 };
 
-/** Within the window: a look at everyone, and the run that deletes them. */
+/** Within the window: the preview of all users, and the run that deletes them. */
 export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
   registerPreview(app, deps);
   app.post(

@@ -26,11 +26,11 @@ const querySchema = z.strictObject({
 const userHeld = (what: string): ProblemError =>
   problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
 
-/** Whether the user of an ended deletion came under hold while it ran. */
+/** Whether the user was put under hold while the deletion ran. */
 const hasHeld = ({ counts }: JobRow): boolean =>
   ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;
 
-/** A hold that is there is told at once; one that comes later the job reports. */
+/** An existing hold is reported at once. The job reports a hold that is set later. */
 const beginDeletion = (
   request: FastifyRequest,
   deps: ApiDeps,

@@ -33,7 +33,7 @@ const entryShape = {
 
 const upTo = `The first ${REPORT_SIZE} of these`;
 
-/** What else is told depends on what the selection names. */
+/** Other fields depend on the type of the selection. */
 const reportedSchema = previewSchema
   .extend({
     notFound: z

@@ -26,7 +26,7 @@ const columnsSchema = z
     'System properties, and custom properties as `properties.<name>`, in this order; by default all of them',
   );
 
-/** What a request may say of the file it asks for. */
+/** The options of the file in a request. */
 export const exportOptionsShape = {
   format: z.enum(['csv', 'ndjson']).default('csv'),
   compression: z.enum(['gzip', 'none']).default('gzip'),
@@ -54,9 +54,9 @@ const isSpreadsheetSafe = ({ format, spreadsheetSafe }: WantedOptions): boolean 
 };
 
 /**
- * The options as the job keeps them: columns that are defined later do not come into its file.
+ * The options as the job stores them. Columns that are defined later are not exported.
  *
- * @throws ProblemError when a column is unknown, or an option does not fit the format
+ * @throws ProblemError if a column is unknown, or an option does not fit the format
  */
 export const freezeExportOptions = async (
   db: Db,

@@ -15,7 +15,7 @@ import type { App } from '../http/app.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { type ExportRow, requireOpenFile } from './send-export.ts';
 
-/** What has links: its paths begin with the plural of its name. */
+/** A resource that has links. Its paths begin with the plural of its name. */
 interface Kind {
   noun: 'export' | 'backup';
   find: (db: Db, workspaceId: string, id: string) => Promise<ExportRow | undefined>;
@@ -28,7 +28,7 @@ const KINDS: Kind[] = [
 
 const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
 
-/** @throws ProblemError 404 when it is not there, or another workspace's */
+/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
   const row = await find(db, workspaceId, id);
   if (row === undefined) throw notFound(noun);
@@ -171,7 +171,7 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): vo
   );
 };
 
-/** Making, listing and taking back the links that `public-links.ts` serves. */
+/** Creating, listing and revoking the links that `public-link-routes.ts` serves. */
 export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
   for (const kind of KINDS) {
     registerCreate(app, deps, kind);

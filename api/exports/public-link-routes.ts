@@ -26,7 +26,7 @@ type OpenLink = {
 const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
   link.link_is_over || link.is_over || link.state !== 'verified';
 
-/** Looks behind a token. A forged one never reaches the database. */
+/** Looks up the link of a token. A forged token never reaches the database. */
 const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink> => {
   const linkId = readLinkToken(token, deps.config.linkSecret);
   if (linkId === undefined) return { status: 'unknown' };
@@ -44,7 +44,7 @@ const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink
 
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
 
-/** The links of mails: a page, then the file. The token is the only key. */
+/** The links in mails: a page, then the file. The token is the only key. */
 export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
   app.get(
     '/d/:token',

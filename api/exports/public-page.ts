@@ -5,7 +5,7 @@ import { problemSchema } from '../openapi/openapi.ts';
 import { problem } from '../http/problems.ts';
 
 /**
- * What the links of mails have in common: answers to people without a key, and to machines that
+ * Common parts of the links in mails: responses to people without a key, and to programs that
  * follow them.
  */
 
@@ -25,7 +25,7 @@ const ANSWERS = {
   },
 } as const;
 
-/** A link that leads nowhere: not one of ours, or no longer one. */
+/** An unknown or ended link. */
 export interface NoLink {
   status: keyof typeof ANSWERS;
 }
@@ -41,7 +41,7 @@ export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
     .send(page);
 
 /**
- * A person gets a page, a program that asks for JSON a problem. @throws ProblemError for a program
+ * A person gets a page; a program that requests JSON gets a problem. @throws ProblemError then
  */
 export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { status }: NoLink) => {
   const { slug, code, title, advice } = ANSWERS[status];
@@ -57,7 +57,7 @@ export const NO_LINK = {
 
 export const tokenParams = z.strictObject({ token: z.string() });
 
-/** Lets no address with a token leave with a click, or enter a search engine or a cache. */
+/** Keeps URLs with a token out of referrers, search engines and caches. */
 export const hide = (reply: FastifyReply): FastifyReply =>
   reply
     .header('referrer-policy', 'no-referrer')

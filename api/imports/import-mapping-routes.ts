@@ -97,7 +97,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
   );
 };
 
-/** Mappings of columns that imports name; a job holds a copy of the one it began with. */
+/** Column mappings for imports. A job keeps a copy of its mapping. */
 export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
   const { database } = deps;
   registerReading(app, deps);

@@ -6,7 +6,7 @@ import type { ColumnMapping } from '../../imports/options.ts';
 import { nameSchema } from '../../selection/names.ts';
 import { type InputError, problem, type ProblemError } from '../http/problems.ts';
 
-/** Of a column's name, or a property's, in UTF-16 units. */
+/** Maximum length of the name of a column or property, in UTF-16 units. */
 const MAX_COLUMN_LENGTH = 255;
 
 const columnSchema = z.string().max(MAX_COLUMN_LENGTH);
@@ -28,7 +28,7 @@ export const mappingNameSchema = nameSchema.describe('Name of the mapping in the
 /** Errors told in an answer's \`detail\`, too. */
 const MAX_TOLD_ERRORS = 5;
 
-/** A request that is well-formed, with each place of it that makes no sense. */
+/** A well-formed request with all its errors. */
 export const unprocessable = (errors: InputError[]): ProblemError => {
   const told = errors
     .slice(0, MAX_TOLD_ERRORS)

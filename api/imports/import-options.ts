@@ -4,7 +4,7 @@ import { columnsSchema, mappingNameSchema } from './import-mapping.ts';
 import type { InputError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
-/** What a request says of its file. */
+/** The options of a file in a request. */
 export const importOptionsSchema = z.strictObject({
   mode: z
     .enum(IMPORT_MODES)
@@ -60,7 +60,7 @@ export const importOptionsSchema = z.strictObject({
 
 export type WantedImport = z.infer<typeof importOptionsSchema>;
 
-/** Options that contradict others, by the rules of imports. */
+/** Options that conflict with other options. */
 export const contradictionsOf = ({
   mode,
   mergeTags,
@@ -88,10 +88,10 @@ export const contradictionsOf = ({
   return errors;
 };
 
-/** Writes no user, whoever sends it as it is. */
+/** An example that writes no user if it is sent unchanged. */
 const OPTIONS_EXAMPLE = { mode: 'update', dryRun: true };
 
-/** How the request's body is described; it is read by hand, as it comes. */
+/** The description of the request body. The body is parsed as a stream, not by Fastify. */
 export const IMPORT_BODY = {
   required: true,
   content: {
@@ -102,7 +102,7 @@ export const IMPORT_BODY = {
         additionalProperties: false,
         description: 'Send exactly these two parts, in this order',
         properties: {
-          // Swagger UI fills its form from here, and with values of its own where there is none.
+          // Swagger UI fills its form with this example, and otherwise with values of its own.
           options: {
             ...z.toJSONSchema(importOptionsSchema, { io: 'input' }),
             examples: [OPTIONS_EXAMPLE],

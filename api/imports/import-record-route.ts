@@ -19,7 +19,7 @@ const failureSchema = z.object({
 
 const placeSchema = z.int().min(0).max(2_147_483_647);
 
-/** The lines of an import that no user came of, in pages. */
+/** The failed lines of an import, in pages. */
 export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDeps): void => {
   app.get(
     '/v1/imports/:id/records',

@@ -24,7 +24,7 @@ const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
     ? error
     : { ...error, pointer: '/options/mapping' };
 
-/** @throws ProblemError 422 naming each column that is wrong */
+/** @throws ProblemError 422 with all columns that have errors */
 const requireHeader = async (
   { database: { db }, storage }: ApiDeps,
   workspaceId: string,
@@ -117,7 +117,7 @@ const importFile = async (
   deps: ApiDeps,
   stop: AbortController,
 ) => {
-  // Before the body: a key that is none need not wait for the upload to be told.
+  // Checked before the body, so that an invalid key is reported without waiting for the upload.
   readIdempotency(request, null);
   const fileId = uuidv7();
   const remove = () => removeUnused(deps, request, fileId);
@@ -138,7 +138,7 @@ const importFile = async (
   return acceptJob(request, reply, job, deps);
 };
 
-/** Uploads have parsers of their own, for this route alone. */
+/** Uploads have their own parsers, only for this route. */
 export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
   void app.register(async (scope) => {
     readFormsOnly(scope);

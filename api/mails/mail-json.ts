@@ -4,7 +4,7 @@ import { MAIL_STATES } from '../../workflows/mail-contract.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 
-/** A mail, without whom it goes to and what it says. */
+/** A mail without its recipient and content. */
 export const mailSchema = z
   .object({
     kind: z.string().describe('The kind of the mail; `finished` for a job'),
@@ -27,7 +27,7 @@ export const mailSchema = z
   })
   .meta({ id: 'Mail' });
 
-/** A mail about a request, which goes to several people. */
+/** A mail about a request, which is sent to several people. */
 export const requestMailSchema = mailSchema
   .extend({
     keyId: z

@@ -23,7 +23,7 @@ const capitalized = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${
 
 type Row = [label: string, value: string | null];
 
-/** Rows without a value are left out. */
+/** Rows without a value are omitted. */
 const listOf = (rows: readonly Row[]): string => {
   const lines = rows.flatMap(([label, value]) =>
     value === null ? [] : [`<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>\n`],
@@ -37,7 +37,7 @@ const section = (title: string, content: string): string =>
 const momentOf = (moment: Date | null): string | null =>
   moment === null ? null : formatMoment(moment);
 
-/** What a job is about, which is told also where it is nobody. */
+/** Counts of the users or lines of a job, which are shown even if zero. */
 const WHOLE = ['selected', 'lines'];
 
 /**
@@ -68,7 +68,7 @@ export interface JobPage {
   reasons: readonly CountedReason[];
   problems: readonly CountedProblem[];
   linkExpiresAt: Date;
-  /** Of a link that gives the log out, while it is there. */
+  /** The download section of a link that allows the log. */
   logToken?: string;
 }
 
@@ -76,7 +76,7 @@ const downloadOf = (token: string): string =>
   '<p>The log contains ids of users, or lines of the file. Save it where only authorised people can read it.</p>\n' +
   `<p><a href="${token}/log" download rel="nofollow">Download the log</a></p>\n`;
 
-/** What a mail about a job leads to: state, counts, reasons and times, and no user. */
+/** The page of a job: state, counts, reasons and times, and no users. */
 export const renderJobPage = (page: JobPage): string => {
   const { job, workspaceName, reasons, problems, linkExpiresAt, logToken } = page;
   const error: Row = [
@@ -103,7 +103,7 @@ export const renderJobPage = (page: JobPage): string => {
   );
 };
 
-/** What may be decided in a state, and by whom. */
+/** The possible decisions in a state, and the people who may make them. */
 const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
   requested: [
     ['platform team, but not the person who requested it', 'approve'],

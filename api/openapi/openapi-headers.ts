@@ -1,4 +1,4 @@
-/** Headers of answers, as the OpenAPI document tells of them. */
+/** Response headers in the OpenAPI document. */
 
 type Headers = Record<string, { schema: object; description: string }>;
 
@@ -35,7 +35,7 @@ const OF_FILES: Headers = {
 
 const OF_RANGES: Headers = { 'Content-Range': header('Range of the bytes, and size of the file') };
 
-/** Of single operations, in answers that are no problem. */
+/** Headers of single operations, in success responses. */
 const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createSegment: { Location: header('Path of the segment') },
   createWebhook: { Location: header('Path of the webhook') },
@@ -47,7 +47,7 @@ const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   deleteUser: { 'Preference-Applied': header('`wait=N`, if `Prefer` requested it') },
 };
 
-/** Headers that come with problems of one status, beside those of all. */
+/** Additional headers of problems with one status. */
 const OF_PROBLEMS: Readonly<Record<string, Headers>> = {
   401: { 'WWW-Authenticate': header('`Bearer realm="keepsake"`') },
   416: { ...OF_RANGES, 'Accept-Ranges': header('`bytes`') },
@@ -65,13 +65,13 @@ interface AnswerFacts {
   operationId: string;
   status: string;
   mediaTypes: readonly string[];
-  /** Whether the operation answers with a file or ranges of it. */
+  /** Whether the operation returns a file or its ranges. */
   isFile: boolean;
   isLimited: boolean;
   isJob: boolean;
 }
 
-/** Headers of an answer that is no problem. */
+/** Headers of a success response. */
 export const answerHeaders = (facts: AnswerFacts): Headers => {
   const { operationId, status, mediaTypes, isFile, isLimited, isJob } = facts;
   return {

@@ -83,7 +83,7 @@ const LAST_EVENT_ID = header(
   'The `id` of the last event that the client received; older events are not sent again.',
 );
 
-/** Headers that operations take; read from the request by hand, since others come along. */
+/** Headers that operations accept. The code reads them itself, as requests have others too. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   createUserList: [IDEMPOTENCY_KEY],
   startImport: [IDEMPOTENCY_KEY],
@@ -109,7 +109,7 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** Bodies that are read by hand, as they come. */
+/** Bodies that are parsed as a stream. */
 const BODY_OF: Readonly<Record<string, object>> = {
   startImport: IMPORT_BODY,
   createUserList: USER_LIST_BODY,
@@ -152,7 +152,7 @@ const MAY_BE_GONE = [
   'createWebhook',
 ];
 
-/** Errors that only these operations answer with. */
+/** Errors that only these operations return. */
 const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(MAY_BE_GONE.map((operationId) => [operationId, [410]])),
   downloadExport: FILE_STATUSES,
@@ -204,7 +204,7 @@ const addHeaders = (
   }
 };
 
-/** Adds what the access table and the catalogue of errors say, so that no route repeats it. */
+/** Adds the facts of the access table and the catalogue, so that routes need not repeat them. */
 const completeOperation = (method: string, path: string, operation: Operation): void => {
   const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
   const access = findAccess(method.toUpperCase(), url);
@@ -238,7 +238,7 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   addHeaders(operation, { isLimited });
 };
 
-/** Shows the example that stands beside a body's schema where readers look for it. */
+/** Moves the example of a body's schema to the place where tools show it. */
 const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
   for (const media of Object.values(requestBody?.content ?? {})) {
     media.example ??= exampleOf(media.schema, schemas);
@@ -276,7 +276,7 @@ const complete = (document: object): OpenApi => {
 const zodToJsonConfig = { unrepresentable: 'any' } as const;
 const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
 
-/** Must come before the routes it tells of. */
+/** Must be registered before the routes that it describes. */
 export const documentApi = async (app: App): Promise<void> => {
   await app.register(swagger, {
     openapi: {

@@ -148,7 +148,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   );
 };
 
-/** The activity log, and from each line the way to its job's records. */
+/** The activity log, with links to the records of jobs. */
 export const registerActivityRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   registerList(app, deps, sendCsv);
   registerLog(app, deps, sendCsv);

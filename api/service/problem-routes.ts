@@ -10,7 +10,7 @@ const STYLE =
 
 const PAGE_CSP = pageCsp(STYLE);
 
-/** The catalogue's texts are ours; backticks are the only markup in them. */
+/** The texts come from our catalogue. Backticks are their only markup. */
 const toHtml = (text: string): string =>
   escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 

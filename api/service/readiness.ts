@@ -6,24 +6,24 @@ import { type Storage, StorageError } from '../../storage/storage.ts';
 import { askForAll, inTime } from '../ask.ts';
 import type { JobStarter } from '../jobs/start-job.ts';
 
-/** Longest wait for each answer, in milliseconds. */
+/** Longest wait for each response, in milliseconds. */
 const DEADLINE_MS = 2_000;
-/** How old an answer may be, in milliseconds: anyone may ask, however often. */
+/** Maximum age of a cached result, in milliseconds: anyone may call, at any rate. */
 const MAX_AGE_MS = 1_000;
 
-/** What the API works with, and `queue`: whether a worker takes what it is asked to do. */
+/** The parts that the API needs, and `queue`: whether a worker serves the queue. */
 export const PARTS = ['database', 'schema', 'storage', 'temporal', 'queue'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What is wrong with each part, in one sentence; null where nothing is. */
+/** The problem of each part, in one sentence; null without a problem. */
 export type Readiness = Record<Part, string | null>;
 
-/** Without a worker the API still takes jobs, which wait for one. */
+/** Without a worker, the API still accepts jobs, which then wait for a worker. */
 export const isReady = ({ queue: _queue, ...needed }: Readiness): boolean =>
   Object.values(needed).every((what) => what === null);
 
 export interface ReadinessDeps {
-  /** Of a connection that nothing else uses. */
+  /** A database on a separate connection. */
   db: Db;
   storage: Storage;
   jobs: Pick<JobStarter, 'isReachable'>;
@@ -87,6 +87,6 @@ const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
   };
 };
 
-/** Asks once for all who want to know within a second. */
+/** Checks once per second for all callers. */
 export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
   askForAll(() => ask(deps), MAX_AGE_MS);

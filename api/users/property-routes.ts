@@ -50,7 +50,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Custom properties are defined once; neither name nor type changes. */
+/** Custom properties are defined once; their name and type never change. */
 export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
   registerList(app, deps);
   app.post(

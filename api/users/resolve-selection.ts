@@ -15,16 +15,16 @@ import {
 import type { ExportSelection, FrozenSelection } from '../../selection/selection.ts';
 import { invalidRequest, problem } from '../http/problems.ts';
 
-/** A selection made ready to act on: nothing in it moves any more, but for whom a list names. */
+/** A resolved selection. Only the users that a list matches can still change. */
 export type ResolvedSelection =
   | {
-      /** As the job's row holds it: chosen users are only counted there. */
+      /** As stored with the job, which has only the number of chosen users. */
       frozen: FrozenSelection;
       /** The chosen users. */
       targetIds?: readonly string[];
-      /** What the users of the selection satisfy. */
+      /** The condition for the users of the selection. */
       where: RawBuilder<SqlBool>;
-      /** What was taken off it. */
+      /** The excluded users. */
       excluded?: Excluded;
     }
   | { list: ListRef & { entries: number } };
@@ -50,7 +50,7 @@ const freezeSegment = async (
   return freezeFilter(segment.filter as Filter, types, new Date());
 };
 
-/** @throws ProblemError when the list is not there (any more) */
+/** @throws ProblemError if the list does not exist or was deleted */
 export const resolveList = async (
   db: Db,
   workspaceId: string,

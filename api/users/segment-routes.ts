@@ -77,13 +77,13 @@ const nameTaken = () =>
 
 type Database = ApiDeps['database'];
 
-/** @throws ProblemError when the filter does not fit the workspace's properties */
+/** @throws ProblemError if the filter does not fit the properties of the workspace */
 const requireFitting = async ({ db }: Database, workspaceId: string, filter: Filter) => {
   const errors = checkFilter(filter, await propertyTypesOf(db, workspaceId), '/filter');
   if (errors.length > 0) throw invalidRequest(errors);
 };
 
-/** A segment with the number of users it holds now. @throws ProblemError when it is not there */
+/** A segment with its current number of users. @throws ProblemError if it does not exist */
 const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
   const row = await findSegment(db, workspaceId, id);
   if (row === undefined) throw notFound('segment');

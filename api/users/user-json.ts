@@ -14,7 +14,7 @@ const NEVER_UNKNOWN: Partial<Record<string, z.ZodType>> = {
   legalHold: z.boolean().describe('A user under hold cannot be deleted'),
 };
 
-/** A user as it is answered: every system property, null when unknown. */
+/** A user in a response: all system properties, null if unknown. */
 export const userSchema = z
   .object(
     Object.fromEntries(

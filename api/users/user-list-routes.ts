@@ -39,7 +39,7 @@ const toJson = ({ id, match_by, entries, repeated, empty, ...row }: UserListRow)
   expiresAt: row.expires_at.toISOString(),
 });
 
-/** @throws ProblemError when it is not there (any more) */
+/** @throws ProblemError if it does not exist or was deleted */
 const getList = async ({ database: { db } }: ApiDeps, workspaceId: string, id: string) => {
   const list = await findUserList(db, id, workspaceId);
   if (list === undefined) throw notFound('list of users');

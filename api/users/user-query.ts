@@ -17,7 +17,7 @@ import {
 } from '../http/problems.ts';
 import { readInput } from '../http/validation.ts';
 
-/** Fits into the headers' limit even if most of it has to be written as `%XX`. */
+/** Fits into the limit of the headers, even if most of it must be encoded as `%XX`. */
 const MAX_FILTER_LENGTH = 16_000;
 
 const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
@@ -73,7 +73,7 @@ const readSegment = async (db: Db, workspaceId: string, segmentId: string): Prom
   });
 };
 
-/** What the users that are asked for satisfy. @throws ProblemError when the query makes no sense */
+/** The condition for the requested users. @throws ProblemError if the query is not valid */
 export const conditionOf = async (
   db: Db,
   workspaceId: string,

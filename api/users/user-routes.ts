@@ -30,7 +30,7 @@ import { conditionOf, userQuerySchema } from './user-query.ts';
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
 /**
- * A place is good for one order only; a date that does not exist would be an error of PostgreSQL.
+ * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
  */
 const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
   z.strictObject({
@@ -122,7 +122,7 @@ const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** The platform team holds users, and sees nothing else of them. */
+/** The platform team can set holds of users, and reads no other values. */
 const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
   const names = Object.keys(body);
   if (names.length === 1 && names[0] === 'legalHold') return;
@@ -167,7 +167,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Users: found, added, changed. Deleting one is a job, in delete-user.ts. */
+/** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
 export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
   registerList(app, deps);
   registerMerge(app, deps);

@@ -31,7 +31,7 @@ import {
 const paramsSchema = z.strictObject({ id: z.uuid() });
 const deliveryParamsSchema = paramsSchema.extend({ deliveryId: z.uuid() });
 
-/** @throws ProblemError 404 when it is not there, or another webhook's */
+/** @throws ProblemError 404 if it does not exist, or belongs to another webhook */
 const getDelivery = async (
   { database: { db } }: ApiDeps,
   webhookId: string,
@@ -42,13 +42,13 @@ const getDelivery = async (
   return row;
 };
 
-/** @throws ProblemError 409 when nothing is sent to it */
+/** @throws ProblemError 409 if the webhook is switched off */
 const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
   if (disabledAt === null) return;
   throw problem('wrong-state', `Webhook ${id} is switched off. Switch it on first.`);
 };
 
-/** Has a delivery sent, now or by the sweep, and answers with it. */
+/** Sends a delivery, now or by the sweep, and returns it. */
 const accept = async (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -174,7 +174,7 @@ const registerTest = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** The log of a webhook's deliveries, and sending one again or for a trial. */
+/** The deliveries of a webhook; sending a delivery again, and sending a test. */
 export const registerWebhookDeliveryRoutes = (app: App, deps: ApiDeps): void => {
   registerRead(app, deps);
   registerReplay(app, deps);

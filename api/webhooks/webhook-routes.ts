@@ -36,7 +36,7 @@ import {
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-/** How long an old secret is valid beside a new one, in hours; and at most. */
+/** Default and maximum validity of an old secret beside a new secret, in hours. */
 const OLD_VALID_HOURS = 24;
 const MAX_OLD_VALID_HOURS = 168;
 
@@ -53,7 +53,7 @@ const rotationSchema = z
   })
   .meta({ id: 'SecretRotation', examples: [{ oldValidHours: 48 }] });
 
-/** The URL as it is kept. @throws ProblemError when no request may go there */
+/** The URL as stored. @throws ProblemError if no request may be sent to it */
 const requireUrl = ({ config }: ApiDeps, text: string): string => {
   const read = readWebhookUrl(text, config.webhookAllowPrivate);
   if ('url' in read) return read.url;
@@ -225,7 +225,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Who is told of the ends of jobs. */
+/** Webhooks, which report the ends of jobs. */
 export const registerWebhookRoutes = (app: App, deps: ApiDeps): void => {
   registerCreate(app, deps);
   registerRead(app, deps);

@@ -41,5 +41,5 @@ test('a mail address may end in one letter, and must be one', async () => {
   const { code, lines } = await key('Ada', 'ada@example.x');
   expect(code).toBe(1);
   expect(lines.at(-1)).toMatch(/^There is no database/);
-  expect((await key('Ada', 'nobody')).lines.at(-1)).toMatch(/^--email must be a mail address/);
+  expect((await key('Ada', 'nobody')).lines.at(-1)).toMatch(/^--email must be an email address/);
 });

@@ -109,7 +109,7 @@ test.each([
   '"open <keepsake@example.com>',
   'Keepsake <a@example.com> <b@example.com>',
 ])('MAIL_FROM may not be %j', (sender) => {
-  expect(senderProblem(sender)).toMatch(/^ {2}MAIL_FROM: must be a mail address, or a name and/);
+  expect(senderProblem(sender)).toMatch(/^ {2}MAIL_FROM: must be an email address, or a name and/);
   expect(ofStart({ MAIL_FROM: sender })[1]).toBe(senderProblem(sender));
 });
 
