@@ -98,7 +98,7 @@ export const durations = setting(
 /** The shortest accepted secret for signing links, in characters. */
 const MIN_SECRET_LENGTH = 32;
 
-export const secret = setting(`a text of at least ${MIN_SECRET_LENGTH} characters`, (given) =>
+export const secret = setting(`a string of at least ${MIN_SECRET_LENGTH} characters`, (given) =>
   given.length >= MIN_SECRET_LENGTH ? given : WRONG,
 );
 
@@ -120,7 +120,7 @@ const isMailAddress = (given: string): boolean =>
   given !== '' && 'value' in parseValue('email', given);
 
 export const mailSender = textThat(
-  'a mail address, or a name and a mail address: Keepsake <keepsake@example.com> ' +
+  'an email address, or a name and an email address: Keepsake <keepsake@example.com> ' +
     '(a name with one of , ; : @ in double quotes)',
   (given) => isMailAddress(NAMED.exec(given)?.[1] ?? given),
 );
@@ -140,11 +140,11 @@ const isNetwork = (given: string): boolean => {
 const PREFIX = /^[A-Z][A-Z0-9]{1,9}$/;
 
 export const ticketPrefixes = listOf(
-  'prefixes of tickets with commas between them, such as OPS,HELP',
+  'comma-separated prefixes of tickets, such as OPS,HELP',
   (one) => PREFIX.test(one),
 );
 
 export const networks = listOf(
-  'addresses or networks with commas between them, such as 10.0.0.0/8, ::1',
+  'comma-separated addresses or networks, such as 10.0.0.0/8, ::1',
   isNetwork,
 );

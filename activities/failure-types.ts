@@ -69,7 +69,7 @@ export type FailureType = (typeof FAILURE_TYPES)[number];
 const BROKEN_OFF: JobEnd = {
   kind: 'failed',
   type: UNKNOWN,
-  message: 'A step broke off. The workflow of the job says in Temporal which, and why.',
+  message: 'A step failed. The workflow of the job in Temporal shows the step and the cause.',
 };
 
 /**

@@ -19,141 +19,144 @@ import { StorageError, type StorageProblem } from '../storage/storage.ts';
 const final = (type: FailureType, message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, type);
 
-/** Every failure that can end a step. Messages hold ids and counts, never a user's data. */
+/** All failures of jobs. Messages hold ids and counts, never user data. */
 export const failures = {
   jobNotRunning: (jobId: string, state: string) =>
     final('jobNotRunning', `Job ${jobId} is ${state}.`),
-  /** An activity that was started without a workflow. */
+  /** An activity that was started without its workflow. */
   noWorkflow: (activity: string) =>
-    final('noWorkflow', `${activity} is a step of a workflow, and does nothing by itself.`),
+    final(
+      'noWorkflow',
+      `${activity} is a step of a workflow. It does nothing without the workflow.`,
+    ),
   jobNotYours: (jobId: string) =>
-    final('jobNotYours', `This workflow is not the one of job ${jobId}, or not its latest run.`),
+    final(
+      'jobNotYours',
+      `This workflow does not belong to job ${jobId}, or is not its latest run.`,
+    ),
   deliveryNotYours: (deliveryId: string) =>
-    final('deliveryNotYours', `This workflow is not the one of delivery ${deliveryId}.`),
+    final('deliveryNotYours', `This workflow does not belong to delivery ${deliveryId}.`),
   mailNotYours: (id: string) =>
-    final('mailNotYours', `This workflow is not the one of this mail about ${id}.`),
+    final('mailNotYours', `This workflow does not belong to this mail about ${id}.`),
   mailNotAsked: (id: string) =>
-    final('mailNotAsked', `Nobody has asked for this mail about ${id}. Ask for it by the API.`),
-  /** A workflow that was started by hand, or whose request another run has claimed. */
+    final('mailNotAsked', `This mail about ${id} was not requested. Request it with the API.`),
+  /** A workflow that was started manually, or was replaced by another run. */
   requestNotYours: (requestId: string) =>
     final(
       'requestNotYours',
-      `This workflow does not decide request ${requestId}: only the run that claimed it does.`,
+      `This workflow cannot decide request ${requestId}. Only the run that claimed the request can.`,
     ),
   requestUnknown: (requestId: string) =>
-    final('requestUnknown', `There is no delete-all request ${requestId}.`),
+    final('requestUnknown', `Delete-all request ${requestId} does not exist.`),
   runNotAllowed: (jobId: string) =>
     final(
       'runNotAllowed',
-      `Job ${jobId} is not the run of a delete-all request that is running, so it deletes nobody (any more). ` +
-        'Look at the request, and ask for a new approval.',
+      `Job ${jobId} is not the run of a running delete-all request, so it deletes no (more) users. ` +
+        'Check the request, then request a new approval.',
     ),
   selectionChanged: (confirmed: number, found: number) =>
     final(
       'selectionChanged',
-      `${confirmed} users were confirmed and ${found} match now. Nothing was deleted. ` +
+      `${confirmed} users were confirmed, but ${found} match now. Nothing was deleted. ` +
         'Make a new preview and confirm its count.',
     ),
   deleteAllRequired: (counts: NearlyEveryone) =>
     final(
       'delete-all-required',
-      `${describeNearlyEveryone(counts)} Nothing more is deleted by this job. Deleting nearly everyone ` +
-        'needs the approval of the platform team.',
+      `${describeNearlyEveryone(counts)} This job deletes nothing more. To delete nearly all users, request ` +
+        'the approval of the platform team.',
     ),
   usersNotStamped: (workspaceId: string) =>
     final(
       'usersNotStamped',
-      `The trigger zzz_stamp on the users of ${workspaceId} is missing, switched off, changed, or ` +
-        'not the last to fire. Nothing was deleted. Restore it as the migration makes it, then start again.',
+      `The trigger zzz_stamp on the users of ${workspaceId} is missing, disabled, changed, or not the ` +
+        'last to fire. Nothing was deleted. Restore the trigger as in the migration, then start again.',
     ),
   usersHaveRules: (workspaceId: string) =>
     final(
       'usersHaveRules',
-      `A rule on the users of ${workspaceId} changes what statements on them mean. Nothing was ` +
-        'deleted. Drop the rule, then start again.',
+      `A rule on the users of ${workspaceId} changes the effect of statements. Nothing was deleted. ` +
+        'Drop the rule, then start again.',
     ),
   usersNotPlain: (workspaceId: string) =>
     final(
       'usersNotPlain',
-      `The users of ${workspaceId} do not lie in one plain table: it is partitioned again, or a foreign ` +
-        'table. Nothing is read or deleted by this step. Make it one table, then start again.',
+      `The users of ${workspaceId} are not in one plain table: the table is partitioned again, or is a ` +
+        'foreign table. This step reads and deletes nothing. Move the users to one table, then start again.',
     ),
   snapshotLost: (jobId: string) =>
     final(
       'snapshotLost',
-      `The snapshot that job ${jobId} was bound to does not belong to this server any more. ` +
+      `The snapshot of job ${jobId} no longer belongs to this server. ` +
         'Make a new preview and start again.',
     ),
   exportUnknown: (exportId: string) =>
-    final('exportUnknown', `Export ${exportId} is not there, damaged, or removed.`),
+    final('exportUnknown', `Export ${exportId} does not exist, is damaged, or was removed.`),
   othersWouldGo: () =>
     final(
       'othersWouldGo',
-      'A trigger on users deletes further users, whom the backup does not hold, or track_counts is ' +
-        'off. The batch was rolled back. Remove the trigger or turn the setting on, then start again.',
+      'A trigger on users deletes other users that are not in the backup, or track_counts is off. ' +
+        'The batch was rolled back. Remove the trigger or turn on track_counts, then start again.',
     ),
   cascade: (constraint: string) =>
     final(
       'foreignKeyCascades',
-      `The foreign key ${constraint} would change rows the backup does not hold. Nothing was ` +
-        'deleted. Drop it or make it restrict, then start again.',
+      `The foreign key ${constraint} would change rows that are not in the backup. Nothing was ` +
+        'deleted. Drop the key or set it to RESTRICT, then start again.',
     ),
   importFileDamaged: (fileId: string, figure: string) =>
     final(
       'importFileDamaged',
-      `Import file ${fileId} is not what was uploaded (${figure} differs). Nobody was imported. Check the ` +
-        'storage, then upload the file again.',
+      `Import file ${fileId} differs from the uploaded file (${figure} differs). No user was imported. Check ` +
+        'the storage, then upload the file again.',
     ),
   volatileText: (types: readonly string[]) =>
     final(
       'volatileText',
-      `The users have values of the type ${types.join(', ')}, whose text changes with other objects of the ` +
-        'database, so no backup of them can be compared. Nobody was deleted. Change the type to text or oid, ' +
+      `The users have values of the type ${types.join(', ')}. Their text depends on other objects of the ` +
+        'database, so a backup cannot be verified. No user was deleted. Change the type to text or oid, ' +
         'then start again.',
     ),
   outOfLocks: (jobId: string) =>
     final(
       'outOfLocks',
-      `PostgreSQL has no room for the locks that triggers take as job ${jobId} restores a part. Nobody of ` +
-        'that part was restored. Raise max_locks_per_transaction, then retry the job.',
+      `PostgreSQL has too few locks for the triggers that fire while job ${jobId} restores a part. No user ` +
+        'of that part was restored. Increase max_locks_per_transaction, then retry the job.',
     ),
   usersContended: (jobId: string) =>
     ApplicationFailure.retryable(
-      `Others create or remove the users of job ${jobId} over and over; it is tried again.`,
+      `Other work repeatedly creates or removes the users of job ${jobId}. The step will be retried.`,
       'usersContended',
     ),
   columnGone: (exportId: string, column: string) =>
     final(
       'columnGone',
-      `Backup ${exportId} has a column ${column} that the users have no longer. Nobody was restored. ` +
-        'Add the column again, then start again.',
+      `Backup ${exportId} has a column ${column} that the users no longer have. No user was restored. ` +
+        'Add the column, then start again.',
     ),
   notRestorable: (exportId: string, reason: string) =>
     final(
       'notRestorable',
-      `A user of backup ${exportId} was deleted and restored for a trial, which was rolled back: the ` +
-        `database did not take the user back as they were (${reason}). Nobody was deleted by it. Remove the ` +
-        'trigger or constraint that stands in the way, then start again.',
+      `A test restore of a user of backup ${exportId} failed and was rolled back: the database did not ` +
+        `restore the user unchanged (${reason}). No user was deleted with this backup. Remove the trigger or ` +
+        'constraint that prevents the restore, then start again.',
     ),
   usersHidden: (confirmed: number, found: number) =>
     final(
       'usersHidden',
-      `${confirmed} users were confirmed and the backup holds ${found}, though no other user was deleted ` +
-        'or changed meanwhile. Something hides users from Keepsake. Nobody was deleted. Look for ' +
-        'row-level security on the users and for missing rights of the role keepsake_app.',
+      `${confirmed} users were confirmed, but the backup has ${found}, although no other user was deleted ` +
+        'or changed meanwhile. Keepsake cannot see some users. No user was deleted. Check for row-level ' +
+        'security on the users and for missing rights of the role keepsake_app.',
     ),
   exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
     final(
       'backupDamaged',
-      `Part ${part.part} of export ${part.exportId} is not what was written (${figure} differs). ` +
-        'Nothing more is deleted by it. Check the storage, then start again.',
+      `Part ${part.part} of export ${part.exportId} differs from the written part (${figure} differs). ` +
+        'No more users are deleted with this backup. Check the storage, then start again.',
     ),
   sumsDoNotClose: (selected: number, sum: number) =>
-    final('sumsDoNotClose', `${selected} users were selected and ${sum} are accounted for.`),
-  /**
-   * An operator can fix a pooler or a clock while the job waits. The other refusals need a
-   * decision.
-   */
+    final('sumsDoNotClose', `${selected} users were selected, but the outcomes add up to ${sum}.`),
+  /** A pooler or a clock can be fixed while the job waits. The other causes end the job. */
   databaseRefused: ({ code, message }: DatabaseRefusal) =>
     ApplicationFailure.create({
       type: code,
@@ -164,7 +167,7 @@ export const failures = {
 
 const STORAGE_ADVICE: Record<StorageProblem, string> = {
   full: 'The storage is full. Free some space, then start again.',
-  unwritable: 'The storage folder cannot be written. Mend its permissions, then start again.',
+  unwritable: 'The storage folder is not writable. Fix its permissions, then start again.',
   missing: 'A file is missing from the storage.',
   broken: 'The storage failed.',
 };
@@ -173,21 +176,21 @@ const storageFailure = (error: StorageError): ApplicationFailure =>
   ApplicationFailure.create({
     type: `storage${error.problem[0]?.toUpperCase()}${error.problem.slice(1)}`,
     message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
-    // A disk may answer again. A full or forbidden disk needs a person.
+    // A disk may recover. A full or forbidden disk needs a person.
     nonRetryable: error.problem !== 'broken',
   });
 
-/** The type of a failure for a statement that PostgreSQL refuses each time. */
+/** Type of a failure for a statement that PostgreSQL always rejects. */
 const DATABASE_REFUSED = 'databaseRefused';
 
-/** The types of the database's final failures. */
+/** Types of final failures of the database. */
 const OF_THE_DATABASE: readonly string[] = [
   DATABASE_REFUSED,
   'rowSecurity',
   'databaseNotDurable',
 ] satisfies (typeof DATABASE_REFUSED | RefusalCode)[];
 
-/** Permanent errors that the functions of the database raise, by SQLSTATE. */
+/** Permanent errors that the database functions raise. */
 const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS005: failures.othersWouldGo,
   KS009: () => failures.databaseRefused(refuseForgetful(['fsync'])),
@@ -196,31 +199,29 @@ const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS015: failures.runNotAllowed,
 };
 
-/** The id in the message of such an error. */
+/** The id in such a message. */
 const idIn = ({ message }: DatabaseError): string => /[0-9a-f-]{36}/.exec(message)?.[0] ?? '';
 
 const refused = (error: DatabaseError): ApplicationFailure =>
   RAISED[error.code ?? '']?.(idIn(error)) ??
   final(
     DATABASE_REFUSED,
-    `PostgreSQL refused a statement: ${namesOf(error)}. Look up the code, correct the cause, ` +
+    `PostgreSQL rejected a statement: ${namesOf(error)}. Look up the code, fix the cause, ` +
       'then start again.',
   );
 
-/**
- * Errors that pass by themselves are retried. Errors that PostgreSQL raises each time end the step.
- */
+/** Temporary errors are retried. Permanent errors of PostgreSQL end the step. */
 const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
   const { code, name } = error as NodeJS.ErrnoException;
   if (isDatabaseAway(error)) {
     return ApplicationFailure.retryable(
-      `PostgreSQL is away (${code ?? name}); it is tried again.`,
+      `PostgreSQL is not available (${code ?? name}). The step will be retried.`,
       'databaseUnavailable',
     );
   }
   if (isContended(error)) {
     return ApplicationFailure.retryable(
-      `Other work holds what this needs (SQLSTATE ${code}); it is tried again.`,
+      `Other work holds a lock that this step needs (SQLSTATE ${code}). The step will be retried.`,
       'databaseBusy',
     );
   }
@@ -230,8 +231,8 @@ const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
 };
 
 /**
- * The failure of an import for an error in its file. The message names the line, but not its
- * content. `doneLines` lines were imported before, by an attempt that could read the file.
+ * The type names the error, and the message its location, without any content of the file. An
+ * earlier attempt that could read the file imported `doneLines`.
  */
 export const fileFailure = (
   { type, message }: ImportFileError,
@@ -241,10 +242,10 @@ export const fileFailure = (
     type,
     doneLines === 0
       ? `${message} Nothing was imported.`
-      : `${message} ${doneLines} lines before it were imported, and stay so.`,
+      : `${message} ${doneLines} lines before this line were imported and remain imported.`,
   );
 
-/** The one translation of errors into failures, which Temporal retries or which end a job. */
+/** The only translation of errors into retryable failures or final failures of a job. */
 export const toFailure = (error: unknown): Error => {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof StorageError) return storageFailure(error);
@@ -255,16 +256,16 @@ export const toFailure = (error: unknown): Error => {
   if (failure !== undefined) return failure;
   const { code, name } = error as NodeJS.ErrnoException;
   return ApplicationFailure.retryable(
-    `A step broke off (${code ?? name}); it is tried again.`,
+    `A step failed (${code ?? name}). The step will be retried.`,
     UNKNOWN,
   );
 };
 
-/** Whether a failure stands for an unexpected error. */
+/** True for unexpected errors. */
 export const isUnknown = (failure: Error): boolean =>
   failure instanceof ApplicationFailure && failure.type === UNKNOWN;
 
-/** The same failure, but retryable if the database raised it. */
+/** The same failure, but retryable if it is a failure of the database. */
 export const tryAgain = (failure: Error): Error =>
   failure instanceof ApplicationFailure && OF_THE_DATABASE.includes(failure.type ?? '')
     ? ApplicationFailure.retryable(failure.message, failure.type)

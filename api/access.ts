@@ -19,7 +19,7 @@ const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
 const ALL_IN_ALL: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'all' };
 const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
 
-/** Every route of the API. What holds users, samples or ids of users is for admins only. */
+/** Every route of the API. Routes with users, samples or ids of users are for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /': PUBLIC,
   'GET /healthz': PROBE,
@@ -49,7 +49,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/users': ADMINS,
   'POST /v1/users': ADMINS,
   'GET /v1/users/:userId': ADMINS,
-  // The platform team sets and clears holds, and may read and write nothing else here.
+  // The platform team may set and clear holds, and may not read or write anything else here.
   'PATCH /v1/users/:userId': { roles: ['admin', 'platform'], workspace: 'one' },
   'DELETE /v1/users/:userId': ADMINS,
 
@@ -137,12 +137,12 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /v1/activity/:id/log': ADMINS,
 };
 
-/** A route's line in the table; HEAD goes where GET goes. */
+/** The entry of a route in the table; HEAD uses the entry of GET. */
 export const findAccess = (method: string, url: string): Access | undefined =>
   ACCESS[`${method === 'HEAD' ? 'GET' : method} ${url}`];
 
 /**
- * @throws Error when the table says nothing about a route: who may call it must be decided first
+ * @throws Error if a route has no entry in the table: its access must be decided first
  */
 export const requireAccess = ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void => {
   for (const name of [method].flat()) {

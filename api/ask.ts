@@ -1,4 +1,4 @@
-/** Whatever does not answer in time is told by `late`. */
+/** Returns `late` if the work does not finish in time. */
 export const inTime = <T>(answer: Promise<T>, milliseconds: number, late: T): Promise<T> =>
   Promise.race([
     answer,

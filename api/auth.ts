@@ -18,17 +18,17 @@ import type { Rates } from './rate-limit.ts';
 /** The key a request came with. */
 export interface Actor {
   id: string;
-  /** What people are shown in place of the id. */
+  /** Short form of the id, shown to people. */
   shownId: string;
-  /** Shows the database that the holder of the key asks. Never stored, logged or answered. */
+  /** Proves to the database that the key's holder sent the request. Never stored or returned. */
   proof: Buffer;
   role: Role;
-  /** The one workspace of an admin; null for those who see all. */
+  /** The workspace of an admin key; null for keys that can access all workspaces. */
   workspaceId: string | null;
   ownerName: string;
   ownerEmail: string;
   expiresAt: Date | null;
-  /** To the minute, before this request. */
+  /** Last use before this request, to the minute. */
   lastUsedAt: Date | null;
 }
 
@@ -39,9 +39,9 @@ declare module 'fastify' {
      * that of a job it began.
      */
     access: { actor: Actor | null; workspaceId: string | null; jobId?: string };
-    /** Who asks. Only a public route has none, and must not ask. */
+    /** The caller. A public route has no caller and must not read this. */
     readonly actor: Actor;
-    /** The one workspace the request is about. @throws ProblemError when it is about none */
+    /** The workspace of the request. @throws ProblemError if the request has no workspace */
     readonly workspaceId: string;
   }
 }
@@ -53,13 +53,14 @@ const unauthenticated = (detail: string) =>
     headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
   });
 
-/** Whose key the request carries, or why that is nobody's. */
+/** The owner of the key of a request, or the problem with the key. */
 const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
-  if (header === undefined) return unauthenticated('The request carries no Authorization header.');
+  if (header === undefined) return unauthenticated('The request has no Authorization header.');
   const key = KEY_PATTERN.exec(header)?.[1];
-  if (key === undefined) return unauthenticated('Authorization is not of the form: Bearer ks_…');
+  if (key === undefined)
+    return unauthenticated('The Authorization header must have the form: Bearer ks_…');
   const row = await findApiKey(db, key);
-  if (row === undefined) return unauthenticated('This key is unknown, was revoked or has expired.');
+  if (row === undefined) return unauthenticated('This key is unknown, revoked or expired.');
   return {
     id: row.id,
     shownId: row.shown_id,
@@ -73,13 +74,13 @@ const findActor = async (db: Db, header: string | undefined): Promise<Actor | Pr
   };
 };
 
-/** Takes `?workspace=` out of the query, so that no route's own schema has to know it. */
+/** Removes `?workspace=` from the query, so that the schemas of routes need not define it. */
 const takeWorkspace = (request: FastifyRequest): string | undefined => {
   const query = request.query as Record<string, unknown>;
   const named = query['workspace'];
   delete query['workspace'];
   if (named === undefined || typeof named === 'string') return named;
-  throw invalidRequest([{ detail: 'is given more than once', pointer: '?workspace' }]);
+  throw invalidRequest([{ detail: 'must be given only once', pointer: '?workspace' }]);
 };
 
 const findScope = async (
@@ -97,7 +98,7 @@ const findScope = async (
   return workspace.id;
 };
 
-/** @throws ProblemError when the actor may not call the route, or the workspace is not theirs */
+/** @throws ProblemError if the actor may not call the route or access the workspace */
 const admit = async (
   db: Db,
   request: FastifyRequest,
@@ -106,7 +107,10 @@ const admit = async (
   const { actor } = request;
   if (!access.roles.includes(actor.role)) {
     const roles = access.roles.join(', ');
-    throw problem('forbidden', `This is for keys of role ${roles}; yours is ${actor.role}.`);
+    throw problem(
+      'forbidden',
+      `This requires a key with the role ${roles}. Your key has the role ${actor.role}.`,
+    );
   }
   const workspaceId = await findScope(db, actor, takeWorkspace(request));
   request.access.workspaceId = workspaceId;
@@ -115,7 +119,7 @@ const admit = async (
   }
 };
 
-/** A path or method there is none of: anyone may ask for it, and is told so. */
+/** An unknown path or method: anyone may request it and gets an error. */
 const UNKNOWN: Access = { public: true };
 
 /**
@@ -127,7 +131,7 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
   app.decorateRequest('access');
   app.decorateRequest('actor', {
     getter(this: FastifyRequest) {
-      if (this.access.actor === null) throw unauthenticated('This needs an API key.');
+      if (this.access.actor === null) throw unauthenticated('This requires an API key.');
       return this.access.actor;
     },
   });
@@ -145,7 +149,7 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
     await rates.requireRoom(request);
     const found =
       access.public === true ? null : await findActor(db, request.headers.authorization);
-    // Counted first: a key that is none of ours is a request of its address.
+    // Counted first: a request with an unknown key counts for its address.
     if (!isProblem(found)) request.access.actor = found;
     if (request.access.actor !== null) uses.note(request.access.actor);
     await rates.count(request, reply);

@@ -30,7 +30,7 @@ import { validatorCompiler } from './http/validation.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A caller's own request id is taken when it is a UUID, which cannot hold anyone's data. */
+/** The request id of the caller is used if it is a UUID, which cannot hold user data. */
 const requestIdOf = ({ headers }: IncomingMessage): string => {
   const given = headers['x-request-id'];
   return typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
@@ -83,7 +83,7 @@ const secure = async (app: App): Promise<void> => {
 };
 
 /**
- * Puts the API together, without listening. @throws Error when a route has no line in api/access.ts
+ * Builds the API without listening. @throws Error if a route has no entry in api/access.ts
  */
 export const buildApp = async (deps: ApiDeps): Promise<App> => {
   const app = createServer(deps);

@@ -4,12 +4,12 @@ import type { Storage } from '../storage/storage.ts';
 import type { RequestSender } from './delete-all/request-workflows.ts';
 import type { JobStarter } from './jobs/job-workflows.ts';
 
-/** What the routes of the API work with. */
+/** Dependencies of the API routes. */
 export interface ApiDeps {
   database: Database;
-  /** A connection that nothing but the question for readiness uses; `database` when not given. */
+  /** A connection only for the readiness check; the default is `database`. */
   health?: Database;
-  /** Likewise one for the figures of `/metrics`. */
+  /** A connection only for `/metrics`; the default is `database`. */
   figures?: Database;
   storage: Storage;
   jobs: JobStarter;
@@ -25,6 +25,6 @@ export interface ApiDeps {
     | 'webhookAllowPrivate'
   >;
   logLevel: Config['logLevel'];
-  /** Where log lines go; standard output when not given. */
+  /** Destination of log lines; the default is standard output. */
   logStream?: { write: (line: string) => void };
 }

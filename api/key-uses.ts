@@ -9,7 +9,7 @@ import type { App } from './http/app.ts';
 const NOTED_FOR_MS = 60_000;
 
 export interface KeyUses {
-  /** Has it noted that a key was used. Returns at once, and never fails. */
+  /** Records the use of a key. Returns at once, and never fails. */
   note: (key: { id: string; proof: Buffer }) => void;
 }
 
@@ -30,7 +30,7 @@ export const createKeyUses = (app: App, db: Db): KeyUses => {
       last = last
         .then(() => noteKeyUse(db, proof))
         .catch((error: unknown) => {
-          app.log.warn({ err: error }, 'that a key was used could not be noted');
+          app.log.warn({ err: error }, 'the use of a key could not be stored');
         });
     },
   };

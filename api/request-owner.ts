@@ -11,7 +11,7 @@ const requests = new AsyncLocalStorage<FastifyRequest>();
 export const ownerOf = ({ access }: FastifyRequest): string | undefined =>
   access?.workspaceId ?? access?.actor?.id;
 
-/** Whom the request is for that is under way; undefined where none is, or nobody knows yet. */
+/** The owner of the current request; undefined without a request or a known owner. */
 export const ownerOfRequest = (): string | undefined => {
   const request = requests.getStore();
   return request && ownerOf(request);
@@ -23,7 +23,7 @@ export const ownerOfRequest = (): string | undefined => {
  */
 export const outsideRequests = <T>(work: () => T): T => requests.exit(work);
 
-/** Remembers the request for all that is done for it. */
+/** Binds the request to all work that is done for it. */
 export const rememberRequests = (app: App): void => {
   app.addHook('onRequest', (request, _reply, done) => requests.run(request, done));
 };

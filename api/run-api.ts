@@ -37,11 +37,14 @@ const checkDatabase = async (database: Database, log: Logger): Promise<void> => 
       throw refusal ?? error;
     }
     const { code, message } = error as NodeJS.ErrnoException;
-    log.warn({ error: { code, message } }, 'PostgreSQL is away: requests are answered 503');
+    log.warn(
+      { error: { code, message } },
+      'PostgreSQL is not available: requests are answered with 503',
+    );
   }
 };
 
-/** Not `localhost`, the default: Fastify would listen on it twice, for IPv4 and IPv6. */
+/** Not the default `localhost`: Fastify would listen twice, for IPv4 and IPv6. */
 const inheritedSocket = (fd: number): FastifyListenOptions => {
   const options = { fd, host: '' };
   return options;
@@ -80,7 +83,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     logLevel: config.logLevel,
   });
 
-  /** Lets requests under way finish, then closes what was opened, in reverse. */
+  /** Waits for running requests, then closes all resources in reverse order. */
   const stop = async (): Promise<void> => {
     await app.close();
     await temporal.close();

@@ -2,18 +2,18 @@ import { createTurns } from '../turns.ts';
 import { problem } from './http/problems.ts';
 
 export interface ShareLimits {
-  /** Of all together. */
+  /** Limit of all owners together. */
   all: number;
-  /** Of one owner: a workspace, or a key that sees all of them. */
+  /** Limit of one owner: a workspace, or a key with access to all workspaces. */
   each: number;
-  /** What there is so much of, as in "Too many logs are being sent". */
+  /** Name of the limited things, as in "Too many open streams". */
   what: string;
 }
 
-/** Takes one for an owner. @returns what gives it back; to call it again does nothing */
+/** Acquires one for an owner. @returns its release function; a second call does nothing */
 export type TakeShare = (owner: string) => () => void;
 
-/** Counts what owners hold of something. @throws ProblemError `busy` from what it makes */
+/** Counts things per owner. @throws ProblemError `busy` if a limit is reached */
 export const createShares = ({ all, each, what }: ShareLimits): TakeShare => {
   const ofOwner = createTurns(each);
   const ofAll = createTurns(all);
@@ -22,13 +22,13 @@ export const createShares = ({ all, each, what }: ShareLimits): TakeShare => {
     if (giveOwn === undefined) {
       throw problem(
         'busy',
-        `Too many ${what} for this workspace: ${each} at a time. Wait a little.`,
+        `Too many ${what} in this workspace; at most ${each} are allowed. Wait a little.`,
       );
     }
     const give = ofAll('all');
     if (give === undefined) {
       giveOwn();
-      throw problem('busy', `Too many ${what}: ${all} at a time. Wait a little.`);
+      throw problem('busy', `Too many ${what}; at most ${all} are allowed. Wait a little.`);
     }
     return () => {
       giveOwn();

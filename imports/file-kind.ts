@@ -11,8 +11,8 @@ const MIN_KIND_BYTES = 4;
 const MAX_UNPACKED_BYTES = 1032 * KIND_BYTES;
 
 const AS_CSV = 'Save the sheet as "CSV UTF-8 (comma delimited)" and upload that file.';
-const UNPACKED = 'Unpack it, then upload the CSV file as it is or packed by gzip.';
-const AS_UTF8 = 'Save it as UTF-8, in Excel as "CSV UTF-8 (comma delimited)".';
+const UNPACKED = 'Decompress it, then upload the CSV file, optionally compressed with gzip.';
+const AS_UTF8 = 'Save it as UTF-8; in Excel, as "CSV UTF-8 (comma delimited)".';
 const EXPORT_AGAIN = 'Export the data as CSV in UTF-8 and upload that file.';
 
 const bytes = (...values: number[]): string => String.fromCharCode(...values);
@@ -24,21 +24,21 @@ const BEGINNINGS: readonly [string, string][] = [
   [bytes(0, 0, 0xfe, 0xff), `text in UTF-32. ${AS_UTF8}`],
   [bytes(0xff, 0xfe), `text in UTF-16. ${AS_UTF8}`],
   [bytes(0xfe, 0xff), `text in UTF-16. ${AS_UTF8}`],
-  [bytes(0x28, 0xb5, 0x2f, 0xfd), `packed by zstd. ${UNPACKED}`],
-  [bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), `packed by xz. ${UNPACKED}`],
+  [bytes(0x28, 0xb5, 0x2f, 0xfd), `compressed with zstd. ${UNPACKED}`],
+  [bytes(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0), `compressed with xz. ${UNPACKED}`],
   [bytes(0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c), `a 7z archive. ${UNPACKED}`],
-  [bytes(0x04, 0x22, 0x4d, 0x18), `packed by lz4. ${UNPACKED}`],
-  [bytes(0x1f, 0x9d), `packed by compress. ${UNPACKED}`],
+  [bytes(0x04, 0x22, 0x4d, 0x18), `compressed with lz4. ${UNPACKED}`],
+  [bytes(0x1f, 0x9d), `compressed with compress. ${UNPACKED}`],
   ['Rar!\x1a\x07', `a RAR archive. ${UNPACKED}`],
-  ['LZIP\x01', `packed by lzip. ${UNPACKED}`],
+  ['LZIP\x01', `compressed with lzip. ${UNPACKED}`],
   ['%PDF-', `a PDF document. ${EXPORT_AGAIN}`],
-  ['{\\rtf', `a document in RTF. ${EXPORT_AGAIN}`],
+  ['{\\rtf', `an RTF document. ${EXPORT_AGAIN}`],
   ['PAR1', `a Parquet file. ${EXPORT_AGAIN}`],
   ['ARROW1', `an Arrow file. ${EXPORT_AGAIN}`],
   ['Obj\x01', `an Avro file. ${EXPORT_AGAIN}`],
   ['SQLite format 3\0', `an SQLite database. ${EXPORT_AGAIN}`],
-  [bytes(0x89) + 'PNG\r\n', `a picture. ${EXPORT_AGAIN}`],
-  [bytes(0xff, 0xd8, 0xff), `a picture. ${EXPORT_AGAIN}`],
+  [bytes(0x89) + 'PNG\r\n', `an image. ${EXPORT_AGAIN}`],
+  [bytes(0xff, 0xd8, 0xff), `an image. ${EXPORT_AGAIN}`],
 ];
 
 const ZIP = ['PK\x03\x04', 'PK\x05\x06', 'PK\x07\x08'];
@@ -60,7 +60,7 @@ const kindOfZip = (head: string): string => {
   const isWorkbook = /\[Content_Types\]\.xml|_rels\/|docProps\/|xl\//.test(head);
   if (isWorkbook) return `an Excel workbook (.xlsx). ${AS_CSV}`;
   if (head.includes('Index/')) return `a Numbers spreadsheet. ${AS_CSV}`;
-  return `a zip archive, as Excel workbooks (.xlsx) are, too. ${UNPACKED} Of a workbook: ${AS_CSV}`;
+  return `a zip archive or an Excel workbook (.xlsx). For an archive: ${UNPACKED} For a workbook: ${AS_CSV}`;
 };
 
 /**
@@ -109,16 +109,16 @@ const kindOf = (text: string): string | undefined => {
   if (found !== undefined) return found[1];
   if (ZIP.some((beginning) => text.startsWith(beginning))) return kindOfZip(text);
   if (text.startsWith('BZh') && BZIP2.includes(text.slice(4, 10)))
-    return `packed by bzip2. ${UNPACKED}`;
+    return `compressed with bzip2. ${UNPACKED}`;
   if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
-    return `packed by zstd. ${UNPACKED}`;
+    return `compressed with zstd. ${UNPACKED}`;
   if (TAR.some((name) => text.startsWith(name, TAR_AT))) return `a tar archive. ${UNPACKED}`;
   return undefined;
 };
 
 const GZIP = GZIP_MAGIC.toString('latin1');
 const PACKED_BEHIND =
-  'packed by gzip, behind a blank, a line break, a mark or a line such as sep=;. Pack the CSV file again.';
+  'compressed with gzip after other bytes, such as a blank, a line break, a mark or a line such as sep=;. Compress the CSV file again.';
 
 /**
  * The kind of content that is not CSV, and what to do, as the end of a sentence. Undefined if the
@@ -126,7 +126,7 @@ const PACKED_BEHIND =
  * file is said to have.
  */
 export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefined => {
-  if (isPacked(head)) return `packed by gzip twice. ${UNPACKED}`;
+  if (isPacked(head)) return `compressed with gzip twice. ${UNPACKED}`;
   const text = head.toString('latin1', 0, KIND_BYTES);
   const behind = text.replace(BEFORE, '');
   if (behind.startsWith(GZIP)) return PACKED_BEHIND;

@@ -12,7 +12,7 @@ export const blankHead = (line: number): ImportFileError =>
   new ImportFileError(
     'empty',
     line,
-    'all lines so far are blank. The first line of a file names the columns.',
+    'all lines up to here are blank. The first line of a file must name the columns.',
   );
 
 const LINE_BREAK = /\r\n|\n|\r/g;
@@ -59,8 +59,8 @@ const requireUse = (
   const other = SEPARATORS.find((used) => bare.includes(used));
   if (bare.includes(separator) || other === undefined || names.has(header)) return;
   const message =
-    `${nameOfSeparator(separator)} is named as separator before this line, which names the columns and ` +
-    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or take it out.`;
+    `the line before names ${nameOfSeparator(separator)} as the separator, but this line with the columns ` +
+    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or remove it.`;
   throw new ImportFileError('invalidHeader', line, message);
 };
 

@@ -97,11 +97,12 @@ const findColumn = (
 const whyUnknown = (name: string, index: number): string => {
   if (foldName(name) === '') {
     return index === 0
-      ? ' has no name; a program that writes row numbers can leave them out (pandas: index=False)'
+      ? ' has no name; if the column has row numbers, export without them (pandas: index=False)'
       : ' has no name';
   }
-  if (name.startsWith(PREFIX)) return ' is no property of this workspace; define it first';
-  return ' is no known property; custom ones are named properties.<name>';
+  if (name.startsWith(PREFIX))
+    return ' is not a property of this workspace; define the property first';
+  return ' is not a known property; name custom properties properties.<name>';
 };
 
 /** The columns and the faults of single columns. `meant`: the known names that were suggested. */
@@ -133,7 +134,7 @@ const checkColumns = (names: readonly string[], options: HeaderOptions) => {
       const detail = `: did you mean \`${other}\`?`;
       faults.push({ name: unmistakableName(name), detail, pointer, index });
     } else {
-      const detail = isTwice && name !== '' ? ' is there twice' : whyUnknown(name, index);
+      const detail = isTwice && name !== '' ? ' is repeated' : whyUnknown(name, index);
       faults.push({ name: visibleName(name), detail, pointer, index });
     }
   }
@@ -148,8 +149,8 @@ const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
   const [only = ''] = names;
   const detail =
     names.length === 1 && OTHER_SEPARATOR.test(only)
-      ? `has one column, and none is ${key}. Cells are separated by a comma, semicolon or tab; ` +
-        'a first line such as sep=| names another separator'
+      ? `has one column, and the column is not ${key}. Separate cells with a comma, semicolon or tab; ` +
+        'to use another separator, put a line such as sep=| first'
       : `has no column ${key}; its first line must name the columns`;
   return { detail, pointer: FILE };
 };
@@ -205,7 +206,7 @@ const faultsOf = (
   if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
   const others = faults.length - MAX_NAMED_ERRORS;
   if (others <= 0) return faults;
-  const last = { detail: `has ${others} more columns that are wrong`, pointer: FILE };
+  const last = { detail: `has ${others} more columns with errors`, pointer: FILE };
   return [...faults.slice(0, MAX_NAMED_ERRORS), last];
 };
 
@@ -218,7 +219,7 @@ export const checkHeader = (
 ): { columns: ImportColumn[] } | { faults: HeaderFault[] } => {
   const { names, isLog } = ownNames(cells, options.columns);
   if (names.some((name) => OF_BACKUPS.has(name) && !isMapped(name, options.columns))) {
-    const detail = 'is of a backup: restore the backup, or import an export instead';
+    const detail = 'is the file of a backup: restore the backup, or import an export instead';
     return { faults: [{ detail, pointer: FILE }] };
   }
   const found = checkColumns(names, options);
@@ -232,7 +233,7 @@ export const namesOf = ({ columns = {} }: Pick<HeaderOptions, 'columns'>): Reado
   new Set(Object.keys(columns));
 
 export const emptyFile = (): ImportFileError =>
-  new ImportFileError('empty', 1, 'the file is empty. Its first line names the columns.');
+  new ImportFileError('empty', 1, 'the file is empty. The first line must name the columns.');
 
 /**
  * Reads the columns of a file and closes the file. A file that cannot be read up to its header is

@@ -29,13 +29,12 @@ const otherHeader = (line: number): ImportFileError =>
   new ImportFileError(
     'invalidHeader',
     line,
-    'the columns are named again, and not as in the first line. Import each file by itself.',
+    'the columns are named again, but differ from the first line. Import each file separately.',
   );
 
 const GLUED_PROBLEM = {
   rule: 'repeatedHeader',
-  message:
-    'ends with the beginning of another file: the one before it has no line break at its end',
+  message: 'ends with the beginning of another file: the first file has no line break at its end',
 } as const satisfies CsvRecord['problem'];
 
 /**
@@ -95,7 +94,7 @@ const createHeaderCheck = (
     const isLikeHeader =
       columns.length > 1 && foldName(id) === foldedId && matches(cells, foldName);
     return isLikeHeader
-      ? { rule: 'repeatedHeader', message: 'names the columns again, written otherwise' }
+      ? { rule: 'repeatedHeader', message: 'names the columns again, in another spelling' }
       : undefined;
   };
 };

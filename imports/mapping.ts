@@ -62,12 +62,12 @@ const whyNoField = (
 ): string | undefined => {
   const shown = visibleName(field);
   if (UNSETTABLE.has(field)) {
-    return ` maps to ${shown}, which no file can set; leave it out by null`;
+    return ` maps to ${shown}, which a file cannot set; map it to null`;
   }
   if (findField(field, types) !== undefined) return undefined;
   const meant = findMeant(field);
   return meant === undefined
-    ? ` maps to ${shown}, which is no known property`
+    ? ` maps to ${shown}, which is not a known property`
     : ` maps to ${shown}: did you mean \`${meant}\`?`;
 };
 
@@ -98,7 +98,7 @@ export const mappingFaults = (
     if (names !== undefined && index === -1) {
       const meant = findColumn(name);
       add(
-        ' is no column of the file' +
+        ' is not a column of the file' +
           (meant === undefined ? '' : `: did you mean ${visibleName(meant)}?`),
       );
     }
@@ -107,7 +107,7 @@ export const mappingFaults = (
     if (why !== undefined) add(why);
     const taker = takers.get(field);
     if (taker !== undefined)
-      add(` maps to ${visibleName(field)}, and so does ${visibleName(taker)}`);
+      add(` maps to ${visibleName(field)}, but ${visibleName(taker)} maps to it too`);
     takers.set(field, name);
   }
   return faults;

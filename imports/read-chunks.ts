@@ -101,7 +101,7 @@ const keyReader =
   (cell) => {
     const parsed = read(cell);
     if (!('value' in parsed) || typeof parsed.value !== 'string') {
-      return 'value' in parsed ? { detail: 'is empty' } : parsed;
+      return 'value' in parsed ? { detail: 'must not be empty' } : parsed;
     }
     const detail = unseenProblem(parsed.value);
     return detail === undefined ? parsed : { detail };
@@ -134,14 +134,14 @@ const whyCount = (
   { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
 ): string => {
   if (cells.length > cellCount && cells.length <= headerCount) {
-    return 'has a value below a column that has no name';
+    return 'has a value in a column without a name';
   }
   const wanted = cells.length < cellCount ? cellCount : headerCount;
-  const counts = `has ${cells.length} cells, and the header ${wanted}`;
+  const counts = `has ${cells.length} cells, but the header has ${wanted}`;
   const surplus = cells.slice(wanted);
   if (surplus.length === 0 || surplus.some((cell) => cell !== '')) return counts;
   const many = surplus.length === 1 ? 'one empty cell' : `${surplus.length} empty cells`;
-  return `${counts}: ${many} too many at its end`;
+  return `${counts}: ${many} too many at the end of the line`;
 };
 
 /**
@@ -202,7 +202,7 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
     ? { line, userId: '', mail: key, columns, properties, payload }
     : { line, userId: key, columns, properties, payload };
   if (problems.length === 0) return row;
-  const message = `left out: ${listProblems(details)}`;
+  const message = `imported without: ${listProblems(details)}`;
   return { ...row, note: { code: 'cellsSkipped', message, problems } };
 };
 

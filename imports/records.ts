@@ -50,30 +50,30 @@ const otherSeparator = (line: number, named: string, separator: string): ImportF
   new ImportFileError(
     'invalidHeader',
     line,
-    `${nameOfSeparator(named)} is named as separator, and the file has ${nameOfSeparator(separator)}. ` +
-      'Upload each file by itself.',
+    `${nameOfSeparator(named)} is named as the separator, but the file has ${nameOfSeparator(separator)}. ` +
+      'Upload each file separately.',
   );
 
 const tooLong = (line: number): ImportFileError =>
   new ImportFileError(
     'recordTooLong',
     line,
-    `what begins here is longer than ${MAX_RECORD_LENGTH} characters. Does a quote never end?`,
+    `the line that begins here has more than ${MAX_RECORD_LENGTH} characters. Check for a quote that is not closed.`,
   );
 
 const tooBlank = (line: number): ImportFileError =>
   new ImportFileError(
     'tooManyRows',
     line,
-    `there are more than ${MAX_BLANK_LINES} blank lines. Leave them out.`,
+    `there are more than ${MAX_BLANK_LINES} blank lines. Remove them.`,
   );
 
 const toFileError = (error: Error, line: number): Error => {
   if (!(error instanceof CsvError)) return error;
   const message =
     error.code === 'CSV_QUOTE_NOT_CLOSED'
-      ? 'a quote opens that never ends. Close it.'
-      : 'a quote stands within a cell. Put the cell in quotes and double those within.';
+      ? 'a quote is not closed. Close the quote.'
+      : 'a cell contains a quote. Put the cell in quotes and double the quotes within it.';
   return new ImportFileError('invalidCsv', line, message);
 };
 

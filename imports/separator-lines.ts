@@ -33,5 +33,5 @@ export const namedSeparator = (
 /** The problem of such a line if no header follows. */
 export const SEPARATOR_PROBLEM = {
   rule: 'separatorLine',
-  message: 'names a separator, as sep=; does, and no header follows: take it out',
+  message: 'names a separator, as sep=; does, but no header follows; remove the line',
 } as const satisfies { rule: Rule; message: string };

@@ -11,8 +11,8 @@ import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
 const TOO_MUCH =
-  `the text is more than ${MAX_UNPACKED_RATIO} times as long as the packed file. ` +
-  'Upload it as it is, or split it.';
+  `the text is more than ${MAX_UNPACKED_RATIO} times as long as the compressed file. ` +
+  'Upload the file without compression, or split it.';
 /** Most bytes of a character whose last byte is missing. */
 const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
@@ -132,7 +132,7 @@ export const textOf = async function* (
     for await (const piece of ofCsv(unpacked(file), names)) {
       byteCount += piece.length;
       if (byteCount > maxBytes) {
-        throw fail('tooLarge', `the text is longer than ${maxBytes} bytes. Split it.`);
+        throw fail('tooLarge', `the text is longer than ${maxBytes} bytes. Split the file.`);
       }
       const bytes = tail.length === 0 ? piece : Buffer.concat([tail, piece]);
       const whole = wholeCharacters(bytes);
@@ -146,8 +146,9 @@ export const textOf = async function* (
     if (isTooMuch(error)) throw fail('tooLarge', TOO_MUCH);
     throw fail(
       'invalidGzip',
-      'the gzip data is damaged, ends early, or something else follows it. Pack the file again.',
+      'the gzip data is damaged, incomplete, or followed by other data. Compress the file again.',
     );
   }
-  if (tail.length > 0) throw fail('notUtf8', 'bytes that are not UTF-8. Save it as UTF-8.');
+  if (tail.length > 0)
+    throw fail('notUtf8', 'the file has bytes that are not valid UTF-8. Save the file as UTF-8.');
 };

@@ -51,17 +51,17 @@ const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): stri
     return `${unmistakableName(meant)}: did you mean \`${findMeant(meant)}\`?`;
   }
   const [only = ''] = names;
-  if (names.length > 1) return `no column is named ${known}, exactly so.`;
+  if (names.length > 1) return `no column has exactly the name ${known}.`;
   return OTHER_SEPARATOR.test(only)
-    ? `there is one column, and it is not named ${known}. Cells are separated by a comma, semicolon or tab; ` +
-        'a first line such as sep=| names another separator.'
-    : `there is no header. The first line must name the column, ${known}; the entries follow on lines of their own.`;
+    ? `there is one column, and its name is not ${known}. Separate cells with a comma, semicolon or tab; ` +
+        'to use another separator, put a line such as sep=| first.'
+    : `there is no header. The first line must name the column ${known}; put each entry on its own line below.`;
 };
 
 const otherHeader = (line: number): ImportFileError =>
   invalidHeader(
     line,
-    'the columns are named again, and not as in the first line. Upload each file by itself.',
+    'the columns are named again, but differ from the first line. Upload each file separately.',
   );
 
 const requireNoNote = ({ line, problem }: CsvRecord): void => {
@@ -80,7 +80,7 @@ const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) =>
   if (found === undefined) throw invalidHeader(line, whyNoColumn(cells, wanted));
   const index = cells.indexOf(found);
   if (cells.lastIndexOf(found) === index) return { matchBy: found, index };
-  throw invalidHeader(line, `the column ${found} is there twice.`);
+  throw invalidHeader(line, `the column ${found} is repeated.`);
 };
 
 /**
@@ -109,7 +109,7 @@ const createEntryReader = (
   const requireFit = ({ cells, line }: CsvRecord): void => {
     const rest = cells.slice(width).some((cell) => cell !== '');
     if (cells.length >= width && !rest) return;
-    const message = `there are ${cells.length} cells, and the header has ${width}. Put a cell with a separator in quotes.`;
+    const message = `the line has ${cells.length} cells, but the header has ${width}. Put a cell with a separator in quotes.`;
     throw new ImportFileError('invalidCsv', line, message);
   };
   return {
@@ -132,12 +132,12 @@ const createEntryReader = (
       if (entry === '') return undefined;
       if (entry === matchBy) throw otherHeader(line);
       if (isLongerThan(entry, MAX_USER_ID_LENGTH)) {
-        const message = `the cell of ${matchBy} is longer than ${MAX_USER_ID_LENGTH} characters.`;
+        const message = `the cell of ${matchBy} must have at most ${MAX_USER_ID_LENGTH} characters.`;
         throw new ImportFileError('recordTooLong', line, message);
       }
       // PostgreSQL cannot store NUL, so no user can have such an id.
       if (!entry.includes('\0')) return entry;
-      throw new ImportFileError('notCsv', line, `the cell of ${matchBy} holds a NUL.`);
+      throw new ImportFileError('notCsv', line, `the cell of ${matchBy} has a NUL character.`);
     },
   };
 };
@@ -180,5 +180,5 @@ export const entriesOf = async function* (
   }
   if (reader === undefined) throw emptyFile();
   if (count > 0) return;
-  throw new ImportFileError('empty', 1, `no line names a user by its ${reader.matchBy}.`);
+  throw new ImportFileError('empty', 1, `no line has a value for ${reader.matchBy}.`);
 };

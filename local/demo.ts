@@ -13,7 +13,7 @@ const USER_COUNT = 100_000;
 
 /** Checks the CSV file before anything is started. @throws Error that says what is wrong with it */
 const openSource = async ([csv, ...rest]: string[]): Promise<Source> => {
-  if (rest.length > 0) throw new Error('the demo takes one CSV file at most');
+  if (rest.length > 0) throw new Error('the demo accepts at most one CSV file');
   if (csv === undefined) {
     return {
       properties: demoProperties,
@@ -68,7 +68,7 @@ const main = async (): Promise<void> => {
   try {
     await runStack(source, dataDir, signal);
   } catch (error) {
-    throw signal.aborted ? new Error('it was stopped') : error;
+    throw signal.aborted ? new Error('the demo was stopped') : error;
   } finally {
     await remove();
   }

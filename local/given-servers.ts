@@ -14,14 +14,15 @@ const OLDEST_POSTGRES = 15;
 
 /** SQLSTATEs and system codes of a refused connection: what they mean and what to do. */
 const REFUSALS: Record<string, string> = {
-  '28000': 'refuses this login: correct user and password, or let it in (pg_hba.conf)',
-  '28P01': 'refuses this password: correct it',
-  '3D000': 'has no database of this name: create it, or correct the name',
+  '28000':
+    'refuses this login: correct the user and the password, or allow the login in pg_hba.conf',
+  '28P01': 'refuses this password: correct the password',
+  '3D000': 'has no database with this name: create the database, or correct the name',
 };
 
 const connectionProblem = (error: NodeJS.ErrnoException): string =>
   REFUSALS[error.code ?? ''] ??
-  `does not answer as PostgreSQL (${error.code ?? error.message}): start it, or correct the address`;
+  `does not respond as PostgreSQL (${error.code ?? error.message}): start the server, or correct the address`;
 
 const ofSetting = (error: Error): Error =>
   new Error(`DATABASE_URL: ${error.message}`, { cause: error });
@@ -54,8 +55,8 @@ const assertUsable = async (db: Db, place: string): Promise<void> => {
   }
   if (!maySetUp) {
     throw new Error(
-      `${place} lets in a login that may not create roles, which setting up the schema needs: ` +
-        'give it CREATEROLE, or start once with another login.',
+      `${place} accepts a login that may not create roles, but the schema setup requires this right: ` +
+        'give CREATEROLE to the login, or start once with another login.',
     );
   }
 };
@@ -116,13 +117,13 @@ const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Pro
     };
     if (code === NOT_FOUND) {
       throw new Error(
-        `TEMPORAL_NAMESPACE: the server at ${address} does not have it (${details}): create it, or correct the name.`,
+        `TEMPORAL_NAMESPACE: the server at ${address} does not have this namespace (${details}): create it, or correct the name.`,
         { cause: error },
       );
     }
-    const why = code === DEADLINE_EXCEEDED ? 'no answer in time' : (details ?? message);
+    const why = code === DEADLINE_EXCEEDED ? 'no response in time' : (details ?? message);
     throw new Error(
-      `TEMPORAL_ADDRESS: no Temporal answers at ${address} (${why}): start it, or correct the address.`,
+      `TEMPORAL_ADDRESS: no Temporal responds at ${address} (${why}): start Temporal, or correct the address.`,
       { cause: error },
     );
   }

@@ -14,7 +14,7 @@ const USAGE = `Usage:
   npm run keys -- revoke <key id>
 
 <when> is a date (2027-01-31: from 00:00 UTC on), a date and time (2027-01-31T18:00:00Z), or how long from now
-(12h, 90d; 3650d at most). Without it the key has no end.`;
+(12h, 90d; at most 3650d). Without --expires, the key never expires.`;
 
 const isMailAddress = (text: string): boolean =>
   text !== '' && 'value' in parseValue('email', text);
@@ -24,7 +24,7 @@ const newKeySchema = z
     role: z.enum(['admin', 'platform', 'ops']),
     workspace: z.string().min(1).optional(),
     name: z.string().trim().pipe(nameSchema),
-    email: z.string().refine(isMailAddress, 'must be a mail address: name@example.com'),
+    email: z.string().refine(isMailAddress, 'must be an email address: name@example.com'),
     expires: z
       .string()
       .refine(
@@ -34,7 +34,7 @@ const newKeySchema = z
       .optional(),
   })
   .refine(({ role, workspace }) => (role === 'admin') === (workspace !== undefined), {
-    message: 'is for an admin, who belongs to one; the others belong to none',
+    message: 'is required for the role admin, and not allowed for other roles',
     path: ['workspace'],
   });
 
@@ -53,7 +53,7 @@ const create = async (values: Record<string, string | undefined>): Promise<void>
   const { id, key, expiresAt } = await withDatabase(async (db) => {
     if (workspace !== null && (await findWorkspace(db, workspace)) === undefined) {
       throw new Error(
-        `There is no workspace "${workspace}". Make it with: npm run workspaces -- create ${workspace}`,
+        `There is no workspace "${workspace}". Create it with: npm run workspaces -- create ${workspace}`,
       );
     }
     return createApiKey(db, {
@@ -64,8 +64,8 @@ const create = async (values: Record<string, string | undefined>): Promise<void>
       ...(end !== undefined && { expires: end }),
     });
   });
-  const until = expiresAt === null ? 'without an end' : `until ${expiresAt.toISOString()}`;
-  console.log(`Key ${id} for ${name} (${role}), ${until}, shown this once:\n${key}`);
+  const until = expiresAt === null ? 'no expiry' : `until ${expiresAt.toISOString()}`;
+  console.log(`Key ${id} for ${name} (${role}), ${until}. The key is shown only once:\n${key}`);
 };
 
 const HEAD = [
@@ -102,11 +102,11 @@ const list = async (): Promise<void> => {
 
 const revoke = async (id: string | undefined): Promise<void> => {
   if (!z.uuid().safeParse(id).success || id === undefined) {
-    throw usageError('revoke needs the id of a key, as "list" shows it');
+    throw usageError('revoke requires the id of a key; "list" shows the ids');
   }
   const isRevoked = await withDatabase((db) => revokeApiKey(db, id));
-  if (!isRevoked) throw new Error(`There is no key ${id}, or it was revoked before.`);
-  console.log(`Key ${id} is revoked.`);
+  if (!isRevoked) throw new Error(`Key ${id} does not exist or was already revoked.`);
+  console.log(`Key ${id} was revoked.`);
 };
 
 const text = { type: 'string' } as const;
@@ -117,9 +117,9 @@ await runCommand(USAGE, async () => {
     options: { role: text, workspace: text, name: text, email: text, expires: text },
   });
   const [command, id, ...rest] = positionals;
-  if (rest.length > 0) throw usageError(`too much: ${rest.join(' ')}`);
+  if (rest.length > 0) throw usageError(`unexpected arguments: ${rest.join(' ')}`);
   if (command !== 'create' && Object.keys(values).length > 0) {
-    throw usageError('only "create" takes options');
+    throw usageError('only "create" accepts options');
   }
   if (command === 'create' && id === undefined) await create(values);
   else if (command === 'list' && id === undefined) await list();

@@ -18,8 +18,6 @@ await runCommand(USAGE, async () => {
   for (const name of applied) console.log(`Applied ${name}.`);
   const last = (await listMigrations()).at(-1) ?? '';
   console.log(
-    applied.length === 0
-      ? `The schema is that of ${last} already.`
-      : `The schema is that of ${last}.`,
+    applied.length === 0 ? `The schema is already at ${last}.` : `The schema is now at ${last}.`,
   );
 });

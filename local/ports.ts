@@ -53,10 +53,10 @@ export const assertPortFree = async (
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     const why =
       code === 'EADDRINUSE'
-        ? `port ${port} on ${host} is taken by another program`
+        ? `port ${port} on ${host} is in use by another program`
         : `port ${port} on ${host} cannot be used (${code})`;
     throw new Error(
-      `${name} cannot start: ${why}. Set ${envName} to a free port, or to 0 to have one chosen.`,
+      `${name} cannot start: ${why}. Set ${envName} to a free port, or to 0 to choose a free port automatically.`,
       { cause: error },
     );
   }

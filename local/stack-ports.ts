@@ -39,7 +39,8 @@ const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<voi
   for (const { name, envName, host } of settingsOf(env, headless)) {
     const port = env[envName];
     if (port === 0) continue;
-    if (seen.has(port)) throw new Error(`${name}: ${envName}=${port} is another part's port too.`);
+    if (seen.has(port))
+      throw new Error(`${name}: ${envName}=${port} is also the port of another part.`);
     seen.add(port);
     await assertPortFree(name, envName, port, host);
   }

@@ -10,7 +10,7 @@ const shellQuote = (text: string): string => `'${text.replaceAll("'", String.raw
 
 const keyLines = (keys: DemoKeys, file: string): string[] => [
   '',
-  `Keys of the workspace demo, shown this once; they stay in ${file}:`,
+  `Keys of the workspace demo, shown only once; they are stored in ${file}:`,
   ...Object.entries(keys).map(([who, key]) => `  ${who.padEnd(12)} ${key}`),
 ];
 
@@ -29,18 +29,18 @@ const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean):
     ['API', api],
     ['Docs', `${api}/docs`],
     ['Temporal UI', temporalUi ?? `that of the server at ${temporal}`],
-    ['Outbox', outbox ?? 'none: mails are really sent'],
+    ['Outbox', outbox ?? 'none: mails are sent by the provider'],
     ['Data', dataDir],
     ...(elsewhere === undefined ? [] : [['Database', elsewhere]]),
   ];
   const lines = [
-    `Keepsake is ready, after ${seconds} s.`,
+    `Keepsake is ready after ${seconds} s.`,
     '',
     ...places.map(([name = '', place]) => `  ${name.padEnd(12)} ${place}`),
     ...(newKeys === undefined ? [] : keyLines(newKeys, keysFile)),
     ...(hasDemo
       ? curlLines(api, keysFile)
-      : ['', 'Make a workspace and keys with "npm run workspaces" and "npm run keys".']),
+      : ['', 'Create a workspace and keys with "npm run workspaces" and "npm run keys".']),
     '',
     'Ctrl-C stops everything.',
   ];

@@ -7,21 +7,21 @@ const USAGE = `Usage:
   npm run workspaces -- create <id> [--name <name>]
   npm run workspaces -- list
 
-An id begins with a letter and holds at most 40 of a-z, 0-9 and "-".`;
+An id begins with a letter and has at most 40 characters of a-z, 0-9 and "-".`;
 
 const ID = /^[a-z][a-z0-9-]{0,39}$/;
 
 const create = async (id: string | undefined, name: string | undefined): Promise<void> => {
-  if (id === undefined || !ID.test(id)) throw usageError(`"${id ?? ''}" cannot be an id`);
+  if (id === undefined || !ID.test(id)) throw usageError(`"${id ?? ''}" is not a valid id`);
   const named = nameSchema.safeParse(name?.trim() ?? id);
   if (!named.success) throw usageError(`--name ${named.error.issues[0]?.message}`);
   await withDatabase(async (db) => {
     if ((await findWorkspace(db, id)) !== undefined) {
-      throw new Error(`There is a workspace "${id}" already.`);
+      throw new Error(`Workspace "${id}" already exists.`);
     }
     await createWorkspace(db, { id, name: named.data });
   });
-  console.log(`Workspace ${id} is there.`);
+  console.log(`Workspace ${id} was created.`);
 };
 
 const list = async (): Promise<void> => {
@@ -36,7 +36,7 @@ await runCommand(USAGE, async () => {
     options: { name: { type: 'string' } },
   });
   const [command, id, ...rest] = positionals;
-  if (rest.length > 0) throw usageError(`too much: ${rest.join(' ')}`);
+  if (rest.length > 0) throw usageError(`unexpected arguments: ${rest.join(' ')}`);
   if (command === 'create') await create(id, values.name);
   else if (command === 'list' && id === undefined && values.name === undefined) await list();
   else

@@ -56,11 +56,11 @@ export const visibleText = (text: string): string => text.replace(MISTAKABLE, wi
 
 /** The problem of a text that identifies a user but has no visible character. */
 export const unseenProblem = (text: string): string | undefined =>
-  SEEN.test(text) ? undefined : 'must hold a character that can be seen';
+  SEEN.test(text) ? undefined : 'must have a visible character';
 
 /** The problem of a text that must be visible as a whole: its first invisible character. */
 export const invisibleProblem = (text: string): string | undefined => {
   if (VISIBLE_ASCII.test(text)) return undefined;
   const found = INVISIBLE.exec(text)?.[0];
-  return found && `holds the character ${nameOfCharacter(found)}, which must be taken out`;
+  return found && `holds the character ${nameOfCharacter(found)}, which is not allowed; remove it`;
 };

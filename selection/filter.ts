@@ -119,7 +119,7 @@ export interface FilterProblem {
 
 const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
   const compared = takes === 'list' ? itemOf(text) : text;
-  if (compared === '') return 'must be a text that is not empty';
+  if (compared === '') return 'must be a non-empty string';
   // With isNot and notContains, a value that no user can have would match every user.
   if (takes === 'email' || takes === 'url') return invisibleProblem(text);
   if (takes !== 'phone') return undefined;
@@ -133,7 +133,7 @@ const checkScalar = (value: Scalar, { kind, takes }: Field, op: Op): string | un
   switch (kind) {
     case 'text':
     case 'list':
-      return isText ? checkText(value, takes, op) : 'must be a text that is not empty';
+      return isText ? checkText(value, takes, op) : 'must be a non-empty string';
     case 'number':
       return numberProblem(value);
     case 'boolean':
@@ -159,16 +159,16 @@ const checkItems = (items: Scalar[], field: Field, pointer: string): FilterProbl
 
 const checkValue = ({ op, value }: Condition, field: Field): string | undefined => {
   if (op === 'isKnown' || op === 'isNotKnown') {
-    return value === undefined ? undefined : `goes without a value for ${op}`;
+    return value === undefined ? undefined : `must be omitted for ${op}`;
   }
-  if (value === undefined) return `is missing; ${op} compares with one`;
-  if (op === 'in') return 'must be a list for in';
-  if (Array.isArray(value)) return `must be one value for ${op}, not a list`;
+  if (value === undefined) return `is required for ${op}`;
+  if (op === 'in') return 'must be a list for the operator in';
+  if (Array.isArray(value)) return `must be a single value for ${op}, not a list`;
   if (typeof value !== 'object') return checkScalar(value, field, op);
   const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
   return isComparison && (field.kind === 'date' || field.kind === 'datetime')
     ? undefined
-    : 'can be relative only where a date is compared by lt, lte, gt or gte';
+    : 'can be relative only for a date with lt, lte, gt or gte';
 };
 
 /**
@@ -184,10 +184,12 @@ export const checkFilter = (
   const checkCondition = (node: Condition, at: string): FilterProblem[] => {
     conditions += 1;
     const field = findField(node.field, properties);
-    if (field === undefined) return [{ detail: 'is no known property', pointer: `${at}/field` }];
+    if (field === undefined) return [{ detail: 'is not a known property', pointer: `${at}/field` }];
     const ops: readonly Op[] = OPS_BY_KIND[field.kind];
     if (!ops.includes(node.op)) {
-      return [{ detail: `must be one of ${ops.join(', ')} here`, pointer: `${at}/op` }];
+      return [
+        { detail: `must be one of ${ops.join(', ')} for this property`, pointer: `${at}/op` },
+      ];
     }
     if (node.op === 'in' && Array.isArray(node.value)) {
       return checkItems(node.value, field, `${at}/value`);
@@ -197,7 +199,7 @@ export const checkFilter = (
   };
   const check = (node: Filter, at: string, depth: number): FilterProblem[] => {
     if (depth > MAX_FILTER_DEPTH) {
-      return [{ detail: `is nested deeper than ${MAX_FILTER_DEPTH}`, pointer: at }];
+      return [{ detail: `must not be nested deeper than ${MAX_FILTER_DEPTH} levels`, pointer: at }];
     }
     if ('not' in node) return check(node.not, `${at}/not`, depth + 1);
     if ('field' in node) return checkCondition(node, at);
@@ -207,7 +209,7 @@ export const checkFilter = (
   };
   const problems = check(filter, pointer, 1);
   if (conditions > MAX_FILTER_CONDITIONS) {
-    problems.push({ detail: `has more than ${MAX_FILTER_CONDITIONS} conditions`, pointer });
+    problems.push({ detail: `must have at most ${MAX_FILTER_CONDITIONS} conditions`, pointer });
   }
   return problems;
 };

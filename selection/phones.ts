@@ -53,18 +53,18 @@ const MIN_WHOLE_DIGITS = 5;
 const MIN_BARE_DIGITS = 8;
 
 const EXPONENT =
-  'was changed to a number with an exponent, as 1.5E+10, and has lost digits; ' +
-  'make the column a text column in the spreadsheet, and enter the phone number again';
+  'was changed to a number with an exponent, such as 1.5E+10, and lost digits; ' +
+  'format the column as text in the spreadsheet, then enter the phone number again';
 const DECIMALS =
-  'was changed to a decimal number, as 4930123456.0; ' +
-  'save the column as text, without the point and what follows it';
+  'was changed to a decimal number, such as 4930123456.0; ' +
+  'save the column as text, without the decimal places';
 const DATE =
-  'is a date, as spreadsheets make of some phone numbers; ' +
-  'make the column a text column, and enter the phone number again';
-const TWO = 'holds two phone numbers; leave one';
+  'is a date; spreadsheets convert some phone numbers to dates; ' +
+  'format the column as text, then enter the phone number again';
+const TWO = 'has two phone numbers; keep only one';
 const TRUNK =
-  'has a 0 in brackets that does not stand right behind the country code, as it does in +49 (0)30; ' +
-  'take it out, or the brackets';
+  'has a (0) that does not directly follow the country code, as in +49 (0)30; ' +
+  'remove the 0 or the brackets';
 
 /**
  * A text without a 0 in brackets that is dialled only without the country code: `+49 (0)30`, `+49
@@ -120,11 +120,11 @@ const problemOf = (text: string): string | undefined => {
   const seen = text.replace(UNSEEN, '');
   if (isDate(seen, [SHORT_DATE])) return DATE;
   if (withoutTrunkZero(seen) === undefined) return TRUNK;
-  if (MINUS.test(seen)) return `${DIGITS_RULE}; it begins with a minus sign`;
+  if (MINUS.test(seen)) return `${DIGITS_RULE}; this number begins with a minus sign`;
   const digits = withoutPunctuation(text);
   const other = /[^0-9]/u.exec(digits)?.[0];
   if (other !== undefined)
-    return `${DIGITS_RULE}; it holds the character ${nameOfCharacter(other)}`;
+    return `${DIGITS_RULE}; this number has the character ${nameOfCharacter(other)}`;
   return STORED.test(digits) ? undefined : DIGITS_RULE;
 };
 
@@ -139,7 +139,7 @@ export const parsePhone = (text: string): { digits: string } | { detail: string 
 
 /** The problem of a part of a phone number that is to be searched for. */
 export const phonePartProblem = (text: string): string | undefined =>
-  spoiltProblem(text) ?? (/[0-9]/.test(text) ? undefined : 'must hold a digit of a phone number');
+  spoiltProblem(text) ?? (/[0-9]/.test(text) ? undefined : 'must have a digit of a phone number');
 
 /** The digits of a part of a phone number; undefined if the text is not such a part. */
 export const phonePartOf = (text: string): string | undefined => {

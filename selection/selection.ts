@@ -14,9 +14,9 @@ export type MatchBy = (typeof MATCH_BY)[number];
 
 export const userIdSchema = z
   .string()
-  .min(1, 'is empty')
+  .min(1, 'must not be empty')
   .refine((id) => !isLongerThan(id, MAX_USER_ID_LENGTH), {
-    error: `is longer than ${MAX_USER_ID_LENGTH} characters`,
+    error: `must have at most ${MAX_USER_ID_LENGTH} characters`,
   })
   .meta({ maxLength: MAX_USER_ID_LENGTH });
 
@@ -37,7 +37,7 @@ export const chosenIdsSchema = (max = MAX_CHOSEN_IDS, tooMany?: string) =>
     .max(max, tooMany)
     .superRefine((ids, context) => {
       for (const index of findRepeated(ids)) {
-        context.addIssue({ code: 'custom', message: 'is there twice', path: [index] });
+        context.addIssue({ code: 'custom', message: 'is repeated', path: [index] });
       }
     });
 
@@ -65,13 +65,13 @@ const filterSelectionSchema = z
 
 const listSelectionSchema = z
   .strictObject({ type: z.literal('list'), listId: z.uuid() })
-  .describe('Users whom an uploaded file names: `POST /v1/user-lists`')
+  .describe('Users from an uploaded file: `POST /v1/user-lists`')
   .meta({ id: 'ListSelection' });
 
 const NEEDS_PREVIEW =
-  'must be ids; of a segment, filter or list make a preview first (POST /v1/deletion-previews), then confirm it';
+  'must be ids; for a segment, filter or list, make a preview first (POST /v1/deletion-previews), then confirm it';
 
-const TOO_MANY = `names more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
+const TOO_MANY = `has more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
 
 /** Users that may be deleted without a preview. Any other selection needs a preview. */
 export const directSelectionSchema = z

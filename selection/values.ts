@@ -25,15 +25,16 @@ export const isLongerThan = (text: string, max: number): boolean =>
   text.length > max && (text.length > 2 * max || Array.from(text).length > max);
 
 const textProblem = (text: string): string | undefined => {
-  if (!isStorable(text)) return 'holds a character that cannot be stored (NUL, or half a pair)';
-  if (isLongerThan(text, MAX_TEXT_LENGTH)) return `is longer than ${MAX_TEXT_LENGTH} characters`;
+  if (!isStorable(text))
+    return 'has a character that is not allowed (NUL, or half of a surrogate pair)';
+  if (isLongerThan(text, MAX_TEXT_LENGTH)) return `must have at most ${MAX_TEXT_LENGTH} characters`;
   return undefined;
 };
 
 const parseText =
   (read: (text: string) => Parsed<string>) =>
   (input: unknown): Parsed<string> => {
-    if (typeof input !== 'string') return { detail: 'must be a text' };
+    if (typeof input !== 'string') return { detail: 'must be a string' };
     if (input === '') return { value: null };
     const detail = textProblem(input);
     return detail === undefined ? read(input) : { detail };
@@ -48,7 +49,7 @@ const parseAsIs = (problemOf: (text: string) => string | undefined) =>
 
 const mailProblem = (text: string): string | undefined =>
   invisibleProblem(text) ??
-  (MAIL.test(text) ? undefined : 'must be a mail address: name@example.com');
+  (MAIL.test(text) ? undefined : 'must be an email address: name@example.com');
 
 const readPhone = (text: string): Parsed<string> => {
   const parsed = parsePhone(text);
@@ -58,10 +59,12 @@ const readPhone = (text: string): Parsed<string> => {
 const parseMoment =
   (kind: 'date' | 'time' | 'datetime', form: string) =>
   (input: unknown): Parsed<string> => {
-    if (typeof input !== 'string') return { detail: `must be a text of the form ${form}` };
+    if (typeof input !== 'string') return { detail: `must be a string of the form ${form}` };
     if (input === '') return { value: null };
     const value = momentOf(input, kind);
-    return value === undefined ? { detail: `must be of the form ${form}, and exist` } : { value };
+    return value === undefined
+      ? { detail: `must be an existing time of the form ${form}` }
+      : { value };
   };
 
 const parseNumber = (input: unknown): Parsed<number> => {
@@ -73,8 +76,8 @@ const parseBoolean = (input: unknown): Parsed<boolean> =>
   typeof input === 'boolean' ? { value: input } : { detail: 'must be true or false' };
 
 const itemProblem = (item: string): string | undefined => {
-  if (item === '') return 'must not hold an empty text';
-  if (item.includes(';')) return 'must not hold a ";" in an item';
+  if (item === '') return 'must not have an empty item';
+  if (item.includes(';')) return 'must not have a ";" in an item';
   const detail = textProblem(item);
   return detail && `has an item that ${detail}`;
 };
@@ -84,10 +87,10 @@ export const itemOf = (text: string): string => text.trim();
 
 const parseList = (input: unknown): Parsed<string[]> => {
   if (!Array.isArray(input) || input.some((item) => typeof item !== 'string')) {
-    return { detail: 'must be a list of texts' };
+    return { detail: 'must be a list of strings' };
   }
   if (input.length > MAX_LIST_ITEMS) {
-    return { detail: `must hold at most ${MAX_LIST_ITEMS} items` };
+    return { detail: `must have at most ${MAX_LIST_ITEMS} items` };
   }
   const items = (input as string[]).map(itemOf);
   const detail = items.map(itemProblem).find((problem) => problem !== undefined);

@@ -11,7 +11,7 @@ const FOREIGN = /\\/;
 const HOST = /^(?:\[[0-9a-f:.]+\]|[\w][\w-]*(?:\.[\w][\w-]*)*\.?)$/;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
-const RULE = 'must be an address that begins with http:// or https:// and a host';
+const RULE = 'must be a URL that begins with http:// or https:// and a host';
 
 /**
  * Uses the constructor, because `URL.canParse` of Node 20 rejects `https://é.com` after some

@@ -22,25 +22,25 @@ export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
 const refuseHost = (url: URL): string | undefined => {
   const host = hostOf(url);
   if (isIP(host) !== 0) {
-    return isPublicAddress(host) ? undefined : 'names an address that is not a public one';
+    return isPublicAddress(host) ? undefined : 'has an address that is not public';
   }
-  if (!host.includes('.') || OWN_NAMES.test(host)) return 'names a host that is not a public one';
+  if (!host.includes('.') || OWN_NAMES.test(host)) return 'has a host that is not public';
   return undefined;
 };
 
 const refusePort = ({ port }: URL): string | undefined => {
   if (port === '' || Number(port) === HTTPS_PORT || Number(port) >= FIRST_FREE_PORT)
     return undefined;
-  return `has a port that is neither ${HTTPS_PORT} nor at least ${FIRST_FREE_PORT}`;
+  return `must have the port ${HTTPS_PORT}, or a port of at least ${FIRST_FREE_PORT}`;
 };
 
 const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefined => {
   if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
-    return 'does not begin with https://';
+    return 'must begin with https://';
   }
-  if (url.username !== '' || url.password !== '') return 'holds a user name or password';
-  if (text.includes('#')) return 'has a fragment, which is never sent';
-  if (url.port === '0') return 'has the port 0';
+  if (url.username !== '' || url.password !== '') return 'must not have a user name or password';
+  if (text.includes('#')) return 'must not have a fragment, which is never sent';
+  if (url.port === '0') return 'must not have the port 0';
   return allowPrivate ? undefined : (refusePort(url) ?? refuseHost(url));
 };
 
@@ -54,18 +54,18 @@ export const readWebhookUrl = (
   allowPrivate: boolean,
 ): { url: string } | { detail: string } => {
   if (text.length > MAX_URL_LENGTH)
-    return { detail: `is longer than ${MAX_URL_LENGTH} characters` };
+    return { detail: `must have at most ${MAX_URL_LENGTH} characters` };
   // The URL parser would drop these characters silently, and the host might be another one than
   // shown.
   const invisible = invisibleProblem(text);
   if (invisible !== undefined) return { detail: invisible };
   if (!/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) {
-    return { detail: 'is not a URL such as https://example.com/hooks' };
+    return { detail: 'must be a URL such as https://example.com/hooks' };
   }
   const url = new URL(text);
   const detail = refuse(url, text, allowPrivate);
   if (detail !== undefined) return { detail };
   return url.href.length > MAX_URL_LENGTH
-    ? { detail: `is longer than ${MAX_URL_LENGTH} characters` }
+    ? { detail: `must have at most ${MAX_URL_LENGTH} characters` }
     : { url: url.href };
 };

@@ -217,8 +217,8 @@ const openWorker = async (
   });
   onClose(heartbeat.stop);
   health.askBy(async () => [
-    ...(heartbeat.isBeating() ? [] : ['PostgreSQL does not answer.']),
-    ...((await isTemporalThere(client, namespace)) ? [] : ['Temporal does not answer.']),
+    ...(heartbeat.isBeating() ? [] : ['PostgreSQL does not respond.']),
+    ...((await isTemporalThere(client, namespace)) ? [] : ['Temporal does not respond.']),
     ...(workers.every((one) => one.getState() === 'RUNNING') ? [] : ['the worker does not run.']),
   ]);
   return { workers, metricsPort: metrics.port };

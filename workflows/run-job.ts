@@ -58,7 +58,7 @@ const endOf = (error: unknown): JobEnd => {
   return {
     kind: 'failed',
     type: type ?? 'brokenOff',
-    message: cause instanceof Error ? cause.message : 'The job broke off.',
+    message: cause instanceof Error ? cause.message : 'The job failed.',
   };
 };
 

@@ -99,7 +99,7 @@ const failureOf = async (
 /** The failures of lines that were left out because of their user. */
 export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
   held: wholeLine('held', 'the user is under legal hold'),
-  unknownUser: wholeLine('unknownUser', 'there is no such user, and none is made'),
+  unknownUser: wholeLine('unknownUser', 'the user does not exist, and this mode creates no users'),
 };
 
 export const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>

@@ -13,8 +13,8 @@ import { prepareRows } from './prepare-rows.ts';
 const COUNT_INTERVAL_MS = 100;
 
 const NOT_FOUND = {
-  unknownUser: wholeLine('unknownUser', 'no user has this mail address'),
-  ambiguousUser: wholeLine('ambiguousUser', 'several users have this mail address'),
+  unknownUser: wholeLine('unknownUser', 'no user has this email address'),
+  ambiguousUser: wholeLine('ambiguousUser', 'several users have this email address'),
 };
 
 const port = parentPort;

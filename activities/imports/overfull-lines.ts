@@ -15,7 +15,7 @@ export interface CarefulStaging extends Staging {
 /** The failure of a line that would give a user too many tags. */
 export const OVERFULL: Failure = {
   code: 'invalidDataType',
-  message: `tags of the line and of the user are more than ${MAX_LIST_ITEMS}`,
+  message: `the tags of the line and of the user together are more than ${MAX_LIST_ITEMS}`,
   problems: [{ column: 'tags', rule: 'tooManyTags' }],
 };
 

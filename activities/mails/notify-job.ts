@@ -96,7 +96,7 @@ const ofExport = async (deps: MailDeps, telling: Telling): Promise<Message> => {
   const verified = (await jobSummary(db, subject.id)).exports.find(isVerified);
   const file = verified && (await withLink(db, deps, telling, verified));
   if (file === undefined) {
-    throw nothingToTell(`Export job ${subject.id} has no verified file to tell of.`);
+    throw nothingToTell(`Export job ${subject.id} has no verified file.`);
   }
   return exportReady({ ...ids, ...file, fileExpiresAt: file.expires_at });
 };
@@ -220,7 +220,7 @@ const notify = async (
 
 const getSubject = async ({ database }: MailDeps, jobId: string): Promise<NoticeSubject> => {
   const subject = await findNoticeSubject(database.db, jobId);
-  if (subject === undefined) throw nothingToTell(`There is no job ${jobId} to tell of.`);
+  if (subject === undefined) throw nothingToTell(`Job ${jobId} does not exist.`);
   return subject;
 };
 

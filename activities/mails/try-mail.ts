@@ -31,7 +31,7 @@ export interface NotedMail {
 export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFailure =>
   ApplicationFailure.create({
     type: 'MailUnavailable',
-    message: `The mail provider did not take the mail (${reason}). It is tried again.`,
+    message: `The mail provider did not accept the mail (${reason}). The mail will be sent again.`,
     ...(waitMs !== undefined && { nextRetryDelay: waitMs }),
   });
 
@@ -40,13 +40,13 @@ export const mailUnavailable = (reason: string, waitMs?: number): ApplicationFai
  */
 export const mailGivenUp = (): ApplicationFailure =>
   ApplicationFailure.nonRetryable(
-    'The mail provider has not taken the mail for a day. Ask for it again.',
+    'The mail provider did not accept the mail within a day. Request the mail again.',
     'MailGivenUp',
   );
 
 /** The time that the provider asked to wait is not over. */
 export const mailTooEarly = (waitMs: number): ApplicationFailure =>
-  mailUnavailable('it asked to be left alone for a while', waitMs);
+  mailUnavailable('the provider asked to wait', waitMs);
 
 /** The failure of a mail that was not accepted. Undefined if it was accepted. */
 export const mailFailureOf = (sent: Sent): ApplicationFailure | undefined => {
@@ -54,7 +54,7 @@ export const mailFailureOf = (sent: Sent): ApplicationFailure | undefined => {
   if (sent.state === 'waiting') return mailUnavailable(sent.reason, sent.waitMs);
   return ApplicationFailure.nonRetryable(
     `The mail provider refused the mail (${sent.reason}). Check RESEND_API_KEY, MAIL_FROM and the address ` +
-      'of the key that it goes to.',
+      'of the key of the recipient.',
     'MailRefused',
   );
 };

@@ -89,7 +89,7 @@ const send = async (
 const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) =>
   ApplicationFailure.create({
     type: 'notDelivered',
-    message: `Delivery ${id} was not taken (${status === null ? error : `status ${status}`}); it is tried again.`,
+    message: `Delivery ${id} was not accepted (${status === null ? error : `status ${status}`}). It will be sent again.`,
     nextRetryDelay: nextMs,
   });
 

@@ -16,36 +16,38 @@ import { backupSchema, purgePhraseOf, toBackupJson } from './backup-json.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
-/** Longest wait for a batch or restore that uses the backup at this moment, in milliseconds. */
+/** Longest wait for a batch or restore that is using the backup, in milliseconds. */
 const LOCK_TIMEOUT_MS = 8_000;
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
 const momentSchema = z
   .string()
-  .refine((text) => momentOf(text, 'datetime') !== undefined, 'is not an RFC 3339 date and time')
+  .refine((text) => momentOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
   .meta({ format: 'date-time' });
 
 const changeSchema = z
   .strictObject({
     expiresAt: momentSchema
       .optional()
-      .describe(`Later than now and than before; ${MAX_BACKUP_YEARS} years ahead at most`),
-    legalHold: z.boolean().optional().describe('For the platform team only'),
+      .describe(
+        `Must be later than now and than the current expiry; at most ${MAX_BACKUP_YEARS} years from now`,
+      ),
+    legalHold: z.boolean().optional().describe('Only the platform team may set this'),
     reason: reasonSchema.optional(),
   })
   .refine(
     ({ expiresAt, legalHold }) => expiresAt !== undefined || legalHold !== undefined,
-    'must name what is to change',
+    'must have at least one change',
   )
-  .meta({ examples: [{ expiresAt: '2030-06-30T00:00:00Z', reason: 'The audit is not over' }] });
+  .meta({ examples: [{ expiresAt: '2030-06-30T00:00:00Z', reason: 'The audit is not finished' }] });
 
 const purgeSchema = z
   .strictObject({
-    confirm: z.string().describe("The backup's `purgePhrase`, typed"),
+    confirm: z.string().describe('The `purgePhrase` of the backup, typed by a person'),
     reason: reasonSchema,
   })
-  .meta({ examples: [{ confirm: 'purge backup of 3 users', reason: 'Erasure was asked for' }] });
+  .meta({ examples: [{ confirm: 'purge backup of 3 users', reason: 'A user requested erasure' }] });
 
 const getBackup = async (
   { database: { db } }: ApiDeps,
@@ -57,7 +59,7 @@ const getBackup = async (
   return row;
 };
 
-/** A short transaction that rather gives up than waits long for a lock. */
+/** A short transaction that fails if it has to wait long for a lock. */
 const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
   db.transaction().execute(async (trx) => {
     await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true)`.execute(trx);
@@ -65,7 +67,7 @@ const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Pro
   });
 
 const isGone = (id: string): ProblemError =>
-  problem('gone', `Backup ${id} is removed; what it held is gone for good.`);
+  problem('gone', `Backup ${id} was removed. Its data cannot be recovered.`);
 
 const refuse = (detail: string, pointer: string): ProblemError =>
   problem('unprocessable', detail, { errors: [{ detail, pointer }] });
@@ -75,9 +77,12 @@ const whyUnchanged = (id: string, result: Exclude<BackupChanged, 'changed'>): Pr
     case 'gone':
       return isGone(id);
     case 'sooner':
-      return refuse('A backup is only ever kept longer; to end it now, purge it.', '/expiresAt');
+      return refuse(
+        'The retention of a backup can only be extended. To end it now, purge the backup.',
+        '/expiresAt',
+      );
     case 'tooLate':
-      return refuse(`A backup is kept for ${MAX_BACKUP_YEARS} years at most.`, '/expiresAt');
+      return refuse(`A backup can be kept for at most ${MAX_BACKUP_YEARS} years.`, '/expiresAt');
   }
 };
 
@@ -87,18 +92,22 @@ const registerChange = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'changeBackup',
-        summary: 'Keep a backup longer, hold it, or let go of it',
+        summary: 'Extend a backup, or set or clear its hold',
         tags: ['backups'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: changeSchema,
-        response: { 200: backupSchema.describe('The backup as it is now') },
+        response: { 200: backupSchema.describe('The backup after the change') },
       },
     },
     async ({ access, actor, params: { id }, body: { expiresAt, legalHold, reason } }) => {
       if (legalHold !== undefined && actor.role !== 'platform') {
-        const errors = [{ detail: 'is for the platform team', pointer: '/legalHold' }];
-        throw problem('forbidden', 'Only a key of role platform holds a backup.', { errors });
+        const errors = [
+          { detail: 'may be changed by the platform team only', pointer: '/legalHold' },
+        ];
+        throw problem('forbidden', 'Only a key with the role platform can hold a backup.', {
+          errors,
+        });
       }
       await getBackup(deps, id, access.workspaceId);
       const change = {
@@ -124,14 +133,14 @@ const whyKept = (id: string, result: Purge): ProblemError | undefined => {
     case 'own':
       return problem(
         'self-purge',
-        `You started the deletion that backup ${id} is of, by this or another of your keys.`,
+        `You started the deletion of backup ${id}, with this key or with another of your keys.`,
       );
     case 'held':
-      return problem('wrong-state', `Backup ${id} is under legal hold; clear the hold first.`);
+      return problem('wrong-state', `Backup ${id} is under legal hold. Clear the hold first.`);
     case 'inUse':
       return problem(
         'wrong-state',
-        `Job ${result.jobId} needs backup ${id}; purge it once the job has ended, or cancel the job.`,
+        `Job ${result.jobId} needs backup ${id}. Wait until the job has ended, or cancel the job. Then purge the backup.`,
       );
   }
 };
@@ -142,14 +151,16 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'purgeBackup',
-        summary: 'Destroy a backup and the traces of its users, now and for good',
+        summary: 'Destroy a backup and the traces of its users permanently',
         tags: ['backups'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: purgeSchema,
         response: {
-          200: backupSchema.describe('The backup is removed, and its files are destroyed'),
-          202: backupSchema.describe('Removed; its files are destroyed within the hour'),
+          200: backupSchema.describe('The backup was removed, and its files were destroyed'),
+          202: backupSchema.describe(
+            'The backup was removed; its files will be destroyed within an hour',
+          ),
         },
       },
     },
@@ -163,11 +174,11 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
       const purge = { id, proof: actor.proof, reason };
       const kept = whyKept(id, await withLock(deps, (trx) => purgeBackup(trx, purge)));
       if (kept !== undefined) throw kept;
-      // It is removed whatever happens now: what is not destroyed here, the schedule destroys.
+      // The backup is already removed. If its files are not destroyed here, the schedule does it.
       await destroyExport({ db: deps.database.db, storage: deps.storage }, id).catch(
         (error: unknown) => {
           reply.code(202);
-          log.warn({ err: error, backupId: id }, 'a purged backup is left for the schedule');
+          log.warn({ err: error, backupId: id }, 'a purged backup is left to the schedule');
         },
       );
       return toBackupJson(await getBackup(deps, id, null));
@@ -175,7 +186,7 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** What may happen to a backup before its time, and after. */
+/** Routes that change or purge a backup. */
 export const registerBackupChangeRoutes = (app: App, deps: ApiDeps): void => {
   registerChange(app, deps);
   registerPurge(app, deps);

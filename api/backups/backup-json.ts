@@ -15,18 +15,25 @@ export const backupSchema = z
     sha256: z.string().nullable(),
     createdAt: time,
     verifiedAt: time.nullable(),
-    checkedAt: time.nullable().describe('When its files were last read and compared'),
+    checkedAt: time.nullable().describe('When the files were last read and verified'),
     expiresAt: time,
-    legalHold: z.boolean().describe('A held backup neither expires nor is purged'),
-    removedAt: time.nullable().describe('Since when nothing can be restored from it'),
-    removedBy: z.uuid().nullable().describe('The key that purged it; null when it expired'),
-    destroyedAt: time.nullable().describe('When its files and the traces of its users were gone'),
-    purgePhrase: z.string().nullable().describe('To be typed as `confirm` to purge it'),
+    legalHold: z.boolean().describe('A backup under hold does not expire and cannot be purged'),
+    removedAt: time
+      .nullable()
+      .describe('When the backup was removed. Nothing can be restored from it since then'),
+    removedBy: z
+      .uuid()
+      .nullable()
+      .describe('The key that purged the backup; null if the backup expired'),
+    destroyedAt: time
+      .nullable()
+      .describe('When the files and the traces of the users were destroyed'),
+    purgePhrase: z.string().nullable().describe('Type this as `confirm` to purge the backup'),
     links: z.record(z.string(), z.string()),
   })
   .meta({ id: 'Backup' });
 
-/** What the platform team types to purge a backup. */
+/** The phrase that the platform team types to purge a backup. */
 export const purgePhraseOf = ({ rows }: Pick<BackupRow, 'rows'>): string =>
   `purge backup of ${rows ?? 0} users`;
 

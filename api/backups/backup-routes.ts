@@ -19,7 +19,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listBackups',
-        summary: 'Backups of deletions of the workspace, or of all, newest first',
+        summary: 'List the backups of one workspace or of all, newest first',
         tags: ['backups'],
         querystring: z.strictObject({
           deletionId: z.uuid().optional(),
@@ -46,7 +46,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getBackup',
-        summary: 'One backup',
+        summary: 'Get a backup',
         tags: ['backups'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),

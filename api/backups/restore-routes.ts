@@ -24,17 +24,17 @@ const paramsSchema = z.strictObject({ id: z.uuid() });
 const namedShape = {
   ids: chosenIdsSchema()
     .optional()
-    .describe('Users to bring back; all whom the deletion deleted by this backup when not given'),
+    .describe('Users to restore; by default all users that were deleted with this backup'),
   listId: z
     .uuid()
     .optional()
-    .describe('In place of `ids`: a list of ids or mail addresses, see `POST /v1/user-lists`'),
+    .describe('Instead of `ids`: a list of ids or email addresses, see `POST /v1/user-lists`'),
 };
 
 const previewShape = {
   ...namedShape,
   listId: namedShape.listId.describe(
-    'In place of `ids`: a list of ids, see `POST /v1/user-lists`; mail addresses are looked up by the restore alone',
+    'Instead of `ids`: a list of ids, see `POST /v1/user-lists`; only the restore itself looks up email addresses',
   ),
 };
 
@@ -45,15 +45,15 @@ interface NamedUsers {
 
 const isOneWay = ({ ids, listId }: NamedUsers): boolean =>
   ids === undefined || listId === undefined;
-const TWO_WAYS = { error: 'stands beside ids: name users by one of them', path: ['listId'] };
+const TWO_WAYS = { error: 'must not be given together with ids', path: ['listId'] };
 
-/** @throws ProblemError 404, or 422 for a list of mail addresses */
+/** @throws ProblemError 404, or 422 for a list of email addresses */
 const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
   const list = await resolveList(db, workspaceId, listId, '/listId');
   if (list.matchBy === 'userId') return list;
   const detail =
-    'is a list of mail addresses. Those of deleted users are in the files of the backup alone, which a preview ' +
-    'does not read. The restore takes the list, and reports whom it did not find';
+    'is a list of email addresses. The addresses of deleted users are only in the files of the backup, and a ' +
+    'preview does not read these. Start the restore with the list: it reports entries that it did not find';
   throw problem('unprocessable', `/listId: ${detail}.`, {
     errors: [{ detail, pointer: '/listId' }],
   });
@@ -64,7 +64,7 @@ const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
  */
 const RESTORABLE = ['verified', 'damaged'];
 
-/** @throws ProblemError 404, 410 when the backup is gone, 409 while its deletion runs */
+/** @throws ProblemError 404, 410 if the backup was removed, 409 while its deletion runs */
 const requireRestorable = async (
   { database: { db } }: ApiDeps,
   { workspaceId, params }: { workspaceId: string; params: { id: string } },
@@ -72,19 +72,19 @@ const requireRestorable = async (
   const backup = await findBackup(db, params.id, workspaceId);
   if (backup === undefined) throw notFound('backup');
   if (backup.is_over) {
-    throw problem('gone', `Backup ${backup.id} is removed; what it held is gone for good.`);
+    throw problem('gone', `Backup ${backup.id} was removed. Its data cannot be recovered.`);
   }
   const deletion = await findJobRow(db, backup.job_id, workspaceId);
   if (deletion === undefined || deletion.finished_at === null) {
     throw problem(
       'wrong-state',
-      `Deletion ${backup.job_id} still runs; restore once it has ended.`,
+      `Deletion ${backup.job_id} is still running. Start the restore after it has ended.`,
     );
   }
   if (!RESTORABLE.includes(backup.state)) {
     throw problem(
       'wrong-state',
-      `Backup ${backup.id} was never verified; nobody was deleted by it.`,
+      `Backup ${backup.id} was never verified, so no user was deleted with it.`,
     );
   }
   return backup;
@@ -114,7 +114,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
       bodyLimit: SELECTION_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'previewRestore',
-        summary: 'How many users a restore would bring back, and how many are there already',
+        summary: 'Preview how many users a restore would restore, and how many already exist',
         tags: ['restores'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -122,15 +122,15 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         response: {
           200: z
             .object({
-              restorable: z.int().describe('Would come back'),
-              present: z.int().describe('Are there now, and would be left as they are'),
-              notFound: z.int().describe('Of those named: not deleted by this backup'),
+              restorable: z.int().describe('Users that would be restored'),
+              present: z.int().describe('Users that exist now and would be left unchanged'),
+              notFound: z.int().describe('Of the given users: not deleted with this backup'),
               notFoundSample: z
                 .array(z.string())
                 .optional()
-                .describe(`The first ${REPORT_SIZE} of them, in the order of ids`),
+                .describe(`The first ${REPORT_SIZE} of these ids, in order`),
             })
-            .describe('How many of whom; nothing was started'),
+            .describe('The counts; no restore was started'),
         },
       },
     },
@@ -146,7 +146,7 @@ const restoreBodySchema = z
   .strictObject({
     ...namedShape,
     reason: reasonSchema.optional(),
-    notify: z.boolean().default(true).describe('Mail the outcome'),
+    notify: z.boolean().default(true).describe('Send a mail about the outcome'),
   })
   .refine(isOneWay, TWO_WAYS)
   .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
@@ -188,7 +188,7 @@ const wantRestore = async (
   ...(reason !== undefined && { reason }),
 });
 
-/** Restores: what a deletion took, put back from its backup. */
+/** Restores: deleted users are restored from the backup of the deletion. */
 export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
   registerPreview(app, deps);
   app.post(
@@ -197,7 +197,7 @@ export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
       bodyLimit: SELECTION_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'startRestore',
-        summary: 'Put back whom a deletion deleted; who is there is never overwritten',
+        summary: 'Restore deleted users from a backup; existing users are never overwritten',
         tags: ['restores'],
         params: paramsSchema,
         querystring: z.strictObject({}),

@@ -21,7 +21,7 @@ import type { Actor } from '../auth.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 
-/** How long a caller waits for the workflow's decision, in milliseconds; it takes some 50. */
+/** How long a caller waits for a decision of the workflow, in ms; the usual time is 50 ms. */
 const DECISION_DEADLINE_MS = 8_000;
 const POLL_INTERVAL_MS = 25;
 
@@ -31,11 +31,11 @@ export interface Wish {
   kind: MessageKind;
   reason?: string | undefined;
   previewId?: string;
-  /** The run to be tried again. */
+  /** The run to retry. */
   jobId?: string;
 }
 
-/** @throws ProblemError 404 when there is none that the caller may see */
+/** @throws ProblemError 404 if there is no request that the caller can access */
 export const getRequest = async (
   { database: { db } }: Pick<ApiDeps, 'database'>,
   id: string,
@@ -46,7 +46,7 @@ export const getRequest = async (
   return row;
 };
 
-/** What the state does not allow. For what needs the window, one that is over is gone. */
+/** The problem with the state of a request, or with its closed window. */
 export const refusedBy = (
   { id, state, closes_at: closesAt }: RequestRow,
   needsWindow: boolean,
@@ -57,22 +57,27 @@ export const refusedBy = (
 
 const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemError> = {
   selfApproval: () =>
-    problem('self-approval', 'You asked for this yourself, by this or another of your keys.'),
-  unknownKey: () => problem('forbidden', 'Your key is not known any more.'),
-  revokedKey: () => problem('forbidden', 'Your key was revoked, or has expired.'),
-  wrongRole: () => problem('forbidden', 'Your key may not decide this.'),
-  reasonRequired: () => problem('unprocessable', 'A denial needs a reason.'),
-  previewExpired: () => problem('preview-expired', 'The preview has expired; make a new one.'),
-  previewUsed: () => problem('wrong-state', 'This preview was confirmed before; make a new one.'),
-  notConfirmed: () => problem('wrong-state', 'This preview is not one of this request.'),
+    problem(
+      'self-approval',
+      'You made this request yourself, with this key or with another of your keys.',
+    ),
+  unknownKey: () => problem('forbidden', 'Your key no longer exists.'),
+  revokedKey: () => problem('forbidden', 'Your key was revoked or has expired.'),
+  wrongRole: () => problem('forbidden', 'Your key does not allow this decision.'),
+  reasonRequired: () => problem('unprocessable', 'A denial requires a reason.'),
+  previewExpired: () => problem('preview-expired', 'The preview has expired. Make a new preview.'),
+  previewUsed: () =>
+    problem('wrong-state', 'This preview was already confirmed. Make a new preview.'),
+  notConfirmed: () => problem('wrong-state', 'This preview does not belong to this request.'),
   unanswered: () =>
-    problem('temporal-unavailable', 'No worker has answered in time; nothing was changed.'),
-  malformed: () => problem('internal', 'The workflow could not read the decision.'),
-  decisionMismatch: () => problem('internal', 'The workflow took it for another decision.'),
-  unproven: () => problem('internal', 'The workflow did not take the decision for yours.'),
-  unknownSignal: () => problem('internal', 'The workflow does not know such a decision.'),
-  tooEarly: () => problem('internal', 'It is too early for this.'),
-  stillRunning: () => problem('internal', 'The run has not ended.'),
+    problem('temporal-unavailable', 'No worker responded in time. Nothing was changed.'),
+  malformed: () => problem('internal', 'The workflow received a decision that it cannot read.'),
+  decisionMismatch: () =>
+    problem('internal', 'The decision differs from the decision that the code was made for.'),
+  unproven: () => problem('internal', 'The decision does not belong to your key.'),
+  unknownSignal: () => problem('internal', 'The workflow does not know this decision.'),
+  tooEarly: () => problem('internal', 'It is too early for this decision.'),
+  stillRunning: () => problem('internal', 'The run has not ended yet.'),
 };
 
 const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
@@ -90,8 +95,8 @@ const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
   problem(
     'temporal-unavailable',
     decision.idempotency_key === null
-      ? 'Temporal or a worker does not answer; nothing was changed.'
-      : `Decision ${decision.id} waits to be taken. Send the same request with the same key again: it finishes the same decision.`,
+      ? 'Temporal or a worker does not respond. Nothing was changed.'
+      : `Decision ${decision.id} is waiting for a worker. Send the same request with the same key again to complete this decision.`,
     { cause },
   );
 
@@ -102,7 +107,7 @@ const getDecision = async ({ database: { db } }: Deps, id: string): Promise<Deci
 };
 
 /**
- * The decision an earlier request with the same key asked for; undefined when this is the first.
+ * The decision of an earlier request with the same key; undefined for the first request.
  */
 const findEarlier = async (
   { database: { db } }: Deps,
@@ -114,7 +119,7 @@ const findEarlier = async (
   if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to decision ${earlier.id}, which another request asked for.`,
+    `This idempotency key was used for decision ${earlier.id} by another request.`,
   );
 };
 
@@ -139,15 +144,15 @@ const write = async (
   };
   const outcome = await submitDecision(deps.database.db, decision);
   if (outcome !== undefined) return getDecision(deps, decision.id);
-  // The same key, sent twice at once: the other request's decision is there now.
+  // The same key was sent twice at once: the decision of the other request exists now.
   const other = await findEarlier(deps, id, request.idempotency);
   if (other !== undefined) return other;
   throw new Error(`decision ${decision.id} was not written`);
 };
 
 /**
- * One who sends no idempotency key cannot ask what became of it, so what was not decided in time
- * never will be.
+ * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned
+ * if the workflow did not take it in time.
  */
 const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
   const { db } = deps.database;
@@ -176,7 +181,7 @@ const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> =>
     return giveUp(deps, pending, cause);
   }
   if (isSent) return awaitDecision(deps, pending);
-  // The request ended between our look and the message.
+  // The request ended between our check and the message.
   await giveUpDecision(deps.database.db, pending.id);
   return getDecision(deps, pending.id);
 };

@@ -14,12 +14,12 @@ interface Words {
 const DECISIONS: readonly {
   kind: Exclude<MessageKind, 'run'>;
   summary: string;
-  /** Where every word is optional, no body is as good; where there is no schema, none is taken. */
+  /** The body may be omitted if all its fields are optional; without a schema it must be empty. */
   body?: z.ZodType<Words | null | undefined>;
 }[] = [
   {
     kind: 'approve',
-    summary: 'Open the window; never for oneself, by whichever key',
+    summary: 'Approve a request and open its window; not allowed for your own request',
     body: z
       .strictObject({ note: reasonSchema.optional() })
       .nullish()
@@ -27,26 +27,26 @@ const DECISIONS: readonly {
   },
   {
     kind: 'deny',
-    summary: 'Say no, and why',
+    summary: 'Deny a request and give the reason',
     body: z
       .strictObject({ reason: reasonSchema })
-      .meta({ examples: [{ reason: 'The contract goes on' }] }),
+      .meta({ examples: [{ reason: 'The contract continues' }] }),
   },
   {
     kind: 'revoke',
-    summary: 'Close an open window before its time',
+    summary: 'Close an open window early',
     body: z
       .strictObject({ reason: reasonSchema.optional() })
       .nullish()
-      .meta({ examples: [{ reason: 'The customer has called' }] }),
+      .meta({ examples: [{ reason: 'The customer called' }] }),
   },
   {
     kind: 'withdraw',
-    summary: 'Take the request back, by any admin of the workspace',
+    summary: 'Withdraw a request; any admin of the workspace may do this',
   },
 ];
 
-/** Decisions on a request. Each is taken by its workflow, whose rules hold on every way in. */
+/** Decisions on a request. The workflow makes each decision, by the same rules for all callers. */
 export const registerDeleteAllDecisionRoutes = (app: App, deps: ApiDeps): void => {
   for (const { kind, summary, body } of DECISIONS) {
     app.post(

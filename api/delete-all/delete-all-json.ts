@@ -19,22 +19,25 @@ const summarySchema = z.object({
   ticket: z.string().nullable(),
   requester: personSchema,
   createdAt: time,
-  lapsesAt: time.nullable().describe('Until then the platform team may answer'),
-  window: z.object({ opensAt: time, closesAt: time }).nullable().describe('Once it is approved'),
+  lapsesAt: time.nullable().describe('The platform team can answer until then'),
+  window: z
+    .object({ opensAt: time, closesAt: time })
+    .nullable()
+    .describe('Set once the request is approved'),
   finishedAt: time.nullable(),
   users: z.object({
     whenAsked: z.int(),
-    now: z.int().optional().describe('When one request is read'),
+    now: z.int().optional().describe('Only if a single request is read'),
   }),
-  jobId: z.uuid().nullable().describe('The deletion that ran last'),
+  jobId: z.uuid().nullable().describe('The latest deletion of the request'),
   links: z.record(z.string(), z.string()),
   workflow: z.object({ id: z.string(), uiUrl: z.string().nullable() }),
 });
 
-/** A request as lists show it. */
+/** A request as in lists. */
 export const requestSummarySchema = summarySchema.meta({ id: 'DeleteAllRequestSummary' });
 
-/** A request with all that was tried on it, refused or not. */
+/** A request with all its decisions, accepted or rejected. */
 export const requestSchema = summarySchema
   .extend({
     timeline: z.array(
@@ -43,12 +46,17 @@ export const requestSchema = summarySchema
         event: z.string(),
         outcome: z.enum(['pending', 'accepted', 'refused']),
         refusal: z.string().nullable(),
-        state: z.enum(REQUEST_STATES).nullable().describe('Of the request afterwards'),
-        by: personSchema.nullable().describe('None for the clock, and for who is not known'),
+        state: z
+          .enum(REQUEST_STATES)
+          .nullable()
+          .describe('State of the request after the decision'),
+        by: personSchema.nullable().describe('Null for decisions by time, and for unknown keys'),
         reason: z.string().nullable(),
       }),
     ),
-    mail: z.array(requestMailSchema).describe('Mails about it, one a person; the newest 500'),
+    mail: z
+      .array(requestMailSchema)
+      .describe('Mails about the request, one per person; the newest 500'),
   })
   .meta({ id: 'DeleteAllRequest' });
 
@@ -63,7 +71,7 @@ const uiUrlOf = ({ id }: RequestRow, { config, jobs }: Deps): string | null => {
   return `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${workflowId}`;
 };
 
-/** As a list shows it. */
+/** A request as in a list. */
 export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   id: row.id,
   workspace: row.workspace_id,
@@ -118,7 +126,7 @@ const timelineOf = async (db: Db, row: RequestRow) => {
 const summarizePerson = (id: string | null, role: string | null, ownerName: string | null) =>
   id === null ? null : { id, role: role ?? '', ownerName: ownerName ?? '' };
 
-/** One request, with how many users its workspace has now. */
+/** One request, with the current number of users of its workspace. */
 export const describeRequest = async (
   row: RequestRow,
   deps: Deps & Pick<ApiDeps, 'database'>,

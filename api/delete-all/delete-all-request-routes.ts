@@ -38,9 +38,9 @@ const askSchema = z
     ticket: z
       .string()
       .max(MAX_TICKET_LENGTH)
-      .regex(/\S/, 'says nothing')
+      .regex(/\S/, 'must not be blank')
       .optional()
-      .describe('Where it was agreed, say'),
+      .describe('For example, the ticket of the agreement'),
   })
   .meta({ examples: [{ reason: 'The contract has ended', ticket: 'OPS-1204' }] });
 
@@ -53,7 +53,7 @@ const findEarlier = async (request: Asking, { database: { db } }: ApiDeps) => {
   if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to request ${earlier.id}, which another call made.`,
+    `This idempotency key was used for request ${earlier.id} by another call.`,
   );
 };
 
@@ -70,18 +70,18 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
     ...(idempotency !== undefined && { idempotency }),
   });
   if (isWritten) return getRequest(deps, id, workspaceId);
-  // The same key, sent twice at once: the other call's request is there now.
+  // The same key was sent twice at once: the request of the other call exists now.
   const same = await findEarlier(request, deps);
   if (same !== undefined) return same;
   const open = await findUnfinishedRequest(db, workspaceId);
   throw problem(
     'request-already-open',
-    `Workspace ${workspaceId} has a request that has not ended: ${open?.id ?? 'ended just now'}.`,
+    `Workspace ${workspaceId} already has an open request: ${open?.id ?? 'it ended just now'}.`,
   );
 };
 
 /**
- * Starts the workflow of a request that none has claimed: a new one, or one a crash left behind.
+ * Starts the workflow of an unclaimed request: a new request, or a request left by a crash.
  */
 const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
   if (row.run_id !== null || row.finished_at !== null) return;
@@ -90,7 +90,7 @@ const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
   } catch (cause) {
     throw problem(
       'temporal-unavailable',
-      `Request ${row.id} is written and starts once Temporal answers. The same call with the same key finds it.`,
+      `Request ${row.id} was stored and starts once Temporal responds. Send the same call with the same key to get the request.`,
       { cause },
     );
   }
@@ -102,11 +102,13 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'askToDeleteAll',
-        summary: 'Ask the platform team for a window in which every user may be deleted',
+        summary: 'Request a window from the platform team in which all users may be deleted',
         tags: ['delete all'],
         querystring: z.strictObject({}),
         body: askSchema,
-        response: { 201: requestSchema.describe('The request, which waits for the platform team') },
+        response: {
+          201: requestSchema.describe('The request, which is waiting for the platform team'),
+        },
       },
     },
     async (request, reply) => {
@@ -119,7 +121,7 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** Asking to delete every user of a workspace, and how such requests stand. */
+/** Requests to delete all users of a workspace, and their state. */
 export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void => {
   registerAsk(app, deps);
   app.get(
@@ -127,7 +129,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
     {
       schema: {
         operationId: 'listDeleteAllRequests',
-        summary: 'Requests, newest first; of all workspaces for those who see several',
+        summary: 'List requests, newest first; of all workspaces for keys that can access several',
         tags: ['delete all'],
         querystring: z.strictObject({
           state: z.enum(REQUEST_STATES).optional(),
@@ -154,7 +156,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
     {
       schema: {
         operationId: 'getDeleteAllRequest',
-        summary: 'One request with its window and all that was tried on it',
+        summary: 'Get a request with its window and all its decisions',
         tags: ['delete all'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),

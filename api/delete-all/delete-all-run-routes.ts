@@ -20,7 +20,7 @@ const runSchema = z
     previewId: z.uuid(),
     confirm: z.strictObject({
       count: z.int().min(0),
-      phrase: z.string().max(100).describe("As the preview says: 'delete all N users'"),
+      phrase: z.string().max(100).describe("The phrase of the preview: 'delete all N users'"),
     }),
     reason: reasonSchema.optional(),
   })
@@ -33,10 +33,10 @@ const runSchema = z
     ],
   });
 
-/** What is typed to confirm; the number is the preview's. */
+/** The confirmation phrase, with the count of the preview. */
 const phraseOf = (count: number): string => `delete all ${count} users`;
 
-/** A look at the clock for people: whether the window really is open, its workflow says. */
+/** An early check for callers. The workflow decides whether the window is open. */
 const requireOpen = (row: RequestRow): void => {
   if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
 };
@@ -47,7 +47,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'previewDeleteAll',
-        summary: 'See who would be deleted, and what to type; valid for 15 minutes',
+        summary: 'Preview the deletion and get the phrase to type; valid for 15 minutes',
         tags: ['delete all'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -75,7 +75,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** @throws ProblemError saying what of the confirmation is not as the preview showed it */
+/** @throws ProblemError if the confirmation differs from the preview */
 const checkConfirmation = async (
   { database: { db } }: ApiDeps,
   row: RequestRow,
@@ -85,24 +85,24 @@ const checkConfirmation = async (
   const preview = await findPreview(db, previewId, row.workspace_id, row.id);
   if (preview === undefined) throw notFound('preview');
   if (preview.is_expired) {
-    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
   }
   if (preview.count !== confirm.count) {
     throw problem(
       'selection-changed',
-      `The preview showed ${preview.count} users, ${confirm.count} were confirmed.`,
+      `The preview showed ${preview.count} users, but ${confirm.count} were confirmed.`,
     );
   }
-  if (preview.count === 0) throw problem('empty-selection', 'There is nobody to delete.');
+  if (preview.count === 0) throw problem('empty-selection', 'There are no users to delete.');
   if (confirm.phrase !== phraseOf(preview.count)) {
-    throw problem('wrong-phrase', `What is to be typed is: ${phraseOf(preview.count)}`, {
-      errors: [{ detail: 'is not the phrase of the preview', pointer: '/confirm/phrase' }],
+    throw problem('wrong-phrase', `Type this phrase: ${phraseOf(preview.count)}`, {
+      errors: [{ detail: 'must be the phrase of the preview', pointer: '/confirm/phrase' }],
     });
   }
   return { kind: 'run', reason, previewId };
 };
 
-/** Within the window: a look at everyone, and the run that deletes them. */
+/** Within the window: the preview of all users, and the run that deletes them. */
 export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
   registerPreview(app, deps);
   app.post(
@@ -110,7 +110,7 @@ export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'runDeleteAll',
-        summary: 'Back up, verify and delete every user the preview showed',
+        summary: 'Back up, verify and delete all users of the preview',
         tags: ['delete all'],
         params: paramsSchema,
         querystring: z.strictObject({}),

@@ -7,17 +7,17 @@ import {
   requestWorkflowIdOf,
 } from '../../workflows/contract.ts';
 
-/** How long a caller is held up by Temporal, in milliseconds. */
+/** How long a caller waits for Temporal, in milliseconds. */
 const SIGNAL_DEADLINE_MS = 3_000;
 
-/** What the API asks of the workflows of delete-all requests. */
+/** The calls of the API to the workflows of delete-all requests. */
 export interface RequestSender {
-  /** Starts a request's workflow; started before is as good. @throws Error when Temporal is away */
+  /** Starts the workflow of a request, if not started. @throws Error if Temporal is unavailable */
   start: (request: { id: string; workspaceId: string }) => Promise<void>;
   /**
-   * Hands a decision to the workflow. False when that is over and decides nothing more.
+   * Sends a decision to the workflow. False if the workflow has ended.
    *
-   * @throws Error when Temporal did not take it in time; it may have taken it all the same
+   * @throws Error if Temporal did not confirm in time; the decision may still have been accepted
    */
   send: (requestId: string, kind: MessageKind, message: { decisionId: string }) => Promise<boolean>;
 }

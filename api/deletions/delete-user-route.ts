@@ -19,18 +19,18 @@ const querySchema = z.strictObject({
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true')
-    .describe('Mail the outcome; not when not given'),
+    .describe('Send a mail about the outcome; by default no mail is sent'),
   reason: reasonSchema.default('single user deletion'),
 });
 
 const userHeld = (what: string): ProblemError =>
   problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
 
-/** Whether the user of an ended deletion came under hold while it ran. */
+/** Whether the user was put under hold while the deletion ran. */
 const hasHeld = ({ counts }: JobRow): boolean =>
   ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;
 
-/** A hold that is there is told at once; one that comes later the job reports. */
+/** An existing hold is reported at once. The job reports a hold that is set later. */
 const beginDeletion = (
   request: FastifyRequest,
   deps: ApiDeps,
@@ -41,7 +41,7 @@ const beginDeletion = (
   return beginJob(request, readIdempotency(request), deps, async () => {
     const isHeld = await findHold(db, workspaceId, wish.userId);
     if (isHeld === undefined) throw notFound('user');
-    if (isHeld) throw userHeld('nothing was begun');
+    if (isHeld) throw userHeld('nothing was started');
     return wantDeletionOfIds(db, workspaceId, { ...wish, ids: [wish.userId] });
   });
 };
@@ -52,12 +52,13 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'deleteUser',
-        summary: 'Back up, verify, and delete one user; with Prefer: wait=10 it waits for the end',
+        summary:
+          'Back up, verify and delete one user; with Prefer: wait=10 the response waits for the end',
         tags: ['users'],
         params: z.strictObject({ userId: userIdSchema }),
         querystring: querySchema,
         response: {
-          200: jobSchema.describe('The job, which has ended within the time of `Prefer`'),
+          200: jobSchema.describe('The job, which ended within the time of `Prefer`'),
           202: startedJobSchema,
         },
       },

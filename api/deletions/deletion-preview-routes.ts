@@ -18,33 +18,35 @@ import { userSchema } from '../users/user-json.ts';
 
 export const previewSchema = z.object({
   id: z.uuid(),
-  count: z.int().describe('How many users match, those under hold included'),
-  held: z.int().describe('How many of them are under hold: they stay'),
+  count: z.int().describe('Number of users that match, including users under hold'),
+  held: z.int().describe('Number of these users under hold; they will not be deleted'),
   sample: z.array(userSchema),
   expiresAt: z.string(),
 });
 
 const entryShape = {
-  line: z.int().optional().describe('Of a list: where the file first names it'),
+  line: z.int().optional().describe('For a list: the line where the entry first occurs'),
   entry: z
     .string()
-    .describe('As the file, or the selection, has it; what cannot be seen stands as [U+200B]'),
+    .describe('The entry of the file or the selection; invisible characters are shown as [U+200B]'),
 };
 
-const upTo = `The first ${REPORT_SIZE} of them`;
+const upTo = `The first ${REPORT_SIZE} of these`;
 
-/** What else is told depends on what the selection names. */
+/** Other fields depend on the type of the selection. */
 const reportedSchema = previewSchema
   .extend({
     notFound: z
       .int()
       .optional()
-      .describe('Of ids and lists: how many of those named are no user; they select nobody'),
+      .describe('For ids and lists: number of entries that match no user'),
     notFoundSample: z.array(z.object(entryShape)).optional().describe(upTo),
     ambiguous: z
       .int()
       .optional()
-      .describe('Of lists: how many mail addresses are those of several users; they select nobody'),
+      .describe(
+        'For lists: number of email addresses that match several users; they select no user',
+      ),
     ambiguousSample: z
       .array(z.object({ ...entryShape, users: z.int() }))
       .optional()
@@ -52,23 +54,23 @@ const reportedSchema = previewSchema
     excludedNotFound: z
       .int()
       .optional()
-      .describe('Of `excludeIds`: how many are no user, so that nobody is kept by them'),
+      .describe('For `excludeIds`: number of ids that match no user, and so exclude no user'),
     excludedNotFoundSample: z.array(z.string()).optional().describe(upTo),
     excludedNotMatching: z
       .int()
       .optional()
-      .describe('Of `excludeIds`: how many are users who would not have been selected anyway'),
+      .describe('For `excludeIds`: number of users that were not selected in any case'),
     excludedNotMatchingSample: z.array(z.string()).optional().describe(upTo),
   })
   .meta({ id: 'DeletionPreview' });
 
-/** @throws ProblemError 409 when previews of lists keep as many users as they may */
+/** @throws ProblemError 409 if previews of lists hold the maximum number of users */
 const requireRoom = async (db: Db, workspaceId: string): Promise<void> => {
   if (await hasRoomForList(db, workspaceId)) return;
   throw problem(
     'limit-reached',
-    `Previews of lists keep ${MAX_PREVIEWED_USERS} users of workspace ${workspaceId}, which is as many as they may. ` +
-      'Wait: they go an hour after they expire.',
+    `Previews of lists hold ${MAX_PREVIEWED_USERS} users of workspace ${workspaceId}, which is the maximum. ` +
+      'Wait: a preview is deleted one hour after it expires.',
   );
 };
 
@@ -106,13 +108,13 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
       bodyLimit: SELECTION_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'previewDeletion',
-        summary: 'See who a deletion would delete; valid for 15 minutes',
+        summary: 'Preview the users of a deletion; valid for 15 minutes',
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,
         response: {
           201: reportedSchema.describe(
-            'Who would be deleted. Confirm its `count` with `POST /v1/deletions`',
+            'The users that would be deleted. Confirm its `count` with `POST /v1/deletions`',
           ),
         },
       },

@@ -8,7 +8,7 @@ import { startedJobSchema } from '../jobs/job-schema.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 import { wantConfirmedDeletion, wantDeletionOfIds } from './want-deletion.ts';
 
-const notifySchema = z.boolean().default(true).describe('Mail the outcome');
+const notifySchema = z.boolean().default(true).describe('Send a mail about the outcome');
 
 const confirmedSchema = z
   .strictObject({
@@ -32,7 +32,7 @@ const bodySchema = z.union([confirmedSchema, directSchema]).meta({
     {
       previewId: '019a0f6e-5c2a-7b1d-8a3e-4f5061728394',
       confirm: { count: 12_431 },
-      reason: 'They asked to be forgotten',
+      reason: 'The user requested erasure',
     },
   ],
 });
@@ -43,7 +43,7 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'startDeletion',
-        summary: 'Back up, verify, and delete what a preview showed, or up to 100 chosen users',
+        summary: 'Back up, verify and delete the users of a preview, or up to 100 chosen users',
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,

@@ -12,9 +12,9 @@ interface Wish {
 }
 
 /**
- * A deletion of users named one by one, without a preview.
+ * A deletion of users by their ids, without a preview.
  *
- * @throws DatabaseError KS008 when they are nearly everyone
+ * @throws DatabaseError KS008 if they are nearly all users
  */
 export const wantDeletionOfIds = async (
   db: Db,
@@ -33,14 +33,14 @@ export const wantDeletionOfIds = async (
   };
 };
 
-/** What a preview recorded: a frozen selection, or one that names its users. */
+/** The selection of a preview: a frozen selection, or a selection with its users. */
 type PreviewedSelection =
   | { type: 'ids'; ids: string[] }
   | { type: 'list'; listId: string }
   | { type: 'segment' | 'filter' };
 
 /**
- * A deletion of what a preview showed, confirmed by its count. @throws ProblemError saying why not
+ * A deletion of the users of a preview, confirmed by its count. @throws ProblemError if refused
  */
 export const wantConfirmedDeletion = async (
   db: Db,
@@ -50,15 +50,15 @@ export const wantConfirmedDeletion = async (
   const preview = await findPreview(db, previewId, workspaceId);
   if (preview === undefined) throw notFound('preview');
   if (preview.is_expired) {
-    throw problem('preview-expired', `Preview ${previewId} has expired; make a new one.`);
+    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
   }
   if (preview.count !== count) {
     throw problem(
       'selection-changed',
-      `The preview showed ${preview.count} users, ${count} were confirmed.`,
+      `The preview showed ${preview.count} users, but ${count} were confirmed.`,
     );
   }
-  if (count === 0) throw problem('empty-selection', `Preview ${previewId} found nobody to delete.`);
+  if (count === 0) throw problem('empty-selection', `Preview ${previewId} has no users to delete.`);
   const selection = preview.selection as PreviewedSelection;
   const common = {
     id: uuidv7(),

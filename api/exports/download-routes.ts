@@ -9,17 +9,17 @@ import { FILE_ANSWER, requireOpenFile, sendExport } from './send-export.ts';
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
 
 const GUARDED =
-  'CSV is guarded against formulas unless the export was asked for with `spreadsheetSafe: false`.';
+  'CSV is guarded against formulas unless the export was requested with `spreadsheetSafe: false`.';
 
 const AS_STORED =
-  'Every value is as stored, and not guarded against formulas: to work with these users in a spreadsheet, ' +
-  'restore them and export them.';
+  'Every value is as stored, and not guarded against formulas. To use these users in a spreadsheet, ' +
+  'restore them, then export them.';
 
 const schemaOf = (operationId: string, summary: string, tag: string, note: string) => ({
   operationId,
   summary,
   description:
-    `${note} Takes \`Range\` (one range), \`If-Range\` and \`If-None-Match\`. \`Repr-Digest\` and \`ETag\` hold the ` +
+    `${note} Supports \`Range\` (one range), \`If-Range\` and \`If-None-Match\`. \`Repr-Digest\` and \`ETag\` have the ` +
     'SHA-256 of the whole file. Each download is in the activity log.',
   tags: [tag],
   params: z.strictObject({ id: z.uuid() }),
@@ -31,7 +31,7 @@ export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
 
   app.get(
     '/v1/exports/:id/file',
-    { schema: schemaOf('downloadExport', "An export's file", 'exports', GUARDED) },
+    { schema: schemaOf('downloadExport', 'Download the file of an export', 'exports', GUARDED) },
     async (request, reply) => {
       const row = await findDownload(db, request.workspaceId, request.params.id);
       if (row === undefined) throw notFound('export');
@@ -42,7 +42,7 @@ export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
 
   app.get(
     '/v1/backups/:id/file',
-    { schema: schemaOf('downloadBackup', "A backup's file", 'backups', AS_STORED) },
+    { schema: schemaOf('downloadBackup', 'Download the file of a backup', 'backups', AS_STORED) },
     async (request, reply) => {
       const row = await findBackup(db, request.params.id, request.workspaceId);
       if (row === undefined) throw notFound('backup');

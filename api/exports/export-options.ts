@@ -17,16 +17,16 @@ const columnsSchema = z
     const seen = new Set<string>();
     for (const [index, name] of names.entries()) {
       if (seen.has(name)) {
-        context.addIssue({ code: 'custom', path: [index], message: 'is named twice' });
+        context.addIssue({ code: 'custom', path: [index], message: 'is repeated' });
       }
       seen.add(name);
     }
   })
   .describe(
-    'System properties, and custom ones as `properties.<name>`, in this order; all of them when left out',
+    'System properties, and custom properties as `properties.<name>`, in this order; by default all of them',
   );
 
-/** What a request may say of the file it asks for. */
+/** The options of the file in a request. */
 export const exportOptionsShape = {
   format: z.enum(['csv', 'ndjson']).default('csv'),
   compression: z.enum(['gzip', 'none']).default('gzip'),
@@ -35,11 +35,11 @@ export const exportOptionsShape = {
     .boolean()
     .optional()
     .describe(
-      'CSV only, where it is the default: the file begins with a byte-order mark, by which spreadsheets read UTF-8, ' +
-        "and a `'` stands before each `=`, `+`, `-`, `@` and `'` that a text begins with or that follows a separator " +
-        'in it, so that no spreadsheet runs it as a formula. An import takes off exactly these',
+      'CSV only, and the default for CSV. The file begins with a byte-order mark, so that spreadsheets read UTF-8. ' +
+        "A `'` is put before each `=`, `+`, `-`, `@` and `'` at the beginning of a text or after a separator in it, " +
+        "so that no spreadsheet runs the text as a formula. An import removes exactly these `'`",
     ),
-  notify: z.boolean().default(true).describe('Mail a link once the file is verified'),
+  notify: z.boolean().default(true).describe('Send a mail with a link once the file is verified'),
 };
 
 type WantedOptions = z.infer<z.ZodObject<typeof exportOptionsShape>>;
@@ -47,16 +47,16 @@ type WantedOptions = z.infer<z.ZodObject<typeof exportOptionsShape>>;
 const isSpreadsheetSafe = ({ format, spreadsheetSafe }: WantedOptions): boolean => {
   if (format === 'csv') return spreadsheetSafe ?? true;
   if (spreadsheetSafe !== true) return false;
-  const detail = 'is for CSV only; leave it out, or choose that format';
+  const detail = 'is allowed for CSV only; omit it, or choose CSV';
   throw problem('unprocessable', `/spreadsheetSafe: ${detail}`, {
     errors: [{ detail, pointer: '/spreadsheetSafe' }],
   });
 };
 
 /**
- * The options as the job keeps them: columns that are defined later do not come into its file.
+ * The options as the job stores them. Columns that are defined later are not exported.
  *
- * @throws ProblemError when a column is unknown, or an option does not fit the format
+ * @throws ProblemError if a column is unknown, or an option does not fit the format
  */
 export const freezeExportOptions = async (
   db: Db,
@@ -68,7 +68,7 @@ export const freezeExportOptions = async (
   const { format, compression, notify, columns = fieldNames(types) } = wanted;
   const errors = columns.flatMap((name, index) =>
     findField(name, types) === undefined
-      ? [{ detail: 'is no known property', pointer: `/columns/${index}` }]
+      ? [{ detail: 'is not a known property', pointer: `/columns/${index}` }]
       : [],
   );
   if (errors.length > 0) throw invalidRequest(errors);

@@ -27,7 +27,7 @@ const bodySchema = z
     ],
   });
 
-/** The users that a list names as the job is written are those it exports. */
+/** Exports the users that the list matches when the job is stored. */
 const selectedBy = (
   list: ListRef & { entries: number },
 ): Pick<WantedJob, 'selection' | 'targetsOf'> => ({

@@ -16,7 +16,7 @@ const STYLE =
 
 export const LINK_PAGE_CSP = pageCsp(STYLE);
 
-/** A page of this style. `content` is HTML: whatever comes from people is escaped in it already. */
+/** A page in this style. `content` is HTML; text from people must already be escaped. */
 export const pageOf = (title: string, content: string): string => `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -27,8 +27,8 @@ ${content}</main></body>
 `;
 
 const AS_STORED =
-  'It holds every value as it was stored: a spreadsheet may run text in it as formulas. To work with ' +
-  'these users in a spreadsheet, restore them and export them.';
+  'The file has every value as stored: a spreadsheet may run text in it as formulas. To use ' +
+  'these users in a spreadsheet, restore them, then export them.';
 
 export interface LinkPage {
   token: string;
@@ -37,7 +37,7 @@ export interface LinkPage {
   linkExpiresAt: Date;
 }
 
-/** What a link leads to. Reading this page uses nothing up, so a mail scanner may. */
+/** The page of a link. Opening it does not use up the link, so mail scanners may open it. */
 export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: LinkPage): string => {
   const isBackup = file.purpose === 'backup';
   const title = `${isBackup ? 'Backup' : 'Export'} of users of ${workspaceName}`;
@@ -45,7 +45,7 @@ export const renderLinkPage = ({ token, workspaceName, file, linkExpiresAt }: Li
   const warning = isBackup ? `<p>${AS_STORED}</p>\n` : '';
   return pageOf(
     title,
-    `<p>This file holds personal data. Save it where only those may read it who need to.</p>
+    `<p>This file holds personal data. Save it where only authorised people can read it.</p>
 ${warning}<p><a href="${token}/file" download rel="nofollow">Download ${formatBytes(file.bytes)}</a></p>
 <dl>
 <dt>Kind</dt><dd>${kind} (${formatKind(file)})</dd>
@@ -61,6 +61,6 @@ ${warning}<p><a href="${token}/file" download rel="nofollow">Download ${formatBy
   );
 };
 
-/** A link that leads nowhere: not one of ours, or no longer one. */
+/** An unknown or ended link. */
 export const renderNoLinkPage = (title: string, advice: string): string =>
   pageOf(title, `<p>${escapeHtml(advice)}</p>\n`);

@@ -15,7 +15,7 @@ import type { App } from '../http/app.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { type ExportRow, requireOpenFile } from './send-export.ts';
 
-/** What has links: its paths begin with the plural of its name. */
+/** A resource that has links. Its paths begin with the plural of its name. */
 interface Kind {
   noun: 'export' | 'backup';
   find: (db: Db, workspaceId: string, id: string) => Promise<ExportRow | undefined>;
@@ -28,7 +28,7 @@ const KINDS: Kind[] = [
 
 const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
 
-/** @throws ProblemError 404 when it is not there, or another workspace's */
+/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
   const row = await find(db, workspaceId, id);
   if (row === undefined) throw notFound(noun);
@@ -44,14 +44,14 @@ const newLinkSchema = z
       .min(1)
       .max(MAX_LINK_HOURS)
       .default(MAX_LINK_HOURS)
-      .describe('A link never outlives its file'),
+      .describe('A link expires with its file at the latest'),
   })
   .meta({ id: 'NewLink', examples: [{ expiresInHours: 24 }] });
 
 const createdLinkSchema = z
   .object({
     id: z.uuid(),
-    url: z.url().describe('Whoever has it can download the file'),
+    url: z.url().describe('Anyone with this link can download the file'),
     expiresAt: z.iso.datetime(),
   })
   .meta({ id: 'CreatedLink' });
@@ -64,7 +64,7 @@ const linkSchema = z
     revokedAt: z.iso
       .datetime()
       .nullable()
-      .describe('When the link was revoked, or the key that made it, whichever came first'),
+      .describe('When the link or the key that made it was revoked, whichever came first'),
   })
   .meta({ id: 'Link' });
 
@@ -74,11 +74,11 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: K
     {
       schema: {
         operationId: `create${capitalized(kind.noun)}Link`,
-        summary: `Make a link to download the file of this ${kind.noun} without a key`,
+        summary: `Create a link to download the file of this ${kind.noun} without a key`,
         tags: [`${kind.noun}s`],
         params: paramsSchema,
         body: newLinkSchema.prefault({}),
-        response: { 201: createdLinkSchema.describe('The link. Its `url` is shown this once') },
+        response: { 201: createdLinkSchema.describe('The link. Its `url` is shown only once') },
       },
       // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {
@@ -115,7 +115,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps, kind: Kind): void
     {
       schema: {
         operationId: `list${capitalized(kind.noun)}Links`,
-        summary: `The links to this ${kind.noun}, that of its mail too, newest first, ended ones too`,
+        summary: `List the links to this ${kind.noun}, newest first, including the link of its mail and ended links`,
         tags: [`${kind.noun}s`],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -144,10 +144,10 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): vo
     {
       schema: {
         operationId: `revoke${capitalized(kind.noun)}Link`,
-        summary: 'Take a link back; doing so twice is no error',
+        summary: 'Revoke a link; revoking it again is not an error',
         tags: [`${kind.noun}s`],
         params: paramsSchema.extend({ linkId: z.uuid() }),
-        response: { 204: z.undefined().describe('The link leads nowhere any more') },
+        response: { 204: z.undefined().describe('The link no longer works') },
       },
     },
     async ({ params: { id, linkId }, actor, workspaceId }, reply) => {
@@ -171,7 +171,7 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): vo
   );
 };
 
-/** Making, listing and taking back the links that `public-links.ts` serves. */
+/** Creating, listing and revoking the links that `public-link-routes.ts` serves. */
 export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
   for (const kind of KINDS) {
     registerCreate(app, deps, kind);

@@ -26,7 +26,7 @@ type OpenLink = {
 const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
   link.link_is_over || link.is_over || link.state !== 'verified';
 
-/** Looks behind a token. A forged one never reaches the database. */
+/** Looks up the link of a token. A forged token never reaches the database. */
 const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink> => {
   const linkId = readLinkToken(token, deps.config.linkSecret);
   if (linkId === undefined) return { status: 'unknown' };
@@ -44,14 +44,14 @@ const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink
 
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
 
-/** The links of mails: a page, then the file. The token is the only key. */
+/** The links in mails: a page, then the file. The token is the only key. */
 export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
   app.get(
     '/d/:token',
     {
       schema: {
         operationId: 'getLinkPage',
-        summary: 'The page a link of a mail leads to; looking at it uses nothing up',
+        summary: 'The page of a link in a mail; opening the page does not use up the link',
         tags: ['links'],
         params: tokenParams,
         response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
@@ -71,7 +71,7 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'downloadByLink',
-        summary: 'The file a link leads to; each download is in the activity log',
+        summary: 'The file of a link; each download is in the activity log',
         tags: ['links'],
         params: tokenParams,
         response: {

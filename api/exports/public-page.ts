@@ -5,7 +5,7 @@ import { problemSchema } from '../openapi/openapi.ts';
 import { problem } from '../http/problems.ts';
 
 /**
- * What the links of mails have in common: answers to people without a key, and to machines that
+ * Common parts of the links in mails: responses to people without a key, and to programs that
  * follow them.
  */
 
@@ -13,19 +13,19 @@ const ANSWERS = {
   unknown: {
     slug: 'not-found',
     code: 404,
-    title: 'There is no such link',
-    advice: 'Check that the whole address was copied, or ask whoever sent it for a new one.',
+    title: 'This link does not exist',
+    advice: 'Check that the whole address was copied, or ask the sender for a new link.',
   },
   ended: {
     slug: 'link-expired',
     code: 410,
     title: 'This link has ended',
     advice:
-      'It, or what it leads to, has expired, or it was taken back. Ask an admin for a new one.',
+      'The link or its file has expired, or the link was revoked. Ask an admin for a new link.',
   },
 } as const;
 
-/** A link that leads nowhere: not one of ours, or no longer one. */
+/** An unknown or ended link. */
 export interface NoLink {
   status: keyof typeof ANSWERS;
 }
@@ -41,7 +41,7 @@ export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
     .send(page);
 
 /**
- * A person gets a page, a program that asks for JSON a problem. @throws ProblemError for a program
+ * A person gets a page; a program that requests JSON gets a problem. @throws ProblemError then
  */
 export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { status }: NoLink) => {
   const { slug, code, title, advice } = ANSWERS[status];
@@ -51,13 +51,13 @@ export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { statu
 
 export const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
 export const NO_LINK = {
-  description: 'No such link, or it has ended',
+  description: 'The link does not exist or has ended',
   content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
 };
 
 export const tokenParams = z.strictObject({ token: z.string() });
 
-/** Lets no address with a token leave with a click, or enter a search engine or a cache. */
+/** Keeps URLs with a token out of referrers, search engines and caches. */
 export const hide = (reply: FastifyReply): FastifyReply =>
   reply
     .header('referrer-policy', 'no-referrer')

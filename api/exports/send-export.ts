@@ -9,7 +9,7 @@ import type { ApiDeps } from '../deps.ts';
 import { namesTag, readByteRange } from '../http/byte-range.ts';
 import { problem } from '../http/problems.ts';
 
-/** An export's row as far as a download needs it; null until the export got there. */
+/** The columns of an export for a download; null until the export has set them. */
 export interface ExportRow {
   id: string | null;
   job_id: string;
@@ -25,11 +25,11 @@ export interface ExportRow {
   verified_at: Date | null;
   expires_at: Date | null;
   legal_hold: boolean | null;
-  /** Whether the file is gone, or about to be, by the database's clock. */
+  /** Whether the file is removed or expired, by the clock of the database. */
   is_over: boolean | null;
 }
 
-/** An export that is complete and still there. */
+/** An export that is complete and not removed. */
 export type OpenFile = { [K in keyof ExportRow]: NonNullable<ExportRow[K]> };
 
 const isFilled = (row: ExportRow): row is OpenFile =>
@@ -41,7 +41,7 @@ const isFilled = (row: ExportRow): row is OpenFile =>
   row.verified_at !== null;
 
 /**
- * @throws ProblemError `link-expired` when the file is gone, `wrong-state` when it is not verified
+ * @throws ProblemError `link-expired` if the file is removed, `wrong-state` if it is not verified
  */
 export const requireOpenFile = (row: ExportRow): OpenFile => {
   const file = `The file of ${row.purpose === 'backup' ? 'backup' : 'export'} ${row.id ?? row.job_id}`;
@@ -49,14 +49,14 @@ export const requireOpenFile = (row: ExportRow): OpenFile => {
   if (row.state === 'damaged') {
     throw problem(
       'wrong-state',
-      `${file} is damaged: it is not what was written. Start a new job.`,
+      `${file} is damaged: it differs from the data that was written. Start a new job.`,
     );
   }
   if (row.state === 'verified' && isFilled(row)) return row;
   throw problem(
     'wrong-state',
-    `${file} is not complete and verified. Look at job ${row.job_id}: ` +
-      'wait while it runs, or start a new one if it ended.',
+    `${file} is not complete and verified. See job ${row.job_id}: ` +
+      'wait while the job runs, or start a new job if it has ended.',
   );
 };
 
@@ -82,7 +82,7 @@ const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
   'content-type': mediaTypeOf(file),
   'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
   'accept-ranges': 'bytes',
-  // A proxy that compressed it once more would break digest and ranges.
+  // A proxy that compressed the file again would break digest and ranges.
   'cache-control': 'no-store, no-transform',
   etag: tag,
   'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
@@ -92,7 +92,7 @@ const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
 const sendNothing = ({ method }: FastifyRequest, reply: FastifyReply): FastifyReply =>
   reply.send(method === 'HEAD' ? Readable.from([]) : undefined);
 
-/** The part asked for; HEAD has no ranges, and `If-Range` with another tag means the whole file. */
+/** The requested range. HEAD has no ranges; `If-Range` with another tag means the whole file. */
 const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
   const condition = headers['if-range'];
   if (method !== 'GET' || (condition !== undefined && condition !== tag)) return 'whole';
@@ -122,9 +122,9 @@ const openAndRecord = async (
   return content;
 };
 
-/** How a route's answer is described. */
+/** The description of a file response. */
 export const FILE_ANSWER = {
-  description: 'The file, or the range of it that was asked for',
+  description: 'The file, or the requested range of the file',
   content: {
     'application/gzip': { schema: z.string() },
     'text/csv': { schema: z.string() },
@@ -133,8 +133,8 @@ export const FILE_ANSWER = {
 };
 
 /**
- * Answers with an export's file, or the range of it that is asked for. What is sent is in the
- * activity log first: a file that nobody can be said to have taken is not given out.
+ * Sends the file of an export, or the requested range. The download is written to the activity
+ * log first: if that fails, the file is not sent.
  */
 export const sendExport = async (
   deps: Pick<ApiDeps, 'database' | 'storage'>,

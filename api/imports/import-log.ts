@@ -8,7 +8,7 @@ import type { ImportOptions } from '../../imports/options.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { ApiDeps } from '../deps.ts';
 
-/** Text that is sent at once, in UTF-16 units. */
+/** Size of one piece of text to send, in UTF-16 units. */
 const PIECE_LENGTH = 64 * 1024;
 
 type Row = Record<keyof KeptLine, string>;

@@ -68,7 +68,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listImportMappings',
-        summary: 'Mappings of columns for imports, by name',
+        summary: 'List the column mappings for imports, by name',
         tags: ['imports'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
         response: { 200: pageOf(mappingSchema).describe('A page of mappings') },
@@ -86,7 +86,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getImportMapping',
-        summary: 'A mapping of columns',
+        summary: 'Get a column mapping',
         tags: ['imports'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -97,7 +97,7 @@ const registerReading = (app: App, { database }: ApiDeps): void => {
   );
 };
 
-/** Mappings of columns that imports name; a job holds a copy of the one it began with. */
+/** Column mappings for imports. A job keeps a copy of its mapping. */
 export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
   const { database } = deps;
   registerReading(app, deps);
@@ -106,14 +106,14 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'putImportMapping',
-        summary: `Keep a mapping of columns, one of at most ${MAX_MAPPINGS}, in place of one of that name`,
+        summary: `Save a column mapping; replaces a mapping with the same name; at most ${MAX_MAPPINGS} mappings`,
         tags: ['imports'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: bodySchema,
         response: {
-          200: mappingSchema.describe('The mapping, in place of one of that name'),
-          201: mappingSchema.describe('The mapping, which is new'),
+          200: mappingSchema.describe('The mapping, which replaced an existing mapping'),
+          201: mappingSchema.describe('The new mapping'),
         },
       },
     },
@@ -123,7 +123,7 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
       if (put === 'tooMany') {
         throw problem(
           'limit-reached',
-          `Workspace ${workspaceId} has ${MAX_MAPPINGS} mappings of columns, which is as many as it may have.`,
+          `Workspace ${workspaceId} has ${MAX_MAPPINGS} column mappings, which is the maximum.`,
         );
       }
       reply.code(put === 'created' ? 201 : 200);
@@ -139,7 +139,7 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
         tags: ['imports'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 204: z.undefined().describe('The mapping is gone') },
+        response: { 204: z.undefined().describe('The mapping was deleted') },
       },
     },
     async ({ workspaceId, params: { name } }, reply) => {

@@ -6,7 +6,7 @@ import type { ColumnMapping } from '../../imports/options.ts';
 import { nameSchema } from '../../selection/names.ts';
 import { type InputError, problem, type ProblemError } from '../http/problems.ts';
 
-/** Of a column's name, or a property's, in UTF-16 units. */
+/** Maximum length of the name of a column or property, in UTF-16 units. */
 const MAX_COLUMN_LENGTH = 255;
 
 const columnSchema = z.string().max(MAX_COLUMN_LENGTH);
@@ -15,25 +15,25 @@ export const columnsSchema = z
   .record(columnSchema, columnSchema.nullable())
   .refine(
     (columns) => Object.keys(columns).length <= MAX_MAPPED_COLUMNS,
-    `names more than ${MAX_MAPPED_COLUMNS} columns`,
+    `must name at most ${MAX_MAPPED_COLUMNS} columns`,
   )
   .describe(
-    'For names of columns, exactly as the file has them, the property that each is for, such as `email` or ' +
-      '`properties.plan`; null leaves a column out. Columns that are not named stand for the property of their ' +
+    'Maps column names, exactly as in the file, to properties, such as `email` or ' +
+      '`properties.plan`; null omits a column. A column without a mapping stands for the property of its ' +
       'own name',
   );
 
-export const mappingNameSchema = nameSchema.describe('What the workspace calls the mapping');
+export const mappingNameSchema = nameSchema.describe('Name of the mapping in the workspace');
 
 /** Errors told in an answer's \`detail\`, too. */
 const MAX_TOLD_ERRORS = 5;
 
-/** A request that is well-formed, with each place of it that makes no sense. */
+/** A well-formed request with all its errors. */
 export const unprocessable = (errors: InputError[]): ProblemError => {
   const told = errors
     .slice(0, MAX_TOLD_ERRORS)
     .map(({ pointer, detail }) => `${pointer}: ${detail}`);
-  if (errors.length > told.length) told.push(`${errors.length} errors in all, see errors`);
+  if (errors.length > told.length) told.push(`${errors.length} errors in total, see errors`);
   return problem('unprocessable', told.join('; '), { errors });
 };
 
@@ -52,7 +52,7 @@ export const withSavedMapping = async <
   if (name === undefined) return options;
   const saved = await findMapping(db, workspaceId, name);
   if (saved === undefined) {
-    const detail = 'is no mapping of this workspace; save it first';
+    const detail = 'is not a mapping of this workspace; save the mapping first';
     throw unprocessable([{ detail, pointer: '/options/mapping' }]);
   }
   return { ...options, columns: saved.columns as ColumnMapping };

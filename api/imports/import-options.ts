@@ -4,61 +4,63 @@ import { columnsSchema, mappingNameSchema } from './import-mapping.ts';
 import type { InputError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
-/** What a request says of its file. */
+/** The options of a file in a request. */
 export const importOptionsSchema = z.strictObject({
   mode: z
     .enum(IMPORT_MODES)
     .describe(
-      '`replace`: a user becomes what the file says, and what it has no column for becomes unknown; ' +
-        '`update`: only the columns of the file change; `updateOnly`: likewise, and no user is made; ' +
-        '`insert`: users who are there stay as they are',
+      '`replace`: a user gets the values of the file, and properties without a column are cleared; ' +
+        '`update`: only the columns of the file change; `updateOnly`: as `update`, but no user is created; ' +
+        '`insert`: existing users stay unchanged',
     ),
   columns: columnsSchema.optional(),
   mapping: mappingNameSchema
     .optional()
-    .describe('Name of a mapping that the workspace keeps, in place of `columns`'),
+    .describe('Name of a saved mapping of the workspace, instead of `columns`'),
   mergeTags: z
     .boolean()
     .default(false)
-    .describe('Tags of the file are added to those a user has; not with mode `insert`'),
+    .describe(
+      'Add the tags of the file to the existing tags of a user; not allowed in mode `insert`',
+    ),
   emptyCells: z
     .enum(EMPTY_CELLS)
     .optional()
     .describe(
-      '`clear`, which is meant when left out: an empty cell makes the value unknown; `keep`: it leaves the value ' +
-        'as it is. Not with mode `insert`',
+      '`clear` (default): an empty cell clears the value; `keep`: an empty cell leaves the value unchanged. ' +
+        'Not allowed in mode `insert`',
     ),
   badCells: z
     .enum(BAD_CELLS)
     .optional()
     .describe(
-      '`failLine`, which is meant when left out: a cell that cannot be taken fails its line; `skipCell`: it leaves ' +
-        'the value as it is and is told in the log, and the rest of the line is imported. What finds the user ' +
-        'always fails its line',
+      '`failLine` (default): a line with an invalid cell fails; `skipCell`: the value stays unchanged, the log ' +
+        'reports the cell, and the rest of the line is imported. A line always fails if the cell that ' +
+        'identifies the user is invalid',
     ),
   matchBy: z
     .enum(MATCH_KEYS)
     .optional()
     .describe(
-      '`userId`, which is meant when left out; `email`: a line is about the one user with its mail address, in ' +
-        'capitals or not, and no user is made. Not with mode `insert`',
+      '`userId` (default); `email`: a line is for the one user with this email address, ignoring case, and no ' +
+        'user is created. Not allowed in mode `insert`',
     ),
-  dryRun: z.boolean().default(false).describe('Check and count everything, write no user'),
+  dryRun: z.boolean().default(false).describe('Check and count all lines, but write no user'),
   spreadsheetSafe: z
     .boolean()
     .optional()
     .describe(
-      "Whether the file is guarded against formulas; then each `'` that exports put before `=`, `+`, `-`, `@` and " +
-        'the like is taken off. When left out, a file is guarded if it begins with a byte-order mark, as exports ' +
-        'for spreadsheets do. Say `true` for such an export that has lost its mark',
+      "Whether the file is guarded against formulas. If so, each `'` that exports put before `=`, `+`, `-`, `@` " +
+        'and similar characters is removed. By default, a file is guarded if it begins with a byte-order mark, ' +
+        'as exports for spreadsheets do. Set `true` for such an export without its mark',
     ),
-  notify: z.boolean().default(true).describe('Mail the counts once it is done'),
+  notify: z.boolean().default(true).describe('Send a mail with the counts at the end'),
   reason: reasonSchema.optional(),
 });
 
 export type WantedImport = z.infer<typeof importOptionsSchema>;
 
-/** Options that contradict others, by the rules of imports. */
+/** Options that conflict with other options. */
 export const contradictionsOf = ({
   mode,
   mergeTags,
@@ -70,25 +72,26 @@ export const contradictionsOf = ({
   const errors: InputError[] = [];
   if (columns !== undefined && mapping !== undefined) {
     errors.push({
-      detail: 'names columns, as /options/columns does; leave one out',
+      detail: 'must not be given together with /options/columns',
       pointer: '/options/mapping',
     });
   }
   if (mode !== 'insert') return errors;
-  const nothing = 'does nothing in mode insert; leave it out';
+  const nothing = 'has no effect in mode insert; omit it';
   if (mergeTags) errors.push({ detail: nothing, pointer: '/options/mergeTags' });
   if (emptyCells === 'keep') errors.push({ detail: nothing, pointer: '/options/emptyCells' });
   if (matchBy === 'email') {
-    const detail = 'makes no user in mode insert: a new one needs a userId. Use another mode';
+    const detail =
+      'cannot create users in mode insert, because a new user needs a userId; use another mode';
     errors.push({ detail, pointer: '/options/matchBy' });
   }
   return errors;
 };
 
-/** Writes no user, whoever sends it as it is. */
+/** An example that writes no user if it is sent unchanged. */
 const OPTIONS_EXAMPLE = { mode: 'update', dryRun: true };
 
-/** How the request's body is described; it is read by hand, as it comes. */
+/** The description of the request body. The body is parsed as a stream, not by Fastify. */
 export const IMPORT_BODY = {
   required: true,
   content: {
@@ -97,9 +100,9 @@ export const IMPORT_BODY = {
         type: 'object',
         required: ['options', 'file'],
         additionalProperties: false,
-        description: 'Exactly these two parts, in this order',
+        description: 'Send exactly these two parts, in this order',
         properties: {
-          // Swagger UI fills its form from here, and with values of its own where there is none.
+          // Swagger UI fills its form with this example, and otherwise with values of its own.
           options: {
             ...z.toJSONSchema(importOptionsSchema, { io: 'input' }),
             examples: [OPTIONS_EXAMPLE],
@@ -107,7 +110,8 @@ export const IMPORT_BODY = {
           file: {
             type: 'string',
             format: 'binary',
-            description: 'CSV in UTF-8, packed by gzip or not; its first line names the columns',
+            description:
+              'CSV in UTF-8, optionally compressed with gzip; the first line names the columns',
           },
         },
       },

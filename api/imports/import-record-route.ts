@@ -11,22 +11,22 @@ import { notFound } from '../http/problems.ts';
 const codeSchema = z.enum(FAILURE_CODES);
 
 const failureSchema = z.object({
-  line: z.int().describe("Its number in the file; the header's is 1"),
-  payload: z.string().describe(`The line as CSV, its first ${MAX_SHOWN_LENGTH} characters`),
+  line: z.int().describe('Number of the line in the file; the header is line 1'),
+  payload: z.string().describe(`The first ${MAX_SHOWN_LENGTH} characters of the line, as CSV`),
   code: codeSchema,
-  message: z.string().describe('Which columns are wrong, and by which rule'),
+  message: z.string().describe('The columns with errors, and the rules that they break'),
 });
 
 const placeSchema = z.int().min(0).max(2_147_483_647);
 
-/** The lines of an import that no user came of, in pages. */
+/** The failed lines of an import, in pages. */
 export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDeps): void => {
   app.get(
     '/v1/imports/:id/records',
     {
       schema: {
         operationId: 'listImportRecords',
-        summary: 'Lines of an import that failed, in the order of the file',
+        summary: 'List the failed lines of an import, in the order of the file',
         tags: ['imports'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({

@@ -24,7 +24,7 @@ const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
     ? error
     : { ...error, pointer: '/options/mapping' };
 
-/** @throws ProblemError 422 naming each column that is wrong */
+/** @throws ProblemError 422 with all columns that have errors */
 const requireHeader = async (
   { database: { db }, storage }: ApiDeps,
   workspaceId: string,
@@ -107,7 +107,7 @@ const removeUnused = async (
     const row = await findImportFile(db, fileId);
     if (row === undefined) await storage.remove(importPrefix(fileId));
   } catch (error) {
-    request.log.warn({ err: error, fileId }, 'an uploaded file is left to be swept');
+    request.log.warn({ err: error, fileId }, 'an uploaded file is left to the sweep');
   }
 };
 
@@ -117,7 +117,7 @@ const importFile = async (
   deps: ApiDeps,
   stop: AbortController,
 ) => {
-  // Before the body: a key that is none need not wait for the upload to be told.
+  // Checked before the body, so that an invalid key is reported without waiting for the upload.
   readIdempotency(request, null);
   const fileId = uuidv7();
   const remove = () => removeUnused(deps, request, fileId);
@@ -138,7 +138,7 @@ const importFile = async (
   return acceptJob(request, reply, job, deps);
 };
 
-/** Uploads have parsers of their own, for this route alone. */
+/** Uploads have their own parsers, only for this route. */
 export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
   void app.register(async (scope) => {
     readFormsOnly(scope);
@@ -149,8 +149,8 @@ export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUp
           operationId: 'startImport',
           summary: 'Import users from a CSV file',
           description:
-            'The file is uploaded, its header checked, and a job begun that reads every line before it writes ' +
-            'any user. Its columns are those of an export; docs/importing.md tells of them.',
+            'Uploads the file, checks its header, and starts a job. The job reads every line before it writes ' +
+            'any user. The columns are the same as in an export; docs/importing.md describes them.',
           tags: ['imports'],
           querystring: z.strictObject({}),
           response: { 202: startedJobSchema },

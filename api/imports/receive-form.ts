@@ -19,11 +19,11 @@ import { readInput } from '../http/validation.ts';
 
 const KIB = 1024;
 
-/** Of the part `options`, in bytes. */
+/** Maximum size of the part `options`, in bytes. */
 const MAX_OPTIONS_BYTES = 64 * KIB;
-/** What may stand around the file: options, headers of parts, boundaries. */
+/** Maximum size of everything but the file: options, headers of parts, boundaries. */
 const MAX_ENVELOPE_BYTES = 128 * KIB;
-/** Of a part whose name nobody would give it, so much is told. */
+/** Maximum length of the name of an unknown part in a message. */
 const MAX_TOLD_NAME_LENGTH = 80;
 
 const FORM_LIMITS = {
@@ -32,7 +32,7 @@ const FORM_LIMITS = {
   headerSize: 16 * KIB,
   fileSize: IMPORT_MAX_BYTES,
 };
-/** Bytes of a part that are read ahead. */
+/** Bytes of a part to read ahead. */
 const PART_BUFFER_BYTES = 256 * KIB;
 
 /**
@@ -63,13 +63,13 @@ export interface FileFacts {
   sha256: string;
 }
 
-/** What came with a request: its options as they are understood, and what its file was. */
+/** The parsed options of a request, and the result for its file. */
 export interface ReceivedForm<Options> {
   options: Options;
   file: FileFacts;
 }
 
-/** How a form is read, and what is done with its file as it comes. */
+/** How to read a form, and how to process its file as a stream. */
 export interface FormReader<Options> {
   options: z.ZodType<Options>;
   /**
@@ -77,18 +77,18 @@ export interface FormReader<Options> {
    * have
    */
   check?: (options: Options) => Promise<ReadonlySet<string>>;
-  /** Takes the whole file; it is never held in memory. */
+  /** Stores the whole file as a stream; the file is never held in memory. */
   store: (content: Readable, options: Options) => Promise<void>;
 }
 
 const tooLarge = (): ProblemError =>
   problem(
     'body-too-large',
-    `A file is at most ${IMPORT_MAX_BYTES} bytes; pack it by gzip, or split it.`,
+    `A file is at most ${IMPORT_MAX_BYTES} bytes. Compress the file with gzip, or split it.`,
   );
 
 const malformed = (cause: unknown): ProblemError =>
-  problem('invalid-request', 'The body is no whole multipart/form-data as RFC 7578 has it.', {
+  problem('invalid-request', 'The body must be complete multipart/form-data as in RFC 7578.', {
     cause,
   });
 
@@ -104,11 +104,11 @@ const openForm = (headers: IncomingMessage['headers']) => {
       fileHwm: PART_BUFFER_BYTES,
     });
   } catch (cause) {
-    throw problem('invalid-request', 'Content-Type names no boundary of the parts.', { cause });
+    throw problem('invalid-request', 'Content-Type has no boundary parameter.', { cause });
   }
 };
 
-/** Tells what ends an upload before its form does. */
+/** Reports the reason if an upload ends before its form. */
 const watch = (request: IncomingMessage, stop: AbortController): void => {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
@@ -116,11 +116,11 @@ const watch = (request: IncomingMessage, stop: AbortController): void => {
     if (bytes > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) stop.abort(tooLarge());
   });
   request.once('close', () => {
-    if (!request.readableEnded) stop.abort(malformed('the connection broke off'));
+    if (!request.readableEnded) stop.abort(malformed('the connection was interrupted'));
   });
 };
 
-/** What a part holds. @throws ProblemError when it breaks off; the reason of `signal` */
+/** The content of a part. @throws ProblemError if it is interrupted; the reason of `signal` */
 const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
     yield* addAbortSignal(signal, content) as AsyncIterable<Buffer>;
@@ -139,11 +139,11 @@ const partsOf = async function* (
 ): AsyncGenerator<Part> {
   const form = openForm(request.headers);
   const { signal } = stop;
-  // Errors come out of the iterations; what is emitted after them concerns nobody.
+  // The iterations raise errors; later error events are ignored.
   form.on('error', () => {});
   form.on('file', (_name, content) => void content.on('error', () => {}));
   form.once('partsLimit', () =>
-    stop.abort(wrongPart('has more than the parts options and file', [])),
+    stop.abort(wrongPart('must have only the parts options and file', [])),
   );
   watch(request, stop);
   const files = on(form, 'file', { close: ['finish'], signal });
@@ -161,22 +161,22 @@ const partsOf = async function* (
   }
 };
 
-/** @throws ProblemError when a part is not the one that must come, or not of a type it may have */
+/** @throws ProblemError if a part is not the expected part, or has the wrong type */
 const requirePart = (part: Part, wanted: 'options' | 'file', types: readonly string[]): void => {
   const { name = '', type, encoding } = part;
   if (name !== wanted) {
     const known = name === 'options' || name === 'file';
-    const detail = known ? `stands where the part ${wanted} must come` : 'is no part of this form';
+    const detail = known ? `is in the place of the part ${wanted}` : 'is not a part of this form';
     throw wrongPart(detail, [name.slice(0, MAX_TOLD_NAME_LENGTH)]);
   }
   if (types.includes(type) && PLAIN_ENCODINGS.includes(encoding)) return;
   throw problem(
     'unsupported-media-type',
-    `The part ${wanted} is of type ${types.join(', ')}, without a Content-Transfer-Encoding.`,
+    `The part ${wanted} must have the type ${types.join(', ')}, and no Content-Transfer-Encoding.`,
   );
 };
 
-/** Places in the options, as places in the body. */
+/** Turns pointers into the options into pointers into the body. */
 const inOptions = (errors: readonly InputError[]): ProblemError =>
   invalidRequest(errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })));
 
@@ -215,7 +215,7 @@ const storeFile = async (
   requirePart(part, 'file', FILE_TYPES);
   const hash = createHash('sha256');
   let bytes = 0;
-  // A large file that cannot be read is refused while it comes, and not after an hour.
+  // A large file that cannot be read is rejected during the upload, not after an hour.
   const check = createKindCheck((kind) => {
     const detail = `is ${kind}`;
     const errors = [{ detail, pointer: '/file' }];

@@ -8,7 +8,7 @@ import { createShares } from '../shares.ts';
 
 const FORM = 'multipart/form-data';
 
-const otherType = () => problem('unsupported-media-type', `This path reads ${FORM} only.`);
+const otherType = () => problem('unsupported-media-type', `This path accepts ${FORM} only.`);
 
 /** Lets the routes of a scope read forms, by hand, as they come, and nothing else. */
 export const readFormsOnly = (scope: App): void => {
@@ -36,10 +36,10 @@ export const createUploads = (app: App): WithUpload => {
   const take = createShares({
     all: MAX_UPLOADS_AT_ONCE,
     each: MAX_UPLOADS_OF_WORKSPACE,
-    what: 'files are being uploaded',
+    what: 'concurrent uploads',
   });
   app.addHook('preClose', async () => {
-    const closing = problem('busy', 'The API closes; upload again.', {
+    const closing = problem('busy', 'The API is stopping. Upload the file again.', {
       headers: { connection: 'close' },
     });
     for (const upload of uploads) upload.abort(closing);

@@ -21,7 +21,7 @@ const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => 
   if (job.request_hash === requestHash) return job;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to job ${job.id}, which another request started.`,
+    `This idempotency key was used for job ${job.id} by another request.`,
   );
 };
 
@@ -62,8 +62,8 @@ const write = async (
   throw problem(
     'wrong-state',
     wanted.retry === undefined
-      ? 'This preview was confirmed before; make a new one.'
-      : `Job ${wanted.retry.of} was retried before.`,
+      ? 'This preview was already confirmed. Make a new preview.'
+      : `Job ${wanted.retry.of} was already retried.`,
   );
 };
 
@@ -76,13 +76,13 @@ const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
     if (job.idempotency_key !== null) {
       throw problem(
         'temporal-unavailable',
-        `Job ${job.id} is written but not started. Send the same request with the same key again: it finishes the same job.`,
+        `Job ${job.id} was stored but not started. Send the same request with the same key again to start this job.`,
         { cause },
       );
     }
-    const message = 'Temporal was away when the job was to start; nothing was done.';
+    const message = 'Temporal was not available to start the job. Nothing was done.';
     if (!(await failUnstarted(deps.database.db, job.id, message))) return;
-    throw problem('temporal-unavailable', 'Temporal does not answer; nothing was started.', {
+    throw problem('temporal-unavailable', 'Temporal does not respond. Nothing was started.', {
       cause,
     });
   }

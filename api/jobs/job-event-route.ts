@@ -9,11 +9,11 @@ import { createJobStreams } from './job-streams.ts';
 import { notFound } from '../http/problems.ts';
 
 const DESCRIPTION =
-  'Server-sent events. Each has the job as its data, as `GET /v1/jobs/{id}` answers it but without ' +
-  '`live`: `progress` whenever it has moved, with the current state at once, and one `finished`, ' +
-  'after which the stream ends. A reader who connects again with `Last-Event-ID` is told only what ' +
-  'it does not know; after `finished` that is nothing (204), and it stops. A comment comes every 15 ' +
-  'seconds of silence. The stream also ends after some minutes, and when its key is revoked or expires.';
+  'Server-sent events. The data of each event is the job as in `GET /v1/jobs/{id}`, without `live`. ' +
+  'The current state is sent at once. A `progress` event follows each change, and a `finished` event ' +
+  'ends the stream. A client that connects again with `Last-Event-ID` receives only new events; after ' +
+  '`finished` the response is 204, and the client stops. A comment is sent after every 15 seconds ' +
+  'without events. The stream also ends after some minutes, and when its key is revoked or expires.';
 
 /** One event; the document has no other way to tell of a stream than by its items. */
 const eventSchema = z.object({
@@ -48,14 +48,16 @@ export const registerJobEventRoute = (app: App, deps: ApiDeps): void => {
       exposeHeadRoute: false,
       schema: {
         operationId: 'streamJob',
-        summary: "A job's progress as it happens",
+        summary: 'Stream the progress of a job',
         description: DESCRIPTION,
         tags: ['jobs'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
         response: {
           200: EVENTS,
-          204: z.undefined().describe('The job has ended, and the reader was told'),
+          204: z
+            .undefined()
+            .describe('The job has ended, and the client already received its last event'),
         },
       },
     },

@@ -6,7 +6,7 @@ const RETRY_MS = 2_000;
 
 /** What a stream begins with. */
 export const PREAMBLE = `retry: ${RETRY_MS}\n\n`;
-export const HEARTBEAT = ': the job has not moved\n\n';
+export const HEARTBEAT = ': no change\n\n';
 
 /** A state of a job as one server-sent event. */
 export interface JobEvent {

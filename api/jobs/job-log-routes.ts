@@ -6,15 +6,15 @@ import type { App } from '../http/app.ts';
 import { csvQueryShape, type SendCsv, sendJobLog } from './job-log.ts';
 import { notFound } from '../http/problems.ts';
 
-const OF_USERS = 'The same as one CSV file: userId, outcome, reason';
+const OF_USERS = 'The records as one CSV file: userId, outcome, reason';
 
 /** Kinds of jobs that have a log, and what it is. */
 const LOGS = {
   import: {
     operationId: 'getImportLog',
     summary:
-      'The same as a CSV file with the columns and the separator of the one imported, and a last column ' +
-      '`error`: mended, it can be imported as it is',
+      'The records as a CSV file with the columns and the separator of the import file, and a last column ' +
+      '`error`. Fix the values, then import the file as it is',
   },
   deletion: { operationId: 'getDeletionLog', summary: OF_USERS },
   restore: { operationId: 'getRestoreLog', summary: OF_USERS },

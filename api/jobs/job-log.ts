@@ -20,8 +20,8 @@ export const csvQueryShape = {
     .default('true')
     .transform((value) => value === 'true')
     .describe(
-      'Of CSV: begin with a byte-order mark and guard text against formulas, as exports for spreadsheets do; ' +
-        '`false` for programs',
+      'For CSV: begin with a byte-order mark and guard text against formulas, as exports for spreadsheets do; ' +
+        'use `false` for programs',
     ),
 };
 
@@ -51,7 +51,7 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
   const take = createShares({
     all: MAX_LOGS_AT_ONCE,
     each: MAX_LOGS_OF_WORKSPACE,
-    what: 'logs are being sent',
+    what: 'concurrent downloads of logs',
   });
   return async (reply, { fileName, query, spreadsheetSafe, write, owner }) => {
     const release = take(owner ?? ownerOf(reply.request) ?? '');
@@ -96,17 +96,14 @@ export const requireRecords = ({
   const cause = type === 'import' ? 'file' : 'backup';
   throw problem(
     'gone',
-    `The records of job ${id} were erased at ${at.toISOString()}, with its ${cause}.`,
+    `The records of job ${id} were erased at ${at.toISOString()}, together with its ${cause}.`,
   );
 };
 
 /** The lines of a file that is removed go in a moment. */
 const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
   if (at === null) return;
-  throw problem(
-    'gone',
-    `The file of job ${id} was removed at ${at.toISOString()}, and its log with it.`,
-  );
+  throw problem('gone', `The file and the log of job ${id} were removed at ${at.toISOString()}.`);
 };
 
 /** A job's log as a file: what became of each of its users, or each line that failed. */

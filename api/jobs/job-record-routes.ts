@@ -24,14 +24,14 @@ const OUTCOMES = {
 const USER_ID = {
   deletion: 'Of the user',
   restore:
-    'Of the user; `mailto:` and the address, in lower case, of one that was looked up and brings nobody back',
+    'Id of the user, or `mailto:` and the lower-case email address if the address restores no user',
 } as const;
 
 const REASON = {
-  deletion: 'Why, where it failed',
+  deletion: 'The reason of a failure',
   restore:
-    'Why, where it failed. Of a mail address: `notDeleted` where nobody who has it was deleted by the backup, ' +
-    '`ambiguous` where several were',
+    'The reason of a failure. For an email address: `notDeleted` if no user with the address was deleted with the backup, ' +
+    '`ambiguous` if several users were',
 } as const;
 
 type RecordedType = keyof typeof OUTCOMES;
@@ -121,7 +121,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
     {
       schema: {
         operationId: `list${capitalized(type)}Records`,
-        summary: `What became of each user of a ${type}`,
+        summary: `List the outcome for each user of a ${type}`,
         tags: [path],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({
@@ -130,7 +130,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
           limit: limitSchema,
         }),
         response: {
-          200: pageOf(recordSchemaOf(type)).describe('A page of users, and what became of each'),
+          200: pageOf(recordSchemaOf(type)).describe('A page of users and their outcomes'),
         },
       },
     },

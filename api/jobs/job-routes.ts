@@ -27,7 +27,7 @@ const statesSchema = z
     (given) => (typeof given === 'string' ? [given] : given),
     z.array(z.enum(JOB_STATES)).max(JOB_STATES.length).optional(),
   )
-  .describe('Given several times: any of these');
+  .describe('If given several times: any of these');
 
 /** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
 const getJob = async (
@@ -50,11 +50,11 @@ const registerOneJob = (app: App, deps: ApiDeps): void => {
       {
         schema: {
           operationId: `get${noun[0]?.toUpperCase()}${noun.slice(1)}`,
-          summary: `One ${noun} with its progress`,
+          summary: `Get a ${noun} with its progress`,
           tags: [path],
           params: idParams,
           querystring: z.strictObject({}),
-          response: { 200: jobSchema.describe('The job as it is now') },
+          response: { 200: jobSchema.describe('The current job') },
         },
       },
       async ({ access, actor, params: { id } }) => {
@@ -71,11 +71,11 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'cancelJob',
-        summary: 'Stop a job at its next batch',
+        summary: 'Cancel a job; it stops after the current batch',
         tags: ['jobs'],
         params: idParams,
         querystring: z.strictObject({}),
-        response: { 202: jobSchema.describe('The job, which ends after the batch under way') },
+        response: { 202: jobSchema.describe('The job, which ends after the current batch') },
       },
     },
     async (request, reply) => {
@@ -87,11 +87,11 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       });
       const now = await getJob(deps, job.id, workspaceId);
       if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
-        throw problem('wrong-state', `Job ${job.id} has ended (${now.state}).`);
+        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
       }
       // The row alone stops the next batch; the workflow hears of it sooner when Temporal is there.
       await deps.jobs.cancel(job).catch((error: unknown) => {
-        request.log.warn({ jobId: job.id, err: error }, 'the workflow was not told of the cancel');
+        request.log.warn({ jobId: job.id, err: error }, 'the cancel was not sent to the workflow');
       });
       return acceptJob(request, reply, now, deps);
     },
@@ -104,14 +104,14 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'listJobs',
-        summary: 'Jobs of the workspace, or of all, newest first',
+        summary: 'List the jobs of one workspace or of all, newest first',
         tags: ['jobs'],
         querystring: z.strictObject({
           type: z.enum(JOB_TYPES).optional(),
           state: statesSchema,
           ...actorShape,
           ...periodShape,
-          retryable: z.literal('true').optional().describe('Only those that may be retried'),
+          retryable: z.literal('true').optional().describe('Only jobs that can be retried'),
           cursor: cursorSchema,
           limit: limitSchema,
         }),

@@ -11,13 +11,13 @@ export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 const PHASES = {
   exporting: 'writes the users of an export',
   verifying: 'reads the export back',
-  checking: 'reads the file of an import whole and checks every line; nothing is written yet',
-  importing: 'makes the lines users, chunk by chunk',
+  checking: 'reads the whole file of an import and checks every line, before any user is written',
+  importing: 'writes the lines as users, chunk by chunk',
   backingUp: 'writes the users of a deletion to a backup',
   verifyingBackup: 'reads the backup back',
-  deleting: 'deletes whom the backup holds',
-  settling: 'finds out about those it did not delete; another pass may follow',
-  restoring: 'puts users back from a backup',
+  deleting: 'deletes the users in the backup',
+  settling: 'determines the outcome of users that were not deleted; another pass may follow',
+  restoring: 'restores users from a backup',
   notifying: 'sends the mail',
 } as const satisfies Record<Phase, string>;
 
@@ -27,7 +27,7 @@ const phaseSchema = z
   .describe(
     Object.entries(PHASES)
       .map(([phase, does]) => `${phase}: ${does}`)
-      .join('; ') + '. Null before the first and after the end.',
+      .join('; ') + '. Null before the first phase and after the end.',
   );
 
 const progressSchema = z
@@ -39,10 +39,10 @@ const progressSchema = z
     etaSeconds: z.int().nullable(),
   })
   .describe(
-    'How many users the phase is about, and how many of them it has dealt with; both begin anew with each ' +
-      'phase and pass, and a step that is tried again counts again. A further pass of a deletion is about ' +
-      'those alone who changed after the backup before it. Phases that go by files, not users, show all as ' +
-      'processed. Once the job has ended: how many it was about, and all of them but the unprocessed.',
+    'Number of users in the phase, and number of processed users. Both start again with each phase and ' +
+      'pass, and when a step is retried. A further pass of a deletion has only the users that changed ' +
+      'after the previous backup. Phases that process files, not users, show all users as processed. ' +
+      'Once the job has ended: all users of the job, and all users except the unprocessed.',
   );
 
 const time = z.string().describe('RFC 3339, UTC');
@@ -51,7 +51,9 @@ const fileFacts = {
   rows: z.int(),
   bytes: z.int(),
   sha256: z.string(),
-  removedAt: time.nullable().describe('Since when the file is gone; what it was stays as proof'),
+  removedAt: time
+    .nullable()
+    .describe('When the file was removed; the other values remain as a record'),
 };
 
 const deletionCounts = z
@@ -74,33 +76,35 @@ const restoreCounts = z
   .object({
     selected: z.int(),
     restored: z.int(),
-    present: z.int().describe('There already, and left as they are'),
+    present: z.int().describe('Users that already exist, left unchanged'),
     notFound: z.int(),
-    failed: z.int().default(0).describe('Not taken back by the database; the log has the reasons'),
+    failed: z
+      .int()
+      .default(0)
+      .describe('Users that the database rejected; the log has the reasons'),
     unprocessed: z.int(),
   })
   .meta({ id: 'RestoreCounts' });
 
 const importCounts = z
   .object({
-    lines: z.int().describe('Of data in the file; as many as were read, where it broke off'),
-    imported: z.int().describe('Made a new user'),
-    merged: z.int().describe('Were about a user who was there, also one made by an earlier line'),
-    unchanged: z.int().describe('Of those merged: there was nothing to change'),
-    skipped: z.int().describe('In mode insert: about a user who was there'),
-    held: z.int().default(0).describe('About a user under legal hold, who was left as they are'),
-    failed: z.int().describe('As many as the log holds, together with the held and partial ones'),
-    partial: z
+    lines: z.int().describe('Lines of data in the file; if the job failed, lines that were read'),
+    imported: z.int().describe('Lines that created a user'),
+    merged: z
       .int()
-      .default(0)
-      .describe('Of the others: cells that could not be taken were left out'),
+      .describe('Lines for an existing user, including users that an earlier line created'),
+    unchanged: z.int().describe('Merged lines with nothing to change'),
+    skipped: z.int().describe('In mode insert: lines for an existing user'),
+    held: z.int().default(0).describe('Lines for a user under legal hold, who was left unchanged'),
+    failed: z.int().describe('Lines that failed. The log has these and the held and partial lines'),
+    partial: z.int().default(0).describe('Imported lines without the cells that have errors'),
     unprocessed: z.int(),
   })
   .meta({ id: 'ImportCounts' });
 
 const importResult = z
   .object({ bytes: z.int(), sha256: z.string(), expiresAt: time, removedAt: time.nullable() })
-  .describe('The file that was uploaded; until it is removed the import may be retried over it')
+  .describe('The uploaded file. The import can be retried with this file until the file is removed')
   .meta({ id: 'ImportResult' });
 
 const exportResult = z
@@ -111,7 +115,7 @@ const deletionResult = z
   .object({
     backups: z
       .array(z.object({ id: z.uuid(), ...fileFacts }).meta({ id: 'JobBackup' }))
-      .describe('One a pass, once verified'),
+      .describe('One backup per pass, once verified'),
   })
   .meta({ id: 'DeletionResult' });
 
@@ -126,32 +130,35 @@ export const jobSchema = z
     state: z.enum(JOB_STATES),
     phase: phaseSchema,
     selection: z.looseObject({ type: z.string() }).describe('Chosen ids are shown as their count'),
-    format: z.enum(['csv', 'ndjson']).optional().describe('Of an export'),
-    compression: z.enum(['gzip', 'none']).optional().describe('Of an export'),
-    columns: z.array(z.string()).optional().describe('Of an export, in their order'),
+    format: z.enum(['csv', 'ndjson']).optional().describe('For exports'),
+    compression: z.enum(['gzip', 'none']).optional().describe('For exports'),
+    columns: z.array(z.string()).optional().describe('For exports, in this order'),
     spreadsheetSafe: z
       .boolean()
       .optional()
       .describe(
-        'Of an export: text is guarded against formulas. Of an import: the guard is taken off; left out where the ' +
-          'request did not say, and the byte-order mark of the file decides',
+        'For exports: text is guarded against formulas. For imports: the guard is removed; absent if the ' +
+          'request did not set it, so that the byte-order mark of the file decides',
       ),
-    mode: z.enum(IMPORT_MODES).optional().describe('Of an import'),
-    mergeTags: z.boolean().optional().describe('Of an import'),
-    dryRun: z.boolean().optional().describe('Of an import; no user is written by it'),
-    emptyCells: z.enum(EMPTY_CELLS).optional().describe('Of an import'),
-    badCells: z.enum(BAD_CELLS).optional().describe('Of an import'),
-    matchBy: z.enum(MATCH_KEYS).optional().describe('Of an import'),
+    mode: z.enum(IMPORT_MODES).optional().describe('For imports'),
+    mergeTags: z.boolean().optional().describe('For imports'),
+    dryRun: z.boolean().optional().describe('For imports: no user is written'),
+    emptyCells: z.enum(EMPTY_CELLS).optional().describe('For imports'),
+    badCells: z.enum(BAD_CELLS).optional().describe('For imports'),
+    matchBy: z.enum(MATCH_KEYS).optional().describe('For imports'),
     mapping: z
       .object({
-        name: z.string().nullable().describe('Of the saved mapping, where one was named'),
+        name: z
+          .string()
+          .nullable()
+          .describe('Name of the saved mapping, if the request named a mapping'),
         columns: z
           .record(z.string(), z.string().nullable())
           .optional()
-          .describe('How they were when it began; not in lists of jobs, nor in streams'),
+          .describe('The values at the start of the job; not in lists of jobs or streams'),
       })
       .optional()
-      .describe('Of an import whose columns are mapped'),
+      .describe('For imports with mapped columns'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
     createdAt: time,
@@ -162,55 +169,51 @@ export const jobSchema = z
       .union([deletionCounts, restoreCounts, importCounts, exportCounts])
       .nullable()
       .describe(
-        'Once the job has ended; those of a deletion or restore add up to selected, those of an import (but unchanged and partial) to lines',
+        'Set once the job has ended. The counts of a deletion or restore add up to selected. The counts of an import, without unchanged and partial, add up to lines',
       ),
     cleared: z
       .array(z.object({ column: z.string(), count: z.int() }))
       .optional()
       .describe(
-        'Of an import, so far: values that were there and became unknown, or would in a dry run, by property; the most first',
+        'For imports, so far: number of cleared values by property, in descending order; in a dry run, values that would be cleared',
       ),
     problems: z
       .array(
         z.object({
-          column: z.string().nullable().describe('A property; null is the line as a whole'),
-          rule: z.enum(RULES).describe('Does not change its name'),
+          column: z.string().nullable().describe('A property; null for the whole line'),
+          rule: z.enum(RULES).describe('The names of rules are stable'),
           count: z.int().describe('Lines'),
-          firstLine: z.int().describe('Its number in the file'),
+          firstLine: z.int().describe('Number of the line in the file'),
         }),
       )
       .optional()
-      .describe('Of an import, so far: which rules its lines break, the most frequent 100 first'),
+      .describe('For imports, so far: the rules that lines break, the 100 most frequent first'),
     reasons: z
       .array(z.object({ reason: z.string(), count: z.int() }))
       .nullable()
       .describe(
-        'Once a deletion, restore or import has ended: why users were left, the 100 most frequent reasons; ' +
-          'docs/operations.md says what each means',
+        'Once a deletion, restore or import has ended: why users were not processed, the 100 most frequent ' +
+          'reasons; docs/operations.md explains each reason',
       ),
     requestId: z
       .string()
       .nullable()
       .describe(
-        'The request that asked for it, as `x-request-id` of its answer and the log have it',
+        'Id of the request that started the job, as in its `x-request-id` header and in the log',
       ),
-    retryOf: z.uuid().nullable().describe('The job that this one tries again'),
-    retriedBy: z.uuid().nullable().describe('The job that tries this one again'),
+    retryOf: z.uuid().nullable().describe('The job that this job retries'),
+    retriedBy: z.uuid().nullable().describe('The job that retries this job'),
     parent: z.uuid().nullable(),
     result: z.union([deletionResult, exportResult, importResult, restoreResult]).nullable(),
     erasedAt: time
       .nullable()
-      .describe(
-        'Since when its records are gone: they went with its backup or file, or with one of them',
-      ),
+      .describe('When the records of the job were erased, together with a backup or a file'),
     error: z.object({ type: z.string(), message: z.string() }).nullable(),
-    mail: z
-      .array(mailSchema)
-      .describe('Mails about its end, one each time; empty until the first try'),
+    mail: z.array(mailSchema).describe('Mails about the end of the job; empty until the first try'),
     links: z
       .record(z.string(), z.string())
       .describe(
-        'What can be asked about it now; records and log once ended only if they name anyone',
+        'Related resources that are available now; after the end, records and log only if they have entries',
       ),
     workflow: z.object({
       id: z.string(),
@@ -220,23 +223,21 @@ export const jobSchema = z
     live: z
       .object({ phase: phaseSchema, pass: z.int() })
       .optional()
-      .describe('What the workflow says of itself, when a worker answers in time'),
+      .describe('State that the workflow reports, if a worker responds in time'),
     waitingFor: z
       .object({
         type: z
           .string()
           .describe(
-            'Of one that is queued `noWorker`, `temporalUnavailable`, or `start` in a moment; of a step that is tried ' +
-              'again the type of its last failure, as an `error` has it, or `stepTimedOut` where its worker fell silent; ' +
-              '`MailUnavailable` also of one that has ended, while its mail is tried again',
+            'For a queued job: `noWorker`, `temporalUnavailable`, or `start` if it starts soon. For a step that is ' +
+              'retried: the type of its last failure, as in `error`, or `stepTimedOut` if its worker stopped ' +
+              'responding. `MailUnavailable` also for an ended job while its mail is retried',
           ),
-        since: time.describe('When the phase began'),
-        attempt: z.int().describe('Which attempt comes next; 0 while it is queued'),
+        since: time.describe('When the phase started'),
+        attempt: z.int().describe('Number of the next attempt; 0 while the job is queued'),
       })
       .optional()
-      .describe(
-        'What keeps the job from getting on, in the job itself; not in lists, nor in streams',
-      ),
+      .describe('What the job is waiting for; only in a single job, not in lists or streams'),
   })
   .meta({ id: 'Job' });
 
@@ -244,5 +245,5 @@ export type JobJson = z.infer<typeof jobSchema>;
 
 /** The answer of a request that has started a job. */
 export const startedJobSchema = jobSchema.describe(
-  'The job. It runs by itself: ask for it at `Location`',
+  'The job. It runs in the background; read its state at `Location`',
 );

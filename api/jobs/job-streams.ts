@@ -51,9 +51,13 @@ const createTeller = (facts: JobFacts, deps: JobJsonDeps) => {
 const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): void => {
   const own = [...streams.values()].filter((id) => id === keyId).length;
   if (own >= MAX_STREAMS_PER_KEY) {
-    throw problem('too-many-requests', `This key has ${own} streams open; close some first.`, {
-      headers: { 'retry-after': RETRY_AFTER_SECONDS },
-    });
+    throw problem(
+      'too-many-requests',
+      `This key has ${own} open streams. Close some streams first.`,
+      {
+        headers: { 'retry-after': RETRY_AFTER_SECONDS },
+      },
+    );
   }
 };
 
@@ -65,7 +69,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   const take = createShares({
     all: MAX_STREAMS,
     each: MAX_STREAMS_OF_WORKSPACE,
-    what: 'streams are open',
+    what: 'open streams',
   });
 
   const watch = createJobWatch(async (jobId) => {
@@ -84,7 +88,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
 
   return {
     open: (reader, facts, lastSeenId) => {
-      if (isClosed) throw problem('busy', 'This API is stopping; ask again.');
+      if (isClosed) throw problem('busy', 'The API is stopping. Send the request again.');
       const first = createTeller(facts, deps)(reader.role);
       if (first.isLast && first.id === lastSeenId) return undefined;
       requireRoom(streams, reader.id);

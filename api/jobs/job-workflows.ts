@@ -16,16 +16,16 @@ const CANCEL_DEADLINE_MS = 3_000;
  */
 export type ApiCrashPoint = 'job:written' | 'job:started';
 
-/** What the API asks of Temporal. */
+/** The calls of the API to Temporal. */
 export interface JobStarter {
   namespace: string;
-  /** Starts the job's workflow; started before is as good. @throws Error when Temporal is away */
+  /** Starts the workflow of a job, if not started. @throws Error if Temporal is unavailable */
   start: (job: StartableJob) => Promise<void>;
   /**
-   * Asks the job's workflow to stop. @throws Error when Temporal is away or knows no such workflow
+   * Cancels the workflow of a job. @throws Error if Temporal is unavailable or has no such workflow
    */
   cancel: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<void>;
-  /** What the workflow says of itself; undefined when no worker answers in time. */
+  /** State that the workflow reports; undefined if no worker responds in time. */
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
   /**
    * The step that the job's workflow tries again; undefined when there is none, or Temporal does
@@ -33,10 +33,10 @@ export interface JobStarter {
    */
   readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
   /**
-   * Starts a delivery's workflow; started before is as good. @throws Error when Temporal is away
+   * Starts the workflow of a delivery, if not started. @throws Error if Temporal is unavailable
    */
   startDelivery: (delivery: StartableDelivery) => Promise<void>;
-  /** Starts a mail's workflow; started before is as good. @throws Error when Temporal is away */
+  /** Starts the workflow of a mail, if not started. @throws Error if Temporal is unavailable */
   startMail: (mail: StartableMail) => Promise<void>;
   isReachable: () => Promise<boolean>;
 }

@@ -16,21 +16,21 @@ import { reasonSchema } from './reason.ts';
 const bodySchema = z
   .strictObject({ reason: reasonSchema.optional() })
   .nullable()
-  .describe("Why; the first job's reason when not given")
-  .meta({ examples: [{ reason: 'The storage has room again' }] });
+  .describe('The reason; by default the reason of the first job')
+  .meta({ examples: [{ reason: 'The storage has free space again' }] });
 
 const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
-  if (job.finished_at === null) return 'still runs';
+  if (job.finished_at === null) return 'is still running';
   if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
-  if (job.file_removed_at !== null) return 'read a file that is removed';
+  if (job.file_removed_at !== null) return 'has an import file that was removed';
   if (job.type === 'import' && job.state === 'partiallySucceeded') {
-    return 'has dealt with every line: mend those of its log, then import the log';
+    return 'processed every line: fix the lines in its log, then import the log';
   }
   if (await leftOnlyUnmatched(database.db, job.id)) {
-    return 'left only users who no longer match its selection: make a new preview';
+    return 'has only users left that no longer match its selection: make a new preview';
   }
-  if (job.error_type !== null) return `ended with ${job.error_type}, which needs a new request`;
-  return 'left nothing undone';
+  if (job.error_type !== null) return `ended with ${job.error_type}, which requires a new request`;
+  return 'has nothing left to do';
 };
 
 const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
@@ -87,13 +87,15 @@ export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'retryJob',
-        summary: 'Try again what a job has left undone, with a fresh backup',
+        summary: 'Retry the remaining work of a job, with a new backup',
         tags: ['jobs'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject({}),
         body: bodySchema,
         response: {
-          202: jobSchema.describe('The new job. It runs by itself: ask for it at `Location`'),
+          202: jobSchema.describe(
+            'The new job. It runs in the background; read its state at `Location`',
+          ),
         },
       },
     },

@@ -3,14 +3,14 @@ import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts'
 import type { JobRow } from '../../db/jobs/jobs.ts';
 import type { JobStarter } from './job-workflows.ts';
 
-/** Whom to ask. */
+/** Sources for the reason of a wait. */
 export interface WaitDeps {
   db: Db;
   taskQueue: string;
   jobs: Pick<JobStarter, 'isReachable' | 'readPendingStep'>;
 }
 
-/** What a job that has not ended waits for, as the API tells it. */
+/** What an unfinished job is waiting for, as in the API. */
 export interface WaitingFor {
   type: string;
   since: string;
@@ -40,7 +40,7 @@ export const findWait = async (
   return step && { ...step, since };
 };
 
-/** What a job waits for that may have ended: a mail that nobody has taken yet. */
+/** A pending mail that a job is waiting for; the job itself may have ended. */
 export const waitOfMail = (
   mails: readonly { state: string; since: string; attempts: number }[],
 ): WaitingFor | undefined => {

@@ -4,34 +4,36 @@ import { MAIL_STATES } from '../../workflows/mail-contract.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 
-/** A mail, without whom it goes to and what it says. */
+/** A mail without its recipient and content. */
 export const mailSchema = z
   .object({
-    kind: z.string().describe('What it is about; `finished` of a job'),
-    round: z.int().describe('Grows with each time it is asked for again'),
+    kind: z.string().describe('The kind of the mail; `finished` for a job'),
+    round: z.int().describe('Increases each time the mail is requested again'),
     state: z
       .enum(MAIL_STATES)
       .describe(
-        'accepted: the provider has it; waiting: it is tried, or tried again; refused: it is not tried again; ' +
-          'givenUp: nobody took it within 24 hours',
+        'accepted: the provider accepted the mail; waiting: the mail is tried or retried; refused: the mail is not retried; ' +
+          'givenUp: the provider did not accept the mail within 24 hours',
       ),
     since: time,
     attempts: z.int(),
     reason: z
       .string()
       .nullable()
-      .describe("Why it is not accepted: the provider's word and status, or our own"),
-    waitsUntil: time.nullable().describe('The provider asked to be left alone until then'),
+      .describe(
+        "Why the mail is not accepted: the provider's error and status, or an error of Keepsake",
+      ),
+    waitsUntil: time.nullable().describe('The provider asked to wait until then'),
   })
   .meta({ id: 'Mail' });
 
-/** A mail about a request, which goes to several people. */
+/** A mail about a request, which is sent to several people. */
 export const requestMailSchema = mailSchema
   .extend({
     keyId: z
       .uuid()
       .nullable()
-      .describe('The oldest key of whom it goes to; null while that is not settled'),
+      .describe('The oldest key of the recipient; null until the recipient is known'),
   })
   .meta({ id: 'DeleteAllMail' });
 

@@ -27,7 +27,7 @@ const ENDED: NoLink = { status: 'ended' };
 
 type OpenJob = { status: 'open'; job: JobRow; workspaceName: string };
 
-/** A job's records are there until they go with its backup or its file. */
+/** The records of a job exist until its backup or its file is removed. */
 const isLogThere = (job: JobRow): boolean =>
   hasLog(job) && job.erased_at === null && job.file_removed_at === null;
 
@@ -44,7 +44,7 @@ const openJob = async (
     : { status: 'open', job, workspaceName: mailed.workspace_name };
 };
 
-/** The page of a job, which gives the log out where the link is for that. */
+/** The page of a job. It offers the log if the link allows that. */
 const jobPage = async (deps: ApiDeps, token: string, link: PageLink): Promise<string | NoLink> => {
   const { db } = deps.database;
   const opened = await openJob(deps, link);
@@ -91,7 +91,8 @@ const registerPage = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'getMailPage',
-        summary: 'The page of a job or request that a mail leads to; looking at it changes nothing',
+        summary:
+          'The page of a job or request that a mail links to; opening the page changes nothing',
         tags: ['links'],
         params: tokenParams,
         response: { 200: PAGE, 404: NO_LINK, 410: NO_LINK },
@@ -123,7 +124,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
     {
       schema: {
         operationId: 'downloadLogByLink',
-        summary: 'The log of a job that a mail leads to; each download is in the activity log',
+        summary: 'The log of a job that a mail links to; each download is in the activity log',
         tags: ['links'],
         params: tokenParams,
         response: { 200: LOG, 404: NO_LINK, 410: NO_LINK },
@@ -132,15 +133,15 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
     async (request, reply) => {
       const link = readPageToken(request.params.token, deps.config.linkSecret);
       hide(reply);
-      // A link to a page gives no log out.
+      // A link to a page does not allow the log.
       if (link?.purpose !== 'log') return sendNoLink(request, reply, UNKNOWN);
       const opened = await openJob(deps, link);
       if (opened.status !== 'open') return sendNoLink(request, reply, opened);
       const { job } = opened;
       if (!isLogThere(job)) return sendNoLink(request, reply, ENDED);
-      // Whatever looks without reading takes nothing, and is not logged.
+      // A HEAD request reads nothing and is not logged.
       if (request.method === 'HEAD') return sendNothing(reply);
-      // A log that nobody can be said to have taken is not given out.
+      // If the download cannot be logged, the log is not sent.
       await recordActivity(deps.database.db, {
         kind: 'download',
         workspaceId: job.workspace_id,
@@ -152,7 +153,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   );
 };
 
-/** The pages that mails lead to. The token is the only key, and says what it is for. */
+/** The pages that mails link to. The token is the only key and states its purpose. */
 export const registerMailPageRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   registerPage(app, deps);
   registerLog(app, deps, sendCsv);

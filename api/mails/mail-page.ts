@@ -23,7 +23,7 @@ const capitalized = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${
 
 type Row = [label: string, value: string | null];
 
-/** Rows without a value are left out. */
+/** Rows without a value are omitted. */
 const listOf = (rows: readonly Row[]): string => {
   const lines = rows.flatMap(([label, value]) =>
     value === null ? [] : [`<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>\n`],
@@ -37,7 +37,7 @@ const section = (title: string, content: string): string =>
 const momentOf = (moment: Date | null): string | null =>
   moment === null ? null : formatMoment(moment);
 
-/** What a job is about, which is told also where it is nobody. */
+/** Counts of the users or lines of a job, which are shown even if zero. */
 const WHOLE = ['selected', 'lines'];
 
 /**
@@ -68,15 +68,15 @@ export interface JobPage {
   reasons: readonly CountedReason[];
   problems: readonly CountedProblem[];
   linkExpiresAt: Date;
-  /** Of a link that gives the log out, while it is there. */
+  /** The download section of a link that allows the log. */
   logToken?: string;
 }
 
 const downloadOf = (token: string): string =>
-  '<p>The log holds ids of users, or lines of the file. Save it where only those may read it who need to.</p>\n' +
+  '<p>The log contains ids of users, or lines of the file. Save it where only authorised people can read it.</p>\n' +
   `<p><a href="${token}/log" download rel="nofollow">Download the log</a></p>\n`;
 
-/** What a mail about a job leads to: state, counts, reasons and times, and no user. */
+/** The page of a job: state, counts, reasons and times, and no users. */
 export const renderJobPage = (page: JobPage): string => {
   const { job, workspaceName, reasons, problems, linkExpiresAt, logToken } = page;
   const error: Row = [
@@ -90,28 +90,28 @@ export const renderJobPage = (page: JobPage): string => {
         ['State', wordsOf(job.state)],
         error,
         ['Job', job.id],
-        ['Asked', formatMoment(job.created_at)],
-        ['Begun', momentOf(job.started_at)],
+        ['Requested', formatMoment(job.created_at)],
+        ['Started', momentOf(job.started_at)],
         ['Ended', momentOf(job.finished_at)],
         ['Records erased', momentOf(job.erased_at)],
         ['Link works until', formatMoment(linkExpiresAt)],
       ]) +
       section(job.type === 'import' ? 'Lines' : 'Users', countsOf(job.counts)) +
       section('Reasons', listOf(reasons.map(reasonRow))) +
-      section('What was wrong with lines', listOf(problems.map(problemRow))) +
+      section('Errors in lines', listOf(problems.map(problemRow))) +
       (logToken === undefined ? '' : '<small>Each download is logged.</small>\n'),
   );
 };
 
-/** What may be decided in a state, and by whom. */
+/** The possible decisions in a state, and the people who may make them. */
 const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
   requested: [
-    ['platform team, but not who asked', 'approve'],
-    ['platform team, but not who asked', 'deny'],
+    ['platform team, but not the person who requested it', 'approve'],
+    ['platform team, but not the person who requested it', 'deny'],
     ['admin of the workspace', 'withdraw'],
   ],
   open: [
-    ['platform team, but not who asked', 'revoke'],
+    ['platform team, but not the person who requested it', 'revoke'],
     ['admin of the workspace', 'withdraw'],
   ],
 };
@@ -125,7 +125,7 @@ const decisionsOf = ({ id, state }: RequestRow, publicUrl: string): string => {
       `${escapeHtml(decisionCall(`${publicUrl}/v1/delete-all-requests/${id}`, kind))}</code></pre>\n`,
   );
   const told =
-    '<p>This page decides nothing. Somebody with an API key does, by these calls with the key in place of $KEY.</p>\n';
+    '<p>This page changes nothing. To decide, run one of these commands with your API key in place of $KEY.</p>\n';
   return section('How to decide', told + commands.join(''));
 };
 
@@ -148,9 +148,9 @@ export const renderRequestPage = (page: RequestPage): string => {
     `Delete all users of ${workspaceName}`,
     listOf([
       ['State', wordsOf(request.state)],
-      ['Asked by', `${request.requester_name} (${request.requester_role})`],
-      ['Asked', formatMoment(request.created_at)],
-      ['Users when asked', formatCount(request.users_then)],
+      ['Requested by', `${request.requester_name} (${request.requester_role})`],
+      ['Requested', formatMoment(request.created_at)],
+      ['Users when requested', formatCount(request.users_then)],
       ['Reason', request.reason],
       ['Ticket', request.ticket],
       ['Lapses', isAsked ? momentOf(request.lapses_at) : null],

@@ -21,11 +21,11 @@ const registerOfJob = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'notifyJob',
-        summary: 'Send the mail of a job that has ended again; a double click sends one',
+        summary: 'Send the mail of an ended job again; a double click sends one mail',
         tags: ['jobs'],
         params,
         querystring: z.strictObject({}),
-        response: { 202: jobSchema.describe('The job, with the mail that is on its way') },
+        response: { 202: jobSchema.describe('The job, with the mail that is being sent') },
       },
     },
     async (request, reply) => {
@@ -34,7 +34,7 @@ const registerOfJob = (app: App, deps: ApiDeps): void => {
       if (job.finished_at === null) {
         throw problem(
           'wrong-state',
-          `Job ${job.id} is ${job.state}: its mail is sent once it ends.`,
+          `Job ${job.id} is ${job.state}. Its mail is sent once the job ends.`,
         );
       }
       await sendMailAgain(request, deps, {
@@ -57,12 +57,12 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'notifyDeleteAll',
-        summary: 'Send the mails about what a request has come to again, to all who hear of it now',
+        summary: 'Send the mails about the state of a request again, to all current recipients',
         tags: ['delete all'],
         params,
         querystring: z.strictObject({}),
         response: {
-          202: requestSchema.describe('The request, with the mails that are on their way'),
+          202: requestSchema.describe('The request, with the mails that are being sent'),
         },
       },
     },
@@ -71,7 +71,10 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
       const row = await getRequest(deps, request.params.id, workspaceId);
       const kind = noticeOf(row.state);
       if (kind === undefined) {
-        throw problem('wrong-state', `Request ${row.id} is running: mails follow once it ends.`);
+        throw problem(
+          'wrong-state',
+          `Request ${row.id} is running. Its mails are sent once the run ends.`,
+        );
       }
       const mails = await listRequestMails(db, row.id);
       await sendMailAgain(request, deps, {

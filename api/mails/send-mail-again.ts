@@ -16,24 +16,24 @@ import { problem } from '../http/problems.ts';
  * Asked for again so soon, a mail that was accepted is not sent once more: somebody clicked twice.
  */
 const DOUBLE_CLICK_SECONDS = 30;
-/** Times that one mail may be sent, so that nobody floods an inbox. */
+/** Maximum number of times that a mail may be sent, to protect inboxes. */
 const MAX_ROUNDS = 20;
 
 type Deps = Pick<ApiDeps, 'database' | 'jobs'>;
 
-/** Mails to be sent again. */
+/** A mail to send again. */
 export interface Resending {
   subject: MailSubject;
   /** For messages, such as `job 0193…`. */
   name: string;
   kind: string;
   workspaceId: string;
-  /** Mails of that kind so far. */
+  /** The mails of that kind so far. */
   mails: readonly MailRow[];
   inputOf: (round: number) => StartableMail['input'];
 }
 
-/** The round that is under way, or was asked for just now; else the next one. */
+/** The current round, or a round that was requested just now; otherwise the next round. */
 const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } => {
   const last = Math.max(0, ...mails.map(({ round }) => round));
   const latest = mails.filter(({ round }) => round === last);
@@ -48,13 +48,13 @@ const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } 
   if (last >= MAX_ROUNDS) {
     throw problem(
       'limit-reached',
-      `The mail about ${name} was sent ${MAX_ROUNDS} times; it is not sent again.`,
+      `The mail about ${name} was already sent ${MAX_ROUNDS} times, which is the maximum.`,
     );
   }
   return { round: last + 1, isNew: true };
 };
 
-/** The round that an earlier request with the same idempotency key asked for. */
+/** The round of an earlier request with the same idempotency key. */
 const findEarlier = async (
   { database: { db } }: Deps,
   subject: MailSubject,
@@ -65,7 +65,7 @@ const findEarlier = async (
   if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    'This idempotency key belongs to another request for the same mail.',
+    'This idempotency key was used for another request for the same mail.',
   );
 };
 
@@ -84,7 +84,7 @@ export const sendMailAgain = async (
   const idempotency = readIdempotency(request);
   const earlier = await findEarlier(deps, subject, idempotency);
   const { round, isNew } = earlier ? { ...earlier, isNew: false } : roundOf(resending);
-  // Of two at once the second writes nothing, and starts what the first has written.
+  // Of two concurrent requests, the second writes nothing and starts the round of the first.
   if (isNew) {
     const wanted = { id: uuidv7(), subject, kind, round, askedBy: request.actor.id, idempotency };
     await insertRound(deps.database.db, wanted);
@@ -94,7 +94,7 @@ export const sendMailAgain = async (
   } catch (cause) {
     throw problem(
       'temporal-unavailable',
-      `The mail about ${name} is written down and not begun. The same request begins it.`,
+      `The mail about ${name} was stored but not started. Send the same request again to start it.`,
       { cause },
     );
   }

@@ -19,7 +19,7 @@ const PREFIX = '/docs';
 const STATIC = `${PREFIX}/static`;
 const OWN = `${STATIC}/theme`;
 
-/** In place of the page of Swagger UI, which has a name and an icon of its own, and no viewport. */
+/** Replaces the page of Swagger UI, which has its own name and icon, and no viewport. */
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -33,7 +33,7 @@ const PAGE = `<!doctype html>
 </head>
 <body>
 <noscript>This page needs JavaScript.
-<a href="/openapi.json">The same as an OpenAPI document</a></noscript>
+<a href="/openapi.json">Read the OpenAPI document instead</a></noscript>
 <div id="swagger-ui"></div>
 <script src="${STATIC}/swagger-ui-bundle.js"></script>
 <script src="${OWN}/docs.js"></script>
@@ -41,7 +41,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** What the documentation has of its own, in docs/. */
+/** Own files of the documentation, in docs/. */
 export const readOwn = (name: string): Promise<string> =>
   readFile(new URL(`docs/${name}`, import.meta.url), 'utf8');
 
@@ -69,7 +69,7 @@ const answerPage = (
   }
 };
 
-/** Serves the readable documentation, and leads people there who open the bare address. */
+/** Serves the readable documentation, and redirects the root path to it. */
 export const serveDocs = async (app: App): Promise<void> => {
   await app.register(swaggerUi, {
     routePrefix: PREFIX,
@@ -77,6 +77,6 @@ export const serveDocs = async (app: App): Promise<void> => {
     theme: await loadTheme(),
     uiHooks: { preHandler: answerPage },
   });
-  // Not for good: another page may take this place.
+  // A temporary redirect: another page may replace this path.
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(PREFIX, 302));
 };

@@ -1,4 +1,4 @@
-/** Headers of answers, as the OpenAPI document tells of them. */
+/** Response headers in the OpenAPI document. */
 
 type Headers = Record<string, { schema: object; description: string }>;
 
@@ -10,18 +10,18 @@ const header = (description: string, schema: object = { type: 'string' }) => ({
 const count = { type: 'integer' } as const;
 
 const OF_ALL: Headers = {
-  'X-Request-Id': header('Names the request in the log; the caller’s own if that was a UUID'),
+  'X-Request-Id': header('Id of the request in the log; the id of the caller if that is a UUID'),
 };
 
 const OF_LIMITED: Headers = {
-  'RateLimit-Limit': header('Requests that are allowed in a minute', count),
-  'RateLimit-Remaining': header('Requests that are left of them', count),
+  'RateLimit-Limit': header('Requests allowed per minute', count),
+  'RateLimit-Remaining': header('Requests left in this minute', count),
   'RateLimit-Reset': header('Seconds until the minute ends', count),
 };
 
 const OF_JOBS: Headers = {
   Location: header('Path of the job'),
-  'Retry-After': header('Seconds to wait before asking for the job', count),
+  'Retry-After': header('Seconds to wait before reading the job', count),
 };
 
 const OF_CSV: Headers = { 'Content-Disposition': header('The name of the file') };
@@ -33,9 +33,9 @@ const OF_FILES: Headers = {
   'Repr-Digest': header('The SHA-256 of the whole file, in Base64'),
 };
 
-const OF_RANGES: Headers = { 'Content-Range': header('Which bytes of how many these are') };
+const OF_RANGES: Headers = { 'Content-Range': header('Range of the bytes, and size of the file') };
 
-/** Of single operations, in answers that are no problem. */
+/** Headers of single operations, in success responses. */
 const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createSegment: { Location: header('Path of the segment') },
   createWebhook: { Location: header('Path of the webhook') },
@@ -44,10 +44,10 @@ const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
   createUserList: { Location: header('Path of the list') },
   notifyDeleteAll: { Location: header('Path of the request') },
   askToDeleteAll: { Location: header('Path of the request') },
-  deleteUser: { 'Preference-Applied': header('`wait=N`, where `Prefer` asked for that') },
+  deleteUser: { 'Preference-Applied': header('`wait=N`, if `Prefer` requested it') },
 };
 
-/** Headers that come with problems of one status, beside those of all. */
+/** Additional headers of problems with one status. */
 const OF_PROBLEMS: Readonly<Record<string, Headers>> = {
   401: { 'WWW-Authenticate': header('`Bearer realm="keepsake"`') },
   416: { ...OF_RANGES, 'Accept-Ranges': header('`bytes`') },
@@ -65,13 +65,13 @@ interface AnswerFacts {
   operationId: string;
   status: string;
   mediaTypes: readonly string[];
-  /** Whether the operation answers with a file or ranges of it. */
+  /** Whether the operation returns a file or its ranges. */
   isFile: boolean;
   isLimited: boolean;
   isJob: boolean;
 }
 
-/** Headers of an answer that is no problem. */
+/** Headers of a success response. */
 export const answerHeaders = (facts: AnswerFacts): Headers => {
   const { operationId, status, mediaTypes, isFile, isLimited, isJob } = facts;
   return {

@@ -26,7 +26,7 @@ const refsIn = (value: unknown): string[] => {
   return [...name, ...Object.values(value).flatMap(refsIn)];
 };
 
-/** The first example of a schema, also of one that is referred to. */
+/** The first example of a schema, also of a referenced schema. */
 export const exampleOf = (schema: unknown, schemas: Schemas): unknown => {
   if (!isObject(schema)) return undefined;
   const [name] = refsIn({ $ref: schema['$ref'] });

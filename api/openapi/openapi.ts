@@ -20,7 +20,7 @@ interface OpenApi {
 }
 
 export const problemSchema = z.object({
-  type: z.string().describe('Path of a page about this kind of error'),
+  type: z.string().describe('Path of a page about this type of error'),
   title: z.string(),
   status: z.int(),
   detail: z.string().describe('What failed, for which id, why, and what to do'),
@@ -41,12 +41,13 @@ const WORKSPACE_PARAMETER = {
   name: 'workspace',
   in: 'query',
   schema: { type: 'string' },
-  description: "Id of the workspace, for keys that see several; an admin's own otherwise.",
+  description:
+    'Id of the workspace, for keys that can access several workspaces; otherwise the workspace of the key.',
 };
 const WORKSPACE_OF_LIST = {
   ...WORKSPACE_PARAMETER,
   description:
-    "Id of the workspace, for keys that see several, which get all of them without it; an admin's own otherwise.",
+    'Id of the workspace, for keys that can access several workspaces; by default all workspaces of the key.',
 };
 
 const header = (name: string, description: string, pattern?: string) => ({
@@ -58,31 +59,31 @@ const header = (name: string, description: string, pattern?: string) => ({
 
 const IDEMPOTENCY_KEY = header(
   'Idempotency-Key',
-  '1 to 255 visible ASCII characters. The same key with the same request always answers the same job, or list.',
+  '1 to 255 visible ASCII characters. The same request with the same key always returns the same job or list.',
   '^[\\x21-\\x7e]{1,255}$',
 );
 const WEBHOOK_KEY = {
   ...IDEMPOTENCY_KEY,
   description:
-    '1 to 255 visible ASCII characters. The same request with the same key is carried out once; for 30 days it ' +
-    'is answered with what it made, but without a secret.',
+    '1 to 255 visible ASCII characters. The same request with the same key takes effect once. For 30 days, it ' +
+    'returns the created resource, but without a secret.',
 };
 const MAIL_KEY = header(
   'Idempotency-Key',
-  '1 to 255 visible ASCII characters. The same key with the same request never sends a second mail.',
+  '1 to 255 visible ASCII characters. The same request with the same key never sends a second mail.',
   '^[\\x21-\\x7e]{1,255}$',
 );
 const PREFER = header(
   'Prefer',
-  '`wait=N` answers 200 if the job ends within N seconds, 30 at most.',
+  '`wait=N` returns 200 if the job ends within N seconds; the maximum is 30.',
 );
 
 const LAST_EVENT_ID = header(
   'Last-Event-ID',
-  'The `id` of the last event that arrived; what it told is not told again.',
+  'The `id` of the last event that the client received; older events are not sent again.',
 );
 
-/** Headers that operations take; read from the request by hand, since others come along. */
+/** Headers that operations accept. The code reads them itself, as requests have others too. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   createUserList: [IDEMPOTENCY_KEY],
   startImport: [IDEMPOTENCY_KEY],
@@ -108,7 +109,7 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** Bodies that are read by hand, as they come. */
+/** Bodies that are parsed as a stream. */
 const BODY_OF: Readonly<Record<string, object>> = {
   startImport: IMPORT_BODY,
   createUserList: USER_LIST_BODY,
@@ -123,7 +124,7 @@ const WRITE_STATUSES = [408, 409, 413, 415, 422];
 const PARAMETER_STATUS = 414;
 
 const FILE_STATUSES = [409, 410, 416];
-/** What they are about, or need, may be gone for good: a file, a preview, a window, records. */
+/** The resource may have been removed permanently: a file, a preview, a window, records. */
 const MAY_BE_GONE = [
   'startExport',
   'previewDeletion',
@@ -151,7 +152,7 @@ const MAY_BE_GONE = [
   'createWebhook',
 ];
 
-/** Errors that only these operations answer with. */
+/** Errors that only these operations return. */
 const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(MAY_BE_GONE.map((operationId) => [operationId, [410]])),
   downloadExport: FILE_STATUSES,
@@ -203,7 +204,7 @@ const addHeaders = (
   }
 };
 
-/** Adds what the access table and the catalogue of errors say, so that no route repeats it. */
+/** Adds the facts of the access table and the catalogue, so that routes need not repeat them. */
 const completeOperation = (method: string, path: string, operation: Operation): void => {
   const url = path.replaceAll(/\{(\w+)\}/g, ':$1');
   const access = findAccess(method.toUpperCase(), url);
@@ -237,7 +238,7 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   addHeaders(operation, { isLimited });
 };
 
-/** Shows the example that stands beside a body's schema where readers look for it. */
+/** Moves the example of a body's schema to the place where tools show it. */
 const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
   for (const media of Object.values(requestBody?.content ?? {})) {
     media.example ??= exampleOf(media.schema, schemas);
@@ -275,7 +276,7 @@ const complete = (document: object): OpenApi => {
 const zodToJsonConfig = { unrepresentable: 'any' } as const;
 const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
 
-/** Must come before the routes it tells of. */
+/** Must be registered before the routes that it describes. */
 export const documentApi = async (app: App): Promise<void> => {
   await app.register(swagger, {
     openapi: {

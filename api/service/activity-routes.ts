@@ -30,7 +30,7 @@ const querySchema = z.strictObject({
   format: z
     .enum(['json', 'csv'])
     .default('json')
-    .describe('`csv`: all lines that match as one file, whatever cursor and limit say'),
+    .describe('`csv`: all matching lines as one file; cursor and limit are ignored'),
   ...csvQueryShape,
   cursor: cursorSchema,
   limit: limitSchema,
@@ -39,14 +39,14 @@ const querySchema = z.strictObject({
 const entrySchema = z
   .object({
     id: z.uuid(),
-    workspace: z.string().nullable().describe('Null for keys that belong to none'),
+    workspace: z.string().nullable().describe('Null for keys without a workspace'),
     at: z.iso.datetime(),
     kind: z.enum(ACTIVITY_KINDS),
     actor: z
       .object({ id: z.uuid(), role: z.string(), ownerName: z.string() })
       .nullable()
       .describe(
-        'None where the service itself did it, the holder of a link, or a command of the operator',
+        'Null for actions by the service, by the holder of a link, or by a command of an operator',
       ),
     reason: z.string().nullable(),
     counts: z.record(z.string(), z.number()),
@@ -90,13 +90,12 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
     {
       schema: {
         operationId: 'listActivity',
-        summary:
-          'What happened in the workspace, or in all, newest first; nothing of it ever changes',
+        summary: 'List the actions in one workspace or in all, newest first; entries never change',
         tags: ['activity'],
         querystring: querySchema,
         response: {
           200: {
-            description: 'A page, or a file',
+            description: 'A page or a file',
             content: {
               'application/json': { schema: pageOf(entrySchema) },
               'text/csv': { schema: z.string() },
@@ -130,7 +129,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
     {
       schema: {
         operationId: 'getActivityLog',
-        summary: 'What became of each user of the job that a line is about, as CSV',
+        summary: 'Download the outcome for each user of the job of a log line, as CSV',
         tags: ['activity'],
         params: z.strictObject({ id: z.uuid() }),
         querystring: z.strictObject(csvQueryShape),
@@ -149,7 +148,7 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   );
 };
 
-/** The activity log, and from each line the way to its job's records. */
+/** The activity log, with links to the records of jobs. */
 export const registerActivityRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   registerList(app, deps, sendCsv);
   registerLog(app, deps, sendCsv);

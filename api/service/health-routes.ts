@@ -10,7 +10,7 @@ const readySchema = okSchema
   .extend({
     warnings: z
       .array(z.object({ part: z.enum(PARTS), detail: z.string() }))
-      .describe('What does not keep the API from answering: that no worker serves its queue'),
+      .describe('Problems that do not stop the API: no worker serves the queue'),
   })
   .meta({ id: 'Readiness' });
 
@@ -35,9 +35,9 @@ export const registerHealthRoutes = (
     {
       schema: {
         operationId: 'getHealth',
-        summary: 'Liveness: this process answers',
+        summary: 'Liveness: the process responds',
         tags: ['service'],
-        response: { 200: okSchema.describe('This process answers') },
+        response: { 200: okSchema.describe('The process responds') },
       },
     },
     async () => ({ status: 'ok' as const }),
@@ -48,10 +48,10 @@ export const registerHealthRoutes = (
     {
       schema: {
         operationId: 'getReadiness',
-        summary: 'Readiness: database, schema, storage and Temporal are there',
+        summary: 'Readiness: database, schema, storage and Temporal are available',
         tags: ['service'],
         response: {
-          200: readySchema.describe('The API is ready; `warnings` says what else is missing'),
+          200: readySchema.describe('The API is ready; `warnings` lists other problems'),
         },
       },
     },

@@ -11,19 +11,19 @@ const meSchema = z.object({
     role: z.enum(['admin', 'platform', 'ops']),
     ownerName: z.string(),
     ownerEmail: z.string(),
-    expiresAt: z.string().nullable().describe('From then on it is refused; null for never'),
-    lastUsedAt: z.string().nullable().describe('Before this request, to the minute'),
+    expiresAt: z.string().nullable().describe('The key expires then; null if it never expires'),
+    lastUsedAt: z.string().nullable().describe('The last use before this request, to the minute'),
   }),
   workspace: z.object({ id: z.string(), name: z.string() }).nullable(),
   features: z.object({
     deleteAll: z
       .object({
-        enabled: z.boolean().describe('Its window is open'),
+        enabled: z.boolean().describe('The window of the request is open'),
         until: z.string().nullable(),
-        requestId: z.uuid().nullable().describe('The request that has not ended'),
+        requestId: z.uuid().nullable().describe('The open request'),
       })
       .nullable()
-      .describe('Of the workspace; null where none is named'),
+      .describe('Role in the workspace; null if no workspace is named'),
   }),
 });
 
@@ -43,11 +43,11 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getMe',
-        summary: 'Who I am, and my workspace',
+        summary: 'Get the current key and its workspace',
         tags: ['me'],
         querystring: z.strictObject({}),
         response: {
-          200: meSchema.describe('The key, its workspace, and what is possible in it now'),
+          200: meSchema.describe('The key, its workspace, and the actions that are possible now'),
         },
       },
     },

@@ -10,7 +10,7 @@ const TEXT = {
   content: { 'text/plain': { schema: z.string() } },
 };
 
-/** What this process tells of itself and of the jobs: counts and times, and nobody's data. */
+/** Metrics of this process and of the jobs: counts and times, without user data. */
 export const registerMetricsRoute = (
   app: App,
   { database, health = database, figures = database, storage }: ApiDeps,
@@ -27,7 +27,7 @@ export const registerMetricsRoute = (
     {
       schema: {
         operationId: 'getMetrics',
-        summary: 'Figures for Prometheus',
+        summary: 'Metrics for Prometheus',
         tags: ['service'],
         response: { 200: TEXT },
       },

@@ -7,15 +7,15 @@ import type { App } from '../http/app.ts';
 import { askForAll, inTime } from '../ask.ts';
 import { routeOf } from '../http/logging.ts';
 
-/** In seconds: from a look-up to a download of a whole file. */
+/** Buckets in seconds: from a lookup to the download of a whole file. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** How old the counts of jobs may be, in milliseconds: anyone may scrape, however often. */
+/** Maximum age of cached counts, in milliseconds: anyone may scrape, at any rate. */
 const COUNTS_MAX_AGE_MS = 5_000;
-/** Longest wait for database and storage, in milliseconds; scrapers give up after 10 s. */
+/** Longest wait for database and storage, in milliseconds; scrapers time out after 10 s. */
 const DEADLINE_MS = 2_000;
 
-/** Times requests by the route as it was declared; a stream of events lasts as long as its job. */
+/** Measures requests by declared route. An event stream lasts as long as its job. */
 export const timeRequests = (app: App, registry: Registry): void => {
   const durations = new Histogram({
     name: 'keepsake_http_request_duration_seconds',
@@ -37,7 +37,7 @@ export const timeRequests = (app: App, registry: Registry): void => {
 
 type Answer = ServiceFigures | undefined;
 
-/** Undefined when the database is away, or does not answer in time. */
+/** Undefined if the database is not available, or does not respond in time. */
 const askDatabase = (db: Db): Promise<Answer> =>
   inTime(
     readServiceFigures(db).catch(() => undefined),
@@ -55,13 +55,13 @@ interface DatabaseGauge {
   name: string;
   help: string;
   labels: string[];
-  /** What it tells of an answer; figures of the same labels add up. */
+  /** The values of a metric; values with the same labels are added. */
   tell: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
 }
 
 const one = (value: number) => [{ labels: {}, value }];
 
-/** Each tells nothing while PostgreSQL does not answer. */
+/** Each metric has no value while PostgreSQL does not respond. */
 const GAUGES: DatabaseGauge[] = [
   {
     name: 'keepsake_jobs',
@@ -116,7 +116,7 @@ const GAUGES: DatabaseGauge[] = [
   },
 ];
 
-/** Whether the database answers, and what it knows of the service as a whole. */
+/** Whether the database responds, and its metrics of the whole service. */
 export const watchDatabase = (
   registry: Registry,
   { health, figures }: { health: Db; figures: Db },
@@ -132,7 +132,7 @@ export const watchDatabase = (
     help: '1 when PostgreSQL answers, 0 when it does not',
     registers,
     collect: async () => {
-      // Apart from the figures: to read whole tables may take longer than a scraper waits.
+      // Separate from the other metrics: reading whole tables may outlast the wait of a scraper.
       isUp.set((await askIsThere()) ? 1 : 0);
     },
   });
@@ -145,7 +145,7 @@ export const watchDatabase = (
       collect: async () => {
         const figures = await ask();
         gauge.reset();
-        // One without labels would say 0.
+        // A metric without labels would report 0.
         if (figures === undefined && labelNames.length === 0) gauge.remove();
         const told = figures === undefined ? [] : tell(figures);
         for (const { labels, value } of told) gauge.inc(labels, value);
@@ -154,7 +154,7 @@ export const watchDatabase = (
   }
 };
 
-/** How much room the storage has, where it can say. */
+/** Free space of the storage, if known. */
 export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeBytes'>): void => {
   const free = new Gauge({
     name: 'keepsake_storage_free_bytes',

@@ -10,7 +10,7 @@ const STYLE =
 
 const PAGE_CSP = pageCsp(STYLE);
 
-/** The catalogue's texts are ours; backticks are the only markup in them. */
+/** The texts come from our catalogue. Backticks are their only markup. */
 const toHtml = (text: string): string =>
   escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 
@@ -24,7 +24,7 @@ const pageOf = (slug: ProblemSlug): string => {
 <p><small>HTTP status ${status}, type <code>/problems/${slug}</code></small></p>
 <h2>What to do</h2>
 <p>${toHtml(advice)}</p>
-<p>The answer's <code>detail</code> says what failed. To report it, give its <code>requestId</code>.</p>
+<p>The <code>detail</code> of the response says what failed. To report the problem, give its <code>requestId</code>.</p>
 <p><a href="/docs">How this API works</a></p></main></body>
 </html>
 `;
@@ -38,7 +38,7 @@ export const registerProblemRoutes = (app: App): void => {
     {
       schema: {
         operationId: 'getProblemPage',
-        summary: 'A readable page about one kind of error',
+        summary: 'A readable page about one type of error',
         tags: ['service'],
         params: z.strictObject({ slug: z.string().meta({ enum: Object.keys(PROBLEMS) }) }),
         response: {
@@ -47,7 +47,7 @@ export const registerProblemRoutes = (app: App): void => {
       },
     },
     async ({ params: { slug } }, reply) => {
-      if (!isSlug(slug)) throw problem('not-found', 'There is no such kind of error.');
+      if (!isSlug(slug)) throw problem('not-found', 'This type of error does not exist.');
       return reply
         .header('content-security-policy', PAGE_CSP)
         .type('text/html; charset=utf-8')

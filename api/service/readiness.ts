@@ -6,36 +6,36 @@ import { type Storage, StorageError } from '../../storage/storage.ts';
 import { askForAll, inTime } from '../ask.ts';
 import type { JobStarter } from '../jobs/job-workflows.ts';
 
-/** Longest wait for each answer, in milliseconds. */
+/** Longest wait for each response, in milliseconds. */
 const DEADLINE_MS = 2_000;
-/** How old an answer may be, in milliseconds: anyone may ask, however often. */
+/** Maximum age of a cached result, in milliseconds: anyone may call, at any rate. */
 const MAX_AGE_MS = 1_000;
 
-/** What the API works with, and `queue`: whether a worker takes what it is asked to do. */
+/** The parts that the API needs, and `queue`: whether a worker serves the queue. */
 export const PARTS = ['database', 'schema', 'storage', 'temporal', 'queue'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What is wrong with each part, in one sentence; null where nothing is. */
+/** The problem of each part, in one sentence; null without a problem. */
 export type Readiness = Record<Part, string | null>;
 
-/** Without a worker the API still takes jobs, which wait for one. */
+/** Without a worker, the API still accepts jobs, which then wait for a worker. */
 export const isReady = ({ queue: _queue, ...needed }: Readiness): boolean =>
   Object.values(needed).every((what) => what === null);
 
 export interface ReadinessDeps {
-  /** Of a connection that nothing else uses. */
+  /** A database on a separate connection. */
   db: Db;
   storage: Storage;
   jobs: Pick<JobStarter, 'isReachable'>;
   taskQueue: string;
 }
 
-const UNKNOWN = 'not known while the database is away.';
+const UNKNOWN = 'not known while the database is not available.';
 
 type DatabaseParts = Pick<Readiness, 'database' | 'schema' | 'queue'>;
 
 const AWAY: DatabaseParts = {
-  database: 'PostgreSQL does not answer.',
+  database: 'PostgreSQL does not respond.',
   schema: UNKNOWN,
   queue: UNKNOWN,
 };
@@ -44,7 +44,9 @@ const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabasePa
   try {
     await assertSchema(db);
     const isServed = await hasLivingWorker(db, taskQueue, WORKER_SILENCE_SECONDS);
-    const queue = isServed ? null : `no worker serves the queue ${taskQueue}; jobs wait for one.`;
+    const queue = isServed
+      ? null
+      : `no worker serves the queue ${taskQueue}; jobs wait for a worker.`;
     return { database: null, schema: null, queue };
   } catch (error) {
     const refusal = refusalOf(error);
@@ -58,8 +60,8 @@ const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabasePa
 
 const STORAGE = {
   full: 'the storage is full.',
-  unwritable: 'the storage cannot be written.',
-  missing: 'the storage is not there.',
+  unwritable: 'the storage is not writable.',
+  missing: 'the storage does not exist.',
   broken: 'the storage does not work.',
 } as const;
 
@@ -75,12 +77,16 @@ const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> =>
 const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
   const [ofDatabase, storage, isTemporalThere] = await Promise.all([
     inTime(askDatabase(deps), DEADLINE_MS, AWAY),
-    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not answer.'),
+    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not respond.'),
     inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
   ]);
-  return { ...ofDatabase, storage, temporal: isTemporalThere ? null : 'Temporal does not answer.' };
+  return {
+    ...ofDatabase,
+    storage,
+    temporal: isTemporalThere ? null : 'Temporal does not respond.',
+  };
 };
 
-/** Asks once for all who want to know within a second. */
+/** Checks once per second for all callers. */
 export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
   askForAll(() => ask(deps), MAX_AGE_MS);

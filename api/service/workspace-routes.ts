@@ -15,7 +15,7 @@ const workspaceSchema = z
     usersEstimate: z
       .int()
       .nullable()
-      .describe('As PostgreSQL last estimated; behind what was just written or deleted, or null'),
+      .describe('The last estimate of PostgreSQL, which may lag behind recent changes; or null'),
     unfinishedJobs: z.int(),
   })
   .meta({ id: 'Workspace' });
@@ -26,7 +26,7 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
     {
       schema: {
         operationId: 'listWorkspaces',
-        summary: 'Workspaces that the key sees, by id',
+        summary: 'List the workspaces that the key can access, by id',
         tags: ['workspaces'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
         response: { 200: pageOf(workspaceSchema).describe('A page of workspaces') },

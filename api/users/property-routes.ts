@@ -10,13 +10,13 @@ const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 export const propertyNameSchema = z
   .string()
-  .regex(NAME, 'must be 1 to 64 letters, digits and underscores, a letter first')
-  .describe('Written `properties.<name>` in filters and file headers');
+  .regex(NAME, 'must be 1 to 64 letters, digits and underscores, and begin with a letter')
+  .describe('Use `properties.<name>` in filters and file headers');
 
 const newPropertySchema = z
   .strictObject({
     name: propertyNameSchema,
-    type: z.enum(PROPERTY_TYPES).describe('Never changes'),
+    type: z.enum(PROPERTY_TYPES).describe('Cannot be changed'),
   })
   .meta({ examples: [{ name: 'plan', type: 'string' }] });
 
@@ -30,7 +30,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listProperties',
-        summary: 'Custom properties, by name',
+        summary: 'List custom properties, by name',
         tags: ['properties'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
         response: { 200: pageOf(propertySchema).describe('A page of properties') },
@@ -50,7 +50,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Custom properties are defined once; neither name nor type changes. */
+/** Custom properties are defined once; their name and type never change. */
 export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
   registerList(app, deps);
   app.post(
@@ -58,7 +58,7 @@ export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'createProperty',
-        summary: `Define a custom property, one of at most ${MAX_PROPERTIES}`,
+        summary: `Define a custom property; at most ${MAX_PROPERTIES} properties`,
         tags: ['properties'],
         querystring: z.strictObject({}),
         body: newPropertySchema,
@@ -69,17 +69,13 @@ export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
       const created = await createProperty(deps.database.db, { workspaceId, name, type });
       switch (created.status) {
         case 'nameTaken':
-          throw problem(
-            'already-exists',
-            `There is a property ${name} in this workspace already.`,
-            {
-              errors: [{ detail: 'is taken', pointer: '/name' }],
-            },
-          );
+          throw problem('already-exists', `This workspace already has a property ${name}.`, {
+            errors: [{ detail: 'is already in use', pointer: '/name' }],
+          });
         case 'tooMany':
           throw problem(
             'unprocessable',
-            `The workspace has ${MAX_PROPERTIES} properties, the most.`,
+            `The workspace has ${MAX_PROPERTIES} properties, which is the maximum.`,
           );
         case 'created':
           return reply.code(201).send({ name, type, createdAt: created.createdAt.toISOString() });

@@ -20,21 +20,23 @@ import { readIdempotency } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 import { receiveForm } from '../imports/receive-form.ts';
 
-/** Entries that are written by one statement. */
+/** Number of entries in one statement. */
 const BATCH_ENTRIES = 10_000;
 
-/** What a request says of its file. */
+/** The options of a file in a request. */
 export const userListOptionsSchema = z.strictObject({
   matchBy: z
     .enum(MATCH_BY)
     .optional()
-    .describe('The column that counts; when left out `userId`, or `email` in a file without that'),
+    .describe(
+      'The column with the entries; by default `userId`, or `email` in a file without `userId`',
+    ),
   spreadsheetSafe: z
     .boolean()
     .optional()
     .describe(
-      "Whether the file is guarded against formulas, so that each `'` before one is taken off; when left out, by " +
-        'its byte-order mark, as of imports',
+      "Whether the file is guarded against formulas, so that each `'` before a formula is removed; by default, by " +
+        'its byte-order mark, as for imports',
     ),
 });
 
@@ -42,7 +44,7 @@ type UserListOptions = z.infer<typeof userListOptionsSchema>;
 
 const OPTIONS_EXAMPLE = { matchBy: 'email' };
 
-/** How the request's body is described; it is read by hand, as it comes. */
+/** The description of the request body. The body is parsed as a stream, not by Fastify. */
 export const USER_LIST_BODY = {
   required: true,
   content: {
@@ -51,9 +53,9 @@ export const USER_LIST_BODY = {
         type: 'object',
         required: ['options', 'file'],
         additionalProperties: false,
-        description: 'Exactly these two parts, in this order',
+        description: 'Send exactly these two parts, in this order',
         properties: {
-          // Swagger UI fills its form from here, and with values of its own where there is none.
+          // Swagger UI fills its form with this example, and otherwise with values of its own.
           options: {
             ...z.toJSONSchema(userListOptionsSchema, { io: 'input' }),
             examples: [OPTIONS_EXAMPLE],
@@ -62,7 +64,7 @@ export const USER_LIST_BODY = {
             type: 'string',
             format: 'binary',
             description:
-              'CSV in UTF-8, packed by gzip or not; its first line names a column `userId` or `email`',
+              'CSV in UTF-8, optionally compressed with gzip; the first line names a column `userId` or `email`',
           },
         },
       },
@@ -80,11 +82,11 @@ type Owner = Omit<NewUserList, 'matchBy'>;
 const tooMany = () =>
   problem(
     'limit-reached',
-    `The workspace has ${MAX_USER_LISTS} lists of users, which are all it may have. ` +
-      'Remove one: DELETE /v1/user-lists/{id}.',
+    `The workspace has ${MAX_USER_LISTS} lists of users, which is the maximum. ` +
+      'Remove a list: DELETE /v1/user-lists/{id}.',
   );
 
-/** Writes entries as they come, a batch at a time. One that is not to be kept is only read. */
+/** Writes entries in batches as they arrive. Without `isKept`, the entries are only read. */
 const createWriter = (db: Db, owner: Owner, isKept: boolean) => {
   const facts: ListFacts = { entries: 0, repeated: 0, empty: 0 };
   let list: NewUserList | undefined;
@@ -122,16 +124,16 @@ const checkSame = (earlier: UserListRow, requestHash: string): UserListRow => {
   if (earlier.request_hash === requestHash) return earlier;
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to list ${earlier.id}, which another request made.`,
+    `This idempotency key was used for list ${earlier.id} by another request.`,
   );
 };
 
-/** What is left of an upload that came to nothing; the sweep erases it, too. */
+/** Erases the rest of a failed upload; the sweep erases it, too. */
 const discard = async (db: Db, request: FastifyRequest, id: string): Promise<void> => {
   try {
     await eraseUserList(db, id);
   } catch (error) {
-    request.log.warn({ err: error, listId: id }, 'a list of users is left to be swept');
+    request.log.warn({ err: error, listId: id }, 'a list of users is left to the sweep');
   }
 };
 
@@ -144,7 +146,7 @@ const receive = async (
   const { workspaceId } = owner;
   const findEarlier = async (key: string | undefined) =>
     key === undefined ? undefined : findUserListByKey(db, workspaceId, key);
-  // Before the body: a key that is none need not wait for the upload to be told.
+  // Checked before the body, so that an invalid key is reported without waiting for the upload.
   const earlier = await findEarlier(readIdempotency(request, null)?.key);
   const writer = createWriter(db, owner, earlier === undefined);
   const store = async (content: Readable, options: UserListOptions) => {
@@ -157,7 +159,7 @@ const receive = async (
   if (earlier === undefined) {
     if (await completeUserList(db, owner, writer.facts, idempotency)) return undefined;
   }
-  // The same key, perhaps sent twice at once: the other request's list is there now.
+  // The same key, perhaps sent twice at once: the list of the other request exists now.
   const other = earlier ?? (await findEarlier(idempotency?.key));
   if (other === undefined || idempotency === undefined) throw new Error('a list of users is gone');
   return checkSame(other, idempotency.requestHash);

@@ -15,16 +15,16 @@ import {
 import type { ExportSelection, FrozenSelection } from '../../selection/selection.ts';
 import { invalidRequest, problem } from '../http/problems.ts';
 
-/** A selection made ready to act on: nothing in it moves any more, but for whom a list names. */
+/** A resolved selection. Only the users that a list matches can still change. */
 export type ResolvedSelection =
   | {
-      /** As the job's row holds it: chosen users are only counted there. */
+      /** As stored with the job, which has only the number of chosen users. */
       frozen: FrozenSelection;
       /** The chosen users. */
       targetIds?: readonly string[];
-      /** What the users of the selection satisfy. */
+      /** The condition for the users of the selection. */
       where: RawBuilder<SqlBool>;
-      /** What was taken off it. */
+      /** The excluded users. */
       excluded?: Excluded;
     }
   | { list: ListRef & { entries: number } };
@@ -44,13 +44,13 @@ const freezeSegment = async (
   const segment = await findSegment(db, workspaceId, segmentId);
   if (segment === undefined) {
     throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-      errors: [{ detail: 'is no segment of this workspace', pointer: '/selection/segmentId' }],
+      errors: [{ detail: 'is not a segment of this workspace', pointer: '/selection/segmentId' }],
     });
   }
   return freezeFilter(segment.filter as Filter, types, new Date());
 };
 
-/** @throws ProblemError when the list is not there (any more) */
+/** @throws ProblemError if the list does not exist or was deleted */
 export const resolveList = async (
   db: Db,
   workspaceId: string,
@@ -64,8 +64,8 @@ export const resolveList = async (
   }
   throw problem(
     'not-found',
-    `There is no list ${listId} in this workspace; lists go a day after their upload.`,
-    { errors: [{ detail: 'is no list of this workspace', pointer }] },
+    `There is no list ${listId} in this workspace. A list is deleted one day after its upload.`,
+    { errors: [{ detail: 'is not a list of this workspace', pointer }] },
   );
 };
 

@@ -43,7 +43,7 @@ const newSegmentSchema = z.strictObject(segmentShape).meta({
 const patchSchema = z
   .strictObject(segmentShape)
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change')
+  .refine((patch) => Object.keys(patch).length > 0, 'must have at least one change')
   .meta({ minProperties: 1, examples: [{ name: 'Customers in India' }] });
 
 const segmentSchema = z
@@ -57,7 +57,7 @@ const segmentSchema = z
   .meta({ id: 'Segment' });
 
 const countedSchema = segmentSchema.extend({
-  count: z.int().describe('How many users match now'),
+  count: z.int().describe('Number of users that match now'),
 });
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
@@ -71,19 +71,19 @@ const toJson = ({ id, name, filter, created_at, updated_at }: SegmentRow) => ({
 });
 
 const nameTaken = () =>
-  problem('already-exists', 'There is a segment of this name in the workspace already.', {
-    errors: [{ detail: 'is taken', pointer: '/name' }],
+  problem('already-exists', 'The workspace already has a segment with this name.', {
+    errors: [{ detail: 'is already in use', pointer: '/name' }],
   });
 
 type Database = ApiDeps['database'];
 
-/** @throws ProblemError when the filter does not fit the workspace's properties */
+/** @throws ProblemError if the filter does not fit the properties of the workspace */
 const requireFitting = async ({ db }: Database, workspaceId: string, filter: Filter) => {
   const errors = checkFilter(filter, await propertyTypesOf(db, workspaceId), '/filter');
   if (errors.length > 0) throw invalidRequest(errors);
 };
 
-/** A segment with the number of users it holds now. @throws ProblemError when it is not there */
+/** A segment with its current number of users. @throws ProblemError if it does not exist */
 const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
   const row = await findSegment(db, workspaceId, id);
   if (row === undefined) throw notFound('segment');
@@ -98,7 +98,7 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listSegments',
-        summary: 'Segments, in the order they were made',
+        summary: 'List segments, in the order of their creation',
         tags: ['segments'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
         response: { 200: pageOf(segmentSchema).describe('A page of segments') },
@@ -116,11 +116,13 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'createSegment',
-        summary: 'Save a filter under a name; relative dates stay relative',
+        summary: 'Save a filter with a name; relative dates stay relative',
         tags: ['segments'],
         querystring: z.strictObject({}),
         body: newSegmentSchema,
-        response: { 201: countedSchema.describe('The segment, and how many users match it now') },
+        response: {
+          201: countedSchema.describe('The segment and its current count'),
+        },
       },
     },
     async ({ workspaceId, body: { name, filter } }, reply) => {
@@ -139,11 +141,13 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getSegment',
-        summary: 'A segment and how many users match it now',
+        summary: 'Get a segment and the number of users that match now',
         tags: ['segments'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 200: countedSchema.describe('The segment, and how many users match it now') },
+        response: {
+          200: countedSchema.describe('The segment and its current count'),
+        },
       },
     },
     async ({ workspaceId, params }) => getSegment(database, workspaceId, params.id),
@@ -153,13 +157,13 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
     {
       schema: {
         operationId: 'changeSegment',
-        summary: 'Change name or filter; jobs under way keep the filter they began with',
+        summary: 'Change the name or filter of a segment; running jobs keep their filter',
         tags: ['segments'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: patchSchema,
         response: {
-          200: countedSchema.describe('The segment as it is now, and how many users match it'),
+          200: countedSchema.describe('The changed segment and its current count'),
         },
       },
     },
@@ -181,7 +185,7 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
         tags: ['segments'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 204: z.undefined().describe('The segment is gone; its users are not') },
+        response: { 204: z.undefined().describe('The segment was deleted; its users remain') },
       },
     },
     async ({ workspaceId, params }, reply) => {

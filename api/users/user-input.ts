@@ -22,43 +22,43 @@ const TYPE_OF = {
   timestamp: 'datetime',
 } as const satisfies Record<SystemField['type'], PropertyType>;
 
-/** Which values a system property takes, as if it were a custom one. */
+/** The values that a system property accepts, as for a custom property. */
 const takesOf = ({ name, type }: SystemField): PropertyType =>
   name === 'email' || name === 'phone' ? name : TYPE_OF[type];
 
-/** As the API's document describes it; what is wrong with a value is told by `readUser`. */
+/** The description in the API document. `readUser` reports errors in values. */
 const describedFields = Object.fromEntries(
   SYSTEM_FIELDS.filter(({ name }) => !READ_ONLY.has(name)).map((field) => [
     field.name,
     z
       .unknown()
       .optional()
-      .meta({ description: `${takesOf(field)}; null clears` }),
+      .meta({ description: `${takesOf(field)}; null clears the value` }),
   ]),
 );
 
-/** What to change of a user, by its form. */
+/** The form of a change of a user. */
 export const userPatchSchema = z
   .looseObject({
     ...describedFields,
-    properties: z
-      .unknown()
-      .optional()
-      .meta({ description: 'Custom properties by name; only those given change, null clears' }),
+    properties: z.unknown().optional().meta({
+      description:
+        'Custom properties by name; only the given properties change, null clears a value',
+    }),
   })
   .meta({
     id: 'UserPatch',
     examples: [{ firstName: 'Ada', city: null, properties: { plan: 'pro' } }],
   });
 
-/** Whoever is there with another id is still found, changed and deleted by it. */
+/** Existing users with other ids can still be found, changed and deleted. */
 const seenUserIdSchema = userIdSchema
   .refine((id) => id === '' || unseenProblem(id) === undefined, {
-    error: 'must hold a character that can be seen',
+    error: 'must have a visible character',
   })
   .meta({ maxLength: MAX_USER_ID_LENGTH });
 
-/** A user to merge, by its form. */
+/** The form of a user to merge. */
 export const userInputSchema = userPatchSchema
   .extend({ userId: seenUserIdSchema })
   .meta({ id: 'NewUser' });
@@ -68,7 +68,7 @@ type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Values read so far, and what was wrong. */
+/** The values and errors so far. */
 interface Reading {
   columns: Record<string, unknown>;
   properties: Record<string, unknown>;
@@ -89,7 +89,7 @@ const readValue = (
   else into[key] = parsed.value;
 };
 
-const UNKNOWN = 'is not known here; custom properties go under properties';
+const UNKNOWN = 'is not a known property; put custom properties under properties';
 
 const whyNotTaken = (name: string, value: unknown): string | undefined => {
   if (READ_ONLY.has(name)) return 'cannot be changed';

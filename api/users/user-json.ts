@@ -11,10 +11,10 @@ const FIELD_SCHEMAS = {
 
 const NEVER_UNKNOWN: Partial<Record<string, z.ZodType>> = {
   userId: z.string(),
-  legalHold: z.boolean().describe('A user under hold is never deleted'),
+  legalHold: z.boolean().describe('A user under hold cannot be deleted'),
 };
 
-/** A user as it is answered: every system property, null when unknown. */
+/** A user in a response: all system properties, null if unknown. */
 export const userSchema = z
   .object(
     Object.fromEntries(

@@ -18,12 +18,12 @@ import { readFormsOnly, type WithUpload } from '../imports/uploads.ts';
 const userListSchema = z
   .object({
     id: z.uuid(),
-    matchBy: z.enum(MATCH_BY).describe('What its entries are'),
-    entries: z.int().describe('Different ones; mail addresses in any case'),
-    repeated: z.int().describe('Lines that name one of them again'),
-    empty: z.int().describe('Lines whose cell of that column is empty'),
+    matchBy: z.enum(MATCH_BY).describe('Type of the entries'),
+    entries: z.int().describe('Number of distinct entries; the case of email addresses is ignored'),
+    repeated: z.int().describe('Lines that repeat an entry'),
+    empty: z.int().describe('Lines with an empty cell in this column'),
     createdAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime().describe('It is destroyed then'),
+    expiresAt: z.iso.datetime().describe('When the list will be destroyed'),
   })
   .meta({ id: 'UserList' });
 
@@ -39,7 +39,7 @@ const toJson = ({ id, match_by, entries, repeated, empty, ...row }: UserListRow)
   expiresAt: row.expires_at.toISOString(),
 });
 
-/** @throws ProblemError when it is not there (any more) */
+/** @throws ProblemError if it does not exist or was deleted */
 const getList = async ({ database: { db } }: ApiDeps, workspaceId: string, id: string) => {
   const list = await findUserList(db, id, workspaceId);
   if (list === undefined) throw notFound('list of users');
@@ -54,13 +54,13 @@ const registerUpload = (app: App, deps: ApiDeps, withUpload: WithUpload): void =
       {
         schema: {
           operationId: 'createUserList',
-          summary: 'Upload a CSV file of ids or mail addresses, to select users by it',
+          summary: 'Upload a CSV file of ids or email addresses, to select users',
           description:
-            'The file is read as it comes, and its entries are kept for a day; docs/selecting.md tells of it. ' +
-            'Select by it with `{"type": "list", "listId": …}`.',
+            'The file is read during the upload, and its entries are kept for one day; see docs/selecting.md. ' +
+            'Select users with `{"type": "list", "listId": …}`.',
           tags: ['user lists'],
           querystring: z.strictObject({}),
-          response: { 201: userListSchema.describe('The list, ready to select users by') },
+          response: { 201: userListSchema.describe('The list, ready to select users') },
         },
       },
       async (request, reply) => {
@@ -83,7 +83,7 @@ const registerReads = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'listUserLists',
-        summary: 'Lists that have not expired, the oldest first',
+        summary: 'List the user lists that have not expired, oldest first',
         tags: ['user lists'],
         querystring: z.strictObject({}),
         response: { 200: z.object({ data: z.array(userListSchema) }).describe('The lists') },
@@ -98,7 +98,7 @@ const registerReads = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'getUserList',
-        summary: 'A list, without its entries',
+        summary: 'Get a user list, without its entries',
         tags: ['user lists'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -115,9 +115,9 @@ const registerNotFound = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
     {
       schema: {
         operationId: 'getUserListNotFound',
-        summary: 'Entries that select nobody now, as one CSV file: line, entry, reason, users',
+        summary: 'Download the entries that select no user now, as CSV: line, entry, reason, users',
         description:
-          '`notFound`: no user has it. `ambiguous`: a mail address that several users have, and how many.',
+          '`notFound`: no user matches. `ambiguous`: several users have the email address; `users` is their number.',
         tags: ['user lists'],
         params: paramsSchema,
         querystring: z.strictObject(csvQueryShape),
@@ -140,11 +140,11 @@ const registerRemoval = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'deleteUserList',
-        summary: 'Destroy a list at once; previews and jobs that were made by it stay as they are',
+        summary: 'Destroy a list now; its previews and jobs stay unchanged',
         tags: ['user lists'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 204: z.undefined().describe('The list is gone; its users are not') },
+        response: { 204: z.undefined().describe('The list was deleted; its users remain') },
       },
     },
     async ({ workspaceId, params }, reply) => {

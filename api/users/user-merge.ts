@@ -18,7 +18,7 @@ export const mergeBodySchema = z
   .meta({
     examples: [
       [
-        // Ids that no demo user has, so that the example changes nobody who is there.
+        // Ids that no demo user has, so that the example changes no existing user.
         {
           userId: 'example-1',
           email: 'ada@example.com',
@@ -39,26 +39,26 @@ export const mergeResultSchema = z.object({
         error: z.object({ detail: z.string(), pointer: z.string() }).optional(),
       }),
     )
-    .describe('In the order given'),
+    .describe('In the given order'),
 });
 
 type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 
-const HOLD_IS_FOR_PLATFORM = 'only the platform team clears a hold';
+const HOLD_IS_FOR_PLATFORM = 'can be cleared by the platform team only';
 
-/** Told where a request is about one user alone. */
+/** The detail for a request with a single user. */
 const holdForbidden = () =>
-  problem('forbidden', 'Only a key of role platform clears a hold.', {
+  problem('forbidden', 'Only a key with the role platform can clear a hold.', {
     errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
   });
 
-/** Told where a request is about one user alone. */
+/** The detail for a request with a single user. */
 const userRefused = ({ refused }: Refused) =>
-  problem('unprocessable', `The user was not written; ${refused}.`, {
+  problem('unprocessable', `The user was not written: ${refused}.`, {
     errors: [{ detail: refused, pointer: '' }],
   });
 
-/** @throws ProblemError when the one user a request is about must not, or cannot, be written */
+/** @throws ProblemError if the single user of a request may not or cannot be written */
 export const requireWritten = (outcome: MergeOutcome | undefined): void => {
   if (outcome === 'held') throw holdForbidden();
   if (typeof outcome === 'object') throw userRefused(outcome);
@@ -88,16 +88,16 @@ const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResul
     case 'held':
       return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
     case 'notFound':
-      return failed(userId, 'is no user of this workspace', `${at}/userId`);
+      return failed(userId, 'is not a user of this workspace', `${at}/userId`);
   }
 };
 
 type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
 
 /**
- * Merges users; of a list, one that cannot be merged does not stop the others.
+ * Merges users. In a list, a user that cannot be merged does not block others.
  *
- * @throws ProblemError when it is no list, and that one user is malformed or refused
+ * @throws ProblemError if a single user is malformed or rejected
  */
 export const mergeGiven = async (
   db: Db,

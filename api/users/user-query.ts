@@ -17,23 +17,28 @@ import {
 } from '../http/problems.ts';
 import { readInput } from '../http/validation.ts';
 
-/** Fits into the headers' limit even if most of it has to be written as `%XX`. */
+/** Fits into the limit of the headers, even if most of it must be encoded as `%XX`. */
 const MAX_FILTER_LENGTH = 16_000;
 
 const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
 
 export const userQuerySchema = z.strictObject({
-  q: z.string().min(1).max(255).optional().describe('Prefix of id, mail, phone or a name'),
+  q: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Prefix of the id, email address, phone, first or last name'),
   segmentId: z.uuid().optional(),
   filter: z
     .string()
     .max(MAX_FILTER_LENGTH)
     .optional()
-    .describe('A filter, as JSON; the whole address has to fit into 64 KiB'),
+    .describe('A filter as JSON; the URL and the headers must not exceed 64 KiB'),
   sort: z.enum(SORTS).default('userId'),
   cursor: cursorSchema,
   limit: limitSchema,
-  count: z.literal('exact').optional().describe('Adds how many match in all'),
+  count: z.literal('exact').optional().describe('Adds the total number of matches'),
 });
 
 export type UserQuery = z.infer<typeof userQuerySchema>;
@@ -64,11 +69,11 @@ const readSegment = async (db: Db, workspaceId: string, segmentId: string): Prom
   const segment = await findSegment(db, workspaceId, segmentId);
   if (segment !== undefined) return segment.filter as Filter;
   throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-    errors: [{ detail: 'is no segment of this workspace', pointer: '?segmentId' }],
+    errors: [{ detail: 'is not a segment of this workspace', pointer: '?segmentId' }],
   });
 };
 
-/** What the users that are asked for satisfy. @throws ProblemError when the query makes no sense */
+/** The condition for the requested users. @throws ProblemError if the query is not valid */
 export const conditionOf = async (
   db: Db,
   workspaceId: string,

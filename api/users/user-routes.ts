@@ -30,7 +30,7 @@ import { conditionOf, userQuerySchema } from './user-query.ts';
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
 /**
- * A place is good for one order only; a date that does not exist would be an error of PostgreSQL.
+ * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
  */
 const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
   z.strictObject({
@@ -47,13 +47,13 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listUsers',
-        summary: 'Users, by prefix, segment or filter',
+        summary: 'List users, by prefix, segment or filter',
         tags: ['users'],
         querystring: userQuerySchema,
         response: {
           200: pageOf(userSchema)
             .extend({ count: z.int().optional() })
-            .describe('A page of users; `count` only where `count=exact` asks for it'),
+            .describe('A page of users; `count` only with `count=exact`'),
         },
       },
     },
@@ -82,15 +82,16 @@ const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
       bodyLimit: USERS_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'mergeUsers',
-        summary: 'Add or change one user or up to 1,000; what is not given stays, null clears',
+        summary:
+          'Add or change one user, or up to 1,000 users; missing values stay unchanged, null clears a value',
         description:
-          'Of a list, each user has an outcome of its own, and the answer is 200 whatever they are. One user ' +
-          'that is malformed, given by itself, is answered with 400, one that the database refuses with 422.',
+          'For a list, each user has its own outcome, and the response is always 200. A single user ' +
+          'that is malformed returns 400, and a single user that the database rejects returns 422.',
         tags: ['users'],
         querystring: z.strictObject({}),
         body: mergeBodySchema,
         response: {
-          200: mergeResultSchema.describe('What became of each user, in the order given'),
+          200: mergeResultSchema.describe('The outcome for each user, in the given order'),
         },
       },
     },
@@ -106,7 +107,7 @@ const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getUser',
-        summary: 'One user',
+        summary: 'Get a user',
         tags: ['users'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -121,11 +122,11 @@ const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** The platform team holds users, and sees nothing else of them. */
+/** The platform team can set holds of users, and reads no other values. */
 const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
   const names = Object.keys(body);
   if (names.length === 1 && names[0] === 'legalHold') return;
-  throw problem('forbidden', 'A key of role platform changes legalHold of a user, nothing else.');
+  throw problem('forbidden', 'A key with the role platform may change only legalHold of a user.');
 };
 
 const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
@@ -134,8 +135,9 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'changeUser',
-        summary: 'Change what is given of a user; null clears',
-        description: 'A hold is set by admins and the platform team and cleared by the latter.',
+        summary: 'Change the given values of a user; null clears a value',
+        description:
+          'Admins and the platform team can set a hold. Only the platform team can clear it.',
         tags: ['users'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -143,7 +145,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
         response: {
           200: z
             .union([userSchema, z.object({ userId: z.string(), legalHold: z.boolean() })])
-            .describe('The user as it is now; of a platform key only the hold'),
+            .describe('The changed user; for a platform key, only the hold'),
         },
       },
     },
@@ -165,7 +167,7 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Users: found, added, changed. Deleting one is a job, in delete-user.ts. */
+/** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
 export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
   registerList(app, deps);
   registerMerge(app, deps);

@@ -5,14 +5,14 @@ import { findWebhook, type WebhookRow } from '../../db/webhooks/webhooks.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem } from '../http/problems.ts';
 
-/** @throws ProblemError 404 when it is not there, or another workspace's */
+/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 export const getWebhook = async (db: Db, workspaceId: string, id: string): Promise<WebhookRow> => {
   const row = await findWebhook(db, workspaceId, id);
   if (row === undefined) throw notFound('webhook');
   return row;
 };
 
-/** What a call makes or works on; an earlier one with the same key names what it did. */
+/** The resource of a call. An earlier call with the same key names its resource. */
 interface Made {
   webhookId: string;
   deliveryId: string | null;
@@ -34,11 +34,11 @@ const findEarlier = async (
   }
   throw problem(
     'idempotency-key-reused',
-    `This idempotency key belongs to another request, about webhook ${call.webhook_id}.`,
+    `This idempotency key was used for another request, about webhook ${call.webhook_id}.`,
   );
 };
 
-/** Writes with the call, all or nothing. Undefined when another request with the key was first. */
+/** Writes with the call, all or nothing. Undefined if another request with the key was first. */
 const writeOnce = async (
   db: Db,
   call: Parameters<typeof insertCall>[1],

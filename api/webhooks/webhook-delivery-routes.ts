@@ -31,7 +31,7 @@ import {
 const paramsSchema = z.strictObject({ id: z.uuid() });
 const deliveryParamsSchema = paramsSchema.extend({ deliveryId: z.uuid() });
 
-/** @throws ProblemError 404 when it is not there, or another webhook's */
+/** @throws ProblemError 404 if it does not exist, or belongs to another webhook */
 const getDelivery = async (
   { database: { db } }: ApiDeps,
   webhookId: string,
@@ -42,13 +42,13 @@ const getDelivery = async (
   return row;
 };
 
-/** @throws ProblemError 409 when nothing is sent to it */
+/** @throws ProblemError 409 if the webhook is switched off */
 const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
   if (disabledAt === null) return;
-  throw problem('wrong-state', `Webhook ${id} is switched off: switch it on first.`);
+  throw problem('wrong-state', `Webhook ${id} is switched off. Switch it on first.`);
 };
 
-/** Has a delivery sent, now or by the sweep, and answers with it. */
+/** Sends a delivery, now or by the sweep, and returns it. */
 const accept = async (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -59,7 +59,7 @@ const accept = async (
   if (state === 'pending') {
     await jobs
       .startDelivery({ deliveryId, round, workspaceId: request.workspaceId })
-      .catch(() => request.log.warn('Temporal is away: a delivery waits for the sweep'));
+      .catch(() => request.log.warn('Temporal is not available: a delivery waits for the sweep'));
   }
   reply.code(202).header('location', pathOfDelivery(delivery));
   return toDeliveryJson(delivery);
@@ -72,7 +72,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'listWebhookDeliveries',
-        summary: 'What was told to a webhook, and what is still to be told, newest first',
+        summary: 'List the deliveries of a webhook, sent and pending, newest first',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({
@@ -96,7 +96,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'getWebhookDelivery',
-        summary: 'One delivery, and what its last attempt came to',
+        summary: 'Get a delivery and the result of its last attempt',
         tags: ['webhooks'],
         params: deliveryParamsSchema,
         querystring: z.strictObject({}),
@@ -117,13 +117,13 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'replayWebhookDelivery',
-        summary: 'Send a delivery that has ended again, under the same `webhook-id`',
+        summary: 'Send an ended delivery again, with the same `webhook-id`',
         tags: ['webhooks'],
         params: deliveryParamsSchema,
         querystring: z.strictObject({}),
         response: {
           202: deliverySchema.describe(
-            'The delivery. It is sent by itself: ask for it at `Location`',
+            'The delivery. It is sent in the background; read its state at `Location`',
           ),
         },
       },
@@ -135,7 +135,7 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
       await getDelivery(deps, webhookId, deliveryId);
       await once(db, request, { webhookId, deliveryId }, async (trx) => {
         if (await replayDelivery(trx, { id: deliveryId, webhookId })) return;
-        throw problem('wrong-state', `Delivery ${deliveryId}, or another test, is under way.`);
+        throw problem('wrong-state', `Delivery ${deliveryId}, or another test, is in progress.`);
       });
       return accept(request, reply, await getDelivery(deps, webhookId, deliveryId), deps);
     },
@@ -149,13 +149,13 @@ const registerTest = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'testWebhook',
-        summary: 'Send a `webhook.test`, tried once; look at the delivery for what came of it',
+        summary: 'Send a `webhook.test` once; the delivery shows the result',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         response: {
           202: deliverySchema.describe(
-            'The delivery. It is sent by itself: ask for it at `Location`',
+            'The delivery. It is sent in the background; read its state at `Location`',
           ),
         },
       },
@@ -167,14 +167,14 @@ const registerTest = (app: App, deps: ApiDeps): void => {
       const wanted = { webhookId: webhook.id, deliveryId: uuidv7() };
       const { deliveryId } = await once(db, request, wanted, async (trx) => {
         if (await insertTest(trx, { id: wanted.deliveryId, webhookId: webhook.id })) return;
-        throw problem('wrong-state', `A test of webhook ${webhook.id} is under way.`);
+        throw problem('wrong-state', `A test of webhook ${webhook.id} is in progress.`);
       });
       return accept(request, reply, await getDelivery(deps, webhook.id, deliveryId ?? ''), deps);
     },
   );
 };
 
-/** The log of a webhook's deliveries, and sending one again or for a trial. */
+/** The deliveries of a webhook; sending a delivery again, and sending a test. */
 export const registerWebhookDeliveryRoutes = (app: App, deps: ApiDeps): void => {
   registerRead(app, deps);
   registerReplay(app, deps);

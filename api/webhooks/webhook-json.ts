@@ -11,24 +11,26 @@ const MAX_DESCRIPTION_LENGTH = 200;
 const urlSchema = z
   .string()
   .max(MAX_URL_LENGTH)
-  .describe('https, a public host, port 443 or from 1024 on, no user name, no fragment');
+  .describe(
+    'An https URL with a public host and port 443 or 1024 and above; without user name or fragment',
+  );
 
 const eventTypesSchema = z
   .array(z.enum(EVENT_TYPES))
   .min(1)
-  .refine((types) => new Set(types).size === types.length, 'names a type twice')
+  .refine((types) => new Set(types).size === types.length, 'must not repeat a type')
   .meta({ uniqueItems: true })
-  .describe('Of which ends of jobs it is told; of all when not given');
+  .describe('Types of events to report; by default all');
 
 const descriptionSchema = z
   .string()
   .max(MAX_DESCRIPTION_LENGTH)
   .nullable()
-  .describe('What it is for, shown to admins');
+  .describe('Purpose of the webhook, shown to admins');
 
 const enabledSchema = z
   .boolean()
-  .describe('Jobs that end while it is off are not told, later either');
+  .describe('Jobs that end while the webhook is off are never reported');
 
 export const newWebhookSchema = z
   .strictObject({
@@ -42,7 +44,7 @@ export const newWebhookSchema = z
     examples: [
       {
         url: 'https://hooks.example.com/keepsake',
-        description: 'Tells the on-call channel',
+        description: 'Notifies the on-call channel',
         eventTypes: ['job.failed', 'job.partiallySucceeded'],
       },
     ],
@@ -56,7 +58,7 @@ export const webhookPatchSchema = z
     enabled: enabledSchema,
   })
   .partial()
-  .refine((patch) => Object.keys(patch).length > 0, 'must name what is to change')
+  .refine((patch) => Object.keys(patch).length > 0, 'must have at least one change')
   .meta({ id: 'WebhookChange', minProperties: 1, examples: [{ enabled: false }] });
 
 const time = z.iso.datetime();
@@ -72,11 +74,11 @@ export const webhookSchema = z
     disabledReason: z
       .enum(['byAdmin', 'gone', 'failing'])
       .nullable()
-      .describe('gone: the receiver answered 410; failing: it took nothing for days'),
-    failingSince: time.nullable().describe('The first attempt that failed since one was taken'),
+      .describe('gone: the receiver answered 410; failing: the receiver accepted nothing for days'),
+    failingSince: time.nullable().describe('The first failed attempt since the last success'),
     oldSecretValidUntil: time
       .nullable()
-      .describe('Until then requests are signed by a secret from before a rotation, too'),
+      .describe('Until then, requests are also signed with an old secret'),
     createdAt: time,
     updatedAt: time,
     links: z.record(z.string(), z.string()),
@@ -87,8 +89,8 @@ const secretSchema = z
   .string()
   .nullable()
   .describe(
-    '`whsec_…`, shown this once. Null when the same request is sent again with its idempotency key: where the ' +
-      'first answer was lost, rotate the secret.',
+    '`whsec_…`, shown only once. Null if the same request is sent again with its idempotency key: if the ' +
+      'first response was lost, rotate the secret.',
   );
 
 export const createdWebhookSchema = webhookSchema
@@ -101,13 +103,13 @@ export const rotatedSecretSchema = z
 
 export const deliverySchema = z
   .object({
-    id: z.uuid().describe('The header `webhook-id` of every attempt'),
+    id: z.uuid().describe('Value of the header `webhook-id` of every attempt'),
     eventType: z.enum([...EVENT_TYPES, TEST_EVENT]),
-    jobId: z.uuid().nullable().describe('None of a test'),
+    jobId: z.uuid().nullable().describe('Absent for a test'),
     state: z.enum(['pending', 'delivered', 'failed']),
     attempts: z.int(),
     lastAttemptAt: time.nullable(),
-    lastStatus: z.int().nullable().describe('Of HTTP; none where there was no answer'),
+    lastStatus: z.int().nullable().describe('HTTP status; null if there was no response'),
     lastDurationMs: z.int().nullable(),
     lastError: z
       .enum(Object.keys(DELIVERY_ERRORS) as (keyof typeof DELIVERY_ERRORS)[])
@@ -117,13 +119,11 @@ export const deliverySchema = z
           .map(([word, means]) => `${word}: ${means}`)
           .join('; '),
       ),
-    nextAttemptAt: time.nullable().describe('None once it has ended'),
+    nextAttemptAt: time.nullable().describe('Null once the delivery has ended'),
     createdAt: time,
     finishedAt: time
       .nullable()
-      .describe(
-        `Since when it is delivered or has failed; shown for ${DELIVERY_KEPT_DAYS} days more`,
-      ),
+      .describe(`When the delivery succeeded or failed; shown for ${DELIVERY_KEPT_DAYS} more days`),
     links: z.record(z.string(), z.string()),
   })
   .meta({ id: 'WebhookDelivery' });

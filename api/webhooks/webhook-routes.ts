@@ -36,7 +36,7 @@ import {
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-/** How long an old secret is valid beside a new one, in hours; and at most. */
+/** Default and maximum validity of an old secret beside a new secret, in hours. */
 const OLD_VALID_HOURS = 24;
 const MAX_OLD_VALID_HOURS = 168;
 
@@ -47,11 +47,13 @@ const rotationSchema = z
       .min(0)
       .max(MAX_OLD_VALID_HOURS)
       .default(OLD_VALID_HOURS)
-      .describe('How long the old secret signs beside the new one. 0 ends all old ones at once'),
+      .describe(
+        'How long the old secret stays valid beside the new secret. 0 ends all old secrets now',
+      ),
   })
   .meta({ id: 'SecretRotation', examples: [{ oldValidHours: 48 }] });
 
-/** The URL as it is kept. @throws ProblemError when no request may go there */
+/** The URL as stored. @throws ProblemError if no request may be sent to it */
 const requireUrl = ({ config }: ApiDeps, text: string): string => {
   const read = readWebhookUrl(text, config.webhookAllowPrivate);
   if ('url' in read) return read.url;
@@ -65,13 +67,12 @@ const registerCreate = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'createWebhook',
-        summary:
-          'Have the ends of jobs told to a URL; the answer has the secret, which is shown once',
+        summary: 'Create a webhook that reports the ends of jobs; its secret is shown only once',
         tags: ['webhooks'],
         querystring: z.strictObject({}),
         body: newWebhookSchema,
         response: {
-          201: createdWebhookSchema.describe('The webhook. Its `secret` is shown this once'),
+          201: createdWebhookSchema.describe('The webhook. Its `secret` is shown only once'),
         },
       },
     },
@@ -86,14 +87,14 @@ const registerCreate = (app: App, deps: ApiDeps): void => {
         if (await createWebhook(trx, { ...wanted, actorKeyId: actor.id })) return;
         throw problem(
           'limit-reached',
-          `Workspace ${workspaceId} has ${MAX_WEBHOOKS} webhooks, which is as many as it may have: remove one first.`,
+          `Workspace ${workspaceId} has ${MAX_WEBHOOKS} webhooks, which is the maximum. Remove a webhook first.`,
         );
       });
       const row = await findWebhook(db, workspaceId, made.webhookId);
       if (row === undefined) {
         throw problem(
           'gone',
-          `This request made webhook ${made.webhookId}, which was removed since.`,
+          `This request made webhook ${made.webhookId}, which was removed later.`,
         );
       }
       reply.code(201).header('location', pathOfWebhook(row.id));
@@ -108,7 +109,7 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'listWebhooks',
-        summary: 'Webhooks, in the order they were made',
+        summary: 'List webhooks, in the order of their creation',
         tags: ['webhooks'],
         querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
         response: { 200: pageOf(webhookSchema).describe('A page of webhooks') },
@@ -126,7 +127,7 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
     {
       schema: {
         operationId: 'getWebhook',
-        summary: 'A webhook: where it leads, and whether it is off or failing',
+        summary: 'Get a webhook, its URL and its state',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -144,12 +145,12 @@ const registerChange = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'changeWebhook',
-        summary: 'Change a webhook, or switch it off and on; what is under way goes to the new URL',
+        summary: 'Change a webhook, or switch it on or off; pending deliveries use the new URL',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: webhookPatchSchema,
-        response: { 200: webhookSchema.describe('The webhook as it is now') },
+        response: { 200: webhookSchema.describe('The changed webhook') },
       },
     },
     async ({ workspaceId, params: { id }, actor, body }) => {
@@ -165,11 +166,11 @@ const registerChange = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'deleteWebhook',
-        summary: 'Remove a webhook with its deliveries; what is under way is not sent again',
+        summary: 'Remove a webhook and its deliveries; pending deliveries are not sent again',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
-        response: { 204: z.undefined().describe('The webhook is gone') },
+        response: { 204: z.undefined().describe('The webhook was removed') },
       },
     },
     async ({ workspaceId, params: { id }, actor }, reply) => {
@@ -187,12 +188,12 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
       schema: {
         operationId: 'rotateWebhookSecret',
         summary:
-          'Make another secret, shown once; for some time requests are signed by the old one too',
+          'Create a new secret, shown only once; requests are also signed with the old secret for some time',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
         body: rotationSchema.prefault({}),
-        response: { 200: rotatedSecretSchema.describe('The new secret, which is shown this once') },
+        response: { 200: rotatedSecretSchema.describe('The new secret, which is shown only once') },
       },
       // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {
@@ -213,7 +214,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
           if ((await rotateSecret(trx, rotation)) === 'rotated') return;
           throw problem(
             'limit-reached',
-            `Webhook ${webhookId} has ${MAX_VALID_SECRETS} valid secrets: wait until one has ended, or end the old ones with oldValidHours 0.`,
+            `Webhook ${webhookId} has ${MAX_VALID_SECRETS} valid secrets. Wait until a secret has ended, or end the old secrets with oldValidHours 0.`,
           );
         },
       );
@@ -224,7 +225,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Who is told of the ends of jobs. */
+/** Webhooks, which report the ends of jobs. */
 export const registerWebhookRoutes = (app: App, deps: ApiDeps): void => {
   registerCreate(app, deps);
   registerRead(app, deps);

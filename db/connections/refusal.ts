@@ -29,16 +29,16 @@ export const refuseDatabase = (code: RefusalCode, message: string): DatabaseRefu
 export const refusePooler = (): DatabaseRefusal =>
   refuseDatabase(
     'connectionUnfit',
-    'A connection pooler such as PgBouncer answers in place of PostgreSQL, and drops or shares the ' +
-      'settings of a connection: let DATABASE_URL name the host and port of PostgreSQL itself.',
+    'A connection pooler such as PgBouncer responds instead of PostgreSQL, and drops or shares the ' +
+      'settings of a connection. Set DATABASE_URL to the host and port of PostgreSQL itself.',
   );
 
 /** For a server that could lose commits in a crash. */
 export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
   refuseDatabase(
     'databaseNotDurable',
-    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups: turn it on, for ` +
-      'this login and database too.',
+    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups. Turn it on, also for ` +
+      'this login and database.',
   );
 
 /**
@@ -61,7 +61,7 @@ const isRowSecurity = ({ code, routine }: DatabaseError): boolean =>
 const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
   refuseDatabase(
     'rowSecurity',
-    `Row-level security would hide rows from Keepsake (${message}): switch it off for that table, or ` +
+    `Row-level security would hide rows from Keepsake (${message}). Switch it off for that table, or ` +
       `give BYPASSRLS to ${ACTING_ROLES.join(', ')}.`,
   );
 

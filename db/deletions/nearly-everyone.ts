@@ -51,13 +51,14 @@ export const describeNearlyEveryone = ({
 }: NearlyEveryone): string => {
   const [sum, all] = [format(taken + selected), format(there)];
   if (since === null) {
-    const what = taken === 0 ? 'This selection is' : 'This selection and what is being deleted are';
+    const what =
+      taken === 0 ? 'This selection contains' : 'This selection and the running deletions contain';
     return `${what} ${sum} of the ${all} users of the workspace.`;
   }
   return taken === 0
-    ? `This selection is ${sum} of the ${all} users who were there at ${since}.`
-    : `This selection and what was deleted since ${since} are ${sum} of the ${all} users who were ` +
-        'there then.';
+    ? `This selection contains ${sum} of the ${all} users that existed at ${since}.`
+    : `This selection and the deletions since ${since} contain ${sum} of the ${all} users that existed ` +
+        'at that time.';
 };
 
 /**

@@ -11,7 +11,7 @@ const REPLACED = '\uFFFD';
 
 export const MARK_PROBLEM = {
   rule: 'byteOrderMark',
-  message: 'begins with a byte-order mark (U+FEFF): take it off',
+  message: 'begins with a byte-order mark (U+FEFF); remove the mark',
 } as const satisfies CsvRecord['problem'];
 
 /** Whether a cell is the error of a log's line. */
@@ -26,11 +26,11 @@ const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message
 export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
   const own = cells.slice(0, width - 1).map(unguarded);
   if (own.some(isErrorCell)) {
-    const message = 'has what was wrong with it among its values: its cells were moved';
+    const message = 'has its error message among its values: its cells were moved';
     return { rule: 'cellCount', message };
   }
   if (own.some((cell) => cell.includes(REPLACED))) {
-    const message = 'holds U+FFFD, which stands for a character that cannot be stored';
+    const message = 'has U+FFFD, which replaces a character that cannot be stored';
     return { rule: 'notStorable', message };
   }
   if (namedSeparator(own, '') !== undefined) return SEPARATOR_PROBLEM;

@@ -42,7 +42,7 @@ export const addUsers = async (
     for await (const page of pages) {
       const answer = await admin.succeed<{ data: AddedUser[] }>('POST', '/v1/users', page);
       const failed = answer.data.find((user) => user.outcome === 'failed');
-      if (failed !== undefined) throw new Error(`a user was refused: ${failed.error?.detail}`);
+      if (failed !== undefined) throw new Error(`a user was rejected: ${failed.error?.detail}`);
       created += answer.data.filter((user) => user.outcome === 'created').length;
       show(created);
     }

@@ -42,17 +42,17 @@ const rowsOf = async function* (path: string): AsyncGenerator<Row> {
     }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : message;
+    const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not valid UTF-8' : message;
     throw new Error(`${path} cannot be read as CSV: ${why}`, { cause: error });
   }
 };
 
 const columnProblem = (column: string, columns: readonly string[]): string | undefined => {
-  if (columns.indexOf(column) !== columns.lastIndexOf(column)) return 'is there twice';
+  if (columns.indexOf(column) !== columns.lastIndexOf(column)) return 'is repeated';
   if (findSystemField(column) !== undefined) return undefined;
   if (!column.startsWith(PREFIX)) {
     const known = SYSTEM_FIELDS.map(({ name }) => name).join(', ');
-    return `is not known; custom properties are named ${PREFIX}<name>, the others are ${known}`;
+    return `is not known; name custom properties ${PREFIX}<name>; the other properties are ${known}`;
   }
   const name = propertyNameSchema.safeParse(column.slice(PREFIX.length));
   return name.success
@@ -67,7 +67,8 @@ const headerProblems = (columns: readonly string[]): string[] => {
   });
   if (!columns.includes('userId')) problems.push('there is no column "userId"');
   const count = propertiesIn(columns).length;
-  if (count > MAX_PROPERTIES) problems.push(`${count} properties are more than ${MAX_PROPERTIES}`);
+  if (count > MAX_PROPERTIES)
+    problems.push(`${count} properties exceed the maximum of ${MAX_PROPERTIES}`);
   return problems;
 };
 
@@ -116,7 +117,7 @@ const rowProblems = ({ userId, ...given }: User, types: Parameters<typeof readUs
 const refuse = (path: string, problems: readonly string[]): Error => {
   const told = problems.slice(0, MAX_TOLD).map((problem) => `  ${problem}`);
   const more = problems.length > MAX_TOLD ? ['  and more of the kind'] : [];
-  return new Error([`${path} cannot be taken:`, ...told, ...more].join('\n'));
+  return new Error([`${path} cannot be used:`, ...told, ...more].join('\n'));
 };
 
 /** The content of a checked file. */
@@ -153,7 +154,7 @@ export const checkCsv = async (path: string): Promise<CsvFacts> => {
     if (problems.length > MAX_TOLD) break;
   }
   if (problems.length > 0) throw refuse(path, problems);
-  if (rows === 0) throw refuse(path, ['it holds no users']);
+  if (rows === 0) throw refuse(path, ['it contains no users']);
   const leftOut = LEFT_OUT.filter((name) => columns?.includes(name) === true);
   return { rows, properties: [...types.keys()], leftOut };
 };

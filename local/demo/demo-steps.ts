@@ -43,7 +43,7 @@ const findMail = async (stack: Stack, jobId: string): Promise<OutboxMail> => {
 const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
   const { text } = await findMail(stack, jobId);
   const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
-  if (link === undefined) throw new Error(`the mail about job ${jobId} holds no link`);
+  if (link === undefined) throw new Error(`the mail about job ${jobId} contains no link`);
   return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
 };
 

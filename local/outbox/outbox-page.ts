@@ -66,7 +66,7 @@ export const renderOutbox = (mails: OutboxMail[]): string => `<!doctype html>
 <title>Outbox</title>
 <style>${STYLE}</style>
 <h1>Outbox</h1>
-<p>${mails.length === 0 ? 'No mails yet.' : 'These mails stay here; none is sent.'}</p>
+<p>${mails.length === 0 ? 'No mails yet.' : 'These mails are stored here only and never sent.'}</p>
 ${mails
   .toReversed()
   .map((mail, index) => entry(mail, index === 0))

@@ -64,7 +64,7 @@ const addRoutes = (app: FastifyInstance, mails: OutboxMails, apiKey: string): vo
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('cache-control', 'no-store');
     if (isLocalName(request.headers.host)) done();
-    else reply.code(403).send(resendError(403, 'forbidden', 'Only for this machine.'));
+    else reply.code(403).send(resendError(403, 'forbidden', 'Only available on this machine.'));
   });
 
   app.get('/', (_request, reply) =>

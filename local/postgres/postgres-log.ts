@@ -34,7 +34,7 @@ export const findLoudLog = async (db: Db): Promise<string | undefined> => {
     ({ name }) => `ALTER DATABASE ${first.database} SET ${name} = ${QUIET_LOG[name]};`,
   );
   return (
-    "DATABASE_URL: the log of this PostgreSQL may hold users' data. Let a superuser run: " +
+    "DATABASE_URL: the log of this PostgreSQL may hold users' data. As a superuser, run: " +
     statements.join(' ')
   );
 };

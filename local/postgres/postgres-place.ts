@@ -53,8 +53,8 @@ const findBase = (user: ServerUser): string => {
   const base = REACHABLE_BASES.find((candidate) => openBase(candidate, user));
   if (base !== undefined) return base;
   throw new Error(
-    `PostgreSQL runs as the user ${user.name}, who can enter neither the data folder nor ` +
-      `${REACHABLE_BASES.join(' or ')}. Set KEEPSAKE_DATA_DIR to a folder that can be entered, ` +
+    `PostgreSQL runs as the user ${user.name}, which can access neither the data folder nor ` +
+      `${REACHABLE_BASES.join(' or ')}. Set KEEPSAKE_DATA_DIR to an accessible folder, ` +
       'start Keepsake as another user than root, or set DATABASE_URL.',
   );
 };
@@ -95,8 +95,8 @@ const findHome = (dataDir: string): string | undefined => {
   if (stats === undefined) return undefined;
   if (existsSync(link)) return realpathSync(link);
   throw new Error(
-    `The database of ${dataDir} lay in ${readlinkSync(link)}, which is gone. Put it back, ` +
-      `or remove ${dataDir} to begin anew.`,
+    `The database of ${dataDir} was in ${readlinkSync(link)}, which no longer exists. Restore that folder, ` +
+      `or remove ${dataDir} to start with an empty database.`,
   );
 };
 
@@ -131,7 +131,7 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   const home = found ?? makeHome(dataDir, user);
   if (user.uid === 0 || !canEnter(home, user)) {
     throw new Error(
-      `PostgreSQL's user (${user.name}) cannot enter ${home}: make each folder above it enterable ` +
+      `PostgreSQL's user (${user.name}) cannot access ${home}: give access to each folder above it ` +
         '(chmod o+x), or start Keepsake as the user the folder belongs to.',
     );
   }

@@ -151,7 +151,7 @@ const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void>
   if (account.supervisor !== undefined && isAlive(account.supervisor)) {
     throw new Error(
       `PostgreSQL already runs on ${dataOf(place)} (process ${target.pid}, started by process ` +
-        `${account.supervisor.pid}). Stop that first.`,
+        `${account.supervisor.pid}). Stop that process first.`,
     );
   }
   await stopProcess('PostgreSQL', target, SHUT_DOWN_POSTGRES);
@@ -160,7 +160,9 @@ const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void>
 const openAccount = async (place: PostgresPlace, path: string): Promise<Account> => {
   const known = readJson(path) as Account | undefined;
   if (known === undefined && existsSync(dataOf(place))) {
-    throw new Error(`${path}, with the password of the database in ${place.home}, is gone.`);
+    throw new Error(
+      `${path}, which holds the password of the database in ${place.home}, no longer exists.`,
+    );
   }
   const account = known ?? { password: randomBytes(PASSWORD_BYTES).toString('hex'), port: 0 };
   await stopOrphan(place, account);

@@ -27,7 +27,7 @@ export const findServerUser = (): ServerUser => {
   }
   throw new Error(
     'PostgreSQL does not run as root, and /etc/passwd has neither a user "postgres" nor "nobody". ' +
-      'Start Keepsake as another user, or set DATABASE_URL to a server that is already there.',
+      'Start Keepsake as another user, or set DATABASE_URL to an existing server.',
   );
 };
 

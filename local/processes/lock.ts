@@ -61,7 +61,7 @@ export const lockDataFolder = (dataDir: string): (() => void) => {
       }
       removeStale(path);
     }
-    throw new Error(`The lock ${path} changes hands all the time; start Keepsake once only.`);
+    throw new Error(`The lock ${path} changes its owner repeatedly. Start Keepsake only once.`);
   } finally {
     rmSync(draft, { force: true });
   }

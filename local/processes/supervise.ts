@@ -55,7 +55,7 @@ export const supervise = (options: SuperviseOptions): Supervised => {
       deathCount += 1;
       deathsInARow = Date.now() - startedAt >= STEADY_MS ? 1 : deathsInARow + 1;
       const delay = backoffMs(deathsInARow);
-      log(`${name} ended (${how}); starting it again in ${delay / 1000} s`);
+      log(`${name} ended (${how}); restart in ${delay / 1000} s`);
       timer = setTimeout(() => start(false), delay);
     };
     child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`));

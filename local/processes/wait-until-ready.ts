@@ -35,7 +35,7 @@ const assertPortsHad = ({ name, processes }: Awaited): void => {
   const barred = processes.find(({ newLog }) => ADDRESS_IN_USE.test(newLog?.() ?? ''));
   if (barred === undefined) return;
   const log = lastLogLines(barred.process.name, barred.logFile);
-  const message = `${name} cannot start: an address it needs is in use.\n${log}`;
+  const message = `${name} cannot start: an address that it needs is in use.\n${log}`;
   throw Object.assign(new Error(message), { code: 'EADDRINUSE' });
 };
 
@@ -62,7 +62,8 @@ export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
     assertPortsHad(awaited);
     const dying = processes.filter((each) => each.process.deathCount() >= DEATHS_BEFORE_GIVING_UP);
     if (dying.length > 0 || Date.now() > deadline) {
-      const why = dying.length > 0 ? 'it ends each time it starts' : `after ${deadlineMs / 1000} s`;
+      const why =
+        dying.length > 0 ? 'the process ends after each start' : `after ${deadlineMs / 1000} s`;
       const logs = (dying.length > 0 ? dying : processes).map((each) =>
         lastLogLines(each.process.name, each.logFile),
       );

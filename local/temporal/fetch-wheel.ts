@@ -49,7 +49,7 @@ const python = async (args: string[], signal: AbortSignal | undefined): Promise<
   } catch (error) {
     signal?.throwIfAborted();
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === 'ENOENT') throw new Error('there is no python3', { cause: error });
+    if (code === 'ENOENT') throw new Error('python3 was not found', { cause: error });
     throw new Error(stderr?.trim() || (error as Error).message, { cause: error });
   }
 };

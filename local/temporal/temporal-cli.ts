@@ -80,7 +80,7 @@ const sourcesOf = (options: TemporalCliOptions): Source[] => {
   return [
     { name: 'PATH', find: async () => findOnPath(options.searchPath ?? '') },
     ...folders.map((folder) => ({
-      name: `the copy of a former start in ${folder}`,
+      name: `the copy of an earlier start in ${folder}`,
       find: () => findCopy(WHEEL, folder),
     })),
     {
@@ -93,7 +93,7 @@ const sourcesOf = (options: TemporalCliOptions): Source[] => {
 /** Checks the program: a file of that name may be another program, or made for another machine. */
 const assertRuns = async (path: string): Promise<void> => {
   const { stdout } = await run(path, ['--version'], { timeout: VERSION_DEADLINE_MS });
-  if (!/temporal/i.test(stdout)) throw new Error(`${path} --version does not answer as Temporal`);
+  if (!/temporal/i.test(stdout)) throw new Error(`${path} --version does not respond as Temporal`);
 };
 
 /**
@@ -121,8 +121,8 @@ export const findTemporalCli = async (options: TemporalCliOptions): Promise<stri
     }
   }
   throw new Error(
-    `No Temporal CLI can be had. Tried:\n${tried.join('\n')}\n` +
+    `No Temporal CLI was found. Tried:\n${tried.join('\n')}\n` +
       'Install it (https://docs.temporal.io/cli) so that "temporal" is on PATH, or set TEMPORAL_CLI_PATH ' +
-      'to it, or install Python 3 with pip, or set TEMPORAL_ADDRESS to a Temporal server that is already there.',
+      'to it, or install Python 3 with pip, or set TEMPORAL_ADDRESS to an existing Temporal server.',
   );
 };

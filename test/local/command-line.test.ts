@@ -33,7 +33,7 @@ test('names that would break a line are refused', async () => {
   const owner = await key('Ada\u2028Admin');
   for (const { code, lines } of [workspace, owner]) {
     expect(code).toBe(2);
-    expect(lines.at(-1)).toMatch(/^--name holds a line break/);
+    expect(lines.at(-1)).toMatch(/^--name must not have a line break/);
   }
 });
 
@@ -41,5 +41,5 @@ test('a mail address may end in one letter, and must be one', async () => {
   const { code, lines } = await key('Ada', 'ada@example.x');
   expect(code).toBe(1);
   expect(lines.at(-1)).toMatch(/^There is no database/);
-  expect((await key('Ada', 'nobody')).lines.at(-1)).toMatch(/^--email must be a mail address/);
+  expect((await key('Ada', 'nobody')).lines.at(-1)).toMatch(/^--email must be an email address/);
 });

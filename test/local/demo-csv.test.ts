@@ -56,10 +56,10 @@ test.each([
   ['', /no users/],
   ['userId,city\na\n', /line 2/],
   ['userId,city\na,"Rome\n', /line 2/],
-  [Buffer.from([0x75, 0x73, 0x65, 0x72, 0x49, 0x64, 0x0a, 0xff, 0x0a]), /not UTF-8/],
+  [Buffer.from([0x75, 0x73, 0x65, 0x72, 0x49, 0x64, 0x0a, 0xff, 0x0a]), /not valid UTF-8/],
   ['userId,emailOptin\na,true\nb,yes\n', /line 3, column "emailOptin" must be true or false/],
   ['userId,smsOptin\na,1\n', /line 2, column "smsOptin" must be true or false/],
-  ['userId,email\na,nobody\n', /line 2, column "email" must be a mail address/],
+  ['userId,email\na,nobody\n', /line 2, column "email" must be an email address/],
   ['userId,city\n,Rome\n', /line 2, column "userId"/],
   [`userId,properties.p\na,${'x'.repeat(256)}\n`, /column "properties\.p" is longer than 255/],
 ])('refuses a file before anything is started, and says where and why (%#)', async (text, why) => {

@@ -101,7 +101,7 @@ test('an address where no PostgreSQL answers is named, without the password', as
   const { port, stop } = await holdPort('127.0.0.1', 0);
   const url = urlOf({ port, asLogin: password });
   const error = await check({ DATABASE_URL: url }).catch((reason: unknown) => reason);
-  expect(String(error)).toContain(`DATABASE_URL: the server at 127.0.0.1:${port} does not answer`);
+  expect(String(error)).toContain(`DATABASE_URL: the server at 127.0.0.1:${port} does not respond`);
   expect(String(error)).not.toContain(password);
   await stop();
 });
@@ -150,7 +150,7 @@ test('an address where no Temporal answers, or that is none, is named', async ()
   const { port, stop } = await holdPort('127.0.0.1', 0);
   for (const address of [`127.0.0.1:${port}`, 'http://127.0.0.1:1/x']) {
     await expect(check({ TEMPORAL_ADDRESS: address })).rejects.toThrow(
-      `TEMPORAL_ADDRESS: no Temporal answers at ${address}`,
+      `TEMPORAL_ADDRESS: no Temporal responds at ${address}`,
     );
   }
   await stop();

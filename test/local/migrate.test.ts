@@ -34,9 +34,9 @@ test('migrate makes the schema, says what it applied, and the second time that n
     const last = names.at(-1);
     expect(await migrate(urlOf(NAME))).toEqual([
       ...names.map((name) => `Applied ${name}.`),
-      `The schema is that of ${last}.`,
+      `The schema is now at ${last}.`,
     ]);
-    expect(await migrate(urlOf(NAME))).toEqual([`The schema is that of ${last} already.`]);
+    expect(await migrate(urlOf(NAME))).toEqual([`The schema is already at ${last}.`]);
   } finally {
     await pool.query(`DROP DATABASE ${NAME} WITH (FORCE)`);
   }

@@ -23,7 +23,7 @@ test('a taken port is refused by a message that names the setting to change', as
   const port = await takePort();
   expect(await isPortFree(port)).toBe(false);
   await expect(assertPortFree('Temporal', 'TEMPORAL_PORT', port)).rejects.toThrow(
-    `Temporal cannot start: port ${port} on 127.0.0.1 is taken by another program. Set TEMPORAL_PORT`,
+    `Temporal cannot start: port ${port} on 127.0.0.1 is in use by another program. Set TEMPORAL_PORT`,
   );
 });
 

@@ -214,7 +214,7 @@ test('the API says that the database is away, and goes on', async () => {
   const gate = await startGate();
   const { child, url } = await start('api/main.ts', gate.url);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
-  expect(String(line)).toContain('PostgreSQL is away: requests are answered 503');
+  expect(String(line)).toContain('PostgreSQL is not available: requests are answered with 503');
   await vi.waitFor(async () => expect((await fetch(`${url}/healthz`)).status).toBe(200), 30_000);
   const ended = once(child, 'exit');
   child.kill('SIGTERM');

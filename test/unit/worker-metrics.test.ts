@@ -125,8 +125,8 @@ test('says that it lives, and whether it is ready or what is missing', async () 
   expect(await ask('/healthz')).toEqual([200, { status: 'ok' }]);
   const starting = { status: 'notReady', missing: ['the worker is starting.'] };
   expect(await ask('/readyz')).toEqual([503, starting]);
-  health.say(['PostgreSQL does not answer.']);
-  expect((await ask('/readyz'))[1]).toMatchObject({ missing: ['PostgreSQL does not answer.'] });
+  health.say(['PostgreSQL does not respond.']);
+  expect((await ask('/readyz'))[1]).toMatchObject({ missing: ['PostgreSQL does not respond.'] });
   health.askBy(async () => []);
   expect(await ask('/readyz')).toEqual([200, { status: 'ok' }]);
   await metrics.close();

@@ -87,7 +87,7 @@ test('what was deleted before counts, and the answer says since when', async () 
   expect(refused.status).toBe(409);
   // The moments of the rule move on with the clock.
   const detail =
-    /^This selection and what was deleted since \d{4}-\S+Z are 460 of the 500 users who were there then\.$/;
+    /^This selection and the deletions since \d{4}-\S+Z contain 460 of the 500 users that existed at that time\.$/;
   expect(refused.body.detail).toMatch(detail);
   const body = { selection: { type: 'ids', ids }, reason: 'r' };
   const direct = await api().call('POST', '/v1/deletions', { key: keys.two, body });

@@ -32,7 +32,7 @@ test.each([
     '/v1/deletion-previews',
     { selection: { type: 'ids', ids: ['a', 'b', 'a'] } },
     '/selection/ids/2',
-    'is there twice',
+    'is repeated',
   ],
   [
     '/v1/deletions',
@@ -66,7 +66,7 @@ test.each([
     '/name',
     'must have at most 255 characters',
   ],
-  ['/v1/segments', { name: 'a\r\nb', filter: is }, '/name', /holds a line break/],
+  ['/v1/segments', { name: 'a\r\nb', filter: is }, '/name', /must not have a line break/],
   ['/v1/segments', { name: ' ', filter: is }, '/name', 'must not be empty'],
 ])('POST %s: one place, one sentence (%#)', async (path, body, pointer, detail) => {
   const answer = await api().call('POST', path, { body });

@@ -118,7 +118,7 @@ test('is ready with database, schema, storage and Temporal, and tells that no wo
     body: {
       status: 'ok',
       warnings: [
-        { part: 'queue', detail: 'no worker serves the queue keepsake; jobs wait for one.' },
+        { part: 'queue', detail: 'no worker serves the queue keepsake; jobs wait for a worker.' },
       ],
     },
   };
@@ -137,8 +137,8 @@ test('is ready with database, schema, storage and Temporal, and tells that no wo
     status: 503,
     body: {
       type: '/problems/not-ready',
-      detail: 'Not ready. temporal: Temporal does not answer.',
-      errors: [{ pointer: '/temporal', detail: 'Temporal does not answer.' }],
+      detail: 'Not ready. temporal: Temporal does not respond.',
+      errors: [{ pointer: '/temporal', detail: 'Temporal does not respond.' }],
     },
   });
   expect(away.headers['retry-after']).toBe('5');
@@ -147,11 +147,11 @@ test('is ready with database, schema, storage and Temporal, and tells that no wo
     new StorageError('', Object.assign(new Error(), { code: 'EROFS' })),
   );
   expect((await ready()).body.errors).toEqual([
-    { pointer: '/storage', detail: 'the storage cannot be written.' },
+    { pointer: '/storage', detail: 'the storage is not writable.' },
   ]);
   vi.spyOn(storage, 'check').mockImplementationOnce(() => new Promise(() => {}));
   expect((await ready()).body.errors).toEqual([
-    { pointer: '/storage', detail: 'the storage does not answer.' },
+    { pointer: '/storage', detail: 'the storage does not respond.' },
   ]);
 
   await query('ALTER TABLE kysely_migration RENAME TO kysely_migration_away');

@@ -102,7 +102,7 @@ test('a saved mapping that does not fit the file is named as it is in the reques
   const { body } = await start({ mapping: 'No fit' });
   expect(body).toMatchObject({
     status: 422,
-    errors: [{ pointer: '/options/mapping', detail: '`Phone` is no column of the file' }],
+    errors: [{ pointer: '/options/mapping', detail: '`Phone` is not a column of the file' }],
   });
 });
 

@@ -12,7 +12,7 @@ const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
 const FAILURES = [
-  { line: 2, payload: ',Ada', code: 'propertyRequired', message: 'userId is empty' },
+  { line: 2, payload: ',Ada', code: 'propertyRequired', message: 'userId must not be empty' },
   { line: 3, payload: '=1+1,"a\r\nb ""💜"""', code: 'invalidDataType', message: 'email must be …' },
   { line: 5, payload: "'s-Hertogenbosch", code: 'wrongCellCount', message: 'has 1 cells' },
   { line: 70, payload: `x,${'y'.repeat(5_000)}`, code: 'rejected', message: '23514' },

@@ -106,7 +106,7 @@ test('a use that cannot be noted fails no request, and waits for none', async ()
   const answers = await Promise.all(Array.from({ length: 5 }, () => me(made.key)));
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   expect(await usedAt(made.id)).toBeNull();
-  const told = () => api().log.filter((line) => line.includes('could not be noted'));
+  const told = () => api().log.filter((line) => line.includes('could not be stored'));
   await expect.poll(() => told().length).toBe(1);
   await holder.query('ROLLBACK');
   holder.release();

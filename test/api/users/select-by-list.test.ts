@@ -19,7 +19,7 @@ const preview = (selection: unknown) =>
 
 const confirm = (previewId: string, count: number) =>
   api().call('POST', '/v1/deletions', {
-    body: { previewId, confirm: { count }, reason: 'They asked to be forgotten' },
+    body: { previewId, confirm: { count }, reason: 'The user requested erasure' },
   });
 
 const targetsOf = async (jobId: string): Promise<string[]> => {

@@ -87,7 +87,7 @@ test('what selects nobody is told as CSV by its lines, guarded against formulas'
 test.each([
   ['no header', 'u-1\nu-2\n', 'there is no header. The first line must name the column'],
   ['a workbook', Buffer.from('PK\x03\x04xl/workbook.xml'), 'is an Excel workbook'],
-  ['a header alone', 'userId\n', 'no line names a user'],
+  ['a header alone', 'userId\n', 'no line has a value for'],
   ['a broken gzip file', gzipSync('userId\nu-1\n'.repeat(9)).subarray(0, 25), 'Line '],
   [
     'a line of other cells',

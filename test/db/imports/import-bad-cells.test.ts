@@ -70,8 +70,10 @@ test.each<[Partial<ImportOptions>, object]>([
       [5, 'invalidDataType'],
       [6, 'propertyRequired'],
     ]);
-    expect(failed[0]?.message).toMatch(/^left out: email must be .*; properties\.number must be/);
-    expect(failed[2]?.message).toMatch(/legal hold; left out: email must be/);
+    expect(failed[0]?.message).toMatch(
+      /^imported without: email must be .*; properties\.number must be/,
+    );
+    expect(failed[2]?.message).toMatch(/legal hold; imported without: email must be/);
     for (const { message } of failed) expect(message).not.toContain('secret');
     const problems = (await listProblems(database().api.db, [jobId])).get(jobId) ?? [];
     expect(problems).toEqual([
@@ -145,7 +147,7 @@ test('by insert nothing is left out of lines of users who are there, line by lin
     [3, 'rejected'],
     [4, 'cellsSkipped'],
   ]);
-  expect(failed[0]?.message).toContain('left out: email');
+  expect(failed[0]?.message).toContain('imported without: email');
 });
 
 test('when nothing is said, a bad cell fails its line', async () => {

@@ -297,7 +297,7 @@ test('a file that is found broken after some lines says how many were imported',
   await expect(steps.import(jobId)).rejects.toMatchObject({
     type: 'invalidCsv',
     message: expect.stringMatching(
-      /^Line 5012: .* 5000 lines before it were imported, and stay so\.$/,
+      /^Line 5012: .* 5000 lines before this line were imported and remain imported\.$/,
     ),
   });
   const dryRun = await steps.start(workspace, content, { dryRun: true });

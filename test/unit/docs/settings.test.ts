@@ -70,7 +70,7 @@ test('what is missing is told beside what is wrong, with what it must be', () =>
     '  PORT: must be a whole number from 0 to 65535',
     '  DATABASE_URL: is not set: it must be of the form postgres://user:password@host:port/database',
     '  RESEND_API_KEY: is not set: it must be a key of Resend',
-    '  LINK_SECRET: is not set: it must be a text of at least 32 characters',
+    '  LINK_SECRET: is not set: it must be a string of at least 32 characters',
   ]);
 });
 
@@ -109,7 +109,7 @@ test.each([
   '"open <keepsake@example.com>',
   'Keepsake <a@example.com> <b@example.com>',
 ])('MAIL_FROM may not be %j', (sender) => {
-  expect(senderProblem(sender)).toMatch(/^ {2}MAIL_FROM: must be a mail address, or a name and/);
+  expect(senderProblem(sender)).toMatch(/^ {2}MAIL_FROM: must be an email address, or a name and/);
   expect(ofStart({ MAIL_FROM: sender })[1]).toBe(senderProblem(sender));
 });
 

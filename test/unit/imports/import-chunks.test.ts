@@ -94,8 +94,8 @@ test('lines that fail stop no other, and say all that is wrong by column and rul
     [7, 'invalidDataType', '6'.repeat(20)],
   ]);
   expect(failed[1]?.message).toMatch(/^email must be .*; properties\.number must be /);
-  expect(failed[2]?.message).toBe('has 2 cells, and the header 3');
-  expect(failed[4]?.message).toMatch(/^userId is longer than 255 characters$/);
+  expect(failed[2]?.message).toBe('has 2 cells, but the header has 3');
+  expect(failed[4]?.message).toMatch(/^userId must have at most 255 characters$/);
   for (const { message } of failed) expect(message).not.toContain('secret');
 });
 
@@ -205,19 +205,27 @@ test('columns without a name are left out where they hold nothing', async () => 
     ['3', '3,C'],
   ]);
   expect(failed.map(({ line, code, message }) => [line, code, message])).toEqual([
-    [5, 'wrongCellCount', 'has a value below a column that has no name'],
-    [6, 'wrongCellCount', 'has 5 cells, and the header 4: one empty cell too many at its end'],
-    [7, 'wrongCellCount', 'has 6 cells, and the header 4: 2 empty cells too many at its end'],
-    [8, 'wrongCellCount', 'has 1 cells, and the header 2'],
+    [5, 'wrongCellCount', 'has a value in a column without a name'],
+    [
+      6,
+      'wrongCellCount',
+      'has 5 cells, but the header has 4: one empty cell too many at the end of the line',
+    ],
+    [
+      7,
+      'wrongCellCount',
+      'has 6 cells, but the header has 4: 2 empty cells too many at the end of the line',
+    ],
+    [8, 'wrongCellCount', 'has 1 cells, but the header has 2'],
   ]);
 });
 
 test('says of one empty cell too many that it is one', async () => {
   const { failed } = await linesOf('userId,city\n1,A,\n2,B,,\n3,C,x\n');
   expect(failed.map(({ message }) => message)).toEqual([
-    'has 3 cells, and the header 2: one empty cell too many at its end',
-    'has 4 cells, and the header 2: 2 empty cells too many at its end',
-    'has 3 cells, and the header 2',
+    'has 3 cells, but the header has 2: one empty cell too many at the end of the line',
+    'has 4 cells, but the header has 2: 2 empty cells too many at the end of the line',
+    'has 3 cells, but the header has 2',
   ]);
 });
 

@@ -21,7 +21,7 @@ test('a line that only looks like the header is told of, or is a user', async ()
   const two = await linesOf('userId,firstName\nUSERID,First Name\nuser-id,\nUSERID,Ada\nu1,Ann\n');
   expect(two.rows.map(({ userId }) => userId)).toEqual(['user-id', 'USERID', 'u1']);
   expect(two.failed.map(({ line, message }) => [line, message])).toEqual([
-    [2, 'names the columns again, written otherwise'],
+    [2, 'names the columns again, in another spelling'],
   ]);
   const one = await linesOf('userId\nUSERID\nuser_id\nUser ID\nuserId\nu1\n');
   expect(one.rows.map(({ userId }) => userId)).toEqual(['USERID', 'user_id', 'User ID', 'u1']);
@@ -31,7 +31,7 @@ test('a user whose id begins with a mark is not taken for another', async () => 
   const plain = await linesOf('userId\nu1\n\uFEFFu1\n', { spreadsheetSafe: null });
   expect(plain.rows.map(({ userId }) => userId)).toEqual(['u1']);
   expect(plain.failed.map(({ line, message }) => [line, message])).toEqual([
-    [3, 'begins with a byte-order mark (U+FEFF): take it off'],
+    [3, 'begins with a byte-order mark (U+FEFF); remove the mark'],
   ]);
   const guarded = await linesOf(`\uFEFFuserId\nu1\n${guardedCell('\uFEFFu1')}\n`, {
     spreadsheetSafe: null,

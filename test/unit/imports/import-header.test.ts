@@ -103,7 +103,7 @@ test('names all columns that are wrong, but for more than anyone has', async () 
   if (!('errors' in header)) throw new Error('a header of unknown columns is taken');
   expect(header.errors).toHaveLength(351);
   expect(header.errors.at(-1)).toEqual({
-    detail: 'has 650 more columns that are wrong',
+    detail: 'has 650 more columns with errors',
     pointer: '/file',
   });
 });
@@ -153,8 +153,8 @@ test.each([
 test('asks nothing where a name is like none, or the one it is like is there', async () => {
   const details = await detailsOf('userId,nickname,UserId,id,z,properties.none,größe,Δ\n');
   expect(details).toHaveLength(7);
-  for (const detail of details) expect(detail).toMatch(/^`.+` is no /);
-  expect(details[0]).toMatch(/^`nickname` is no known property/);
+  for (const detail of details) expect(detail).toMatch(/^`.+` is not a /);
+  expect(details[0]).toMatch(/^`nickname` is not a known property/);
   expect(details[5]).toMatch(/^`größe` is/);
 });
 
@@ -162,18 +162,18 @@ test('all faults are told at once, each with its name', async () => {
   expect(await detailsOf('userid,first name,Shoe Size,city,city,properties.none\n')).toEqual([
     '`userid`: did you mean `userId`?',
     '`first name`: did you mean `firstName`?',
-    expect.stringMatching(/^`Shoe Size` is no known property/),
-    '`city` is there twice',
-    expect.stringMatching(/^`properties.none` is no property of this workspace/),
+    expect.stringMatching(/^`Shoe Size` is not a known property/),
+    '`city` is repeated',
+    expect.stringMatching(/^`properties.none` is not a property of this workspace/),
   ]);
 });
 
 test('a long name is shown in part, and control characters by their numbers', async () => {
   expect(await detailsOf(`userId,${'n'.repeat(5_000)}\n`)).toEqual([
-    expect.stringMatching(/^`n{80}…` is no known property/),
+    expect.stringMatching(/^`n{80}…` is not a known property/),
   ]);
   expect(await detailsOf('userId,"a\nb\u2028c"\n')).toEqual([
-    expect.stringMatching(/^`a\[U\+000A\]b\[U\+2028\]c` is no known/),
+    expect.stringMatching(/^`a\[U\+000A\]b\[U\+2028\]c` is not a known/),
   ]);
 });
 

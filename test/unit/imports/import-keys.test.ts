@@ -20,7 +20,7 @@ test.each(['failLine', 'skipCell'] as const)(
           ['userId', 'required'],
         ]),
       );
-      expect(failed[0]?.message).toContain('userId is empty');
+      expect(failed[0]?.message).toContain('userId must not be empty');
       expect(failed[0]?.message).toContain('email must be');
     }
   },
@@ -35,7 +35,7 @@ test('an id in which nobody sees anything is no id', async () => {
   expect(failed).toHaveLength(unseen.length);
   for (const { code, message, problems } of failed) {
     expect(code).toBe('invalidDataType');
-    expect(message).toContain('userId must hold a character that can be seen; phone must');
+    expect(message).toContain('userId must have a visible character; phone must');
     expect(problems).toContainEqual({ column: 'userId', rule: 'invisibleCharacter' });
   }
 });

@@ -29,7 +29,7 @@ test('the log has the columns and the separator of the file, and what is wrong i
   const log = await logOf('userId;email;city\n1;none;"a;b"\n2;a@x.example;ok\n', OPTIONS, false);
   expect(log).toBe(
     'userId;email;city;error\n' +
-      '1;none;"a;b";invalidDataType, line 2: email must be a mail address: name@example.com\n',
+      '1;none;"a;b";invalidDataType, line 2: email must be an email address: name@example.com\n',
   );
 });
 

@@ -50,7 +50,7 @@ test('a failed line names the column as the file does', async () => {
   });
   expect(failed.map(({ message }) => message)).toEqual([
     expect.stringMatching(/^Mail must be/),
-    'Id is empty',
+    'Id must not be empty',
   ]);
 });
 
@@ -74,19 +74,22 @@ test('each fault of a mapping is named, at its place', async () => {
     '/options/columns/Extras',
   ]);
   expect(errors.map(({ detail }) => detail)).toEqual([
-    '`E-Mail` maps to `email`, and so does `Mail`',
-    '`city` maps to `createdAt`, which no file can set; leave it out by null',
+    '`E-Mail` maps to `email`, but `Mail` maps to it too',
+    '`city` maps to `createdAt`, which a file cannot set; map it to null',
     '`Plan` maps to `properties.strin`: did you mean `properties.string`?',
-    expect.stringContaining('`extra` is no known property'),
-    '`Phone/No` is no column of the file',
-    '`Extras` is no column of the file: did you mean `extra`?',
+    expect.stringContaining('`extra` is not a known property'),
+    '`Phone/No` is not a column of the file',
+    '`Extras` is not a column of the file: did you mean `extra`?',
   ]);
 });
 
 test('a column that is named as its field is, beside one that is mapped to it, is one too many', async () => {
   const errors = await errorsOf('userId,email,Mail\n', { columns: { Mail: 'email' } });
   expect(errors).toEqual([
-    { pointer: '/options/columns/Mail', detail: '`Mail` maps to `email`, and so does `email`' },
+    {
+      pointer: '/options/columns/Mail',
+      detail: '`Mail` maps to `email`, but `email` maps to it too',
+    },
   ]);
 });
 

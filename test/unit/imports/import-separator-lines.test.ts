@@ -62,7 +62,7 @@ test.each([
   async (content, what) => {
     for (const read of [chunksOf, countOf, entriesIn]) {
       expect(await refusalOf(read, content)).toContain(
-        `${what} is named as separator, and the file`,
+        `${what} is named as the separator, but the file`,
       );
     }
   },
@@ -88,7 +88,7 @@ test.each([
   'a first line that names what the header does not have says so: %j',
   async (content, ...what) => {
     for (const word of what) expect(await refusalOf(chunksOf, content)).toContain(word);
-    expect(await refusalOf(entriesIn, content)).toContain('is named as separator before this line');
+    expect(await refusalOf(entriesIn, content)).toContain('but this line with the columns has');
   },
 );
 

@@ -84,7 +84,9 @@ test.each([
   };
   const header = await readHeader(Readable.from(content()), { types: ONE_OF_EACH });
   expect(header).toEqual({
-    errors: [{ pointer: '/file', detail: expect.stringContaining('all lines so far are blank') }],
+    errors: [
+      { pointer: '/file', detail: expect.stringContaining('all lines up to here are blank') },
+    ],
   });
   expect(pieces).toBeLessThan(200);
 });

@@ -46,7 +46,7 @@ test.each([
 ])('a character of %j that cannot be seen is named, and not dropped', (text, name) => {
   for (const allowPrivate of [false, true]) {
     expect(readWebhookUrl(text, allowPrivate)).toEqual({
-      detail: `holds the character ${name}, which must be taken out`,
+      detail: `holds the character ${name}, which is not allowed; remove it`,
     });
   }
 });
