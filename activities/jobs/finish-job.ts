@@ -101,7 +101,10 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
 };
 
 const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
-  const sum = await sumImport(deps.database.db, job.id);
+  const { db } = deps.database;
+  // Waits for a chunk that is being written. After that no chunk can commit, so the sums are final.
+  await enterPhase(db, job.id, 'settling');
+  const sum = await sumImport(db, job.id);
   const counts = { ...sum.counts };
   const closed = closeImport(sum, end);
   if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);

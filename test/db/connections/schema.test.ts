@@ -95,6 +95,10 @@ test('a column of listed values takes the values that its type lists', async () 
       .filter((check) => check.table === table)
       .flatMap((check) => [...(rule.exec(check.rule)?.[1] ?? '').matchAll(/'(\w+)'/g)])
       .map(([, value]) => value);
-    expect({ table, column, values: taken.toSorted() }).toEqual({ table, column, values });
+    expect({ table, column, values: taken.toSorted((a, b) => a!.localeCompare(b!)) }).toEqual({
+      table,
+      column,
+      values,
+    });
   }
 });

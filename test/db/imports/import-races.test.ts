@@ -219,3 +219,25 @@ test('a chunk all of whose lines are refused takes no more of the server than on
   expect(error?.type).toBe('everyLineRefused');
   expect(counts).toMatchObject({ lines: 5_000, failed: 5_000 });
 }, 120_000);
+
+test('the sums of an import that ends wait for a chunk that is being written', async () => {
+  const workspace = await seedWorkspace(database(), 'ended', 0);
+  const jobId = await steps.start(workspace, fileOf(1, 3, 'Pune'));
+  await steps.check(jobId);
+  await query(`UPDATE jobs SET phase = 'importing' WHERE id = $1`, [jobId]);
+  const chunk = await database().worker.pool.connect();
+  await chunk.query('BEGIN');
+  await chunk.query(
+    `INSERT INTO import_chunks (job_id, chunk, lines, imported, merged, unchanged, skipped, failed)
+     VALUES ($1, 1, 3, 3, 0, 0, 0, 0)`,
+    [jobId],
+  );
+  await chunk.query('SELECT FROM jobs WHERE id = $1 FOR SHARE', [jobId]);
+  const ended = steps.finish(jobId, { kind: 'failed', type: 'workflowTerminated', message: '' });
+  await expect
+    .poll(() => query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'`))
+    .toHaveLength(1);
+  await chunk.query('COMMIT');
+  chunk.release();
+  expect((await ended).counts).toMatchObject({ lines: 3, imported: 3, unprocessed: 0 });
+});
