@@ -18,8 +18,7 @@ export const ownerOfRequest = (): string | undefined => {
 };
 
 /**
- * Does something that goes on after the request, for whoever asks for it then: it counts for
- * are omitted.
+ * Runs work that continues after the request and serves later callers. It counts for no owner.
  */
 export const outsideRequests = <T>(work: () => T): T => requests.exit(work);
 

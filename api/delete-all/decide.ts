@@ -151,8 +151,8 @@ const write = async (
 };
 
 /**
- * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned if
- * the workflow did not take it in time.
+ * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned
+ * if the workflow did not take it in time.
  */
 const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
   const { db } = deps.database;
