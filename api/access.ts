@@ -2,11 +2,11 @@ import type { RouteOptions } from 'fastify';
 import type { Role } from '../db/schema.ts';
 
 /**
- * Who may call a route, and how its workspace is found. `one`: the route is about one workspace, an
- * admin's own, and others name it with `?workspace=`. `byId`: an id in the path finds it, and
- * naming it is optional for those who see all. `all`: the route lists what is in every workspace
- * that the key sees, or in the one that is named. `none`: the route is about no workspace.
- * `isUnlimited`: no rate limit holds, for machines that must always know how this one does.
+ * The roles that may call a route, and how its workspace is found. `one`: the route needs one
+ * workspace: the workspace of the admin, or `?workspace=` of other keys. `byId`: an id in the path
+ * determines the workspace, and `?workspace=` is optional. `all`: the route covers all workspaces
+ * that the key can access, or the named workspace. `none`: the route needs no workspace.
+ * `isUnlimited`: no rate limit, for probes and monitoring.
  */
 export type Access =
   | { public: true; isUnlimited?: true }

@@ -7,7 +7,7 @@ export const inTime = <T>(answer: Promise<T>, milliseconds: number, late: T): Pr
     }),
   ]);
 
-/** Asks once for all who want to know before the answer is as old as that, in milliseconds. */
+/** Shares one result between all callers until it is `maxAgeMs` old. */
 export const askForAll = <T>(ask: () => Promise<T>, maxAgeMs: number): (() => Promise<T>) => {
   let asked: { at: number; answer: Promise<T> } | undefined;
   return () => {

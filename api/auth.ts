@@ -35,8 +35,8 @@ export interface Actor {
 declare module 'fastify' {
   interface FastifyRequest {
     /**
-     * Filled before the body is read; `actor` and `workspaceId` are the ways to read it. `jobId` is
-     * that of a job it began.
+     * Set before the body is read; read it with `actor` and `workspaceId`. `jobId` is the id of a
+     * job that the request started.
      */
     access: { actor: Actor | null; workspaceId: string | null; jobId?: string };
     /** The caller. A public route has no caller and must not read this. */
@@ -123,8 +123,8 @@ const admit = async (
 const UNKNOWN: Access = { public: true };
 
 /**
- * Finds out who asks, and for which workspace, and whether they have asked too often, before
- * anything of the body is read.
+ * Determines the caller, the workspace and the rate limit before the body
+ * is read.
  */
 export const authenticate = (app: App, db: Db, rates: Rates): void => {
   const uses = createKeyUses(app, db);

@@ -3,8 +3,8 @@ import type { Db } from '../db/client.ts';
 import type { App } from './http/app.ts';
 
 /**
- * How long a use of a key stands for those after it, in milliseconds. The database has the same for
- * all APIs.
+ * How long a recorded use of a key covers later uses, in milliseconds. The database applies the
+ * same interval for all API processes.
  */
 const NOTED_FOR_MS = 60_000;
 
@@ -14,8 +14,8 @@ export interface KeyUses {
 }
 
 /**
- * Notes when keys are used beside the requests that use them: one at a time, so that they hold one
- * connection at most, and each key once a minute. A use that cannot be noted is left out.
+ * Records the use of keys outside the requests: one at a time, so that the records hold one
+ * connection at most, and each key once a minute. A use that cannot be stored is skipped.
  */
 export const createKeyUses = (app: App, db: Db): KeyUses => {
   const noted = new Set<string>();

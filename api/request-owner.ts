@@ -5,8 +5,8 @@ import type { App } from './http/app.ts';
 const requests = new AsyncLocalStorage<FastifyRequest>();
 
 /**
- * Whom a request is for: the workspace, or the key where it names none; undefined where nobody
- * knows yet.
+ * The owner of a request: its workspace, or its key without a workspace; undefined if not known
+ * yet.
  */
 export const ownerOf = ({ access }: FastifyRequest): string | undefined =>
   access?.workspaceId ?? access?.actor?.id;
@@ -18,8 +18,7 @@ export const ownerOfRequest = (): string | undefined => {
 };
 
 /**
- * Does something that goes on after the request, for whoever asks for it then: it counts for
- * nobody.
+ * Runs work that continues after the request and serves later callers. It counts for no owner.
  */
 export const outsideRequests = <T>(work: () => T): T => requests.exit(work);
 

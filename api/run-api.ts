@@ -22,10 +22,10 @@ export interface ApiOptions {
 }
 
 /**
- * A database that is away is no reason not to start: the log and `/readyz` say so, and requests are
- * answered 503 until it is back.
+ * The API starts without a database: the log and `/readyz` report this, and requests are answered
+ * with 503 until the database is available.
  *
- * @throws DatabaseRefusal when it answers and must not be used; nothing is left open then
+ * @throws DatabaseRefusal if the database must not be used; all resources are closed then
  */
 const checkDatabase = async (database: Database, log: Logger): Promise<void> => {
   try {

@@ -157,8 +157,8 @@ interface Wish extends NamedUsers {
 }
 
 /**
- * Of a list everyone is a target, also whom nobody deleted: they are reported as not found. Whose
- * its mail addresses are is looked up by the job.
+ * All entries of a list are targets; entries that match no deleted user are reported as not found.
+ * The job looks up email addresses.
  */
 const selectedBy = async (
   db: Db,

@@ -187,11 +187,10 @@ const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> =>
 };
 
 /**
- * Writes what the caller wants, hands it to the request's workflow, and waits for what that
- * decided. `check` may throw to refuse a new wish; the same idempotency key is answered as the
- * first time.
+ * Stores a decision, sends it to the workflow of the request, and waits for the outcome. `check`
+ * may throw to reject a new decision. The same idempotency key returns the same outcome.
  *
- * @throws ProblemError saying why it was refused, or that nobody answers
+ * @throws ProblemError if the decision was refused, or the workflow does not respond
  */
 export const decide = async (
   request: FastifyRequest,

@@ -30,10 +30,10 @@ const writtenAnew = async function* (
 };
 
 /**
- * The log of an import: its failed lines as a file like the one that was uploaded, whose header is
- * read for that. Mended, it is imported as it is.
+ * The log of an import: its failed lines in the format of the uploaded file, whose header is read
+ * for that. After its values are fixed, the log can be imported as it is.
  *
- * @throws StorageError when the file cannot be read
+ * @throws StorageError if the file cannot be read
  */
 export const openImportLog = async (
   { database: { db }, storage }: Pick<ApiDeps, 'database' | 'storage'>,

@@ -43,11 +43,11 @@ const requireHeader = async (
 };
 
 /**
- * Writes the job of a stored file, or finds the one its idempotency key made, and answers with it.
- * What a repeated request means is what it meant at first, so only a new job looks at mapping and
+ * Stores the job of a stored file, or finds the job of its idempotency key, and returns it.
+ * A repeated request keeps its first meaning, so only a new job checks the mapping and the
  * header.
  *
- * @throws ProblemError when the mapping that is named is gone, or the header makes no sense
+ * @throws ProblemError if the mapping does not exist, or the header has errors
  */
 const beginImport = async (
   request: FastifyRequest,
@@ -95,8 +95,8 @@ const receive = (
 };
 
 /**
- * Removes a file that belongs to no job. Where that cannot be looked up, or it cannot be removed,
- * it is left to the sweep.
+ * Removes a file without a job. If the lookup or the removal fails, the file
+ * is left to the sweep.
  */
 const removeUnused = async (
   { database: { db }, storage }: ApiDeps,
@@ -129,7 +129,7 @@ const importFile = async (
     throw error;
   }
   const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
-    // Whatever else went wrong, its job may be written all the same, or about to be.
+    // After any other error, the job may exist already, or be about to be stored.
     if (isProblem(error)) await remove();
     throw error;
   });

@@ -36,7 +36,7 @@ const FORM_LIMITS = {
 const PART_BUFFER_BYTES = 256 * KIB;
 
 /**
- * What clients call CSV, packed or not; browsers on Windows send Excel's. Undefined is text/plain.
+ * Media types of CSV, compressed or not. Browsers on Windows send Excel's. Undefined: text/plain.
  */
 const FILE_TYPES: readonly string[] = [
   'text/csv',
@@ -73,8 +73,8 @@ export interface ReceivedForm<Options> {
 export interface FormReader<Options> {
   options: z.ZodType<Options>;
   /**
-   * Throws when options make no sense, before the file comes. @returns columns that it is said to
-   * have
+   * Throws if options are not valid, before the file arrives. @returns the columns that the file
+   * should have
    */
   check?: (options: Options) => Promise<ReadonlySet<string>>;
   /** Stores the whole file as a stream; the file is never held in memory. */
@@ -130,8 +130,8 @@ const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncG
 };
 
 /**
- * The parts of a form as they come, each to be read before the next. Whatever ends the iteration,
- * the request is left to flow off, so that its caller can still be answered.
+ * The parts of a form as a stream; each part is read before the next. However the iteration ends,
+ * the rest of the request is discarded, so that a response can still be sent.
  */
 const partsOf = async function* (
   request: IncomingMessage,
@@ -234,11 +234,11 @@ const storeFile = async (
 };
 
 /**
- * Reads a form's body as it comes: the options, then the file. When it fails, something of the file
- * may be stored all the same.
+ * Reads the body of a form as a stream: the options, then the file. If this fails, a part of the
+ * file may already be stored.
  *
- * @throws ProblemError when the body is not that, breaks off, or is larger than it may be; the
- *   reason of `stop` when that is aborted; what `store` throws
+ * @throws ProblemError if the body is malformed, interrupted, or too large; the reason of `stop`
+ *   if it is aborted; errors of `store`
  */
 export const receiveForm = async <Options>(
   request: IncomingMessage,

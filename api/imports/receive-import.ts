@@ -6,7 +6,7 @@ import { type ReceivedForm, receiveForm } from './receive-form.ts';
 
 export type ReceivedImport = ReceivedForm<WantedImport>;
 
-/** What becomes of the parts of an import. */
+/** How to process the parts of an import. */
 export interface ImportReceiver {
   check: (options: WantedImport) => Promise<ReadonlySet<string>>;
   store: (content: Readable) => Promise<void>;

@@ -10,7 +10,7 @@ const FORM = 'multipart/form-data';
 
 const otherType = () => problem('unsupported-media-type', `This path accepts ${FORM} only.`);
 
-/** Lets the routes of a scope read forms, by hand, as they come, and nothing else. */
+/** Lets the routes of a scope read forms as streams, and nothing else. */
 export const readFormsOnly = (scope: App): void => {
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(FORM, async ({ headers }: FastifyRequest) => {
@@ -30,7 +30,7 @@ export type WithUpload = <T>(
   upload: (stop: AbortController) => Promise<T>,
 ) => Promise<T>;
 
-/** At most so many at a time, whatever they are for, each to be broken off when the API closes. */
+/** Limits concurrent uploads of all kinds. Each upload is aborted when the API stops. */
 export const createUploads = (app: App): WithUpload => {
   const uploads = new Set<AbortController>();
   const take = createShares({

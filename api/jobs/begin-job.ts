@@ -11,7 +11,7 @@ import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
 import type { JobJson } from './job-schema.ts';
 import { problem } from '../http/problems.ts';
 
-/** How soon a caller may look at a job again, in seconds. */
+/** Seconds until a caller should read a job again. */
 const POLL_SECONDS = '1';
 
 type Idempotency = NonNullable<NewJob['idempotency']>;
@@ -25,7 +25,7 @@ const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => 
   );
 };
 
-/** The job an earlier request with the same key made; undefined when this is the first. */
+/** The job of an earlier request with the same key; undefined for the first request. */
 const findEarlier = async (
   request: FastifyRequest,
   idempotency: Idempotency | undefined,
@@ -56,7 +56,7 @@ const write = async (
     ...(idempotency !== undefined && { idempotency }),
   });
   if (isWritten) return getJob(deps, wanted.id);
-  // The same key, sent twice at once: the other request's job is there now.
+  // The same key was sent twice at once: the job of the other request exists now.
   const other = await findEarlier(request, idempotency, deps);
   if (other !== undefined) return other;
   throw problem(
@@ -67,7 +67,7 @@ const write = async (
   );
 };
 
-/** Starts a job that is still queued: a new one, or one whose start was lost by a crash. */
+/** Starts a queued job: a new job, or a job whose start was lost in a crash. */
 const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
   if (job.state !== 'queued') return;
   try {
@@ -89,8 +89,8 @@ const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
 };
 
 /**
- * Writes a job and starts its workflow, once for one idempotency key however often it is sent.
- * `want` runs only for a new job, so that an earlier one is answered even where its preview
+ * Stores a job and starts its workflow, once per idempotency key.
+ * `want` runs only for a new job, so that an earlier job is returned even if its preview has
  * expired.
  */
 export const beginJob = async (
@@ -106,7 +106,7 @@ export const beginJob = async (
   return job;
 };
 
-/** Says where the job is to be found, and answers with it. */
+/** Sets `Location` and returns the job. */
 export const acceptJob = async (
   request: FastifyRequest,
   reply: FastifyReply,

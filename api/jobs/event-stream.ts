@@ -1,25 +1,24 @@
 import { Readable } from 'node:stream';
 import { HEARTBEAT, type JobEvent, PREAMBLE } from './job-event.ts';
 
-/** Proxies give up on a silent connection after 30 seconds or more. */
+/** Proxies close an idle connection after 30 seconds or more. */
 export const HEARTBEAT_MS = 15_000;
 
-/** Age at which a stream ends and its reader connects again, with its key checked anew. */
+/** Age at which a stream ends. The client then connects again, and its key is checked again. */
 export const MAX_AGE_MS = 10 * 60_000;
 
-/** One reader's stream of the states of a job. */
+/** The stream of the states of a job to one client. */
 export interface EventStream {
   readable: Readable;
-  /** Tells of a state, unless the reader has seen it. */
+  /** Sends a state, unless the client already has it. */
   show: (event: JobEvent) => void;
-  /** Ends it in good order, or at once when its reader takes nothing. */
+  /** Ends the stream properly, or at once if the client reads nothing. */
   end: () => void;
 }
 
 /**
- * Opens a stream that ends after the last event of a job, at `MAX_AGE_MS`, or when its reader is
- * gone. A reader who is slow gets the latest state when it is ready for one: nothing is queued for
- * it.
+ * Opens a stream that ends after the last event of a job, at `MAX_AGE_MS`, or when its client
+ * disconnects. A slow client gets the latest state once it can read again: states are not queued.
  */
 export const openEventStream = (
   lastSeenId: string | undefined,
@@ -57,7 +56,7 @@ export const openEventStream = (
   const age = setTimeout(end, MAX_AGE_MS);
 
   const readable = new Readable({
-    // One byte is as good as any: a state is asked for only when the one before went out.
+    // A state is requested only after the previous state was sent.
     highWaterMark: 1,
     read: () => {
       isWanted = true;

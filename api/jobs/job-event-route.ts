@@ -15,7 +15,7 @@ const DESCRIPTION =
   '`finished` the response is 204, and the client stops. A comment is sent after every 15 seconds ' +
   'without events. The stream also ends after some minutes, and when its key is revoked or expires.';
 
-/** One event; the document has no other way to tell of a stream than by its items. */
+/** One event. An OpenAPI document can describe a stream only by its items. */
 const eventSchema = z.object({
   id: z.string(),
   event: z.enum(['progress', 'finished']),
@@ -27,7 +27,7 @@ const EVENTS = {
   content: { 'text/event-stream': { schema: eventSchema } },
 };
 
-/** Neither kept back nor packed by a proxy on its way; its connection ends with it. */
+/** Proxies must not buffer or compress the stream. Its connection closes at its end. */
 const sendEvents = (reply: FastifyReply, events: Readable): FastifyReply =>
   reply
     .type('text/event-stream')
@@ -44,7 +44,7 @@ export const registerJobEventRoute = (app: App, deps: ApiDeps): void => {
   app.get(
     '/v1/jobs/:id/events',
     {
-      // A stream without its body tells nothing, and would never end.
+      // A stream without a body has no content, and would never end.
       exposeHeadRoute: false,
       schema: {
         operationId: 'streamJob',

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { JobJson } from './job-schema.ts';
 
-/** How long a reader waits before it connects again, in milliseconds. */
+/** How long a client waits before it connects again, in milliseconds. */
 const RETRY_MS = 2_000;
 
-/** What a stream begins with. */
+/** The beginning of a stream. */
 export const PREAMBLE = `retry: ${RETRY_MS}\n\n`;
 export const HEARTBEAT = ': no change\n\n';
 
 /** A state of a job as one server-sent event. */
 export interface JobEvent {
-  /** The same for the same state, whichever process tells of it. */
+  /** The same for the same state, in all processes. */
   id: string;
-  /** Whether the job has ended: there is nothing to come. */
+  /** Whether the job has ended, so that no event follows. */
   isLast: boolean;
   text: string;
 }
 
-/** Rate and remaining time move while the job does not: they make no new state. */
+/** Rate and remaining time change without progress: they do not count as a new state. */
 const idOf = ({ progress: { total, processed }, ...job }: JobJson): string =>
   createHash('sha256')
     .update(JSON.stringify([total, processed, job]))

@@ -26,12 +26,12 @@ import { toMailJson } from '../mails/mail-json.ts';
 
 export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 
-/** Path of a job under its own kind. */
+/** Path of a job under its type. */
 export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
   `/v1/${JOB_KINDS[type].path}/${id}`;
 
 /**
- * A selection without ids of users, and for those who see no users without values of them either.
+ * A selection without ids of users. Roles without access to users get no values of users either.
  */
 const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
   const { excludeIds, filter, ...shown } = selection as {
@@ -46,14 +46,14 @@ const shownSelection = (selection: unknown, role: Role): JobJson['selection'] =>
   };
 };
 
-/** What was asked of an export's file. */
+/** The options of an export. */
 const exportOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'export') return {};
   const { format, compression, columns, spreadsheetSafe } = options as ExportOptions;
   return { format, compression, columns, spreadsheetSafe };
 };
 
-/** What was asked of an import. */
+/** The options of an import. */
 const importOptionsOf = ({ type, options }: JobRow) => {
   if (type !== 'import') return {};
   const {
@@ -102,7 +102,7 @@ const factsOf = ({ rows, bytes, sha256, removed_at: removedAt }: VerifiedExport)
   removedAt: removedAt?.toISOString() ?? null,
 });
 
-/** The file an import reads. */
+/** The file of an import. */
 const importResultOf = (job: JobRow) => ({
   bytes: job.file_bytes ?? 0,
   sha256: job.file_sha256 ?? '',
@@ -121,16 +121,16 @@ const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['resul
   return { backups: files.map((backup) => ({ id: backup.id, ...factsOf(backup) })) };
 };
 
-/** All rows that telling of a job takes. */
+/** All rows that are needed to describe a job. */
 export interface JobFacts {
   job: JobRow;
   progress: JobProgressRow | undefined;
   files: readonly VerifiedExport[];
-  /** Whether it is known by name what became of anyone. */
+  /** Whether the job has records of single users. */
   hasRecords: boolean;
-  /** Values that an import has made unknown. */
+  /** Values that an import has cleared. */
   cleared: ClearedField[];
-  /** What was wrong with lines of an import. */
+  /** Errors in lines of an import. */
   problems: CountedProblem[];
   mails: MailRow[];
 }
@@ -154,7 +154,7 @@ const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> =
   };
 };
 
-/** A job as the API tells of it to a role. */
+/** A job as the API returns it to a role. */
 export const toJobJson = (
   facts: JobFacts,
   role: Role,
@@ -193,13 +193,13 @@ export const toJobJson = (
   };
 };
 
-/** Where jobs are told often, or many at once: without what may be long and never changes. */
+/** For lists and streams: without fields that may be long and never change. */
 export const briefly = ({ mapping, ...json }: JobJson): JobJson => ({
   ...json,
   ...(mapping !== undefined && { mapping: { name: mapping.name } }),
 });
 
-/** Adds to jobs what their exports say of progress and files. */
+/** Adds the progress and files of exports to jobs. */
 export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<JobFacts[]> => {
   const ids = jobs.map(({ id }) => id);
   const importIds = jobs.filter(({ type }) => type === 'import').map(({ id }) => id);
@@ -222,7 +222,7 @@ export const readJobFacts = async (db: Db, jobs: readonly JobRow[]): Promise<Job
   }));
 };
 
-/** Jobs as the API tells of them to a role, with their progress and their files. */
+/** Jobs as the API returns them to a role, with their progress and files. */
 export const describeJobs = async (
   jobs: readonly JobRow[],
   role: Role,
@@ -239,7 +239,7 @@ export const describeJob = async (job: JobRow, role: Role, deps: JobJsonDeps): P
 };
 
 /**
- * With what its workflow says of itself, and what it waits for, while it has not ended and that is
+ * Adds the state that the workflow reports, and what the job waits for, while the job runs and if
  * known in time.
  */
 export const describeLiveJob = async (

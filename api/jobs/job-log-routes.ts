@@ -8,7 +8,7 @@ import { notFound } from '../http/problems.ts';
 
 const OF_USERS = 'The records as one CSV file: userId, outcome, reason';
 
-/** Kinds of jobs that have a log, and what it is. */
+/** Types of jobs with a log, and the description of the log. */
 const LOGS = {
   import: {
     operationId: 'getImportLog',
@@ -46,7 +46,7 @@ const registerLog = (app: App, deps: ApiDeps, type: LoggedType, sendCsv: SendCsv
   );
 };
 
-/** A job's records as one file. */
+/** The records of a job as one file. */
 export const registerJobLogRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   for (const type of Object.keys(LOGS) as LoggedType[]) registerLog(app, deps, type, sendCsv);
 };

@@ -13,7 +13,7 @@ import { problem } from '../http/problems.ts';
 import { ownerOf } from '../request-owner.ts';
 import { createShares } from '../shares.ts';
 
-/** What a request may say of a log. */
+/** The query of a log. */
 export const csvQueryShape = {
   spreadsheetSafe: z
     .enum(['true', 'false'])
@@ -30,8 +30,8 @@ type CsvQuery = z.infer<z.ZodObject<typeof csvQueryShape>>;
 const NO_GUARD = { startRow: undefined, guard: undefined };
 
 /**
- * Answers with the rows of a query as a CSV file of that name. For spreadsheets its text is guarded
- * against formulas, as that of exports.
+ * Sends the rows of a query as a CSV file with that name. For spreadsheets, its text is guarded
+ * against formulas, as in exports.
  */
 export type SendCsv = (
   reply: FastifyReply,
@@ -39,14 +39,14 @@ export type SendCsv = (
     fileName: string;
     query: RawBuilder<unknown>;
     spreadsheetSafe: boolean;
-    /** The workspace that it counts for; that of the request when not given. */
+    /** The workspace that the download counts for; by default the workspace of the request. */
     owner?: string;
-    /** Writes the rows anew, guarded or not. */
+    /** Rewrites the rows, guarded or not. */
     write?: (rows: Readable) => Readable;
   },
 ) => Promise<FastifyReply>;
 
-/** @returns what sends a file; all files sent by it count against the same limit */
+/** @returns a function that sends files; all its files count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
   const take = createShares({
     all: MAX_LOGS_AT_ONCE,
@@ -65,7 +65,7 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
     );
     rows.once('close', release);
     const log = write?.(rows) ?? rows;
-    // A reader who hangs up before the first row: what writes anew has not begun to read then.
+    // If the client disconnects before the first row, the rewriting stream has not started to read.
     if (log !== rows) log.once('close', () => rows.destroy());
     return reply
       .type('text/csv; charset=utf-8; header=present')
@@ -74,7 +74,7 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
   };
 };
 
-/** Whether a job keeps records, of each user or of the lines that failed. */
+/** Whether a job has records of users or of failed lines. */
 export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
 
 type LoggedJob = Pick<
@@ -83,9 +83,9 @@ type LoggedJob = Pick<
 >;
 
 /**
- * A log is whole or not at all.
+ * A log is complete, or is not sent.
  *
- * @throws ProblemError `gone` when records of the job went with one of its backups, or its file
+ * @throws ProblemError `gone` if records of the job were erased with a backup or its file
  */
 export const requireRecords = ({
   id,
@@ -100,13 +100,13 @@ export const requireRecords = ({
   );
 };
 
-/** The lines of a file that is removed go in a moment. */
+/** The lines of a removed file are about to be erased. */
 const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
   if (at === null) return;
   throw problem('gone', `The file and the log of job ${id} were removed at ${at.toISOString()}.`);
 };
 
-/** A job's log as a file: what became of each of its users, or each line that failed. */
+/** The log of a job as a file: the outcome of each user, or each failed line. */
 export const sendJobLog = async (
   deps: Pick<ApiDeps, 'database' | 'storage'>,
   sendCsv: SendCsv,

@@ -5,7 +5,7 @@ import type { JobJson } from './job-schema.ts';
 type Progress = JobJson['progress'];
 type Amount = Pick<Progress, 'total' | 'processed'>;
 
-/** Of an ended job: all it was about, and whom it came to an end with, however that was. */
+/** For an ended job: all its users, and the users with an outcome. */
 const amountOfEnded = ({ counts, total }: JobRow): Amount => {
   if (counts === null) return { total, processed: 0 };
   const {
@@ -19,13 +19,13 @@ const amountOfEnded = ({ counts, total }: JobRow): Amount => {
   return { total: selected, processed };
 };
 
-/** How many users the job's phase is about, in its pass, and how many of them are dealt with. */
+/** The number of users in the current phase and pass, and the number of processed users. */
 const amountOf = (job: JobRow, made: JobProgressRow | undefined): Amount => {
   if (job.finished_at !== null) return amountOfEnded(job);
   if (job.type === 'restore') return { total: job.total, processed: made?.restored ?? 0 };
   if (job.type === 'import' && job.phase === 'checking') {
-    // How many lines there are is known once all are read; until then the job keeps how many it has
-    // read.
+    // The number of lines is known once all lines are read. Until then, the job stores the number
+    // of lines that were read.
     return { total: null, processed: job.total ?? 0 };
   }
   const rows = made?.rows ?? 0;
@@ -50,7 +50,7 @@ const isCounted = (phase: string | null): boolean =>
     phase ?? '',
   );
 
-/** Rate and remaining time are null where they are not known: never a guess. */
+/** Rate and remaining time are null if they are not known; they are never guessed. */
 export const progressOf = (job: JobRow, made: JobProgressRow | undefined): Progress => {
   const { total, processed } = amountOf(job, made);
   const pass = made?.pass ?? null;

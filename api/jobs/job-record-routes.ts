@@ -15,7 +15,7 @@ import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '.
 import { notFound } from '../http/problems.ts';
 import { JOB_KINDS } from '../../workflows/contract.ts';
 
-/** What may become of a user, by kind of job; to whom it was done comes first. */
+/** The outcomes of users by type of job; the successful outcome comes first. */
 const OUTCOMES = {
   deletion: ['deleted', 'changedSinceBackup', 'notFound', 'held', 'failed', 'unprocessed'],
   restore: ['restored', 'present', 'notFound', 'failed', 'unprocessed'],
@@ -47,8 +47,8 @@ const recordSchemaOf = (type: RecordedType) =>
 const count = z.int().min(0).max(2_147_483_647);
 
 /**
- * Those it was done to come first, by their place in the backups; then the others, by how many
- * before.
+ * Users with the successful outcome come first, by their position in the backups. The others
+ * follow, by their number.
  */
 const placeSchema = z.union([
   z.strictObject({ pass: count, attempt: count, part: count, cursor: count, index: count }),
@@ -57,7 +57,7 @@ const placeSchema = z.union([
 
 type Place = z.infer<typeof placeSchema>;
 interface RecordPage {
-  /** To whom it was done. */
+  /** Users with the successful outcome. */
   done: DoneOutcome;
   outcome: RecordOutcome | undefined;
   place: Place | undefined;
@@ -107,7 +107,7 @@ const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Rec
   const done = await pageOfDone(db, jobId, page);
   if (done.next !== undefined) return done;
   const room = page.limit - done.rows.length;
-  // A full page of them still has to know whether anyone comes after them.
+  // A full page must still check whether more users follow.
   const others = await pageOfOthers(db, jobId, { ...page, limit: room });
   return { rows: [...done.rows, ...others.rows], next: others.next };
 };
@@ -153,7 +153,7 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
   );
 };
 
-/** What became of each user of a deletion or restore, in pages. */
+/** The outcome of each user of a deletion or restore, in pages. */
 export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
   for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
 };

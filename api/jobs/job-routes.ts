@@ -21,7 +21,7 @@ import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 
-/** `?state=failed&state=cancelled`: any of these. One alone arrives as a text. */
+/** `?state=failed&state=cancelled`: any of these. A single value arrives as a string. */
 const statesSchema = z
   .preprocess(
     (given) => (typeof given === 'string' ? [given] : given),
@@ -29,7 +29,7 @@ const statesSchema = z
   )
   .describe('If given several times: any of these');
 
-/** The job of the caller's workspace, or of any for those who see all. @throws ProblemError 404 */
+/** A job in a workspace that the caller can access. @throws ProblemError 404 */
 const getJob = async (
   { database }: ApiDeps,
   id: string,
@@ -89,7 +89,7 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
         throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
       }
-      // The row alone stops the next batch; the workflow hears of it sooner when Temporal is there.
+      // The row alone stops the next batch. A call to Temporal stops the workflow sooner.
       await deps.jobs.cancel(job).catch((error: unknown) => {
         request.log.warn({ jobId: job.id, err: error }, 'the cancel was not sent to the workflow');
       });

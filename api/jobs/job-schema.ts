@@ -7,7 +7,7 @@ import { mailSchema } from '../mails/mail-json.ts';
 
 export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 
-/** What a job does in each phase, in the order they come. */
+/** What a job does in each phase, in order. */
 const PHASES = {
   exporting: 'writes the users of an export',
   verifying: 'reads the export back',
@@ -121,7 +121,7 @@ const deletionResult = z
 
 const restoreResult = z.object({ backupId: z.uuid() }).meta({ id: 'RestoreResult' });
 
-/** A job as the API tells of it. */
+/** A job as the API returns it. */
 export const jobSchema = z
   .object({
     id: z.uuid(),
@@ -243,7 +243,7 @@ export const jobSchema = z
 
 export type JobJson = z.infer<typeof jobSchema>;
 
-/** The answer of a request that has started a job. */
+/** The response of a request that started a job. */
 export const startedJobSchema = jobSchema.describe(
   'The job. It runs in the background; read its state at `Location`',
 );

@@ -11,7 +11,7 @@ import { problem } from '../http/problems.ts';
 import { createShares } from '../shares.ts';
 
 /**
- * Streams open at once: of one key, of one workspace, and of all. Each holds a connection, but none
+ * Limits of open streams: per key, per workspace, in total. A stream holds a connection, but none
  * to PostgreSQL.
  */
 export const MAX_STREAMS_PER_KEY = 20;
@@ -19,26 +19,26 @@ const MAX_STREAMS_OF_WORKSPACE = 200;
 const MAX_STREAMS = 1_000;
 const RETRY_AFTER_SECONDS = '10';
 
-/** Longest a key that was revoked or has expired goes on reading, in milliseconds. */
+/** Longest time that a revoked or expired key can continue to read, in milliseconds. */
 export const KEY_CHECK_MS = 5_000;
 
 export interface JobStreams {
   /**
-   * The states of a job as server-sent events, from the one that was just read on; undefined when
-   * it has ended and the reader knows that.
+   * The states of a job as server-sent events, from the current state on; undefined if the job
+   * has ended and the client already knows.
    *
-   * @throws ProblemError when too many streams are open
+   * @throws ProblemError if too many streams are open
    */
   open: (
     reader: Pick<Actor, 'id' | 'role'>,
     facts: JobFacts,
     lastSeenId: string | undefined,
   ) => Readable | undefined;
-  /** Ends every stream, and opens no more. */
+  /** Ends all streams, and opens no new streams. */
   close: () => void;
 }
 
-/** One look at a job told to readers of different roles, rendered once for each role. */
+/** A state of a job, rendered once for each role of its readers. */
 const createTeller = (facts: JobFacts, deps: JobJsonDeps) => {
   const events = new Map<Role, JobEvent>();
   return (role: Role): JobEvent => {
@@ -63,7 +63,7 @@ const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): 
 
 export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   const { db } = deps.database;
-  /** Open streams, with the id of the key that reads each. */
+  /** Open streams, each with the id of its key. */
   const streams = new Map<EventStream, string>();
   let isClosed = false;
   const take = createShares({
@@ -80,7 +80,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
 
   const endThoseOfEndedKeys = async (): Promise<void> => {
     if (streams.size === 0) return;
-    // While PostgreSQL is away no key can be checked, and no job be read either.
+    // Without PostgreSQL, neither keys nor jobs can be read.
     const ended = await listEnded(db, [...new Set(streams.values())]).catch((): string[] => []);
     for (const [stream, keyId] of streams) if (ended.includes(keyId)) stream.end();
   };

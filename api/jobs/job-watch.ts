@@ -1,6 +1,6 @@
 import { outsideRequests } from '../request-owner.ts';
 
-/** Between two looks at a job: quick enough for a progress bar, and cheap, however many watch. */
+/** Time between two reads of a job: fast enough for a progress bar, and cheap. */
 export const POLL_MS = 500;
 
 interface Watch<Facts> {
@@ -8,15 +8,15 @@ interface Watch<Facts> {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Looks at jobs for those who watch them. */
+/** Reads jobs for all their watchers. */
 export interface JobWatch<Facts> {
-  /** Tells the listener of each look from now on, until the answer is called. */
+  /** Sends each read to the listener, until the returned function is called. */
   add: (jobId: string, listener: (facts: Facts) => void) => () => void;
 }
 
 /**
- * Reads each watched job once for all its listeners. A look that fails, as while PostgreSQL is
- * away, tells nobody anything; the next comes as usual.
+ * Reads each watched job once for all its listeners. A failed read, as without PostgreSQL, sends
+ * nothing; the next read follows as usual.
  */
 export const createJobWatch = <Facts>(
   read: (jobId: string) => Promise<Facts | undefined>,
@@ -24,7 +24,7 @@ export const createJobWatch = <Facts>(
   const watches = new Map<string, Watch<Facts>>();
 
   const look = async (jobId: string, watch: Watch<Facts>): Promise<void> => {
-    // Who joins while the answer is under way has just read a newer state.
+    // A listener that joins during a read has just read a newer state itself.
     const audience = [...watch.listeners];
     const facts = await read(jobId).catch(() => undefined);
     for (const listener of audience) {
@@ -33,7 +33,7 @@ export const createJobWatch = <Facts>(
     if (watch.listeners.size > 0) lookLater(jobId, watch);
   };
   const lookLater = (jobId: string, watch: Watch<Facts>): void => {
-    // One look is for all who watch, so it takes nothing of the share of who came first.
+    // A read serves all watchers, so it must not count for the first of them.
     watch.timer = outsideRequests(() => setTimeout(() => void look(jobId, watch), POLL_MS));
   };
 

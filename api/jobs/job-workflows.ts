@@ -7,12 +7,12 @@ import { type StartableMail, startMailWorkflow } from '../../temporal/start-mail
 import { type StartableJob, startJobWorkflow } from '../../temporal/start-job.ts';
 import { type LiveState, STATE_QUERY, workflowIdOf } from '../../workflows/contract.ts';
 
-/** How long the answers to a reader may be held up by Temporal, in milliseconds. */
+/** How long a read waits for Temporal, in milliseconds. */
 const QUERY_DEADLINE_MS = 1_000;
 const CANCEL_DEADLINE_MS = 3_000;
 
 /**
- * Places where a fault test kills the API: before Temporal has a job, and before its caller knows.
+ * Points where a fault test kills the API: before Temporal has a job, and before the response.
  */
 export type ApiCrashPoint = 'job:written' | 'job:started';
 
@@ -28,8 +28,8 @@ export interface JobStarter {
   /** State that the workflow reports; undefined if no worker responds in time. */
   readLive: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<LiveState | undefined>;
   /**
-   * The step that the job's workflow tries again; undefined when there is none, or Temporal does
-   * not say in time.
+   * The step that the workflow of a job retries; undefined if there is none, or Temporal does
+   * not respond in time.
    */
   readPendingStep: (job: Pick<StartableJob, 'id' | 'type'>) => Promise<PendingStep | undefined>;
   /**

@@ -12,7 +12,7 @@ import { jobSchema } from './job-schema.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { reasonSchema } from './reason.ts';
 
-/** No body at all is read as null. */
+/** A missing body is read as null. */
 const bodySchema = z
   .strictObject({ reason: reasonSchema.optional() })
   .nullable()
@@ -38,8 +38,8 @@ const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
 };
 
 /**
- * A job over what another has left: the very users where outcomes name them all, else its selection
- * again, bound to what was confirmed for the first one.
+ * A job for the remaining users of another job: the users in its outcomes if these are complete,
+ * otherwise its selection, bound to the confirmation of the first job.
  */
 const wantRetry = async (
   deps: ApiDeps,
@@ -63,7 +63,7 @@ const wantRetry = async (
   };
 };
 
-/** The run of a delete-all request is tried again by a decision on the request, as it was run. */
+/** A run of a delete-all request is retried by a decision on the request. */
 const retryRun = async (
   request: FastifyRequest,
   deps: ApiDeps,

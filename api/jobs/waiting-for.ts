@@ -18,8 +18,8 @@ export interface WaitingFor {
 }
 
 /**
- * What keeps a job from getting on: that it was not begun, or a step that is tried again. Undefined
- * where nothing is known to. What cannot be asked in time is not told.
+ * What a job waits for: its start, or a step that is retried. Undefined if nothing is known, or if
+ * a source does not respond in time.
  */
 export const findWait = async (
   job: JobRow,

@@ -41,8 +41,8 @@ const momentOf = (moment: Date | null): string | null =>
 const WHOLE = ['selected', 'lines'];
 
 /**
- * How many it is about, then what they came to, the most frequent first, and nothing that came to
- * nobody.
+ * The total first, then the outcomes in descending order. Outcomes without users
+ * are omitted.
  */
 const countsOf = (counts: unknown): string =>
   listOf(
@@ -138,7 +138,7 @@ export interface RequestPage {
 }
 
 /**
- * What a mail about a delete-all request leads to: who asked for what, until when, and how to
+ * The page of a delete-all request: the requester, the reason, the deadlines, and how to
  * decide.
  */
 export const renderRequestPage = (page: RequestPage): string => {

@@ -13,7 +13,7 @@ import { readIdempotency } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 
 /**
- * Asked for again so soon, a mail that was accepted is not sent once more: somebody clicked twice.
+ * An accepted mail that is requested again so soon is not sent again: it was a double click.
  */
 const DOUBLE_CLICK_SECONDS = 30;
 /** Maximum number of times that a mail may be sent, to protect inboxes. */
@@ -70,10 +70,10 @@ const findEarlier = async (
 };
 
 /**
- * Has the mail of its subject sent again: by the round that is under way, or by a new one. A second
- * click finds the first one's; the same idempotency key always does.
+ * Sends the mail of a subject again: with the current round, or with a new round. A second click,
+ * or the same idempotency key, finds the round of the first request.
  *
- * @throws ProblemError when it was sent too often, or Temporal does not take it
+ * @throws ProblemError if the mail was sent too often, or Temporal is not available
  */
 export const sendMailAgain = async (
   request: FastifyRequest,

@@ -39,8 +39,8 @@ const baseOf = (name: string): string =>
   name.endsWith(OF_REQUESTS) ? name.slice(0, -OF_REQUESTS.length) : name;
 
 /**
- * Names of schemas for requests that say the same as the one for answers, those they refer to
- * included.
+ * Names of request schemas that are equal to the response schema, including the schemas that they
+ * refer to.
  */
 const sameAsAnswers = (schemas: Schemas): Set<string> => {
   const textOf = (name: string) => JSON.stringify(renamed(schemas[name], baseOf));
@@ -69,8 +69,8 @@ const reachableFrom = (roots: readonly string[], schemas: Schemas): Set<string> 
 };
 
 /**
- * The library gives each named schema twice, for requests as `…Input` and for answers. Leaves one
- * where both say the same or one is used alone, and none that nothing refers to.
+ * The library creates each named schema twice: as `…Input` for requests, and for responses. Keeps
+ * one schema if both are equal or only one is used, and removes unused schemas.
  */
 export const joinSchemas = <Paths>(
   paths: Paths,

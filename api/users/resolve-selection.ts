@@ -70,7 +70,7 @@ export const resolveList = async (
 };
 
 /**
- * As the job's row holds a filter or segment, and what it says without the ids that are left out.
+ * A filter or segment as stored with the job, and its condition without the excluded ids.
  */
 const freeze = async (
   db: Db,
@@ -91,10 +91,10 @@ const freeze = async (
 };
 
 /**
- * Copies a segment's filter, turns relative dates into moments, takes chosen ids out, and finds
- * lists.
+ * Copies the filter of a segment, turns relative dates into timestamps, extracts chosen ids, and
+ * finds lists.
  *
- * @throws ProblemError when the segment or list is not there, or the filter does not fit the
+ * @throws ProblemError if the segment or list does not exist, or the filter does not fit the
  *   workspace
  */
 export const resolveSelection = async (

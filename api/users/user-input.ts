@@ -129,8 +129,7 @@ const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): voi
 };
 
 /**
- * Reads what to change of a user, every value in its stored form, or tells every place that is
- * wrong.
+ * Reads a change of a user, with all values in their stored form, or returns all errors.
  */
 export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
   const reading: Reading = { columns: {}, properties: {}, errors: [] };

@@ -57,8 +57,8 @@ const writeOnce = async (
 };
 
 /**
- * Writes what a request asks for in one transaction, once for one idempotency key however often it
- * is sent. `isEarlier` when an earlier request with the key did it.
+ * Carries out a request in one transaction, once per idempotency key. `isEarlier` if an earlier
+ * request with the key already did this.
  */
 export const once = async (
   db: Db,

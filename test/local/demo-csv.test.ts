@@ -48,8 +48,8 @@ test('reads what an export holds, custom properties as text', async () => {
 
 test.each([
   ['firstName\nZoë\n', /no column "userId"/],
-  ['userId,userId\na,b\n', /"userId" is there twice/],
-  ['userId,Plan\na,b\n', /"Plan" is not known; custom properties are named properties\.<name>/],
+  ['userId,userId\na,b\n', /"userId" is repeated/],
+  ['userId,Plan\na,b\n', /"Plan" is not known; name custom properties properties\.<name>/],
   ['userId,properties.my plan\na,b\n', /"properties\.my plan" cannot be a property/],
   ['userId,properties.__proto__\na,b\n', /cannot be a property/],
   ['userId\n', /no users/],
@@ -61,7 +61,7 @@ test.each([
   ['userId,smsOptin\na,1\n', /line 2, column "smsOptin" must be true or false/],
   ['userId,email\na,nobody\n', /line 2, column "email" must be an email address/],
   ['userId,city\n,Rome\n', /line 2, column "userId"/],
-  [`userId,properties.p\na,${'x'.repeat(256)}\n`, /column "properties\.p" is longer than 255/],
+  [`userId,properties.p\na,${'x'.repeat(256)}\n`, /column "properties\.p" must have at most 255/],
 ])('refuses a file before anything is started, and says where and why (%#)', async (text, why) => {
   write(text);
   await expect(checkCsv(path)).rejects.toThrow(why);

@@ -111,7 +111,7 @@ test('a wrong password, name or login says so', async () => {
     'refuses this password',
   );
   await expect(check({ DATABASE_URL: urlOf({ name: 'nowhere' }) })).rejects.toThrow(
-    'has no database of this name',
+    'has no database with this name',
   );
   await expect(check({ DATABASE_URL: urlOf({ asLogin: password }) })).rejects.toThrow('CREATEROLE');
 });

@@ -70,7 +70,7 @@ test('migrate waits for a table that others have locked, and keeps nobody waitin
     const migrated = migrate(urlOf(NAME));
     await sleep(9_000);
     await holder.query('COMMIT');
-    expect((await migrated).at(-1)).toMatch(/^The schema is that of /);
+    expect((await migrated).at(-1)).toMatch(/^The schema is now at /);
   } finally {
     await holder.end();
     await pool.query(`DROP DATABASE ${NAME} WITH (FORCE)`);

@@ -24,7 +24,7 @@ test('a selection of nearly everyone is refused, and users added for it change n
   await query("DELETE FROM users WHERE workspace_id = 'two' AND user_id LIKE 'churned%'");
   const refused = await preview(having('more'), keys.two);
   expect(refused).toMatchObject({ status: 409, body: { type: '/problems/delete-all-required' } });
-  expect(refused.body.detail).toMatch(/^This selection is 100 of the 100 users/);
+  expect(refused.body.detail).toMatch(/^This selection contains 100 of the 100 users/);
   const { rows } = await query("SELECT count(*) AS n FROM previews WHERE workspace_id = 'two'");
   const ids = Array.from({ length: 100 }, (_, n) => `more-${String(n).padStart(5, '0')}`);
   const direct = await call('POST', '/v1/deletions', {

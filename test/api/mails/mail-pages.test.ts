@@ -267,7 +267,7 @@ test('a request page says who asks for what and how to decide, and decides nothi
     '<dd>12,431</dd>',
     '<dd>over &amp; &lt;i&gt;out</dd>',
     '<dd>T-1</dd>',
-    'This page decides nothing.',
+    'This page changes nothing.',
     `curl -X POST -H &quot;Authorization: Bearer $KEY&quot; http://keepsake.example/v1/delete-all-requests/${id}/approve`,
     `/v1/delete-all-requests/${id}/deny`,
     `/v1/delete-all-requests/${id}/withdraw`,

@@ -92,7 +92,7 @@ test.each([
   [
     'a line of other cells',
     `userId,name\n${'u-1,A\n'.repeat(3)}u-2\n`,
-    'Line 5: there are 1 cells',
+    'Line 5: the line has 1 cells',
   ],
 ])('a file of %s is 422, says why, and leaves nothing', async (_what, file, message) => {
   const answer = await uploadList(api(), file);

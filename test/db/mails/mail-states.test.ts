@@ -180,7 +180,7 @@ test('a mail about a file that has expired is refused, and says that there is no
 test('a mail that nobody took within a day is given up', async () => {
   const jobId = await addJob();
   provider.plan(answer(500, 'internal_server_error'));
-  await expect(notify(jobId)).rejects.toThrow('tried again');
+  await expect(notify(jobId)).rejects.toThrow('sent again');
   await database().owner.pool.query(
     `UPDATE notices SET begun_at = now() - interval '25 hours' WHERE job_id = $1`,
     [jobId],
