@@ -59,9 +59,9 @@ test('asked, approved, previewed, run: everyone is gone, and can be restored', a
   const told = (await stack().mails()).filter(({ text }) => text?.includes(id));
   const subjects = told.map(({ to, subject }) => `${String(to)} ${subject}`).toSorted();
   expect(subjects.filter((line) => line.startsWith('admin@whole.example.com'))).toEqual([
-    'admin@whole.example.com Requested: delete all users of whole (whole)',
     'admin@whole.example.com Deleting all users is done: 1,000 of 1,000 users deleted (whole)',
     expect.stringContaining('Deleting all users is possible until'),
+    'admin@whole.example.com Requested: delete all users of whole (whole)',
   ]);
   const backup = job.result?.backups?.[0]?.id;
   const restore = await admin.succeed<Job>('POST', `/v1/backups/${backup}/restores`, {});

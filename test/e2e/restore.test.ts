@@ -190,7 +190,7 @@ test('a user who cannot come back is reported with the reason, and a retry resto
     { userId: 'u-7', outcome: 'failed', reason: 'constraint not_seven' },
   ]);
   const mail = (await stack().mails()).find((one) => one.text?.includes(job.id));
-  expect(mail?.text).toContain('did not take back 1 user');
+  expect(mail?.text).toContain('The database rejected 1 user');
 
   await stack().sql('ALTER TABLE users_refusing DROP CONSTRAINT not_seven');
   const { id } = await admin.succeed<{ id: string }>('POST', `/v1/jobs/${job.id}/retry`);
