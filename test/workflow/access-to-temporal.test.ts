@@ -65,7 +65,7 @@ const jobOf = async (jobId: string) => {
 
 const mailCount = () => provider().mails.length;
 
-const REFUSED = /is a step of a workflow, and does nothing by itself/;
+const REFUSED = /is a step of a workflow. It does nothing without the workflow/;
 
 test('an activity that is started by itself mails nobody, and changes no job and no request', async () => {
   const request = await ask();
