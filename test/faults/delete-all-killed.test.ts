@@ -51,7 +51,7 @@ test('killed while it waits: asked once, lapsing when it would have, and answere
   await vi.waitFor(
     async () => {
       const mails = (await stack().mails()).filter(({ text }) => text?.includes(id));
-      const asked = mails.filter(({ subject }) => subject.startsWith('Asked'));
+      const asked = mails.filter(({ subject }) => subject.startsWith('Requested'));
       expect(asked.map(({ to }) => String(to)).toSorted()).toEqual(people);
     },
     { timeout: PATIENCE_MS, interval: 500 },

@@ -12,7 +12,7 @@ const PREFIX = 'keepsake-trial-';
 /** Makes a folder with a data folder in it, reports it, and waits to be killed. */
 const MAKER = `
 import { mkdirSync } from 'node:fs';
-import { openTemporaryFolder } from './local/temporary-folder.ts';
+import { openTemporaryFolder } from './local/processes/temporary-folder.ts';
 const { path } = await openTemporaryFolder('${PREFIX}', process.argv[1]);
 mkdirSync(path + '/data');
 console.log(path);
