@@ -40,7 +40,7 @@ test(
     expect(processes.filter(isAlive).length).toBe(4);
     demo.kill('SIGINT');
     expect(await closed).toEqual([1, null]);
-    expect(said).toMatch(/The demo failed: it was stopped$/m);
+    expect(said).toMatch(/The demo failed: the demo was stopped$/m);
     expect(processes.filter(isAlive)).toEqual([]);
     expect(demoFolders()).toEqual([]);
   },
