@@ -128,7 +128,7 @@ const mergeFitting = async (
   if (prepared === undefined) return { ...nothing(), rejected: overfull };
   const { target, lineCounts, pieces } = prepared;
   const statements = importStatements(target);
-  await client.query('TRUNCATE import_staging');
+  await client.query('TRUNCATE pg_temp.import_staging');
   await stageRows(client, statements.copy, pieces);
   const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
   // Existing users are locked, so other transactions can only have created new ones.

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { joinLines } from '../../../db/imports/import-staging.ts';
+
+const TARGET = { mode: 'update', mergeTags: true, canKeep: false, columns: ['tags'] } as const;
+
+/** The processor time of joining so many lines of one user, with 100 new tags each. */
+const timeOf = (count: number): number => {
+  const rows = Array.from({ length: count }, (_, n) => ({
+    line: n + 2,
+    userId: 'u-1',
+    columns: { tags: Array.from({ length: 100 }, (__, tag) => `t${n}-${tag}`) },
+    properties: {},
+    payload: () => '',
+  }));
+  const begin = process.cpuUsage();
+  const { later } = joinLines(rows, { ...TARGET, columns: [...TARGET.columns] });
+  expect(later[0]?.columns['tags']).toHaveLength((count - 1) * 100);
+  const { user, system } = process.cpuUsage(begin);
+  return user + system;
+};
+
+test('four times as many lines of one user take about four times as long to join', () => {
+  timeOf(500);
+  const ratios = [1, 2, 3].map(() => timeOf(4_000) / timeOf(1_000)).toSorted((a, b) => a - b);
+  // In quadratic time it would be 16.
+  expect(ratios[1]).toBeLessThan(10);
+});
