@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import type { PoolClient } from 'pg';
+import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
@@ -31,25 +32,7 @@ beforeAll(async () => {
   ids.next = await startDeletion(database(), workspace, { ids: ['u-6'] });
 });
 
-const asWorker = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
-  const client = await database().worker.pool.connect();
-  try {
-    await client.query('BEGIN');
-    return await work(client);
-  } finally {
-    await client.query('ROLLBACK');
-    client.release();
-  }
-};
-
-/** The SQLSTATE with which PostgreSQL refuses statements; undefined if it accepts them. */
-const codeOf = (text: string): Promise<string | undefined> =>
-  asWorker((client) =>
-    client.query(text).then(
-      () => undefined,
-      (error: { code?: string }) => error.code,
-    ),
-  );
+const codeOf = (text: string) => refusalCode(database(), 'worker', text);
 
 const setJob = (set: string, id: string) => `UPDATE jobs SET ${set} WHERE id = '${id}'`;
 const setExport = (set: string, id = ids.backup) => `UPDATE exports SET ${set} WHERE id = '${id}'`;
@@ -147,18 +130,20 @@ const setTrap = async (client: PoolClient): Promise<void> => {
       RETURN NULL;
     END $f$;
     CREATE CONSTRAINT TRIGGER spring AFTER INSERT ON bait DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION pg_temp.spring();
-    COMMIT; BEGIN`);
+      FOR EACH ROW EXECUTE FUNCTION pg_temp.spring()`);
 };
 
 test('no trigger of the caller runs as the role that deletes', async () => {
-  await asWorker(async (client) => {
+  const client = await database().worker.pool.connect();
+  try {
     await setTrap(client);
-    await client.query('INSERT INTO bait VALUES (1)');
+    await client.query('BEGIN; INSERT INTO bait VALUES (1)');
     await expect(client.query(DELETE_ONE())).rejects.toMatchObject({ code: 'KS004' });
-    await client.query('ROLLBACK; BEGIN');
+    await client.query('ROLLBACK');
     expect(await codeOf(DELETE_ONE()), 'allowed where nothing waits').toBeUndefined();
-  });
+  } finally {
+    client.release(true);
+  }
   expect(await countOf(database(), 'taken')).toBe(48);
 });
 

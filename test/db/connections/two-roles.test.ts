@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createApiKey, proofOf } from '../../../db/api-keys.ts';
+import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
@@ -52,20 +53,7 @@ beforeAll(async () => {
   proofs.starter = proofOf((await makeKey('platform', 'same')).key);
 });
 
-/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
-const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
-  const client = await database()[role].pool.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query(text);
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code;
-  } finally {
-    await client.query('ROLLBACK');
-    client.release();
-  }
-};
+const codeOf = (role: 'api' | 'worker', text: string) => refusalCode(database(), role, text);
 
 const jobOf = (columns: string, values: string): string =>
   `INSERT INTO jobs (id, workspace_id, type, selection, actor_key_id, ${columns}) VALUES

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
 /** What an attacker with the API's or the worker's role cannot do with mails. */
@@ -6,15 +7,7 @@ import { useDatabase } from '../../support/database/database.ts';
 const database = useDatabase();
 const DENIED = '42501';
 
-const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
-  const { pool } = database()[role];
-  try {
-    await pool.query(text);
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code;
-  }
-};
+const codeOf = (role: 'api' | 'worker', text: string) => refusalCode(database(), role, text);
 
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 

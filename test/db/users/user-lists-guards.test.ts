@@ -7,6 +7,7 @@ import {
   completeUserList,
   eraseUserList,
 } from '../../../db/users/user-lists.ts';
+import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { type SeededWorkspace, seedWorkspace } from '../../support/steps/deletion.ts';
 
@@ -47,20 +48,7 @@ beforeAll(async () => {
   }
 });
 
-/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
-const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
-  const client = await database()[role].pool.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query(text);
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code;
-  } finally {
-    await client.query('ROLLBACK');
-    client.release();
-  }
-};
+const codeOf = (role: 'api' | 'worker', text: string) => refusalCode(database(), role, text);
 
 const entryFor = (id: string) =>
   `INSERT INTO user_list_entries (list_id, key, line, entry) VALUES ('${id}', 'u-2', 3, 'u-2')`;

@@ -4,6 +4,7 @@ import { createApiKey } from '../../../db/api-keys.ts';
 import { finishJob } from '../../../db/jobs/job-runs.ts';
 import { cancelJob, failUnstarted, insertJob } from '../../../db/jobs/jobs.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
+import { refusalCode } from '../../support/database/refusal-code.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
 /** A delivery is written together with the end of its job, or neither is written. */
@@ -180,20 +181,7 @@ test('what was told of a webhook goes with it, and its end is in the log with it
   expect(JSON.stringify(lines)).not.toContain('canary');
 });
 
-/** The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if it accepts it. */
-const codeOf = async (role: 'api' | 'worker', text: string): Promise<string | undefined> => {
-  const client = await database()[role].pool.connect();
-  try {
-    await client.query('BEGIN');
-    await client.query(text);
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code;
-  } finally {
-    await client.query('ROLLBACK');
-    client.release();
-  }
-};
+const codeOf = (role: 'api' | 'worker', text: string) => refusalCode(database(), role, text);
 
 test('nobody but the worker reads a secret, and neither role makes up what was told', async () => {
   const id = await addWebhook();
