@@ -9,6 +9,7 @@ import {
   syncBatches,
 } from '../../db/deletions/deletion-batches.ts';
 import { assertDurable } from '../../db/connections/durability.ts';
+import { letUsersCount } from '../../db/users/sequences.ts';
 import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exports/exports.ts';
 import { admitDeletion } from '../../db/deletions/nearly-everyone.ts';
 import type { ActivityDeps } from '../deps.ts';
@@ -186,6 +187,8 @@ export const createDeleteBackedUpUsers =
     const { db } = deps.database;
     await getRunningJob(db, jobId);
     await assertDurable(db);
+    // The rehearsal inserts users, too.
+    await letUsersCount(db);
     await admitDeletion(db, exportId);
     const backup = await getExport(db, exportId);
     const parts = await listParts(db, backup);

@@ -1,4 +1,4 @@
-import { RESET_SETTINGS, renewConnection } from '../../db/connections/connection.ts';
+import { END_TRIGGERS, renewConnection } from '../../db/connections/connection.ts';
 import type { PoolClient } from 'pg';
 import {
   type LeftRow,
@@ -60,7 +60,7 @@ const SETTINGS = `
   SET CONSTRAINTS ALL IMMEDIATE;`;
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;${SETTINGS}`;
 /** Runs deferred triggers now, and resets settings that triggers have changed. */
-const AFTER_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS};${SETTINGS}`;
+const AFTER_TRIGGERS = `${END_TRIGGERS};${SETTINGS}`;
 
 /** An import that runs, with its own connection. */
 export interface ImportWork {

@@ -1,7 +1,7 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../../db/restores/restore-statements.ts';
 import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
-import { DO_ALL_NOW, RENEW_RESTORE } from './restore-settings.ts';
+import { END_INSERT, RENEW_RESTORE } from './restore-settings.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
 /** A user that the database does not accept, with the reason. */
@@ -55,7 +55,7 @@ const insertRange = async (
   { from, to }: Range,
 ): Promise<string> => {
   const { rows } = await client.query<{ places: string }>(statements.insert, [from, to]);
-  await client.query((jobId === undefined ? '' : DO_ALL_NOW) + RENEW_RESTORE);
+  await client.query(jobId === undefined ? RENEW_RESTORE : END_INSERT);
   return rows[0]?.places ?? '{}';
 };
 

@@ -1,4 +1,4 @@
-import { RESET_SETTINGS } from '../../db/connections/connection.ts';
+import { END_TRIGGERS, RESET_SETTINGS } from '../../db/connections/connection.ts';
 
 /** The longest wait for a lock before the chunk fails and is retried, in milliseconds. */
 const LOCK_TIMEOUT_MS = 30_000;
@@ -29,5 +29,5 @@ export const BEGIN_RESTORE = `
 /** Resets the settings that triggers have changed during a restore. */
 export const RENEW_RESTORE = `${RESET_SETTINGS};${SETTINGS}`;
 
-/** Runs deferred triggers now, so that their effects can be checked. */
-export const DO_ALL_NOW = 'SET CONSTRAINTS ALL IMMEDIATE;';
+/** The same after deferred triggers have run, so that their effects can be checked. */
+export const END_INSERT = `${END_TRIGGERS};${SETTINGS}`;

@@ -1,4 +1,3 @@
-import { lendRenewed } from '../../db/connections/connection.ts';
 import { assertDurable } from '../../db/connections/durability.ts';
 import { type ExportRow, getExport } from '../../db/exports/exports.ts';
 import type { RestoreTarget } from '../../db/restores/restore-statements.ts';
@@ -43,7 +42,6 @@ export const findTarget = async (
 ): Promise<RestoreTarget> => {
   const { id, workspace_id: workspaceId } = backup;
   const kept = await findBackupColumns(deps, backup, signal);
-  await letUsersCount(deps.database.db);
   const [columns, references] = await Promise.all([
     listUserColumns(deps.database.db, workspaceId),
     listUserReferences(deps.database.db, workspaceId),
@@ -91,11 +89,12 @@ export const createRestoreBackedUpUsers =
     const { db } = deps.database;
     const job = await getRunningJob(db, jobId);
     await assertDurable(db);
+    await letUsersCount(db);
     const { backup, parts } = await planRestore(deps, job);
     const target = await findTarget(deps, backup, signal);
     const queue = parts.values();
     const runLane = async (broken: AbortSignal): Promise<void> => {
-      const client = await lendRenewed(deps.lanes);
+      const client = await deps.lanes.connect();
       let isWhole = false;
       try {
         for (const part of queue) {

@@ -143,6 +143,11 @@ export const RESET_SETTINGS = `RESET ALL;
    WHERE current_setting(name, true) IS NOT NULL`;
 
 /**
+ * Runs deferred triggers now, so that none runs at the commit, and undoes what triggers have set.
+ */
+export const END_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`;
+
+/**
  * Undoes settings that triggers have changed on a connection. They could change the content of a
  * file, the meaning of a value, or which rows are seen.
  *

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
-import { RESET_SETTINGS } from '../connections/connection.ts';
+import { END_TRIGGERS } from '../connections/connection.ts';
 import { isDenied, isOfARow, KEPT_BACK, rowRefusalOf } from '../connections/sql-states.ts';
 import { letUsersCount } from './sequences.ts';
 import { insertUsers, lockUsers, updateUsers, type UserChange } from './user-writes.ts';
@@ -188,7 +188,7 @@ const mergeOnce = async (
   if (!Array.isArray(outcomes)) throw ANEW;
   // Foreign triggers have run, and the connection will be lent to other requests. With immediate
   // constraints, no trigger runs at the commit.
-  await sql.raw(`SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`).execute(trx);
+  await sql.raw(END_TRIGGERS).execute(trx);
   await recordHolds(trx, workspaceId, { before: present, after: merge.holds, ...options });
   return outcomes;
 };
