@@ -1,24 +1,37 @@
 import { defineConfig } from 'vitest/config';
 
-const UNIT = 'test/unit/**/!(*.slow).test.ts';
+const ALL = 'test/**/*.test.ts';
+const WHOLE_STACK = 'test/{e2e,faults}/**/*.test.ts';
+const UNIT = 'test/unit/**/!(*.slow|*.isolated).test.ts';
+const ISOLATED = 'test/**/*.isolated.test.ts';
+const globalSetup = ['test/support/global-setup.ts'];
 
 export default defineConfig({
   test: {
     pool: 'forks',
     // For two cores: one more than the cores, because tests wait for their own servers.
     maxWorkers: 3,
+    // Files share the modules of their process: each loaded some 300 files anew before.
+    isolate: false,
+    // They run in the order of their names, so the longest files come first.
     projects: [
-      // Needs no server, and takes seconds. A file `*.slow.test.ts` runs with the others.
-      { extends: true, test: { name: 'unit', include: [UNIT] } },
+      { extends: true, test: { name: 'e2e', include: [WHOLE_STACK], globalSetup } },
+      // A file that replaces a module by `vi.mock` needs modules of its own.
+      {
+        extends: true,
+        test: { name: 'isolated', include: [ISOLATED], isolate: true, globalSetup },
+      },
       {
         extends: true,
         test: {
           name: 'servers',
-          include: ['test/**/*.test.ts'],
-          exclude: [UNIT],
-          globalSetup: ['test/support/global-setup.ts'],
+          include: [ALL],
+          exclude: [WHOLE_STACK, UNIT, ISOLATED],
+          globalSetup,
         },
       },
+      // Needs no server, and takes seconds. A file `*.slow.test.ts` runs with the others.
+      { extends: true, test: { name: 'unit', include: [UNIT] } },
     ],
     setupFiles: ['test/support/end-with-run.ts'],
     testTimeout: 60_000,

@@ -13,9 +13,12 @@ import { chooseSegment } from './demo-segment.ts';
 import type { OutboxMail } from '../outbox/outbox-mails.ts';
 import type { Stack } from '../stack.ts';
 
+/** What the steps use of the stack: where its parts are. */
+type Running = Pick<Stack, 'info'>;
+
 const OWNER_EMAIL = 'ada.admin@example.com';
 
-const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
+const openWorkspace = async (stack: Running): Promise<ApiClient> => {
   const { db, close } = openDatabase(stack.info().databaseUrl, { maxConnections: 1 });
   await createWorkspace(db, { id: 'demo', name: 'Demo' });
   const { key } = await createApiKey(db, {
@@ -31,7 +34,7 @@ const openWorkspace = async (stack: Stack): Promise<ApiClient> => {
 const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
 
 /** The mail about a job. @throws Error when there is none */
-const findMail = async (stack: Stack, jobId: string): Promise<OutboxMail> => {
+const findMail = async (stack: Running, jobId: string): Promise<OutboxMail> => {
   const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
   const mail = mails.find((one) => one.text?.includes(jobId) === true);
   if (mail === undefined) throw new Error(`no mail about job ${jobId} arrived`);
@@ -40,7 +43,7 @@ const findMail = async (stack: Stack, jobId: string): Promise<OutboxMail> => {
 };
 
 /** The file behind the link of the mail about a job. */
-const openMail = async (stack: Stack, jobId: string): Promise<Buffer> => {
+const openMail = async (stack: Running, jobId: string): Promise<Buffer> => {
   const { text } = await findMail(stack, jobId);
   const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
   if (link === undefined) throw new Error(`the mail about job ${jobId} contains no link`);
@@ -51,7 +54,7 @@ const countUsers = async (admin: ApiClient): Promise<number> =>
   (await admin.succeed<{ count: number }>('GET', '/v1/users?limit=1&count=exact')).count;
 
 const exportAll = async (
-  stack: Stack,
+  stack: Running,
   admin: ApiClient,
   { title, expected }: { title: string; expected: number },
 ): Promise<Records> => {
@@ -88,7 +91,7 @@ const edit = (records: Records): Records =>
  * Edits the exported file and imports it. @returns the records that an export must hold from now on
  */
 const importEdited = async (
-  stack: Stack,
+  stack: Running,
   admin: ApiClient,
   exported: Records,
 ): Promise<Records> => {
@@ -112,7 +115,7 @@ const importEdited = async (
 };
 
 /** Deletes the segment. @returns the id of the first backup */
-const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Promise<string> => {
+const deleteSegment = async (stack: Running, admin: ApiClient, all: Records): Promise<string> => {
   const { filter, title } = chooseSegment([...all.values()]);
   const segment = await admin.succeed<{ id: string }>('POST', '/v1/segments', {
     name: 'Demo',
@@ -140,7 +143,7 @@ const deleteSegment = async (stack: Stack, admin: ApiClient, all: Records): Prom
   return job.result?.backups?.[0]?.id ?? '';
 };
 
-const restoreBackup = async (stack: Stack, admin: ApiClient, backupId: string): Promise<void> => {
+const restoreBackup = async (stack: Running, admin: ApiClient, backupId: string): Promise<void> => {
   const path = `/v1/backups/${backupId}`;
   const { restorable } = await admin.succeed<{ restorable: number }>(
     'POST',
@@ -165,7 +168,7 @@ export interface Source {
 }
 
 export const tellDemo = async (
-  stack: Stack,
+  stack: Running,
   { properties, users, rows }: Source,
 ): Promise<void> => {
   const admin = await openWorkspace(stack);

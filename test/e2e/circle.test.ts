@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
 /** docs/circle.md and the README as a reader pastes them, into one shell, after `npm start`. */
 
-const stack = useStack({ demo: true });
+const stack = useOwnStack({ demo: true });
 
 const README = readFileSync('README.md', 'utf8');
 const PAGE = readFileSync(new URL('../../docs/circle.md', import.meta.url), 'utf8');

@@ -3,11 +3,11 @@ import { parse } from 'csv-parse/sync';
 import { beforeAll, expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { FORMULA, piecesOf } from '../support/http/guarded.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useSharedStack } from '../support/stack/stack.ts';
 
 /** Every CSV file that is given out, as a spreadsheet sees it. */
 
-const stack = useStack();
+const stack = useSharedStack();
 
 const MARK = '\uFEFF';
 const RISKY = ['=1+1', 'a;=1+1', "'=1", 'x\t@y', '"a;"=1', 'b|-1', 'c\n+1', "d;'=1", '＝1', "'s"];

@@ -2,11 +2,11 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delete-all-api.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { createShell, documented } from '../support/stack/temporal-command.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const DAY_MS = 86_400_000;
 const PIA = 'pia@platform.example';

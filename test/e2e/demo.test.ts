@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { tellDemo } from '../../local/demo/demo-steps.ts';
 import { demoProperties, demoUsers } from '../../local/demo/demo-users.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const USERS = 3_000;
 

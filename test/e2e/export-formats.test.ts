@@ -4,9 +4,9 @@ import type { ApiClient, Job } from '../../local/api-client.ts';
 import { unguarded } from '../../selection/formula-guard.ts';
 import { PROPERTY_TYPES } from '../../selection/property-types.ts';
 import { onlyMemberOf } from '../support/steps/only-member.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useSharedStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useSharedStack();
 
 type Value = string | number | boolean | string[];
 interface User extends Record<string, unknown> {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { readHistory } from '../support/steps/histories.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useSharedStack } from '../support/stack/stack.ts';
 import { triggerSchedule } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack();
+const stack = useSharedStack();
 
 const CANARY = 'canary';
 

@@ -5,10 +5,10 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
 import { workflowIdOf } from '../../workflows/contract.ts';
 import { readHistory } from '../support/steps/histories.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack({ env: { TICKET_PREFIXES: 'OPS' } });
+const stack = useOwnStack({ env: { TICKET_PREFIXES: 'OPS' } });
 
 const india = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 

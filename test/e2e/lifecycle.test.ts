@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { tablesHolding } from '../support/database/traces.ts';
 import { triggerSchedule } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
 let temporal: Client;
 
 beforeAll(async () => {

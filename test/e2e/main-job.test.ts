@@ -3,9 +3,9 @@ import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
 import { openEvents, type ServerEvent } from '../support/steps/events.ts';
 import { onlyMemberOf } from '../support/steps/only-member.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useSharedStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useSharedStack();
 
 const users = (count: number, withPlan = false) =>
   Array.from({ length: count }, (_, i) => ({

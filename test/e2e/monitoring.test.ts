@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { Job } from '../../local/api-client.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const read = (path: string) => readFile(join(PROJECT_FOLDER, path), 'utf8');
 

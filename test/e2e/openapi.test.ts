@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { findSchemathesis } from '../support/http/schemathesis.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
 const CONFIG = resolve('test/support/http/schemathesis.toml');
 const DEADLINE_MS = 400_000;
 
-const stack = useStack();
+const stack = useOwnStack();
 const schemathesis = await findSchemathesis();
 let link = '';
 

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { partKey } from '../../files/part-key.ts';
 import { compressFrame } from '../../files/zstd.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const COUNT = 130_000;
 

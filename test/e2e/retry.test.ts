@@ -2,9 +2,9 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 interface Retried extends Job {
   retryOf: string | null;

@@ -2,9 +2,9 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { readHistory } from '../support/steps/histories.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useSharedStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useSharedStack();
 
 const CANARY = 'canary';
 const COUNT = 300;

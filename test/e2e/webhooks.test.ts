@@ -3,12 +3,12 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
 import { isSignedBy } from '../support/steps/webhooks.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
+const stack = useOwnStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
 
 interface Webhook {
   id: string;

@@ -6,9 +6,9 @@ import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
 import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const USERS = 50_000;
 const LINES = 30_000;

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
 import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delete-all-api.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
 /**
  * The window of the fault tests: long enough to kill everything in it, short enough to wait for its
@@ -10,7 +10,7 @@ import { useStack } from '../support/stack/stack.ts';
 const WINDOW_MS = 60_000;
 const PATIENCE_MS = 90_000;
 
-const stack = useStack({ env: { DELETE_ALL_WINDOW: '60s' } });
+const stack = useOwnStack({ env: { DELETE_ALL_WINDOW: '60s' } });
 
 const VICTIMS = ['worker', 'api', 'temporal', 'postgres'] as const;
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
 
 const LINES = 35_000;
 

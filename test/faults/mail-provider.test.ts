@@ -12,10 +12,10 @@ import {
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { workflowIdOf } from '../../workflows/contract.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
 const provider = await startMailProvider(accepted);
-const stack = useStack({ env: { RESEND_API_KEY: 're_test', RESEND_BASE_URL: provider.url } });
+const stack = useOwnStack({ env: { RESEND_API_KEY: 're_test', RESEND_BASE_URL: provider.url } });
 
 afterAll(() => provider.stop());
 

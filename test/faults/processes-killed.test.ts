@@ -8,10 +8,10 @@ import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts'
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useStack({ apiFile: 'test/support/stack/crashing-api.ts' });
+const stack = useOwnStack({ apiFile: 'test/support/stack/crashing-api.ts' });
 
 // The sweep would in time heal what the request sent again must heal by itself.
 beforeAll(() => stack().temporal.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.pause));

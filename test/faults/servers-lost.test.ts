@@ -4,9 +4,9 @@ import type { Job } from '../../local/api-client.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 const USERS = 50_000;
 const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];

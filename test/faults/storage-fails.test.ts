@@ -8,9 +8,9 @@ import { expect, test } from 'vitest';
 import { createDirectoryStorage } from '../../storage/directory.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack();
+const stack = useOwnStack();
 
 /** The backup of 16,000 users takes more than twice as much. */
 const ROOM_BYTES = 256 * 1024;

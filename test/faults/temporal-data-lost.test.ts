@@ -8,14 +8,14 @@ import { SCHEDULES } from '../../workflows/contract.ts';
 import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
 import { prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
 /**
  * Temporal comes back at the same address and has forgotten everything; the worker is not
  * restarted.
  */
 
-const stack = useStack({ workerFile: 'test/support/stack/registering-worker.ts' });
+const stack = useOwnStack({ workerFile: 'test/support/stack/registering-worker.ts' });
 
 const USERS = 50_000;
 /** The sweep runs every minute, and is there again a second after the server. */

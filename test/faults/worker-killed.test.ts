@@ -3,9 +3,9 @@ import type { CrashPoint } from '../../activities/deps.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
 
 const USERS = 50_000;
 

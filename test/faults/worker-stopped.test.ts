@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { CrashPoint } from '../../activities/deps.ts';
 import { startSecondWorker } from '../support/stack/second-worker.ts';
-import { useStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useStack({ workerFile: 'test/support/stack/stopping-worker.ts' });
+const stack = useOwnStack({ workerFile: 'test/support/stack/stopping-worker.ts' });
 
 const COUNT = 50_000;
 const SELECTED = 40_000;

@@ -11,12 +11,15 @@ import {
 } from '../../local/processes/temporary-folder.ts';
 import { prepareWorkflowBundle } from '../../local/temporal/workflow-bundle.ts';
 import { migrateForTests } from './database/migrate-for-tests.ts';
+import { serveSharedStack, type SharedStack } from './stack/shared-stack.ts';
 import { CACHE_FOLDER } from './stack/workflow-bundle.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** The server's maintenance database, as its superuser. */
     postgresUrl: string;
+    /** Where {@link serveSharedStack} answers. */
+    sharedStackUrl: string;
   }
 }
 
@@ -61,14 +64,18 @@ const startServer = async (dataDir: string): Promise<Postgres> => {
 
 /**
  * One PostgreSQL for the whole run, or the one of TEST_DATABASE_URL, for example of another major
- * version.
+ * version. Each project with servers calls this; the first call serves all.
  */
-const setup = async (project: TestProject): Promise<() => Promise<void>> => {
+const setup = async (project: TestProject): Promise<(() => Promise<void>) | void> => {
+  const run = project.vitest.getRootProject();
+  if (run.getProvidedContext().postgresUrl !== undefined) return;
   const given = process.env['TEST_DATABASE_URL'] || undefined;
   if (given !== undefined) assertLoopback(given);
   const folder = await openRunFolder();
   let postgres: Postgres | undefined;
+  let sharedStack: SharedStack | undefined;
   const tearDown = async (): Promise<void> => {
+    await sharedStack?.stop();
     await postgres?.stop();
     await folder.remove();
   };
@@ -78,7 +85,9 @@ const setup = async (project: TestProject): Promise<() => Promise<void>> => {
     if (given === undefined) postgres = await startServer(join(folder.path, 'postgres-of-run'));
     const url = postgres?.url ?? given ?? '';
     await makeTemplate(url);
-    project.provide('postgresUrl', url);
+    sharedStack = await serveSharedStack();
+    run.provide('postgresUrl', url);
+    run.provide('sharedStackUrl', sharedStack.url);
     return tearDown;
   } catch (error) {
     await tearDown();

@@ -1,20 +1,17 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { readLocalEnv } from '../../../config.ts';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { openDatabase, type Database } from '../../../db/client.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { createApiClient, type ApiClient } from '../../../local/api-client.ts';
 import type { OutboxMail } from '../../../local/outbox/outbox-mails.ts';
-import { removeDataFolder } from '../../../local/postgres/postgres-place.ts';
-import { startStack, type Stack, type StackOptions } from '../../../local/stack.ts';
-import { CACHE_FOLDER, shareWorkflowBundle } from './workflow-bundle.ts';
+import type { Stack } from '../../../local/stack.ts';
+import type { SharedStackInfo } from './shared-stack.ts';
+import { type OwnStackOptions, startTestStack } from './start-test-stack.ts';
 
 export interface TestStack {
-  stack: Stack;
+  stack: Pick<Stack, 'info'>;
   dataDir: string;
   storageDir: string;
   owner: Database;
@@ -30,71 +27,74 @@ export interface TestStack {
   asRole: (role: 'platform' | 'ops') => Promise<ApiClient>;
 }
 
-/** All parts on real servers and free ports, stopped and removed at the end of the file. */
-export const useStack = (
-  options: Pick<StackOptions, 'apiFile' | 'workerFile' | 'demo'> & { env?: NodeJS.ProcessEnv } = {},
+const openTestStack = async (
+  stack: Pick<Stack, 'info'>,
+  dataDir: string,
+): Promise<{ test: TestStack; close: () => Promise<void> }> => {
+  const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
+  const { api, outbox = '', temporal } = stack.info();
+  const connection = await Connection.connect({ address: temporal });
+  const adminKey = async (id: string) => {
+    const person = { workspaceId: id, ownerName: 'Ada', ownerEmail: `admin@${id}.example.com` };
+    return (await createApiKey(owner.db, { role: 'admin', ...person })).key;
+  };
+  const roleKey = async (role: 'platform' | 'ops') => {
+    const person = { workspaceId: null, ownerName: role, ownerEmail: `${role}@example.com` };
+    return (await createApiKey(owner.db, { role, ...person })).key;
+  };
+  const test: TestStack = {
+    stack,
+    dataDir,
+    storageDir: join(dataDir, 'files'),
+    owner,
+    temporal: new Client({ connection }),
+    sql: async (text, values) => (await owner.pool.query(text, values)).rows,
+    mails: async () => (await (await fetch(`${outbox}/emails`)).json()) as OutboxMail[],
+    workspace: async (id) => {
+      await createWorkspace(owner.db, { id, name: id });
+      return createApiClient(api, await adminKey(id));
+    },
+    adminKey,
+    roleKey,
+    asRole: async (role) => createApiClient(api, await roleKey(role)),
+  };
+  const close = async () => {
+    await owner.close();
+    await connection.close();
+  };
+  return { test, close };
+};
+
+/** Opens a stack before the tests of a file, and closes it after them. */
+const useOpened = (
+  open: () => Promise<{ test: TestStack; close: () => Promise<void> }>,
 ): (() => TestStack) => {
-  const { env, ...files } = options;
-  let current: TestStack | undefined;
-  let close: (() => Promise<void>) | undefined;
-
+  let current: Awaited<ReturnType<typeof open>> | undefined;
   beforeAll(async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-stack-'));
-    await shareWorkflowBundle(dataDir);
-    const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
-    const stack = await startStack({
-      env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
-      inherited: {
-        PATH: process.env['PATH'],
-        TMPDIR: process.env['TMPDIR'],
-        LOG_LEVEL: 'info',
-        RATE_LIMIT_PER_MINUTE: '1000000',
-        ...env,
-      },
-      log: () => {},
-      headless: true,
-      cliFallbackFolder: CACHE_FOLDER,
-      ...files,
-    });
-    const owner = openDatabase(stack.info().databaseUrl, { maxConnections: 2 });
-    const { api, outbox = '', temporal } = stack.info();
-    const connection = await Connection.connect({ address: temporal });
-    const adminKey = async (id: string) => {
-      const person = { workspaceId: id, ownerName: 'Ada', ownerEmail: `admin@${id}.example.com` };
-      return (await createApiKey(owner.db, { role: 'admin', ...person })).key;
-    };
-    const roleKey = async (role: 'platform' | 'ops') => {
-      const person = { workspaceId: null, ownerName: role, ownerEmail: `${role}@example.com` };
-      return (await createApiKey(owner.db, { role, ...person })).key;
-    };
-    current = {
-      stack,
-      dataDir,
-      storageDir: join(dataDir, 'files'),
-      owner,
-      temporal: new Client({ connection }),
-      sql: async (text, values) => (await owner.pool.query(text, values)).rows,
-      mails: async () => (await (await fetch(`${outbox}/emails`)).json()) as OutboxMail[],
-      workspace: async (id) => {
-        await createWorkspace(owner.db, { id, name: id });
-        return createApiClient(api, await adminKey(id));
-      },
-      adminKey,
-      roleKey,
-      asRole: async (role) => createApiClient(api, await roleKey(role)),
-    };
-    close = async () => {
-      await owner.close();
-      await connection.close();
-      await stack.stop();
-      removeDataFolder(dataDir);
-    };
+    current = await open();
   }, 120_000);
-
-  afterAll(() => close?.(), 60_000);
-
+  afterAll(() => current?.close(), 60_000);
   return () => {
     expect(current).toBeDefined();
-    return current!;
+    return current!.test;
   };
 };
+
+/** A stack for this file alone: its tests kill parts, change tables or need other settings. */
+export const useOwnStack = (options: OwnStackOptions = {}): (() => TestStack) =>
+  useOpened(async () => {
+    const { stack, dataDir, stop } = await startTestStack(options);
+    const { test, close } = await openTestStack(stack, dataDir);
+    return { test, close: () => close().finally(stop) };
+  });
+
+/**
+ * The stack that the files of a run share. A test touches only workspaces of its own, and leaves
+ * servers, settings and tables as they are.
+ */
+export const useSharedStack = (): (() => TestStack) =>
+  useOpened(async () => {
+    const response = await fetch(inject('sharedStackUrl'));
+    const { info, dataDir } = (await response.json()) as SharedStackInfo;
+    return openTestStack({ info: () => info }, dataDir);
+  });
