@@ -164,10 +164,7 @@ export interface Source {
   rows: number;
 }
 
-export const tellDemo = async (
-  stack: Stack,
-  { properties, users, rows }: Source,
-): Promise<void> => {
+export const runDemo = async (stack: Stack, { properties, users, rows }: Source): Promise<void> => {
   const admin = await openWorkspace(stack);
   for (const property of properties) await admin.succeed('POST', '/v1/properties', property);
   const added = await runStep('Add users through the API', ({ show }) =>
