@@ -9,11 +9,11 @@ export const runLanes = async <Result>(
   signal: AbortSignal,
   start: (signal: AbortSignal) => Promise<Result>[],
 ): Promise<Result[]> => {
-  const broken = new AbortController();
-  const lanes = start(AbortSignal.any([signal, broken.signal]));
-  for (const lane of lanes) lane.catch((error: unknown) => broken.abort(error));
+  const failure = new AbortController();
+  const lanes = start(AbortSignal.any([signal, failure.signal]));
+  for (const lane of lanes) lane.catch((error: unknown) => failure.abort(error));
   await Promise.allSettled(lanes);
-  if (broken.signal.aborted) throw broken.signal.reason;
+  if (failure.signal.aborted) throw failure.signal.reason;
   return Promise.all(lanes);
 };
 
@@ -28,11 +28,11 @@ export const inLanes = async <Item>(
   work: (item: Item, signal: AbortSignal) => Promise<void>,
 ): Promise<void> => {
   const queue = items[Symbol.iterator]();
-  const runLane = async (broken: AbortSignal): Promise<void> => {
+  const runLane = async (laneSignal: AbortSignal): Promise<void> => {
     for (let next = queue.next(); next.done !== true; next = queue.next()) {
-      broken.throwIfAborted();
-      await work(next.value, broken);
+      laneSignal.throwIfAborted();
+      await work(next.value, laneSignal);
     }
   };
-  await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
+  await runLanes(signal, (laneSignal) => Array.from({ length: count }, () => runLane(laneSignal)));
 };

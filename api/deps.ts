@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { RequestSender } from './delete-all/request-workflows.ts';
-import type { JobStarter } from './jobs/job-workflows.ts';
+import type { RequestWorkflows } from './delete-all/request-workflows.ts';
+import type { JobWorkflows } from './jobs/job-workflows.ts';
 
 /** Dependencies of the API routes. */
 export interface ApiDeps {
@@ -12,8 +12,8 @@ export interface ApiDeps {
   /** A connection only for `/metrics`; the default is `database`. */
   figures?: Database;
   storage: Storage;
-  jobs: JobStarter;
-  requests: RequestSender;
+  jobs: JobWorkflows;
+  requests: RequestWorkflows;
   config: Pick<
     Config,
     | 'publicUrl'

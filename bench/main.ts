@@ -45,7 +45,7 @@ const tryMeasure = async (
     signal.throwIfAborted();
     process.exitCode = 1;
     console.error(error);
-    const result = `broke: ${error instanceof Error ? error.message : 'see the log'}`;
+    const result = `failed: ${error instanceof Error ? error.message : 'see the log'}`;
     return { lines: [{ what: name, peer: '–', result, aim: '–', isMet: undefined }], raw: null };
   }
 };

@@ -8,25 +8,25 @@ import { createDecompressors, compressFrame, UNREADABLE } from './zstd.ts';
 const DECOMPRESSED_CHUNK_BYTES = 256 * 1024;
 
 /**
- * How a text becomes a part in storage: each chunk is compressed synchronously by `pack`, then
+ * How a text becomes a part in storage: each chunk is compressed synchronously by `compress`, then
  * piped through the streams, at most one.
  */
-export interface Packing {
+export interface Compressor {
   /** Returns a new chunk, or the same one. */
-  pack: (chunk: Buffer) => Buffer;
+  compress: (chunk: Buffer) => Buffer;
   streams: () => Transform[];
 }
 
 const asIs = (chunk: Buffer): Buffer => chunk;
 
 /** Parts of a gzip file are joined to one member; see `gzip-member.ts`. */
-const PACKINGS: Record<Compression, Packing> = {
-  none: { pack: asIs, streams: () => [] },
-  gzip: { pack: asIs, streams: () => [createPartDeflater()] },
-  zstd: { pack: compressFrame, streams: () => [] },
+const PACKINGS: Record<Compression, Compressor> = {
+  none: { compress: asIs, streams: () => [] },
+  gzip: { compress: asIs, streams: () => [createPartDeflater()] },
+  zstd: { compress: compressFrame, streams: () => [] },
 };
 
-export const packingOf = (compression: Compression): Packing => PACKINGS[compression];
+export const compressorOf = (compression: Compression): Compressor => PACKINGS[compression];
 
 const DECOMPRESSORS: Record<Compression, () => Transform[]> = {
   none: () => [],

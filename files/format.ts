@@ -29,7 +29,7 @@ const FORMAT_NAMES: Record<Format, string> = { csv: 'CSV', ndjson: 'NDJSON' };
 export const formatKind = (file: { format: Format; compression: Compression }): string =>
   FORMAT_NAMES[file.format] + (file.compression === 'gzip' ? ', gzip' : '');
 
-const MOMENT = new Intl.DateTimeFormat('en-GB', {
+const TIMESTAMP = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
   month: 'long',
   year: 'numeric',
@@ -43,8 +43,8 @@ const MOMENT = new Intl.DateTimeFormat('en-GB', {
  * "24 November 2026, 10:15 UTC". Minutes are rounded down, so that a deadline is never stated too
  * late.
  */
-export const formatMoment = (moment: Date): string => {
-  const parts = new Map(MOMENT.formatToParts(moment).map(({ type, value }) => [type, value]));
+export const formatTimestamp = (timestamp: Date): string => {
+  const parts = new Map(TIMESTAMP.formatToParts(timestamp).map(({ type, value }) => [type, value]));
   const day = `${parts.get('day')} ${parts.get('month')} ${parts.get('year')}`;
   return `${day}, ${parts.get('hour')}:${parts.get('minute')} UTC`;
 };

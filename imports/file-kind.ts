@@ -1,5 +1,5 @@
 import { constants, gunzipSync } from 'node:zlib';
-import { GZIP_MAGIC } from './unpack.ts';
+import { GZIP_MAGIC } from './decompress.ts';
 
 /**
  * Number of first bytes that identify a file's kind. A tar archive has its format name at byte 257.
@@ -101,7 +101,7 @@ const kindOfText = (head: string, names: ReadonlySet<string>): string | undefine
   return `${kind}. ${EXPORT_AGAIN}`;
 };
 
-const isPacked = (content: Buffer): boolean =>
+const isCompressed = (content: Buffer): boolean =>
   content.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
 
 const kindOf = (text: string): string | undefined => {
@@ -126,7 +126,7 @@ const PACKED_BEHIND =
  * file is said to have.
  */
 export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefined => {
-  if (isPacked(head)) return `compressed with gzip twice. ${UNPACKED}`;
+  if (isCompressed(head)) return `compressed with gzip twice. ${UNPACKED}`;
   const text = head.toString('latin1', 0, KIND_BYTES);
   const behind = text.replace(BEFORE, '');
   if (behind.startsWith(GZIP)) return PACKED_BEHIND;
@@ -148,7 +148,7 @@ const decompressHead = (head: Buffer): Buffer => {
 /** Like `kindOfContent`, for a file that may be compressed. */
 export const kindOfFile = (head: Buffer, names = NO_NAMES): string | undefined => {
   const first = head.subarray(0, KIND_BYTES);
-  return kindOfContent(isPacked(first) ? decompressHead(first) : first, names);
+  return kindOfContent(isCompressed(first) ? decompressHead(first) : first, names);
 };
 
 /**

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { type FileErrorType, ImportFileError } from './file-error.ts';
 import { KIND_BYTES, kindOfContent } from './file-kind.ts';
-import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.ts';
+import { isFromGunzip, isTooMuch, MAX_DECOMPRESSED_RATIO, decompressed } from './decompress.ts';
 
 /**
  * Longest text of an imported file after decompression, in bytes. gzip can produce 1,000 bytes from
@@ -11,7 +11,7 @@ import { isFromGunzip, isTooMuch, MAX_UNPACKED_RATIO, unpacked } from './unpack.
 const MAX_TEXT_BYTES = 8 * 1024 ** 3;
 
 const TOO_MUCH =
-  `the text is more than ${MAX_UNPACKED_RATIO} times as long as the compressed file. ` +
+  `the text is more than ${MAX_DECOMPRESSED_RATIO} times as long as the compressed file. ` +
   'Upload the file without compression, or split it.';
 /** Most bytes of a character whose last byte is missing. */
 const MAX_CUT_BYTES = 3;
@@ -129,7 +129,7 @@ export const textOf = async function* (
   let byteCount = 0;
   let tail: Buffer = Buffer.alloc(0);
   try {
-    for await (const piece of ofCsv(unpacked(file), names)) {
+    for await (const piece of ofCsv(decompressed(file), names)) {
       byteCount += piece.length;
       if (byteCount > maxBytes) {
         throw fail('tooLarge', `the text is longer than ${maxBytes} bytes. Split the file.`);

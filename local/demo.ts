@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { readLocalEnv } from '../config.ts';
 import { checkCsv, usersOfCsv } from './demo/demo-csv.ts';
 import { runStep } from './demo/demo-progress.ts';
-import { type Source, tellDemo } from './demo/demo-steps.ts';
+import { type Source, runDemo } from './demo/demo-steps.ts';
 import { demoProperties, demoUsers } from './demo/demo-users.ts';
 import { killRecorded } from './processes/process-record.ts';
 import { listenForSignals } from './processes/signals.ts';
@@ -52,7 +52,7 @@ const runStack = async (source: Source, dataDir: string, signal: AbortSignal): P
     }),
   );
   try {
-    await Promise.race([tellDemo(stack, source), untilStopped(signal)]);
+    await Promise.race([runDemo(stack, source), untilStopped(signal)]);
     console.log('All sums close.');
   } finally {
     await stack.stop();

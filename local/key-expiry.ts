@@ -1,5 +1,5 @@
 import type { NewApiKey } from '../db/api-keys.ts';
-import { momentOf } from '../selection/moments.ts';
+import { dateTimeOf } from '../selection/date-times.ts';
 
 const UNIT_SECONDS = { h: 3_600, d: 86_400 } as const;
 const DURATION = /^([1-9]\d{0,4})([hd])$/;
@@ -16,7 +16,7 @@ export const readKeyExpiry = (text: string): NewApiKey['expires'] => {
     const inSeconds = Number(count) * UNIT_SECONDS[unit as keyof typeof UNIT_SECONDS];
     return inSeconds <= MAX_DAYS * UNIT_SECONDS.d ? { inSeconds } : undefined;
   }
-  const date = momentOf(text, 'date');
-  const at = date === undefined ? momentOf(text, 'datetime') : `${date}T00:00:00Z`;
+  const date = dateTimeOf(text, 'date');
+  const at = date === undefined ? dateTimeOf(text, 'datetime') : `${date}T00:00:00Z`;
   return at === undefined ? undefined : { at };
 };

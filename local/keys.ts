@@ -81,7 +81,7 @@ const HEAD = [
   'revoked',
 ];
 
-const tell = (at: Date | null): string => at?.toISOString() ?? '-';
+const formatTime = (at: Date | null): string => at?.toISOString() ?? '-';
 
 const list = async (): Promise<void> => {
   const keys = await withDatabase(listApiKeys);
@@ -93,9 +93,9 @@ const list = async (): Promise<void> => {
     key.owner_name,
     key.owner_email,
     key.created_at.toISOString(),
-    tell(key.expires_at),
-    tell(key.last_used_at),
-    tell(key.revoked_at),
+    formatTime(key.expires_at),
+    formatTime(key.last_used_at),
+    formatTime(key.revoked_at),
   ]);
   printTable(HEAD, rows);
 };

@@ -1,4 +1,4 @@
-import { formatCount, formatMoment, formatUsers } from '../files/format.ts';
+import { formatCount, formatTimestamp, formatUsers } from '../files/format.ts';
 import type { RequestNotice } from '../workflows/contract.ts';
 import { decisionCall } from './decision-call.ts';
 import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';
@@ -34,7 +34,7 @@ export interface Decidable {
   code?: string;
 }
 
-type Told = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
+type NoticeText = Pick<Letter, 'heading' | 'tone' | 'paragraphs'>;
 
 const NOTHING = 'Nothing was deleted.';
 const AGAIN = 'An admin can request the deletion again.';
@@ -49,9 +49,9 @@ const formatDuration = (ms: number): string => {
 };
 
 const untilOf = ({ closesAt }: RequestFacts): string =>
-  closesAt === null ? 'its end' : formatMoment(closesAt);
+  closesAt === null ? 'its end' : formatTimestamp(closesAt);
 
-const asked = (facts: RequestFacts, heading: string): Told => ({
+const asked = (facts: RequestFacts, heading: string): NoticeText => ({
   heading,
   tone: 'mixed',
   paragraphs: [
@@ -59,13 +59,13 @@ const asked = (facts: RequestFacts, heading: string): Told => ({
       `the workspace: ${formatUsers(facts.usersThen)} at the time of the request.`,
     `Reason: ${facts.reason}`,
     'Another person of the platform team must approve or deny the request. ' +
-      `Without an answer, the request lapses on ${formatMoment(facts.lapsesAt)}.`,
+      `Without an answer, the request lapses on ${formatTimestamp(facts.lapsesAt)}.`,
     `An approval deletes nothing. It opens a window of ${formatDuration(facts.windowMs)} in which an admin ` +
       'may delete all users, once.',
   ],
 });
 
-const approved = (facts: RequestFacts): Told => ({
+const approved = (facts: RequestFacts): NoticeText => ({
   heading: `Deleting all users is possible until ${untilOf(facts)}`,
   tone: 'mixed',
   paragraphs: [
@@ -76,7 +76,7 @@ const approved = (facts: RequestFacts): Told => ({
   ],
 });
 
-const closing = (facts: RequestFacts, leftMs: number): Told => ({
+const closing = (facts: RequestFacts, leftMs: number): NoticeText => ({
   heading: `The window for deleting all users closes in ${formatDuration(leftMs)}`,
   tone: 'mixed',
   paragraphs: [
@@ -85,13 +85,13 @@ const closing = (facts: RequestFacts, leftMs: number): Told => ({
   ],
 });
 
-const over = (heading: string, ...paragraphs: (string | null)[]): Told => ({
+const over = (heading: string, ...paragraphs: (string | null)[]): NoticeText => ({
   heading: `Deleting all users: ${heading}`,
   tone: 'mixed',
   paragraphs: paragraphs.filter((paragraph) => paragraph !== null),
 });
 
-const ended = (facts: RequestFacts): Told => {
+const ended = (facts: RequestFacts): NoticeText => {
   const { end, workspaceName } = facts;
   if (end === null) return over('stopped by an operator', `${NOTHING} ${AGAIN}`);
   const isDone = end.state === 'completed';
@@ -109,7 +109,7 @@ const ended = (facts: RequestFacts): Told => {
   };
 };
 
-const tell = (facts: RequestFacts, kind: RequestNotice): Told => {
+const composeNotice = (facts: RequestFacts, kind: RequestNotice): NoticeText => {
   const { workspaceName, words } = facts;
   const said = words === null ? null : `Reason: ${words}`;
   const nothing = facts.hasRun ? 'Nothing more is deleted.' : NOTHING;
@@ -187,16 +187,16 @@ export const deleteAllMail = (
   kind: RequestNotice,
   decidable: readonly Decidable[] = [],
 ): Message => {
-  const told = tell(facts, kind);
+  const text = composeNotice(facts, kind);
   const { url, expiresAt } = facts.request;
   const look = {
     label: 'View the request',
     url,
-    note: `The page shows the state of the request and how to decide. It changes nothing. Works until ${formatMoment(expiresAt)}.`,
+    note: `The page shows the state of the request and how to decide. It changes nothing. Works until ${formatTimestamp(expiresAt)}.`,
   };
   return renderLetter({
-    ...told,
-    subject: `${told.heading} (${facts.workspaceName})`,
+    ...text,
+    subject: `${text.heading} (${facts.workspaceName})`,
     actions: [look],
     tables: [
       tableOf(facts),

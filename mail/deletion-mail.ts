@@ -1,5 +1,5 @@
 import type { SummedCounts } from '../db/jobs/job-summary.ts';
-import { formatBytes, formatCount, formatMoment, formatUsers } from '../files/format.ts';
+import { formatBytes, formatCount, formatTimestamp, formatUsers } from '../files/format.ts';
 import {
   downloadLog,
   type Letter,
@@ -81,7 +81,7 @@ const paragraphsOf = (facts: DeletionFinished): string[] => {
   }
   if (facts.restoreUntil !== null) {
     paragraphs.push(
-      `The users can be restored until ${formatMoment(facts.restoreUntil)}. ` +
+      `The users can be restored until ${formatTimestamp(facts.restoreUntil)}. ` +
         'After that, the backup is destroyed and the deletion is final.',
     );
   }
@@ -94,7 +94,7 @@ const actionsOf = (facts: DeletionFinished): Letter['actions'] => {
     label: many ? `Download backup ${index + 1} of ${facts.backups.length}` : 'Download the backup',
     url: backup.linkUrl,
     note:
-      `Works until ${formatMoment(backup.linkExpiresAt)}. ` +
+      `Works until ${formatTimestamp(backup.linkExpiresAt)}. ` +
       'Anyone with this link can download the file. Each download is logged.',
   }));
   const log = facts.log === null ? [] : [downloadLog(facts.log, 'The outcome for each user')];

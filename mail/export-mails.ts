@@ -3,7 +3,7 @@ import {
   formatBytes,
   formatCount,
   formatKind,
-  formatMoment,
+  formatTimestamp,
   formatUsers,
 } from '../files/format.ts';
 import { lookAtJob, type MailLink, type Message, renderLetter } from './letter.ts';
@@ -36,7 +36,7 @@ export const exportReady = (facts: ExportReady): Message =>
         label: 'Download the export',
         url: facts.linkUrl,
         note:
-          `Works until ${formatMoment(facts.linkExpiresAt)}. ` +
+          `Works until ${formatTimestamp(facts.linkExpiresAt)}. ` +
           'Anyone with this link can download the file. Each download is logged.',
       },
     ],
@@ -48,7 +48,7 @@ export const exportReady = (facts: ExportReady): Message =>
           ['Format', formatKind(facts)],
           ['Size', formatBytes(facts.bytes)],
           ['SHA-256', facts.sha256],
-          ['Removed after', formatMoment(facts.fileExpiresAt)],
+          ['Removed after', formatTimestamp(facts.fileExpiresAt)],
           ['Export', facts.jobId],
         ],
       },

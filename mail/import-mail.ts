@@ -100,10 +100,10 @@ const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
 export const importFinished = (facts: ImportFinished): Message => {
   const { counts, end, dryRun } = facts;
   const what = dryRun ? 'Dry run of an import' : 'Import';
-  const told = dryRun
+  const suffix = dryRun
     ? ''
     : `: ${formatCount(counts.imported + counts.merged)} of ${formatLines(counts.lines)}`;
-  const heading = `${what} ${ENDS[end.kind]}${told}`;
+  const heading = `${what} ${ENDS[end.kind]}${suffix}`;
   const job: [string, string][] = [
     ['Import', facts.jobId],
     ['Mode', facts.mode],

@@ -1,4 +1,4 @@
-import { formatMoment } from '../files/format.ts';
+import { formatTimestamp } from '../files/format.ts';
 
 /** A mail as it is sent to the provider. */
 export interface Message {
@@ -135,7 +135,7 @@ type Action = Letter['actions'][number];
 export const lookAtJob = ({ url, expiresAt }: MailLink): Action => ({
   label: 'View the job',
   url,
-  note: `The page shows state, counts and times, and no users. Works until ${formatMoment(expiresAt)}.`,
+  note: `The page shows state, counts and times, and no users. Works until ${formatTimestamp(expiresAt)}.`,
 });
 
 /** Links to the page where a log is downloaded. `what` describes a line of the log. */
@@ -143,6 +143,6 @@ export const downloadLog = ({ url, expiresAt }: MailLink, what: string): Action 
   label: 'Download the log',
   url,
   note:
-    `${what}, as CSV. Works until ${formatMoment(expiresAt)}. ` +
+    `${what}, as CSV. Works until ${formatTimestamp(expiresAt)}. ` +
     'Anyone with this link can download the log. Each download is logged.',
 });

@@ -2,7 +2,7 @@ import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { BLANKS } from './characters.ts';
 import { findField, type Field, type PropertyTypes } from './fields.ts';
 import type { Condition, Filter, FrozenFilter, Scalar } from './filter.ts';
-import { momentOf } from './moments.ts';
+import { dateTimeOf } from './date-times.ts';
 import { parsePhone, phonePartOf } from './phones.ts';
 import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
@@ -50,8 +50,8 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
 const textOf = ({ kind }: Field, value: Scalar): string => {
   const text = String(value);
   if (kind === 'list') return itemOf(text);
-  const isMoment = kind === 'date' || kind === 'time' || kind === 'datetime';
-  return isMoment ? (momentOf(text, kind) ?? text) : text;
+  const isDateOrTime = kind === 'date' || kind === 'time' || kind === 'datetime';
+  return isDateOrTime ? (dateTimeOf(text, kind) ?? text) : text;
 };
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { invisibleProblem } from './characters.ts';
 import { type Field, findField, type PropertyTypes, type ValueKind } from './fields.ts';
-import { momentOf } from './moments.ts';
+import { dateTimeOf } from './date-times.ts';
 import { NUMBER_RULE, numberProblem } from './numbers.ts';
 import { parsePhone, phonePartProblem } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
@@ -139,13 +139,15 @@ const checkScalar = (value: Scalar, { kind, takes }: Field, op: Op): string | un
     case 'boolean':
       return typeof value === 'boolean' ? undefined : 'must be true or false';
     case 'date':
-      return isText && momentOf(value, kind) !== undefined
+      return isText && dateTimeOf(value, kind) !== undefined
         ? undefined
         : 'must be a date: YYYY-MM-DD';
     case 'time':
-      return isText && momentOf(value, kind) !== undefined ? undefined : 'must be a time: HH:MM:SS';
+      return isText && dateTimeOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a time: HH:MM:SS';
     case 'datetime':
-      return isText && momentOf(value, kind) !== undefined
+      return isText && dateTimeOf(value, kind) !== undefined
         ? undefined
         : 'must be a time with its offset: 2026-11-23T09:30:00Z';
   }
@@ -228,9 +230,9 @@ export const freezeFilter = (
     if ('not' in node) return { not: freeze(node.not) };
     const { value } = node;
     if (typeof value !== 'object' || Array.isArray(value)) return node;
-    const moment = new Date(now.getTime() - value.daysAgo * DAY_MS).toISOString();
+    const timestamp = new Date(now.getTime() - value.daysAgo * DAY_MS).toISOString();
     const isDate = findField(node.field, properties)?.kind === 'date';
-    return { ...node, value: isDate ? moment.slice(0, 10) : moment };
+    return { ...node, value: isDate ? timestamp.slice(0, 10) : timestamp };
   };
   return freeze(filter) as FrozenFilter;
 };

@@ -32,12 +32,12 @@ const SEPARATORS = String.raw`,;|\t\r\n`;
 const FIRST_GUARD = new RegExp(`^("*)${GUARD}(?=[${FIRST_BLANKS}${FORMULA}])`);
 const LATER_GUARDS = new RegExp(`([${SEPARATORS}]"*)${GUARD}(?=[${FORMULA}])`, 'g');
 
-const FIRST_PLACE = new RegExp(`^("*)(?=[${FIRST_BLANKS}${FORMULA}])`);
+const FIRST_POSITION = new RegExp(`^("*)(?=[${FIRST_BLANKS}${FORMULA}])`);
 const LATER_PLACES = new RegExp(`([${SEPARATORS}]"*)(?=[${FORMULA}])`, 'g');
 
 /** A text with the guards of `createCsvGuard`. */
 export const guarded = (text: string): string =>
-  text.replace(FIRST_PLACE, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
+  text.replace(FIRST_POSITION, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
 
 /** A text without the guards of `createCsvGuard`. */
 export const unguarded = (text: string): string =>

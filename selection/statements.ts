@@ -41,10 +41,10 @@ const arrayText = (items: readonly unknown[]): string => {
 };
 
 /** Only years that PostgreSQL reads in this format. */
-const momentText = (moment: Date): string => {
-  const text = moment.toISOString();
+const timestampText = (timestamp: Date): string => {
+  const text = timestamp.toISOString();
   if (!/^\d{4}-/.test(text) || text.startsWith('0000')) {
-    throw new Error('a moment outside the years 0001 to 9999 cannot be sent to PostgreSQL');
+    throw new Error('a timestamp outside the years 0001 to 9999 cannot be sent to PostgreSQL');
   }
   return text;
 };
@@ -56,7 +56,7 @@ const textOf = (value: unknown): string | null => {
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (Array.isArray(value)) return arrayText(value);
-  if (value instanceof Date) return momentText(value);
+  if (value instanceof Date) return timestampText(value);
   throw new Error(`a value of type ${typeof value} is not sent to PostgreSQL`);
 };
 

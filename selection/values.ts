@@ -1,5 +1,5 @@
 import { invisibleProblem } from './characters.ts';
-import { momentOf } from './moments.ts';
+import { dateTimeOf } from './date-times.ts';
 import { numberProblem } from './numbers.ts';
 import { parsePhone } from './phones.ts';
 import type { PropertyType } from './property-types.ts';
@@ -56,12 +56,12 @@ const readPhone = (text: string): Parsed<string> => {
   return 'digits' in parsed ? { value: parsed.digits } : parsed;
 };
 
-const parseMoment =
+const parseDateTime =
   (kind: 'date' | 'time' | 'datetime', form: string) =>
   (input: unknown): Parsed<string> => {
     if (typeof input !== 'string') return { detail: `must be a string of the form ${form}` };
     if (input === '') return { value: null };
-    const value = momentOf(input, kind);
+    const value = dateTimeOf(input, kind);
     return value === undefined
       ? { detail: `must be an existing time of the form ${form}` }
       : { value };
@@ -105,9 +105,9 @@ const PARSERS: Record<PropertyType, (input: unknown) => Parsed> = {
   url: parseAsIs(webAddressProblem),
   number: parseNumber,
   boolean: parseBoolean,
-  date: parseMoment('date', 'YYYY-MM-DD'),
-  time: parseMoment('time', 'HH:MM or HH:MM:SS'),
-  datetime: parseMoment(
+  date: parseDateTime('date', 'YYYY-MM-DD'),
+  time: parseDateTime('time', 'HH:MM or HH:MM:SS'),
+  datetime: parseDateTime(
     'datetime',
     'YYYY-MM-DDTHH:MM:SSZ, with an offset and at most 6 digits of a second',
   ),

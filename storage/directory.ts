@@ -56,6 +56,9 @@ export const createDirectoryStorage = (root: string): Storage => {
     const path = pathOf(key);
     const partial = `${path}.${uuidv7()}.partial`;
     let written = partial;
+    // An error of the content before the pipeline listens would end the process. The pipeline
+    // throws it later.
+    content.on('error', () => {});
     try {
       await makeFolder(dirname(path));
       await writeDurably(partial, content);

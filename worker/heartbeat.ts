@@ -45,12 +45,12 @@ export const startHeartbeat = ({
     if (!isOff && wasOff) log.info({ skewSeconds }, "clock agrees with the database's again");
     wasOff = isOff;
   };
-  const tell = (): Promise<void> =>
+  const report = (): Promise<void> =>
     measureClockSkew(() => beat(db, { workerId, taskQueue }), now).then(compare, () =>
       log.warn('heartbeat not stored, the database is away'),
     );
-  const timer = setInterval(() => void tell(), intervalMs);
-  void tell();
+  const timer = setInterval(() => void report(), intervalMs);
+  void report();
   return {
     isBeating: (): boolean => performance.now() - beatAt < MAX_SILENCE_MS,
     stop: async (): Promise<void> => {

@@ -45,13 +45,13 @@ const isSame = (a: string, b: string): boolean =>
 export const findCodeHolder = async (
   db: Db,
   secret: string,
-  told: { requestId: string; workspaceId: string; kind: MessageKind; code: string },
+  about: { requestId: string; workspaceId: string; kind: MessageKind; code: string },
 ): Promise<string | undefined> => {
-  const kind = CODED_KINDS.find((coded) => coded === told.kind);
+  const kind = CODED_KINDS.find((coded) => coded === about.kind);
   if (kind === undefined) return undefined;
   const role = kind === 'withdraw' ? 'admin' : 'platform';
-  const deciders = await listDeciders(db, role, told.workspaceId);
-  const { requestId, code } = told;
+  const deciders = await listDeciders(db, role, about.workspaceId);
+  const { requestId, code } = about;
   return deciders.find(({ person }) =>
     isSame(code, decisionCodeOf(secret, { requestId, kind, person })),
   )?.id;

@@ -211,12 +211,12 @@ export const createDeleteBackedUpUsers =
     };
     try {
       const isBegun = parts.some((part) => part.cursor > 0);
-      await inLanes(isBegun ? left : parts, LANES, signal, (part, broken) =>
-        recheckPart(deps.storage, part, broken),
+      await inLanes(isBegun ? left : parts, LANES, signal, (part, laneSignal) =>
+        recheckPart(deps.storage, part, laneSignal),
       );
       run.isRehearsed ||= await rehearseRestore(deps, backup, left, signal);
-      await runLanes(signal, (broken) => {
-        run.signal = broken;
+      await runLanes(signal, (laneSignal) => {
+        run.signal = laneSignal;
         return Array.from({ length: lanes }, () => runLane(run));
       });
     } catch (error) {

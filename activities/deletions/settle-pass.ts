@@ -11,9 +11,9 @@ import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
   countTargets,
   partLeft,
-  settleLeftovers,
+  settleRemaining,
   targetsLeft,
-  type Leftovers,
+  type RemainingUsers,
   type SettleMode,
 } from '../../db/jobs/settlement.ts';
 import { compileSelection } from '../../selection/compile.ts';
@@ -26,7 +26,7 @@ import type { ActivityDeps } from '../deps.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
-type Base = Omit<Leftovers, 'source' | 'isComplete'>;
+type Base = Omit<RemainingUsers, 'source' | 'isComplete'>;
 
 const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
   namesItsUsers(job.selection)
@@ -76,7 +76,7 @@ const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): P
     column ??= findUserIdColumn(deps, backup);
     const userIds = await readLeftIds(storage, part, column, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
-    await settleLeftovers(db, { ...base, source, isComplete: part.cursor === part.rows });
+    await settleRemaining(db, { ...base, source, isComplete: part.cursor === part.rows });
   }
 };
 
@@ -112,7 +112,7 @@ export const settle = async (
   const parts = backup === undefined ? [] : await listParts(db, backup);
   const isComplete = parts.every((part) => part.cursor === part.rows);
   const source = targetsLeft(job.id, pass, backup?.id);
-  await settleLeftovers(db, { ...base, source, isComplete });
+  await settleRemaining(db, { ...base, source, isComplete });
 };
 
 /** Leaves the phase `deleting` first, so that no batch of this pass can commit any more. */

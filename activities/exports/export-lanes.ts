@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { createCopyPlaces } from '../../db/copy/copy-row-ids.ts';
+import { createCopyRowIds } from '../../db/copy/copy-row-ids.ts';
 import { setCopyValues } from '../../db/copy/copy-values.ts';
 import { recordPart, type WrittenPart } from '../../db/exports/exports.ts';
 import { joinSnapshot, type HeldSnapshot } from '../../db/exports/held-snapshot.ts';
@@ -70,10 +70,10 @@ const runLane = async (
     const key = partKey({ ...attempt.target, part });
     const to = { ...attempt.target, storage, key, signal: attempt.signal };
     // Row ids serve to delete users, so a download needs none.
-    const places = attempt.purpose === 'backup' ? createCopyPlaces() : undefined;
+    const rowIds = attempt.purpose === 'backup' ? createCopyRowIds() : undefined;
     const guard = guardOf(attempt.plan);
-    const facts = await writePart(client, { query, places, guard }, to);
-    const fresh = await record(deps, attempt.target, part, { ...facts, tids: places?.toArray() });
+    const facts = await writePart(client, { query, rowIds, guard }, to);
+    const fresh = await record(deps, attempt.target, part, { ...facts, tids: rowIds?.toArray() });
     attempt.written.put(part, fresh);
     crashPoint('export:part-written');
     // Wait before taking the next part: the reader waits for every part that was taken.

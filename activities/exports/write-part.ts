@@ -3,10 +3,10 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import type pg from 'pg';
 import { copyOut } from '../../db/copy/copy-out.ts';
-import type { CopyPlaces } from '../../db/copy/copy-row-ids.ts';
+import type { CopyRowIds } from '../../db/copy/copy-row-ids.ts';
 import type { Compression, Format } from '../../db/schema.ts';
 import { type CsvGuard, GUARDED_FILE_MARK } from '../../selection/formula-guard.ts';
-import { packingOf } from '../../files/compression.ts';
+import { compressorOf } from '../../files/compression.ts';
 import { createDigestTap, type DigestFacts } from '../../files/digest-tap.ts';
 import { gzipBeginning, gzipTrailer, type TextCheck } from '../../files/gzip-member.ts';
 import { StorageError, type Storage } from '../../storage/storage.ts';
@@ -44,15 +44,15 @@ interface PartTarget {
  * that compresses a chunk, and returns the stream of compressed chunks.
  */
 const storePart = async <Source extends Readable>(
-  open: (pack: (chunk: Buffer) => Buffer) => Source,
+  open: (compress: (chunk: Buffer) => Buffer) => Source,
   { storage, key, compression, signal }: Omit<PartTarget, 'format'>,
 ): Promise<{ source: Source; facts: Omit<PartFacts, 'rows'> }> => {
-  const { pack, streams } = packingOf(compression);
+  const { compress, streams } = compressorOf(compression);
   const check: TextCheck = { crc32: 0, bytes: 0 };
   const source = open((chunk) => {
     check.bytes += chunk.length;
     if (compression === 'gzip') check.crc32 = crc32(chunk, check.crc32);
-    return pack(chunk);
+    return compress(chunk);
   });
   const stored = createDigestTap();
   const [piped, put] = await Promise.allSettled([
@@ -70,7 +70,7 @@ const storePart = async <Source extends Readable>(
 
 /** Hashes and stores bytes unchanged. */
 const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFacts> => {
-  const open = (pack: (chunk: Buffer) => Buffer) => Readable.from([pack(bytes)]);
+  const open = (compress: (chunk: Buffer) => Buffer) => Readable.from([compress(bytes)]);
   const { facts } = await storePart(open, { ...target, compression: 'none' });
   return { bytes: facts.bytes, sha256: facts.sha256 };
 };
@@ -79,26 +79,26 @@ const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFact
 export interface PartSource {
   query: string;
   /** Removes the row ids, which are then the query's first column. */
-  places?: CopyPlaces | undefined;
+  rowIds?: CopyRowIds | undefined;
   /** Keeps spreadsheets from running text as formulas. */
   guard?: CsvGuard | undefined;
 }
 
 /**
  * Writes the rows of a query to one durable file. Bytes are piped; no row becomes a JavaScript
- * value. With `places`, the first column of the query is the row id (ctid). The row ids are
+ * value. With `rowIds`, the first column of the query is the row id (ctid). The row ids are
  * collected there and are not written to the file.
  */
 export const writePart = async (
   client: pg.ClientBase,
-  { query, places, guard }: PartSource,
+  { query, rowIds, guard }: PartSource,
   target: PartTarget,
 ): Promise<PartFacts> => {
   const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
   const statement = `COPY (${query}) TO STDOUT (${options})`;
-  const open = (pack: (chunk: Buffer) => Buffer) => {
-    const guarded = guard && ((chunk: Buffer) => pack(guard.guard(chunk)));
-    const ways = { places, startRow: guard?.startRow, pack: guarded ?? pack };
+  const open = (compress: (chunk: Buffer) => Buffer) => {
+    const guarded = guard && ((chunk: Buffer) => compress(guard.guard(chunk)));
+    const ways = { rowIds, startRow: guard?.startRow, compress: guarded ?? compress };
     return client.query(copyOut(statement, ways));
   };
   const { source, facts } = await storePart(open, target);
@@ -125,7 +125,7 @@ export const writeHeader = async (
     (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
   );
   if (target.compression !== 'gzip') {
-    const { facts } = await storePart((pack) => Readable.from([pack(text)]), target);
+    const { facts } = await storePart((compress) => Readable.from([compress(text)]), target);
     return { rows: 0, ...facts };
   }
   const stored = await storeBytes(gzipBeginning(text), target);

@@ -110,7 +110,10 @@ const mergeRounds = async (
  * The failures of rows that were left out. Only the lines of these rows are fetched from the
  * thread.
  */
-const tellLeft = async (chunk: PreparedChunk, left: readonly LeftRow[]): Promise<FailedLine[]> => {
+const reportLeft = async (
+  chunk: PreparedChunk,
+  left: readonly LeftRow[],
+): Promise<FailedLine[]> => {
   if (left.length === 0) return [];
   const why = new Map(left.map((row) => [row.n, row.why]));
   const lines = await chunk.linesOf([...why.keys()]);
@@ -166,7 +169,7 @@ const mergeRows = async (
   if (result.status === 'merged') {
     const made = new Set<number>();
     addMade(made, firstLines, { from: 0, to: whole.firstCount - 1 }, result.skipped);
-    return { ...result.merged, rejected: await tellLeft(chunk, result.left), made };
+    return { ...result.merged, rejected: await reportLeft(chunk, result.left), made };
   }
   return result.status === 'overfull' ? 'overfull' : 'contended';
 };
@@ -182,14 +185,14 @@ const withNotes = (
 ): readonly FailedLine[] => {
   if (notes.length === 0) return lost;
   const noted = new Map(notes.map((note) => [note.line, note]));
-  const told = lost.map((line) => {
+  const reported = lost.map((line) => {
     const note = noted.get(line.line);
     noted.delete(line.line);
     if (note === undefined) return line;
     const message = `${line.message}; ${note.message}`;
     return { ...line, message, problems: [...line.problems, ...note.problems] };
   });
-  return [...told, ...[...noted.values()].filter(({ line }) => isTaken(line))];
+  return [...reported, ...[...noted.values()].filter(({ line }) => isTaken(line))];
 };
 
 /**
@@ -211,16 +214,16 @@ const tryChunk = async (
   const { rejected, made, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
   const isTaken = (line: number) => job.options.mode !== 'insert' || made.has(line);
-  const told = withNotes(lost, chunk.notes, isTaken);
+  const reported = withNotes(lost, chunk.notes, isTaken);
   const held = lost.filter(({ code }) => code === 'held').length;
   const failed = lost.length - held;
   const row = { jobId: job.id, chunk: chunk.chunk, lines: chunk.lines, failed, held, ...merged };
   const isFirst = await insertChunk(client, row);
   // A dry run that starts again may find other users. The report of its first run is kept.
   if (isFirst) {
-    await insertFailures(client, job.id, told);
+    await insertFailures(client, job.id, reported);
     await addCleared(client, job.id, merged.cleared);
-    await addProblems(client, job.id, told);
+    await addProblems(client, job.id, reported);
   }
   if (!(await mayImport(client, job.id))) {
     throw failures.jobNotRunning(job.id, 'not importing any more');

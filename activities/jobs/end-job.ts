@@ -28,7 +28,7 @@ export const createEndJob = (
     log.info('job ended', { jobId, state, counts, ...why });
     // Not awaited: the sweep starts the deliveries that are not started here.
     void startDeliveriesOf(deps, jobId).catch((cause: unknown) =>
-      log.warn('what is to be told of a job was not started', { jobId, error: cause }),
+      log.warn('the notices of a job were not started', { jobId, error: cause }),
     );
     // The end is stored. A file that cannot be removed is no reason to retry.
     await removeUnverifiedFiles(deps, jobId).catch((cause: unknown) =>

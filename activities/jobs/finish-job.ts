@@ -33,11 +33,11 @@ const failed = (counts: Record<string, number>, type: string, message: string): 
 
 const endDeletion = (
   summed: SummedCounts,
-  told: JobEnd,
+  reported: JobEnd,
   selection: RunningJob['selection'],
 ): Ending => {
   const counts = { ...summed, selected: summed.selected ?? 0 };
-  const end = closeSums(counts, told, selection);
+  const end = closeSums(counts, reported, selection);
   if (end.kind === 'failed') return failed(counts, end.type, end.message);
   const left = counts.changedSinceBackup + counts.failed + counts.unprocessed;
   if (end.kind === 'cancelled') return { result: { state: 'cancelled', failures: left }, counts };
@@ -130,8 +130,8 @@ export const createFinishJob =
     if (stored !== undefined) return stored;
     const job = await findJobOf(db, jobId);
     // A step of a cancelled job fails. This counts as the cancellation, not as a failure.
-    const told: JobEnd =
+    const reported: JobEnd =
       end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : knownEnd(end);
-    const { result, counts } = await FINISHERS[job.type](deps, job, told);
+    const { result, counts } = await FINISHERS[job.type](deps, job, reported);
     return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
   };

@@ -43,10 +43,10 @@ export const createStartQueuedJobs =
     }
     const limits = { staleSeconds: STALE_AFTER_SECONDS, limit: SWEEP_LIMIT };
     const requests = await sweepRequests(deps, endJob, limits, (error) => troubles.push(error));
-    const told = await sweepDeliveries(deps, SWEEP_LIMIT, (error) => troubles.push(error));
+    const deliveries = await sweepDeliveries(deps, SWEEP_LIMIT, (error) => troubles.push(error));
     if (troubles.length > 0) throw troubles[0];
     return {
-      started: swept.started + requests.started + told.started,
-      ended: swept.ended + requests.ended + told.ended,
+      started: swept.started + requests.started + deliveries.started,
+      ended: swept.ended + requests.ended + deliveries.ended,
     };
   };

@@ -34,7 +34,7 @@ import {
 } from './try-mail.ts';
 
 /** The input of a mail: the job, how it ended, and the links of this mail. */
-interface Telling {
+interface Notice {
   subject: NoticeSubject;
   end: JobEnd;
   round: number;
@@ -44,11 +44,11 @@ interface Telling {
 
 /** The type of a failure for a mail without a subject, for example if the file has expired. */
 const NOTHING_TO_TELL = 'nothingToTell';
-const nothingToTell = (message: string): ApplicationFailure =>
+const nothingToReport = (message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, NOTHING_TO_TELL);
 
 const notEnded = (jobId: string): ApplicationFailure =>
-  nothingToTell(`Job ${jobId} has not ended.`);
+  nothingToReport(`Job ${jobId} has not ended.`);
 
 /** An export with the facts that are known once it is verified. */
 type Verified = JobExport & { rows: number; bytes: number; sha256: string };
@@ -71,7 +71,7 @@ const mailLinkId = (exportId: string, round: number): string => {
 };
 
 /** A file with a link to it. Undefined if the file expired before the mail. */
-const withLink = async (db: Db, deps: MailDeps, { subject, round }: Telling, file: Verified) => {
+const withLink = async (db: Db, deps: MailDeps, { subject, round }: Notice, file: Verified) => {
   const link = await createLink(db, {
     id: mailLinkId(file.id, round),
     exportId: file.id,
@@ -87,27 +87,27 @@ const withLink = async (db: Db, deps: MailDeps, { subject, round }: Telling, fil
   };
 };
 
-const ofExport = async (deps: MailDeps, telling: Telling): Promise<Message> => {
-  const { subject, end, job } = telling;
+const ofExport = async (deps: MailDeps, notice: Notice): Promise<Message> => {
+  const { subject, end, job } = notice;
   const { db } = deps.database;
   const ids = { jobId: subject.id, workspaceName: subject.workspace_name };
   if (end.kind === 'cancelled') return exportFailed({ ...ids, job });
   if (end.kind === 'failed') return exportFailed({ ...ids, job, errorType: end.type });
   const verified = (await jobSummary(db, subject.id)).exports.find(isVerified);
-  const file = verified && (await withLink(db, deps, telling, verified));
+  const file = verified && (await withLink(db, deps, notice, verified));
   if (file === undefined) {
-    throw nothingToTell(`Export job ${subject.id} has no verified file.`);
+    throw nothingToReport(`Export job ${subject.id} has no verified file.`);
   }
   return exportReady({ ...ids, ...file, fileExpiresAt: file.expires_at });
 };
 
-const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> => {
-  const { subject, end, job, log } = telling;
+const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
+  const { subject, end, job, log } = notice;
   const { db } = deps.database;
   const summary = await jobSummary(db, subject.id);
   const closed = closeSums(summary.counts, end, subject.selection as { type: string });
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
-  const linked = await Promise.all(files.map((file) => withLink(db, deps, telling, file)));
+  const linked = await Promise.all(files.map((file) => withLink(db, deps, notice, file)));
   const backups = linked.filter((file) => file !== undefined);
   const firstToGo = Math.min(...backups.map((file) => file.expires_at.getTime()));
   return deletionFinished({
@@ -123,8 +123,8 @@ const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> =>
   });
 };
 
-const ofRestore = async (deps: MailDeps, telling: Telling): Promise<Message> => {
-  const { subject, end, job, log } = telling;
+const ofRestore = async (deps: MailDeps, notice: Notice): Promise<Message> => {
+  const { subject, end, job, log } = notice;
   return restoreFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
@@ -136,8 +136,8 @@ const ofRestore = async (deps: MailDeps, telling: Telling): Promise<Message> => 
   });
 };
 
-const ofImport = async (deps: MailDeps, telling: Telling): Promise<Message> => {
-  const { subject, end, job, log } = telling;
+const ofImport = async (deps: MailDeps, notice: Notice): Promise<Message> => {
+  const { subject, end, job, log } = notice;
   const { dryRun, mode } = subject.options as ImportOptions;
   const sum = await sumImport(deps.database.db, subject.id);
   const closed = closeImport(sum, end);
@@ -175,7 +175,7 @@ const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
 };
 
 /** Whether all steps of the job are done: its phase says so. Its sums say whether it succeeded. */
-const isToldThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
+const isReportedThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
   end.kind === 'completed' && phase === 'notifying';
 
 /** The first round has no suffix: the provider may know that key from an earlier version. */
@@ -183,9 +183,9 @@ const idempotencyKeyOf = (jobId: string, round: number): string =>
   `${jobId}/${JOB_MAIL}${round === 1 ? '' : `/${round}`}`;
 
 /** @returns the mail, or the failure if the mail has no subject */
-const compose = async (deps: MailDeps, telling: Telling): Promise<Message | ApplicationFailure> => {
+const compose = async (deps: MailDeps, notice: Notice): Promise<Message | ApplicationFailure> => {
   try {
-    return await COMPOSERS[telling.subject.type](deps, telling);
+    return await COMPOSERS[notice.subject.type](deps, notice);
   } catch (error) {
     if (error instanceof ApplicationFailure && error.type === NOTHING_TO_TELL) return error;
     throw error;
@@ -194,7 +194,7 @@ const compose = async (deps: MailDeps, telling: Telling): Promise<Message | Appl
 
 const notify = async (
   deps: MailDeps,
-  { subject, end, round }: Pick<Telling, 'subject' | 'end' | 'round'>,
+  { subject, end, round }: Pick<Notice, 'subject' | 'end' | 'round'>,
 ): Promise<void> => {
   const notice = await openNotice(deps.database.db, { jobId: subject.id, round });
   if (notice.state === 'accepted') return;
@@ -220,7 +220,7 @@ const notify = async (
 
 const getSubject = async ({ database }: MailDeps, jobId: string): Promise<NoticeSubject> => {
   const subject = await findNoticeSubject(database.db, jobId);
-  if (subject === undefined) throw nothingToTell(`Job ${jobId} does not exist.`);
+  if (subject === undefined) throw nothingToReport(`Job ${jobId} does not exist.`);
   return subject;
 };
 
@@ -235,9 +235,9 @@ export const createNotifyJob =
   (deps: MailDeps): Activities['notifyJob'] =>
   async ({ jobId, end }) => {
     const subject = await getSubject(deps, jobId);
-    const told = storedEnd(subject) ?? (isToldThrough(subject, end) ? end : undefined);
-    if (told === undefined) throw notEnded(jobId);
-    await notify(deps, { subject, end: told, round: 1 });
+    const reported = storedEnd(subject) ?? (isReportedThrough(subject, end) ? end : undefined);
+    if (reported === undefined) throw notEnded(jobId);
+    await notify(deps, { subject, end: reported, round: 1 });
   };
 
 /** Mails the end of a job again, on request; once per round. */

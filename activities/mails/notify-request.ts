@@ -34,7 +34,7 @@ const audienceOf = (kind: RequestNotice): Audience => {
 };
 
 /** The decision whose reason the mail quotes. */
-const TELLING: Partial<Record<RequestNotice, DecisionKind>> = {
+const REPORTED_DECISIONS: Partial<Record<RequestNotice, DecisionKind>> = {
   approved: 'approve',
   denied: 'deny',
   revoked: 'revoke',
@@ -90,8 +90,8 @@ const factsOf = async (
   subject: Subject,
   kind: RequestNotice,
 ): Promise<(notice: OpenNotice) => RequestFacts> => {
-  const telling = TELLING[kind];
-  const decision = telling && (await findAccepted(db, subject.id, telling));
+  const reported = REPORTED_DECISIONS[kind];
+  const decision = reported && (await findAccepted(db, subject.id, reported));
   return (notice) => ({
     requestId: subject.id,
     workspaceName: subject.workspace_name,

@@ -58,7 +58,7 @@ export const emailColumnOf = (kept: BackupColumns): number | undefined => {
 };
 
 /**
- * Two columns may have the same API name. The order of columns, which never changes, tells them
+ * Two columns may have the same API name. The order of columns, which never changes, keeps them
  * apart.
  */
 const matchByApiName = (

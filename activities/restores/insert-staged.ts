@@ -54,9 +54,9 @@ const insertRange = async (
   { client, statements, jobId }: Staging,
   { from, to }: Range,
 ): Promise<string> => {
-  const { rows } = await client.query<{ places: string }>(statements.insert, [from, to]);
+  const { rows } = await client.query<{ rowIds: string }>(statements.insert, [from, to]);
   await client.query(jobId === undefined ? RENEW_RESTORE : END_INSERT);
-  return rows[0]?.places ?? '{}';
+  return rows[0]?.rowIds ?? '{}';
 };
 
 /**
@@ -65,9 +65,9 @@ const insertRange = async (
  */
 const areSame = async (
   { client, statements }: Staging,
-  places: readonly string[],
+  rowIds: readonly string[],
 ): Promise<boolean> => {
-  const { rows } = await byHash<{ areSame: boolean }>(client, statements.areSame, [places]);
+  const { rows } = await byHash<{ areSame: boolean }>(client, statements.areSame, [rowIds]);
   return rows[0]?.areSame ?? false;
 };
 
@@ -96,7 +96,7 @@ const leavePresent = async (
 
 /** The result of one round over the staged rows. */
 interface Round {
-  places: string[];
+  rowIds: string[];
   present: number;
   refused: (NotRestored & { n: number })[];
   /** Users that refer to missing users. They may be restored together with those. */
@@ -139,7 +139,7 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
   const { client } = staging;
   await client.query('SAVEPOINT range');
   try {
-    round.places.push(await insertRange(staging, range));
+    round.rowIds.push(await insertRange(staging, range));
     await client.query('RELEASE SAVEPOINT range');
     return 'done';
   } catch (error) {
@@ -235,7 +235,7 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
   const present = await leavePresent(staging, whole);
   const left: NotRestored[] = [];
   for (;;) {
-    const round: Round = { places: [], present: 0, refused: [], waiting: [] };
+    const round: Round = { rowIds: [], present: 0, refused: [], waiting: [] };
     await client.query('SAVEPOINT round');
     await byHalves(whole, signal, (range) => tryRange(staging, range, round));
     if (round.waiting.length > 0) {
@@ -243,7 +243,7 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
       continue;
     }
     // The row ids are compared first, because a trigger may have moved users without changing them.
-    const differences = (await areSame(staging, round.places))
+    const differences = (await areSame(staging, round.rowIds))
       ? []
       : await findDifferences(staging);
     if (differences.length === 0) {

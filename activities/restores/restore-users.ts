@@ -76,7 +76,9 @@ export const createVerifyBackup =
       await lookUpAddresses(deps, jobId, { backup, target }, signal);
       return;
     }
-    await inLanes(parts, LANES, signal, (part, broken) => recheckPart(deps.storage, part, broken));
+    await inLanes(parts, LANES, signal, (part, laneSignal) =>
+      recheckPart(deps.storage, part, laneSignal),
+    );
   };
 
 /**
@@ -93,19 +95,19 @@ export const createRestoreBackedUpUsers =
     const { backup, parts } = await planRestore(deps, job);
     const target = await findTarget(deps, backup, signal);
     const queue = parts.values();
-    const runLane = async (broken: AbortSignal): Promise<void> => {
+    const runLane = async (laneSignal: AbortSignal): Promise<void> => {
       const client = await deps.lanes.connect();
       let isWhole = false;
       try {
         for (const part of queue) {
-          broken.throwIfAborted();
+          laneSignal.throwIfAborted();
           await restorePart(
             {
               client,
               storage: deps.storage,
               target,
               beforeCommit: () => deps.crashPoint('restore:chunk-open'),
-              signal: broken,
+              signal: laneSignal,
             },
             { jobId, isChosen: job.isChosen, part },
           );
@@ -117,7 +119,9 @@ export const createRestoreBackedUpUsers =
       }
     };
     const count = Math.min(LANES, parts.length);
-    await runLanes(signal, (broken) => Array.from({ length: count }, () => runLane(broken)));
+    await runLanes(signal, (laneSignal) =>
+      Array.from({ length: count }, () => runLane(laneSignal)),
+    );
     await settleRestore(db, { ...job, backupId: backup.id }, false);
     const { restored } = await countRestore(db, jobId);
     return { restored };

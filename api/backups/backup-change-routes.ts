@@ -8,7 +8,7 @@ import {
 import { type BackupRow, findBackup } from '../../db/exports/backups.ts';
 import type { Trx } from '../../db/client.ts';
 import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
-import { momentOf } from '../../selection/moments.ts';
+import { dateTimeOf } from '../../selection/date-times.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -21,14 +21,14 @@ const LOCK_TIMEOUT_MS = 8_000;
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const momentSchema = z
+const timestampSchema = z
   .string()
-  .refine((text) => momentOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
+  .refine((text) => dateTimeOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
   .meta({ format: 'date-time' });
 
 const changeSchema = z
   .strictObject({
-    expiresAt: momentSchema
+    expiresAt: timestampSchema
       .optional()
       .describe(
         `Must be later than now and than the current expiry; at most ${MAX_BACKUP_YEARS} years from now`,

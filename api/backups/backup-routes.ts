@@ -8,7 +8,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';
@@ -36,7 +36,7 @@ export const registerBackupRoutes = (app: App, { database }: ApiDeps): void => {
         beforeId: decodeIdCursor('backups', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, placeIn('backups'));
+      const page = toPage(rows, limit, positionIn('backups'));
       return { data: page.rows.map(toBackupJson), nextCursor: page.nextCursor };
     },
   );

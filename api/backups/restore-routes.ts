@@ -11,7 +11,7 @@ import { addressesOfList, idsOfList } from '../../db/users/user-lists.ts';
 import { chosenIdsSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { acceptJob, beginJob, type WantedJob } from '../jobs/begin-job.ts';
+import { acceptJob, beginJob, type PlannedJob } from '../jobs/begin-job.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
@@ -151,7 +151,7 @@ const restoreBodySchema = z
   .refine(isOneWay, TWO_WAYS)
   .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
 
-interface Wish extends NamedUsers {
+interface RestoreInput extends NamedUsers {
   reason?: string | undefined;
   notify: boolean;
 }
@@ -164,7 +164,7 @@ const selectedBy = async (
   db: Db,
   workspaceId: string,
   { ids, listId }: NamedUsers,
-): Promise<Pick<WantedJob, 'selection' | 'targetIds' | 'targetsOf'>> => {
+): Promise<Pick<PlannedJob, 'selection' | 'targetIds' | 'targetsOf'>> => {
   if (ids !== undefined) return { selection: { type: 'ids', count: ids.length }, targetIds: ids };
   if (listId === undefined) return { selection: { type: 'all' } };
   const { id, matchBy } = await resolveList(db, workspaceId, listId, '/listId');
@@ -175,11 +175,11 @@ const selectedBy = async (
   return { selection: { type: 'list' }, targetsOf };
 };
 
-const wantRestore = async (
+const planRestore = async (
   { database: { db } }: ApiDeps,
   backup: BackupRow,
-  { reason, notify, ...named }: Wish,
-): Promise<WantedJob> => ({
+  { reason, notify, ...named }: RestoreInput,
+): Promise<PlannedJob> => ({
   id: uuidv7(),
   type: 'restore',
   ...(await selectedBy(db, backup.workspace_id, named)),
@@ -205,9 +205,9 @@ export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
         response: { 202: startedJobSchema },
       },
     },
-    async (request: FastifyRequest & { params: { id: string }; body: Wish }, reply) => {
+    async (request: FastifyRequest & { params: { id: string }; body: RestoreInput }, reply) => {
       const job = await beginJob(request, readIdempotency(request), deps, async () =>
-        wantRestore(deps, await requireRestorable(deps, request), request.body),
+        planRestore(deps, await requireRestorable(deps, request), request.body),
       );
       return acceptJob(request, reply, job, deps);
     },

@@ -27,7 +27,7 @@ const POLL_INTERVAL_MS = 25;
 
 type Deps = Pick<ApiDeps, 'database' | 'requests'>;
 
-export interface Wish {
+export interface DecisionInput {
   kind: MessageKind;
   reason?: string | undefined;
   previewId?: string;
@@ -130,7 +130,7 @@ const write = async (
     actor,
     ...request
   }: { id: string; actor: Pick<Actor, 'proof'>; idempotency?: WrittenDecision['idempotency'] },
-  { kind, reason, previewId, jobId }: Wish,
+  { kind, reason, previewId, jobId }: DecisionInput,
 ): Promise<DecisionRow> => {
   const decision: WrittenDecision = {
     id: uuidv7(),
@@ -196,7 +196,7 @@ export const decide = async (
   request: FastifyRequest,
   deps: Deps,
   id: string,
-  check: (row: RequestRow) => Promise<Wish> | Wish,
+  check: (row: RequestRow) => Promise<DecisionInput> | DecisionInput,
 ): Promise<RequestRow> => {
   const { workspaceId } = request.access;
   const row = await getRequest(deps, id, workspaceId);
@@ -204,13 +204,13 @@ export const decide = async (
   const earlier = await findEarlier(deps, id, idempotency);
   let decision = earlier;
   if (decision === undefined) {
-    const wish = await check(row);
+    const input = await check(row);
     // One that has ended may still be usable: its window is open, and something is left to be
     // retried.
     const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
-    if (isOver) throw refusedBy(row, needsWindow(wish.kind));
+    if (isOver) throw refusedBy(row, needsWindow(input.kind));
     const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
-    decision = await write(deps, from, wish);
+    decision = await write(deps, from, input);
   }
   if (decision.outcome === 'pending') decision = await submit(deps, decision);
   const now = await getRequest(deps, id, workspaceId);

@@ -24,7 +24,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { problem } from '../http/problems.ts';
@@ -146,7 +146,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
         beforeId: decodeIdCursor('deleteAllRequests', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, placeIn('deleteAllRequests'));
+      const page = toPage(rows, limit, positionIn('deleteAllRequests'));
       const data = page.rows.map((row) => summarizeRequest(row, deps));
       return { data, nextCursor: page.nextCursor };
     },

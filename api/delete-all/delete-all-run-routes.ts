@@ -6,7 +6,7 @@ import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { acceptJob } from '../jobs/begin-job.ts';
-import { decide, getRequest, refusedBy, type Wish } from './decide.ts';
+import { decide, getRequest, refusedBy, type DecisionInput } from './decide.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
 import { notFound, problem } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
@@ -80,7 +80,7 @@ const checkConfirmation = async (
   { database: { db } }: ApiDeps,
   row: RequestRow,
   { previewId, confirm, reason }: z.infer<typeof runSchema>,
-): Promise<Wish> => {
+): Promise<DecisionInput> => {
   requireOpen(row);
   const preview = await findPreview(db, previewId, row.workspace_id, row.id);
   if (preview === undefined) throw notFound('preview');

@@ -11,7 +11,7 @@ import {
 const SIGNAL_DEADLINE_MS = 3_000;
 
 /** The calls of the API to the workflows of delete-all requests. */
-export interface RequestSender {
+export interface RequestWorkflows {
   /** Starts the workflow of a request, if not started. @throws Error if Temporal is unavailable */
   start: (request: { id: string; workspaceId: string }) => Promise<void>;
   /**
@@ -26,7 +26,7 @@ export const createRequestSender = (
   client: Client,
   taskQueue: string,
   times: DeleteAllTimes,
-): RequestSender => ({
+): RequestWorkflows => ({
   start: (request) => startRequestWorkflow(client, taskQueue, { ...request, times }),
   send: async (requestId, kind, message) => {
     const handle = client.workflow.getHandle(requestWorkflowIdOf(requestId));

@@ -12,7 +12,7 @@ import { jobSchema, startedJobSchema } from '../jobs/job-schema.ts';
 import { waitForEnd, waitSecondsOf } from './prefer-wait.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
-import { wantDeletionOfIds } from './want-deletion.ts';
+import { planDeletionOfIds } from './plan-deletion.ts';
 
 const querySchema = z.strictObject({
   notify: z
@@ -34,15 +34,15 @@ const hasHeld = ({ counts }: JobRow): boolean =>
 const beginDeletion = (
   request: FastifyRequest,
   deps: ApiDeps,
-  wish: { userId: string; reason: string; notify: boolean },
+  input: { userId: string; reason: string; notify: boolean },
 ) => {
   const { db } = deps.database;
   const { workspaceId } = request;
   return beginJob(request, readIdempotency(request), deps, async () => {
-    const isHeld = await findHold(db, workspaceId, wish.userId);
+    const isHeld = await findHold(db, workspaceId, input.userId);
     if (isHeld === undefined) throw notFound('user');
     if (isHeld) throw userHeld('nothing was started');
-    return wantDeletionOfIds(db, workspaceId, { ...wish, ids: [wish.userId] });
+    return planDeletionOfIds(db, workspaceId, { ...input, ids: [input.userId] });
   });
 };
 

@@ -6,7 +6,7 @@ import { acceptJob, beginJob } from '../jobs/begin-job.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
 import { reasonSchema } from '../jobs/reason.ts';
-import { wantConfirmedDeletion, wantDeletionOfIds } from './want-deletion.ts';
+import { planConfirmedDeletion, planDeletionOfIds } from './plan-deletion.ts';
 
 const notifySchema = z.boolean().default(true).describe('Send a mail about the outcome');
 
@@ -55,8 +55,8 @@ export const registerDeletionRoutes = (app: App, deps: ApiDeps): void => {
       const { db } = deps.database;
       const job = await beginJob(request, readIdempotency(request), deps, () =>
         'previewId' in body
-          ? wantConfirmedDeletion(db, workspaceId, { ...body, count: body.confirm.count })
-          : wantDeletionOfIds(db, workspaceId, { ...body, ids: body.selection.ids }),
+          ? planConfirmedDeletion(db, workspaceId, { ...body, count: body.confirm.count })
+          : planDeletionOfIds(db, workspaceId, { ...body, ids: body.selection.ids }),
       );
       return acceptJob(request, reply, job, deps);
     },

@@ -4,7 +4,7 @@ import { type ListRef, usersOfList } from '../../db/users/user-lists.ts';
 import { exportSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { acceptJob, beginJob, type WantedJob } from '../jobs/begin-job.ts';
+import { acceptJob, beginJob, type PlannedJob } from '../jobs/begin-job.ts';
 import { exportOptionsShape, freezeExportOptions } from './export-options.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
@@ -30,7 +30,7 @@ const bodySchema = z
 /** Exports the users that the list matches when the job is stored. */
 const selectedBy = (
   list: ListRef & { entries: number },
-): Pick<WantedJob, 'selection' | 'targetsOf'> => ({
+): Pick<PlannedJob, 'selection' | 'targetsOf'> => ({
   selection: { type: 'list' },
   targetsOf: { listId: list.id, users: usersOfList(list), entries: list.entries },
 });

@@ -1,4 +1,4 @@
-import { formatBytes, formatCount, formatKind, formatMoment } from '../../files/format.ts';
+import { formatBytes, formatCount, formatKind, formatTimestamp } from '../../files/format.ts';
 import { escapeHtml, PAGE_STYLE, pageCsp } from '../http/html-page.ts';
 import type { OpenFile } from './send-export.ts';
 
@@ -53,8 +53,8 @@ ${warning}<p><a href="${token}/file" download rel="nofollow">Download ${formatBy
 <dt>Users</dt><dd>${formatCount(file.rows)}</dd>
 <dt>Size</dt><dd>${formatCount(file.bytes)} bytes</dd>
 <dt>SHA-256</dt><dd><code>${file.sha256}</code></dd>
-<dt>Link works until</dt><dd>${formatMoment(linkExpiresAt)}</dd>
-<dt>File kept until</dt><dd>${formatMoment(file.expires_at)}</dd>
+<dt>Link works until</dt><dd>${formatTimestamp(linkExpiresAt)}</dd>
+<dt>File kept until</dt><dd>${formatTimestamp(file.expires_at)}</dd>
 </dl>
 <small>Each download is logged.</small>
 `,

@@ -39,7 +39,7 @@ const oneOf = (values: readonly unknown[]): string =>
   values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.join(', ')}`;
 
 /** Describes an error in a value. A message of the schema itself takes precedence. */
-export const tellIssue: z.core.$ZodErrorMap = (issue) => {
+export const issueMessage: z.core.$ZodErrorMap = (issue) => {
   const { code, input } = issue;
   if (code === 'custom') return undefined;
   if (input === undefined) return 'is missing';

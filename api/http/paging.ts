@@ -30,8 +30,8 @@ export const cursorSchema = z
  * A position in a list as opaque text. It is part of URLs, so it may hold the id of a user, as the
  * URL of a user does, and no other user data.
  */
-export const encodeCursor = (place: unknown): string =>
-  Buffer.from(JSON.stringify(place)).toString('base64url');
+export const encodeCursor = (position: unknown): string =>
+  Buffer.from(JSON.stringify(position)).toString('base64url');
 
 /** PostgreSQL raises its own error for text that it cannot store. */
 const requireStorable = (_name: string, value: unknown): unknown => {
@@ -52,17 +52,17 @@ export const decodeCursor = <T>(
   }
 };
 
-const idPlaceSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
+const idPositionSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
 
 /**
  * The position in a list, as the id of the last row. @throws ProblemError if the cursor belongs to
  * another list
  */
 export const decodeIdCursor = (list: string, cursor: string | undefined): string | undefined =>
-  decodeCursor(idPlaceSchema(list), cursor)?.[1];
+  decodeCursor(idPositionSchema(list), cursor)?.[1];
 
 /** The position of a row in a list, for `decodeIdCursor` of that list. */
-export const placeIn =
+export const positionIn =
   (list: string) =>
   ({ id }: { id: string }): [string, string] => [list, id];
 
@@ -70,12 +70,12 @@ export const placeIn =
 export const toPage = <T>(
   rows: readonly T[],
   limit: number,
-  placeOf: (row: T) => unknown,
+  positionOf: (row: T) => unknown,
 ): { rows: T[]; nextCursor: string | null } => {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   const hasMore = rows.length > limit && last !== undefined;
-  return { rows: page, nextCursor: hasMore ? encodeCursor(placeOf(last)) : null };
+  return { rows: page, nextCursor: hasMore ? encodeCursor(positionOf(last)) : null };
 };
 
 export const pageOf = <T extends z.ZodType>(item: T) =>

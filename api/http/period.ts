@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { momentOf } from '../../selection/moments.ts';
+import { dateTimeOf } from '../../selection/date-times.ts';
 import { invalidRequest } from './problems.ts';
 
 /** A timestamp as PostgreSQL reads it, in UTC with all its digits. */
-const momentSchema = z.string().transform((text, context) => {
-  const moment = momentOf(text, 'datetime');
-  if (moment !== undefined) return moment;
+const timestampSchema = z.string().transform((text, context) => {
+  const timestamp = dateTimeOf(text, 'datetime');
+  if (timestamp !== undefined) return timestamp;
   context.addIssue({ code: 'custom', message: 'must be an RFC 3339 date and time' });
   return z.NEVER;
 });
 
 const boundSchema = (text: string) =>
-  momentSchema.meta({ format: 'date-time' }).optional().describe(text);
+  timestampSchema.meta({ format: 'date-time' }).optional().describe(text);
 
 /** `?from=` and `?to=` of a list that is ordered by time; `requireOrder` compares the two. */
 export const periodShape = {

@@ -1,6 +1,6 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
-import { NO_BRANCH, tellIssue } from './input-messages.ts';
+import { NO_BRANCH, issueMessage } from './input-messages.ts';
 import { isUnstorable } from './json-body.ts';
 import { pointerOf } from './pointer.ts';
 import { type InputError, invalidRequest } from './problems.ts';
@@ -49,8 +49,8 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: [...path, key], detail: 'is not a known name' }));
   }
-  const isTold = issue.message !== NO_BRANCH;
-  if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isTold) {
+  const isReported = issue.message !== NO_BRANCH;
+  if (issue.code === 'invalid_union' && issue.errors.length > 0 && !isReported) {
     return closestBranch(issue.errors).flatMap((inner) => flatten(inner, path));
   }
   if (
@@ -63,7 +63,7 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
 };
 
 /** The pointer to an error: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
-const placeOf = (httpPart: string | undefined, path: Path): string => {
+const pointerIn = (httpPart: string | undefined, path: Path): string => {
   switch (httpPart ?? 'body') {
     case 'querystring':
       // The name is enough, even if the parameter is given several times.
@@ -82,7 +82,7 @@ const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): I
   error.issues
     .flatMap((issue) => flatten(issue, []))
     .slice(0, MAX_ERRORS)
-    .map(({ path, detail }) => ({ detail, pointer: placeOf(httpPart, path) }));
+    .map(({ path, detail }) => ({ detail, pointer: pointerIn(httpPart, path) }));
 
 /** Reads an input by its schema, or returns all errors. */
 export const readInput = <T>(
@@ -90,7 +90,7 @@ export const readInput = <T>(
   data: unknown,
   httpPart?: string,
 ): { value: T } | { errors: InputError[] } => {
-  const result = schema.safeParse(data, { error: tellIssue });
+  const result = schema.safeParse(data, { error: issueMessage });
   return result.success
     ? { value: result.data }
     : { errors: toInputErrors(result.error, httpPart) };
@@ -103,7 +103,7 @@ const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[]
     .filter(([, value]) => [value].flat().some((text) => isUnstorable(String(text))))
     .map(([name]) => ({
       detail: 'has a character that is not allowed',
-      pointer: placeOf(httpPart, [name]),
+      pointer: pointerIn(httpPart, [name]),
     }));
 };
 

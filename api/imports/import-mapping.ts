@@ -25,16 +25,16 @@ export const columnsSchema = z
 
 export const mappingNameSchema = nameSchema.describe('Name of the mapping in the workspace');
 
-/** Errors told in an answer's \`detail\`, too. */
+/** Errors listed in an answer's \`detail\`, too. */
 const MAX_TOLD_ERRORS = 5;
 
 /** A well-formed request with all its errors. */
 export const unprocessable = (errors: InputError[]): ProblemError => {
-  const told = errors
+  const listed = errors
     .slice(0, MAX_TOLD_ERRORS)
     .map(({ pointer, detail }) => `${pointer}: ${detail}`);
-  if (errors.length > told.length) told.push(`${errors.length} errors in total, see errors`);
-  return problem('unprocessable', told.join('; '), { errors });
+  if (errors.length > listed.length) listed.push(`${errors.length} errors in total, see errors`);
+  return problem('unprocessable', listed.join('; '), { errors });
 };
 
 /**

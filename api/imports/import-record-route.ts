@@ -17,7 +17,7 @@ const failureSchema = z.object({
   message: z.string().describe('The columns with errors, and the rules that they break'),
 });
 
-const placeSchema = z.int().min(0).max(2_147_483_647);
+const positionSchema = z.int().min(0).max(2_147_483_647);
 
 /** The failed lines of an import, in pages. */
 export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDeps): void => {
@@ -41,7 +41,7 @@ export const registerImportRecordRoute = (app: App, { database: { db } }: ApiDep
       const job = await findJobRow(db, id, workspaceId);
       if (job?.type !== 'import') throw notFound('import');
       requireRecords(job);
-      const afterLine = decodeCursor(placeSchema, cursor) ?? 0;
+      const afterLine = decodeCursor(positionSchema, cursor) ?? 0;
       const rows = await listImportFailures(db, id, { code, afterLine, limit: limit + 1 });
       const page = toPage(rows, limit, ({ line }) => line);
       return {

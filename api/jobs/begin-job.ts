@@ -15,7 +15,7 @@ import { problem } from '../http/problems.ts';
 const POLL_SECONDS = '1';
 
 type Idempotency = NonNullable<NewJob['idempotency']>;
-export type WantedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
+export type PlannedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
 
 const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => {
   if (job.request_hash === requestHash) return job;
@@ -44,7 +44,7 @@ const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> =>
 
 const write = async (
   request: FastifyRequest,
-  wanted: WantedJob,
+  wanted: PlannedJob,
   idempotency: Idempotency | undefined,
   deps: JobJsonDeps,
 ): Promise<JobRow> => {
@@ -97,7 +97,7 @@ export const beginJob = async (
   request: FastifyRequest,
   idempotency: Idempotency | undefined,
   deps: JobJsonDeps,
-  want: () => Promise<WantedJob>,
+  want: () => Promise<PlannedJob>,
 ): Promise<JobRow> => {
   const earlier = await findEarlier(request, idempotency, deps);
   const job = earlier ?? (await write(request, await want(), idempotency, deps));

@@ -37,7 +37,7 @@ export const openEventStream = (
     isOver = true;
     readable.push(null);
   };
-  const tell = (): void => {
+  const send = (): void => {
     if (!isWanted || isOver || latest === undefined) return;
     const { id, text, isLast } = latest;
     seenId = id;
@@ -60,7 +60,7 @@ export const openEventStream = (
     highWaterMark: 1,
     read: () => {
       isWanted = true;
-      tell();
+      send();
     },
     destroy: (error, done) => {
       isOver = true;
@@ -77,7 +77,7 @@ export const openEventStream = (
     end,
     show: (event) => {
       latest = event.id === seenId ? undefined : event;
-      tell();
+      send();
     },
   };
 };

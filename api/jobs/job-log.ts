@@ -55,9 +55,9 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
   });
   return async (reply, { fileName, query, spreadsheetSafe, write, owner }) => {
     const release = take(owner ?? ownerOf(reply.request) ?? '');
-    const { startRow, guard: pack } =
+    const { startRow, guard: compress } =
       spreadsheetSafe && write === undefined ? createCsvFileGuard() : NO_GUARD;
-    const rows = await copyText(database.pool, query, { startRow, pack }).catch(
+    const rows = await copyText(database.pool, query, { startRow, compress }).catch(
       (error: unknown) => {
         release();
         throw error;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import {
   type DoneOutcome,
-  FIRST_PLACE,
+  FIRST_POSITION,
   listDoneAfter,
   listOutcomes,
   type UserRecord,
@@ -50,31 +50,31 @@ const count = z.int().min(0).max(2_147_483_647);
  * Users with the successful outcome come first, by their position in the backups. The others
  * follow, by their number.
  */
-const placeSchema = z.union([
+const positionSchema = z.union([
   z.strictObject({ pass: count, attempt: count, part: count, cursor: count, index: count }),
   z.strictObject({ skip: count }),
 ]);
 
-type Place = z.infer<typeof placeSchema>;
+type Position = z.infer<typeof positionSchema>;
 interface RecordPage {
   /** Users with the successful outcome. */
   done: DoneOutcome;
   outcome: RecordOutcome | undefined;
-  place: Place | undefined;
+  position: Position | undefined;
   limit: number;
 }
 
 interface Records {
   rows: UserRecord[];
-  next: Place | undefined;
+  next: Position | undefined;
 }
 
 const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  if (page.place !== undefined && 'skip' in page.place) return { rows: [], next: undefined };
+  if (page.position !== undefined && 'skip' in page.position) return { rows: [], next: undefined };
   if (page.outcome !== undefined && page.outcome !== page.done) {
     return { rows: [], next: undefined };
   }
-  const found = await listDoneAfter(db, jobId, page.place ?? FIRST_PLACE, page.limit + 1);
+  const found = await listDoneAfter(db, jobId, page.position ?? FIRST_POSITION, page.limit + 1);
   const rows = found.slice(0, page.limit);
   const last = rows.at(-1);
   return {
@@ -95,7 +95,7 @@ const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Reco
 const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
   const { outcome, limit } = page;
   if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
-  const skip = page.place !== undefined && 'skip' in page.place ? page.place.skip : 0;
+  const skip = page.position !== undefined && 'skip' in page.position ? page.position.skip : 0;
   const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
   return {
     rows: found.slice(0, limit),
@@ -138,9 +138,9 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
       const job = await findJobRow(database.db, id, workspaceId);
       if (job?.type !== type) throw notFound(type);
       requireRecords(job);
-      const place = decodeCursor(placeSchema, cursor);
+      const position = decodeCursor(positionSchema, cursor);
       const [done] = OUTCOMES[type];
-      const { rows, next } = await listRecords(database.db, id, { done, outcome, place, limit });
+      const { rows, next } = await listRecords(database.db, id, { done, outcome, position, limit });
       return {
         data: rows.map((row) => ({
           userId: row.user_id,

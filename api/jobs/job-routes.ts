@@ -12,7 +12,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { actorShape, periodShape, requireOrder } from '../http/period.ts';
@@ -129,7 +129,7 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
         beforeId: decodeIdCursor('jobs', cursor),
         limit: limit + 1,
       });
-      const page = toPage(rows, limit, placeIn('jobs'));
+      const page = toPage(rows, limit, positionIn('jobs'));
       const data = await describeJobs(page.rows, actor.role, deps);
       return { data: data.map(briefly), nextCursor: page.nextCursor };
     },

@@ -39,7 +39,7 @@ export interface JobStreams {
 }
 
 /** A state of a job, rendered once for each role of its readers. */
-const createTeller = (facts: JobFacts, deps: JobJsonDeps) => {
+const jobViewFor = (facts: JobFacts, deps: JobJsonDeps) => {
   const events = new Map<Role, JobEvent>();
   return (role: Role): JobEvent => {
     const event = events.get(role) ?? toJobEvent(briefly(toJobJson(facts, role, deps)));
@@ -75,7 +75,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   const watch = createJobWatch(async (jobId) => {
     const job = await findJobRow(db, jobId, null);
     const [facts] = job === undefined ? [] : await readJobFacts(db, [job]);
-    return facts && createTeller(facts, deps);
+    return facts && jobViewFor(facts, deps);
   });
 
   const endThoseOfEndedKeys = async (): Promise<void> => {
@@ -89,7 +89,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   return {
     open: (reader, facts, lastSeenId) => {
       if (isClosed) throw problem('busy', 'The API is stopping. Send the request again.');
-      const first = createTeller(facts, deps)(reader.role);
+      const first = jobViewFor(facts, deps)(reader.role);
       if (first.isLast && first.id === lastSeenId) return undefined;
       requireRoom(streams, reader.id);
       const giveBack = take(facts.job.workspace_id);
@@ -98,7 +98,7 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
         streams.delete(stream);
         stopWatching();
       });
-      const stopWatching = watch.add(facts.job.id, (tell) => stream.show(tell(reader.role)));
+      const stopWatching = watch.add(facts.job.id, (view) => stream.show(view(reader.role)));
       streams.set(stream, reader.id);
       stream.show(first);
       return stream.readable;

@@ -17,7 +17,7 @@ const CANCEL_DEADLINE_MS = 3_000;
 export type ApiCrashPoint = 'job:written' | 'job:started';
 
 /** The calls of the API to Temporal. */
-export interface JobStarter {
+export interface JobWorkflows {
   namespace: string;
   /** Starts the workflow of a job, if not started. @throws Error if Temporal is unavailable */
   start: (job: StartableJob) => Promise<void>;
@@ -45,7 +45,7 @@ export const createJobStarter = (
   { client, namespace }: { client: Client; namespace: string },
   taskQueue: string,
   crashPoint: (point: ApiCrashPoint) => void = () => {},
-): JobStarter => {
+): JobWorkflows => {
   const within = <T>(milliseconds: number, ask: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + milliseconds, ask);
 

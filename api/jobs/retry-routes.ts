@@ -6,7 +6,7 @@ import { leftOnlyUnmatched, namesAllLeft } from '../../db/jobs/retries.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { decide } from '../delete-all/decide.ts';
-import { acceptJob, beginJob, type WantedJob } from './begin-job.ts';
+import { acceptJob, beginJob, type PlannedJob } from './begin-job.ts';
 import { readIdempotency } from '../http/idempotency.ts';
 import { jobSchema } from './job-schema.ts';
 import { notFound, problem } from '../http/problems.ts';
@@ -41,11 +41,11 @@ const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
  * A job for the remaining users of another job: the users in its outcomes if these are complete,
  * otherwise its selection, bound to the confirmation of the first job.
  */
-const wantRetry = async (
+const planRetry = async (
   deps: ApiDeps,
   job: JobRow,
   reason: string | undefined,
-): Promise<WantedJob> => {
+): Promise<PlannedJob> => {
   await requireRetryable(deps, job);
   const isPartial =
     job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
@@ -107,7 +107,7 @@ export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
       const retry =
         job.parent_id === null
           ? await beginJob(request, readIdempotency(request), deps, () =>
-              wantRetry(deps, job, reason),
+              planRetry(deps, job, reason),
             )
           : await retryRun(request, deps, job, job.parent_id, reason);
       return acceptJob(request, reply, retry, deps);

@@ -1,13 +1,13 @@
 import type { Db } from '../../db/client.ts';
 import { hasLivingWorker, WORKER_SILENCE_SECONDS } from '../../db/heartbeats.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
-import type { JobStarter } from './job-workflows.ts';
+import type { JobWorkflows } from './job-workflows.ts';
 
 /** Sources for the reason of a wait. */
 export interface WaitDeps {
   db: Db;
   taskQueue: string;
-  jobs: Pick<JobStarter, 'isReachable' | 'readPendingStep'>;
+  jobs: Pick<JobWorkflows, 'isReachable' | 'readPendingStep'>;
 }
 
 /** What an unfinished job is waiting for, as in the API. */

@@ -3,7 +3,7 @@ import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import type { CountedProblem } from '../../db/imports/import-tallies.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
 import { decisionCall } from '../../mail/decision-call.ts';
-import { formatCount, formatMoment } from '../../files/format.ts';
+import { formatCount, formatTimestamp } from '../../files/format.ts';
 import type { JobType } from '../../workflows/contract.ts';
 import { escapeHtml } from '../http/html-page.ts';
 import { pageOf } from '../exports/link-page.ts';
@@ -34,8 +34,8 @@ const listOf = (rows: readonly Row[]): string => {
 const section = (title: string, content: string): string =>
   content === '' ? '' : `<h2>${escapeHtml(title)}</h2>\n${content}`;
 
-const momentOf = (moment: Date | null): string | null =>
-  moment === null ? null : formatMoment(moment);
+const formatOptional = (timestamp: Date | null): string | null =>
+  timestamp === null ? null : formatTimestamp(timestamp);
 
 /** Counts of the users or lines of a job, which are shown even if zero. */
 const WHOLE = ['selected', 'lines'];
@@ -90,11 +90,11 @@ export const renderJobPage = (page: JobPage): string => {
         ['State', wordsOf(job.state)],
         error,
         ['Job', job.id],
-        ['Requested', formatMoment(job.created_at)],
-        ['Started', momentOf(job.started_at)],
-        ['Ended', momentOf(job.finished_at)],
-        ['Records erased', momentOf(job.erased_at)],
-        ['Link works until', formatMoment(linkExpiresAt)],
+        ['Requested', formatTimestamp(job.created_at)],
+        ['Started', formatOptional(job.started_at)],
+        ['Ended', formatOptional(job.finished_at)],
+        ['Records erased', formatOptional(job.erased_at)],
+        ['Link works until', formatTimestamp(linkExpiresAt)],
       ]) +
       section(job.type === 'import' ? 'Lines' : 'Users', countsOf(job.counts)) +
       section('Reasons', listOf(reasons.map(reasonRow))) +
@@ -124,9 +124,9 @@ const decisionsOf = ({ id, state }: RequestRow, publicUrl: string): string => {
       `<p>${capitalized(kind)} (${who}):</p>\n<pre><code>` +
       `${escapeHtml(decisionCall(`${publicUrl}/v1/delete-all-requests/${id}`, kind))}</code></pre>\n`,
   );
-  const told =
+  const explanation =
     '<p>This page changes nothing. To decide, run one of these commands with your API key in place of $KEY.</p>\n';
-  return section('How to decide', told + commands.join(''));
+  return section('How to decide', explanation + commands.join(''));
 };
 
 export interface RequestPage {
@@ -149,18 +149,18 @@ export const renderRequestPage = (page: RequestPage): string => {
     listOf([
       ['State', wordsOf(request.state)],
       ['Requested by', `${request.requester_name} (${request.requester_role})`],
-      ['Requested', formatMoment(request.created_at)],
+      ['Requested', formatTimestamp(request.created_at)],
       ['Users when requested', formatCount(request.users_then)],
       ['Reason', request.reason],
       ['Ticket', request.ticket],
-      ['Lapses', isAsked ? momentOf(request.lapses_at) : null],
-      ['Window opened', momentOf(request.opens_at)],
-      ['Window closes', momentOf(request.closes_at)],
-      ['Ended', momentOf(request.finished_at)],
+      ['Lapses', isAsked ? formatOptional(request.lapses_at) : null],
+      ['Window opened', formatOptional(request.opens_at)],
+      ['Window closes', formatOptional(request.closes_at)],
+      ['Ended', formatOptional(request.finished_at)],
       ['Request', request.id],
       ['Deletion', request.job_id],
       ['State of the deletion', run === null ? null : wordsOf(run.state)],
-      ['Link works until', formatMoment(linkExpiresAt)],
+      ['Link works until', formatTimestamp(linkExpiresAt)],
     ]) +
       section('Users of the deletion', countsOf(run?.counts)) +
       decisionsOf(request, publicUrl),

@@ -16,7 +16,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { actorShape, periodShape, requireOrder } from '../http/period.ts';
@@ -50,7 +50,7 @@ const entrySchema = z
       ),
     reason: z.string().nullable(),
     counts: z.record(z.string(), z.number()),
-    details: z.record(z.string(), z.unknown()).describe('States, moments, checksums'),
+    details: z.record(z.string(), z.unknown()).describe('States, timestamps, checksums'),
     jobId: z.uuid().nullable(),
     exportId: z.uuid().nullable(),
     links: z.record(z.string(), z.string()),
@@ -116,7 +116,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
         return sendCsv(reply, { fileName, query: activityLog(filter), spreadsheetSafe });
       }
       const lines = await listActivity(db, filter, { beforeId, limit: limit + 1 });
-      const page = toPage(lines, limit, placeIn('activity'));
+      const page = toPage(lines, limit, positionIn('activity'));
       return { data: page.rows.map(toEntry), nextCursor: page.nextCursor };
     },
   );

@@ -59,9 +59,9 @@ export const registerHealthRoutes = (
       const readiness = await askReadiness();
       const wrong = wrongPartsOf(readiness);
       if (isReady(readiness)) return { status: 'ok' as const, warnings: wrong };
-      const told = wrong.map(({ part, detail }) => `${part}: ${detail}`).join(' ');
+      const details = wrong.map(({ part, detail }) => `${part}: ${detail}`).join(' ');
       const errors = wrong.map(({ part, detail }) => ({ pointer: `/${part}`, detail }));
-      throw problem('not-ready', `Not ready. ${told}`, { errors });
+      throw problem('not-ready', `Not ready. ${details}`, { errors });
     },
   );
 };

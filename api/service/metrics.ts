@@ -56,7 +56,7 @@ interface DatabaseGauge {
   help: string;
   labels: string[];
   /** The values of a metric; values with the same labels are added. */
-  tell: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
+  read: (figures: ServiceFigures) => { labels: Record<string, string>; value: number }[];
 }
 
 const one = (value: number) => [{ labels: {}, value }];
@@ -67,14 +67,14 @@ const GAUGES: DatabaseGauge[] = [
     name: 'keepsake_jobs',
     help: 'Jobs of all workspaces, by type and state',
     labels: ['type', 'state'],
-    tell: ({ jobs }) =>
+    read: ({ jobs }) =>
       jobs.map(({ type, state, count }) => ({ labels: { type, state }, value: count })),
   },
   {
     name: 'keepsake_jobs_ended',
     help: 'Jobs of all workspaces that have ended, by type, state and error',
     labels: ['type', 'state', 'error'],
-    tell: ({ jobs }) =>
+    read: ({ jobs }) =>
       jobs
         .filter(({ hasEnded }) => hasEnded)
         .map(({ type, state, error, count }) => ({ labels: { type, state, error }, value: count })),
@@ -83,7 +83,7 @@ const GAUGES: DatabaseGauge[] = [
     name: 'keepsake_oldest_job_seconds',
     help: 'Age of the oldest job that is queued, and of the oldest that runs; 0 where there is none',
     labels: ['state'],
-    tell: ({ oldest }) =>
+    read: ({ oldest }) =>
       (['queued', 'running'] as const).map((state) => ({
         labels: { state },
         value: oldest.find((job) => job.state === state)?.seconds ?? 0,
@@ -93,26 +93,26 @@ const GAUGES: DatabaseGauge[] = [
     name: 'keepsake_damaged_backups',
     help: 'Backups whose files were found damaged',
     labels: [],
-    tell: ({ damagedBackups }) => one(damagedBackups),
+    read: ({ damagedBackups }) => one(damagedBackups),
   },
   {
     name: 'keepsake_overdue_destructions',
     help: 'Files and lists that should have been destroyed hours ago',
     labels: [],
-    tell: ({ overdue }) => one(overdue),
+    read: ({ overdue }) => one(overdue),
   },
   {
     name: 'keepsake_schedule_succeeded_timestamp_seconds',
     help: 'When each schedule last did all it had to',
     labels: ['schedule'],
-    tell: ({ schedules }) =>
+    read: ({ schedules }) =>
       schedules.map(({ schedule, at }) => ({ labels: { schedule }, value: at })),
   },
   {
     name: 'keepsake_clock_skew_seconds',
     help: "How far this process's clock is ahead of the database's; negative when behind",
     labels: ['process'],
-    tell: ({ skewSeconds }) => [{ labels: { process: 'api' }, value: skewSeconds }],
+    read: ({ skewSeconds }) => [{ labels: { process: 'api' }, value: skewSeconds }],
   },
 ];
 
@@ -136,7 +136,7 @@ export const watchDatabase = (
       isUp.set((await askIsThere()) ? 1 : 0);
     },
   });
-  for (const { name, help, labels: labelNames, tell } of GAUGES) {
+  for (const { name, help, labels: labelNames, read } of GAUGES) {
     const gauge: Gauge = new Gauge({
       name,
       help: `${help}; none while PostgreSQL does not answer`,
@@ -147,8 +147,8 @@ export const watchDatabase = (
         gauge.reset();
         // A metric without labels would report 0.
         if (figures === undefined && labelNames.length === 0) gauge.remove();
-        const told = figures === undefined ? [] : tell(figures);
-        for (const { labels, value } of told) gauge.inc(labels, value);
+        const values = figures === undefined ? [] : read(figures);
+        for (const { labels, value } of values) gauge.inc(labels, value);
       },
     });
   }

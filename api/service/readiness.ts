@@ -4,7 +4,7 @@ import { refusalOf } from '../../db/connections/refusal.ts';
 import { assertSchema } from '../../db/schema-version.ts';
 import { type Storage, StorageError } from '../../storage/storage.ts';
 import { askForAll, inTime } from '../ask.ts';
-import type { JobStarter } from '../jobs/job-workflows.ts';
+import type { JobWorkflows } from '../jobs/job-workflows.ts';
 
 /** Longest wait for each response, in milliseconds. */
 const DEADLINE_MS = 2_000;
@@ -26,7 +26,7 @@ export interface ReadinessDeps {
   /** A database on a separate connection. */
   db: Db;
   storage: Storage;
-  jobs: Pick<JobStarter, 'isReachable'>;
+  jobs: Pick<JobWorkflows, 'isReachable'>;
   taskQueue: string;
 }
 

@@ -5,7 +5,7 @@ import type { App } from '../http/app.ts';
 import { cursorSchema, decodeCursor, limitSchema, pageOf, toPage } from '../http/paging.ts';
 
 const LIST = 'workspaces';
-const placeSchema = z.tuple([z.literal(LIST), z.string()]);
+const positionSchema = z.tuple([z.literal(LIST), z.string()]);
 
 const workspaceSchema = z
   .object({
@@ -33,7 +33,7 @@ export const registerWorkspaceRoutes = (app: App, { database: { db } }: ApiDeps)
       },
     },
     async ({ access: { workspaceId }, query: { cursor, limit } }) => {
-      const afterId = decodeCursor(placeSchema, cursor)?.[1];
+      const afterId = decodeCursor(positionSchema, cursor)?.[1];
       const rows = await describeWorkspaces(db, { workspaceId, afterId, limit: limit + 1 });
       const page = toPage(rows, limit, ({ id }) => [LIST, id]);
       const data = page.rows.map((row) => ({

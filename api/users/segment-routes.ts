@@ -19,7 +19,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
@@ -107,7 +107,7 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
     async ({ workspaceId, query: { cursor, limit } }) => {
       const afterId = decodeIdCursor('segments', cursor);
       const rows = await listSegments(database.db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, placeIn('segments'));
+      const page = toPage(rows, limit, positionIn('segments'));
       return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
     },
   );

@@ -5,10 +5,10 @@ import {
   countUsersWhere,
   findUser,
   listUsers,
-  type UserPlace,
+  type UserPosition,
   type UserSort,
 } from '../../db/users/users.ts';
-import { momentOf } from '../../selection/moments.ts';
+import { dateTimeOf } from '../../selection/date-times.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -32,13 +32,13 @@ const paramsSchema = z.strictObject({ userId: userIdSchema });
 /**
  * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
  */
-const placeSchemaOf = (sort: UserSort): z.ZodType<UserPlace & { sort: UserSort }> =>
+const positionSchemaOf = (sort: UserSort): z.ZodType<UserPosition & { sort: UserSort }> =>
   z.strictObject({
     sort: z.literal(sort),
     userId: userIdSchema,
     createdAt: z
       .string()
-      .refine((text) => /^-?infinity$/.test(text) || momentOf(text, 'datetime') !== undefined),
+      .refine((text) => /^-?infinity$/.test(text) || dateTimeOf(text, 'datetime') !== undefined),
   });
 
 const registerList = (app: App, { database: { db } }: ApiDeps): void => {
@@ -59,7 +59,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
     },
     async ({ workspaceId, query }, reply) => {
       const { sort, limit } = query;
-      const after = decodeCursor(placeSchemaOf(sort), query.cursor);
+      const after = decodeCursor(positionSchemaOf(sort), query.cursor);
       const where = await conditionOf(db, workspaceId, query);
       const rows = await listUsers(db, { workspaceId, where, sort, after, limit: limit + 1 });
       const page = toPage(rows, limit, ({ userId, createdAt }) => ({ sort, userId, createdAt }));

@@ -16,7 +16,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { notFound, problem } from '../http/problems.ts';
@@ -87,7 +87,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
       const { id: webhookId } = await getWebhook(db, workspaceId, params.id);
       const beforeId = decodeIdCursor('webhookDeliveries', cursor);
       const rows = await listLoggedDeliveries(db, { webhookId, state, beforeId, limit: limit + 1 });
-      const page = toPage(rows, limit, placeIn('webhookDeliveries'));
+      const page = toPage(rows, limit, positionIn('webhookDeliveries'));
       return { data: page.rows.map(toDeliveryJson), nextCursor: page.nextCursor };
     },
   );

@@ -134,7 +134,7 @@ export const pathOfWebhook = (id: string): string => `/v1/webhooks/${id}`;
 export const pathOfDelivery = ({ webhook_id, id }: LoggedDelivery): string =>
   `${pathOfWebhook(webhook_id)}/deliveries/${id}`;
 
-const iso = (moment: Date | null): string | null => moment?.toISOString() ?? null;
+const iso = (timestamp: Date | null): string | null => timestamp?.toISOString() ?? null;
 
 export const toWebhookJson = (row: WebhookRow): z.infer<typeof webhookSchema> => ({
   id: row.id,

@@ -19,7 +19,7 @@ import {
   decodeIdCursor,
   limitSchema,
   pageOf,
-  placeIn,
+  positionIn,
   toPage,
 } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
@@ -118,7 +118,7 @@ const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
     async ({ workspaceId, query: { cursor, limit } }) => {
       const afterId = decodeIdCursor('webhooks', cursor);
       const rows = await listWebhooks(db, { workspaceId, afterId, limit: limit + 1 });
-      const page = toPage(rows, limit, placeIn('webhooks'));
+      const page = toPage(rows, limit, positionIn('webhooks'));
       return { data: page.rows.map(toWebhookJson), nextCursor: page.nextCursor };
     },
   );

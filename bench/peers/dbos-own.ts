@@ -6,7 +6,7 @@ import { createFinishJob } from '../../activities/jobs/finish-job.ts';
 import { createSettlePass } from '../../activities/deletions/settle-pass.ts';
 import { createVerifyExport } from '../../activities/exports/verify-export.ts';
 import { createWriteExport } from '../../activities/exports/write-export.ts';
-import { wantConfirmedDeletion } from '../../api/deletions/want-deletion.ts';
+import { planConfirmedDeletion } from '../../api/deletions/plan-deletion.ts';
 import { openDatabase } from '../../db/client.ts';
 import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
 import { insertJob } from '../../db/jobs/jobs.ts';
@@ -69,11 +69,11 @@ export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) =>
   const registered = DBOS.registerWorkflow(workflow, { name: 'deleteWithOwnCode' });
 
   const run = async ({ workspaceId, keyId, preview }: OwnDeletion): Promise<void> => {
-    const wish = { previewId: preview.id, count: preview.count, reason: 'bench', notify: false };
-    const wanted = await wantConfirmedDeletion(db, workspaceId, wish);
-    await insertJob(db, { ...wanted, workspaceId, actorKeyId: keyId });
-    const state = await registered(wanted.id);
-    if (state !== 'succeeded') throw new Error(`job ${wanted.id} ended ${state}`);
+    const input = { previewId: preview.id, count: preview.count, reason: 'bench', notify: false };
+    const planned = await planConfirmedDeletion(db, workspaceId, input);
+    await insertJob(db, { ...planned, workspaceId, actorKeyId: keyId });
+    const state = await registered(planned.id);
+    if (state !== 'succeeded') throw new Error(`job ${planned.id} ended ${state}`);
   };
 
   return { run, close: () => Promise.all([lanes.close(), database.close()]) };

@@ -44,7 +44,7 @@ const answer = async (request: DbosRequest): Promise<void> => {
     await carryOut(request);
     process.send?.(null);
   } catch (error) {
-    process.send?.(error instanceof Error ? error.message : 'it broke off');
+    process.send?.(error instanceof Error ? error.message : 'it failed');
   }
   await rm(folder, { recursive: true, force: true });
 };

@@ -19,7 +19,7 @@ const DBOS_OWN = 'DBOS, own code';
 const WHAT = 'back up + verify + delete';
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
 
-const assertGone = async ({ owner }: Bench, name: string): Promise<void> => {
+const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rowCount } = await owner.query(`SELECT FROM ${TABLE} WHERE ${GOES.sql} LIMIT 1`);
   if (rowCount !== 0) throw new Error(`${name} did not delete all it was to delete`);
 };
@@ -41,7 +41,7 @@ const script = (bench: Bench): Contender => ({
   prepare: () => bench.load(populationFor(bench.users)),
   run: async () => {
     const seconds = await backUpAndDelete(bench, GOES.sql);
-    await assertGone(bench, SCRIPT);
+    await assertDeleted(bench, SCRIPT);
     return { seconds };
   },
 });
@@ -53,7 +53,7 @@ const dbosContenders = (
   let preview = { id: '', count: 0 };
   const timed = async (name: string, run: () => Promise<number>) => {
     const seconds = await run();
-    await assertGone(bench, name);
+    await assertDeleted(bench, name);
     return { seconds };
   };
   return [

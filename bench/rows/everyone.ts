@@ -41,7 +41,7 @@ const signUp = async ({ owner }: Bench): Promise<string[]> => {
 };
 
 /** @throws Error unless exactly the newcomers exist */
-const assertGone = async ({ owner }: Bench, name: string): Promise<void> => {
+const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rows } = await owner.query<{ gone: boolean }>(
     `SELECT count(*) = ${NEWCOMERS} AND count(*) FILTER (WHERE ${GOES}) = 0 AS gone FROM ${TABLE}`,
   );
@@ -70,7 +70,7 @@ const keepsake = async (bench: Bench): Promise<Contender> => {
     },
     run: async () => {
       const { result } = await withTraffic(bench, ids, () => runJob(bench, `${request}/run`, body));
-      await assertGone(bench, KEEPSAKE);
+      await assertDeleted(bench, KEEPSAKE);
       return result.run;
     },
   };
@@ -86,7 +86,7 @@ const script = (bench: Bench): Contender => {
     },
     run: async () => {
       const { result: seconds } = await withTraffic(bench, ids, () => backUpAndDelete(bench, GOES));
-      await assertGone(bench, SCRIPT);
+      await assertDeleted(bench, SCRIPT);
       return { seconds };
     },
   };

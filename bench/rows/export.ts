@@ -11,7 +11,7 @@ import { compare, type RowReport } from '../report.ts';
 const AIM = 0.85;
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
 
-const moment = (column: string): string =>
+const timestamp = (column: string): string =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 const cell = ([name, type]: [string, string]): string =>
@@ -26,7 +26,7 @@ const cell = ([name, type]: [string, string]): string =>
 const SAME_COLUMNS =
   `(SELECT user_id, first_name, last_name, gender, country, city, language, timezone,
   email, phone, last_channel, dob, email_optin::text, sms_optin::text, whats_app_optin::text,
-  array_to_string(tags, ';'), legal_hold::text, ${moment('created_at')}, ${moment('updated_at')},
+  array_to_string(tags, ';'), legal_hold::text, ${timestamp('created_at')}, ${timestamp('updated_at')},
   ${Object.entries(PEOPLES_PROPERTIES).map(cell).join()} FROM ${TABLE})`.replaceAll(/\s+/g, ' ');
 
 const KEEPSAKE = 'Keepsake';

@@ -1,4 +1,4 @@
-import type { CopyPlaces } from './copy-row-ids.ts';
+import type { CopyRowIds } from './copy-row-ids.ts';
 
 /**
  * Size of the chunks that the unwrapper emits, in bytes. PostgreSQL sends one message for each row,
@@ -42,18 +42,18 @@ const createHeader = () => {
 /** Options for the processing of rows. */
 export interface CopyWays {
   /** Collects the first column of each row, which is then removed from the row. */
-  places?: CopyPlaces | undefined;
+  rowIds?: CopyRowIds | undefined;
   /** Called at the start of each row with its offset in the next chunk, without the row ids. */
   startRow?: ((at: number) => void) | undefined;
   /**
    * Returns the bytes to emit for a chunk. The chunk is overwritten afterwards, unless the function
    * returns the chunk itself.
    */
-  pack?: ((chunk: Buffer) => Buffer) | undefined;
+  compress?: ((chunk: Buffer) => Buffer) | undefined;
 }
 
-const beginRow = ({ places, startRow }: CopyWays, at: number): void => {
-  places?.begin();
+const beginRow = ({ rowIds, startRow }: CopyWays, at: number): void => {
+  rowIds?.begin();
   startRow?.(at);
 };
 
@@ -62,7 +62,7 @@ const beginRow = ({ places, startRow }: CopyWays, at: number): void => {
  * anywhere. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
  */
 export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays = {}) => {
-  const { places, pack } = ways;
+  const { rowIds, compress } = ways;
   const header = createHeader();
   let code = 0;
   let left = 0;
@@ -73,7 +73,7 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays
     if (filled === 0) return true;
     const chunk = out.subarray(0, filled);
     filled = 0;
-    const given = pack?.(chunk) ?? chunk;
+    const given = compress?.(chunk) ?? chunk;
     if (given === chunk) out = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
     return give(given);
   };
@@ -88,7 +88,7 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays
   const takeContent = (from: number, end: number): number => {
     const taken = Math.min(left, end - from);
     if (code === COPY_DATA) {
-      const text = places?.isOpen() === true ? from + places.take(out, from, from + taken) : from;
+      const text = rowIds?.isOpen() === true ? from + rowIds.take(out, from, from + taken) : from;
       out.copyWithin(filled, text, from + taken);
       filled += from + taken - text;
     }

@@ -3,7 +3,7 @@ const COMMA = ','.charCodeAt(0);
 const QUOTE = '"'.charCodeAt(0);
 
 /** Collects the ids of rows (`ctid`) from the rows themselves. */
-export interface CopyPlaces {
+export interface CopyRowIds {
   /** Starts a new row. */
   begin: () => void;
   /** Whether the row's id has not been read to its end. */
@@ -19,7 +19,7 @@ export interface CopyPlaces {
  * such as `"(12,3)",`. CSV always quotes a `ctid` because of its comma, and a text array has the
  * same format. So the text is never converted to a value.
  */
-export const createCopyPlaces = (): CopyPlaces => {
+export const createCopyRowIds = (): CopyRowIds => {
   let text = Buffer.allocUnsafe(FIRST_BYTES);
   let filled = 0;
   let isOpen = false;

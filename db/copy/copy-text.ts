@@ -35,7 +35,7 @@ const end = async (client: pg.PoolClient): Promise<void> => {
 export const copyText = async (
   pool: pg.Pool,
   query: RawBuilder<unknown>,
-  ways?: Pick<CopyWays, 'startRow' | 'pack'>,
+  ways?: Pick<CopyWays, 'startRow' | 'compress'>,
 ): Promise<Readable> => {
   const client = await pool.connect();
   try {

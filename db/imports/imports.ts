@@ -65,7 +65,7 @@ export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd
   if (lines === 0 || held + failed < lines) return end;
   const none = `None of the ${lines} lines could be imported`;
   if (refused === 0) {
-    const message = `${none}. The log says of each why; mend the file, then upload it again.`;
+    const message = `${none}. The log says of each why; fix the file, then upload it again.`;
     return { kind: 'failed', type: 'everyLineFailed', message };
   }
   const message =

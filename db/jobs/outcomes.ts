@@ -19,7 +19,7 @@ export interface UserRecord {
 }
 
 /** The position of a processed user in the list: its batch, and its index in the batch, from 1. */
-export interface DonePlace {
+export interface DonePosition {
   pass: number;
   attempt: number;
   part: number;
@@ -27,7 +27,7 @@ export interface DonePlace {
   index: number;
 }
 
-export const FIRST_PLACE: DonePlace = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
+export const FIRST_POSITION: DonePosition = { pass: 0, attempt: 0, part: 0, cursor: 0, index: 0 };
 
 /**
  * Users deleted or restored after a position, in the order of the backup. The inner query returns
@@ -36,11 +36,11 @@ export const FIRST_PLACE: DonePlace = { pass: 0, attempt: 0, part: 0, cursor: 0,
 export const listDoneAfter = async (
   db: Db,
   jobId: string,
-  after: DonePlace,
+  after: DonePosition,
   limit: number,
-): Promise<(DonePlace & { user_id: string })[]> => {
+): Promise<(DonePosition & { user_id: string })[]> => {
   const batch = sql`(${after.pass}::int, ${after.attempt}::int, ${after.part}::int, ${after.cursor}::int`;
-  const { rows } = await sql<DonePlace & { user_id: string }>`
+  const { rows } = await sql<DonePosition & { user_id: string }>`
     SELECT b.pass, b.attempt, b.part, b.cursor, done.index, done.user_id
       FROM (SELECT pass, attempt, part, cursor, user_ids
               FROM done_batches

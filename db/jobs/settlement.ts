@@ -10,7 +10,7 @@ import { partitionOf } from '../workspaces.ts';
  */
 export type SettleMode = 'again' | 'last' | 'interrupted';
 
-export interface Leftovers {
+export interface RemainingUsers {
   jobId: string;
   workspaceId: string;
   pass: number;
@@ -69,7 +69,7 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
  * changes nothing. A user who was removed and added again is a newcomer; the selected user is
  * `notFound`.
  */
-export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> => {
+export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<void> => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
   const known = sql`pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot)`;
   const unchanged = sql`is_unchanged_since(users.written_in, users.xmin,

@@ -154,14 +154,14 @@ export const restoreStatements = (
     /** Inserts a range. Returns the row ids of the new rows as the text of an array. */
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
-      SELECT coalesce(array_agg(ctid), '{}')::text AS places FROM restored`,
+      SELECT coalesce(array_agg(ctid), '{}')::text AS "rowIds" FROM restored`,
     /**
      * Whether all staged users stand at these row ids (a list of array texts) with the file's
      * values.
      */
     areSame: `SELECT count(*) = (SELECT count(*) FROM pg_temp.restoring) AS "areSame"
-      FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (place) CROSS JOIN LATERAL (
-        SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.place OFFSET 0) AS u
+      FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (row_id) CROSS JOIN LATERAL (
+        SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.row_id OFFSET 0) AS u
       JOIN pg_temp.restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
     /**
      * Staged users that are missing, or differ from the file: the names of the differing columns.

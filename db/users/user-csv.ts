@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Field } from '../../selection/fields.ts';
-import { momentText } from './user-json.ts';
+import { timestampText } from './user-json.ts';
 
 /**
  * Indexes of the items of a short list, which is joined by index. That takes half the time of
@@ -45,7 +45,7 @@ const cellOf = (field: Field, value: RawBuilder<unknown>): RawBuilder<unknown> =
     case 'number':
       return sql`nullif(${value}, 'null')`;
     case 'datetime':
-      return isSystem ? momentText(value) : value;
+      return isSystem ? timestampText(value) : value;
     case 'text':
     case 'date':
     case 'time':

@@ -5,14 +5,14 @@ import { SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
  * A timestamp as RFC 3339 with all its digits; `infinity` is not changed. Connections use the time
  * zone UTC, whose offset PostgreSQL writes as `+00`. `to_char` would take twice as long.
  */
-export const momentText = (value: RawBuilder<unknown>): RawBuilder<string> =>
+export const timestampText = (value: RawBuilder<unknown>): RawBuilder<string> =>
   sql<string>`replace(replace(${value}::text, ' ', 'T'), '+00', 'Z')`;
 
 const rendered = ({ column, type }: SystemField): RawBuilder<unknown> => {
   const value = sql.ref(`users.${column}`);
   switch (type) {
     case 'timestamp':
-      return momentText(value);
+      return timestampText(value);
     case 'list':
       return sql`coalesce(${value}, '{}')`;
     case 'text':

@@ -1,12 +1,12 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from '../client.ts';
 import { phonePartOf } from '../../selection/phones.ts';
-import { momentText, userJson } from './user-json.ts';
+import { timestampText, userJson } from './user-json.ts';
 
 export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
 
 /** A user's position in a list. `createdAt` has all its digits. */
-export interface UserPlace {
+export interface UserPosition {
   userId: string;
   createdAt: string;
 }
@@ -52,7 +52,7 @@ export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
   return sql<SqlBool>`(${sql.join(ways, sql` OR `)})`;
 };
 
-const isAfter = ({ userId, createdAt }: UserPlace, sort: UserSort): RawBuilder<SqlBool> => {
+const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {
   switch (sort) {
     case 'userId':
       return sql`users.user_id > ${userId}`;
@@ -76,7 +76,7 @@ export interface UserQuery {
   workspaceId: string;
   where: RawBuilder<SqlBool>;
   sort: UserSort;
-  after?: UserPlace | undefined;
+  after?: UserPosition | undefined;
   limit: number;
 }
 
@@ -84,9 +84,9 @@ export interface UserQuery {
 export const listUsers = async (
   db: Db,
   { workspaceId, where, sort, after, limit }: UserQuery,
-): Promise<(UserPlace & { json: string })[]> => {
-  const { rows } = await sql<UserPlace & { json: string }>`
-    SELECT users.user_id AS "userId", ${momentText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
+): Promise<(UserPosition & { json: string })[]> => {
+  const { rows } = await sql<UserPosition & { json: string }>`
+    SELECT users.user_id AS "userId", ${timestampText(sql.ref('users.created_at'))} AS "createdAt", ${userJson} AS json
       FROM users
      WHERE users.workspace_id = ${workspaceId} AND (${where})
        AND ${after === undefined ? sql`true` : isAfter(after, sort)}

@@ -11,7 +11,7 @@ const PREFIX = 'properties.';
 /** Columns of an export that a file cannot set. */
 const LEFT_OUT = ['createdAt', 'updatedAt', 'legalHold'];
 /** The most problems to report. */
-const MAX_TOLD = 10;
+const MAX_LISTED = 10;
 
 type User = Record<string, unknown> & { userId: string };
 
@@ -115,9 +115,9 @@ const rowProblems = ({ userId, ...given }: User, types: Parameters<typeof readUs
 };
 
 const refuse = (path: string, problems: readonly string[]): Error => {
-  const told = problems.slice(0, MAX_TOLD).map((problem) => `  ${problem}`);
-  const more = problems.length > MAX_TOLD ? ['  and more of the kind'] : [];
-  return new Error([`${path} cannot be used:`, ...told, ...more].join('\n'));
+  const listed = problems.slice(0, MAX_LISTED).map((problem) => `  ${problem}`);
+  const more = problems.length > MAX_LISTED ? ['  and more of the kind'] : [];
+  return new Error([`${path} cannot be used:`, ...listed, ...more].join('\n'));
 };
 
 /** The content of a checked file. */
@@ -151,7 +151,7 @@ export const checkCsv = async (path: string): Promise<CsvFacts> => {
     rows += 1;
     const wrong = rowProblems(userOf(columns, row), types);
     problems.push(...wrong.map((problem) => `line ${row.line}, ${problem}`));
-    if (problems.length > MAX_TOLD) break;
+    if (problems.length > MAX_LISTED) break;
   }
   if (problems.length > 0) throw refuse(path, problems);
   if (rows === 0) throw refuse(path, ['it contains no users']);

@@ -167,7 +167,7 @@ export interface Source {
   rows: number;
 }
 
-export const tellDemo = async (
+export const runDemo = async (
   stack: Running,
   { properties, users, rows }: Source,
 ): Promise<void> => {

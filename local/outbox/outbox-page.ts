@@ -1,4 +1,4 @@
-import { formatMoment } from '../../files/format.ts';
+import { formatTimestamp } from '../../files/format.ts';
 import type { OutboxMail } from './outbox-mails.ts';
 
 /**
@@ -54,7 +54,7 @@ const entry = (mail: OutboxMail, isOpen: boolean): string => `
   <details${isOpen ? ' open' : ''}>
     <summary><strong>${escape(mail.subject)}</strong>
       <span>to ${escape(mail.to.join(', '))}</span>
-      <span><time datetime="${escape(mail.receivedAt)}">${formatMoment(new Date(mail.receivedAt))}</time></span></summary>
+      <span><time datetime="${escape(mail.receivedAt)}">${formatTimestamp(new Date(mail.receivedAt))}</time></span></summary>
     ${mail.html === null ? `<pre>${escape(mail.text ?? '')}</pre>` : frame(mail.html)}
   </details>`;
 

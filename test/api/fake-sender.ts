@@ -3,7 +3,7 @@ import {
   createClaimRequest,
   createDecideRequest,
 } from '../../activities/delete-all/decide-request.ts';
-import type { RequestSender } from '../../api/delete-all/request-workflows.ts';
+import type { RequestWorkflows } from '../../api/delete-all/request-workflows.ts';
 import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
 import type { TestDatabase } from '../support/database/database.ts';
 import { setDecisionTime } from '../support/database/decision-clock.ts';
@@ -11,7 +11,7 @@ import { setDecisionTime } from '../support/database/decision-clock.ts';
 /**
  * Stands in for the workflow of a request: decides by the real rules, at a time of one's choice.
  */
-export interface FakeSender extends RequestSender {
+export interface FakeSender extends RequestWorkflows {
   started: string[];
   sent: { requestId: string; kind: string; decisionId: string }[];
   /** From now on the database decides at this time; null for its own. */

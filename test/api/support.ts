@@ -5,7 +5,7 @@ import { afterAll, beforeAll } from 'vitest';
 import type { App } from '../../api/http/app.ts';
 import type { ApiDeps } from '../../api/deps.ts';
 import { buildApp } from '../../api/build-app.ts';
-import type { JobStarter } from '../../api/jobs/job-workflows.ts';
+import type { JobWorkflows } from '../../api/jobs/job-workflows.ts';
 import { createApiKey } from '../../db/api-keys.ts';
 import { type Database, type DatabaseOptions, openDatabase } from '../../db/client.ts';
 import { API_ROLE } from '../../db/roles.ts';
@@ -22,7 +22,7 @@ import { type Document, expectDocumented } from './service/documented.ts';
 import { createFakeSender, type FakeSender } from './fake-sender.ts';
 
 /** Stands in for Temporal: remembers what it was asked, and can be away. */
-export interface FakeStarter extends JobStarter {
+export interface FakeStarter extends JobWorkflows {
   started: StartableJob[];
   cancelled: string[];
   deliveries: StartableDelivery[];

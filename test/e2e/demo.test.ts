@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { tellDemo } from '../../local/demo/demo-steps.ts';
+import { runDemo } from '../../local/demo/demo-steps.ts';
 import { demoProperties, demoUsers } from '../../local/demo/demo-users.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
@@ -11,5 +11,5 @@ const USERS = 3_000;
 // throws.
 test('the story of the demo closes all its sums', async () => {
   const source = { properties: demoProperties, users: () => demoUsers(USERS), rows: USERS };
-  await expect(tellDemo(stack().stack, source)).resolves.toBeUndefined();
+  await expect(runDemo(stack().stack, source)).resolves.toBeUndefined();
 }, 120_000);

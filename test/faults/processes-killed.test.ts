@@ -93,7 +93,7 @@ test('API killed between database and Temporal, and no one asks again: the sweep
 const SEED = Number(process.env['FAULT_SEED'] ?? randomInt(2 ** 31));
 
 /** The n-th moment of this run's seed, from 0 up to `most`. */
-const momentOf = (n: number, most: number): number =>
+const formatOptional = (n: number, most: number): number =>
   (createHash('sha256').update(`${SEED}/${n}`).digest().readUInt32BE() / 2 ** 32) * most;
 
 const workerPid = () => stack().stack.info().pids.worker;
@@ -110,13 +110,13 @@ test('worker killed twice at random while three jobs run: nothing lost, nothing 
   const trials: FaultTrial[] = [];
   for (const n of [1, 2, 3]) trials.push(await prepareTrial(stack(), `random-${n}`, 20_000));
   const running = trials.map(async (trial, n) => {
-    await sleep(momentOf(n, 500));
+    await sleep(formatOptional(n, 500));
     return trial.admin.finish(await trial.start());
   });
-  await sleep(momentOf(3, 2_000));
+  await sleep(formatOptional(3, 2_000));
   await killWorker();
   // The steps cut off are given out again after 10 s without a heartbeat.
-  await sleep(momentOf(4, 13_000));
+  await sleep(formatOptional(4, 13_000));
   await killWorker();
   for (const [n, job] of (await Promise.all(running)).entries()) {
     expect(job).toMatchObject(allDeleted(trials[n]!));

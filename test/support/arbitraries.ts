@@ -162,7 +162,7 @@ const conditionOf = ([field, type]: [string, PropertyType]): fc.Arbitrary<Filter
     op: oneOf(['isKnown', 'isNotKnown'] as const),
   });
   const ordered = ['number', 'date', 'time', 'datetime'].includes(type);
-  const isMoment = type === 'date' || type === 'datetime';
+  const isDateOrTime = type === 'date' || type === 'datetime';
   const using = (ops: readonly string[], value: fc.Arbitrary<unknown>) =>
     fc.record({ field: fc.constant(field), op: oneOf(ops), value }) as fc.Arbitrary<Filter>;
   const choices: fc.Arbitrary<Filter>[] = [known];
@@ -174,7 +174,7 @@ const conditionOf = ([field, type]: [string, PropertyType]): fc.Arbitrary<Filter
     type === 'phone' ? oneOf([...TEXTS.filter(isOfPhone), ...PHONES, '+49 (', '30']) : scalar;
   if (!ordered && type !== 'boolean') choices.push(using(['contains', 'notContains'], part));
   if (ordered) choices.push(using(['lt', 'lte', 'gt', 'gte'], scalar));
-  if (isMoment) {
+  if (isDateOrTime) {
     const daysAgo = oneOf([0, 1, 2, 1640, 36_500]);
     choices.push(using(['lt', 'lte', 'gt', 'gte'], fc.record({ daysAgo })));
   }

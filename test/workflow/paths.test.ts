@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { formatMoment } from '../../files/format.ts';
+import { formatTimestamp } from '../../files/format.ts';
 import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
@@ -29,7 +29,7 @@ const approve = async (request: Request, reason?: string) => {
 
 const possible = async (of: Request) => {
   const { closes_at: closesAt } = await of.request();
-  return `Deleting all users is possible until ${formatMoment(closesAt!)}`;
+  return `Deleting all users is possible until ${formatTimestamp(closesAt!)}`;
 };
 
 const countUsers = async ({ people }: Request): Promise<number> => {

@@ -71,8 +71,8 @@ test('a run that the platform team has cancelled is retried by nobody', async ()
   await request.until('cancelled');
   const { job_id: jobId } = await request.request();
   const { steps, id, people } = request;
-  const wish = { by: people.ada, jobId: jobId! };
-  const decisionId = await steps.insertDecision(id, 'retry', wish);
+  const input = { by: people.ada, jobId: jobId! };
+  const decisionId = await steps.insertDecision(id, 'retry', input);
   expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'wrongState' });
   expect(await request.ends('cancelled')).toBe('cancelled');
   expect(await jobsOf(request)).toBe(1);

@@ -153,7 +153,7 @@ test('too large without a word: refused at the limit, and the rest is not kept',
   socket.destroy();
 });
 
-test('a gzip bomb is not unpacked', async () => {
+test('a gzip bomb is not decompressed', async () => {
   const bomb = gzipSync(Buffer.alloc(256 * MIB, '['), { level: 9 });
   expect(bomb.length).toBeLessThan(MIB);
   const answer = await post(

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import type { JobStarter } from '../../../api/jobs/job-workflows.ts';
+import type { JobWorkflows } from '../../../api/jobs/job-workflows.ts';
 import { useApi } from '../support.ts';
 
 /** What the deletion of one user answers when the user is under legal hold. */
@@ -9,7 +9,7 @@ const api = useApi();
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-let start: JobStarter['start'];
+let start: JobWorkflows['start'];
 
 beforeAll(() => {
   ({ start } = api().starter);

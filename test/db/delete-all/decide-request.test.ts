@@ -176,8 +176,8 @@ test('a run needs an admin of the workspace, an open window and a preview of thi
   const previewId = await steps.preview(people, id);
   const theirs = await steps.preview(stranger.people, stranger.id);
   const run = async (by: string, preview: string | undefined, when = at) => {
-    const wish = { by, ...(preview !== undefined && { previewId: preview }) };
-    return (await steps.submit(id, 'run', when, wish)).view;
+    const input = { by, ...(preview !== undefined && { previewId: preview }) };
+    return (await steps.submit(id, 'run', when, input)).view;
   };
   expect(await run(people.pia, previewId)).toMatchObject({ state: 'open', refusal: 'wrongRole' });
   expect(await run(stranger.people.ada, previewId)).toMatchObject({ refusal: 'wrongRole' });

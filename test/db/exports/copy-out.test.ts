@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../../db/client.ts';
 import { createUnwrapper } from '../../../db/copy/copy-messages.ts';
 import { copyOut } from '../../../db/copy/copy-out.ts';
-import { createCopyPlaces } from '../../../db/copy/copy-row-ids.ts';
+import { createCopyRowIds } from '../../../db/copy/copy-row-ids.ts';
 import { useDatabase } from '../../support/database/database.ts';
 
 const database = useDatabase();
@@ -84,13 +84,13 @@ describe.each([
   ])('what is thrown %s while packing breaks the copy off, and nothing else', async (_when, at) => {
     const client = await pool.connect();
     let calls = 0;
-    const pack = (chunk: Buffer): Buffer => {
+    const compress = (chunk: Buffer): Buffer => {
       calls += 1;
       if (calls === at) throw new Error('cannot be packed');
       return Buffer.from(chunk);
     };
     const statement = `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 4600)) TO STDOUT`;
-    const copy = client.query(copyOut(statement, { pack })).resume();
+    const copy = client.query(copyOut(statement, { compress })).resume();
     await expect(once(copy, 'end')).rejects.toThrow('cannot be packed');
     client.release(true);
     expect((await pool.query('SELECT 1')).rowCount).toBe(1);
@@ -134,7 +134,7 @@ const messageOf = (code: string, content = ''): Buffer => {
 test.each([
   ['as they are', undefined],
   ['packed, each chunk over the one before', (chunk: Buffer) => Buffer.from(chunk)],
-])('rows and their places come out alike wherever the packets are cut: %s', (_how, pack) => {
+])('rows and their rowIds come out alike wherever the packets are cut: %s', (_how, compress) => {
   const rows = ['"(0,1)",u-1,a\n', '"(0,12)",\n', '"(4294967295,65535)",u-3,"(1,2)",é\n'];
   const messages = rows.map((row) => messageOf('d', row));
   const sent = Buffer.concat([
@@ -147,14 +147,14 @@ test.each([
   ]);
   for (let size = 1; size <= sent.length; size++) {
     const chunks: Buffer[] = [];
-    const places = createCopyPlaces();
-    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, { places, pack });
+    const rowIds = createCopyRowIds();
+    const take = createUnwrapper((chunk) => chunks.push(chunk) > 0, { rowIds, compress });
     let rest: Buffer | undefined;
     for (let at = 0; at < sent.length && rest === undefined; at += size) {
       ({ rest } = take(sent.subarray(at, at + size)));
     }
     expect(Buffer.concat(chunks).toString()).toBe('u-1,a\n\nu-3,"(1,2)",é\n');
-    expect(places.toArray()).toBe('{"(0,1)","(0,12)","(4294967295,65535)"}');
+    expect(rowIds.toArray()).toBe('{"(0,1)","(0,12)","(4294967295,65535)"}');
     expect(messageOf('C', 'COPY 3').subarray(0, rest?.length)).toEqual(rest);
   }
 });
@@ -163,18 +163,18 @@ test("each row's place is taken off it, for as many as there are", async () => {
   const { pool } = database().owner;
   await pool.query('CREATE TABLE placed AS SELECT n FROM generate_series(1, 20000) n');
   const client = await pool.connect();
-  const places = createCopyPlaces();
+  const rowIds = createCopyRowIds();
   const copy = client.query(
-    copyOut('COPY (SELECT ctid, n FROM placed WHERE n % 2 = 0) TO STDOUT (FORMAT csv)', { places }),
+    copyOut('COPY (SELECT ctid, n FROM placed WHERE n % 2 = 0) TO STDOUT (FORMAT csv)', { rowIds }),
   );
   const chunks: Buffer[] = [];
   for await (const chunk of copy as AsyncIterable<Buffer>) chunks.push(chunk);
   client.release();
   const { rows } = await pool.query<{ n: number }>(
     'SELECT n FROM unnest($1::tid[]) WITH ORDINALITY AS at(place, i) JOIN placed ON ctid = place ORDER BY i',
-    [places.toArray()],
+    [rowIds.toArray()],
   );
   expect(rows).toHaveLength(10_000);
   expect(Buffer.concat(chunks).toString()).toBe(rows.map(({ n }) => `${n}\n`).join(''));
-  expect(createCopyPlaces().toArray()).toBe('{}');
+  expect(createCopyRowIds().toArray()).toBe('{}');
 });

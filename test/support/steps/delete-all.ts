@@ -124,10 +124,10 @@ export const createRequestSteps = (database: TestDatabase) => {
   const insertDecision = async (
     requestId: string,
     kind: MessageKind,
-    { by, ...wish }: { by: string; reason?: string; previewId?: string; jobId?: string },
+    { by, ...input }: { by: string; reason?: string; previewId?: string; jobId?: string },
   ): Promise<string> => {
     const id = uuidv7();
-    await submitDecision(db, { id, requestId, kind, proof: proof(by), ...wish });
+    await submitDecision(db, { id, requestId, kind, proof: proof(by), ...input });
     return id;
   };
 
@@ -143,10 +143,10 @@ export const createRequestSteps = (database: TestDatabase) => {
       requestId: string,
       kind: MessageKind,
       at: number,
-      wish: { by: string; reason?: string; previewId?: string; jobId?: string },
+      input: { by: string; reason?: string; previewId?: string; jobId?: string },
     ) => {
       await setDecisionTime(database.owner, at);
-      const decisionId = await insertDecision(requestId, kind, wish);
+      const decisionId = await insertDecision(requestId, kind, input);
       const view = await decide(requestId, kind, at, { decisionId });
       return { decisionId, view };
     },

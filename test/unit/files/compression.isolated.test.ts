@@ -3,7 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zstd from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
-import { isUnreadable, packingOf, unpackersOf } from '../../../files/compression.ts';
+import { isUnreadable, compressorOf, unpackersOf } from '../../../files/compression.ts';
 
 vi.mock('@cloudpss/zstd/napi', async (importOriginal) => {
   const real = await importOriginal<typeof zstd>();
@@ -14,11 +14,11 @@ vi.mock('@cloudpss/zstd/napi', async (importOriginal) => {
   };
 });
 
-const { pack } = packingOf('zstd');
+const { compress } = compressorOf('zstd');
 const chunks = ['u-1,Käthe\n', '', 'x'.repeat(1_000_000), '\u0000\u{1F600}\n'].map((text) =>
   Buffer.from(text),
 );
-const file = Buffer.concat(chunks.map(pack));
+const file = Buffer.concat(chunks.map(compress));
 const text = Buffer.concat(chunks);
 
 /** What a file unpacks to, given in pieces of so many bytes. */
@@ -57,12 +57,12 @@ test('any reader of zstd reads such a file', () => {
 test('a frame that does not unpack to what was packed is refused on the spot', () => {
   const wrong = zstd.compress(Buffer.from('u-2,Anna\n'));
   vi.mocked(zstd.compress).mockReturnValueOnce(wrong);
-  expect(() => pack(Buffer.from('u-1,Anna\n'))).toThrow('does not give back');
-  expect(() => pack(Buffer.from('u-1,Anna\n'))).not.toThrow();
+  expect(() => compress(Buffer.from('u-1,Anna\n'))).toThrow('does not give back');
+  expect(() => compress(Buffer.from('u-1,Anna\n'))).not.toThrow();
 });
 
 test('a file cut short is unreadable, but where a frame ends, which its length tells', async () => {
-  const ends = chunks.map((_, at) => Buffer.concat(chunks.slice(0, at).map(pack)).length);
+  const ends = chunks.map((_, at) => Buffer.concat(chunks.slice(0, at).map(compress)).length);
   for (let length = 0; length < file.length; length++) {
     const error = await errorOf(file.subarray(0, length));
     const isRefused = error !== undefined && isUnreadable(error);
@@ -89,7 +89,7 @@ test('lack of memory is not the fault of the data', async () => {
 });
 
 test('a reader that does not read holds unpacking back, however well the text was packed', async () => {
-  const packed = pack(Buffer.alloc(1024 * 1024, 'x'));
+  const packed = compress(Buffer.alloc(1024 * 1024, 'x'));
   const frames = 50;
   const [splitter, unpacker] = unpackersOf('zstd');
   splitter!.pipe(unpacker!);

@@ -83,8 +83,8 @@ test.each(others)(
   async (_what, content, told) => {
     for (const before of BEFORE) {
       const bytes = Buffer.concat([Buffer.from(before), content]);
-      const isPacked = content[0] === 0x1f && content[1] === 0x8b;
-      const expected = isPacked ? /compressed with gzip after other bytes/ : told;
+      const isCompressed = content[0] === 0x1f && content[1] === 0x8b;
+      const expected = isCompressed ? /compressed with gzip after other bytes/ : told;
       expect(kindOfFile(bytes)).toMatch(expected);
       expect(kindOfFile(gzipSync(bytes))).toMatch(expected);
     }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { deletionFinished, type DeletionFinished } from '../../../mail/deletion-mail.ts';
 import { exportFailed, exportReady } from '../../../mail/export-mails.ts';
 import type { Message } from '../../../mail/letter.ts';
-import { formatBytes, formatMoment, formatUsers } from '../../../files/format.ts';
+import { formatBytes, formatTimestamp, formatUsers } from '../../../files/format.ts';
 
 const READY = {
   jobId: '0193563c-0000-7000-8000-000000000001',
@@ -204,5 +204,5 @@ test('sizes, counts and moments read as people write them', () => {
     '1.5 GB',
   ]);
   expect([0, 1, 1_234_567].map(formatUsers)).toEqual(['0 users', '1 user', '1,234,567 users']);
-  expect(formatMoment(new Date('2026-01-02T00:05:59.999Z'))).toBe('2 January 2026, 00:05 UTC');
+  expect(formatTimestamp(new Date('2026-01-02T00:05:59.999Z'))).toBe('2 January 2026, 00:05 UTC');
 });

@@ -8,11 +8,11 @@ const UNPACKED_CHUNK_BYTES = 256 * 1024;
  * Longest text of a compressed file, as a multiple of the bytes read so far. A file of 300 columns
  * that are all `false` reaches 220; gzip reaches at most 1,032.
  */
-export const MAX_UNPACKED_RATIO = 400;
+export const MAX_DECOMPRESSED_RATIO = 400;
 /** Text length in bytes up to which the ratio is not checked. */
 const MIN_UNPACKED_BYTES = 8 * 1024 * 1024;
 
-/** The code of an error for text that exceeds `MAX_UNPACKED_RATIO`. */
+/** The code of an error for text that exceeds `MAX_DECOMPRESSED_RATIO`. */
 const TOO_MUCH = 'Z_TOO_MUCH';
 
 /** The code of an error for bytes other than zeros after the last member of a gzip file. */
@@ -73,7 +73,7 @@ const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
  *
  * @throws Error for which `isFromGunzip` is true; errors of the stream
  */
-export const unpacked = async function* (file: Readable): AsyncGenerator<Buffer> {
+export const decompressed = async function* (file: Readable): AsyncGenerator<Buffer> {
   const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
   let head: Buffer = Buffer.alloc(0);
   while (head.length < GZIP_MAGIC.length) {
@@ -97,7 +97,7 @@ export const unpacked = async function* (file: Readable): AsyncGenerator<Buffer>
   let textBytes = 0;
   for await (const piece of text) {
     textBytes += piece.length;
-    if (textBytes > Math.max(MIN_UNPACKED_BYTES, MAX_UNPACKED_RATIO * read())) {
+    if (textBytes > Math.max(MIN_UNPACKED_BYTES, MAX_DECOMPRESSED_RATIO * read())) {
       throw Object.assign(new Error('too much text'), { code: TOO_MUCH });
     }
     yield piece;

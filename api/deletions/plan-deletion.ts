@@ -3,10 +3,10 @@ import type { Db } from '../../db/client.ts';
 import { refuseDeletionOf } from '../../db/deletions/nearly-everyone.ts';
 import { findPreview } from '../../db/deletions/previews.ts';
 import { usersOfPreview } from '../../db/users/user-lists.ts';
-import type { WantedJob } from '../jobs/begin-job.ts';
+import type { PlannedJob } from '../jobs/begin-job.ts';
 import { notFound, problem } from '../http/problems.ts';
 
-interface Wish {
+interface DeletionInput {
   reason: string;
   notify: boolean;
 }
@@ -16,11 +16,11 @@ interface Wish {
  *
  * @throws DatabaseError KS008 if they are nearly all users
  */
-export const wantDeletionOfIds = async (
+export const planDeletionOfIds = async (
   db: Db,
   workspaceId: string,
-  { ids, reason, notify }: Wish & { ids: readonly string[] },
-): Promise<WantedJob> => {
+  { ids, reason, notify }: DeletionInput & { ids: readonly string[] },
+): Promise<PlannedJob> => {
   const targetIds = [...new Set(ids)];
   await refuseDeletionOf(db, workspaceId, targetIds);
   return {
@@ -42,11 +42,11 @@ type PreviewedSelection =
 /**
  * A deletion of the users of a preview, confirmed by its count. @throws ProblemError if refused
  */
-export const wantConfirmedDeletion = async (
+export const planConfirmedDeletion = async (
   db: Db,
   workspaceId: string,
-  { previewId, count, reason, notify }: Wish & { previewId: string; count: number },
-): Promise<WantedJob> => {
+  { previewId, count, reason, notify }: DeletionInput & { previewId: string; count: number },
+): Promise<PlannedJob> => {
   const preview = await findPreview(db, previewId, workspaceId);
   if (preview === undefined) throw notFound('preview');
   if (preview.is_expired) {

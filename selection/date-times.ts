@@ -26,7 +26,10 @@ const isRealDate = (text: string): boolean => {
  * The canonical form of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with
  * six digits of fraction). These forms compare as text. Undefined if the text is not valid.
  */
-export const momentOf = (text: string, kind: 'date' | 'time' | 'datetime'): string | undefined => {
+export const dateTimeOf = (
+  text: string,
+  kind: 'date' | 'time' | 'datetime',
+): string | undefined => {
   switch (kind) {
     case 'date':
       return isRealDate(text) ? text : undefined;
