@@ -7,22 +7,22 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useOwnStack } from '../support/stack/stack.ts';
 
-/** docs/circle.md and the README as a reader pastes them, into one shell, after `npm start`. */
+/** The commands of docs/circle.md and the README, pasted into one shell after `npm start`. */
 
 const stack = useOwnStack({ demo: true });
 
 const README = readFileSync('README.md', 'utf8');
 const PAGE = readFileSync(new URL('../../docs/circle.md', import.meta.url), 'utf8');
 const DEADLINE_MS = 240_000;
-/** What the page may count on: these and nothing else are on the shell's PATH. */
+/** The only programs on the shell's PATH: the page may use no others. */
 const TOOLS = ['curl', 'node', 'awk', 'cat', 'date', 'echo', 'grep', 'mkdir', 'sed'];
-/** Stands between the outputs of two commands. */
+/** Separates the outputs of two commands. */
 const SEPARATOR = '--- next command ---';
 
 interface Command {
   heading: string;
   script: string;
-  /** What the page says that it prints; undefined where it says nothing. */
+  /** The output that the page shows; undefined if the page shows none. */
   printed: string | undefined;
 }
 
@@ -52,7 +52,7 @@ const linkTools = async (bin: string): Promise<void> => {
   for (const name of TOOLS) await symlink(await findTool(name), join(bin, name));
 };
 
-/** Runs scripts one after the other in one shell. @throws Error when a command of them fails */
+/** Runs scripts one after the other in one shell. @throws Error when a command fails */
 const runAll = async (scripts: readonly string[]): Promise<string[]> => {
   const input = scripts.join(`\necho '${SEPARATOR}'\n`);
   const options = {
@@ -60,7 +60,7 @@ const runAll = async (scripts: readonly string[]): Promise<string[]> => {
     timeout: DEADLINE_MS,
     env: { PATH: join(folder, 'bin'), HOME: folder },
   };
-  // Bash reads start-up files of its own where its input is a socket, as Node's pipes are.
+  // Bash reads its own start-up files if its input is a socket, as Node's pipes are.
   const args = ['--norc', '-euo', 'pipefail', '-c', input];
   const { stdout, stderr } = await promisify(execFile)('/bin/bash', args, options);
   expect(stderr).toBe('');
@@ -102,14 +102,14 @@ test('the page has ten commands in the order of the circle', () => {
 });
 
 test.each(steps.map(({ heading }, index) => [heading, index] as const))(
-  '%s prints what the page says',
+  '%s prints the output that the page shows',
   (_heading, index) => {
     expect(steps[index]?.printed).toMatch(/\w/);
     expect(outputs[index + 1]).toBe(steps[index]?.printed);
   },
 );
 
-/** Command 9, for the backup of command 10. @returns what it prints */
+/** Command 9, for the backup of command 10. @returns its output */
 const restoreAll = async (): Promise<string | undefined> => {
   const backup = `BACKUP=$(get result.backups.0.id < "$FILES/job.json")`;
   const restore = steps.find(({ heading }) => heading.startsWith('9.'))?.script ?? '';
@@ -117,14 +117,14 @@ const restoreAll = async (): Promise<string | undefined> => {
   return printed;
 };
 
-test('everyone is deleted at the end, and command 9 has them back', async () => {
+test('all users are deleted at the end, and command 9 restores them', async () => {
   expect(leftAfterAll).toBe(0);
   expect(await restoreAll()).toBe('restore succeeded: 10300 selected, 10300 restored\n');
   expect(await countUsers()).toBe(10_300);
   expect(await countUsers(`'circle' = ANY (tags) AND city = 'Mumbai'`)).toBe(100);
 });
 
-test('the examples of the README run as they stand', async () => {
+test('the examples of the README run unchanged', async () => {
   if ((await countUsers()) === 0) await restoreAll();
   const script = /^## Try it$[^]*?^```sh\n([^]*?)^```$/m.exec(README)?.[1] ?? '';
   const [printed = ''] = await runAll([script]);
@@ -134,7 +134,7 @@ test('the examples of the README run as they stand', async () => {
   expect(await countUsers()).toBe(0);
 });
 
-test('a command that the API refuses says why, and does not go on in silence', async () => {
+test('a command that the API refuses prints the reason, and stops', async () => {
   const refused = `curl -s "$API/v1/jobs/nothing" -H "$ADMIN" | get id`;
   const run = runAll([setUp?.script ?? '', refused]);
   await expect(run).rejects.toThrow(/The request is malformed\. \{id\}/);

@@ -5,7 +5,7 @@ import type { ApiClient, Job } from '../../local/api-client.ts';
 import { FORMULA, piecesOf } from '../support/http/guarded.ts';
 import { useSharedStack } from '../support/stack/stack.ts';
 
-/** Every CSV file that is given out, as a spreadsheet sees it. */
+/** Every CSV file that the API sends, as a spreadsheet reads it. */
 
 const stack = useSharedStack();
 
@@ -20,7 +20,7 @@ interface Operation {
 }
 
 let admin: ApiClient;
-/** For each operation that answers with CSV: a path where it has lines with such texts. */
+/** For each operation that answers with CSV: a path whose answer has such texts. */
 const samples = new Map<string, string>();
 let operations: Operation[];
 
@@ -90,13 +90,13 @@ beforeAll(async () => {
     .filter(({ responses }) => responses['200']?.content?.['text/csv'] !== undefined);
 }, 120_000);
 
-test('every operation that answers with CSV is looked at here', () => {
+test('every operation that answers with CSV is tested here', () => {
   expect(operations.map(({ operationId }) => operationId).toSorted()).toEqual(
     [...samples.keys()].toSorted(),
   );
 });
 
-test('no text of a CSV file for people begins as a formula does, whatever it is split at', async () => {
+test('no text in a CSV file for people starts like a formula, wherever it is split', async () => {
   for (const { operationId } of operations) {
     if (operationId === 'downloadBackup') continue;
     const csv = (await admin.download(samples.get(operationId)!)).toString();
@@ -112,7 +112,7 @@ test('no text of a CSV file for people begins as a formula does, whatever it is 
   }
 });
 
-test('a backup is given out as it is stored, and says so', async () => {
+test('a backup is sent as it is stored, and its description says so', async () => {
   const backup = operations.find(({ operationId }) => operationId === 'downloadBackup');
   expect(backup?.description).toContain('as stored, and not guarded');
   const csv = (await admin.download(samples.get('downloadBackup')!)).toString();
@@ -123,7 +123,7 @@ test('a backup is given out as it is stored, and says so', async () => {
   );
 });
 
-/** Users of a workspace without what is set by the service. */
+/** Users of a workspace, without the properties that the service sets. */
 const usersOf = async (client: ApiClient) => {
   const { data } = await client.succeed<{ data: Record<string, unknown>[] }>('GET', '/v1/users');
   return data.map(({ createdAt: _created, updatedAt: _updated, ...user }) => user);
@@ -134,17 +134,20 @@ test.each([
   ['for spreadsheets, plain', { compression: 'none' }],
   ['for programs', { spreadsheetSafe: false, compression: 'none' }],
   ['for programs, gzip', { spreadsheetSafe: false }],
-])('a file %s comes in elsewhere without an option and without a loss', async (name, options) => {
-  const file = await start('/v1/exports', { selection: { type: 'all' }, ...options });
-  const content = await admin.download(`/v1/exports/${file.id}/file`);
-  const other = await stack().workspace(`other-${name.replaceAll(/\W+/g, '-')}`);
-  await other.succeed('POST', '/v1/properties', { name: 'list', type: 'list' });
-  const job = await startImport(other, new Blob([new Uint8Array(content)]), {});
-  expect(job).toMatchObject({ state: 'succeeded', counts: { imported: RISKY.length } });
-  expect(await usersOf(other)).toEqual(await usersOf(admin));
-});
+])(
+  'a file %s is imported elsewhere without an option and without a loss',
+  async (name, options) => {
+    const file = await start('/v1/exports', { selection: { type: 'all' }, ...options });
+    const content = await admin.download(`/v1/exports/${file.id}/file`);
+    const other = await stack().workspace(`other-${name.replaceAll(/\W+/g, '-')}`);
+    await other.succeed('POST', '/v1/properties', { name: 'list', type: 'list' });
+    const job = await startImport(other, new Blob([new Uint8Array(content)]), {});
+    expect(job).toMatchObject({ state: 'succeeded', counts: { imported: RISKY.length } });
+    expect(await usersOf(other)).toEqual(await usersOf(admin));
+  },
+);
 
-test('a guarded file that has lost its mark comes in without a loss if the request says so', async () => {
+test('a guarded file without its mark is imported without a loss if the request says that it is guarded', async () => {
   const file = await start('/v1/exports', { selection: { type: 'all' }, compression: 'none' });
   const text = (await admin.download(`/v1/exports/${file.id}/file`)).toString();
   const other = await stack().workspace('other-unmarked');

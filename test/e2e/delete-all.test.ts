@@ -32,15 +32,15 @@ const handleOf = (id: string) => temporal.workflow.getHandle(`delete-all/${id}`)
 const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;
 
 /**
- * The sweep looks after requests that were not asked just now. The database lets nobody rewrite
- * when.
+ * The sweep handles only requests that were not sent just now. The database lets no role change
+ * their time.
  */
 const makeOld = (id: string) =>
   stack().sql(`ALTER TABLE delete_all_requests DISABLE TRIGGER guard;
     UPDATE delete_all_requests SET created_at = now() - interval '1 hour' WHERE id = '${id}';
     ALTER TABLE delete_all_requests ENABLE TRIGGER guard`);
 
-test('asked, approved, previewed, run: everyone is gone, and can be restored', async () => {
+test('a request is approved, previewed and run; all its users are deleted, and can be restored', async () => {
   const { admin, id } = await api.ask('whole', 1_000);
   const { body: approved } = await api.decide(pia.client, id, 'approve', { note: 'agreed' });
   expect(approved.state).toBe('open');
@@ -69,7 +69,7 @@ test('asked, approved, previewed, run: everyone is gone, and can be restored', a
   expect(await api.countUsers('whole')).toBe(1_005);
 });
 
-test('approved, revoked and denied by the temporal CLI, as the documentation has it', async () => {
+test('the documented commands of the Temporal CLI approve, revoke and deny requests', async () => {
   const one = await api.ask('by-cli', 3);
   const decide = async (kind: string, id: string) =>
     shell(signal(kind), { 'request id': id, code: await api.codeFor(kind, id, PIA) });
@@ -84,7 +84,7 @@ test('approved, revoked and denied by the temporal CLI, as the documentation has
   expect(denied.timeline.at(-1)?.reason).toMatch(/\w/);
 });
 
-test('by the CLI as by the API: who may not decide does not, and it can be seen', async () => {
+test('a person without the right cannot decide by CLI or API, and each refusal is recorded', async () => {
   const own = await api.makeKey('platform', null, 'Admin+own@strict.example.com');
   const { admin, id } = await api.ask('strict', 3);
   const bob = await api.makeKey('admin', 'strict', 'bob@strict.example.com');
@@ -99,7 +99,7 @@ test('by the CLI as by the API: who may not decide does not, and it can be seen'
   await byCode(await codeOf('approve', 'strict.example.com'));
   await byCode(await codeOf('deny', PIA));
   await byCode(await codeOf('withdraw', 'strict.example.com'));
-  // Ids of keys prove nothing, whoever's they are.
+  // An id of a key proves nothing, even if the owner may decide.
   for (const key of [pia.id, own.id, bob.id]) await byKey(key);
   await byKey('00000000-0000-4000-8000-000000000000');
   await byKey('nobody');
@@ -129,7 +129,7 @@ test('by the CLI as by the API: who may not decide does not, and it can be seen'
   expect(again.window).toEqual(window);
 });
 
-test('an open window reset, with and without its signals: the same window, once', async () => {
+test('an open window that is reset, with and without its signals, stays the same single window', async () => {
   const { admin, id } = await api.ask('reset-open', 10);
   const { body: open } = await api.decide(pia.client, id, 'approve');
   const resets = [
@@ -156,7 +156,7 @@ test('an open window reset, with and without its signals: the same window, once'
   expect(new Set(mails.map(({ subject }) => subject)).size).toBe(mails.length);
 }, 120_000);
 
-test('a finished request reset: no second window, no second run', async () => {
+test('a finished request that is reset opens no second window and starts no second run', async () => {
   const { admin, id } = await api.ask('reset-done', 10);
   await api.decide(pia.client, id, 'approve');
   const preview = await api.preview(admin, id);
@@ -178,7 +178,7 @@ test('a finished request reset: no second window, no second run', async () => {
   expect((await api.decide(pia.client, id, 'approve')).status).toBe(409);
 });
 
-test('a terminated workflow: the sweep ends its request', async () => {
+test('the sweep ends a request whose workflow was terminated', async () => {
   const { admin, id } = await api.ask('terminated', 10);
   await api.decide(pia.client, id, 'approve');
   await makeOld(id);
@@ -189,7 +189,7 @@ test('a terminated workflow: the sweep ends its request', async () => {
   expect(await api.countUsers('terminated')).toBe(10);
 });
 
-test('terminated while its run is under way: the run goes on, and decides how the request ended', async () => {
+test('if a workflow is terminated during a run, the run continues and decides the end of the request', async () => {
   const { admin, id } = await api.ask('terminated-run', 10);
   await api.decide(pia.client, id, 'approve');
   const preview = await api.preview(admin, id);
@@ -209,7 +209,7 @@ test('terminated while its run is under way: the run goes on, and decides how th
   await api.until(admin, id, isState('completed'));
 }, 120_000);
 
-test('asked while a crash kept it from its workflow: the sweep starts it', async () => {
+test('the sweep starts the workflow of a request after a crash prevented its start', async () => {
   const admin = await stack().workspace('unstarted');
   const [key] = await stack().sql<{ id: string }>(
     `SELECT id FROM api_keys WHERE workspace_id = 'unstarted'`,
@@ -235,7 +235,7 @@ test('asked while a crash kept it from its workflow: the sweep starts it', async
     .toBe(200);
 });
 
-test('what a run has left is retried while its window is open, and no longer', async () => {
+test('the users that a run has left are retried only while its window is open', async () => {
   const { admin, id } = await api.ask('left', 10);
   await stack().sql(`CREATE FUNCTION no_left() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN IF OLD.user_id LIKE '%-3' THEN RAISE 'no'; END IF; RETURN OLD; END $$`);

@@ -7,9 +7,8 @@ const stack = useOwnStack();
 
 const USERS = 3_000;
 
-// What `npm run demo` does, with fewer users: each of its sums is checked by the story, which
-// throws.
-test('the story of the demo closes all its sums', async () => {
+// The steps of `npm run demo`, with fewer users. They check each sum, and throw on a wrong sum.
+test('all sums of the demo close', async () => {
   const source = { properties: demoProperties, users: () => demoUsers(USERS), rows: USERS };
   await expect(runDemo(stack().stack, source)).resolves.toBeUndefined();
 }, 120_000);

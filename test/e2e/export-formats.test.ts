@@ -67,7 +67,7 @@ const typeOf = (name: string): string => {
 
 const isCustom = ([name]: [string, unknown]): boolean => name.startsWith('properties.');
 
-/** A user as it was put in, from a record of CSV. */
+/** A user as it was written, from a record of CSV. */
 const userOf = (record: Record<string, string>, isSafe: boolean): Record<string, unknown> => {
   const read = Object.entries(record).map(([name, cell]): [string, Value | undefined] => {
     const type = typeOf(name);
@@ -104,7 +104,7 @@ const exportText = async (options: object): Promise<string> => {
 test.each([
   [{}, true],
   [{ spreadsheetSafe: false, compression: 'none' }, false],
-])('what was put in comes back from CSV (%j)', async (options, isSafe) => {
+])('the users in a CSV file equal the users that were written (%j)', async (options, isSafe) => {
   const text = await exportText(options);
   const records: Record<string, string>[] = parse(text, {
     columns: true,
@@ -118,7 +118,7 @@ test.each([
   for (const user of USERS) expect(users.get(user.userId)).toMatchObject(user);
 });
 
-test('no text cell of a file for spreadsheets begins as a formula does', async () => {
+test('no text cell of a file for spreadsheets starts like a formula', async () => {
   const records: Record<string, string>[] = parse(await exportText({}), {
     columns: true,
     bom: true,
@@ -129,7 +129,7 @@ test('no text cell of a file for spreadsheets begins as a formula does', async (
 });
 
 test.each([{}, { compression: 'none' }])(
-  'what was put in comes back from NDJSON, as the API shows it (%j)',
+  'the users in an NDJSON file equal the users that were written, as the API shows them (%j)',
   async (options) => {
     const text = await exportText({ format: 'ndjson', ...options });
     const lines = text.trimEnd().split('\n');

@@ -31,7 +31,7 @@ const workspaceWithUser = async (id: string) => {
   return admin;
 };
 
-test('a file is imported: users, counts, log, mail, activity, and nothing of it in the history', async () => {
+test('an import writes users, counts, log, mail and activity, and no line of its file into the history', async () => {
   const admin = await workspaceWithUser('whole');
   const { id } = await admin.importFile(new Blob([gzipSync(FILE)]), {
     mode: 'update',
@@ -80,7 +80,7 @@ test('a file is imported: users, counts, log, mail, activity, and nothing of it 
   });
 });
 
-test('what an export gives comes in again without a loss, and without a change', async () => {
+test('an exported file is imported again without a loss and without a change', async () => {
   const admin = await workspaceWithUser('round');
   await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
   const odd = [`=1+1`, `'quoted`, `tab\t,"x"\r\n`, `@home`, '🎈'];
@@ -111,7 +111,7 @@ test('what an export gives comes in again without a loss, and without a change',
   expect(rows.map(({ n }: { n?: number }) => n)).toEqual([2, 2, 2, 2, 2, 2]);
 });
 
-test('a dry run tells the same and changes nobody', async () => {
+test('a dry run has the same counts and changes no user', async () => {
   const admin = await workspaceWithUser('dry');
   const { id } = await admin.importFile(new Blob([FILE]), { mode: 'replace', dryRun: true });
   const job = await admin.finish(id);
@@ -123,7 +123,7 @@ test('a dry run tells the same and changes nobody', async () => {
   expect(mail?.subject).toBe('Dry run of an import finished (dry)');
 });
 
-test('cancelled while it imports, what is in stays and is counted; a retry takes the rest', async () => {
+test('a cancelled import keeps and counts its imported users, and a retry imports the rest', async () => {
   const admin = await stack().workspace('stopped');
   const lines = 200_000;
   const file = `userId\n${Array.from({ length: lines }, (_, n) => `u-${n}\n`).join('')}`;
@@ -149,7 +149,7 @@ test('cancelled while it imports, what is in stays and is counted; a retry takes
   });
 });
 
-test('a file that breaks off in the middle fails its import, and no user came of it', async () => {
+test('a file with an error in the middle fails its import, and no user is created', async () => {
   const admin = await stack().workspace('broken');
   const file = `userId,city\n${'u-1,x\n'.repeat(20_000)}u-2,"never ends\n`;
   const { id } = await admin.importFile(new Blob([file]), { mode: 'update' });
@@ -160,7 +160,7 @@ test('a file that breaks off in the middle fails its import, and no user came of
   expect((await admin.call('POST', `/v1/jobs/${id}/retry`)).status).toBe(409);
 });
 
-test('once its file has expired nothing of its lines is left, and the log says so', async () => {
+test('after its file has expired, no failed line of an import is left, and its log answers 410', async () => {
   const admin = await workspaceWithUser('gone');
   const { id } = await admin.importFile(new Blob([FILE]), { mode: 'update', notify: false });
   await admin.finish(id);

@@ -41,7 +41,7 @@ const startDeletion = async (admin: Admin, selection: unknown = india) => {
   return { id, count: preview.count };
 };
 
-test('deleting a segment of 60,000 deletes 60,000, not a page of them', async () => {
+test('the deletion of a segment of 60,000 users deletes all 60,000, not one page', async () => {
   const admin = await stack().workspace('large');
   await insertUsers('large', 75_000);
   const { id, count } = await startDeletion(admin);
@@ -51,7 +51,7 @@ test('deleting a segment of 60,000 deletes 60,000, not a page of them', async ()
   expect(await countUsers('large')).toBe(15_000);
 });
 
-test('each step says in the history what it does, and the job whom it is about, but no person', async () => {
+test('the history names each step and its job, but no person', async () => {
   const admin = await stack().workspace('told');
   await insertUsers('told', 500);
   const preview = await admin.succeed<{ id: string; count: number }>(
@@ -75,7 +75,7 @@ test('each step says in the history what it does, and the job whom it is about, 
   for (const person of ['Lovelace', 'CUST-7']) expect(history).not.toContain(person);
 });
 
-test('many users take no more history than few', async () => {
+test('a job about many users needs no more history than a job about few users', async () => {
   const admin = await stack().workspace('histories');
   await insertUsers('histories', 50_000);
   const eventsOf = async (selection: unknown) => {
@@ -91,11 +91,11 @@ test('many users take no more history than few', async () => {
   const many = await eventsOf(india);
   expect(handful).toBeGreaterThan(10);
   expect(handful).toBeLessThan(few);
-  // A retried poll may add an event or two.
+  // A repeated poll may add one or two events.
   expect(many).toBeLessThanOrEqual(few + 4);
 });
 
-test('two overlapping jobs delete each user once and count each once', async () => {
+test('two overlapping jobs delete each user once and count each user once', async () => {
   const admin = await stack().workspace('overlap');
   await insertUsers('overlap', 50_000);
   const [first, second] = [await startDeletion(admin), await startDeletion(admin)];
@@ -167,7 +167,7 @@ test('a workflow that is reset after it finished does nothing twice', async () =
   expect(mails.filter((mail) => mail.text?.includes(id))).toHaveLength(1);
 });
 
-test('what a crash left queued is started by the sweep, and finishes once', async () => {
+test('the sweep starts a job that a crash left queued', async () => {
   const admin = await stack().workspace('swept');
   await insertUsers('swept', 10);
   const [key] = await stack().sql<{ id: string }>(
@@ -187,7 +187,7 @@ test('what a crash left queued is started by the sweep, and finishes once', asyn
   expect(await admin.finish(id)).toMatchObject({ state: 'succeeded', counts: { exported: 10 } });
 });
 
-test('cancelled: the counts say what is gone and what is not, and add up', async () => {
+test('the counts of a cancelled deletion state the deleted and the unprocessed users, and add up', async () => {
   const admin = await stack().workspace('cancelled');
   await insertUsers('cancelled', 50_000);
   const { id, count } = await startDeletion(admin);
@@ -199,12 +199,12 @@ test('cancelled: the counts say what is gone and what is not, and add up', async
   expect((job.counts?.['deleted'] ?? 0) + (job.counts?.['unprocessed'] ?? 0)).toBe(count);
 });
 
-test('a storage that cannot be written: zero deletes and an error that says so', async () => {
+test('if the storage cannot be written, no user is deleted and the error says so', async () => {
   const admin = await stack().workspace('unwritable');
   await insertUsers('unwritable', 100);
   const folder = join(stack().dataDir, 'files', 'exports');
   await mkdir(folder, { recursive: true });
-  // A file in the folder's place stops root as well, whom permissions would not.
+  // A file in place of the folder stops root as well; permissions would not stop root.
   await rename(folder, `${folder}.aside`);
   await writeFile(folder, '');
   try {
@@ -212,7 +212,7 @@ test('a storage that cannot be written: zero deletes and an error that says so',
     const job = await admin.finish(id);
     expect(job).toMatchObject({ state: 'failed', error: { type: 'storageUnwritable' } });
     expect(job.counts).toMatchObject({ selected: 2, deleted: 0, unprocessed: 2 });
-    // Whoever looks at Temporal's UI sees it red, with the same error.
+    // Temporal's UI shows the workflow as failed, with the same error.
     const handle = stack().temporal.workflow.getHandle(job.workflow.id);
     await expect(handle.result()).rejects.toMatchObject({
       cause: { type: 'storageUnwritable', message: job.error?.message },

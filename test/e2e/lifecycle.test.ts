@@ -42,7 +42,7 @@ const start = async (admin: ApiClient, path: string, body: unknown): Promise<Job
 const preview = (admin: ApiClient, selection: unknown) =>
   admin.succeed<{ id: string; count: number }>('POST', '/v1/deletion-previews', { selection });
 
-/** Deletes by a filter that names the users' mail addresses, one of them excluded. */
+/** Deletes by a filter that names the users' mail addresses; one user is excluded. */
 const deleteByFilter = async (admin: ApiClient, canary: string): Promise<Job> => {
   const filter = { field: 'email', op: 'contains', value: canary };
   const { id, count } = await preview(admin, {
@@ -54,7 +54,7 @@ const deleteByFilter = async (admin: ApiClient, canary: string): Promise<Job> =>
   return start(admin, '/v1/deletions', body);
 };
 
-/** Every kind of job and preview that writes something down of its users. */
+/** Runs every kind of job and preview that stores data of its users. */
 const leaveTraces = async (admin: ApiClient, workspaceId: string, canary: string) => {
   await addUsers(workspaceId, canary, 40);
   await stack().sql(`UPDATE users SET legal_hold = true WHERE user_id = $1`, [`${canary}-40`]);
@@ -75,7 +75,7 @@ const leaveTraces = async (admin: ApiClient, workspaceId: string, canary: string
   return { deletion, backup, second };
 };
 
-/** As if some other hand had removed who is left: this is about traces, not about users. */
+/** Removes the remaining users, because these tests look for traces, not for users. */
 const forgetUsers = async (workspaceId: string) => {
   await stack().sql('DELETE FROM users WHERE workspace_id = $1', [workspaceId]);
 };
@@ -97,7 +97,7 @@ const exportsOf = (workspaceId: string) =>
 
 const folderOf = (id: string) => join(stack().dataDir, 'files', 'exports', id);
 
-test('what has expired is destroyed by the schedule, through a crash, to the last trace; the proof stays', async () => {
+test('the schedule erases all traces of expired exports, despite a crash; counts and checksums stay', async () => {
   const canary = 'sittich';
   const { sql, dataDir, workspace } = stack();
   const admin = await workspace('expired');
@@ -158,7 +158,7 @@ test('what has expired is destroyed by the schedule, through a crash, to the las
   expect((await admin.call('POST', `/v1/backups/${backup.id}/restores`, {})).status).toBe(410);
 }, 120_000);
 
-test('a purge leaves no trace at once; a held backup outlives its time until it is let go', async () => {
+test('a purge erases all traces at once; a held backup outlives its expiry until its hold is released', async () => {
   const canary = 'zeisig';
   const { sql, workspace, asRole } = stack();
   const admin = await workspace('purged');

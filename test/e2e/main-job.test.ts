@@ -37,7 +37,7 @@ const waitForMail = async (to: string, subject: RegExp) => {
   return mail!;
 };
 
-test('an admin exports all users, gets the link by mail, and the file holds every one of them', async () => {
+test('an admin exports all users, gets the link by mail, and the file holds all of them', async () => {
   const admin = await stack().workspace('exporting');
   await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
   await admin.succeed('POST', '/v1/users', users(500, true));
@@ -74,7 +74,7 @@ test('an admin exports all users, gets the link by mail, and the file holds ever
   expect(sha256(linked)).toBe(sha256(file));
 });
 
-test('deletes a segment by its preview: what is shown is what goes, in the backup and the log', async () => {
+test('a deletion of a segment deletes the users of its preview, as its backup and its log show', async () => {
   const admin = await stack().workspace('deleting');
   await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
   await admin.succeed('POST', '/v1/users', users(600, true));
@@ -115,7 +115,7 @@ test('deletes a segment by its preview: what is shown is what goes, in the backu
   await waitForMail('admin@deleting.example.com', /./);
 });
 
-test('one user: DELETE answers with the finished job when asked to wait', async () => {
+test('DELETE for one user answers with the finished job if the request asks to wait', async () => {
   const admin = await stack().workspace('single');
   await admin.succeed('POST', '/v1/users', users(3));
   const answer = await admin.call<{ state: string }>('DELETE', '/v1/users/u-1', undefined, {
@@ -126,7 +126,7 @@ test('one user: DELETE answers with the finished job when asked to wait', async 
   expect((await admin.call('DELETE', '/v1/users/u-1')).status).toBe(404);
 });
 
-test('the same key sent twice at once starts one job', async () => {
+test('requests with the same idempotency key at the same time start one job', async () => {
   const admin = await stack().workspace('twice');
   await admin.succeed('POST', '/v1/users', users(10));
   const body = { selection: { type: 'ids', ids: ['u-1', 'u-2', 'gone'] }, reason: 'asked to' };
@@ -139,7 +139,7 @@ test('the same key sent twice at once starts one job', async () => {
   expect(job.counts).toMatchObject({ selected: 3, deleted: 2, notFound: 1 });
 });
 
-test('a deletion can be watched as it happens, over a connection that was cut and made again', async () => {
+test('a deletion can be watched while it runs, over a connection that was closed and opened again', async () => {
   const admin = await stack().workspace('watched');
   await stack().sql(
     `INSERT INTO users (workspace_id, user_id, country)
@@ -180,7 +180,7 @@ test('a deletion can be watched as it happens, over a connection that was cut an
   expect((await openEvents(url, key, seen.at(-1)?.id)).status).toBe(204);
 });
 
-test('one scrape of the worker tells what it wrote, verified and deleted, and what Temporal does', async () => {
+test('a scrape of the worker has the written, verified and deleted users, and metrics of Temporal', async () => {
   const answer = await fetch(stack().stack.info().metrics);
   expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
   const text = await answer.text();
@@ -192,7 +192,7 @@ test('one scrape of the worker tells what it wrote, verified and deleted, and wh
         ?.split(' ')
         .at(-1),
     );
-  // The export, the segment, the user, two chosen users and the watched deletion of the tests
+  // The export, the segment, the user, the two chosen users and the watched deletion of the tests
   // above.
   expect(valueOf('keepsake_rows_total{step="deleted"}')).toBe(300 + 1 + 2 + 80_000);
   expect(valueOf('keepsake_rows_total{step="written"}')).toBe(500 + 300 + 1 + 2 + 80_000);
@@ -209,7 +209,7 @@ test('one scrape of the worker tells what it wrote, verified and deleted, and wh
   expect(other.status).toBe(404);
 });
 
-test('a mail is sent again once for a double click, and its links open pages without a key', async () => {
+test('a double click sends a mail again once, and the links in it open pages without a key', async () => {
   const admin = await stack().workspace('told-again');
   await admin.succeed('POST', '/v1/users', users(3));
   const { id } = await admin.succeed<{ id: string }>('POST', '/v1/deletions', {

@@ -20,7 +20,7 @@ interface Panel {
 const readPanels = async (): Promise<Panel[]> =>
   (JSON.parse(await read('monitoring/dashboard.json')) as { panels: Panel[] }).panels;
 
-/** What each alert asks; the file has each rule's expression on a line of its own. */
+/** The expression of each alert. The file has each expression on its own line. */
 const readAlerts = async (): Promise<{ name: string; expr: string }[]> =>
   [
     ...(await read('monitoring/alerts.yml')).matchAll(
@@ -32,7 +32,7 @@ const metricsIn = (expressions: string[]): string[] => [
   ...new Set(expressions.flatMap((text) => text.match(/\b(?:keepsake|temporal)_[a-z_]+/g) ?? [])),
 ];
 
-/** Of Temporal: counted once something has failed. */
+/** Metrics of Temporal that exist only after a failure. */
 const ONLY_AFTER_A_FAILURE = ['temporal_activity_execution_failed_total'];
 
 test('every metric of the alerts and the dashboard is in a scrape', async () => {
@@ -65,7 +65,7 @@ test('every metric of the alerts and the dashboard is in a scrape', async () => 
   await expect.poll(missing, { timeout: 30_000, interval: 1_000 }).toEqual([]);
 });
 
-test('every alert has a row of the runbook, and every row an alert', async () => {
+test('every alert has a row in the runbook, and every row has an alert', async () => {
   const operations = await read('docs/operations.md');
   const rows = [...operations.matchAll(/^\| `(Keepsake\w+)` \|/gm)].map(([, name]) => name);
   expect(rows).toEqual((await readAlerts()).map(({ name }) => name));
@@ -76,7 +76,7 @@ const hasPromtool = await promisify(execFile)('promtool', ['--version']).then(
   () => false,
 );
 
-test.skipIf(!hasPromtool)('promtool takes the rules', async () => {
+test.skipIf(!hasPromtool)('promtool accepts the rules', async () => {
   const file = join(PROJECT_FOLDER, 'monitoring/alerts.yml');
   const { stdout } = await promisify(execFile)('promtool', ['check', 'rules', file]);
   expect(stdout).toContain('SUCCESS');

@@ -20,7 +20,7 @@ beforeEach(({ skip }) => {
   if ('reason' in schemathesis) skip(schemathesis.reason);
 });
 
-/** Something of each kind, so that not every request meets a 404. */
+/** Makes an object of each kind, so that not every request gets a 404. */
 beforeAll(async () => {
   const admin = await stack().workspace('fuzzed');
   await admin.succeed('POST', '/v1/properties', { name: 'plan', type: 'string' });
@@ -61,7 +61,7 @@ const stateOf = async (workspaceId: string) =>
     )
   )[0];
 
-/** Runs Schemathesis to its end. @throws Error with all it found */
+/** Runs Schemathesis to its end. @throws Error with all its findings */
 const fuzz = async (key: string, phases: string): Promise<void> => {
   const cwd = join(stack().dataDir, 'schemathesis');
   await mkdir(cwd, { recursive: true });
@@ -79,7 +79,7 @@ const fuzz = async (key: string, phases: string): Promise<void> => {
 };
 
 test(
-  'every answer to an admin is one that the OpenAPI document tells of, and none is a 5xx',
+  'the OpenAPI document describes every answer to an admin, and no answer is a 5xx',
   async () => {
     const before = await stateOf('bystander');
     const key = await stack().adminKey('fuzzed');
@@ -90,7 +90,7 @@ test(
 );
 
 test(
-  'nor is any answer to a key that sees all workspaces',
+  'the OpenAPI document describes every answer to the platform team, and no answer is a 5xx',
   async () => {
     const before = await stateOf('bystander');
     await fuzz(await stack().roleKey('platform'), 'fuzzing');

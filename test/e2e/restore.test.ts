@@ -58,7 +58,7 @@ const restore = async (admin: ApiClient, backupId: string, body: object = {}): P
 
 const backupOf = (job: Job): string => job.result?.backups?.[0]?.id ?? '';
 
-test('what was deleted comes back byte for byte, once, and is told by mail', async () => {
+test('deleted users are restored byte for byte, once, and a mail reports it', async () => {
   const admin = await stack().workspace('whole');
   await insertUsers('whole', COUNT);
   const before = await rowsOf('whole');
@@ -90,7 +90,7 @@ test('what was deleted comes back byte for byte, once, and is told by mail', asy
   expect(log.toString().trimEnd().split('\n')).toHaveLength(selected + 1);
 }, 120_000);
 
-test('chosen users come back; one who is there is left as they are, one never deleted is not found', async () => {
+test('a restore of chosen users leaves existing users unchanged, and does not find users that were not deleted', async () => {
   const admin = await stack().workspace('chosen');
   await insertUsers('chosen', 10);
   const before = await rowsOf('chosen');
@@ -121,7 +121,7 @@ test('chosen users come back; one who is there is left as they are, one never de
   expect(after.has('u-3')).toBe(false);
 });
 
-test('a damaged part is found before a row is written, and named; the rest can be chosen', async () => {
+test('a damaged part is detected before a row is written, and named; other users can be restored', async () => {
   const admin = await stack().workspace('damaged');
   await insertUsers('damaged', COUNT);
   const deletion = await deleteSelection(admin, inIndia);
@@ -153,7 +153,7 @@ test('a damaged part is found before a row is written, and named; the rest can b
   });
 }, 120_000);
 
-test('a header with its names in another order is not what a restore goes by', async () => {
+test('a restore does not depend on the order of names in the header file', async () => {
   const admin = await stack().workspace('swapped');
   await insertUsers('swapped', 10);
   const before = await rowsOf('swapped');
@@ -170,7 +170,7 @@ test('a header with its names in another order is not what a restore goes by', a
   expect(await rowsOf('swapped')).toEqual(before);
 });
 
-test('a user who cannot come back is reported with the reason, and a retry restores exactly that one', async () => {
+test('a user that cannot be restored is reported with the reason, and a retry restores only this user', async () => {
   const admin = await stack().workspace('refusing');
   await insertUsers('refusing', 20);
   const before = await rowsOf('refusing');
@@ -203,7 +203,7 @@ test('a user who cannot come back is reported with the reason, and a retry resto
   expect(await rowsOf('refusing')).toEqual(before);
 });
 
-test('bad requests: another workspace, an empty list, a running deletion, unknown fields', async () => {
+test('requests are refused for another workspace, an empty list, a running deletion and unknown fields', async () => {
   const admin = await stack().workspace('refused');
   const other = await stack().workspace('elsewhere');
   await insertUsers('refused', 10);

@@ -48,7 +48,7 @@ const retryable = async (client: ApiClient, workspaceId: string): Promise<string
   return (await client.succeed<{ data: { id: string }[] }>('GET', path)).data.map(({ id }) => id);
 };
 
-/** Puts a file in the place of the folder of exports, so that nothing can be written there. */
+/** Replaces the folder of exports by a file, so that no export can be written. */
 const withoutStorage = async (work: () => Promise<void>): Promise<void> => {
   const folder = join(stack().dataDir, 'files', 'exports');
   await rename(folder, `${folder}.aside`);
@@ -61,7 +61,7 @@ const withoutStorage = async (work: () => Promise<void>): Promise<void> => {
   }
 };
 
-test('ops finds what failed in its queue, and retries exactly those, once, with a fresh backup', async () => {
+test('ops finds failed jobs in its queue, and retries exactly their failed users, once, with a new backup', async () => {
   const admin = await stack().workspace('poison');
   const ops = await stack().asRole('ops');
   await insertUsers('poison', 10);
@@ -92,7 +92,7 @@ test('ops finds what failed in its queue, and retries exactly those, once, with 
   expect(await idsOf('poison')).toEqual(['u-10', 'u-5']);
 });
 
-test('a retry takes nobody who came later, nobody who matches no longer, and nobody twice', async () => {
+test('a retry deletes no user that was added later or no longer matches', async () => {
   const admin = await stack().workspace('unnamed');
   await insertUsers('unnamed', 10);
   let failed: Job | undefined;
@@ -117,7 +117,7 @@ test('a retry takes nobody who came later, nobody who matches no longer, and nob
   ]);
 });
 
-test('a deletion cancelled in the middle is finished by a retry', async () => {
+test('a retry finishes a deletion that was cancelled in the middle', async () => {
   const admin = await stack().workspace('halfway');
   await insertUsers('halfway', 50_000);
   const id = await startDeletion(admin);
@@ -130,7 +130,7 @@ test('a deletion cancelled in the middle is finished by a retry', async () => {
   expect(await idsOf('halfway')).toHaveLength(10_000);
 });
 
-test('exports and restores that failed are retried as they were asked for', async () => {
+test('failed exports and restores are retried with their original selection', async () => {
   const admin = await stack().workspace('others');
   await insertUsers('others', 10);
   const deletion = await admin.finish(
@@ -157,7 +157,7 @@ test('exports and restores that failed are retried as they were asked for', asyn
   expect(await retryable(admin, 'others')).toEqual([]);
 });
 
-test('what was not confirmed as it is now needs another preview, not a retry', async () => {
+test('a deletion whose selection has changed needs another preview, and cannot be retried', async () => {
   const admin = await stack().workspace('widened');
   await insertUsers('widened', 10);
   const preview = await admin.succeed<{ id: string; count: number }>(

@@ -9,7 +9,7 @@ const stack = useSharedStack();
 const CANARY = 'canary';
 const COUNT = 300;
 
-/** Users `canary-1` … with mail addresses; the last two share one. */
+/** Users `canary-1` … with mail addresses; the last two share an address. */
 const workspaceWithUsers = async (id: string): Promise<ApiClient> => {
   const admin = await stack().workspace(id);
   await stack().sql(
@@ -32,7 +32,7 @@ interface Preview {
   ambiguous: number;
 }
 
-test('users of a file are exported and deleted, restored by the log, and nobody of it is in a history', async () => {
+test('the users of a list are exported, deleted and restored, and no history or mail names them', async () => {
   const admin = await workspaceWithUsers('listed');
   const mails = Array.from({ length: COUNT / 2 }, (_, n) => `${CANARY}${n + 1}@mail.EXAMPLE`);
   const others = [`${CANARY}${COUNT - 1}@mail.example`, `${CANARY}@nowhere.example`];
@@ -85,7 +85,7 @@ test('users of a file are exported and deleted, restored by the log, and nobody 
     counts: { selected: COUNT / 2, restored: COUNT / 2, notFound: 0 },
   });
 
-  // The very list again: whom the deletion did not delete is not in the backup.
+  // The same list again: users that the deletion did not delete are not in the backup.
   const { id: again } = await admin.succeed<Job>('POST', `/v1/backups/${backupId}/restores`, {
     listId: list.id,
   });
@@ -143,7 +143,7 @@ test('users are deleted and restored by the same list of mail addresses', async 
   await handle.result();
   const history = await readHistory(handle);
   expect(history).not.toContain(CANARY);
-  // For few users, too: to find them takes as long as to read the backup.
+  // Also for few users, because the look-up takes as long as reading the whole backup.
   expect(history).toMatch(/"activityType":\s*{\s*"name":\s*"verifyBackup"/);
   const [users] = await stack().sql<{ n: number }>(
     `SELECT count(*)::int AS n FROM users WHERE workspace_id = 'mailed'`,

@@ -62,7 +62,7 @@ const arrived = async (count: number): Promise<void> => {
   await expect.poll(() => receiver.received.length, { timeout: 30_000 }).toBe(count);
 };
 
-test('an export that ends is told once; after a 500 again with the same id, and signed', async () => {
+test('the end of an export is delivered, and a retry after a 500 has the same id and is signed', async () => {
   const { admin, webhook, deliveries } = await hooked('told');
   answer = () => (receiver.received.length === 1 ? 500 : 204);
   const job = await exportAll(admin);
@@ -88,7 +88,7 @@ test('an export that ends is told once; after a 500 again with the same id, and 
   expect(data.links.job).toBe(`${stack().stack.info().api}/v1/jobs/${job.id}`);
 });
 
-test('a deletion, and a job that was cancelled before it began, are told too', async () => {
+test('the ends of a deletion and of a job that was cancelled before it began are delivered, too', async () => {
   const { admin } = await hooked('ends');
   const selection = { type: 'ids', ids: ['canary-1', 'canary-2'] };
   const asked = { selection, reason: 'test' };
@@ -117,7 +117,7 @@ test('a deletion, and a job that was cancelled before it began, are told too', a
   ]);
 });
 
-test('a test, a replay under the same id, and the secret rotated in between', async () => {
+test('a test is delivered, and a replay after a rotation has the same id and both signatures', async () => {
   const { admin, webhook, deliveries } = await hooked('again');
   const path = `/v1/webhooks/${webhook.id}`;
   const sent = await admin.succeed<Delivery>('POST', `${path}/test`);
@@ -136,7 +136,7 @@ test('a test, a replay under the same id, and the secret rotated in between', as
   expect([webhook.secret, secret].map((one) => isSignedBy(one, before!))).toEqual([true, false]);
 });
 
-test('410 switches the webhook off, a redirect leads nowhere, and the job is as it was', async () => {
+test('a 410 switches the webhook off, a redirect is not followed, and the job is not affected', async () => {
   const goal = await startReceiver();
   const { admin, webhook, deliveries } = await hooked('gone');
   answer = () => [307, { location: goal.url() }];
@@ -155,7 +155,7 @@ test('410 switches the webhook off, a redirect leads nowhere, and the job is as 
   expect(job.state).toBe('succeeded');
 });
 
-test('no log of a process holds secret, URL or what was answered', async () => {
+test('no log of a process holds the secret or the URL of a webhook', async () => {
   const folder = join(stack().dataDir, 'logs');
   const names = await readdir(folder);
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));

@@ -14,7 +14,7 @@ const USERS = 50_000;
 const LINES = 30_000;
 const PATIENCE_MS = 60_000;
 
-/** In another database and with time of its own: however the one is away, this connection stays. */
+/** Connected to another database without time-outs, so no fault ends this connection. */
 let admin: Client;
 let database = '';
 
@@ -40,7 +40,7 @@ const setting = (change: string) => run(`ALTER SYSTEM ${change}`, 'SELECT pg_rel
 
 const LOGINS = [API_ROLE, WORKER_ROLE];
 
-/** What brings the database back. */
+/** Makes the database available again. */
 type Undo = () => Promise<unknown>;
 
 const changePassword = async (): Promise<Undo> => {
@@ -105,7 +105,7 @@ const FAULTS: [name: string, workspace: string, strike: () => Promise<Undo>][] =
   ['under another name (3D000)', 'renamed', rename],
 ];
 
-/** Each statement that the workspace's users see takes a while, so that a fault can meet it. */
+/** Slows down each statement on the workspace's users, so that a fault can occur during it. */
 const slowDown = (workspaceId: string, event: string) =>
   stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
@@ -113,8 +113,8 @@ const slowDown = (workspaceId: string, event: string) =>
       FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
 
 /**
- * Waits until a step of the workflow failed because the database was away, and is to be tried
- * again.
+ * Waits until a step of the workflow has failed because the database was away, and waits for its
+ * next try.
  */
 const untilTriedAgain = (workflowId: string) =>
   vi.waitFor(
@@ -128,7 +128,10 @@ const untilTriedAgain = (workflowId: string) =>
     { timeout: PATIENCE_MS, interval: 100 },
   );
 
-/** From now on no step is taken where the workflow runs, and Temporal tells of each. */
+/**
+ * Waits until the job is in this phase. In the phases of these tests no step is a local activity,
+ * so Temporal reports each failed step.
+ */
 const untilPhase = (client: ApiClient, id: string, phase: string) =>
   vi.waitUntil(
     async () => (await client.succeed<Job>('GET', `/v1/jobs/${id}`)).phase === phase,
@@ -146,7 +149,7 @@ const prepareImport = async (workspaceId: string) => {
 };
 
 test.each(FAULTS)(
-  'the database %s during a deletion, an import and an approval: none of them fails',
+  'a deletion, an import and an approval all succeed although the database was %s',
   async (_name, workspaceId, strike) => {
     const requests = createDeleteAllApi(stack());
     await requests.makeKey('platform', null, 'pia@platform.example');
@@ -154,7 +157,7 @@ test.each(FAULTS)(
     const trial = await prepareTrial(stack(), workspaceId, USERS);
     await slowDown(workspaceId, 'DELETE');
     const wanted = await prepareImport(`${workspaceId}in`);
-    // Both at once, for each is in the midst of its work for some seconds only.
+    // Both at the same time, because each is in its phase for some seconds only.
     const [id, { id: importId }] = await Promise.all([trial.start(), wanted.start()]);
     await Promise.all([
       untilPhase(trial.admin, id, 'deleting'),

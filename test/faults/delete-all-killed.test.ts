@@ -4,8 +4,8 @@ import { createDeleteAllApi, type DeleteAllRequest } from '../support/http/delet
 import { useOwnStack } from '../support/stack/stack.ts';
 
 /**
- * The window of the fault tests: long enough to kill everything in it, short enough to wait for its
- * end.
+ * The window of these tests: long enough to kill all processes in it, and short enough to wait for
+ * its end.
  */
 const WINDOW_MS = 60_000;
 const PATIENCE_MS = 90_000;
@@ -27,7 +27,7 @@ const isReady = async (): Promise<boolean> => {
   return answer?.status === 200;
 };
 
-/** Kills a part of the stack and waits until another has taken its place and all is ready. */
+/** Kills a process of the stack, and waits until it was started again and the API is ready. */
 const kill = async (victim: (typeof VICTIMS)[number]): Promise<void> => {
   const pidOf = () => stack().stack.info().pids[victim];
   const pid = await vi.waitUntil(pidOf, { timeout: PATIENCE_MS });
@@ -38,7 +38,7 @@ const kill = async (victim: (typeof VICTIMS)[number]): Promise<void> => {
 
 const isState = (state: string) => (request: DeleteAllRequest) => request.state === state;
 
-test('killed while it waits: asked once, lapsing when it would have, and answered afterwards', async () => {
+test('after all processes were killed, a pending request keeps its lapse date, and can be approved', async () => {
   const { admin, id } = await api.ask('killed-asked', 10);
   const { lapsesAt } = await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null);
   for (const victim of VICTIMS) await kill(victim);
@@ -58,7 +58,7 @@ test('killed while it waits: asked once, lapsing when it would have, and answere
   );
 }, 300_000);
 
-test('killed while open: the window closes when it would have, and not later', async () => {
+test('an open window closes as planned although all processes were killed', async () => {
   const { admin, id } = await api.ask('killed-open', 10);
   const { body: open } = await api.decide(pia.client, id, 'approve');
   const { opensAt, closesAt } = open.window!;
@@ -72,7 +72,7 @@ test('killed while open: the window closes when it would have, and not later', a
   expect((await api.decide(admin, id, 'preview')).status).toBe(410);
 }, 300_000);
 
-test('killed while it runs: the run goes on, each user is gone once, after the window if need be', async () => {
+test('a run continues after all processes were killed, and deletes each user once', async () => {
   const count = 20_000;
   const { admin, id } = await api.ask('killed-running', count);
   await api.decide(pia.client, id, 'approve');
@@ -80,7 +80,7 @@ test('killed while it runs: the run goes on, each user is gone once, after the w
   const release = await api.holdUsers('killed-running');
   const { id: jobId } = await api.run(admin, id, preview);
   await api.until(admin, id, isState('running'));
-  // PostgreSQL last: it takes the lock along that keeps the run from its end.
+  // PostgreSQL is last, because its end releases the lock that blocks the run.
   for (const victim of VICTIMS) await kill(victim);
   await release();
   const done = await api.until(admin, id, isState('completed'));
@@ -93,7 +93,7 @@ test('killed while it runs: the run goes on, each user is gone once, after the w
   expect(done.timeline.map(({ event }) => event)).toEqual(['ask', 'approve', 'run', 'finish']);
 }, 300_000);
 
-test('decided while the worker is away: taken once it is back, at the time it is taken', async () => {
+test('an approval that is sent while the worker is stopped is applied once, by the next worker', async () => {
   const { admin, id } = await api.ask('killed-deciding', 10);
   await api.until(admin, id, ({ lapsesAt }) => lapsesAt !== null);
   const pid = stack().stack.info().pids.worker!;

@@ -8,15 +8,14 @@ const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' 
 const LINES = 35_000;
 
 /**
- * Lines about new users and old ones, each some 10,000 lines apart from another about the same
- * user.
+ * Lines about new and existing users. Two lines about the same user are some 10,000 lines apart.
  */
 const file = `userId,city,tags\n${Array.from(
   { length: LINES },
   (_, n) => `u-${n % 12_000},city ${n},t${n}\n`,
 ).join('')}bad,x\n`;
 
-/** How often each user was written: an import that wrote a line twice would show here. */
+/** Records each write of a user, which shows whether an import wrote a line twice. */
 const watchWrites = (workspaceId: string) =>
   stack().sql(`
     CREATE TABLE IF NOT EXISTS writes (workspace_id text, user_id text, tags text[]);
@@ -29,7 +28,7 @@ const watchWrites = (workspaceId: string) =>
 const POINTS: CrashPoint[] = ['import:chunk-open', 'import:chunk-committed'];
 
 test.each(POINTS)(
-  'worker killed at %s: another goes on, and no line is imported twice',
+  'if the worker is killed at %s, another worker continues, and no line is imported twice',
   async (point) => {
     const id = point.replace(':', '-');
     const admin = await stack().workspace(id);
@@ -63,7 +62,7 @@ test.each(POINTS)(
               count(DISTINCT (user_id, tags))::int AS tags FROM writes WHERE workspace_id = $1`,
       [id],
     );
-    // Chunks of 10,000 lines hold each user once, so each line is a write of its own.
+    // No chunk holds a user twice, so each line is a separate write.
     expect(written).toEqual({ times: LINES, users: 12_000, tags: LINES });
     const [last] = await stack().sql<{ city: string; tags: string[] }>(
       `SELECT city, tags FROM users WHERE workspace_id = $1 AND user_id = 'u-5'`,
@@ -74,7 +73,7 @@ test.each(POINTS)(
   120_000,
 );
 
-test('a worker killed while it checks the file leaves no line counted twice, and no user', async () => {
+test('if the worker is killed while it checks a file, no line is counted twice', async () => {
   const admin = await stack().workspace('checking');
   const { id: jobId } = await admin.importFile(new Blob([`userId\n${'u,\n'.repeat(60_000)}`]), {
     mode: 'update',

@@ -35,7 +35,7 @@ const FAILURES: [name: string, workspace: string, answers: Answer[]][] = [
 ];
 
 test.each(FAILURES)(
-  'the mail provider answers %s: the deletion ends right, its mail arrives under one key',
+  'if the mail provider answers %s, the deletion succeeds, and its mail is accepted under one key',
   async (_name, workspaceId, answers) => {
     const trial = await prepareTrial(stack(), workspaceId, 100);
     provider.plan(...answers, accepted);
@@ -58,7 +58,7 @@ test.each(FAILURES)(
   120_000,
 );
 
-test('a mail that the provider refuses is tried once, and fails no job', async () => {
+test('a mail that the provider refuses is tried once, and does not fail its job', async () => {
   const trial = await prepareTrial(stack(), 'refused', 100);
   provider.plan(json(403, { statusCode: 403, name: 'validation_error', message: 'no' }));
   const id = await trial.start();
@@ -71,7 +71,7 @@ test('a mail that the provider refuses is tried once, and fails no job', async (
   expect(provider.seen.filter(({ body }) => body.includes(id))).toHaveLength(1);
 }, 120_000);
 
-test('while its mail is not taken, a job says what it waits for, and which attempt comes next', async () => {
+test('a job states that it waits for its mail until the mail is accepted', async () => {
   const trial = await prepareTrial(stack(), 'waits', 100);
   provider.plan(tooMany, tooMany, tooMany, tooMany, accepted);
   const id = await trial.start();

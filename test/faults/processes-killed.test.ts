@@ -13,7 +13,7 @@ import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
 const stack = useOwnStack({ apiFile: 'test/support/stack/crashing-api.ts' });
 
-// The sweep would in time heal what the request sent again must heal by itself.
+// Paused, because the sweep would start the job; here the repeated request must start it.
 beforeAll(() => stack().temporal.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.pause));
 
 const jobsOf = ({ workspaceId }: FaultTrial) =>
@@ -29,7 +29,7 @@ const workflowsOf = async ({ workspaceId }: FaultTrial): Promise<string[]> => {
 };
 
 /**
- * Has the API killed in the middle of a request that deletes one user, and waits until it is back.
+ * Kills the API during a request that deletes one user, and waits until the API runs again.
  */
 const sendAndKill = async (
   trial: FaultTrial,
@@ -47,7 +47,7 @@ const sendAndKill = async (
   return job!;
 };
 
-/** One job, one workflow, one user gone, one mail. */
+/** Expects one job, one workflow, one deleted user and one mail. */
 const expectOnce = async (trial: FaultTrial, id: string) => {
   expect(await trial.admin.finish(id)).toMatchObject({
     state: 'succeeded',
@@ -67,7 +67,7 @@ const deletionOfOne = (trial: FaultTrial) => {
 };
 
 test.each<ApiCrashPoint>(['job:written', 'job:started'])(
-  'API killed at %s: the same key sent again finishes the same single job',
+  'if the API is killed at %s, the same key sent again finishes the same single job',
   async (point) => {
     const trial = await prepareTrial(stack(), `again-${point.slice(4)}`, 10);
     const send = deletionOfOne(trial);
@@ -77,14 +77,14 @@ test.each<ApiCrashPoint>(['job:written', 'job:started'])(
   },
 );
 
-test('API killed between database and Temporal, and no one asks again: the sweep finishes the job', async () => {
+test('if the API is killed between database and Temporal, the sweep finishes the job', async () => {
   const trial = await prepareTrial(stack(), 'unasked', 10);
   const { temporal, sql } = stack();
   const { id, state } = await sendAndKill(trial, 'job:written', deletionOfOne(trial));
   expect(state).toBe('queued');
   const workflow = temporal.workflow.getHandle(workflowIdOf({ id, type: 'deletion' }));
   await expect(workflow.describe()).rejects.toThrow(WorkflowNotFoundError);
-  // The sweep leaves a young job to its request.
+  // The sweep ignores a young job, because its request may still start the job.
   await sql(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE id = $1`, [id]);
   await sweepNow(temporal);
   await expectOnce(trial, id);
@@ -92,8 +92,8 @@ test('API killed between database and Temporal, and no one asks again: the sweep
 
 const SEED = Number(process.env['FAULT_SEED'] ?? randomInt(2 ** 31));
 
-/** The n-th moment of this run's seed, from 0 up to `most`. */
-const formatOptional = (n: number, most: number): number =>
+/** The n-th delay by this run's seed, from 0 up to `most`. */
+const delayOf = (n: number, most: number): number =>
   (createHash('sha256').update(`${SEED}/${n}`).digest().readUInt32BE() / 2 ** 32) * most;
 
 const workerPid = () => stack().stack.info().pids.worker;
@@ -103,20 +103,20 @@ const killWorker = async (): Promise<void> => {
   sendSignal(workerPid()!, 'SIGKILL');
 };
 
-test('worker killed twice at random while three jobs run: nothing lost, nothing counted twice', async () => {
+test('if the worker is killed twice at random during three jobs, no user is lost or counted twice', async () => {
   onTestFailed(() => {
     console.error(`Run it again with FAULT_SEED=${SEED}`);
   });
   const trials: FaultTrial[] = [];
   for (const n of [1, 2, 3]) trials.push(await prepareTrial(stack(), `random-${n}`, 20_000));
   const running = trials.map(async (trial, n) => {
-    await sleep(formatOptional(n, 500));
+    await sleep(delayOf(n, 500));
     return trial.admin.finish(await trial.start());
   });
-  await sleep(formatOptional(3, 2_000));
+  await sleep(delayOf(3, 2_000));
   await killWorker();
-  // The steps cut off are given out again after 10 s without a heartbeat.
-  await sleep(formatOptional(4, 13_000));
+  // Temporal assigns the interrupted steps again after 10 s without a heartbeat.
+  await sleep(delayOf(4, 13_000));
   await killWorker();
   for (const [n, job] of (await Promise.all(running)).entries()) {
     expect(job).toMatchObject(allDeleted(trials[n]!));

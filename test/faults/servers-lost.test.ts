@@ -11,14 +11,14 @@ const stack = useOwnStack();
 const USERS = 50_000;
 const FINAL_STATES = ['succeeded', 'partiallySucceeded', 'failed', 'cancelled'];
 
-/** Each batch of the workspace's deletions takes a while, so that a fault can meet it. */
+/** Slows down each batch of the workspace's deletions, so that a fault can occur during it. */
 const slowDown = ({ workspaceId }: FaultTrial) =>
   stack().sql(`CREATE FUNCTION slow_${workspaceId}() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
     CREATE TRIGGER slow AFTER DELETE ON users_${workspaceId}
       FOR EACH STATEMENT EXECUTE FUNCTION slow_${workspaceId}()`);
 
-/** The job as soon as it is as wanted, whatever is away meanwhile. */
+/** Waits until the job satisfies `isWanted`. Servers may be away meanwhile. */
 const waitFor = async (
   { admin }: FaultTrial,
   id: string,
@@ -37,7 +37,7 @@ const pidOf = (name: 'worker' | 'temporal' | 'postgres'): number => {
   return pid;
 };
 
-/** Ends every connection to the database but the one that asks. */
+/** Ends every connection to the database except its own. */
 const cutConnections = () =>
   stack().sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()`);
@@ -50,7 +50,7 @@ const FAULTS: [name: string, workspace: string, strike: () => unknown][] = [
 ];
 
 test.each(FAULTS)(
-  '%s while backing up and while deleting: the job ends as if nothing had been',
+  'with %s during backup and deletion, the job still deletes all its users',
   async (_name, workspaceId, strike) => {
     const trial = await prepareTrial(stack(), workspaceId, USERS);
     await slowDown(trial);

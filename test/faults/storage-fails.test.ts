@@ -12,7 +12,7 @@ import { useOwnStack } from '../support/stack/stack.ts';
 
 const stack = useOwnStack();
 
-/** The backup of 16,000 users takes more than twice as much. */
+/** The backup of 16,000 users needs more than twice as much. */
 const ROOM_BYTES = 256 * 1024;
 const USERS = 20_000;
 
@@ -52,7 +52,7 @@ const FULL_DISKS: FullDisk[] = [
 ];
 
 test.for(FULL_DISKS)(
-  'storage full, $name: no one is deleted, the error says so, and with room made a new job succeeds',
+  'if storage is full ($name), no user is deleted, the error says so, and a later job succeeds',
   async ({ name, isPossible, fill, makeRoom }, { skip }) => {
     skip(!isPossible, `this machine cannot make ${name}`);
     const trial = await prepareTrial(stack(), name.replaceAll(/[^a-z]/g, ''), USERS);
@@ -84,7 +84,7 @@ const FAILING_SYNC = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync'];
 const canTrace = works(() => run('strace', ...FAILING_SYNC, 'true'));
 
 test.skipIf(!canTrace)(
-  'a disk that cannot sync for a while: no one is deleted until a backup was synced whole',
+  'while a disk cannot sync, no user is deleted before a whole backup was synced',
   async () => {
     const trial = await prepareTrial(stack(), 'unsynced', USERS);
     const tracer = spawn('strace', [
@@ -115,23 +115,26 @@ test.skipIf(!canTrace)(
   },
 );
 
-test.skipIf(!canTrace)('a file is stored only when both it and its folder are synced', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'keepsake-sync-'));
-  await mkdir(join(root, 'a'));
-  // On one thread of its own, calls are counted: the first file's, then the second's folder's.
-  const every = '1+2';
-  const inject = ['-e', `inject=fsync:error=EIO:when=${every}`];
-  const script = ['--import', 'tsx', 'test/support/http/put-files.ts', root, 'a/1', 'a/2'];
-  const { stdout } = await promisify(execFile)(
-    'strace',
-    [...FAILING_SYNC, ...inject, process.execPath, ...script],
-    { env: { ...process.env, UV_THREADPOOL_SIZE: '1' } },
-  );
-  expect(JSON.parse(stdout)).toEqual({ results: ['broken', 'broken'], left: [] });
-  await rm(root, { recursive: true });
-});
+test.skipIf(!canTrace)(
+  'a file is stored only if both the file and its folder are synced',
+  async () => {
+    const root = await mkdtemp(join(tmpdir(), 'keepsake-sync-'));
+    await mkdir(join(root, 'a'));
+    // With one thread, call 1 is for the first file, and call 3 for the folder of the second.
+    const every = '1+2';
+    const inject = ['-e', `inject=fsync:error=EIO:when=${every}`];
+    const script = ['--import', 'tsx', 'test/support/http/put-files.ts', root, 'a/1', 'a/2'];
+    const { stdout } = await promisify(execFile)(
+      'strace',
+      [...FAILING_SYNC, ...inject, process.execPath, ...script],
+      { env: { ...process.env, UV_THREADPOOL_SIZE: '1' } },
+    );
+    expect(JSON.parse(stdout)).toEqual({ results: ['broken', 'broken'], left: [] });
+    await rm(root, { recursive: true });
+  },
+);
 
-test.skipIf(!canTrace)('each put syncs every folder on the way to its file', async () => {
+test.skipIf(!canTrace)('each put syncs every folder on the path to its file', async () => {
   const root = await mkdtemp(join(tmpdir(), 'keepsake-sync-'));
   const script = [
     '--import',

@@ -11,14 +11,13 @@ import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
 /**
- * Temporal comes back at the same address and has forgotten everything; the worker is not
- * restarted.
+ * Temporal is started again at the same address without its data. The worker is not restarted.
  */
 
 const stack = useOwnStack({ workerFile: 'test/support/stack/registering-worker.ts' });
 
 const USERS = 50_000;
-/** The sweep runs every minute, and is there again a second after the server. */
+/** The sweep runs every minute, and is registered again a second after the server starts. */
 const SWEPT = { timeout: 150_000, interval: 500 };
 
 /** Kills Temporal and deletes its data before it is started again. */
@@ -39,7 +38,7 @@ const listSchedules = async (): Promise<string[]> => {
   return ids.toSorted();
 };
 
-test('schedules are made again, and jobs and windows end or go on, without a restart of the worker', async () => {
+test('after Temporal lost its data, the running worker makes schedules again, and jobs and windows end', async () => {
   const { sql, asRole } = stack();
   const worker = stack().stack.info().pids.worker;
   const trial = await prepareTrial(stack(), 'lost', USERS);
@@ -55,7 +54,7 @@ test('schedules are made again, and jobs and windows end or go on, without a res
   const running = await trial.start();
   await expect.poll(async () => (await jobOf(trial.admin, running)).phase, SWEPT).toBe('deleting');
   await loseTemporal();
-  // A job that a crash left between database and Temporal: only the sweep can start it.
+  // A job that a crash left without a workflow, so only the sweep can start the job.
   const queued = uuidv7();
   await sql(
     `INSERT INTO jobs (id, workspace_id, type, selection, options, actor_key_id, created_at)
@@ -84,7 +83,7 @@ test('schedules are made again, and jobs and windows end or go on, without a res
   expect(ended).toMatchObject({ error: { type: 'workflowTerminated' } });
   await expectInvariants(trial);
 
-  // What was left is done by a retry, on the server that came back.
+  // A retry deletes the remaining users, on the new server.
   await sql('DROP TRIGGER slow ON users_lost');
   const { id } = await trial.admin.succeed<Job>('POST', `/v1/jobs/${running}/retry`);
   expect((await trial.admin.finish(id)).state).toBe('succeeded');

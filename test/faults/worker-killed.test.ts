@@ -19,7 +19,7 @@ const POINTS: CrashPoint[] = [
 ];
 
 test.each(POINTS)(
-  'worker killed at %s: another finishes, nothing lost, nothing counted twice',
+  'if the worker is killed at %s, another worker finishes, and no user is lost or counted twice',
   async (point) => {
     const { dataDir } = stack();
     const trial = await prepareTrial(stack(), point.replace(':', '-'), USERS);

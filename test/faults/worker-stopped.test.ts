@@ -11,7 +11,7 @@ const stack = useOwnStack({ workerFile: 'test/support/stack/stopping-worker.ts' 
 
 const COUNT = 50_000;
 const SELECTED = 40_000;
-/** Time the woken worker gets for what it was about to do. */
+/** Time for the woken worker to continue its interrupted step. */
 const AFTERMATH_MS = 2_000;
 
 const POINTS: [CrashPoint, number][] = [
@@ -20,7 +20,7 @@ const POINTS: [CrashPoint, number][] = [
 ];
 
 test.each(POINTS)(
-  'a worker stopped at %s that wakes after cancel and restore deletes no restored user',
+  'a worker that is stopped at %s and wakes after cancel and restore deletes no restored user',
   async (point, gone) => {
     const id = point.replace(':', '-');
     const { sql, workspace, dataDir, stack: running } = stack();
@@ -51,8 +51,8 @@ test.each(POINTS)(
     const pid = running.info().pids.worker ?? 0;
     const stopSecond = startSecondWorker(pid);
     try {
-      // While the stopped worker's batch is open a cancel is refused; PostgreSQL takes it back in
-      // time.
+      // A cancel is refused while the stopped worker's batch is open. After a time-out, PostgreSQL
+      // rolls the batch back.
       await vi.waitUntil(
         async () => (await admin.call('POST', `/v1/jobs/${jobId}/cancel`)).status === 202,
         { timeout: 60_000, interval: 500 },

@@ -7,7 +7,7 @@ import { runTemporal } from '../support/stack/dev-server.ts';
 import { makeJob } from '../support/steps/export-rows.ts';
 import { useShortHistories } from '../support/stack/time-skipping.ts';
 
-/** Whoever reaches Temporal by its UI or CLI may start any workflow, and any activity by itself. */
+/** A person with access to Temporal may start any workflow, and any activity without a workflow. */
 
 const { ask, provider, env, database } = useShortHistories();
 
@@ -15,7 +15,7 @@ type Request = Awaited<ReturnType<typeof ask>>;
 
 const QUEUE = 'test';
 
-/** Starts an activity by itself. @throws Error with what the CLI says of its failure */
+/** Starts an activity without a workflow. @throws Error with the CLI's report of its failure */
 const execute = (type: string, input: object): Promise<void> =>
   runTemporal(env().address, [
     'activity',
@@ -28,8 +28,8 @@ const execute = (type: string, input: object): Promise<void> =>
   ]);
 
 /**
- * Starts a workflow by hand. @returns the type of the failure that it ends with; undefined of one
- * that completes
+ * Starts a workflow by hand. @returns the type of the failure that ends the workflow; undefined if
+ * the workflow completes
  */
 const start = async (type: string, workflowId: string, input: object) => {
   const options = { taskQueue: QUEUE, workflowId, args: [input] };
@@ -46,7 +46,7 @@ const approve = async (request: Request) => {
   await request.mailed('approved');
 };
 
-/** A deletion under way, whose workflow is at work elsewhere. */
+/** A deletion in progress, whose workflow runs elsewhere. */
 const addJob = async ({ people }: Request): Promise<string> => {
   const { workspaceId, ada: keyId } = people;
   const { db } = database().owner;
@@ -67,7 +67,7 @@ const mailCount = () => provider().mails.length;
 
 const REFUSED = /is a step of a workflow. It does nothing without the workflow/;
 
-test('an activity that is started by itself mails nobody, and changes no job and no request', async () => {
+test('an activity without a workflow sends no mail, and changes no job and no request', async () => {
   const request = await ask();
   const jobId = await addJob(request);
   const { id: requestId } = request;
@@ -91,7 +91,7 @@ test('an activity that is started by itself mails nobody, and changes no job and
   expect((await request.request()).state).toBe('requested');
 }, 90_000);
 
-test('a workflow started by hand mails nothing that has not happened, and the true mail follows', async () => {
+test('a workflow that is started by hand sends no false mail, and the true mail is sent later', async () => {
   const request = await ask();
   const { id: requestId } = request;
   const send = (kind: RequestNotice, round = 1) => {
@@ -114,7 +114,7 @@ test('a workflow started by hand mails nothing that has not happened, and the tr
   await vi.waitFor(() => expect(request.mailsTo('bob')).toContain('Deleting all users: revoked'));
 }, 90_000);
 
-test('a further round is sent only if somebody has asked for it by the API, and by its own workflow', async () => {
+test('a further round is sent only if the API has recorded it, and only by its own workflow', async () => {
   const request = await ask();
   const round = { requestId: request.id, kind: 'asked', round: 2 } as const;
   const workflowId = mailWorkflowIdOf(round);
@@ -129,7 +129,7 @@ test('a further round is sent only if somebody has asked for it by the API, and 
   expect(mailCount()).toBeGreaterThan(mails);
 }, 90_000);
 
-test('another spelling of an id is the id of nobody', async () => {
+test('an id in another spelling is refused', async () => {
   const request = await ask();
   const { run_id: runId } = await request.request();
   for (const spelling of [request.id.toUpperCase(), request.id.replaceAll('-', '')]) {

@@ -6,7 +6,7 @@ const { ask, database, env } = useTimeSkipping();
 
 const sql = (text: string) => database().owner.pool.query(text);
 
-/** The steps whose last try PostgreSQL refused, as Temporal has them. */
+/** The steps whose last try PostgreSQL refused, as Temporal reports them. */
 const refusedSteps = async (workflowId: string, tries: number): Promise<string[]> => {
   const { raw } = await env().client.workflow.getHandle(workflowId).describe();
   return (raw.pendingActivities ?? [])
@@ -16,8 +16,8 @@ const refusedSteps = async (workflowId: string, tries: number): Promise<string[]
 };
 
 /**
- * Waits until the step has been refused so often that it is no longer tried where the workflow
- * runs.
+ * Waits until the step was refused so often that Temporal tries it as an activity, no longer as a
+ * local activity.
  */
 const untilRefused = (workflowId: string, step: string) =>
   vi.waitFor(async () => expect(await refusedSteps(workflowId, 3)).toEqual([step]), {
@@ -25,7 +25,7 @@ const untilRefused = (workflowId: string, step: string) =>
     interval: 200,
   });
 
-test('an approval that the database refuses is decided once it takes it', async () => {
+test('an approval that the database refuses is applied once the database accepts it', async () => {
   const request = await ask();
   await sql('REVOKE UPDATE ON delete_all_requests FROM keepsake_gate');
   const code = await request.steps.codeOf(request.id, 'approve', request.people.pia);
@@ -37,7 +37,7 @@ test('an approval that the database refuses is decided once it takes it', async 
   expect(await request.ends('withdrawn')).toBe('withdrawn');
 }, 90_000);
 
-test('a job that the database lets neither begin nor end does both once it lets it', async () => {
+test('a job whose claim and end the database refuses succeeds once the database accepts them', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   await sql('REVOKE UPDATE ON jobs FROM keepsake_worker');
@@ -46,7 +46,7 @@ test('a job that the database lets neither begin nor end does both once it lets 
   const { job_id: jobId } = await request.request();
   const workflowId = workflowIdOf({ id: jobId!, type: 'deletion' });
   await untilRefused(workflowId, 'claimJob');
-  // The line in the activity log that an end comes with is refused, and nothing before it.
+  // Only the last statement of an end is refused: its line in the activity log.
   await sql(`ALTER TABLE activity ADD CONSTRAINT no_end
     CHECK (kind <> 'deletionFinished') NOT VALID`);
   await sql('GRANT UPDATE ON jobs TO keepsake_worker');
@@ -57,7 +57,7 @@ test('a job that the database lets neither begin nor end does both once it lets 
   expect(rows).toEqual([{ state: 'succeeded' }]);
 }, 90_000);
 
-test('cancelled before it could be claimed, a job ends as cancelled once the database is back', async () => {
+test('a job that is cancelled before it could be claimed ends as cancelled once the database is back', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   await sql('REVOKE UPDATE ON jobs FROM keepsake_worker');

@@ -18,7 +18,7 @@ import { type Answering, startReceiver, type Receiver } from '../support/http/we
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/steps/webhooks.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
-/** Deliveries over days, on a Temporal whose clock runs ahead, to a real receiver. */
+/** Deliveries over several days to a real receiver, on a Temporal server whose clock runs ahead. */
 
 const database = useDatabase();
 const QUEUE = 'hooks';
@@ -91,7 +91,7 @@ const queue = async () => {
   return { webhook, deliveryId: deliveryIds[0]! };
 };
 
-test('after two 500 the third attempt is taken: one id, one body, signed each time', async () => {
+test('after two answers of 500, the third attempt is delivered; all have the same id and body, and are signed', async () => {
   const { webhook, deliveryId } = await queue();
   answer = () => (receiver.received.length < 3 ? 500 : 204);
   const handle = await deliver(deliveryId);
@@ -106,7 +106,7 @@ test('after two 500 the third attempt is taken: one id, one body, signed each ti
   await keepHistory('delivered', handle, DELIVERY_HISTORIES);
 });
 
-test('a history holds the id and the round, and neither URL, secret, answer nor counts', async () => {
+test('the history of a delivery has the id and the round, and neither URL, secret, answer nor counts', async () => {
   const { webhook, deliveryId } = await queue();
   answer = (_request, response) => {
     response.writeHead(receiver.received.length < 2 ? 418 : 200).end('canary');
@@ -121,10 +121,10 @@ test('a history holds the id and the round, and neither URL, secret, answer nor 
   }
 });
 
-test('a receiver that takes nothing for three days: the delivery has failed, the webhook is off', async () => {
+test('if a receiver fails for three days, the delivery fails and the webhook is switched off', async () => {
   const { webhook, deliveryId } = await queue();
   answer = () => {
-    // The database lives in our time; so much has passed in the receiver's.
+    // The clock of the database does not run ahead, so the failing time is set by hand.
     void steps.query(`UPDATE webhooks SET failing_since = now() - interval '49 hours'`, []);
     return 503;
   };
@@ -144,7 +144,7 @@ test('a receiver that takes nothing for three days: the delivery has failed, the
   await keepHistory('given-up', handle, DELIVERY_HISTORIES);
 });
 
-test('a receiver that asks for two hours is left alone for two hours', async () => {
+test('a receiver that asks for two hours gets no request for two hours', async () => {
   const { deliveryId } = await queue();
   answer = () => (receiver.received.length === 1 ? [429, { 'retry-after': '7200' }] : 204);
   const handle = await deliver(deliveryId);
@@ -155,7 +155,7 @@ test('a receiver that asks for two hours is left alone for two hours', async () 
   expect(hours).toBeLessThan(2.1);
 });
 
-test('410 ends it at the first attempt', async () => {
+test('a 410 ends the delivery at the first attempt', async () => {
   const { webhook, deliveryId } = await queue();
   answer = () => 410;
   expect(await (await deliver(deliveryId)).result()).toBe('failed');
@@ -163,7 +163,7 @@ test('410 ends it at the first attempt', async () => {
   expect(await steps.webhook(webhook.id)).toMatchObject({ disabled_reason: 'gone' });
 });
 
-test('an operator who cancels it ends the delivery', async () => {
+test('a cancel by an operator ends the delivery', async () => {
   const { deliveryId } = await queue();
   answer = () => 500;
   const handle = await deliver(deliveryId);
@@ -173,7 +173,7 @@ test('an operator who cancels it ends the delivery', async () => {
   expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'failed' });
 });
 
-test('started twice it is sent once, and a further round is a request under the same id', async () => {
+test('a delivery that is started twice is sent once, and a further round has the same id', async () => {
   const { deliveryId } = await queue();
   const handle = await deliver(deliveryId);
   await deliver(deliveryId);
@@ -192,7 +192,7 @@ test('started twice it is sent once, and a further round is a request under the 
   ]);
 });
 
-test('deliveries that are under way while this version starts go on', async () => {
+test('deliveries that are in progress when this version starts continue', async () => {
   const histories = readHistories(DELIVERY_HISTORIES);
   expect(histories.map(({ path }) => path)).toEqual(['delivered', 'given-up']);
   for (const { history } of histories) {

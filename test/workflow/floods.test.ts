@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
-/** Whoever can reach Temporal may send anything, as often as they like. */
+/** A person with access to Temporal may send any message, in any number. */
 
 const { ask, env } = useTimeSkipping();
 
@@ -26,7 +26,7 @@ const detailsOf = async (request: Request): Promise<string> =>
   (await request.handle.query<{ currentDetails: string }>('__temporal_workflow_metadata'))
     .currentDetails;
 
-test('a flood of messages leaves few traces, and a revocation by the API comes through it', async () => {
+test('a flood of messages leaves few records, and a revocation by the API is applied', async () => {
   const request = await ask();
   const { steps, id, people, handle } = request;
   await request.send('approve', { by: people.pia });
@@ -46,7 +46,7 @@ test('a flood of messages leaves few traces, and a revocation by the API comes t
   await keepHistory('flooded', handle);
 });
 
-test('a signal that is misspelt stops nothing and is told, whatever comes with it', async () => {
+test('a misspelled signal stops nothing and is recorded, whatever its content is', async () => {
   const request = await ask();
   await rawSignal(request, 'aprove');
   await rawSignal(request, 'Approve', 'binary/encrypted');

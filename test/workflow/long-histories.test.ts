@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { keepHistory } from '../support/steps/histories.ts';
 import { SUGGESTED_EVENTS, useShortHistories } from '../support/stack/time-skipping.ts';
 
-/** A history has an end; a request goes on in a new run before. So it does after a reset. */
+/** A request continues in a new run before its history is full, and after a reset. */
 
 const { ask, env, plan } = useShortHistories();
 
@@ -28,7 +28,7 @@ const untilContinued = (request: Request) =>
     interval: 200,
   });
 
-test('a flooded window stays open in the next run, with its deadline, and is revoked there', async () => {
+test('a flooded window stays open in the next run, with its deadline, and can be revoked there', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   const { closes_at: closesAt } = await request.request();
@@ -55,7 +55,7 @@ test('a flooded window stays open in the next run, with its deadline, and is rev
   expect(approvals).toHaveLength(1);
 }, 90_000);
 
-test('a run under way is followed by the next run of its request to its end', async () => {
+test('a job in progress is followed to its end by the next run of its request', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   await request.mailed('approved');
@@ -69,7 +69,7 @@ test('a run under way is followed by the next run of its request to its end', as
   expect(await request.ends('completed')).toBe('completed');
 }, 150_000);
 
-/** Goes back to the last task of the workflow, behind its claim. */
+/** Resets the workflow to its last task, which is after its claim. */
 const resetBehindClaim = async ({ handle }: Request): Promise<void> => {
   const { events } = await handle.fetchHistory();
   const tasks = (events ?? []).filter(
@@ -85,7 +85,7 @@ const resetBehindClaim = async ({ handle }: Request): Promise<void> => {
   });
 };
 
-test('a run that was reset behind its claim claims the request by itself, and is heard at once', async () => {
+test('a run that was reset to a point after its claim claims the request again, and accepts messages at once', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   await request.mailed('approved');

@@ -9,7 +9,7 @@ const { ask, plan, provider, env } = useTimeSkipping();
 
 type Request = Awaited<ReturnType<typeof ask>>;
 
-/** Bytes of any encoding, as the UI and the CLI can send them. */
+/** Sends bytes of any encoding, as the UI and the CLI can. */
 const sendRaw = async (request: Request, signalName: string, payloads: [string, string][]) => {
   const before = (await request.refusals()).length;
   await env().client.workflowService.signalWorkflowExecution({
@@ -29,7 +29,7 @@ const sendRaw = async (request: Request, signalName: string, payloads: [string, 
 
 const ID = randomUUID();
 
-test('what cannot be read opens nothing, stops nothing, and leaves a trace', async () => {
+test('an unreadable message opens nothing, stops nothing, and is recorded', async () => {
   const request = await ask();
   const { pia } = request.people;
   const values = [
@@ -82,7 +82,7 @@ test.each([
   await keepHistory(`refused-${refusal}`, request.handle);
 });
 
-test('approvals again and again: one window, from the first on', async () => {
+test('repeated approvals open one window, from the first approval on', async () => {
   const request = await ask();
   const { pia, paul } = request.people;
   const decisionId = await request.steps.insertDecision(request.id, 'approve', { by: pia });
@@ -102,7 +102,7 @@ test('approvals again and again: one window, from the first on', async () => {
   expect(finishedAt!.getTime()).toBeLessThan(closesAt + DAY_MS / 24);
 });
 
-test('while a run is under way, messages are answered and change nothing', async () => {
+test('messages during a run are answered and change nothing', async () => {
   const request = await ask();
   const { pia, bob } = request.people;
   await request.send('approve', { by: pia });
@@ -118,10 +118,10 @@ test('while a run is under way, messages are answered and change nothing', async
   expect(await request.ends('completed')).toBe('completed');
 });
 
-test('a decision does not wait for mails; each person is mailed once, all tries under one key', async () => {
+test('a decision does not wait for mails, and each person gets each mail once, under one key', async () => {
   const { mails } = provider();
   const tried = new Set<string>();
-  // Everyone's first mail fails once.
+  // The first mail to each person fails once.
   provider().failing = (to) => !tried.has(to) && tried.add(to).has(to);
   const request = await ask({}, false);
   await request.send('withdraw', { by: request.people.bob });
@@ -144,7 +144,7 @@ test('a decision does not wait for mails; each person is mailed once, all tries 
   }
 });
 
-test('what the histories hold: ids, times and counts, and no words of the API', async () => {
+test('the history has ids, times and counts, and no words of the API', async () => {
   const request = await ask();
   const { steps, id, people } = request;
   const canary = 'words that stay in PostgreSQL';

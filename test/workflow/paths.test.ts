@@ -12,7 +12,7 @@ type Request = Awaited<ReturnType<typeof ask>>;
 
 const asked = (of: Request) => `Requested: delete all users of ${of.people.workspaceId}`;
 
-/** What a person was mailed in all; mails are sent beside the story, in no order. */
+/** All mails to a person. Mails are sent in parallel with the workflow's steps, in any order. */
 const hears = (of: Request, person: string, subjects: string[]) =>
   vi.waitFor(() => expect(of.mailsTo(person).toSorted()).toEqual(subjects.toSorted()), {
     timeout: 20_000,
@@ -40,7 +40,7 @@ const countUsers = async ({ people }: Request): Promise<number> => {
   return rows[0]!.n;
 };
 
-test('lapsed: a reminder after a day of silence, the end after fourteen', async () => {
+test('a request without an answer gets a reminder after one day, and lapses after fourteen days', async () => {
   const request = await ask();
   const askedAt = (await request.request()).asked_at.getTime();
   await request.sleep(DAY_MS - HOUR_MS);
@@ -62,7 +62,7 @@ test('lapsed: a reminder after a day of silence, the end after fourteen', async 
   await keepHistory('lapsed', request.handle);
 });
 
-test('expired: open for three days, reminders a day and two hours before, nobody deleted', async () => {
+test('an unused window is open for three days, with reminders one day and two hours before, and expires', async () => {
   const request = await ask();
   const closesAt = await approve(request, 'agreed');
   const { opens_at: opensAt } = await request.request();
@@ -96,7 +96,7 @@ test('expired: open for three days, reminders a day and two hours before, nobody
   await keepHistory('expired', request.handle);
 });
 
-test('denied, with its reason told to both sides', async () => {
+test('a denial ends the request, and both sides get a mail', async () => {
   const request = await ask();
   const { pia } = request.people;
   await request.send('deny', { by: pia, reason: 'not in this quarter' });
@@ -106,7 +106,7 @@ test('denied, with its reason told to both sides', async () => {
   await keepHistory('denied', request.handle);
 });
 
-test.each(['requested', 'open'])('withdrawn by an admin while %s', async (state) => {
+test.each(['requested', 'open'])('an admin withdraws the request while it is %s', async (state) => {
   const request = await ask();
   if (state === 'open') await approve(request);
   await request.send('withdraw', { by: request.people.bob });
@@ -115,7 +115,7 @@ test.each(['requested', 'open'])('withdrawn by an admin while %s', async (state)
   await keepHistory(`withdrawn-${state}`, request.handle);
 });
 
-test('revoked by the platform team while open', async () => {
+test('the platform team revokes an open window', async () => {
   const request = await ask();
   await approve(request);
   await request.send('revoke', { by: request.people.paul, reason: 'a doubt' });
@@ -124,7 +124,7 @@ test('revoked by the platform team while open', async () => {
   await keepHistory('revoked', request.handle);
 });
 
-test('completed: the run is a child that really deletes whom the preview showed', async () => {
+test('the run of a request is a child that deletes the users of the preview', async () => {
   const request = await ask();
   await approve(request);
   await request.run();
@@ -142,19 +142,22 @@ test.each([
   ['partiallySucceeded', 2, 'completedWithFailures'],
   ['failed', 1, 'failed'],
   ['cancelled', 1, 'cancelled'],
-] as const)('a run that ends %s after %i ends the request %s', async (state, deleted, end) => {
-  const request = await ask();
-  await approve(request);
-  plan({ state, deleted });
-  await request.run();
-  expect(await request.ends(end)).toBe(end);
-  expect(request.mailsTo('bob')).toContain(
-    `Deleting all users ended: ${deleted} of 3 users deleted`,
-  );
-  await keepHistory(end, request.handle);
-});
+] as const)(
+  'a run that ends as %s after %i deleted users ends the request as %s',
+  async (state, deleted, end) => {
+    const request = await ask();
+    await approve(request);
+    plan({ state, deleted });
+    await request.run();
+    expect(await request.ends(end)).toBe(end);
+    expect(request.mailsTo('bob')).toContain(
+      `Deleting all users ended: ${deleted} of 3 users deleted`,
+    );
+    await keepHistory(end, request.handle);
+  },
+);
 
-test('a run that deleted nobody hands the window back; it closes when it would have closed', async () => {
+test('after a run that deleted no user, the window stays open and closes at its planned time', async () => {
   const request = await ask();
   const closesAt = await approve(request);
   await request.sleep(DAY_MS);
@@ -164,7 +167,7 @@ test('a run that deleted nobody hands the window back; it closes when it would h
   await request.until('open');
   const { job_id: jobId, closes_at: after } = await request.request();
   expect(after!.getTime()).toBe(closesAt);
-  // The first confirmation is used up: sent again, it starts nothing.
+  // The first confirmation was used, so the same message starts nothing.
   await request.handle.signal('run', { decisionId: first });
   plan({ state: 'failed', deleted: 0 });
   await request.run(request.people.ada);
@@ -178,7 +181,7 @@ test('a run that deleted nobody hands the window back; it closes when it would h
   await keepHistory('handed-back', request.handle);
 });
 
-test('a run may end after the window has closed, and its window is not handed back then', async () => {
+test('a run may end after the window has closed; if it deleted no user, the request has expired', async () => {
   const windowMs = 1_500;
   const finished = await ask({ windowMs });
   await approve(finished);
@@ -193,7 +196,7 @@ test('a run may end after the window has closed, and its window is not handed ba
   expect(await broken.ends('expired')).toBe('expired');
 });
 
-test('cancelled by an operator: the workflow ends the request, and tells so', async () => {
+test('a cancel by an operator ends the request, and a mail says so', async () => {
   const request = await ask();
   await approve(request);
   await request.handle.cancel();
@@ -202,7 +205,7 @@ test('cancelled by an operator: the workflow ends the request, and tells so', as
   await keepHistory('stopped', request.handle);
 });
 
-test('in a window shorter than a reminder, that reminder is left out', async () => {
+test('a reminder is left out if its window is too short', async () => {
   const request = await ask({ windowMs: 12 * HOUR_MS, lapseMs: 6 * HOUR_MS });
   await approve(request);
   await request.sleep(11 * HOUR_MS);

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { readHistories } from '../support/steps/histories.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
-/** A path without a history is one whose change nobody would notice. */
+/** A changed path is detected only if the path has a history. */
 const COMMON = [
   'cancelled',
   'completed',
@@ -40,18 +40,18 @@ beforeAll(() => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
 });
 
-test('there is one history a path', () => {
+test('each path has one history', () => {
   expect(readHistories().map(({ path }) => path)).toEqual(PATHS);
 });
 
 test.each(readHistories())(
-  'requests of the path "$path" that are open while this version starts go on',
+  'open requests of the path "$path" continue when this version starts',
   async ({ history }) => {
     await expect(Worker.runReplayHistory({ workflowBundle }, history)).resolves.toBeUndefined();
   },
 );
 
-test('a story that went another way is noticed', async () => {
+test('a changed workflow is detected', async () => {
   const text = JSON.stringify(readHistories().find(({ path }) => path === '2/denied')?.history);
   const other = JSON.parse(text.replaceAll('"decideRequest"', '"judgeRequest"')) as unknown;
   await expect(Worker.runReplayHistory({ workflowBundle }, other)).rejects.toThrow(/determinism/i);

@@ -3,13 +3,13 @@ import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
-/** A no stays a no: what a run has left is retried in an open window, and by the one rule. */
+/** The users that a run has left are retried only in an open window, after the same checks. */
 
 const { ask, plan, database } = useTimeSkipping();
 
 type Request = Awaited<ReturnType<typeof ask>>;
 
-/** A request whose run has left one of three users, in its open window. */
+/** A request in its open window, whose run has left one of three users. */
 const failed = async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
@@ -20,7 +20,7 @@ const failed = async () => {
   return { request, jobId: jobId! };
 };
 
-/** As the API does it; answers the refusal. */
+/** Retries as the API does. @returns the refusal */
 const tryAgain = async (request: Request, jobId: string, by: string) => {
   const decisionId = await request.steps.insertDecision(request.id, 'retry', { by, jobId });
   await request.handle.signal('retry', { decisionId });
@@ -36,7 +36,7 @@ const jobsOf = async ({ id }: Request): Promise<number> => {
   return rowCount ?? 0;
 };
 
-test('what a run has left is retried in its window by ops, and the request ends as the retry does', async () => {
+test('ops retries the rest of a run in its window, and the request ends as the retry does', async () => {
   const { request, jobId } = await failed();
   plan({ state: 'succeeded', deleted: 1 });
   expect(await tryAgain(request, jobId, request.people.ole)).toBeNull();
@@ -49,7 +49,7 @@ test('what a run has left is retried in its window by ops, and the request ends 
   await keepHistory('retried', request.handle);
 });
 
-test('what was revoked after a run has failed is retried by nobody', async () => {
+test('a run cannot be retried after its request was revoked', async () => {
   const { request, jobId } = await failed();
   await request.send('revoke', { by: request.people.paul, reason: 'enough' });
   expect((await request.request()).state).toBe('revoked');
@@ -63,7 +63,7 @@ test('what was revoked after a run has failed is retried by nobody', async () =>
   await keepHistory('revoked-after-failures', request.handle);
 });
 
-test('a run that the platform team has cancelled is retried by nobody', async () => {
+test('a run that was cancelled cannot be retried', async () => {
   const request = await ask();
   await request.send('approve', { by: request.people.pia });
   plan({ state: 'cancelled', deleted: 1 });
@@ -78,7 +78,7 @@ test('a run that the platform team has cancelled is retried by nobody', async ()
   expect(await jobsOf(request)).toBe(1);
 });
 
-test('nothing is retried once the window has closed', async () => {
+test('a run cannot be retried after the window has closed', async () => {
   const { request, jobId } = await failed();
   const { closes_at: closesAt } = await request.request();
   await request.sleep(3 * DAY_MS);
@@ -89,7 +89,7 @@ test('nothing is retried once the window has closed', async () => {
   expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'tooLate' });
 });
 
-test('a retry and a revocation at once: whichever comes first, nobody is deleted after the revocation', async () => {
+test('of a retry and a revocation at the same time, exactly one is accepted', async () => {
   const { request, jobId } = await failed();
   const { steps, id, people, handle } = request;
   const retry = await steps.insertDecision(id, 'retry', { by: people.ole, jobId });

@@ -18,7 +18,7 @@ import { accepted, json, startMailProvider } from '../support/http/mail-provider
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
-/** Mails that are sent again, on a Temporal whose clock runs ahead, by a provider of our own. */
+/** Mails that a stand-in provider sends again, on a Temporal server whose clock runs ahead. */
 
 const database = useDatabase();
 const QUEUE = 'mails';
@@ -83,7 +83,7 @@ const send = async (input: MailInput) => {
   return env.client.workflow.getHandle(mailWorkflowIdOf(input));
 };
 
-/** As the API writes it down before it starts the workflow. */
+/** Records the round, as the API does before it starts the workflow. */
 const askAgain = async (subject: MailSubject, kind: string) => {
   const wanted = { id: randomUUID(), subject, kind, round: 2, askedBy: keyId };
   await insertRound(database().api.db, wanted);
@@ -103,7 +103,7 @@ const addJob = async () => {
 const mailsOf = async (jobId: string) =>
   (await listJobMails(database().api.db, [jobId])).get(jobId);
 
-test('a mail is tried until the provider takes it, under one key; its history names no address', async () => {
+test('a mail is tried under one key until the provider accepts it, and its history has no address', async () => {
   const jobId = await addJob();
   provider.plan(answer(500, 'internal_server_error'), answer(503, 'application_error'), accepted);
   const handle = await send({ jobId, round: 2 });
@@ -115,7 +115,7 @@ test('a mail is tried until the provider takes it, under one key; its history na
   expect(history).not.toContain('@keys.example');
 });
 
-test('started twice it is sent once, and started after its end it is not sent again', async () => {
+test('a mail that is started twice, or again after its end, is sent once', async () => {
   const jobId = await addJob();
   const input = { jobId, round: 2 };
   await Promise.all([send(input), send(input)]);
@@ -124,7 +124,7 @@ test('started twice it is sent once, and started after its end it is not sent ag
   expect(provider.seen).toHaveLength(1);
 });
 
-test('a refused mail ends the workflow; the same round can be begun once the cause is gone', async () => {
+test('a refused mail ends the workflow, and the same round can be started again later', async () => {
   const jobId = await addJob();
   const input = { jobId, round: 2 };
   provider.plan(answer(403, 'invalid_api_key'));
@@ -136,7 +136,7 @@ test('a refused mail ends the workflow; the same round can be begun once the cau
   expect(await mailsOf(jobId)).toMatchObject([{ state: 'accepted' }]);
 });
 
-test('a provider that takes nothing is tried for less than a day, and then the mail is left', async () => {
+test('a mail that is never accepted is tried for less than a day, and is then abandoned', async () => {
   const jobId = await addJob();
   provider.plan(answer(500, 'internal_server_error'));
   const handle = await send({ jobId, round: 2 });
@@ -147,7 +147,7 @@ test('a provider that takes nothing is tried for less than a day, and then the m
   expect(hours).toBeLessThan(24);
 });
 
-test('mails about a request are sent again to all who hear of it', async () => {
+test('mails about a request are sent again to all its recipients', async () => {
   const people = await seedPeople(database(), 'asked');
   const requestId = await createRequestSteps(database()).insert(people);
   await askAgain({ requestId }, 'asked');

@@ -6,7 +6,7 @@ import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contract.
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 
-/** The sweep over hours, on a Temporal whose clock runs ahead. */
+/** The sweep over several hours, on a Temporal server whose clock runs ahead. */
 
 const QUEUE = 'sweeps';
 
@@ -56,7 +56,7 @@ const start = (input: SweepInput = {}) =>
     followRuns: false,
   });
 
-test('paused it rests until it is asked or resumed, and a new run is paused, too', async () => {
+test('a paused sweep waits until it is triggered or resumed, and its next run is paused, too', async () => {
   const handle = await start({ isPaused: true });
   await env.sleep('10 minutes');
   expect(sweeps).toBe(0);
@@ -72,7 +72,7 @@ test('paused it rests until it is asked or resumed, and a new run is paused, too
   await next.terminate();
 }, 120_000);
 
-test('sweeps every minute, also after one that has failed, and goes on in a new run after hours', async () => {
+test('the sweep runs every minute, also after a failure, and continues in a new run after hours', async () => {
   const handle = await start();
   await env.sleep('90 seconds');
   isBroken = true;

@@ -7,7 +7,7 @@ const database = useDatabase();
 
 const CHANGES = ["UPDATE activity SET reason = 'x'", 'DELETE FROM activity', 'TRUNCATE activity'];
 
-test('no line changes or goes: not for API and worker, not for the owner, not for a replica', async () => {
+test('neither API, worker nor owner can change or delete a line of the activity log, even as a replica', async () => {
   const { owner, app } = database();
   await createWorkspace(owner.db, { id: 'log', name: 'log' });
   await recordActivity(app.db, { workspaceId: 'log', kind: 'download', reason: 'as it was' });

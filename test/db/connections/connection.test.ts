@@ -77,7 +77,7 @@ const POOLER_REFUSED = {
   connections: 0,
 };
 
-test('a pooler is known by the process id it makes up, even if it drops nothing', async () => {
+test('a pooler is recognized by the process id that it invents, even if it drops no options', async () => {
   const pooler = await kept(startFakePooler(database().url, { makesKeys: true }));
   expect(await tryAt(pooler.url)).toMatchObject([POOLER_REFUSED, POOLER_REFUSED]);
   await expect(migrateToLatest(pooler.url)).rejects.toThrow(POOLER);
@@ -90,12 +90,12 @@ test
     { mode: 'transaction' },
     { mode: 'session', ignores: 'options' },
     { mode: 'transaction', ignores: 'options' },
-  ] as const)('PgBouncer is refused by its name: %o', async (settings) => {
+  ] as const)('PgBouncer is refused as a pooler: %o', async (settings) => {
   const pooler = await kept(startPgbouncer(database().url, settings));
   expect(await tryAt(pooler.url)).toMatchObject([POOLER_REFUSED, POOLER_REFUSED]);
 });
 
-test('whatever drops the options, no statement runs as the owner or without them', async () => {
+test('if a proxy drops the options, no statement runs as the owner or without the options', async () => {
   const proxy = await kept(startFakePooler(database().url, { dropsOptions: true }));
   const asApp = await errorOf(open(proxy.url, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(asApp).toMatchObject({ name: 'DatabaseRefusal', code: 'connectionUnfit' });
@@ -134,7 +134,7 @@ const SETTINGS: Record<string, [set: string, wanted: string]> = {
   statement_timeout: ['1', '0'],
 };
 
-test('settings of a role or database change nothing on any connection', async () => {
+test('settings of the database do not change the settings of a connection', async () => {
   const version = await database().owner.pool.query('SHOW server_version_num');
   const isSince17 = Number(version.rows[0].server_version_num) >= 170_000;
   const settings: typeof SETTINGS = {
@@ -157,14 +157,14 @@ test('settings of a role or database change nothing on any connection', async ()
   }
 });
 
-test('a login or database that replays a replica is refused, and says what to reset', async () => {
+test('a database that sets session_replication_role to replica is refused, and the error names the setting', async () => {
   await setForAll({ session_replication_role: 'replica' });
   const error = await errorOf(open(database().url, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(String(error)).toContain('sets session_replication_role to replica');
   expect(toFailure(error)).toMatchObject({ type: 'connectionUnfit' });
 });
 
-test('commits that may be lost are found on new connections and on old ones, and end a job', async () => {
+test('synchronous_commit off is detected on new and on open connections, and ends the job', async () => {
   const { db, pool } = open(database().url, { maxConnections: 1 });
   await expect(assertDurable(db)).resolves.toBeUndefined();
   await pool.query('SET synchronous_commit = off');
@@ -177,7 +177,7 @@ test('commits that may be lost are found on new connections and on old ones, and
   }
 });
 
-test('a pool that met a read-only server writes again as soon as the server does', async () => {
+test('a pool writes again as soon as the server is no longer read-only', async () => {
   await setForAll({ default_transaction_read_only: 'on' });
   const { db, pool } = open(database().url, { maxConnections: 1 });
   const beat = (trx: Db = db) =>

@@ -53,11 +53,11 @@ test.each<[string, ClientConfig, string | undefined]>([
   ['a server that is not there', { host: '127.0.0.1', port: 1 }, 'ECONNREFUSED'],
   ['a socket that is not there', { host: '/nothing/here' }, 'ENOENT'],
   ['a server without TLS', { ssl: true }, undefined],
-])('refused for %s, the database is away', async (_, changes, code) => {
+])('if a connection is refused for %s, the database is unavailable', async (_, changes, code) => {
   expect(verdictOf(await failureOf(changes))).toEqual(away(code));
 });
 
-test('refused for a lost grant, a login that is closed, or for one too many, it is away', async () => {
+test('a lost grant, a closed login and one login too many mean that the database is unavailable', async () => {
   const name = new URL(database().url).pathname.slice(1);
   await sql(`REVOKE CONNECT ON DATABASE ${name} FROM PUBLIC`);
   expect(verdictOf(await failureOf())).toEqual(away('42501'));
@@ -72,6 +72,9 @@ test('refused for a lost grant, a login that is closed, or for one too many, it 
 test.each<[string, string[], string]>([
   ['read-only', ['BEGIN READ ONLY', `UPDATE jobs SET phase = ''`], '25006'],
   ['ended by its own hand', ['SELECT pg_terminate_backend(pg_backend_pid())'], '57P01'],
-])('a connection that is %s says that the database is away', async (_, statements, code) => {
-  expect(verdictOf(await failureOf({}, statements))).toEqual(away(code));
-});
+])(
+  'an error because a connection is %s means that the database is unavailable',
+  async (_, statements, code) => {
+    expect(verdictOf(await failureOf({}, statements))).toEqual(away(code));
+  },
+);

@@ -18,7 +18,7 @@ const openShared = (limits: Partial<Shares> = {}) => {
   return { ...opened, as };
 };
 
-test('an owner has a share, waits for more of it, and leaves the rest to others', async () => {
+test('an owner gets its share of connections, waits for more, and leaves the rest to other owners', async () => {
   const { as, close } = openShared();
   const [first, second] = [await as('a'), await as('a')];
   const third = as('a');
@@ -37,7 +37,7 @@ test('an owner has a share, waits for more of it, and leaves the rest to others'
   await close();
 });
 
-test('who waits too long, or finds too many waiting, is told so, and takes nothing', async () => {
+test('an owner that waits too long, or finds too many waiting, gets an error and no connection', async () => {
   const { as, close } = openShared();
   const held = [await as('a'), await as('a')];
   const waiting = as('a');
@@ -48,7 +48,7 @@ test('who waits too long, or finds too many waiting, is told so, and takes nothi
   await close();
 });
 
-test('a connection that cannot be had gives its turn back', async () => {
+test('a connection that fails to open does not use up the share', async () => {
   const elsewhere = openDatabase('postgres://x@127.0.0.1:1/x', {
     shares: { each: 1, maxWaiting: 0, waitMs: 100, ownerOf: () => 'a' },
   });
@@ -58,7 +58,7 @@ test('a connection that cannot be had gives its turn back', async () => {
   await elsewhere.close();
 });
 
-test('queries and transactions are counted alike, also when they fail', async () => {
+test('queries and transactions release the share alike, even if they fail', async () => {
   const { db, as, close } = openShared({ each: 1, maxWaiting: 10 });
   (await as('a')).release();
   await expect(

@@ -13,7 +13,7 @@ const CALLS = 8;
 /** Each has a partition with some eight indexes. */
 const WORKSPACES = 20;
 
-test('a question about one workspace locks no other, however often a connection asks it', async () => {
+test('a query about one workspace locks no other workspace, however often a connection runs it', async () => {
   for (let n = 0; n < WORKSPACES; n++) await seedWorkspace(database(), `locks${n}`, 100);
   await database().owner.pool.query('ANALYZE');
   const people = await seedPeople(database(), 'asking');

@@ -14,7 +14,7 @@ import { useOwnServer } from '../../support/database/own-server.ts';
 const database = useOwnServer({ fsync: undefined });
 const steps = useDeletionSteps(database);
 
-/** Like an operator who wants a faster server and does not restart it. */
+/** As an operator that wants a faster server, and does not restart the server. */
 const reload = async (fsync: 'on' | 'off'): Promise<void> => {
   await database().owner.pool.query(`ALTER SYSTEM SET fsync = ${fsync}`);
   await database().owner.pool.query('SELECT pg_reload_conf()');
@@ -34,7 +34,7 @@ const failureOf = (failing: Promise<unknown>) =>
 
 const notDurable = expect.objectContaining({ type: 'databaseNotDurable', nonRetryable: true });
 
-test('nothing is deleted after fsync was switched off by a reload', async () => {
+test('nothing is deleted after a reload has switched fsync off', async () => {
   const workspace = await seedWorkspace(database(), 'fsync-step', 40);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
   const { exportId } = await steps.backUp(jobId);
@@ -46,7 +46,7 @@ test('nothing is deleted after fsync was switched off by a reload', async () => 
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 20 });
 });
 
-test('a batch is refused where fsync was switched off after its step began', async () => {
+test('a batch is refused if fsync is switched off after its step began', async () => {
   const workspace = await seedWorkspace(database(), 'fsync-batch', 40);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20 });
   const { exportId } = await steps.backUp(jobId);

@@ -48,7 +48,7 @@ beforeAll(async () => {
   await createWorkspace(database().owner.db, { id: 'one', name: 'One' });
 });
 
-test("a key ends at the time it was given, by the database's clock, as if it were revoked", async () => {
+test('a key ends at its expiry, by the clock of the database, as if it were revoked', async () => {
   const { api, owner } = database();
   const day = await make('day', { expires: { inSeconds: DAY_SECONDS } });
   const [{ left }] = await query(
@@ -69,7 +69,7 @@ test("a key ends at the time it was given, by the database's clock, as if it wer
   expect((await listEnded(api.db, all)).toSorted()).toEqual([day.id, fixed.id].toSorted());
 });
 
-test('a key does not begin with its end, and none is made then', async () => {
+test('a key whose expiry is in the past is refused, and is not created', async () => {
   const before = await query('SELECT count(*) FROM api_keys');
   await expect(make('late', { expires: { at: '2020-01-01T00:00:00Z' } })).rejects.toThrow(
     'The key would end before it begins',
@@ -77,7 +77,7 @@ test('a key does not begin with its end, and none is made then', async () => {
   expect(await query('SELECT count(*) FROM api_keys')).toEqual(before);
 });
 
-test('an expired key proves nothing, decides nothing, and is nobody who can be asked', async () => {
+test('an expired key proves nothing, decides nothing, and is not listed as a decider', async () => {
   const { app, api } = database();
   const pia = await make('pia', PLATFORM);
   const keyOf = async () =>
@@ -98,7 +98,7 @@ test('an expired key proves nothing, decides nothing, and is nobody who can be a
   ).rejects.toMatchObject({ code: 'KS012' });
 });
 
-test('a link ends with the key that made it, also when that expires', async () => {
+test('a link ends with the key that made it, even if the expiry of the key changes later', async () => {
   const { owner, api } = database();
   const maker = await make('maker', { expires: { inSeconds: DAY_SECONDS } });
   const jobId = await makeJob(owner.db, { workspaceId: 'one', keyId: maker.id });
@@ -112,7 +112,7 @@ test('a link ends with the key that made it, also when that expires', async () =
   expect(await listLinks(api.db, exportId)).toMatchObject([{ revoked_at: expect.any(Date) }]);
 });
 
-test('a use is noted once a minute, by proof alone, and waits for nobody', async () => {
+test('the use of a key is recorded once a minute, only by its proof, and without waiting for a lock', async () => {
   const { api, owner } = database();
   const { id, key } = await make('used');
   const usedAt = async () =>
@@ -146,7 +146,7 @@ test('a use is noted once a minute, by proof alone, and waits for nobody', async
   expect((await usedAt()).getTime()).toBeGreaterThanOrEqual(first.getTime());
 });
 
-test('making, changing and revoking a key is told in the activity log, its use is not', async () => {
+test('the activity log has a line for each created, changed and revoked key, but not for its use', async () => {
   const { api, owner } = database();
   const { id, shownId, key } = await make('told', { expires: { at: '2100-01-01T00:00:00Z' } });
   await noteKeyUse(api.db, proofOf(key));
@@ -170,7 +170,7 @@ test('making, changing and revoking a key is told in the activity log, its use i
   expect(JSON.stringify(lines)).not.toMatch(new RegExp(`canary|ks_|${id}|\\\\x`, 'i'));
 });
 
-test('a line about a key of no workspace has none; every other line needs one', async () => {
+test('only a line about a key without a workspace may lack a workspace', async () => {
   const { shownId } = await make('ops', { role: 'ops', workspaceId: null });
   expect(await linesOf(shownId)).toMatchObject([{ kind: 'keyCreated', workspace_id: null }]);
   await expect(
@@ -178,7 +178,7 @@ test('a line about a key of no workspace has none; every other line needs one', 
   ).rejects.toMatchObject({ code: '23514', constraint: 'only_keys_without_workspace' });
 });
 
-test('a key whose line cannot be written is not made', async () => {
+test('a key is not created if its line in the activity log cannot be written', async () => {
   await query(`ALTER TABLE activity ADD CONSTRAINT none CHECK (kind <> 'keyCreated') NOT VALID`);
   await expect(make('untold')).rejects.toMatchObject({ constraint: 'none' });
   await query('ALTER TABLE activity DROP CONSTRAINT none');
@@ -186,7 +186,7 @@ test('a key whose line cannot be written is not made', async () => {
 });
 
 test.each(['api', 'worker'] as const)(
-  'under the role of the %s nobody changes a key, makes up its use, or keeps it from being revoked',
+  'the role of the %s cannot change a key, set its last use, or block its revocation',
   async (role) => {
     for (const act of [
       'UPDATE api_keys SET expires_at = NULL',

@@ -61,7 +61,7 @@ test.each<[Order, number]>([
   ['before', 4],
   ['after', 0],
 ])(
-  'locked %s its snapshot, a finished export says it is all users, and holds %i of 4',
+  'if the table is locked %s the snapshot, a finished export of all users has %i of 4',
   async (order, rows) => {
     const workspace = await seedWorkspace(database(), `export-${order}`, 4);
     const jobId = await startExport(database(), workspace);
@@ -75,7 +75,7 @@ test.each<[Order, number]>([
   ['before', 2],
   ['after', 4],
 ])(
-  'locked %s its snapshot, a deletion of 2 that says it is done leaves %i of 4',
+  'if the table is locked %s the snapshot, a finished deletion of 2 users leaves %i of 4',
   async (order, left) => {
     const workspace = await seedWorkspace(database(), `delete-${order}`, 4);
     const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
@@ -91,7 +91,7 @@ test.each<[Order, number]>([
 );
 
 /**
- * Users who match and whose stamp the snapshot sees, but who are not in the backup. By the stamp
+ * Users that match and whose stamp the snapshot sees, but that are not in the backup. By the stamp
  * alone they would be deleted; the list in the backup protects them.
  */
 const vouchedUnread = async (exportId: string, workspaceId: string): Promise<string[]> => {
@@ -109,7 +109,7 @@ test.each<[Order, string[]]>([
   ['before', []],
   ['after', ['u-2', 'u-4']],
 ])(
-  'locked %s its snapshot, a backup misses %j, of whom the stamp says it has them',
+  'if the table is locked %s the snapshot, it sees the stamps of %j, but the backup lacks them',
   async (order, unread) => {
     const workspace = await seedWorkspace(database(), `unread-${order}`, 4);
     const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });

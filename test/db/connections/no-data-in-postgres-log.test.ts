@@ -133,7 +133,7 @@ const exportWith = async (selection: object): Promise<number> => {
   return (await steps.write(jobId)).rows;
 };
 
-test('no value of a user reaches the log of PostgreSQL, or the list of what it is at', async () => {
+test('no value of a user appears in the log of PostgreSQL, or in its list of running statements', async () => {
   const ids = REFUSED.map((name) => `${CANARY}-${name}`);
   await addUsers(
     ...REFUSED.map((name) => ({ id: `${CANARY}-${name}`, email: mailOf(name) })),

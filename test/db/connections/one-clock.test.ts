@@ -51,7 +51,7 @@ test.each([
   ['slow', -31],
   ['fast', 31],
 ])(
-  'a worker whose clock is 31 days %s makes files that live as long as any',
+  'files of a worker whose clock is 31 days %s live as long as other files',
   async (name, days) => {
     const workspace = await seedWorkspace(database(), `clock-${name}`, 4);
     setClockOff(days * DAY_MS);
@@ -79,7 +79,7 @@ test.each([
   },
 );
 
-test('a worker whose clock runs ahead takes no upload of a request under way for an old one', async () => {
+test('a worker with a fast clock does not sweep the upload of a running request', async () => {
   const key = importKey(uuidv7());
   await steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
   setClockOff(31 * DAY_MS);
@@ -102,7 +102,7 @@ const expiredBackup = async (name: string): Promise<string> => {
   return exportId;
 };
 
-test('a clock of the database that jumps ahead destroys no backup', async () => {
+test('if the clock of the database jumps ahead, no backup is destroyed', async () => {
   const exportId = await expiredBackup('jumped');
   // To this process, the database seems to be 31 days ahead.
   setClockOff(-31 * DAY_MS);
@@ -111,7 +111,7 @@ test('a clock of the database that jumps ahead destroys no backup', async () => 
   expect(rows).toEqual([{ state: 'verified' }]);
 });
 
-test('a clock that jumps between the check and the expiry of a backup is seen before it goes', async () => {
+test('a clock that jumps between the check and the expiry of a backup is detected before the expiry', async () => {
   const exportId = await expiredBackup('jumping');
   setClockOff(-31 * DAY_MS);
   const { db } = database().app;
@@ -120,7 +120,7 @@ test('a clock that jumps between the check and the expiry of a backup is seen be
   expect(await expireExport(db, exportId)).toBe(true);
 });
 
-test('no row is born expired, by whatever clock; it may still be ended early', async () => {
+test('no row is inserted already expired, but a row may be ended early', async () => {
   const { workspaceId, keyId } = await seedWorkspace(database(), 'born', 2);
   const jobId = await startExport(database(), { workspaceId, keyId });
   const { exportId } = await steps.write(jobId);
@@ -160,7 +160,7 @@ test('no row is born expired, by whatever clock; it may still be ended early', a
   }
 });
 
-test('a held backup that is past its time still gets links, one that is not gets none', async () => {
+test('an expired backup gets links if it is held, and none if it is not held', async () => {
   const workspace = await seedWorkspace(database(), 'held-link', 4);
   const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 2 });
   const { exportId } = await steps.backUp(deletion);
@@ -174,7 +174,7 @@ test('a held backup that is past its time still gets links, one that is not gets
   expect(await createLink(db, wanted)).toBeUndefined();
 });
 
-test('what the database answers is its time in the middle of the round trip', async () => {
+test('the time of the database is compared with the middle of the round trip', async () => {
   const ours = [1_000, 5_000];
   const skew = await measureClockSkew(
     async () => 2_500,
@@ -183,7 +183,7 @@ test('what the database answers is its time in the middle of the round trip', as
   expect(skew).toBe(0.5);
 });
 
-test('clocks that differ by minutes are refused, by seconds not', async () => {
+test('clocks may differ by 100 seconds, but not by 3 minutes', async () => {
   const { db } = database().app;
   const off = (ms: number) => assertClock(db, () => Date.now() + ms);
   await expect(off(-100_000)).resolves.toBeUndefined();
@@ -197,7 +197,7 @@ test('clocks that differ by minutes are refused, by seconds not', async () => {
   });
 });
 
-test('a clock that drifts while the worker runs is logged once, and measured at each beat', async () => {
+test('a clock that drifts while the worker runs is logged once, and measured at each heartbeat', async () => {
   const lines: { level: number; msg: string }[] = [];
   const sink = new Writable({
     write: (line: Buffer, _encoding, done) => {

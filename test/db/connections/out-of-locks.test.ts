@@ -24,7 +24,7 @@ const lockEach = async (table: string, event: 'DELETE' | 'INSERT'): Promise<void
     FOR EACH ROW EXECUTE FUNCTION lock_${event}()`);
 };
 
-test('a trigger that takes a lock for each user makes batches smaller, and stops none', async () => {
+test('a trigger that takes a lock for each user makes batches smaller, but does not stop the deletion', async () => {
   const workspace = await seedWorkspace(database(), 'locks', 40_000);
   await lockEach('users_locks', 'DELETE');
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 20_000 });
@@ -33,7 +33,7 @@ test('a trigger that takes a lock for each user makes batches smaller, and stops
   expect(await countOf(database(), 'locks')).toBe(20_000);
 }, 60_000);
 
-test('a batch whose rehearsal takes too many locks is made smaller as well', async () => {
+test('a batch is made smaller if its rehearsal takes too many locks', async () => {
   const count = 9_000;
   const workspace = await seedWorkspace(database(), 'paired', 0);
   await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
@@ -56,7 +56,7 @@ test('a batch whose rehearsal takes too many locks is made smaller as well', asy
   expect(deleted).toBeGreaterThan(0);
 }, 120_000);
 
-test('a part whose triggers take more locks than there is room for ends with what to raise', async () => {
+test('a restore that needs more locks than PostgreSQL has fails, and its error names the setting to raise', async () => {
   const count = 20_000;
   const workspace = await seedWorkspace(database(), 'restored', count);
   const table = `users_${workspace.workspaceId}`;

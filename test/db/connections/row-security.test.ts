@@ -53,7 +53,7 @@ const startRestore = async ({ workspaceId, keyId }: SeededWorkspace, backupId: s
   return id;
 };
 
-test('an export of rows that are hidden fails, and names the table', async () => {
+test('an export of hidden rows fails, and its error names the table', async () => {
   const workspace = await seedWorkspace(database(), 'export', 20);
   const jobId = await startExport(database(), workspace);
   await hideRows('users_export');
@@ -62,7 +62,7 @@ test('an export of rows that are hidden fails, and names the table', async () =>
   expect(String(failure)).toContain('users_export');
 });
 
-test('a deletion of rows that are hidden deletes nobody, before and after its backup', async () => {
+test('a deletion deletes no user if rows are hidden before or after its backup', async () => {
   const workspace = await seedWorkspace(database(), 'deletion', 20);
   const what = { filter: inIndia, confirmed: 10 };
   const jobId = await startDeletion(database(), workspace, what);
@@ -74,7 +74,7 @@ test('a deletion of rows that are hidden deletes nobody, before and after its ba
   expect(await countOf(database(), 'deletion')).toBe(20);
 });
 
-test('an import into rows that are hidden fails as a whole, and blames no line', async () => {
+test('an import into a table with hidden rows fails as a whole, and rejects no line', async () => {
   const workspace = await seedWorkspace(database(), 'import', 2);
   const imports = await createImportSteps(database());
   const jobId = await imports.start(workspace, 'userId,city\nu-1,Pune\nu-9,Goa\n', {
@@ -87,7 +87,7 @@ test('an import into rows that are hidden fails as a whole, and blames no line',
   expect(await countOf(database(), 'import')).toBe(2);
 });
 
-test('a restore into rows that are hidden fails, and takes none for missing', async () => {
+test('a restore into a table with hidden rows fails, and restores no user', async () => {
   const workspace = await seedWorkspace(database(), 'restore', 20);
   const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 10 });
   const { exportId } = await steps.backUp(deletion);
@@ -100,7 +100,7 @@ test('a restore into rows that are hidden fails, and takes none for missing', as
   expect(await countOf(database(), 'restore')).toBe(10);
 });
 
-test('rows of the record that are hidden are missed by name, too', async () => {
+test('a step fails if rows of a table of Keepsake are hidden, and its error names the table', async () => {
   await hideRows('jobs');
   const failure = await failureOf(claimJob(database().app.db, uuidv7(), 'test-run'));
   expect(failure).toMatchObject(ROW_SECURITY);

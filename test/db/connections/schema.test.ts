@@ -49,7 +49,7 @@ const literalsOf = (type: string): string[] => {
 const query = async <Row>(statement: string): Promise<Row[]> =>
   (await database().owner.pool.query(statement)).rows as Row[];
 
-test('each table that is described has exactly these columns, and knows which may be null', async () => {
+test('each described table has exactly the described columns, and the same columns may be null', async () => {
   // PostgreSQL does not know which columns of a view may be null.
   const rows = await query<{ table: string; column: string; nullable: boolean }>(
     `SELECT table_name AS table, column_name AS column,
@@ -77,7 +77,7 @@ test('each table that is described has exactly these columns, and knows which ma
   expect(wanted).toEqual(found);
 });
 
-test('a column of listed values takes the values that its type lists', async () => {
+test('a column with listed values accepts exactly the values that its type lists', async () => {
   const checks = await query<{ table: string; rule: string }>(
     `SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS rule
        FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace`,

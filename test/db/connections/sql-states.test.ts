@@ -15,7 +15,7 @@ const errorOf = (code: string, where: string, routine?: string): DatabaseError =
 test.each([
   [undefined, 'PL/pgSQL function f() line 3 at SQL statement'],
   ['exec_stmt_raise', 'PL/pgSQL function f() line 3 at RAISE'],
-])('database and code agree on which errors are of a row (%s)', async (routine, context) => {
+])('database and code agree on which errors are caused by a row (%s)', async (routine, context) => {
   const { rows } = await database().owner.pool.query<{ code: string; of: boolean }>(
     `SELECT code, is_error_of_a_row(code, $2) AS of FROM unnest($1::text[]) AS code`,
     [CODES, context],

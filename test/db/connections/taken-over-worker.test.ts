@@ -105,7 +105,7 @@ test.each(MAY_NOT)('a taken-over worker may not %s', async (_act, text, code) =>
   expect(await codeOf(text())).toBe(code);
 });
 
-test('what is admitted is counted by its parts, whatever the backup says that it holds', async () => {
+test('a deletion is admitted only if its backup states as many users as its parts hold', async () => {
   const code =
     await codeOf(`INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, expires_at)
       VALUES ('${ids.running}', '${ids.next}', 'taken', 'backup', 1, 'zstd', now() + interval '1 day');
@@ -147,7 +147,7 @@ test('no trigger of the caller runs as the role that deletes', async () => {
   expect(await countOf(database(), 'taken')).toBe(48);
 });
 
-test('a backup is kept no longer than the API lets anybody ask for', async () => {
+test('the expiry of a backup may be set to 10 years from now, but not to infinity', async () => {
   const client = await database().api.pool.connect();
   await expect(client.query(setExport(`expires_at = 'infinity'`))).rejects.toMatchObject({
     code: REFUSED,

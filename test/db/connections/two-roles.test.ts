@@ -207,7 +207,7 @@ const API_MAY_NOT: [act: string, text: () => string, code: string][] = [
   ],
 ];
 
-test.each(API_MAY_NOT)('under the role of the API nobody may %s', async (_act, text, code) => {
+test.each(API_MAY_NOT)('the role of the API may not %s', async (_act, text, code) => {
   expect(await codeOf('api', text())).toBe(code);
 });
 
@@ -262,14 +262,11 @@ const WORKER_MAY_NOT: typeof API_MAY_NOT = [
   ['note the use of a key', () => `SELECT note_key_use('\\x00')`, DENIED],
 ];
 
-test.each(WORKER_MAY_NOT)(
-  'under the role of the worker nobody may %s',
-  async (_act, text, code) => {
-    expect(await codeOf('worker', text())).toBe(code);
-  },
-);
+test.each(WORKER_MAY_NOT)('the role of the worker may not %s', async (_act, text, code) => {
+  expect(await codeOf('worker', text())).toBe(code);
+});
 
-test('what is refused was no error of another kind: owner and API may do the like', async () => {
+test('the refusals are not errors of another kind: owner and API may run similar statements', async () => {
   const { pool } = database().owner;
   await expect(pool.query(`SELECT erase_fruitless_jobs(0)`)).resolves.toBeDefined();
   expect(await codeOf('api', jobOf('reason', `'r'`))).toBeUndefined();
@@ -284,7 +281,7 @@ test('what is refused was no error of another kind: owner and API may do the lik
   expect(await countOf(database(), 'roles')).toBe(18);
 });
 
-test('a backup is purged by the proof of a key of the platform team, of somebody else', async () => {
+test('a backup is purged only by the key of another person of the platform team', async () => {
   const purge = async (proof: Buffer) => {
     const { rows } = await database().api.pool.query<{ status: string }>(
       'SELECT status FROM purge_backup($1, $2, $3)',

@@ -148,13 +148,13 @@ afterAll(async () => {
   await asAdmin(`DROP DATABASE IF EXISTS ${NAME} WITH (FORCE)`);
 });
 
-test('keys that were given out before are keys, and prove whose they are', async () => {
+test('keys from before the upgrade stay valid', async () => {
   const { db } = database.app;
   expect(await findApiKey(db, KEYS.pia)).toMatchObject({ id: ids.pia, role: 'platform' });
   expect(await findApiKey(db, 'ks_other')).toBeUndefined();
 });
 
-test('a window keeps its times, and is revoked by the run of its workflow', async () => {
+test('an open window keeps its times after the upgrade, and only the run of its workflow revokes it', async () => {
   const { db } = database.app;
   const before = await findRequest(db, ids.open, null);
   const { opens_at: opensAt, closes_at: closesAt } = before ?? {};
@@ -170,7 +170,7 @@ test('a window keeps its times, and is revoked by the run of its workflow', asyn
   expect(await findRequest(db, ids.open, null)).toMatchObject({ state: 'revoked' });
 });
 
-test('a request that waits is approved for a window of the length that is set now', async () => {
+test('a pending request is approved for a window of the length that is set now', async () => {
   const { db } = database.app;
   const id = randomUUID();
   const written = { id, requestId: ids.asked, kind: 'approve', proof: proofOf(KEYS.pia) } as const;
@@ -182,7 +182,7 @@ test('a request that waits is approved for a window of the length that is set no
   expect(closesAt!.getTime() - opensAt!.getTime()).toBe(3 * 86_400_000);
 });
 
-test('deletions that had begun are admitted: a run without a count, a slice with one', async () => {
+test('deletions that had begun are admitted: a run without a count, another deletion with a count', async () => {
   const { rows } = await database.app.pool.query(
     `SELECT export_id, is_approved, is_approved_run(job_id) AS is_run, rows_so_far
        FROM admitted_deletions ORDER BY is_approved`,

@@ -37,7 +37,7 @@ const running = async () => {
   return { people, id, previewId, jobId: view.jobId! };
 };
 
-test('an approval opens the window from its own time on, and is told with its words', async () => {
+test('an approval opens the window at its own time, and its reason is recorded', async () => {
   const { people, id } = await asked();
   const by = people.pia;
   const { view } = await steps.submit(id, 'approve', ASKED_AT + DAY_MS, { by, reason: 'agreed' });
@@ -52,7 +52,7 @@ test('an approval opens the window from its own time on, and is told with its wo
   expect(await steps.activity(id)).toEqual(['deleteAllAsked', 'deleteAllApprove']);
 });
 
-test('a window is as long where summer time begins in it, whatever the time zone of a connection', async () => {
+test('a window has the same length across a change to summer time, in any time zone of a connection', async () => {
   const people = await seedPeople(database(), 'summer');
   const at = Date.UTC(2031, 2, 29);
   await setDecisionTime(database().owner, at);
@@ -78,7 +78,7 @@ test.each([
   ['another admin', (p: People) => p.bob, 'unproven'],
   ['ops', (p: People) => p.ole, 'unproven'],
   ['a key nobody has', () => randomUUID(), 'unproven'],
-] as const)('%s opens no window by approving', async (_, who, refusal) => {
+] as const)('an approval by %s opens no window', async (_, who, refusal) => {
   const { people, id } = await asked();
   const view = await steps.decide(id, 'approve', ASKED_AT + 1, { by: who(people) });
   expect(view).toMatchObject({ state: 'requested', closesAt: null, refusal });
@@ -86,7 +86,7 @@ test.each([
   expect(await steps.activity(id)).toEqual(['deleteAllAsked', 'deleteAllRefused']);
 });
 
-test('a revoked key decides nothing, nor does a message that cannot be read', async () => {
+test('a revoked key and an unreadable message decide nothing', async () => {
   const { people, id } = await asked();
   const at = ASKED_AT + 1;
   await setDecisionTime(database().owner, at);
@@ -107,7 +107,7 @@ test('a revoked key decides nothing, nor does a message that cannot be read', as
   });
 });
 
-test('a denial needs a reason; the person who asked cannot deny either', async () => {
+test('a denial needs a reason, and the requester cannot deny the request', async () => {
   const { people, id } = await asked();
   const deny = (by: string, reason?: string) =>
     steps.decide(id, 'deny', ASKED_AT + 1, { by, ...(reason !== undefined && { reason }) });
@@ -117,7 +117,7 @@ test('a denial needs a reason; the person who asked cannot deny either', async (
   expect((await steps.request(id)).finished_at).toEqual(new Date(ASKED_AT + 1));
 });
 
-test('two who approve at once: one window, opened by one of them', async () => {
+test('of two approvals at the same time, one opens the window and the other is refused', async () => {
   const { people, id } = await asked();
   const [one, two] = await Promise.all([
     steps.submit(id, 'approve', ASKED_AT + 10, { by: people.pia }),
@@ -129,7 +129,7 @@ test('two who approve at once: one window, opened by one of them', async () => {
   );
 });
 
-test('the same approval again, at whatever time, is answered and changes nothing', async () => {
+test('an approval that is sent again, at any time, is answered and changes nothing', async () => {
   const { people, id } = await asked();
   const by = people.pia;
   const { decisionId } = await steps.submit(id, 'approve', ASKED_AT + 1, { by });
@@ -145,7 +145,7 @@ test('the same approval again, at whatever time, is answered and changes nothing
   expect(fresh.view).toMatchObject({ state: 'expired', refusal: 'wrongState' });
 });
 
-test('an approval after the lapse opens nothing, told before or after the clock', async () => {
+test('an approval after the lapse date opens no window, before and after the request has lapsed', async () => {
   const { people, id } = await asked();
   const late = ASKED_AT + 14 * DAY_MS;
   const by = people.pia;
@@ -158,7 +158,7 @@ test('an approval after the lapse opens nothing, told before or after the clock'
   expect((await steps.submit(id, 'approve', late, { by })).view.refusal).toBe('wrongState');
 });
 
-test('what its caller gave up is never carried out, though the message arrives', async () => {
+test('an abandoned decision is never applied, even if its message arrives later', async () => {
   const { people, id } = await asked();
   const { db } = database().app;
   await setDecisionTime(database().owner, ASKED_AT + 1);
@@ -198,7 +198,7 @@ test('a run needs an admin of the workspace, an open window and a preview of thi
   expect(await steps.request(stranger.id)).toMatchObject({ state: 'requested' });
 });
 
-test('a run is a deletion of everyone, bound to preview and request', async () => {
+test('a run is a deletion of all users, bound to the preview and the request', async () => {
   const { people, id, jobId, previewId } = await running();
   const job = await database()
     .owner.db.selectFrom('jobs')
@@ -223,15 +223,18 @@ test.each([
   ['partiallySucceeded', 2, 'completedWithFailures'],
   ['failed', 1, 'failed'],
   ['cancelled', 0, 'cancelled'],
-] as const)('a run that ended %s with %i deleted ends the request %s', async (state, n, end) => {
-  const { id, jobId } = await running();
-  expect(await steps.decide(id, 'finish', ASKED_AT + 5)).toMatchObject({ state: 'running' });
-  await steps.endJob(jobId, state, n);
-  const late = ASKED_AT + 30 * DAY_MS;
-  expect(await steps.decide(id, 'finish', late)).toMatchObject({ state: end });
-});
+] as const)(
+  'a run that ended as %s with %i deleted users ends the request as %s',
+  async (state, n, end) => {
+    const { id, jobId } = await running();
+    expect(await steps.decide(id, 'finish', ASKED_AT + 5)).toMatchObject({ state: 'running' });
+    await steps.endJob(jobId, state, n);
+    const late = ASKED_AT + 30 * DAY_MS;
+    expect(await steps.decide(id, 'finish', late)).toMatchObject({ state: end });
+  },
+);
 
-test('a run that deleted nobody hands the window back with the same deadline, once more', async () => {
+test('a run that deleted no user returns the request to its open window, with the same deadline', async () => {
   const { people, id, jobId } = await running();
   await steps.endJob(jobId, 'failed', 0);
   const back = await steps.decide(id, 'finish', ASKED_AT + DAY_MS);
@@ -247,7 +250,7 @@ test('a run that deleted nobody hands the window back with the same deadline, on
   });
 });
 
-test('withdrawn by any admin while it waits or is open; revoked by the platform team while open', async () => {
+test('any admin can withdraw a pending or open request; only the platform team can revoke an open one', async () => {
   const waiting = await asked();
   const at = ASKED_AT + 2;
   expect(await steps.decide(waiting.id, 'revoke', at, { by: waiting.people.pia })).toMatchObject({
@@ -268,14 +271,14 @@ test('withdrawn by any admin while it waits or is open; revoked by the platform 
   });
 });
 
-test('a workspace has one request at a time, and may ask again once it has ended', async () => {
+test('a workspace may send another request only after its first request has ended', async () => {
   const { people, id } = await asked();
   await expect(steps.ask(people)).rejects.toThrow('one already');
   await steps.decide(id, 'withdraw', ASKED_AT + 1, { by: people.ada });
   expect(await steps.ask(people)).not.toBe(id);
 });
 
-test('the database itself keeps windows and ends, and deletes nobody without a request', async () => {
+test('the database refuses to move a window, reopen a request, or delete all users without a run', async () => {
   const { people, id } = await opened();
   const { db } = database().owner;
   const update = (set: object) =>

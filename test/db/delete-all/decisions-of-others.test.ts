@@ -16,7 +16,7 @@ beforeAll(() => {
 
 const asked = createAsking(database);
 
-test('a message that names the row of another decision takes neither', async () => {
+test('a message that names the row of another decision applies neither decision', async () => {
   const { people, id } = await asked();
   const stranger = await asked();
   await setDecisionTime(database().owner, ASKED_AT + 1);
@@ -34,7 +34,7 @@ test('a message that names the row of another decision takes neither', async () 
   });
 });
 
-test('a message whose own id is that of a row of another decision takes neither', async () => {
+test('a message whose own id is the id of another decision applies neither decision', async () => {
   const { people, id } = await asked();
   const stranger = await asked();
   await setDecisionTime(database().owner, ASKED_AT + 1);

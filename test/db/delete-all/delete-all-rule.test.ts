@@ -30,7 +30,7 @@ const database = useDatabase();
 const KINDS = [...MESSAGE_KINDS, 'lapse', 'expire', 'finish', 'stop'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** The arrows of the diagram. `stop` is that of an operator who ends a workflow. */
+/** The arrows of the diagram. `stop` is the end of a workflow by an operator. */
 const ARROWS = new Set([
   'requested approve open',
   'requested deny denied',
@@ -232,7 +232,7 @@ const step = async (world: World, tried: Event): Promise<World> => {
   };
 };
 
-test('whatever comes in whatever order, only arrows of the diagram are gone, and one window opened', async () => {
+test('in any order of events, a request only takes arrows of the diagram, and opens at most one window', async () => {
   const START: World = { state: 'requested', now: 0, closesAt: null, opened: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(event, { maxLength: 12 }), async (events) => {
@@ -250,7 +250,7 @@ test('whatever comes in whatever order, only arrows of the diagram are gone, and
   );
 }, 120_000);
 
-test('every arrow of the diagram is reached', async () => {
+test('every arrow of the diagram is taken by some event', async () => {
   const reached = new Set<string>();
   for (const state of REQUEST_STATES) {
     for (const [kind, decider] of KINDS.flatMap((each) =>
@@ -288,7 +288,7 @@ const rule = async (state: RequestState, kind: DecisionKind, at: number, changes
   return to ?? refusal;
 };
 
-test('the last moment of a deadline is in time, the deadline itself is not', async () => {
+test('a decision before a deadline is in time, and a decision at the deadline is too late', async () => {
   expect(await rule('requested', 'approve', 999)).toBe('open');
   expect(await rule('requested', 'approve', 1_000)).toBe('tooLate');
   expect(await rule('requested', 'lapse', 999)).toBe('tooEarly');
@@ -301,7 +301,7 @@ const endOf = (state: string, deleted: number, at: number) =>
     run: RUNS.findIndex((run) => run[0] === state && run[1] === deleted),
   });
 
-test('a run that broke off before anyone went hands the window back, or finds it closed', async () => {
+test('a run that fails before it deletes a user leaves the request open, or expired after its window', async () => {
   expect(await endOf('failed', 0, 299)).toBe('open');
   expect(await endOf('failed', 0, 300)).toBe('expired');
   expect(await endOf('failed', 1, 299)).toBe('failed');

@@ -7,7 +7,7 @@ import { createRequestSteps, seedPeople } from '../../support/steps/delete-all.t
 
 const database = useDatabase();
 
-test('a person is mailed once, however the address is written, and at that of the oldest key', async () => {
+test('a person gets one mail, at the address of the oldest key, however the addresses are spelled', async () => {
   const { app, owner } = database();
   const people = await seedPeople(database(), 'mailed');
   const tagged = { ownerName: 'Pia', ownerEmail: 'pia+again@mailed.example', workspaceId: null };

@@ -113,7 +113,7 @@ const terminate = async (workflowId: string) => {
   await untilState(workflowId, 'TERMINATED');
 };
 
-test('a job whose workflow is paused goes on once it is resumed: the sweep leaves it alone', async () => {
+test('the sweep leaves a job alone while its workflow is paused, and ends it after a termination', async () => {
   const job = await addJob(true);
   await startJobWorkflow(server.client, QUEUE, job);
   expect(await sweep()).toEqual({ started: 0, ended: 0 });
@@ -128,7 +128,7 @@ test('a job whose workflow is paused goes on once it is resumed: the sweep leave
   expect(await jobOf(job.id)).toEqual({ state: 'failed', error_type: 'workflowTerminated' });
 });
 
-test('a running job whose workflow has timed out, or that Temporal does not know, is ended', async () => {
+test('the sweep ends a running job whose workflow has timed out, or is unknown to Temporal', async () => {
   const late = await addJob(true);
   await server.client.workflow.start('DeleteUsers', {
     workflowId: workflowIdOf(late),
@@ -143,14 +143,14 @@ test('a running job whose workflow has timed out, or that Temporal does not know
   }
 });
 
-test('a queued job that Temporal does not know is started', async () => {
+test('the sweep starts a queued job that Temporal does not know', async () => {
   const job = await addJob(false);
   expect(await sweep()).toEqual({ started: 1, ended: 0 });
   await untilState(workflowIdOf(job), 'RUNNING');
   await asOwner("UPDATE jobs SET state = 'failed', finished_at = now()");
 });
 
-test('an open window stays open while its workflow is paused, and closes once it is terminated', async () => {
+test('an open window stays open while its workflow is paused, and closes after a termination', async () => {
   const steps = createRequestSteps(database());
   const id = await steps.ask(people);
   const workflowId = requestWorkflowIdOf(id);
@@ -166,7 +166,7 @@ test('an open window stays open while its workflow is paused, and closes once it
   expect((await steps.request(id)).state).toBe('cancelled');
 });
 
-test('an open window whose workflow Temporal has lost is closed, and people are told', async () => {
+test('the sweep closes an open window whose workflow Temporal has lost, and sends a mail about it', async () => {
   const steps = createRequestSteps(database());
   const id = await steps.ask(people);
   await steps.decide(id, 'approve', ASKED_AT + 1_000, { by: people.pia });

@@ -42,7 +42,7 @@ const bindPreview = async (
   );
 };
 
-test('someone added after the preview is not deleted by a later pass either', async () => {
+test('a user that was added after the preview is not deleted, not even by a later pass', async () => {
   const workspace = await seedWorkspace(database(), 'stranger', 4);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
   await bindPreview(jobId, workspace, 2);
@@ -64,7 +64,7 @@ test('someone added after the preview is not deleted by a later pass either', as
   expect(await outcomesOf(database(), jobId)).toEqual({ 'u-2': 'notFound' });
 });
 
-test('someone added after the preview who was never touched again is notFound, not failed', async () => {
+test('a user that was added after the preview and not changed since is notFound, not failed', async () => {
   const workspace = await seedWorkspace(database(), 'newcomer', 4);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'new'] });
   await bindPreview(jobId, workspace, 1);
@@ -75,7 +75,7 @@ test('someone added after the preview who was never touched again is notFound, n
   expect(await outcomesOf(database(), jobId)).toEqual({ new: 'notFound' });
 });
 
-test('a part lost between deletion and settlement does not keep the job from ending', async () => {
+test('a part that is lost between deletion and settlement does not prevent the end of the job', async () => {
   const workspace = await seedWorkspace(database(), 'lost-part', 10);
   await asOwner(
     `UPDATE users SET legal_hold = true WHERE workspace_id = 'lost-part' AND user_id = 'u-8'`,
@@ -89,7 +89,7 @@ test('a part lost between deletion and settlement does not keep the job from end
   expect(await steps.finish({ jobId, end })).toMatchObject({ state: 'failed' });
 });
 
-test('a header lost after verification is found before anyone goes', async () => {
+test('a header that is lost after verification is detected before any user is deleted', async () => {
   const workspace = await seedWorkspace(database(), 'headless', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
@@ -110,7 +110,7 @@ test.each([
     `DELETE FROM users WHERE user_id = 'u-3'; RETURN NULL;`,
   ],
 ])(
-  'a %s trigger of others that deletes further users takes nobody with it',
+  'if a custom %s trigger deletes further users, no user is deleted without a backup',
   async (name, when, body) => {
     const id = `chain${name}`;
     const workspace = await seedWorkspace(database(), id, 10);
@@ -127,7 +127,7 @@ test.each([
   },
 );
 
-test('settling twice at once, as after a lost heartbeat, breaks neither', async () => {
+test('two settlements at the same time, as after a lost heartbeat, both succeed', async () => {
   const workspace = await seedWorkspace(database(), 'twice', 10);
   await asOwner(`UPDATE users SET legal_hold = true WHERE workspace_id = 'twice';
     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END $$;
@@ -164,7 +164,7 @@ test.each([
   }
 });
 
-test('a rule that turns a deletion into something else is refused or counted as nothing', async () => {
+test('a rule that replaces a deletion is refused, or its users are not counted as deleted', async () => {
   const workspace = await seedWorkspace(database(), 'ruled', 10);
   await asOwner(`CREATE RULE keep AS ON DELETE TO users_ruled DO INSTEAD
     UPDATE users_ruled SET city = 'kept' WHERE user_id = OLD.user_id RETURNING OLD.*`);
@@ -186,7 +186,7 @@ const strangersIn = async (exportId: string): Promise<number> => {
   return (rows as { n: number }[])[0]!.n;
 };
 
-test('writers at work all the while: nobody goes unsaved, and the sums close', async () => {
+test('while others write all the time, no user is deleted without a backup, and the sums close', async () => {
   const users = 60_000;
   const workspace = await seedWorkspace(database(), 'busy', users);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 30_000 });
@@ -224,7 +224,7 @@ test('writers at work all the while: nobody goes unsaved, and the sums close', a
 });
 
 test.each(['backingUp', 'written', 'verified', 'deleting', 'deleted', 'settled'])(
-  'cancelled at %s: the job ends with sums that close',
+  'a job that is cancelled at %s ends with sums that close',
   async (at) => {
     const id = `cancel-${at.toLowerCase()}`;
     const workspace = await seedWorkspace(database(), id, 10);

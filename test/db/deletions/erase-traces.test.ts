@@ -83,7 +83,7 @@ const finishedRestore = async (id: string, keyId: string, backupId: string) => {
   return jobId;
 };
 
-test('with the last backup of a deletion every trace of its users goes, and the proof stays', async () => {
+test('all traces of users are erased with the last backup of their deletion; counts and checksums stay', async () => {
   const { workspace, jobId, first, second } = await deleteInTwoPasses('traces');
   const restore = await finishedRestore('traces', workspace.keyId, first);
   const before = await jobSummary(database().app.db, jobId);
@@ -125,7 +125,7 @@ test('with the last backup of a deletion every trace of its users goes, and the 
   ]);
 });
 
-test('a preview whose selection is erased keeps its snapshot trusted; one from a dump gains no trust', async () => {
+test('an erased preview keeps the trust in its snapshot, and a preview from a dump gains no trust', async () => {
   const { jobId, first, second } = await deleteInTwoPasses('vouched');
   const trusted = async () =>
     (
@@ -158,7 +158,7 @@ test('a preview whose selection is erased keeps its snapshot trusted; one from a
   expect(rows).toEqual([{ trusted: false, selection: { type: 'filter', erased: true } }]);
 });
 
-test('the database refuses to erase what is not removed, or what an unfinished job needs', async () => {
+test('the database refuses to erase a backup that is not removed, or that an unfinished job needs', async () => {
   const { app } = database();
   const { workspace, jobId, first } = await deleteInTwoPasses('kept');
   await expect(eraseExport(app.db, first)).rejects.toMatchObject({ code: 'KS007' });
@@ -178,7 +178,7 @@ test('the database refuses to erase what is not removed, or what an unfinished j
   expect(rows).toEqual([{ n: 4 }]);
 });
 
-test('the role of API and worker can erase by these functions only', async () => {
+test('API and worker can erase traces only through the functions of the eraser', async () => {
   const refused = [
     'DELETE FROM outcomes',
     'DELETE FROM job_targets',
@@ -194,7 +194,7 @@ test('the role of API and worker can erase by these functions only', async () =>
   }
 });
 
-test('neither a restore nor a retry begins from what is gone', async () => {
+test('no restore or retry starts from an erased backup, job or selection', async () => {
   const { workspace, jobId, first, second } = await deleteInTwoPasses('begin');
   for (const exportId of [first, second]) {
     await remove(exportId);
@@ -230,7 +230,7 @@ test('neither a restore nor a retry begins from what is gone', async () => {
   });
 });
 
-test('jobs that never had a file are erased after 30 days, unconfirmed previews after one', async () => {
+test('jobs without a file are erased after 30 days, and unconfirmed previews after one day', async () => {
   const workspace = await seed('fruitless');
   const { db } = database().app;
   const jobId = await startDeletion(database(), workspace, { ids: [`${CANARY}-fruitless-1`] });

@@ -12,7 +12,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { withoutChecks, type Check } from '../../support/steps/gate.ts';
 
-/** Each guard of the promise is needed: without the guard, a user is deleted who must not be. */
+/** Each guard of the promise is needed: without the guard, a user is deleted wrongly. */
 
 const database = useDatabase();
 let steps: DeletionSteps;
@@ -82,7 +82,7 @@ const changesAtOnce = async (statement: string): Promise<boolean> => {
 interface Guard {
   name: string;
   check: Check;
-  /** @returns whether a user was deleted who must not be */
+  /** @returns whether a user was deleted that must not be deleted */
   attack: (target: Target) => Promise<boolean>;
 }
 
@@ -105,7 +105,7 @@ const GUARDS: Guard[] = [
       'public.is_unchanged_since(u.written_in, u.xmin, $2, $3)',
       'pg_visible_in_snapshot(u.written_in, $2) AND $3 IS NOT NULL',
     ],
-    // A trigger, dropped since, has given the newcomer the stamp of an old row.
+    // A trigger has given the newcomer the stamp of an old row, and was dropped.
     attack: async (target) => {
       const table = `"users_${target.id}"`;
       await asOwner(`CREATE OR REPLACE FUNCTION hand_back() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -238,13 +238,16 @@ const prepare = async (): Promise<Target> => {
   return { id, jobId, exportId };
 };
 
-test.each(GUARDS)('without $name someone is lost; with it no one', async ({ check, attack }) => {
-  expect(await attack(await prepare())).toBe(false);
-  const isLost = withoutChecks(database().owner, [check], async () => attack(await prepare()));
-  expect(await isLost).toBe(true);
-});
+test.each(GUARDS)(
+  'an attack fails because of $name; without it, a user is deleted wrongly',
+  async ({ check, attack }) => {
+    expect(await attack(await prepare())).toBe(false);
+    const isLost = withoutChecks(database().owner, [check], async () => attack(await prepare()));
+    expect(await isLost).toBe(true);
+  },
+);
 
-test('without the cursor a slice is taken twice, and only the key of its batch stops it', async () => {
+test('the cursor prevents a second deletion of a slice; without it, only the key of the batch does', async () => {
   const target = await prepare();
   expect([await call(target), await call(target)]).toEqual(['done', 'KS002']);
   await withoutChecks(database().owner, [['AND p.cursor = p_cursor', '']], async () => {
@@ -253,7 +256,7 @@ test('without the cursor a slice is taken twice, and only the key of its batch s
   });
 });
 
-test('without the second hash users go whose file is not what was verified', async () => {
+test('the second hash prevents a deletion by a changed file; without it, the user is deleted', async () => {
   const [kept, lost] = [await prepare(), await prepare()];
   for (const { exportId } of [kept, lost]) await writeFile(fileOf(exportId), 'something else');
   await expect(steps.remove(kept.jobId, kept.exportId)).rejects.toMatchObject({

@@ -10,7 +10,7 @@ import {
 import { expectInvariants } from '../../support/database/invariants.ts';
 
 /**
- * A version that is in no backup is not deleted, even if a foreign trigger gives it the stamp of an
+ * A version that is in no backup is not deleted, even if a custom trigger gives it the stamp of an
  * old version.
  */
 
@@ -41,7 +41,7 @@ const standInPlace = async (exportId: string, table: string): Promise<number> =>
   return (rows as { n: number }[])[0]?.n ?? 0;
 };
 
-test('a trigger that was there between backup and delete, and is dropped, costs nobody', async () => {
+test('after a trigger has returned old stamps between backup and deletion, no unsaved version is deleted', async () => {
   const workspace = await seedWorkspace(database(), 'handed', 400);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 200 });
   const { exportId } = await steps.backUp(jobId);
@@ -62,7 +62,7 @@ test('a trigger that was there between backup and delete, and is dropped, costs 
   await expectInvariants({ owner, storageDir, workspaceId: 'handed', users: 400 });
 });
 
-test('a writer who began before the backup cannot take a place as long as they are at it', async () => {
+test('a transaction that began before the backup cannot reuse row ids that later transactions free', async () => {
   const workspace = await seedWorkspace(database(), 'before', 4);
   const client = await database().owner.pool.connect();
   await client.query(`BEGIN; SAVEPOINT early; CREATE TABLE early (n int)`);
@@ -79,7 +79,7 @@ test('a writer who began before the backup cannot take a place as long as they a
   expect(await countOf(database(), 'before')).toBe(4);
 });
 
-test('of two writers who began before it, the later one takes places that the earlier one freed', async () => {
+test('users at row ids that another transaction freed stay, even if both writers began before the backup', async () => {
   const workspace = await seedWorkspace(database(), 'two', 400);
   const [earlier, later] = await Promise.all([
     database().owner.pool.connect(),
@@ -108,7 +108,7 @@ const writeInSavepoint = (table: string, id: string) =>
   asOwner(`BEGIN; SELECT pg_current_xact_id(); SAVEPOINT a;
     UPDATE ${table} SET city = 'Goa' WHERE user_id = '${id}'; RELEASE a; COMMIT`);
 
-test('users written in savepoints before the backup are deleted by it', async () => {
+test('users written in savepoints before the backup are deleted, and later ones are not', async () => {
   const workspace = await seedWorkspace(database(), 'savepoints', 6);
   await writeInSavepoint('users_savepoints', 'u-2');
   const writer = await database().owner.pool.connect();
@@ -127,7 +127,7 @@ test('users written in savepoints before the backup are deleted by it', async ()
   writer.release();
 });
 
-test('so are chosen ones', async () => {
+test('a chosen user that was written in a savepoint before the backup is deleted', async () => {
   const workspace = await seedWorkspace(database(), 'chosen', 4);
   const writer = await database().owner.pool.connect();
   await writer.query('BEGIN; SELECT pg_current_xact_id()');
@@ -147,7 +147,7 @@ test.each([
   ['an array of composites', 'feeling[]', `'{"(glad,1)"}'`],
   ['a bound of a range', 'mood_range', `'[glad,glad]'`],
   ['a range in a multirange', 'mood_multirange', `'{[glad,glad]}'`],
-])('a label that is renamed in %s voids the backup', async (name, type, value) => {
+])('a label that is renamed in %s makes the backup void', async (name, type, value) => {
   const id = `deep-${name.replaceAll(' ', '').toLowerCase()}`;
   await asOwner(`
     CREATE TYPE mood AS ENUM ('glad', 'sad');

@@ -68,7 +68,7 @@ const stopWalWriter = async (): Promise<() => Promise<void>> => {
   return async () => {
     const before = postgres?.pid() ?? 0;
     sendSignal(before, 'SIGQUIT');
-    // If continued, it would still write; if left stopped, the server would wait for it.
+    // A continued process would still write; the server would wait for a stopped process.
     sendSignal(walWriter, 'SIGKILL');
     await vi.waitFor(
       async () => {
@@ -174,7 +174,7 @@ const replaceUser = async (workspaceId: string): Promise<void> => {
   expect(await nextId()).toBeLessThan(firstFresh);
 };
 
-test('ids that ended before a recorded snapshot are not given out again, later ones are', async () => {
+test('after a crash, PostgreSQL reuses transaction ids, but none from before a recorded snapshot', async () => {
   const recordedIn = await valueOf(
     `SELECT recorded_in::text FROM export_attempts WHERE export_id = '${backedUp.exportId}'`,
   );
@@ -187,7 +187,7 @@ test('ids that ended before a recorded snapshot are not given out again, later o
   ]);
 });
 
-test('a backup verified before the crash deletes whom it holds, and no one written under such an id', async () => {
+test('after a crash, a verified backup deletes only the users that it holds, not users written later with a reused transaction id', async () => {
   const { jobId, exportId } = backedUp;
   await replaceUser('backed-up');
   await asOwner(
@@ -216,7 +216,7 @@ const completeBackup = async ({ exportId, tids }: Kept): Promise<void> => {
   await markVerified(db, { exportId, attempt: 1 });
 };
 
-/** @returns whether the newcomer, who is in no backup, was deleted */
+/** @returns whether the newcomer, a user in no backup, was deleted */
 const deleteBy = async ({ workspaceId, jobId, exportId }: Kept): Promise<boolean> => {
   await steps.enter(jobId, 'deleting');
   await steps.admit(exportId);
@@ -230,7 +230,7 @@ const deleteBy = async ({ workspaceId, jobId, exportId }: Kept): Promise<boolean
   return (await asOwner(found, [workspaceId])).rowCount === 0;
 };
 
-test('a snapshot put back from a copy is not deleted by: without the check of its origin someone is lost', async () => {
+test('no user is deleted by a snapshot from a copy; without the check of its origin, a user is', async () => {
   const { workspaceId, exportId, snapshot, fingerprint, recordedIn } = keptInCopy;
   await replaceUser(workspaceId);
   await asOwner('INSERT INTO export_attempts VALUES ($1, 1, $2, $3, $4)', [
@@ -246,7 +246,7 @@ test('a snapshot put back from a copy is not deleted by: without the check of it
   expect(await isLost).toBe(true);
 });
 
-test('a snapshot kept in memory cannot be recorded again: without the constraint someone is lost', async () => {
+test('a snapshot kept in memory cannot be recorded again; without the constraint, a user is deleted', async () => {
   const { workspaceId, exportId, snapshot, fingerprint } = keptInMemory;
   await replaceUser(workspaceId);
   const record = () => recordAttempt(database.app.db, { exportId, snapshot, fingerprint });

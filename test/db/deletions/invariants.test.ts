@@ -89,14 +89,14 @@ test.each([
     `UPDATE witness SET row = row || ' ' WHERE user_id = 'u-4'`,
     `UPDATE witness SET row = left(row, -1) WHERE user_id = 'u-4'`,
   ],
-])('finds %s', async (what, change, undo) => {
+])('the checks find %s', async (what, change, undo) => {
   await asOwner(change);
   expect(Object.keys(await findViolations(trial))).toContain(what);
   await asOwner(undo);
   expect(await findViolations(trial)).toEqual({});
 });
 
-test('finds exports with other files than their parts', async () => {
+test('the checks find exports with other files than their parts', async () => {
   const stray = partKey({ exportId, attempt: 1, part: 9, compression: 'zstd' });
   await writeFile(join(trial.storageDir, stray), '');
   expect(await findViolations(trial)).toHaveProperty(['exports with other files than their parts']);

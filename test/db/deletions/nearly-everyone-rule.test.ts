@@ -70,7 +70,7 @@ const ask = async (
 
 let made = 0;
 
-test('the rule in SQL, by its fast path and its exact one, is the plain one of any history', async () => {
+test('for any history, both paths of the rule in SQL give the result of the rule in plain code', async () => {
   const client = await database().owner.pool.connect();
   const seen = { refused: 0, allowed: 0 };
   try {
@@ -101,7 +101,7 @@ test('the rule in SQL, by its fast path and its exact one, is the plain one of a
   expect(Math.min(seen.refused, seen.allowed)).toBeGreaterThan(20);
 }, 240_000);
 
-test('moments lie close together, in their order, within the memory, and within no import', async () => {
+test('the compared timestamps are ordered, close together, within seven days, and not during an import', async () => {
   const client = await database().owner.pool.connect();
   const { workspaceId, keyId } = await seedWorkspace(database(), 'moments', 0);
   const base = await nowOf(client);

@@ -62,7 +62,7 @@ const prepare = async ({ workspace }: Workspace, first: number, last: number) =>
   return { jobId, exportId, remove: () => steps.remove(jobId, exportId) };
 };
 
-test('slice by slice: 890, then 99, then 11 of 1,000', async () => {
+test('after a deletion of 890 of 1,000 users, a deletion of 99 or 11 more is refused', async () => {
   const { removeRange, remove, count } = await workspaceOf(1_000);
   expect(await removeRange(1, 890)).toBe(890);
   const refused = await remove({ ids: idsOf(891, 989) });
@@ -75,7 +75,7 @@ test('slice by slice: 890, then 99, then 11 of 1,000', async () => {
   expect(await count()).toBe(100);
 });
 
-test('by thirds, and by eleven jobs of 99', async () => {
+test('neither three deletions of a third nor eleven of 99 users can delete nearly all of 1,000 users', async () => {
   const thirds = await workspaceOf(1_000);
   expect(await thirds.removeRange(1, 334)).toBe(334);
   expect(await thirds.removeRange(335, 668)).toBe(334);
@@ -86,7 +86,7 @@ test('by thirds, and by eleven jobs of 99', async () => {
   expect(outcomes).toEqual([...Array<number>(9).fill(99), REFUSED, REFUSED]);
 });
 
-test('over days: what is older than the memory counts no more, and nothing before that', async () => {
+test('earlier deletions count for seven days, and not longer', async () => {
   const { removeRange, pass } = await workspaceOf(1_000);
   expect(await removeRange(1, 890)).toBe(890);
   await pass('3 days');
@@ -99,7 +99,7 @@ test('over days: what is older than the memory counts no more, and nothing befor
 });
 
 test.each(['the first half first', 'the second half first'])(
-  'two halves confirmed at once, %s',
+  'of two halves that were confirmed at the same time, the second is refused: %s',
   async (order) => {
     const workspace = await workspaceOf(1_000);
     const halves = [await prepare(workspace, 1, 500), await prepare(workspace, 501, 950)] as const;
@@ -109,7 +109,7 @@ test.each(['the first half first', 'the second half first'])(
   },
 );
 
-test('two halves admitted in the same moment: the second sees the first', async () => {
+test('of two halves that are admitted at the same time, one is refused', async () => {
   const workspace = await workspaceOf(1_000);
   const halves = [await prepare(workspace, 1, 500), await prepare(workspace, 501, 1_000)];
   const failures = await Promise.all(halves.map((half) => failureOf(steps.admit(half.exportId))));
@@ -120,7 +120,7 @@ test('two halves admitted in the same moment: the second sees the first', async 
   expect((await admitted?.remove())?.deleted).toBe(500);
 });
 
-test('what another job is about to delete counts, but a user whom both select counts once', async () => {
+test('users of another admitted deletion count, and a user in both deletions counts once', async () => {
   const workspace = await workspaceOf(1_000);
   const first = await prepare(workspace, 1, 800);
   const same = await prepare(workspace, 1, 800);
@@ -133,14 +133,14 @@ test('what another job is about to delete counts, but a user whom both select co
   expect((await same.remove()).deleted).toBe(0);
 });
 
-test('users added for it do not widen the base', async () => {
+test('users that are added just before a deletion do not raise its limit', async () => {
   const { removeRange, add } = await workspaceOf(100);
   await add(idsOf(1, 1_000, 'made-up-'));
   expect(await removeRange(1, 100)).toBe(REFUSED);
   expect(await removeRange(1, 90)).toBe(90);
 });
 
-test('a file of 10,000 users that is imported first does not widen the base', async () => {
+test('an import of 10,000 users before a deletion does not raise its limit', async () => {
   const { workspace, removeRange, pass } = await workspaceOf(1_000, '5 minutes');
   const lines = idsOf(1, 10_000, 'made-up-').join('\n');
   await imports.run(workspace, `userId\n${lines}\n`);
@@ -156,7 +156,7 @@ const TIMES = `UPDATE jobs SET started_at = now() - $2::interval,
 const setTimes = (job: string, began: string, ended = '') =>
   database().owner.pool.query(TIMES, [job, began, ended]);
 
-test('half a file is no state that anybody meant', async () => {
+test('a deletion is not compared with the users that existed while an import ran', async () => {
   const { workspace, remove, pass } = await workspaceOf(0);
   const job = await imports.start(workspace, 'userId\na\n');
   // The first hundred lines were imported an hour before the others.
@@ -171,7 +171,7 @@ test('half a file is no state that anybody meant', async () => {
   expect((await remove({ ids: idsOf(96, 100) })).outcome).toBe(5);
 });
 
-test('the end of an import counts, also while another one goes on', async () => {
+test('a deletion is compared with the users at the end of an import, even while another import runs', async () => {
   const { workspace, remove } = await workspaceOf(0);
   const first = await imports.start(workspace, 'userId\na\n');
   await setTimes(await imports.start(workspace, 'userId\nb\n'), '2 hours');
@@ -182,7 +182,7 @@ test('the end of an import counts, also while another one goes on', async () => 
   expect((await remove({ ids: idsOf(1, 1_000) })).outcome).toBe(REFUSED);
 });
 
-test('a workspace of 75 is covered, in slices too; one of 74 is not', async () => {
+test('the rule covers a workspace of 75 users, in slices as well, but not a workspace of 74', async () => {
   const least = await workspaceOf(75);
   expect(await least.removeRange(1, 75)).toBe(REFUSED);
   expect(await least.removeRange(1, 67)).toBe(67);
@@ -196,7 +196,7 @@ test('a workspace of 75 is covered, in slices too; one of 74 is not', async () =
   expect(await empty.removeRange(1, 3)).toBe(0);
 });
 
-test('a retry, and a further pass, count what was deleted before once', async () => {
+test('a retry, and a further pass, count the users that were deleted before once', async () => {
   const retried = await workspaceOf(1_000);
   const { jobId, outcome } = await retried.remove({ ids: idsOf(1, 850) });
   expect(outcome).toBe(850);
@@ -217,7 +217,7 @@ test('a retry, and a further pass, count what was deleted before once', async ()
   expect(await changing.count()).toBe(100);
 });
 
-test('a further pass is refused where another job has deleted the rest meanwhile', async () => {
+test('a further pass is refused if another job has deleted the other users meanwhile', async () => {
   const workspace = await workspaceOf(1_000);
   const { jobId, remove } = await prepare(workspace, 1, 500);
   await database().owner.pool.query(
@@ -232,7 +232,7 @@ test('a further pass is refused where another job has deleted the rest meanwhile
   expect(await workspace.count()).toBe(100);
 });
 
-test('whoever was restored counts as never deleted', async () => {
+test('restored users count as never deleted', async () => {
   const { remove, removeRange, restore, count } = await workspaceOf(1_000);
   const { exportId } = await remove({ ids: idsOf(1, 800) });
   await restore(exportId);
@@ -240,7 +240,7 @@ test('whoever was restored counts as never deleted', async () => {
   expect(await removeRange(801, 990)).toBe(190);
 });
 
-test('to delete and restore over and over does not widen the base', async () => {
+test('repeated deletions and restores do not raise the limit', async () => {
   const { remove, removeRange, restore } = await workspaceOf(100);
   for (let n = 0; n < 3; n++) {
     const { exportId, outcome } = await remove({ ids: idsOf(1, 80) });
@@ -251,7 +251,7 @@ test('to delete and restore over and over does not widen the base', async () => 
 });
 
 test.each(['by a deletion that is forgotten', 'by an approved run'])(
-  'users who were deleted %s, and restored for it, do not widen the base',
+  'users that were deleted %s and then restored do not raise the limit',
   async (how) => {
     const { workspace, remove, removeRange, restore, pass, add } = await workspaceOf(
       300,
@@ -273,7 +273,7 @@ test.each(['by a deletion that is forgotten', 'by an approved run'])(
   },
 );
 
-test('the cleaning up after a wrong import stands in no one’s way', async () => {
+test('the users of a wrong import may be deleted, and do not count against other deletions', async () => {
   const { workspace, remove, removeRange } = await workspaceOf(1_000);
   const ids = idsOf(1, 5_000, 'wrong-');
   await imports.run(workspace, `userId\n${ids.join('\n')}\n`);
@@ -281,7 +281,7 @@ test('the cleaning up after a wrong import stands in no one’s way', async () =
   expect(await removeRange(1, 300)).toBe(300);
 });
 
-test('runs of approved requests are neither judged nor counted', async () => {
+test('runs of approved requests are neither checked nor counted', async () => {
   const { workspace, remove, removeRange, add } = await workspaceOf(1_000);
   const parentId = await approveRequest(database(), workspace);
   expect((await remove({ ids: idsOf(1, 1_000), parentId })).outcome).toBe(1_000);
@@ -289,7 +289,7 @@ test('runs of approved requests are neither judged nor counted', async () => {
   expect(await removeRange(2_001, 2_090)).toBe(90);
 });
 
-test('a job that names a request is no run of it unless the request runs with that very job', async () => {
+test('a job that names a request is its run only if the request runs with that job', async () => {
   const { workspace, workspaceId, remove, count } = await workspaceOf(1_000);
   const asOwner = (statement: string) => database().owner.pool.query(statement);
   const parentId = await approveRequest(database(), workspace);
@@ -311,7 +311,7 @@ test('a job that names a request is no run of it unless the request runs with th
   expect([rowCount, await count()]).toEqual([1, 990]);
 });
 
-test('a deletion is not refused for a moment at which none of its users was there', async () => {
+test('a deletion is not refused for a time at which none of its users existed', async () => {
   const { workspace, remove, removeRange, add } = await workspaceOf(500);
   expect(await removeRange(1, 250)).toBe(250);
   const parentId = await approveRequest(database(), workspace);
@@ -320,7 +320,7 @@ test('a deletion is not refused for a moment at which none of its users was ther
   expect(await removeRange(1_001, 1_050)).toBe(50);
 });
 
-test('a young workspace that grows may lose what is no more than a part of it', async () => {
+test('a growing workspace may delete its test data, and later a part of its early users, but not all', async () => {
   const { removeRange, add, pass } = await workspaceOf(40, '0');
   await pass('1 hour');
   await add(idsOf(41, 400));
@@ -333,7 +333,7 @@ test('a young workspace that grows may lose what is no more than a part of it', 
   expect(await removeRange(1_001, 3_000)).toBe(2_000);
 });
 
-test('held users are there, and count as selected', async () => {
+test('held users count as existing and as selected', async () => {
   const { workspaceId, removeRange } = await workspaceOf(100);
   await database().owner.pool.query(
     `UPDATE users SET legal_hold = true WHERE workspace_id = '${workspaceId}' AND user_id LIKE 'u-1_'`,

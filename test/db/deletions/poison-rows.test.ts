@@ -48,7 +48,7 @@ test.each([
   ['refuse', `RETURN NULL;`, 'refused'],
   ['assert', `ASSERT false;`, 'SQLSTATE P0004, raised by assert_no()'],
 ])(
-  'a trigger that will not let some rows go (%s) stops no one else',
+  'a trigger that refuses some rows (%s) does not prevent the deletion of the others',
   async (id, action, reason) => {
     const workspace = await seedWorkspace(database(), id, 30_000);
     await asOwner(raising(id, `OLD.user_id IN ('u-2', 'u-20000')`, action));
@@ -63,22 +63,26 @@ test.each([
 test.each([
   ['at once', ''],
   ['at the end of the transaction', 'DEFERRABLE INITIALLY DEFERRED'],
-])('a foreign key that restricts %s keeps its users only', async (when, deferrable) => {
-  const id = `fk${when.length}`;
-  const workspace = await seedWorkspace(database(), id, 10);
-  await asOwner(`CREATE TABLE orders_${id} (w text, u text COLLATE "C",
+])(
+  'a foreign key that restricts %s keeps only the users that it refers to',
+  async (when, deferrable) => {
+    const id = `fk${when.length}`;
+    const workspace = await seedWorkspace(database(), id, 10);
+    await asOwner(`CREATE TABLE orders_${id} (w text, u text COLLATE "C",
       CONSTRAINT orders_user FOREIGN KEY (w, u) REFERENCES users ${deferrable});
     INSERT INTO orders_${id} VALUES ('${id}', 'u-4'), ('${id}', 'u-8')`);
-  const { jobId, result, reasons } = await run(id, 5, workspace);
-  expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 2 });
-  expect(Object.keys(reasons)).toEqual(['u-4', 'u-8']);
-  // The constraint's given name, not the name of its copy in the partition.
-  for (const reason of Object.values(reasons)) expect(reason).toBe('failed constraint orders_user');
-  expect(await storedReasons(jobId)).toEqual([{ reason: 'constraint orders_user', count: 2 }]);
-  expect(await countOf(database(), id)).toBe(7);
-});
+    const { jobId, result, reasons } = await run(id, 5, workspace);
+    expect(result).toMatchObject({ state: 'partiallySucceeded', failures: 2 });
+    expect(Object.keys(reasons)).toEqual(['u-4', 'u-8']);
+    // The constraint's given name, not the name of its copy in the partition.
+    for (const reason of Object.values(reasons))
+      expect(reason).toBe('failed constraint orders_user');
+    expect(await storedReasons(jobId)).toEqual([{ reason: 'constraint orders_user', count: 2 }]);
+    expect(await countOf(database(), id)).toBe(7);
+  },
+);
 
-test('a row that someone holds locked is reported, and everyone else goes', async () => {
+test('a row that another transaction locks is reported, and all other users are deleted', async () => {
   const workspace = await seedWorkspace(database(), 'locked', 10);
   const client = await database().owner.pool.connect();
   await client.query(
@@ -92,7 +96,7 @@ test('a row that someone holds locked is reported, and everyone else goes', asyn
   expect(await countOf(database(), 'locked')).toBe(6);
 }, 30_000);
 
-test('a row that was locked for a while goes in a later pass', async () => {
+test('a row that was locked during one pass is deleted by a later pass', async () => {
   const workspace = await seedWorkspace(database(), 'unlocked', 10);
   const client = await database().owner.pool.connect();
   await client.query(
@@ -108,7 +112,7 @@ test('a row that was locked for a while goes in a later pass', async () => {
   expect(await steps.remove(jobId, second.exportId)).toEqual({ deleted: 1 });
 });
 
-test('row by row, too, a changed row and a held one stay, and a newcomer at the same place', async () => {
+test('also row by row, changed users, held users and a newcomer at a reused row id stay', async () => {
   const workspace = await seedWorkspace(database(), 'slow', 10);
   await asOwner(raising('slow', `OLD.user_id = 'u-2'`, `RAISE EXCEPTION 'no';`));
   await asOwner(
@@ -127,7 +131,7 @@ test('row by row, too, a changed row and a held one stay, and a newcomer at the 
   expect(rows).toHaveLength(9);
 });
 
-test('a trigger of others that takes along users of the same or another workspace voids the batch, row by row too', async () => {
+test('a batch fails, also row by row, if a custom trigger deletes other users of any workspace', async () => {
   const other = await seedWorkspace(database(), 'along2', 4);
   for (const target of [`'along' AND user_id = 'u-3'`, `'along2' AND user_id = 'u-3'`]) {
     const id = target.includes('along2') ? 'along3' : 'along';
@@ -145,7 +149,7 @@ test('a trigger of others that takes along users of the same or another workspac
   expect(await countOf(database(), other.workspaceId)).toBe(4);
 });
 
-test('a user loaded with the stamps of another server stays, and the log says why', async () => {
+test('a user with the stamps of another server is not deleted, and the outcome states the reason', async () => {
   const workspace = await seedWorkspace(database(), 'loaded', 10);
   await asOwner(`ALTER TABLE users_loaded DISABLE TRIGGER zzz_stamp;
     UPDATE users_loaded SET written_in = '900000000', inserted_in = '900000000' WHERE user_id = 'u-2';

@@ -24,7 +24,7 @@ const trial = (workspaceId: string, users: number): Trial => ({
   users,
 });
 
-test('deletes everyone a filter matches, and no one else, each in the backed-up version', async () => {
+test('a deletion deletes exactly the users that its filter matches, each in the backed-up version', async () => {
   const workspace = await seedWorkspace(database(), 'plain', 60_000);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 30_000 });
   const backup = await steps.backUp(jobId);
@@ -37,7 +37,7 @@ test('deletes everyone a filter matches, and no one else, each in the backed-up 
   await expectInvariants(trial('plain', 60_000));
 });
 
-test('a user changed, removed, re-added or held after the snapshot is not deleted by that backup', async () => {
+test('a backup does not delete a user that was changed, removed, added again or held after its snapshot', async () => {
   const workspace = await seedWorkspace(database(), 'moving', 10);
   await asOwner(
     `UPDATE users SET legal_hold = true WHERE workspace_id = 'moving' AND user_id = 'u-8'`,
@@ -67,7 +67,7 @@ test('a user changed, removed, re-added or held after the snapshot is not delete
   await expectInvariants(trial('moving', 12));
 });
 
-test('edits that make more match than were confirmed end the job before anything is deleted', async () => {
+test('a job fails before any deletion if changes make more users match than were confirmed', async () => {
   const workspace = await seedWorkspace(database(), 'widened', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   await asOwner(
@@ -97,19 +97,22 @@ test.each([
     5,
     undefined,
   ],
-])('a backup that holds fewer than confirmed, %s', async (why, meanwhile, confirmed, failure) => {
-  const id = `fewer-${why.replaceAll(' ', '-')}`.slice(0, 40);
-  const workspace = await seedWorkspace(database(), id, 10);
-  const previewed = { filter: inIndia, confirmed, users: 10 };
-  const jobId = await startDeletion(database(), workspace, previewed);
-  for (const statement of meanwhile) {
-    await asOwner(`${statement} AND workspace_id = '${id}'`);
-  }
-  const backup = await steps.backUp(jobId).catch((error: unknown) => error);
-  expect(backup).toMatchObject(failure === undefined ? { rows: 3 } : { type: failure });
-});
+])(
+  'a backup may hold fewer users than confirmed only if changes explain it: %s',
+  async (why, meanwhile, confirmed, failure) => {
+    const id = `fewer-${why.replaceAll(' ', '-')}`.slice(0, 40);
+    const workspace = await seedWorkspace(database(), id, 10);
+    const previewed = { filter: inIndia, confirmed, users: 10 };
+    const jobId = await startDeletion(database(), workspace, previewed);
+    for (const statement of meanwhile) {
+      await asOwner(`${statement} AND workspace_id = '${id}'`);
+    }
+    const backup = await steps.backUp(jobId).catch((error: unknown) => error);
+    expect(backup).toMatchObject(failure === undefined ? { rows: 3 } : { type: failure });
+  },
+);
 
-test('a backup of nearly everyone is refused, whatever the preview said', async () => {
+test('a backup of nearly all users is refused, even if its preview was confirmed', async () => {
   const workspace = await seedWorkspace(database(), 'everyone', 200);
   const filter = { field: 'userId', op: 'isKnown' };
   const jobId = await startDeletion(database(), workspace, { filter, confirmed: 200 });
@@ -120,7 +123,7 @@ test('a backup of nearly everyone is refused, whatever the preview said', async 
   });
 });
 
-test('users who came after the preview are not selected', async () => {
+test('users that were added after the preview are not selected', async () => {
   const workspace = await seedWorkspace(database(), 'newcomers', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   await asOwner(
@@ -137,7 +140,7 @@ test('a foreign key that would cascade stops the job before anything is deleted'
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'foreignKeyCascades' });
 });
 
-test('what batches have committed is on disk once they are synced', async () => {
+test('committed batches are on disk after they are synced', async () => {
   const workspace = await seedWorkspace(database(), 'synced', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
@@ -199,7 +202,7 @@ test.each([
       ALTER TABLE users ATTACH PARTITION ${t} FOR VALUES IN ('${t.slice(6)}')`,
   ],
 ])(
-  '%s after the backup voids it: nothing is deleted, another backup is asked for',
+  'after %s, a backup deletes no user, and all its users count as changed',
   async (name, change, prepare = (_table: string) => '') => {
     const id = `void${name.length}`;
     const workspace = await seedWorkspace(database(), id, 10);
@@ -213,7 +216,7 @@ test.each([
   },
 );
 
-test('refuses to back up for deletion where the stamp trigger is off, not always on, or not last', async () => {
+test('no backup for a deletion is made if the stamp trigger is off, not always on, or not last', async () => {
   const workspace = await seedWorkspace(database(), 'unstamped', 10);
   const broken = [
     'DISABLE TRIGGER zzz_stamp',
@@ -231,7 +234,7 @@ test('refuses to back up for deletion where the stamp trigger is off, not always
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotStamped' });
 });
 
-test('refuses to back up for deletion where the stamp function is not the one of the migration', async () => {
+test('no backup for a deletion is made if the stamp function differs from the migration', async () => {
   const workspace = await seedWorkspace(database(), 'restamped', 10);
   const { rows } = await asOwner(`SELECT pg_get_functiondef('stamp_user'::regproc) AS text`);
   const { text } = rows[0] as { text: string };
@@ -242,7 +245,7 @@ test('refuses to back up for deletion where the stamp function is not the one of
   expect(await steps.backUp(jobId)).toMatchObject({ rows: 1 });
 });
 
-test('the role of API and worker can neither delete users nor forge what guards them', async () => {
+test('API and worker can neither delete users nor change the records that guard them', async () => {
   await seedWorkspace(database(), 'guarded', 3);
   const refused = [
     'DELETE FROM users',
@@ -264,7 +267,7 @@ test('the role of API and worker can neither delete users nor forge what guards 
   expect(await countOf(database(), 'guarded')).toBe(3);
 });
 
-test('a deletion of chosen users whose list is gone is about nobody', async () => {
+test('a deletion of chosen users whose list was removed deletes no user', async () => {
   const workspace = await seedWorkspace(database(), 'listless', 10);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1', 'u-2'] });
   await asOwner(`DELETE FROM job_targets WHERE job_id = '${jobId}'`);
@@ -274,7 +277,7 @@ test('a deletion of chosen users whose list is gone is about nobody', async () =
   expect(await countOf(database(), 'listless')).toBe(10);
 });
 
-test('nor are users with values of a type of others whose output may change', async () => {
+test('users with values of a custom type are not backed up if its output function is not immutable', async () => {
   const workspace = await seedWorkspace(database(), 'odd-output', 4);
   await asOwner(`CREATE TYPE odd;
     CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'textin';
@@ -294,7 +297,7 @@ test('nor are users with values of a type of others whose output may change', as
 });
 
 test.each(['regclass', 'regtype[]', 'regrole'])(
-  'users with values of %s are not backed up: other objects may change their text',
+  'users with values of %s are not backed up, because other objects may change their text',
   async (type) => {
     const name = `names-${type.replace('[]', '')}`;
     const workspace = await seedWorkspace(database(), name, 4);

@@ -12,7 +12,7 @@ import { seedWorkspace } from '../../support/steps/deletion.ts';
 
 const database = useDatabase();
 let keyId: string;
-/** The proof of another person than the one who started the deletions. */
+/** The proof of another person than the person that started the deletions. */
 let proof: Buffer;
 
 beforeAll(async () => {
@@ -70,7 +70,7 @@ const whileOpen = async <Result>(statements: string, wait: () => Promise<Result>
   return { wasHeldUp, result };
 };
 
-test('a restore that is being written is waited for, and then keeps its backup', async () => {
+test('a purge waits for a restore that is being written, and then leaves the backup', async () => {
   const { id } = await makeBackup();
   const jobId = uuidv7();
   const { wasHeldUp, result } = await whileOpen(
@@ -83,7 +83,7 @@ test('a restore that is being written is waited for, and then keeps its backup',
   expect(await stateOf(id)).toBe('verified');
 });
 
-test('a restore that comes while its backup is being removed waits, and is not written', async () => {
+test('a restore waits while its backup is being removed, and is then refused', async () => {
   const { id } = await makeBackup();
   const { wasHeldUp, result } = await whileOpen(
     `UPDATE exports SET state = 'removed', removed_at = now() WHERE id = '${id}'`,
@@ -94,7 +94,7 @@ test('a restore that comes while its backup is being removed waits, and is not w
   expect(await usersOf(id)).toBe(0);
 });
 
-test('of a purge and a restore at once exactly one happens, whoever is first', async () => {
+test('of a purge and a restore at the same time, exactly one succeeds', async () => {
   for (let round = 0; round < 40; round++) {
     const { id } = await makeBackup();
     const sides = [() => restoreFrom(id).catch(() => false), () => purge(id)] as const;
@@ -110,7 +110,7 @@ test('of a purge and a restore at once exactly one happens, whoever is first', a
   }
 });
 
-test('a batch of its deletion or of a restore under way holds up a purge and puts off an expiry', async () => {
+test('an open batch of a deletion or restore delays the purge of its backup, and prevents its expiry', async () => {
   const { id } = await makeBackup(true);
   const batch = `SELECT FROM exports WHERE id = '${id}' FOR SHARE`;
   const expiry = await whileOpen(batch, () => expireExport(database().app.db, id));
@@ -120,7 +120,7 @@ test('a batch of its deletion or of a restore under way holds up a purge and put
   expect(await result).toEqual({ status: 'removed' });
 });
 
-test('neither expires while its deletion or a restore from it has not ended', async () => {
+test('a backup neither expires nor is purged before its deletion and all its restores have ended', async () => {
   const { db } = database().app;
   const { id, jobId } = await makeBackup(true);
   await restoreFrom(id);
@@ -142,7 +142,7 @@ test('neither expires while its deletion or a restore from it has not ended', as
   ]);
 });
 
-test('a hold set at the same moment wins over expiry and purge, or comes too late and says so', async () => {
+test('a hold at the same time as a purge either prevents the purge or is refused', async () => {
   const hold = (id: string) =>
     database()
       .app.db.transaction()

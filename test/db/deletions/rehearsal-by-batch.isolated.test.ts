@@ -45,7 +45,7 @@ const isWaiting = async (): Promise<boolean> => {
   return rowCount !== 0;
 };
 
-test('a user whom others held at the rehearsal does not go without one once they let go', async () => {
+test('a user that was locked during the rehearsal is not deleted without another rehearsal', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (country = 'FR') NOT VALID`);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
@@ -58,7 +58,7 @@ test('a user whom others held at the rehearsal does not go without one once they
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
-test('a user whom others held at the rehearsal goes after another one', async () => {
+test('a user that was locked during the rehearsal is deleted after another rehearsal', async () => {
   const { workspace, table } = await prepare();
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
   const { exportId } = await steps.backUp(jobId);
@@ -69,7 +69,7 @@ test('a user whom others held at the rehearsal goes after another one', async ()
   expect(await removing).toEqual({ deleted: 1 });
 });
 
-test('orders that others lock make few users wait, and keep nobody else', async () => {
+test('locked orders keep their own users, and all other users are deleted', async () => {
   const { workspace, table } = await prepare(100);
   await asOwner(`CREATE TABLE orders_held (w text, u text COLLATE "C",
     FOREIGN KEY (w, u) REFERENCES ${table} ON DELETE RESTRICT DEFERRABLE)`);
@@ -89,7 +89,7 @@ test('orders that others lock make few users wait, and keep nobody else', async 
   client.release();
 }, 60_000);
 
-test('users who refer to one another, and only go together, go after a rehearsal of them all', async () => {
+test('users that can only be deleted together are deleted after a rehearsal of all of them', async () => {
   const { workspace, table } = await prepare(300);
   await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
   // The two users of a pair stand far apart, so the first users of a batch cannot be deleted
@@ -114,7 +114,7 @@ test('users who refer to one another, and only go together, go after a rehearsal
   await asOwner('ALTER TABLE users DROP COLUMN spouse');
 });
 
-test('users who only go together and cannot come back together do not go', async () => {
+test('users that can only be deleted together are not deleted if they cannot be restored together', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`ALTER TABLE users ADD COLUMN spouse text COLLATE "C"`);
   await asOwner(`UPDATE ${table} SET spouse = CASE user_id WHEN 'u-1' THEN 'u-2' ELSE 'u-1' END
@@ -129,7 +129,7 @@ test('users who only go together and cannot come back together do not go', async
   await asOwner('ALTER TABLE users DROP COLUMN spouse');
 });
 
-test('held users are rehearsed by a value of each column, not by who comes first', async () => {
+test('a batch rehearses a user for each column with a value, not only its first users', async () => {
   const { workspace, table } = await prepare(300);
   await asOwner(`UPDATE ${table} SET language = 'old' WHERE user_id = 'u-300'`);
   await asOwner(`ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (language <> 'old') NOT VALID`);
@@ -149,7 +149,7 @@ const isAsleep = async (): Promise<boolean> => {
   return rowCount !== 0;
 };
 
-test('while a batch of one lane is rehearsed no other lane deletes anyone', async () => {
+test('while a batch of one lane is rehearsed, no other lane deletes a user', async () => {
   const count = 50_010;
   const { workspace, table } = await prepare(count);
   // Two parts. Ids are sorted as text, and the ids from here on are in the second part.

@@ -67,27 +67,30 @@ const CASES: Case[] = [
   ],
 ];
 
-test.each(CASES)('%s: the deletion fails with the reason, and deletes nobody', async (...given) => {
-  const [, statements, reason] = given;
-  const { workspace, table } = await prepare();
-  for (const statement of statements(table)) await asOwner(statement);
-  const before = await rowsOf(database(), workspace.workspaceId);
-  const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
-  const { exportId } = await steps.backUp(jobId);
-  await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
-    type: 'notRestorable',
-    message: expect.stringContaining(`(${reason})`),
-  });
-  expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
-  const end = { kind: 'failed', type: 'notRestorable', message: 'no' } as const;
-  expect(await steps.finish({ jobId, end })).toMatchObject({
-    state: 'failed',
-    counts: { selected: 5, deleted: 0, unprocessed: 5 },
-  });
-  await asOwner('ALTER TABLE users DROP COLUMN IF EXISTS shy');
-});
+test.each(CASES)(
+  'with %s, the deletion fails with the reason and deletes no user',
+  async (...given) => {
+    const [, statements, reason] = given;
+    const { workspace, table } = await prepare();
+    for (const statement of statements(table)) await asOwner(statement);
+    const before = await rowsOf(database(), workspace.workspaceId);
+    const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
+    const { exportId } = await steps.backUp(jobId);
+    await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
+      type: 'notRestorable',
+      message: expect.stringContaining(`(${reason})`),
+    });
+    expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
+    const end = { kind: 'failed', type: 'notRestorable', message: 'no' } as const;
+    expect(await steps.finish({ jobId, end })).toMatchObject({
+      state: 'failed',
+      counts: { selected: 5, deleted: 0, unprocessed: 5 },
+    });
+    await asOwner('ALTER TABLE users DROP COLUMN IF EXISTS shy');
+  },
+);
 
-test('the role that restores must be able to', async () => {
+test('a deletion fails if the role that restores may not insert users', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`REVOKE INSERT ON ${table} FROM keepsake_app`);
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
@@ -99,7 +102,7 @@ test('the role that restores must be able to', async () => {
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
-test('users who cannot be deleted now are passed over for others, also in later parts', async () => {
+test('the rehearsal skips users that cannot be deleted now, and takes other users', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`UPDATE ${table} SET legal_hold = true WHERE user_id IN ('u-2', 'u-4')`);
   for (const statement of onInsert(table, `IF NEW.user_id = 'u-8' THEN RETURN NULL; END IF;`)) {
@@ -116,7 +119,7 @@ test('users who cannot be deleted now are passed over for others, also in later 
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
-test('one user who cannot be deleted does not keep the others from being rehearsed', async () => {
+test('one user that cannot be deleted does not prevent the rehearsal of the others', async () => {
   const { workspace, table } = await prepare(200);
   await asOwner(`CREATE TABLE orders_${table} (w text, u text COLLATE "C",
     FOREIGN KEY (w, u) REFERENCES ${table})`);
@@ -128,7 +131,7 @@ test('one user who cannot be deleted does not keep the others from being rehears
   expect(await countOf(database(), workspace.workspaceId)).toBe(200);
 });
 
-test('where nobody can be deleted there is nothing to rehearse, and the job says why', async () => {
+test('if no user can be deleted, the job needs no rehearsal and counts the user as failed', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`CREATE TABLE orders_${made} (w text, u text COLLATE "C",
     CONSTRAINT ordered_${made} FOREIGN KEY (w, u) REFERENCES ${table})`);
@@ -142,7 +145,7 @@ test('where nobody can be deleted there is nothing to rehearse, and the job says
   });
 });
 
-test('what a rehearsal deletes can only be rolled back', async () => {
+test('the deletes of a rehearsal can only be rolled back', async () => {
   const { workspace } = await prepare();
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
@@ -177,7 +180,7 @@ test('what a rehearsal deletes can only be rolled back', async () => {
   }
 });
 
-test('a rehearsal leaves no trace, and the deletion goes on', async () => {
+test('a rehearsal leaves no trace, and the deletion continues', async () => {
   const { workspace } = await prepare(60);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 30 });
   const { exportId } = await steps.backUp(jobId);

@@ -46,14 +46,14 @@ const alter = async (exportId: string, part: number, before: string, after: stri
 const targetsOf = async (jobId: string): Promise<unknown[]> =>
   (await pool().query('SELECT user_id FROM job_targets WHERE job_id = $1', [jobId])).rows;
 
-test('a part altered between deletion and settlement brings nobody into the next pass', async () => {
+test('a part that is changed between deletion and settlement adds no user to the next pass', async () => {
   const { jobId, exportId } = await deleteAllButOne('altered-part');
   await alter(exportId, 1, ',u-2,', ',u-1,');
   await expect(steps.settle(jobId, 1)).rejects.toMatchObject({ type: 'backupDamaged' });
   expect(await targetsOf(jobId)).toEqual([]);
 });
 
-test('a header altered then changes nothing: the columns are kept with the attempt', async () => {
+test('a header that is changed after the deletion has no effect: the attempt stores the columns', async () => {
   const { jobId, exportId } = await deleteAllButOne('altered-header');
   const names = 'workspace_id,user_id,first_name';
   await alter(exportId, 0, names, 'workspace_id,first_name,user_id');
@@ -61,7 +61,7 @@ test('a header altered then changes nothing: the columns are kept with the attem
   expect(await targetsOf(jobId)).toEqual([{ user_id: 'u-2' }]);
 });
 
-test('a database that is away at the settlement of a broken job is asked again, and names who is left', async () => {
+test('if the database is away while a failed job is settled, a retry counts the remaining user', async () => {
   const workspace = await seedWorkspace(database(), 'away-settling', 10);
   await pool().query(`CREATE TABLE orders_away (w text, u text COLLATE "C",
     FOREIGN KEY (w, u) REFERENCES "users_away-settling")`);

@@ -38,7 +38,7 @@ const listen = (): { notices: string[]; stop: () => void } => {
   return { notices, stop: () => pool.off('acquire', onConnection) };
 };
 
-test('once three rows of a slice have waited for others in vain, the next ones wait a millisecond', async () => {
+test('after three rows of a slice have waited for a lock in vain, the next rows wait a millisecond', async () => {
   const workspace = await seedWorkspace(database(), 'waits', 40);
   await onDelete(
     'waits',
@@ -61,7 +61,7 @@ test('once three rows of a slice have waited for others in vain, the next ones w
   holder.release();
 }, 60_000);
 
-test('a batch that takes too long is tried again with fewer users, and the next ones take more', async () => {
+test('a batch that takes too long is repeated with fewer users, and later batches grow again', async () => {
   const workspace = await seedWorkspace(database(), 'ended', 100);
   await asOwner('CREATE SEQUENCE ended_calls; GRANT USAGE ON ended_calls TO PUBLIC');
   // The first call is the rehearsal's. A sequence keeps its count when its transaction is rolled
@@ -85,7 +85,7 @@ test('a batch that takes too long is tried again with fewer users, and the next 
   expect(rows.map(({ cursor }) => cursor)).toEqual([0, 7, 16, 28, 43]);
 });
 
-test('users whom one lane holds are not left by the other lane', async () => {
+test('a lane does not skip users because another lane holds a lock', async () => {
   const count = 50_010;
   const workspace = await seedWorkspace(database(), 'lanes', count);
   // Two parts. Ids are sorted as text, and the last ten are in the second part.
@@ -107,7 +107,7 @@ test('users whom one lane holds are not left by the other lane', async () => {
 }, 90_000);
 
 /** Users written one by one in subtransactions that have ended, while an old transaction runs. */
-test('more users written in subtransactions than 10,000 go in one pass, row by row too', async () => {
+test('more than 10,000 users written in subtransactions are deleted in one pass, also row by row', async () => {
   const count = 12_000;
   const workspace = await seedWorkspace(database(), 'subs', 0);
   const writer = await database().owner.pool.connect();

@@ -12,7 +12,7 @@ import { createImportSteps } from '../../support/steps/import.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
 /**
- * Effects that foreign triggers and settings leave on a connection, or defer to the end of a
+ * Effects that custom triggers and settings leave on a connection, or defer to the end of a
  * transaction.
  */
 
@@ -47,7 +47,7 @@ test.each([
   ['SET row_security = on', 'row_security'],
   [`SET search_path = 'pg_catalog'`, 'search_path'],
   [`SET statement_timeout = '1h'`, 'statement_timeout'],
-])('what a trigger sets for good is taken back before the next backup: %s', async (set) => {
+])('a setting that a trigger changes is reset before the next backup: %s', async (set) => {
   const { workspace, table } = await prepare();
   await asOwner(`ALTER TABLE users ADD COLUMN IF NOT EXISTS score float8`);
   await asOwner(`UPDATE ${table} SET score = 0.1 + substr(user_id, 3)::int / 3.0`);
@@ -61,7 +61,7 @@ test.each([
   expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
 });
 
-test('what a trigger sets for good as the API writes users is not met by the next request', async () => {
+test('a setting that a trigger changes during a request of the API does not affect the next request', async () => {
   const { workspace } = await prepare();
   await addTrigger(
     'other_sets',
@@ -78,7 +78,7 @@ test('what a trigger sets for good as the API writes users is not met by the nex
   expect(rows).toEqual([{ path: 'public, pg_temp', zone: 'UTC' }]);
 });
 
-test('what a trigger sets for good keeps no import from being written down', async () => {
+test('a setting that a trigger changes does not stop the import from recording its chunks', async () => {
   const { workspace } = await prepare();
   await addTrigger(
     'other_sets',
@@ -91,7 +91,7 @@ test('what a trigger sets for good keeps no import from being written down', asy
   expect({ state, ...counts }).toMatchObject({ state: 'succeeded', imported: 12_000 });
 });
 
-test('what a trigger puts off to the end of the transaction is done before users are counted', async () => {
+test('deferred deletes of a trigger are counted before the batch commits, and make it fail', async () => {
   const { workspace } = await prepare();
   await addTrigger(
     'other_defers',
@@ -109,7 +109,7 @@ test('what a trigger puts off to the end of the transaction is done before users
   expect(await countOf(database(), workspace.workspaceId)).toBe(10);
 });
 
-test('a user whom a trigger changes or removes at the end of a restore is told of', async () => {
+test('a user that a trigger changes or removes at the end of a restore is reported as failed', async () => {
   const { workspace } = await prepare();
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2', 'u-3']);
   await addTrigger(
@@ -133,7 +133,7 @@ test('a user whom a trigger changes or removes at the end of a restore is told o
 });
 
 test.each(['40001', '08006', '53100', '25006', '28000', '55006'])(
-  'a trigger that raises %s for one user keeps nobody else, in a deletion and in a restore',
+  'a trigger that raises %s for one user affects no other user, in a deletion and in a restore',
   async (code) => {
     const { workspace, table } = await prepare();
     const raise = (row: string) =>
@@ -153,7 +153,7 @@ test.each(['40001', '08006', '53100', '25006', '28000', '55006'])(
   },
 );
 
-test('columns of any name and of type json stop no deletion', async () => {
+test('columns of any name and of type json do not stop a deletion', async () => {
   const { workspace, table } = await prepare();
   await asOwner(`ALTER TABLE users ADD COLUMN s text, ADD COLUMN held text, ADD COLUMN raw json`);
   await asOwner(`UPDATE ${table} SET s = 'x', raw = '{"x": "\\u0000"}' WHERE user_id <> 'u-1';
@@ -168,7 +168,7 @@ test('columns of any name and of type json stop no deletion', async () => {
   await asOwner(`ALTER TABLE users DROP COLUMN s, DROP COLUMN held, DROP COLUMN raw`);
 });
 
-test('a workspace whose table is partitioned again is refused by name, and does not read as empty', async () => {
+test('a workspace whose table is partitioned again is refused with its own error, and not read as empty', async () => {
   const { workspace, table } = await prepare();
   const id = workspace.workspaceId;
   await asOwner(`ALTER TABLE users DETACH PARTITION ${table};

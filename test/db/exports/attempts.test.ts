@@ -69,7 +69,7 @@ const holdUpFirstAttempt = async (id: string) => {
 };
 
 test.each(['written', 'verified', 'deleted'])(
-  'an attempt that was given up and ends when the next is %s changes nothing, and leaves nothing',
+  'an abandoned attempt that ends when the next is %s changes nothing and leaves no file',
   async (when) => {
     const id = `given-up-${when}`;
     const { jobId, exportId, written: givenUp, letGo } = await holdUpFirstAttempt(id);
@@ -102,7 +102,7 @@ test.each(['written', 'verified', 'deleted'])(
   },
 );
 
-test('an attempt whose parts are swept while it reads them back is tried again, and finds the winner', async () => {
+test('an attempt whose parts are deleted while it reads them back fails, and its retry finds the finished attempt', async () => {
   const { jobId, exportId, written: winner, letGo } = await holdUpFirstAttempt('swept');
 
   const { storage } = steps.deps;
@@ -127,7 +127,7 @@ test('an attempt whose parts are swept while it reads them back is tried again, 
   expect(await finish(jobId, 'swept', 10)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
-test('an attempt that was given up and ends first wins, and the next finds that out when it is tried again', async () => {
+test('an abandoned attempt that ends first counts, and a retry of the next attempt finds it', async () => {
   const { jobId, exportId, written: givenUp, letGo } = await holdUpFirstAttempt('wins');
 
   const { storage } = steps.deps;
@@ -171,7 +171,7 @@ const losingCommits = (lanes: DeletionSteps['deps']['lanes']): DeletionSteps['de
   });
 };
 
-test('a deletion whose batches a crash took back is not done, and goes on where it was', async () => {
+test('a deletion whose batches are lost in a crash fails, and a retry deletes their users', async () => {
   const workspace = await seedWorkspace(database(), 'taken-back', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
@@ -220,7 +220,7 @@ const killHolder = async (jobId: string) => {
   return exportId;
 };
 
-test('the holder of the snapshot killed while a lane goes on: the attempt does not count', async () => {
+test('if the holder of the snapshot is killed while a lane continues, the attempt does not count', async () => {
   const workspace = await seedWorkspace(database(), 'held', 10);
   // Each row takes a page, so that there are more pages than in one part, and a lane joins the
   // holder.
@@ -243,7 +243,7 @@ test('the holder of the snapshot killed while a lane goes on: the attempt does n
   expect(await finish(jobId, 'held', 5010)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
-test('two attempts recorded at the same moment get a number each', async () => {
+test('two attempts can be recorded at the same time', async () => {
   const workspace = await seedWorkspace(database(), 'numbers', 10);
   await asOwner(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
     CREATE TRIGGER late BEFORE INSERT ON export_attempts FOR EACH ROW EXECUTE FUNCTION late()`);
@@ -254,7 +254,7 @@ test('two attempts recorded at the same moment get a number each', async () => {
   expect(written.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
 });
 
-test('the holder of a snapshot killed between its statements fails the attempt, not the process', async () => {
+test('a holder of a snapshot that is killed between its statements fails the attempt, not the process', async () => {
   const workspace = await seedWorkspace(database(), 'killed', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const uncaught: unknown[] = [];

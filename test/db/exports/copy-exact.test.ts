@@ -107,7 +107,7 @@ const NASTY_CELLS = {
 };
 
 test.each(['gzip', 'none'] as const)(
-  'a CSV file (%s) holds every value with all its digits and characters',
+  'a CSV file (%s) has every value with all its digits and characters',
   async (compression) => {
     const { header, users } = await csv({ compression });
     expect(header).toEqual([...SYSTEM_NAMES, ...TYPED_NAMES]);
@@ -131,7 +131,7 @@ test.each(['gzip', 'none'] as const)(
   },
 );
 
-test('a value of another JSON type than its property comes out as its JSON text', async () => {
+test('a value of another JSON type than its property is written as its JSON text', async () => {
   const { users } = await csv();
   expect(users.get('odd')).toMatchObject({
     firstName: '',
@@ -156,7 +156,7 @@ test('a value of another JSON type than its property comes out as its JSON text'
   });
 });
 
-test('a file for spreadsheets differs in the texts a spreadsheet could take for a formula', async () => {
+test('a file for spreadsheets differs in the texts that a spreadsheet could run as a formula', async () => {
   const { text, users } = await csv({ spreadsheetSafe: true });
   expect(text.startsWith('\uFEFFuserId,')).toBe(true);
   expect(users.get('nasty')).toMatchObject({
@@ -171,7 +171,7 @@ test('a file for spreadsheets differs in the texts a spreadsheet could take for 
 });
 
 test.each(['gzip', 'none'] as const)(
-  'an NDJSON file (%s) holds each user as the API shows it, digit by digit',
+  'an NDJSON file (%s) has each user as the API shows it, with all digits',
   async (compression) => {
     const { rows, text } = await exportUsers(database(), steps, workspace, {
       format: 'ndjson',
@@ -205,7 +205,7 @@ test.each(['gzip', 'none'] as const)(
   },
 );
 
-test('chosen columns come in the order given, and nothing else', async () => {
+test('a file has exactly the chosen columns, in the given order', async () => {
   const columns = ['properties.number', 'email', 'userId', 'properties.list'];
   const { header, users } = await csv({ columns });
   expect(header).toEqual(columns);
@@ -228,7 +228,7 @@ test('chosen columns come in the order given, and nothing else', async () => {
   expect(system.text.trimEnd().split('\n')).toContain('{"userId":"plain"}');
 });
 
-test('a property defined after the export was asked for does not come into its file', async () => {
+test('a property that is not among the columns of the export is not in its file', async () => {
   const before = await exportUsers(database(), steps, workspace, { format: 'ndjson' });
   const { pool } = database().owner;
   await pool.query(
@@ -241,7 +241,7 @@ test('a property defined after the export was asked for does not come into its f
   expect(after.text).not.toContain('secret');
 });
 
-test('an export of nobody is an empty file, or the header alone', async () => {
+test('an export of no users is an empty file, or only the header', async () => {
   const nobody = await seedTypedWorkspace(database(), 'nobody');
   for (const compression of ['gzip', 'none'] as const) {
     const json = { format: 'ndjson', compression } as const;
@@ -251,7 +251,7 @@ test('an export of nobody is an empty file, or the header alone', async () => {
   }
 });
 
-test('whatever column a backup may have, its text is the same on every server', async () => {
+test('a backup writes values of any type as text that is the same on every server', async () => {
   const root = await mkdtemp(join(tmpdir(), 'keepsake-copy-'));
   const client = await database().app.pool.connect();
   const facts = await writePart(

@@ -41,7 +41,7 @@ describe.each([
   };
 
   test.each([0, 1, 3, 100_000])(
-    '%i rows come whole, with their count, and the connection goes on',
+    '%i rows arrive complete with their count, and the connection stays usable',
     async (n) => {
       const { text, copy } = await read(
         `COPY (SELECT n, repeat('x', n % 40) FROM generate_series(1, ${n}) n) TO STDOUT`,
@@ -53,7 +53,7 @@ describe.each([
     },
   );
 
-  test('rows larger than a chunk, empty rows, and notices in between change nothing', async () => {
+  test('rows larger than a chunk, empty rows and notices in between do not change the text', async () => {
     await pool.query(`CREATE OR REPLACE FUNCTION noisy(n int) RETURNS text LANGUAGE plpgsql AS
       $$ BEGIN RAISE NOTICE 'row %', n; RETURN CASE WHEN n % 3 = 0 THEN repeat('é', 900000) ELSE '' END; END $$`);
     const { text, sizes, copy } = await read(
@@ -65,7 +65,7 @@ describe.each([
     expect(copy.rowCount).toBe(7);
   });
 
-  test('an error before the rows, and one among them, ends the stream with it; the connection goes on', async () => {
+  test('an error before or among the rows ends the stream with that error, and the connection stays usable', async () => {
     const client = await pool.connect();
     for (const [statement, code] of [
       ['COPY (SELECT nothing) TO STDOUT', '42703'],
@@ -81,7 +81,7 @@ describe.each([
   test.each([
     ['in the middle', 2],
     ['in the last chunk', 5],
-  ])('what is thrown %s while packing breaks the copy off, and nothing else', async (_when, at) => {
+  ])('an error %s during compression fails only the copy', async (_when, at) => {
     const client = await pool.connect();
     let calls = 0;
     const compress = (chunk: Buffer): Buffer => {
@@ -97,7 +97,7 @@ describe.each([
     expect(calls).toBe(at);
   });
 
-  test('a reader that does not read holds PostgreSQL back', async () => {
+  test('PostgreSQL waits for a reader that does not read', async () => {
     const client = await pool.connect();
     const copy = client.query(
       copyOut(`COPY (SELECT repeat('x', 1000) FROM generate_series(1, 100000)) TO STDOUT`),
@@ -111,7 +111,7 @@ describe.each([
     client.release();
   });
 
-  test('what is asked for after a copy stays as it was while more comes in', async () => {
+  test('the result of a query after a copy does not change while more data arrives', async () => {
     await read("COPY (SELECT repeat('a', 100) FROM generate_series(1, 20000)) TO STDOUT");
     const wide = await pool.query<{ text: string }>(
       'SELECT repeat(chr(64 + n), 300000) AS text FROM generate_series(1, 20) n',
@@ -134,7 +134,7 @@ const messageOf = (code: string, content = ''): Buffer => {
 test.each([
   ['as they are', undefined],
   ['packed, each chunk over the one before', (chunk: Buffer) => Buffer.from(chunk)],
-])('rows and their rowIds come out alike wherever the packets are cut: %s', (_how, compress) => {
+])('rows and row ids are the same wherever the packets are cut: %s', (_how, compress) => {
   const rows = ['"(0,1)",u-1,a\n', '"(0,12)",\n', '"(4294967295,65535)",u-3,"(1,2)",é\n'];
   const messages = rows.map((row) => messageOf('d', row));
   const sent = Buffer.concat([
@@ -159,7 +159,7 @@ test.each([
   }
 });
 
-test("each row's place is taken off it, for as many as there are", async () => {
+test('the row id is taken from each row, in the order of the rows', async () => {
   const { pool } = database().owner;
   await pool.query('CREATE TABLE placed AS SELECT n FROM generate_series(1, 20000) n');
   const client = await pool.connect();

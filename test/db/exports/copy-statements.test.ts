@@ -28,15 +28,15 @@ const HOSTILE = [
   '😀', '\uFFFF', '{a,"b"}', 'NULL', "U&'\\0041'", "\\'; SELECT 1; --",
 ]; // prettier-ignore
 
-test.each(HOSTILE)('%j comes out of its setting as it went in', async (text) => {
+test.each(HOSTILE)('%j is read from its setting unchanged', async (text) => {
   expect(await both(sql`SELECT ${text}::text AS v`)).toEqual([text, text]);
 });
 
-test('a list of hostile texts comes out of its setting as it went in', async () => {
+test('a list of hostile texts is read from its setting unchanged', async () => {
   expect(await both(sql`SELECT ${HOSTILE}::text[] AS v`)).toEqual([HOSTILE, HOSTILE]);
 });
 
-test('any text and any list does, whatever it holds', async () => {
+test('any text and any list is read from its setting unchanged', async () => {
   const text = fc
     .string({ unit: 'binary', maxLength: 30 })
     .filter((value) => value.isWellFormed() && !value.includes('\0'));
@@ -61,9 +61,12 @@ test.each([
     sql`SELECT ${new Date('2024-07-01T00:00:00.123Z')}::timestamptz::text AS v`,
     '2024-07-01 00:00:00.123+00',
   ],
-])('numbers, booleans, null and moments mean the same either way (%#)', async (query, wanted) => {
-  expect(await both(query)).toEqual([wanted, wanted]);
-});
+])(
+  'numbers, booleans, null and timestamps mean the same when bound or read from a setting (%#)',
+  async (query, wanted) => {
+    expect(await both(query)).toEqual([wanted, wanted]);
+  },
+);
 
 test.each([
   ['a\0b'],
@@ -81,13 +84,13 @@ test.each([
   [new Date(Number.NaN)],
   [new Date('+010000-01-01T00:00:00Z')],
   [new Date('-000001-01-01T00:00:00Z')],
-])('what has no safe text is refused, not guessed (%#)', (value) => {
+])('a value without a safe text is refused (%#)', (value) => {
   expect(() => toCopyStatements([sql`SELECT ${value}::text`])).toThrow(
     /sent to PostgreSQL|Invalid time/,
   );
 });
 
-test('no value stands in a statement, and a value that says no type is refused', () => {
+test('a statement contains no value, and a value without a cast is refused', () => {
   const { texts, values } = toCopyStatements([
     sql`SELECT ${'canary'}::text, ${['canary']}::text[]`,
     sql`SELECT ${'canary'}::text, ${7}::int, ${sql.lit('an id')}`,
@@ -119,7 +122,7 @@ test('a value is read once, not for each row', async () => {
   expect(plan).toMatch(/InitPlan[^\n]*\n *-> +Result \(actual rows=1\S* loops=1\)/);
 });
 
-test('values end with their transaction; without them a statement fails and selects nobody', async () => {
+test('values end with their transaction; without values a statement fails and selects no user', async () => {
   const query = sql`SELECT FROM (VALUES ('x')) AS users (id) WHERE id <> ${'someone'}::text`;
   const [text = ''] = toCopyStatements([query]).texts;
   const client = new Client({ connectionString: database().url });

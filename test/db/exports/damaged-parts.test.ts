@@ -27,7 +27,7 @@ test.each([
       compressFrame(Buffer.from(Buffer.from(decompress(file)).toString().replace('u-4', 'u-6'))),
   ],
 ])(
-  'a part that lies there %s is found as it is read back, and is no backup',
+  'a part that is stored %s is detected when it is read back, and its backup does not count',
   async (name, spoil) => {
     const id = `spoilt-${name.replaceAll(' ', '-').slice(0, 12)}`;
     const workspace = await seedWorkspace(database(), id, 10);
@@ -57,7 +57,7 @@ test.each([
   },
 );
 
-test('a part damaged after verification is found before its users go', async () => {
+test('a part that is damaged after verification is detected before its users are deleted', async () => {
   const workspace = await seedWorkspace(database(), 'damaged', 10);
   const jobId = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 5 });
   const { exportId } = await steps.backUp(jobId);
@@ -72,7 +72,7 @@ test('a part damaged after verification is found before its users go', async () 
   expect(await countOf(database(), 'damaged')).toBe(10);
 });
 
-test('a damaged last part keeps the users of all parts', async () => {
+test('if the last part is damaged, no user of any part is deleted', async () => {
   const workspace = await seedWorkspace(database(), 'last-part', 50_010);
   const ids = Array.from({ length: 50_010 }, (_, index) => `u-${index + 1}`);
   const jobId = await startDeletion(database(), workspace, { ids });

@@ -70,7 +70,7 @@ const make = async ({ type = 'export', endedHoursAgo, ...of }: Wanted) => {
   };
 };
 
-test('removes expired downloads and backups with their files, and writes down what they were', async () => {
+test('expired downloads and backups are removed with their files, and the activity log describes them', async () => {
   const made = [
     await make({ endedHoursAgo: 1, expiresAt: PAST }),
     await make({ type: 'deletion', endedHoursAgo: 1, expiresAt: PAST }),
@@ -108,7 +108,7 @@ test('removes expired downloads and backups with their files, and writes down wh
   expect(await made[0]!.lines()).toHaveLength(1);
 });
 
-test('leaves what is held, and what a job still runs for, though its time is over', async () => {
+test('an expired export is not removed while it is held or an unfinished job needs it', async () => {
   const held = await make({ type: 'deletion', endedHoursAgo: 100, expiresAt: PAST });
   await query('UPDATE exports SET legal_hold = true WHERE id = $1', [held.id]);
   const running = await make({ type: 'deletion', expiresAt: PAST });
@@ -131,7 +131,7 @@ test('leaves what is held, and what a job still runs for, though its time is ove
   expect(await run()).toMatchObject({ removed: 3 });
 });
 
-test('finishes what was removed and not destroyed, and what a lost attempt writes afterwards', async () => {
+test('a removed export is destroyed, and so are files that a lost attempt writes later', async () => {
   const half = await make({ type: 'deletion', endedHoursAgo: 1 });
   await query(
     `UPDATE exports SET state = 'removed', removed_at = now(), removed_by = $2 WHERE id = $1`,
@@ -150,7 +150,7 @@ test('finishes what was removed and not destroyed, and what a lost attempt write
   expect(await half.lines()).toEqual([]);
 });
 
-test('removes exports that were never verified two days after their job, and no earlier', async () => {
+test('unverified exports are removed two days after the end of their job, and no earlier', async () => {
   const states = ['writing', 'written', 'damaged'] as const;
   const old = await Promise.all(states.map((state) => make({ state, endedHoursAgo: 49 })));
   const young = await Promise.all(states.map((state) => make({ state, endedHoursAgo: 47 })));
@@ -166,7 +166,7 @@ test('removes exports that were never verified two days after their job, and no 
   for (const one of [...young, running]) expect(existsSync(one.folder)).toBe(true);
 });
 
-test('removes what lost attempts of a living export have left, once, and says so', async () => {
+test('orphaned files of lost attempts are removed once, and the activity log says so', async () => {
   const of = { type: 'deletion', endedHoursAgo: 49 } as const;
   const [old, young] = [await make(of), await make({ ...of, endedHoursAgo: 1 })];
   for (const { id, folder: files } of [old, young]) {
@@ -190,7 +190,7 @@ test('removes what lost attempts of a living export have left, once, and says so
   ]);
 });
 
-test('one whose files cannot be removed keeps no other waiting, is told, and is tried again', async () => {
+test('an export whose files cannot be removed delays no other, is reported, and is tried again', async () => {
   const stuck = await make({ endedHoursAgo: 1, expiresAt: PAST });
   const free = await make({ endedHoursAgo: 1, expiresAt: PAST });
   const { storage } = deps;
@@ -210,7 +210,7 @@ test('one whose files cannot be removed keeps no other waiting, is told, and is 
   expect(existsSync(stuck.folder)).toBe(false);
 });
 
-test('goes through more than one page of what is due', async () => {
+test('one call removes more than one page of expired exports', async () => {
   const count = 250;
   await query(
     `WITH job AS (
@@ -227,7 +227,7 @@ test('goes through more than one page of what is due', async () => {
   expect(await run()).toMatchObject({ removed: count });
 });
 
-test('what cannot be erased keeps lists of users no longer than they may stay', async () => {
+test('an expired list of users is removed even if another removal fails', async () => {
   await query(
     `INSERT INTO user_lists (id, workspace_id, actor_key_id, match_by, expires_at)
      VALUES (gen_random_uuid(), 'expiry', $1, 'email', now() - interval '1 minute')`,

@@ -36,7 +36,7 @@ beforeAll(async () => {
 
 const columns = ['userId', 'firstName'];
 
-test('a gzip export of several parts is one member, which holds all users', async () => {
+test('a gzip export of several parts is one member that holds all users', async () => {
   const { id, rows, bytes, text } = await exportUsers(database(), steps, workspace, {
     compression: 'gzip',
     columns,
@@ -65,7 +65,7 @@ test('a gzip export of several parts is one member, which holds all users', asyn
 }, 60_000);
 
 test.each(['csv', 'ndjson'] as const)(
-  'an export of nobody is one member, too (%s)',
+  'a gzip export of no users is one member as well (%s)',
   async (format) => {
     const nobody = await seedWorkspace(database(), `nobody-${format}`, 0);
     const { rows, text } = await exportUsers(database(), steps, nobody, {
@@ -82,20 +82,23 @@ test.each([
   ['a part', '000001', (file: Buffer) => file.fill(file.readUInt8(30) ^ 1, 30, 31)],
   ['a part cut short', '000001', (file: Buffer) => file.subarray(0, -4)],
   ['the trailer', '000002', (file: Buffer) => file.fill(file.readUInt8(4) ^ 1, 4, 5)],
-])('%s that is not what was written is found as it is read back', async (name, part, spoil) => {
-  const small = await seedWorkspace(database(), `spoilt-${name.replaceAll(' ', '-')}`, 10);
-  const jobId = await startExport(database(), small, { compression: 'gzip', columns });
-  const { storage } = steps.deps;
-  const { put } = storage;
-  storage.put = async (key, content) => {
-    await put(key, content);
-    if (!key.includes(part)) return;
-    const path = join(steps.storageDir, key);
-    await writeFile(path, spoil(await readFile(path)));
-  };
-  try {
-    await expect(steps.write(jobId)).rejects.toMatchObject({ type: 'backupDamaged' });
-  } finally {
-    storage.put = put;
-  }
-});
+])(
+  '%s that differs from the written bytes is detected when it is read back',
+  async (name, part, spoil) => {
+    const small = await seedWorkspace(database(), `spoilt-${name.replaceAll(' ', '-')}`, 10);
+    const jobId = await startExport(database(), small, { compression: 'gzip', columns });
+    const { storage } = steps.deps;
+    const { put } = storage;
+    storage.put = async (key, content) => {
+      await put(key, content);
+      if (!key.includes(part)) return;
+      const path = join(steps.storageDir, key);
+      await writeFile(path, spoil(await readFile(path)));
+    };
+    try {
+      await expect(steps.write(jobId)).rejects.toMatchObject({ type: 'backupDamaged' });
+    } finally {
+      storage.put = put;
+    }
+  },
+);

@@ -5,7 +5,7 @@ import { seedWorkspace } from '../../support/steps/deletion.ts';
 
 const database = useDatabase();
 
-test('a lane joins a held snapshot, and sees what its holder sees', async () => {
+test('a lane that joins a held snapshot sees the same rows as its holder', async () => {
   const { pool } = database().app;
   await seedWorkspace(database(), 'held', 3);
   const held = await holdSnapshot(pool, 'held');
@@ -17,7 +17,7 @@ test('a lane joins a held snapshot, and sees what its holder sees', async () => 
   held.client.release(true);
 });
 
-test('no lane joins a snapshot whose holder has died', async () => {
+test('no lane joins a snapshot whose holder has ended', async () => {
   const { pool } = database().app;
   await seedWorkspace(database(), 'gone', 3);
   const held = await holdSnapshot(pool, 'gone');

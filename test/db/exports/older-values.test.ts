@@ -34,7 +34,7 @@ const SELECTING = [
 ];
 
 test.each(SELECTING.map((filter, n) => [n, filter] as const))(
-  'a row of older values is selected, deleted and restored as it was (%i: %j)',
+  'a row with older values is selected, deleted and restored unchanged (%i: %j)',
   async (n, filter) => {
     const workspace = await seedWorkspace(database(), `older${n}`, 3);
     const { workspaceId } = workspace;

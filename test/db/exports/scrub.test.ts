@@ -52,30 +52,33 @@ test.each([
   ['lost', (file: string) => rename(file, `${file}.saved`), 'file'],
   ['cut short', async (file: string) => cut(file, -1), 'bytes'],
   ['of the same length with a bit turned', async (file: string) => turn(file), 'sha256'],
-])('a part that is %s is reported, once in the log and until it is whole', async (...given) => {
-  const [, spoil, figure] = given;
-  const { workspace, exportId, file } = await prepare(25);
-  const bytes = await readFile(file);
-  await spoil(file);
-  expect(await scrub()).toMatchObject({ damaged: 1, repaired: 0 });
-  expect(reported).toEqual([{ exportId, part: 1, figure }]);
-  expect(await stateOf(exportId)).toBe('damaged');
-  expect(await scrub()).toMatchObject({ damaged: 1 });
-  expect(await linesOf(exportId)).toMatchObject([
-    { kind: 'backupDamaged', details: { part: 1, figure } },
-  ]);
+])(
+  'a part that is %s is reported until it is whole, and once in the activity log',
+  async (...given) => {
+    const [, spoil, figure] = given;
+    const { workspace, exportId, file } = await prepare(25);
+    const bytes = await readFile(file);
+    await spoil(file);
+    expect(await scrub()).toMatchObject({ damaged: 1, repaired: 0 });
+    expect(reported).toEqual([{ exportId, part: 1, figure }]);
+    expect(await stateOf(exportId)).toBe('damaged');
+    expect(await scrub()).toMatchObject({ damaged: 1 });
+    expect(await linesOf(exportId)).toMatchObject([
+      { kind: 'backupDamaged', details: { part: 1, figure } },
+    ]);
 
-  await writeFile(file, bytes);
-  expect(await scrub()).toMatchObject({ damaged: 0, repaired: 1 });
-  expect(await stateOf(exportId)).toBe('verified');
-  expect((await linesOf(exportId)).map(({ kind }) => kind)).toEqual([
-    'backupDamaged',
-    'backupRepaired',
-  ]);
-  expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
-    counts: { restored: 2 },
-  });
-});
+    await writeFile(file, bytes);
+    expect(await scrub()).toMatchObject({ damaged: 0, repaired: 1 });
+    expect(await stateOf(exportId)).toBe('verified');
+    expect((await linesOf(exportId)).map(({ kind }) => kind)).toEqual([
+      'backupDamaged',
+      'backupRepaired',
+    ]);
+    expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
+      counts: { restored: 2 },
+    });
+  },
+);
 
 const cut = async (file: string, end: number) =>
   writeFile(file, (await readFile(file)).subarray(0, end));
@@ -86,7 +89,7 @@ const turn = async (file: string) => {
   await writeFile(file, bytes);
 };
 
-test('a whole backup is looked at once a day', async () => {
+test('an undamaged backup is scrubbed once a day', async () => {
   await prepare(23);
   const { exportId } = await prepare(25);
   expect(await scrub()).toEqual({ whole: 1, damaged: 0, repaired: 0 });
@@ -99,7 +102,7 @@ test('a whole backup is looked at once a day', async () => {
   expect(reported).toEqual([]);
 });
 
-test('storage that does not answer makes no backup damaged, and keeps no other from being looked at', async () => {
+test('storage that does not answer marks no backup as damaged, and does not prevent another scrub', async () => {
   const away = await prepare(30);
   await prepare(30);
   const { get } = steps.deps.storage;
@@ -116,7 +119,7 @@ test('storage that does not answer makes no backup damaged, and keeps no other f
   expect(await scrub()).toEqual({ whole: 1, damaged: 0, repaired: 0 });
 });
 
-test('a backup that was removed is not looked at, and not called damaged', async () => {
+test('a removed backup is neither scrubbed nor marked as damaged', async () => {
   const { exportId, file } = await prepare(30);
   await query(`UPDATE exports SET state = 'removed', removed_at = now() WHERE id = $1`, [exportId]);
   await rm(file);

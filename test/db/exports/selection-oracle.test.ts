@@ -69,7 +69,7 @@ const expected = (filter: Filter) =>
     .map((user) => user.userId)
     .toSorted();
 
-test('PostgreSQL selects whom the oracle selects, with bound values and with those of a COPY', async () => {
+test('PostgreSQL selects the same users as the oracle, with bound values and with values of a COPY', async () => {
   const client = await database().app.pool.connect();
   const sizes = new Set<number>();
   await fc.assert(
@@ -102,7 +102,7 @@ test('a filter selects the same users under any time zone, date style and locale
   }
 });
 
-test('what is left out is not selected, and the rest is', async () => {
+test('excluded users are not selected, and all other users are', async () => {
   const filter: Filter = { field: 'userId', op: 'contains', value: 'user-' };
   const selection = {
     type: 'filter',

@@ -24,7 +24,7 @@ const start = () => startDeletion(database(), workspace, { filter: inIndia, conf
 const filesOf = (exportId: string) => steps.deps.storage.list(exportPrefix(exportId));
 const broken = { kind: 'failed', type: 'brokenOff', message: 'It broke off.' } as const;
 
-test('what an ended job never verified is removed, and not before it has ended', async () => {
+test('the unverified files of a job are removed after its end, and not before', async () => {
   const jobId = await start();
   const { exportId } = await steps.write(jobId);
   expect(await filesOf(exportId)).toHaveLength(2);
@@ -35,7 +35,7 @@ test('what an ended job never verified is removed, and not before it has ended',
   expect(await filesOf(exportId)).toEqual([]);
 });
 
-test('a verified backup stays, whether anyone was deleted by it or not, damaged or not', async () => {
+test('a verified backup stays, used or not, and damaged or not', async () => {
   const unused = await start();
   const first = await steps.backUp(unused);
   await steps.finish({ jobId: unused, end: broken });

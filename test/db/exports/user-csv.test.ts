@@ -85,7 +85,7 @@ const expectedOf = ({ text: value, list }: User): Record<string, string> => ({
   ...Object.fromEntries(LIST_COLUMNS.map((name) => [name, list.join(';')])),
 });
 
-test('every text and list comes out as it is, and for a spreadsheet so that it can be taken back', async () => {
+test('every text and list is written exactly, and its form for spreadsheets can be reversed', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(user, { minLength: 20, maxLength: 60 }), async (users) => {
       const plain = await cellsOf(users, false);
@@ -106,7 +106,7 @@ test('every text and list comes out as it is, and for a spreadsheet so that it c
 });
 
 test.each(COLUMNS.map((name, index) => [name, FIELDS[index]!] as const))(
-  'a file of %s alone has a line for each user, also where the value is unknown',
+  'a file of only %s has a line for each user, even if the value is unknown',
   async (_name, field) => {
     const source = sql`FROM jsonb_populate_recordset(NULL::users,
       '[{"properties": {}}, {"properties": {"number": null, "list": null}}]'::jsonb) AS users`;
@@ -115,7 +115,7 @@ test.each(COLUMNS.map((name, index) => [name, FIELDS[index]!] as const))(
   },
 );
 
-test('a file of many chunks is guarded in each of them', async () => {
+test('a file of many chunks is guarded in each chunk', async () => {
   const rows = 40_000;
   const field = findField('firstName', TYPES)!;
   const source = sql`FROM (SELECT repeat('=', n % 2) || n || ';' || repeat('-', n % 3) || E'\n"+' ||

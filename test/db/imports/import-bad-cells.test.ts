@@ -46,7 +46,7 @@ test.each<[Partial<ImportOptions>, object]>([
     { first_name: 'Ada', properties: { number: 1, string: 's' } },
   ],
 ])(
-  'by %j a cell that cannot be taken is left out and told, and the rest is imported',
+  'with %j an invalid cell is left out and reported, and the rest is imported',
   async (options, a) => {
     const id = `skip-${options.mode}-${options.emptyCells ?? 'clear'}`;
     const workspace = await seeded(id);
@@ -86,7 +86,7 @@ test.each<[Partial<ImportOptions>, object]>([
   },
 );
 
-test('a file of which cells alone were left out has succeeded, and a dry run says the same', async () => {
+test('an import that only leaves out cells succeeds, and its dry run has the same result', async () => {
   const workspace = await seeded('fine');
   const file = 'userId,email\na,none\na,a2@x.example\na,none\n';
   for (const dryRun of [true, false]) {
@@ -100,7 +100,7 @@ test('a file of which cells alone were left out has succeeded, and a dry run say
   expect((await usersOf('fine'))[0]).toMatchObject({ email: 'a2@x.example' });
 });
 
-test('a mail address that finds users is never left out', async () => {
+test('a line fails if the mail address that finds its user is invalid', async () => {
   const workspace = await seeded('key');
   const file = 'email,firstName,properties.number\nnone,X,1\na@x.example,Eve,no\n';
   const { jobId, counts } = await steps.run(workspace, file, {
@@ -116,7 +116,7 @@ test('a mail address that finds users is never left out', async () => {
 });
 
 test.each([true, false])(
-  'a line of a user who is there already leaves no cell out by insert (dry run: %s)',
+  'in mode insert, a line about an existing user leaves out no cell (dry run: %s)',
   async (dryRun) => {
     const workspace = await seeded(`insert-${dryRun}`);
     const rows = ['a,none,1', 'n,none,1', 'n,none,no', 'm,m@x.example,no', 'n,,', 'h,none,'];
@@ -134,7 +134,7 @@ test.each([true, false])(
   },
 );
 
-test('by insert nothing is left out of lines of users who are there, line by line either', async () => {
+test('in mode insert, a line about an existing user leaves out no cell, also line by line', async () => {
   const workspace = await seeded('insert-refused');
   await query(`ALTER TABLE users ADD CONSTRAINT no_bad CHECK (user_id <> 'bad') NOT VALID`);
   const file = 'userId,email\na,none\nbad,none\nn,none\nn,none\n';
@@ -150,7 +150,7 @@ test('by insert nothing is left out of lines of users who are there, line by lin
   expect(failed[0]?.message).toContain('imported without: email');
 });
 
-test('when nothing is said, a bad cell fails its line', async () => {
+test('by default, an invalid cell fails its line', async () => {
   const workspace = await seeded('default');
   const { counts } = await steps.run(workspace, 'userId,email\na,none\nn,n@x.example\n');
   expect(counts).toMatchObject({ imported: 1, failed: 1, partial: 0 });

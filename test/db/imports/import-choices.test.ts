@@ -72,7 +72,7 @@ test.each<[Partial<ImportOptions>, object, object, Record<string, number>]>([
     { email: 2, tags: 1, 'properties.string': 1 },
   ],
 ])(
-  'by %j empty cells do what was chosen, and what is cleared is counted',
+  'with %j empty cells have the chosen effect, and cleared values are counted',
   async (options, a, b, cleared) => {
     const id = `empty-${options.mode}-${options.emptyCells}`;
     const workspace = await seeded(id);
@@ -112,7 +112,7 @@ const REPEATED = [
 ];
 
 test.each(['clear', 'keep'] as const)(
-  'with empty cells that %s, lines of one user count the same in one chunk and in many',
+  'with empty cells that %s, lines of one user have the same counts in one chunk and in many',
   async (emptyCells) => {
     const told = [];
     for (const isSpread of [false, true]) {
@@ -138,7 +138,7 @@ test.each(['clear', 'keep'] as const)(
 );
 
 test.each([false, true])(
-  'updateOnly makes nobody, and tells lines about nobody (dry run: %s)',
+  'updateOnly creates no user, and reports lines about unknown users (dry run: %s)',
   async (dryRun) => {
     const id = `only-${dryRun}`;
     const workspace = await seeded(id);
@@ -159,7 +159,7 @@ test.each([false, true])(
   },
 );
 
-test('a file about nobody by updateOnly has failed, and may be retried once they are there', async () => {
+test('an updateOnly import about only unknown users fails', async () => {
   const workspace = await seeded('nobody');
   const result = await steps.run(workspace, 'userId\nx\n', { mode: 'updateOnly' });
   expect(result).toMatchObject({ state: 'failed', error: { type: 'everyLineRefused' } });
@@ -169,7 +169,7 @@ const BY_MAIL =
   'email,firstName,userId\nada@X.example,Eve,of no matter\nnobody@x.example,N,\ntwo@x.example,T,\nADA@x.example,Eva,\nno address,N,\n,N,\nBOB@x.example,Bob,\n';
 
 test.each(['update', 'updateOnly', 'replace'] as const)(
-  'matched by mail in mode %s, lines find their user in capitals or not, in the order of the file',
+  'in mode %s, lines find users by mail address in any case, in the order of the file',
   async (mode) => {
     const id = `mail-${mode.toLowerCase()}`;
     const workspace = await seeded(id);
@@ -195,7 +195,7 @@ test.each(['update', 'updateOnly', 'replace'] as const)(
   },
 );
 
-test('a file with columns of its own is checked and imported by the mapping of its job', async () => {
+test('a file with its own column names is checked and imported by the mapping of its job', async () => {
   const workspace = await seeded('mapped');
   const file =
     'E-Mail;Stadt;Zahl;Notiz\nADA@x.example;Bonn;7;x\nE-Mail;Stadt;Zahl;Notiz\nbob@x.example;Ulm;;y\n';
@@ -209,7 +209,7 @@ test('a file with columns of its own is checked and imported by the mapping of i
   ]);
 });
 
-test('whoever has another mail address by the time of the write is not changed', async () => {
+test('an import does not change a user whose mail address changes before the write', async () => {
   const workspace = await seeded('moved');
   const undo = waylay(steps, 'SELECT count(*) FILTER (WHERE NOT', () =>
     query(
@@ -224,7 +224,7 @@ test('whoever has another mail address by the time of the write is not changed',
   expect(users.map(({ first_name }) => first_name)).toEqual(['Ada', 'Rob']);
 });
 
-test('by mail a chunk is imported line by line where the database refuses one', async () => {
+test('with matching by mail, a chunk is imported line by line if the database refuses a line', async () => {
   const workspace = await seeded('mail-careful');
   await query(`ALTER TABLE "users_mail-careful" ADD CONSTRAINT no CHECK (city <> 'poison')`);
   const file =

@@ -55,7 +55,7 @@ const retryOf = (jobId: string, fileId: string) => {
   return isWritten.then(() => id);
 };
 
-test('with an expired file go its failed lines, and counts, size and checksum stay', async () => {
+test('the failed lines of an import are erased with its expired file; counts, size and checksum stay', async () => {
   const { jobId, counts } = await steps.run(workspace, FAILING);
   const fileId = await fileIdOf(jobId);
   await asRows(`DELETE FROM users WHERE workspace_id = 'expiring'`);
@@ -83,7 +83,7 @@ test('with an expired file go its failed lines, and counts, size and checksum st
   expect(await destroy()).toMatchObject({ removed: 0, destroyed: 0 });
 });
 
-test('a file that an unfinished job reads is kept, and goes once it has ended', async () => {
+test('a file that an unfinished job reads is kept, and is removed after the end of the job', async () => {
   const first = await steps.start(workspace, FAILING);
   const fileId = await fileIdOf(first);
   await steps.check(first);
@@ -98,7 +98,7 @@ test('a file that an unfinished job reads is kept, and goes once it has ended', 
   expect(await tablesHolding(asRows, ['canary'])).toEqual([]);
 });
 
-test('a retry begins over the same file, until that is removed', async () => {
+test('an import may be retried with the same file until the file is removed', async () => {
   const first = await steps.start(workspace, FAILING);
   const fileId = await fileIdOf(first);
   await steps.finish(first, { kind: 'cancelled' });
@@ -110,7 +110,7 @@ test('a retry begins over the same file, until that is removed', async () => {
 });
 
 test.each(['everyLineFailed', 'invalidCsv', 'notUtf8', 'tooManyRows'])(
-  'an import that failed with %s is not retried: the same file fails again',
+  'an import that failed with %s cannot be retried, because the same file would fail again',
   async (type) => {
     const jobId = await steps.start(workspace, FAILING);
     await steps.finish(jobId, { kind: 'failed', type, message: '' });
@@ -118,7 +118,7 @@ test.each(['everyLineFailed', 'invalidCsv', 'notUtf8', 'tooManyRows'])(
   },
 );
 
-test('the eraser refuses a file that is not removed, or still read', async () => {
+test('the eraser refuses a file that is not removed, or that a job still reads', async () => {
   const jobId = await steps.start(workspace, FAILING);
   const fileId = await fileIdOf(jobId);
   const erase = () => database().app.pool.query('SELECT erase_import_file($1)', [fileId]);
@@ -140,7 +140,7 @@ const idFrom = (hoursAgo: number): string => {
 
 const put = (key: string) => steps.deps.storage.put(key, Readable.from([Buffer.from('userId\n')]));
 
-test('uploads no job came of are swept after two days, whole or half, and no others', async () => {
+test('uploads without a job, complete or partial, are swept after two days; other files stay', async () => {
   await Promise.all((await stored()).map((key) => steps.deps.storage.remove(key)));
   const lost = idFrom(49);
   const half = idFrom(50);
@@ -151,7 +151,7 @@ test('uploads no job came of are swept after two days, whole or half, and no oth
   expect(await stored()).toEqual([young, 'imports/no-id/file'].toSorted());
 });
 
-test('an old upload that a job came of is not swept', async () => {
+test('an old upload with a job is not swept', async () => {
   const fileId = idFrom(60);
   await put(importKey(fileId));
   await insertJob(database().app.db, {
@@ -179,7 +179,7 @@ const insertUnderKey = (fileId: string) =>
     importFile: { id: fileId, facts: { bytes: 7, sha256: '' } },
   });
 
-test('of two jobs with one idempotency key the second writes nothing, nor the row of its file', async () => {
+test('of two jobs with one idempotency key, the second writes neither its row nor that of its file', async () => {
   const ids = [uuidv7(), uuidv7()];
   expect((await Promise.all(ids.map(insertUnderKey))).filter(Boolean)).toHaveLength(1);
   expect(await asRows('SELECT id FROM import_files WHERE id = ANY ($1)', [ids])).toHaveLength(1);

@@ -26,7 +26,7 @@ const HEAVY: [string, string][] = [
 const MAX_TURN_SHARE = 0.5;
 
 test.each(HEAVY)(
-  'a file of %s that is checked stops nobody, and is cancelled at once',
+  'the check of a file of %s does not block other work, and can be cancelled',
   async (what, content) => {
     const workspace = await seedTypedWorkspace(database(), `check-${what.length}`);
     const jobId = await steps.start(workspace, content);
@@ -39,7 +39,7 @@ test.each(HEAVY)(
   },
 );
 
-test('a file whose lines have other cells is imported while others go on', async () => {
+test('the import of a file whose lines have a wrong number of cells does not block other work', async () => {
   const workspace = await seedTypedWorkspace(database(), 'others');
   const jobId = await steps.start(workspace, `userId,city\n${'1\n'.repeat(20_000)}2,Rome\n`);
   await enterPhase(database().app.db, jobId, 'importing');
@@ -49,7 +49,7 @@ test('a file whose lines have other cells is imported while others go on', async
   expect(await failuresOf(database(), jobId)).toHaveLength(20_000);
 });
 
-test('a file whose storage falls silent is given up once its job is cancelled', async () => {
+test('a file whose storage stops sending data is abandoned when its job is cancelled', async () => {
   const stop = new AbortController();
   const threads = createImportThreads();
   const task = {
@@ -66,7 +66,7 @@ test('a file whose storage falls silent is given up once its job is cancelled', 
   await threads.close();
 });
 
-test('several files are read at the same time, and threads are used again', async () => {
+test('several files can be imported at the same time', async () => {
   const workspace = await seedTypedWorkspace(database(), 'several');
   const results = await Promise.all(
     Array.from({ length: 5 }, (_, n) =>

@@ -31,7 +31,7 @@ test.each([
   ['replace', false],
   ['replace', true],
 ] as const)(
-  'in mode %s (dry run: %s) users under hold stay as they are, and each of their lines is told',
+  'in mode %s (dry run: %s) users under hold stay unchanged, and each of their lines is reported',
   async (mode, dryRun) => {
     const id = `held-${mode}-${dryRun}`;
     const workspace = await seedWorkspace(database(), id, 6);
@@ -53,7 +53,7 @@ test.each([
   },
 );
 
-test('in mode insert a user under hold is skipped as any other who is there', async () => {
+test('in mode insert, a user under hold is skipped like any existing user', async () => {
   const workspace = await seedWorkspace(database(), 'insert', 2);
   await hold('insert', ['u-1']);
   const { counts } = await steps.run(workspace, 'userId,country\nu-1,FR\nu-3,FR\n', {
@@ -62,7 +62,7 @@ test('in mode insert a user under hold is skipped as any other who is there', as
   expect(counts).toMatchObject({ imported: 1, skipped: 1, held: 0, failed: 0 });
 });
 
-test('a file of held users alone has failed, and may be retried once the hold is cleared', async () => {
+test('an import about only held users fails, and may be retried', async () => {
   const workspace = await seedWorkspace(database(), 'all', 2);
   await hold('all', ['u-1', 'u-2']);
   const { jobId, ...result } = await steps.run(workspace, 'userId,country\nu-1,FR\nu-2,FR\n');
@@ -79,37 +79,40 @@ test('a file of held users alone has failed, and may be retried once the hold is
 test.each([
   ['looked at', 'SELECT count(*) FILTER (WHERE NOT'],
   ['locked', 'INSERT INTO public'],
-])('a hold set after its user was %s is kept, in a chunk of many', async (what, beginning) => {
-  const id = `late-${what.replace(' ', '-')}`;
-  const workspace = await seedWorkspace(database(), id, 10);
-  const theirs = () =>
-    query(
-      `UPDATE users SET legal_hold = true, city = 'theirs' WHERE workspace_id = $1 AND user_id = 'u-4'`,
+])(
+  'a hold that is set after its user was %s is kept, in a chunk of many users',
+  async (what, beginning) => {
+    const id = `late-${what.replace(' ', '-')}`;
+    const workspace = await seedWorkspace(database(), id, 10);
+    const theirs = () =>
+      query(
+        `UPDATE users SET legal_hold = true, city = 'theirs' WHERE workspace_id = $1 AND user_id = 'u-4'`,
+        [id],
+      );
+    let late: Promise<unknown> = Promise.resolve();
+    // Once the row is locked, the other transaction waits, and sets the hold on the user that the
+    // import has changed.
+    const isLocked = what === 'locked';
+    const undo = waylay(steps, beginning, async () => {
+      late = theirs();
+      if (!isLocked) await late;
+    });
+    const lines = Array.from({ length: 12 }, (_, n) => `u-${n + 1},ours\n`).join('');
+    const { counts } = await steps.run(workspace, `userId,city\n${lines}`);
+    undo();
+    await late;
+    expect(counts).toMatchObject(
+      isLocked ? { imported: 2, merged: 10, held: 0 } : { imported: 2, merged: 9, held: 1 },
+    );
+    const [user] = await query(
+      `SELECT city, legal_hold FROM users WHERE workspace_id = $1 AND legal_hold`,
       [id],
     );
-  let late: Promise<unknown> = Promise.resolve();
-  // Once the row is locked, the other transaction waits, and sets the hold on the user that the
-  // import has changed.
-  const isLocked = what === 'locked';
-  const undo = waylay(steps, beginning, async () => {
-    late = theirs();
-    if (!isLocked) await late;
-  });
-  const lines = Array.from({ length: 12 }, (_, n) => `u-${n + 1},ours\n`).join('');
-  const { counts } = await steps.run(workspace, `userId,city\n${lines}`);
-  undo();
-  await late;
-  expect(counts).toMatchObject(
-    isLocked ? { imported: 2, merged: 10, held: 0 } : { imported: 2, merged: 9, held: 1 },
-  );
-  const [user] = await query(
-    `SELECT city, legal_hold FROM users WHERE workspace_id = $1 AND legal_hold`,
-    [id],
-  );
-  expect(user).toEqual({ city: 'theirs', legal_hold: true });
-});
+    expect(user).toEqual({ city: 'theirs', legal_hold: true });
+  },
+);
 
-test('held users stop no line of a chunk that is imported line by line', async () => {
+test('held users stop no other line of a chunk that is imported line by line', async () => {
   const workspace = await seedWorkspace(database(), 'careful', 20);
   await query(`ALTER TABLE users_careful ADD CONSTRAINT no CHECK (city <> 'poison')`);
   await hold('careful', ['u-3', 'u-7']);
@@ -124,7 +127,7 @@ test('held users stop no line of a chunk that is imported line by line', async (
   ]);
 });
 
-test('a full chunk of held users is told whole, chunk by chunk', async () => {
+test('more than a chunk of held users is reported completely', async () => {
   const count = MAX_CHUNK_LINES + 5;
   const workspace = await seedWorkspace(database(), 'many', count);
   await query(

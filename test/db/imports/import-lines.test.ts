@@ -46,7 +46,7 @@ const LINES = [
 ];
 
 const fileOf = (lines: readonly string[], isSpread: boolean): string => {
-  // So many other lines in between that each line is in a chunk of its own.
+  // So many other lines are in between that each line is in a different chunk.
   const others = (n: number) =>
     isSpread ? Array.from({ length: MAX_CHUNK_LINES }, (_, i) => `f-${n}-${i},,,,`) : [];
   return `${[HEADER, ...lines.flatMap((line, n) => [line, ...others(n)])].join('\n')}\n`;
@@ -74,7 +74,7 @@ test.each([
   ['replace', false],
   ['insert', false],
 ] as const)(
-  'lines count the same in one chunk as in many, and in a dry run, by %s with mergeTags %s',
+  'lines have the same counts in one chunk, in many and in a dry run, by %s with mergeTags %s',
   async (mode, mergeTags) => {
     const options = { mode, mergeTags };
     const [merging, replacing] = EXPECTED[mode];
@@ -103,7 +103,7 @@ test.each([
   ['new', [tags(0, 60), tags(60, 60), tags(60, 40), 'last', tags(0, 100)]],
   ['old', [tags(0, 60), tags(60, 60), tags(60, 39), 'last', `a;${tags(0, 99)}`]],
 ])(
-  'lines of one user, %s, never leave more than 100 tags, in one chunk, in many, or in a dry run',
+  'lines of one user (%s) never leave over 100 tags, in one chunk, in many or in a dry run',
   async (userId, cells) => {
     const lines = cells.map((cell) => `${userId},,${cell},,`);
     for (const isSpread of [false, true]) {
@@ -129,7 +129,7 @@ test.each([
   120_000,
 );
 
-test('a user who has more tags already is refused none that adds none', async () => {
+test('for a user with more than 100 tags, only lines that add a tag fail', async () => {
   const workspace = await seeded('many-tags');
   await query(`UPDATE users SET tags = ARRAY(SELECT 't' || n FROM generate_series(1, 120) AS n)
                 WHERE workspace_id = 'many-tags' AND user_id = 'old'`);
@@ -139,7 +139,7 @@ test('a user who has more tags already is refused none that adds none', async ()
   expect(await failuresOf(database(), jobId)).toHaveLength(1);
 });
 
-test('a dry run of lines that the limit of tags refuses writes no user', async () => {
+test('a dry run of lines over the limit of tags writes no user', async () => {
   const workspace = await seeded('dry-limit');
   const before = await query(
     `SELECT user_id, xmin, ctid FROM users WHERE workspace_id = 'dry-limit'`,

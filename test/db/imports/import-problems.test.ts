@@ -23,7 +23,7 @@ const FILE = [
   'held,,,,,',
 ];
 
-test('what was wrong is counted by property and rule, with its first line', async () => {
+test('problems are counted by property and rule, with their first line', async () => {
   const workspace = await seedTypedWorkspace(database(), 'rules');
   await database().owner.pool.query(
     `INSERT INTO users (workspace_id, user_id, legal_hold) VALUES ('rules', 'held', true)`,
@@ -43,7 +43,7 @@ test('what was wrong is counted by property and rule, with its first line', asyn
   ]);
 });
 
-test('the counts grow chunk by chunk, and a chunk that is done again counts once, in a dry run, too', async () => {
+test('the counts grow with each chunk, and a repeated chunk counts once, also in a dry run', async () => {
   for (const dryRun of [false, true]) {
     const workspace = await seedTypedWorkspace(database(), `grow-${dryRun}`);
     const lines = Array.from(
@@ -70,7 +70,7 @@ test('the counts grow chunk by chunk, and a chunk that is done again counts once
   }
 });
 
-test('a dry run that begins anew tells of lines as it did at first, though users have changed', async () => {
+test('a dry run that starts again reports the same lines, even if users have changed', async () => {
   const workspace = await seedTypedWorkspace(database(), 'dry-again');
   await steps.run(workspace, 'userId,city\na,Rome\nb,Rome\n');
   const jobId = await steps.start(workspace, 'userId,city\na,Pune\nb,Pune\n', { dryRun: true });

@@ -50,7 +50,7 @@ test.each([
     10,
   ],
 ])(
-  'a user whom others have %s between two statements is counted as what was found at last',
+  'a user that others have %s between two statements is counted by its last state',
   async (id, beginning, theirs, counts, users) => {
     const workspace = await seedWorkspace(database(), id, 5);
     const undo = waylay(steps, beginning, () => query(theirs));
@@ -61,7 +61,7 @@ test.each([
   },
 );
 
-test('a user who says what the file says may go meanwhile, and is not brought back', async () => {
+test('a user that already equals its line may be removed meanwhile, and is not created again', async () => {
   const workspace = await seedWorkspace(database(), 'unlocked', 3);
   await query(`UPDATE users SET city = 'ours' WHERE workspace_id = 'unlocked'`);
   const undo = waylay(steps, 'INSERT INTO public', () =>
@@ -81,7 +81,7 @@ const users = (from: number) =>
     properties: {},
   }));
 
-test('imports and merges of the same users at once end all, without a deadlock that is told', async () => {
+test('imports and merges of the same users at the same time all succeed', async () => {
   const workspace = await seedWorkspace(database(), 'crowd', 2_000);
   const options = { actorKeyId: workspace.keyId, mayCreate: true, mayClearHold: true };
   const merge = (from: number) => mergeUsers(database().app.db, 'crowd', users(from), options);
@@ -97,7 +97,7 @@ test('imports and merges of the same users at once end all, without a deadlock t
   expect(await countOf(database(), 'crowd')).toBe(5_000);
 });
 
-test('a chunk that another attempt has done meanwhile is rolled back, and counts once', async () => {
+test('a chunk that another attempt has recorded meanwhile is rolled back, and counts once', async () => {
   const workspace = await seedWorkspace(database(), 'fenced', 0);
   const jobId = await steps.start(workspace, fileOf(1, 10, 'ours'));
   await steps.check(jobId);
@@ -110,7 +110,7 @@ test('a chunk that another attempt has done meanwhile is rolled back, and counts
   expect((await steps.finish(jobId)).counts).toMatchObject({ lines: 10, imported: 10 });
 });
 
-test('cancelled at the last moment, the open chunk is rolled back and the ones before it stay', async () => {
+test('a late cancel rolls back the open chunk, and keeps the chunks before it', async () => {
   const workspace = await seedWorkspace(database(), 'cancelled', 0);
   const jobId = await steps.start(workspace, fileOf(1, 2 * MAX_CHUNK_LINES, 'ours'));
   await steps.check(jobId);
@@ -136,7 +136,7 @@ test('cancelled at the last moment, the open chunk is rolled back and the ones b
   expect(await countOf(database(), 'cancelled')).toBe(MAX_CHUNK_LINES);
 });
 
-test('a deletion keeps whom an import has changed since the backup, and takes whom it left as they were', async () => {
+test('a deletion keeps users that an import has changed since the backup, and deletes unchanged users', async () => {
   const workspace = await seedWorkspace(database(), 'promised', 4);
   const deletion = await createDeletionSteps(database());
   const ids = ['u-1', 'u-2', 'u-3', 'u-4'];
@@ -161,7 +161,7 @@ test.each([
   ['divide', 'AFTER INSERT OR UPDATE', 'PERFORM 1 / 0;', /SQLSTATE 22012/],
   ['swallow', 'BEFORE INSERT OR UPDATE', 'RETURN NULL;', /a trigger of the database keeps it back/],
 ])(
-  'lines that a trigger refuses (%s) are rejected, new users and old ones, and stop no other',
+  'lines that a trigger refuses (%s) are rejected, for new and old users, and stop no other line',
   async (id, when, action, why) => {
     const workspace = await seedWorkspace(database(), id, 200);
     await query(refusing(id, when, POISON, action));
@@ -187,7 +187,7 @@ test.each([
   },
 );
 
-test('a constraint that is checked at the end of a transaction rejects its line alone', async () => {
+test('a constraint that is checked at the end of a transaction rejects only its own line', async () => {
   const workspace = await seedWorkspace(database(), 'deferred', 0);
   await query(`CREATE TABLE cities_deferred (city text PRIMARY KEY);
     INSERT INTO cities_deferred VALUES ('Pune');
@@ -201,7 +201,7 @@ test('a constraint that is checked at the end of a transaction rejects its line 
   ]);
 });
 
-test('what the database refuses is told without what stands in the row', async () => {
+test('the report of a line that the database refuses has no value of the row', async () => {
   const workspace = await seedWorkspace(database(), 'quoted', 0);
   await query(refusing('quoted', 'BEFORE INSERT', 'true', `RAISE EXCEPTION '%', NEW;`));
   const { jobId, error } = await steps.run(workspace, 'userId,city\ncanary-id,canary-city\n');
@@ -210,7 +210,7 @@ test('what the database refuses is told without what stands in the row', async (
   expect(message + error?.message).not.toContain('canary');
 });
 
-test('a chunk all of whose lines are refused takes no more of the server than one that is not', async () => {
+test('a chunk of only refused lines does not exhaust the locks of the server', async () => {
   const workspace = await seedWorkspace(database(), 'allrefused', 0);
   await query(refusing('allrefused', 'BEFORE INSERT', 'true', `RAISE EXCEPTION 'no';`));
   // Each line takes two savepoints. PostgreSQL has room for the locks of some 6,000 open
@@ -220,7 +220,7 @@ test('a chunk all of whose lines are refused takes no more of the server than on
   expect(counts).toMatchObject({ lines: 5_000, failed: 5_000 });
 }, 120_000);
 
-test('the sums of an import that ends wait for a chunk that is being written', async () => {
+test('the final sums of an import wait for a chunk that is being written', async () => {
   const workspace = await seedWorkspace(database(), 'ended', 0);
   const jobId = await steps.start(workspace, fileOf(1, 3, 'Pune'));
   await steps.check(jobId);

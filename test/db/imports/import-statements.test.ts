@@ -43,7 +43,7 @@ test.each([
     '23514, constraint no_log',
   ],
 ])(
-  'a statement that fails whatever the line (%s) ends the import by name, and rejects no line',
+  'a statement that fails for every line (%s) ends the import with its own error, and rejects no line',
   async (id, breaks, repairs, code) => {
     const workspace = await seedWorkspace(database(), id, 0);
     const jobId = await steps.start(workspace, FILE);

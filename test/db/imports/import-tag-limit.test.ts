@@ -120,7 +120,7 @@ const createRandom = (seed: number) => {
 };
 
 test.each([1, 2, 3, 4, 5, 6])(
-  'which lines the limit refuses is what they come to one by one, seed %i',
+  'the limit refuses the same lines as if they were imported one by one, seed %i',
   async (seed) => {
     const random = createRandom(seed);
     const ids = ['old', 'full', 'many', 'held', 'new', 'newer', 'bad'];
@@ -156,7 +156,7 @@ test.each([1, 2, 3, 4, 5, 6])(
   60_000,
 );
 
-test('a table of others with the name of the staging table is left alone', async () => {
+test('an import does not change another table with the name of its staging table', async () => {
   const { pool } = database().owner;
   await pool.query(`CREATE TABLE public.import_staging AS SELECT 1 AS n;
     GRANT ALL ON public.import_staging TO keepsake_app`);

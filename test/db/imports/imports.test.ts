@@ -56,14 +56,14 @@ const COUNTS = {
 const U2 = { id: 'u2', name: 'Bob', city: 'Oslo', tags: null, properties: {} };
 const U3 = { id: 'u3', name: 'Cy', city: null, tags: null, properties: { number: 3.5 } };
 
-test('update changes what the file has a column for, and an empty cell clears', async () => {
+test('update changes the columns of the file, and an empty cell clears the value', async () => {
   const workspace = await seeded('updating');
   expect(await steps.run(workspace, FILE)).toMatchObject({ state: 'succeeded', counts: COUNTS });
   const u1 = { name: 'Ada L.', city: 'Pune', tags: ['new', 'old'], properties: { string: 'kept' } };
   expect(await usersOf(workspace)).toEqual([{ id: 'u1', ...u1 }, U2, U3]);
 });
 
-test('replace makes of the record what the line says, and nothing else is left', async () => {
+test('replace sets the record to exactly the content of the line', async () => {
   const workspace = await seeded('replacing');
   const before = await query(`SELECT created_at, inserted_in FROM users
     WHERE workspace_id = 'replacing' AND user_id = 'u1'`);
@@ -76,7 +76,7 @@ test('replace makes of the record what the line says, and nothing else is left',
   expect(after).toEqual(before);
 });
 
-test('insert leaves users alone who are there', async () => {
+test('insert does not change existing users', async () => {
   const workspace = await seeded('inserting');
   const before = await stampsOf(workspace);
   const result = await steps.run(workspace, FILE, { mode: 'insert' });
@@ -87,7 +87,7 @@ test('insert leaves users alone who are there', async () => {
 });
 
 test.each(['update', 'replace'] as const)(
-  'the same file again by %s changes no row: each keeps its stamp and its time, and is not even locked',
+  'a second import of the same file by %s neither changes nor locks a row',
   async (mode) => {
     const workspace = await seeded(`again-${mode}`);
     await steps.run(workspace, FILE, { mode });
@@ -98,7 +98,7 @@ test.each(['update', 'replace'] as const)(
   },
 );
 
-test('a row that differs in one cell is written anew, and no other', async () => {
+test('only a row that differs in a cell is written again', async () => {
   const workspace = await seeded('differing');
   await steps.run(workspace, FILE);
   const before = await stampsOf(workspace);
@@ -110,7 +110,7 @@ test('a row that differs in one cell is written anew, and no other', async () =>
   expect(after[2].updated_at.getTime()).toBeGreaterThan(before[2].updated_at.getTime());
 });
 
-test('of lines about the same user the last one counts, in a chunk and across chunks', async () => {
+test('of several lines about one user the last line counts, in a chunk and across chunks', async () => {
   const workspace = await seeded('repeating');
   const others = Array.from({ length: 10_000 }, (_, n) => `o-${n},,`).join('\n');
   const file = `userId,firstName,city\nu1,a,a\nu9,b,b\nu1,c,\n${others}\nu9,d,\nu1,e,e\n`;
@@ -124,7 +124,7 @@ test('of lines about the same user the last one counts, in a chunk and across ch
   ]);
 });
 
-test('where users are left alone who are there, the first of lines about the same one counts', async () => {
+test('in mode insert, the first of several lines about a new user counts', async () => {
   const workspace = await seeded('first');
   const file = 'userId,firstName\nu9,first\nu1,x\nu9,second\n';
   const { counts } = await steps.run(workspace, file, { mode: 'insert' });
@@ -133,7 +133,7 @@ test('where users are left alone who are there, the first of lines about the sam
 });
 
 test.each(['update', 'replace'] as const)(
-  'tags are added to those there are, by %s; an empty cell adds none',
+  'tags are added to the existing tags by %s, and an empty cell adds no tag',
   async (mode) => {
     const workspace = await seeded(`tags-${mode}`);
     const file = 'userId,tags\nu1,new;old;new\nu2,\nu3,b;a\nu1,more\nu3,\n';
@@ -153,7 +153,7 @@ test.each(['update', 'replace'] as const)(
 const many = (from: number, count: number) =>
   Array.from({ length: count }, (_, n) => `t${from + n}`).join(';');
 
-test('a line by which a user would have more than 100 tags fails, and the lines around it do not', async () => {
+test('a line that would give a user more than 100 tags fails, and the lines around it do not', async () => {
   const workspace = await seeded('overfull');
   const file = `userId,tags\nu1,${many(0, 60)}\nu1,${many(60, 60)}\nu1,last\nu2,a\nu7,${many(0, 99)}\nu7,x;y\nu7,z\n`;
   const { jobId, counts } = await steps.run(workspace, file, { mergeTags: true });
@@ -172,7 +172,7 @@ test('a line by which a user would have more than 100 tags fails, and the lines 
   ]);
 });
 
-test('every kind of value comes in as the API stores it, whatever it holds', async () => {
+test('every type of value is stored as the API stores it, whatever characters it has', async () => {
   const workspace = await workspaceOf('valued');
   const hostile = `tab\t back\\slash "quote" 'single' \\N {a,b} ,;\r\nNULL`;
   const cell = `"${hostile.replaceAll('"', '""')}"`;
@@ -228,7 +228,7 @@ test('every kind of value comes in as the API stores it, whatever it holds', asy
   });
 });
 
-test('a dry run writes no user, and counts what an import then comes to', async () => {
+test('a dry run writes no user, and has the same counts as the import', async () => {
   const workspace = await seeded('dry');
   const others = Array.from({ length: 10_000 }, (_, n) => `o-${n},x,,`).join('\n');
   const file = `${FILE}${others}\nu3,again,,\nu1,Ada L.,new;old,\nu4,Dee,,no number\n`;
@@ -240,7 +240,7 @@ test('a dry run writes no user, and counts what an import then comes to', async 
   expect(dry.counts).toEqual((await steps.run(workspace, file)).counts);
 });
 
-test('a dry run that is begun anew still knows whom earlier chunks would have made', async () => {
+test('a dry run that starts again still knows the users that earlier chunks would have created', async () => {
   const workspace = await workspaceOf('dry-again');
   const lines = Array.from({ length: 10_001 }, (_, n) => `o-${n % 10_000}`).join('\n');
   const jobId = await steps.start(workspace, `userId\n${lines}\n`, { dryRun: true });
@@ -252,7 +252,7 @@ test('a dry run that is begun anew still knows whom earlier chunks would have ma
   expect(counts).toMatchObject({ imported: 10_000, merged: 1 });
 });
 
-test('lines that cannot be read are logged as they stand, and the others are imported', async () => {
+test('invalid lines are recorded unchanged, and the other lines are imported', async () => {
   const workspace = await seeded('failing');
   const file = 'userId,dob,properties.number\n,,1\nu3,31.1.2024,a\nu4,2024-01-31\nu5,,7\n';
   const { jobId, ...result } = await steps.run(workspace, file);
@@ -266,7 +266,7 @@ test('lines that cannot be read are logged as they stand, and the others are imp
   ]);
 });
 
-test('an import none of whose lines can be taken has failed', async () => {
+test('an import fails if none of its lines is valid', async () => {
   const workspace = await seeded('hopeless');
   const result = await steps.run(workspace, 'userId,dob\nu3,x\nu4,y\n');
   expect(result).toMatchObject({ state: 'failed', error: { type: 'everyLineFailed' } });
@@ -289,7 +289,7 @@ test.each([
   expect(await usersOf(workspace)).toEqual([]);
 });
 
-test('a file that is found broken after some lines says how many were imported', async () => {
+test('the error of a file that is invalid after some lines states how many lines were imported', async () => {
   const workspace = await workspaceOf('broken-late');
   const lines = Array.from({ length: MAX_CHUNK_LINES + 10 }, (_, n) => `u${n}`).join('\n');
   const content = `userId\n${lines}\n"`;

@@ -65,12 +65,12 @@ const take = (
 
 const phase = () => ({ jobId, phase: 'deleting' });
 
-test('the run that claimed the job is served', async () => {
+test('a step of the run that claimed the job is executed', async () => {
   await take('enterPhase', phase());
   expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'claimed' });
 });
 
-test('after a reset behind its claim the new run takes the job over, and goes on', async () => {
+test('after a reset to a point after its claim, the new run takes over the job', async () => {
   latestRun = 'reset';
   await take('enterPhase', phase(), { runId: 'reset' });
   expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'reset' });
@@ -97,7 +97,7 @@ test.each([
   expect(await rowOf(jobId)).toEqual(before);
 });
 
-test('a backup of another job is neither verified nor deleted by', async () => {
+test('a backup of another job is neither verified nor used for a deletion', async () => {
   const other = await addJob();
   const { db } = database().owner;
   const file = {
@@ -115,7 +115,7 @@ test('a backup of another job is neither verified nor deleted by', async () => {
   expect(row).toEqual([{ state: 'written' }]);
 });
 
-test('of a failure that no step has, a job keeps no word', async () => {
+test('a job does not store the text of an unknown failure', async () => {
   const finish = createFinishJob(fakeDecideDeps(database().worker));
   const end = { kind: 'failed', type: 'visit evil.example', message: 'call us' } as const;
   const unknown = await addJob('export');

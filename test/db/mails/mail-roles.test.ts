@@ -38,6 +38,6 @@ test.each<['api' | 'worker', string, string]>([
     `INSERT INTO mail_rounds (id, job_id, kind, round, asked_by)
      VALUES ('${NOBODY}', '${NOBODY}', 'finished', 2, '${NOBODY}')`,
   ],
-])('under the role of the %s nobody may %s', async (role, _act, text) => {
+])('the role of the %s may not %s', async (role, _act, text) => {
   expect(await codeOf(role, text)).toBe(DENIED);
 });

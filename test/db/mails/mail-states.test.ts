@@ -83,7 +83,7 @@ const again = (jobId: string, round: number) => createNotifyJobAgain(deps)({ job
 const letTry = (table: 'notices' | 'request_notices') =>
   database().owner.pool.query(`UPDATE ${table} SET waits_until = NULL`);
 
-test('an accepted mail says so, since when, and after how many attempts', async () => {
+test('an accepted mail is recorded with its time and its number of attempts', async () => {
   const jobId = await addJob();
   expect(await mailsOf(jobId)).toEqual([]);
   provider.plan(answer(500, 'internal_server_error'), accepted);
@@ -98,7 +98,7 @@ test('an accepted mail says so, since when, and after how many attempts', async 
   expect(counted).toEqual(['finished waiting', 'finished accepted']);
 });
 
-test('a refused mail says why, without the address, and is accepted once the cause is gone', async () => {
+test('a refused mail is recorded with the reason, without the address, and may be accepted later', async () => {
   const jobId = await addJob();
   provider.plan(refused);
   await expect(notify(jobId)).rejects.toMatchObject({ type: 'MailRefused', nonRetryable: true });
@@ -110,7 +110,7 @@ test('a refused mail says why, without the address, and is accepted once the cau
   expect(await mailsOf(jobId)).toMatchObject([{ state: 'accepted', reason: null }]);
 });
 
-test('after a 429 no request is made until its Retry-After is over, by whichever step', async () => {
+test('after a 429, no step sends a request before its Retry-After has passed', async () => {
   const jobId = await addJob();
   provider.plan(limited);
   await expect(notify(jobId)).rejects.toMatchObject({ nextRetryDelay: 600_000 });
@@ -128,7 +128,7 @@ test('after a 429 no request is made until its Retry-After is over, by whichever
   expect(await mailsOf(jobId)).toMatchObject([{ state: 'accepted', waitsUntil: null }]);
 });
 
-test('a mail that another request under its key has sent is accepted, and never sent again', async () => {
+test('a mail that another request with its key has sent is accepted, and never sent again', async () => {
   const jobId = await addJob();
   provider.plan(answer(409, 'invalid_idempotent_request'));
   await notify(jobId);
@@ -137,7 +137,7 @@ test('a mail that another request under its key has sent is accepted, and never 
   expect(provider.seen).toHaveLength(1);
 });
 
-test('a further round is a mail of its own with a new link, and is sent once', async () => {
+test('a further round is a separate mail with a new link, and is sent once', async () => {
   const jobId = await addJob();
   await notify(jobId);
   await again(jobId, 2);
@@ -160,14 +160,17 @@ test('a further round is a mail of its own with a new link, and is sent once', a
 test.each([
   ['cancelled', 'Export cancelled: Demo'],
   ['failed', 'Export failed: Demo'],
-])('a mail about a job that was %s is sent again by what its row says', async (state, subject) => {
-  const jobId = await makeJob(database().owner.db, { workspaceId: 'demo', keyId });
-  await finish(jobId, state);
-  await again(jobId, 2);
-  expect(JSON.parse(provider.seen[0]!.body)).toMatchObject({ subject });
-});
+])(
+  'a mail about a job that was %s is sent again with the state in its row',
+  async (state, subject) => {
+    const jobId = await makeJob(database().owner.db, { workspaceId: 'demo', keyId });
+    await finish(jobId, state);
+    await again(jobId, 2);
+    expect(JSON.parse(provider.seen[0]!.body)).toMatchObject({ subject });
+  },
+);
 
-test('a mail about a file that has expired is refused, and says that there is nothing to tell', async () => {
+test('a mail about an expired file is refused with the reason nothingToTell', async () => {
   const jobId = await addJob();
   await database().owner.pool.query('UPDATE exports SET expires_at = now() WHERE job_id = $1', [
     jobId,
@@ -177,7 +180,7 @@ test('a mail about a file that has expired is refused, and says that there is no
   expect(provider.seen).toEqual([]);
 });
 
-test('a mail that nobody took within a day is given up', async () => {
+test('a mail that was not accepted within a day is abandoned', async () => {
   const jobId = await addJob();
   provider.plan(answer(500, 'internal_server_error'));
   await expect(notify(jobId)).rejects.toThrow('sent again');
@@ -211,7 +214,7 @@ const statesOf = async (requestId: string) =>
 const countPeople = async (requestId: string) =>
   (await listRequestMails(database().api.db, requestId)).length;
 
-test('after a 429 the round stops: no further mail is tried until Retry-After is over', async () => {
+test('after a 429, a round tries no further mail before Retry-After has passed', async () => {
   const { requestId } = await addRequest();
   provider.plan(accepted, limited, accepted);
   await expect(tell(requestId)).rejects.toMatchObject({ nextRetryDelay: 600_000 });
@@ -228,13 +231,13 @@ test('after a 429 the round stops: no further mail is tried until Retry-After is
   expect(counted.filter((each) => each === 'asked waiting')).toHaveLength(1);
 });
 
-test('a 429 after other troubles keeps its Retry-After', async () => {
+test('a 429 after another failure keeps its Retry-After', async () => {
   const { requestId } = await addRequest();
   provider.plan(answer(500, 'internal_server_error'), limited);
   await expect(tell(requestId)).rejects.toMatchObject({ nextRetryDelay: 600_000 });
 });
 
-test('who is refused keeps no other waiting, and is not tried again within the round', async () => {
+test('a refused mail does not delay other mails, and is not tried again within the round', async () => {
   const { requestId } = await addRequest();
   provider.plan(answer(422, 'validation_error'), answer(500, 'internal_server_error'), accepted);
   await expect(tell(requestId)).rejects.toMatchObject({ type: 'MailUnavailable' });
@@ -244,7 +247,7 @@ test('who is refused keeps no other waiting, and is not tried again within the r
   expect(provider.seen).toHaveLength(count + 1);
 });
 
-test('mails of a request tell whose each is by the key alone', async () => {
+test('the mails of a request identify each recipient only by the key', async () => {
   const { people, requestId } = await addRequest();
   await tell(requestId);
   const mails = await listRequestMails(database().api.db, requestId);
@@ -257,7 +260,7 @@ test('mails of a request tell whose each is by the key alone', async () => {
   expect(JSON.stringify(mails)).not.toContain('@');
 });
 
-test('a further round goes to those who are to hear of it now, under other keys', async () => {
+test('a further round is sent to the current recipients, under other keys', async () => {
   const { people, requestId } = await addRequest();
   await tell(requestId);
   const before = provider.seen.length;
@@ -271,7 +274,7 @@ test('a further round goes to those who are to hear of it now, under other keys'
   expect(new Set(provider.seen.map(({ key }) => key)).size).toBe(provider.seen.length);
 });
 
-test('a request that has moved on is not told of again as it was', async () => {
+test('a mail about an earlier state of a request is not sent again', async () => {
   const { requestId } = await addRequest();
   await tell(requestId);
   const before = provider.seen.length;

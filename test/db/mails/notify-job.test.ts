@@ -144,7 +144,7 @@ const notify = async ({ jobId, end }: { jobId: string; end: JobEnd }): Promise<v
 const linksIn = (text: string): string[] =>
   [...text.matchAll(/https:\/\/keepsake\.example\/d\/(\S+)/g)].map((match) => match[1]!);
 
-test('an export is told to the owner of its key, with a link that leads to its file', async () => {
+test('the owner of the key gets a mail about an export, with a link to its file', async () => {
   const { jobId, file } = await addExportJob();
   await notify({ jobId, end: COMPLETED });
   expect(mails).toHaveLength(1);
@@ -165,7 +165,7 @@ test('an export is told to the owner of its key, with a link that leads to its f
   expect(Math.round((link.expires_at.getTime() - Date.now()) / DAY_MS)).toBe(7);
 });
 
-test('a mail tried again is identical: same key, same link, same words', async () => {
+test('a mail that is tried again is identical: same key, same link, same text', async () => {
   const { jobId } = await addExportJob();
   statuses.push(500, 500);
   await expect(notify({ jobId, end: COMPLETED })).rejects.toMatchObject({
@@ -191,7 +191,7 @@ test('two tries at the same time make one link and one notice', async () => {
   expect(notices).toHaveLength(1);
 });
 
-test('a job that was told of is not told of again', async () => {
+test('the mail about a job is sent once', async () => {
   const { jobId } = await addExportJob();
   await notify({ jobId, end: COMPLETED });
   await notify({ jobId, end: COMPLETED });
@@ -206,7 +206,7 @@ test('an export without a verified file is not announced as ready', async () => 
   expect(mails).toHaveLength(0);
 });
 
-test('an export that failed or was cancelled is told of without a link', async () => {
+test('the mail about an export that failed or was cancelled has no link', async () => {
   const failed = await addExportJob({ state: 'writing' });
   const end: JobEnd = { kind: 'failed', type: 'storageFull', message: 'canary message' };
   await notify({ jobId: failed.jobId, end });
@@ -221,7 +221,7 @@ test('an export that failed or was cancelled is told of without a link', async (
   expect(mails[0]?.text).not.toContain('canary');
 });
 
-test('a deletion is told with its counts, one link a backup and the first expiry', async () => {
+test('the mail about a deletion has its counts, one link for each backup, and the first expiry', async () => {
   const jobId = await addDeletion([2, 1], ['held', 'failed'], 5);
   await notify({ jobId, end: COMPLETED });
   const [mail] = mails;
@@ -233,40 +233,40 @@ test('a deletion is told with its counts, one link a backup and the first expiry
   expect(`${mail?.text}${mail?.html}`).not.toMatch(/canary|\bAda\b/i);
 });
 
-test('a deletion that deleted nobody says so and links no backup', async () => {
+test('the mail about a deletion that deleted no user says so, and links no backup', async () => {
   const jobId = await addDeletion([0], ['held', 'held', 'held']);
   await notify({ jobId, end: COMPLETED });
   expect(mails[0]?.subject).toBe('Deletion finished: no user was deleted (Demo)');
   expect(linksIn(mails[0]!.text)).toEqual([]);
 });
 
-test('a cancelled deletion counts those it did not reach', async () => {
+test('the mail about a cancelled deletion counts the unprocessed users', async () => {
   const jobId = await addDeletion([1]);
   await notify({ jobId, end: { kind: 'cancelled' } });
   expect(mails[0]?.subject).toBe('Deletion cancelled: 1 of 3 users deleted (Demo)');
   expect(mails[0]?.text).toContain('Not processed: 2');
 });
 
-test('a job that broke off because it was cancelled is told as cancelled, by its row', async () => {
+test('a job that failed because it was cancelled is reported as cancelled, as its row says', async () => {
   const jobId = await addDeletion([1]);
   await setJob(jobId, { state: 'cancelled', finished_at: new Date() });
   await notifyJob({ jobId, end: { kind: 'failed', type: 'jobNotRunning', message: '' } });
   expect(mails[0]?.subject).toMatch(/^Deletion cancelled: 1 of 3/);
 });
 
-test('a deletion whose sums do not close is told as failed', async () => {
+test('a deletion whose sums do not close is reported as failed', async () => {
   const jobId = await addDeletion([2]);
   await notify({ jobId, end: COMPLETED });
   expect(mails[0]?.subject).toMatch(/^Deletion failed: 2 of 3 users deleted \(/);
   expect(mails[0]?.text).toContain('sumsDoNotClose');
 });
 
-test('an unknown job is final', async () => {
+test('a mail about an unknown job is not tried again', async () => {
   const failing = notify({ jobId: uuidv7(), end: COMPLETED });
   await expect(failing).rejects.toMatchObject({ nonRetryable: true });
 });
 
-test('the summary counts deleted users of every pass, and outcomes by kind', async () => {
+test('the summary counts the deleted users of every pass, and the outcomes by kind', async () => {
   const jobId = await addDeletion([3, 2], ['held', 'notFound', 'notFound', 'changedSinceBackup']);
   const { counts, exports } = await jobSummary(database().app.db, jobId);
   expect(counts).toEqual({
@@ -281,7 +281,7 @@ test('the summary counts deleted users of every pass, and outcomes by kind', asy
   expect(exports.map(({ pass }) => pass)).toEqual([1, 2]);
 });
 
-test('the summary of a job that found nothing yet has no selected, and does not close', async () => {
+test('the summary of a job that has selected no users yet has no total, and does not close', async () => {
   const jobId = await makeJob(database().owner.db, {
     workspaceId: 'demo',
     keyId,

@@ -56,7 +56,7 @@ beforeEach(() => {
 const bodies = () =>
   provider.seen.map(({ body }) => JSON.parse(body) as { subject: string; text: string });
 
-/** A deletion of three users, of whom two are deleted. */
+/** A deletion of three users, two of which are deleted. */
 const addDeletion = async () => {
   const { db } = database().owner;
   const job = { workspaceId: 'demo', keyId, type: 'deletion', total: 3 } as const;
@@ -79,7 +79,7 @@ test.each<[string, string, JobEnd]>([
   ['was cancelled', 'deleting', { kind: 'cancelled' }],
   ['is done', 'deleting', COMPLETED],
   ['was cancelled, though it is told through', 'notifying', { kind: 'cancelled' }],
-])('of a job that runs nobody is told that it %s; its true end is told', async (_, phase, end) => {
+])('no mail says that a running job %s, and a mail reports its true end', async (_, phase, end) => {
   const jobId = await addDeletion();
   const notifyJob = createNotifyJob(deps);
   await setJob(jobId, { phase });
@@ -90,7 +90,7 @@ test.each<[string, string, JobEnd]>([
   expect(bodies()).toMatchObject([{ subject: 'Deletion finished: 2 of 3 users deleted (Demo)' }]);
 });
 
-test('how a job has ended is told by its row', async () => {
+test('the mail about the end of a job follows its row', async () => {
   const jobId = await addDeletion();
   await setJob(jobId, { state: 'succeeded', finished_at: new Date() });
   await createNotifyJob(deps)({ jobId, end: FORGED });
@@ -114,7 +114,7 @@ const approved = async () => {
 
 const ENDS = ['denied', 'withdrawn', 'lapsed', 'expired', 'revoked', 'ended'];
 
-test('of a request that waits nobody is told that it was decided, or has ended', async () => {
+test('no mail says that a pending request was decided, or has ended', async () => {
   const { id } = await ask();
   for (const kind of [...ENDS, 'approved', 'closing/7200000', 'nonsense']) await notify(id, kind);
   expect(provider.seen).toEqual([]);
@@ -122,7 +122,7 @@ test('of a request that waits nobody is told that it was decided, or has ended',
   expect(await isMailed(id, 'asked')).toBe(true);
 });
 
-test('of an open window nobody is told that it is closed, and its true end is told', async () => {
+test('no mail says that an open window is closed, and a mail reports its true end', async () => {
   const { id, people } = await approved();
   for (const kind of [...ENDS, 'unanswered']) await notify(id, kind, ASKED_AT + 2 * DAY_MS);
   expect(provider.seen).toEqual([]);
@@ -131,7 +131,7 @@ test('of an open window nobody is told that it is closed, and its true end is to
   expect(await isMailed(id, 'revoked')).toBe(true);
 });
 
-test('what was asked and approved is told however late, as after a provider was away', async () => {
+test('a request and its approval are reported even if the mails are late', async () => {
   const { id, people } = await approved();
   await notify(id, 'asked');
   await createRequestSteps(database()).decide(id, 'withdraw', ASKED_AT + 1, { by: people.bob });
@@ -140,7 +140,7 @@ test('what was asked and approved is told however late, as after a provider was 
   expect(await isMailed(id, 'approved')).toBe(true);
 });
 
-test('the end of a run is told once no other run is under way', async () => {
+test('the end of a run is reported only after no other run is in progress', async () => {
   const { id, people } = await approved();
   const steps = createRequestSteps(database());
   const previewId = await steps.preview(people, id);
@@ -154,7 +154,7 @@ test('the end of a run is told once no other run is under way', async () => {
   expect(await isMailed(id, 'ended')).toBe(true);
 });
 
-test('reminders come at their time, by the settings and not by the workflow', async () => {
+test('reminders are sent at their time, by the settings and not by the workflow', async () => {
   const { id } = await ask();
   await notify(id, 'unanswered', ASKED_AT + DAY_MS - HOUR_MS);
   expect(provider.seen).toEqual([]);

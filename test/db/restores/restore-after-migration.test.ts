@@ -55,7 +55,7 @@ const columnOf = async (workspaceId: string, column: string) => {
   );
 };
 
-test('a column added later gets its default, also where it must not be null', async () => {
+test('a column that was added later gets its default in a restore, even if it must not be null', async () => {
   const workspace = await seed(2);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
   await addColumn('plan', `text NOT NULL DEFAULT 'free'`);
@@ -67,7 +67,7 @@ test('a column added later gets its default, also where it must not be null', as
   expect(await columnOf(workspace.workspaceId, 'plan')).toEqual({ 'u-1': 'free', 'u-2': 'free' });
 });
 
-test('a column that has the API name of another is not taken for it', async () => {
+test('a column with the API name of another column is not mistaken for it', async () => {
   const workspace = await seed(60);
   const before = await rowsOf(database(), workspace.workspaceId);
   const { exportId } = await deleteUsers(database(), steps, workspace, Object.keys(before));
@@ -82,7 +82,7 @@ test('a column that has the API name of another is not taken for it', async () =
   expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
 });
 
-test('generated columns come back as they were, stored or virtual', async () => {
+test('generated columns are restored with the same values, stored or virtual', async () => {
   await addColumn(
     'search',
     `tsvector GENERATED ALWAYS AS (to_tsvector('simple', coalesce(city, '') || coalesce(email, ''))) STORED`,
@@ -102,7 +102,7 @@ test('generated columns come back as they were, stored or virtual', async () => 
   expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
 });
 
-test('a generated column whose expression was changed, or that was dropped, stops no restore', async () => {
+test('a generated column that was changed or dropped does not stop a restore', async () => {
   await addColumn('city_key', 'text GENERATED ALWAYS AS (lower(city)) STORED');
   const workspace = await seed();
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
@@ -117,7 +117,7 @@ test('a generated column whose expression was changed, or that was dropped, stop
   });
 });
 
-test('a column that came to be generated, and says something else, is told and restored by nobody', async () => {
+test('a column that became generated, with another value, fails the restore of its user with a reason', async () => {
   await addColumn('nick', `text DEFAULT 'ada'`);
   const workspace = await seed();
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1']);
@@ -129,7 +129,7 @@ test('a column that came to be generated, and says something else, is told and r
   expect(rows).toEqual([{ reason: 'changedOnInsert nick' }]);
 });
 
-test('a workspace is made on a table with an identity column, and its users come back with it', async () => {
+test('a workspace may have an identity column, and its users are restored with their values', async () => {
   await asOwner(`CREATE TABLE saved_partitions AS
     SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'users'::regclass`);
   undo.push('DROP TABLE saved_partitions');
@@ -160,7 +160,7 @@ test.each([
     'renamed and replaced',
     `ALTER TABLE users RENAME COLUMN nick TO handle; ALTER TABLE users ADD COLUMN nick text`,
   ],
-])('a %s column is one clear error before a row is written', async (_how, change) => {
+])('a %s column causes one clear error before a row is written', async (_how, change) => {
   await addColumn('nick', `text DEFAULT 'ada'`);
   undo.push('ALTER TABLE users DROP COLUMN IF EXISTS handle');
   undo.push('ALTER TABLE users DROP COLUMN IF EXISTS nick');
@@ -181,7 +181,7 @@ test.each([
   ['json', 'jsonb', '{"b":1,"a":1.0}', '{"a": 1.0, "b": 1}'],
   ['text', 'int', '007', '7'],
 ])(
-  'a column of type %s that has become %s takes what its values become',
+  'a column of type %s that was changed to %s is restored with the converted values',
   async (from, to, is, was) => {
     await addColumn('score', from);
     const workspace = await seed();
@@ -197,7 +197,7 @@ test.each([
   },
 );
 
-test('a value that a changed type cannot hold is reported for its user alone', async () => {
+test('a value that a changed type cannot hold fails only the restore of its user', async () => {
   await addColumn('score', `text DEFAULT '7'`);
   const workspace = await seed();
   const where = `WHERE workspace_id = '${workspace.workspaceId}' AND user_id =`;
@@ -213,7 +213,7 @@ test('a value that a changed type cannot hold is reported for its user alone', a
 test.each([
   ['lost', (file: string) => rm(file)],
   ['spoilt', (file: string) => writeFile(file, 'something else')],
-])('a header file that is %s keeps nobody from coming back', async (_how, spoil) => {
+])('users are restored even if the header file is %s', async (_how, spoil) => {
   const workspace = await seed();
   const before = await rowsOf(database(), workspace.workspaceId);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
@@ -225,7 +225,7 @@ test.each([
   expect(await rowsOf(database(), workspace.workspaceId)).toEqual(before);
 });
 
-test('a backup from before its columns were kept is restored by its header and the order of columns', async () => {
+test('a backup without recorded columns is restored by its header and the order of columns', async () => {
   const workspace = await seed();
   const before = await rowsOf(database(), workspace.workspaceId);
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
@@ -251,7 +251,7 @@ test('a backup from before its columns were kept is restored by its header and t
   });
 });
 
-test('values and names that a comparison could stumble over come back as they were', async () => {
+test('values and names that are hard to compare are restored unchanged', async () => {
   await asOwner('CREATE TYPE place AS (city text, zip text)');
   undo.push('DROP TYPE place');
   await addColumn('place', 'place');
@@ -278,7 +278,7 @@ test('values and names that a comparison could stumble over come back as they we
   expect(withoutStamps(await text())).toEqual(before);
 });
 
-test('a column that counts by a sequence stops no restore, no import and no user of the API', async () => {
+test('a serial column stops neither a restore nor a write by the API', async () => {
   const workspace = await seed(3);
   const { workspaceId, keyId } = workspace;
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
@@ -292,16 +292,19 @@ test('a column that counts by a sequence stops no restore, no import and no user
   await deleteUsers(database(), steps, workspace, ['u-1', 'new']);
 });
 
-test.each(['first_name', 'user_id'])('another collation of %s stops no restore', async (column) => {
-  const workspace = await seed();
-  const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
-  await asOwner(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "en-x-icu"`);
-  undo.push(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "C"`);
-  const restored = await restoreUsers(database(), steps, workspace, exportId);
-  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
-});
+test.each(['first_name', 'user_id'])(
+  'another collation of %s does not stop a restore',
+  async (column) => {
+    const workspace = await seed();
+    const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
+    await asOwner(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "en-x-icu"`);
+    undo.push(`ALTER TABLE users ALTER ${column} TYPE text COLLATE "C"`);
+    const restored = await restoreUsers(database(), steps, workspace, exportId);
+    expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+  },
+);
 
-test('nobody is deleted whose computed values would be others when they are put back', async () => {
+test('no user is deleted if its generated values would differ after a restore', async () => {
   const workspace = await seed();
   await asOwner(
     `CREATE FUNCTION luck(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN $1 || random()::text`,

@@ -15,32 +15,35 @@ const { asOwner, deleteSome, askFor, begin, look, retry, countIn, spoil } = rest
   steps,
 );
 
-test.each(['cancelling', 'settling'])('a job that is %s is given nobody', async (word) => {
-  const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
-  const { id } = await askFor(workspace, exportId, ['u1@example.com', 'x']);
-  await begin(id);
-  const { storage } = steps.deps;
-  const { get } = storage;
-  storage.get = async (key) => {
-    // Exactly while its part is being read.
-    if (word === 'settling') await steps.enter(id, 'settling');
-    else await cancelJob(database().api.db, { id, actorKeyId: workspace.keyId });
-    return get(key);
-  };
-  try {
-    expect((await failureOf(look(id)))?.type).toBe('jobNotRunning');
-  } finally {
-    storage.get = get;
-  }
-  expect([await countIn('job_targets', id), await countIn('job_addresses', id)]).toEqual([0, 2]);
-  const end = { kind: 'failed', type: 'jobNotRunning', message: '' } as const;
-  expect(await steps.finish({ jobId: id, end })).toMatchObject({
-    state: word === 'settling' ? 'failed' : 'cancelled',
-    counts: { ...NONE, selected: 2, unprocessed: 2 },
-  });
-});
+test.each(['cancelling', 'settling'])(
+  'a look-up for a job that is %s adds no user to it',
+  async (word) => {
+    const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
+    const { id } = await askFor(workspace, exportId, ['u1@example.com', 'x']);
+    await begin(id);
+    const { storage } = steps.deps;
+    const { get } = storage;
+    storage.get = async (key) => {
+      // Exactly while the part is being read.
+      if (word === 'settling') await steps.enter(id, 'settling');
+      else await cancelJob(database().api.db, { id, actorKeyId: workspace.keyId });
+      return get(key);
+    };
+    try {
+      expect((await failureOf(look(id)))?.type).toBe('jobNotRunning');
+    } finally {
+      storage.get = get;
+    }
+    expect([await countIn('job_targets', id), await countIn('job_addresses', id)]).toEqual([0, 2]);
+    const end = { kind: 'failed', type: 'jobNotRunning', message: '' } as const;
+    expect(await steps.finish({ jobId: id, end })).toMatchObject({
+      state: word === 'settling' ? 'failed' : 'cancelled',
+      counts: { ...NONE, selected: 2, unprocessed: 2 },
+    });
+  },
+);
 
-test('a restore cancelled while it is queued tells all it was about as unprocessed', async () => {
+test('a restore that is cancelled while it is queued counts all its users as unprocessed', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2', 'u-3']);
   const ids = { selection: { type: 'ids', count: 1 }, targetIds: ['u-1'] };
   const common = { workspaceId: workspace.workspaceId, options: {}, actorKeyId: workspace.keyId };
@@ -62,7 +65,7 @@ test('a restore cancelled while it is queued tells all it was about as unprocess
   }
 });
 
-test('by a damaged part nobody is looked up, and a retry finds them once it is whole again', async () => {
+test('no user is looked up in a damaged part, and a retry after its repair finds all users', async () => {
   const { workspace, before, exportId } = await deleteSome(['u-1', 'u-2', 'u-3']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com', 'U2@example.com', 'x']);
   const mend = await spoil(exportId, 1);
@@ -82,7 +85,7 @@ test('by a damaged part nobody is looked up, and a retry finds them once it is w
   expect(await rowsOf(database(), workspace.workspaceId)).toEqual(back);
 });
 
-test('a restore that broke off after the look-up hands on the users it found alone', async () => {
+test('if a restore fails after the look-up, its retry covers only the users that were found', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com', 'x']);
   await begin(id);
@@ -97,7 +100,7 @@ test('a restore that broke off after the look-up hands on the users it found alo
   });
 });
 
-test('a column of mail addresses that was renamed since is one clear error', async () => {
+test('a renamed column of mail addresses causes one clear error', async () => {
   const { workspace, exportId } = await deleteSome(['u-1']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com']);
   await asOwner('ALTER TABLE users RENAME COLUMN email TO mail');
@@ -111,7 +114,7 @@ test('a column of mail addresses that was renamed since is one clear error', asy
   }
 });
 
-test('all parts are read, and damage of one keeps even those of others from being found', async () => {
+test('a look-up reads all parts, and finds no user if one part is damaged', async () => {
   const count = 50_010;
   const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`);
   const { workspace, exportId } = await deleteSome(ids, count + 6_000);
@@ -132,7 +135,7 @@ test('all parts are read, and damage of one keeps even those of others from bein
   });
 });
 
-test('a look-up that is broken off leaves nothing behind, and the next one finds all', async () => {
+test('an interrupted look-up stores nothing, and the next look-up finds all users', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com', 'U2@example.com']);
   await begin(id);

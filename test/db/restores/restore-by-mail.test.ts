@@ -16,7 +16,7 @@ const { asOwner, deleteSome, askFor, begin, look, retry, countIn } = restoresByM
   steps,
 );
 
-test('whom addresses name comes back, in any case; an address of nobody or of several is reported', async () => {
+test('users are restored by mail address in any case, and unknown or ambiguous addresses are reported', async () => {
   const workspace = await seedWorkspace(database(), 'mailed', 10);
   await asOwner(
     `UPDATE users SET email = CASE user_id WHEN 'u-1' THEN 'ÄRA@Example.COM' ELSE 'two@example.com' END
@@ -52,7 +52,7 @@ test('whom addresses name comes back, in any case; an address of nobody or of se
   expect(await countIn('job_addresses', id)).toBe(0);
 });
 
-test('an id that looks like an address is not taken for it', async () => {
+test('a user id that looks like a mail address is not treated as an address', async () => {
   const workspace = await seedWorkspace(database(), 'alike', 3);
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('alike', 'mailto:old@x.example', 'new@x.example')`,
@@ -75,7 +75,7 @@ test('an id that looks like an address is not taken for it', async () => {
   });
 });
 
-test('a user whom the backup holds, but whose deletion left them, is not found', async () => {
+test('a user that is in the backup, but was not deleted, is not found', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   await asOwner(
     `UPDATE deletion_batches SET deleted_ids = '{u-1}', failed_ids = '{u-2}', reasons = '{x}'
@@ -95,7 +95,7 @@ test('a user whom the backup holds, but whose deletion left them, is not found',
   });
 });
 
-test('a list that names nobody of the backup brings nobody back, nor does its retry', async () => {
+test('a list that names no user of the backup restores no user, and neither does its retry', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   const { id } = await askFor(workspace, exportId, ['u9@example.com', 'nobody@example.com']);
   const counts = { ...NONE, selected: 2, notFound: 2 };
@@ -107,7 +107,7 @@ test('a list that names nobody of the backup brings nobody back, nor does its re
   expect(Object.keys(await rowsOf(database(), workspace.workspaceId))).not.toContain('u-1');
 });
 
-test('two attempts at once look addresses up once', async () => {
+test('two attempts at the same time look up the addresses once', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2', 'u-3']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com', 'U2@example.com', 'x']);
   await begin(id);
@@ -133,7 +133,7 @@ test('two attempts at once look addresses up once', async () => {
   });
 });
 
-test('of a backup from before users had mail addresses nobody is found', async () => {
+test('no user is found in a backup from before users had mail addresses', async () => {
   const workspace = await seedWorkspace(database(), 'unmailed', 3);
   await asOwner('ALTER TABLE users DROP COLUMN email');
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1']);
@@ -151,7 +151,7 @@ test('of a backup from before users had mail addresses nobody is found', async (
 const asRows = async <Row extends object>(text: string, values?: unknown[]) =>
   (await asOwner(text, values)).rows as Row[];
 
-test('addresses that were never looked up, and those of nobody, go with the backup', async () => {
+test('addresses that were not looked up, or not found, are erased with the backup', async () => {
   const { workspace, exportId } = await deleteSome(['u-1', 'u-2']);
   const looked = await askFor(workspace, exportId, ['canary-1@example.com']);
   await runRestore(database(), steps, looked.id);

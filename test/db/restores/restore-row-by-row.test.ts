@@ -136,7 +136,7 @@ const CASES: Case[] = [
 ];
 
 test.each(CASES)(
-  '%s keeps one user out and nobody else, and a retry brings that one back',
+  '%s fails the restore of one user only, and a retry restores this user',
   async (_name, statements, reason, remove) => {
     const { workspace, table, before, exportId } = await prepare();
     for (const statement of statements(table)) await asOwner(statement);
@@ -159,7 +159,7 @@ test.each(CASES)(
   },
 );
 
-test('what refuses everyone is reported for each, and the restore ends', async () => {
+test('an error that affects every user is reported for each user, and the restore ends', async () => {
   const { workspace, table, exportId } = await prepare();
   await asOwner(`UPDATE ${table} SET last_name = 'x'`);
   await asOwner(`ALTER TABLE ${table} ALTER last_name SET NOT NULL`);
@@ -170,7 +170,7 @@ test('what refuses everyone is reported for each, and the restore ends', async (
   );
 });
 
-test('someone who is there is present by their id, and never because of another user', async () => {
+test('an existing user is present because of its own id, and never because of another user', async () => {
   const { workspace, table, exportId } = await prepare();
   await asOwner(`INSERT INTO users (workspace_id, user_id, city)
     VALUES ('${workspace.workspaceId}', 'u-2', 'new')`);
@@ -187,7 +187,7 @@ test('someone who is there is present by their id, and never because of another 
   });
 });
 
-test('one of thousands is found by halves', async () => {
+test('two refused users among 10,000 are found by halving', async () => {
   const workspace = await seedWorkspace(database(), 'halves', 20_000);
   const before = await rowsOf(database(), 'halves');
   const ids = Object.keys(before).slice(0, 10_000);
@@ -201,7 +201,7 @@ test('one of thousands is found by halves', async () => {
   );
 });
 
-test('a user whom the insert of a later one changed is reported, in whatever halves they came', async () => {
+test('a user that the insert of a later user changed is reported, however the users are halved', async () => {
   const { workspace, table, before, exportId } = await prepare();
   await asOwner(`CREATE OR REPLACE FUNCTION cross_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.user_id = 'u-3' THEN RAISE EXCEPTION 'no'; END IF;
@@ -218,7 +218,7 @@ test('a user whom the insert of a later one changed is reported, in whatever hal
   for (const id of ['u-2', 'u-4', 'u-5']) expect(now[id]).toBe(before[id]);
 });
 
-test('a trigger that writes users again as they are stops nobody', async () => {
+test('a trigger that updates users without changing them does not stop a restore', async () => {
   const { workspace, table, before, exportId } = await prepare();
   await asOwner(`CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       UPDATE ${table} SET city = city WHERE user_id = NEW.user_id; RETURN NULL; END $$;
@@ -231,7 +231,7 @@ test('a trigger that writes users again as they are stops nobody', async () => {
   for (const id of ['u-1', 'u-5']) expect(now[id]).toBe(before[id]);
 });
 
-test('users are looked up quickly where PostgreSQL believes that the table is empty', async () => {
+test('users are looked up quickly even if PostgreSQL assumes that the table is empty', async () => {
   const workspace = await seedWorkspace(database(), 'empty', 20_000);
   const ids = Object.keys(await rowsOf(database(), 'empty')).slice(0, 15_000);
   const { exportId } = await deleteUsers(database(), steps, workspace, ids);
@@ -240,13 +240,13 @@ test('users are looked up quickly where PostgreSQL believes that the table is em
   await asOwner('VACUUM (ANALYZE, TRUNCATE false) users_empty');
   await asOwner('INSERT INTO users_empty SELECT * FROM kept');
   await asOwner(`INSERT INTO users (workspace_id, user_id) VALUES ('empty', '${ids[0]}')`);
-  // With a scan of a whole index for each user, it would take hours.
+  // With a scan of a whole index for each user, the restore would take hours.
   expect(await restoreUsers(database(), steps, workspace, exportId)).toMatchObject({
     counts: { restored: 14_999, present: 1 },
   });
 });
 
-test('what an attempt does that is still at it, once the job is being ended, counts for nothing', async () => {
+test('the final counts of a restore include a chunk that was open when the job ended', async () => {
   const { workspace, exportId } = await prepare();
   const jobId = uuidv7();
   const { app } = database();
@@ -274,7 +274,7 @@ test('what an attempt does that is still at it, once the job is being ended, cou
   expect(await ended).toMatchObject({ counts: { selected: 5, restored: 5, unprocessed: 0 } });
 });
 
-test('a trigger of the whole statement that raises is told for each user, as any other', async () => {
+test('an error of a statement trigger is reported for each user', async () => {
   const { workspace, table, exportId } = await prepare();
   await asOwner(`CREATE OR REPLACE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'no'; END $$`);

@@ -32,7 +32,7 @@ const withBosses = async (bosses: Record<string, string>) => {
   return { workspace, table, name, exportId };
 };
 
-test('who is refused keeps out those alone who refer to them, in whatever order the file has them', async () => {
+test('a refused user prevents only the restore of users that refer to it, in any order of the file', async () => {
   const chain = Object.fromEntries(
     Array.from({ length: 9 }, (_, n) => [`u-${n + 1}`, `u-${n + 2}`]),
   );
@@ -42,7 +42,7 @@ test('who is refused keeps out those alone who refer to them, in whatever order 
   expect(result.counts).toMatchObject({ restored: 9, failed: 1 });
 });
 
-test('users who refer to one another come back together though another one is refused', async () => {
+test('users that refer to one another are restored together even if another user is refused', async () => {
   const pairs = Object.fromEntries(
     Array.from({ length: 8 }, (_, n) => [`u-${n + 1}`, `u-${n % 2 === 0 ? n + 2 : n}`]),
   );
@@ -52,7 +52,7 @@ test('users who refer to one another come back together though another one is re
   expect(result.counts).toMatchObject({ restored: 8, failed: 1 });
 });
 
-test('pairs that every halving splits come back together though one of them is refused', async () => {
+test('pairs that every halving splits are restored together even if one pair is refused', async () => {
   const half = 8;
   const pairs = Object.fromEntries(
     Array.from({ length: 2 * half }, (_, n) => [
@@ -72,7 +72,7 @@ test('pairs that every halving splits come back together though one of them is r
   });
 });
 
-test('a user who needs a row of another table keeps out those alone who refer to them', async () => {
+test('a user that lacks a row of another table prevents only the restore of users that refer to it', async () => {
   const pairs = { 'u-1': 'u-3', 'u-2': 'u-4', 'u-3': 'u-1', 'u-4': 'u-2' };
   const { workspace, table, name, exportId } = await withBosses({
     ...pairs,

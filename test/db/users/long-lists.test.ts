@@ -141,7 +141,7 @@ const QUERIES: Record<string, () => Omit<JobPage, 'workspaceId' | 'limit'>> = {
 };
 
 test.each(Object.keys(QUERIES))(
-  'of 100,000 jobs, %s: by an index, in one workspace and in all',
+  'a list of 100,000 jobs, %s, uses an index, in one workspace and in all',
   async (name) => {
     const query = { ...QUERIES[name]!(), limit: LIMIT };
     expect(await costlyIn((db, workspaceId) => listJobs(db, { workspaceId, ...query }))).toEqual(
@@ -156,7 +156,7 @@ test.each([
   ['a key that did little', () => ({ actorKeyId: shown.rare })],
   ['a person who did little', () => ({ personKeyId: shown.rare })],
   ['a period', () => ({ from: '2030-01-01T01:00:00Z', to: '2030-01-01T02:00:00Z' })],
-] as const)('of 100,000 lines of activity, %s: by an index', async (_, filterOf) => {
+] as const)('a list of 100,000 lines of activity, %s, uses an index', async (_, filterOf) => {
   const list = (db: Db, workspaceId: string | null) =>
     listActivity(db, { workspaceId, ...filterOf() }, { limit: LIMIT });
   expect(await costlyIn(list)).toEqual([]);
@@ -165,13 +165,16 @@ test.each([
 test.each([
   ['all', () => ({})],
   ['of one deletion', () => ({ deletionId: middle })],
-] as const)('few backups among 100,000 exports, %s: by an index', async (_, filterOf) => {
-  const list = (db: Db, workspaceId: string | null) =>
-    listBackups(db, { workspaceId, ...filterOf(), limit: LIMIT });
-  expect(await costlyIn(list)).toEqual([]);
-});
+] as const)(
+  'a list of few backups among 100,000 exports, %s, uses an index',
+  async (_, filterOf) => {
+    const list = (db: Db, workspaceId: string | null) =>
+      listBackups(db, { workspaceId, ...filterOf(), limit: LIMIT });
+    expect(await costlyIn(list)).toEqual([]);
+  },
+);
 
-test('workspaces are told of without a look at their users, or at jobs that have ended', async () => {
+test('the list of workspaces reads neither their users nor ended jobs', async () => {
   const read = await readBy((db) => describeWorkspaces(db, { workspaceId: null, limit: LIMIT }));
   expect(read).toEqual({ rows: 0, whole: [] });
 });

@@ -78,7 +78,7 @@ test.each([
   ['take an address off a restore', () => 'DELETE FROM job_addresses', DENIED],
   ['change an address of a restore', () => `UPDATE job_addresses SET address = 'x'`, DENIED],
   ['erase users of previews', () => 'SELECT erase_preview_targets()', DENIED],
-])('under the role of the API nobody may %s', async (_act, text, code) => {
+])('the role of the API may not %s', async (_act, text, code) => {
   expect(await codeOf('api', text())).toBe(code);
 });
 
@@ -95,11 +95,11 @@ test.each([
       VALUES ('${uuidv7()}', 'guards', '${workspace.keyId}', 'userId')`,
     DENIED,
   ],
-])('under the role of the worker nobody may %s', async (_act, text, code) => {
+])('the role of the worker may not %s', async (_act, text, code) => {
   expect(await codeOf('worker', text())).toBe(code);
 });
 
-test('what is refused was no error of another kind: each may do what it has to', async () => {
+test('the refusals are not errors of another kind: each role may run the statements that it needs', async () => {
   expect(await codeOf('api', entryFor(open.id))).toBeUndefined();
   expect(await codeOf('api', targetFor(uuidv7()))).toBeUndefined();
   expect(await codeOf('api', `SELECT require_user_list('${list.id}')`)).toBeUndefined();
@@ -112,7 +112,7 @@ test('what is refused was no error of another kind: each may do what it has to',
   expect(await codeOf('worker', 'SELECT erase_preview_targets()')).toBeUndefined();
 });
 
-test('nobody else may read or write the addresses of restores', async () => {
+test('only API, worker and eraser have rights on the addresses of restores', async () => {
   const { rows } = await database().owner.pool.query(
     `SELECT DISTINCT grantee, privilege_type AS may FROM information_schema.role_table_grants
       WHERE table_name = 'job_addresses' AND grantee <>
@@ -129,7 +129,7 @@ test('nobody else may read or write the addresses of restores', async () => {
 });
 
 test.each(['erases', 'completes'])(
-  'whoever %s a list waits for entries that are being written',
+  'a statement that %s a list waits for entries that are being written',
   async (what) => {
     const { db, pool } = database().api;
     const own = { ...list, id: uuidv7() };

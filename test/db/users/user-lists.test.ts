@@ -53,7 +53,7 @@ const jobOf = ({ workspaceId, keyId }: SeededWorkspace) => ({
   actorKeyId: keyId,
 });
 
-/** A running deletion that a preview of a list was confirmed for. */
+/** A running deletion, confirmed by the preview of a list. */
 const confirmList = async (
   workspace: SeededWorkspace,
   list: ListRef,
@@ -84,7 +84,7 @@ beforeAll(async () => {
   other = await seedWorkspace(database(), 'others', 3);
 });
 
-test('whom a list named at the preview is deleted by a backup, and nobody who came by an address later', async () => {
+test('a deletion by a list deletes the users of the preview, not users that got such an address later', async () => {
   const workspace = await seedWorkspace(database(), 'mails', 20);
   const list = await makeList(workspace, 'email', [
     'U1@example.com',
@@ -100,7 +100,7 @@ test('whom a list named at the preview is deleted by a backup, and nobody who ca
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('mails', 'late', 'free@example.com')`,
   );
-  // A user who was removed and added again is another user.
+  // A user that was removed and added again is another user.
   await asOwner(`DELETE FROM users WHERE workspace_id = 'mails' AND user_id = 'u-2'`);
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('mails', 'u-2', 'u2@example.com')`,
@@ -117,7 +117,7 @@ test('whom a list named at the preview is deleted by a backup, and nobody who ca
   expect(await deletedOutsideBackup(owner, steps.storageDir, 'mails')).toEqual([]);
 });
 
-test('a job whose list named nobody, or whose users are gone, is about nobody, never about everyone', async () => {
+test('a job whose list names no user, or whose users were removed, never covers all users', async () => {
   const workspace = await seedWorkspace(database(), 'emptied', 5);
   const list = await makeList(workspace, 'userId', ['u-1']);
   const jobId = await confirmList(workspace, list, await previewList(workspace, list));
@@ -135,7 +135,7 @@ test('a job whose list named nobody, or whose users are gone, is about nobody, n
   expect(await steps.write(job.id)).toMatchObject({ rows: 0 });
 });
 
-test('a preview that has lost a user is not confirmed for the others', async () => {
+test('a preview that has lost a user cannot be confirmed for the other users', async () => {
   const workspace = await seedWorkspace(database(), 'lost', 5);
   const list = await makeList(workspace, 'userId', ['u-1', 'u-2']);
   const seen = await previewList(workspace, list);
@@ -147,7 +147,7 @@ test('a preview that has lost a user is not confirmed for the others', async () 
 
 const idsTo = (count: number) => Array.from({ length: count }, (_, n) => `u-${n + 1}`);
 
-test('the rule for nearly everyone stops a list at the preview, the backup and the first batch', async () => {
+test('the nearly-everyone rule stops a list at the preview, the backup and the first batch', async () => {
   const workspace = await seedWorkspace(database(), 'most', 100);
   const most = await makeList(workspace, 'userId', idsTo(91));
   await expect(previewList(workspace, most)).rejects.toMatchObject({ code: 'KS008' });
@@ -168,7 +168,7 @@ test('the rule for nearly everyone stops a list at the preview, the backup and t
   expect(await countOf(database(), 'most')).toBe(50);
 });
 
-test('a restore by a list puts back whom it names, and reports the others', async () => {
+test('a restore by a list restores the users that it names, and reports the others', async () => {
   const workspace = await seedWorkspace(database(), 'back', 10);
   const before = await rowsOf(database(), 'back');
   const list = await makeList(workspace, 'userId', ['u-1', 'u-2', 'u-3']);
@@ -191,7 +191,7 @@ test('a restore by a list puts back whom it names, and reports the others', asyn
   expect(await rowsOf(database(), 'back')).toEqual(others);
 });
 
-test('the targets of an export are those of the moment its job is written, and are counted in it', async () => {
+test('the users of an export by a list are fixed when its job is written, and are counted in it', async () => {
   const workspace = await seedWorkspace(database(), 'export', 10);
   const list = await makeList(workspace, 'email', ['u1@example.com', 'u2@example.com', 'x']);
   const job = { ...jobOf(workspace), type: 'export' as const };
@@ -208,7 +208,7 @@ test('the targets of an export are those of the moment its job is written, and a
   ]);
 });
 
-test('no job begins by a list that has expired or was removed', async () => {
+test('no job starts from a list that has expired or was removed', async () => {
   const list = await makeList(other, 'userId', ['u-1']);
   const targetsOf = { listId: list.id, users: usersOfList(list) };
   await asOwner('UPDATE user_lists SET expires_at = now() WHERE id = $1', [list.id]);
@@ -223,7 +223,7 @@ const sweep = () => createDestroyExpired(steps.deps)(undefined, new AbortControl
 const asRows = async <Row extends object>(text: string, values?: unknown[]) =>
   (await asOwner(text, values)).rows as Row[];
 
-test('lists are swept when they expire, and users of previews an hour after these', async () => {
+test('lists are swept at their expiry, and the users of a preview an hour after its expiry', async () => {
   const workspace = await seedWorkspace(database(), 'swept', 5);
   await asOwner(
     `UPDATE users SET email = 'canary@example.com' WHERE workspace_id = 'swept' AND user_id = 'u-1'`,
@@ -249,7 +249,7 @@ test('lists are swept when they expire, and users of previews an hour after thes
   expect(await tablesHolding(asRows, ['anary'])).toEqual([expect.stringMatching(/^users_/)]);
 });
 
-test('the users of a preview go with the backup of its deletion, if not before', async () => {
+test('the users of a preview are erased with the backup of its deletion, at the latest', async () => {
   const workspace = await seedWorkspace(database(), 'erased', 5);
   const list = await makeList(workspace, 'userId', ['u-1']);
   const seen = await previewList(workspace, list);
@@ -268,7 +268,7 @@ test('the users of a preview go with the backup of its deletion, if not before',
   expect(rows[0].selection).toEqual({ type: 'list', count: 1, erased: true });
 });
 
-test('200,000 mail addresses are listed and looked up', async () => {
+test('a list of 200,000 mail addresses is stored and looked up', async () => {
   const workspace = await seedWorkspace(database(), 'large', 1_000);
   const { db } = database().api;
   const list = { id: uuidv7(), workspaceId: 'large', matchBy: 'email' as const };

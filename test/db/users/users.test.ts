@@ -34,7 +34,7 @@ const read = (userId: string) =>
     .where('user_id', '=', userId)
     .executeTakeFirstOrThrow();
 
-test('overlapping merges of present and new users, in any order, all succeed', async () => {
+test('overlapping merges of existing and new users, in any order, all succeed', async () => {
   const ids = Array.from({ length: 60 }, (_, index) => `mix-${index}`);
   await merge(ids.filter((_, index) => index % 3 === 0).map((id) => change(id)));
   const rounds = Array.from({ length: 24 }, (_, round) => {
@@ -49,7 +49,7 @@ test('overlapping merges of present and new users, in any order, all succeed', a
   expect(written).toHaveLength(outcomes.length);
 });
 
-test('what others stored oddly stays as it is when other properties are merged', async () => {
+test('values that the API would not store stay unchanged when other properties are merged', async () => {
   await merge([change('odd')]);
   await database()
     .owner.db.updateTable('users')
@@ -64,7 +64,7 @@ test('what others stored oddly stays as it is when other properties are merged',
   });
 });
 
-test('a hold is cleared only by who may, also within one merge', async () => {
+test('a hold is cleared only with the right to clear it, also within one merge', async () => {
   const outcomes = await merge([
     change('h', { legal_hold: true }),
     change('h', { legal_hold: false, city: 'lost' }),
@@ -76,12 +76,12 @@ test('a hold is cleared only by who may, also within one merge', async () => {
   expect((await read('h')).legal_hold).toBe(false);
 });
 
-test('without leave to create, a user who is not there stays away', async () => {
+test('without the right to create users, a merge does not create a missing user', async () => {
   expect(await merge([change('absent', { city: 'X' })], PLATFORM)).toEqual(['notFound']);
   await expect(read('absent')).rejects.toThrow('no result');
 });
 
-test('a merge keeps when a user was created and moves when it was changed', async () => {
+test('a merge keeps the creation time of a user, and changes the stamp', async () => {
   await merge([change('times')]);
   const before = await read('times');
   await merge([change('times', { city: 'Rome' })]);
@@ -92,7 +92,7 @@ test('a merge keeps when a user was created and moves when it was changed', asyn
   expect(after.written_in).not.toBe(before.written_in);
 });
 
-test('holds set and cleared are told in the activity log as counts, and only when they change', async () => {
+test('the activity log records set and cleared holds as counts, and only when they change', async () => {
   const { db } = database().owner;
   const earlier = (await db.selectFrom('activity').select('id').execute()).map(({ id }) => id);
   await merge([

@@ -63,7 +63,7 @@ const queue = async () => {
   return { webhook, jobId, deliveryId: deliveryIds[0]! };
 };
 
-test('a delivery says type, job, state, counts and where to ask, signed, under its own id', async () => {
+test('a delivery has type, job, state, counts and a link to the job, signed, under its own id', async () => {
   const { webhook, jobId, deliveryId } = await queue();
   expect(await attempt(deliveryId)).toBe('delivered');
   const [request] = receiver.received;
@@ -97,7 +97,7 @@ test('a delivery says type, job, state, counts and where to ask, signed, under i
   expect(told).toEqual(['attempt delivered', 'delivery delivered']);
 });
 
-test('what was delivered is not sent again', async () => {
+test('a delivery that was accepted is not sent again', async () => {
   const { deliveryId } = await queue();
   await attempt(deliveryId);
   expect(await attempt(deliveryId)).toBe('delivered');
@@ -105,7 +105,7 @@ test('what was delivered is not sent again', async () => {
   expect(receiver.received).toHaveLength(1);
 });
 
-test('a failure is tried again with the same id and body, and says nothing of URL or answer', async () => {
+test('a failed attempt is repeated with the same id and body, and its error has neither URL nor answer', async () => {
   const { webhook, deliveryId } = await queue();
   answer = (_request, response) => {
     response.writeHead(500).end('canary of the receiver');
@@ -135,7 +135,7 @@ test('a failure is tried again with the same id and body, and says nothing of UR
   expect((await steps.webhook(webhook.id)).failing_since).toBeNull();
 });
 
-test('the back-off grows to an hour, comes a little early, and Retry-After lengthens it to a bound', () => {
+test('the back-off grows to an hour, with jitter, and Retry-After lengthens it up to a limit', () => {
   const means = [5, 15, 45, 135, 405, 1_215, 3_600, 3_600, 3_600];
   for (const [index, seconds] of means.entries()) {
     const delay = delayAfter(index + 1, null);
@@ -156,7 +156,7 @@ test('Retry-After of a 429 is obeyed', async () => {
   expect(nextMs).toBeGreaterThan(110_000);
 });
 
-test('410 ends the delivery and switches the webhook off, which the log says', async () => {
+test('a 410 ends the delivery and switches the webhook off, and the activity log says so', async () => {
   const { webhook, deliveryId } = await queue();
   const later = (await steps.endJob()).deliveryIds[0]!;
   answer = () => 410;
@@ -174,7 +174,7 @@ test('410 ends the delivery and switches the webhook off, which the log says', a
   expect(receiver.received).toHaveLength(1);
 });
 
-test('a delivery of a webhook that was removed is over', async () => {
+test('a delivery of a removed webhook fails without a request', async () => {
   const { webhook, deliveryId } = await queue();
   await steps.query('DELETE FROM webhooks WHERE id = $1', [webhook.id]);
   expect(await attempt(deliveryId)).toBe('failed');
@@ -182,7 +182,7 @@ test('a delivery of a webhook that was removed is over', async () => {
   expect(receiver.received).toEqual([]);
 });
 
-test('one round is no other: a workflow of an earlier one sends nothing', async () => {
+test('a workflow of an earlier round sends nothing', async () => {
   const { deliveryId } = await queue();
   await steps.query('UPDATE webhook_deliveries SET round = 2 WHERE id = $1', [deliveryId]);
   expect(await attempt(deliveryId, 1)).toBe('failed');
@@ -191,7 +191,7 @@ test('one round is no other: a workflow of an earlier one sends nothing', async 
   expect(await attempt(deliveryId, 2)).toBe('delivered');
 });
 
-test('while a secret is rotated both sign, and one that has ended does not', async () => {
+test('during a rotation both secrets sign, and a secret that has ended does not', async () => {
   const { webhook, deliveryId } = await queue();
   const ended = await steps.addSecret(webhook.id, new Date(Date.now() - 1_000));
   const old = await steps.addSecret(webhook.id, new Date(Date.now() + 60_000));
@@ -202,7 +202,7 @@ test('while a secret is rotated both sign, and one that has ended does not', asy
   expect(String(request?.headers['webhook-signature']).split(' ')).toHaveLength(2);
 });
 
-test('without the setting a private address is refused, and tried again as anything else', async () => {
+test('without the setting, a private address is refused, and is tried again like any failure', async () => {
   const { deliveryId } = await queue();
   await expect(attempt(deliveryId, 1, false)).rejects.toMatchObject({ type: 'notDelivered' });
   expect(await steps.delivery(deliveryId)).toMatchObject({
@@ -214,7 +214,7 @@ test('without the setting a private address is refused, and tried again as anyth
   expect(told).toEqual(['attempt blockedAddress']);
 });
 
-test('given up: the delivery has failed, its job has not, and the webhook stays on after one day', async () => {
+test('an abandoned delivery fails, its job does not, and its webhook stays on after 47 hours of failures', async () => {
   const { webhook, jobId, deliveryId } = await queue();
   answer = () => 500;
   await attempt(deliveryId).catch(() => {});
@@ -229,7 +229,7 @@ test('given up: the delivery has failed, its job has not, and the webhook stays 
   expect(told).toEqual(['attempt status', 'delivery failed']);
 });
 
-test('a webhook that has taken nothing for two days is switched off with a delivery that is given up', async () => {
+test('a webhook that has failed for two days is switched off when a delivery is abandoned', async () => {
   const { webhook, deliveryId } = await queue();
   await steps.query(`UPDATE webhooks SET failing_since = now() - interval '49 hours'`, []);
   await giveUp(deliveryId);
@@ -241,7 +241,7 @@ test('a webhook that has taken nothing for two days is switched off with a deliv
   ]);
 });
 
-test('a test is tried once, and its failure is not held against the webhook', async () => {
+test('a test is tried once, and its failure does not count against the webhook', async () => {
   const { webhook } = await queue();
   const deliveryId = uuidv7();
   await database().api.pool.query(
@@ -258,7 +258,7 @@ test('a test is tried once, and its failure is not held against the webhook', as
   });
 });
 
-test('after a month what was told goes; what is still to be told does not', async () => {
+test('finished deliveries are erased after a month, and pending deliveries are not', async () => {
   const { webhook, deliveryId: old } = await queue();
   const { db } = database().worker;
   await attempt(old);
@@ -287,7 +287,7 @@ test('after a month what was told goes; what is still to be told does not', asyn
   ).toHaveLength(1);
 });
 
-test('a receiver that says nothing has a few requests at a time, and the others cost no attempt', async () => {
+test('a receiver that does not answer has four requests at a time, and the others use no attempt', async () => {
   const answers: (() => void)[] = [];
   answer = (_request, response) => void answers.push(() => response.writeHead(204).end());
   await steps.addWebhook(receiver.url());
@@ -306,7 +306,7 @@ test('a receiver that says nothing has a few requests at a time, and the others 
   expect(await Promise.all(underWay)).toEqual(ids.slice(0, 4).map(() => 'delivered'));
 });
 
-test('the webhooks of one workspace leave places for those of others', async () => {
+test('the webhooks of one workspace leave capacity for the webhooks of other workspaces', async () => {
   const answers: (() => void)[] = [];
   answer = (_request, response) => void answers.push(() => response.writeHead(204).end());
   for (let n = 0; n < 3; n++) await steps.addWebhook(receiver.url());

@@ -72,7 +72,7 @@ const deliveriesOf = (jobId: string) =>
   sql<Delivery>('SELECT * FROM webhook_deliveries WHERE job_id = $1 ORDER BY event_type', [jobId]);
 
 test.each(['succeeded', 'partiallySucceeded', 'failed', 'cancelled'] as const)(
-  'a job that ends %s has a delivery for each webhook of its workspace, and for no other',
+  'a job that ends as %s has a delivery for each webhook of its workspace, and for no other webhook',
   async (state) => {
     const webhooks = [await addWebhook(), await addWebhook()];
     await addWebhook('two');
@@ -97,7 +97,7 @@ test('an end that is stored again writes no second delivery', async () => {
   expect(await deliveriesOf(jobId)).toHaveLength(1);
 });
 
-test('a job that the API ends before it began is told of too', async () => {
+test('a job that the API ends before it began has a delivery, too', async () => {
   await addWebhook();
   const [cancelled, unstarted] = [await addJob(), await addJob()];
   await cancelJob(database().api.db, { id: cancelled, actorKeyId: keyIds.one });
@@ -106,7 +106,7 @@ test('a job that the API ends before it began is told of too', async () => {
   expect(await deliveriesOf(unstarted)).toMatchObject([{ event_type: 'job.failed' }]);
 });
 
-test('a running job that is asked to stop has not ended, and is told of when it has', async () => {
+test('a running job that is being cancelled has no delivery before it has ended', async () => {
   await addWebhook();
   const jobId = await addJob();
   await sql(`UPDATE jobs SET state = 'running' WHERE id = $1`, [jobId]);
@@ -136,7 +136,7 @@ test('an end that is rolled back leaves no delivery', async () => {
   expect(await deliveriesOf(jobId)).toEqual([]);
 });
 
-test('types that a webhook does not ask for, and webhooks that are off, are left out', async () => {
+test('a webhook has no delivery if it is off, or is not subscribed to the type', async () => {
   await addWebhook('one', ['job.failed']);
   const off = await addWebhook();
   await sql(`UPDATE webhooks SET disabled_at = now(), disabled_reason = 'byAdmin' WHERE id = $1`, [
@@ -147,7 +147,7 @@ test('types that a webhook does not ask for, and webhooks that are off, are left
   expect(await deliveriesOf(jobId)).toEqual([]);
 });
 
-test('a webhook that is removed at the same moment does not keep a job from its end', async () => {
+test('the removal of a webhook at the same time does not prevent the end of a job', async () => {
   const id = await addWebhook();
   const jobId = await addJob();
   const remover = await database().api.pool.connect();
@@ -164,7 +164,7 @@ test('a webhook that is removed at the same moment does not keep a job from its 
   expect(await deliveriesOf(jobId)).toEqual([]);
 });
 
-test('what was told of a webhook goes with it, and its end is in the log with its maker', async () => {
+test('the deliveries of a webhook are removed with it, and the activity log records its removal', async () => {
   const id = await addWebhook();
   const jobId = await addJob();
   await end(jobId, 'succeeded');
@@ -183,7 +183,7 @@ test('what was told of a webhook goes with it, and its end is in the log with it
 
 const codeOf = (role: 'api' | 'worker', text: string) => refusalCode(database(), role, text);
 
-test('nobody but the worker reads a secret, and neither role makes up what was told', async () => {
+test('only the worker reads a secret, and neither role can forge a delivery', async () => {
   const id = await addWebhook();
   await database().api.pool.query(
     `INSERT INTO webhook_secrets (id, webhook_id, secret) VALUES ($1, $2, 'whsec_canary')`,
@@ -220,7 +220,7 @@ test('nobody but the worker reads a secret, and neither role makes up what was t
   }
 });
 
-test('the API says of no delivery what came of it, and gives no secret more time', async () => {
+test('the API can neither set the result of a delivery nor extend the life of a secret', async () => {
   const id = await addWebhook();
   const jobId = await addJob();
   await end(jobId, 'succeeded');

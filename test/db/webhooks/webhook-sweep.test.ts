@@ -50,7 +50,7 @@ const queue = async () => {
 const makeLate = () =>
   steps.query(`UPDATE webhook_deliveries SET next_attempt_at = now() - interval '1 minute'`, []);
 
-test('whoever ends a job starts what is to be told of it', async () => {
+test('the step that ends a job starts its deliveries', async () => {
   const { jobId, deliveryId } = await queue();
   await startDeliveriesOf(deps(), jobId);
   expect(await runOf(deliveryId)).toMatchObject({ isAlive: true });
@@ -58,7 +58,7 @@ test('whoever ends a job starts what is to be told of it', async () => {
   expect(await sweep()).toEqual({ started: 0, ended: 0 });
 });
 
-test('what a crash kept from its start is started by the sweep, once it is late', async () => {
+test('the sweep starts a delivery that a crash left without a workflow, once it is late', async () => {
   const { deliveryId } = await queue();
   expect(await sweep()).toEqual({ started: 0, ended: 0 });
   expect(await runOf(deliveryId)).toBeUndefined();
@@ -69,7 +69,7 @@ test('what a crash kept from its start is started by the sweep, once it is late'
   expect(await steps.delivery(deliveryId)).toMatchObject({ state: 'pending' });
 });
 
-test('a delivery whose workflow was terminated has failed, and one that keeps waiting has not', async () => {
+test('a delivery whose workflow was terminated fails, and a delivery that waits does not', async () => {
   const { jobId, deliveryId } = await queue();
   const { jobId: other, deliveryId: waiting } = await queue();
   await startDeliveriesOf(deps(), jobId);
@@ -83,7 +83,7 @@ test('a delivery whose workflow was terminated has failed, and one that keeps wa
   expect(await steps.delivery(waiting)).toMatchObject({ state: 'pending' });
 });
 
-test('deliveries that wait for their turn hide none that nobody has started', async () => {
+test('deliveries that wait for their turn do not hide deliveries without a workflow', async () => {
   await steps.addWebhook('https://hooks.example/');
   for (let n = 0; n < 3; n++) await startDeliveriesOf(deps(), (await steps.endJob()).jobId);
   const deliveryId = (await steps.endJob()).deliveryIds[0]!;

@@ -132,7 +132,7 @@ export const findViolations = async (trial: Trial): Promise<Record<string, unkno
 };
 
 /**
- * What must hold once all jobs of a trial have ended, whatever was killed meanwhile. No user is
+ * Checks a trial after all its jobs have ended, whatever was killed meanwhile. No user is
  * lost or counted twice. The backup holds every deleted user byte for byte. All sums close, and no
  * transaction is open.
  */

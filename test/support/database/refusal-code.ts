@@ -1,8 +1,8 @@
 import type { TestDatabase } from './database.ts';
 
 /**
- * The SQLSTATE with which PostgreSQL refuses a statement of a role, undefined if it accepts it.
- * Nothing of the statement stays.
+ * The SQLSTATE with which PostgreSQL refuses a statement of a role; undefined if the statement is
+ * accepted. The statement is rolled back.
  */
 export const refusalCode = async (
   database: TestDatabase,

@@ -62,7 +62,7 @@ export const startMailProvider = async (...answers: Answer[]) => {
   return {
     url: `http://127.0.0.1:${port}`,
     seen,
-    /** Sets the next answers, and drops those planned before. */
+    /** Sets the next answers, and drops the answers that were planned before. */
     plan: (...next: Answer[]): void => {
       planned = next;
     },

@@ -7,7 +7,7 @@ import { findCli } from './temporal-programs.ts';
 
 const OPERATIONS = resolve('docs/operations.md');
 
-/** The one line of docs/operations.md with this beginning, as an operator would copy it. */
+/** The only line of docs/operations.md with this beginning, as an operator would copy the line. */
 export const documented = (beginning: string): string => {
   const lines = readFileSync(OPERATIONS, 'utf8').split('\n');
   const found = lines.filter((line) => line.startsWith(beginning));

@@ -214,7 +214,7 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       /** Lets the clock run. */
       sleep: (ms: number) => env.sleep(ms),
       request: () => steps.request(id),
-      /** Why each message was refused; null for an accepted one. */
+      /** The refusal of each message; null for an accepted message. */
       refusals: async () => (await steps.decisions(id)).map(({ refusal }) => refusal),
       /**
        * Sends a message and waits until one more decision was made. A message with `by` gets the

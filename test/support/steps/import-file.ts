@@ -86,7 +86,7 @@ export const failureOf = async (content: string | Buffer, pieceBytes?: number) =
 /** Piece sizes that cut a short file in many ways, down to single bytes. */
 export const CUTS = [1, 2, 3, 4, 5, 7, 11, 65_536];
 
-/** A cell as written by programs that quote all cells, or only those that need it. */
+/** A cell as written by programs that quote all cells, or only cells that need quotes. */
 export const writeCell = (cell: string, style: 'all' | 'some', separator: string) =>
   style === 'all' || /["\r\n\uFEFF]/.test(cell) || cell.includes(separator)
     ? `"${cell.replaceAll('"', '""')}"`

@@ -23,7 +23,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
   const asOwner = (text: string, values: unknown[] = []) =>
     database().owner.pool.query(text, values);
 
-  /** Makes users `u-1` … with unique addresses, and deletes those with these ids. */
+  /** Makes users `u-1` … with unique addresses, and deletes the users with these ids. */
   const deleteSome = async (ids: string[], count = 10) => {
     const workspace = await seedWorkspace(database(), `mailed${made++}`, count);
     const before = await rowsOf(database(), workspace.workspaceId);
