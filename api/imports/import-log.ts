@@ -13,7 +13,10 @@ const PIECE_LENGTH = 64 * 1024;
 
 type Row = Record<keyof KeptLine, string>;
 
-/** Rows of COPY, written anew as lines of a file. If the reader stops early, the connection is closed. */
+/**
+ * Rows of COPY, written anew as lines of a file. If the reader stops early, the connection is
+ * closed.
+ */
 const writtenAnew = async function* (
   rows: Readable,
   { begin, line }: ReturnType<typeof logLines>,
