@@ -75,7 +75,7 @@ const createClaimJob =
       type: job.type,
       workspaceId: job.workspaceId,
       notify: job.options.notify ?? false,
-      // To look up one mail address, the whole backup must be read.
+      // To look up one email address, the whole backup must be read.
       isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
       about: {
         count: job.total,
@@ -110,7 +110,7 @@ const withFailures = (activities: Activities): Activities =>
       (input: never) =>
         activity(input).catch((error: unknown) => {
           const failure = toFailure(error);
-          if (isUnknown(failure)) log.warn('a step met an unknown error', { error });
+          if (isUnknown(failure)) log.warn('a step failed with an unknown error', { error });
           throw WITHOUT_END.includes(name) ? tryAgain(failure) : failure;
         }),
     ]),

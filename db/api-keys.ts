@@ -53,7 +53,7 @@ const endOf = (expires: Expiry): RawBuilder<Date> =>
  * Makes a key. The text of the key is in this result only. Needs the owner's connection. A trigger
  * writes the line in the activity log.
  *
- * @throws Error when the mail address is not visible ASCII, or the expiry is in the past
+ * @throws Error when the email address is not visible ASCII, or the expiry is in the past
  */
 export const createApiKey = async (
   db: Db,
@@ -62,7 +62,7 @@ export const createApiKey = async (
   const ownerEmail = input.ownerEmail.trim().toLowerCase();
   if (!ADDRESS.test(ownerEmail)) {
     throw new Error(
-      `The mail address ${JSON.stringify(ownerEmail)} is not of ASCII characters: write it so.`,
+      `The email address ${JSON.stringify(ownerEmail)} is not of ASCII characters: write it so.`,
     );
   }
   const id = uuidv7();

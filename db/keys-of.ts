@@ -4,7 +4,7 @@ import { type RawBuilder, sql } from 'kysely';
 export interface ActorFilter {
   /** The public id of a key. */
   actorKeyId?: string | undefined;
-  /** The public id of a key; selects all keys of the same owner, by the owner's mail address. */
+  /** The public id of a key; selects all keys of the same owner, by the owner's email address. */
   personKeyId?: string | undefined;
 }
 

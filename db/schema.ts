@@ -57,7 +57,7 @@ export interface Schema extends DeleteAllSchema, MailSchema, WebhookSchema {
     workspace_id: string | null;
     owner_name: string;
     owner_email: string;
-    /** The owner's mail address in a canonical form (`person_of`). */
+    /** The owner's email address in a canonical form (`person_of`). */
     person: ColumnType<string, never, never>;
     hash: Buffer;
     /** The public id, shown to people instead of the id. */

@@ -18,7 +18,7 @@ export interface ServiceFigures {
    */
   oldest: { state: 'queued' | 'running'; seconds: number }[];
   damagedBackups: number;
-  /** Files and lists that should have been destroyed hours ago, but still exist. */
+  /** Files and lists whose removal is overdue by hours, but still exist. */
   overdue: number;
   /** The last complete run of each schedule, in seconds since 1970. */
   schedules: { schedule: string; at: number }[];

@@ -67,7 +67,7 @@ export interface HeaderFault extends HeaderError {
 }
 
 /**
- * Only one column identifies the user of a line. If users are found by mail address, an id is
+ * Only one column identifies the user of a line. If users are found by email address, an id is
  * ignored.
  */
 const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {

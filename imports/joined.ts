@@ -23,13 +23,13 @@ export type Join = 'same' | 'other';
 const SEPARATORS = [',', ';', '\t', '|'];
 /**
  * The character before a name that directly follows a value. A character such as the point of
- * `my.email` could belong to a mail address.
+ * `my.email` could belong to an email address.
  */
 const BEHIND_VALUE = /[\p{L}\p{N}\uFEFF]$/u;
 const GLUED_NOTE = /[\p{L}\p{N}\uFEFF]sep=[,;\t|]?$/iu;
 /** A name that does not occur in values by chance, such as `userId` or `Customer No`. */
 const DISTINCT_NAME = /\p{Ll}\p{Lu}|\p{L}[ _]\p{L}/u;
-/** A common word, but no mail address ends with it directly after a letter. */
+/** A common word, but no email address ends with it directly after a letter. */
 const MAIL_NAME = 'email';
 const ENDS_OF_NOTES = new Set(['=', ...SEPARATORS]);
 

@@ -24,9 +24,9 @@ export interface ImportRow {
    * precede it.
    */
   line: number;
-  /** Empty until the user is found by the mail address. */
+  /** Empty until the user is found by the email address. */
   userId: string;
-  /** The mail address by which the user is to be found. */
+  /** The email address by which the user is to be found. */
   mail?: string;
   /** By column name of the database: all columns of the file except `user_id`. */
   columns: Record<string, unknown>;

@@ -16,7 +16,7 @@ export const MAX_LIST_ENTRIES = 1_000_000;
 /** Longest text of a list, in bytes. The API reads it while it serves other requests. */
 const MAX_LIST_BYTES = 1024 ** 3;
 
-/** An id or mail address as in the file, and its line number. */
+/** An id or email address as in the file, and its line number. */
 export interface ListEntry {
   line: number;
   entry: string;
@@ -127,7 +127,7 @@ const createEntryReader = (
       requireFit(record);
       const cell = cells[index] ?? '';
       const text = isGuarded ? unguarded(cell) : cell;
-      // Mail addresses have no blanks around them, but ids may.
+      // Email addresses have no blanks around them, but ids may.
       const entry = matchBy === 'email' ? text.trim() : text;
       if (entry === '') return undefined;
       if (entry === matchBy) throw otherHeader(line);

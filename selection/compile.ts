@@ -8,8 +8,8 @@ import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 /**
- * Text is compared by bytes. Mail addresses are compared in lower case, by the database's rules, as
- * in the index that the search of `db/users/users.ts` uses.
+ * Text is compared by bytes. Email addresses are compared in lower case, by the database's rules,
+ * as in the index that the search of `db/users/users.ts` uses.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;

@@ -113,7 +113,7 @@ export type ExportSelection = z.infer<typeof exportSelectionSchema>;
 
 /**
  * A selection of users that are named one by one. They are the targets of the job; the job's row
- * holds only their count. A restore counts all requested ids or mail addresses. Its end reports
+ * holds only their count. A restore counts all requested ids or email addresses. Its end reports
  * which of them its backup had deleted.
  */
 export type NamedSelection =

@@ -47,7 +47,7 @@ export const startHeartbeat = ({
   };
   const report = (): Promise<void> =>
     measureClockSkew(() => beat(db, { workerId, taskQueue }), now).then(compare, () =>
-      log.warn('heartbeat not stored, the database is away'),
+      log.warn('heartbeat not stored: the database is not available'),
     );
   const timer = setInterval(() => void report(), intervalMs);
   void report();

@@ -24,7 +24,8 @@ export const keepRegistered = ({ register, log, intervalMs = INTERVAL_MS }: Keep
   const look = async (): Promise<void> => {
     try {
       const made = await register();
-      if (made.length > 0) log.warn({ made }, 'Temporal had lost these, they are made again');
+      if (made.length > 0)
+        log.warn({ made }, 'Temporal had lost these objects: they were created again');
       hasFailed = false;
     } catch (error) {
       const { name, message } = error as Error;

@@ -16,14 +16,14 @@ export const createMeter = (registry: Registry): Meter => {
   const registers = [registry];
   const rows = new Counter({
     name: 'keepsake_rows_total',
-    help: 'Users whose rows were written to files, verified in them, or deleted, and lines imported',
+    help: 'Number of users written to files, verified in files or deleted, and of lines imported',
     labelNames: ['step'],
     registers,
   });
   for (const step of ['written', 'verified', 'deleted', 'imported']) rows.inc({ step }, 0);
   const batches = new Histogram({
     name: 'keepsake_delete_batch_duration_seconds',
-    help: 'Time of each transaction that deletes users, by how it ended',
+    help: 'Duration of each transaction that deletes users, by result',
     labelNames: ['result'],
     buckets: BATCH_BUCKETS,
     registers,
@@ -50,13 +50,13 @@ export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
   const registers = [registry];
   const attempts = new Counter({
     name: 'keepsake_webhook_attempts_total',
-    help: 'Requests to webhooks, by what came of them',
+    help: 'Requests to webhooks, by outcome',
     labelNames: ['outcome'],
     registers,
   });
   const deliveries = new Counter({
     name: 'keepsake_webhook_deliveries_total',
-    help: 'Deliveries to webhooks that have ended, by how',
+    help: 'Ended deliveries to webhooks, by outcome',
     labelNames: ['outcome'],
     registers,
   });
@@ -72,7 +72,7 @@ export const createDeliveryMeter = (registry: Registry): DeliveryMeter => {
 export const createMailMeter = (registry: Registry): MailMeter => {
   const mails = new Counter({
     name: 'keepsake_mails_total',
-    help: 'Attempts at mails, by what the mail is about and what came of it',
+    help: 'Attempts to send a mail, by kind of mail and result',
     labelNames: ['kind', 'result'],
     registers: [registry],
   });

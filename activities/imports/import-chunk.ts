@@ -75,7 +75,7 @@ export interface PreparedChunk extends SentChunk {
   /** The lines of these staged rows of `whole`. */
   linesOf: (rows: readonly number[]) => Promise<RowLine[]>;
   /**
-   * Finds the users of lines by mail address, anew for each attempt. Undefined if the lines name
+   * Finds the users of lines by email address, anew for each attempt. Undefined if the lines name
    * users by id.
    */
   match: (client: PoolClient) => Promise<MatchedChunk | undefined>;

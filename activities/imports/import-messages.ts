@@ -32,11 +32,11 @@ export interface SentChunk extends Omit<ImportChunk, 'rows'> {
    * address first.
    */
   whole: SentRows | undefined;
-  /** The mail address of each row, if users must be found by them. */
+  /** The email address of each row, if users must be found by them. */
   mails?: string[];
 }
 
-/** A chunk whose users were found by mail address. */
+/** A chunk whose users were found by email address. */
 export interface MatchedChunk {
   whole: SentRows | undefined;
   /** Lines whose users were not found. */
@@ -51,7 +51,7 @@ export type ToThread =
   | { kind: 'rows'; chunk: number }
   /** Asks for the lines of these staged rows. */
   | { kind: 'lines'; chunk: number; rows: readonly number[] }
-  /** Sends the users of a chunk's mail addresses. */
+  /** Sends the users of a chunk's email addresses. */
   | { kind: 'match'; chunk: number; matches: readonly MailMatch[] }
 
   /** Drops the kept rows: no more questions follow. */

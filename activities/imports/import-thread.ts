@@ -106,7 +106,7 @@ const sendChunks = async (file: Readable, { types, job, done }: ChunksTask): Pro
   }
 };
 
-/** Prepares the rows of a chunk whose users were found by mail address. */
+/** Prepares the rows of a chunk whose users were found by email address. */
 const sendMatched = (chunk: number, matches: readonly MailMatch[]): void => {
   const { job, read } = keptOf(chunk);
   const rows: ImportRow[] = [];

@@ -25,7 +25,7 @@ export interface ThreadRead {
   results: AsyncGenerator<ReadResult, void>;
   rowsOf: (chunk: number) => Promise<ImportRow[]>;
   linesOf: (chunk: number, rows: readonly number[]) => Promise<RowLine[]>;
-  /** Prepares a chunk whose users were found by mail address. */
+  /** Prepares a chunk whose users were found by email address. */
   match: (chunk: number, matches: readonly MailMatch[]) => Promise<MatchedChunk>;
   /** Closes the file. The thread is kept for another file, or terminated if it is still busy. */
   close: () => Promise<void>;

@@ -14,7 +14,7 @@ export type RunningJob = {
   confirmation: Confirmation;
   /** Whether the users are named one by one. */
   isChosen: boolean;
-  /** Whether the job has mail addresses that were not looked up yet. */
+  /** Whether the job has email addresses that were not looked up yet. */
   hasAddresses: boolean;
   /** The number of users the job is about; null while unknown. */
   total: number | null;

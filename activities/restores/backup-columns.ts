@@ -49,7 +49,7 @@ export const userIdColumnOf = (exportId: string, kept: BackupColumns): number =>
 };
 
 /**
- * The index of the mail address in each record. Undefined if users had none when the backup was
+ * The index of the email address in each record. Undefined if users had none when the backup was
  * made.
  */
 export const emailColumnOf = (kept: BackupColumns): number | undefined => {

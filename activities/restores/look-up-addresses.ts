@@ -29,7 +29,7 @@ interface LookUp {
 const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
   const { client, jobId, target } = look;
   const { userIdColumn: userId, emailColumn: email } = target;
-  // In a backup without mail addresses no user matches.
+  // In a backup without email addresses no user matches.
   if (email === undefined) return;
   const statements = restoreStatements(target, 'text');
   await client.query(BEGIN_LOOK_UP);
@@ -51,7 +51,7 @@ const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => 
 };
 
 /**
- * Looks up the mail addresses of a restore in its backup, among the users that the backup's job
+ * Looks up the email addresses of a restore in its backup, among the users that the backup's job
  * deleted by it. The users found become the targets of the restore. All parts are read and
  * verified: a damaged part might name another user for an address. Work that another attempt has
  * done is not repeated.

@@ -62,7 +62,7 @@ type Step<Name extends keyof Activities> = (
 
 /**
  * Hashes every part that a restore reads, so that damage is found before a row is written. If the
- * restore names users by mail address, looks up these users first, which reads every part.
+ * restore names users by email address, looks up these users first, which reads every part.
  *
  * @throws backupDamaged, columnGone, jobNotRunning
  */

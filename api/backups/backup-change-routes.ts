@@ -178,7 +178,10 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
       await destroyExport({ db: deps.database.db, storage: deps.storage }, id).catch(
         (error: unknown) => {
           reply.code(202);
-          log.warn({ err: error, backupId: id }, 'a purged backup is left to the schedule');
+          log.warn(
+            { err: error, backupId: id },
+            'a purged backup was not removed: the schedule will remove it',
+          );
         },
       );
       return toBackupJson(await getBackup(deps, id, null));

@@ -107,7 +107,10 @@ const removeUnused = async (
     const row = await findImportFile(db, fileId);
     if (row === undefined) await storage.remove(importPrefix(fileId));
   } catch (error) {
-    request.log.warn({ err: error, fileId }, 'an uploaded file is left to the sweep');
+    request.log.warn(
+      { err: error, fileId },
+      'an uploaded file was not removed: the sweep will remove it',
+    );
   }
 };
 

@@ -19,7 +19,7 @@ const DEADLINE_MS = 2_000;
 export const timeRequests = (app: App, registry: Registry): void => {
   const durations = new Histogram({
     name: 'keepsake_http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last of its answer',
+    help: 'Time from the first byte of a request to the last byte of its response',
     labelNames: ['method', 'route', 'status'],
     buckets: REQUEST_BUCKETS,
     registers: [registry],
@@ -72,7 +72,7 @@ const GAUGES: DatabaseGauge[] = [
   },
   {
     name: 'keepsake_jobs_ended',
-    help: 'Jobs of all workspaces that have ended, by type, state and error',
+    help: 'Ended jobs of all workspaces, by type, state and error',
     labels: ['type', 'state', 'error'],
     read: ({ jobs }) =>
       jobs
@@ -81,7 +81,7 @@ const GAUGES: DatabaseGauge[] = [
   },
   {
     name: 'keepsake_oldest_job_seconds',
-    help: 'Age of the oldest job that is queued, and of the oldest that runs; 0 where there is none',
+    help: 'Age of the oldest queued and of the oldest running job; 0 if there is none',
     labels: ['state'],
     read: ({ oldest }) =>
       (['queued', 'running'] as const).map((state) => ({
@@ -97,13 +97,13 @@ const GAUGES: DatabaseGauge[] = [
   },
   {
     name: 'keepsake_overdue_destructions',
-    help: 'Files and lists that should have been destroyed hours ago',
+    help: 'Files and lists whose removal is overdue by hours',
     labels: [],
     read: ({ overdue }) => one(overdue),
   },
   {
     name: 'keepsake_schedule_succeeded_timestamp_seconds',
-    help: 'When each schedule last did all it had to',
+    help: 'Time of the last complete run of each schedule',
     labels: ['schedule'],
     read: ({ schedules }) =>
       schedules.map(({ schedule, at }) => ({ labels: { schedule }, value: at })),
@@ -129,7 +129,7 @@ export const watchDatabase = (
   );
   const isUp = new Gauge({
     name: 'keepsake_database_up',
-    help: '1 when PostgreSQL answers, 0 when it does not',
+    help: '1 if PostgreSQL responds, 0 if not',
     registers,
     collect: async () => {
       // Separate from the other metrics: reading whole tables may outlast the wait of a scraper.
@@ -139,7 +139,7 @@ export const watchDatabase = (
   for (const { name, help, labels: labelNames, read } of GAUGES) {
     const gauge: Gauge = new Gauge({
       name,
-      help: `${help}; none while PostgreSQL does not answer`,
+      help: `${help}; absent while PostgreSQL does not respond`,
       labelNames,
       registers,
       collect: async () => {
@@ -158,7 +158,7 @@ export const watchDatabase = (
 export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeBytes'>): void => {
   const free = new Gauge({
     name: 'keepsake_storage_free_bytes',
-    help: 'Room that the storage has; none where it does not say',
+    help: 'Free space of the storage; absent if it is not known',
     registers: [registry],
     collect: async () => {
       const bytes = await inTime(

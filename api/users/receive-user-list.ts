@@ -133,7 +133,10 @@ const discard = async (db: Db, request: FastifyRequest, id: string): Promise<voi
   try {
     await eraseUserList(db, id);
   } catch (error) {
-    request.log.warn({ err: error, listId: id }, 'a list of users is left to the sweep');
+    request.log.warn(
+      { err: error, listId: id },
+      'a list of users was not removed: the sweep will remove it',
+    );
   }
 };
 

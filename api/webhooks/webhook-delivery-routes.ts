@@ -59,7 +59,9 @@ const accept = async (
   if (state === 'pending') {
     await jobs
       .startDelivery({ deliveryId, round, workspaceId: request.workspaceId })
-      .catch(() => request.log.warn('Temporal is not available: a delivery waits for the sweep'));
+      .catch(() =>
+        request.log.warn('Temporal is not available: the sweep will start the delivery'),
+      );
   }
   reply.code(202).header('location', pathOfDelivery(delivery));
   return toDeliveryJson(delivery);

@@ -53,7 +53,7 @@ export interface DeleteAllSchema {
     id: string;
     request_id: string;
     kind: string;
-    /** The mail address of the recipient. */
+    /** The email address of the recipient. */
     person: string;
   };
 }

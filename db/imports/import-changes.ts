@@ -72,7 +72,7 @@ const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
   return `(o.properties - ${gone}) || s.properties`;
 };
 
-/** The expression of the index on mail addresses. */
+/** The expression of the index on email addresses. */
 export const folded = (mail: string): string => `lower(${mail}) COLLATE "C"`;
 
 /**
@@ -86,7 +86,7 @@ export const stateOf = (target: ImportTarget): string => {
 };
 
 /**
- * The new values of an existing user `o`, by column. If users are found by mail address, the
+ * The new values of an existing user `o`, by column. If users are found by email address, the
  * address is not changed.
  */
 export const changesOf = (target: ImportTarget): [column: string, value: string][] => {

@@ -3,7 +3,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { folded } from './import-changes.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** The user that a mail address belongs to, or why there is no single one. */
+/** The user that an email address belongs to, or why there is no single one. */
 export type MailMatch = { userId: string } | { why: 'unknownUser' | 'ambiguousUser' };
 
 /**
@@ -20,7 +20,7 @@ const toMatch = ([userId, other]: readonly string[]): MailMatch => {
 };
 
 /**
- * Looks up users by their mail addresses, case-insensitively, each by the index `users_email`.
+ * Looks up users by their email addresses, case-insensitively, each by the index `users_email`.
  * Results are in the order of `mails`.
  */
 export const matchMails = async (

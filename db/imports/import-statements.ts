@@ -85,7 +85,7 @@ export const importStatements = (target: ImportTarget) => {
    * as held.
    */
   const isHeld = target.mode === 'insert' ? 'false' : 'o.legal_hold IS TRUE';
-  /** A user with another mail address by now is not the user that the address found. */
+  /** A user with another email address by now is not the user that the address found. */
   const isSame = target.matchBy === 'email' ? `${folded('o.email')} = ${folded('s.mail')}` : 'true';
   const isOverfull = mergesTags(target)
     ? `cardinality(${JOINED_TAGS}) > greatest(${MAX_LIST_ITEMS}, cardinality(o.tags))`
@@ -116,8 +116,8 @@ export const importStatements = (target: ImportTarget) => {
     lockAll: `SELECT count(*) FROM ${locked('true')}`,
     /**
      * Locks the existing users of the rows, and checks again which would change. A user that is now
-     * held, or has another mail address by now, does not count as locked. From here on, a hold must
-     * wait.
+     * held, or has another email address by now, does not count as locked. From here on, a hold
+     * must wait.
      */
     lock: lockOf(
       target,

@@ -7,7 +7,7 @@ import type { Confirmation } from './retries.ts';
 
 /**
  * The row of a job for activities. `has_targets`: its users are given by id. `has_addresses`: its
- * mail addresses have not been looked up yet.
+ * email addresses have not been looked up yet.
  */
 export const findRunningJob = (db: Db, jobId: string) =>
   db

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 
 type Count = RawBuilder<number>;
 
-/** Number of users that a job names, by id or by a mail address that has not been looked up. */
+/** Number of users that a job names, by id or by an email address that has not been looked up. */
 export const countNamed = (jobId: RawBuilder<unknown>): Count => sql<number>`(
   (SELECT count(*) FROM job_targets WHERE job_id = ${jobId} AND pass = 1)
   + (SELECT count(*) FROM job_addresses WHERE job_id = ${jobId}))`;

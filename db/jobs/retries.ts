@@ -74,7 +74,7 @@ export const leftOnlyUnmatched = async (db: Db, jobId: string): Promise<boolean>
 };
 
 /**
- * Copies the targets of a job to its retry: all of them, or the users it has left. Mail addresses
+ * Copies the targets of a job to its retry: all of them, or the users it has left. Email addresses
  * are copied only if the job failed before it looked them up; the look-up replaces addresses by ids
  * and outcomes.
  */

@@ -2,14 +2,14 @@ import type { PoolClient } from 'pg';
 import { staged } from './restore-statements.ts';
 
 /**
- * The prefix of mail addresses in the outcomes of a restore, which are keyed by user id. If an
+ * The prefix of email addresses in the outcomes of a restore, which are keyed by user id. If an
  * address with this prefix is itself the id of a found user, the address is written in angle
  * brackets.
  */
 const AS_OUTCOME = 'mailto:';
 
 /**
- * Why a mail address restores no user: the backup deleted no user with that address, or several.
+ * Why an email address restores no user: the backup deleted no user with that address, or several.
  */
 const REASONS = { none: 'notDeleted', several: 'ambiguous' } as const;
 

@@ -15,7 +15,7 @@ export interface RestoreTarget {
   columns: readonly MatchedColumn[];
   /** The index of the user id among them. */
   userIdColumn: number;
-  /** The index of the mail address; undefined for a backup without mail addresses. */
+  /** The index of the email address; undefined for a backup without email addresses. */
   emailColumn: number | undefined;
   /** Foreign keys by which these users refer to one another. */
   references: readonly UserReference[];

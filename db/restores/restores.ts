@@ -161,8 +161,8 @@ export const mayRestore = async (
 };
 
 /**
- * The counts of a restore. Mail addresses that were not looked up count as `unprocessed`. For a job
- * whose users are erased, the counts stored at its end.
+ * The counts of a restore. Email addresses that were not looked up count as `unprocessed`. For a
+ * job whose users are erased, the counts stored at its end.
  */
 export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts> => {
   const { total, restored, addresses, counts, erased_at } = await db

@@ -68,7 +68,7 @@ export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
   });
 
 /**
- * An entry in the form in which entries are compared. Mail addresses have the form of the index
+ * An entry in the form in which entries are compared. Email addresses have the form of the index
  * `users_email`.
  */
 const keyOf = (matchBy: MatchBy, entry: RawBuilder<unknown>): RawBuilder<unknown> =>
@@ -177,7 +177,7 @@ const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN
 };
 
 /**
- * The users that a list names: a query of their ids. A mail address that several users have names
+ * The users that a list names: a query of their ids. An email address that several users have names
  * none of them, because it is ambiguous.
  */
 export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
@@ -187,7 +187,7 @@ export const usersOfList = (list: ListRef): RawBuilder<unknown> =>
 export const idsOfList = (listId: string): RawBuilder<unknown> =>
   sql`SELECT key AS user_id FROM user_list_entries WHERE list_id = ${listId}::uuid`;
 
-/** Mail addresses in a list, in lower case: a query. */
+/** Email addresses in a list, in lower case: a query. */
 export const addressesOfList = (listId: string): RawBuilder<unknown> =>
   sql`SELECT key AS address FROM user_list_entries WHERE list_id = ${listId}::uuid`;
 

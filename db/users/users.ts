@@ -36,8 +36,8 @@ const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
     LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
 
 /**
- * Users whose id, mail address, phone number, first or last name begins with `text`. Mail addresses
- * and names are compared case-insensitively. Each of the five has its index on `users`.
+ * Users whose id, email address, phone number, first or last name begins with `text`. Email
+ * addresses and names are compared case-insensitively. Each of the five has its index on `users`.
  */
 export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
   const ways = [

@@ -1,4 +1,4 @@
-/** A given or family name, and its spelling in a mail address. */
+/** A given or family name, and its spelling in an email address. */
 export type Name = readonly [written: string, ascii: string];
 
 export interface Region {

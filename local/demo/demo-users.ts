@@ -205,7 +205,7 @@ export const demoSegments = [
       ],
     },
   },
-  { name: 'No mail address', filter: { field: 'email', op: 'isNotKnown' } },
+  { name: 'No email address', filter: { field: 'email', op: 'isNotKnown' } },
   {
     name: 'Opted out everywhere',
     filter: {

@@ -42,7 +42,7 @@ const start = async (admin: ApiClient, path: string, body: unknown): Promise<Job
 const preview = (admin: ApiClient, selection: unknown) =>
   admin.succeed<{ id: string; count: number }>('POST', '/v1/deletion-previews', { selection });
 
-/** Deletes by a filter that names the users' mail addresses; one user is excluded. */
+/** Deletes by a filter that names the users' email addresses; one user is excluded. */
 const deleteByFilter = async (admin: ApiClient, canary: string): Promise<Job> => {
   const filter = { field: 'email', op: 'contains', value: canary };
   const { id, count } = await preview(admin, {

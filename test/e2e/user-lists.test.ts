@@ -9,7 +9,7 @@ const stack = useSharedStack();
 const CANARY = 'canary';
 const COUNT = 300;
 
-/** Users `canary-1` … with mail addresses; the last two share an address. */
+/** Users `canary-1` … with email addresses; the last two share an address. */
 const workspaceWithUsers = async (id: string): Promise<ApiClient> => {
   const admin = await stack().workspace(id);
   await stack().sql(
@@ -107,7 +107,7 @@ test('the users of a list are exported, deleted and restored, and no history or 
   expect(JSON.stringify(mailed)).not.toContain(CANARY);
 });
 
-test('users are deleted and restored by the same list of mail addresses', async () => {
+test('users are deleted and restored by the same list of email addresses', async () => {
   const admin = await workspaceWithUsers('mailed');
   const addresses = [1, 2, 3].map((n) => `${CANARY}${n}@MAIL.example`);
   const list = await admin.uploadList(

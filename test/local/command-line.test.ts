@@ -37,7 +37,7 @@ test('names that would break a line are refused', async () => {
   }
 });
 
-test('a mail address may end in one letter, and must be one', async () => {
+test('an email address may end in one letter, and must be one', async () => {
   const { code, lines } = await key('Ada', 'ada@example.x');
   expect(code).toBe(1);
   expect(lines.at(-1)).toMatch(/^There is no database/);

@@ -16,7 +16,7 @@ test('fewer users are the first of many', () => {
   expect([...demoUsers(50, 1, DAY)]).toEqual(users.slice(0, 50));
 });
 
-test('ids count up and mail addresses are nobody else’s', () => {
+test('ids count up and email addresses are nobody else’s', () => {
   expect(users[0]?.userId).toBe('u-000001');
   expect(users.at(-1)?.userId).toBe('u-010000');
   const emails = users.flatMap(({ email }) => email ?? []);
@@ -67,7 +67,7 @@ test('each segment’s people exist, and are not everyone', () => {
     ).length,
     'VIP in India': users.filter((user) => user.properties['vip'] === true && user.country === 'IN')
       .length,
-    'No mail address': users.filter(({ email }) => email === undefined).length,
+    'No email address': users.filter(({ email }) => email === undefined).length,
     'Opted out everywhere': users.filter(
       (user) =>
         user.emailOptin === false && user.smsOptin === false && user.whatsAppOptin === false,

@@ -126,7 +126,7 @@ const MOMENT_SPELLINGS = [
   '2024-06-30T18:59:59.999999-05:00',
 ];
 
-/** Mail addresses of filters hold no invisible characters. */
+/** Email addresses of filters hold no invisible characters. */
 const isSeen = (text: string): boolean => !/[\s\u202E]/.test(text);
 /** Parts of phone numbers hold digits, and are not dates. */
 const isOfPhone = (text: string): boolean => /[0-9]/.test(text) && !/^\d{4}-\d\d-\d\d$/.test(text);

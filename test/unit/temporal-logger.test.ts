@@ -25,7 +25,9 @@ test('a failure of ours is told with its type and message', () => {
 
 test('of any other error only kind, code and place are told, never what it met', () => {
   const error = Object.assign(new TypeError('ada@example.com is not a function'), { code: 'E1' });
-  const [line] = linesOf((logger) => logger.error('a step met an unknown error', { error }));
+  const [line] = linesOf((logger) =>
+    logger.error('a step failed with an unknown error', { error }),
+  );
   expect(line).toMatchObject({
     error: {
       name: 'TypeError',

@@ -63,7 +63,7 @@ const addressesOf = async (jobId: string): Promise<string[]> => {
   return rows.map((row) => row.address);
 };
 
-test('a restore takes a list of mail addresses, and a retry of one that never began has them again', async () => {
+test('a restore takes a list of email addresses, and a retry of one that never began has them again', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\nGone@x.example\nother@x.example\nGONE@x.example\n');
   const { status, body: job } = await restore(backupId, 'restores', { listId });
@@ -86,7 +86,7 @@ test('a restore takes a list of mail addresses, and a retry of one that never be
   expect(gone.status).toBe(404);
 });
 
-test('mail addresses that bring nobody back are in the log, guarded as all of it is', async () => {
+test('email addresses that bring nobody back are in the log, guarded as all of it is', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\ngone@x.example\n');
   const { body: job } = await restore(backupId, 'restores', { listId });
@@ -102,12 +102,12 @@ test('mail addresses that bring nobody back are in the log, guarded as all of it
   expect((await api().call('GET', `${path}/log`)).text).toContain(`mailto:a;'=1+1@x.example`);
 });
 
-test('a preview by mail addresses is refused, and says why and that the restore takes them', async () => {
+test('a preview by email addresses is refused, and says why and that the restore takes them', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\ngone@x.example\n');
   expect(await restore(backupId, 'restore-previews', { listId })).toMatchObject({
     status: 422,
-    body: { errors: [{ pointer: '/listId', detail: expect.stringContaining('mail addresses') }] },
+    body: { errors: [{ pointer: '/listId', detail: expect.stringContaining('email addresses') }] },
   });
 });
 

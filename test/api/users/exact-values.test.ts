@@ -99,7 +99,7 @@ test('a count to confirm is read exactly, too', async () => {
   expect(answer.body.errors).toMatchObject([{ pointer: '/confirm/count' }]);
 });
 
-test('search, is, in and contains find the same users by a mail address in any case', async () => {
+test('search, is, in and contains find the same users by an email address in any case', async () => {
   await post(
     JSON.stringify([
       { userId: 'm-1', email: 'Ada@Example.com', properties: { workMail: 'ÄDA@work.example' } },
@@ -189,7 +189,7 @@ test('what was written under older rules is found by its very text', async () =>
   expect(await found({ field: 'properties.score', op: 'gt', value: 1e19 })).toContain('old-1');
 });
 
-test('a mail address with a character that cannot be seen is refused by its name', async () => {
+test('an email address with a character that cannot be seen is refused by its name', async () => {
   const answer = await post('{"userId":"x","email":"ada\\u200b@example.com"}');
   expect(answer.status).toBe(400);
   expect(answer.body.errors).toEqual([

@@ -31,7 +31,7 @@ const targetsOf = async (jobId: string): Promise<string[]> => {
 };
 
 /**
- * `u-00000` … with mail addresses of their own; two share one, and others have it in other
+ * `u-00000` … with email addresses of their own; two share one, and others have it in other
  * workspaces.
  */
 beforeAll(async () => {
@@ -77,7 +77,7 @@ test('what cannot be seen in an entry that was not found is shown', async () => 
   expect(byIds.body.notFoundSample).toEqual([{ entry: 'u 1[U+00A0]' }]);
 });
 
-test('mail addresses select in any case, and leave out whom several users share', async () => {
+test('email addresses select in any case, and leave out whom several users share', async () => {
   const listId = await makeList(
     'email\nU-00005@x.EXAMPLE\nshared@x.example\nnobody@x.example\nu-00006@X.example\n',
   );

@@ -59,7 +59,7 @@ test('a list is made of a file, and told without its entries', async () => {
   expect(api().log.join('\n')).not.toContain('u-0000');
 });
 
-test('mail addresses are the same in any case', async () => {
+test('email addresses are the same in any case', async () => {
   const { body } = await uploadList(api(), 'email\nÄ@x.example\nä@X.example\nb@x.example\n');
   expect(body).toMatchObject({ matchBy: 'email', entries: 2, repeated: 1 });
 });

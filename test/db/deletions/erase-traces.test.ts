@@ -22,7 +22,7 @@ const remove = (exportId: string) =>
 
 const CANARY = 'canary';
 
-/** Users with unique ids and mail addresses. Half of them are about to be deleted. */
+/** Users with unique ids and email addresses. Half of them are about to be deleted. */
 const seed = async (id: string) => {
   const workspace = await seedWorkspace(database(), id, 4);
   await asOwner(

@@ -100,7 +100,7 @@ test('an import that only leaves out cells succeeds, and its dry run has the sam
   expect((await usersOf('fine'))[0]).toMatchObject({ email: 'a2@x.example' });
 });
 
-test('a line fails if the mail address that finds its user is invalid', async () => {
+test('a line fails if the email address that finds its user is invalid', async () => {
   const workspace = await seeded('key');
   const file = 'email,firstName,properties.number\nnone,X,1\na@x.example,Eve,no\n';
   const { jobId, counts } = await steps.run(workspace, file, {

@@ -169,7 +169,7 @@ const BY_MAIL =
   'email,firstName,userId\nada@X.example,Eve,of no matter\nnobody@x.example,N,\ntwo@x.example,T,\nADA@x.example,Eva,\nno address,N,\n,N,\nBOB@x.example,Bob,\n';
 
 test.each(['update', 'updateOnly', 'replace'] as const)(
-  'in mode %s, lines find users by mail address in any case, in the order of the file',
+  'in mode %s, lines find users by email address in any case, in the order of the file',
   async (mode) => {
     const id = `mail-${mode.toLowerCase()}`;
     const workspace = await seeded(id);
@@ -209,7 +209,7 @@ test('a file with its own column names is checked and imported by the mapping of
   ]);
 });
 
-test('an import does not change a user whose mail address changes before the write', async () => {
+test('an import does not change a user whose email address changes before the write', async () => {
   const workspace = await seeded('moved');
   const undo = waylay(steps, 'SELECT count(*) FILTER (WHERE NOT', () =>
     query(

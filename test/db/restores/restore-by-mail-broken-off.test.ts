@@ -6,7 +6,7 @@ import { failureOf, reasonsOf, useDeletionSteps } from '../../support/steps/dele
 import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { rowsOf, runRestore } from '../../support/steps/restore.ts';
 
-/** Restores by mail addresses that fail or are cancelled, before and after the look-up. */
+/** Restores by email addresses that fail or are cancelled, before and after the look-up. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -100,7 +100,7 @@ test('if a restore fails after the look-up, its retry covers only the users that
   });
 });
 
-test('a renamed column of mail addresses causes one clear error', async () => {
+test('a renamed column of email addresses causes one clear error', async () => {
   const { workspace, exportId } = await deleteSome(['u-1']);
   const { id } = await askFor(workspace, exportId, ['u1@example.com']);
   await asOwner('ALTER TABLE users RENAME COLUMN email TO mail');

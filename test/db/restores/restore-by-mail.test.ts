@@ -7,7 +7,7 @@ import { NONE, restoresByMail } from '../../support/steps/restore-by-mail.ts';
 import { deleteUsers, restoreUsers, rowsOf, runRestore } from '../../support/steps/restore.ts';
 import { tablesHolding } from '../../support/database/traces.ts';
 
-/** Restores of users that a list names by mail addresses, which only the backup's files hold. */
+/** Restores of users that a list names by email addresses, which only the backup's files hold. */
 
 const database = useDatabase();
 const steps = useDeletionSteps(database);
@@ -16,7 +16,7 @@ const { asOwner, deleteSome, askFor, begin, look, retry, countIn } = restoresByM
   steps,
 );
 
-test('users are restored by mail address in any case, and unknown or ambiguous addresses are reported', async () => {
+test('users are restored by email address in any case, and unknown or ambiguous addresses are reported', async () => {
   const workspace = await seedWorkspace(database(), 'mailed', 10);
   await asOwner(
     `UPDATE users SET email = CASE user_id WHEN 'u-1' THEN 'ÄRA@Example.COM' ELSE 'two@example.com' END
@@ -52,7 +52,7 @@ test('users are restored by mail address in any case, and unknown or ambiguous a
   expect(await countIn('job_addresses', id)).toBe(0);
 });
 
-test('a user id that looks like a mail address is not treated as an address', async () => {
+test('a user id that looks like an email address is not treated as an address', async () => {
   const workspace = await seedWorkspace(database(), 'alike', 3);
   await asOwner(
     `INSERT INTO users (workspace_id, user_id, email) VALUES ('alike', 'mailto:old@x.example', 'new@x.example')`,
@@ -133,7 +133,7 @@ test('two attempts at the same time look up the addresses once', async () => {
   });
 });
 
-test('no user is found in a backup from before users had mail addresses', async () => {
+test('no user is found in a backup from before users had email addresses', async () => {
   const workspace = await seedWorkspace(database(), 'unmailed', 3);
   await asOwner('ALTER TABLE users DROP COLUMN email');
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1']);

@@ -268,7 +268,7 @@ test('the users of a preview are erased with the backup of its deletion, at the 
   expect(rows[0].selection).toEqual({ type: 'list', count: 1, erased: true });
 });
 
-test('a list of 200,000 mail addresses is stored and looked up', async () => {
+test('a list of 200,000 email addresses is stored and looked up', async () => {
   const workspace = await seedWorkspace(database(), 'large', 1_000);
   const { db } = database().api;
   const list = { id: uuidv7(), workspaceId: 'large', matchBy: 'email' as const };

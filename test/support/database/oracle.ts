@@ -66,7 +66,7 @@ export type Lowered = ReadonlyMap<string, string>;
 
 interface Read {
   kind: Kind;
-  /** Set for mail addresses and phone numbers, which have their own rules of comparison. */
+  /** Set for email addresses and phone numbers, which have their own rules of comparison. */
   form?: 'mail' | 'phone';
   /** Null when unknown. Numbers are JSON text. */
   value: string | boolean | string[] | null;

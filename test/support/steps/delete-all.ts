@@ -49,7 +49,7 @@ export const seedPeople = async ({ owner }: TestDatabase, workspaceId: string) =
     paul: await make('platform', 'paul'),
     ole: await make('ops', 'ole'),
     /**
-     * The requester's own key of the platform team, with a different spelling of the mail address.
+     * The requester's own key of the platform team, with a different spelling of the email address.
      */
     adaOfPlatform: await make('platform', ' ADA'),
   };

@@ -18,7 +18,7 @@ export const NONE = { restored: 0, present: 0, notFound: 0, failed: 0, unprocess
 
 let made = 0;
 
-/** Steps of restores whose users are named by mail addresses. */
+/** Steps of restores whose users are named by email addresses. */
 export const restoresByMail = (database: () => TestDatabase, steps: DeletionSteps) => {
   const asOwner = (text: string, values: unknown[] = []) =>
     database().owner.pool.query(text, values);
@@ -31,7 +31,7 @@ export const restoresByMail = (database: () => TestDatabase, steps: DeletionStep
     return { workspace, before, exportId };
   };
 
-  /** Queues a restore of the users that a list of mail addresses names. */
+  /** Queues a restore of the users that a list of email addresses names. */
   const askFor = async (workspace: SeededWorkspace, backupId: string, addresses: string[]) => {
     const { db } = database().api;
     const { id: listId } = await writeList(db, workspace, 'email', addresses);

@@ -72,7 +72,7 @@ test('numbers lines as an editor does, also after cells of several lines', async
 const entriesIn = async (content: string, options?: ListOptions) =>
   (await read(content, options)).entries;
 
-test('takes blanks off mail addresses, which never have them, and not off ids', async () => {
+test('takes blanks off email addresses, which never have them, and not off ids', async () => {
   expect(await entriesIn('email\n ada@x.example\u00A0\n \n')).toEqual(['2:ada@x.example']);
   expect(await entriesIn('userId\n u-1\n \n')).toEqual(['2: u-1', '3: ']);
 });

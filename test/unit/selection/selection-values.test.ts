@@ -163,7 +163,7 @@ test.each(
     .concat('\uFEFF', '\uFE0F', '\u{E0001}')
     .filter((text) => /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\uFE0F]/u.test(text) && text !== '\0')
     .map((text) => [`U+${text.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`, text]),
-)('a mail address with %s is refused, and the character is named', (name, character) => {
+)('an email address with %s is refused, and the character is named', (name, character) => {
   for (const mail of [`ada${character}@example.com`, `ada@exam${character}ple.com`]) {
     const parsed = parseValue('email', mail);
     expect(parsed).toEqual({ detail: expect.stringContaining(name) });
