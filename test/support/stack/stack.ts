@@ -85,7 +85,11 @@ export const useOwnStack = (options: OwnStackOptions = {}): (() => TestStack) =>
   useOpened(async () => {
     const { stack, dataDir, stop } = await startTestStack(options);
     const { test, close } = await openTestStack(stack, dataDir);
-    return { test, close: () => close().finally(stop) };
+    const closeAll = async () => {
+      await close();
+      await stop();
+    };
+    return { test, close: closeAll };
   });
 
 /**
