@@ -9,12 +9,13 @@ import type { TestDatabase } from '../support/database/database.ts';
 import { setDecisionTime } from '../support/database/decision-clock.ts';
 
 /**
- * Stands in for the workflow of a request: decides by the real rules, at a time of one's choice.
+ * Stands in for the workflow of a request. It decides by the real rules, at a time that the test
+ * sets.
  */
 export interface FakeSender extends RequestWorkflows {
   started: string[];
   sent: { requestId: string; kind: string; decisionId: string }[];
-  /** From now on the database decides at this time; null for its own. */
+  /** Sets the time at which the database decides; null for its own clock. */
   setTime: (at: number | null) => Promise<void>;
   /** `away`: Temporal does not answer. `silent`: no worker does. `over`: the workflow has ended. */
   mode: 'answers' | 'away' | 'silent' | 'over';

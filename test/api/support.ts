@@ -21,7 +21,7 @@ import { useDatabase, type TestDatabase } from '../support/database/database.ts'
 import { type Document, expectDocumented } from './service/documented.ts';
 import { createFakeSender, type FakeSender } from './fake-sender.ts';
 
-/** Stands in for Temporal: remembers what it was asked, and can be away. */
+/** Stands in for Temporal: records what the API calls, and can be away. */
 export interface FakeStarter extends JobWorkflows {
   started: StartableJob[];
   cancelled: string[];
@@ -65,7 +65,7 @@ export const createFakeStarter = (): FakeStarter => {
 export interface Answer {
   status: number;
   headers: Record<string, string | string[] | number | undefined>;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into whatever came
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read every kind of answer
   body: any;
   text: string;
 }
@@ -76,14 +76,14 @@ export interface TestApi {
   sender: FakeSender;
   database: TestDatabase;
   storage: Storage;
-  /** Lines the API logged. */
+  /** Lines that the API logged. */
   log: string[];
-  /** Keys of the workspaces `one` and `two`, and of those who see both. */
+  /** Keys of the workspaces `one` and `two`, and two keys that see both. */
   keys: Record<'one' | 'two' | 'platform' | 'ops', string>;
-  /** What people are shown in place of `keyIds`. */
+  /** The ids that answers show in place of `keyIds`. */
   shownIds: Record<'one' | 'two' | 'platform' | 'ops', string>;
   keyIds: Record<'one' | 'two' | 'platform' | 'ops', string>;
-  /** Sends a request, as the admin of `one` unless told. */
+  /** Sends a request, by default as the admin of `one`. */
   call: (
     method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT' | 'HEAD',
     url: string,
@@ -91,7 +91,7 @@ export interface TestApi {
       key?: string | null;
       body?: unknown;
       headers?: Record<string, string>;
-      /** Where the request comes from; 127.0.0.1 unless told. */
+      /** The address of the client; 127.0.0.1 by default. */
       remoteAddress?: string;
     },
   ) => Promise<Answer>;
@@ -148,7 +148,7 @@ const makeKeys = async ({ owner }: TestDatabase) => {
   };
 };
 
-/** The whole API over a database of its own with two workspaces, from `beforeAll` on. */
+/** The whole API over its own database with two workspaces, from `beforeAll` on. */
 export const useApi = (
   config: Partial<ApiDeps['config']> = {},
   limits?: DatabaseOptions,

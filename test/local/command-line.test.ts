@@ -8,7 +8,7 @@ interface Ended {
   lines: string[];
 }
 
-/** Runs a command that must not get as far as a database. */
+/** Runs a command that must end before it connects to a database. */
 const run = (file: string, ...args: string[]): Promise<Ended> =>
   new Promise((resolve) => {
     const all = ['--import', 'tsx', join(PROJECT_FOLDER, 'local', file), ...args];
@@ -21,14 +21,14 @@ const run = (file: string, ...args: string[]): Promise<Ended> =>
 const key = (name: string, email = 'ada@example.com') =>
   run('keys.ts', 'create', '--role', 'ops', '--name', name, '--email', email);
 
-test('a wrong command line ends with the usage, and then the reason', async () => {
+test('a wrong command line ends with the usage and then the reason', async () => {
   const { code, lines } = await run('workspaces.ts', 'make');
   expect(code).toBe(2);
   expect(lines[0]).toBe('Usage:');
   expect(lines.at(-1)).toBe('unknown: make');
 });
 
-test('names that would break a line are refused', async () => {
+test('names with a line break are refused', async () => {
   const workspace = await run('workspaces.ts', 'create', 'acme', '--name', 'Acme\r\nBcc: x');
   const owner = await key('Ada\u2028Admin');
   for (const { code, lines } of [workspace, owner]) {
@@ -37,7 +37,7 @@ test('names that would break a line are refused', async () => {
   }
 });
 
-test('an email address may end in one letter, and must be one', async () => {
+test('an email address may end in one letter, and an invalid address is refused', async () => {
   const { code, lines } = await key('Ada', 'ada@example.x');
   expect(code).toBe(1);
   expect(lines.at(-1)).toMatch(/^There is no database/);

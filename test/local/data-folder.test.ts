@@ -17,7 +17,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** What a process that ends by itself has said. */
+/** The exit code and the output of a process that ends by itself. */
 const endOf = (file: string, env: NodeJS.ProcessEnv) =>
   new Promise<{ code: number; out: string; err: string }>((done) => {
     execFile(process.execPath, ['--import', 'tsx', file], { env }, (error, out, err) =>
@@ -25,14 +25,14 @@ const endOf = (file: string, env: NodeJS.ProcessEnv) =>
     );
   });
 
-test('a second start on the same folder is refused while the first lives', () => {
+test('a second start on the same folder is refused while the first start runs', () => {
   const unlock = lockDataFolder(folder);
   expect(() => lockDataFolder(folder)).toThrow(`already runs on the data folder ${folder}`);
   unlock();
   lockDataFolder(folder)();
 });
 
-test('the lock of a process that is gone, or that is another by now, is taken over', () => {
+test('the lock of an ended process, or of another process with the same id, is taken over', () => {
   for (const startedAt of ['another boot/1', '']) {
     writePrivateJson(join(folder, 'lock.json'), { pid: process.pid, startedAt });
     const unlock = lockDataFolder(folder);
@@ -43,16 +43,14 @@ test('the lock of a process that is gone, or that is another by now, is taken ov
   expect(() => lockDataFolder(folder)()).not.toThrow();
 });
 
-/** In one sentence: why, and what to do. */
+/** One sentence with the reason and the solution. */
 const refusal = (path: string, why: string) =>
   `Keepsake cannot use the data folder ${path}, since ${why}: ` +
   'make it writable, or set KEEPSAKE_DATA_DIR to another folder.';
 
 const FILE = 'a file is in its place, or in that of a folder above it (ENOTDIR)';
 
-/**
- * Folders that cannot be used, as the file system of Linux has them for everyone, also for root.
- */
+/** Folders that nobody can use on a file system of Linux, not even root. */
 const unusable = (): [string, string][] => {
   writeFileSync(join(folder, 'file'), '', { mode: 0o777 });
   symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling'));
@@ -68,7 +66,7 @@ const unusable = (): [string, string][] => {
   ];
 };
 
-test('a folder that cannot be used is refused in one sentence that says why and what to do', async () => {
+test('an unusable folder is refused in one sentence with the reason and the solution', async () => {
   for (const [path, why] of unusable()) {
     await expect(openDataFolder(path)).rejects.toThrow(refusal(path, why));
   }
@@ -84,7 +82,7 @@ const canMount = (): boolean => {
   }
 };
 
-test('so is one on a disk that is read-only, or full', async ({ skip }) => {
+test('a folder on a read-only or full disk is refused in the same way', async ({ skip }) => {
   skip(!canMount(), 'this user may not mount a disk');
   const disk = join(folder, 'disk');
   mkdirSync(disk);
@@ -105,7 +103,7 @@ test('so is one on a disk that is read-only, or full', async ({ skip }) => {
   }
 });
 
-test.skipIf(isRoot())('so is one that this user may not write to', async () => {
+test.skipIf(isRoot())('a folder without write permission is refused in the same way', async () => {
   const closed = join(folder, 'closed');
   mkdirSync(closed, { mode: 0o500 });
   const why = 'this user may not write there (EACCES)';
@@ -114,7 +112,7 @@ test.skipIf(isRoot())('so is one that this user may not write to', async () => {
   }
 });
 
-test('npm start, API and worker end with that sentence and exit code 1', async () => {
+test('npm start, API and worker end with the same sentence and exit code 1', async () => {
   writeFileSync(join(folder, 'file'), '');
   const KEEPSAKE_DATA_DIR = join(folder, 'file');
   const env = {
@@ -137,7 +135,7 @@ test('npm start, API and worker end with that sentence and exit code 1', async (
   }
 });
 
-test('secrets are made once, long, and for the owner only', () => {
+test('secrets are created once, are long, and are readable by the owner only', () => {
   const made = openSecrets(folder);
   expect(made.LINK_SECRET).toMatch(/^[0-9a-f]{64}$/);
   expect(openSecrets(folder)).toEqual(made);

@@ -20,7 +20,7 @@ const write = (content: string | Buffer): string => {
   return path;
 };
 
-test('reads what an export holds, custom properties as text', async () => {
+test('an export file is read, with custom properties as text', async () => {
   write(
     '\uFEFFuserId,firstName,emailOptin,smsOptin,tags,legalHold,createdAt,properties.plan,properties.n\n' +
       'a,"Zoë ""Z"",\nx",TRUE,false,a;b,true,2026-01-01T00:00:00Z,,007\n\n' +
@@ -62,19 +62,19 @@ test.each([
   ['userId,email\na,nobody\n', /line 2, column "email" must be an email address/],
   ['userId,city\n,Rome\n', /line 2, column "userId"/],
   [`userId,properties.p\na,${'x'.repeat(256)}\n`, /column "properties\.p" must have at most 255/],
-])('refuses a file before anything is started, and says where and why (%#)', async (text, why) => {
+])('an invalid file is refused with its path and the reason (%#)', async (text, why) => {
   write(text);
   await expect(checkCsv(path)).rejects.toThrow(why);
   await expect(checkCsv(path)).rejects.toThrow(path);
 });
 
-test('a file that cannot be read is named', async () => {
+test('a file that cannot be read is named in the error', async () => {
   const missing = join(folder, 'nope.csv');
   await expect(checkCsv(missing)).rejects.toThrow(`${missing} cannot be read`);
   await expect(checkCsv(folder)).rejects.toThrow(`${folder} cannot be read`);
 });
 
-test('tells of a file with many faults the first ones', async () => {
+test('the error for a file with many faults lists only the first faults', async () => {
   write(`userId,dob\n${'a,never\n'.repeat(5_000)}`);
   const error = await checkCsv(path).catch((reason: unknown) => reason);
   expect((error as Error).message.split('\n')).toHaveLength(12);
@@ -83,7 +83,7 @@ test('tells of a file with many faults the first ones', async () => {
 const withIds = (records: Record<string, string>[]) =>
   records.map((record, n) => ({ userId: `u-${n}`, ...record }));
 
-test('the segment is who shares a value that about a quarter has', () => {
+test('the segment contains the users with a value that about a quarter of all users have', () => {
   const cities = ['Rome', 'Rome', 'Oslo', 'Bonn', 'Kyiv', 'Lima', 'Bern', 'Cork'];
   const records = withIds(cities.map((city) => ({ city, country: 'X', email: `${city}@x` })));
   expect(chooseSegment(records).filter).toEqual({ field: 'city', op: 'is', value: 'Rome' });
@@ -95,7 +95,7 @@ test.each([
   [3, 1],
   [100, 25],
   [10_000, 1_000],
-])('without such a value, of %i users it is %i by their ids', (count, expected) => {
+])('without such a value, the segment of %i users has %i users by their ids', (count, expected) => {
   const records = withIds(Array.from({ length: count }, () => ({ country: 'X', city: '' })));
   const { filter } = chooseSegment(records);
   expect(filter).toMatchObject({ field: 'userId', op: 'in' });

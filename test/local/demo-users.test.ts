@@ -6,17 +6,17 @@ const DAY = new Date('2026-03-01T09:30:00Z');
 const users = [...demoUsers(COUNT, 1, DAY)];
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
-test('the same seed and day make the same users, another seed others', () => {
+test('the same seed and day create the same users, and another seed creates others', () => {
   const later = new Date('2026-03-01T23:59:59Z');
   expect([...demoUsers(COUNT, 1, later)]).toEqual(users);
   expect([...demoUsers(10, 2, DAY)]).not.toEqual(users.slice(0, 10));
 });
 
-test('fewer users are the first of many', () => {
+test('a smaller number of users is the start of a larger number', () => {
   expect([...demoUsers(50, 1, DAY)]).toEqual(users.slice(0, 50));
 });
 
-test('ids count up and email addresses are nobody else’s', () => {
+test('ids count up, and each email address is unique', () => {
   expect(users[0]?.userId).toBe('u-000001');
   expect(users.at(-1)?.userId).toBe('u-010000');
   const emails = users.flatMap(({ email }) => email ?? []);
@@ -24,7 +24,7 @@ test('ids count up and email addresses are nobody else’s', () => {
   expect(emails.every((email) => /^[a-z.]+\.\d+@example\.(com|org)$/.test(email))).toBe(true);
 });
 
-test('values have the form the API takes', () => {
+test('values have the form that the API accepts', () => {
   const types = new Map<string, string>(demoProperties.map(({ name, type }) => [name, type]));
   const phones = users.flatMap(({ phone }) => phone ?? []);
   const birthdays = users.flatMap(({ dob }) => dob ?? []);
@@ -39,7 +39,7 @@ test('values have the form the API takes', () => {
   expect(items.filter((item) => String(item).includes(';'))).toEqual([]);
 });
 
-test('they vary: scripts, quotes, commas, emoji, and every field unknown for someone', () => {
+test('demo users have various scripts, quotes, commas and emoji, and each field is unknown for some users', () => {
   const all = JSON.stringify(users);
   for (const part of ['Zoë', '李', 'Олена', 'आरव', 'محمد', "O'Brien", 'Jr.', '🎉', '=SUM']) {
     expect(all).toContain(part);
@@ -59,7 +59,7 @@ test('they vary: scripts, quotes, commas, emoji, and every field unknown for som
   }
 });
 
-test('each segment’s people exist, and are not everyone', () => {
+test('each segment has users, and not all of them', () => {
   const ninetyDaysAgo = new Date(DAY.getTime() - 90 * 24 * 60 * 60 * 1_000).toISOString();
   const members: Record<string, number> = {
     Churned: users.filter(

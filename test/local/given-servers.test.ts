@@ -68,11 +68,11 @@ const setLog = async (settings: Record<string, string>) => {
   }
 };
 
-test('a database that can be used is let pass', async () => {
+test('a usable database passes the check', async () => {
   await expect(check({ DATABASE_URL: urlOf({}) })).resolves.toBeUndefined();
 });
 
-test("a log that may hold users' data is named in one line, until what the line says was done", async () => {
+test('a log that may contain user data causes a one-line warning, until its statement was executed', async () => {
   await setLog(QUIET);
   warnings.length = 0;
   await check({ DATABASE_URL: urlOf({}) });
@@ -89,7 +89,7 @@ test("a log that may hold users' data is named in one line, until what the line 
 });
 
 test.each(['mysql://a:b@127.0.0.1/x', 'nonsense', 'postgres://127.0.0.1:99999/x'])(
-  'DATABASE_URL=%s says of which form it must be',
+  'the error for DATABASE_URL=%s states the required form',
   (url) => {
     expect(() => readLocalEnv({ DATABASE_URL: url })).toThrow(
       'DATABASE_URL: must be of the form postgres://user:password@host:port/database',
@@ -97,7 +97,7 @@ test.each(['mysql://a:b@127.0.0.1/x', 'nonsense', 'postgres://127.0.0.1:99999/x'
   },
 );
 
-test('an address where no PostgreSQL answers is named, without the password', async () => {
+test('the error for an address without PostgreSQL names the address, without the password', async () => {
   const { port, stop } = await holdPort('127.0.0.1', 0);
   const url = urlOf({ port, asLogin: password });
   const error = await check({ DATABASE_URL: url }).catch((reason: unknown) => reason);
@@ -106,7 +106,7 @@ test('an address where no PostgreSQL answers is named, without the password', as
   await stop();
 });
 
-test('a wrong password, name or login says so', async () => {
+test('a wrong password, a wrong name and a login without CREATEROLE are refused with their reason', async () => {
   await expect(check({ DATABASE_URL: urlOf({ asLogin: 'wrong' }) })).rejects.toThrow(
     'refuses this password',
   );
@@ -116,7 +116,7 @@ test('a wrong password, name or login says so', async () => {
   await expect(check({ DATABASE_URL: urlOf({ asLogin: password }) })).rejects.toThrow('CREATEROLE');
 });
 
-test('a database that may forget commits is refused', async () => {
+test('a database with synchronous_commit off is refused', async () => {
   await admin.query(`ALTER DATABASE ${database} SET synchronous_commit = off`);
   const checked = check({ DATABASE_URL: urlOf({}) });
   await expect(checked).rejects.toThrow(
@@ -125,7 +125,7 @@ test('a database that may forget commits is refused', async () => {
   await admin.query(`ALTER DATABASE ${database} RESET synchronous_commit`);
 });
 
-test('a pooler before the database is refused, and says what to name instead', async () => {
+test('a pooler before the database is refused, and the error states the address to set instead', async () => {
   const pooler = await startFakePooler(urlOf({}), { makesKeys: true });
   await expect(check({ DATABASE_URL: pooler.url })).rejects.toThrow(
     /^DATABASE_URL: A connection pooler .* host and port of PostgreSQL itself\.$/,
@@ -133,7 +133,7 @@ test('a pooler before the database is refused, and says what to name instead', a
   await pooler.stop();
 });
 
-test('a database whose clock is days away from this one is refused', async () => {
+test('a database whose clock differs by days is refused', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 31 * 86_400_000 });
   await expect(check({ DATABASE_URL: urlOf({}) })).rejects.toThrow(
     /^DATABASE_URL: The clock here is \d+ s behind the database's, .* set both by NTP/,
@@ -146,7 +146,7 @@ test('a database that is not UTF-8 is refused, by the check and by the migration
   await expect(migrateToLatest(url)).rejects.toThrow('has the encoding SQL_ASCII');
 });
 
-test('an address where no Temporal answers, or that is none, is named', async () => {
+test('the error for an address without Temporal, or an invalid address, names the address', async () => {
   const { port, stop } = await holdPort('127.0.0.1', 0);
   for (const address of [`127.0.0.1:${port}`, 'http://127.0.0.1:1/x']) {
     await expect(check({ TEMPORAL_ADDRESS: address })).rejects.toThrow(
@@ -156,7 +156,7 @@ test('an address where no Temporal answers, or that is none, is named', async ()
   await stop();
 });
 
-test('an empty setting is not set', () => {
+test('an empty setting counts as not set', () => {
   const env = readLocalEnv({ DATABASE_URL: '', PORT: '', TEMPORAL_ADDRESS: '', PUBLIC_URL: '' });
   expect(env).toMatchObject({ PORT: 8080 });
   expect(env.DATABASE_URL ?? env.TEMPORAL_ADDRESS ?? env.PUBLIC_URL).toBeUndefined();

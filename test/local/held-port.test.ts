@@ -26,7 +26,7 @@ const killChild = async (): Promise<void> => {
   await once(child, 'exit');
 };
 
-/** Nothing is answered until a child has listened the first time. */
+/** The request waits until a child has listened for the first time. */
 const ask = async (): Promise<number> =>
   Number(await (await fetch(`http://${HOST}:${held!.port}`)).text());
 
@@ -40,7 +40,7 @@ afterEach(async () => {
   await held?.stop();
 });
 
-test('a restarted child listens on the same port, which nobody else could take meanwhile', async () => {
+test('a restarted child listens on the same port, which no other program could take meanwhile', async () => {
   held = await holdPort(HOST, 0);
   const first = startChild();
   await expect.poll(ask).toBe(first.pid);
@@ -51,7 +51,7 @@ test('a restarted child listens on the same port, which nobody else could take m
   expect(await waiting).toBe(second.pid);
 });
 
-test('a port is held before anyone listens, and free after the hold', async () => {
+test('a port is held before a program listens on it, and is free after the hold', async () => {
   held = await holdPort(HOST, 0);
   const servers = Array.from({ length: 500 }, () => createServer().listen(0, HOST));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -63,7 +63,7 @@ test('a port is held before anyone listens, and free after the hold', async () =
   held = undefined;
 });
 
-test('names of this machine can be held, and a port that is set is left to the child', async () => {
+test('host names of this machine can be held, and a port that is set is left to the child', async () => {
   for (const host of ['localhost', '0.0.0.0']) {
     held = await holdPort(host, 0);
     expect(held.port).toBeGreaterThan(0);
@@ -73,7 +73,7 @@ test('names of this machine can be held, and a port that is set is left to the c
   expect(held).toMatchObject({ port: 8080, fd: undefined });
 });
 
-test('an address of another machine is an error that names the setting', async () => {
+test('the error for an address of another machine names the setting', async () => {
   held = undefined;
   await expect(holdPort('192.0.2.1', 0)).rejects.toThrow('HOST');
 });

@@ -35,7 +35,7 @@ const keys = (...args: string[]): Promise<Ended> =>
 const create = (expires: string[]) =>
   keys('create', '--role', 'ops', '--name', 'Ole', '--email', 'ole@example.com', ...expires);
 
-test('an end is a date, a moment, or a while from now on', () => {
+test('the expiry of a key is a date, a timestamp, or a duration from now', () => {
   expect(readKeyExpiry('2027-01-31')).toEqual({ at: '2027-01-31T00:00:00Z' });
   expect(readKeyExpiry('2027-01-31T18:00:00+02:00')).toEqual({ at: '2027-01-31T16:00:00.000000Z' });
   expect(readKeyExpiry('12h')).toEqual({ inSeconds: 43_200 });
@@ -55,7 +55,7 @@ test('an end is a date, a moment, or a while from now on', () => {
   }
 });
 
-test('makes a key with an end, and lists its end, last use and revocation', async () => {
+test('a key is created with an expiry, and the list has its expiry, last use and revocation', async () => {
   const made = await create(['--expires', '2100-01-31']);
   expect(made).toMatchObject({ code: 0, errors: [''] });
   const [, id] = /^Key (\S+) for Ole \(ops\), until 2100-01-31T00:00:00\.000Z\./.exec(
@@ -80,7 +80,7 @@ test('makes a key with an end, and lists its end, last use and revocation', asyn
   expect(other!.slice(from).split(/  +/)).toEqual([moment, '-', '-', '-']);
 }, 60_000);
 
-test('refuses an end that is none, or over, and makes no key', async () => {
+test('an invalid or past expiry is refused, and no key is created', async () => {
   const wrong = await create(['--expires', 'soon']);
   expect(wrong.code).toBe(2);
   expect(wrong.errors.at(-1)).toMatch(/^--expires must be a date/);

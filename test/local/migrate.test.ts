@@ -13,7 +13,7 @@ const NAME = 'keepsake_to_migrate';
 const urlOf = (name: string): string =>
   Object.assign(new URL(database().url), { pathname: `/${name}` }).href;
 
-/** @returns the lines that the command printed; rejects with what it said when it failed */
+/** @returns the lines that the command printed; rejects with its error output */
 const migrate = async (databaseUrl: string, ...args: string[]): Promise<string[]> => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -26,7 +26,7 @@ const migrate = async (databaseUrl: string, ...args: string[]): Promise<string[]
   return stdout.trimEnd().split('\n');
 };
 
-test('migrate makes the schema, says what it applied, and the second time that nothing is left', async () => {
+test('migrate creates the schema and prints each migration, and a second run has nothing to apply', async () => {
   const { pool } = database().owner;
   await pool.query(`CREATE DATABASE ${NAME}`);
   try {
@@ -42,13 +42,13 @@ test('migrate makes the schema, says what it applied, and the second time that n
   }
 });
 
-test('migrate stores what is set for deleting everyone', async () => {
+test('migrate stores the settings for deleting all users', async () => {
   await migrate(database().url);
   const { rows } = await database().owner.pool.query('SELECT percent FROM delete_all_settings');
   expect(rows.map(({ percent }) => Number(percent))).toEqual([77]);
 });
 
-test('migrate says in one sentence why it cannot', async () => {
+test('migrate reports in one sentence why it fails', async () => {
   await expect(migrate(urlOf('no_such_database'))).rejects.toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/^DATABASE_URL: [^\n]+\n$/) as string,
@@ -56,13 +56,13 @@ test('migrate says in one sentence why it cannot', async () => {
   await expect(migrate(database().url, '--down')).rejects.toMatchObject({ code: 2 });
 });
 
-test('migrate waits for a table that others have locked, and keeps nobody waiting for longer than it may', async () => {
+test('migrate waits for a table that another session has locked', async () => {
   const { pool } = database().owner;
   await pool.query(`CREATE DATABASE ${NAME}`);
   const holder = new Client({ connectionString: urlOf(NAME) });
   await holder.connect();
   try {
-    // As a migration that is under way has it.
+    // The table, as a running migration creates it.
     await holder.query(
       'CREATE TABLE kysely_migration (name varchar(255) PRIMARY KEY, timestamp varchar(255) NOT NULL)',
     );

@@ -38,7 +38,7 @@ afterEach(async () => {
   rmSync(dataDir, { recursive: true });
 });
 
-test('a mail sent with the real SDK is listed as it was sent', async () => {
+test('a mail from the real SDK is listed as it was sent', async () => {
   const { data, error } = await send(MAIL, 'mail/1');
   expect(error).toBeNull();
   expect(await listMails()).toEqual([
@@ -52,7 +52,7 @@ test('a mail sent with the real SDK is listed as it was sent', async () => {
   ]);
 });
 
-test('the same key with the same payload answers the same id and keeps one mail', async () => {
+test('the same key with the same payload returns the same id and stores one mail', async () => {
   const [first, second] = await Promise.all([send(MAIL, 'mail/1'), send(MAIL, 'mail/1')]);
   const third = await send(MAIL, 'mail/1');
   expect(second.data?.id).toBe(first.data?.id);
@@ -68,7 +68,7 @@ test('the same key with another payload is a conflict in the form of Resend', as
   expect(await listMails()).toHaveLength(1);
 });
 
-test('mails and their keys survive a restart, and a line cut off by a crash does no harm', async () => {
+test('mails and their keys survive a restart, and a line truncated by a crash does no harm', async () => {
   const { data } = await send(MAIL, 'mail/1');
   await send({ ...MAIL, to: ['ada@example.com', 'bo@example.com'] });
   await outbox.stop();
@@ -86,19 +86,19 @@ test('mails and their keys survive a restart, and a line cut off by a crash does
   expect(statSync(join(dataDir, 'outbox.jsonl')).mode & 0o777).toBe(0o600);
 });
 
-test('a wrong key and a mail without subject are refused', async () => {
+test('a wrong key and a mail without a subject are refused', async () => {
   expect((await send(MAIL, undefined, 're_other')).error).toMatchObject({ statusCode: 403 });
   const { error } = await send({ ...MAIL, subject: '' });
   expect(error).toMatchObject({ statusCode: 422, name: 'validation_error' });
   expect(await listMails()).toEqual([]);
 });
 
-test('a mail beyond the limit is refused, not read', async () => {
+test('a mail beyond the size limit is refused', async () => {
   const { error } = await send({ ...MAIL, html: 'x'.repeat(6 * 1024 * 1024) });
   expect(error).toMatchObject({ statusCode: 413 });
 });
 
-test('the page escapes what a mail says and shows its html in a sandbox without scripts', async () => {
+test('the page escapes the subject of a mail and shows its HTML in a sandbox without scripts', async () => {
   await send(MAIL);
   const response = await fetch(outbox.url);
   const page = await response.text();
@@ -127,7 +127,7 @@ test('the page has a dark theme, fits a narrow screen, and shows each mail on wh
   expect(style).not.toMatch(/\b(?:width|height): \d{3,}px/);
 });
 
-test("another site's name for this machine gets no mails", async () => {
+test('a request with the host name of another site gets no mails', async () => {
   const status = await new Promise((resolve, reject) => {
     const options = { headers: { host: 'evil.example' } };
     request(`${outbox.url}/emails`, options, (response) => resolve(response.statusCode))

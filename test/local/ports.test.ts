@@ -12,14 +12,14 @@ const takePort = async (): Promise<number> => {
 
 const inUse = () => Object.assign(new Error('in use'), { code: 'EADDRINUSE' });
 
-test('ports found free can be listened on, and differ', async () => {
+test('free ports differ, and can be listened on', async () => {
   const ports = await freePorts(20);
   expect(new Set(ports).size).toBe(20);
   expect(await isPortFree(ports[0]!)).toBe(true);
   await expect(assertPortFree('The API', 'PORT', ports[0]!)).resolves.toBeUndefined();
 });
 
-test('a taken port is refused by a message that names the setting to change', async () => {
+test('the error for a taken port names the setting to change', async () => {
   const port = await takePort();
   expect(await isPortFree(port)).toBe(false);
   await expect(assertPortFree('Temporal', 'TEMPORAL_PORT', port)).rejects.toThrow(
@@ -27,7 +27,7 @@ test('a taken port is refused by a message that names the setting to change', as
   );
 });
 
-test('a start whose address is in use is tried again, five times at most', async () => {
+test('a start with an address in use is tried again, at most five times', async () => {
   const once = vi
     .fn<() => Promise<string>>()
     .mockRejectedValueOnce(inUse())
@@ -38,7 +38,7 @@ test('a start whose address is in use is tried again, five times at most', async
   expect(never).toHaveBeenCalledTimes(5);
 });
 
-test('a start that fails by anything else is not tried again, nor one on a port that is set', async () => {
+test('a start with another error, or on a port that is set, is not tried again', async () => {
   const broken = vi.fn<() => Promise<string>>().mockRejectedValue(new Error('no disk'));
   await expect(withPortRetry(broken)).rejects.toThrow('no disk');
   expect(broken).toHaveBeenCalledTimes(1);

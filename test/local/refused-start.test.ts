@@ -21,7 +21,7 @@ afterAll(() => {
   rmSync(dataDir, { recursive: true });
 });
 
-/** Loaded first: a clock that is 31 days slow. */
+/** Loaded first: sets a clock that is 31 days slow. */
 const SLOW_CLOCK = 'data:text/javascript,const now = Date.now; Date.now = () => now() - 2678400000';
 
 const PROCESSES = ['api/main.ts', 'worker/main.ts'] as const;
@@ -46,7 +46,7 @@ const start = async (file: string, databaseUrl: string, imports: string[] = []) 
   return { child, url: `http://127.0.0.1:${port}` };
 };
 
-/** What a process that ends by itself has said. */
+/** The exit code and the output of a process that ends by itself. */
 const endOf = async (...args: Parameters<typeof start>) => {
   const { child: ending } = await start(...args);
   const [out, err, [code]] = await Promise.all([
@@ -59,7 +59,7 @@ const endOf = async (...args: Parameters<typeof start>) => {
 };
 
 test.each(['api/main.ts', 'worker/main.ts'])(
-  '%s ends at a pooler, with one sentence',
+  '%s ends at a connection pooler, with one sentence',
   async (file) => {
     const pooler = await startFakePooler(database().url, { makesKeys: true });
     const message = expect.stringMatching(/^A connection pooler .* itself\.$/) as string;
@@ -72,22 +72,27 @@ test.each(['api/main.ts', 'worker/main.ts'])(
   },
 );
 
-test.each(['api/main.ts', 'worker/main.ts'])('%s ends when its clock is days off', async (file) => {
-  const message = expect.stringMatching(/^The clock here is \d+ s behind the database's/) as string;
-  expect(await endOf(file, database().url, [SLOW_CLOCK])).toMatchObject({
-    code: 1,
-    err: '',
-    lines: [{ level: 'fatal', error: { code: 'clocksDiffer', message } }],
-  });
-});
+test.each(['api/main.ts', 'worker/main.ts'])(
+  '%s ends when its clock differs by days',
+  async (file) => {
+    const message = expect.stringMatching(
+      /^The clock here is \d+ s behind the database's/,
+    ) as string;
+    expect(await endOf(file, database().url, [SLOW_CLOCK])).toMatchObject({
+      code: 1,
+      err: '',
+      lines: [{ level: 'fatal', error: { code: 'clocksDiffer', message } }],
+    });
+  },
+);
 
 const query = (text: string) => database().owner.pool.query(text);
 
-/** The URL of the test's server with another database, or another login. */
+/** The URL of the test server with another database or another login. */
 const elsewhere = (change: Partial<Record<'pathname' | 'username', string>>): string =>
   Object.assign(new URL(database().url), change).href;
 
-/** Lets one more login in, by the password of the owner. */
+/** Creates another login with the password of the owner. */
 const createLogin = (name: string, memberOf = '') =>
   query(`CREATE ROLE ${name} LOGIN PASSWORD '${new URL(database().url).password}' ${memberOf}`);
 
@@ -97,7 +102,7 @@ const oneLine = (code: string, message: RegExp) => ({
   lines: [{ level: 'fatal', error: { code, message: expect.stringMatching(message) as string } }],
 });
 
-test.each(PROCESSES)('%s ends where its login is not let in', async (file) => {
+test.each(PROCESSES)('%s ends when PostgreSQL refuses its login or its database', async (file) => {
   expect(await endOf(file, elsewhere({ username: 'nobody_here' }))).toMatchObject(
     oneLine(
       'loginRefused',
@@ -109,7 +114,7 @@ test.each(PROCESSES)('%s ends where its login is not let in', async (file) => {
   );
 });
 
-test.each(PROCESSES)('%s ends where its login may not act as its role', async (file) => {
+test.each(PROCESSES)('%s ends when its login may not use its role', async (file) => {
   await createLogin('stranger');
   try {
     expect(await endOf(file, elsewhere({ username: 'stranger' }))).toMatchObject(
@@ -120,7 +125,7 @@ test.each(PROCESSES)('%s ends where its login may not act as its role', async (f
   }
 });
 
-test.each(PROCESSES)('%s ends where the schema is missing, or is an older one', async (file) => {
+test.each(PROCESSES)('%s ends when the schema is missing or older', async (file) => {
   await query('CREATE DATABASE without_schema');
   try {
     expect(await endOf(file, elsewhere({ pathname: '/without_schema' }))).toMatchObject(
@@ -158,7 +163,7 @@ test('the API starts although the database is away', async () => {
   await ended;
 });
 
-/** A server that breaks connections off until it is opened; then it leads to the database. */
+/** A server that closes each connection until it is opened; then it forwards to the database. */
 const startGate = async () => {
   const { hostname: host, port } = new URL(database().url);
   let isOpen = false;
@@ -181,7 +186,7 @@ const startGate = async () => {
   return { url: url.href, open: () => void (isOpen = true), stop: () => gate.close() };
 };
 
-test('a worker waits for PostgreSQL, then for Temporal, says so, and ends at SIGTERM', async () => {
+test('a worker waits for PostgreSQL, then for Temporal, logs this, and ends at SIGTERM', async () => {
   const gate = await startGate();
   const { child } = await start('worker/main.ts', gate.url);
   let said = '';
@@ -210,7 +215,7 @@ test('a worker that waits for PostgreSQL ends at the first SIGTERM', async () =>
   gate.stop();
 });
 
-test('the API says that the database is away, and goes on', async () => {
+test('the API logs that the database is away, and continues to run', async () => {
   const gate = await startGate();
   const { child, url } = await start('api/main.ts', gate.url);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
@@ -222,7 +227,7 @@ test('the API says that the database is away, and goes on', async () => {
   gate.stop();
 });
 
-test.each(PROCESSES)('%s ends where a setting is wrong, and names it', async (file) => {
+test.each(PROCESSES)('%s ends when a setting is invalid, and names the setting', async (file) => {
   expect(await endOf(file, 'mysql://x@127.0.0.1/x')).toMatchObject({
     code: 1,
     err: '',

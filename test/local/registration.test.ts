@@ -11,8 +11,8 @@ import { useDatabase } from '../support/database/database.ts';
 import { startDevServer, type DevServer } from '../support/stack/dev-server.ts';
 
 /**
- * What a worker needs of a Temporal server that is not ours, and what it says when it cannot have
- * it.
+ * The requirements of a worker on a Temporal server that Keepsake did not start, and its errors
+ * when they are not met.
  */
 
 const QUEUE = 'keepsake';
@@ -33,7 +33,7 @@ const add = (name: string, type: string) => `--search-attribute=${name}=${type}`
 const many = (count: number, type: string) =>
   Array.from({ length: count }, (_, n) => add(`Other${type}${n}`, type));
 
-/** Runs a worker until it ends. @returns its exit code and what it logged */
+/** Runs a worker until it ends. @returns its exit code and the error that it logged last */
 const runWorker = async (address: string, set: NodeJS.ProcessEnv = {}) => {
   const env = {
     PATH: process.env['PATH'],
@@ -58,7 +58,7 @@ const runWorker = async (address: string, set: NodeJS.ProcessEnv = {}) => {
   return { code, error: last.error };
 };
 
-test('makes what is missing, once, whoever else makes it at the same time', async () => {
+test('missing attributes, schedules and the sweep are created once, also by simultaneous starts', async () => {
   server = await startDevServer(add('KeepsakeJob', 'Keyword'));
   const { client } = server;
   const made = await Promise.all([1, 2, 3].map(() => register(client, 'default', QUEUE)));
@@ -73,7 +73,7 @@ test('makes what is missing, once, whoever else makes it at the same time', asyn
   expect(await register(client, 'default', QUEUE)).toEqual(['scrub-backups', SWEEP.id]);
 }, 60_000);
 
-test('the schedule that a version before had for the sweep goes', async () => {
+test('the schedule that an earlier version had for the sweep is deleted', async () => {
   server = await startDevServer();
   const { client } = server;
   await client.schedule.create({
@@ -85,7 +85,7 @@ test('the schedule that a version before had for the sweep goes', async () => {
   await expect(client.schedule.getHandle(SWEEP.id).describe()).rejects.toThrow(/not found/i);
 }, 60_000);
 
-test('a search attribute of another type ends the start of the worker, and is named', async () => {
+test('a search attribute of another type ends the start of a worker with its name', async () => {
   server = await startDevServer(add('KeepsakePhase', 'Text'));
   const { code, error } = await runWorker(server.address);
   expect(code).toBe(1);
@@ -96,14 +96,14 @@ test('a search attribute of another type ends the start of the worker, and is na
       'Keyword: remove it (temporal operator search-attribute remove --namespace default --name ' +
       'KeepsakePhase), then start the worker again.',
   });
-  // What it says is enough.
+  // The solution in the message is enough.
   await server.cli('operator', 'search-attribute', 'remove', '--yes', '--name', 'KeepsakePhase');
   await expect
     .poll(() => register(server!.client, 'default', QUEUE).catch(() => []), { timeout: 20_000 })
     .toContain('KeepsakePhase');
 }, 60_000);
 
-test('a namespace without room for a search attribute ends the start, and the type is named', async () => {
+test('a namespace without room for a search attribute ends the start with the type of the attribute', async () => {
   server = await startDevServer(...many(10, 'Keyword'));
   const { code, error } = await runWorker(server.address);
   expect(code).toBe(1);
@@ -119,7 +119,7 @@ test.each([
   ['KeepsakeWindowClosesAt', 'Datetime', 3],
   ['KeepsakeFailures', 'Int', 3],
 ])(
-  'of several that are missing, the one without room is named: %s',
+  'of several missing attributes, the error names the one without room: %s',
   async (name, type, room) => {
     server = await startDevServer(...many(room, type));
     const refusal = register(server.client, 'default', QUEUE);
@@ -128,7 +128,7 @@ test.each([
   60_000,
 );
 
-test('a worker ends at a namespace that is not there', async () => {
+test('a worker ends when its namespace does not exist', async () => {
   server = await startDevServer();
   expect(await runWorker(server.address, { TEMPORAL_NAMESPACE: 'nowhere' })).toMatchObject({
     code: 1,

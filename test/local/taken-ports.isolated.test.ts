@@ -14,7 +14,7 @@ import { startTemporal, type TemporalOptions } from '../../local/temporal/tempor
 import { CLI_FOLDERS } from '../support/stack/temporal-programs.ts';
 import { CACHE_FOLDER } from '../support/stack/workflow-bundle.ts';
 
-// Every test makes the race certain: a port is taken between its choice and its opening.
+// Every test forces the race: a port is taken between its choice and its opening.
 vi.mock('../../local/ports.ts', { spy: true });
 
 let dataDir: string;
@@ -22,7 +22,7 @@ let dataDir: string;
 beforeEach(() => {
   const folder = mkdtempSync(join(tmpdir(), 'keepsake-ports-'));
   dataDir = folder;
-  // The first of these is the last to be done: by then no server writes into it any more.
+  // The hook that is registered first runs last: by then no server writes into the folder.
   onTestFinished(() => removeDataFolder(folder));
 });
 
@@ -35,7 +35,7 @@ const takePort = async (): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
-/** The next choice of ports falls on these. */
+/** Sets the result of the next choice of ports. */
 const choose = (...chosen: number[]) => vi.mocked(ports.freePorts).mockResolvedValueOnce(chosen);
 
 const temporal = async (options: Partial<TemporalOptions> = {}) => {
@@ -53,7 +53,7 @@ const temporal = async (options: Partial<TemporalOptions> = {}) => {
   return server;
 };
 
-test('PostgreSQL starts on another port when the chosen one was taken meanwhile', async () => {
+test('PostgreSQL starts on another port when the chosen port was taken meanwhile', async () => {
   const port = await takePort();
   choose(port);
   const postgres = await startPostgres({ dataDir });
@@ -62,7 +62,7 @@ test('PostgreSQL starts on another port when the chosen one was taken meanwhile'
   expect(ports.freePorts).toHaveBeenCalledTimes(2);
 });
 
-test('two servers of PostgreSQL that choose the same port both start, each on its own', async () => {
+test('two PostgreSQL servers that choose the same port both start, on different ports', async () => {
   const [port = 0] = await ports.freePorts(1);
   choose(port);
   choose(port);
@@ -76,13 +76,13 @@ test('two servers of PostgreSQL that choose the same port both start, each on it
   expect(new Set(servers.map(({ url }) => new URL(url).port)).size).toBe(2);
 });
 
-test('Temporal starts on another port when the chosen one was taken meanwhile', async () => {
+test('Temporal starts on another port when the chosen port was taken meanwhile', async () => {
   const port = await takePort();
   choose(port, 0);
   expect((await temporal()).address).not.toContain(`:${port}`);
 });
 
-test('so it does when the port of its UI was', async () => {
+test('Temporal starts with another port for its UI when the chosen port was taken meanwhile', async () => {
   const [port = 0, uiPort] = [(await ports.freePorts(1))[0], await takePort()];
   choose(port, uiPort);
   const server = await temporal({ headless: false });
@@ -90,7 +90,7 @@ test('so it does when the port of its UI was', async () => {
   expect((await fetch(server.uiUrl!)).status).toBe(200);
 });
 
-test('another Temporal at the chosen port is not taken for the own one', async () => {
+test('another Temporal at the chosen port is not used in place of a new one', async () => {
   const other = await temporal();
   choose(Number(other.address.split(':')[1]), 0);
   const second = join(dataDir, 'second');
@@ -120,7 +120,7 @@ const startOne = (folder: string): Promise<Stack> => {
   });
 };
 
-test('stacks that choose the same ports start side by side, and each answers at its own', async () => {
+test('stacks that choose the same ports start simultaneously, and each stack has its own addresses', async () => {
   const same = await ports.freePorts(2);
   for (let count = 0; count < 4; count++) choose(...same);
   const folders = ['one', 'two'];
@@ -141,7 +141,7 @@ test('stacks that choose the same ports start side by side, and each answers at 
   const [{ api, metrics, pids }] = infos as [ReturnType<Stack['info']>];
   expect((await fetch(metrics)).status).toBe(200);
 
-  // A restarted API keeps its port: a request that comes while none runs is answered by the next.
+  // A restarted API keeps its port: the next process answers a request that arrives between both.
   sendSignal(pids.api!, 'SIGKILL');
   await expect.poll(() => stacks[0]!.info().pids.api).toBeUndefined();
   expect((await fetch(`${api}/healthz`)).status).toBe(200);

@@ -8,7 +8,7 @@ import { DEFAULT_DELETE_ALL_PERCENT } from '../../config.ts';
 const run = (seconds: number) => ({ seconds, processor: {} });
 
 describe('the bench', () => {
-  it('takes percentiles by nearest rank, whatever the order', () => {
+  it('takes percentiles by nearest rank, in any order of the values', () => {
     expect(median([9, 1, 5])).toBe(5);
     expect(median([4, 1, 3, 2])).toBe(2);
     const hundred = Array.from({ length: 100 }, (_, index) => 100 - index);
@@ -16,7 +16,7 @@ describe('the bench', () => {
     expect(() => median([])).toThrow('nothing was measured');
   });
 
-  it('compares medians, and says whether the aim is met', () => {
+  it('compares medians, and reports whether the aim is met', () => {
     const runs = { own: [run(9), run(2), run(1)], peer: [run(4), run(4), run(100)] };
     const of = { what: 'w', own: 'own', peer: 'peer', shown: 'a peer' };
     expect(compare(runs, { ...of, aim: 0.5 })).toMatchObject({
@@ -27,7 +27,7 @@ describe('the bench', () => {
     expect(compare(runs, { ...of, aim: undefined })).toMatchObject({ isMet: undefined });
   });
 
-  it('runs the rows that are asked for in its own order, and refuses others', () => {
+  it('runs the requested rows in its own order, and refuses unknown options', () => {
     expect(readOptions([])).toEqual({ rows: [...ROWS], users: 1_000_000, rounds: 3 });
     expect(readOptions(['--rows', 'one,export', '--rounds', '1']).rows).toEqual(['export', 'one']);
     for (const wrong of [['--rows', 'two'], ['--users', '9'], ['--rounds', '1.5'], ['--help']]) {
@@ -35,7 +35,7 @@ describe('the bench', () => {
     }
   });
 
-  it('selects no more of a workspace than is deleted without an approval', () => {
+  it('selects at most the share of a workspace that a deletion may delete without an approval', () => {
     for (const { total, going } of [populationFor(1_000_000), populationOf(1_000_000)]) {
       expect(going * 100).toBeLessThanOrEqual(total * DEFAULT_DELETE_ALL_PERCENT);
     }

@@ -10,7 +10,7 @@ const users = Array.from({ length: USERS }, (_, index) => ({
 }));
 const records = new Map(users.map((user) => [user.userId, user]));
 
-/** How often the event loop has come round while something was awaited. */
+/** The number of turns of the event loop while a task is awaited. */
 const turnsDuring = async (work: () => Promise<unknown>): Promise<number> => {
   let turns = 0;
   let isDone = false;
@@ -24,12 +24,12 @@ const turnsDuring = async (work: () => Promise<unknown>): Promise<number> => {
   return turns;
 };
 
-test('what is written as CSV is read back as it was', async () => {
+test('records that are written as CSV are read back unchanged', async () => {
   const file = gunzipSync(await gzippedCsv(records));
   expect(await recordsIn(file, 'userId')).toEqual(records);
 });
 
-test('those that differ are named, by the columns that count', async () => {
+test('differing records are named by id, by the columns that are compared', async () => {
   const others = new Map(records);
   others.set('user-3', { ...users[3]!, city: 'Ōsaka' });
   others.delete('user-4');
@@ -37,12 +37,12 @@ test('those that differ are named, by the columns that count', async () => {
   expect(await differing(records, others, ['city'])).toEqual(['user-4']);
 });
 
-test('a file without the column of ids, or that is no CSV, is an error', async () => {
+test('a file without the id column, or with malformed CSV, is an error', async () => {
   await expect(recordsIn(Buffer.from('a,b\n1,2\n'), 'userId')).rejects.toThrow('no column userId');
   await expect(recordsIn(Buffer.from('userId\n"open'), 'userId')).rejects.toThrow(/quote/i);
 });
 
-test('a signal is heard meanwhile, however long a file is', async () => {
+test('reading, comparing and writing a long file let the event loop handle signals', async () => {
   const file = gunzipSync(await gzippedCsv(records));
   expect(await turnsDuring(() => recordsIn(file, 'userId'))).toBeGreaterThan(2);
   expect(await turnsDuring(() => differing(records, records))).toBeGreaterThan(3);

@@ -13,7 +13,7 @@ const event = (id: string, isLast = false): JobEvent => ({ id, isLast, text: `<$
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A reader that takes everything at once. */
+/** A reader that reads every chunk at once. */
 const openQuick = (lastSeenId?: string) => {
   const onClose = vi.fn<() => void>();
   const stream = openEventStream(lastSeenId, onClose);
@@ -22,7 +22,7 @@ const openQuick = (lastSeenId?: string) => {
   return { stream, read, onClose };
 };
 
-test('tells each state once, and ends after the last', async () => {
+test('a stream sends each state once, and ends after the last state', async () => {
   const { stream, read, onClose } = openQuick();
   for (const id of ['a', 'a', 'b', 'b']) {
     stream.show(event(id));
@@ -35,7 +35,7 @@ test('tells each state once, and ends after the last', async () => {
   expect(onClose).toHaveBeenCalledTimes(1);
 });
 
-test('what the reader saw on the connection before is not told again', async () => {
+test('a state that the reader got on its last connection is not sent again', async () => {
   const { stream, read } = openQuick('a');
   stream.show(event('a'));
   await turn();
@@ -45,7 +45,7 @@ test('what the reader saw on the connection before is not told again', async () 
   stream.end();
 });
 
-test('a slow reader gets the latest state and no queue of those before', async () => {
+test('a slow reader gets the latest state, without a queue of earlier states', async () => {
   const stream = openEventStream(undefined, () => {});
   const socket = new PassThrough({ highWaterMark: 1 });
   stream.readable.pipe(socket);
@@ -63,7 +63,7 @@ test('a slow reader gets the latest state and no queue of those before', async (
   stream.end();
 });
 
-test('a state that passed unseen and is over again is not told', async () => {
+test('a state that came and passed before the reader read is not sent', async () => {
   const stream = openEventStream('a', () => {});
   stream.show(event('b'));
   stream.show(event('a'));
@@ -74,7 +74,7 @@ test('a state that passed unseen and is over again is not told', async () => {
   stream.end();
 });
 
-test('says that it lives when the job does not move', async () => {
+test('a stream sends heartbeats while the job does not change', async () => {
   const { stream, read } = openQuick();
   await turn();
   vi.advanceTimersByTime(HEARTBEAT_MS);
@@ -85,7 +85,7 @@ test('says that it lives when the job does not move', async () => {
   stream.end();
 });
 
-test('heartbeats do not pile up for a reader that takes nothing', async () => {
+test('heartbeats are not queued for a reader that reads nothing', async () => {
   const stream = openEventStream(undefined, () => {});
   for (let n = 0; n < 20; n++) {
     vi.advanceTimersByTime(HEARTBEAT_MS);
@@ -95,7 +95,7 @@ test('heartbeats do not pile up for a reader that takes nothing', async () => {
   stream.end();
 });
 
-test('ends in good order at its greatest age, and no timer is left', async () => {
+test('a stream ends normally at its maximum age, and leaves no timer', async () => {
   const { stream, onClose } = openQuick();
   const ended = once(stream.readable, 'end');
   await turn();
@@ -106,7 +106,7 @@ test('ends in good order at its greatest age, and no timer is left', async () =>
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('is cut off when it has to end and its reader takes nothing', async () => {
+test('a stream is destroyed when it must end and its reader reads nothing', async () => {
   const onClose = vi.fn<() => void>();
   const stream = openEventStream(undefined, onClose);
   stream.end();

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 
-/** What AGENTS.md asks of every file, so that nobody has to remember it. */
+/** Checks the rules of AGENTS.md for every file, so that nobody has to remember them. */
 
 const folders = readdirSync('.', { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name))
@@ -29,7 +29,7 @@ const SERVICE = ['.', 'db', 'files', 'imports', 'mail', 'selection', 'storage', 
   'workflows',
 );
 
-/** Which folders each folder may import from, beside itself. `.` are the files of the root. */
+/** The folders that each folder may import from, beside itself. `.` is the root. */
 const MAY_IMPORT: Record<string, string[]> = {
   '.': ['db', 'selection'],
   workflows: [],
@@ -50,7 +50,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 const folderOf = (file: string): string => (file.includes('/') ? file.split('/')[0]! : '.');
 
-test('folders import only from those that AGENTS.md allows them', () => {
+test('folders import only from the folders that AGENTS.md allows', () => {
   const forbidden = product.flatMap((file) =>
     importsOf(file)
       .filter((path) => folderOf(path) !== folderOf(file))
@@ -62,7 +62,7 @@ test('folders import only from those that AGENTS.md allows them', () => {
   expect(forbidden).toEqual([]);
 });
 
-test('api/http knows nothing of Keepsake but how texts are checked', () => {
+test('api/http imports nothing of Keepsake except the checks of texts, the storage and the root', () => {
   const known = ['api/http', 'selection', 'storage', '.'];
   const foreign = product
     .filter((file) => file.startsWith('api/http/'))
@@ -73,7 +73,7 @@ test('api/http knows nothing of Keepsake but how texts are checked', () => {
   expect(foreign).toEqual([]);
 });
 
-test('no file imports itself through others, not even for a type', () => {
+test('no file imports itself through other files, not even for a type', () => {
   const done = new Set<string>();
   const circles: string[] = [];
   const visit = (file: string, way: string[]): void => {

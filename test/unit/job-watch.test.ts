@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createJobWatch, POLL_MS } from '../../api/jobs/job-watch.ts';
 
-/** A read whose answers come when the test says so. */
+/** A read whose answers the test sends. */
 const readByHand = () => {
   const open: ((state: string) => void)[] = [];
   return {
@@ -13,7 +13,7 @@ const readByHand = () => {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-test('reads a job once for all who watch it, and no job that nobody watches', async () => {
+test('a job is read once for all its watchers, and not without watchers', async () => {
   const read = vi.fn<(jobId: string) => Promise<string>>(async (jobId) => `state of ${jobId}`);
   const watch = createJobWatch(read);
   const heard: string[] = [];
@@ -28,7 +28,7 @@ test('reads a job once for all who watch it, and no job that nobody watches', as
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('never reads a job again before the answer is there', async () => {
+test('a job is not read again before the last read has ended', async () => {
   const { read, answer } = readByHand();
   const stop = createJobWatch(read).add('job', () => {});
   await vi.advanceTimersByTimeAsync(20 * POLL_MS);
@@ -39,7 +39,7 @@ test('never reads a job again before the answer is there', async () => {
   stop();
 });
 
-test('who joins while a look is under way is not told of that older state', async () => {
+test('a watcher that joins during a read does not get the older state of that read', async () => {
   const { read, answer } = readByHand();
   const watch = createJobWatch(read);
   const [early, late] = [vi.fn<() => void>(), vi.fn<() => void>()];
@@ -53,7 +53,7 @@ test('who joins while a look is under way is not told of that older state', asyn
   for (const stop of stops) stop();
 });
 
-test('goes on after a look that failed', async () => {
+test('polling continues after a failed read', async () => {
   const read = vi
     .fn<() => Promise<string>>()
     .mockRejectedValueOnce(new Error('PostgreSQL is away'))
@@ -65,7 +65,7 @@ test('goes on after a look that failed', async () => {
   stop();
 });
 
-test('who leaves and comes again while a look is under way has one poll, not two', async () => {
+test('a watcher that leaves and returns during a read causes one poll, not two', async () => {
   const { read, answer } = readByHand();
   const watch = createJobWatch(read);
   const leave = watch.add('job', () => {});

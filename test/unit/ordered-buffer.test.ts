@@ -4,7 +4,7 @@ import { createOrderedBuffer } from '../../activities/exports/ordered-buffer.ts'
 
 const never = new AbortController().signal;
 
-test('things are handed on by their numbers, whatever order they come in', async () => {
+test('items are returned by number, in any order of arrival', async () => {
   const queue = createOrderedBuffer<string>(9);
   const taken: string[] = [];
   const taking = (async () => {
@@ -18,7 +18,7 @@ test('things are handed on by their numbers, whatever order they come in', async
   expect(taken).toEqual(['item 0', 'item 1', 'item 2', 'item 3']);
 });
 
-test('who comes too fast waits until one was taken', async () => {
+test('a writer waits while the buffer is full, until an item is taken', async () => {
   const queue = createOrderedBuffer<number>(2);
   await queue.whenRoom(never);
   queue.put(0, 0);
@@ -33,7 +33,7 @@ test('who comes too fast waits until one was taken', async () => {
   expect(hasRoom).toBe(true);
 });
 
-test('who waits for what will never come is let go by the signal', async () => {
+test('a signal ends all waits for items or room', async () => {
   const queue = createOrderedBuffer<number>(1);
   queue.put(1, 1);
   const stop = new AbortController();

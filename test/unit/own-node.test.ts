@@ -12,12 +12,12 @@ const sources = FOLDERS.flatMap((folder) =>
     .map((name) => join(folder, name)),
 );
 
-test('whatever starts a process of Node starts the Node that it runs on', () => {
+test('no code starts Node, npx, tsx or vitest by its name on PATH', () => {
   expect(sources.length).toBeGreaterThan(200);
   expect(sources.filter((path) => BY_NAME.test(readFileSync(path, 'utf8')))).toEqual([]);
 });
 
-test('another version than those that were tried is refused, with the usage', async () => {
+test('a version of Node that was not tested is refused with the usage', async () => {
   const args = ['--import', 'tsx', 'test/support/on-node.ts', '18', 'test/unit'];
   const { code, err } = await new Promise<{ code: number; err: string }>((done) => {
     execFile(process.execPath, args, (error, _out, err) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { pendingStepOf } from '../../temporal/pending-step.ts';
 
-test('of the steps that fail the one that was tried most often is told, by the type of its failure', () => {
+test('the failing step with the most attempts is reported, with the type of its failure', () => {
   expect(pendingStepOf([])).toBeUndefined();
   expect(pendingStepOf([{ attempt: 1 }])).toBeUndefined();
   expect(

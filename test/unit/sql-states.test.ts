@@ -10,7 +10,7 @@ import {
   rowRefusalOf,
 } from '../../db/connections/sql-states.ts';
 
-/** As `pg` makes one of what PostgreSQL sends. */
+/** An error as `pg` makes it from the answer of PostgreSQL. */
 const databaseError = (facts: Partial<DatabaseError>): DatabaseError =>
   Object.assign(new DatabaseError('canary of a row', 0, 'error'), {
     severity: 'ERROR',
@@ -22,7 +22,7 @@ const databaseError = (facts: Partial<DatabaseError>): DatabaseError =>
 const nodeError = (code: string, syscall?: string): Error =>
   Object.assign(new Error(`${code}: canary`), { code, syscall });
 
-/** How the API answers, as what the worker fails, and whether it is tried again. */
+/** The problem of the API, the failure of the worker, and whether the failure is final. */
 const verdictOf = (error: Error) => {
   const failure = toFailure(error) as ApplicationFailure;
   const { slug } = toProblem(error);
@@ -41,16 +41,16 @@ test.each([
     ' ',
   ),
   ...'57000 57P01 57P02 57P03 57P04 57P05 58000 58030 58P01 58P02'.split(' '),
-  // Read-only; a transaction that took too long.
+  // Read-only mode; a transaction that took too long.
   ...'25006 25P03 25P04'.split(' '),
-])('SQLSTATE %s: the database is away, and no row or statement is wrong', (code) => {
+])('SQLSTATE %s: the database is away, and the error is not of a row or statement', (code) => {
   const error = databaseError({ code });
   expect(verdictOf(error)).toEqual(AWAY);
   expect(isOfARow(error)).toBe(false);
 });
 
 test.each(['42501', '22023', '0A000', '42704', 'XX000', '55000', undefined])(
-  'SQLSTATE %s of an error that ends or refuses the connection: the database is away',
+  'SQLSTATE %s in an error that ends or refuses the connection: the database is away',
   (code) => {
     for (const severity of ['FATAL', 'PANIC']) {
       const error = databaseError({ code, severity });
@@ -87,14 +87,14 @@ test.each([
   expect(isOfARow(error)).toBe(false);
 });
 
-test('a pool of which every connection is in use says so, and a step tries again', () => {
+test('a pool without a free connection answers busy, and a step tries again', () => {
   const error = new Error('timeout exceeded when trying to connect');
   expect(verdictOf(error)).toEqual({ ...AWAY, slug: 'busy' });
   expect(toProblem(error).detail).toBe('All database connections are in use.');
 });
 
 test.each('40001 40P01 40000 40003 55P03 55006 57014'.split(' '))(
-  'SQLSTATE %s: other work is in the way, and it may be tried again',
+  'SQLSTATE %s: other work is in the way, and the work may be tried again',
   (code) => {
     const error = databaseError({ code, routine: 'ExecConstraints' });
     expect(verdictOf(error)).toEqual(BUSY);
@@ -103,7 +103,7 @@ test.each('40001 40P01 40000 40003 55P03 55006 57014'.split(' '))(
 );
 
 test.each('08006 28000 53100 25006 40001 40P01 55P03 55006 57014 57P01'.split(' '))(
-  'SQLSTATE %s that a trigger raises for one row is of that row, and of no server or other work',
+  'SQLSTATE %s from a trigger is an error of its row, not of the server or of other work',
   (code) => {
     const error = databaseError({ code, routine: 'exec_stmt_raise' });
     expect(isOfARow(error)).toBe(true);
@@ -111,12 +111,12 @@ test.each('08006 28000 53100 25006 40001 40P01 55P03 55006 57014 57P01'.split(' 
   },
 );
 
-test('what was begun anew too often is contended, too', () => {
+test('a transaction that was restarted too often answers busy', () => {
   const error = Object.assign(new Error('over and over'), { code: '40001' });
   expect(toProblem(error).slug).toBe('busy');
 });
 
-test('another server that a trigger asks in vain is not PostgreSQL itself', () => {
+test('the failure of another server that a trigger calls is not a failure of PostgreSQL itself', () => {
   const where = 'remote SQL command: SELECT 1';
   expect(isOfARow(databaseError({ code: '08006', where }))).toBe(true);
   expect(isDatabaseAway(databaseError({ code: '08006' }))).toBe(true);
@@ -126,7 +126,7 @@ test.each(
   '22001 22003 22P02 22012 23502 23503 23505 23514 23P01 44000 54000 54001 P0001 P0004 21000 38000 2F005 27000 MY001'.split(
     ' ',
   ),
-)('SQLSTATE %s is of a row', (code) => {
+)('SQLSTATE %s is an error of a row', (code) => {
   const error = databaseError({ code });
   expect(isOfARow(error)).toBe(true);
   expect(verdictOf(error)).toEqual(REFUSED);
@@ -136,18 +136,18 @@ test.each(
   '0A000 25001 25P02 26000 2D000 34000 3B001 3F000 42601 42703 42P01 42883 55000 HV000 XX000 XX001'.split(
     ' ',
   ),
-)('SQLSTATE %s is of a statement, unless a function raised it for a row', (code) => {
+)('SQLSTATE %s is an error of a statement, unless a function raised it for a row', (code) => {
   const error = databaseError({ code });
   expect(isOfARow(error)).toBe(false);
   expect(verdictOf(error)).toEqual(REFUSED);
   expect(isOfARow(databaseError({ code, routine: 'exec_stmt_raise' }))).toBe(true);
 });
 
-test('a grant that is missing is told as such', () => {
+test('a missing grant is answered as database-denied', () => {
   expect(verdictOf(databaseError({ code: '42501' }))).toEqual(DENIED);
 });
 
-test("Keepsake's own codes are of no row, though a function raises them", () => {
+test("Keepsake's own codes are not errors of a row, although a function raises them", () => {
   const raised = { routine: 'exec_stmt_raise' };
   expect(isOfARow(databaseError({ code: 'KS003', ...raised }))).toBe(false);
   expect(verdictOf(databaseError({ code: 'KS006', ...raised })).slug).toBe('gone');
@@ -155,13 +155,13 @@ test("Keepsake's own codes are of no row, though a function raises them", () => 
 });
 
 test.each([new Error('a bug'), nodeError('ENOENT', 'open'), new TypeError('undefined is not')])(
-  '%o is no error of the database',
+  '%o is not an error of the database',
   (error) => {
     expect(verdictOf(error)).toEqual(UNKNOWN);
   },
 );
 
-test('names are told, values are not', () => {
+test('error messages have names of constraints and columns, but no values', () => {
   const found = { code: '23505', constraint: 'users_email', table: 'users' };
   expect(rowRefusalOf(databaseError(found))).toContain('SQLSTATE 23505, constraint users_email');
   expect(rowRefusalOf(databaseError({ code: '23502', column: 'plan' }))).toContain('column plan');
@@ -173,7 +173,7 @@ test('names are told, values are not', () => {
   expect(told.join('\n')).not.toContain('canary');
 });
 
-test('what must not end is tried again whatever the database says, and ends for other failures', () => {
+test('a step that must not end is tried again after errors of the database, and ends for other failures', () => {
   const refused = tryAgain(toFailure(databaseError({ code: '42P01' }))) as ApplicationFailure;
   expect(refused).toMatchObject({ type: 'databaseRefused', nonRetryable: false });
   const ended = ApplicationFailure.nonRetryable('There is no job.', 'jobNotRunning');

@@ -9,7 +9,7 @@ const linesOf = (write: (logger: ReturnType<typeof createTemporalLogger>) => voi
   return lines.map((line): Record<string, unknown> => JSON.parse(line));
 };
 
-test('a failure of ours is told with its type and message', () => {
+test('the log line of a failure of Keepsake has its type and message', () => {
   const error = ApplicationFailure.nonRetryable('Part 3 of export 7 is gone.', 'storageMissing');
   const [line] = linesOf((logger) =>
     logger.warn('Activity failed', { error, activityType: 'writeExport', workflowId: 'export/1' }),
@@ -23,7 +23,7 @@ test('a failure of ours is told with its type and message', () => {
   });
 });
 
-test('of any other error only kind, code and place are told, never what it met', () => {
+test('the log line of any other error has name, code and stack, but no message', () => {
   const error = Object.assign(new TypeError('ada@example.com is not a function'), { code: 'E1' });
   const [line] = linesOf((logger) =>
     logger.error('a step failed with an unknown error', { error }),
@@ -38,7 +38,7 @@ test('of any other error only kind, code and place are told, never what it met',
   expect(JSON.stringify(line)).not.toContain('ada@example.com');
 });
 
-test('attributes that are not known to be free of users are left out', () => {
+test('attributes that may contain users are left out of the log', () => {
   const [line] = linesOf((logger) =>
     logger.info('job ended', { jobId: '1', counts: { deleted: 2 }, args: ['ada'], headers: 'ada' }),
   );
@@ -46,7 +46,7 @@ test('attributes that are not known to be free of users are left out', () => {
   expect(JSON.stringify(line)).not.toContain('ada');
 });
 
-test('lines of the native part are lines of the same log, without colours', () => {
+test('lines of the native part are in the same log', () => {
   const [line] = linesOf((logger) =>
     logger.warn('gRPC call failed', { target: 'temporalio_client', error: 'Unavailable' }),
   );

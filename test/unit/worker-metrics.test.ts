@@ -15,7 +15,7 @@ import { openMetrics } from '../../worker/metrics.ts';
 const linesOf = async (registry: Registry, name: string): Promise<string[]> =>
   (await registry.metrics()).split('\n').filter((line) => line.startsWith(name));
 
-test('counts rows by step, and is at zero before there was a job', async () => {
+test('rows are counted by step, and each step starts at zero', async () => {
   const registry = new Registry();
   const meter = createMeter(registry);
   meter.rows('written', 40);
@@ -28,7 +28,7 @@ test('counts rows by step, and is at zero before there was a job', async () => {
   ]);
 });
 
-test('attempts at webhooks are counted by what came of them, deliveries by how they ended', async () => {
+test('webhook attempts are counted by outcome, and deliveries by their end', async () => {
   const registry = new Registry();
   const meter = createDeliveryMeter(registry);
   meter.attempt('timeout');
@@ -47,7 +47,7 @@ test('attempts at webhooks are counted by what came of them, deliveries by how t
   );
 });
 
-test('attempts at mails are counted by kind and result, and are at zero before the first', async () => {
+test('mail attempts are counted by kind and result, and start at zero', async () => {
   const registry = new Registry();
   const count = createMailMeter(registry);
   count('finished', 'waiting');
@@ -62,7 +62,7 @@ test('attempts at mails are counted by kind and result, and are at zero before t
   ]);
 });
 
-test('the skew of the clock is told once it was measured, and not as 0 before', async () => {
+test('the clock skew is reported once it was measured, and has no value before', async () => {
   const registry = new Registry();
   const clock = createClockMeter(registry);
   expect(await linesOf(registry, 'keepsake_clock_skew_seconds')).toEqual([]);
@@ -72,7 +72,7 @@ test('the skew of the clock is told once it was measured, and not as 0 before', 
   ]);
 });
 
-test('a batch answers what it answered, counted by how it ended; only the deleted are rows', async () => {
+test('a batch returns its result and is counted by its end, and only deleted users count as rows', async () => {
   const registry = new Registry();
   const meter = createMeter(registry);
   const done = { status: 'deleted', deleted: 7 };
@@ -105,7 +105,7 @@ const open = (
     health,
   );
 
-test('serves what the worker says of itself even where Temporal says nothing', async () => {
+test('the metrics of the worker are served even without metrics of Temporal', async () => {
   const metrics = await open(0);
   metrics.meter.rows('deleted', 3);
   const url = `http://${HOST}:${metrics.port}/metrics`;
@@ -115,7 +115,7 @@ test('serves what the worker says of itself even where Temporal says nothing', a
   await expect(fetch(url)).rejects.toThrow('fetch failed');
 });
 
-test('says that it lives, and whether it is ready or what is missing', async () => {
+test('healthz answers ok, and readyz answers whether the worker is ready or what is missing', async () => {
   const health = createHealth();
   const metrics = await open(0, undefined, health);
   const ask = async (path: string) => {
@@ -132,7 +132,7 @@ test('says that it lives, and whether it is ready or what is missing', async () 
   await metrics.close();
 });
 
-test('a port that is taken is an error, and no port no listener', async () => {
+test('a taken port is an error, and without a port there is no listener', async () => {
   const first = await open(0);
   await expect(open(first.port)).rejects.toThrow('EADDRINUSE');
   await first.close();
@@ -143,7 +143,7 @@ test('a port that is taken is an error, and no port no listener', async () => {
   await none.close();
 });
 
-test('Core is installed with another port when the chosen one was taken meanwhile', async () => {
+test('Core gets another port when the chosen port was taken meanwhile', async () => {
   const addresses: string[] = [];
   const taken = createServer().listen(0, HOST);
   await once(taken, 'listening');
@@ -167,7 +167,7 @@ test('Core is installed with another port when the chosen one was taken meanwhil
   }
 });
 
-test('what else keeps Core from its start is an error at once, and so are ports always taken', async () => {
+test('any other start error of Core is reported at once, and taken ports after five attempts', async () => {
   const broken = vi.fn<() => void>(() => {
     throw new Error('no such exporter');
   });

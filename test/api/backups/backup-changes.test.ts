@@ -56,7 +56,7 @@ const linesOf = (id: string) =>
 
 const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString();
 
-test('admins and the platform team keep a backup longer, and the log says from when to when', async () => {
+test('admins and the platform team extend the expiry of a backup, and the log has the old and new time', async () => {
   for (const { id: by, key } of [api().keys.demo, platform]) {
     const { id } = await addBackup();
     const before = (await send('GET', id, key)).body['expiresAt'];
@@ -74,7 +74,7 @@ test('admins and the platform team keep a backup longer, and the log says from w
   }
 });
 
-test('a backup is never made to end sooner, in the past, or later than in ten years', async () => {
+test('an expiry that is sooner than the current one, in the past, or over ten years away is refused', async () => {
   const { id } = await addBackup();
   for (const expiresAt of [
     inDays(29),
@@ -92,7 +92,7 @@ test('a backup is never made to end sooner, in the past, or later than in ten ye
   expect(await linesOf(id)).toEqual([]);
 });
 
-test('malformed changes are refused, each naming its place', async () => {
+test('each malformed change is refused with a pointer to the wrong field', async () => {
   const { id } = await addBackup();
   const bodies: [Body, string][] = [
     [{}, ''],
@@ -110,7 +110,7 @@ test('malformed changes are refused, each naming its place', async () => {
   }
 });
 
-test('only the platform team holds a backup and lets go of it; who is held stays past its time', async () => {
+test('only the platform team sets and clears the hold of a backup, and a held backup is usable after expiry', async () => {
   const { id } = await addBackup();
   for (const legalHold of [true, false]) {
     const refused = await change(id, { legalHold }, api().keys.demo.key);
@@ -137,7 +137,7 @@ test('only the platform team holds a backup and lets go of it; who is held stays
   expect(kinds).toEqual(['backupHeld', 'download', 'backupExtended', 'backupReleased']);
 });
 
-test('a purge wants the very phrase and a reason, then destroys the files and says who did it', async () => {
+test('a purge requires the exact phrase and a reason, destroys the files, and records the key that purged', async () => {
   const backup = await addBackup();
   const { id, sha256 } = backup;
   const files = join(api().storageDir, exportPrefix(id));
@@ -189,7 +189,7 @@ test('a purge wants the very phrase and a reason, then destroys the files and sa
   }
 });
 
-test('nobody purges the backup of their own deletion, by any key, nor one that theirs was retried by', async () => {
+test('a person cannot purge, with any key, the backup of their own deletion or of its retry', async () => {
   const { db } = api().database.owner;
   const keyOf = (ownerEmail: string) =>
     createApiKey(db, { role: 'platform', ownerName: 'P', ownerEmail, workspaceId: null });
@@ -217,7 +217,7 @@ test('nobody purges the backup of their own deletion, by any key, nor one that t
   expect((await purge(retry.id, confirmed, third.key)).status).toBe(200);
 });
 
-test('what is gone answers 410 to everything, and is still shown', async () => {
+test('a removed or expired backup answers 410 to changes, downloads and restores, and is still shown', async () => {
   const purged = await addBackup();
   await purge(purged.id, confirmed);
   const expired = await addBackup({ expiresAt: new Date(Date.now() - 1_000) });
@@ -232,11 +232,11 @@ test('what is gone answers 410 to everything, and is still shown', async () => {
     status: 410,
     body: { type: '/problems/gone' },
   });
-  // Its time is over, its files are still there: then a purge has something to do.
+  // The backup has expired, but its files still exist: the purge destroys them.
   expect((await purge(expired.id, confirmed)).status).toBe(200);
 });
 
-test('nothing is purged while its deletion or a restore from it has not ended', async () => {
+test('a purge is refused while the deletion or a restore from the backup has not ended', async () => {
   const { id, jobId } = await addBackup();
   await query('UPDATE jobs SET finished_at = NULL WHERE id = $1', [jobId]);
   expect(await purge(id, confirmed)).toMatchObject({
@@ -253,7 +253,7 @@ test('nothing is purged while its deletion or a restore from it has not ended', 
   expect(await linesOf(id)).toEqual([]);
 });
 
-test('a restore that finds its backup removed only when it is written is 410, and not written', async () => {
+test('a restore whose backup is removed while the request runs answers 410 and stores no job', async () => {
   const { id } = await addBackup();
   const client = await api().database.owner.pool.connect();
   await client.query('BEGIN');
@@ -270,7 +270,7 @@ test('a restore that finds its backup removed only when it is written is 410, an
   expect(await query('SELECT id FROM jobs WHERE backup_id = $1', [id])).toEqual([]);
 });
 
-test('is 202 when its files cannot be removed yet: removed it is, the rest is left to the schedule', async () => {
+test('a purge answers 202 when the files cannot be removed yet, and the backup is already marked as removed', async () => {
   const { id } = await addBackup();
   const { storage } = api();
   const { remove } = storage;
@@ -284,7 +284,7 @@ test('is 202 when its files cannot be removed yet: removed it is, the rest is le
   expect(await linesOf(id)).toMatchObject([{ kind: 'backupPurged' }]);
 });
 
-test('backups of other workspaces are not found, for those who see one or name one', async () => {
+test('a backup is not found by an admin of another workspace, or when the request names another workspace', async () => {
   const { id } = await addBackup();
   const other = api().keys.other.key;
   expect((await change(id, { expiresAt: inDays(60) }, other)).status).toBe(404);

@@ -3,7 +3,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-test('the platform team sets and clears a hold, and neither sees nor changes anything else', async () => {
+test('the platform team sets and clears the hold of a user, and can neither read nor change other fields', async () => {
   const { call, keys } = api();
   await call('POST', '/v1/users', { body: { userId: 'sued', firstName: 'Sue' } });
   const get = () => call('GET', '/v1/users/sued');

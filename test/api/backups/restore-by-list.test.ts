@@ -39,7 +39,7 @@ const backupOf = async (deleted: string[]): Promise<string> => {
 const restore = (backupId: string, what: 'restores' | 'restore-previews', body: object) =>
   api().call('POST', `/v1/backups/${backupId}/${what}`, { body });
 
-test('a restore takes a list of ids, and reports whom the backup did not delete', async () => {
+test('a restore accepts a list of ids, and reports the ids that the backup did not delete', async () => {
   const backupId = await backupOf(['gone-1', 'gone-2', 'u-00040']);
   const listId = await makeList('userId\ngone-1\nu-00040\nu-00041\nother\ngone-1\n');
   expect((await restore(backupId, 'restore-previews', { listId })).body).toEqual({
@@ -63,7 +63,7 @@ const addressesOf = async (jobId: string): Promise<string[]> => {
   return rows.map((row) => row.address);
 };
 
-test('a restore takes a list of email addresses, and a retry of one that never began has them again', async () => {
+test('a restore accepts a list of email addresses, and the retry of a cancelled restore has the same addresses', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\nGone@x.example\nother@x.example\nGONE@x.example\n');
   const { status, body: job } = await restore(backupId, 'restores', { listId });
@@ -86,7 +86,7 @@ test('a restore takes a list of email addresses, and a retry of one that never b
   expect(gone.status).toBe(404);
 });
 
-test('email addresses that bring nobody back are in the log, guarded as all of it is', async () => {
+test('email addresses that restored no user are in the log, guarded against formulas like all other values', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\ngone@x.example\n');
   const { body: job } = await restore(backupId, 'restores', { listId });
@@ -102,7 +102,7 @@ test('email addresses that bring nobody back are in the log, guarded as all of i
   expect((await api().call('GET', `${path}/log`)).text).toContain(`mailto:a;'=1+1@x.example`);
 });
 
-test('a preview by email addresses is refused, and says why and that the restore takes them', async () => {
+test('a restore preview by email addresses is refused, and the error points to the list and names the reason', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\ngone@x.example\n');
   expect(await restore(backupId, 'restore-previews', { listId })).toMatchObject({
@@ -111,7 +111,7 @@ test('a preview by email addresses is refused, and says why and that the restore
   });
 });
 
-test('a restore by two ways at once or by no list is refused and says why', async () => {
+test('a restore by a list and ids together, or by an unknown list, is refused', async () => {
   const backupId = await backupOf(['gone-1']);
   const ids = await makeList('userId\ngone-1\n');
   for (const what of ['restores', 'restore-previews'] as const) {

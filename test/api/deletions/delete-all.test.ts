@@ -16,7 +16,7 @@ afterEach(async () => {
 
 let count = 0;
 
-/** A workspace of its own with three users, and its admins' keys. */
+/** A separate workspace with three users, and the keys of its admins. */
 const workspace = async () => {
   const { owner } = api().database;
   count += 1;
@@ -73,7 +73,7 @@ const confirmed = (seen: { id: string; count: number; phrase: string }) => ({
 const problemOf = ({ status, body }: { status: number; body: { type?: string } }) =>
   `${status} ${body.type?.replace('/problems/', '')}`;
 
-test('an admin asks; the request says who, why, how many, and where its workflow is', async () => {
+test('a request shows its requester, reason, number of users and workflow to its workspace and its operators', async () => {
   const people = await workspace();
   const { call, keys, sender } = api();
   const answer = await post('', people.ada, { reason: 'over', ticket: 'T-7' });
@@ -104,7 +104,7 @@ test('an admin asks; the request says who, why, how many, and where its workflow
   expect((await call('GET', `${PATH}?workspace=two`, { key: keys.ops })).body.data).toEqual([]);
 });
 
-test('one at a time a workspace, once a key; two at once make one', async () => {
+test('a workspace has at most one open request, and the same idempotency key returns that request', async () => {
   const people = await workspace();
   const body = { reason: 'over' };
   const answers = await Promise.all([1, 2, 3].map((n) => post('', people.ada, body, `key-${n}`)));
@@ -120,7 +120,7 @@ test('one at a time a workspace, once a key; two at once make one', async () => 
   expect(problemOf(other)).toBe('422 idempotency-key-reused');
 });
 
-test('asked while Temporal is away: written, and found by the same key', async () => {
+test('a request that is sent while Temporal is away is stored, and the same key returns the request', async () => {
   const people = await workspace();
   api().sender.mode = 'away';
   const away = await post('', people.ada, { reason: 'over' }, 'away');
@@ -131,7 +131,7 @@ test('asked while Temporal is away: written, and found by the same key', async (
   expect(back).toMatchObject({ status: 201, body: { state: 'requested' } });
 });
 
-test('the requester approves by none of their keys, and denies by none', async () => {
+test('a requester can neither approve nor deny their own request with another key', async () => {
   const people = await workspace();
   const id = await ask(people);
   const own = await post(`/${id}/approve`, people.adaOfPlatform, {});
@@ -147,7 +147,7 @@ test('the requester approves by none of their keys, and denies by none', async (
   ]);
 });
 
-test('approved: the window is there for all who ask, until it closes', async () => {
+test('/v1/me shows the window of an approved request and its end, and a second approval is refused', async () => {
   const { people, id, closesAt } = await open();
   const me = (key: string, query = '') => api().call('GET', `/v1/me${query}`, { key });
   const deleteAll = { enabled: true, until: closesAt, requestId: id };
@@ -161,7 +161,7 @@ test('approved: the window is there for all who ask, until it closes', async () 
   expect(problemOf(second)).toBe('409 wrong-state');
 });
 
-test('an approval sent again under its key is the first one', async () => {
+test('an approval that is sent again with the same key returns the first approval', async () => {
   const people = await workspace();
   const id = await ask(people);
   const send = () => post(`/${id}/approve`, api().keys.platform, {}, 'once');
@@ -173,7 +173,7 @@ test('an approval sent again under its key is the first one', async () => {
   expect(problemOf(other)).toBe('422 idempotency-key-reused');
 });
 
-test('without an answer: nothing is decided later, unless a key can ask for it', async () => {
+test('while Temporal is away, an approval without a key is refused, and one with a key can be repeated', async () => {
   const people = await workspace();
   const id = await ask(people);
   const { sender, keys } = api();
@@ -191,7 +191,7 @@ test('without an answer: nothing is decided later, unless a key can ask for it',
   expect(back).toMatchObject({ status: 200, body: { state: 'open' } });
 });
 
-test('no worker decides in time: 503, and the message that arrives later changes nothing', async () => {
+test('an approval that no worker decides in time answers 503, and its late message changes nothing', async () => {
   const people = await workspace();
   const id = await ask(people);
   const { sender, keys } = api();
@@ -204,7 +204,7 @@ test('no worker decides in time: 503, and the message that arrives later changes
   expect(body).toMatchObject({ state: 'requested', window: null });
 });
 
-test('denied, revoked, withdrawn: each ends it, with who and why in the timeline', async () => {
+test('a denial, a revocation and a withdrawal end a request, and the timeline has the reason of a denial', async () => {
   const { platform } = api().keys;
   const asked = await workspace();
   const denied = await post(`/${await ask(asked)}/deny`, platform, { reason: 'not now' });
@@ -218,7 +218,7 @@ test('denied, revoked, withdrawn: each ends it, with who and why in the timeline
   expect(problemOf(await post(`/${id}/revoke`, platform))).toBe('409 wrong-state');
 });
 
-test('after the lapse nobody approves', async () => {
+test('a lapsed request cannot be approved', async () => {
   const people = await workspace();
   const id = await ask(people);
   await api().sender.setTime(Date.now() + 14 * DAY_MS);
@@ -227,7 +227,7 @@ test('after the lapse nobody approves', async () => {
   expect(late.body.detail).toContain(id);
 });
 
-test('a preview only while open: 409 before, 410 after; its sample is for admins', async () => {
+test('a preview answers 409 before the window opens and 410 after a withdrawal, and only admins get one', async () => {
   const people = await workspace();
   const id = await ask(people);
   expect(problemOf(await post(`/${id}/preview`, people.ada))).toBe('409 wrong-state');
@@ -241,7 +241,7 @@ test('a preview only while open: 409 before, 410 after; its sample is for admins
   expect(problemOf(await post(`/${id}/preview`, people.ada))).toBe('410 window-closed');
 });
 
-test('a run is confirmed by count and phrase, and is a deletion like any other', async () => {
+test('a run requires the exact count and phrase, and becomes a deletion job that can be cancelled', async () => {
   const { people, id } = await open();
   const seen = await preview(id, people.ada);
   const good = confirmed(seen);
@@ -268,7 +268,7 @@ test('a run is confirmed by count and phrase, and is a deletion like any other',
   expect(cancelled).toMatchObject({ status: 202, body: { state: 'cancelled' } });
 });
 
-test('a preview of everyone confirms no ordinary deletion, nor another request', async () => {
+test('a preview of all users confirms neither an ordinary deletion nor another request', async () => {
   const { people, id } = await open();
   const other = await open();
   const seen = await preview(id, people.ada);
@@ -279,7 +279,7 @@ test('a preview of everyone confirms no ordinary deletion, nor another request',
   expect((await post(`/${other.id}/run`, people.ada, confirmed(seen))).status).toBe(404);
 });
 
-test('a preview that has expired, a window that has closed, a workspace without users', async () => {
+test('a run is refused for an expired preview, a workspace without users, or a closed window', async () => {
   const { people, id } = await open();
   const old = await preview(id, people.ada);
   const { pool } = api().database.owner;
@@ -316,7 +316,7 @@ test.each([
   ['/:id/run', { previewId: uuidv7() }, '/confirm'],
   ['/:id/run', { previewId: uuidv7(), confirm: { count: 3 } }, '/confirm/phrase'],
   ['/:id/run', { previewId: uuidv7(), confirm: { count: '3', phrase: 'x' } }, '/confirm/count'],
-])('POST %s refuses %j and names the place', async (path, body, pointer) => {
+])('POST %s refuses %j with a pointer to the wrong field', async (path, body, pointer) => {
   const isPlatform = /deny|approve|revoke/.test(path);
   const key = isPlatform ? api().keys.platform : api().keys.one;
   const answer = await post(path.replace(':id', uuidv7()), key, body);

@@ -11,7 +11,7 @@ afterEach(() => {
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-/** All users whose id begins so. */
+/** Selects all users whose id contains this text. */
 const having = (prefix: string) => ({
   type: 'filter',
   filter: { field: 'userId', op: 'contains', value: prefix },
@@ -29,7 +29,7 @@ const startDeletion = (body: unknown, key?: string) =>
     ...(key !== undefined && { headers: { 'idempotency-key': key } }),
   });
 
-test('a preview counts all who match, tells who is held, and shows up to 100', async () => {
+test('a preview counts all matching users and the held users, and shows at most 100 users', async () => {
   await api().addUsers('one', 1_000, 'rest');
   await api().addUsers('one', 250, 'churned');
   await api().addUsers('two', 30, 'churned');
@@ -49,7 +49,7 @@ test('a preview counts all who match, tells who is held, and shows up to 100', a
   expect(rows[0].ok).toBe(true);
 });
 
-test('a confirmed preview becomes a job with the frozen filter, once', async () => {
+test('a confirmed preview starts one job with the frozen filter, and cannot be confirmed again', async () => {
   const { body: seen } = await preview(having('churned'));
   const body = { previewId: seen.id, confirm: { count: 250 }, reason: 'churned long ago' };
   const wrong = await startDeletion({ ...body, confirm: { count: 249 } });
@@ -69,7 +69,7 @@ test('a confirmed preview becomes a job with the frozen filter, once', async () 
   expect((await startDeletion(body)).status).toBe(410);
 });
 
-test('one preview confirmed twice at once makes one job', async () => {
+test('simultaneous confirmations of one preview start one job', async () => {
   const { body: seen } = await preview(having('churned'));
   const body = { previewId: seen.id, confirm: { count: 250 }, reason: 'r' };
   const answers = await Promise.all([1, 2, 3, 4].map((n) => startDeletion(body, `race-${n}`)));
@@ -84,7 +84,7 @@ test('one preview confirmed twice at once makes one job', async () => {
   expect(same.every(({ status }) => status === 202)).toBe(true);
 });
 
-test('a preview that Temporal could not start may be confirmed again', async () => {
+test('a preview whose job Temporal could not start can be confirmed again', async () => {
   const { body: seen } = await preview(having('churned'));
   const body = { previewId: seen.id, confirm: { count: 250 }, reason: 'r' };
   api().starter.isAway = true;
@@ -93,7 +93,7 @@ test('a preview that Temporal could not start may be confirmed again', async () 
   expect((await startDeletion(body)).status).toBe(202);
 });
 
-test('a preview of nobody is shown and cannot be confirmed', async () => {
+test('a preview without users is shown, and cannot be confirmed', async () => {
   const seen = await preview(having('nobody-at-all'));
   expect(seen).toMatchObject({ status: 201, body: { count: 0, held: 0, sample: [] } });
   const body = { previewId: seen.body.id, confirm: { count: 0 }, reason: 'r' };
@@ -103,7 +103,7 @@ test('a preview of nobody is shown and cannot be confirmed', async () => {
   });
 });
 
-test('a preview of another workspace is not found, nor one that never was', async () => {
+test('a preview of another workspace and an unknown preview are not found', async () => {
   const { body: theirs } = await preview(having('churned'), api().keys.two);
   expect(theirs.count).toBe(30);
   for (const previewId of [theirs.id, uuidv7()]) {
@@ -112,7 +112,7 @@ test('a preview of another workspace is not found, nor one that never was', asyn
   }
 });
 
-test('up to 100 ids go without a preview, and become targets of pass 1', async () => {
+test('a deletion of at most 100 ids needs no preview, and the ids become targets of pass 1', async () => {
   const ids = ['churned-00001', 'not-there'];
   const answer = await startDeletion({ selection: { type: 'ids', ids }, reason: 'asked for it' });
   expect(answer).toMatchObject({ status: 202, body: { selection: { type: 'ids', count: 2 } } });
@@ -127,7 +127,7 @@ test('up to 100 ids go without a preview, and become targets of pass 1', async (
   expect(refused).toMatchObject({ status: 400, body: { errors: [{ pointer: '/selection/ids' }] } });
 });
 
-test('chosen ids of a preview become targets when it is confirmed', async () => {
+test('the ids of a preview become targets when the preview is confirmed', async () => {
   const { body: seen } = await preview({ type: 'ids', ids: ['churned-00001', 'not-there'] });
   expect(seen.count).toBe(1);
   const { body: job } = await startDeletion({
@@ -157,7 +157,7 @@ test.each([
   [{ previewId: uuidv7(), confirm: { count: 1, x: 1 }, reason: 'r' }, ['/confirm/x']],
   [{ previewId: uuidv7(), confirm: { count: 1 }, reason: 'x'.repeat(1001) }, ['/reason']],
   [[], ['']],
-])('POST /v1/deletions names what is wrong in %j', async (body, pointers) => {
+])('POST /v1/deletions points to each wrong field in %j', async (body, pointers) => {
   const answer = await startDeletion(body);
   expect(answer).toMatchObject({ status: 400, body: { type: '/problems/invalid-request' } });
   expect(answer.body.errors.map((error: { pointer: string }) => error.pointer)).toEqual(pointers);
@@ -174,13 +174,13 @@ test.each([
   [{ selection: { type: 'segment', segmentId: 'x' } }, '/selection/segmentId'],
   [{ selection: { type: 'ids', ids: ['a'], excludeIds: ['a'] } }, '/selection/excludeIds'],
   [{}, '/selection'],
-])('POST /v1/deletion-previews names what is wrong in %j', async (body, pointer) => {
+])('POST /v1/deletion-previews points to the wrong field in %j', async (body, pointer) => {
   const answer = await api().call('POST', '/v1/deletion-previews', { body });
   expect(answer.status).toBe(400);
   expect(answer.body.errors[0].pointer.startsWith(pointer)).toBe(true);
 });
 
-test('deletes one user: 202, 404 where absent, no mail unless asked', async () => {
+test('the deletion of one user answers 202 and mails only on request, and an unknown user answers 404', async () => {
   const { call } = api();
   const answer = await call('DELETE', '/v1/users/churned-00002');
   expect(answer).toMatchObject({ status: 202, body: { reason: 'single user deletion' } });
@@ -201,7 +201,7 @@ test('deletes one user: 202, 404 where absent, no mail unless asked', async () =
   expect([400, 404]).toContain((await call('DELETE', `/v1/users/${long}`)).status);
 });
 
-test('Prefer: wait answers 200 once the job has ended, 202 when it has not in time', async () => {
+test('Prefer: wait answers 200 when the job ends in time, and 202 otherwise', async () => {
   const { call, starter } = api();
   const late = await call('DELETE', '/v1/users/churned-00004', { headers: { prefer: 'wait=1' } });
   expect(late.status).toBe(202);
@@ -221,11 +221,11 @@ test('Prefer: wait answers 200 once the job has ended, 202 when it has not in ti
   expect(done).toMatchObject({ status: 200, body: { state: 'succeeded' } });
 });
 
-/** A list of an answer as it was written. */
+/** The text of a list in an answer, exactly as it was sent. */
 const listIn = (text: string, name: string): string =>
   new RegExp(`"${name}":(\\[.*\\])`).exec(text)?.[1] ?? name;
 
-test('a preview shows users digit by digit as GET /v1/users does', async () => {
+test('a preview shows the values of users with the same digits as GET /v1/users', async () => {
   await query(
     `INSERT INTO users (workspace_id, user_id, created_at, dob, tags, properties)
      VALUES ('two', 'exact-1', '2026-01-02T03:04:05.678901Z', '0044-03-15', '{a,"b c"}',
@@ -244,7 +244,7 @@ test('a preview shows users digit by digit as GET /v1/users does', async () => {
   expect(listIn(seen.text, 'sample')).toBe(listIn(listed.text, 'data'));
 });
 
-test('a deletion cancelled while queued tells everyone it was about as unprocessed', async () => {
+test('a deletion that is cancelled while queued counts all its users as unprocessed', async () => {
   const { call } = api();
   const ids = ['churned-00003', 'churned-00004', 'not-there'];
   const chosen = await startDeletion({ selection: { type: 'ids', ids }, reason: 'r' });

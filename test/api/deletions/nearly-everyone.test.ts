@@ -7,7 +7,7 @@ const api = useApi();
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-/** All users whose id begins so. */
+/** Selects all users whose id contains this text. */
 const having = (prefix: string) => ({
   type: 'filter',
   filter: { field: 'userId', op: 'contains', value: prefix },
@@ -16,7 +16,7 @@ const having = (prefix: string) => ({
 const preview = (selection: unknown, key: string) =>
   api().call('POST', '/v1/deletion-previews', { body: { selection }, key });
 
-test('a selection of nearly everyone is refused, and users added for it change nothing', async () => {
+test('a selection of nearly all users is refused, and recently added users do not change the decision', async () => {
   const { call, keys, addUsers } = api();
   await addUsers('two', 30, 'churned');
   expect((await preview(having('churned'), keys.two)).status).toBe(201);
@@ -47,7 +47,7 @@ test('a selection of nearly everyone is refused, and users added for it change n
   expect((await preview(having('more'), keys.two)).status).toBe(201);
 });
 
-test('what was deleted before counts, and the answer says since when', async () => {
+test('recent deletions count towards the limit, and the problem states since when', async () => {
   const { keys, keyIds, addUsers } = api();
   await query("DELETE FROM users WHERE workspace_id = 'two'");
   await addUsers('two', 60, 'left');
@@ -77,7 +77,7 @@ test('what was deleted before counts, and the answer says since when', async () 
   );
   const ids = Array.from({ length: 20 }, (_, n) => `left-${String(n).padStart(5, '0')}`);
   const ask = () => preview({ type: 'ids', ids }, keys.two);
-  // Older than the memory.
+  // The earlier deletion is too old to count.
   expect((await ask()).status).toBe(201);
   await query(
     "UPDATE admitted_deletions SET admitted_at = now() - interval '1 day' WHERE job_id = $1",
@@ -85,7 +85,7 @@ test('what was deleted before counts, and the answer says since when', async () 
   );
   const refused = await ask();
   expect(refused.status).toBe(409);
-  // The moments of the rule move on with the clock.
+  // The start of the period moves on with the clock.
   const detail =
     /^This selection and the deletions since \d{4}-\S+Z contain 460 of the 500 users that existed at that time\.$/;
   expect(refused.body.detail).toMatch(detail);

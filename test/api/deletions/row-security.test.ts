@@ -5,7 +5,7 @@ const api = useApi();
 
 const CHURNED = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
 
-test('where users are hidden, lists, previews and jobs are refused by name, and never empty', async () => {
+test('while row-level security hides users, requests are refused with that reason and never answered as empty', async () => {
   const { call, addUsers, database } = api();
   await addUsers('one', 200);
   await database.owner.pool.query('ALTER TABLE users ENABLE ROW LEVEL SECURITY');

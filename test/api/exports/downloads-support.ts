@@ -23,7 +23,7 @@ export interface FileApi {
   storageDir: string;
   log: string[];
   keys: Record<'demo' | 'other' | 'ops', { id: string; key: string }>;
-  /** A verified export of workspace `demo`, unless told. */
+  /** Adds a verified export of workspace `demo`; `wanted` changes its fields. */
   addExport: (
     wanted?: Partial<ExportToMake>,
   ) => Promise<{ id: string; jobId: string; content: Buffer; sha256: string }>;
@@ -42,8 +42,8 @@ export interface FileApi {
 }
 
 /**
- * The API over exports with files; requests come from the admin of `demo` unless a header says
- * else.
+ * The API over exports with files. Requests come from the admin of `demo` unless a header changes
+ * that.
  */
 export const useFileApi = (): (() => FileApi) => {
   const database = useDatabase();

@@ -16,7 +16,7 @@ const api = useFileApi();
 const fileOf = (id: string) => `/v1/exports/${id}/file`;
 const range = (value: string) => ({ range: value });
 
-test('the file is the parts in order, opens with gunzip and matches its digest', async () => {
+test('a downloaded file has the parts in order, decompresses with gunzip and matches its digest', async () => {
   const file = await api().addExport();
   const answer = await api().call('GET', fileOf(file.jobId));
   expect(answer.status).toBe(200);
@@ -34,7 +34,7 @@ test('the file is the parts in order, opens with gunzip and matches its digest',
   expect(answer.headers['content-encoding']).toBeUndefined();
 });
 
-test('a plain export is sent as CSV in UTF-8', async () => {
+test('an uncompressed export is sent as CSV in UTF-8', async () => {
   const file = await api().addExport({ compression: 'none' });
   const answer = await api().call('GET', fileOf(file.id), { 'accept-encoding': 'gzip' });
   expect(answer.headers['content-type']).toBe('text/csv; charset=utf-8');
@@ -42,7 +42,7 @@ test('a plain export is sent as CSV in UTF-8', async () => {
   expect(answer.bytes.toString()).toBe('userId,email\nu1,a\nu2,b\nu3,c\n');
 });
 
-test('NDJSON is sent under its own name and type, whole and by ranges, also when it is empty', async () => {
+test('NDJSON is sent with its own file name and media type, as a whole, by range, and when empty', async () => {
   const parts = ['', '{"userId":"u1"}\n', '{"userId":"u2"}\n'];
   const plain = await api().addExport({ format: 'ndjson', compression: 'none', parts });
   const answer = await api().call('GET', fileOf(plain.id));
@@ -68,7 +68,7 @@ test.each([
   ['an export', 'download', 'none', 'exports'],
   ['a backup, which lies there packed,', 'backup', 'zstd', 'backups'],
 ] as const)(
-  'every range of %s gives exactly its bytes, within parts and across their borders',
+  'each range of %s returns exactly its bytes, within one part and across parts',
   async (...of) => {
     const [, purpose, compression, noun] = of;
     const parts = ['ab\n', 'cde\n', 'f\n', 'gh\n'];
@@ -101,7 +101,7 @@ test.each([
 });
 
 test.each(['bytes=0-1,3-4', 'bytes=4-2', 'bytes=-', 'bytes=a-b', 'lines=0-1', 'bytes=1-2x', ''])(
-  'the range %j is not one, so the whole file comes',
+  'the range header %j is not valid, so the whole file is sent',
   async (header) => {
     const file = await api().addExport();
     const answer = await api().call('GET', fileOf(file.id), range(header));
@@ -111,7 +111,7 @@ test.each(['bytes=0-1,3-4', 'bytes=4-2', 'bytes=-', 'bytes=a-b', 'lines=0-1', 'b
 );
 
 test.each(['bytes=13-', 'bytes=99-100', 'bytes=-0'])(
-  'the range %s is refused with the size',
+  'the range %s is refused with the size of the file',
   async (header) => {
     const file = await api().addExport({ compression: 'none', parts: ['head\n', 'abcdefg\n'] });
     const before = (await api().downloads()).length;
@@ -123,7 +123,7 @@ test.each(['bytes=13-', 'bytes=99-100', 'bytes=-0'])(
   },
 );
 
-test('If-Range with another tag brings the whole file, with this one the range', async () => {
+test('If-Range returns the range for the current tag, and the whole file for any other value', async () => {
   const file = await api().addExport();
   const ask = (tag: string) =>
     api().call('GET', fileOf(file.id), { range: 'bytes=3-5', 'if-range': tag });
@@ -133,7 +133,7 @@ test('If-Range with another tag brings the whole file, with this one the range',
   expect((await ask(`"${file.sha256}"`)).status).toBe(206);
 });
 
-test('If-None-Match with the tag answers 304 without a body, and is no download', async () => {
+test('If-None-Match with the current tag answers 304 without a body, and does not count as a download', async () => {
   const file = await api().addExport();
   const before = (await api().downloads()).length;
   for (const method of ['GET', 'HEAD'] as const) {
@@ -148,7 +148,7 @@ test('If-None-Match with the tag answers 304 without a body, and is no download'
   expect((await api().call('GET', fileOf(file.id), { 'if-none-match': '"x"' })).status).toBe(200);
 });
 
-test('HEAD tells size and digest, reads no file and is no download', async () => {
+test('HEAD returns size and digest, reads no file and does not count as a download', async () => {
   const file = await api().addExport();
   const before = (await api().downloads()).length;
   await api().storage.remove(`exports/${file.id}`);
@@ -160,7 +160,7 @@ test('HEAD tells size and digest, reads no file and is no download', async () =>
   expect(await api().downloads()).toHaveLength(before);
 });
 
-test('each download and continuation is logged with who, from where and how much', async () => {
+test('each download and each continuation is logged with its key, offset and number of bytes', async () => {
   const file = await api().addExport();
   const before = (await api().downloads()).length;
   await api().call('GET', fileOf(file.id));
@@ -172,7 +172,7 @@ test('each download and continuation is logged with who, from where and how much
   ]);
 });
 
-test('a file that is not verified yet is refused as wrong-state, before and while it is written', async () => {
+test('a file that is not verified is refused as wrong-state: before, during and after the writing', async () => {
   const { database, keys } = api();
   const jobId = uuidv7();
   await database.owner.db
@@ -196,7 +196,7 @@ test('a file that is not verified yet is refused as wrong-state, before and whil
   }
 });
 
-test('a file that was removed or has expired is gone', async () => {
+test('a removed or expired file answers 410', async () => {
   const removed = await api().addExport({ state: 'removed' });
   const expired = await api().addExport({ expiresAt: new Date(Date.now() - 1_000) });
   for (const { id } of [removed, expired]) {
@@ -233,7 +233,7 @@ test('a backup is downloaded by its own id, by admins only', async () => {
   expect((await api().call('GET', `${url}?workspace=demo`, ops)).status).toBe(403);
 });
 
-test('a missing file answers 503 without headers of a download, and is not logged as one', async () => {
+test('a missing file answers 503 without the headers of a download, and does not count as a download', async () => {
   const file = await api().addExport();
   const before = (await api().downloads()).length;
   await api().storage.remove(`exports/${file.id}`);
@@ -243,7 +243,7 @@ test('a missing file answers 503 without headers of a download, and is not logge
   expect(await api().downloads()).toHaveLength(before);
 });
 
-test('a part cut short on disk breaks the connection instead of ending the file early', async () => {
+test('a truncated part breaks the connection, so that the download does not look complete', async () => {
   const { app, storageDir, keys } = api();
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
@@ -267,7 +267,7 @@ test('a part cut short on disk breaks the connection instead of ending the file 
   }
 });
 
-test('one part is open at a time, and is closed when the reader goes away', async () => {
+test('an open export reads one part at a time, and closes the part when its reader stops', async () => {
   const { addExport, database } = api();
   const made = await addExport({ parts: ['h\n', 'a\n', 'b\n'], compression: 'none' });
   const opened: Readable[] = [];
@@ -301,7 +301,7 @@ test('one part is open at a time, and is closed when the reader goes away', asyn
   expect(unread.destroyed).toBe(true);
 });
 
-test('an export whose parts do not make up the whole is not served', async () => {
+test('an export with a missing part is not served', async () => {
   const file = await api().addExport({ compression: 'none' });
   await api()
     .database.owner.db.deleteFrom('export_parts')

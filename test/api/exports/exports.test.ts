@@ -42,13 +42,13 @@ test.each([
   ['{"selection":{"type":"all"},"selection":{"type":"all"}}', '/selection'],
   ['{"selection":{"type":"ids","ids":["a\\u0000"]}}', '/selection/ids/0'],
   ['{"selection":{"type":"all","__proto__":{}}}', '/selection/__proto__'],
-])('POST /v1/exports names what is wrong in %j', async (body, pointer) => {
+])('POST /v1/exports points to the wrong field in %j', async (body, pointer) => {
   const answer = await post(body);
   expect(answer).toMatchObject({ status: 400, body: { type: '/problems/invalid-request' } });
   expect(answer.body.errors[0].pointer).toBe(pointer);
 });
 
-test('a file of all columns is frozen to those there are, custom ones by name', async () => {
+test('an export without chosen columns stores the columns of that time, with each custom property by name', async () => {
   await define('plan');
   await define('Zip');
   const { status, body } = await post({ selection: { type: 'all' } });
@@ -66,7 +66,7 @@ test('a file of all columns is frozen to those there are, custom ones by name', 
   expect(again.body.columns).toEqual(body.columns);
 });
 
-test('what was asked for is kept and shown, in its order', async () => {
+test('the chosen format, compression and columns are stored and shown in the requested order', async () => {
   await define('score');
   const columns = ['properties.score', 'userId'];
   const asked = { format: 'ndjson', compression: 'none', columns };
@@ -83,7 +83,7 @@ test('what was asked for is kept and shown, in its order', async () => {
   expect(theirs.body.errors[0].pointer).toBe('/columns/0');
 });
 
-test('NDJSON is not made safe for spreadsheets', async () => {
+test('NDJSON with spreadsheetSafe is refused', async () => {
   const body = { selection: { type: 'all' }, format: 'ndjson', spreadsheetSafe: true };
   const answer = await post(body);
   expect(answer).toMatchObject({ status: 422, body: { type: '/problems/unprocessable' } });
@@ -91,7 +91,7 @@ test('NDJSON is not made safe for spreadsheets', async () => {
   expect((await post({ ...body, spreadsheetSafe: false })).status).toBe(202);
 });
 
-test('a body that is no JSON, none at all, or of another type is refused', async () => {
+test('a body of malformed JSON, an empty body, and a body of another type are refused', async () => {
   expect((await post('{"selection":')).body.type).toBe('/problems/malformed-json');
   expect((await post('')).body.type).toBe('/problems/malformed-json');
   const xml = await post('<a/>', { 'content-type': 'text/xml' });
@@ -104,7 +104,7 @@ test('a body that is no JSON, none at all, or of another type is refused', async
   expect(none.statusCode).toBe(400);
 });
 
-test('10,000 long ids fit, and a body beyond the limit is refused', async () => {
+test('a body with 10,000 long ids is accepted, and a body beyond the limit is refused', async () => {
   const ids = Array.from({ length: 10_000 }, (_, n) => String(n).padEnd(255, '€'));
   expect((await post({ selection: { type: 'ids', ids } })).status).toBe(202);
   const tooMany = [...ids, 'one more'];
@@ -113,7 +113,7 @@ test('10,000 long ids fit, and a body beyond the limit is refused', async () => 
   expect(huge).toMatchObject({ status: 413, body: { type: '/problems/body-too-large' } });
 });
 
-test('a segment is copied as it is now, with relative dates as moments', async () => {
+test('an export by a segment stores a copy of its current filter, with relative dates as timestamps', async () => {
   const id = uuidv7();
   const filter = { and: [{ field: 'createdAt', op: 'lt', value: { daysAgo: 1 } }] };
   await api().database.owner.pool.query(
@@ -132,7 +132,7 @@ test('a segment is copied as it is now, with relative dates as moments', async (
   expect(theirs.status).toBe(404);
 });
 
-test('where PostgreSQL is away, 503 says when to come back', async () => {
+test('while PostgreSQL is away, the answer is 503 with Retry-After', async () => {
   const { call, database } = api();
   const { pool } = database.api;
   const connect = pool.connect.bind(pool);

@@ -5,15 +5,15 @@ import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { createLinkToken } from '../../../files/link-token.ts';
 import { LINK_SECRET, useFileApi } from './downloads-support.ts';
 
-/** A link gives a file without a key, so it must not outlive the key that made it. */
+/** A link gives access to a file without a key, so a link must end with the key that made it. */
 
 const api = useFileApi();
 
-/** As someone without a key. */
+/** Sends a request without a key. */
 const visit = (path: string, headers: Record<string, string> = {}) =>
   api().call('GET', path, { authorization: '', ...headers });
 
-/** A link made with a key. */
+/** Makes a link with a key. */
 const makeLink = async (jobId: string, key: string) => {
   const asMaker = { authorization: `Bearer ${key}` };
   const answer = await api().call('POST', `/v1/exports/${jobId}/links`, asMaker, {});
@@ -21,7 +21,7 @@ const makeLink = async (jobId: string, key: string) => {
   return { id, path: new URL(url).pathname };
 };
 
-/** A further admin of `demo`, whose key can be revoked. */
+/** Adds another admin of `demo`, whose key can be revoked. */
 const addAdmin = () =>
   createApiKey(api().database.owner.db, {
     role: 'admin',
@@ -36,7 +36,7 @@ const linksOf = async (jobId: string) =>
     revokedAt: string | null;
   }[];
 
-test('a link ends with the key that made it, for page, file and the next range of a download', async () => {
+test('a link ends with the key that made it: for the page, the file and the next range', async () => {
   const leaver = await addAdmin();
   const file = await api().addExport();
   const staying = await makeLink(file.jobId, api().keys.demo.key);
@@ -50,7 +50,7 @@ test('a link ends with the key that made it, for page, file and the next range o
   expect([(await visit(path)).status, rest.status]).toEqual([410, 410]);
   const revoked = await makeLink(file.jobId, api().keys.demo.key);
   await api().call('DELETE', `/v1/exports/${file.jobId}/links/${revoked.id}`);
-  // It says no more than any other link that has ended.
+  // The answer is the same as that of any other link that has ended.
   expect(rest.bytes).toEqual((await visit(`${revoked.path}/file`)).bytes);
   expect(await api().downloads()).toHaveLength(before);
   expect((await visit(`${staying.path}/file`)).status).toBe(200);
@@ -61,23 +61,23 @@ test('a link ends with the key that made it, for page, file and the next range o
   ]);
 });
 
-test('the link of a mail ends with the key that started its job', async () => {
+test('a link in a mail ends with the key that started the job', async () => {
   const leaver = await addAdmin();
   const { db } = api().database.owner;
   const file = await api().addExport();
-  // As the mail of a job makes it.
+  // The mail of a job makes its link in the same way.
   const link = await createLink(db, { exportId: file.id, createdBy: leaver.id, hours: 168 });
   const path = `/d/${createLinkToken(link!.id, LINK_SECRET)}`;
   expect((await visit(`${path}/file`)).status).toBe(200);
   await revokeApiKey(db, leaver.id);
   expect((await visit(`${path}/file`)).status).toBe(410);
-  // Taken back as well, the link has ended at the earlier time.
+  // A later revocation of the link does not change the time at which it ended.
   const [{ revokedAt } = { revokedAt: null }] = await linksOf(file.jobId);
   await api().call('DELETE', `/v1/exports/${file.jobId}/links/${link!.id}`);
   expect(await linksOf(file.jobId)).toMatchObject([{ revokedAt }]);
 });
 
-test('a download under way when its link ends goes on to its end', async () => {
+test('a running download continues to its end after its link has ended', async () => {
   const leaver = await addAdmin();
   const file = await api().addExport();
   const { path } = await makeLink(file.jobId, leaver.key);

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A link to a new export, and the path of its page. */
+/** Makes a link to a new export; returns the link with the path of its page. */
 const makeLink = async (body: object = {}) => {
   const file = await api().addExport();
   const answer = await api().call('POST', `/v1/exports/${file.jobId}/links`, {}, body);
@@ -19,7 +19,7 @@ const makeLink = async (body: object = {}) => {
   return { ...link, file, path: new URL(link.url).pathname };
 };
 
-/** As someone without a key. */
+/** Sends a request without a key. */
 const visit = (path: string, headers: Record<string, string> = {}) =>
   api().call('GET', path, { authorization: '', ...headers });
 
@@ -30,7 +30,7 @@ const endAt = (linkId: string, at: Date) =>
     .where('id', '=', linkId)
     .execute();
 
-test('a link leads to a page that says what the file is, and on to the file', async () => {
+test('a link opens a page that describes the file and links to it', async () => {
   const { path, file, url } = await makeLink();
   expect(url).toMatch(/^http:\/\/keepsake\.example\/d\/[A-Za-z0-9_-]{65}$/);
   const page = await visit(path);
@@ -46,7 +46,7 @@ test('a link leads to a page that says what the file is, and on to the file', as
   expect(answer.bytes).toEqual(file.content);
 });
 
-test('pages and files by link stay out of referrers, caches and search engines', async () => {
+test('pages and files by link send headers against referrers, caches and search engines', async () => {
   const { path } = await makeLink();
   const page = await visit(path);
   expect(page.headers).toMatchObject({
@@ -63,7 +63,7 @@ test('pages and files by link stay out of referrers, caches and search engines',
   expect(file.headers['cache-control']).toMatch(/no-store/);
 });
 
-test('looking at the page uses nothing up and is no download; each file request is', async () => {
+test('a view of the page does not count as a download, and each request of the file does', async () => {
   const { path, id } = await makeLink();
   const before = (await api().downloads()).length;
   for (let look = 0; look < 3; look++) expect((await visit(path)).status).toBe(200);
@@ -76,7 +76,7 @@ test('looking at the page uses nothing up and is no download; each file request 
   ]);
 });
 
-test('HEAD on page and file answers as GET does, without a body', async () => {
+test('HEAD for page and file answers like GET, without a body', async () => {
   const { path, file } = await makeLink();
   for (const url of [path, `${path}/file`]) {
     const answer = await api().call('HEAD', url, { authorization: '' });
@@ -87,7 +87,7 @@ test('HEAD on page and file answers as GET does, without a body', async () => {
   expect(head.headers['content-length']).toBe(String(file.content.length));
 });
 
-test('a forged, truncated, padded or foreign token is not found, whatever its form', async () => {
+test('a forged, truncated, extended, foreign or malformed token is not found', async () => {
   const { path, id } = await makeLink();
   const token = path.slice('/d/'.length);
   const last = token.endsWith('A') ? 'B' : 'A';
@@ -101,7 +101,7 @@ test('a forged, truncated, padded or foreign token is not found, whatever its fo
     `${token}=`,
     otherSecret,
     createLinkToken(uuidv7(), LINK_SECRET),
-    // Another spelling of the same id: the last character of 22 carries two bits only.
+    // Another encoding of the same id: the last of its 22 characters carries only two bits.
     token.slice(0, 21) + nextOf(token[21]!) + token.slice(22),
     id,
     '..%2f..%2fetc%2fpasswd',
@@ -130,7 +130,7 @@ test.each(['/d/', '/d', '/d/../v1/me', '/d/x/file/../../v1/me', '/d/x/other', '/
   },
 );
 
-test('a link works to its last second and not a second longer', async () => {
+test('a link works until its expiry, and answers 410 after it', async () => {
   const { path, id } = await makeLink();
   await endAt(id, new Date(Date.now() + 5_000));
   expect((await visit(`${path}/file`)).status).toBe(200);
@@ -141,7 +141,7 @@ test('a link works to its last second and not a second longer', async () => {
   expect(answer.bytes.toString()).toContain('This link has ended');
 });
 
-test('an API whose clock is off ends no link or file, and keeps none open', async () => {
+test('a wrong clock of the API changes the expiry of neither a link nor a file', async () => {
   const living = await makeLink();
   const over = await makeLink();
   await endAt(over.id, new Date(Date.now() - 1_000));
@@ -159,7 +159,7 @@ test('an API whose clock is off ends no link or file, and keeps none open', asyn
   }
 });
 
-test('a link to a file that was removed, expired or found damaged has ended', async () => {
+test('a link to a removed, expired or damaged file has ended', async () => {
   for (const change of [
     { state: 'removed' as const, removed_at: new Date() },
     { state: 'damaged' as const },
@@ -176,7 +176,7 @@ test('a link to a file that was removed, expired or found damaged has ended', as
   }
 });
 
-test('a revoked link has ended at once; revoking twice is no error and logged once', async () => {
+test('a revoked link ends at once, and a second revocation succeeds and is not logged again', async () => {
   const { path, id, file } = await makeLink();
   const url = `/v1/exports/${file.jobId}/links/${id}`;
   expect((await api().call('DELETE', url)).status).toBe(204);
@@ -195,7 +195,7 @@ test('a revoked link has ended at once; revoking twice is no error and logged on
   expect(list['data']).toMatchObject([{ id, revokedAt: expect.any(String) }]);
 });
 
-test("a backup's links are made, listed and taken back under its own path", async () => {
+test('the links of a backup are made, listed and revoked under the path of the backup', async () => {
   const backup = await api().addExport({ purpose: 'backup' });
   const links = `/v1/backups/${backup.id}/links`;
   const shown = (await api().call('GET', `/v1/backups/${backup.id}`)).json();
@@ -232,7 +232,7 @@ test("another workspace's admin can neither make, list nor revoke a link", async
   expect((await visit(path)).status).toBe(200);
 });
 
-test('a link lives 7 days unless told, and never longer than its file', async () => {
+test('a link expires after 7 days by default, and never later than its file', async () => {
   const hoursOf = (link: { expiresAt: string }) =>
     Math.round((Date.parse(link.expiresAt) - Date.now()) / HOUR_MS);
   expect(hoursOf(await makeLink())).toBe(168);
@@ -250,14 +250,14 @@ test.each([
   { expiresInHours: '3' },
   { expiresInHours: null },
   { hours: 3 },
-])('the link asked for by %j is refused as malformed', async (body) => {
+])('a link request with %j is refused as malformed', async (body) => {
   const file = await api().addExport();
   const answer = await api().call('POST', `/v1/exports/${file.id}/links`, {}, body);
   expect(answer.status).toBe(400);
   expect(answer.json()['errors']).toMatchObject([{ pointer: `/${Object.keys(body)[0]}` }]);
 });
 
-test('a body of JSON null is refused, an absent or empty one is not', async () => {
+test('a JSON null body is refused, and a missing or empty body is accepted', async () => {
   const file = await api().addExport();
   const send = async (headers: Record<string, string>, payload?: string) => {
     const answer = await api().app.inject({
@@ -274,7 +274,7 @@ test('a body of JSON null is refused, an absent or empty one is not', async () =
   expect(await send({})).toBe(201);
 });
 
-test('there is no link to a file that is not verified, gone, or a backup', async () => {
+test('no link is made to an unverified file, to a removed file, or to a backup under /v1/exports', async () => {
   const writing = await api().addExport({ state: 'writing' });
   const removed = await api().addExport({ state: 'removed' });
   const backup = await api().addExport({ purpose: 'backup' });
@@ -285,7 +285,7 @@ test('there is no link to a file that is not verified, gone, or a backup', async
   expect(await ask(backup.id)).toBe(404);
 });
 
-test('a client that asks for JSON gets a problem, a browser a page', async () => {
+test('a client that asks for JSON gets a problem, and a browser gets a page', async () => {
   const json = await visit('/d/none', { accept: 'application/json' });
   expect(json.status).toBe(404);
   expect(json.headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -297,7 +297,7 @@ test('a client that asks for JSON gets a problem, a browser a page', async () =>
   expect(ended.json()).toMatchObject({ status: 410, type: '/problems/link-expired' });
 });
 
-test('no token reaches the log', async () => {
+test('no token is logged', async () => {
   const { path } = await makeLink();
   await visit(path);
   await visit(`${path}/file`);

@@ -5,7 +5,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-/** Connects, sends what is given, and waits until as many connections are known to the server. */
+/** Opens a connection and sends the text. */
 const dial = async (port: number, text: string): Promise<Socket> => {
   const socket = connect({ host: '127.0.0.1', port });
   await once(socket, 'connect');
@@ -13,7 +13,7 @@ const dial = async (port: number, text: string): Promise<Socket> => {
   return socket;
 };
 
-test('no connection keeps the API from closing longer than the request it carries', async () => {
+test('the API closes connections without a complete request at once, and answers a running request first', async () => {
   const { app, keys } = api();
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -34,7 +34,7 @@ test('no connection keeps the API from closing longer than the request it carrie
   await Promise.all(ends.slice(0, 3));
   const answered = once(busy, 'data') as Promise<[Buffer]>;
   busy.write(']');
-  // Told, so that the client does not send its next request here.
+  // This header keeps the client from sending its next request on this connection.
   expect(String((await answered)[0])).toMatch(/^connection: close\r$/im);
   await Promise.all([closed, ...ends]);
   expect(app.server.listening).toBe(false);

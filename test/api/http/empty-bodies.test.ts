@@ -6,7 +6,7 @@ const api = useApi();
 
 const TYPES = ['application/json', 'application/json; charset=utf-8'];
 
-/** Paths that can do without a body; nothing has the id, so 404 says that the body was taken. */
+/** Routes that need no body. Nothing has the id, so 404 shows that the body was accepted. */
 const BODILESS = [
   ['POST', '/v1/jobs/{id}/retry'],
   ['POST', '/v1/jobs/{id}/cancel'],
@@ -22,7 +22,7 @@ const BODILESS = [
 
 const isForPlatform = (path: string): boolean => /approve|revoke/.test(path);
 
-test.each(BODILESS)('%s %s takes an empty body of JSON for none', async (method, path) => {
+test.each(BODILESS)('%s %s treats an empty JSON body as no body', async (method, path) => {
   const url = path.replace('{id}', uuidv7());
   const key = isForPlatform(path) ? api().keys.platform : api().keys.one;
   const without = await api().call(method, url, { key });
@@ -38,7 +38,7 @@ test.each(BODILESS)('%s %s takes an empty body of JSON for none', async (method,
   }
 });
 
-test('a path that needs a body says so of an empty one', async () => {
+test('a route that requires a body refuses an empty body with that reason', async () => {
   for (const path of ['/v1/exports', '/v1/deletions', '/v1/segments', '/v1/users']) {
     const answer = await api().call('POST', path, { body: '' });
     expect(answer.status).toBe(400);

@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import { createRandom, spoil } from '../../support/http/hostile-bodies.ts';
 import { useApi } from '../support.ts';
 
-/** All of them take a core two minutes. */
+/** The larger number takes two minutes on one core. */
 const COUNT = Number(
   process.env['HOSTILE_COUNT'] ?? (process.env['CI'] === undefined ? 10_000 : 100_000),
 );
@@ -29,7 +29,7 @@ interface Target {
   body: Parameters<typeof spoil>[0];
 }
 
-/** Requests that are taken as they are: what is refused is refused for what was spoilt in it. */
+/** Requests that succeed unchanged, so each refusal is caused by the damage. */
 const TARGETS: readonly Target[] = [
   {
     method: 'POST',
@@ -63,7 +63,7 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Routes that take no body at all. */
+/** Routes that accept no body. */
 const BODILESS: readonly Target[] = [
   { method: 'POST', url: `/v1/jobs/${uuidv7()}/cancel`, status: 404, body: { a: 'x', b: [1] } },
   { method: 'DELETE', url: '/v1/users/u-00003', status: 202, body: { a: 'x', b: [1] } },
@@ -75,7 +75,7 @@ const heapAfterCollection = (): number => {
   return process.memoryUsage().heapUsed;
 };
 
-/** Merging answers 200 where each user was refused by itself. */
+/** A merge answers 200 even if every user in it was refused. */
 const isRefusal = (kind: string, status: number, text: string): boolean => {
   if (kind === 'otherType' || kind === 'encoded') return status === 415;
   if (status !== 200) return status >= 400 && status < 500;
@@ -91,7 +91,7 @@ const stateOf = async () => {
   return rows[0];
 };
 
-/** Sends a target's body, spoilt as the seed says. @throws Error when it is not refused */
+/** Sends the body of a target with damage from the seed. @throws Error when it is not refused */
 const attack = async (targets: readonly Target[], seed: number): Promise<void> => {
   const random = createRandom(seed);
   const target = targets[Math.floor(random() * targets.length)]!;
@@ -114,7 +114,7 @@ const attack = async (targets: readonly Target[], seed: number): Promise<void> =
   );
 };
 
-test(`${COUNT} hostile bodies are refused, start nothing, change nothing, and leave no memory`, async () => {
+test(`${COUNT} hostile bodies are refused, start no job, change no row, and leave no memory in use`, async () => {
   const before = await stateOf();
   const indexes = Array.from({ length: COUNT }, (_, index) => index).values();
   let heap = 0;
@@ -132,7 +132,7 @@ test(`${COUNT} hostile bodies are refused, start nothing, change nothing, and le
   expect(api().starter.started).toEqual([]);
 }, 900_000);
 
-test('bodies of routes that take none are refused too, an empty list among them', async () => {
+test('bodies for routes without a body are refused too, also an empty list', async () => {
   const before = await stateOf();
   for (let index = 0; index < 1_000; index++) await attack(BODILESS, SEED + index);
   for (const { method, url } of BODILESS) {
@@ -142,7 +142,7 @@ test('bodies of routes that take none are refused too, an empty list among them'
   expect(api().starter.started).toEqual([]);
 });
 
-test('unspoilt, each of them is taken', async () => {
+test('each of these requests succeeds when its body is not damaged', async () => {
   for (const { method, url, status, body } of TARGETS) {
     const answer = await api().call(method, url, { body });
     expect({ url, status: answer.status, text: answer.text }).toMatchObject({ url, status });

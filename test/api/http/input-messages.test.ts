@@ -68,24 +68,30 @@ test.each([
   ],
   ['/v1/segments', { name: 'a\r\nb', filter: is }, '/name', /must not have a line break/],
   ['/v1/segments', { name: ' ', filter: is }, '/name', 'must not be empty'],
-])('POST %s: one place, one sentence (%#)', async (path, body, pointer, detail) => {
-  const answer = await api().call('POST', path, { body });
-  expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
-  expect(answer.body.errors).toHaveLength(1);
-  expect(answer.body.errors[0].detail).toMatch(detail);
-});
+])(
+  'POST %s answers with one error: one pointer and one sentence (%#)',
+  async (path, body, pointer, detail) => {
+    const answer = await api().call('POST', path, { body });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
+    expect(answer.body.errors).toHaveLength(1);
+    expect(answer.body.errors[0].detail).toMatch(detail);
+  },
+);
 
 test.each([
   ['{', /^The filter is not valid JSON/, '?filter'],
   ['{}', /an empty filter is an error, never everyone/, '?filter'],
   ['{"and":[5]}', /must be an object/, '?filter/and/0'],
-])('?filter=%s says what is wrong with the filter', async (text, detail, pointer) => {
-  const answer = await api().call('GET', `/v1/users?filter=${encodeURIComponent(text)}`);
-  expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
-  expect(answer.body.errors[0].detail).toMatch(detail);
-});
+])(
+  '?filter=%s is refused with the reason and a pointer into the filter',
+  async (text, detail, pointer) => {
+    const answer = await api().call('GET', `/v1/users?filter=${encodeURIComponent(text)}`);
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
+    expect(answer.body.errors[0].detail).toMatch(detail);
+  },
+);
 
-test('one user by itself that is malformed is refused, with every place', async () => {
+test('a malformed user that is sent alone is refused with a pointer to each wrong field', async () => {
   const body = { userId: 'alone', email: 'nobody', properties: { unknown: 1 } };
   const answer = await api().call('POST', '/v1/users', { body });
   expect(answer.status).toBe(400);
@@ -97,7 +103,7 @@ test('one user by itself that is malformed is refused, with every place', async 
   expect((await api().call('POST', '/v1/users', { body: [body] })).status).toBe(200);
 });
 
-test('one user by itself whose hold may not be cleared is refused', async () => {
+test('a user that is sent alone is refused when the change would clear a hold', async () => {
   const post = (body: object) => api().call('POST', '/v1/users', { body });
   expect((await post({ userId: 'held', legalHold: true })).status).toBe(200);
   const answer = await post({ userId: 'held', city: 'Rome', legalHold: false });

@@ -27,7 +27,7 @@ const holdsLongNumber = (value: unknown): boolean => {
   return typeof value === 'object' && value !== null && Object.values(value).some(holdsLongNumber);
 };
 
-test('reads whatever JSON.parse reads, the same way', () => {
+test('the parser reads the same values as JSON.parse', () => {
   assert(
     property(json({ maxDepth: 8 }), (text) => {
       pre(!text.includes('__proto__') && !/\\u0000|\\ud[89a-f]/i.test(text));
@@ -53,7 +53,7 @@ test.each([
   ['0e-999', 0],
   ['1.50000000000000000000', 1.5],
   ['1E+2', 100],
-])('%s, which may stand anywhere, is read as %d: that very number, or none', (text, value) => {
+])('%s is read at any position as %d: the exact number, or Infinity', (text, value) => {
   for (const [body, wanted] of [
     [text, value],
     [`[1,${text},"${text}"]`, [1, value, text]],
@@ -63,13 +63,13 @@ test.each([
   }
 });
 
-test('reads a body of many numbers in linear time', () => {
+test('the parser reads 100,000 numbers, and numbers of a million digits, within the time limit of the test', () => {
   const texts = Array.from({ length: 100_000 }, (_, n) => (n % 2 === 0 ? `${n}.5` : '1e-400'));
   const read = parse(`[${texts.join()}, 0.${'0'.repeat(1_000_000)}, ${'9'.repeat(1_000_000)}]`);
   expect((read as number[]).filter((value) => value === Infinity)).toHaveLength(50_002);
 });
 
-test('refuses a name that is there twice, however it is escaped and wherever it stands', () => {
+test('the parser refuses a repeated name, with any escapes and at any depth', () => {
   assert(
     property(string({ unit: 'grapheme' }), json({ maxDepth: 3 }), (name, value) => {
       pre(
@@ -86,7 +86,7 @@ test('refuses a name that is there twice, however it is escaped and wherever it 
   expect(pointerOfFailure('{"a/b":{"c~d":1,"c~d":2}}')).toBe('/a~1b/c~0d');
 });
 
-test('lets the same name stand in different objects, and as a value', () => {
+test('the parser accepts the same name in different objects and as a value', () => {
   for (const text of [
     '{"a":{"a":"a"},"b":["a","a",{"a":1},{"a":1}]}',
     '["a","a"]',
@@ -96,7 +96,7 @@ test('lets the same name stand in different objects, and as a value', () => {
   }
 });
 
-test('refuses what cannot be stored, and says where', () => {
+test('the parser refuses text that cannot be stored, with a pointer to this text', () => {
   expect(pointerOfFailure('{"a":["x","\\u0000"]}')).toBe('/a/1');
   expect(pointerOfFailure('{"a":{"b":"\\ud800"}}')).toBe('/a/b');
   expect(pointerOfFailure('{"a":{"\\udc00":1}}')).toBe('/a');
@@ -104,7 +104,7 @@ test('refuses what cannot be stored, and says where', () => {
   expect(pointerOfFailure('{"a":{"\\u005f_proto__":1}}')).toBe('/a/__proto__');
 });
 
-test('refuses text that is no JSON, no UTF-8, or nested without end', () => {
+test('the parser refuses text that is not valid JSON, is not UTF-8, or is nested too deep', () => {
   for (const text of ['{', '{"a":1,}', 'nil', '"\n"', '{"a":01}', '[1 2]']) {
     expect(pointerOfFailure(text)).toBe('malformed-json');
   }

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('an API whose clock is off neither opens a window that is closed nor closes an open one', async () => {
+test('a wrong clock of the API neither opens a closed window nor closes an open window', async () => {
   const { call, addUsers, keys, database } = api();
   await addUsers('one', 3);
   const path = '/v1/delete-all-requests';

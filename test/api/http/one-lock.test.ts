@@ -12,7 +12,7 @@ const api = useApi(
   },
 );
 
-test('a lock on the users of one workspace stops no other, and is told as what it is', async () => {
+test('a lock on the users of one workspace blocks no other workspace, and its own requests answer busy', async () => {
   const { call, keys, database } = api();
   const holder = await database.owner.pool.connect();
   await holder.query('BEGIN');
@@ -24,7 +24,7 @@ test('a lock on the users of one workspace stops no other, and is told as what i
     call('GET', '/v1/jobs', { key: keys.two }),
     call('GET', '/readyz', { key: null }),
   ]);
-  // They did not wait for those who wait for the lock.
+  // Only three requests wait for the lock, and the requests above do not wait behind them.
   const { rows } = await database.owner.pool.query(
     `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
   );

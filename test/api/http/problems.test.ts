@@ -6,7 +6,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-test('docs/errors.md and the catalogue tell the same, in both directions', async () => {
+test('docs/errors.md and the catalogue of problems have the same content', async () => {
   const text = await readFile(join(import.meta.dirname, '../../../docs/errors.md'), 'utf8');
   const told = [...text.matchAll(/^\| `([a-z-]+)` \| (\d+) \| (.+?) \| (.+?) \|$/gm)].map(
     ([, slug, status, title, advice]) => ({ slug, status: Number(status), title, advice }),
@@ -15,7 +15,7 @@ test('docs/errors.md and the catalogue tell the same, in both directions', async
   expect(told, 'write docs/errors.md anew from api/http/problems.ts').toEqual(known);
 });
 
-test('serves a readable page for each kind of error, and none for others', async () => {
+test('each kind of problem has a readable page, and an unknown kind has none', async () => {
   const { call } = api();
   for (const [slug, { title }] of Object.entries(PROBLEMS)) {
     const page = await call('GET', `/problems/${slug}`, { key: null });
@@ -27,19 +27,22 @@ test('serves a readable page for each kind of error, and none for others', async
   expect((await call('GET', '/problems/nothing', { key: null })).status).toBe(404);
 });
 
-/** How an instruction begins. What people read at night says first what they do next. */
+/** An instruction begins with one of these verbs: readers in a hurry see the next action first. */
 const INSTRUCTION =
   /^(?:Ask|Check|Choose|Continue|Correct|Create|Make|Name|Read|Remove|Request|Send|Shorten|Type|Use|Wait)\b/;
 
-test.each(Object.entries(PROBLEMS))('%s: says what the caller does next', (_slug, { advice }) => {
-  expect(advice).toMatch(INSTRUCTION);
-  expect(advice).toMatch(/\.$/);
-  for (const sentence of advice.split(/(?<=\.) /)) {
-    expect(sentence.split(' ').length).toBeLessThanOrEqual(20);
-  }
-});
+test.each(Object.entries(PROBLEMS))(
+  '%s: the advice begins with the next action of the caller',
+  (_slug, { advice }) => {
+    expect(advice).toMatch(INSTRUCTION);
+    expect(advice).toMatch(/\.$/);
+    for (const sentence of advice.split(/(?<=\.) /)) {
+      expect(sentence.split(' ').length).toBeLessThanOrEqual(20);
+    }
+  },
+);
 
-test('a page has the instruction under a heading, in both themes and at every width', async () => {
+test('a problem page has the instruction under a heading, a dark theme and a viewport for small screens', async () => {
   const { text, headers } = await api().call('GET', '/problems/wrong-phrase', { key: null });
   const [, instruction] = text.split('<h2>What to do</h2>');
   expect(instruction).toContain(PROBLEMS['wrong-phrase'].advice);

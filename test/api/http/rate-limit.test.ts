@@ -30,7 +30,7 @@ const callTimes = async (count: number, url: string, options: Options): Promise<
 
 const statuses = (answers: Answer[]) => [...new Set(answers.map(({ status }) => status))];
 
-test('a key may ask so often in a minute, is told how often still, and then when', async () => {
+test('a key has a limit of requests per minute, and headers state the remaining requests and the time to wait', async () => {
   const options = { key: await newKey(), remoteAddress: newAddress() };
   const answers = await callTimes(LIMIT, '/v1/me', options);
   expect(statuses(answers)).toEqual([200]);
@@ -49,14 +49,14 @@ test('a key may ask so often in a minute, is told how often still, and then when
   expect(other.status).toBe(200);
 });
 
-test('after the minute a key may ask again', async () => {
+test('a key can send requests again after the minute', async () => {
   const options = { key: await newKey(), remoteAddress: newAddress() };
   expect(statuses(await callTimes(LIMIT + 1, '/v1/me', options))).toEqual([200, 429]);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 60_001 });
   expect((await api().call('GET', '/v1/me', options)).status).toBe(200);
 });
 
-test('a key is one key from wherever it is used', async () => {
+test('the requests of one key from several addresses count together', async () => {
   const key = await newKey();
   for (let n = 0; n < LIMIT; n++) {
     await api().call('GET', '/v1/me', { key, remoteAddress: newAddress() });
@@ -65,7 +65,7 @@ test('a key is one key from wherever it is used', async () => {
   expect(refused.status).toBe(429);
 });
 
-test('who guesses keys is stopped before one is looked up, and nobody elsewhere is', async () => {
+test('guesses of keys are limited by address before any lookup, and other addresses are not affected', async () => {
   const remoteAddress = newAddress();
   const guesses = await callTimes(LIMIT, '/v1/me', { key: unknownKey, remoteAddress });
   expect(statuses(guesses)).toEqual([401]);
@@ -78,7 +78,7 @@ test('who guesses keys is stopped before one is looked up, and nobody elsewhere 
   expect((await api().call('GET', '/v1/me', { remoteAddress: newAddress() })).status).toBe(200);
 });
 
-test('guesses of links, unknown paths and requests without a key count by address too', async () => {
+test('guesses of links, unknown paths and requests without a key also count by address', async () => {
   for (const [url, status] of [
     ['/d/forged', 404],
     ['/v1/nothing', 404],
@@ -90,7 +90,7 @@ test('guesses of links, unknown paths and requests without a key count by addres
   }
 });
 
-test('addresses of one IPv6 network are one', async () => {
+test('addresses of one IPv6 network count as one address', async () => {
   for (let n = 1; n <= LIMIT; n++) {
     const remoteAddress = `2001:db8::${n.toString(16)}`;
     expect((await api().call('GET', '/v1/me', { key: null, remoteAddress })).status).toBe(401);
@@ -99,7 +99,7 @@ test('addresses of one IPv6 network are one', async () => {
   expect((await api().call('GET', '/v1/me', { key: null, remoteAddress })).status).toBe(429);
 });
 
-test('a forwarded address is believed of a trusted proxy and of nobody else', async () => {
+test('a forwarded address is accepted only from a trusted proxy', async () => {
   for (let n = 0; n < LIMIT + 1; n++) {
     const headers = { 'x-forwarded-for': newAddress() };
     const trusted = await api().call('GET', '/v1/me', {
@@ -118,7 +118,7 @@ test('a forwarded address is believed of a trusted proxy and of nobody else', as
   expect(statuses(spoofed)).toEqual([401, 429]);
 });
 
-test('probes are never refused, and say nothing of a limit', async () => {
+test('probes are never limited, and their answers have no rate-limit headers', async () => {
   const probes = Object.entries(ACCESS).filter(
     ([, access]) => access.public === true && access.isUnlimited === true,
   );
@@ -133,7 +133,7 @@ test('probes are never refused, and say nothing of a limit', async () => {
   }
 });
 
-test('what is refused is logged by the key id, and no address is', async () => {
+test('a refused request is logged with its key id, and no address is logged', async () => {
   const { call, log } = api();
   const remoteAddress = newAddress();
   await callTimes(LIMIT + 1, '/v1/me', { key: unknownKey, remoteAddress });

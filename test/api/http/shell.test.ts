@@ -5,7 +5,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-test('answers 401 with a challenge where there is no key, and none in the problem is a key', async () => {
+test('a request without a valid key is answered with 401, a challenge and a problem', async () => {
   for (const key of [null, 'ks_short', `ks_${'A'.repeat(43)}`]) {
     const answer = await api().call('GET', '/v1/me', { key });
     expect(answer.status).toBe(401);
@@ -16,7 +16,7 @@ test('answers 401 with a challenge where there is no key, and none in the proble
   }
 });
 
-test('says who I am', async () => {
+test('/v1/me returns the key and its workspace', async () => {
   const { call, keys } = api();
   expect((await call('GET', '/v1/me')).body).toMatchObject({
     key: { role: 'admin', ownerName: 'ada', ownerEmail: 'ada@keys.example' },
@@ -28,18 +28,18 @@ test('says who I am', async () => {
   expect(named.body.workspace.id).toBe('two');
 });
 
-test('tells an unknown path from a wrong method', async () => {
+test('an unknown path is answered with 404, and a wrong method with 405', async () => {
   const unknown = await api().call('GET', '/v1/nothing');
   expect(unknown).toMatchObject({ status: 404, body: { type: '/problems/not-found' } });
   const wrong = await api().call('DELETE', '/v1/me');
   expect(wrong).toMatchObject({ status: 405, body: { type: '/problems/method-not-allowed' } });
   expect(wrong.headers['allow']).toBe('GET, HEAD');
-  // A method whose body Fastify wants to read before it looks for a route.
+  // Fastify reads the body of this method before it looks for a route.
   const query = await api().app.inject({ method: 'QUERY' as 'GET', url: '/v1/me' });
   expect(query.statusCode).toBe(405);
 });
 
-test('refuses an unknown parameter, a doubled one, and text that cannot be stored', async () => {
+test('an unknown parameter, a repeated parameter and text that cannot be stored are refused', async () => {
   const { call } = api();
   expect((await call('GET', '/v1/me?x=1')).body.errors).toEqual([
     { detail: 'is not a known name', pointer: '?x' },
@@ -49,14 +49,14 @@ test('refuses an unknown parameter, a doubled one, and text that cannot be store
   expect((await call('GET', '/v1/%zz')).status).toBe(400);
 });
 
-test('sends strict headers and never lets an answer be stored', async () => {
+test('an answer has strict security headers and must not be stored in a cache', async () => {
   const { headers } = await api().call('GET', '/healthz');
   expect(headers['content-security-policy']).toContain("default-src 'none'");
   expect(headers['cache-control']).toBe('no-store');
   expect(headers['x-content-type-options']).toBe('nosniff');
 });
 
-test('takes a request id that is a UUID and no other', async () => {
+test('only a UUID is accepted as a request id', async () => {
   const id = '0190a0a0-0000-7000-8000-000000000001';
   const taken = await api().call('GET', '/healthz', { headers: { 'x-request-id': id } });
   expect(taken.headers['x-request-id']).toBe(id);
@@ -64,7 +64,7 @@ test('takes a request id that is a UUID and no other', async () => {
   expect(other.headers['x-request-id']).not.toContain('example');
 });
 
-test('logs route patterns, never addresses, keys or bodies', async () => {
+test('the log has route patterns, and no addresses, keys or bodies', async () => {
   const { call, log, keys } = api();
   await call('GET', '/v1/users/canary-user-1?x=canary-query');
   await call('POST', '/v1/exports', { body: { selection: 'canary-body' } });
@@ -75,7 +75,7 @@ test('logs route patterns, never addresses, keys or bodies', async () => {
   expect(text).toContain('"route":"/healthz"');
 });
 
-test('a job is named in the log beside the request that asked for it, and keeps that', async () => {
+test('a log line has the job id beside the request id, and the job keeps the id of its request', async () => {
   const { call, log } = api();
   const requestId = '0d1a1f0e-3a0c-4a55-9d5b-6f1d6a3e2b11';
   const { body } = await call('POST', '/v1/exports', {
@@ -99,12 +99,12 @@ test('a job is named in the log beside the request that asked for it, and keeps 
 });
 
 const ready = async () => {
-  // Answers are kept for a second.
+  // The API caches this answer for a second.
   await sleep(1_100);
   return api().call('GET', '/readyz');
 };
 
-test('is ready with database, schema, storage and Temporal, and tells that no worker serves the queue', async () => {
+test('readyz requires database, schema, storage and Temporal, and warns when no worker serves the queue', async () => {
   const { starter, database, storage } = api();
   const query = (text: string, values?: unknown[]) => database.owner.pool.query(text, values);
   const beat = (ago: string, queue: string | null) =>

@@ -6,7 +6,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import type * as Limits from '../../../api/http/limits.ts';
 import { useApi } from '../support.ts';
 
-// The limits as they are would make these tests wait for minutes.
+// With the real limits, these tests would wait for minutes.
 vi.mock('../../../api/http/limits.ts', async (original) => {
   const limits = await original<typeof Limits>();
   return {
@@ -18,7 +18,7 @@ vi.mock('../../../api/http/limits.ts', async (original) => {
 });
 
 const MIB = 1024 * 1024;
-/** Mebibytes after which a server that never refuses is found out. */
+/** A server that accepts this many mebibytes has no limit. */
 const MAX_SENT = 200;
 
 const api = useApi();
@@ -30,7 +30,7 @@ beforeAll(async () => {
   ({ port } = app.server.address() as AddressInfo);
 });
 
-/** A connection, and all that was answered on it. */
+/** Opens a connection; `answer` returns all that the server sends on it. */
 const dial = async () => {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   socket.on('error', () => {});
@@ -51,7 +51,7 @@ const head = (method: string, url: string, headers: Record<string, string>): str
     '\r\n',
   ].join('\r\n');
 
-/** Sends byte by byte, for as long as the other side takes any. */
+/** Sends byte by byte, for as long as the other side accepts bytes. */
 const trickle = async (socket: Socket, text: string): Promise<void> => {
   for (const byte of text) {
     if (!socket.writable) return;
@@ -84,7 +84,7 @@ const timedOut = {
   type: '/problems/request-timeout',
 };
 
-test('headers that come byte by byte are cut off, and others are answered meanwhile', async () => {
+test('a client that sends headers byte by byte gets 408, and other requests are answered meanwhile', async () => {
   const slow = await Promise.all(Array.from({ length: 50 }, dial));
   const text = `GET /healthz HTTP/1.1\r\nhost: here\r\nx: ${'y'.repeat(10_000)}`;
   const trickling = slow.map(({ socket }) => trickle(socket, text));
@@ -93,12 +93,12 @@ test('headers that come byte by byte are cut off, and others are answered meanwh
   await Promise.all(trickling);
 });
 
-test('a connection that says nothing at all is closed', async () => {
+test('a connection that sends nothing is answered with 408 and closed', async () => {
   const { answer } = await dial();
   expect(problemOf(await answer())).toMatchObject(timedOut);
 });
 
-test('a body that comes byte by byte is cut off, and nothing of it is done', async () => {
+test('a body that arrives byte by byte, or stops, is refused with 408 and changes nothing', async () => {
   const { socket, answer } = await dial();
   socket.write(head('POST', '/v1/users', { 'content-length': '10000' }));
   const trickling = trickle(socket, `{"userId": "slow", "firstName": "${'x'.repeat(10_000)}`);
@@ -111,11 +111,11 @@ test('a body that comes byte by byte is cut off, and nothing of it is done', asy
   expect((await api().call('GET', '/v1/users/slow')).status).toBe(404);
 });
 
-test('a client who sends on after it was cut off is told why, once it reads', async () => {
+test('a client that still sends after the time limit gets the problem as soon as it reads', async () => {
   const { socket, answer } = await dial();
   socket.pause();
   socket.write(head('POST', '/v1/users', { 'content-length': '10000' }));
-  // Past the limit: the last bytes meet a connection that is answered and about to close.
+  // Past the limit, the last bytes arrive on a connection that is answered and about to close.
   for (let sent = 0; sent < 75; sent++) {
     socket.write(' ');
     await sleep(20);
@@ -125,7 +125,7 @@ test('a client who sends on after it was cut off is told why, once it reads', as
   socket.destroy();
 });
 
-test('too large by its own word: refused before a byte of it is read', async () => {
+test('a body that is too large by its content-length is refused before the body is read', async () => {
   const { socket, answer } = await dial();
   const headers = { 'content-length': String(1024 ** 4), connection: 'close' };
   socket.write(head('POST', '/v1/deletion-previews', headers));
@@ -135,7 +135,7 @@ test('too large by its own word: refused before a byte of it is read', async () 
   });
 });
 
-test('too large without a word: refused at the limit, and the rest is not kept', async () => {
+test('a chunked body is refused at the limit, and the rest is not kept in memory', async () => {
   const { socket, answer } = await dial();
   socket.write(head('POST', '/v1/deletions', { 'transfer-encoding': 'chunked' }));
   const chunk = Buffer.alloc(MIB, ' ');
@@ -153,7 +153,7 @@ test('too large without a word: refused at the limit, and the rest is not kept',
   socket.destroy();
 });
 
-test('a gzip bomb is not decompressed', async () => {
+test('a gzip bomb is refused and not decompressed', async () => {
   const bomb = gzipSync(Buffer.alloc(256 * MIB, '['), { level: 9 });
   expect(bomb.length).toBeLessThan(MIB);
   const answer = await post(
@@ -173,7 +173,7 @@ test('a gzip bomb is not decompressed', async () => {
   expect(problemOf(identity)).toMatchObject({ status: 400, type: '/problems/invalid-request' });
 });
 
-test('a request that is none is answered as a problem, whatever is wrong with it', async () => {
+test('each malformed HTTP request is answered with a problem', async () => {
   const length = { 'content-length': '5' };
   const cases = [
     { text: 'NONSENSE\r\n\r\n', status: 400 },
@@ -205,7 +205,7 @@ test('a request that is none is answered as a problem, whatever is wrong with it
   }
 });
 
-test('a body that is longer or shorter than it says is never taken for the whole', async () => {
+test('a body that is longer or shorter than its content-length is not accepted', async () => {
   const short = await dial();
   short.socket.write(head('POST', '/v1/users', { 'content-length': '30' }));
   short.socket.end('{"userId": "short"}');

@@ -7,20 +7,20 @@ const pointersOf = (schema: z.ZodType, value: unknown, part?: string): string[] 
   return 'value' in read ? [] : read.errors.map(({ pointer }) => pointer);
 };
 
-test('points into the body by RFC 6901', () => {
+test('a pointer into the body follows RFC 6901', () => {
   const schema = z.strictObject({ 'a/b': z.strictObject({ 'c~d': z.array(z.number()) }) });
   expect(pointersOf(schema, { 'a/b': { 'c~d': [1, 'x'] } })).toEqual(['/a~1b/c~0d/1']);
   expect(pointersOf(schema, null)).toEqual(['']);
 });
 
-test('points at each unknown name by itself', () => {
+test('each unknown name has its own pointer', () => {
   expect(pointersOf(z.strictObject({ a: z.string() }), { a: 'x', b: 1, c: 1 })).toEqual([
     '/b',
     '/c',
   ]);
 });
 
-test('of a union tells what is wrong with the branch that was meant', () => {
+test('the error of a union points into the branch that the input resembles', () => {
   const schema = z.strictObject({
     filter: z.union([
       z.strictObject({ and: z.array(z.strictObject({ field: z.string() })).min(1) }),
@@ -31,14 +31,14 @@ test('of a union tells what is wrong with the branch that was meant', () => {
   expect(pointersOf(schema, { filter: { field: 'a', op: 'was' } })).toEqual(['/filter/op']);
 });
 
-test('points at parameters of query and path by their names', () => {
+test('errors in the query and the path point to the parameter by name', () => {
   expect(
     pointersOf(z.strictObject({ limit: z.string() }), { limit: ['1', '2'] }, 'querystring'),
   ).toEqual(['?limit']);
   expect(pointersOf(z.strictObject({ id: z.uuid() }), { id: 'x' }, 'params')).toEqual(['{id}']);
 });
 
-test('names a hundred places at most', () => {
+test('at most 100 errors are listed', () => {
   const body = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`k${n}`, n]));
   expect(pointersOf(z.strictObject({}), body)).toHaveLength(100);
 });

@@ -7,7 +7,7 @@ const api = useApi();
 const start = (options: object, content = 'userId\n1\n') =>
   upload(api(), [optionsPart(options), filePart(content)]);
 
-test('a job tells its choices, and what is meant where none were made', async () => {
+test('a job shows its chosen options, and the defaults of the other options', async () => {
   const chosen = {
     mode: 'updateOnly',
     emptyCells: 'keep',
@@ -21,7 +21,7 @@ test('a job tells its choices, and what is meant where none were made', async ()
   expect(plain).toMatchObject({ mode: 'update', emptyCells: 'clear', badCells: 'failLine' });
 });
 
-test('what was cleared is told by property, the most first', async () => {
+test('cleared values are counted by property, with the largest count first', async () => {
   const { body } = await start({ mode: 'update' });
   await api().database.owner.pool.query(
     `INSERT INTO import_cleared VALUES ($1, 'city', 3), ($1, 'properties.plan', 7)`,
@@ -37,24 +37,27 @@ test('what was cleared is told by property, the most first', async () => {
 test.each([
   [{ mode: 'insert', matchBy: 'email' }, '/options/matchBy'],
   [{ mode: 'insert', emptyCells: 'keep' }, '/options/emptyCells'],
-])('%j makes no sense, and is refused before the file is kept', async (options, pointer) => {
-  const before = await api().storage.list('imports');
-  const { body } = await start(options);
-  expect(body).toMatchObject({ status: 422, errors: [{ pointer }] });
-  expect(await api().storage.list('imports')).toEqual(before);
-});
+])(
+  'the contradictory options %j are refused before the file is stored',
+  async (options, pointer) => {
+    const before = await api().storage.list('imports');
+    const { body } = await start(options);
+    expect(body).toMatchObject({ status: 422, errors: [{ pointer }] });
+    expect(await api().storage.list('imports')).toEqual(before);
+  },
+);
 
 test.each([
   [{ mode: 'update', matchBy: 'phone' }, '/options/matchBy'],
   [{ mode: 'update', emptyCells: 'skip' }, '/options/emptyCells'],
   [{ mode: 'updateonly' }, '/options/mode'],
   [{ mode: 'update', badCells: 'skipLine' }, '/options/badCells'],
-])('%j is no choice there is', async (options, pointer) => {
+])('the options %j have an unknown value and are refused', async (options, pointer) => {
   const { body } = await start(options);
   expect(body).toMatchObject({ status: 400, errors: [{ pointer }] });
 });
 
-test('a file whose lines find users by mail needs the column email, and no other', async () => {
+test('an import that matches users by email address needs the column email, and no other column', async () => {
   const options = { mode: 'update', matchBy: 'email' };
   const { body } = await start(options, 'userId,city\n1,\n');
   expect(body).toMatchObject({ status: 422, errors: [{ pointer: '/file' }] });

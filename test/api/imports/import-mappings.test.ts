@@ -32,7 +32,7 @@ const optionsOf = async (id: string) => {
   return rows[0].options;
 };
 
-test('columns are mapped in the request, and the job keeps how', async () => {
+test('columns are mapped in the request, and the job stores the mapping', async () => {
   const { status, body } = await start({ columns: COLUMNS });
   expect(status).toBe(202);
   expect(body.mapping).toEqual({ name: null, columns: COLUMNS });
@@ -40,7 +40,7 @@ test('columns are mapped in the request, and the job keeps how', async () => {
   expect((await start({}, 'userId\n1\n')).body.mapping).toBeUndefined();
 });
 
-test('a header that begins like another kind of file is read where its names are mapped', async () => {
+test('a header that looks like another file type is read as CSV when its names are mapped', async () => {
   const columns = { '[1] Id': 'userId', '<Plan>': 'properties.plan' };
   await put('Brackets', columns);
   for (const options of [{ columns }, { mapping: 'Brackets' }]) {
@@ -51,14 +51,14 @@ test('a header that begins like another kind of file is read where its names are
   await api().call('DELETE', path('Brackets'));
 });
 
-test('a mapping is kept, listed, used by name, changed and deleted', async () => {
+test('a mapping is stored, listed, used by name, changed and deleted', async () => {
   const made = await put('CRM / Export', COLUMNS);
   expect(made).toMatchObject({ status: 201, body: { name: 'CRM / Export', columns: COLUMNS } });
   const { body } = await start({ mapping: 'CRM / Export' });
   expect(body.mapping).toEqual({ name: 'CRM / Export', columns: COLUMNS });
   const changed = await put('CRM / Export', { Mail: 'email' });
   expect(changed).toMatchObject({ status: 200, body: { columns: { Mail: 'email' } } });
-  // The job goes on with what it began with.
+  // The job keeps the mapping with which it began.
   expect(await optionsOf(body.id)).toMatchObject({ columns: COLUMNS });
   await put('Another', { A: null });
   const list = await api().call('GET', '/v1/import-mappings?limit=1');
@@ -71,7 +71,7 @@ test('a mapping is kept, listed, used by name, changed and deleted', async () =>
   expect((await api().call('GET', path('Another'))).status).toBe(404);
 });
 
-test('another workspace has mappings of its own', async () => {
+test('each workspace has its own mappings', async () => {
   await put('Mine', COLUMNS);
   const { keys, call } = api();
   expect((await call('GET', path('Mine'), { key: keys.two })).status).toBe(404);
@@ -89,7 +89,7 @@ test.each<[string, object, string[]]>([
     { ...COLUMNS, Plan: 'plan', Notes: 'email', 'A/B': null },
     ['/options/columns/Plan', '/options/columns/Notes', '/options/columns/A~1B'],
   ],
-])('a mapping of %s is refused, naming each fault', async (_what, columns, pointers) => {
+])('a mapping of %s is refused, with a pointer to each fault', async (_what, columns, pointers) => {
   const files = await api().storage.list('imports');
   const { body } = await start({ columns });
   expect(body).toMatchObject({ status: 422, type: '/problems/unprocessable' });
@@ -97,7 +97,7 @@ test.each<[string, object, string[]]>([
   expect(await api().storage.list('imports')).toEqual(files);
 });
 
-test('a saved mapping that does not fit the file is named as it is in the request', async () => {
+test('a saved mapping that does not fit the file is refused with a pointer to the option mapping', async () => {
   await put('No fit', { Phone: 'phone', ...COLUMNS });
   const { body } = await start({ mapping: 'No fit' });
   expect(body).toMatchObject({
@@ -106,7 +106,7 @@ test('a saved mapping that does not fit the file is named as it is in the reques
   });
 });
 
-test('a mapping that is not there, or one beside columns, is refused before the file is kept', async () => {
+test('an unknown mapping, or a mapping together with columns, is refused before the file is stored', async () => {
   const files = await api().storage.list('imports');
   expect((await start({ mapping: 'nowhere' })).body).toMatchObject({
     status: 422,
@@ -119,7 +119,7 @@ test('a mapping that is not there, or one beside columns, is refused before the 
   expect(await api().storage.list('imports')).toEqual(files);
 });
 
-test('what makes no sense for any file is not kept', async () => {
+test('a mapping that is invalid for every file is not stored', async () => {
   const { body } = await put('Bad', { A: 'email', B: 'email', C: 'nothing', D: 'createdAt' });
   expect(body).toMatchObject({ status: 422 });
   expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual([
@@ -135,13 +135,13 @@ test('what makes no sense for any file is not kept', async () => {
   expect((await put('Bad', many)).status).toBe(400);
 });
 
-test(`a workspace keeps ${MAX_MAPPINGS} of them, however many come at once`, async () => {
+test(`a workspace stores at most ${MAX_MAPPINGS} mappings, also when many are sent at once`, async () => {
   const { keys } = api();
   const answers = await Promise.all(
     Array.from({ length: MAX_MAPPINGS + 5 }, (_, n) => put(`m-${n}`, { A: null }, keys.two)),
   );
   const statuses = answers.map(({ status }) => status);
-  // One was there before.
+  // One mapping exists from a test above.
   expect(statuses.filter((status) => status === 201)).toHaveLength(MAX_MAPPINGS - 1);
   expect(statuses.filter((status) => status === 409)).toHaveLength(6);
   expect((await put('m-0', { B: null }, keys.two)).status).not.toBe(409);
@@ -152,7 +152,7 @@ const sendMoving = () =>
     headers: { 'idempotency-key': 'moving' },
   });
 
-test('the same request with the same key finds its job, though the mapping has changed', async () => {
+test('the same request with the same key returns its job, although the mapping has changed', async () => {
   await put('Moving', COLUMNS);
   const first = await sendMoving();
   await put('Moving', { 'Customer No': 'userId', 'E-mail Address': null, Plan: null, Notes: null });
@@ -165,7 +165,7 @@ test('the same request with the same key finds its job, though the mapping has c
   expect(await api().storage.list('imports')).toEqual(files);
 });
 
-test('the columns of a mapping are in the job itself, and not in a list of jobs', async () => {
+test('the columns of a mapping are shown in the job itself, and not in a list of jobs', async () => {
   const { body } = await start({ columns: COLUMNS });
   const { body: job } = await api().call('GET', `/v1/jobs/${body.id}`);
   expect(job.mapping).toEqual({ name: null, columns: COLUMNS });
@@ -174,7 +174,7 @@ test('the columns of a mapping are in the job itself, and not in a list of jobs'
   expect(listed.mapping).toEqual({ name: null });
 });
 
-test('a cursor that holds what cannot be stored is no cursor', async () => {
+test('a cursor with text that cannot be stored is refused', async () => {
   const cursor = Buffer.from(JSON.stringify('a\0')).toString('base64url');
   for (const list of ['import-mappings', 'properties']) {
     const answer = await api().call('GET', `/v1/${list}?cursor=${cursor}`);

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await addFailures(jobId);
 });
 
-test('the lines that failed come in pages, in the order of the file', async () => {
+test('the failed lines are returned in pages, in the order of the file', async () => {
   const first = await api().call('GET', `/v1/imports/${jobId}/records?limit=3`);
   expect(first.body.data).toEqual(FAILURES.slice(0, 3));
   const url = `/v1/imports/${jobId}/records?limit=3&cursor=${first.body.nextCursor}`;
@@ -42,7 +42,7 @@ test('the lines that failed come in pages, in the order of the file', async () =
   });
 });
 
-test('by one code alone, and by none that there is not', async () => {
+test('failed lines are filtered by one code, and an unknown code or cursor is refused', async () => {
   const url = `/v1/imports/${jobId}/records?code=`;
   expect((await api().call('GET', `${url}wrongCellCount`)).body.data).toEqual([FAILURES[2]]);
   const bad = await api().call('GET', `${url}deleted`);
@@ -53,7 +53,7 @@ test('by one code alone, and by none that there is not', async () => {
   );
 });
 
-test('the log is a file as the one that was imported, and no spreadsheet takes it for formulas', async () => {
+test('the log has the columns of the imported file and the errors, and is safe for spreadsheets', async () => {
   const log = await api().call('GET', `/v1/imports/${jobId}/log`);
   expect(log.headers).toMatchObject({
     'content-type': 'text/csv; charset=utf-8; header=present',
@@ -73,7 +73,7 @@ test('the log is a file as the one that was imported, and no spreadsheet takes i
   );
 });
 
-test('the log of a file with a separator and columns of its own goes in again', async () => {
+test('the log of a file with its own separator and mapped columns can be imported again', async () => {
   const content = 'sep=|\nId|Mail|Note\n1|none|x\n';
   const options = { mode: 'update', columns: { Id: 'userId', Mail: 'email', Note: null } };
   const { id } = (await upload(api(), [optionsPart(options), filePart(content)])).body;
@@ -89,7 +89,7 @@ test('the log of a file with a separator and columns of its own goes in again', 
   expect(again.status).toBe(202);
 });
 
-test('many failed lines are sent in pieces, and an early end lets the connection go', async () => {
+test('a log of 20,000 failed lines is sent completely, five times in a row', async () => {
   const { id } = (await upload(api())).body;
   await query(
     `INSERT INTO import_failures SELECT $1, n, n || ',' || repeat('x', 100), 'rejected', 'm'
@@ -102,7 +102,7 @@ test('many failed lines are sent in pieces, and an early end lets the connection
   }
 });
 
-test('the activity log leads to it', async () => {
+test('the activity log links to the log of the import', async () => {
   const { body } = await api().call('GET', `/v1/activity?jobId=${jobId}`);
   const { id, links } = body.data[0];
   expect(links).toEqual({ job: `/v1/imports/${jobId}`, log: `/v1/activity/${id}/log` });
@@ -110,7 +110,7 @@ test('the activity log leads to it', async () => {
   expect(log.text).toBe((await api().call('GET', `/v1/imports/${jobId}/log`)).text);
 });
 
-test('another workspace, another kind and another role see nothing of them', async () => {
+test('another workspace, another kind of job and another role get neither records nor log', async () => {
   const { keys, call } = api();
   for (const what of ['records', 'log']) {
     const url = `/v1/imports/${jobId}/${what}`;
@@ -120,7 +120,7 @@ test('another workspace, another kind and another role see nothing of them', asy
   }
 });
 
-test('once erased they are gone, and said to be', async () => {
+test('erased records and logs answer 410 with the reason', async () => {
   const { id } = (await upload(api())).body;
   await addFailures(id);
   await query(
@@ -134,7 +134,7 @@ test('once erased they are gone, and said to be', async () => {
   }
 });
 
-test('readers who hang up, at whatever moment, leave no connection and no turn taken', async () => {
+test('readers that disconnect at any time leave no open transaction, and the log can be read afterwards', async () => {
   const { app, database } = api();
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;

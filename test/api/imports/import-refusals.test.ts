@@ -20,12 +20,12 @@ const jobCount = async (): Promise<number> => {
   return rows[0].n;
 };
 
-/** What there is of files and jobs, to be the same after a refusal. */
+/** The files and jobs that exist; a refusal must not change them. */
 const traces = async () => ({ files: await files(), jobs: await jobCount() });
 
 const OTHER = { name: 'other', content: 'x' };
 
-describe('refuses and leaves nothing of', () => {
+describe('an import is refused and stores nothing for', () => {
   test.each([
     ['no options', [filePart()], '/file'],
     ['a file before the options', [filePart(), optionsPart()], '/file'],
@@ -140,7 +140,7 @@ describe('refuses and leaves nothing of', () => {
     ['a backup', 'workspaceId,userId,properties,writtenIn\n', ['/file']],
     ['a picture', Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ['/file']],
     ['gzip that is cut off', gzipSync('userId\n1\n').subarray(0, 15), ['/file']],
-  ])('a file of %s', async (_what, content, pointers) => {
+  ])('a file with %s', async (_what, content, pointers) => {
     const before = await traces();
     const answer = await upload(api(), [optionsPart(), filePart(content)]);
     expect(answer.status).toBe(422);
@@ -161,7 +161,7 @@ describe('refuses and leaves nothing of', () => {
     ['a form without a boundary', { 'content-type': 'multipart/form-data' }, 400],
     ['a form with another boundary', { 'content-type': 'multipart/form-data; boundary=x' }, 400],
     ['a key that is none', { 'idempotency-key': 'with a space' }, 400],
-  ])('a request of %s', async (_what, headers, status) => {
+  ])('a request with %s', async (_what, headers, status) => {
     const before = await traces();
     const answer = await sendForm(api(), formOf([optionsPart(), filePart()]), { headers });
     expect(answer.status).toBe(status);
@@ -169,10 +169,10 @@ describe('refuses and leaves nothing of', () => {
     expect(await traces()).toEqual(before);
   });
 
-  test('a form that ends anywhere before its end', async () => {
+  test('a form that is cut off before its end', async () => {
     const before = await traces();
     const whole = formOf([optionsPart(), filePart()]);
-    // The last two bytes are the end of the line, which RFC 2046 does not ask for.
+    // The last two bytes are a line end, which RFC 2046 does not require.
     for (let length = 1; length < whole.length - 2; length += 3) {
       const answer = await sendForm(api(), whole.subarray(0, length));
       expect({ length, status: answer.status }).toEqual({ length, status: 400 });
@@ -192,7 +192,7 @@ describe('refuses and leaves nothing of', () => {
   });
 });
 
-/** Bits that mean something in a form, or nearly. */
+/** Text that has a meaning in a form, and text that is similar. */
 const junk = fc.oneof(
   fc.constantFrom(
     '\r\n', '\r', '\n', '--', `--${BOUNDARY}`, `--${BOUNDARY}--`, `\r\n--${BOUNDARY}\r\n`,
@@ -205,7 +205,7 @@ const junk = fc.oneof(
 
 const damage = fc.record({ at: fc.nat(1_000), cut: fc.nat(40), put: junk });
 
-test('no damage to a form is answered by anything but a job or a refusal, or leaves a file', async () => {
+test('a damaged form either starts one job with one file, or is refused and leaves no file', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (damages) => {
       let body = formOf([optionsPart(), filePart()]);

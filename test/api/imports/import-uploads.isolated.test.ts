@@ -20,11 +20,11 @@ const MIB = 1024 * 1024;
 const MAX_FILE_BYTES = 300 * MIB;
 const LARGE_FILE_BYTES = 256 * MIB;
 const MAX_GROWTH_BYTES = 128 * MIB;
-/** What kernel, sockets and streams hold of an upload that nobody takes. */
+/** The bytes of an unread upload that kernel, sockets and streams buffer. */
 const MAX_IN_FLIGHT_BYTES = 32 * MIB;
 const BODY_TIMEOUT_MS = 1_500;
 
-// The limits as they are would make these tests wait for minutes, and send gigabytes.
+// With the real limits, these tests would wait for minutes and send gigabytes.
 vi.mock('../../../api/http/limits.ts', async (original) => ({
   ...(await original<typeof Limits>()),
   IMPORT_MAX_BYTES: 300 * 1024 * 1024,
@@ -57,7 +57,7 @@ const jobCount = async (): Promise<number> => {
   return rows[0].n;
 };
 
-/** An upload whose head is sent, and the start of its file. */
+/** Begins an upload: sends its head and the start of its file. */
 const begin = async (fileStart: string, headers: Record<string, string> = {}) => {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   open.add(socket);
@@ -65,7 +65,7 @@ const begin = async (fileStart: string, headers: Record<string, string> = {}) =>
   await once(socket, 'connect');
   let answer = '';
   socket.on('data', (chunk: Buffer) => (answer += String(chunk)));
-  // Not by `once`, which an error would reject: a byte sent after the answer may meet a closed
+  // `once` would reject on an error: a byte that is sent after the answer may reach a closed
   // connection.
   const ended = new Promise<void>((resolve) => {
     socket.once('end', resolve);
@@ -96,7 +96,7 @@ const finish = ({ send, socket }: Awaited<ReturnType<typeof begin>>): void => {
   socket.write('0\r\n\r\n');
 };
 
-/** Sends up to so many bytes as fast as they are taken; @returns how many it sent. */
+/** Sends up to this many bytes as fast as they are accepted; @returns how many it sent. */
 const pour = async (
   { send, socket, answer }: Awaited<ReturnType<typeof begin>>,
   bytes: number,
@@ -129,11 +129,11 @@ const until = async (isSo: () => boolean): Promise<void> => {
   await vi.waitFor(() => expect(isSo()).toBe(true), { timeout: 10_000, interval: 10 });
 };
 
-/** Waits until an upload has begun to be stored. */
+/** Waits until the first part of an upload is stored. */
 const partialStored = () =>
   vi.waitFor(async () => expect((await files()).join()).toContain('.partial'), { timeout: 10_000 });
 
-test('a large file goes to storage, and is never in memory', async () => {
+test('a large file is streamed to storage and not held in memory', async () => {
   const sending = await begin('userId,firstName\n');
   await pour(sending, 16 * MIB);
   const before = process.memoryUsage().rss;
@@ -156,7 +156,7 @@ test.each([
   ['an Excel workbook', Buffer.from('PK\x03\x04[Content_Types].xml'), 'Excel workbook'],
   ['JSON', Buffer.from('[{"userId":"1"},'), 'JSON'],
   ['gzip in gzip', gzipSync(gzipSync('userId\n1\n')), 'gzip twice'],
-])('%s is refused while it is being uploaded', async (_what, content, told) => {
+])('%s is refused during the upload', async (_what, content, told) => {
   const kept = await files();
   const sending = await begin('');
   sending.send(content);
@@ -168,7 +168,7 @@ test.each([
   await vi.waitFor(async () => expect(await files()).toEqual(kept));
 });
 
-test('a storage that is slow holds the client back', async () => {
+test('a slow storage limits how much a client can send', async () => {
   let taken: Readable | undefined;
   vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
     taken = content;
@@ -178,15 +178,15 @@ test('a storage that is slow holds the client back', async () => {
   const sent = await pour(sending, LARGE_FILE_BYTES);
   expect(taken).toBeDefined();
   expect(sent).toBeLessThan(MAX_IN_FLIGHT_BYTES);
-  // It is not the client who is slow, so it is not cut off.
+  // The storage is slow, not the client: the API does not end the upload.
   expect(sending.answer()).toBe('');
   sending.socket.destroy();
-  // Nobody notices that a client is gone who is not listened to.
+  // The API notices the closed connection only when it reads from it.
   taken?.resume();
   await until(() => taken?.destroyed === true);
 }, 60_000);
 
-test('a client who breaks off in the middle leaves nothing', async () => {
+test('a client that disconnects during an upload leaves no file and no job', async () => {
   const before = { files: await files(), jobs: await jobCount() };
   for (const fileStart of ['u', 'userId\n', `userId\n${'1\n'.repeat(100_000)}`]) {
     const sending = await begin(fileStart);
@@ -197,7 +197,7 @@ test('a client who breaks off in the middle leaves nothing', async () => {
   expect(await jobCount()).toBe(before.jobs);
 }, 60_000);
 
-test('a client who goes quiet, or sends a byte now and then, is cut off and leaves nothing', async () => {
+test('a client that stops, or sends too slowly, gets 408 and leaves no file and no job', async () => {
   const before = { files: await files(), jobs: await jobCount() };
   const quiet = await begin('userId\n');
   await quiet.ended;
@@ -216,7 +216,7 @@ test('a client who goes quiet, or sends a byte now and then, is cut off and leav
   expect(await jobCount()).toBe(before.jobs);
 }, 60_000);
 
-test('a client whose bytes keep coming may take longer than other bodies', async () => {
+test('a client that keeps sending may take longer than the time limit of other bodies', async () => {
   const sending = await begin('userId\n');
   const beganAt = process.hrtime.bigint();
   let line = 0;
@@ -230,7 +230,7 @@ test('a client whose bytes keep coming may take longer than other bodies', async
   sending.socket.destroy();
 }, 60_000);
 
-test('too large by its own word is refused at once, and without a word at the limit', async () => {
+test('a file that is too large by its content-length is refused at once, and any other at the limit', async () => {
   const before = { files: await files(), jobs: await jobCount() };
   const told = await fetch(`http://127.0.0.1:${port}/v1/imports`, {
     method: 'POST',
@@ -265,7 +265,7 @@ test('a refusal is answered while the client still sends', async () => {
   expect(await answer.json()).toMatchObject({ errors: [{ pointer: '/options/mode' }] });
 });
 
-test('more uploads than fit are refused, and one that ends makes room', async () => {
+test('an upload beyond the limit is refused as busy, and is accepted after another upload has ended', async () => {
   const sockets: Socket[] = [];
   vi.spyOn(api().storage, 'put').mockImplementation(async (_key, content) => {
     await once(content.resume(), 'close');
@@ -282,7 +282,7 @@ test('more uploads than fit are refused, and one that ends makes room', async ()
   await vi.waitFor(async () => expect((await upload(api())).status).toBe(202), { timeout: 10_000 });
 });
 
-test('the API does not wait for an upload when it closes', async () => {
+test('the API does not wait for a running upload when it closes', async () => {
   const before = { files: await files(), jobs: await jobCount() };
   const sending = await begin('userId\n');
   await partialStored();

@@ -24,7 +24,7 @@ const jobCount = async (): Promise<number> => {
   return rows[0].n;
 };
 
-/** What there is of files and jobs, to be the same after a refusal. */
+/** The files and jobs that exist; a refusal must not change them. */
 const traces = async () => ({ files: await files(), jobs: await jobCount() });
 
 const fileOfJob = async (jobId: string) => {
@@ -38,7 +38,7 @@ const fileOfJob = async (jobId: string) => {
 test.each([
   ['as it is', (csv: string) => Buffer.from(csv)],
   ['packed', (csv: string) => gzipSync(csv)],
-])('a file is kept %s, and its job begins', async (_how, pack) => {
+])('a file is stored %s, and its job starts', async (_how, pack) => {
   const content = pack('userId,firstName,properties.plan\n1,"Ada\r\nL",pro\n');
   const told = { mode: 'replace', mergeTags: true, dryRun: true, spreadsheetSafe: true };
   const options = { ...told, notify: false, reason: 'why' };
@@ -69,14 +69,14 @@ test.each([
   expect(list.body.data[0]).toMatchObject({ id, type: 'import' });
 });
 
-test('options that are left out are what the document says', async () => {
+test('options that are left out have their documented defaults', async () => {
   const { body } = await upload(api(), [optionsPart({ mode: 'insert' }), filePart()]);
   expect(body).toMatchObject({ mergeTags: false, dryRun: false });
-  // The file decides.
+  // The file decides this option.
   expect(body).not.toHaveProperty('spreadsheetSafe');
 });
 
-test('a form is taken from any client that keeps to the order', async () => {
+test('a form is accepted from any client that sends the parts in order', async () => {
   const form = new FormData();
   form.append('options', new Blob(['{"mode":"update"}'], { type: 'application/json' }));
   form.append('file', new Blob(['userId\n1\n']), 'users.csv');
@@ -92,7 +92,7 @@ test('a form is taken from any client that keeps to the order', async () => {
 });
 
 describe('an idempotency key', () => {
-  test('sent twice with the same file is answered with one job, and one file is kept', async () => {
+  test('sent twice with the same file returns one job, and one file is stored', async () => {
     const headers = { 'idempotency-key': 'same' };
     const before = await traces();
     const [first, second] = [
@@ -105,7 +105,7 @@ describe('an idempotency key', () => {
     expect(await files()).toHaveLength(before.files.length + 1);
   });
 
-  test('sent many times at once makes one job, and one file is kept', async () => {
+  test('sent many times at once creates one job, and one file is stored', async () => {
     const headers = { 'idempotency-key': 'at once'.replace(' ', '-') };
     const before = await traces();
     const answers = await Promise.all(
@@ -116,7 +116,7 @@ describe('an idempotency key', () => {
     expect(await files()).toHaveLength(before.files.length + 1);
   });
 
-  test('belongs to its file and its options, and to those alone', async () => {
+  test('is valid for the same file and the same options only', async () => {
     const headers = { 'idempotency-key': 'other' };
     await upload(api(), undefined, { headers });
     const before = await traces();
@@ -136,7 +136,7 @@ describe('an idempotency key', () => {
 });
 
 test.each(['full', 'unwritable', 'broken'] as const)(
-  'a storage that is %s starts nothing and keeps nothing',
+  'a storage that is %s starts no job and stores no file',
   async (kind) => {
     const before = await traces();
     vi.spyOn(api().storage, 'put').mockImplementation(async (key, content) => {
@@ -151,13 +151,13 @@ test.each(['full', 'unwritable', 'broken'] as const)(
   },
 );
 
-test('where the file cannot be removed the answer is the same, and it is left to the sweep', async () => {
+test('a refusal has the same answer when its file cannot be removed', async () => {
   vi.spyOn(api().storage, 'remove').mockRejectedValue(new StorageError('x', new Error('no')));
   const answer = await upload(api(), [optionsPart(), filePart('nothing\n')]);
   expect(answer.status).toBe(422);
 });
 
-test('without Temporal, a job with a key is finished by the same request', async () => {
+test('while Temporal is away, a job with a key is stored, and the same request starts it later', async () => {
   const headers = { 'idempotency-key': 'later' };
   const before = await traces();
   api().starter.isAway = true;
@@ -171,7 +171,7 @@ test('without Temporal, a job with a key is finished by the same request', async
   expect(await files()).toHaveLength(before.files.length + 1);
 });
 
-test('nothing of a file, its name or its columns is logged', async () => {
+test('the content of a file, its name and its columns are not logged', async () => {
   const secret = 'sesame';
   api().log.length = 0;
   const parts = [

@@ -18,7 +18,7 @@ beforeAll(async () => {
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-/** A running deletion of the workspace `one`, by a filter. */
+/** Adds a running deletion of the workspace `one`, with a filter. */
 const insertJob = async (): Promise<string> => {
   const id = uuidv7();
   const selection = { type: 'filter', filter: { field: 'country', op: 'is', value: 'IN' } };
@@ -49,7 +49,7 @@ const makeKey = (): Promise<{ id: string; key: string }> =>
     ownerEmail: 'olga@keys.example',
   });
 
-test('tells the current state at once, each change, and the end, and ends', async () => {
+test('a stream sends the current state at once, then each change and the end, and closes', async () => {
   const id = await insertJob();
   const events = await open(id);
   expect(events.status).toBe(200);
@@ -67,7 +67,7 @@ test('tells the current state at once, each change, and the end, and ends', asyn
   expect(await events.next()).toBeUndefined();
 });
 
-test('connected again, a reader is told what it does not know, and nothing twice', async () => {
+test('after a reconnect, a reader gets only states that it has not seen', async () => {
   const id = await insertJob();
   const before = await open(id);
   const seen = (await before.next())!;
@@ -93,14 +93,14 @@ test('connected again, a reader is told what it does not know, and nothing twice
   expect(after.status).toBe(204);
 });
 
-test('an id that is none of ours is as good as none', async () => {
+test('an unknown Last-Event-ID is ignored', async () => {
   const id = await insertJob();
   const events = await open(id, 'x'.repeat(4_000));
   expect((await events.next())?.event).toBe('progress');
   events.close();
 });
 
-test('whoever sees no users sees no values of the filter either', async () => {
+test('a role that sees no users gets no filter values in the stream', async () => {
   const id = await insertJob();
   const [admin, ops] = [await open(id), await open(id, undefined, api().keys.ops)];
   expect((await admin.next())?.data.selection.filter).toBeDefined();
@@ -112,7 +112,7 @@ test('whoever sees no users sees no values of the filter either', async () => {
   ops.close();
 });
 
-test('another workspace, no job, and HEAD get no stream', async () => {
+test('a request from another workspace, for an unknown job, or with HEAD gets no stream', async () => {
   const id = await insertJob();
   const { call, keys } = api();
   expect((await call('GET', `/v1/jobs/${id}/events`, { key: keys.two })).status).toBe(404);
@@ -120,7 +120,7 @@ test('another workspace, no job, and HEAD get no stream', async () => {
   expect((await call('HEAD', `/v1/jobs/${id}/events`)).status).toBe(405);
 });
 
-test('a key has so many streams and no more, until it closes one', async () => {
+test('a key has a maximum number of streams, and a closed stream makes room for another', async () => {
   const id = await insertJob();
   const { key } = await makeKey();
   const streams = await Promise.all(
@@ -142,7 +142,7 @@ test('a key has so many streams and no more, until it closes one', async () => {
   for (const stream of [...streams, again!]) stream.close();
 });
 
-test('a revoked key is told no more', async () => {
+test('the stream of a revoked key ends', async () => {
   const id = await insertJob();
   const made = await makeKey();
   const [revoked, other] = [await open(id, undefined, made.key), await open(id)];
@@ -154,7 +154,7 @@ test('a revoked key is told no more', async () => {
   other.close();
 });
 
-test('a stream ends when the API is closed, and does not keep it from closing', async () => {
+test('a stream ends when the API closes, and does not delay the closing', async () => {
   const id = await insertJob();
   const events = await open(id);
   await events.next();

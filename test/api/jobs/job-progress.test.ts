@@ -59,7 +59,7 @@ const progressOf = async (jobId: string) => (await jobOf(jobId)).progress;
 
 const COUNTS = { changedSinceBackup: 0, notFound: 0, held: 0, failed: 0 };
 
-test('a further pass counts its own users, and only once it has begun', async () => {
+test('a second pass counts its own users, from the time at which it begins', async () => {
   const id = await addDeletion(60_000);
   await enter(id, 'backingUp');
   expect(await progressOf(id)).toMatchObject({ pass: 1, total: 60_000, processed: 0 });
@@ -91,23 +91,26 @@ test.each([
   ['succeeded', { selected: 60_000, deleted: 60_000, unprocessed: 0 }, 60_000, 60_000],
   ['cancelled', { selected: 60_000, deleted: 20_000, unprocessed: 40_000 }, 60_000, 20_000],
   ['failed', { selected: 60_000, deleted: 0, unprocessed: 60_000 }, 60_000, 0],
-])('once %s, it tells of all that were selected: %j', async (state, counts, total, processed) => {
-  const id = await addDeletion(60_000);
-  await addBackup(id, 1, 60_000, 60_000);
-  await chooseAgain(id, 2, 53);
-  await addBackup(id, 2, 53, 53);
-  await end(id, state, { ...COUNTS, ...counts });
-  const nothing = { pass: null, ratePerSecond: null, etaSeconds: null };
-  expect(await progressOf(id)).toEqual({ ...nothing, total, processed });
-});
+])(
+  'a %s job shows the progress of all selected users: %j',
+  async (state, counts, total, processed) => {
+    const id = await addDeletion(60_000);
+    await addBackup(id, 1, 60_000, 60_000);
+    await chooseAgain(id, 2, 53);
+    await addBackup(id, 2, 53, 53);
+    await end(id, state, { ...COUNTS, ...counts });
+    const nothing = { pass: null, ratePerSecond: null, etaSeconds: null };
+    expect(await progressOf(id)).toEqual({ ...nothing, total, processed });
+  },
+);
 
-test('a job that ended without counts has processed nobody', async () => {
+test('a job that ended without counts shows 0 processed users', async () => {
   const id = await addDeletion(7);
   await end(id, 'failed', null);
   expect(await progressOf(id)).toMatchObject({ total: 7, processed: 0 });
 });
 
-test('an ended deletion links its log only if that names anyone', async () => {
+test('an ended deletion links its log only if the log names a user', async () => {
   const id = await addDeletion(2);
   const log = `/v1/deletions/${id}/log`;
   expect((await jobOf(id)).links).toMatchObject({ log });

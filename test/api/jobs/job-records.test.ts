@@ -9,7 +9,7 @@ const odd = ['=1+1', 'a,"b"', 'new\nline', '💜'];
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-/** A backup with one part and two batches of deleted users. */
+/** Adds a backup with one part and batches of deleted users. */
 const addBackup = async (pass: number, batches: string[][]): Promise<void> => {
   const exportId = uuidv7();
   await query(
@@ -69,7 +69,7 @@ const readAll = async (parameters: string): Promise<{ userId: string; outcome: s
   return all;
 };
 
-test('pages through deleted and others, each once, whatever the size of the page', async () => {
+test('pages list deleted users and other outcomes once each, for every page size', async () => {
   const expected = [...deleted, 'f1', 'h1', 'n1'];
   for (const limit of [1, 2, 3, deleted.length, 12, 200]) {
     const records = await readAll(`limit=${limit}`);
@@ -77,7 +77,7 @@ test('pages through deleted and others, each once, whatever the size of the page
   }
 });
 
-test('shows one outcome only', async () => {
+test('records are filtered by one outcome', async () => {
   expect((await readAll('outcome=deleted&limit=4')).map(({ userId }) => userId)).toEqual(deleted);
   expect(await readAll('outcome=failed&limit=1')).toEqual([
     { userId: 'f1', outcome: 'failed', reason: 'refused' },
@@ -85,7 +85,7 @@ test('shows one outcome only', async () => {
   expect(await readAll('outcome=unprocessed')).toEqual([]);
 });
 
-test('refuses a cursor it did not give', async () => {
+test('a cursor that the list did not return is refused', async () => {
   for (const cursor of [
     'x',
     encode({ skip: -1 }),
@@ -98,7 +98,7 @@ test('refuses a cursor it did not give', async () => {
   }
 });
 
-test('the log is a CSV attachment with exactly those records', async () => {
+test('the log is a CSV attachment with exactly these records', async () => {
   const log = await api().call('GET', `/v1/deletions/${jobId}/log`);
   expect(log.status).toBe(200);
   expect(log.headers['content-type']).toMatch(/^text\/csv/);
@@ -114,13 +114,13 @@ test('the log is a CSV attachment with exactly those records', async () => {
   expect((await api().call('GET', `${url}x`)).status).toBe(400);
 });
 
-test('logs sent one after another leave no connection behind', async () => {
+test('repeated downloads of a log leave no connection open', async () => {
   for (let n = 0; n < 15; n++) {
     expect((await api().call('GET', `/v1/deletions/${jobId}/log`)).status).toBe(200);
   }
 });
 
-test('records and log are not for other workspaces, nor for those who see no users', async () => {
+test('records and log are refused to other workspaces, and to roles that see no users', async () => {
   const { call, keys } = api();
   for (const path of [`/v1/deletions/${jobId}/records`, `/v1/deletions/${jobId}/log`]) {
     expect((await call('GET', path, { key: keys.two })).status).toBe(404);
@@ -128,7 +128,7 @@ test('records and log are not for other workspaces, nor for those who see no use
   }
 });
 
-test('lists the backups in the job and by themselves', async () => {
+test('backups are listed in their job and in the list of backups', async () => {
   const { call, keys } = api();
   const job = await call('GET', `/v1/deletions/${jobId}`);
   expect(job.body.result.backups).toMatchObject([

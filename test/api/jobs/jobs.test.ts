@@ -20,7 +20,7 @@ const startExport = (key?: string, body: unknown = { selection: { type: 'all' } 
     ...(key !== undefined && { headers: { 'idempotency-key': key } }),
   });
 
-test('starts an export: 202, where it is, when to look again, and the job', async () => {
+test('a started export answers 202 with its location, a retry time and the job', async () => {
   const answer = await startExport();
   expect(answer.status).toBe(202);
   expect(answer.headers['location']).toBe(`/v1/exports/${answer.body.id}`);
@@ -56,7 +56,7 @@ test('starts an export: 202, where it is, when to look again, and the job', asyn
   expect(lines).toEqual([{ kind: 'exportStarted' }]);
 });
 
-test('the same key and body answer the same job, another body is refused', async () => {
+test('the same key and body return the same job, and another body is refused', async () => {
   const first = await startExport('key-1');
   const again = await startExport('key-1');
   expect(again.status).toBe(202);
@@ -74,7 +74,7 @@ test('the same key and body answer the same job, another body is refused', async
   expect(theirs.body.id).not.toBe(first.body.id);
 });
 
-test('ten at once with one key make one job', async () => {
+test('ten simultaneous requests with one key create one job', async () => {
   const before = await countJobs();
   const answers = await Promise.all(Array.from({ length: 10 }, () => startExport('key-many')));
   expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
@@ -82,7 +82,7 @@ test('ten at once with one key make one job', async () => {
   expect(await countJobs()).toBe(before + 1);
 });
 
-test('refuses a key that is empty, too long or not visible ASCII', async () => {
+test('a key that is empty, too long or not visible ASCII is refused', async () => {
   for (const key of ['', 'two words', 'ü', 'x'.repeat(256)]) {
     const answer = await startExport(key);
     expect(answer).toMatchObject({
@@ -92,7 +92,7 @@ test('refuses a key that is empty, too long or not visible ASCII', async () => {
   }
 });
 
-test('where Temporal is away, the same key finishes the same job later', async () => {
+test('while Temporal is away, a request with a key stores a job, and the same key starts it later', async () => {
   const { starter } = api();
   starter.isAway = true;
   const away = await startExport('key-away');
@@ -106,7 +106,7 @@ test('where Temporal is away, the same key finishes the same job later', async (
   expect(starter.started.at(-1)?.id).toBe(rows[0].id);
 });
 
-test('where Temporal is away and there is no key, nothing is left to start later', async () => {
+test('while Temporal is away, a request without a key fails its job, so that no job starts later', async () => {
   api().starter.isAway = true;
   const before = await countJobs();
   expect((await startExport()).status).toBe(503);
@@ -117,7 +117,7 @@ test('where Temporal is away and there is no key, nothing is left to start later
   expect(rows[0]).toEqual({ state: 'failed', error_type: 'notStarted' });
 });
 
-test('a job is found under its own kind and not under another, nor from another workspace', async () => {
+test('a job is found under its own type only, and not from another workspace', async () => {
   const { call, keys } = api();
   const { body: job } = await startExport();
   for (const path of [`/v1/jobs/${job.id}`, `/v1/exports/${job.id}`]) {
@@ -131,7 +131,7 @@ test('a job is found under its own kind and not under another, nor from another 
   expect((await call('GET', '/v1/jobs/none')).body.errors[0].pointer).toBe('{id}');
 });
 
-test('platform and ops see of a filter no values, admins see them', async () => {
+test('platform and ops see no filter values, and admins see them', async () => {
   const { call, keys } = api();
   const filter = { field: 'email', op: 'is', value: 'canary@mail.example' };
   const { body: job } = await startExport(undefined, {
@@ -142,7 +142,7 @@ test('platform and ops see of a filter no values, admins see them', async () => 
   expect(seen.body.selection).toEqual({ type: 'filter', excludedCount: 1 });
 });
 
-test('lists jobs newest first, page by page, each once, by type and state', async () => {
+test('jobs are listed newest first, once each, and filtered by type and state', async () => {
   const { call } = api();
   const all: string[] = [];
   let cursor = '';
@@ -176,7 +176,7 @@ test('lists jobs newest first, page by page, each once, by type and state', asyn
   }
 });
 
-test('cancels a queued job at once, and again without harm', async () => {
+test('a queued job is cancelled at once, and a second cancel changes nothing', async () => {
   const { call, starter } = api();
   const { body: job } = await startExport();
   const first = await call('POST', `/v1/jobs/${job.id}/cancel`);
@@ -191,7 +191,7 @@ test('cancels a queued job at once, and again without harm', async () => {
   expect(rows[0].n).toBe(1);
 });
 
-test('cancels a running job by its row even where Temporal is away; a finished one not', async () => {
+test('a running job is cancelled by its row while Temporal is away, and an ended job is not cancelled', async () => {
   const { call, starter } = api();
   const { body: job } = await startExport();
   await query("UPDATE jobs SET state = 'running' WHERE id = $1", [job.id]);
@@ -203,7 +203,7 @@ test('cancels a running job by its row even where Temporal is away; a finished o
   expect(late).toMatchObject({ status: 409, body: { type: '/problems/wrong-state' } });
 });
 
-test('a cancel waits for the open batch of a job', async () => {
+test('a cancel waits for the open batch of the job', async () => {
   const { call, database } = api();
   const { body: job } = await startExport();
   await query("UPDATE jobs SET state = 'running' WHERE id = $1", [job.id]);
@@ -221,7 +221,7 @@ test('a cancel waits for the open batch of a job', async () => {
   expect((await cancel).body.state).toBe('cancelling');
 });
 
-test('tells progress of the newest attempt, with rate and remaining time', async () => {
+test('a job shows the progress of its newest attempt, with rate and remaining time', async () => {
   const { call } = api();
   const { body: job } = await startExport();
   await query(
@@ -263,7 +263,7 @@ test('tells progress of the newest attempt, with rate and remaining time', async
   expect(done.body.links.file).toBe(`/v1/exports/${job.id}/file`);
 });
 
-test('a job says what it waits for: to be begun, or for a step that is tried again', async () => {
+test('a job shows its wait: for a worker, for its start, for Temporal, or for a step that is retried', async () => {
   const { call, starter } = api();
   const { body: job } = await startExport();
   const waitOf = async () => (await call('GET', `/v1/jobs/${job.id}`)).body.waitingFor;

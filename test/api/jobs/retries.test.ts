@@ -8,7 +8,7 @@ import {
 } from '../../support/steps/deletion.ts';
 import { useApi } from '../support.ts';
 
-/** A deletion that left only users who no longer match has nothing that a retry could do. */
+/** A retry can do nothing for a deletion that left only users that no longer match. */
 
 const api = useApi();
 let steps: DeletionSteps;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 const asOwner = (statement: string, values: unknown[] = []) =>
   api().database.owner.pool.query(statement, values);
 
-/** Four users of a country of their own, and a deletion of them that is backed up. */
+/** Adds four users with a country of their own, and a deletion of them that is backed up. */
 const backUp = async () => {
   const country = `C${made++}`;
   const names = [1, 2, 3, 4].map((n) => `${country}-${n}`);
@@ -65,7 +65,7 @@ const targetsOf = async (jobId: string): Promise<string[]> => {
 };
 
 test.each([false, true])(
-  'users who no longer match are reported with that reason, and are not to be retried (last pass: %s)',
+  'users that no longer match are reported with that reason and cannot be retried (last pass: %s)',
   async (isLast) => {
     const { jobId, exportId, names } = await backUp();
     await move(names[0], 'elsewhere');
@@ -86,7 +86,7 @@ test.each([false, true])(
   },
 );
 
-test('a user who was changed and still matches is left, and is the only one of the retry', async () => {
+test('a retry contains only the changed user that still matches', async () => {
   const { jobId, exportId, names } = await backUp();
   await move(names[0], 'elsewhere');
   await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = $1", [names[1]]);
@@ -103,7 +103,7 @@ test('a user who was changed and still matches is left, and is the only one of t
   expect(await targetsOf(retry.body.id)).toEqual([names[1]]);
 });
 
-test('a retry whose users no longer match ends the chain of retries', async () => {
+test('a retry whose users no longer match cannot be retried again', async () => {
   const { jobId, exportId, names } = await backUp();
   await asOwner("UPDATE users SET city = 'Pune' WHERE user_id = $1", [names[0]]);
   await steps.remove(jobId, exportId);
@@ -121,7 +121,7 @@ test('a retry whose users no longer match ends the chain of retries', async () =
   });
 });
 
-test('a deletion that broke off says why it cannot be retried only where nobody else is left', async () => {
+test('a failed deletion can be retried, unless all remaining users are known to no longer match', async () => {
   const { jobId, exportId, names } = await backUp();
   await move(names[0], 'elsewhere');
   await steps.remove(jobId, exportId);
@@ -133,11 +133,11 @@ test('a deletion that broke off says why it cannot be retried only where nobody 
   const other = await backUp();
   await move(other.names[0], 'elsewhere');
   await steps.finish({ jobId: other.jobId, end });
-  // Not reached, so nobody has looked whether the users still match.
+  // No step has reached these users, so nothing is known about whether they still match.
   expect(await retryable()).toContain(other.jobId);
 });
 
-test('counting the users who no longer match is one look into their own index', async () => {
+test('the count of users that no longer match uses its own index', async () => {
   const { rows } = await asOwner(`EXPLAIN SELECT count(*) FROM outcomes
     WHERE job_id = '01a2254c-b4ac-76ac-8a98-324bc4061c57' AND reason = 'noLongerMatches'`);
   const plan = rows.map((row) => row['QUERY PLAN']).join('\n');

@@ -5,7 +5,7 @@ import { createLinkToken } from '../../../files/link-token.ts';
 import { createPageToken, type PagePurpose } from '../../../files/page-token.ts';
 import { LINK_SECRET, useFileApi } from '../exports/downloads-support.ts';
 
-/** The pages that mails lead to: for people without a key, and for machines that follow links. */
+/** The pages that mails link to: for people without a key, and for programs that follow links. */
 
 const api = useFileApi();
 const DAY_MS = 86_400_000;
@@ -17,7 +17,7 @@ afterEach(() => {
 const query = (text: string, values: unknown[] = []) =>
   api().database.owner.pool.query(text, values);
 
-/** A deletion that has ended, with a user of each outcome, and the id of its mail. */
+/** Adds an ended deletion with users of several outcomes, and its mail; returns both ids. */
 const addJob = async (keyId = api().keys.demo.id) => {
   const jobId = uuidv7();
   const mailId = randomUUID();
@@ -43,7 +43,7 @@ const addJob = async (keyId = api().keys.demo.id) => {
 const pathOf = (purpose: PagePurpose, mailId: string, expiresAt = Date.now() + DAY_MS): string =>
   `/p/${createPageToken({ purpose, mailId, expiresAt: new Date(expiresAt) }, LINK_SECRET)}`;
 
-/** As someone without a key. */
+/** Sends a request without a key. */
 const visit = (
   path: string,
   headers: Record<string, string> = {},
@@ -72,7 +72,7 @@ test('a job page shows state, counts, reasons and times, and no user', async () 
   expect(html.split('<body>')[1]).not.toContain('@');
 });
 
-test('a job that failed says with what', async () => {
+test('the page of a failed job shows the error', async () => {
   const { jobId, mailId } = await addJob();
   await query(
     `UPDATE jobs SET state = 'failed', error_type = 'storageFull', error_message = 'Make <b>room' WHERE id = $1`,
@@ -82,7 +82,7 @@ test('a job that failed says with what', async () => {
   expect(html).toContain('<dd>storageFull: Make &lt;b&gt;room</dd>');
 });
 
-test('an import shows which rules its lines broke', async () => {
+test('the page of an import shows the rules that its lines violate', async () => {
   const { jobId, mailId } = await addJob();
   const fileId = uuidv7();
   await query(
@@ -98,7 +98,7 @@ test('an import shows which rules its lines broke', async () => {
   expect(html).toContain('<dt>email, invalidEmail</dt><dd>1,200, the first is line 7</dd>');
 });
 
-test('pages stay out of referrers, caches and search engines, and run nothing', async () => {
+test('pages send headers against referrers, caches, search engines and scripts', async () => {
   const { mailId } = await addJob();
   const page = await visit(pathOf('job', mailId));
   expect(page.headers).toMatchObject({
@@ -115,7 +115,7 @@ test('pages stay out of referrers, caches and search engines, and run nothing', 
   expect(html).toContain('name="viewport"');
 });
 
-test('a log is downloaded by a link for it alone, and each download is in the activity log', async () => {
+test('a log is downloaded by its own link, and each download is in the activity log', async () => {
   const { jobId, mailId } = await addJob();
   const path = pathOf('log', mailId);
   const page = await visit(path);
@@ -145,13 +145,13 @@ const downloadsOf = async (jobId: string) =>
     )
   ).rows;
 
-test.each(['job', 'request'] as const)('a link to a %s gives no log out', async (purpose) => {
+test.each(['job', 'request'] as const)('a link to a %s does not open the log', async (purpose) => {
   const { jobId, mailId } = await addJob();
   expect((await visit(`${pathOf(purpose, mailId)}/log`)).status).toBe(404);
   expect(await downloadsOf(jobId)).toEqual([]);
 });
 
-test('a log that went with its backup is gone, and its page offers none', async () => {
+test('a log that was erased with its backup answers 410, and its page does not link to the log', async () => {
   const { jobId, mailId } = await addJob();
   await query('UPDATE jobs SET erased_at = now() WHERE id = $1', [jobId]);
   const path = pathOf('log', mailId);
@@ -161,7 +161,7 @@ test('a log that went with its backup is gone, and its page offers none', async 
   expect(page.bytes.toString()).not.toContain('/log');
 });
 
-test('links end at their time by the clock of the database, and with the key that started the job', async () => {
+test('links end at their expiry by the clock of the database, and with the key that started the job', async () => {
   const { mailId } = await addJob();
   const over = pathOf('log', mailId, Date.now() - 2_000);
   const open = pathOf('log', mailId, Date.now() + 60_000);
@@ -189,7 +189,7 @@ test('links end at their time by the clock of the database, and with the key tha
   }
 });
 
-test('forged, cut, foreign and download tokens are not found; programs get a problem', async () => {
+test('a person cannot purge, with any key, the backup of their own deletion or of its retry', async () => {
   const { mailId, jobId } = await addJob();
   const token = pathOf('log', mailId).slice('/p/'.length);
   const tokens = [
@@ -220,7 +220,7 @@ test('forged, cut, foreign and download tokens are not found; programs get a pro
   expect(answer.headers['content-type']).toContain('application/problem+json');
 });
 
-test('no token reaches the log', async () => {
+test('no token is logged', async () => {
   const { mailId } = await addJob();
   const path = pathOf('log', mailId);
   await visit(path);
@@ -250,10 +250,10 @@ const addRequest = async () => {
 const stateOf = async (id: string) =>
   (await query('SELECT state FROM delete_all_requests WHERE id = $1', [id])).rows[0].state;
 
-test('a request page says who asks for what and how to decide, and decides nothing', async () => {
+test('the page of a request shows the requester, the reason and the commands, and changes nothing', async () => {
   const { id, mailId } = await addRequest();
   const path = pathOf('request', mailId);
-  // As a scanner of mails does.
+  // A mail scanner requests the page in the same way.
   for (let look = 0; look < 3; look++) expect((await visit(path)).status).toBe(200);
   for (const method of ['POST', 'DELETE', 'PATCH'] as const) {
     const { status } = await api().call(method, path, { authorization: '' });
@@ -278,7 +278,7 @@ test('a request page says who asks for what and how to decide, and decides nothi
   expect(html.split('<body>')[1]).not.toContain('@');
 });
 
-test('a request that has ended shows how, and nothing to decide', async () => {
+test('the page of an ended request shows its state, and no commands', async () => {
   const { id, mailId } = await addRequest();
   await query(
     `UPDATE delete_all_requests SET state = 'denied', finished_at = now() WHERE id = $1`,
@@ -289,12 +289,12 @@ test('a request that has ended shows how, and nothing to decide', async () => {
   expect(html).not.toContain('curl');
 });
 
-test('a link to a request ends with the last key of the person who was mailed', async () => {
+test('a link to a request ends with the last key of the person that got the mail', async () => {
   const { mailId } = await addRequest();
   const path = pathOf('request', mailId);
   expect((await visit(path)).status).toBe(200);
   expect((await visit(pathOf('request', mailId, Date.now() - 2_000))).status).toBe(410);
-  // A key of the operators hears of no request.
+  // A key of role ops gets no mails about requests.
   for (const end of ['expires_at', 'revoked_at']) {
     const set = (value: string) =>
       query(

@@ -26,7 +26,7 @@ const addJob = async (state = 'succeeded'): Promise<string> => {
   return id;
 };
 
-/** As the worker writes it down. */
+/** Adds a mail in the same form as the worker. */
 const addMail = (jobId: string, round: number, columns: Record<string, string>) =>
   query(
     `INSERT INTO notices (job_id, kind, round, attempts, ${Object.keys(columns).join(', ')})
@@ -40,7 +40,7 @@ const notify = (id: string, options: { key?: string; headers?: Record<string, st
 const mailOf = async (id: string) => (await api().call('GET', `/v1/jobs/${id}`)).body.mail;
 const rounds = () => api().starter.mails.map(({ input }) => input.round);
 
-test('a job tells its mails without address and text, and where to send one again', async () => {
+test('a job lists its mails without address or text, with a link to send one again', async () => {
   const id = await addJob();
   expect(await mailOf(id)).toEqual([]);
   await addMail(id, 1, { refused_at: 'now()', reason: `'invalid_api_key, status 403'` });
@@ -62,7 +62,7 @@ test('a job tells its mails without address and text, and where to send one agai
   expect(list.find((job: { id: string }) => job.id === id).mail).toEqual(body.mail);
 });
 
-test('until when the provider asked to be left alone is told, and not once that is past', async () => {
+test('a waiting mail shows the time that the provider asked for, until that time has passed', async () => {
   const id = await addJob();
   await addMail(id, 1, { waits_until: `now() + interval '1 hour'` });
   const [mail] = await mailOf(id);
@@ -78,28 +78,31 @@ test('until when the provider asked to be left alone is told, and not once that 
   expect((await mailOf(id))[0].waitsUntil).toBeNull();
 });
 
-test.each(['one', 'platform', 'ops'] as const)('%s may have a mail sent again', async (role) => {
-  const id = await addJob();
-  await addMail(id, 1, ACCEPTED);
-  const answer = await notify(id, { key: api().keys[role] });
-  expect(answer.status).toBe(202);
-  expect(answer.headers['location']).toBe(`/v1/exports/${id}`);
-  expect(answer.body.mail).toMatchObject([
-    { round: 1, state: 'accepted' },
-    { round: 2, state: 'waiting', attempts: 0, reason: null },
-  ]);
-  expect(api().starter.mails).toEqual([{ input: { jobId: id, round: 2 }, workspaceId: 'one' }]);
-  const { rows } = await query('SELECT asked_by FROM mail_rounds WHERE job_id = $1', [id]);
-  expect(rows).toEqual([{ asked_by: api().keyIds[role] }]);
-});
+test.each(['one', 'platform', 'ops'] as const)(
+  'a key of %s can send a mail again',
+  async (role) => {
+    const id = await addJob();
+    await addMail(id, 1, ACCEPTED);
+    const answer = await notify(id, { key: api().keys[role] });
+    expect(answer.status).toBe(202);
+    expect(answer.headers['location']).toBe(`/v1/exports/${id}`);
+    expect(answer.body.mail).toMatchObject([
+      { round: 1, state: 'accepted' },
+      { round: 2, state: 'waiting', attempts: 0, reason: null },
+    ]);
+    expect(api().starter.mails).toEqual([{ input: { jobId: id, round: 2 }, workspaceId: 'one' }]);
+    const { rows } = await query('SELECT asked_by FROM mail_rounds WHERE job_id = $1', [id]);
+    expect(rows).toEqual([{ asked_by: api().keyIds[role] }]);
+  },
+);
 
-test('a job that never had a mail gets its first', async () => {
+test('notify sends the first mail of a job that never had a mail', async () => {
   const id = await addJob('cancelled');
   expect((await notify(id)).status).toBe(202);
   expect(rounds()).toEqual([1]);
 });
 
-test('a job that has not ended has no mail to be sent again', async () => {
+test('notify is refused for a job that has not ended', async () => {
   for (const state of ['queued', 'running']) {
     const id = await addJob(state);
     const answer = await notify(id);
@@ -108,7 +111,7 @@ test('a job that has not ended has no mail to be sent again', async () => {
   expect(api().starter.mails).toEqual([]);
 });
 
-test("another workspace's job is not found, and no body or query is taken for more than it is", async () => {
+test('notify does not find a job of another workspace, and refuses a malformed id or an unknown parameter', async () => {
   const id = await addJob();
   expect((await notify(id, { key: api().keys.two })).status).toBe(404);
   expect((await notify(uuidv7())).status).toBe(404);
@@ -117,7 +120,7 @@ test("another workspace's job is not found, and no body or query is taken for mo
   expect(api().starter.mails).toEqual([]);
 });
 
-test('a double click sends one mail, also where the first was accepted meanwhile', async () => {
+test('a double click sends one mail, also if that mail was accepted meanwhile', async () => {
   const id = await addJob();
   await addMail(id, 1, ACCEPTED);
   await Promise.all([notify(id), notify(id), notify(id)]);
@@ -129,7 +132,7 @@ test('a double click sends one mail, also where the first was accepted meanwhile
   expect(new Set(rounds())).toEqual(new Set([2]));
 });
 
-test('a deliberate second sends another', async () => {
+test('a second request after 30 seconds sends another mail', async () => {
   const id = await addJob();
   await addMail(id, 1, ACCEPTED);
   await notify(id);
@@ -139,7 +142,7 @@ test('a deliberate second sends another', async () => {
   expect(rounds()).toEqual([2, 3]);
 });
 
-test('what was refused or given up is sent again at once', async () => {
+test('a refused or abandoned mail is sent again at once', async () => {
   const refused = await addJob();
   await addMail(refused, 1, ACCEPTED);
   await notify(refused);
@@ -152,7 +155,7 @@ test('what was refused or given up is sent again at once', async () => {
   expect(rounds()).toEqual([2, 3, 2]);
 });
 
-test('a mail that waits is begun again, and is no further mail', async () => {
+test('a request for a waiting mail starts the same mail again, and no new mail', async () => {
   const id = await addJob();
   await addMail(id, 1, { reason: `'internal_server_error, status 500'` });
   const answer = await notify(id);
@@ -160,7 +163,7 @@ test('a mail that waits is begun again, and is no further mail', async () => {
   expect(rounds()).toEqual([1]);
 });
 
-test('the same idempotency key never sends a second mail; for another request it is refused', async () => {
+test('the same idempotency key never sends a second mail, and is refused for another request', async () => {
   const id = await addJob();
   await addMail(id, 1, ACCEPTED);
   const headers = { 'idempotency-key': 'click-1' };
@@ -179,7 +182,7 @@ test('the same idempotency key never sends a second mail; for another request it
   });
 });
 
-test('while Temporal is away nothing is lost: the same request begins the mail', async () => {
+test('a request while Temporal is away is stored, and the same request starts the mail later', async () => {
   const id = await addJob();
   await addMail(id, 1, ACCEPTED);
   api().starter.isAway = true;
@@ -190,7 +193,7 @@ test('while Temporal is away nothing is lost: the same request begins the mail',
   expect(rounds()).toEqual([2]);
 });
 
-test('a round that nobody began within a day is given up, and another can be asked for', async () => {
+test('a round that is not started within a day is abandoned, and another round can be requested', async () => {
   const id = await addJob();
   await notify(id);
   await query(`UPDATE mail_rounds SET created_at = now() - interval '25 hours'`);
@@ -199,7 +202,7 @@ test('a round that nobody began within a day is given up, and another can be ask
   expect(rounds()).toEqual([1, 2]);
 });
 
-test('nobody floods an inbox: a mail is sent 20 times at most', async () => {
+test('a mail is sent at most 20 times', async () => {
   const id = await addJob();
   await addMail(id, 20, ACCEPTED);
   const answer = await notify(id);
@@ -225,7 +228,7 @@ const addRequestMail = (id: string, person: string, columns: Record<string, stri
     [id, person, round],
   );
 
-test('a request tells its mails by the key of whom they go to, without an address', async () => {
+test('a request lists its mails with the key of each recipient, and without an address', async () => {
   const id = await ask();
   await addRequestMail(id, 'pia@keys.example', ACCEPTED);
   await addRequestMail(id, 'ada@keys.example', {
@@ -243,7 +246,7 @@ test('a request tells its mails by the key of whom they go to, without an addres
   expect(text).not.toContain('@');
 });
 
-test("a request's mails are sent again: those of its state, once for a double click", async () => {
+test('the mails of the current state of a request are sent again, once for a double click', async () => {
   const id = await ask();
   await addRequestMail(id, 'pia@keys.example', ACCEPTED);
   const answers = await Promise.all(
@@ -257,14 +260,14 @@ test("a request's mails are sent again: those of its state, once for a double cl
     { round: 1, state: 'accepted' },
     { round: 2, state: 'waiting', keyId: null },
   ]);
-  // Some of them are accepted, and others wait: it is the same round.
+  // Some mails are accepted and others wait: the round is still the same.
   await addRequestMail(id, 'pia@keys.example', ACCEPTED, 2);
   await addRequestMail(id, 'ada@keys.example', { reason: `'no answer'` }, 2);
   await api().call('POST', `${REQUESTS}/${id}/notify`);
   expect(rounds()).toEqual([2, 2, 2]);
 });
 
-test('a request that runs, or of another workspace, has no mails to be sent again', async () => {
+test('notify is refused for a running request, and does not find a request of another workspace', async () => {
   const id = await ask();
   const foreign = { key: api().keys.two };
   expect((await api().call('POST', `${REQUESTS}/${id}/notify`, foreign)).status).toBe(404);

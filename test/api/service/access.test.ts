@@ -7,7 +7,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-/** Each list has something of both workspaces. */
+/** Adds rows of both workspaces to each list. */
 beforeAll(async () => {
   const { database, keyIds } = api();
   const { db, pool } = database.owner;
@@ -34,14 +34,14 @@ const guarded = Object.entries(ACCESS).flatMap(([route, access]) => {
 const call = (method: Method, path: string, key: string | null) =>
   api().call(method, path, { key, ...(method !== 'GET' && { body: { nonsense: true } }) });
 
-test('a route without a line in the table fails the build of the API', () => {
+test('a route without an entry in the access table fails the build of the API', () => {
   expect(() => requireAccess({ method: 'GET', url: '/v1/forgotten' })).toThrow('api/access.ts');
   expect(() => requireAccess({ method: ['GET', 'PUT'], url: '/v1/users' })).toThrow(
     'PUT /v1/users',
   );
 });
 
-test('every line of the table is a route, so none is left from before', () => {
+test('each entry of the access table is an existing route', () => {
   const app: App = api().app;
   for (const route of Object.keys(ACCESS)) {
     const [method, url] = route.split(' ') as [Method, string];
@@ -49,13 +49,16 @@ test('every line of the table is a route, so none is left from before', () => {
   }
 });
 
-test.each(guarded)('$route: no key, a malformed one or an unknown one is 401', async (it) => {
-  for (const key of [null, 'ks_x', `ks_${'x'.repeat(43)}`]) {
-    expect((await call(it.method, it.path, key)).status).toBe(401);
-  }
-});
+test.each(guarded)(
+  '$route: a missing, malformed or unknown key is answered with 401',
+  async (it) => {
+    for (const key of [null, 'ks_x', `ks_${'x'.repeat(43)}`]) {
+      expect((await call(it.method, it.path, key)).status).toBe(401);
+    }
+  },
+);
 
-test.each(guarded)('$route: each role gets what the table says', async (it) => {
+test.each(guarded)('$route: each role has the access that the table states', async (it) => {
   const { keys } = api();
   const roles = [
     { role: 'admin', key: keys.one },
@@ -70,23 +73,29 @@ test.each(guarded)('$route: each role gets what the table says', async (it) => {
   }
 });
 
-test.each(guarded)('$route: nobody reaches a workspace that is not theirs', async (it) => {
-  const { keys } = api();
-  const other = await call(it.method, `${it.path}?workspace=two`, keys.one);
-  expect(other.status).toBe(it.access.roles.includes('admin') ? 404 : 403);
-  const unknown = await call(it.method, `${it.path}?workspace=three`, keys.platform);
-  expect(unknown.status).toBe(it.access.roles.includes('platform') ? 404 : 403);
-});
+test.each(guarded)(
+  '$route: a key has no access to another workspace or to an unknown workspace',
+  async (it) => {
+    const { keys } = api();
+    const other = await call(it.method, `${it.path}?workspace=two`, keys.one);
+    expect(other.status).toBe(it.access.roles.includes('admin') ? 404 : 403);
+    const unknown = await call(it.method, `${it.path}?workspace=three`, keys.platform);
+    expect(unknown.status).toBe(it.access.roles.includes('platform') ? 404 : 403);
+  },
+);
 
 test.each(
   guarded.filter(({ access }) => access.workspace === 'one' && access.roles.includes('platform')),
-)('$route: who sees several workspaces must name one', async ({ method, path }) => {
-  const unnamed = await call(method, path, api().keys.platform);
-  expect(unnamed).toMatchObject({ status: 400, body: { type: '/problems/workspace-required' } });
-});
+)(
+  '$route: a key that sees several workspaces must name one workspace',
+  async ({ method, path }) => {
+    const unnamed = await call(method, path, api().keys.platform);
+    expect(unnamed).toMatchObject({ status: 400, body: { type: '/problems/workspace-required' } });
+  },
+);
 
 test.each(guarded.filter(({ access }) => access.workspace === 'all'))(
-  '$route: who sees several workspaces gets all of them, an admin only their own',
+  '$route: a key that sees several workspaces gets all of them, and an admin only their own',
   async ({ method, path }) => {
     const { keys } = api();
     const workspacesOf = async (key: string, parameter = ''): Promise<unknown[]> => {
@@ -107,7 +116,7 @@ test.each(guarded.filter(({ access }) => access.workspace === 'all'))(
   },
 );
 
-test('a revoked key is 401', async () => {
+test('a revoked key is answered with 401', async () => {
   const { database, keys, keyIds } = api();
   const { pool } = database.owner;
   await pool.query('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [keyIds.ops]);

@@ -17,7 +17,7 @@ let secondKey: { id: string; shownId: string };
 
 const SNEAKY = `=HYPERLINK("http://x"), "quoted"\nnext line`;
 
-/** Lines in the order they were written; each a second after the one before, from noon on. */
+/** Lines in the order of their writing: from noon on, one second apart. */
 const LINES: {
   kind: ActivityKind;
   by?: 'one' | 'platform' | 'second';
@@ -57,7 +57,7 @@ beforeAll(async () => {
   await recordActivity(owner.db, { workspaceId: 'two', kind: 'download', reason: 'of two' });
 });
 
-/** Lines that nobody here wrote by hand: the database tells of each key that is made. */
+/** Lines that these tests do not write: the database records each new key. */
 const MADE = ['keyCreated', 'keyCreated'];
 
 const list = async (parameters = '', key?: string) => {
@@ -67,7 +67,7 @@ const list = async (parameters = '', key?: string) => {
     key === undefined ? {} : { key },
   );
   expect(answer.status).toBe(200);
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into whatever came
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read every kind of answer
   return answer.body as { data: Record<string, any>[]; nextCursor: string | null };
 };
 
@@ -75,7 +75,7 @@ const kindsOf = async (parameters: string) => (await list(parameters)).data.map(
 
 const NEWEST_FIRST = [...LINES.map(({ kind }): string => kind).toReversed(), ...MADE];
 
-test('every role reads a workspace, newest first, with actor, counts, details and links', async () => {
+test('every role reads the lines of a workspace, newest first, with actor, counts, details and links', async () => {
   const { keys, shownIds } = api();
   for (const [key, named] of [
     [keys.one, ''],
@@ -106,7 +106,7 @@ test('every role reads a workspace, newest first, with actor, counts, details an
   expect(new Set(ofTwo.map(({ workspace }) => workspace))).toEqual(new Set(['two']));
 });
 
-test('who sees all workspaces reads of all at once, and of keys that belong to none', async () => {
+test('a key that sees all workspaces reads the lines of all of them, and of keys without a workspace', async () => {
   const { keys, shownIds } = api();
   const { data } = await list('', keys.ops);
   expect(data.slice(0, LINES.length).map(({ kind }) => kind)).toEqual(
@@ -126,7 +126,7 @@ test('who sees all workspaces reads of all at once, and of keys that belong to n
   expect(rows.map(({ workspace }) => workspace)).toEqual(['one', '', '', 'two', 'one']);
 });
 
-test('filters by kind, key, person, job and time, one by one and together', async () => {
+test('lines are filtered by kind, key, person, job and time, alone and together', async () => {
   const { shownIds } = api();
   expect(await kindsOf('kind=download')).toEqual(['download']);
   expect(await kindsOf('kind=restoreStarted')).toEqual([]);
@@ -148,7 +148,7 @@ test('filters by kind, key, person, job and time, one by one and together', asyn
   ]);
 });
 
-test('pages through all lines, each once', async () => {
+test('pages list every line once', async () => {
   for (const limit of [1, 2, 4, 6, 7, 200]) {
     const seen: string[] = [];
     let cursor = '';
@@ -161,7 +161,7 @@ test('pages through all lines, each once', async () => {
   }
 });
 
-test('refuses what it does not know, naming the parameter', async () => {
+test('an invalid parameter is refused with a pointer to the parameter', async () => {
   for (const [parameters, pointer] of [
     ['kind=everything', '?kind'],
     ['actorKeyId=ada', '?actorKeyId'],
@@ -180,7 +180,7 @@ test('refuses what it does not know, naming the parameter', async () => {
   }
 });
 
-test('as CSV it is the same lines, and no cell begins a formula', async () => {
+test('the CSV has the same lines, and no cell begins like a formula', async () => {
   const answer = await api().call('GET', '/v1/activity?format=csv&limit=1');
   expect(answer.status).toBe(200);
   expect(answer.headers['content-type']).toMatch(/^text\/csv/);
@@ -206,7 +206,7 @@ test('as CSV it is the same lines, and no cell begins a formula', async () => {
   expect(one.text.trimEnd().split('\n')).toHaveLength(1);
 });
 
-test('the log of a line is that of its job, for admins; 404 where there is none, 410 once erased', async () => {
+test('the log of a line is the log of its job, for admins only: 404 without one, 410 once erased', async () => {
   const { call, keys } = api();
   const { data } = await list();
   const idOf = (kind: ActivityKind) => data.find((line) => line['kind'] === kind)!['id'] as string;

@@ -9,7 +9,7 @@ const CSP =
 
 const get = (url: string) => api().call('GET', url, { key: null });
 
-test('the bare address leads to the documentation, for now', async () => {
+test('the path / redirects temporarily to the documentation', async () => {
   for (const method of ['GET', 'HEAD'] as const) {
     const { status, headers } = await api().call(method, '/', { key: null });
     expect({ status, location: headers['location'] }).toEqual({ status: 302, location: '/docs' });
@@ -21,18 +21,21 @@ test('the bare address leads to the documentation, for now', async () => {
   });
 });
 
-test.each(['/docs', '/docs/'])('%s is one page with its own name, icon and theme', async (url) => {
-  const page = await get(url);
-  expect(page.status).toBe(200);
-  expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-  expect(page.headers['content-security-policy']).toBe(CSP);
-  expect(page.text).toMatch(/^<!doctype html>/);
-  expect(page.text).toContain('<title>Keepsake API</title>');
-  expect(page.text).toContain('name="viewport"');
-  expect(page.text).not.toMatch(/Swagger UI|favicon|logo|standalone|initializer/);
-});
+test.each(['/docs', '/docs/'])(
+  '%s is one page with the title of Keepsake, and without the default files of Swagger UI',
+  async (url) => {
+    const page = await get(url);
+    expect(page.status).toBe(200);
+    expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(page.headers['content-security-policy']).toBe(CSP);
+    expect(page.text).toMatch(/^<!doctype html>/);
+    expect(page.text).toContain('<title>Keepsake API</title>');
+    expect(page.text).toContain('name="viewport"');
+    expect(page.text).not.toMatch(/Swagger UI|favicon|logo|standalone|initializer/);
+  },
+);
 
-test('the page loads nothing from elsewhere, and no script that stands in it', async () => {
+test('the page loads nothing from other hosts, and has no inline scripts or styles', async () => {
   const page = await get('/docs');
   expect(page.text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   expect(page.text).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bstyle=|\bon\w+=/);
@@ -41,14 +44,14 @@ test('the page loads nothing from elsewhere, and no script that stands in it', a
   for (const asset of assets) {
     const { status, text } = await get(asset);
     expect({ asset, status }).toEqual({ asset, status: 200 });
-    // The library's own files name addresses that the policy and the settings keep it from.
+    // The files of the library contain such URLs; the policy and the settings prevent their use.
     const own = asset.startsWith('/docs/static/theme/') ? text : '';
     expect(own.replace('xmlns="http://www.w3.org/2000/svg"', '')).not.toMatch(/https?:|@import/);
   }
   expect((await get('/docs/static/theme/nothing.js')).status).toBe(404);
 });
 
-test('the page shows the document of this API, and asks no one to check it', async () => {
+test('the page shows the document of this API, and uses no external validator', async () => {
   const { text, headers } = await get('/docs/static/theme/docs.js');
   expect(headers['content-type']).toContain('javascript');
   expect(text).toContain("url: '/openapi.json'");
@@ -56,7 +59,7 @@ test('the page shows the document of this API, and asks no one to check it', asy
   expect(text).toContain('persistAuthorization: false');
 });
 
-test('light and dark follow the reader, also while the page is open', async () => {
+test('light and dark mode follow the setting of the reader, also while the page is open', async () => {
   const { text: script } = await get('/docs/static/theme/theme.js');
   expect(script).toContain('(prefers-color-scheme: dark)');
   expect(script).toContain("addEventListener('change'");

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 
-/** Compares answers with what the OpenAPI document says of their operation. */
+/** Compares answers with the description of their operation in the OpenAPI document. */
 
 interface Response {
   $ref?: string;
@@ -19,7 +19,7 @@ interface Answer {
 }
 
 /**
- * Headers that say something of the answer; those of the transport and of browsers' rules do not.
+ * Headers that describe the answer. Headers of the transport and of browser rules are left out.
  */
 const TELLING = [
   'accept-ranges',
@@ -37,7 +37,7 @@ const TELLING = [
   'x-request-id',
 ];
 
-/** The path of the document that an address belongs to; one with fewer parameters comes first. */
+/** Finds the path of the document for a URL; a path with fewer parameters comes first. */
 const findPath = ({ paths }: Document, url: string): string | undefined => {
   const steps = url.replace(/\?.*/, '').split('/');
   const isOf = (path: string) => {
@@ -48,7 +48,7 @@ const findPath = ({ paths }: Document, url: string): string | undefined => {
   return found.toSorted((a, b) => a.split('{').length - b.split('{').length)[0];
 };
 
-/** An answer's status, media type and headers are those that the document tells of. */
+/** Expects that the document has the status, the media type and the headers of an answer. */
 export const expectDocumented = (
   document: Document,
   { method, url }: { method: string; url: string },
@@ -56,7 +56,7 @@ export const expectDocumented = (
 ): void => {
   const path = findPath(document, url);
   const operation = path && document.paths[path]?.[method.toLowerCase()];
-  // What no path is, or no method of it, is no operation.
+  // An unknown path, or an unknown method of a path, has no operation.
   if (!operation) return;
   const { statusCode, headers } = answer;
   const named = operation.responses[String(statusCode)];

@@ -5,7 +5,7 @@ import { makeJob } from '../../support/steps/export-rows.ts';
 import { openEvents } from '../../support/steps/events.ts';
 import { useApi } from '../support.ts';
 
-/** Keys that expire, and what the API says of a key's end and last use. */
+/** Keys that expire, and what the API shows of the end and the last use of a key. */
 
 const api = useApi();
 const DAY_MS = 86_400_000;
@@ -40,7 +40,7 @@ const me = (key: string) => api().call('GET', '/v1/me', { key });
 const usedAt = async (id: string): Promise<Date | null> =>
   (await query('SELECT last_used_at AS at FROM api_keys WHERE id = $1', [id]))[0].at;
 
-test("an expired key is answered as a revoked one is, by the database's clock", async () => {
+test('an expired key is answered like a revoked key, by the clock of the database', async () => {
   const [expired, revoked, valid] = [await makeKey(), await makeKey(), await makeKey()];
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31 * DAY_MS });
   expect((await me(expired.key)).status).toBe(200);
@@ -55,7 +55,7 @@ test("an expired key is answered as a revoked one is, by the database's clock", 
   expect((await me(valid.key)).status).toBe(200);
 });
 
-test('a stream ends once its key has expired', async () => {
+test('a stream ends when its key has expired', async () => {
   const jobId = await makeJob(api().database.owner.db, {
     workspaceId: 'one',
     keyId: api().keyIds.one,
@@ -71,7 +71,7 @@ test('a stream ends once its key has expired', async () => {
   goesOn.close();
 });
 
-test('says of a key when it ends and when it was last used', async () => {
+test('/v1/me shows the end and the last use of a key', async () => {
   const made = await makeKey();
   expect((await me(made.key)).body.key).toMatchObject({
     expiresAt: made.expiresAt!.toISOString(),
@@ -83,7 +83,7 @@ test('says of a key when it ends and when it was last used', async () => {
   expect((await me(api().keys.one)).body.key.expiresAt).toBeNull();
 });
 
-test('many requests of a key write its use once, also those that are refused', async () => {
+test('many requests of a key store its use once, also refused requests', async () => {
   const made = await makeKey();
   const updates = async (): Promise<string> =>
     (await query('SELECT xmin::text AS by FROM api_keys WHERE id = $1', [made.id]))[0].by;
@@ -97,7 +97,7 @@ test('many requests of a key write its use once, also those that are refused', a
   expect(await updates()).toBe(once);
 });
 
-test('a use that cannot be noted fails no request, and waits for none', async () => {
+test('a key use that cannot be stored neither fails nor delays a request', async () => {
   const made = await makeKey();
   const { owner } = api().database;
   const holder = await owner.pool.connect();

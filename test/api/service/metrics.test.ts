@@ -25,14 +25,14 @@ let aheadMs = 0;
 
 const monotonicNow = performance.now.bind(performance);
 
-/** Sets both clocks ahead, further each time, past the age at which jobs are counted anew. */
+/** Moves both clocks ahead, further each time, past the age at which jobs are counted again. */
 const letCountsAge = () => {
   aheadMs += 60_000;
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs });
   vi.spyOn(performance, 'now').mockImplementation(() => monotonicNow() + aheadMs);
 };
 
-test('tells how many jobs there are by type and state, as the database has them', async () => {
+test('metrics count the jobs of the database by type and state', async () => {
   await api().addUsers('one', 3);
   const before = await scrape();
   expect(linesOf(before, 'keepsake_jobs{')).toEqual([]);
@@ -51,7 +51,7 @@ test('tells how many jobs there are by type and state, as the database has them'
   expect(after).toContain('keepsake_database_up 1');
 });
 
-test('times requests by method, route and status, also what is refused', async () => {
+test('metrics time requests by method, route and status, also refused requests', async () => {
   await api().call('GET', `/v1/jobs/${uuidv7()}`);
   await api().call('GET', '/v1/me', { key: null });
   await api().call('GET', '/nowhere');
@@ -67,13 +67,13 @@ test('times requests by method, route and status, also what is refused', async (
   expect(linesOf(await scrape(), 'process_cpu_seconds_total')).toHaveLength(1);
 });
 
-test('tells how far the clock is ahead of the database', async () => {
+test('metrics report how far the clock is ahead of the database', async () => {
   letCountsAge();
   const [line = ''] = linesOf(await scrape(), 'keepsake_clock_skew_seconds{process="api"}');
   expect(Number(line.split(' ')[1])).toBeGreaterThan(59);
 });
 
-test('holds no id, name, key or address of anyone, and no workspace', async () => {
+test('metrics have no id, name, key or address of a person, and no workspace', async () => {
   const { call, keys, keyIds } = api();
   const user = { userId: 'canary-id', firstName: 'Canary', email: 'canary@mail.example' };
   await call('POST', '/v1/users', { body: user });
@@ -95,15 +95,15 @@ test('holds no id, name, key or address of anyone, and no workspace', async () =
   }
 });
 
-test('scraped often, the database is asked once', async () => {
+test('twenty simultaneous scrapes read the database once', async () => {
   letCountsAge();
   const count = vi.spyOn(api().database.api.pool, 'connect');
   await Promise.all(Array.from({ length: 20 }, scrape));
-  // One for the figures, and one for whether it is there.
+  // One connection reads the figures, and one checks that the database is up.
   expect(count).toHaveBeenCalledTimes(2);
 });
 
-test('tells what is late, what has ended how, and what is in use', async () => {
+test('metrics report late jobs and destructions, ended jobs by error, and resources in use', async () => {
   const { database } = api();
   const query = (text: string, values: unknown[] = []) => database.owner.pool.query(text, values);
   const { rows } = await query(
@@ -139,7 +139,7 @@ test('tells what is late, what has ended how, and what is in use', async () => {
   expect(Number(free.split(' ')[1])).toBeGreaterThan(0);
 });
 
-test('goes on telling of the process when the database is away', async () => {
+test('metrics still report the process when the database is away', async () => {
   await api().database.api.close();
   letCountsAge();
   const text = await scrape();

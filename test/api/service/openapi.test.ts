@@ -42,7 +42,7 @@ const refsIn = (value: unknown): string[] =>
         name === '$ref' && typeof inner === 'string' ? [inner] : refsIn(inner),
       );
 
-test('is OpenAPI 3.1 and tells of every route but those of the documentation itself', () => {
+test('the document is OpenAPI 3.1 and describes every route except the routes of the documentation', () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const told = operations().map(
     ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
@@ -53,7 +53,7 @@ test('is OpenAPI 3.1 and tells of every route but those of the documentation its
   expect(told.toSorted()).toEqual(known.toSorted());
 });
 
-test('every operation has a name of its own, a summary, an answer and its problems', () => {
+test('every operation has a unique id, a summary, a success answer and its problems', () => {
   const ids = operations().map(({ operation }) => operation.operationId);
   expect(ids).not.toContain(undefined);
   expect(new Set(ids).size).toBe(ids.length);
@@ -66,7 +66,7 @@ test('every operation has a name of its own, a summary, an answer and its proble
   }
 });
 
-test('tells of every error that a file, a body or a long address can meet', () => {
+test('the document lists every error that a file, a body or a long URL can cause', () => {
   expect(statusesOf('/v1/exports/{id}/file', 'get')).toEqual(
     expect.arrayContaining(['206', '304', '409', '410', '414', '416', '431']),
   );
@@ -76,7 +76,7 @@ test('tells of every error that a file, a body or a long address can meet', () =
   expect(statusesOf('/healthz', 'get')).not.toContain('429');
 });
 
-test('every reference leads somewhere within the document', () => {
+test('every reference points to an existing part of the document', () => {
   const refs = new Set(refsIn(document));
   expect(refs.size).toBeGreaterThan(3);
   for (const ref of refs) {
@@ -96,7 +96,7 @@ const schemaOf = (name: string) =>
     properties?: Record<string, { anyOf?: Record<string, unknown>[] }>;
   };
 
-/** Generators of clients leave out routes whose bodies hold branches without a name. */
+/** Client generators leave out routes whose bodies have branches without a name. */
 test.each([
   ['Filter', () => schemaOf('Filter').anyOf],
   ['DirectSelection', () => schemaOf('DirectSelection').oneOf],
@@ -104,7 +104,7 @@ test.each([
   ['ExportSelection', () => schemaOf('ExportSelection').oneOf],
   ["a job's counts", () => schemaOf('Job').properties?.['counts']?.anyOf?.[0]?.['anyOf']],
   ["a job's result", () => schemaOf('Job').properties?.['result']?.anyOf?.[0]?.['anyOf']],
-] as const)('each branch of %s has a name of its own', (name, branchesOf) => {
+] as const)('each branch of %s is a named schema', (name, branchesOf) => {
   const branches = branchesOf() as Record<string, unknown>[] | undefined;
   expect(branches?.length).toBeGreaterThan(name === 'DirectSelection' ? 0 : 2);
   for (const branch of branches ?? []) {
@@ -112,7 +112,7 @@ test.each([
   }
 });
 
-test('jobs, backups and links are named schemas wherever they are answered, and none is named twice', () => {
+test('jobs, backups and links are named schemas, each schema is used, and none is named twice', () => {
   const names = Object.keys(document.components['schemas']!);
   expect(names).toEqual(
     expect.arrayContaining(['Job', 'Backup', 'Link', 'CreatedLink', 'NewLink']),
@@ -129,7 +129,7 @@ test('jobs, backups and links are named schemas wherever they are answered, and 
   expect(JSON.stringify(responses['202'])).toContain('"#/components/schemas/Job"');
 });
 
-test('shows the limits of a list as numbers', () => {
+test('the limits of a list are numbers in the document', () => {
   const { parameters } = document.paths['/v1/jobs']!['get'] as unknown as {
     parameters: { name: string; schema: Record<string, unknown> }[];
   };
@@ -143,7 +143,7 @@ const headersOf = (path: string, method: string, status: string) => {
   return Object.keys((responses[status] as { headers?: object }).headers ?? {});
 };
 
-test('every answer with a job, a file or a CSV tells of the headers that come with it', () => {
+test('answers with a job, a file or a CSV list their headers', () => {
   expect(headersOf('/v1/exports', 'post', '202')).toEqual(
     expect.arrayContaining(['Location', 'Retry-After', 'X-Request-Id', 'RateLimit-Limit']),
   );
@@ -154,13 +154,13 @@ test('every answer with a job, a file or a CSV tells of the headers that come wi
   expect(headersOf('/healthz', 'get', '200')).toEqual(['X-Request-Id']);
 });
 
-test('says what each answer is, in words of its own', () => {
+test('each answer has its own description', () => {
   expect(JSON.stringify(document)).not.toContain('Default Response');
   const { responses } = document.paths['/v1/exports']!['post']!;
   expect(responses['202']).toMatchObject({ description: expect.stringContaining('`Location`') });
 });
 
-test('describes each group of operations, and each is used', () => {
+test('each group of operations has a description and is used', () => {
   const used = new Set(operations().flatMap(({ operation }) => operation.tags ?? []));
   expect(new Set(document.tags.map(({ name }) => name))).toEqual(used);
   expect(document.tags.every(({ description }) => /\w/.test(description))).toBe(true);
@@ -181,7 +181,7 @@ test.each([
   expect(document.info.description).toContain(words);
 });
 
-test('every request that starts a job takes an idempotency key, and says so', () => {
+test('every operation that starts a job documents the idempotency key', () => {
   const without = operations().filter(({ method, operation }) => {
     const { responses, parameters = [] } = operation;
     const isStart = JSON.stringify(responses['202'] ?? null).includes('schemas/Job"');

@@ -3,7 +3,7 @@ import { makeExport, makeJob } from '../../support/steps/export-rows.ts';
 import { filePart, optionsPart, upload, uploadList } from '../../support/http/multipart.ts';
 import { useApi, type Answer } from '../support.ts';
 
-/** The examples of the OpenAPI document, each sent as it stands there but for ids and counts. */
+/** The examples of the OpenAPI document. Each is sent unchanged, except ids and counts. */
 
 const api = useApi();
 
@@ -21,10 +21,10 @@ const operations = new Map<string, Operation>();
 const sent = new Set<string>();
 
 interface Sending {
-  /** Of the path's parameters. */
+  /** The id in the path. */
   id?: string;
   key?: string;
-  /** What the example names that is another in each database. */
+  /** Fields of the example whose values differ in each database. */
   change?: Example;
 }
 
@@ -46,7 +46,7 @@ const send = async (operationId: string, wanted: Sending = {}): Promise<Answer> 
   return answer;
 };
 
-/** A job of workspace `one` that has ended. */
+/** Adds a job of workspace `one` that has ended. */
 const endedJob = async (type: 'export' | 'deletion', state: string): Promise<string> => {
   const { owner } = api().database;
   const id = await makeJob(owner.db, { workspaceId: 'one', keyId: api().keyIds.one, type });
@@ -88,7 +88,7 @@ test('every request body has an example', () => {
   expect(without.map(({ operationId }) => operationId)).toEqual([]);
 });
 
-test('the examples for users, properties, segments and deletions are taken', async () => {
+test('the examples for users, properties, segments and deletions are accepted', async () => {
   await send('createProperty');
   const merged = await send('mergeUsers');
   expect(merged.body.data).toMatchObject([{ outcome: 'created' }, { outcome: 'created' }]);
@@ -108,7 +108,7 @@ test('the examples for users, properties, segments and deletions are taken', asy
   });
 });
 
-test('the examples for files and jobs are taken', async () => {
+test('the examples for files and jobs are accepted', async () => {
   const { example } = operations.get('startImport')!;
   const { options, file } = example as { options: Example; file: string };
   sent.add('startImport');
@@ -127,7 +127,7 @@ test('the examples for files and jobs are taken', async () => {
   await send('retryJob', { id: await endedJob('export', 'failed') });
 });
 
-test('the examples for backups are taken', async () => {
+test('the examples for backups are accepted', async () => {
   const id = await backupOf();
   await send('createBackupLink', { id });
   await send('previewRestore', { id });
@@ -139,7 +139,7 @@ test('the examples for backups are taken', async () => {
   await send('purgeBackup', { id: await backupOf(), key: api().keys.platform });
 });
 
-test('the examples for deleting everyone are taken', async () => {
+test('the examples for deleting all users are accepted', async () => {
   const { platform } = api().keys;
   const ask = async () => String((await send('askToDeleteAll')).body.id);
   await send('denyDeleteAll', { id: await ask(), key: platform });
@@ -157,14 +157,14 @@ test('the examples for deleting everyone are taken', async () => {
   expect(run.body).toMatchObject({ type: 'deletion', parent: id });
 });
 
-test('the examples for webhooks are taken', async () => {
+test('the examples for webhooks are accepted', async () => {
   const { body } = await send('createWebhook');
   await send('changeWebhook', { id: body.id });
   const rotated = await send('rotateWebhookSecret', { id: body.id });
   expect(rotated.body.secret).not.toBe(body.secret);
 });
 
-test('no example changes or deletes someone who is there, sent as it stands', () => {
+test('no example changes or deletes an existing user when it is sent unchanged', () => {
   const exampleOf = (id: string) => operations.get(id)!.example as Example;
   expect(exampleOf('startImport')['options']).toMatchObject({ dryRun: true });
   expect(exampleOf('startDeletion')).not.toHaveProperty('selection');
@@ -175,7 +175,7 @@ test('no example changes or deletes someone who is there, sent as it stands', ()
   expect(users.filter(({ userId }) => !userId.startsWith('example-'))).toEqual([]);
 });
 
-test('a form that a page fills from the schema is as safe as the example', () => {
+test('the example options in the schema of a form are the same as in the safe example', () => {
   for (const id of ['startImport', 'createUserList']) {
     const { example, schema } = operations.get(id)!;
     const { properties } = schema as { properties: { options: { examples: unknown[] } } };
@@ -183,6 +183,6 @@ test('a form that a page fills from the schema is as safe as the example', () =>
   }
 });
 
-test('no example is left out here', () => {
+test('these tests send every example', () => {
   expect([...sent].toSorted()).toEqual([...operations.keys()].toSorted());
 });

@@ -22,7 +22,7 @@ const query = (text: string, values: unknown[] = []) =>
 const idsOf = ({ body }: { body: { data: { userId: string }[] } }) =>
   body.data.map(({ userId }) => userId);
 
-/** Whom the list finds by a filter, after a preview of their deletion has counted as many. */
+/** Ids of the users that a filter finds. A deletion preview must count the same number. */
 const found = async (filter: object | string) => {
   const text = typeof filter === 'string' ? filter : JSON.stringify(filter);
   const users = idsOf(await api().call('GET', `/v1/users?filter=${encodeURIComponent(text)}`));
@@ -39,7 +39,7 @@ const search = async (text: string) =>
 const INEXACT = ['1e-400', '1e400', '0.12345678901234567', '1.0000000000000000001', '4e-324'];
 
 test.each(INEXACT)(
-  'the number %s is refused wherever it is sent, and names its place',
+  'the inexact number %s is refused in every request, with a pointer to the value',
   async (n) => {
     const one = await post(`{"userId":"n","properties":{"score":${n}}}`);
     expect(one.status).toBe(400);
@@ -74,7 +74,7 @@ test.each(INEXACT)(
 );
 
 test.each(['1e300', '5e-324', '123456789012345', '0.00000123456789012345', '-1.50'])(
-  'the number %s is stored and found as that very number',
+  'the number %s is stored and found as exactly the same number',
   async (n) => {
     expect((await post(`{"userId":"exact","properties":{"score":${n}}}`)).status).toBe(200);
     const { rows } = await query(
@@ -86,7 +86,7 @@ test.each(['1e300', '5e-324', '123456789012345', '0.00000123456789012345', '-1.5
   },
 );
 
-test('a count to confirm is read exactly, too', async () => {
+test('a deletion is not confirmed by an inexact count', async () => {
   await post('{"userId":"counted"}');
   const filter = { field: 'userId', op: 'is', value: 'counted' };
   const { body } = await api().call('POST', '/v1/deletion-previews', {
@@ -99,7 +99,7 @@ test('a count to confirm is read exactly, too', async () => {
   expect(answer.body.errors).toMatchObject([{ pointer: '/confirm/count' }]);
 });
 
-test('search, is, in and contains find the same users by an email address in any case', async () => {
+test('search, is, in and contains ignore the case of an email address', async () => {
   await post(
     JSON.stringify([
       { userId: 'm-1', email: 'Ada@Example.com', properties: { workMail: 'ÄDA@work.example' } },
@@ -123,7 +123,7 @@ test('search, is, in and contains find the same users by an email address in any
   }
 });
 
-test('a phone number is stored and found by its digits, however it is written', async () => {
+test('a phone number is stored and found by its digits, in any notation', async () => {
   await post(
     JSON.stringify([
       { userId: 'p-1', phone: '+49 (30) 123-45', properties: { mobile: '0151/123 45-67' } },
@@ -153,7 +153,7 @@ test('a phone number is stored and found by its digits, however it is written', 
   expect(lost.body.errors[0].detail).toContain('exponent');
 });
 
-test('an item of a list is stored and found without the blanks around it', async () => {
+test('a list item is stored and found without the blanks around it', async () => {
   await post('{"userId":"l-1","tags":[" vip","trial\\t"],"properties":{"likes":["\\u00a0tea "]}}');
   expect((await get('l-1')).body).toMatchObject({
     tags: ['vip', 'trial'],
@@ -167,7 +167,7 @@ test('an item of a list is stored and found without the blanks around it', async
   ]);
 });
 
-test('what was written under older rules is found by its very text', async () => {
+test('a value that was stored under older rules is found by its exact text', async () => {
   await query(
     `INSERT INTO users (workspace_id, user_id, email, phone, tags, properties) VALUES
       ('one', 'old-1', ' Old@x', '+49 40 1', '{" old",";"}',
@@ -189,7 +189,7 @@ test('what was written under older rules is found by its very text', async () =>
   expect(await found({ field: 'properties.score', op: 'gt', value: 1e19 })).toContain('old-1');
 });
 
-test('an email address with a character that cannot be seen is refused by its name', async () => {
+test('an email address with an invisible character is refused, and the error names the character', async () => {
   const answer = await post('{"userId":"x","email":"ada\\u200b@example.com"}');
   expect(answer.status).toBe(400);
   expect(answer.body.errors).toEqual([

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, expect, test } from 'vitest';
 import type { JobWorkflows } from '../../../api/jobs/job-workflows.ts';
 import { useApi } from '../support.ts';
 
-/** What the deletion of one user answers when the user is under legal hold. */
+/** The answers to the deletion of one user under legal hold. */
 
 const api = useApi();
 
@@ -28,7 +28,7 @@ const jobCount = async (): Promise<number> =>
 test.each([
   ['without a wait', {}],
   ['with one', { prefer: 'wait=10' }],
-])('a user under hold is refused by name %s, and no job begins', async (_how, headers) => {
+])('the deletion of a held user is refused and starts no job (wait: %s)', async (_how, headers) => {
   await make('sued', true);
   const before = await jobCount();
   const answer = await api().call('DELETE', '/v1/users/sued', { headers });
@@ -38,7 +38,7 @@ test.each([
   expect(api().starter.started).toEqual([]);
 });
 
-test('a hold that comes after the job has begun is no success for whoever waits', async () => {
+test('a hold that is set after the job has started answers 409 to a request that waits', async () => {
   await make('late', false);
   api().starter.start = async ({ id }) => {
     const counts = { selected: 1, deleted: 0, held: 1, failed: 0, notFound: 0 };
@@ -53,7 +53,7 @@ test('a hold that comes after the job has begun is no success for whoever waits'
   expect(answer.body).toMatchObject({ status: 409, type: '/problems/user-held' });
   const { rows } = await query("SELECT id FROM jobs WHERE idempotency_key = 'late'");
   expect(answer.body.detail).toContain(rows[0].id);
-  // Whoever does not wait is shown the job, and that says so.
+  // A request that does not wait gets the job, which shows the hold.
   const again = await api().call('DELETE', '/v1/users/late', {
     headers: { 'idempotency-key': 'late' },
   });

@@ -3,7 +3,7 @@ import { uuidv7 } from 'uuidv7';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { useApi } from '../support.ts';
 
-/** Lists over all workspaces, what narrows them down, and pages of them. */
+/** Lists over all workspaces, with their filters and pages. */
 
 const api = useApi();
 
@@ -21,7 +21,7 @@ interface Job {
 const STATES = ['failed', 'succeeded', 'cancelled', 'running'];
 const TYPES = ['export', 'deletion', 'restore'];
 
-/** Newest first, as the lists have them. Two in a row were written at the same moment. */
+/** Newest first, as in the lists. The jobs are in pairs with the same timestamp. */
 const jobs: Job[] = [];
 let second: { id: string; shownId: string };
 
@@ -51,7 +51,7 @@ beforeAll(async () => {
   }
 });
 
-/** All pages of a list, whose rows come once each. */
+/** Reads all pages of a list; returns the ids in their order. */
 const read = async (path: string, limit = 50, key = api().keys.ops): Promise<string[]> => {
   const ids: string[] = [];
   let cursor = '';
@@ -76,7 +76,7 @@ const idsOf = (isWanted: (job: Job, minute: number) => boolean): string[] =>
     .filter((job, index) => isWanted(job, Math.floor((jobs.length - 1 - index) / 2)))
     .map(({ id }) => id);
 
-test('each way to ask for jobs gives exactly those, newest first, in pages of any length', async () => {
+test('each filter returns exactly the matching jobs, newest first, for every page size', async () => {
   const { shownIds } = api();
   const cases: [string, (job: Job, minute: number) => boolean][] = [
     ['', () => true],
@@ -117,7 +117,7 @@ test('each way to ask for jobs gives exactly those, newest first, in pages of an
   }
 });
 
-test('an admin gets no job of another workspace, whatever they ask for', async () => {
+test('an admin gets no job of another workspace, with any filter', async () => {
   const { keys, shownIds } = api();
   for (const parameters of ['', `?actorKeyId=${shownIds.two}`, '?state=failed&state=running']) {
     const ids = await read(`/v1/jobs${parameters}`, 200, keys.one);
@@ -149,14 +149,14 @@ test('a page does not shift when jobs are added meanwhile', async () => {
   await query('DELETE FROM jobs WHERE id = $1', [id]);
 });
 
-test('a cursor goes on from its place with another filter, and is refused by another list', async () => {
+test('a cursor continues at its position with another filter, and is refused by another list', async () => {
   const { call, keys } = api();
   const { nextCursor } = (await call('GET', '/v1/jobs?limit=10', { key: keys.ops })).body;
   const failed = idsOf(({ state }) => state === 'failed');
   expect(await read(`/v1/jobs?state=failed&cursor=${nextCursor}`)).toEqual(
     failed.filter((id) => jobs.findIndex((job) => job.id === id) >= 10),
   );
-  // That of someone who sees more shows no more.
+  // A key with less access gets no more by the cursor of a key with more access.
   expect(await read(`/v1/jobs?cursor=${nextCursor}`, 50, keys.two)).toEqual(
     jobs.filter(({ workspace }, index) => workspace === 'two' && index >= 10).map(({ id }) => id),
   );
@@ -176,7 +176,7 @@ test.each([
   ['from=2030-01-02T00:00:00Z&to=2030-01-02T00:00:00Z', '?to'],
   ['actorKeyId=ada', '?actorKeyId'],
   ['workspace=one&workspace=two', '?workspace'],
-])('%s is refused, and where', async (parameters, pointer) => {
+])('%s is refused with a pointer to the parameter', async (parameters, pointer) => {
   const answer = await api().call('GET', `/v1/jobs?${parameters}`, { key: api().keys.ops });
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer }] } });
 });
@@ -184,7 +184,7 @@ test.each([
 const running = (workspace: string) =>
   jobs.filter((job) => job.workspace === workspace && job.state === 'running').length;
 
-test('workspaces are listed by id, with estimates and what has not ended', async () => {
+test('workspaces are listed by id, with estimates of users and the number of unfinished jobs', async () => {
   const { call, keys, database } = api();
   await api().addUsers('one', 30);
   await database.owner.pool.query('ANALYZE users_one');
@@ -212,7 +212,7 @@ test('workspaces are listed by id, with estimates and what has not ended', async
   expect(await read('/v1/workspaces', 1, keys.two)).toEqual(['two']);
 });
 
-test('workspaces are listed while someone holds a table of users', async () => {
+test('workspaces are listed while a table of users is locked', async () => {
   const holder = await api().database.owner.pool.connect();
   await holder.query('BEGIN');
   await holder.query('LOCK TABLE users_one IN ACCESS EXCLUSIVE MODE');
@@ -221,7 +221,7 @@ test('workspaces are listed while someone holds a table of users', async () => {
   holder.release();
 });
 
-test('the OpenAPI document tells of several states as a list', async () => {
+test('the OpenAPI document describes the parameter state as a list', async () => {
   const { body } = await api().call('GET', '/openapi.json');
   const { parameters } = body.paths['/v1/jobs'].get as {
     parameters: { name: string; in: string; schema: Record<string, unknown> }[];

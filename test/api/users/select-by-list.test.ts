@@ -31,8 +31,8 @@ const targetsOf = async (jobId: string): Promise<string[]> => {
 };
 
 /**
- * `u-00000` … with email addresses of their own; two share one, and others have it in other
- * workspaces.
+ * `u-00000` … have email addresses of their own, but two users share one. Users of the other
+ * workspace have the same addresses.
  */
 beforeAll(async () => {
   await api().addUsers('one', 200, 'u');
@@ -43,7 +43,7 @@ beforeAll(async () => {
   );
 });
 
-test('a preview of a list of ids counts, shows and reports, and its job has these users', async () => {
+test('a preview of a list of ids shows its users and the unknown entries, and its job has these users', async () => {
   const listId = await makeList('userId\nu-00002\nnobody\nu-00003\nu-00002\nU-00004\n');
   const seen = await preview({ type: 'list', listId });
   expect(seen.status).toBe(201);
@@ -66,7 +66,7 @@ test('a preview of a list of ids counts, shows and reports, and its job has thes
   expect(rows[0].selection).toEqual({ type: 'list', listId, count: 2 });
 });
 
-test('what cannot be seen in an entry that was not found is shown', async () => {
+test('invisible characters in an entry that was not found are shown', async () => {
   const listId = await makeList('userId\nu-00002\nu-00002\u200B\n u-00002\n');
   const { body } = await preview({ type: 'list', listId });
   expect(body.notFoundSample).toEqual([
@@ -77,7 +77,7 @@ test('what cannot be seen in an entry that was not found is shown', async () => 
   expect(byIds.body.notFoundSample).toEqual([{ entry: 'u 1[U+00A0]' }]);
 });
 
-test('email addresses select in any case, and leave out whom several users share', async () => {
+test('email addresses select users in any case, and an address of several users selects none of them', async () => {
   const listId = await makeList(
     'email\nU-00005@x.EXAMPLE\nshared@x.example\nnobody@x.example\nu-00006@X.example\n',
   );
@@ -93,7 +93,7 @@ test('email addresses select in any case, and leave out whom several users share
   expect(await targetsOf(job.id)).toEqual(['u-00005', 'u-00006']);
 });
 
-test('whom a preview showed is whom its job deletes, whoever has the address by then', async () => {
+test('a job deletes the users of its preview, although their email addresses have changed since', async () => {
   const listId = await makeList('email\nu-00010@x.example\nu-00011@x.example\nfree@x.example\n');
   const { body: seen } = await preview({ type: 'list', listId });
   expect(seen.count).toBe(2);
@@ -109,7 +109,7 @@ test('whom a preview showed is whom its job deletes, whoever has the address by 
   expect(await targetsOf(job.id)).toEqual(['u-00010', 'u-00011']);
 });
 
-test('a preview that Temporal could not start is confirmed again with the same users', async () => {
+test('a preview whose job Temporal could not start is confirmed again with the same users', async () => {
   const listId = await makeList('userId\nu-00012\n');
   const { body: seen } = await preview({ type: 'list', listId });
   api().starter.isAway = true;
@@ -119,7 +119,7 @@ test('a preview that Temporal could not start is confirmed again with the same u
   expect(await targetsOf(job.id)).toEqual(['u-00012']);
 });
 
-test('a list that names nobody is shown as that, and deletes nobody', async () => {
+test('a list that matches no user has an empty preview, and cannot be confirmed', async () => {
   for (const file of ['userId\nnobody\n', 'email\nnobody@x.example\nSHARED@x.example\n']) {
     const listId = await makeList(file);
     const { body: seen } = await preview({ type: 'list', listId });
@@ -131,7 +131,7 @@ test('a list that names nobody is shown as that, and deletes nobody', async () =
   }
 });
 
-test('a list of nearly everyone is refused as any selection is, and nothing of it is kept', async () => {
+test('a list of nearly all users is refused like any other selection, and none of its users is stored', async () => {
   const { rows } = await query(`SELECT user_id FROM users WHERE workspace_id = 'one'`);
   const file = ['userId', ...rows.map((row) => row.user_id)].join('\n');
   const before = await query('SELECT FROM preview_targets');
@@ -146,7 +146,7 @@ test('a list of nearly everyone is refused as any selection is, and nothing of i
   expect(allowed).toMatchObject({ status: 201, body: { count: 120 } });
 });
 
-test('previews of lists keep no more users than they may, and those that are gone leave room', async () => {
+test('a preview of a list is refused while the stored previews hold too many users', async () => {
   const selection = { type: 'list', listId: await makeList('userId\nu-00021\n') };
   const { body: seen } = await preview(selection);
   const fill = (count: number) =>
@@ -164,7 +164,7 @@ test('previews of lists keep no more users than they may, and those that are gon
   expect((await preview(selection)).status).toBe(201);
 });
 
-test('without a preview nobody is deleted by a list, however short', async () => {
+test('a deletion by a list requires a preview, also for a short list', async () => {
   const selection = { type: 'list', listId: await makeList('userId\nu-00020\n') };
   const answer = await api().call('POST', '/v1/deletions', { body: { selection, reason: 'r' } });
   expect(answer).toMatchObject({
@@ -175,7 +175,7 @@ test('without a preview nobody is deleted by a list, however short', async () =>
   });
 });
 
-test('an export by a list has the users of the moment it is asked for', async () => {
+test('an export by a list has the users that match at the time of the request', async () => {
   const listId = await makeList('email\nu-00030@x.example\nnobody@x.example\nshared@x.example\n');
   const headers = { 'idempotency-key': 'export-list' };
   const body = { selection: { type: 'list', listId } };
@@ -194,7 +194,7 @@ test('an export by a list has the users of the moment it is asked for', async ()
   expect(none.body.selection).toMatchObject({ count: 0 });
 });
 
-test('a preview of ids reports whom it did not find', async () => {
+test('a preview of ids reports the ids that were not found', async () => {
   const { body } = await preview({ type: 'ids', ids: ['u-00050', 'zz', 'aa'] });
   expect(body).toMatchObject({
     count: 1,
@@ -204,7 +204,7 @@ test('a preview of ids reports whom it did not find', async () => {
   expect(body).not.toHaveProperty('ambiguous');
 });
 
-test('excluded ids that keep nobody are reported by the preview', async () => {
+test('a preview reports the excluded ids that exclude no user', async () => {
   const filter = { field: 'userId', op: 'contains', value: 'u-0006' };
   const excludeIds = ['u-00060', 'typo', 'u-00100', 'u-00061'];
   const { body } = await preview({ type: 'filter', filter, excludeIds });

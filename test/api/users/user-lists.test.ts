@@ -38,7 +38,7 @@ afterEach(async () => {
   for (const { id } of rows) await query('SELECT erase_user_list($1)', [id]);
 });
 
-test('a list is made of a file, and told without its entries', async () => {
+test('a list is made from a file, and is shown without its entries', async () => {
   const file = 'name,userId\nA,u-00001\nB,u-00002\n\nC,u-00001\nD,\n';
   const answer = await uploadList(api(), gzipSync(file));
   expect(answer.status).toBe(201);
@@ -59,12 +59,12 @@ test('a list is made of a file, and told without its entries', async () => {
   expect(api().log.join('\n')).not.toContain('u-0000');
 });
 
-test('email addresses are the same in any case', async () => {
+test('email addresses are compared without case', async () => {
   const { body } = await uploadList(api(), 'email\nÄ@x.example\nä@X.example\nb@x.example\n');
   expect(body).toMatchObject({ matchBy: 'email', entries: 2, repeated: 1 });
 });
 
-test('what selects nobody is told as CSV by its lines, guarded against formulas', async () => {
+test('entries that select no user are sent as CSV with their lines, guarded against formulas', async () => {
   const file =
     'email\nMAIL-u-00001@x.example\nnobody@x.example\nShared@x.example\n=cmd@x.example\na@two.example\n';
   const { body } = await uploadList(api(), file);
@@ -94,24 +94,27 @@ test.each([
     `userId,name\n${'u-1,A\n'.repeat(3)}u-2\n`,
     'Line 5: the line has 1 cells',
   ],
-])('a file of %s is 422, says why, and leaves nothing', async (_what, file, message) => {
-  const answer = await uploadList(api(), file);
-  expect(answer.status).toBe(422);
-  expect(answer.body.errors).toMatchObject([
-    { pointer: '/file', detail: expect.stringContaining(message) },
-  ]);
-  expect((await query('SELECT FROM user_lists')).rowCount).toBe(0);
-  expect(await countEntries()).toBe(0);
-});
+])(
+  'a file with %s answers 422 with the reason, and stores nothing',
+  async (_what, file, message) => {
+    const answer = await uploadList(api(), file);
+    expect(answer.status).toBe(422);
+    expect(answer.body.errors).toMatchObject([
+      { pointer: '/file', detail: expect.stringContaining(message) },
+    ]);
+    expect((await query('SELECT FROM user_lists')).rowCount).toBe(0);
+    expect(await countEntries()).toBe(0);
+  },
+);
 
-test('a file that is wrong far behind leaves none of its entries', async () => {
+test('a file with an error far from its start stores none of its entries', async () => {
   const many = Array.from({ length: 25_000 }, (_, n) => `u-${n}\n`).join('');
   const answer = await uploadList(api(), `userId\n${many}"u\n`);
   expect(answer).toMatchObject({ status: 422, body: { detail: expect.stringContaining('25002') } });
   expect(await countEntries()).toBe(0);
 });
 
-test('a form that breaks off leaves nothing of its file', async () => {
+test('a truncated form stores nothing of its file', async () => {
   const many = Array.from({ length: 25_000 }, (_, n) => `u-${n}\n`).join('');
   const form = formOf([optionsPart({}), filePart(`userId\n${many}`)]);
   const broken = form.subarray(0, form.length - 100);
@@ -121,7 +124,7 @@ test('a form that breaks off leaves nothing of its file', async () => {
   expect(await countEntries()).toBe(0);
 });
 
-test('options that are none, and other media types, are refused', async () => {
+test('invalid options and other media types are refused', async () => {
   const wrong = await uploadList(api(), 'userId\nu-1\n', { listOptions: { matchBy: 'phone' } });
   expect(wrong).toMatchObject({ status: 400, body: { errors: [{ pointer: '/options/matchBy' }] } });
   const other = await uploadList(api(), 'userId\nu-1\n', { listOptions: { matchBy: 'email' } });
@@ -130,7 +133,7 @@ test('options that are none, and other media types, are refused', async () => {
   expect(json.status).toBe(415);
 });
 
-test('the same key with the same file is the same list, with another file 422', async () => {
+test('the same key with the same file returns the same list, and answers 422 for another file', async () => {
   const file = 'userId\nu-00001\n';
   const headers = { 'idempotency-key': 'list-1' };
   const first = await uploadList(api(), file, { headers });
@@ -147,7 +150,7 @@ test('the same key with the same file is the same list, with another file 422', 
   expect(later.body.id).not.toBe(first.body.id);
 });
 
-test('one key sent twice at once makes one list', async () => {
+test('simultaneous requests with one key create one list', async () => {
   const headers = { 'idempotency-key': 'list-race' };
   const answers = await Promise.all(
     [1, 2, 3, 4].map(() => uploadList(api(), 'userId\nu-00001\nu-00002\n', { headers })),
@@ -157,7 +160,7 @@ test('one key sent twice at once makes one list', async () => {
   expect(await countEntries()).toBe(2);
 });
 
-test('a workspace has so many lists and no more, until one goes', async () => {
+test('a workspace has at most 20 lists, and a removed list makes room for another', async () => {
   const answers = [];
   for (let n = 0; n < 21; n++) answers.push(await uploadList(api(), 'userId\nu-00001\n'));
   expect(answers.slice(0, 20).every(({ status }) => status === 201)).toBe(true);
@@ -168,7 +171,7 @@ test('a workspace has so many lists and no more, until one goes', async () => {
   expect((await uploadList(api(), 'userId\nu-00001\n')).status).toBe(201);
 });
 
-test('removed, expired, of another workspace or never made: not found', async () => {
+test('a list that is removed, expired, unknown or of another workspace is not found', async () => {
   const { body: gone } = await uploadList(api(), 'userId\nu-00001\n');
   await api().call('DELETE', `/v1/user-lists/${gone.id}`);
   expect(await countEntries()).toBe(0);

@@ -6,7 +6,7 @@ const api = useApi();
 const FRACTIONS = ['', '.1', '.12', '.123', '.1234', '.12345', '.123456', '.000001', '.100000'];
 
 test.each(FRACTIONS)(
-  'a page goes on after a user who was created at 10:00:00%s',
+  'the next page continues after a user that was created at 10:00:00%s',
   async (fraction) => {
     const users = ['one', 'two'].map((name) => ({ userId: `at${fraction}-${name}` }));
     await api().call('POST', '/v1/users', { body: users });
@@ -22,7 +22,7 @@ test.each(FRACTIONS)(
   },
 );
 
-test('pages by creation name each user once, whatever the digits of the timestamps', async () => {
+test('pages by creation list each user once, with any number of digits in the timestamps', async () => {
   const fractions = FRACTIONS.slice(0, -1);
   const users = fractions.map((_, n) => ({ userId: `paged-${n}` }));
   await api().call('POST', '/v1/users', { body: users });

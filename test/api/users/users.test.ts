@@ -27,7 +27,7 @@ const stampOf = async (userId: string) => {
   return row?.written_in;
 };
 
-test('a user comes back as it was given, with null for what is unknown', async () => {
+test('a user is returned as sent, with null for unknown values', async () => {
   const given = {
     userId: 'Ünï/"quoted" 1',
     firstName: 'Zoë',
@@ -51,11 +51,11 @@ test('a user comes back as it was given, with null for what is unknown', async (
     legalHold: false,
     properties: { ...given.properties, seenAt: '2026-01-02T02:04:05.000000Z' },
   });
-  // PostgreSQL leaves zeros at the end away.
+  // PostgreSQL omits trailing zeros.
   expect(body.createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/);
 });
 
-test('a merge keeps what is not given, clears what is null, and applies in order', async () => {
+test('a merge keeps missing fields, clears null fields, and applies the changes in order', async () => {
   const { body } = await merge([
     {
       userId: 'm1',
@@ -112,7 +112,7 @@ test.each([
   [{ properties: { score: 1234567890.1234567 } }, '/properties/score'],
   [{ properties: { seenAt: 'yesterday' } }, '/properties/seenAt'],
   [{ properties: { site: 'javascript:alert(1)' } }, '/properties/site'],
-])('%j fails for its user alone and names the place', async (wrong, pointer) => {
+])('%j fails only its own user, with a pointer to the wrong field', async (wrong, pointer) => {
   const { status, body } = await merge([{ userId: 'bad', ...wrong }, { userId: 'good' }]);
   expect(status).toBe(200);
   expect(body.data[0]).toMatchObject({
@@ -137,13 +137,13 @@ test.each([
   [[{ userId: '\u200B' }], '/0/userId'],
   [[{ userId: 'a' }, { userId: 'x'.repeat(256) }], '/1/userId'],
   [Array.from({ length: 1_001 }, (_, index) => ({ userId: `u${index}` })), ''],
-])('a body that is no list of users is refused as a whole (%#)', async (body, pointer) => {
+])('a body that is not a valid list of users is refused as a whole (%#)', async (body, pointer) => {
   const { status, body: answer } = await merge(body);
   expect(status).toBe(400);
   expect(answer.errors[0].pointer).toBe(pointer);
 });
 
-test('merges of the same new users at once neither fail nor lose a field', async () => {
+test('simultaneous merges of the same new users neither fail nor lose a field', async () => {
   const ids = Array.from({ length: 300 }, (_, index) => `race-${index}`);
   const fields = ['firstName', 'lastName', 'city', 'country'];
   const answers = await Promise.all(
@@ -163,7 +163,7 @@ test('merges of the same new users at once neither fail nor lose a field', async
   }
 });
 
-test('an admin sets a hold and cannot clear it', async () => {
+test('an admin can set a hold, but cannot clear it', async () => {
   await merge({ userId: 'held', legalHold: true });
   const one = await api().call('PATCH', '/v1/users/held', { body: { legalHold: false } });
   expect(one.status).toBe(403);
@@ -175,7 +175,7 @@ test('an admin sets a hold and cannot clear it', async () => {
   expect((await get('held')).body).toMatchObject({ legalHold: true, city: null });
 });
 
-test('users of another workspace are not there', async () => {
+test('users of another workspace are not found', async () => {
   await merge({ userId: 'mine' });
   const key = api().keys.two;
   expect((await api().call('GET', '/v1/users/mine', { key })).status).toBe(404);
@@ -185,7 +185,7 @@ test('users of another workspace are not there', async () => {
 });
 
 test.each(['userId', '-userId', 'createdAt', '-createdAt'])(
-  'pages sorted by %s hold every user once',
+  'pages sorted by %s list every user once',
   async (sort) => {
     const seen: string[] = [];
     let cursor: string | null = null;
@@ -203,7 +203,7 @@ test.each(['userId', '-userId', 'createdAt', '-createdAt'])(
   },
 );
 
-test('users are found by a prefix of mail, phone, names or id', async () => {
+test('users are found by a prefix of the email address, phone number, names or id', async () => {
   await merge({
     userId: 'find-me',
     email: 'Find_100%@example.com',
@@ -256,7 +256,7 @@ test('the 301st property of a workspace is refused, even when many are defined a
   expect(answers.filter(({ status }) => status === 422)).toHaveLength(5);
 });
 
-test('a segment keeps its relative dates, counts its users and can be listed by', async () => {
+test('a segment keeps its relative dates, counts its users and filters the list of users', async () => {
   await merge([
     { userId: 'seg-old', properties: { plan: 'seg', seenAt: '2020-01-01T00:00:00Z' } },
     { userId: 'seg-new', properties: { plan: 'seg', seenAt: new Date().toISOString() } },
@@ -292,7 +292,7 @@ test.each([
   [{ not: { field: 'city', op: 'lt', value: 'a' } }, '/filter/not/op'],
   [{ field: 'city', op: 'is', value: '' }, '/filter/value'],
   [{ field: 'dob', op: 'is', value: '2023-02-30' }, '/filter/value'],
-])('a segment of the filter %j is refused', async (filter, pointer) => {
+])('a segment with the filter %j is refused', async (filter, pointer) => {
   const { status, body } = await api().call('POST', '/v1/segments', {
     body: { name: 'x', filter },
   });
@@ -300,7 +300,7 @@ test.each([
   expect(body.errors[0].pointer.startsWith(pointer)).toBe(true);
 });
 
-test('an id is as long as PostgreSQL counts it: 255 characters, of two UTF-16 units each', async () => {
+test('an id has at most 255 characters as PostgreSQL counts them, also with two UTF-16 units each', async () => {
   const longest = '🎉'.repeat(255);
   expect((await merge({ userId: longest })).body.data[0].outcome).toBe('created');
   expect((await get(longest)).body.userId).toBe(longest);

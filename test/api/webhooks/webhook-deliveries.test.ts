@@ -3,7 +3,7 @@ import { keyed, useWebhooks } from './webhooks-support.ts';
 
 const { api, sql, create, endJob, settle } = useWebhooks();
 
-test('the log of deliveries: newest first, by pages and by state', async () => {
+test('deliveries are listed newest first, by page and by state', async () => {
   const { id } = await create();
   const ids = [await endJob(id), await endJob(id), await endJob(id)];
   await settle(ids[0]!, 'failed');
@@ -35,7 +35,7 @@ test('the log of deliveries: newest first, by pages and by state', async () => {
   expect(one.body).toEqual(all[2]);
 });
 
-test('a delivery that has ended is sent again under its id, once for a key, and not while it is under way', async () => {
+test('an ended delivery is sent again with its id, once for each key, and a pending delivery is refused', async () => {
   const { id } = await create();
   const deliveryId = await endJob(id);
   const replay = (key?: string) =>
@@ -55,7 +55,7 @@ test('a delivery that has ended is sent again under its id, once for a key, and 
   expect((await replay('p-2')).body.state).toBe('pending');
 });
 
-test('a test is a delivery without a job, one at a time, once for a key, also while Temporal is away', async () => {
+test('a test is a delivery without a job: one at a time, once per key, also while Temporal is away', async () => {
   const { id } = await create();
   const send = (key?: string) =>
     api().call('POST', `/v1/webhooks/${id}/test`, { headers: key === undefined ? {} : keyed(key) });
@@ -73,7 +73,7 @@ test('a test is a delivery without a job, one at a time, once for a key, also wh
   expect(api().starter.deliveries).toHaveLength(1);
 });
 
-test('a webhook that is off is neither tested nor sent anything again', async () => {
+test('a disabled webhook gets no tests and no replays', async () => {
   const { id } = await create();
   const deliveryId = await endJob(id);
   await settle(deliveryId, 'failed');
@@ -86,7 +86,7 @@ test('a webhook that is off is neither tested nor sent anything again', async ()
   }
 });
 
-test('to another workspace a webhook and its deliveries are not there, and nothing of them changes', async () => {
+test('another workspace finds neither a webhook nor its deliveries, and changes nothing of them', async () => {
   const { id } = await create();
   const deliveryId = await endJob(id);
   await settle(deliveryId, 'failed');

@@ -6,7 +6,7 @@ export const HOOK_URL = 'https://hooks.example.com/keepsake?token=canary-token';
 
 export const keyed = (key: string) => ({ 'idempotency-key': key });
 
-/** The API, without webhooks at the beginning of each test. */
+/** The API, without webhooks at the start of each test. */
 export const useWebhooks = () => {
   const api = useApi();
   const sql = async <Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> =>
@@ -27,7 +27,7 @@ export const useWebhooks = () => {
     return { ...answer, id: String(answer.body?.id) };
   };
 
-  /** Ends a job of workspace `one`, and answers with the delivery that came of it. */
+  /** Ends a job of workspace `one`; returns the id of the delivery that this created. */
   const endJob = async (webhookId: string): Promise<string> => {
     const { owner } = api().database;
     const id = await makeJob(owner.db, { workspaceId: 'one', keyId: api().keyIds.one });
@@ -39,7 +39,7 @@ export const useWebhooks = () => {
     return rows[0]!.id;
   };
 
-  /** Ends a delivery as an attempt does. */
+  /** Ends a delivery in the same way as an attempt. */
   const settle = (deliveryId: string, state: 'delivered' | 'failed') =>
     sql(
       `UPDATE webhook_deliveries SET state = $2, attempts = attempts + 1, last_attempt_at = now(),

@@ -8,7 +8,7 @@ const SECRET = /^whsec_[A-Za-z0-9+/]{43}=$/;
 
 const { api, sql, create } = useWebhooks();
 
-test('a new webhook is told of every end unless it says of which, and shows its secret this once', async () => {
+test('a new webhook gets all event types by default, and shows its secret only in this answer', async () => {
   const { status, body, headers, id } = await create();
   expect(status).toBe(201);
   expect(headers['location']).toBe(`/v1/webhooks/${id}`);
@@ -51,7 +51,7 @@ test.each([
   expect(changed).toMatchObject({ status: 400, body: { errors } });
 });
 
-test('a workspace has a bounded number of webhooks, made side by side too', async () => {
+test('a workspace has a maximum number of webhooks, also when they are made simultaneously', async () => {
   const made = await Promise.all(Array.from({ length: MAX_WEBHOOKS + 3 }, () => create()));
   const statuses = made.map(({ status }) => status);
   expect(statuses.filter((status) => status === 201)).toHaveLength(MAX_WEBHOOKS);
@@ -65,7 +65,7 @@ test('a workspace has a bounded number of webhooks, made side by side too', asyn
   expect(rest.body.data).toHaveLength(MAX_WEBHOOKS - 4);
 });
 
-test('the same request with the same key makes one webhook, and shows no secret again', async () => {
+test('the same request with the same key creates one webhook, and does not show the secret again', async () => {
   const [one, two] = await Promise.all([create({}, keyed('k-1')), create({}, keyed('k-1'))]);
   const again = await create({}, keyed('k-1'));
   expect(new Set([one.id, two.id, again.id]).size).toBe(1);
@@ -81,14 +81,14 @@ test('the same request with the same key makes one webhook, and shows no secret 
   expect(await create({}, keyed('k-1'))).toMatchObject({ status: 410 });
 });
 
-test('a request that was refused leaves its key free', async () => {
+test('a refused request does not use up its key', async () => {
   await Promise.all(Array.from({ length: MAX_WEBHOOKS }, () => create()));
   expect((await create({}, keyed('k-2'))).status).toBe(409);
   await sql('DELETE FROM webhooks');
   expect((await create({}, keyed('k-2'))).body.secret).toMatch(SECRET);
 });
 
-test('switched off and on; the reason and the failures go as it is switched on', async () => {
+test('a webhook is disabled and enabled, and enabling clears the reason and the failures', async () => {
   const { id } = await create();
   const patch = (body: unknown) => api().call('PATCH', `/v1/webhooks/${id}`, { body });
   expect((await patch({ enabled: false })).body).toMatchObject({
@@ -117,7 +117,7 @@ test('switched off and on; the reason and the failures go as it is switched on',
   expect((await patch({})).status).toBe(400);
 });
 
-test('rotated: another secret, the old one beside it for a day, or as long as was said', async () => {
+test('a rotation creates a new secret, and the old secret stays valid for a day or the requested hours', async () => {
   const { id, body } = await create();
   const rotate = (wanted?: unknown, headers: Record<string, string> = {}) =>
     api().call('POST', `/v1/webhooks/${id}/rotate-secret`, {
@@ -157,7 +157,7 @@ test('rotated: another secret, the old one beside it for a day, or as long as wa
   }
 });
 
-test('what admins do is in the activity log of the workspace, with the host and no more of the URL', async () => {
+test('the activity log records changes of webhooks, with the host and no other part of the URL', async () => {
   const { id } = await create();
   await api().call('PATCH', `/v1/webhooks/${id}`, { body: { eventTypes: ['job.failed'] } });
   await api().call('POST', `/v1/webhooks/${id}/rotate-secret`);
@@ -181,7 +181,7 @@ test('what admins do is in the activity log of the workspace, with the host and 
   expect((await api().call('GET', `/v1/activity?kind=webhookCreated`)).status).toBe(200);
 });
 
-test('neither secret nor URL is in a line that the API logs', async () => {
+test('neither a secret nor a URL is logged', async () => {
   const { id, body } = await create();
   await api().call('POST', `/v1/webhooks/${id}/rotate-secret`);
   await create({ url: 'https://ada:canary-password@example.com/' });
@@ -192,7 +192,7 @@ test('neither secret nor URL is in a line that the API logs', async () => {
   }
 });
 
-test('an id that none is, and one of nobody, are told apart', async () => {
+test('a malformed id answers 400, and an unknown id answers 404', async () => {
   expect((await api().call('GET', '/v1/webhooks/x')).status).toBe(400);
   expect((await api().call('GET', `/v1/webhooks/${uuidv7()}`)).status).toBe(404);
   expect((await api().call('DELETE', `/v1/webhooks/${uuidv7()}`)).status).toBe(404);

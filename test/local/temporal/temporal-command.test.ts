@@ -10,7 +10,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'keepsake-command-'));
-  // Says what it was started with.
+  // A program that prints its environment and its arguments.
   const cli = join(folder, 'cli');
   writeFileSync(
     cli,
@@ -27,8 +27,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 /**
- * Runs `npm run temporal -- …`, or how that ends, with a program of the test's own in place of the
- * CLI.
+ * Runs `npm run temporal -- …` with a program of the test in place of the CLI; returns its exit
+ * code and output.
  */
 const run = (args: string[], env: NodeJS.ProcessEnv = {}) =>
   new Promise<{ code: number; out: string; err: string }>((done) => {
@@ -50,7 +50,7 @@ const runs = (pids: object) =>
 
 const INPUT = '{"code": "it\'s \\"this\\" one"}';
 
-test('the CLI asks the running stack, whatever settings there are for another server', async () => {
+test('the CLI connects to the running stack, in spite of settings for another server', async () => {
   runs({ temporal: 1 });
   const env = { TEMPORAL_NAMESPACE: 'elsewhere' };
   const { code, out } = await run(['workflow', 'signal', '--input', INPUT], env);
@@ -59,20 +59,20 @@ test('the CLI asks the running stack, whatever settings there are for another se
   expect(code).toBe(7);
 });
 
-test('a server that was given to the stack is asked with the settings of the caller', async () => {
+test('for a server that was given to the stack, the CLI uses the settings of the caller', async () => {
   runs({});
   const { out } = await run(['workflow', 'list'], { TEMPORAL_NAMESPACE: 'mine' });
   expect(out).toBe('127.0.0.1:7000|mine||workflow|list|');
 });
 
-test('TEMPORAL_ADDRESS comes before the running stack', async () => {
+test('TEMPORAL_ADDRESS has priority over the running stack', async () => {
   runs({ temporal: 1 });
   const env = { TEMPORAL_ADDRESS: 'temporal.example:7233', TEMPORAL_NAMESPACE: 'mine' };
   const { out } = await run(['workflow', 'list'], env);
   expect(out).toBe('temporal.example:7233|mine||workflow|list|');
 });
 
-test('where nothing runs, one sentence says so; what asks no server works all the same', async () => {
+test('without a running server the error is one sentence, and commands without a server still work', async () => {
   const { code, out, err } = await run(['workflow', 'list']);
   expect({ code, out }).toEqual({ code: 1, out: '' });
   expect(err).toMatch(

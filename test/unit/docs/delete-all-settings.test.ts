@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { deleteAllSettingsOf, envToConfig, readEnv, readLocalEnv } from '../../../config.ts';
 
-/** What the database is told at the start. */
+/** The settings that a start stores in the database. */
 const stored = (settings: Record<string, string>) => deleteAllSettingsOf(readLocalEnv(settings));
 
 const read = (settings: Record<string, string>) =>
@@ -16,7 +16,7 @@ const read = (settings: Record<string, string>) =>
 
 const HOUR_MS = 3_600_000;
 
-test('three days, fourteen days, a day of silence, a day and two hours before; seven days of memory', () => {
+test('the defaults are 90 percent, a window of 3 days, a lapse of 14, a memory of 7, three reminders', () => {
   expect(stored({})).toEqual({
     percent: 90,
     memoryMs: 7 * 24 * HOUR_MS,
@@ -29,7 +29,7 @@ test('three days, fourteen days, a day of silence, a day and two hours before; s
   });
 });
 
-test('a signal from outside needs a code, unless none is taken', () => {
+test('a signal from outside needs a code by default, and can be switched off', () => {
   expect(read({}).deleteAllSignals).toBe('code');
   expect(read({ DELETE_ALL_SIGNALS: 'off' }).deleteAllSignals).toBe('off');
   expect(() => read({ DELETE_ALL_SIGNALS: 'on' })).toThrow('DELETE_ALL_SIGNALS');
@@ -44,8 +44,11 @@ test('durations are whole numbers with a unit', () => {
   expect(reminders('none')).toEqual([]);
 });
 
-test.each(['3', '0d', '-1d', '1.5h', '3 d', '31d', 'd', '1w', ' '])('%j is no duration', (text) => {
-  for (const name of ['DELETE_ALL_WINDOW', 'DELETE_ALL_LAPSE', 'DELETE_ALL_MEMORY']) {
-    expect(() => stored({ [name]: text })).toThrow(name);
-  }
-});
+test.each(['3', '0d', '-1d', '1.5h', '3 d', '31d', 'd', '1w', ' '])(
+  '%j is not a valid duration',
+  (text) => {
+    for (const name of ['DELETE_ALL_WINDOW', 'DELETE_ALL_LAPSE', 'DELETE_ALL_MEMORY']) {
+      expect(() => stored({ [name]: text })).toThrow(name);
+    }
+  },
+);

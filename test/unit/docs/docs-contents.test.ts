@@ -14,7 +14,7 @@ const files = readdirSync(DOCS, { recursive: true, withFileTypes: true })
   .map((entry) => join(entry.parentPath, entry.name).slice(DOCS.length + 1))
   .filter((file) => file !== 'README.md');
 
-test('docs/README.md lists each document once, and nothing that is not there', () => {
+test('docs/README.md lists each document exactly once, and only existing documents', () => {
   expect(rows.map(({ file }) => file).toSorted()).toEqual(files.toSorted());
 });
 
@@ -23,7 +23,7 @@ test.each(rows)('$file has one sentence', ({ sentence }) => {
   expect(sentence.split(/[.!?] /)).toHaveLength(1);
 });
 
-test.each(['README.md', ...files])('links of %s within docs/ lead to files', (file) => {
+test.each(['README.md', ...files])('links of %s within docs/ lead to existing files', (file) => {
   const text = readFileSync(join(DOCS, file), 'utf8');
   const links = [...text.matchAll(/\]\(([^)#\s]+\.md)(?:#[^)]*)?\)/g)].map(([, link]) => link!);
   const broken = links

@@ -12,14 +12,14 @@ const files = [
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`),
 ].filter((name) => name.endsWith('.md'));
 
-/** Lines of the blocks of shell commands. */
+/** The lines of all blocks of shell commands. */
 const commands = files.flatMap((file) =>
   [...readFileSync(file, 'utf8').matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) =>
     block.split('\n').map((line) => ({ file, line })),
   ),
 );
 
-test('every command of npm in the docs is there', () => {
+test('every npm command in the documents exists', () => {
   const named = files.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(
       ([, name]) => name,
@@ -29,7 +29,7 @@ test('every command of npm in the docs is there', () => {
   expect(named.filter((name) => !scripts.includes(name!))).toEqual([]);
 });
 
-test('no command of the docs needs a Temporal CLI that somebody has installed', () => {
+test('no command in the documents needs an installed Temporal CLI', () => {
   expect(commands.length).toBeGreaterThan(20);
   expect(commands.filter(({ line }) => /(?:^|[|&;]\s*)temporal\s/.test(line))).toEqual([]);
   expect(commands.filter(({ line }) => line.startsWith('npm run temporal -- ')).length).toBe(4);

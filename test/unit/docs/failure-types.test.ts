@@ -10,6 +10,6 @@ const documented = [...(section?.[1] ?? '').matchAll(/^\| (`[^|]*`) \|/gm)].flat
   ([, cell = '']) => [...cell.matchAll(/`([\w-]+)`/g)].map(([, type = '']) => type),
 );
 
-test('docs/operations.md says what to do for every type of failure, once, and for no other', () => {
+test('docs/operations.md lists every type of failure exactly once, and no other type', () => {
   expect(documented.toSorted()).toEqual([...FAILURE_TYPES, UNKNOWN].toSorted());
 });

@@ -7,7 +7,7 @@ const REQUIRED = {
   LINK_SECRET: 'a secret that is long enough for links',
 };
 
-/** What a start says of an environment, line by line. */
+/** The error lines of a start with this environment. */
 const problems = (read: () => unknown): string[] => {
   try {
     read();
@@ -43,7 +43,7 @@ const WRONG = {
 const namesIn = (lines: string[]) =>
   new Set(lines.slice(1).map((line) => /^ {2}([A-Z_]+): must be ./.exec(line)?.[1]));
 
-test('every wrong setting is told at once, to npm start as to API and worker', () => {
+test('all invalid settings are reported at once, by npm start as by API and worker', () => {
   for (const lines of [ofProcess(WRONG), ofStart(WRONG)]) {
     expect(lines[0]).toBe(HEAD);
     expect(namesIn(lines)).toEqual(new Set(Object.keys(WRONG)));
@@ -51,7 +51,7 @@ test('every wrong setting is told at once, to npm start as to API and worker', (
   }
 });
 
-test('also those that only npm start has', () => {
+test('invalid settings that only npm start has are reported too', () => {
   const only = {
     TEMPORAL_PORT: '-1',
     TEMPORAL_UI_PORT: '1e3',
@@ -64,7 +64,7 @@ test('also those that only npm start has', () => {
   expect(namesIn(ofStart(only))).toEqual(new Set(Object.keys(only)));
 });
 
-test('what is missing is told beside what is wrong, with what it must be', () => {
+test('missing settings are reported beside invalid settings, with their required form', () => {
   expect(problems(() => readEnv({ PORT: '80a' }))).toEqual([
     HEAD,
     '  PORT: must be a whole number from 0 to 65535',
@@ -74,7 +74,7 @@ test('what is missing is told beside what is wrong, with what it must be', () =>
   ]);
 });
 
-test('no value is quoted: it may be a secret', () => {
+test('no value of a setting is quoted, because the value may be a secret', () => {
   const said = [...ofProcess(WRONG), ...ofStart(WRONG)].join('\n');
   for (const value of Object.values(WRONG)) expect(said).not.toContain(`"${value}"`);
   expect(said).not.toContain('a:b@');
@@ -116,7 +116,7 @@ test.each([
 const proxies = (TRUSTED_PROXIES: string) =>
   envToConfig(readEnv({ ...REQUIRED, TRUSTED_PROXIES })).trustedProxies;
 
-test('proxies are addresses and networks, of both families', () => {
+test('trusted proxies are addresses and networks of IPv4 and IPv6', () => {
   expect(proxies('10.0.0.0/8, ::1,, fd00::/7 ')).toEqual(['10.0.0.0/8', '::1', 'fd00::/7']);
   expect(proxies('loopback,10.0.0.0/255.0.0.0')).toEqual(['loopback', '10.0.0.0/255.0.0.0']);
   for (const wrong of ['proxy.example', '10.0.0', '10.0.0.0/', '::1/129', '10.0.0.0/8/8']) {
@@ -124,7 +124,7 @@ test('proxies are addresses and networks, of both families', () => {
   }
 });
 
-test('blanks around a number or an address do no harm', () => {
+test('blanks around a number or a URL are ignored', () => {
   const { port, publicUrl } = envToConfig(
     readEnv({ ...REQUIRED, PORT: ' 80 ', PUBLIC_URL: ' https://keepsake.example/ ' }),
   );

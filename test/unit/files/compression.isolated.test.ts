@@ -21,7 +21,7 @@ const chunks = ['u-1,Käthe\n', '', 'x'.repeat(1_000_000), '\u0000\u{1F600}\n'].
 const file = Buffer.concat(chunks.map(compress));
 const text = Buffer.concat(chunks);
 
-/** What a file unpacks to, given in pieces of so many bytes. */
+/** Decompresses a file that arrives in pieces of this size. */
 const unpack = async (packed: Buffer, pieceBytes = packed.length): Promise<Buffer> => {
   const pieces: Buffer[] = [];
   for (let at = 0; at < packed.length; at += pieceBytes) {
@@ -44,24 +44,24 @@ const errorOf = (packed: Buffer): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test('chunks packed one by one make a file that unpacks to all of them, however it is cut', async () => {
+test('chunks that are compressed one by one make one file, which decompresses in pieces of any size', async () => {
   for (const pieceBytes of [1, 7, file.length]) {
     expect((await unpack(file, pieceBytes)).equals(text)).toBe(true);
   }
 });
 
-test('any reader of zstd reads such a file', () => {
+test('any zstd reader can read such a file', () => {
   expect(Buffer.from(zstd.decompress(file)).equals(text)).toBe(true);
 });
 
-test('a frame that does not unpack to what was packed is refused on the spot', () => {
+test('a frame that does not decompress to its input is refused at once', () => {
   const wrong = zstd.compress(Buffer.from('u-2,Anna\n'));
   vi.mocked(zstd.compress).mockReturnValueOnce(wrong);
   expect(() => compress(Buffer.from('u-1,Anna\n'))).toThrow('does not give back');
   expect(() => compress(Buffer.from('u-1,Anna\n'))).not.toThrow();
 });
 
-test('a file cut short is unreadable, but where a frame ends, which its length tells', async () => {
+test('a truncated file is unreadable, unless it ends at the end of a frame', async () => {
   const ends = chunks.map((_, at) => Buffer.concat(chunks.slice(0, at).map(compress)).length);
   for (let length = 0; length < file.length; length++) {
     const error = await errorOf(file.subarray(0, length));
@@ -70,7 +70,7 @@ test('a file cut short is unreadable, but where a frame ends, which its length t
   }
 });
 
-test('a file with a byte changed is unreadable, or unpacks to something else', async () => {
+test('a file with a changed byte causes no error other than that it is unreadable', async () => {
   for (let at = 0; at < file.length; at++) {
     const spoilt = Buffer.from(file);
     spoilt.writeUInt8(spoilt.readUInt8(at) ^ 0x55, at);
@@ -79,7 +79,7 @@ test('a file with a byte changed is unreadable, or unpacks to something else', a
   }
 });
 
-test('lack of memory is not the fault of the data', async () => {
+test('a lack of memory is not reported as unreadable data', async () => {
   vi.mocked(zstd.decompress).mockImplementationOnce(() => {
     throw new Error('Allocation error : not enough memory');
   });
@@ -88,7 +88,7 @@ test('lack of memory is not the fault of the data', async () => {
   expect(isUnreadable(error)).toBe(false);
 });
 
-test('a reader that does not read holds unpacking back, however well the text was packed', async () => {
+test('a reader that does not read stops the decompression, also of highly compressed text', async () => {
   const packed = compress(Buffer.alloc(1024 * 1024, 'x'));
   const frames = 50;
   const [splitter, unpacker] = unpackersOf('zstd');

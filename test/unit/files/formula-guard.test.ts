@@ -28,13 +28,13 @@ test.each([
   ['\uFEFFa', "'\uFEFFa"],
   ['a\uFEFF', 'a\uFEFF'],
   ['', ''],
-])('%j becomes %j in a file for spreadsheets, and is read back', (text, cell) => {
+])('%j becomes %j in a file for spreadsheets, and is read back unchanged', (text, cell) => {
   expect(guardedCell(text)).toBe(cell);
   expect(unguarded(cell)).toBe(text);
 });
 
 test.each(["'s-Hertogenbosch", "'tis; 'twas", "rock;'n'roll", "it's", "'"])(
-  '%j, which no export has guarded, loses nothing where it cannot be a guard',
+  '%j is read unchanged, although no export has guarded it',
   (text) => {
     expect(unguarded(text)).toBe(text);
   },
@@ -46,11 +46,11 @@ const textArbitrary = fc
   .array(fc.constantFrom(...FRAGMENTS), { maxLength: 12 })
   .map((pieces) => pieces.join(''));
 
-/** As COPY writes it. */
+/** A cell in the form that COPY writes. */
 const cellOf = (text: string): string =>
   text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 
-test('no piece of a guarded file begins as a formula does, and each text is read back', () => {
+test('no part of a guarded file begins like a formula, and each text is read back unchanged', () => {
   fc.assert(
     fc.property(
       fc.array(fc.array(textArbitrary, { minLength: 3, maxLength: 3 }), { minLength: 1 }),
@@ -71,20 +71,20 @@ test('no piece of a guarded file begins as a formula does, and each text is read
   );
 });
 
-test('a column that holds no text is left as it is, in every line', () => {
+test('a column without text stays unchanged in every line', () => {
   const guard = createCsvGuard((column) => column !== 1);
   const guarded = passThrough(guard, '-a,-1,"-b, -c"\n"""-x",-2,-y\n');
   expect(guarded).toBe('\'-a,-1,"\'-b, -c"\n"""\'-x",-2,\'-y\n');
 });
 
-test('a chunk that needs no guard is given back itself, so that nothing is copied', () => {
+test('a chunk that needs no guard is returned itself, without a copy', () => {
   const chunk = Buffer.from('u-1,Ann\n');
   expect(createCsvGuard(() => true).guard(chunk)).toBe(chunk);
 });
 
 const isTextColumn = (column: number): boolean => column % 3 !== 1;
 
-test('rows are guarded as if each were looked at byte by byte, wherever chunks are cut', () => {
+test('rows are guarded in the same way in chunks of any size and byte by byte', () => {
   const cells = ['plain', '', '-5', 'a;b', 'a;=b', '"', '=', "'x", 'é\n-1', '＝', '\t', 'x,\r\n+'];
   const row = fc.array(fc.constantFrom(...cells), { minLength: 4, maxLength: 4 });
   const arbitrary = fc.tuple(
@@ -94,7 +94,7 @@ test('rows are guarded as if each were looked at byte by byte, wherever chunks a
   fc.assert(
     fc.property(arbitrary, ([records, sizes]) => {
       const csv = records.map((texts) => `${texts.map(cellOf).join()}\n`).join('');
-      // Told of no row but the first, it looks at every byte.
+      // Without the starts of further rows, the guard examines every byte.
       const { guard } = createCsvGuard(isTextColumn);
       expect(passThrough(createCsvGuard(isTextColumn), csv, sizes)).toBe(
         guard(Buffer.from(csv)).toString(),

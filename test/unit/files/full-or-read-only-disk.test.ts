@@ -17,14 +17,14 @@ const canMount = (() => {
   }
 })();
 
-/** What is mounted has room for its own folder and for nothing else, or takes nothing at all. */
+/** The mounted disk has room for its own folder only, or is read-only. */
 const DISKS = [
   ['read-only', 'ro', 'unwritable'],
   ['full, without room for a folder', 'nr_inodes=1', 'full'],
 ] as const;
 
 test.skipIf(!canMount).each(DISKS)(
-  'a disk that is %s is recognised, though no folder can be made on it',
+  'a disk that is %s is recognised, although no folder can be created on it',
   async (_what, options, problem) => {
     const folder = mkdtempSync(join(tmpdir(), 'keepsake-disk-'));
     run('mount', '-t', 'tmpfs', '-o', options, 'none', folder);
@@ -42,7 +42,7 @@ test.skipIf(!canMount).each(DISKS)(
   },
 );
 
-test('a file in the place of a folder is recognised, and a folder that is there is no error', async () => {
+test('a file in the place of a folder is recognised, and an existing folder is not an error', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'keepsake-disk-'));
   const storage = createDirectoryStorage(folder);
   await storage.put('a/b', Readable.from([Buffer.from('x')]));

@@ -42,7 +42,7 @@ const textArbitrary = fc
   .array(fc.constantFrom('u-1,Ann\n', 'é', '', 'x'.repeat(70_000), '\u0000'), { maxLength: 8 })
   .map((pieces) => Buffer.from(pieces.join('')));
 
-test('parts compressed one by one are one member, with the checksum of all of them', async () => {
+test('parts that are compressed one by one form one gzip member, with the checksum of the whole', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(textArbitrary, { minLength: 1, maxLength: 6 }), async (texts) => {
       const { file } = await memberOf(texts);
@@ -52,23 +52,23 @@ test('parts compressed one by one are one member, with the checksum of all of th
   );
 });
 
-test('members side by side are told apart from one', () => {
+test('two gzip members are not accepted as one member', () => {
   const two = Buffer.concat([gzipSync('userId\n'), gzipSync('u-1\n')]);
   expect(() => onlyMemberOf(two)).toThrow('follow the data');
 });
 
-test('checksums are joined as if the texts were one, also beyond 4 GiB', () => {
+test('joined checksums equal the checksum of the whole text, also beyond 4 GiB', () => {
   const zeros = { crc32: crc32(Buffer.alloc(1)), bytes: 1 };
   let whole = zeros;
   for (let power = 0; power < 33; power++) whole = joinChecks(whole, whole);
-  // Of 2^33 zeros, by Python's zlib.crc32 over all of them.
+  // The checksum of 2^33 zeros, as Python's zlib.crc32 computes it.
   expect(whole).toEqual({ crc32: 0x41d912ff, bytes: 2 ** 33 });
   expect(gzipTrailer(whole).readUInt32LE(6)).toBe(0);
   expect(joinChecks({ crc32: 0, bytes: 0 }, zeros)).toEqual(zeros);
   expect(joinChecks(zeros, { crc32: 0, bytes: 0 })).toEqual(zeros);
 });
 
-test('a part is read back by itself, and compared with what was written', async () => {
+test('a part is read back alone and compared with its checksum', async () => {
   const texts = ['userId\n', 'u-1\nu-2\n', ''].map((text) => Buffer.from(text));
   const { parts } = await memberOf(texts);
   for (const [index, text] of texts.entries()) {

@@ -11,7 +11,7 @@ const LINK: PageLink = {
 const TOKEN = createPageToken(LINK, SECRET);
 
 test.each(['job', 'log', 'request'] as const)(
-  'a token for a %s is read as it was made',
+  'a token for a %s is read back unchanged',
   (purpose) => {
     const link = { ...LINK, purpose };
     const token = createPageToken(link, SECRET);
@@ -21,7 +21,7 @@ test.each(['job', 'log', 'request'] as const)(
   },
 );
 
-test('tokens for other purposes, mails or ends differ in their signatures', () => {
+test('tokens for other purposes, mails or expiries have other signatures', () => {
   const others = [
     { ...LINK, purpose: 'log' as const },
     { ...LINK, mailId: '0193563c-0000-7000-8000-000000000002' },
@@ -43,11 +43,11 @@ test.each([
   ['of another secret', createPageToken(LINK, 'another secret of sufficient length!')],
   ['nothing', ''],
   ['the id of a mail', LINK.mailId],
-])('a token that is %s is none', (_name, token) => {
+])('a token that is %s is not valid', (_name, token) => {
   expect(readPageToken(token, SECRET)).toBeUndefined();
 });
 
-test('a download token is no page token, and a page token no download token', () => {
+test('a download token is not a valid page token, and a page token is not a valid download token', () => {
   const download = createLinkToken(LINK.mailId, SECRET);
   expect(readPageToken(download, SECRET)).toBeUndefined();
   expect(readPageToken(download.padEnd(71, 'A'), SECRET)).toBeUndefined();

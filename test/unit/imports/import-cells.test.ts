@@ -38,14 +38,14 @@ const good: [PropertyType, string, unknown][] = [
   ['list', ' a ;\u00A0b c\t', ['a', 'b c']],
 ];
 
-test.each(good)('%s takes the cell %j', (type, cell, value) => {
+test.each(good)('%s accepts the cell %j', (type, cell, value) => {
   const read = cellReader(type, true);
   expect(read(cell)).toEqual({ value });
   expect(read(cell)).toEqual({ value });
 });
 
 test.each(['string', 'email', 'number', 'boolean', 'date', 'time', 'datetime', 'list'] as const)(
-  '%s takes an empty cell as an unknown value',
+  '%s reads an empty cell as an unknown value',
   (type) => {
     expect(cellReader(type, true)('')).toEqual({ value: null });
   },
@@ -97,7 +97,7 @@ const bad: [PropertyType, string][] = [
   ['list', Array.from({ length: 101 }, String).join(';')],
 ];
 
-test.each(bad)('%s refuses the cell %j, and goes on refusing it', (type, cell) => {
+test.each(bad)('%s refuses the cell %j each time', (type, cell) => {
   const read = cellReader(type, true);
   expect(read(cell)).toEqual({ detail: expect.stringMatching(/\w/) });
   expect(read(cell)).toEqual({ detail: expect.stringMatching(/\w/) });
@@ -123,20 +123,23 @@ test.each([
   ["a|''=1", "a|'=1"],
   ['a,"\'=1', 'a,"=1'],
   ["a, '=1", "a, '=1"],
-])('of %j a file safe for spreadsheets means %j, and any other what it says', (cell, value) => {
-  expect(cellReader('string', true)(cell)).toEqual({ value });
-  expect(cellReader('list', true)(cell)).toEqual({ value: [value.trim()] });
-  expect(cellReader('string', false)(cell)).toEqual({ value: cell });
-  expect(cellReader('list', false)(cell)).toEqual({ value: [cell] });
-});
+])(
+  'the cell %j of a file for spreadsheets is read as %j, and of any other file unchanged',
+  (cell, value) => {
+    expect(cellReader('string', true)(cell)).toEqual({ value });
+    expect(cellReader('list', true)(cell)).toEqual({ value: [value.trim()] });
+    expect(cellReader('string', false)(cell)).toEqual({ value: cell });
+    expect(cellReader('list', false)(cell)).toEqual({ value: [cell] });
+  },
+);
 
-test('no mark is taken off a number, boolean or date', () => {
+test('no guard is removed from a number, boolean, date or time', () => {
   for (const type of ['number', 'boolean', 'date', 'time', 'datetime'] as const) {
     expect(cellReader(type, true)("'-1")).toHaveProperty('detail');
   }
 });
 
-test('of a list each item is read without its guard', () => {
+test('each item of a list is read without its own guard', () => {
   expect(cellReader('list', true)("a;'=1+1;''-2;'s")).toEqual({
     value: ['a', '=1+1', "'-2", "'s"],
   });
@@ -150,7 +153,7 @@ const textArbitrary = fc
   .map((pair) => pair.join('').replaceAll(/[\0;]/g, ' '))
   .filter((text) => text !== '' && text.isWellFormed());
 
-test('every text comes back as it was before its export, and every list that was stored', () => {
+test('an exported text or list is read back unchanged', () => {
   fc.assert(
     fc.property(fc.array(textArbitrary, { minLength: 1, maxLength: 5 }), (items) => {
       for (const text of items) {
@@ -165,7 +168,7 @@ test('every text comes back as it was before its export, and every list that was
   );
 });
 
-test('what is remembered of a column changes no answer, however many cells it has', () => {
+test('cached cells of a column do not change results, with any number of cells', () => {
   const read = cellReader('string', true);
   for (let round = 0; round < 2; round++) {
     for (let index = 0; index < 600; index++) {
@@ -174,7 +177,7 @@ test('what is remembered of a column changes no answer, however many cells it ha
   }
 });
 
-test('two users with the same list have each their own', () => {
+test('two users with the same list get separate lists', () => {
   const read = cellReader('list', true);
   const [one, other] = [read('a;b'), read('a;b')] as { value: string[] }[];
   expect(one?.value).toEqual(other?.value);

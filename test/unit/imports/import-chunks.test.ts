@@ -16,7 +16,7 @@ import {
   quoted,
 } from '../../support/steps/import-file.ts';
 
-test('every value is in its stored form, and what is empty is unknown', async () => {
+test('every value is in its stored form, and an empty cell is an unknown value', async () => {
   const names = fieldNames(ONE_OF_EACH);
   const cells: Record<string, string> = {
     userId: "'=u",
@@ -72,7 +72,7 @@ test('every value is in its stored form, and what is empty is unknown', async ()
   });
 });
 
-test('a line has the columns of the file and no others, and none of the line before', async () => {
+test('a line has only the columns of the file, and no values of the line before', async () => {
   const { rows } = await linesOf('city,userId\nA,1\n,2\n');
   expect(rows.map(({ columns, properties }) => ({ columns, properties }))).toEqual([
     { columns: { city: 'A' }, properties: {} },
@@ -80,7 +80,7 @@ test('a line has the columns of the file and no others, and none of the line bef
   ]);
 });
 
-test('lines that fail stop no other, and say all that is wrong by column and rule', async () => {
+test('failed lines stop no other line, and report each error by column and rule', async () => {
   const { rows, failed } = await linesOf(
     'userId,email,properties.number\n1,a@b.c,1\n,x@example.com,1\n3,secret,one\n4,a@b.c\n5,a@b.c,5,5\n' +
       `${'6'.repeat(256)},,\n7,,\n`,
@@ -99,24 +99,24 @@ test('lines that fail stop no other, and say all that is wrong by column and rul
   for (const { message } of failed) expect(message).not.toContain('secret');
 });
 
-test('numbers lines as an editor does, whatever lines are blank or broken in cells', async () => {
+test('lines are numbered as in an editor, also with blank lines and line breaks in cells', async () => {
   const { rows, failed } = await linesOf('\r\nuserId,city\r\n1,"a\r\nb"\r\n\r\n\r\n2\r\n3,c\r\n');
   expect(rows.map(({ line }) => line)).toEqual([3, 8]);
   expect(failed.map(({ line }) => line)).toEqual([7]);
 });
 
-test('a payload can be stored, whatever the line holds', async () => {
+test('a payload can always be stored: NUL is replaced', async () => {
   const { rows, failed } = await linesOf('userId,city,createdAt\n1,a\0b,\n2,c,\0\n');
   expect(failed.map(({ payload }) => payload)).toEqual(['1,a\uFFFDb,']);
   expect(rows.map(({ payload }) => payload())).toEqual(['2,c,\uFFFD']);
 });
 
-test('a file of a header alone has no chunk, and no lines', async () => {
+test('a file with only a header has no chunks and no lines', async () => {
   expect(await chunksOf('userId,city\n')).toEqual([]);
   expect(await countOf('userId,city\n')).toBe(0);
 });
 
-test('counts all lines there are to read, also those that fail', async () => {
+test('the count includes all lines to read, also failed lines', async () => {
   const content = `userId,email\n1,\n\n,\n2,"no\naddress"\n3\n${'4,a@example.com\n'.repeat(9_999)}`;
   for (const file of [content, gzipSync(content)]) {
     const { rows, failed } = await linesOf(file);
@@ -130,12 +130,12 @@ test.each([
   ['invalidCsv', Buffer.from('4,a"b"')],
   ['notUtf8', Buffer.from([0x34, 0x2c, 0xff])],
   ['recordTooLong', Buffer.from(`4,${'a'.repeat(2 * 1024 * 1024)}`)],
-])('counting finds what is %s at the very end', async (type, end) => {
+])('counting finds %s at the very end of the file', async (type, end) => {
   const content = Buffer.concat([Buffer.from(`userId,city\n${'1,a\n'.repeat(100_000)}`), end]);
   await expect(countOf(content)).rejects.toMatchObject({ type, line: 100_002 });
 });
 
-test('a file of more than 5,000,000 lines is refused at the first one too many', async () => {
+test('a file of more than 5,000,000 lines is refused at the first line beyond the limit', async () => {
   const lines = Buffer.from('1\n'.repeat(100_000));
   const pieces = Array.from({ length: MAX_LINES / 100_000 }, () => lines);
   const file = Readable.from([Buffer.from('userId\n'), ...pieces, Buffer.from('2\n')]);
@@ -145,7 +145,7 @@ test('a file of more than 5,000,000 lines is refused at the first one too many',
   });
 });
 
-test('a file without a header, or of other columns, is refused', async () => {
+test('a file without a header, or with unknown columns, is refused', async () => {
   for (const [content, type] of [
     ['', 'empty'],
     ['userId,nickname\n1,2\n', 'invalidHeader'],
@@ -158,7 +158,7 @@ test('a file without a header, or of other columns, is refused', async () => {
   }
 });
 
-test('chunks are numbered, full, and the same however the file comes', async () => {
+test('chunks are numbered, full, and the same for any size of pieces', async () => {
   const lineCount = 2 * MAX_CHUNK_LINES + 5;
   const lines = Array.from({ length: lineCount }, (_, i) => (i % 7 === 0 ? `,${i}` : `u${i},${i}`));
   const content = `userId,city\n${lines.join('\n')}\n`;
@@ -184,7 +184,7 @@ test('a chunk of long lines ends at 16 MiB', async () => {
   expect(chunks.map(({ lines }) => lines)).toEqual([16, 16, 8]);
 });
 
-test('of many wrong cells of a line some are told, and how many there are', async () => {
+test('a line with many wrong cells reports some of them and the number of the others', async () => {
   const types = new Map(Array.from({ length: 200 }, (_, n) => [`p${n}`, 'phone'] as const));
   const names = [...types.keys()].map((name) => `properties.${name}`);
   const content = `userId,${names.join()}\nu1${',1E9'.repeat(200)}\n`;
@@ -195,7 +195,7 @@ test('of many wrong cells of a line some are told, and how many there are', asyn
   expect.assertions(2);
 });
 
-test('columns without a name are left out where they hold nothing', async () => {
+test('columns without a name are ignored if they are empty', async () => {
   const { rows, failed } = await linesOf(
     'userId,city,,\n1,A,,\n2,B\n3,C,\n4,D,,x\n5,E,,,\n6,F,,,,\n7\n,,,\n,,,,,,,\n',
   );
@@ -220,7 +220,7 @@ test('columns without a name are left out where they hold nothing', async () => 
   ]);
 });
 
-test('says of one empty cell too many that it is one', async () => {
+test('the message for one additional empty cell names it as one', async () => {
   const { failed } = await linesOf('userId,city\n1,A,\n2,B,,\n3,C,x\n');
   expect(failed.map(({ message }) => message)).toEqual([
     'has 3 cells, but the header has 2: one empty cell too many at the end of the line',
@@ -229,7 +229,7 @@ test('says of one empty cell too many that it is one', async () => {
   ]);
 });
 
-test('an error of a header that a job fails with holds nothing of the file', async () => {
+test('the error of a header has no content of the file, except a name that is near a known column', async () => {
   const content = 'secret@mail.example,Secret Name,userid\n';
   const error: unknown = await countOf(content).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ type: 'invalidHeader', line: 1 });
@@ -241,7 +241,7 @@ const cell = fc
   .string({ unit: 'grapheme', maxLength: 20 })
   .filter((text) => text.isWellFormed() && !text.includes('\0'));
 
-test('what is written with any separator is read back the same', async () => {
+test('lines that are written with any separator are read back unchanged', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 }),
@@ -266,7 +266,7 @@ test('what is written with any separator is read back the same', async () => {
 const rowsOf = async (csv: string, spreadsheetSafe: boolean | null) =>
   (await linesOf(csv, { spreadsheetSafe, pieceBytes: 2 })).rows;
 
-test('a file is taken for guarded by its byte-order mark, unless the request says', async () => {
+test('a file is treated as guarded if it has a byte-order mark, unless the request states otherwise', async () => {
   const header = 'userId,properties.string,properties.list,properties.number';
   const text = `${header}\n1,'=a,b;'=c,-1\n`;
   const guarded = [{ properties: { string: '=a', list: ['b', '=c'], number: -1 } }];

@@ -79,7 +79,7 @@ const others: [string, Buffer, RegExp][] = [
 const BEFORE = ['\n', '\r\n\r\n', ' \t', '\uFEFF', 'sep=;\n', '\uFEFF"sep=,"\r\n\n', 'SEP=;;;\r'];
 
 test.each(others)(
-  '%s is told behind blanks, marks and a line that names the separator',
+  '%s is recognised behind blanks, marks and a line that names the separator',
   async (_what, content, told) => {
     for (const before of BEFORE) {
       const bytes = Buffer.concat([Buffer.from(before), content]);
@@ -94,7 +94,7 @@ test.each(others)(
   },
 );
 
-test('a header that somebody maps is CSV, however it begins', async () => {
+test('a header that the mapping names is CSV, with any first characters', async () => {
   for (const [name, content] of [
     ['[1] Id', '[1] Id,firstName\n1,Ann\n'],
     ['<Customer No>', '\uFEFF<Customer No>;firstName\n1;Ann\n'],
@@ -111,26 +111,33 @@ test('a header that somebody maps is CSV, however it begins', async () => {
 });
 
 describe.each(others)('%s', (_what, content, told) => {
-  test('is told by its first bytes', () => {
+  test('is recognised by its first bytes', () => {
     expect(kindOfFile(content)).toMatch(told);
     expect(kindOfFile(Buffer.concat([content, Buffer.alloc(10_000)]))).toMatch(told);
   });
 
-  test.each([1, 3, 100, 65_536])('is the error of its file in pieces of %i bytes', async (size) => {
-    const error: unknown = await recordsOf(fileOf(content, size))
-      .next()
-      .catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(ImportFileError);
-    expect(error).toMatchObject({ type: 'notCsv', line: 1, message: expect.stringMatching(told) });
-  });
+  test.each([1, 3, 100, 65_536])(
+    'is refused as its own kind of file, in pieces of %i bytes',
+    async (size) => {
+      const error: unknown = await recordsOf(fileOf(content, size))
+        .next()
+        .catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(ImportFileError);
+      expect(error).toMatchObject({
+        type: 'notCsv',
+        line: 1,
+        message: expect.stringMatching(told),
+      });
+    },
+  );
 
-  test.each([1, 7, 4_096])('is found while it comes in pieces of %i bytes', async (size) => {
+  test.each([1, 7, 4_096])('is found during an upload in pieces of %i bytes', async (size) => {
     const check = createKindCheck((kind) => new Error(kind));
     const whole = Buffer.concat([content, Buffer.alloc(8_192)]);
     const upload = async () => {
       for await (const piece of fileOf(whole, size)) check(piece as Buffer);
     };
-    // Of few bytes less is known than of all.
+    // The first few bytes say less about the file than all of them.
     await expect(upload()).rejects.toThrow(size < KIND_BYTES ? /\w/ : told);
   });
 });
@@ -152,13 +159,13 @@ test.each([
   ['a name of a separator', 'sep=;\nuserId;firstName\n'],
   ['blanks before a header', ' \n userId\n'],
   ['a word of SYLK', 'ID;Phone;Name\n'],
-])('%s may be CSV, packed or not', (_what, content) => {
+])('%s may be CSV, compressed or not', (_what, content) => {
   for (const file of [Buffer.from(content), gzipSync(content)]) {
     expect(kindOfFile(file)).toBeUndefined();
   }
 });
 
-test('gzip of which little has come, or that is damaged, is not judged', () => {
+test('incomplete or damaged gzip is not classified', () => {
   const packed = gzipSync(CSV);
   for (let length = 0; length < packed.length; length++) {
     expect(kindOfFile(packed.subarray(0, length))).toBeUndefined();

@@ -20,7 +20,7 @@ test.each([
   ['behind a line that has too few cells', 'userId,firstName\n7firstName,userId\nB32,8\n'],
   ['with another separator', 'userId\n7userId;firstName\n8;B\n'],
   ['behind a last cell, with another separator', 'userId,firstName\n7,AuserId;firstName\n8;B\n'],
-])('a header behind a value, %s, ends the file', async (_what, content) => {
+])('a file is refused for a header that directly follows a value, %s', async (_what, content) => {
   for (const read of [chunksOf, countOf, entriesIn]) {
     await expect(read(content)).rejects.toMatchObject({
       type: expect.stringMatching('invalidHeader|invalidCsv') as string,
@@ -35,13 +35,13 @@ test.each([
   ['userId;firstName\n7;A\nuserId,firstName\n8,B\n'],
   ['userId,firstName\n7,A\nfirstName|userId|city\nB|8|Rome\n'],
   ['userId;city\n7;A\ncity\tuserId\nRome\t8\n'],
-])('a header with another separator ends the file: %j', async (content) => {
+])('a file is refused for another header with another separator: %j', async (content) => {
   for (const read of [chunksOf, countOf]) {
     await expect(read(content)).rejects.toMatchObject({ type: 'invalidHeader', line: 3 });
   }
 });
 
-test('a list of users is refused where columns change their places', async () => {
+test('a list of users is refused if its columns change within the file', async () => {
   for (const content of [
     'userId,name\n7,A\nname,userId\nB32,8\n',
     'userId,name\n7,A\n\uFEFFname,userId\nB32,8\n',
@@ -60,7 +60,7 @@ test.each([
   ['userId,firstName\n1,A\n7,BuserId\n2,C\n', ['1', '2']],
   ['userId\n1\n7sep=;\nuserId\n2\n', ['1', '2']],
   ['userId;city\n1;A\n7;\uFEFFsep=;\nuserId;city\n2;C\n', ['1', '2']],
-])('the same header behind a value fails its line alone: %j', async (content, keys) => {
+])('the same header directly after a value fails only its line: %j', async (content, keys) => {
   const matchBy = content.startsWith('email') ? 'email' : 'userId';
   const { rows, failed } = await linesOf(content, { matchBy });
   expect(rows.map(({ userId, mail }) => mail ?? userId)).toEqual(keys);
@@ -70,7 +70,7 @@ test.each([
   ]);
 });
 
-test('values that end like names of columns, or hold them, are values', async () => {
+test('values that contain or end with names of columns are accepted as values', async () => {
   const { rows } = await linesOf(
     'userId,email,city,tags\nuserIdx,,the userId,email;phone\nmy-userId,ann@berlin.city,email,\n' +
       'a,,Hotemail,\nb,,email,city\nc,,userId,tags\n',

@@ -8,7 +8,7 @@ test.each([
   ['after a mark', '\uFEFFuserId,firstName'],
   ['after a mark, padded', '\uFEFFuserId,firstName,'],
   ['padded', 'userId,firstName,'],
-])('a header again, %s, is no user', async (_what, again) => {
+])('a repeated header, %s, is not read as a user', async (_what, again) => {
   const { rows, failed } = await linesOf(`userId,firstName,\n1,Ann,\n${again}\n2,Bob\n${again}`);
   expect(rows.map(({ line, userId }) => [line, userId])).toEqual([
     [2, '1'],
@@ -17,7 +17,7 @@ test.each([
   expect(failed).toEqual([]);
 });
 
-test('a line that only looks like the header is told of, or is a user', async () => {
+test('a line that is only similar to the header fails with a message or is read as a user', async () => {
   const two = await linesOf('userId,firstName\nUSERID,First Name\nuser-id,\nUSERID,Ada\nu1,Ann\n');
   expect(two.rows.map(({ userId }) => userId)).toEqual(['user-id', 'USERID', 'u1']);
   expect(two.failed.map(({ line, message }) => [line, message])).toEqual([
@@ -27,7 +27,7 @@ test('a line that only looks like the header is told of, or is a user', async ()
   expect(one.rows.map(({ userId }) => userId)).toEqual(['USERID', 'user_id', 'User ID', 'u1']);
 });
 
-test('a user whose id begins with a mark is not taken for another', async () => {
+test('a user id that begins with a byte-order mark is not confused with the id without the mark', async () => {
   const plain = await linesOf('userId\nu1\n\uFEFFu1\n', { spreadsheetSafe: null });
   expect(plain.rows.map(({ userId }) => userId)).toEqual(['u1']);
   expect(plain.failed.map(({ line, message }) => [line, message])).toEqual([
@@ -39,7 +39,7 @@ test('a user whose id begins with a mark is not taken for another', async () => 
   expect(guarded.rows.map(({ userId }) => userId)).toEqual(['u1', '\uFEFFu1']);
 });
 
-test('a header again is no line, in a file of one column either', async () => {
+test('a repeated header is not counted as a line, also in a file with one column', async () => {
   const content = 'userId\n1\nuserId\n2\n\uFEFFuserId\n3\uFEFFuserId\n';
   expect((await linesOf(content)).rows.map(({ userId }) => userId)).toEqual(['1', '2', '3']);
   expect(await countOf(content)).toBe(3);
@@ -51,7 +51,7 @@ test.each([
   ['with one column more', 'userId,firstName,city'],
   ['with one column less', 'userId'],
   ['with a column nobody knows', 'userId,nickname'],
-])('a header again %s ends the file, before its users are mixed up', async (_what, again) => {
+])('a file is refused for a second header %s', async (_what, again) => {
   for (const read of [chunksOf, countOf]) {
     await expect(read(`userId,firstName\n1,Ann\n${again}\nBob,2\n`)).rejects.toMatchObject({
       type: 'invalidHeader',
@@ -60,7 +60,7 @@ test.each([
   }
 });
 
-test('users who are named like columns are users', async () => {
+test('users with ids like names of columns are read as users', async () => {
   const { rows } = await linesOf('userId,city\ncity,Rome\nemail,\nuser,city\n1,userId\nid,\n');
   expect(rows.map(({ userId }) => userId)).toEqual(['city', 'email', 'user', '1', 'id']);
 });

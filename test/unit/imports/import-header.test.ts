@@ -12,7 +12,7 @@ test.each([
   ['\t', 'userId\tproperties.string'],
   [',', '"userId","properties.string"'],
   [';', '\uFEFF\n\n"userId";"properties.string"'],
-])('finds the separator %j of %j', async (_separator, header) => {
+])('the separator %j is found in %j', async (_separator, header) => {
   for (const content of [header, `${header}\r\na,b;c;d\te\n`, gzipSync(header)]) {
     expect(await headerOf(content)).toEqual({
       columns: [
@@ -37,7 +37,7 @@ test.each([
   }
 });
 
-test('takes every column an export has, and says which nobody sets by a file', async () => {
+test('every column of an export is accepted, and columns that a file cannot set are ignored', async () => {
   const names = fieldNames(ONE_OF_EACH);
   const header = await headerOf(names.join(','));
   if ('errors' in header) throw new Error(JSON.stringify(header.errors));
@@ -50,7 +50,7 @@ test('takes every column an export has, and says which nobody sets by a file', a
   }
 });
 
-test('userId alone is enough, anywhere', async () => {
+test('userId alone is enough, in any position', async () => {
   expect(await headerOf('userId\n1\n')).toMatchObject({ columns: [{ index: 0 }] });
   expect(await headerOf('city,userId')).toMatchObject({ columns: [{ index: 0 }, { index: 1 }] });
 });
@@ -85,20 +85,20 @@ test.each([
   ['gzip that is cut off', gzipSync('userId,city\n').subarray(0, 14), ['/file']],
   ['a quote that never ends', '"userId,city\n1,2\n', ['/file']],
   ['a header without an end', 'userId,'.repeat(200_000), ['/file']],
-])('refuses a file of %s', async (_what, content, pointers) => {
+])('a file of %s is refused', async (_what, content, pointers) => {
   const header = await headerOf(content);
   expect(header).toEqual({
     errors: pointers.map((pointer) => ({ pointer, detail: expect.stringMatching(/\w/) })),
   });
 });
 
-test('tells of a backup what to do instead', async () => {
+test('the error for a backup recommends a restore', async () => {
   expect(await headerOf('userId,properties\n')).toMatchObject({
     errors: [{ detail: expect.stringContaining('restore the backup') }],
   });
 });
 
-test('names all columns that are wrong, but for more than anyone has', async () => {
+test('all wrong columns are named, up to 350', async () => {
   const header = await headerOf(`userId,${'x,'.repeat(1000)}`);
   if (!('errors' in header)) throw new Error('a header of unknown columns is taken');
   expect(header.errors).toHaveLength(351);
@@ -129,7 +129,7 @@ test.each([
   ['user\0Id', '`user[U+0000]Id`: did you mean `userId`?'],
   ['us\u0435rId', '`us[U+0435]rId`: did you mean `userId`?'],
   ['ｕｓｅｒＩｄ', '`ｕｓｅｒＩｄ`: did you mean `userId`?'],
-])('asks of a column %j what it was meant for', async (name, detail) => {
+])('the error for the column %j asks whether userId was meant', async (name, detail) => {
   expect(await detailsOf(`${name},firstName\n1,Ann\n`)).toEqual([detail]);
 });
 
@@ -144,13 +144,13 @@ test.each([
   ['Properties.String', 'properties.string'],
   ['property.string', 'properties.string'],
   ['properties.sting', 'properties.string'],
-])('asks of %j whether %j was meant', async (name, meant) => {
+])('the error for the column %j asks whether %j was meant', async (name, meant) => {
   const [detail, ...others] = await detailsOf(`userId,${name}\n`);
   expect(detail).toContain(`did you mean \`${meant}\`?`);
   expect(others).toEqual([]);
 });
 
-test('asks nothing where a name is like none, or the one it is like is there', async () => {
+test('no name is suggested for a column that is similar to none, or to a column that the file has', async () => {
   const details = await detailsOf('userId,nickname,UserId,id,z,properties.none,größe,Δ\n');
   expect(details).toHaveLength(7);
   for (const detail of details) expect(detail).toMatch(/^`.+` is not a /);
@@ -158,7 +158,7 @@ test('asks nothing where a name is like none, or the one it is like is there', a
   expect(details[5]).toMatch(/^`größe` is/);
 });
 
-test('all faults are told at once, each with its name', async () => {
+test('all errors of a header are reported at once, each with its name', async () => {
   expect(await detailsOf('userid,first name,Shoe Size,city,city,properties.none\n')).toEqual([
     '`userid`: did you mean `userId`?',
     '`first name`: did you mean `firstName`?',
@@ -168,7 +168,7 @@ test('all faults are told at once, each with its name', async () => {
   ]);
 });
 
-test('a long name is shown in part, and control characters by their numbers', async () => {
+test('a long name is shown in part, and control characters by their code points', async () => {
   expect(await detailsOf(`userId,${'n'.repeat(5_000)}\n`)).toEqual([
     expect.stringMatching(/^`n{80}…` is not a known property/),
   ]);
@@ -177,7 +177,7 @@ test('a long name is shown in part, and control characters by their numbers', as
   ]);
 });
 
-test('says of the numbers of rows that pandas writes how to leave them out', async () => {
+test('the error for the row numbers of pandas states how to leave them out', async () => {
   expect(await detailsOf(',userId\n0,1\n')).toEqual([expect.stringContaining('index=False')]);
 });
 
@@ -186,24 +186,24 @@ test.each([
   ['userId,city,,,,\n', 2],
   ['userId;city; ;\u200B;\n', 2],
   ['userId,"",""\n', 1],
-])('leaves out columns without a name at the end of %j', async (content, count) => {
+])('columns without a name at the end of %j are left out', async (content, count) => {
   const header = await headerOf(content);
   expect('columns' in header && header.columns).toHaveLength(count);
 });
 
-test('says what separates cells to a file that has another separator', async () => {
+test('the error for another separator states how a file names its separator', async () => {
   expect(await detailsOf('userId|city\n')).toEqual([
     expect.stringContaining('sep=|'),
     expect.stringMatching(/^`userId\|city` is no/),
   ]);
 });
 
-test('reads lines below a header with as many empty columns as a line may have', async () => {
+test('lines below a header with very many empty columns are read', async () => {
   const { rows } = await linesOf(`userId${','.repeat(600_000)}\n1\n`);
   expect(rows.map(({ userId }) => userId)).toEqual(['1']);
 });
 
-test('reads no further than it must, and closes the file', async () => {
+test('reading a header stops early and closes the file', async () => {
   const file = fileOf(`userId\n${'1\n'.repeat(100_000)}`, 1_000);
   await readHeader(file, { types: ONE_OF_EACH });
   expect(file.destroyed).toBe(true);

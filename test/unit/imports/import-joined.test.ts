@@ -9,7 +9,7 @@ import {
   writeCell as write,
 } from '../../support/steps/import-file.ts';
 
-/** Members one after the other, and what may stand between and after them. */
+/** Gzip members, and a zero byte that may stand between and after them. */
 const ANN = gzipSync('a\n1\n');
 const CID = gzipSync('3\n');
 const ZERO = Buffer.alloc(1);
@@ -28,12 +28,12 @@ describe.each([...CUTS, ANN.length - 1, ANN.length, ANN.length + 1])(
       ['the head of a member', [CID.subarray(0, 10)]],
       ['a member that is cut off', [CID.subarray(0, -1)]],
       ['another packing', [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0])]],
-    ])('loses nothing: it is refused when a member is followed by %s', async (_what, after) => {
+    ])('is refused, and loses no data, when a member is followed by %s', async (_what, after) => {
       const content = Buffer.concat([ANN, ...after]);
       expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'invalidGzip' });
     });
 
-    test('reads all members, and zeros after the last one', async () => {
+    test('is read with all its members, and with zeros after the last member', async () => {
       for (const zeros of [0, 1, 511, 512]) {
         const content = Buffer.concat([ANN, gzipSync(''), CID, Buffer.alloc(zeros)]);
         const records = await read(content, pieceBytes);
@@ -43,7 +43,7 @@ describe.each([...CUTS, ANN.length - 1, ANN.length, ANN.length + 1])(
   },
 );
 
-test('gzip may be of several members, and zeros may follow, which are read too', async () => {
+test('gzip may have several members and zeros at its end, which are all read', async () => {
   const packed = [gzipSync('a\n1\n'), gzipSync('2\n'), Buffer.alloc(1_000_000)];
   const file = fileOf(Buffer.concat(packed), 10_000);
   const records: string[] = [];
@@ -57,7 +57,7 @@ test('gzip may be of several members, and zeros may follow, which are read too',
 });
 
 describe.each(CUTS)('files that come in pieces of %i bytes', (pieceBytes) => {
-  test('takes marks off where files were joined, and leaves those of values', async () => {
+  test('lose the marks at the start of joined files, and keep the marks within values', async () => {
     const content =
       '\uFEFF\uFEFFa,b\r\n1,2\n\uFEFFa,b\n\uFEFF"3",4\r\uFEFF\r\uFEFF\uFEFF5,6\n' +
       '7,x\uFEFFy\n"\uFEFF8","\n\uFEFF9"\n10,\uFEFFa,b\n\uFEFF';
@@ -73,7 +73,7 @@ describe.each(CUTS)('files that come in pieces of %i bytes', (pieceBytes) => {
     ]);
   });
 
-  test('of files of which the first has no mark, takes off what can only be of the next', async () => {
+  test('lose only marks that must belong to a later file, if the first file has no mark', async () => {
     const content =
       'a,b\n1,\uFEFF2\n\uFEFFa,b\n\uFEFF"3",4\n\uFEFF\n\uFEFF\uFEFFa,b,\n\uFEFF5,6\n\uFEFF';
     expect((await read(content, pieceBytes)).map(({ cells }) => cells)).toEqual([
@@ -86,7 +86,7 @@ describe.each(CUTS)('files that come in pieces of %i bytes', (pieceBytes) => {
     ]);
   });
 
-  test('splits files that were joined within a line', async () => {
+  test('are split where they were joined within a line', async () => {
     for (const [file, cells] of [
       ['id,b\n1,Ann', ['1', 'Ann']],
       ['"id";"b"\r\n"1";"An""n"', ['1', 'An"n']],
@@ -109,22 +109,25 @@ describe.each(CUTS)('files that come in pieces of %i bytes', (pieceBytes) => {
     ['a tab', 'SEP=\t\r', '\t'],
     ['a bar', '\uFEFFsep=|\n', '|'],
     ['a circumflex in quotes', '"sep=^"\r\n', '^'],
-  ])('takes %s for the separator where its first line says so', async (_what, first, separator) => {
-    const text = [
-      ['a,b', 'c;d\te'],
-      ['1', '2'],
-      ['3', ''],
-    ]
-      .map((cells) => cells.map((cell) => write(cell, 'some', separator)).join(separator))
-      .join('\n');
-    const records = await read(`${first}${text}`, pieceBytes);
-    const expected = [
-      { line: 2, cells: ['a,b', 'c;d\te'] },
-      { line: 3, cells: ['1', '2'] },
-      { line: 4, cells: ['3', ''] },
-    ];
-    expect(records).toEqual(expected);
-    const again = await read(`${first}${text}\n${first}${text}`, pieceBytes);
-    expect(again.map(({ line }) => line)).toEqual([2, 3, 4, 6, 7, 8]);
-  });
+  ])(
+    'are read with %s as the separator if the first line names it',
+    async (_what, first, separator) => {
+      const text = [
+        ['a,b', 'c;d\te'],
+        ['1', '2'],
+        ['3', ''],
+      ]
+        .map((cells) => cells.map((cell) => write(cell, 'some', separator)).join(separator))
+        .join('\n');
+      const records = await read(`${first}${text}`, pieceBytes);
+      const expected = [
+        { line: 2, cells: ['a,b', 'c;d\te'] },
+        { line: 3, cells: ['1', '2'] },
+        { line: 4, cells: ['3', ''] },
+      ];
+      expect(records).toEqual(expected);
+      const again = await read(`${first}${text}\n${first}${text}`, pieceBytes);
+      expect(again.map(({ line }) => line)).toEqual([2, 3, 4, 6, 7, 8]);
+    },
+  );
 });

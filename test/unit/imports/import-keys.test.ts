@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { linesOf } from '../../support/steps/import-file.ts';
 
 test.each(['failLine', 'skipCell'] as const)(
-  'what finds the user is missed beside all else that is wrong with a line, by %s',
+  'a missing userId is reported beside all other errors of a line, with badCells %s',
   async (badCells) => {
     for (const [header, line] of [
       ['userId,phone,email', ',bad,bad'],
@@ -26,7 +26,7 @@ test.each(['failLine', 'skipCell'] as const)(
   },
 );
 
-test('an id in which nobody sees anything is no id', async () => {
+test('an id without a visible character is not a valid id', async () => {
   const unseen = ['  ', '\u00A0', '\u200B', '\u2060\uFEFF', '\u3164'];
   const { rows, failed } = await linesOf(`userId,phone\n${unseen.join(',1\n')},1\n a ,\n👩‍🚀,\n`, {
     badCells: 'skipCell',

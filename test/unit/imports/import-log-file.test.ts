@@ -11,7 +11,7 @@ import {
   type ReadFileOptions,
 } from '../../support/steps/import-file.ts';
 
-/** The log of an import's file, as the API sends it. */
+/** The log of the failed lines of a file, in the form that the API sends. */
 const logOf = async (content: string, options: ReadFileOptions, spreadsheetSafe: boolean) => {
   const { failed } = await linesOf(content, { spreadsheetSafe: null, ...options });
   const head = await readLogHead(fileOf(content), {
@@ -25,7 +25,7 @@ const logOf = async (content: string, options: ReadFileOptions, spreadsheetSafe:
 
 const OPTIONS: ReadFileOptions = { spreadsheetSafe: null };
 
-test('the log has the columns and the separator of the file, and what is wrong in a last one', async () => {
+test('the log has the columns and the separator of the file, and the error in its last column', async () => {
   const log = await logOf('userId;email;city\n1;none;"a;b"\n2;a@x.example;ok\n', OPTIONS, false);
   expect(log).toBe(
     'userId;email;city;error\n' +
@@ -57,7 +57,7 @@ const FILES: [string, string, ReadFileOptions][] = [
   ['lines within cells', 'userId,email,firstName\r\n1,none,"a\r\nb ""💜"""\r\n', OPTIONS],
 ];
 
-test('a log that was not mended, or was moved about by a spreadsheet, changes nobody', async () => {
+test('a log with uncorrected lines, or with cells moved by a spreadsheet, changes no user', async () => {
   for (const content of [
     'userId,firstName\nUSERID,FIRSTNAME\n',
     'userId,firstName\n\uFEFFx,Ann\n',
@@ -89,17 +89,17 @@ const mend = (text: string): string =>
 
 for (const safe of [true, false]) {
   test.each(FILES)(
-    `the log of a file with %s is imported as it is, and fails as before (spreadsheetSafe ${safe})`,
+    `the log of a file with %s can be imported unchanged, and fails as before (spreadsheetSafe ${safe})`,
     async (_what, content, options) => {
       const first = await logOf(content, options, safe);
       const { rows, failed } = await linesOf(first, options);
       expect(rows).toEqual([]);
       const before = (await linesOf(content, options)).failed;
-      // A log has a column more.
+      // The log has one column more.
       const told = (lines: typeof failed) =>
         lines.map(({ code, message }) => [code, message.replace(/\d+ cells.*\d+/, '')]);
       expect(told(failed)).toEqual(told(before));
-      // Its own log is the same again but for the numbers of lines.
+      // The log of the log is the same, except for the numbers of lines and cells.
       const numbers = /, line \d+:|\d+ cells.*\d+/g;
       const second = await logOf(first, options, safe);
       expect(second.replace(numbers, '')).toBe(first.replace(numbers, ''));
@@ -107,7 +107,7 @@ for (const safe of [true, false]) {
   );
 
   test.each(FILES.filter(([what]) => what !== 'semicolons'))(
-    `the log of a file with %s is mended and imported, each value as it was (spreadsheetSafe ${safe})`,
+    `the log of a file with %s is corrected and imported with the same values (spreadsheetSafe ${safe})`,
     async (_what, content, options) => {
       const wanted = (await linesOf(mend(content).replace(/^,.*\n/m, ''), options)).rows;
       const log = mend(await logOf(content, options, safe));
@@ -120,7 +120,7 @@ for (const safe of [true, false]) {
   );
 }
 
-test('a line with too few or too many cells stays wrong until somebody mends it', async () => {
+test('a line with too few or too many cells fails again until a person corrects it', async () => {
   const log = await logOf('userId,email,city\n1,a@x.example\n2,a@x.example,x,y\n', OPTIONS, false);
   const { rows, failed } = await linesOf(log, OPTIONS);
   expect(rows).toEqual([]);
@@ -128,14 +128,14 @@ test('a line with too few or too many cells stays wrong until somebody mends it'
   expect((await logOf(log, OPTIONS, false)).match(/wrongCellCount/g)).toHaveLength(2);
 });
 
-test('a line of a log that has lost its last cell keeps its values in the log of that', async () => {
+test('a line of a log that has lost its last cell keeps its values in the next log', async () => {
   for (const line of ['u-1,a@x.example', 'u-1,Ada,a@x.example', 'u-1']) {
     const log = await logOf(`userId,firstName,email,error\n${line}\n`, OPTIONS, false);
     expect(log).toContain(`\n${line},"wrongCellCount, line 2: `);
   }
 });
 
-test('a last column error is of a log, and any other is one like others', async () => {
+test('a last column error belongs to a log and is ignored, and any other column error is an ordinary column', async () => {
   expect((await linesOf('userId,error\n1,x\n')).rows).toHaveLength(1);
   await expect(linesOf('userId,error,city\n1,x,y\n')).rejects.toMatchObject({
     type: 'invalidHeader',
@@ -147,7 +147,7 @@ test('a last column error is of a log, and any other is one like others', async 
   expect(again.rows).toMatchObject([{ columns: { city: 'x' } }]);
 });
 
-test('a text is guarded as a file for spreadsheets is', () => {
+test('a text in a log is guarded in the same way as a file for spreadsheets', () => {
   const pieces = fc.constantFrom(...Array.from('=+-@\'";,|\t\r\n a1é＝＠😀'));
   fc.assert(
     fc.property(fc.array(pieces, { maxLength: 10 }), (characters) => {
@@ -159,7 +159,7 @@ test('a text is guarded as a file for spreadsheets is', () => {
   );
 });
 
-test('no cell of a log for spreadsheets begins as a formula does', async () => {
+test('no cell of a log for spreadsheets begins like a formula', async () => {
   const content = 'userId;email;properties.number\n1;=cmd();=2\n-1;+x;@y\n';
   const log = await logOf(content, OPTIONS, true);
   expect(log.startsWith('\uFEFF')).toBe(true);

@@ -13,7 +13,7 @@ const errorsOf = async (content: string, options: Wanted) => {
   return 'errors' in header ? header.errors : [];
 };
 
-test('columns are read as the mapping says, others by their own names, and some not at all', async () => {
+test('mapped columns are read as mapped, others by their own names, and columns mapped to null are ignored', async () => {
   const { rows, failed } = await linesOf(
     'Customer No;E-mail Address;Plan;Notes;city;#\n7;a@x.example;gold;long text;Pune;1\n',
     {
@@ -37,14 +37,14 @@ test('columns are read as the mapping says, others by their own names, and some 
   expect(Object.keys(rows[0]!.columns)).toEqual(['email', 'city']);
 });
 
-test('a column may take the name that another one has in the file, where that is mapped, too', async () => {
+test('a column may be mapped to the name of another column that is mapped too', async () => {
   const { rows } = await linesOf('email,userId\n1,a@x.example\n', {
     columns: { email: 'userId', userId: 'email' },
   });
   expect(rows).toMatchObject([{ userId: '1', columns: { email: 'a@x.example' } }]);
 });
 
-test('a failed line names the column as the file does', async () => {
+test('a failed line names the column as in the file', async () => {
   const { failed } = await linesOf('Id,Mail\n1,none\n,a@x.example\n', {
     columns: { Id: 'userId', Mail: 'email' },
   });
@@ -54,7 +54,7 @@ test('a failed line names the column as the file does', async () => {
   ]);
 });
 
-test('each fault of a mapping is named, at its place', async () => {
+test('each error of a mapping is reported with a pointer', async () => {
   const errors = await errorsOf('userId,Mail,E-Mail,city,Plan,extra\n', {
     columns: {
       Mail: 'email',
@@ -83,7 +83,7 @@ test('each fault of a mapping is named, at its place', async () => {
   ]);
 });
 
-test('a column that is named as its field is, beside one that is mapped to it, is one too many', async () => {
+test('two columns for one field are an error, also if one of them has the name of the field', async () => {
   const errors = await errorsOf('userId,email,Mail\n', { columns: { Mail: 'email' } });
   expect(errors).toEqual([
     {
@@ -93,7 +93,7 @@ test('a column that is named as its field is, beside one that is mapped to it, i
   ]);
 });
 
-test('what finds the user has to be mapped or there', async () => {
+test('the column that finds the user must be mapped or have its own name', async () => {
   expect(await errorsOf('Id,city\n', { columns: { Id: null } })).toMatchObject([
     { pointer: '/file', detail: expect.stringContaining('has no column userId') },
   ]);
@@ -101,12 +101,12 @@ test('what finds the user has to be mapped or there', async () => {
   expect(await errorsOf('Mail,city\n', byMail)).toEqual([]);
 });
 
-test('names that objects have anyway are columns like others', async () => {
+test('names of object methods are treated like any other unknown column', async () => {
   const errors = await errorsOf('userId,constructor,toString\n', { columns: {} });
   expect(errors.map(({ pointer }) => pointer)).toEqual(['/file/columns/1', '/file/columns/2']);
 });
 
-test('a joined file says its own header again, and a user may be called as a field is', async () => {
+test('a repeated header of a mapped file is recognised, and a user may have the name of a field', async () => {
   const options = { columns: { Name: 'userId', City: 'city' } };
   const { rows } = await linesOf('Name,City\nAnn,Pune\nName,City\nemail,\nname,\n', options);
   expect(rows.map(({ userId }) => userId)).toEqual(['Ann', 'email', 'name']);
@@ -120,15 +120,12 @@ test.each([
   ['semicolons', 'Name, first, own;Key\nAda;1\n'],
   ['commas and quotes', '"Name; of; the; user","Key"\n"Ada","1"\n'],
   ['tabs', 'Name, first;Key, own\tKey\nAda\t1\n'],
-])(
-  'mapped names hold what separates cells elsewhere, in a file with %s',
-  async (_what, content) => {
-    const [header = ''] = content.split('\n');
-    const name = header.replaceAll('"', '').replace(/.Key$/, '');
-    const { rows, failed } = await linesOf(content, {
-      columns: { [name]: 'firstName', Key: 'userId' },
-    });
-    expect(failed).toEqual([]);
-    expect(rows).toMatchObject([{ userId: '1', columns: { first_name: 'Ada' } }]);
-  },
-);
+])('mapped names may contain other separators, in a file with %s', async (_what, content) => {
+  const [header = ''] = content.split('\n');
+  const name = header.replaceAll('"', '').replace(/.Key$/, '');
+  const { rows, failed } = await linesOf(content, {
+    columns: { [name]: 'firstName', Key: 'userId' },
+  });
+  expect(failed).toEqual([]);
+  expect(rows).toMatchObject([{ userId: '1', columns: { first_name: 'Ada' } }]);
+});

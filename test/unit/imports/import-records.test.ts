@@ -28,7 +28,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     expect(await read(gzipSync(content), pieceBytes)).toEqual(expected);
   });
 
-  test('keeps line breaks within quotes, and counts them', async () => {
+  test('keeps and counts line breaks within quotes', async () => {
     const content = 'a\r\n"1\r\n2\n3\r4",5\r\n\r\n\n"6"\n';
     expect(await read(content, pieceBytes)).toEqual([
       { line: 1, cells: ['a'] },
@@ -44,7 +44,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     ['two carriage returns and a line feed', '\r\r\n', 2],
     ['a line feed and a carriage return', '\n\r', 2],
     ['two line feeds', '\n\n', 2],
-  ])('counts lines in records and errors alike, with %s', async (_what, end, step) => {
+  ])('has the same line numbers in records and errors, with %s', async (_what, end, step) => {
     const before = ['a,b', '1,2', '3,4', ''].join(end);
     const lines = [1, 1 + step, 1 + 2 * step, 1 + 3 * step];
     const records = await read(`${before}5,6`, pieceBytes);
@@ -60,7 +60,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     }
   });
 
-  test('takes rows of empty cells for blank lines', async () => {
+  test('has rows of empty cells, which are treated as blank lines', async () => {
     const content = ',,,\r\na,b\r\n,\r\n"",""\r\n,,,,\r\n""\r\n1,2\r\n,';
     expect(await read(content, pieceBytes)).toEqual([
       { line: 2, cells: ['a', 'b'] },
@@ -68,7 +68,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     ]);
   });
 
-  test('keeps characters of every length whole', async () => {
+  test('keeps characters of any byte length', async () => {
     const content = 'é,€,😀,\u202Eابجد\n"é\n",日本語,e\u0301,ﬀ\n';
     const cells = (await read(content, pieceBytes)).map((record) => record.cells);
     expect(cells).toEqual([
@@ -77,7 +77,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     ]);
   });
 
-  test('leaves out blank lines, and no others', async () => {
+  test('is read without its blank lines, and with all other lines', async () => {
     const content = '\uFEFF\r\n\n\ra;b\n\n ;\n;\r\n\r\n""\n\t\n';
     expect(await read(content, pieceBytes)).toEqual([
       { line: 4, cells: ['a', 'b'] },
@@ -113,7 +113,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
     expect(await failureOf(content, pieceBytes)).toMatchObject({ type: 'invalidCsv', line: 3 });
   });
 
-  test('is refused when it is gzip that ends early, or is damaged', async () => {
+  test('is refused when it is gzip that is truncated or damaged', async () => {
     const packed = gzipSync(`a\n${'1\n'.repeat(100)}`);
     const damaged = Buffer.from(packed);
     damaged.writeUInt8(damaged.readUInt8(packed.length - 6) ^ 0xff, packed.length - 6);
@@ -123,7 +123,7 @@ describe.each(CUTS)('a file that comes in pieces of %i bytes', (pieceBytes) => {
   });
 });
 
-test('a record may be 1 MiB long and no longer, wherever its end is', async () => {
+test('a record may be at most 1 MiB long, at any position', async () => {
   const longest = '€'.repeat(MAX_RECORD_LENGTH - 1);
   expect(await read(`x\n${longest}\ny`)).toHaveLength(3);
   expect(await read(`x\n"${'""'.repeat(MAX_RECORD_LENGTH - 1)}"\ny`)).toHaveLength(3);
@@ -139,7 +139,7 @@ test.each([
   ['empty cells in quotes', '', '"",'],
   ['lines in quotes', '', '"\n",'],
 ])(
-  'is given up when %s never ends, long before the end of the file',
+  'reading is abandoned when %s never ends, long before the end of the file',
   async (_what, start, more) => {
     let pieces = 0;
     const content = function* () {
@@ -156,13 +156,13 @@ test.each([
   },
 );
 
-test('nothing of the content is in an error', async () => {
+test('an error has no content of the file', async () => {
   for (const content of ['secret\n"secret', 'secret\nse"cret', 'secret\n"secret"secret']) {
     expect((await failureOf(content)).message).not.toContain('secret');
   }
 });
 
-test('an error of the stream is passed on as it is', async () => {
+test('an error of the stream is passed on unchanged', async () => {
   const broken = fileOf('a\n1\n');
   broken.destroy(new Error('the disk is gone'));
   await expect(recordsOf(broken).next()).rejects.toThrow('the disk is gone');
@@ -181,7 +181,7 @@ const cellArbitrary = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 8 }).filter((text) => text.isWellFormed()),
 );
 
-test('what a writer of CSV writes is read back the same', async () => {
+test('CSV of any writer is read back unchanged', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.array(cellArbitrary, { minLength: 2, maxLength: 5 }), { maxLength: 12 }),
@@ -194,7 +194,7 @@ test('what a writer of CSV writes is read back the same', async () => {
         const content = [header, ...rows]
           .map((cells) => cells.map((cell) => write(cell, style, separator)).join(separator))
           .join(lineBreak);
-        // The very first character of a file is its mark, and not of its first cell.
+        // A mark as the first character belongs to the file, not to its first cell.
         const all = await read(`\uFEFF${content}`, pieceBytes);
         const told = rows.filter((cells) => cells.some((cell) => cell !== ''));
         expect(all.map(({ cells }) => cells)).toEqual([header, ...told]);

@@ -13,7 +13,7 @@ const entriesIn = async (content: string) => {
   return entries.join();
 };
 
-/** What refuses a file, as a whole. */
+/** The error that refuses the whole file. */
 const refusalOf = async (read: (content: string) => Promise<unknown>, content: string) => {
   const error: unknown = await read(content).then(
     () => undefined,
@@ -31,11 +31,14 @@ test.each([
   ['userId\n1\nsep=,\nuserId\n2\n'],
   ['userId\n1\nsep=;\nuserId\n2\n'],
   ['userId\n1\n\uFEFFsep=\t\r\nuserId\n2'],
-])('a line that names the separator before a header again is no user: %j', async (content) => {
-  expect(await idsOf(content)).toBe('1,2');
-  expect(await entriesIn(content)).toBe('1,2');
-  expect(await countOf(content)).toBe(2);
-});
+])(
+  'a line that names the separator before a repeated header is not read as a user: %j',
+  async (content) => {
+    expect(await idsOf(content)).toBe('1,2');
+    expect(await entriesIn(content)).toBe('1,2');
+    expect(await countOf(content)).toBe(2);
+  },
+);
 
 test.each([
   ['userId,firstName\n1,A\nsep=,\n2,B\n', 3],
@@ -44,7 +47,7 @@ test.each([
   ['userId\n1\nsep=\n2\n', 3],
   ['sep=;\nuserId;city\n1;A\nsep=;\n2;B\n', 4],
   ['userId\n1\nsep=|\nsep=|\nuserId\n2\n', 3],
-])('a line that names the separator before no header fails: %j', async (content, line) => {
+])('a line that names the separator without a header after it fails: %j', async (content, line) => {
   const { rows, failed } = await linesOf(content);
   expect(rows.map(({ userId }) => userId)).toEqual(['1', '2']);
   expect(failed).toMatchObject([
@@ -57,16 +60,13 @@ test.each([
   ['userId,firstName\n1,A\nsep=;\nuserId;firstName\n2;B\n', 'a semicolon'],
   ['userId;firstName\n1;A\nsep=,\nuserId,firstName\n2,B\n', 'a comma'],
   ['sep=|\nuserId|firstName\n1|A\n"sep=\t"\nuserId\tfirstName\n', 'a tab'],
-])(
-  'a line that names another separator than the file has refuses it: %j',
-  async (content, what) => {
-    for (const read of [chunksOf, countOf, entriesIn]) {
-      expect(await refusalOf(read, content)).toContain(
-        `${what} is named as the separator, but the file`,
-      );
-    }
-  },
-);
+])('a file is refused for a line that names another separator: %j', async (content, what) => {
+  for (const read of [chunksOf, countOf, entriesIn]) {
+    expect(await refusalOf(read, content)).toContain(
+      `${what} is named as the separator, but the file`,
+    );
+  }
+});
 
 test.each([
   ['sep=,,\nuserId,firstName,city\n1,A,\n'],
@@ -85,14 +85,14 @@ test.each([
   ['sep=;,,\nuserId,firstName,city\n1,A,\n', 'a semicolon', 'a comma'],
   ['sep=|\nuserId\tfirstName\n', '`|`', 'a tab'],
 ])(
-  'a first line that names what the header does not have says so: %j',
+  'a file is refused when its first line names another separator than its header has: %j',
   async (content, ...what) => {
     for (const word of what) expect(await refusalOf(chunksOf, content)).toContain(word);
     expect(await refusalOf(entriesIn, content)).toContain('but this line with the columns has');
   },
 );
 
-test('a name of a column may hold what another file would be separated by', async () => {
+test('the name of a column may contain another separator', async () => {
   const { rows } = await linesOf('sep=;\n"Name, first"\n1\n', {
     columns: { 'Name, first': 'userId' },
   });

@@ -8,7 +8,7 @@ import { failureOf, fileOf, ONE_OF_EACH } from '../../support/steps/import-file.
 
 const MIB = 1024 * 1024;
 
-/** Seconds of this process that it takes to read a file. */
+/** The processor time in seconds to read a file. */
 const secondsOf = async (content: string): Promise<number> => {
   const before = process.cpuUsage();
   let count = 0;
@@ -25,7 +25,7 @@ test.each([
   ['have more cells', '1,2,3\n'],
   ['have empty cells only', ',,,\n'],
   ['have byte-order marks', '1\uFEFF\uFEFF,2\n'],
-])('lines that %s take no longer than others', async (_what, line) => {
+])('lines that %s take less than five times as long to read as others', async (_what, line) => {
   const count = 100_000;
   await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
   const usual = await secondsOf(`a,b\n${'1,2\n'.repeat(count)}`);
@@ -39,7 +39,7 @@ test.each([
   ['lines', '1\n', 'tooLarge'],
   ['zeros', '\0', 'recordTooLong'],
 ])(
-  'a small file of many %s is given up long before its end',
+  'a small compressed file of many %s is refused',
   async (_what, filler, wanted) => {
     const packed = gzipSync(`userId\n${filler.repeat((20 * MIB) / filler.length)}`);
     expect(packed.length).toBeLessThan(64 * 1024);
@@ -50,7 +50,7 @@ test.each([
   120_000,
 );
 
-test('a file of many equal columns is no such file', async () => {
+test('a file of many equal columns is not refused as too large', async () => {
   const header = ['userId', ...Array.from({ length: 300 }, (_, n) => `properties.p${n}`)].join();
   const cells = ',false'.repeat(300);
   const lines = Array.from({ length: 8_000 }, (_, n) => `u-${(n * 7_919) % 100_003}${cells}`);
@@ -60,7 +60,7 @@ test('a file of many equal columns is no such file', async () => {
   expect(count).toBe(8_001);
 }, 120_000);
 
-test('blank lines count, too', async () => {
+test('blank lines count towards the maximum number of lines', async () => {
   const blank = Buffer.alloc(MIB, '\n');
   const pieces = Array.from({ length: Math.ceil(MAX_BLANK_LINES / MIB) + 1 }, () => blank);
   const read = async () => {
@@ -76,7 +76,7 @@ test.each([
   ['blank lines', '\n'],
   ['lines of empty cells', ';;\r\n'],
   ['byte-order marks', '\uFEFF\n'],
-])('a header is not looked for behind many %s', async (_what, line) => {
+])('the search for a header ends after many %s', async (_what, line) => {
   let pieces = 0;
   const content = function* () {
     for (; pieces < 1_000; pieces++) yield Buffer.from(line.repeat(2_000));
@@ -91,14 +91,14 @@ test.each([
   expect(pieces).toBeLessThan(200);
 });
 
-test('a long header is told for what it is', async () => {
+test('the error of a long header does not report blank lines', async () => {
   for (const header of ['a'.repeat(100_000), `userId${','.repeat(200_000)}`]) {
     const read = await readHeader(fileOf(`${header}\n1\n`), { types: ONE_OF_EACH });
     expect(JSON.stringify(read)).not.toContain('blank');
   }
 });
 
-test('others have their turn while a file is read, whatever its lines are', async () => {
+test('other tasks get processor time while a file of blank and short lines is read', async () => {
   const reading = secondsOf(`userId,a\n1,2\n${'\n'.repeat(500_000)}${'1\n'.repeat(300_000)}`);
   expect(await longestTurnShare(reading)).toBeLessThan(1 / 3);
   await reading;

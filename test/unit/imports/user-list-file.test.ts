@@ -30,7 +30,7 @@ const failureOf = async (content: string | Buffer, options?: ListOptions): Promi
   }
 };
 
-test('takes the column userId, else email, whatever stands beside it', async () => {
+test('a list is read from the column userId, else from email, beside any other columns', async () => {
   expect(await read('userId\nu-1\nu-2')).toEqual({
     matchBy: 'userId',
     empty: 0,
@@ -57,14 +57,14 @@ test.each([
   ['gzip', gzipSync('name,userId\nAda,u-1\n\n,u-2\n')],
   ['padding without a name', 'name,userId,,\nAda,u-1,,\n\n,u-2\n'],
   ['joined files', 'name,userId\nAda,u-1\n\uFEFFname,userId\n,u-2\n'],
-])('reads files with %s, in pieces cut anywhere', async (_what, content) => {
+])('files with %s are read, in pieces of any size', async (_what, content) => {
   for (const pieceBytes of [1, 7, 65_536]) {
     const { entries } = await read(content, {}, pieceBytes);
     expect(entries.map((entry) => entry.replace(/^\d+:/, ''))).toEqual(['u-1', 'u-2']);
   }
 });
 
-test('numbers lines as an editor does, also after cells of several lines', async () => {
+test('lines are numbered as in an editor, also after cells with several lines', async () => {
   const { entries } = await read('note,userId\n"a\nb",u-1\n\nx,u-2\n');
   expect(entries).toEqual(['2:u-1', '5:u-2']);
 });
@@ -72,12 +72,12 @@ test('numbers lines as an editor does, also after cells of several lines', async
 const entriesIn = async (content: string, options?: ListOptions) =>
   (await read(content, options)).entries;
 
-test('takes blanks off email addresses, which never have them, and not off ids', async () => {
+test('blanks are removed from email addresses, which never contain them, and not from ids', async () => {
   expect(await entriesIn('email\n ada@x.example\u00A0\n \n')).toEqual(['2:ada@x.example']);
   expect(await entriesIn('userId\n u-1\n \n')).toEqual(['2: u-1', '3: ']);
 });
 
-test('takes the guard against formulas off a marked file, as imports do', async () => {
+test('the guard against formulas is removed from a marked file, as in imports', async () => {
   expect(await entriesIn("\uFEFFuserId\n'-17\n'=a\n's\n")).toEqual(['2:-17', '3:=a', "4:'s"]);
   expect(await entriesIn("userId\n'-17\n")).toEqual(["2:'-17"]);
   expect(await entriesIn("userId\n'-17\n", { spreadsheetSafe: true })).toEqual(['2:-17']);
@@ -110,16 +110,16 @@ test.each([
   ['a quote that never ends', 'userId\n"u-1\n', 'invalidCsv Line 2'],
   ['another kind of file', 'PK\x03\x04xl/workbook.xml'.padEnd(5_000, 'x'), 'notCsv Line 1'],
   ['what is not UTF-8', Buffer.from('userId\nM\xfcller\n', 'latin1'), 'notUtf8 Line 2'],
-])('refuses a file with %s, and says on which line', async (_what, content, message) => {
+])('a file with %s is refused with its reason and line', async (_what, content, message) => {
   expect(await failureOf(content)).toContain(message);
 });
 
-test('tells nothing of a first line that may be an entry', async () => {
+test('the error for a missing header does not quote the first line, which may be an entry', async () => {
   expect(await failureOf('ada@x.example\nbob@x.example\n')).not.toContain('ada');
   expect(await failureOf('userId\nu-1\n', { matchBy: 'email' })).toContain('invalidHeader');
 });
 
-/** Entries of a list of so many lines. */
+/** The number of entries that are read from a list with this many lines. */
 const countOf = async (count: number): Promise<number> => {
   let read = 0;
   const file = fileOf(`userId\n${'u\n'.repeat(count)}`);
@@ -127,7 +127,7 @@ const countOf = async (count: number): Promise<number> => {
   return read;
 };
 
-test('takes as many entries as are allowed, and says where the first one too many is', async () => {
+test('a list may have 1,000,000 entries, and the error for more entries names the line', async () => {
   expect(await countOf(MAX_LIST_ENTRIES)).toBe(1_000_000);
   await expect(countOf(MAX_LIST_ENTRIES + 1)).rejects.toMatchObject({
     type: 'tooManyRows',

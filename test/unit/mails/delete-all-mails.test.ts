@@ -33,30 +33,33 @@ const KINDS: RequestNotice[] = [
   'ended',
 ];
 
-test.each(KINDS)('%s: html and text say the same, and text of people stays text', (kind) => {
-  const { subject, html, text } = deleteAllMail(FACTS, kind);
-  expect(subject).toContain(FACTS.workspaceName);
-  for (const part of [
-    FACTS.requestId,
-    FACTS.request.url,
-    'T-1',
-    'you are a member of the platform team',
-  ]) {
-    expect(text).toContain(part);
-    expect(html).toContain(part);
-  }
-  expect(html).not.toMatch(/<script>|<i>|<u>|<b>done/);
-});
+test.each(KINDS)(
+  '%s: HTML and text have the same facts, and names and reasons are escaped in HTML',
+  (kind) => {
+    const { subject, html, text } = deleteAllMail(FACTS, kind);
+    expect(subject).toContain(FACTS.workspaceName);
+    for (const part of [
+      FACTS.requestId,
+      FACTS.request.url,
+      'T-1',
+      'you are a member of the platform team',
+    ]) {
+      expect(text).toContain(part);
+      expect(html).toContain(part);
+    }
+    expect(html).not.toMatch(/<script>|<i>|<u>|<b>done/);
+  },
+);
 
 test.each(['denied', 'withdrawn', 'lapsed', 'expired', 'revoked', 'ended'] as const)(
-  '%s: says that nothing was deleted',
+  '%s: the mail states that nothing was deleted',
   (kind) => {
     expect(deleteAllMail(FACTS, kind).text).toContain('Nothing was deleted.');
   },
 );
 
 test.each(['withdrawn', 'revoked'] as const)(
-  '%s after a run: says that nothing more is deleted, not that nothing was',
+  '%s after a run: the mail states that nothing more is deleted, not that nothing was deleted',
   (kind) => {
     const { text } = deleteAllMail({ ...FACTS, hasRun: true }, kind);
     expect(text).toContain('Nothing more is deleted.');
@@ -64,7 +67,7 @@ test.each(['withdrawn', 'revoked'] as const)(
   },
 );
 
-test('until when, why and how many are said where they matter', () => {
+test('deadlines, reasons and counts are in the mails that need them', () => {
   expect(deleteAllMail(FACTS, 'asked').text).toContain('12,431 users');
   expect(deleteAllMail(FACTS, 'asked').text).toContain('lapses on 1 December 2026, 10:15 UTC');
   expect(deleteAllMail(FACTS, 'approved').subject).toContain('until 4 December 2026, 10:15 UTC');
@@ -78,17 +81,20 @@ test.each([
   ['completed', 3, 'is done: 3 of 3 users deleted'],
   ['failed', 1, 'ended: 1 of 3 users deleted'],
   ['cancelled', 0, 'ended: 0 of 3 users deleted'],
-])('the end of a run that %s with %i deleted', (state, deleted, said) => {
-  const end = { state, jobId: '0193563c-0000-7000-8000-000000000002', selected: 3, deleted };
-  const { subject, text } = deleteAllMail({ ...FACTS, end }, 'ended');
-  expect(subject).toContain(said);
-  expect(text).toContain(end.jobId);
-  expect(text.includes('No user of Tom & <i>Jerry</i> was deleted.')).toBe(deleted === 0);
-  expect(text.includes('Not all users were deleted')).toBe(state !== 'completed');
-});
+])(
+  'a mail at the end of a run (%s) with %i deleted users states these numbers',
+  (state, deleted, said) => {
+    const end = { state, jobId: '0193563c-0000-7000-8000-000000000002', selected: 3, deleted };
+    const { subject, text } = deleteAllMail({ ...FACTS, end }, 'ended');
+    expect(subject).toContain(said);
+    expect(text).toContain(end.jobId);
+    expect(text.includes('No user of Tom & <i>Jerry</i> was deleted.')).toBe(deleted === 0);
+    expect(text.includes('Not all users were deleted')).toBe(state !== 'completed');
+  },
+);
 
 test.each(['asked', 'unanswered'] as const)(
-  '%s: says who asks for what, how many it is about, the window, and how to decide',
+  '%s: the mail states requester, subject, number of users, window and how to decide',
   (kind) => {
     const { text } = deleteAllMail(FACTS, kind, [
       { kind: 'approve', code: 'abcde-fghij' },
@@ -111,11 +117,11 @@ test.each(['asked', 'unanswered'] as const)(
   },
 );
 
-test('who may decide nothing is told no call', () => {
+test('a mail to a person that cannot decide has no commands', () => {
   expect(deleteAllMail(FACTS, 'asked').text).not.toContain('curl');
 });
 
-test('no mail leads into the API, where a person without a key gets an error in JSON', () => {
+test('no mail links to the API, which answers a person without a key with a JSON error', () => {
   for (const kind of KINDS) {
     const { html } = deleteAllMail(FACTS, kind, [{ kind: 'approve' }]);
     const links = [...html.matchAll(/href="([^"]*)"/g)].map(([, url]) => url);

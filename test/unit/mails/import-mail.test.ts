@@ -28,7 +28,7 @@ const told = (changes: Partial<ImportFinished> = {}) =>
     ...changes,
   });
 
-test('says how many lines came in, how many did not, and where the log is', () => {
+test('a mail states how many lines were imported, how many were not, and where the log is', () => {
   const { subject, text } = told();
   expect(subject).toBe('Import finished: 1,150 of 1,200 lines (Demo)');
   expect(text).toContain('Imported into Demo: 1,150 of 1,200 lines.');
@@ -38,19 +38,19 @@ test('says how many lines came in, how many did not, and where the log is', () =
   expect(text).not.toMatch(/Skipped|Not processed/);
 });
 
-test('offers a log only where there is one', () => {
+test('a mail links to a log only if the import has one', () => {
   const counts = { ...COUNTS, imported: 1_050, failed: 0 };
   expect(told({ counts }).text).not.toContain('/p/log');
 });
 
-test('lines of held users are told, and are in the log', () => {
+test('lines of held users are counted, and the mail links to their log', () => {
   const counts = { ...COUNTS, imported: 1_050, failed: 0, held: 7 };
   const { text } = told({ counts });
   expect(text).toMatch(/legal hold:? +7/);
   expect(text).toContain('/p/log');
 });
 
-test('tells by property what was wrong and what was cleared, ten of each at most', () => {
+test('a mail lists errors and cleared values by property, at most ten errors', () => {
   const problems = Array.from({ length: 12 }, (_, n) => ({
     column: n === 0 ? null : `properties.p${n}`,
     rule: 'number',
@@ -67,7 +67,7 @@ test('tells by property what was wrong and what was cleared, ten of each at most
   expect(told({ dryRun: true, cleared }).text).toContain('would be cleared');
 });
 
-test('of a dry run says that nobody was changed', () => {
+test('the mail of a dry run states that no user was changed', () => {
   const { subject, text } = told({ dryRun: true });
   expect(subject).toBe('Dry run of an import finished (Demo)');
   expect(text).toContain('no user of Demo was changed');
@@ -79,14 +79,14 @@ test.each([
     { kind: 'failed', errorType: 'notUtf8', mayRetry: false } as const,
     'Import failed: 1,150 of 1,200 lines (Demo)',
   ],
-])('tells of an import that ended otherwise: %j', (end, wanted) => {
+])('the mail of an import with another end states that end: %j', (end, wanted) => {
   const { subject, text } = told({ end });
   expect(subject).toBe(wanted);
   expect(text.includes('notUtf8')).toBe(end.kind === 'failed');
   expect(text.includes('can be retried')).toBe(end.kind === 'cancelled');
 });
 
-test('says of a failure that may pass by itself that the same file can be tried again', () => {
+test('the mail of a temporary failure states that the same file can be imported again', () => {
   const { text } = told({ end: { kind: 'failed', errorType: 'everyLineRefused', mayRetry: true } });
   expect(text).toContain('can be retried with the same file');
 });

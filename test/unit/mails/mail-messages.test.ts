@@ -54,7 +54,7 @@ const deletion = (changes: Partial<DeletionFinished> = {}): Message =>
     ...changes,
   });
 
-/** The words of the HTML, for comparison with the text. */
+/** The words of the HTML, to compare them with the text. */
 const wordsOf = (text: string): string =>
   text
     .replace(/<title>.*?<\/title>/, '')
@@ -63,7 +63,7 @@ const wordsOf = (text: string): string =>
     .replaceAll(/[\s:-]+/g, ' ')
     .trim();
 
-test('an export mail holds count, size, checksum, expiry and link, in both renderings', () => {
+test('an export mail has count, size, checksum, expiry and link, in HTML and text', () => {
   const { subject, html, text } = exportReady({ ...READY, workspaceName: 'Demo' });
   expect(subject).toBe('Export ready: 12,431 users of Demo');
   for (const said of [
@@ -81,19 +81,19 @@ test('an export mail holds count, size, checksum, expiry and link, in both rende
   expect(html).toContain('href="https://keepsake.example/d/token?a=1&amp;b=2"');
 });
 
-test('what the HTML says, the text says too', () => {
+test('HTML and text have the same words', () => {
   const { html, text } = deletion();
   expect(wordsOf(html).split(' ').toSorted()).toEqual(wordsOf(text).split(' ').toSorted());
 });
 
-test('names are escaped in HTML and kept as they are in the text', () => {
+test('names are escaped in HTML, and unchanged in the text', () => {
   const { html, text } = exportReady(READY);
   expect(html).toContain('Tom &amp; &lt;i&gt;Jerry&lt;/i&gt; &quot;Ltd&quot;');
   expect(html).not.toContain('<i>');
   expect(text).toContain('Tom & <i>Jerry</i> "Ltd"');
 });
 
-test('a subject is one line, whatever the workspace is called', () => {
+test('a subject is one line, with any name of a workspace', () => {
   const workspaceName = 'Demo\r\nBcc: all@example.com\u2028x';
   const ids = { jobId: '1', workspaceName, job: linkTo('job') };
   for (const { subject } of [
@@ -106,7 +106,7 @@ test('a subject is one line, whatever the workspace is called', () => {
   }
 });
 
-test('an export that failed or was cancelled says that there is no file', () => {
+test('the mail of a failed or cancelled export states that there is no file', () => {
   const ids = { jobId: '1', workspaceName: 'Demo', job: linkTo('job') };
   const failed = exportFailed({ ...ids, errorType: 'storageFull' });
   expect(failed.subject).toBe('Export failed: Demo');
@@ -116,7 +116,7 @@ test('an export that failed or was cancelled says that there is no file', () => 
   for (const { text } of [failed, cancelled]) expect(text).toContain('There is no file');
 });
 
-test('a deletion tells counts, backup link, log link and until when it can be taken back', () => {
+test('the mail of a deletion has counts, backup link, log link and the end of the time for a restore', () => {
   const { subject, text } = deletion();
   expect(subject).toBe('Deletion finished: 100 users deleted (Demo)');
   for (const said of [
@@ -157,7 +157,7 @@ test.each<[string, Partial<DeletionFinished>]>([
       counts: { ...COUNTS, selected: null, deleted: 1 },
     },
   ],
-])('the subject says %s', (subject, changes) => {
+])('the subject of a deletion mail is %s', (subject, changes) => {
   expect(deletion(changes).subject).toBe(subject);
 });
 
@@ -165,7 +165,7 @@ test.each<DeletionFinished['end']>([
   { kind: 'completed' },
   { kind: 'cancelled' },
   { kind: 'failed', errorType: 'selectionChanged' },
-])('when nobody was deleted, the mail of %j says so plainly', (end) => {
+])('the mail of %j without deleted users states this in subject and text', (end) => {
   const counts = { ...COUNTS, deleted: 0, held: 100 };
   const { subject, text } = deletion({ end, counts, backups: [], restoreUntil: null });
   expect(subject).toMatch(/^Deletion (finished|cancelled|failed): no user was deleted \(Demo\)$/);
@@ -173,7 +173,7 @@ test.each<DeletionFinished['end']>([
   expect(text).not.toMatch(/restor|backup/i);
 });
 
-test('a deletion that ended before its users were listed offers no log, and says why', () => {
+test('the mail of a deletion that ended before its users were listed states why there is no log', () => {
   const counts = { ...COUNTS, deleted: 0, unprocessed: 100 };
   const end = { kind: 'failed', errorType: 'selectionChanged' } as const;
   const { text } = deletion({ end, counts, backups: [], restoreUntil: null, log: null });
@@ -182,7 +182,7 @@ test('a deletion that ended before its users were listed offers no log, and says
   expect(text).toContain('View the job:\nhttps://keepsake.example/p/job');
 });
 
-test('a deletion in several passes links every backup', () => {
+test('the mail of a deletion in several passes links every backup', () => {
   const first = { id: 'b1', rows: 1, bytes: 1, sha256: 'x', linkExpiresAt: new Date(0) };
   const backups = [1, 2].map((pass) => ({
     ...first,
@@ -193,7 +193,7 @@ test('a deletion in several passes links every backup', () => {
   expect(text).toContain('Download backup 2 of 2:\nhttps://keepsake.example/d/2');
 });
 
-test('sizes, counts and moments read as people write them', () => {
+test('sizes, counts and times are formatted for people', () => {
   expect([0, 1, 999, 1_000, 999_949, 999_950, 1_500_000_000].map(formatBytes)).toEqual([
     '0 bytes',
     '1 byte',

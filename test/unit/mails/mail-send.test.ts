@@ -40,21 +40,21 @@ const send = (mailer: Resend, deadlineMs = 2_000) =>
 
 const ACCEPTED: Sent = { state: 'accepted', providerId: 'mail-1' };
 
-/** With which failure an activity ends. */
+/** The failure with which an activity ends. */
 const failureOf = async (sending: Promise<Sent>): Promise<ApplicationFailure> => {
   const failure = mailFailureOf(await sending);
   if (failure === undefined) throw new Error('it was accepted');
   return failure;
 };
 
-test('an accepted mail answers with its id, and carries key, addresses and both texts', async () => {
+test('an accepted mail returns its id, and is sent with key, address and both texts', async () => {
   const { mailer, seen } = await startProvider(accepted);
   expect(await send(mailer)).toEqual(ACCEPTED);
   expect(seen[0]?.key).toBe('job-1/finished');
   expect(JSON.parse(seen[0]!.body)).toMatchObject({ to: ADDRESS, ...MESSAGE });
 });
 
-test('after a 429 the same mail is accepted under the same key, with an identical payload', async () => {
+test('after a 429, the same mail is sent with the same key and body, and is accepted', async () => {
   const { mailer, seen } = await startProvider(
     refusal(429, 'rate_limit_exceeded', { 'retry-after': '7' }),
     accepted,
@@ -96,7 +96,7 @@ test.each<[number, string]>([
   [403, 'invalid_api_key'],
   [422, 'validation_error'],
   [451, 'security_error'],
-])('a %i %s is final, and quotes no address', async (status, name) => {
+])('a %i %s is final, and its error has no address', async (status, name) => {
   const { mailer } = await startProvider(refusal(status, name));
   const failure = await failureOf(send(mailer));
   expect(failure.type).toBe('MailRefused');
@@ -108,7 +108,7 @@ test.each<[number, string]>([
 test.each<[string, Answer]>([
   ['no answer', noAnswer],
   ['an answer that never ends', startOfAnswer],
-])('%s is given up at the deadline, and tried again', async (_name, answer) => {
+])('%s is abandoned at the deadline and tried again', async (_name, answer) => {
   const { mailer } = await startProvider(answer);
   const failure = await failureOf(send(mailer, 200));
   expect(failure.type).toBe('MailUnavailable');
@@ -121,7 +121,7 @@ test.each([
   ['soon', undefined],
   ['-1', undefined],
   ['Tue, 24 Nov 2020 10:00:00 GMT', undefined],
-])('Retry-After %j waits %j ms', async (value, expected) => {
+])('Retry-After %j is read as %j ms', async (value, expected) => {
   const headers = { 'retry-after': value };
   const { mailer } = await startProvider(refusal(429, 'rate_limit_exceeded', headers));
   expect((await failureOf(send(mailer))).nextRetryDelay).toBe(expected);
@@ -134,12 +134,12 @@ test('a provider that cannot be reached is tried again', async () => {
   expect((await failureOf(send(mailer))).type).toBe('MailUnavailable');
 });
 
-test('a key that the provider knows with other content was accepted by an earlier try', async () => {
+test('a key that the provider knows with another body counts as accepted by an earlier try', async () => {
   const { mailer } = await startProvider(refusal(409, 'invalid_idempotent_request'));
   expect(await send(mailer)).toEqual({ state: 'accepted', providerId: null });
 });
 
-test('a mail whose other try is under way waits, and the next try hears that it was accepted', async () => {
+test('a mail with another try in progress waits, and the next try finds it accepted', async () => {
   const { mailer } = await startProvider(
     refusal(409, 'concurrent_idempotent_requests'),
     refusal(409, 'invalid_idempotent_request'),
@@ -152,13 +152,13 @@ test('a mail whose other try is under way waits, and the next try hears that it 
   expect(await send(mailer)).toMatchObject({ state: 'accepted' });
 });
 
-test('a 429 says that no mail is taken at the moment, a 503 does not', async () => {
+test('a 429 reports that the provider limits mails, and a 503 does not', async () => {
   const { mailer } = await startProvider(refusal(429, 'rate_limit_exceeded'), html(503));
   expect(await send(mailer)).toMatchObject({ isLimited: true });
   expect(await send(mailer)).toMatchObject({ isLimited: false });
 });
 
-test('a name that an answer makes up is not repeated', async () => {
+test('an unknown error name of an answer is not repeated', async () => {
   const { mailer } = await startProvider(refusal(422, `no such address: ${ADDRESS}`));
   expect(await send(mailer)).toEqual({ state: 'refused', reason: 'unknown, status 422' });
 });

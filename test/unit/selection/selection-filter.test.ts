@@ -31,7 +31,7 @@ test.each([
   { field: 'createdAt', op: 'lt', value: { daysAgo: 1.5 } },
   { field: 'createdAt', op: 'lt', value: { daysago: 1 } },
   { op: 'isKnown' },
-])('a filter that is none is refused, never read as everyone: %j', (filter) => {
+])('an invalid filter is refused, and never selects all users: %j', (filter) => {
   expect(filterSchema.safeParse(filter).success).toBe(false);
 });
 
@@ -78,24 +78,24 @@ test.each([
   [{ field: 'properties.score', op: 'lt', value: { daysAgo: 3 } }, '/filter/value'],
   [{ field: 'createdAt', op: 'gt', value: '2024-07-01T12:00:00' }, '/filter/value'],
 ] as [Filter, string][])(
-  'what does not fit the properties is named by its place: %j',
+  'a filter that does not fit the properties is refused with a pointer: %j',
   (filter, at) => {
     expect(filterSchema.safeParse(filter).success).toBe(true);
     expect(checkFilter(filter, TYPES).map(({ pointer }) => pointer)).toEqual([at]);
   },
 );
 
-test('five levels are allowed, six are not', () => {
+test('five levels are allowed, and six levels are refused', () => {
   expect(checkFilter(nest(5), TYPES)).toEqual([]);
   expect(checkFilter(nest(6), TYPES)).toHaveLength(1);
 });
 
-test('fifty conditions are allowed, fifty-one are not, however they are grouped', () => {
+test('fifty conditions are allowed, and fifty-one are refused, in any groups', () => {
   expect(checkFilter({ or: [group(25), group(25)] }, TYPES)).toEqual([]);
   expect(checkFilter({ or: [group(25), group(26)] }, TYPES)).toHaveLength(1);
 });
 
-test('a frozen filter says the moment, or for a date the UTC day', () => {
+test('a frozen filter has a timestamp, or the UTC day for a date', () => {
   const filter: Filter = {
     or: [
       { field: 'createdAt', op: 'lt', value: { daysAgo: 2 } },
@@ -112,7 +112,7 @@ test('a frozen filter says the moment, or for a date the UTC day', () => {
   });
 });
 
-test('a filter that was not frozen cannot be compiled', () => {
+test('compileFilter does not accept the type of a filter that was not frozen', () => {
   const filter: Filter = { field: 'createdAt', op: 'lt', value: '2024-07-01T00:00:00Z' };
   // @ts-expect-error -- only a frozen filter means the same at any later time
   expect(compileFilter(filter, TYPES)).toBeDefined();
@@ -132,11 +132,11 @@ test.each([
   { type: 'filter', filter: is('firstName', 'a'), excludeIds: [] },
   { type: 'filter' },
   {},
-])('a deletion refuses a selection it cannot take at its word (%#)', (selection) => {
+])('a deletion refuses an invalid selection, and the selection of all users (%#)', (selection) => {
   expect(deletionSelectionSchema.safeParse(selection).success).toBe(false);
 });
 
-test('everyone can be exported, and nothing beside that word', () => {
+test('an export accepts the selection of all users, without further fields', () => {
   expect(exportSelectionSchema.safeParse({ type: 'all' }).success).toBe(true);
   expect(exportSelectionSchema.safeParse({ type: 'all', ids: ['a'] }).success).toBe(false);
 });

@@ -65,7 +65,7 @@ const accepted: [PropertyType, unknown, unknown][] = [
   ['list', [], null],
 ];
 
-test.each(accepted)('%s takes %j in its stored form', (type, input, stored) => {
+test.each(accepted)('%s accepts %j and returns its stored form', (type, input, stored) => {
   expect(parseValue(type, input)).toEqual({ value: stored });
 });
 
@@ -148,11 +148,11 @@ const refused: [PropertyType, unknown][] = [
   ['list', 'a'],
 ];
 
-test.each(refused)('%s refuses %j and says why', (type, input) => {
+test.each(refused)('%s refuses %j with a reason', (type, input) => {
   expect(parseValue(type, input)).toEqual({ detail: expect.stringMatching(/\w/) });
 });
 
-test('an answer does not change with how often the question was asked', () => {
+test('the result for a value is the same each time', () => {
   for (let round = 0; round < 20_000; round++) {
     expect(parseValue('url', 'https://é.com/')).toEqual({ value: 'https://é.com/' });
   }
@@ -163,7 +163,7 @@ test.each(
     .concat('\uFEFF', '\uFE0F', '\u{E0001}')
     .filter((text) => /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}\uFE0F]/u.test(text) && text !== '\0')
     .map((text) => [`U+${text.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}`, text]),
-)('an email address with %s is refused, and the character is named', (name, character) => {
+)('an email address with %s is refused, and the error names the character', (name, character) => {
   for (const mail of [`ada${character}@example.com`, `ada@exam${character}ple.com`]) {
     const parsed = parseValue('email', mail);
     expect(parsed).toEqual({ detail: expect.stringContaining(name) });
@@ -199,11 +199,11 @@ test.each([
   ['030 12345 x6', 'U+0078'],
   ['\u0663\u0663\u0663\u0663\u0663', 'U+0663'],
   ['123', '5 to 20 digits'],
-])('of a phone %s the message says what happened to it', (phone, word) => {
+])('the error for the phone number %s states the probable cause', (phone, word) => {
   expect(parseValue('phone', phone)).toEqual({ detail: expect.stringContaining(word) });
 });
 
-test('a phone number that is stored is read as it is, whatever its digits', () => {
+test('a stored phone number is read back unchanged, with any digits', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9]{5,20}$/), (digits) => {
       expect(parseValue('phone', digits)).toEqual({ value: digits });
@@ -211,7 +211,7 @@ test('a phone number that is stored is read as it is, whatever its digits', () =
   );
 });
 
-/** A number is its integer, shifted by so many places. */
+/** A number as an integer and a shift by powers of ten. */
 const partsOf = (text: string) => {
   const [, sign, whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(text) ?? [];
@@ -219,7 +219,7 @@ const partsOf = (text: string) => {
   return { integer, shift: Number(exponent) - fraction.length };
 };
 
-test('a number is that very number, or refused', () => {
+test('a number is read exactly or refused', () => {
   const digits = fc.stringMatching(/^-?(0|[1-9][0-9]{0,17})([.][0-9]{1,18})?(e[+-]?[0-9]{1,3})?$/);
   fc.assert(
     fc.property(digits, (text) => {
@@ -235,7 +235,7 @@ test('a number is that very number, or refused', () => {
   );
 });
 
-test('blanks are the same to PostgreSQL as to JavaScript', () => {
+test('PostgreSQL and JavaScript treat the same characters as blanks', () => {
   for (let code = 0; code <= 0xffff; code++) {
     const character = String.fromCharCode(code);
     expect(BLANKS.includes(character)).toBe(character.trim() === '');

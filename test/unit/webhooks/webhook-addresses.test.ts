@@ -29,7 +29,7 @@ test.each(OWN_NETWORK)('%s is refused', (_what, addresses) => {
   expect(taken).toEqual([]);
 });
 
-test('the world’s addresses are taken, those just beside a refused network too', () => {
+test('public addresses are accepted, also directly beside a refused network', () => {
   const world = [
     '1.1.1.1',
     '8.8.8.8',

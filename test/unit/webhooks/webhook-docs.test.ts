@@ -6,14 +6,14 @@ import { EVENT_TYPES, TEST_EVENT } from '../../../workflows/delivery-contract.ts
 
 const page = readFileSync(new URL('../../../docs/webhooks.md', import.meta.url), 'utf8');
 
-test('docs/webhooks.md tells of every event and every error of a delivery', () => {
+test('docs/webhooks.md lists every event and every error of a delivery', () => {
   const words = [...EVENT_TYPES, TEST_EVENT, ...Object.keys(DELIVERY_ERRORS)];
   expect(words.filter((word) => !page.includes(`| \`${word}\` |`))).toEqual([]);
 });
 
 type IsGenuine = (secret: string, headers: Record<string, string>, body: Buffer) => boolean;
 
-test('the example in JavaScript tells genuine requests from others', async () => {
+test('the JavaScript example accepts genuine requests and refuses others', async () => {
   const code = /```js\n(.*?)```/s.exec(page)?.[1] ?? '';
   const address = `data:text/javascript,${encodeURIComponent(code)}`;
   const { isGenuine } = (await import(address)) as { isGenuine: IsGenuine };

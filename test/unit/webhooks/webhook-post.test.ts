@@ -23,7 +23,7 @@ const receive = async (...args: Parameters<typeof startReceiver>): Promise<Recei
 
 const REQUEST = { headers: { 'content-type': 'application/json' }, body: '{"a":"ü"}' };
 
-/** Posts as a worker with private addresses allowed does, unless told. */
+/** Sends a request like a worker that allows private addresses; `options` changes this. */
 const post = (url: string, options: Partial<PostOptions> = {}) =>
   createPost({ allowPrivate: true, ...options })({ url, ...REQUEST }, new AbortController().signal);
 
@@ -32,7 +32,7 @@ const unknown = async () => Promise.reject(new Error('ENOTFOUND'));
 const never = () => new Promise<string[]>(() => {});
 const toLoopback = async () => ['127.0.0.1'];
 
-test('a 2xx is a success; method, body and its length arrive as they were meant', async () => {
+test('a 2xx is a success, and method, path, body and its length arrive unchanged', async () => {
   const receiver = await receive();
   expect(await post(receiver.url('/a?b=c'))).toMatchObject({ status: 204, error: null });
   expect(receiver.received).toMatchObject([
@@ -46,7 +46,7 @@ test.each([
   [410, 'gone'],
   [302, 'redirect'],
   [307, 'redirect'],
-] as const)('%i is told as %s', async (status, error) => {
+] as const)('%i is reported as %s', async (status, error) => {
   const receiver = await receive(() => status);
   expect(await post(receiver.url())).toMatchObject({ status, error });
 });
@@ -84,7 +84,7 @@ test.each([
   [new Date(Date.now() + 60_000).toUTCString(), 60_000],
   ['-1', null],
   ['soon', null],
-])('Retry-After %s of a 503 is told in milliseconds', async (text, expected) => {
+])('Retry-After %s of a 503 is returned in milliseconds', async (text, expected) => {
   const receiver = await receive(() => [503, { 'retry-after': text }]);
   const { retryAfterMs } = await post(receiver.url());
   const difference = Math.abs((retryAfterMs ?? 0) - (expected ?? 0));
@@ -94,12 +94,12 @@ test.each([
   });
 });
 
-test('Retry-After of any other status says nothing', async () => {
+test('Retry-After of a 500 is ignored', async () => {
   const receiver = await receive(() => [500, { 'retry-after': '7' }]);
   expect((await post(receiver.url())).retryAfterMs).toBeNull();
 });
 
-test('an answer without an end is read to a bound, and its status counts', async () => {
+test('an endless answer is read up to a limit, and its status counts', async () => {
   let written = 0;
   const receiver = await receive((_request, response) => {
     response.writeHead(200);
@@ -114,7 +114,7 @@ test('an answer without an end is read to a bound, and its status counts', async
   expect(written).toBeLessThan(5_000_000);
 });
 
-test('an answer that stalls after its status counts as well', async () => {
+test('an answer that stalls after its status also counts', async () => {
   const receiver = await receive((_request, response) => {
     response.writeHead(200).write('x');
     return undefined;
@@ -124,7 +124,7 @@ test('an answer that stalls after its status counts as well', async () => {
   expect(durationMs).toBeLessThan(2_000);
 });
 
-test('a receiver that never answers is a time-out, and so is one that never greets', async () => {
+test('a receiver that never answers, or never completes the TLS handshake, is a timeout', async () => {
   const receiver = await receive(silent);
   expect(await post(receiver.url(), { wholeMs: 200 })).toMatchObject({
     status: null,
@@ -138,7 +138,7 @@ test('a receiver that never answers is a time-out, and so is one that never gree
   expect(await post(url, { connectMs: 200 })).toMatchObject({ status: null, error: 'timeout' });
 });
 
-test('nobody listening, and a name that nobody has, are told apart', async () => {
+test('a refused connection, an unknown name and a slow lookup are reported as different errors', async () => {
   const receiver = await startReceiver();
   await receiver.stop();
   expect(await post(receiver.url())).toMatchObject({ status: null, error: 'connection' });
@@ -153,7 +153,7 @@ test('nobody listening, and a name that nobody has, are told apart', async () =>
   });
 });
 
-test('what is no HTTP is told as a bad answer', async () => {
+test('an answer that is not HTTP is reported as badAnswer', async () => {
   const odd = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.6\r\n\r\n'));
   odd.listen(0, '127.0.0.1');
   await once(odd, 'listening');
@@ -162,7 +162,7 @@ test('what is no HTTP is told as a bad answer', async () => {
   expect(await post(`http://127.0.0.1:${port}/`)).toMatchObject({ error: 'badAnswer' });
 });
 
-test('a certificate that nobody vouches for, or of another host, is refused', async () => {
+test('an untrusted certificate, or a certificate of another host, is refused', async () => {
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
   const receiver = await receive(() => 204, { isTls: true });
   const resolve = toLoopback;
@@ -175,7 +175,7 @@ test('a certificate that nobody vouches for, or of another host, is refused', as
   expect(receiver.received[0]?.headers.host).toBe(`hooks.example:${receiver.port}`);
 });
 
-test('this machine and the own network are refused without a connection', async () => {
+test('loopback addresses are refused without a connection', async () => {
   const receiver = await receive();
   const refused = { status: null, error: 'blockedAddress' };
   const own = { allowPrivate: false };
@@ -198,7 +198,7 @@ test('this machine and the own network are refused without a connection', async 
 
 const isAllowed = (address: string) => address === '127.0.0.1';
 
-test('a DNS answer that changes leads nowhere else: the checked address is the one connected to', async () => {
+test('a request connects only to the address that was checked, also when DNS answers change', async () => {
   const first = await receive();
   const second = await receive(() => 204, { host: '127.0.0.2', port: first.port });
   const answers = ['127.0.0.1', '127.0.0.2', '127.0.0.2'];
@@ -211,7 +211,7 @@ test('a DNS answer that changes leads nowhere else: the checked address is the o
   expect(second.received).toEqual([]);
 });
 
-test('a proxy that the environment names is not asked', async () => {
+test('a proxy from the environment is not used', async () => {
   const proxy = await receive();
   for (const name of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy']) {
     vi.stubEnv(name, proxy.url(''));
@@ -222,7 +222,7 @@ test('a proxy that the environment names is not asked', async () => {
   expect(proxy.received).toEqual([]);
 });
 
-test('a request that is broken off says so, and is broken off', async () => {
+test('an aborted request is rejected as aborted', async () => {
   const receiver = await receive(() => undefined);
   const stop = new AbortController();
   const posted = createPost({ allowPrivate: true })(

@@ -9,7 +9,7 @@ const REQUIRED = {
 const isPrivateAllowed = (env: NodeJS.ProcessEnv) =>
   envToConfig(readEnv({ ...REQUIRED, ...env })).webhookAllowPrivate;
 
-test('private addresses are allowed by the word on alone', () => {
+test('private addresses are allowed only by the value on', () => {
   expect(isPrivateAllowed({})).toBe(false);
   expect(isPrivateAllowed({ WEBHOOK_ALLOW_PRIVATE: '' })).toBe(false);
   expect(isPrivateAllowed({ WEBHOOK_ALLOW_PRIVATE: 'off' })).toBe(false);

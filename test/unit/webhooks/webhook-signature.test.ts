@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { newSecret, signaturesOf } from '../../../webhooks/signature.ts';
 
-/** As the reference libraries of Standard Webhooks have it in their tests. */
+/** The example in the tests of the reference libraries of Standard Webhooks. */
 const VECTOR = {
   secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
   id: 'msg_p5jXN8AQM9LWM0D4loKWxJek',
@@ -11,11 +11,11 @@ const VECTOR = {
   signature: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
 };
 
-test('the signature of the specification’s example is the one its libraries make', () => {
+test('the signature of the example in the specification is that of its libraries', () => {
   expect(signaturesOf([VECTOR.secret], VECTOR)).toBe(VECTOR.signature);
 });
 
-test('while a secret is rotated there is a signature by each, apart by a space', () => {
+test('during a rotation of the secret there is one signature for each secret, separated by a space', () => {
   const other = newSecret();
   const both = signaturesOf([other, VECTOR.secret], VECTOR).split(' ');
   const key = Buffer.from(other.slice('whsec_'.length), 'base64');
@@ -24,14 +24,14 @@ test('while a secret is rotated there is a signature by each, apart by a space',
   expect(both).toEqual([`v1,${expected}`, VECTOR.signature]);
 });
 
-test('what is signed covers id, time and every byte of the body', () => {
+test('the signature covers id, time and every byte of the body', () => {
   const changes = [{ id: 'msg_x' }, { timestamp: 1 }, { body: `${VECTOR.body} ` }, { body: 'ü' }];
   for (const change of changes) {
     expect(signaturesOf([VECTOR.secret], { ...VECTOR, ...change })).not.toBe(VECTOR.signature);
   }
 });
 
-test('a new secret is another each time, of 32 random bytes as the specification allows', () => {
+test('each new secret is different, and has 32 random bytes', () => {
   const secrets = new Set(Array.from({ length: 50 }, newSecret));
   expect(secrets.size).toBe(50);
   for (const secret of secrets) {

@@ -28,7 +28,7 @@ const REFUSED: [what: string, urls: string[]][] = [
   ['too long', [`https://example.com/${'x'.repeat(2_000)}`]],
 ];
 
-test.each(REFUSED)('%s: refused, and told why', (_what, urls) => {
+test.each(REFUSED)('%s: refused with a reason', (_what, urls) => {
   for (const text of urls) {
     const read = readWebhookUrl(text, false);
     expect({ text, isTaken: 'url' in read }).toEqual({ text, isTaken: false });
@@ -43,7 +43,7 @@ test.each([
   ['https://example.com/\u202Etxt', 'U+202E'],
   ['\uFEFFhttps://example.com/', 'U+FEFF (byte-order mark)'],
   ['https://example.com/a b', 'U+0020 (space)'],
-])('a character of %j that cannot be seen is named, and not dropped', (text, name) => {
+])('an invisible character in %j is named in the error, and not dropped', (text, name) => {
   for (const allowPrivate of [false, true]) {
     expect(readWebhookUrl(text, allowPrivate)).toEqual({
       detail: `holds the character ${name}, which is not allowed; remove it`,
@@ -59,11 +59,11 @@ test.each([
   'https://bücher.example/',
   'https://8.8.8.8/x',
   'https://[2606:4700:4700::1111]/x',
-])('%s is taken', (text) => {
+])('%s is accepted', (text) => {
   expect(isTaken(text)).toBe(true);
 });
 
-test('with private addresses allowed, http and this machine are taken, and credentials still not', () => {
+test('with private addresses allowed, http and loopback are accepted, and credentials are still refused', () => {
   for (const text of [
     'http://127.0.0.1:3000/x',
     'http://localhost:81/',
@@ -77,7 +77,7 @@ test('with private addresses allowed, http and this machine are taken, and crede
   }
 });
 
-test('what is kept is the URL as it is asked for', () => {
+test('the stored URL is the normalised URL of the request', () => {
   expect(readWebhookUrl('HTTPS://Bücher.Example:443/a/../b', false)).toEqual({
     url: 'https://xn--bcher-kva.example/b',
   });
