@@ -189,7 +189,7 @@ test('links end at their expiry by the clock of the database, and with the key t
   }
 });
 
-test('a person cannot purge, with any key, the backup of their own deletion or of its retry', async () => {
+test('forged, truncated and foreign tokens and download tokens answer 404, and programs get a problem', async () => {
   const { mailId, jobId } = await addJob();
   const token = pathOf('log', mailId).slice('/p/'.length);
   const tokens = [
