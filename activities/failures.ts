@@ -82,7 +82,8 @@ export const failures = {
     final(
       'usersNotPlain',
       `The users of ${workspaceId} are not in one plain table: the table is partitioned again, or is a ` +
-        'foreign table. This step reads and deletes nothing. Move the users to one table, then start again.',
+        'foreign table. This step reads, writes and deletes nothing. Move the users to one table, then ' +
+        'start again.',
     ),
   snapshotLost: (jobId: string) =>
     final(
