@@ -2,6 +2,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
 import { partitionOf } from '../workspaces.ts';
+import { rowStatements } from './other-users.ts';
 
 /**
  * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
@@ -155,7 +156,8 @@ export const restoreStatements = (
     /** Inserts a range. Returns the row ids of the new rows as the text of an array. */
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
-      SELECT coalesce(array_agg(ctid), '{}')::text AS places FROM restored`,
+      SELECT coalesce(array_agg(ctid), '{}')::text AS places, count(*) AS count FROM restored`,
+    ...rowStatements(users, isUser),
     /**
      * Whether all staged users stand at these row ids (a list of array texts) with the file's
      * values.
