@@ -135,6 +135,13 @@ export const failures = {
       `Backup ${exportId} has a column ${column} that the users no longer have. No user was restored. ` +
         'Add the column, then start again.',
     ),
+  typeChanged: (exportId: string, column: string, type: string) =>
+    final(
+      'typeChanged',
+      `Since backup ${exportId} was made, attributes of the type ${type} were replaced, or its labels were ` +
+        `exchanged. Values of the column ${column} would have another meaning. No user was restored. Give ` +
+        'the type its former attributes or labels, then start again.',
+    ),
   notRestorable: (exportId: string, reason: string) =>
     final(
       'notRestorable',

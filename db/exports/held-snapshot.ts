@@ -4,6 +4,7 @@ import { DatabaseError } from 'pg';
 import { lendRenewed } from '../connections/connection.ts';
 import { toBoundStatement } from '../../selection/statements.ts';
 import type { StoredColumn } from '../column-types.ts';
+import { TYPE_PARTS } from '../users/type-parts.ts';
 import { IS_PLAIN } from '../users/users-table.ts';
 import { partitionOf } from '../workspaces.ts';
 
@@ -68,7 +69,8 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
               (SELECT json_agg(json_build_object('id', a.attrelid || '.' || a.attnum, 'name', a.attname,
                         'type', format_type(a.atttypid, a.atttypmod),
-                        'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
+                        'isGenerated', a.attgenerated <> '', 'parts', ${TYPE_PARTS})
+                        ORDER BY a.attnum)
                  FROM pg_attribute a
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
          FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = 'public'::regnamespace`,
