@@ -55,6 +55,7 @@ export const FAILURE_TYPES = [
   'selectionChanged',
   'snapshotLost',
   'sumsDoNotClose',
+  'typeChanged',
   'usersContended',
   'usersHaveRules',
   'usersHidden',

@@ -82,7 +82,8 @@ export const failures = {
     final(
       'usersNotPlain',
       `The users of ${workspaceId} are not in one plain table: the table is partitioned again, or is a ` +
-        'foreign table. This step reads and deletes nothing. Move the users to one table, then start again.',
+        'foreign table. This step reads, writes and deletes nothing. Move the users to one table, then ' +
+        'start again.',
     ),
   snapshotLost: (jobId: string) =>
     final(
@@ -133,6 +134,13 @@ export const failures = {
       'columnGone',
       `Backup ${exportId} has a column ${column} that the users no longer have. No user was restored. ` +
         'Add the column, then start again.',
+    ),
+  typeChanged: (exportId: string, column: string, type: string) =>
+    final(
+      'typeChanged',
+      `Since backup ${exportId} was made, attributes of the type ${type} were replaced, or its labels were ` +
+        `exchanged. Values of the column ${column} would have another meaning. No user was restored. Give ` +
+        'the type its former attributes or labels, then start again.',
     ),
   notRestorable: (exportId: string, reason: string) =>
     final(

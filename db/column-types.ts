@@ -10,6 +10,15 @@ export type WithDefault<T> = ColumnType<T, T | undefined, T>;
 export type CreatedAt = ColumnType<Date, Date | undefined, never>;
 export type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>;
 
+/** A composite type or an enum below a column, however deep. */
+export interface NamedParts {
+  /** The name of the type. */
+  type: string;
+  isEnum: boolean;
+  /** The names of its attributes or labels, in their order. */
+  names: string[];
+}
+
 /** A column of `users` at the time of a backup. */
 export interface StoredColumn {
   /** Table OID and column number (`attrelid.attnum`). A rename does not change them. */
@@ -19,4 +28,6 @@ export interface StoredColumn {
   type: string;
   /** Whether PostgreSQL computes the column from other columns. */
   isGenerated: boolean;
+  /** Null if the column has no such type. Missing in early backups. */
+  parts?: NamedParts[] | null;
 }

@@ -98,7 +98,8 @@ export const settle = async (
     workspaceId: job.workspaceId,
     pass,
     mode,
-    matches: await matchesOf(deps, job),
+    // Of an interrupted pass no user is matched again, so a column that is gone does not matter.
+    matches: mode === 'interrupted' ? sql<SqlBool>`true` : await matchesOf(deps, job),
     knownIn: await findSelectionSnapshot(db, job.confirmation),
     exportId: backup?.id,
     snapshot: attempt?.snapshot,

@@ -103,7 +103,7 @@ const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
 
 /**
  * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from a full
- * scan.
+ * scan. COLLATE decides if the column has another collation; then the whole partition is read.
  */
 const targetRanges = async (
   held: HeldSnapshot,
@@ -120,7 +120,7 @@ const targetRanges = async (
     const next = rows[index + 1]?.first;
     const end = next === undefined ? sql`` : sql`AND user_id < ${next}::text`;
     const isIn = sql`users.workspace_id = ${sql.lit(targets.workspaceId)}`;
-    return sql<SqlBool>`${isIn} AND users.user_id = ANY (ARRAY(
+    return sql<SqlBool>`${isIn} AND users.user_id COLLATE "C" = ANY (ARRAY(
       SELECT user_id FROM job_targets WHERE job_id = ${sql.lit(targets.jobId)}::uuid
          AND pass = ${sql.lit(targets.pass)} AND user_id >= ${first}::text ${end}))`;
   });
@@ -154,7 +154,7 @@ export const planExport = async (
   const chosen =
     targets === undefined
       ? sql`true`
-      : sql`users.user_id IN (SELECT user_id FROM job_targets
+      : sql`users.user_id COLLATE "C" IN (SELECT user_id FROM job_targets
           WHERE job_id = ${targets.jobId}::uuid AND pass = ${targets.pass}::int)`;
   const count = toBoundStatement(
     sql`SELECT count(*) ${from} WHERE ${chosen} AND ${selection.where}`,

@@ -2,6 +2,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { getImportFile } from '../../db/imports/import-files.ts';
 import { setLinesRead } from '../../db/imports/imports.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
+import { arePlain } from '../../db/users/users-table.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
@@ -12,13 +13,14 @@ import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 
 export type ImportJob = RunningJob & { type: 'import' };
 
-/** @throws jobNotRunning when there is no such import, or it does not run */
+/** @throws jobNotRunning when there is no such import, or it does not run; usersNotPlain */
 export const getRunningImport = async (
   { database: { db } }: ActivityDeps,
   jobId: string,
 ): Promise<ImportJob> => {
   const job = await getRunningJob(db, jobId);
   if (job.type !== 'import') throw failures.jobNotRunning(jobId, `of type ${job.type}`);
+  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
   return job;
 };
 

@@ -20,6 +20,7 @@ import { knownEnd } from '../failure-types.ts';
 import { failures } from '../failures.ts';
 import { findJobOf, type RunningJob } from './running-job.ts';
 import { settle } from '../deletions/settle-pass.ts';
+import { settleOrEnd } from './settle-or-end.ts';
 
 interface Ending {
   result: JobResult;
@@ -49,8 +50,10 @@ const endDeletion = (
 const settleInterrupted = async (deps: ActivityDeps, job: RunningJob): Promise<void> => {
   const { db } = deps.database;
   await enterPhase(db, job.id, 'settling');
-  const last = await lastPassOf(db, job.id);
-  for (let pass = 1; pass <= last; pass++) await settle(deps, job, pass, 'interrupted');
+  await settleOrEnd(db, job.id, async () => {
+    const last = await lastPassOf(db, job.id);
+    for (let pass = 1; pass <= last; pass++) await settle(deps, job, pass, 'interrupted');
+  });
 };
 
 const finishDeletion = async (
@@ -82,12 +85,18 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
 
 const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
   const { db } = deps.database;
-  if (end.kind !== 'completed' && job.backupId !== null) {
+  const { backupId } = job;
+  let isSettled = true;
+  if (end.kind !== 'completed' && backupId !== null) {
     // From now on no chunk of an attempt that still runs can commit.
     await enterPhase(db, job.id, 'settling');
-    await settleRestore(db, { ...job, backupId: job.backupId }, true);
+    isSettled = await settleOrEnd(db, job.id, () => settleRestore(db, { ...job, backupId }, true));
   }
   const { selected, ...others } = await countRestore(db, job.id);
+  if (!isSettled) {
+    const named = Object.values(others).reduce((all, count) => all + count, 0);
+    others.unprocessed += Math.max(selected - named, 0);
+  }
   const counts = { selected, ...others };
   if (end.kind === 'failed') return failed(counts, end.type, end.message);
   const sum = Object.values(others).reduce((all, count) => all + count, 0);

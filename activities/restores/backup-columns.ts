@@ -1,7 +1,7 @@
 import { apiNameOf } from '../../db/users/column-names.ts';
 import { findAttemptColumns, listParts, type ExportRow } from '../../db/exports/exports.ts';
 import type { MatchedColumn } from '../../db/restores/restore-statements.ts';
-import type { StoredColumn } from '../../db/column-types.ts';
+import type { NamedParts, StoredColumn } from '../../db/column-types.ts';
 import type { UserColumn } from '../../db/users/user-columns.ts';
 import { readHeaderNames } from '../../files/read-records.ts';
 import type { ActivityDeps } from '../deps.ts';
@@ -78,12 +78,39 @@ const matchByApiName = (
   });
 };
 
+/** The names in `now` that are also in `then`, in the order of `now`. */
+const common = (then: readonly string[], now: readonly string[]): string[] =>
+  now.filter((name) => then.includes(name));
+
+const areEqual = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((name, index) => name === other[index]);
+
+/**
+ * Whether values of a type may have another meaning now although their text fits. A composite then
+ * has as many attributes, but others; the labels of an enum have changed their order, as they do
+ * when two are exchanged by renaming. If the number of attributes or a label does not fit,
+ * PostgreSQL refuses the value, and the restore reports its user.
+ */
+const isRedefined = (then: NamedParts, now: NamedParts): boolean =>
+  then.isEnum
+    ? !areEqual(common(now.names, then.names), common(then.names, now.names))
+    : then.names.length === now.names.length && !areEqual(then.names, now.names);
+
+/** The first redefined type of a column. */
+const findRedefined = (then: StoredColumn, now: StoredColumn): string | undefined =>
+  then.parts?.find((part) =>
+    now.parts?.some(
+      (other) =>
+        other.type === part.type && other.isEnum === part.isEnum && isRedefined(part, other),
+    ),
+  )?.type;
+
 /**
  * The column of today's table for each column of a backup. Undefined for a column that PostgreSQL
  * computed then, if it computes the column now or the column no longer exists. A rehearsal also
  * compares computed columns, because the expression cannot have changed yet.
  *
- * @throws columnGone naming the first column that was dropped or renamed since
+ * @throws columnGone naming the first column that was dropped or renamed since; typeChanged
  */
 export const matchColumns = (
   exportId: string,
@@ -94,13 +121,16 @@ export const matchColumns = (
   if (kept.naming === 'api') return matchByApiName(exportId, kept.names, columns);
   const byName = new Map(columns.map((column) => [column.name, column]));
   const byId = new Map(columns.map((column) => [column.id, column]));
-  return kept.columns.map(({ id, name, type, isGenerated }) => {
+  return kept.columns.map((then) => {
+    const { id, name, type, isGenerated } = then;
     // Another column may have its name now.
     const isRenamed = byId.has(id) && byId.get(id)?.name !== name;
     const column = isRenamed ? undefined : byName.get(name);
     const isComputed = isGenerated && (column === undefined || column.isGenerated);
     if (isComputed && !isRehearsal) return undefined;
     if (column === undefined) throw failures.columnGone(exportId, name);
+    const redefined = findRedefined(then, column);
+    if (redefined !== undefined) throw failures.typeChanged(exportId, name, redefined);
     return { ...column, isSameType: column.type === type };
   });
 };

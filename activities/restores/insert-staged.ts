@@ -1,8 +1,16 @@
-import type { DatabaseError, PoolClient, QueryResult } from 'pg';
-import type { Difference, RestoreStatements } from '../../db/restores/restore-statements.ts';
+import type { DatabaseError } from 'pg';
+import { NO_ROWS_COUNTED, plus, type RowCounts } from '../../db/restores/other-users.ts';
+import type { Difference } from '../../db/restores/restore-statements.ts';
 import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
-import { END_INSERT, RENEW_RESTORE } from './restore-settings.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
+import {
+  areSame,
+  byHash,
+  type Inserted,
+  insertRange,
+  leftOthers,
+  type Staging,
+} from './insert-range.ts';
 
 /** A user that the database does not accept, with the reason. */
 export interface NotRestored {
@@ -15,68 +23,12 @@ const FOREIGN_KEY_VIOLATION = '23503';
 /** A range without rows. */
 const NO_ROWS: Range = { from: 0, to: 0 };
 
-/** The staged rows of a part, in an open transaction. */
-export interface Staging {
-  client: PoolClient;
-  statements: RestoreStatements;
-  /** How many rows are staged. They are numbered from 1. */
-  rows: number;
-  /** The restore job, whose outcomes name users that exist already. A rehearsal has no job. */
-  jobId?: string;
-}
-
 /** The staged rows that were not inserted. */
 export interface LeftOut {
   /** How many users exist already. */
   present: number;
   notRestored: NotRestored[];
 }
-
-/** Runs a query without nested loops: the planner cannot know how many rows are staged. */
-const byHash = async <Row extends object>(
-  client: PoolClient,
-  statement: string,
-  values: unknown[] = [],
-): Promise<QueryResult<Row>> => {
-  await client.query('SET LOCAL enable_nestloop = off');
-  const result = await client.query<Row>(statement, values);
-  await client.query('SET LOCAL enable_nestloop = on');
-  return result;
-};
-
-/**
- * Inserts a range of staged rows. Runs deferred triggers now, and resets settings that triggers
- * have changed. A rehearsal never commits, so its deferred triggers need not run.
- *
- * @returns the row ids (ctids) of the inserted rows
- */
-const insertRange = async (
-  { client, statements, jobId }: Staging,
-  { from, to }: Range,
-): Promise<string> => {
-  const { rows } = await client.query<{ rowIds: string }>(statements.insert, [from, to]);
-  await client.query(jobId === undefined ? RENEW_RESTORE : END_INSERT);
-  return rows[0]?.rowIds ?? '{}';
-};
-
-/**
- * Compares in a separate query, because triggers that run after the insert may have changed or
- * moved rows.
- */
-const areSame = async (
-  { client, statements }: Staging,
-  rowIds: readonly string[],
-): Promise<boolean> => {
-  const { rows } = await byHash<{ areSame: boolean }>(client, statements.areSame, [rowIds]);
-  return rows[0]?.areSame ?? false;
-};
-
-/**
- * Inserts all staged rows as they are in the file. Returns false if the result differs; then the
- * transaction must be rolled back.
- */
-export const insertWhole = async (staging: Staging): Promise<boolean> =>
-  areSame(staging, [await insertRange(staging, { from: 1, to: staging.rows })]);
 
 /** Removes the users that exist by now from the staging. @returns how many */
 const leavePresent = async (
@@ -97,6 +49,8 @@ const leavePresent = async (
 /** The result of one round over the staged rows. */
 interface Round {
   rowIds: string[];
+  /** What the inserts of these rows did. */
+  done: RowCounts;
   present: number;
   refused: (NotRestored & { n: number })[];
   /** Users that refer to missing users. They may be restored together with those. */
@@ -135,20 +89,58 @@ const leaveRefused = async (
   }
 };
 
+/** Removes a user whose insert changes other users from the staging. */
+const leaveHarmful = async (
+  { client, statements }: Staging,
+  n: number,
+  round: Round,
+): Promise<void> => {
+  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
+  for (const { userId } of rows) round.refused.push({ n, userId, reason: 'changesOthers' });
+};
+
+/**
+ * Adds an inserted range to its round. Returns false if its insert changed or deleted users that
+ * the round has not inserted. An insert may change users of earlier ranges: they are compared with
+ * the file when the round ends.
+ */
+const addRange = async (
+  staging: Staging,
+  range: Range,
+  inserted: Inserted,
+  round: Round,
+): Promise<boolean> => {
+  const { rowIds, done } = inserted;
+  round.rowIds.push(rowIds);
+  round.done = plus(round.done, done);
+  return (
+    (await leftOthers(staging, range, [rowIds], done)) ||
+    (await leftOthers(staging, { from: 1, to: range.to }, round.rowIds, round.done))
+  );
+};
+
 const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {
   const { client } = staging;
+  const [{ done }, added] = [round, round.rowIds.length];
+  let refusal: DatabaseError | undefined;
   await client.query('SAVEPOINT range');
   try {
-    round.rowIds.push(await insertRange(staging, range));
-    await client.query('RELEASE SAVEPOINT range');
-    return 'done';
+    const inserted = await insertRange(staging, range);
+    if (await addRange(staging, range, inserted, round)) {
+      await client.query('RELEASE SAVEPOINT range');
+      return 'done';
+    }
   } catch (error) {
     if (!mayBeOfARow(error)) throw error;
-    await client.query(rollBackTo('range'));
-    if (range.from < range.to) return 'split';
-    await leaveRefused(staging, range.from, error, round);
-    return 'done';
+    refusal = error;
   }
+  await client.query(rollBackTo('range'));
+  round.rowIds.length = added;
+  round.done = done;
+  if (range.from < range.to) return 'split';
+  if (refusal === undefined) await leaveHarmful(staging, range.from, round);
+  else await leaveRefused(staging, range.from, refusal, round);
+  return 'done';
 };
 
 /**
@@ -235,7 +227,13 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
   const present = await leavePresent(staging, whole);
   const left: NotRestored[] = [];
   for (;;) {
-    const round: Round = { rowIds: [], present: 0, refused: [], waiting: [] };
+    const round: Round = {
+      rowIds: [],
+      done: NO_ROWS_COUNTED,
+      present: 0,
+      refused: [],
+      waiting: [],
+    };
     await client.query('SAVEPOINT round');
     await byHalves(whole, signal, (range) => tryRange(staging, range, round));
     if (round.waiting.length > 0) {

@@ -21,7 +21,8 @@ import { createDigestTap } from '../../files/digest-tap.ts';
 import { partKey } from '../../files/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { failures } from '../failures.ts';
-import { insertCarefully, insertWhole, type LeftOut, type Staging } from './insert-staged.ts';
+import { insertWhole, type Staging } from './insert-range.ts';
+import { insertCarefully, type LeftOut } from './insert-staged.ts';
 import { BEGIN_RESTORE } from './restore-settings.ts';
 import { assertSame, recheckPart } from '../exports/verify-part.ts';
 

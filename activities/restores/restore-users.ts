@@ -5,6 +5,7 @@ import { countRestore, listPartsToRestore, settleRestore } from '../../db/restor
 import { letUsersCount } from '../../db/users/sequences.ts';
 import { listUserColumns } from '../../db/users/user-columns.ts';
 import { listUserReferences } from '../../db/users/user-references.ts';
+import { arePlain } from '../../db/users/users-table.ts';
 import type { Activities } from '../../workflows/contract.ts';
 import {
   emailColumnOf,
@@ -23,8 +24,10 @@ import { recheckPart } from '../exports/verify-part.ts';
 /** Parts that are verified or restored side by side. */
 const LANES = 2;
 
+/** @throws usersNotPlain; exportUnknown for a restore without a backup */
 const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
   if (job.backupId === null) throw failures.exportUnknown(job.id);
+  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
   const backup = await getExport(db, job.backupId);
   return { backup, parts: await listPartsToRestore(db, job, backup) };
 };

@@ -225,7 +225,7 @@ export const createListPreview = (db: Db, { list, ...preview }: NewListPreview) 
     const selection = { type: 'list', listId: list.id, count: Number(numAffectedRows) };
     // EXISTS, not IN: PostgreSQL would scan an IN list that is too long to be hashed for each user.
     const where = sql<SqlBool>`EXISTS (SELECT FROM preview_targets AS named
-      WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id)`;
+      WHERE named.preview_id = ${id}::uuid AND named.user_id = users.user_id COLLATE "C")`;
     const seen = await lookAndRecord(trx, snapshot, { ...preview, id, selection, where });
     const report: ListReport = await reportList(trx, list);
     return { ...seen, report };

@@ -4,6 +4,8 @@ import { DatabaseError } from 'pg';
 import { lendRenewed } from '../connections/connection.ts';
 import { toBoundStatement } from '../../selection/statements.ts';
 import type { StoredColumn } from '../column-types.ts';
+import { TYPE_PARTS } from '../users/type-parts.ts';
+import { IS_PLAIN } from '../users/users-table.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /**
@@ -62,12 +64,13 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
     const { rows } = await client.query<Omit<HeldSnapshot, 'client' | 'workspaceId'>>(
       `SELECT pg_export_snapshot() AS "exportedId", pg_current_snapshot()::text AS snapshot,
               users_fingerprint(c.oid) AS fingerprint, users_are_stamped(c.oid) AS "isStamped",
-              c.relkind = 'r' AS "isPlain",
+              ${IS_PLAIN} AS "isPlain",
               EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid) AS "hasRules",
               (pg_relation_size(c.oid) / current_setting('block_size')::bigint)::int AS pages,
               (SELECT json_agg(json_build_object('id', a.attrelid || '.' || a.attnum, 'name', a.attname,
                         'type', format_type(a.atttypid, a.atttypmod),
-                        'isGenerated', a.attgenerated <> '') ORDER BY a.attnum)
+                        'isGenerated', a.attgenerated <> '', 'parts', ${TYPE_PARTS})
+                        ORDER BY a.attnum)
                  FROM pg_attribute a
                 WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
          FROM pg_class c WHERE c.relname = $1 AND c.relnamespace = 'public'::regnamespace`,

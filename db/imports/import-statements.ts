@@ -56,9 +56,12 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
   const typed = [...extras, ...columns.map((name) => [escapeIdentifier(name), STAGED_AS[name]])];
   const names = listOf(extras.map(([name]) => name)) + listOf(columns);
   return {
-    /** Made once for each connection, and empty at the start of each transaction. */
+    /**
+     * Made once for each connection, and empty at the start of each transaction. The id has no
+     * collation of its own: that of the users' column decides, so that its index is used.
+     */
     createStaging: `CREATE TEMP TABLE IF NOT EXISTS pg_temp.import_staging (n int, lines int,
-        user_id text COLLATE "C", ${typed.map((column) => `${column.join(' ')}, `).join('')}
+        user_id text, ${typed.map((column) => `${column.join(' ')}, `).join('')}
         properties jsonb) ON COMMIT DELETE ROWS`,
     copy: `COPY pg_temp.import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
   };
@@ -95,7 +98,7 @@ export const importStatements = (target: ImportTarget) => {
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id OFFSET 0) o WHERE ${rows}`;
   /** Locks users one after another, in the order of their ids, as every merge does. */
   const locked = (rows: string) => `(
-      SELECT * FROM pg_temp.import_staging s WHERE ${rows} ORDER BY user_id OFFSET 0) s
+      SELECT * FROM pg_temp.import_staging s WHERE ${rows} ORDER BY user_id COLLATE "C" OFFSET 0) s
      CROSS JOIN LATERAL (
       SELECT * FROM ${users} AS o
        WHERE o.workspace_id = ${workspace} AND o.user_id = s.user_id FOR NO KEY UPDATE) o`;
@@ -137,7 +140,7 @@ export const importStatements = (target: ImportTarget) => {
     insert: `INSERT INTO ${users} (workspace_id, user_id, ${listed}properties)
       SELECT ${workspace}, user_id, ${listed}properties FROM pg_temp.import_staging
        WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[])
-       ORDER BY user_id ON CONFLICT DO NOTHING`,
+       ORDER BY user_id COLLATE "C" ON CONFLICT DO NOTHING`,
     /** Rows of a range that are not among `$3`. */
     missing: `SELECT n FROM pg_temp.import_staging WHERE n BETWEEN $1 AND $2 AND n <> ALL ($3::int[]) ORDER BY n`,
     /** Values of the rows' users that are not known from their lines. */

@@ -68,6 +68,20 @@ export const enterPhase = async (db: Db, jobId: string, phase: string): Promise<
     .execute();
 };
 
+/** Seconds since a job entered its phase, by the database's clock. Without a phase, 0. */
+export const secondsInPhase = async (db: Db, jobId: string): Promise<number> => {
+  const row = await db
+    .selectFrom('jobs')
+    .select(
+      sql<number>`coalesce(extract(epoch FROM clock_timestamp() - phase_started_at), 0)::float8`.as(
+        'seconds',
+      ),
+    )
+    .where('id', '=', jobId)
+    .executeTakeFirst();
+  return row?.seconds ?? 0;
+};
+
 /** Stores the number of users that the job is for, once it is known. */
 export const setJobTotal = async (db: Db, jobId: string, total: number): Promise<void> => {
   await db

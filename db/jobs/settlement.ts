@@ -97,7 +97,8 @@ export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<voi
         FROM leftover
         LEFT JOIN failure ON failure.user_id = leftover.user_id
         LEFT JOIN ONLY ${partition} AS users
-          ON users.workspace_id = ${left.workspaceId} AND users.user_id = leftover.user_id
+          ON users.workspace_id = ${left.workspaceId}
+         AND users.user_id COLLATE "C" = leftover.user_id
     ), again AS (
       INSERT INTO job_targets (job_id, pass, user_id)
       SELECT ${left.jobId}::uuid, ${left.pass + 1}::int, user_id FROM judged WHERE verdict = 'again'

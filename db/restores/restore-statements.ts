@@ -2,6 +2,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
 import { partitionOf } from '../workspaces.ts';
+import { rowStatements } from './other-users.ts';
 
 /**
  * The column that takes the values of a backup's column. Undefined if PostgreSQL computes the
@@ -137,7 +138,8 @@ export const restoreStatements = (
     ),
     ...STAMPS.map(() => 'pg_current_xact_id()'),
   ];
-  const isIn = `u.workspace_id = ${escapeLiteral(workspaceId)}`;
+  // By the id's bytes, whatever collation the column has by now.
+  const isUser = `u.workspace_id = ${escapeLiteral(workspaceId)} AND u.user_id = s.${userId} COLLATE "C"`;
   const named = known.map(
     (one) => `CASE WHEN ${differs(one)} THEN ${escapeLiteral(one.column.name)} END`,
   );
@@ -154,7 +156,8 @@ export const restoreStatements = (
     /** Inserts a range. Returns the row ids of the new rows as the text of an array. */
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
-      SELECT coalesce(array_agg(ctid), '{}')::text AS "rowIds" FROM restored`,
+      SELECT coalesce(array_agg(ctid), '{}')::text AS "rowIds", count(*) AS count FROM restored`,
+    ...rowStatements(users, isUser),
     /**
      * Whether all staged users stand at these row ids (a list of array texts) with the file's
      * values.
@@ -162,19 +165,19 @@ export const restoreStatements = (
     areSame: `SELECT count(*) = (SELECT count(*) FROM pg_temp.restoring) AS "areSame"
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (row_id) CROSS JOIN LATERAL (
         SELECT * FROM ONLY ${users} AS u WHERE u.ctid = p.row_id OFFSET 0) AS u
-      JOIN pg_temp.restoring s ON s.${userId} = u.user_id WHERE NOT (${anyDiffers(known)})`,
+      JOIN pg_temp.restoring s ON ${isUser} WHERE NOT (${anyDiffers(known)})`,
     /**
      * Staged users that are missing, or differ from the file: the names of the differing columns.
      * The file must be staged as text.
      */
     compare: `SELECT s.n, s.${userId} AS "userId", u.user_id IS NULL AS "isMissing",
         array_to_string(ARRAY[${named.join(', ')}], ', ') AS differing
-      FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isIn} AND u.user_id = s.${userId}
+      FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isUser}
       WHERE u.user_id IS NULL OR ${anyDiffers(known)}`,
     /** Deletes the staged users that exist already, and stores their outcomes for job `$3`. */
     leavePresent: `WITH there AS (
         DELETE FROM pg_temp.restoring s USING ONLY ${users} AS u
-         WHERE s.n BETWEEN $1 AND $2 AND ${isIn} AND u.user_id = s.${userId}
+         WHERE s.n BETWEEN $1 AND $2 AND ${isUser}
         RETURNING s.${userId} AS user_id)
       INSERT INTO outcomes (job_id, user_id, outcome) SELECT $3, user_id, 'present' FROM there`,
     /** The constraints by which staged users may need one another. */

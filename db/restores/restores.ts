@@ -49,7 +49,7 @@ export const countRestorable = async (
     SELECT count(*) AS deleted, count(users.user_id) AS present
       FROM (${named === undefined ? deleted : sql`${deleted} INTERSECT ${named.ids}`}) AS gone
       LEFT JOIN ONLY ${sql.id('public', partitionOf(backup.workspace_id))} AS users
-        ON users.workspace_id = ${backup.workspace_id} AND users.user_id = gone.user_id`.execute(
+        ON users.workspace_id = ${backup.workspace_id} AND users.user_id = gone.user_id COLLATE "C"`.execute(
     db,
   );
   const { deleted: found = 0, present = 0 } = rows[0] ?? {};

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 import type { StoredColumn } from '../column-types.ts';
 import { partitionOf } from '../workspaces.ts';
+import { TYPE_PARTS } from './type-parts.ts';
 
 /** A current column of a workspace's users. */
 export interface UserColumn extends StoredColumn {
@@ -27,7 +28,7 @@ export const listUserColumns = async (db: Db, workspaceId: string): Promise<User
            y.oid IN ('text'::regtype, 'varchar'::regtype) AS "isText",
            y.typnamespace = 'pg_catalog'::regnamespace
              AND y.typname = ANY (${EXACT_TYPES}::text[]) AS "isExact",
-           a.attgenerated <> '' AS "isGenerated"
+           a.attgenerated <> '' AS "isGenerated", ${sql.raw(TYPE_PARTS)} AS parts
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
       JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace n ON n.oid = y.typnamespace
      WHERE c.relname = ${partitionOf(workspaceId)} AND c.relnamespace = 'public'::regnamespace

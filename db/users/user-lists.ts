@@ -169,10 +169,10 @@ export interface ListRef {
 
 /** Entries joined with the users that they name. Counts on the primary key or `users_email`. */
 const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN') => {
-  const key = matchBy === 'email' ? sql`lower(users.email) COLLATE "C"` : sql`users.user_id`;
+  const key = matchBy === 'email' ? sql`lower(users.email)` : sql`users.user_id`;
   return sql`user_list_entries AS e
     ${sql.raw(kind)} ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
-      ON users.workspace_id = ${workspaceId}::text AND ${key} = e.key
+      ON users.workspace_id = ${workspaceId}::text AND ${key} COLLATE "C" = e.key
    WHERE e.list_id = ${id}::uuid GROUP BY e.list_id, e.key`;
 };
 

@@ -31,7 +31,7 @@ export const lockUsers = async (
   const { rows } = await sql<{ user_id: string; legal_hold: boolean }>`
     SELECT user_id, legal_hold FROM users
      WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])
-     ORDER BY user_id FOR NO KEY UPDATE`.execute(trx);
+     ORDER BY user_id COLLATE "C" FOR NO KEY UPDATE`.execute(trx);
   return new Map(rows.map((row) => [row.user_id, row.legal_hold]));
 };
 
@@ -72,7 +72,7 @@ export const insertUsers = async (
     INSERT INTO users (workspace_id, user_id, properties, legal_hold, ${columnList()})
     SELECT ${workspaceId}, n.user_id, n.properties, coalesce(n.legal_hold, false), ${columnList('n.')}
       FROM jsonb_populate_recordset(NULL::users, ${JSON.stringify(rows)}::jsonb) n
-     ORDER BY n.user_id
+     ORDER BY n.user_id COLLATE "C"
     ON CONFLICT (workspace_id, user_id) DO NOTHING`.execute(trx);
   const made = Number(numAffectedRows ?? 0n);
   if (made === changes.length) return 'done';

@@ -22,6 +22,21 @@ export const cascadingForeignKey = async (
 };
 
 /**
+ * Whether a table `c` is one plain table. The rows of any other table stand elsewhere: it reads as
+ * empty, and row ids name no single row.
+ */
+export const IS_PLAIN = `(c.relkind = 'r'
+  AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid))`;
+
+/** Whether a workspace's users are in one plain table. */
+export const arePlain = async (db: Db, workspaceId: string): Promise<boolean> => {
+  const { rows } = await sql`
+    SELECT FROM pg_class c WHERE c.oid = ${`public."${partitionOf(workspaceId)}"`}::regclass
+       AND ${sql.raw(IS_PLAIN)}`.execute(db);
+  return rows.length === 1;
+};
+
+/**
  * Of the users in an earlier snapshot: how many still exist, and how many of these have changed
  * since. Reads the whole partition, in the snapshot of the connection.
  */

@@ -170,6 +170,7 @@ test('columns of any name and of type json do not stop a deletion', async () => 
 
 test('a workspace whose table is partitioned again is refused with its own error, and not read as empty', async () => {
   const { workspace, table } = await prepare();
+  const gone = await deleteUsers(database(), steps, workspace, ['u-2', 'u-3']);
   const id = workspace.workspaceId;
   await asOwner(`ALTER TABLE users DETACH PARTITION ${table};
     ALTER TABLE ${table} RENAME TO plain;
@@ -178,10 +179,23 @@ test('a workspace whose table is partitioned again is refused with its own error
     ALTER TABLE ${table} ADD PRIMARY KEY (workspace_id, user_id);
     ALTER TABLE users ATTACH PARTITION ${table} FOR VALUES IN ('${id}');
     INSERT INTO users SELECT * FROM plain;
-    GRANT SELECT ON ${table}, again TO keepsake_app`);
+    GRANT SELECT, INSERT, UPDATE ON ${table}, again TO keepsake_app`);
   const exportJob = await startExport(database(), workspace);
   await steps.enter(exportJob, 'exporting');
   await expect(steps.write(exportJob)).rejects.toMatchObject({ type: 'usersNotPlain' });
   const jobId = await startDeletion(database(), workspace, { ids: ['u-1'] });
   await expect(steps.backUp(jobId)).rejects.toMatchObject({ type: 'usersNotPlain' });
+  const before = await rowsOf(database(), id);
+  const restored = await restoreUsers(database(), steps, workspace, gone.exportId);
+  expect(restored).toMatchObject({
+    state: 'failed',
+    error: { type: 'usersNotPlain' },
+    counts: { selected: 2, restored: 0, failed: 0, unprocessed: 2 },
+  });
+  const imports = await createImportSteps(database());
+  const file = 'userId,city\nu-5,Pune\nnew,Pune\n';
+  await expect(imports.run(workspace, file)).rejects.toMatchObject({ type: 'usersNotPlain' });
+  const dryRun = imports.run(workspace, file, { dryRun: true });
+  await expect(dryRun).rejects.toMatchObject({ type: 'usersNotPlain' });
+  expect(await rowsOf(database(), id)).toEqual(before);
 });
