@@ -2,6 +2,7 @@ import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/ac
 import { claimJob, enterPhase, findStoredResult } from '../db/jobs/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
 import type { Activities, SCHEDULES, SWEEP } from '../workflows/contract.ts';
+import { callerOfActivity } from './caller.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './webhooks/attempt-delivery.ts';
 import { createCheckImport } from './imports/check-import.ts';
 import { createDeleteBackedUpUsers } from './deletions/delete-backed-up-users.ts';
@@ -52,6 +53,7 @@ const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
 const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
   [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
   null;
+/** Claims a job for the run that called. Temporal names that run, not the input. */
 
 interface TicketDeps {
   /** Missing or empty if no prefix is configured. */
@@ -63,8 +65,8 @@ const createClaimJob =
     database: { db },
     config,
   }: Pick<ActivityDeps, 'database'> & TicketDeps): Activities['claimJob'] =>
-  async ({ jobId, runId }) => {
-    await claimJob(db, jobId, runId);
+  async ({ jobId }) => {
+    await claimJob(db, jobId, callerOfActivity().runId);
     const job = await findJobOf(db, jobId);
     const finished = await findStoredResult(db, jobId);
     if (finished === undefined) {

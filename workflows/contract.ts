@@ -179,7 +179,10 @@ export interface LiveState {
  * the stored state.
  */
 export interface Activities {
-  /** Moves a queued job to `running`. For a finished job it returns the stored result. */
+  /**
+   * Moves a queued job to `running`. For a finished job it returns the stored result. `runId` is
+   * only for workers of earlier versions.
+   */
   claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
   enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
   /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
