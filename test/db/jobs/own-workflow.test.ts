@@ -21,8 +21,12 @@ let jobId = '';
 /** The latest run of the workflow in Temporal. */
 let latestRun = '';
 
-const describe = () => Promise.resolve({ status: { name: 'RUNNING' }, runId: latestRun });
+const describe = async () => {
+  await setTimeout(answerMs);
+  return { status: { name: 'RUNNING' }, runId: latestRun };
+};
 
+let answerMs = 0;
 beforeAll(async () => {
   const { owner, worker } = database();
   await createWorkspace(owner.db, { id: WORKSPACE, name: 'Owned' });
@@ -46,6 +50,8 @@ beforeEach(async () => {
 });
 
 const rowOf = (id: string) =>
+  answerMs = 0;
+  answerMs = 0;
   database()
     .owner.db.selectFrom('jobs')
     .select(['phase', 'run_id', 'state', 'error_type', 'error_message'])
@@ -66,6 +72,18 @@ const take = (
 const phase = () => ({ jobId, phase: 'deleting' });
 
 test('the run that claimed the job is served', async () => {
+/** The activity as `take` runs it, and the heartbeats that it sends. */
+const beatsOf = async (name: keyof Activities, input: object, runId: string): Promise<number> => {
+  const workflowExecution = { workflowId: `delete/${jobId}`, runId };
+  const env = new MockActivityEnvironment({ workflowType: 'DeleteUsers', workflowExecution });
+  let beats = 0;
+  env.on('heartbeat', () => {
+    beats += 1;
+  });
+  await env.run(activities[name] as (input: object) => Promise<unknown>, input);
+  return beats;
+};
+
   await take('enterPhase', phase());
   expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'claimed' });
 });
@@ -79,6 +97,18 @@ test('after a reset behind its claim the new run takes the job over, and goes on
 test.each([
   ['a run that is not the latest', () => ({ runId: 'over' })],
   ['a workflow of another id', () => ({ workflowId: 'delete/another' })],
+test('the run that claims a job is the one that Temporal names, not the input', async () => {
+  await take('claimJob', { jobId, runId: 'forged' }, { runId: 'another' });
+  expect(await rowOf(jobId)).toMatchObject({ run_id: 'another' });
+});
+
+test('a long step sends heartbeats while its caller is checked', async () => {
+  latestRun = 'reset';
+  answerMs = 2_500;
+  const input = { jobId, end: { kind: 'completed' } };
+  expect(await beatsOf('finishJob', input, 'reset')).toBeGreaterThan(0);
+});
+
   ['a workflow of another type under the id', () => ({ workflowType: 'RestoreUsers' })],
   ['a workflow of another kind of job', () => ({ workflowId: `export/${jobId}` })],
 ])('%s is refused, and changes nothing', async (_, caller) => {
