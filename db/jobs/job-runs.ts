@@ -50,7 +50,7 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
 export const findJobClaim = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
-    .select(['id', 'type', 'run_id', 'finished_at'])
+    .select(['id', 'type', 'state', 'run_id', 'finished_at'])
     .where('id', '=', jobId)
     .executeTakeFirst();
 
