@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Client } from '@temporalio/client';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../../activities/activities.ts';
 import { createFinishJob } from '../../../activities/jobs/finish-job.ts';
 import { createApiKey } from '../../../db/api-keys.ts';
+import { insertRound } from '../../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import type { Activities, JobType } from '../../../workflows/contract.ts';
 import { useDatabase } from '../../support/database/database.ts';
@@ -18,15 +21,15 @@ const WORKSPACE = 'owned';
 let activities: Activities;
 let keyId = '';
 let jobId = '';
-/** The latest run of the workflow in Temporal. */
+/** The latest run of the workflow in Temporal, and how long Temporal takes to name it. */
 let latestRun = '';
+let answerMs = 0;
 
 const describe = async () => {
   await setTimeout(answerMs);
   return { status: { name: 'RUNNING' }, runId: latestRun };
 };
 
-let answerMs = 0;
 beforeAll(async () => {
   const { owner, worker } = database();
   await createWorkspace(owner.db, { id: WORKSPACE, name: 'Owned' });
@@ -47,11 +50,10 @@ const addJob = async (type: JobType = 'deletion'): Promise<string> => {
 beforeEach(async () => {
   jobId = await addJob();
   latestRun = 'claimed';
+  answerMs = 0;
 });
 
 const rowOf = (id: string) =>
-  answerMs = 0;
-  answerMs = 0;
   database()
     .owner.db.selectFrom('jobs')
     .select(['phase', 'run_id', 'state', 'error_type', 'error_message'])
@@ -69,9 +71,6 @@ const take = (
     input,
   );
 
-const phase = () => ({ jobId, phase: 'deleting' });
-
-test('the run that claimed the job is served', async () => {
 /** The activity as `take` runs it, and the heartbeats that it sends. */
 const beatsOf = async (name: keyof Activities, input: object, runId: string): Promise<number> => {
   const workflowExecution = { workflowId: `delete/${jobId}`, runId };
@@ -84,6 +83,9 @@ const beatsOf = async (name: keyof Activities, input: object, runId: string): Pr
   return beats;
 };
 
+const phase = () => ({ jobId, phase: 'deleting' });
+
+test('the run that claimed the job is served', async () => {
   await take('enterPhase', phase());
   expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'claimed' });
 });
@@ -94,9 +96,6 @@ test('after a reset behind its claim the new run takes the job over, and goes on
   expect(await rowOf(jobId)).toMatchObject({ phase: 'deleting', run_id: 'reset' });
 });
 
-test.each([
-  ['a run that is not the latest', () => ({ runId: 'over' })],
-  ['a workflow of another id', () => ({ workflowId: 'delete/another' })],
 test('the run that claims a job is the one that Temporal names, not the input', async () => {
   await take('claimJob', { jobId, runId: 'forged' }, { runId: 'another' });
   expect(await rowOf(jobId)).toMatchObject({ run_id: 'another' });
@@ -109,6 +108,9 @@ test('a long step sends heartbeats while its caller is checked', async () => {
   expect(await beatsOf('finishJob', input, 'reset')).toBeGreaterThan(0);
 });
 
+test.each([
+  ['a run that is not the latest', () => ({ runId: 'over' })],
+  ['a workflow of another id', () => ({ workflowId: 'delete/another' })],
   ['a workflow of another type under the id', () => ({ workflowType: 'RestoreUsers' })],
   ['a workflow of another kind of job', () => ({ workflowId: `export/${jobId}` })],
 ])('%s is refused, and changes nothing', async (_, caller) => {
@@ -143,6 +145,53 @@ test('a backup of another job is neither verified nor deleted by', async () => {
   });
   const row = await db.selectFrom('exports').select('state').where('id', '=', exportId).execute();
   expect(row).toEqual([{ state: 'written' }]);
+});
+
+test('an export is not verified once its job has ended: its files may be removed', async () => {
+  const { db } = database().owner;
+  const file = { jobId, workspaceId: WORKSPACE, purpose: 'backup', state: 'written' } as const;
+  const { id: exportId } = await makeExport({ db }, file);
+  const ended = { state: 'failed', finished_at: new Date() } as const;
+  await db.updateTable('jobs').set(ended).where('id', '=', jobId).execute();
+  const refused = { type: 'jobNotRunning', nonRetryable: true };
+  await expect(take('verifyExport', { exportId })).rejects.toMatchObject(refused);
+  const row = await db.selectFrom('exports').select('state').where('id', '=', exportId).execute();
+  expect(row).toEqual([{ state: 'written' }]);
+});
+
+const REFUSED = { type: 'mailNotAsked', nonRetryable: true };
+
+test('a job that was started without a wish for a mail is mailed about only if the API asks', async () => {
+  const ended = { state: 'succeeded', finished_at: new Date() } as const;
+  await database().owner.db.updateTable('jobs').set(ended).where('id', '=', jobId).execute();
+  const caller = { workflowType: 'SendMail', workflowId: `mail/${jobId}/finished/1` };
+  const again = () => take('notifyJobAgain', { jobId, round: 1 }, caller);
+  await expect(again()).rejects.toMatchObject(REFUSED);
+  const first = { jobId, end: { kind: 'completed' } };
+  await expect(take('notifyJob', first)).rejects.toMatchObject(REFUSED);
+  await insertRound(database().api.db, {
+    id: randomUUID(),
+    subject: { jobId },
+    kind: 'finished',
+    round: 1,
+    askedBy: keyId,
+  });
+  // The mail is composed and would be sent: these activities have no provider.
+  await expect(again()).rejects.not.toMatchObject(REFUSED);
+});
+
+test('a mail about a request is not allowed by a round that was asked for of a job', async () => {
+  await insertRound(database().api.db, {
+    id: randomUUID(),
+    subject: { jobId },
+    kind: 'finished',
+    round: 2,
+    askedBy: keyId,
+  });
+  const input = { requestId: randomUUID(), kind: 'asked', round: 2, jobId };
+  const caller = { workflowType: 'SendMail', workflowId: `mail/${jobId}/finished/2` };
+  const refused = { type: 'mailNotYours', nonRetryable: true };
+  await expect(take('notifyRequest', input, caller)).rejects.toMatchObject(refused);
 });
 
 test('of a failure that no step has, a job keeps no word', async () => {
