@@ -7,7 +7,7 @@ import type { Confirmation } from './retries.ts';
 
 /**
  * The row of a job for activities. `has_targets`: its users are given by id. `has_addresses`: its
- * mail addresses have not been looked up yet.
+ * mail addresses have not been looked up yet. `is_mailed`: the provider may have its mail.
  */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
@@ -23,6 +23,11 @@ export const findRunningJob = (db: Db, jobId: string) =>
     )
     .select(
       sql<boolean>`EXISTS (SELECT FROM job_addresses WHERE job_id = jobs.id)`.as('has_addresses'),
+    )
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM notices WHERE job_id = jobs.id AND attempts > 0)`.as(
+        'is_mailed',
+      ),
     )
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
