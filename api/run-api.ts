@@ -78,7 +78,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     figures,
     storage: createDirectoryStorage(config.storageDir),
     jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
-    requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
+    requests: createRequestSender(temporal.client, config.taskQueue),
     config,
     logLevel: config.logLevel,
   });

@@ -351,7 +351,7 @@ export const requestWorkflowIdOf = (requestId: string): string => `delete-all/${
 /** Makes a workflow read its request's row again, for example after a reset. */
 export const LOOK_SIGNAL = 'look';
 
-/** When reminders are sent, in milliseconds. The times that decide are in the database. */
+/** When reminders are sent, in milliseconds. The row of a request has its times. */
 export interface DeleteAllTimes {
   /** Time without an answer after which the platform team is reminded. */
   remindAfterMs: number;
@@ -361,7 +361,8 @@ export interface DeleteAllTimes {
 
 export interface DeleteAllInput {
   requestId: string;
-  times: DeleteAllTimes;
+  /** Only in histories of earlier versions, whose request views have no times. */
+  times?: DeleteAllTimes;
   /** Messages that the previous run of this workflow did not handle. */
   unread?: Message[];
 }
@@ -408,6 +409,8 @@ export interface RequestView {
   lapsesAt: number;
   closesAt: number | null;
   jobId: string | null;
+  /** Missing in histories of earlier versions. */
+  times?: DeleteAllTimes;
   /** Why the requested decision was refused. */
   refusal?: Refusal;
   /** The last attempt, if there were several. */

@@ -4,6 +4,8 @@ import { createFinishJob } from '../../../activities/jobs/finish-job.ts';
 import { createNotifyJob } from '../../../activities/mails/notify-job.ts';
 import { createNotifyRequest } from '../../../activities/mails/notify-request.ts';
 import { createApiKey } from '../../../db/api-keys.ts';
+import { findRequestView } from '../../../db/delete-all/delete-all-requests.ts';
+import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import type { JobEnd, RequestNotice } from '../../../workflows/contract.ts';
 import { useDatabase } from '../../support/database/database.ts';
@@ -41,7 +43,6 @@ beforeAll(async () => {
       linkSecret: TEST_SECRET,
       mailFrom: 'Keepsake <k@keepsake.example>',
       deleteAllSignals: 'code',
-      deleteAllTimes: { remindAfterMs: DAY_MS, closingRemindersMs: [2 * HOUR_MS] },
     },
     mailer: new Resend('re_test', { baseUrl: provider.url }),
     mailMeter: () => {},
@@ -91,7 +92,6 @@ test.each<[string, string, JobEnd]>([
   expect(bodies()).toMatchObject([{ subject: 'Deletion finished: 2 of 3 users deleted (Demo)' }]);
 });
 
-test('how a job has ended is told by its row', async () => {
 /** A restore of three users that waits for its mail; `restored` of them were restored. */
 const addRestore = async (restored: number) => {
   const { db } = database().owner;
@@ -165,6 +165,7 @@ test('a job that is terminated before its mail was tried ends as its sums say', 
   expect(stored).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
+test('how a job has ended is told by its row', async () => {
   const jobId = await addDeletion();
   await setJob(jobId, { state: 'succeeded', finished_at: new Date() });
   await createNotifyJob(deps)({ jobId, end: FORGED });
@@ -228,7 +229,33 @@ test('the end of a run is told once no other run is under way', async () => {
   expect(await isMailed(id, 'ended')).toBe(true);
 });
 
-test('reminders come at their time, by the settings and not by the workflow', async () => {
+/** Stores when people are reminded of further requests. */
+const setReminders = async (remindAfterMs: number, closingRemindersMs: number[]) => {
+  const settings = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
+  await saveDeleteAllSettings(database().owner.db, {
+    ...settings,
+    remindAfterMs,
+    closingRemindersMs,
+  });
+};
+
+test('reminders come at the times that the request was made with, whatever was set later', async () => {
+  await setReminders(2 * DAY_MS, [HOUR_MS, 5 * HOUR_MS]);
+  const { id } = await ask();
+  await setReminders(DAY_MS, [2 * HOUR_MS]);
+  const { times } = (await findRequestView(database().worker.db, id))!;
+  expect(times).toEqual({
+    remindAfterMs: 2 * DAY_MS,
+    closingRemindersMs: [HOUR_MS, 5 * HOUR_MS],
+  });
+  await notify(id, 'unanswered', ASKED_AT + DAY_MS);
+  expect(provider.seen).toEqual([]);
+  await notify(id, 'unanswered', ASKED_AT + 2 * DAY_MS);
+  expect(await isMailed(id, 'unanswered')).toBe(true);
+});
+
+test('reminders come at their time, by the row and not by the workflow', async () => {
+  await setReminders(DAY_MS, [2 * HOUR_MS]);
   const { id } = await ask();
   await notify(id, 'unanswered', ASKED_AT + DAY_MS - HOUR_MS);
   expect(provider.seen).toEqual([]);
