@@ -250,8 +250,8 @@ const getSubject = async ({ database }: MailDeps, jobId: string): Promise<Notice
 
 /**
  * Mails the owner of the key that started a job how the job ended. The job's row must say so; only
- * a completed job whose sums close may be mailed about just before that. A mail that the provider accepted is not
- * sent again. A second attempt has the same key, links and content.
+ * a completed job whose sums close may be mailed about just before that. A mail that the provider
+ * accepted is not sent again. A second attempt has the same key, links and content.
  *
  * @throws notEnded, nothingToTell, MailUnavailable, MailRefused, MailGivenUp
  */
