@@ -44,8 +44,6 @@ const commonSettings = {
   RATE_LIMIT_PER_MINUTE: wholeNumber(1).default(6_000),
   TRUSTED_PROXIES: networks.default([]),
   DELETE_ALL_SIGNALS: oneOf('code', 'off').default('code'),
-  DELETE_ALL_REMIND_AFTER: duration.default(24 * UNIT_MS.h),
-  DELETE_ALL_CLOSING_REMINDERS: durations.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
   TICKET_PREFIXES: ticketPrefixes.default([]),
   WEBHOOK_ALLOW_PRIVATE: oneOf('on', 'off').default('off'),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
@@ -87,6 +85,8 @@ const localEnvSchema = z.object({
   DELETE_ALL_MEMORY: duration.default(7 * UNIT_MS.d),
   DELETE_ALL_WINDOW: duration.default(3 * UNIT_MS.d),
   DELETE_ALL_LAPSE: duration.default(14 * UNIT_MS.d),
+  DELETE_ALL_REMIND_AFTER: duration.default(24 * UNIT_MS.h),
+  DELETE_ALL_CLOSING_REMINDERS: durations.default([24 * UNIT_MS.h, 2 * UNIT_MS.h]),
 });
 
 export type LocalEnv = z.infer<typeof localEnvSchema>;
@@ -147,10 +147,6 @@ export const envToConfig = (env: Env) => {
      * API always may.
      */
     deleteAllSignals: env.DELETE_ALL_SIGNALS,
-    deleteAllTimes: {
-      remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
-      closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
-    },
     /** The prefixes of tickets in reasons. Only such tickets are shown in Temporal's UI. */
     ticketPrefixes: env.TICKET_PREFIXES,
     /** Whether webhooks may use http and private addresses, as in local development. */
@@ -167,4 +163,6 @@ export const deleteAllSettingsOf = (env: LocalEnv): DeleteAllSettings => ({
   memoryMs: env.DELETE_ALL_MEMORY,
   windowMs: env.DELETE_ALL_WINDOW,
   lapseMs: env.DELETE_ALL_LAPSE,
+  remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
+  closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
 });

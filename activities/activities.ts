@@ -2,6 +2,7 @@ import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/ac
 import { claimJob, enterPhase, findStoredResult } from '../db/jobs/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
 import type { Activities, SCHEDULES, SWEEP } from '../workflows/contract.ts';
+import { callerOfActivity } from './caller.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './webhooks/attempt-delivery.ts';
 import { createCheckImport } from './imports/check-import.ts';
 import { createDeleteBackedUpUsers } from './deletions/delete-backed-up-users.ts';
@@ -31,17 +32,11 @@ const HEARTBEAT_INTERVAL_MS = 2_000;
 /** The most users of a small job: each of its steps takes milliseconds. */
 const SMALL_JOB_USERS = 100;
 
-/** Sends heartbeats while a long step runs, and passes it the signal that cancels it. */
-const whileBeating =
+/** Passes a long step the signal that cancels it. */
+const withSignal =
   <Input, Result>(step: (input: Input, signal: AbortSignal) => Promise<Result>) =>
-  async (input: Input): Promise<Result> => {
-    const beat = setInterval(() => heartbeat(), HEARTBEAT_INTERVAL_MS);
-    try {
-      return await step(input, cancellationSignal());
-    } finally {
-      clearInterval(beat);
-    }
-  };
+  (input: Input): Promise<Result> =>
+    step(input, cancellationSignal());
 
 const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
 
@@ -58,13 +53,14 @@ interface TicketDeps {
   config: { ticketPrefixes?: readonly string[] };
 }
 
+/** Claims a job for the run that called. Temporal names that run, not the input. */
 const createClaimJob =
   ({
     database: { db },
     config,
   }: Pick<ActivityDeps, 'database'> & TicketDeps): Activities['claimJob'] =>
-  async ({ jobId, runId }) => {
-    await claimJob(db, jobId, runId);
+  async ({ jobId }) => {
+    await claimJob(db, jobId, callerOfActivity().runId);
     const job = await findJobOf(db, jobId);
     const finished = await findStoredResult(db, jobId);
     if (finished === undefined) {
@@ -102,6 +98,44 @@ const WITHOUT_END: readonly string[] = [
 
 type AnyActivity = (input: never) => Promise<unknown>;
 
+/** The activities with a heartbeat timeout. */
+const LONG: readonly string[] = [
+  'writeExport',
+  'deleteBackedUpUsers',
+  'settlePass',
+  'verifyBackup',
+  'restoreBackedUpUsers',
+  'checkImportFile',
+  'importUsers',
+  'finishJob',
+  'notifyRequest',
+  'destroyExpiredExports',
+  'scrubBackups',
+] satisfies (keyof Activities)[];
+
+const whileBeating =
+  (activity: AnyActivity): AnyActivity =>
+  async (input) => {
+    const beat = setInterval(() => heartbeat(), HEARTBEAT_INTERVAL_MS);
+    try {
+      return await activity(input);
+    } finally {
+      clearInterval(beat);
+    }
+  };
+
+/**
+ * Sends heartbeats while a long activity runs, from its first query on: also the check of the
+ * caller may have to wait for the database.
+ */
+const withHeartbeats = (activities: Activities): Activities =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
+      name,
+      LONG.includes(name) ? whileBeating(activity) : activity,
+    ]),
+  ) as unknown as Activities;
+
 /** Turns every error of an activity into a failure of the catalogue. */
 const withFailures = (activities: Activities): Activities =>
   Object.fromEntries(
@@ -133,22 +167,22 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
   const steps: Activities = {
     claimJob: createClaimJob(deps),
     enterPhase: ({ jobId, phase }) => enterPhase(deps.database.db, jobId, phase),
-    writeExport: whileBeating(createWriteExport(deps)),
+    writeExport: withSignal(createWriteExport(deps)),
     verifyExport: createVerifyExport(deps),
-    deleteBackedUpUsers: whileBeating(createDeleteBackedUpUsers(deps)),
-    settlePass: whileBeating(createSettlePass(deps)),
-    verifyBackup: whileBeating(createVerifyBackup(deps)),
-    restoreBackedUpUsers: whileBeating(createRestoreBackedUpUsers(deps)),
-    checkImportFile: whileBeating(createCheckImport(deps)),
-    importUsers: whileBeating(createImportUsers(deps)),
-    finishJob: whileBeating(createEndJob(deps)),
+    deleteBackedUpUsers: withSignal(createDeleteBackedUpUsers(deps)),
+    settlePass: withSignal(createSettlePass(deps)),
+    verifyBackup: withSignal(createVerifyBackup(deps)),
+    restoreBackedUpUsers: withSignal(createRestoreBackedUpUsers(deps)),
+    checkImportFile: withSignal(createCheckImport(deps)),
+    importUsers: withSignal(createImportUsers(deps)),
+    finishJob: withSignal(createEndJob(deps)),
     notifyJob: createNotifyJob(deps),
     notifyJobAgain: createNotifyJobAgain(deps),
     startQueuedJobs: noted('start-queued', createStartQueuedJobs(deps)),
-    destroyExpiredExports: noted('destroy-expired', whileBeating(createDestroyExpired(deps))),
+    destroyExpiredExports: noted('destroy-expired', withSignal(createDestroyExpired(deps))),
     scrubBackups: noted(
       'scrub-backups',
-      whileBeating(
+      withSignal(
         createScrubBackups(deps, (damage) => log.error('a backup is damaged', { ...damage })),
       ),
     ),
@@ -160,9 +194,9 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
     claimRequest: createClaimRequest(deps),
     decideRequest: createDecideRequest(deps),
     decideWritten: createDecideWritten(deps),
-    notifyRequest: whileBeating(
+    notifyRequest: withSignal(
       createNotifyRequest(deps, () => activityInfo().currentAttemptScheduledTimestampMs),
     ),
   };
-  return withFailures(withOwnWorkflow(deps, steps));
+  return withFailures(withHeartbeats(withOwnWorkflow(deps, steps)));
 };

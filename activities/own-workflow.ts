@@ -1,6 +1,6 @@
 import { findExport } from '../db/exports/exports.ts';
 import { claimJob, findJobClaim } from '../db/jobs/job-runs.ts';
-import { isRoundAsked } from '../db/mails/mail-rounds.ts';
+import { isMailWanted, isRoundAsked } from '../db/mails/mail-rounds.ts';
 import {
   type Activities,
   DELETE_ALL_TYPE,
@@ -70,6 +70,11 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
     if (latest?.runId !== caller.runId) throw failures.jobNotYours(jobId);
     await claimJob(db, jobId, caller.runId);
   };
+  /** Allows the mail that a job was started with. Its row says so, not the workflow. */
+  const ofJobMail = async (caller: Caller, { jobId }: JobInput): Promise<void> => {
+    await ofJob(caller, { jobId });
+    if (!(await isMailWanted(db, jobId))) throw failures.mailNotAsked(jobId);
+  };
   const ofExport = async (
     caller: Caller,
     { exportId, jobId }: { exportId: string; jobId?: string },
@@ -79,34 +84,52 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
     if (row === undefined || !isOfJob) throw failures.exportUnknown(exportId);
     await ofJob(caller, { jobId: row.job_id });
   };
-  return { ofClaim, ofJob, ofExport };
+  return { ofClaim, ofJob, ofJobMail, ofExport };
+};
+
+const assertOwnMail = (caller: Caller, id: string, mail: MailInput): void => {
+  const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
+  if (!isId(id) || !isOwn) throw failures.mailNotYours(id);
 };
 
 const checksOfMails = ({ database: { db } }: GuardDeps) => {
   /**
-   * Allows a further round only if the API stored that somebody asked for it. The first round needs
-   * no such row: it reports a fact, and is sent once.
+   * Allows a round only if the API stored that somebody asked for it. The first round may have been
+   * asked for with the job itself.
    */
-  const ofMail = async (caller: Caller, mail: MailInput): Promise<void> => {
-    const id = 'jobId' in mail ? mail.jobId : mail.requestId;
-    const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
-    if (!isId(id) || !isOwn) throw failures.mailNotYours(id);
-    if (mail.round !== 1 && !(await isRoundAsked(db, mail))) throw failures.mailNotAsked(id);
+  const ofMailAgain = async (
+    caller: Caller,
+    { jobId, round }: Parameters<Activities['notifyJobAgain']>[0],
+  ): Promise<void> => {
+    const mail = { jobId, round };
+    assertOwnMail(caller, jobId, mail);
+    const isAsked =
+      (await isRoundAsked(db, mail)) || (round === 1 && (await isMailWanted(db, jobId)));
+    if (!isAsked) throw failures.mailNotAsked(jobId);
   };
+  /**
+   * Allows a further round only if the API stored that somebody asked for it. The first round needs
+   * no such row: it reports a fact, and is sent once. Nothing but these three facts of the input
+   * counts: an input that also names a job is one about the request.
+   */
   const ofNotice = async (
     caller: Caller,
-    { round = 1, ...notice }: Parameters<Activities['notifyRequest']>[0],
+    { requestId, kind, round = 1 }: Parameters<Activities['notifyRequest']>[0],
   ): Promise<void> => {
-    const isStory = caller.workflowType === DELETE_ALL_TYPE && round === 1;
-    return isStory ? ofRequest(caller, notice) : ofMail(caller, { ...notice, round });
+    if (caller.workflowType === DELETE_ALL_TYPE && round === 1) {
+      return ofRequest(caller, { requestId });
+    }
+    const mail = { requestId, kind, round };
+    assertOwnMail(caller, requestId, mail);
+    if (round !== 1 && !(await isRoundAsked(db, mail))) throw failures.mailNotAsked(requestId);
   };
-  return { ofMail, ofNotice };
+  return { ofMailAgain, ofNotice };
 };
 
 /** The check for each activity. */
 const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
-  const { ofClaim, ofJob, ofExport } = checksOfJobs(deps);
-  const { ofMail, ofNotice } = checksOfMails(deps);
+  const { ofClaim, ofJob, ofJobMail, ofExport } = checksOfJobs(deps);
+  const { ofMailAgain, ofNotice } = checksOfMails(deps);
   return {
     claimJob: ofClaim,
     enterPhase: ofJob,
@@ -119,8 +142,8 @@ const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
     checkImportFile: ofJob,
     importUsers: ofJob,
     finishJob: ofJob,
-    notifyJob: ofJob,
-    notifyJobAgain: ofMail,
+    notifyJob: ofJobMail,
+    notifyJobAgain: ofMailAgain,
     claimRequest: ofRequest,
     decideRequest: ofRequest,
     decideWritten: ofRequest,

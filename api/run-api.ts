@@ -13,8 +13,8 @@ import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './build-app.ts';
 import { DATABASE_LIMITS, FIGURES_TIMEOUTS, HEALTH_TIMEOUTS } from './http/limits.ts';
 import { ownerOfRequest } from './request-owner.ts';
-import { createRequestSender } from './delete-all/request-workflows.ts';
-import { type ApiCrashPoint, createJobStarter } from './jobs/job-workflows.ts';
+import { createRequestWorkflows } from './delete-all/request-workflows.ts';
+import { type ApiCrashPoint, createJobWorkflows } from './jobs/job-workflows.ts';
 
 export interface ApiOptions {
   /** For fault tests only. */
@@ -77,8 +77,8 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     health,
     figures,
     storage: createDirectoryStorage(config.storageDir),
-    jobs: createJobStarter(temporal, config.taskQueue, options.crashPoint),
-    requests: createRequestSender(temporal.client, config.taskQueue, config.deleteAllTimes),
+    jobs: createJobWorkflows(temporal, config.taskQueue, options.crashPoint),
+    requests: createRequestWorkflows(temporal.client, config.taskQueue),
     config,
     logLevel: config.logLevel,
   });

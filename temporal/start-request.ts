@@ -2,7 +2,6 @@ import type { Client } from '@temporalio/client';
 import {
   DELETE_ALL_TYPE,
   type DeleteAllInput,
-  type DeleteAllTimes,
   requestWorkflowIdOf,
 } from '../workflows/contract.ts';
 import { startWorkflow } from './start-workflow.ts';
@@ -11,9 +10,9 @@ import { startWorkflow } from './start-workflow.ts';
 export const startRequestWorkflow = (
   client: Client,
   taskQueue: string,
-  { id, workspaceId, times }: { id: string; workspaceId: string; times: DeleteAllTimes },
+  { id, workspaceId }: { id: string; workspaceId: string },
 ): Promise<void> => {
-  const input: DeleteAllInput = { requestId: id, times };
+  const input: DeleteAllInput = { requestId: id };
   return startWorkflow(client, taskQueue, {
     type: DELETE_ALL_TYPE,
     id: requestWorkflowIdOf(id),

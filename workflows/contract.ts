@@ -179,7 +179,10 @@ export interface LiveState {
  * the stored state.
  */
 export interface Activities {
-  /** Moves a queued job to `running`. For a finished job it returns the stored result. */
+  /**
+   * Moves a queued job to `running`. For a finished job it returns the stored result. `runId` is
+   * only for workers of earlier versions.
+   */
   claimJob: (input: JobInput & { runId: string }) => Promise<ClaimedJob>;
   enterPhase: (input: JobInput & { phase: Phase }) => Promise<void>;
   /** Writes the job's selection (pass 1) or the targets of a later pass to a new export. */
@@ -348,7 +351,7 @@ export const requestWorkflowIdOf = (requestId: string): string => `delete-all/${
 /** Makes a workflow read its request's row again, for example after a reset. */
 export const LOOK_SIGNAL = 'look';
 
-/** When reminders are sent, in milliseconds. The times that decide are in the database. */
+/** When reminders are sent, in milliseconds. The row of a request has its times. */
 export interface DeleteAllTimes {
   /** Time without an answer after which the platform team is reminded. */
   remindAfterMs: number;
@@ -358,7 +361,8 @@ export interface DeleteAllTimes {
 
 export interface DeleteAllInput {
   requestId: string;
-  times: DeleteAllTimes;
+  /** Only in histories of earlier versions, whose request views have no times. */
+  times?: DeleteAllTimes;
   /** Messages that the previous run of this workflow did not handle. */
   unread?: Message[];
 }
@@ -405,6 +409,8 @@ export interface RequestView {
   lapsesAt: number;
   closesAt: number | null;
   jobId: string | null;
+  /** Missing in histories of earlier versions. */
+  times?: DeleteAllTimes;
   /** Why the requested decision was refused. */
   refusal?: Refusal;
   /** The last attempt, if there were several. */

@@ -1,5 +1,7 @@
-import type { DeleteAllInput, RequestNotice } from './contract.ts';
+import type { DeleteAllInput, DeleteAllTimes, RequestNotice } from './contract.ts';
 import { runRequest } from './run-request.ts';
+
+const NO_REMINDERS: DeleteAllTimes = { remindAfterMs: Infinity, closingRemindersMs: [] };
 
 /**
  * A request to delete every user of a workspace. It waits for the platform team's answer, keeps a
@@ -10,9 +12,9 @@ import { runRequest } from './run-request.ts';
  */
 export const deleteAllUsers = (input: DeleteAllInput) =>
   runRequest(input, async (request) => {
-    const { times } = input;
     for (;;) {
-      const { state, askedAt, lapsesAt, closesAt, jobId } = request.view();
+      const { state, askedAt, lapsesAt, closesAt, jobId, ...view } = request.view();
+      const times = view.times ?? input.times ?? NO_REMINDERS;
       if (state === 'requested') {
         const reminder = { at: askedAt + times.remindAfterMs, notice: 'unanswered' as const };
         await request.listen([reminder], { at: lapsesAt, kind: 'lapse' });

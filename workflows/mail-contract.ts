@@ -5,6 +5,9 @@ import type { RequestNotice } from './contract.ts';
 /** The kind of the one mail about a job. */
 export const JOB_MAIL = 'finished';
 
+/** The type of the failure of a mail about a job whose end is not stored yet. */
+export const JOB_NOT_ENDED = 'jobNotEnded';
+
 /**
  * A mail that was asked for again, by its subject. For the mail provider each round is a new mail.
  */

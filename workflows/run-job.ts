@@ -20,6 +20,7 @@ import {
   type LiveState,
   type Phase,
 } from './contract.ts';
+import { JOB_NOT_ENDED } from './mail-contract.ts';
 import {
   claimJob,
   enterPhase,
@@ -103,10 +104,12 @@ const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<Job
 /** Since this patch a mail that the provider refused is not retried. */
 const REFUSED = 'refused-mails-are-left';
 
+/** Whether the mail failed for good. A mail that came before the end of its job may follow it. */
 const isFinal = (error: unknown): boolean =>
   error instanceof ActivityFailure &&
   error.cause instanceof ApplicationFailure &&
-  error.cause.nonRetryable === true;
+  error.cause.nonRetryable === true &&
+  error.cause.type !== JOB_NOT_ENDED;
 
 /**
  * A mail that cannot be sent does not fail the job.
@@ -124,9 +127,9 @@ const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
 };
 
 /**
- * If a job completes, its mail is sent before its final state is stored, if the provider accepts
- * the mail at once. If a job fails, the state is stored first: the final counts are known only
- * then.
+ * If a job completes and its sums close, its mail is sent before its final state is stored, if the
+ * provider accepts the mail at once. If a job fails, the state is stored first: the final counts
+ * are known only then.
  */
 const endJob = async (jobId: string, claimed: ClaimedJob, job: JobHandle, end: JobEnd) => {
   let isNotified = !claimed.notify;

@@ -18,7 +18,6 @@ import {
   STATE_QUERY,
   type Decide,
   type DeleteAllInput,
-  type DeleteAllTimes,
   type LiveRequest,
   type RequestNotice,
   type RequestState,
@@ -70,7 +69,7 @@ export interface RequestHandle {
 /** The state that the functions of one request share. */
 interface RequestContext {
   requestId: string;
-  times: DeleteAllTimes;
+  times: DeleteAllInput['times'];
   inbox: Inbox;
   isBounded: boolean;
   view: RequestView;
@@ -197,7 +196,7 @@ const continueIfLong = async ({
   if (!isBounded || !(isFull || (continueAsNewSuggested && mails.count === 0))) return;
   await continueAsNew<(input: DeleteAllInput) => Promise<RequestState>>({
     requestId,
-    times,
+    ...(times !== undefined && { times }),
     unread: inbox.unread(),
   });
 };

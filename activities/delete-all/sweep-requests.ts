@@ -4,7 +4,6 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { uuidv7 } from 'uuidv7';
-import type { Config } from '../../config.ts';
 import { listStaleRequests } from '../../db/delete-all/delete-all-requests.ts';
 import { findRunEnd } from '../../db/jobs/job-runs.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
@@ -28,7 +27,7 @@ export interface RequestSweepDeps extends DecideDeps, NotifyRequestDeps {
   database: ActivityDeps['database'];
   temporal: Client;
   taskQueue: string;
-  config: NotifyRequestDeps['config'] & Pick<Config, 'deleteAllTimes'>;
+  config: NotifyRequestDeps['config'];
 }
 
 /**
@@ -92,16 +91,12 @@ const sweepRequest = async (
   request: Stale,
   endJob: (jobId: string) => Promise<unknown>,
 ): Promise<{ started: number; ended: number }> => {
-  const { temporal, taskQueue, config } = deps;
+  const { temporal, taskQueue } = deps;
   const workflowId = requestWorkflowIdOf(request.id);
   const run = await findRun(temporal, workflowId);
   if (run === undefined && request.run_id === null) {
     const { id, workspace_id: workspaceId } = request;
-    await startRequestWorkflow(temporal, taskQueue, {
-      id,
-      workspaceId,
-      times: config.deleteAllTimes,
-    });
+    await startRequestWorkflow(temporal, taskQueue, { id, workspaceId });
     return { started: 1, ended: 0 };
   }
   if (run?.isAlive !== true) {

@@ -6,19 +6,24 @@ import {
   type StoredResult,
 } from '../../db/jobs/job-runs.ts';
 import {
+  closeExport,
   closeSums,
   jobSummary,
   type SummedCounts,
   withUnreached,
 } from '../../db/jobs/job-summary.ts';
 import { closeImport, sumImport } from '../../db/imports/imports.ts';
-import { countRestore, settleRestore } from '../../db/restores/restores.ts';
+import {
+  closeRestore,
+  countRestore,
+  settleRestore,
+  withUnprocessed,
+} from '../../db/restores/restores.ts';
 import { countTargets } from '../../db/jobs/settlement.ts';
 import type { JobEnd, JobInput, JobResult } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { knownEnd } from '../failure-types.ts';
-import { failures } from '../failures.ts';
-import { findJobOf, type RunningJob } from './running-job.ts';
+import { type AnyJob, findJobOf, type RunningJob } from './running-job.ts';
 import { settle } from '../deletions/settle-pass.ts';
 import { settleOrEnd } from './settle-or-end.ts';
 
@@ -69,17 +74,18 @@ const finishDeletion = async (
 const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
   const { db } = deps.database;
   const summary = await jobSummary(db, job.id);
-  const exported = end.kind === 'completed' ? (summary.exports[0]?.rows ?? 0) : 0;
+  const closed = closeExport(summary.exports, end);
+  const exported = closed.kind === 'completed' ? (summary.exports[0]?.rows ?? 0) : 0;
   const { selection } = job;
   const entries = selection.type === 'list' ? selection.entries : undefined;
   const chosen = entries ?? (await countTargets(db, job.id, 1));
   const counts = {
     selected: chosen || (summary.counts.selected ?? exported),
     exported,
-    notFound: end.kind === 'completed' ? Math.max(chosen - exported, 0) : 0,
+    notFound: closed.kind === 'completed' ? Math.max(chosen - exported, 0) : 0,
   };
-  if (end.kind === 'failed') return failed(counts, end.type, end.message);
-  const state = end.kind === 'cancelled' ? 'cancelled' : 'succeeded';
+  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
+  const state = closed.kind === 'cancelled' ? 'cancelled' : 'succeeded';
   return { result: { state, failures: 0 }, counts };
 };
 
@@ -92,20 +98,13 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
     await enterPhase(db, job.id, 'settling');
     isSettled = await settleOrEnd(db, job.id, () => settleRestore(db, { ...job, backupId }, true));
   }
-  const { selected, ...others } = await countRestore(db, job.id);
-  if (!isSettled) {
-    const named = Object.values(others).reduce((all, count) => all + count, 0);
-    others.unprocessed += Math.max(selected - named, 0);
-  }
-  const counts = { selected, ...others };
-  if (end.kind === 'failed') return failed(counts, end.type, end.message);
-  const sum = Object.values(others).reduce((all, count) => all + count, 0);
-  if (sum !== selected) {
-    return failed(counts, 'sumsDoNotClose', failures.sumsDoNotClose(selected, sum).message);
-  }
-  const left = others.failed + others.unprocessed;
+  const sum = await countRestore(db, job.id);
+  const counts = { ...(isSettled ? sum : withUnprocessed(sum)) };
+  const closed = closeRestore(counts, end);
+  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
+  const left = counts.failed + counts.unprocessed;
   const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
-  const state = end.kind === 'cancelled' ? 'cancelled' : done;
+  const state = closed.kind === 'cancelled' ? 'cancelled' : done;
   return { result: { state, failures: left }, counts };
 };
 
@@ -130,6 +129,16 @@ const FINISHERS = {
   restore: finishRestore,
 };
 
+/**
+ * How a job ended. A job that sends or sent its mail has done all its steps: no caller can report
+ * another end than the mail. A step of a cancelled job fails: this counts as the cancellation.
+ */
+const endOf = ({ state, phase, isMailed }: AnyJob, end: JobEnd): JobEnd => {
+  if (phase === 'notifying' || isMailed) return { kind: 'completed' };
+  if (end.kind === 'failed' && state === 'cancelling') return { kind: 'cancelled' };
+  return knownEnd(end);
+};
+
 /** Stores how a job ended, once. A later call returns the stored result. */
 export const createFinishJob =
   (deps: ActivityDeps) =>
@@ -138,9 +147,6 @@ export const createFinishJob =
     const stored = await findStoredResult(db, jobId);
     if (stored !== undefined) return stored;
     const job = await findJobOf(db, jobId);
-    // A step of a cancelled job fails. This counts as the cancellation, not as a failure.
-    const reported: JobEnd =
-      end.kind === 'failed' && job.state === 'cancelling' ? { kind: 'cancelled' } : knownEnd(end);
-    const { result, counts } = await FINISHERS[job.type](deps, job, reported);
+    const { result, counts } = await FINISHERS[job.type](deps, job, endOf(job, end));
     return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
   };

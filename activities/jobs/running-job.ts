@@ -33,11 +33,16 @@ export type RunningJob = {
   | { type: 'deletion' | 'restore'; options: { notify?: boolean } }
 );
 
+/** A job in any state. */
+export type AnyJob = RunningJob & {
+  state: JobState;
+  phase: string | null;
+  /** Whether the mail about its end may have reached the provider. */
+  isMailed: boolean;
+};
+
 /** Finds a job in any state. @throws jobNotRunning when there is none */
-export const findJobOf = async (
-  db: Db,
-  jobId: string,
-): Promise<RunningJob & { state: JobState }> => {
+export const findJobOf = async (db: Db, jobId: string): Promise<AnyJob> => {
   const [row, confirmation] = await Promise.all([
     findRunningJob(db, jobId),
     findConfirmation(db, jobId),
@@ -47,6 +52,8 @@ export const findJobOf = async (
     id: row.id,
     type: row.type,
     state: row.state,
+    phase: row.phase,
+    isMailed: row.is_mailed,
     workspaceId: row.workspace_id,
     selection: row.selection as FrozenSelection,
     options: row.options,
@@ -63,7 +70,7 @@ export const findJobOf = async (
     importFileId: row.import_file_id,
     parentId: row.parent_id,
   };
-  return job as RunningJob & { state: JobState };
+  return job as AnyJob;
 };
 
 /** @throws jobNotRunning when the job was cancelled or has ended */

@@ -1,7 +1,7 @@
-import type { Config } from '../../config.ts';
 import type { Db } from '../../db/client.ts';
 import { listStatesReached } from '../../db/delete-all/decisions.ts';
 import {
+  type DeleteAllTimes,
   isUnfinished,
   noticeOf,
   type RequestNotice,
@@ -17,15 +17,16 @@ export interface NoticeFacts {
   state: RequestState;
   asked_at: Date;
   closes_at: Date | null;
+  times: DeleteAllTimes;
 }
 
-/** Whether a reminder is due, by the settings and the request's state. */
+/** Whether a reminder is due, by the times and the state of the request's row. */
 const isReminderDue = (
-  { remindAfterMs, closingRemindersMs }: Config['deleteAllTimes'],
-  { state, asked_at: askedAt, closes_at: closesAt }: NoticeFacts,
+  { state, asked_at: askedAt, closes_at: closesAt, times }: NoticeFacts,
   kind: RequestNotice,
   now: number,
 ): boolean => {
+  const { remindAfterMs, closingRemindersMs } = times;
   const isDue = (at: number): boolean => now >= at - CLOCKS_DIFFER_MS;
   if (kind === 'unanswered') {
     return state === 'requested' && isDue(askedAt.getTime() + remindAfterMs);
@@ -44,13 +45,13 @@ const isReminderDue = (
  */
 export const isNoticeDue = async (
   db: Db,
-  { times, now }: { times: Config['deleteAllTimes']; now: number },
+  now: number,
   request: NoticeFacts,
   kind: RequestNotice,
 ): Promise<boolean> => {
   if (kind === 'asked' || kind === noticeOf(request.state)) return true;
   if (kind === 'ended' && isUnfinished(request.state)) return false;
-  if (isReminderDue(times, request, kind, now)) return true;
+  if (isReminderDue(request, kind, now)) return true;
   const states = await listStatesReached(db, request.id);
   return states.some((state) => kind === noticeOf(state));
 };

@@ -3,16 +3,18 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client.ts';
 import { createLink, MAX_LINK_HOURS } from '../../db/exports/download-links.ts';
 import {
+  closeExport,
   closeSums,
   jobSummary,
   sumOf,
+  type SummedCounts,
   withUnreached,
   type JobExport,
 } from '../../db/jobs/job-summary.ts';
 import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/mails/notices.ts';
 import { listCleared, listProblems } from '../../db/imports/import-tallies.ts';
 import { closeImport, sumImport } from '../../db/imports/imports.ts';
-import { countRestore } from '../../db/restores/restores.ts';
+import { closeRestore, countRestore } from '../../db/restores/restores.ts';
 import { mayRetryAfter } from '../../db/jobs/retries.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { deletionFinished } from '../../mail/deletion-mail.ts';
@@ -22,7 +24,7 @@ import type { MailLink, Message } from '../../mail/letter.ts';
 import { restoreFinished } from '../../mail/restore-mail.ts';
 import { createLinkToken } from '../../files/link-token.ts';
 import type { Activities, JobEnd } from '../../workflows/contract.ts';
-import { JOB_MAIL } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL, JOB_NOT_ENDED } from '../../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';
 import {
   type MailDeps,
@@ -47,8 +49,22 @@ const NOTHING_TO_TELL = 'nothingToTell';
 const nothingToReport = (message: string): ApplicationFailure =>
   ApplicationFailure.nonRetryable(message, NOTHING_TO_TELL);
 
+/** The mail must wait until the end of the job is stored. */
 const notEnded = (jobId: string): ApplicationFailure =>
-  nothingToReport(`Job ${jobId} has not ended.`);
+  ApplicationFailure.nonRetryable(`Job ${jobId} has not ended.`, JOB_NOT_ENDED);
+
+/**
+ * How the job ended, for its mail. Before the end is stored, only a good end may be reported: what
+ * the sums refuse now, they may accept once the last step has ended.
+ *
+ * @throws notEnded
+ */
+const judged = ({ subject, end }: Notice, close: (end: JobEnd) => JobEnd): JobEnd => {
+  if (subject.finished_at !== null) return end;
+  const closed = close(end);
+  if (closed.kind !== 'completed') throw notEnded(subject.id);
+  return closed;
+};
 
 /** An export with the facts that are known once it is verified. */
 type Verified = JobExport & { rows: number; bytes: number; sha256: string };
@@ -88,12 +104,14 @@ const withLink = async (db: Db, deps: MailDeps, { subject, round }: Notice, file
 };
 
 const ofExport = async (deps: MailDeps, notice: Notice): Promise<Message> => {
-  const { subject, end, job } = notice;
+  const { subject, job } = notice;
   const { db } = deps.database;
+  const { exports } = await jobSummary(db, subject.id);
+  const end = judged(notice, (reported) => closeExport(exports, reported));
   const ids = { jobId: subject.id, workspaceName: subject.workspace_name };
   if (end.kind === 'cancelled') return exportFailed({ ...ids, job });
   if (end.kind === 'failed') return exportFailed({ ...ids, job, errorType: end.type });
-  const verified = (await jobSummary(db, subject.id)).exports.find(isVerified);
+  const verified = exports.find(isVerified);
   const file = verified && (await withLink(db, deps, notice, verified));
   if (file === undefined) {
     throw nothingToReport(`Export job ${subject.id} has no verified file.`);
@@ -102,10 +120,11 @@ const ofExport = async (deps: MailDeps, notice: Notice): Promise<Message> => {
 };
 
 const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
-  const { subject, end, job, log } = notice;
+  const { subject, job, log } = notice;
   const { db } = deps.database;
   const summary = await jobSummary(db, subject.id);
-  const closed = closeSums(summary.counts, end, subject.selection as { type: string });
+  const selection = subject.selection as { type: string };
+  const end = judged(notice, (reported) => closeSums(summary.counts, reported, selection));
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
   const linked = await Promise.all(files.map((file) => withLink(db, deps, notice, file)));
   const backups = linked.filter((file) => file !== undefined);
@@ -113,8 +132,11 @@ const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
   return deletionFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
-    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
-    counts: withUnreached(summary.counts, end),
+    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
+    counts: {
+      ...withUnreached(summary.counts, end),
+      ...(subject.counts as Partial<SummedCounts> | null),
+    },
     backups,
     restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
     // Must be decided before users that cannot be named are added to the counts.
@@ -124,32 +146,34 @@ const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
 };
 
 const ofRestore = async (deps: MailDeps, notice: Notice): Promise<Message> => {
-  const { subject, end, job, log } = notice;
+  const { subject, job, log } = notice;
+  const counts = await countRestore(deps.database.db, subject.id);
+  const end = judged(notice, (reported) => closeRestore(counts, reported));
   return restoreFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     backupId: subject.backup_id ?? '',
     end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
-    counts: await countRestore(deps.database.db, subject.id),
+    counts,
     log,
     job,
   });
 };
 
 const ofImport = async (deps: MailDeps, notice: Notice): Promise<Message> => {
-  const { subject, end, job, log } = notice;
+  const { subject, job, log } = notice;
   const { dryRun, mode } = subject.options as ImportOptions;
   const sum = await sumImport(deps.database.db, subject.id);
-  const closed = closeImport(sum, end);
+  const end = judged(notice, (reported) => closeImport(sum, reported));
   return importFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     mode,
     dryRun,
     end:
-      closed.kind === 'failed'
-        ? { kind: 'failed', errorType: closed.type, mayRetry: mayRetryAfter(closed.type) }
-        : closed,
+      end.kind === 'failed'
+        ? { kind: 'failed', errorType: end.type, mayRetry: mayRetryAfter(end.type) }
+        : end,
     counts: sum.counts,
     problems: (await listProblems(deps.database.db, [subject.id])).get(subject.id) ?? [],
     cleared: (await listCleared(deps.database.db, [subject.id])).get(subject.id) ?? [],
@@ -174,7 +198,7 @@ const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   return { kind: 'failed', type: type ?? 'unknown', message: message ?? '' };
 };
 
-/** Whether all steps of the job are done: its phase says so. Its sums say whether it succeeded. */
+/** Whether all steps of the job are done: its phase says so. Its sums must agree. */
 const isReportedThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
   end.kind === 'completed' && phase === 'notifying';
 
@@ -226,10 +250,10 @@ const getSubject = async ({ database }: MailDeps, jobId: string): Promise<Notice
 
 /**
  * Mails the owner of the key that started a job how the job ended. The job's row must say so; only
- * a completed job may be mailed about just before that. A mail that the provider accepted is not
- * sent again. A second attempt has the same key, links and content.
+ * a completed job whose sums close may be mailed about just before that. A mail that the provider
+ * accepted is not sent again. A second attempt has the same key, links and content.
  *
- * @throws nothingToTell, MailUnavailable, MailRefused, MailGivenUp
+ * @throws notEnded, nothingToTell, MailUnavailable, MailRefused, MailGivenUp
  */
 export const createNotifyJob =
   (deps: MailDeps): Activities['notifyJob'] =>

@@ -23,7 +23,7 @@ import { pageLinkOf } from './page-links.ts';
 import { type MailDeps, mailFailureOf, mailTooEarly, tryMail } from './try-mail.ts';
 
 export interface NotifyRequestDeps extends MailDeps {
-  config: MailDeps['config'] & Pick<Config, 'deleteAllSignals' | 'deleteAllTimes'>;
+  config: MailDeps['config'] & Pick<Config, 'deleteAllSignals'>;
 }
 
 const isClosing = (kind: RequestNotice): kind is `closing/${number}` => kind.startsWith('closing/');
@@ -155,13 +155,11 @@ const tryAll = async (
 
 /** A further round is due only if it reports the present state. */
 const isDue = async (
-  { database: { db }, config }: NotifyRequestDeps,
+  { database: { db } }: NotifyRequestDeps,
   subject: Subject,
   { kind, round, now }: { kind: RequestNotice; round: number; now: number },
 ): Promise<boolean> =>
-  round === 1
-    ? isNoticeDue(db, { times: config.deleteAllTimes, now }, subject, kind)
-    : kind === noticeOf(subject.state);
+  round === 1 ? isNoticeDue(db, now, subject, kind) : kind === noticeOf(subject.state);
 
 /**
  * Mails all recipients of a notice: one mail per person and round, even if the person has several

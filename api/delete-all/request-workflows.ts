@@ -1,11 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
-import {
-  type DeleteAllTimes,
-  type MessageKind,
-  requestWorkflowIdOf,
-} from '../../workflows/contract.ts';
+import { type MessageKind, requestWorkflowIdOf } from '../../workflows/contract.ts';
 
 /** How long a caller waits for Temporal, in milliseconds. */
 const SIGNAL_DEADLINE_MS = 3_000;
@@ -22,12 +18,8 @@ export interface RequestWorkflows {
   send: (requestId: string, kind: MessageKind, message: { decisionId: string }) => Promise<boolean>;
 }
 
-export const createRequestSender = (
-  client: Client,
-  taskQueue: string,
-  times: DeleteAllTimes,
-): RequestWorkflows => ({
-  start: (request) => startRequestWorkflow(client, taskQueue, { ...request, times }),
+export const createRequestWorkflows = (client: Client, taskQueue: string): RequestWorkflows => ({
+  start: (request) => startRequestWorkflow(client, taskQueue, request),
   send: async (requestId, kind, message) => {
     const handle = client.workflow.getHandle(requestWorkflowIdOf(requestId));
     try {

@@ -41,7 +41,7 @@ export interface JobWorkflows {
   isReachable: () => Promise<boolean>;
 }
 
-export const createJobStarter = (
+export const createJobWorkflows = (
   { client, namespace }: { client: Client; namespace: string },
   taskQueue: string,
   crashPoint: (point: ApiCrashPoint) => void = () => {},

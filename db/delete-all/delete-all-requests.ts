@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { RequestState, RequestView } from '../../workflows/contract.ts';
 import type { Db } from '../client.ts';
+import { reminderTimes } from './delete-all-settings.ts';
 
 export interface NewRequest {
   id: string;
@@ -91,9 +92,10 @@ export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: Re
 /** The state of a request for its workflow; undefined if the request does not exist. */
 export const findRequestView = async (db: Db, id: string): Promise<RequestView | undefined> => {
   const row = await db
-    .selectFrom('delete_all_requests')
-    .selectAll()
-    .where('id', '=', id)
+    .selectFrom('delete_all_requests as r')
+    .selectAll('r')
+    .select(reminderTimes.as('times'))
+    .where('r.id', '=', id)
     .executeTakeFirst();
   return (
     row && {
@@ -103,6 +105,7 @@ export const findRequestView = async (db: Db, id: string): Promise<RequestView |
       lapsesAt: row.lapses_at.getTime(),
       closesAt: row.closes_at?.getTime() ?? null,
       jobId: row.job_id,
+      times: row.times,
     }
   );
 };

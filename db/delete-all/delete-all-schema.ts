@@ -12,6 +12,8 @@ export interface DeleteAllSchema {
     memory: string;
     window_length: string;
     lapse: string;
+    remind_after: WithDefault<string>;
+    closing_reminders: WithDefault<string>;
   };
   delete_all_requests: {
     id: string;
@@ -28,6 +30,8 @@ export interface DeleteAllSchema {
     asked_at: Generated<Date>;
     lapses_at: Generated<Date>;
     window_length: Generated<string>;
+    remind_after: Generated<string>;
+    closing_reminders: Generated<string>;
     opens_at: Nullable<Date>;
     closes_at: Nullable<Date>;
     job_id: Nullable<string>;

@@ -156,7 +156,10 @@ export const completeExport = async (
   return numUpdatedRows === 1n;
 };
 
-/** Marks an export as verified, by compare-and-set on the attempt that was read back. */
+/**
+ * Marks an export as verified, by compare-and-set on the attempt that was read back. Does nothing
+ * once the job has ended: the lock on the job's row waits for an end that is being stored.
+ */
 export const markVerified = async (
   db: Db,
   verified: { exportId: string; attempt: number },
@@ -167,6 +170,16 @@ export const markVerified = async (
     .where('id', '=', verified.exportId)
     .where('attempt', '=', verified.attempt)
     .where('state', '=', 'written')
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('jobs')
+          .select('jobs.id')
+          .whereRef('jobs.id', '=', 'exports.job_id')
+          .where('jobs.finished_at', 'is', null)
+          .forShare(),
+      ),
+    )
     .execute();
 };
 

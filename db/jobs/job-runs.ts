@@ -7,7 +7,7 @@ import type { Confirmation } from './retries.ts';
 
 /**
  * The row of a job for activities. `has_targets`: its users are given by id. `has_addresses`: its
- * email addresses have not been looked up yet.
+ * email addresses have not been looked up yet. `is_mailed`: the provider may have its mail.
  */
 export const findRunningJob = (db: Db, jobId: string) =>
   db
@@ -23,6 +23,11 @@ export const findRunningJob = (db: Db, jobId: string) =>
     )
     .select(
       sql<boolean>`EXISTS (SELECT FROM job_addresses WHERE job_id = jobs.id)`.as('has_addresses'),
+    )
+    .select(
+      sql<boolean>`EXISTS (SELECT FROM notices WHERE job_id = jobs.id AND attempts > 0)`.as(
+        'is_mailed',
+      ),
     )
     .where('jobs.id', '=', jobId)
     .executeTakeFirst();
@@ -50,7 +55,7 @@ export const claimJob = async (db: Db, jobId: string, runId: string): Promise<vo
 export const findJobClaim = (db: Db, jobId: string) =>
   db
     .selectFrom('jobs')
-    .select(['id', 'type', 'run_id', 'finished_at'])
+    .select(['id', 'type', 'state', 'run_id', 'finished_at'])
     .where('id', '=', jobId)
     .executeTakeFirst();
 

@@ -88,6 +88,16 @@ export const closeSums = (
 };
 
 /**
+ * Changes the end of a completed export to failed if no file of it was verified. A file that has
+ * expired since counts as verified.
+ */
+export const closeExport = (files: readonly JobExport[], end: JobEnd): JobEnd => {
+  if (end.kind !== 'completed' || files.some((file) => file.verified_at !== null)) return end;
+  const message = 'No file of this export was verified. Start the export again.';
+  return { kind: 'failed', type: 'exportUnknown', message };
+};
+
+/**
  * Adds the users of an interrupted job that it neither reached nor can name: the difference to
  * `selected`.
  */

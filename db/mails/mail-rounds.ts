@@ -123,6 +123,17 @@ export const isRoundAsked = async (db: Db, mail: MailInput): Promise<boolean> =>
   return row !== undefined;
 };
 
+/** Whether a job was started with the wish for a mail at its end. */
+export const isMailWanted = async (db: Db, jobId: string): Promise<boolean> => {
+  const row = await db
+    .selectFrom('jobs')
+    .select('id')
+    .where('id', '=', jobId)
+    .where(sql<boolean>`options @> '{"notify": true}'`)
+    .executeTakeFirst();
+  return row !== undefined;
+};
+
 /** The round that was requested with an idempotency key. */
 export const findRoundByKey = (db: Db, subject: MailSubject, key: string) =>
   db

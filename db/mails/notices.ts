@@ -34,6 +34,7 @@ export const findNoticeSubject = (db: Db, jobId: string) =>
       'jobs.backup_id',
       'jobs.selection',
       'jobs.options',
+      'jobs.counts',
       'jobs.error_type',
       'jobs.error_message',
       'jobs.finished_at',

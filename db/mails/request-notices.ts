@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
+import { reminderTimes } from '../delete-all/delete-all-settings.ts';
 import { isKeyValid } from '../key-end.ts';
 import { mailState, mailWaitMs } from './mail-tries.ts';
 
@@ -69,6 +70,7 @@ export const findRequestSubject = (db: Db, requestId: string) =>
       'requester.role as requester_role',
       'requester.owner_name as requester_name',
       'jobs.counts as job_counts',
+      reminderTimes.as('times'),
       sql<number>`extract(epoch FROM r.window_length)::float8 * 1000`.as('window_ms'),
     ])
     .where('r.id', '=', requestId)

@@ -4,7 +4,7 @@ import { insertRound } from '../../db/mails/mail-rounds.ts';
 import { type RequestNotice, requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
 import { mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
 import { runTemporal } from '../support/stack/dev-server.ts';
-import { makeJob } from '../support/steps/export-rows.ts';
+import { makeExport, makeJob } from '../support/steps/export-rows.ts';
 import { useShortHistories } from '../support/stack/time-skipping.ts';
 
 /** A person with access to Temporal may start any workflow, and any activity without a workflow. */
@@ -41,16 +41,36 @@ const start = async (type: string, workflowId: string, input: object) => {
   return handle.result().then(() => undefined, failureOf);
 };
 
+/** Completes an activity by hand, as soon as the workflow waits for it. */
+const complete = async (workflowId: string, type: string, result: object | null) => {
+  const handle = env().client.workflow.getHandle(workflowId);
+  const find = async () => {
+    // The workflow may not have started yet.
+    const described = await handle.describe().catch(() => undefined);
+    return described?.raw.pendingActivities?.find(
+      ({ activityType }) => activityType?.name === type,
+    );
+  };
+  const { activityId } = await vi.waitUntil(find, { timeout: 50_000 });
+  await runTemporal(env().address, [
+    'activity',
+    'complete',
+    `--workflow-id=${workflowId}`,
+    `--activity-id=${activityId}`,
+    `--result=${JSON.stringify(result)}`,
+  ]);
+};
+
 const approve = async (request: Request) => {
   await request.send('approve', { by: request.people.pia });
   await request.mailed('approved');
 };
 
 /** A deletion in progress, whose workflow runs elsewhere. */
-const addJob = async ({ people }: Request): Promise<string> => {
+const addJob = async ({ people }: Request, options = {}): Promise<string> => {
   const { workspaceId, ada: keyId } = people;
   const { db } = database().owner;
-  const jobId = await makeJob(db, { workspaceId, keyId, type: 'deletion', total: 3 });
+  const jobId = await makeJob(db, { workspaceId, keyId, type: 'deletion', total: 3, options });
   await db.updateTable('jobs').set({ run_id: 'its own' }).where('id', '=', jobId).execute();
   return jobId;
 };
@@ -127,6 +147,54 @@ test('a further round is sent only if the API has recorded it, and only by its o
   expect(mailCount()).toBe(mails);
   expect(await start('SendMail', workflowId, round)).toBeUndefined();
   expect(mailCount()).toBeGreaterThan(mails);
+}, 90_000);
+
+test('the mail of a job that was started without one cannot be had by a workflow started by hand', async () => {
+  const request = await ask();
+  const ended = { state: 'cancelled', finished_at: new Date() } as const;
+  const send = async (options: object) => {
+    const jobId = await addJob(request, options);
+    const { db } = database().owner;
+    await db.updateTable('jobs').set(ended).where('id', '=', jobId).execute();
+    const input = { jobId, round: 1 };
+    return start('SendMail', mailWorkflowIdOf(input), input);
+  };
+  const mails = mailCount();
+  expect(await send({ notify: false })).toBe('mailNotAsked');
+  expect(mailCount()).toBe(mails);
+  expect(await send({ notify: true })).toBeUndefined();
+  expect(mailCount()).toBe(mails + 1);
+}, 90_000);
+
+test('steps of a restore that somebody completes by hand make no mail say that users were restored', async () => {
+  const request = await ask();
+  const { workspaceId, ada: keyId } = request.people;
+  const { db, pool } = database().owner;
+  const backup = { jobId: await addJob(request), workspaceId, purpose: 'backup' } as const;
+  const { id: backupId } = await makeExport({ db }, backup);
+  const options = { notify: true };
+  const job = { workspaceId, keyId, type: 'restore', total: 3, options, backupId } as const;
+  const jobId = await makeJob(db, job);
+  const mails = mailCount();
+  const client = await pool.connect();
+  const workflowId = workflowIdOf({ id: jobId, type: 'restore' });
+  let ending: ReturnType<typeof start>;
+  try {
+    // Holds the steps up: they read the row of the backup.
+    await client.query('BEGIN; LOCK TABLE exports');
+    ending = start('RestoreUsers', workflowId, { jobId });
+    await complete(workflowId, 'verifyBackup', null);
+    await complete(workflowId, 'restoreBackedUpUsers', { restored: 3 });
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
+  expect(await ending).toBe('sumsDoNotClose');
+  expect(await jobOf(jobId)).toMatchObject({ state: 'failed', error_type: 'sumsDoNotClose' });
+  const subjects = provider()
+    .mails.slice(mails)
+    .map(({ subject }) => subject);
+  expect(subjects).toEqual([`Restore failed: 0 users restored (${workspaceId})`]);
 }, 90_000);
 
 test('an id in another spelling is refused', async () => {

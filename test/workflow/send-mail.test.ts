@@ -55,7 +55,6 @@ beforeAll(async () => {
         publicUrl: 'https://keepsake.example',
         linkSecret: TEST_SECRET,
         mailFrom: 'Keepsake <k@keepsake.example>',
-        deleteAllTimes: { remindAfterMs: 1, closingRemindersMs: [] },
       },
       mailer: new Resend('re_test', { baseUrl: provider.url }),
       temporal: env.client,

@@ -27,7 +27,6 @@ import { startMailRecorder } from '../../support/http/mail-recorder.ts';
 
 const database = useDatabase();
 const QUEUE = 'nobody-works-here';
-const TIMES = { remindAfterMs: 1_000_000, closingRemindersMs: [] };
 
 let server: DevServer;
 let mails: Awaited<ReturnType<typeof startMailRecorder>>;
@@ -50,7 +49,6 @@ const sweep = () => {
     publicUrl: 'https://keepsake.example',
     linkSecret: TEST_SECRET,
     mailFrom: 'Keepsake <k@keepsake.example>',
-    deleteAllTimes: TIMES,
     deleteAllSignals: 'code',
   } as const;
   const startQueuedJobs = createStartQueuedJobs({
@@ -154,7 +152,7 @@ test('an open window stays open while its workflow is paused, and closes after a
   const steps = createRequestSteps(database());
   const id = await steps.ask(people);
   const workflowId = requestWorkflowIdOf(id);
-  await startRequestWorkflow(server.client, QUEUE, { id, workspaceId: 'swept', times: TIMES });
+  await startRequestWorkflow(server.client, QUEUE, { id, workspaceId: 'swept' });
   await steps.decide(id, 'approve', ASKED_AT + 1_000, { by: people.pia });
   expect((await steps.request(id)).state).toBe('open');
   await age();

@@ -44,7 +44,6 @@ beforeAll(async () => {
       linkSecret: 'a secret that is long enough for links',
       mailFrom: 'Keepsake <k@keepsake.example>',
       deleteAllSignals: 'code',
-      deleteAllTimes: { remindAfterMs: 86_400_000, closingRemindersMs: [7_200_000] },
     },
     mailer: new Resend('re_test', { baseUrl: provider.url }),
     mailMeter: (kind, result) => void counted.push(`${kind} ${result}`),

@@ -256,7 +256,8 @@ test('a job that failed because it was cancelled is reported as cancelled, as it
 
 test('a deletion whose sums do not close is reported as failed', async () => {
   const jobId = await addDeletion([2]);
-  await notify({ jobId, end: COMPLETED });
+  await expect(notify({ jobId, end: COMPLETED })).rejects.toMatchObject({ type: 'jobNotEnded' });
+  await notify({ jobId, end: { kind: 'failed', type: 'sumsDoNotClose', message: '' } });
   expect(mails[0]?.subject).toMatch(/^Deletion failed: 2 of 3 users deleted \(/);
   expect(mails[0]?.text).toContain('sumsDoNotClose');
 });

@@ -1,13 +1,16 @@
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createFinishJob } from '../../../activities/jobs/finish-job.ts';
 import { createNotifyJob } from '../../../activities/mails/notify-job.ts';
 import { createNotifyRequest } from '../../../activities/mails/notify-request.ts';
 import { createApiKey } from '../../../db/api-keys.ts';
+import { findRequestView } from '../../../db/delete-all/delete-all-requests.ts';
+import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import type { JobEnd, RequestNotice } from '../../../workflows/contract.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { accepted, startMailProvider } from '../../support/http/mail-provider.ts';
-import { TEST_SECRET } from '../../support/steps/activity-deps.ts';
+import { fakeDeps, TEST_SECRET } from '../../support/steps/activity-deps.ts';
 import {
   ASKED_AT,
   createAsking,
@@ -40,7 +43,6 @@ beforeAll(async () => {
       linkSecret: TEST_SECRET,
       mailFrom: 'Keepsake <k@keepsake.example>',
       deleteAllSignals: 'code',
-      deleteAllTimes: { remindAfterMs: DAY_MS, closingRemindersMs: [2 * HOUR_MS] },
     },
     mailer: new Resend('re_test', { baseUrl: provider.url }),
     mailMeter: () => {},
@@ -83,11 +85,84 @@ test.each<[string, string, JobEnd]>([
   const jobId = await addDeletion();
   const notifyJob = createNotifyJob(deps);
   await setJob(jobId, { phase });
-  await expect(notifyJob({ jobId, end })).rejects.toMatchObject({ type: 'nothingToTell' });
+  await expect(notifyJob({ jobId, end })).rejects.toMatchObject({ type: 'jobNotEnded' });
   expect(provider.seen).toEqual([]);
   await setJob(jobId, { phase: 'notifying' });
   await notifyJob({ jobId, end: COMPLETED });
   expect(bodies()).toMatchObject([{ subject: 'Deletion finished: 2 of 3 users deleted (Demo)' }]);
+});
+
+/** A restore of three users that waits for its mail; `restored` of them were restored. */
+const addRestore = async (restored: number) => {
+  const { db } = database().owner;
+  const first = await makeJob(db, { workspaceId: 'demo', keyId, type: 'deletion' });
+  const backup = { jobId: first, workspaceId: 'demo', purpose: 'backup' } as const;
+  const { id: backupId } = await makeExport({ db }, backup);
+  const job = { workspaceId: 'demo', keyId, type: 'restore', total: 3, backupId } as const;
+  const jobId = await makeJob(db, job);
+  const chunk = { job_id: jobId, part: 1, restored, present: 0, failed: 0, restored_ids: '{}' };
+  await db
+    .insertInto('restore_chunks')
+    .values(chunk as never)
+    .execute();
+  await setJob(jobId, { phase: 'notifying' });
+  return jobId;
+};
+
+/** A deletion of three users of whom one has no outcome yet. */
+const addOpenDeletion = async () => {
+  const jobId = await addDeletion();
+  const { db } = database().owner;
+  await db.deleteFrom('outcomes').where('job_id', '=', jobId).execute();
+  await setJob(jobId, { phase: 'notifying' });
+  return jobId;
+};
+
+/** An export whose file was written but never verified. */
+const addUnverified = async () => {
+  const { db } = database().owner;
+  const jobId = await makeJob(db, { workspaceId: 'demo', keyId });
+  await makeExport({ db }, { jobId, workspaceId: 'demo', state: 'written' });
+  await setJob(jobId, { phase: 'notifying' });
+  return jobId;
+};
+
+test.each<[string, () => Promise<string>, string, RegExp]>([
+  ['restore', () => addRestore(1), 'sumsDoNotClose', /^Restore failed: 1 user restored/],
+  ['deletion', addOpenDeletion, 'sumsDoNotClose', /^Deletion failed: 2 of 3/],
+  ['export', addUnverified, 'exportUnknown', /^Export failed/],
+])(
+  '%s: a job that somebody has moved to its last phase is mailed about after its end, as it is stored',
+  async (_, add, type, subject) => {
+    const jobId = await add();
+    const told = { jobId, end: COMPLETED };
+    const notifyJob = createNotifyJob(deps);
+    await expect(notifyJob(told)).rejects.toMatchObject({ type: 'jobNotEnded' });
+    expect(provider.seen).toEqual([]);
+    const stored = await createFinishJob(fakeDeps(database().worker))(told);
+    expect(stored).toMatchObject({ state: 'failed', error: { type } });
+    await notifyJob(told);
+    expect(bodies()).toMatchObject([{ subject: expect.stringMatching(subject) as string }]);
+    expect(provider.seen[0]?.body).toContain(type);
+  },
+);
+
+test('a restore whose sums close is told of before its end is stored, which says the same', async () => {
+  const jobId = await addRestore(3);
+  await createNotifyJob(deps)({ jobId, end: COMPLETED });
+  expect(bodies()).toMatchObject([{ subject: 'Restore finished: 3 users restored (Demo)' }]);
+  // A reset takes the job back to an earlier phase.
+  await setJob(jobId, { phase: 'restoring' });
+  const terminated: JobEnd = { kind: 'failed', type: 'workflowTerminated', message: '' };
+  const stored = await createFinishJob(fakeDeps(database().worker))({ jobId, end: terminated });
+  expect(stored).toMatchObject({ state: 'succeeded', failures: 0 });
+});
+
+test('a job that is terminated before its mail was tried ends as its sums say', async () => {
+  const jobId = await addRestore(3);
+  const terminated: JobEnd = { kind: 'failed', type: 'workflowTerminated', message: '' };
+  const stored = await createFinishJob(fakeDeps(database().worker))({ jobId, end: terminated });
+  expect(stored).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
 test('the mail about the end of a job follows its row', async () => {
@@ -154,7 +229,33 @@ test('the end of a run is reported only after no other run is in progress', asyn
   expect(await isMailed(id, 'ended')).toBe(true);
 });
 
-test('reminders are sent at their time, by the settings and not by the workflow', async () => {
+/** Stores when people are reminded of further requests. */
+const setReminders = async (remindAfterMs: number, closingRemindersMs: number[]) => {
+  const settings = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
+  await saveDeleteAllSettings(database().owner.db, {
+    ...settings,
+    remindAfterMs,
+    closingRemindersMs,
+  });
+};
+
+test('reminders come at the times that the request was made with, whatever was set later', async () => {
+  await setReminders(2 * DAY_MS, [HOUR_MS, 5 * HOUR_MS]);
+  const { id } = await ask();
+  await setReminders(DAY_MS, [2 * HOUR_MS]);
+  const { times } = (await findRequestView(database().worker.db, id))!;
+  expect(times).toEqual({
+    remindAfterMs: 2 * DAY_MS,
+    closingRemindersMs: [HOUR_MS, 5 * HOUR_MS],
+  });
+  await notify(id, 'unanswered', ASKED_AT + DAY_MS);
+  expect(provider.seen).toEqual([]);
+  await notify(id, 'unanswered', ASKED_AT + 2 * DAY_MS);
+  expect(await isMailed(id, 'unanswered')).toBe(true);
+});
+
+test('reminders come at their time, by the row and not by the workflow', async () => {
+  await setReminders(DAY_MS, [2 * HOUR_MS]);
   const { id } = await ask();
   await notify(id, 'unanswered', ASKED_AT + DAY_MS - HOUR_MS);
   expect(provider.seen).toEqual([]);

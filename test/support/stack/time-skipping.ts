@@ -33,7 +33,13 @@ const START_DEADLINE_MS = 15_000;
 const START_ATTEMPTS = 3;
 
 const TIMES = { remindAfterMs: DAY_MS, closingRemindersMs: [24 * HOUR_MS, 2 * HOUR_MS] };
-const SETTINGS = { percent: 90, memoryMs: DAY_MS, lapseMs: 14 * DAY_MS, windowMs: 3 * DAY_MS };
+const SETTINGS = {
+  percent: 90,
+  memoryMs: DAY_MS,
+  lapseMs: 14 * DAY_MS,
+  windowMs: 3 * DAY_MS,
+  ...TIMES,
+};
 const KEY_ID = /^[0-9a-f-]{36}$/;
 
 /** The end of the next run, which replaces a real deletion. */
@@ -129,7 +135,6 @@ const startEnvironment = async (
     publicUrl: 'https://keepsake.example',
     linkSecret: TEST_SECRET,
     mailFrom: 'Keepsake <k@keepsake.example>',
-    deleteAllTimes: TIMES,
   };
   const plans: PlannedEnd[] = [];
   const activities = createActivities({
@@ -188,7 +193,7 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
       [workspaceId],
     );
     const id = await steps.insert(people);
-    await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId, times: TIMES });
+    await startRequestWorkflow(env.client, TASK_QUEUE, { id, workspaceId });
     const handle = env.client.workflow.getHandle(requestWorkflowIdOf(id));
     const until = (state: string) =>
       vi.waitUntil(async () => (await steps.request(id)).state === state, { timeout: 50_000 });

@@ -11,7 +11,14 @@ import type { Storage } from '../../../storage/storage.ts';
 
 export const makeJob = async (
   db: Db,
-  job: { workspaceId: string; keyId: string; type?: JobType; total?: number },
+  job: {
+    workspaceId: string;
+    keyId: string;
+    type?: JobType;
+    total?: number;
+    options?: object;
+    backupId?: string;
+  },
 ): Promise<string> => {
   const id = uuidv7();
   await db
@@ -22,7 +29,8 @@ export const makeJob = async (
       type: job.type ?? 'export',
       state: 'running',
       selection: job.type === 'deletion' ? '{"type":"filter"}' : '{"type":"all"}',
-      options: '{}',
+      options: JSON.stringify(job.options ?? {}),
+      backup_id: job.backupId ?? null,
       actor_key_id: job.keyId,
       total: job.total ?? null,
     })
@@ -127,7 +135,7 @@ export const makeExport = async (
         rows: texts.slice(1).join('').split('\n').length - 1,
         bytes: content.length,
         sha256: sha256(content),
-        verified_at: new Date('2026-11-24T10:00:00Z'),
+        verified_at: state === 'written' ? null : new Date('2026-11-24T10:00:00Z'),
       }),
     })
     .where('id', '=', id)

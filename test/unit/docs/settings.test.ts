@@ -30,8 +30,6 @@ const WRONG = {
   RATE_LIMIT_PER_MINUTE: '0',
   TRUSTED_PROXIES: '10.0.0.0/33',
   DELETE_ALL_SIGNALS: 'on',
-  DELETE_ALL_REMIND_AFTER: '1.5h',
-  DELETE_ALL_CLOSING_REMINDERS: '24h,2',
   WEBHOOK_ALLOW_PRIVATE: 'yes',
   LOG_LEVEL: 'verbose',
   METRICS_PORT: '65536',
@@ -60,6 +58,8 @@ test('invalid settings that only npm start has are reported too', () => {
     DELETE_ALL_MEMORY: '31d',
     DELETE_ALL_WINDOW: '3',
     DELETE_ALL_LAPSE: '0d',
+    DELETE_ALL_REMIND_AFTER: '1.5h',
+    DELETE_ALL_CLOSING_REMINDERS: '24h,2',
   };
   expect(namesIn(ofStart(only))).toEqual(new Set(Object.keys(only)));
 });
