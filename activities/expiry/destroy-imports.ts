@@ -7,8 +7,8 @@ import {
   listKnownImportFiles,
 } from '../../db/imports/import-files.ts';
 import { readClock } from '../../db/connections/clock.ts';
-import { SETTLED_HOURS } from '../../db/exports/removals.ts';
 import { importPrefix, IMPORTS_PREFIX } from '../../files/import-key.ts';
+import { SETTLED_HOURS } from '../../rules/retention.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { RemovalTask } from './removal-task.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client.ts';
-import { createLink, MAX_LINK_HOURS } from '../../db/exports/download-links.ts';
+import { createLink } from '../../db/exports/download-links.ts';
 import {
   closeSums,
   jobSummary,
@@ -21,6 +21,7 @@ import { importFinished } from '../../mail/import-mail.ts';
 import type { MailLink, Message } from '../../mail/letter.ts';
 import { restoreFinished } from '../../mail/restore-mail.ts';
 import { createLinkToken } from '../../files/link-token.ts';
+import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { Activities, JobEnd } from '../../workflows/contract.ts';
 import { JOB_MAIL } from '../../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';

@@ -1,13 +1,10 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import {
-  changeBackup,
-  type BackupChanged,
-  MAX_BACKUP_YEARS,
-} from '../../db/exports/backup-changes.ts';
+import { changeBackup, type BackupChanged } from '../../db/exports/backup-changes.ts';
 import { type BackupRow, findBackup } from '../../db/exports/backups.ts';
 import type { Trx } from '../../db/client.ts';
 import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
+import { MAX_BACKUP_YEARS } from '../../rules/retention.ts';
 import { momentOf } from '../../selection/moments.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps } from '../deps.ts';

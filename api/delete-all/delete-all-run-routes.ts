@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findJobOfPreview } from '../../db/jobs/jobs.ts';
 import { createPreview, findPreview } from '../../db/deletions/previews.ts';
 import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import { PREVIEW_MINUTES } from '../../rules/retention.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { acceptJob } from '../jobs/begin-job.ts';
@@ -47,7 +48,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'previewDeleteAll',
-        summary: 'Preview the deletion and get the phrase to type; valid for 15 minutes',
+        summary: `Preview the deletion and get the phrase to type; valid for ${PREVIEW_MINUTES} minutes`,
         tags: ['delete all'],
         params: paramsSchema,
         querystring: z.strictObject({}),

@@ -7,6 +7,7 @@ import {
   hasRoomForList,
   MAX_PREVIEWED_USERS,
 } from '../../db/deletions/previews.ts';
+import { PREVIEW_MINUTES } from '../../rules/retention.ts';
 import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -108,7 +109,7 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
       bodyLimit: SELECTION_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'previewDeletion',
-        summary: 'Preview the users of a deletion; valid for 15 minutes',
+        summary: `Preview the users of a deletion; valid for ${PREVIEW_MINUTES} minutes`,
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,

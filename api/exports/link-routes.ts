@@ -2,14 +2,10 @@ import { z } from 'zod';
 import { recordActivity } from '../../db/activity.ts';
 import { findBackup } from '../../db/exports/backups.ts';
 import type { Db } from '../../db/client.ts';
-import {
-  createLink,
-  listLinks,
-  MAX_LINK_HOURS,
-  revokeLink,
-} from '../../db/exports/download-links.ts';
+import { createLink, listLinks, revokeLink } from '../../db/exports/download-links.ts';
 import { findDownload } from '../../db/exports/export-files.ts';
 import { createLinkToken } from '../../files/link-token.ts';
+import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { notFound, problem } from '../http/problems.ts';

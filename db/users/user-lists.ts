@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { DatabaseError } from 'pg';
 import type { ListEntry } from '../../imports/user-list.ts';
+import { UPLOAD_HOURS } from '../../rules/retention.ts';
 import type { MatchBy } from '../../selection/selection.ts';
 import type { Db, Trx } from '../client.ts';
 import { FIRST_ID } from '../first-id.ts';
@@ -8,8 +9,6 @@ import { partitionOf } from '../workspaces.ts';
 
 /** Most lists of a workspace at a time, including those that are being uploaded. */
 export const MAX_USER_LISTS = 20;
-/** Hours after which an upload has certainly ended. */
-const UPLOAD_HOURS = 2;
 
 const UNIQUE_VIOLATION = '23505';
 
