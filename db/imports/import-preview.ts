@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { escapeIdentifier, escapeLiteral } from 'pg';
-import { CHANGEABLE_COLUMNS } from './import-changes.ts';
+import { CHANGEABLE_COLUMNS } from '../../rules/changeable-properties.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /** The table that a dry run writes to instead of `users`. It lives as long as its connection. */
