@@ -2,16 +2,10 @@ import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client.ts';
 import { createLink } from '../../db/exports/download-links.ts';
-import {
-  closeSums,
-  jobSummary,
-  sumOf,
-  withUnreached,
-  type JobExport,
-} from '../../db/jobs/job-summary.ts';
+import { jobSummary, type JobExport } from '../../db/jobs/job-summary.ts';
 import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/mails/notices.ts';
 import { listCleared, listProblems } from '../../db/imports/import-tallies.ts';
-import { closeImport, sumImport } from '../../db/imports/imports.ts';
+import { sumImport } from '../../db/imports/imports.ts';
 import { countRestore } from '../../db/restores/restores.ts';
 import { mayRetryAfter } from '../../db/jobs/retries.ts';
 import type { ImportOptions } from '../../imports/options.ts';
@@ -21,6 +15,13 @@ import { importFinished } from '../../mail/import-mail.ts';
 import type { MailLink, Message } from '../../mail/letter.ts';
 import { restoreFinished } from '../../mail/restore-mail.ts';
 import { createLinkToken } from '../../files/link-token.ts';
+import {
+  closeDeletion,
+  closeImport,
+  closeRestore,
+  sumOfDeletion,
+  withUnreached,
+} from '../../rules/job-sums.ts';
 import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { Activities, JobEnd } from '../../workflows/contract.ts';
 import { JOB_MAIL } from '../../workflows/mail-contract.ts';
@@ -106,7 +107,7 @@ const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> =>
   const { subject, end, job, log } = telling;
   const { db } = deps.database;
   const summary = await jobSummary(db, subject.id);
-  const closed = closeSums(summary.counts, end, subject.selection as { type: string });
+  const closed = closeDeletion(summary.counts, end, subject.selection as { type: string });
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
   const linked = await Promise.all(files.map((file) => withLink(db, deps, telling, file)));
   const backups = linked.filter((file) => file !== undefined);
@@ -119,19 +120,21 @@ const ofDeletion = async (deps: MailDeps, telling: Telling): Promise<Message> =>
     backups,
     restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
     // Must be decided before users that cannot be named are added to the counts.
-    log: sumOf(summary.counts) > 0 ? log : null,
+    log: sumOfDeletion(summary.counts) > 0 ? log : null,
     job,
   });
 };
 
 const ofRestore = async (deps: MailDeps, telling: Telling): Promise<Message> => {
   const { subject, end, job, log } = telling;
+  const counts = await countRestore(deps.database.db, subject.id);
+  const closed = closeRestore(counts, end);
   return restoreFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     backupId: subject.backup_id ?? '',
-    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
-    counts: await countRestore(deps.database.db, subject.id),
+    end: closed.kind === 'failed' ? { kind: 'failed', errorType: closed.type } : closed,
+    counts,
     log,
     job,
   });
