@@ -1,10 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
-import {
-  describeNearlyEveryone,
-  type NearlyEveryone,
-  nearlyEveryoneOf,
-} from '../db/deletions/nearly-everyone.ts';
+import { nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
 import {
   type DatabaseRefusal,
   type RefusalCode,
@@ -13,6 +9,7 @@ import {
 } from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
+import { describeNearlyEveryone, type NearlyEveryone } from '../rules/nearly-everyone.ts';
 import { type FailureType, UNKNOWN } from './failure-types.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
