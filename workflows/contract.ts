@@ -291,10 +291,6 @@ export type RequestState = (typeof REQUEST_STATES)[number];
 export const isUnfinished = (state: RequestState): boolean =>
   state === 'requested' || state === 'open' || state === 'running';
 
-/** Whether a run can still be started in the window of a request in this state. */
-export const isUsable = (state: RequestState): boolean =>
-  state === 'open' || state === 'failed' || state === 'completedWithFailures';
-
 /**
  * The signals to a request's workflow, sent by people through the API, Temporal's UI or its CLI.
  */

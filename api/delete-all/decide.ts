@@ -10,12 +10,8 @@ import {
   type WrittenDecision,
 } from '../../db/delete-all/decisions.ts';
 import { findRequest, type RequestRow } from '../../db/delete-all/delete-all-requests.ts';
-import {
-  isUnfinished,
-  isUsable,
-  type MessageKind,
-  type Refusal,
-} from '../../workflows/contract.ts';
+import { isOver } from '../../rules/delete-all.ts';
+import { isUnfinished, type MessageKind, type Refusal } from '../../workflows/contract.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../auth.ts';
 import { readIdempotency } from '../http/idempotency.ts';
@@ -205,10 +201,7 @@ export const decide = async (
   let decision = earlier;
   if (decision === undefined) {
     const wish = await check(row);
-    // One that has ended may still be usable: its window is open, and something is left to be
-    // retried.
-    const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
-    if (isOver) throw refusedBy(row, needsWindow(wish.kind));
+    if (isOver(row)) throw refusedBy(row, needsWindow(wish.kind));
     const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
     decision = await write(deps, from, wish);
   }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { findJobOfPreview } from '../../db/jobs/jobs.ts';
 import { createPreview, findPreview } from '../../db/deletions/previews.ts';
 import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import { isWindowOpen } from '../../rules/delete-all.ts';
 import { PREVIEW_MINUTES } from '../../rules/retention.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -39,7 +40,7 @@ const phraseOf = (count: number): string => `delete all ${count} users`;
 
 /** An early check for callers. The workflow decides whether the window is open. */
 const requireOpen = (row: RequestRow): void => {
-  if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
+  if (!isWindowOpen(row)) throw refusedBy(row, true);
 };
 
 const registerPreview = (app: App, deps: ApiDeps): void => {

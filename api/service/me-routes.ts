@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { findUnfinishedRequest } from '../../db/delete-all/delete-all-requests.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
+import { isWindowOpen } from '../../rules/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 
@@ -31,7 +32,7 @@ const deleteAllOf = async (db: Db, workspaceId: string) => {
   const request = await findUnfinishedRequest(db, workspaceId);
   const until = request?.state === 'open' ? request.closes_at : null;
   return {
-    enabled: until !== null && request?.is_in_window === true,
+    enabled: request !== undefined && isWindowOpen(request),
     until: until?.toISOString() ?? null,
     requestId: request?.id ?? null,
   };
