@@ -44,15 +44,6 @@ export const SCHEDULES = [
   { id: 'scrub-backups', workflowType: 'ScrubBackups', every: '1 hour', timeout: '12 hours' },
 ] as const;
 
-/** Search attributes, by name and type. The worker registers missing ones. */
-export const SEARCH_ATTRIBUTES = {
-  KeepsakeJob: 'KEYWORD',
-  KeepsakePhase: 'KEYWORD',
-  KeepsakeWorkspace: 'KEYWORD',
-  KeepsakeFailures: 'INT',
-  KeepsakeWindowClosesAt: 'DATETIME',
-} as const;
-
 /** The first backup of a deletion, and up to two more for users who changed in the meantime. */
 export const MAX_PASSES = 3;
 
