@@ -288,6 +288,9 @@ export const isUnfinished = (state: RequestState): boolean =>
 export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run', 'retry'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
+/** The longest reason that a person may give, in UTF-16 code units. */
+export const MAX_REASON_LENGTH = 1_000;
+
 /** Whether a message ends the request. Such messages are handled before others. */
 export const isUrgent = ({ kind }: { kind: string }): boolean =>
   kind === 'revoke' || kind === 'withdraw';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { findUnfinishedRequest } from '../../db/delete-all/delete-all-requests.ts';
+import { KEY_ROLES } from '../../db/schema.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
 import { isWindowOpen } from '../../rules/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -9,7 +10,7 @@ import type { App } from '../http/app.ts';
 const meSchema = z.object({
   key: z.object({
     id: z.uuid(),
-    role: z.enum(['admin', 'platform', 'ops']),
+    role: z.enum(KEY_ROLES),
     ownerName: z.string(),
     ownerEmail: z.string(),
     expiresAt: z.string().nullable().describe('The key expires then; null if it never expires'),

@@ -3,6 +3,7 @@ import { DatabaseError } from 'pg';
 import { z } from 'zod';
 import type { NearlyEveryone } from '../../rules/nearly-everyone.ts';
 import type { Db, Trx } from '../client.ts';
+import { STEP_LOCK_MS } from '../connections/timeouts.ts';
 
 /**
  * Nearly all users of a workspace may only be deleted by an approved request. The database decides
@@ -100,8 +101,7 @@ export const judgeDeletion = async (
     ${there}::bigint[], ${going}::bigint[])`.execute(trx);
 };
 
-/** Longest wait for other admissions of the workspace, and longest count of its users, in ms. */
-const LOCK_TIMEOUT_MS = 30_000;
+/** The longest count of a workspace's users, in ms. */
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 /**
@@ -116,7 +116,8 @@ export const admitDeletion = (db: Db, exportId: string): Promise<void> =>
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
-      await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true),
+      // Other admissions of the workspace hold the lock.
+      await sql`SELECT set_config('lock_timeout', ${String(STEP_LOCK_MS)}, true),
         set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`.execute(trx);
       await sql`SELECT admit_deletion(${exportId}::uuid)`.execute(trx);
     });
