@@ -1,6 +1,6 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Db } from '../client.ts';
-import { lockJob } from './lock-job.ts';
+import { lockRecords } from './lock-records.ts';
 import { UNMATCHED } from './outcomes.ts';
 import { partitionOf } from '../workspaces.ts';
 
@@ -109,7 +109,7 @@ export const settleLeftovers = async (db: Db, left: Leftovers): Promise<void> =>
       FROM judged WHERE verdict <> 'again'`;
   await db.transaction().execute(async (trx) => {
     // Serialized, because a concurrent attempt must not add a second verdict.
-    await lockJob(trx, left.jobId);
+    await lockRecords(trx, left.jobId);
     await settled.execute(trx);
   });
 };
