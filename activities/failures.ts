@@ -60,7 +60,7 @@ export const failures = {
     ),
   deleteAllRequired: (counts: NearlyEveryone) =>
     final(
-      'delete-all-required',
+      'deleteAllRequired',
       `${describeNearlyEveryone(counts)} This job deletes nothing more. To delete nearly all users, request ` +
         'the approval of the platform team.',
     ),

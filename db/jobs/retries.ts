@@ -4,10 +4,14 @@ import { LEFT_USERS } from '../../rules/left-users.ts';
 import type { Db, Trx } from '../client.ts';
 import { UNMATCHED } from './outcomes.ts';
 
+/** The former name of `deleteAllRequired`, in rows and histories of earlier versions. */
+export const OLD_DELETE_ALL_REQUIRED = 'delete-all-required';
+
 /** Errors that a retry cannot change: they need a new preview, selection or file. */
 const FINAL_ERRORS = [
   'selectionChanged',
-  'delete-all-required',
+  'deleteAllRequired',
+  OLD_DELETE_ALL_REQUIRED,
   'everyLineFailed',
   'importFileDamaged',
   ...FILE_ERRORS,

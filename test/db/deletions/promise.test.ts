@@ -114,7 +114,7 @@ test('a backup of nearly everyone is refused, whatever the preview said', async 
   const filter = { field: 'userId', op: 'isKnown' };
   const jobId = await startDeletion(database(), workspace, { filter, confirmed: 200 });
   expect(await failureOf(steps.backUp(jobId))).toMatchObject({
-    type: 'delete-all-required',
+    type: 'deleteAllRequired',
     nonRetryable: true,
     message: expect.stringContaining('200 of the 200 users'),
   });
