@@ -16,7 +16,6 @@ export type Role = (typeof KEY_ROLES)[number];
 export const JOB_STATES = [
   'queued',
   'running',
-  'waiting',
   'cancelling',
   'succeeded',
   'partiallySucceeded',

@@ -241,7 +241,7 @@ export const cancelJob = (
         finished_at: sql<Date | null>`CASE state WHEN 'queued' THEN now() END`,
       })
       .where('id', '=', id)
-      .where('state', 'in', ['queued', 'running', 'waiting'])
+      .where('state', 'in', ['queued', 'running'])
       .returning('workspace_id')
       .executeTakeFirst();
     if (job === undefined) return false;
