@@ -1,6 +1,11 @@
 import type { DatabaseError, PoolClient, QueryResult } from 'pg';
 import type { Difference, RestoreStatements } from '../../db/restores/restore-statements.ts';
-import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
+import {
+  isOfARow,
+  isUniqueViolation,
+  mayBeOfARow,
+  reasonOf,
+} from '../../db/connections/sql-states.ts';
 import { END_INSERT, RENEW_RESTORE } from './restore-settings.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 
@@ -10,7 +15,6 @@ export interface NotRestored {
   reason: string;
 }
 
-const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
 /** A range without rows. */
 const NO_ROWS: Range = { from: 0, to: 0 };
@@ -121,8 +125,7 @@ const leaveRefused = async (
   round: Round,
 ): Promise<void> => {
   const { client, statements } = staging;
-  const isThere =
-    error.code === UNIQUE_VIOLATION && (await leavePresent(staging, { from: n, to: n }));
+  const isThere = isUniqueViolation(error) && (await leavePresent(staging, { from: n, to: n }));
   if (isThere === 1) {
     round.present += 1;
     return;
