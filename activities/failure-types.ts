@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../db/connections/refusal.ts';
+import { OLD_DELETE_ALL_REQUIRED } from '../db/jobs/retries.ts';
 import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { StorageProblem } from '../storage/storage.ts';
 import type { JobEnd } from '../workflows/contract.ts';
@@ -33,7 +34,7 @@ export const FAILURE_TYPES = [
   'databaseBusy',
   'databaseRefused',
   'databaseUnavailable',
-  'delete-all-required',
+  'deleteAllRequired',
   'deliveryNotYours',
   'everyLineFailed',
   'everyLineRefused',
@@ -78,6 +79,7 @@ const BROKEN_OFF: JobEnd = {
  * its own type and text. If the type is not in this list, both are replaced.
  */
 export const knownEnd = (end: JobEnd): JobEnd => {
-  const isKnown = end.kind !== 'failed' || FAILURE_TYPES.some((type) => type === end.type);
-  return isKnown ? end : BROKEN_OFF;
+  if (end.kind !== 'failed') return end;
+  const type = end.type === OLD_DELETE_ALL_REQUIRED ? 'deleteAllRequired' : end.type;
+  return FAILURE_TYPES.some((known) => known === type) ? { ...end, type } : BROKEN_OFF;
 };

@@ -1,10 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { DatabaseError } from 'pg';
-import {
-  describeNearlyEveryone,
-  type NearlyEveryone,
-  nearlyEveryoneOf,
-} from '../db/deletions/nearly-everyone.ts';
+import { nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
 import {
   type DatabaseRefusal,
   type RefusalCode,
@@ -13,6 +9,8 @@ import {
 } from '../db/connections/refusal.ts';
 import { isContended, isDatabaseAway, namesOf } from '../db/connections/sql-states.ts';
 import { ImportFileError } from '../imports/file-error.ts';
+import { capitalized } from '../rules/capitalized.ts';
+import { describeNearlyEveryone, type NearlyEveryone } from '../rules/nearly-everyone.ts';
 import { type FailureType, UNKNOWN } from './failure-types.ts';
 import { StorageError, type StorageProblem } from '../storage/storage.ts';
 
@@ -62,7 +60,7 @@ export const failures = {
     ),
   deleteAllRequired: (counts: NearlyEveryone) =>
     final(
-      'delete-all-required',
+      'deleteAllRequired',
       `${describeNearlyEveryone(counts)} This job deletes nothing more. To delete nearly all users, request ` +
         'the approval of the platform team.',
     ),
@@ -182,7 +180,7 @@ const STORAGE_ADVICE: Record<StorageProblem, string> = {
 
 const storageFailure = (error: StorageError): ApplicationFailure =>
   ApplicationFailure.create({
-    type: `storage${error.problem[0]?.toUpperCase()}${error.problem.slice(1)}`,
+    type: `storage${capitalized(error.problem)}`,
     message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
     // A disk may recover. A full or forbidden disk needs a person.
     nonRetryable: error.problem !== 'broken',

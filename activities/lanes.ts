@@ -1,4 +1,10 @@
 /**
+ * The lanes of a step: connections that read, delete or restore side by side, each a part of its
+ * own.
+ */
+export const LANES = 2;
+
+/**
  * Runs lanes side by side until each is done. The first failure aborts the signal of the other
  * lanes, and is thrown when all have stopped. So no lane continues work that another lane has
  * abandoned.

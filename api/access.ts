@@ -1,5 +1,5 @@
 import type { RouteOptions } from 'fastify';
-import type { Role } from '../db/schema.ts';
+import { KEY_ROLES, type Role } from '../db/schema.ts';
 
 /**
  * The roles that may call a route, and how its workspace is found. `one`: the route needs one
@@ -16,8 +16,8 @@ const PUBLIC: Access = { public: true };
 const PROBE: Access = { public: true, isUnlimited: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
 const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
-const ALL_IN_ALL: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'all' };
-const ALL_BY_ID: Access = { roles: ['admin', 'platform', 'ops'], workspace: 'byId' };
+const ALL_IN_ALL: Access = { roles: KEY_ROLES, workspace: 'all' };
+const ALL_BY_ID: Access = { roles: KEY_ROLES, workspace: 'byId' };
 
 /** Every route of the API. Routes with users, samples or ids of users are for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { describeNearlyEveryone, nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
+import { nearlyEveryoneOf } from '../db/deletions/nearly-everyone.ts';
 import { refusalOf } from '../db/connections/refusal.ts';
 import { isShareExceeded } from '../db/connections/fair-pool.ts';
 import {
@@ -9,6 +9,7 @@ import {
   isPoolExhausted,
   isTooSlow,
 } from '../db/connections/sql-states.ts';
+import { describeNearlyEveryone } from '../rules/nearly-everyone.ts';
 import { isProblem, problem, type ProblemError, type ProblemSlug } from './http/problems.ts';
 import { codeOf, sendProblem } from './http/send-problem.ts';
 

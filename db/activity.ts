@@ -1,4 +1,5 @@
 import { uuidv7 } from 'uuidv7';
+import { capitalized } from '../rules/capitalized.ts';
 import {
   DECISION_KINDS,
   type DecisionKind,
@@ -52,9 +53,7 @@ export const ACTIVITY_KINDS: readonly ActivityKind[] = [
   ),
   'deleteAllAsked',
   'deleteAllRefused',
-  ...DECISION_KINDS.map(
-    (kind) => `deleteAll${kind[0]?.toUpperCase()}${kind.slice(1)}` as DecisionEvent,
-  ),
+  ...DECISION_KINDS.map((kind): DecisionEvent => `deleteAll${capitalized(kind)}`),
   ...EVENTS,
 ];
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { HEARTBEAT_DAYS } from '../rules/retention.ts';
 import type { Db } from './client.ts';
 
 /**
@@ -43,7 +44,7 @@ export const beat = async (
     .executeTakeFirstOrThrow();
   await db
     .deleteFrom('worker_heartbeats')
-    .where('beat_at', '<', sql<Date>`now() - interval '1 day'`)
+    .where('beat_at', '<', sql<Date>`now() - make_interval(days => ${HEARTBEAT_DAYS})`)
     .execute();
   return beatAt.getTime();
 };

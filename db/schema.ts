@@ -10,11 +10,12 @@ import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
 /** Rows as PostgreSQL returns them, in snake_case. Row types derive from these tables. */
 
-export type Role = 'admin' | 'platform' | 'ops';
+/** The roles of API keys. */
+export const KEY_ROLES = ['admin', 'platform', 'ops'] as const;
+export type Role = (typeof KEY_ROLES)[number];
 export const JOB_STATES = [
   'queued',
   'running',
-  'waiting',
   'cancelling',
   'succeeded',
   'partiallySucceeded',

@@ -26,15 +26,12 @@ export interface ServiceFigures {
   skewSeconds: number;
 }
 
-/**
- * Counts on the index `jobs_unfinished`. Jobs in state `waiting` are left out: such a wait is not a
- * delay.
- */
+/** Counts on the index `jobs_unfinished`. */
 const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
   const { rows } = await sql<ServiceFigures['oldest'][number]>`
     SELECT CASE state WHEN 'queued' THEN 'queued' ELSE 'running' END AS state,
            max(extract(epoch FROM now() - created_at))::float8 AS seconds
-      FROM jobs WHERE finished_at IS NULL AND state <> 'waiting' GROUP BY 1`.execute(db);
+      FROM jobs WHERE finished_at IS NULL GROUP BY 1`.execute(db);
   return rows;
 };
 

@@ -1,8 +1,13 @@
 import { sql } from 'kysely';
+import { escapeIdentifier } from 'pg';
 import type { Db } from './client.ts';
 
 /** Name of the partition that holds a workspace's users. */
 export const partitionOf = (workspaceId: string): string => `users_${workspaceId}`;
+
+/** The same in a statement: with its schema, in quotes. */
+export const usersTableOf = (workspaceId: string): string =>
+  `public.${escapeIdentifier(partitionOf(workspaceId))}`;
 
 /**
  * Makes a workspace and its partition. Needs the owner's connection.

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { isUnsettableByFile } from '../rules/changeable-properties.ts';
 import { unguarded } from '../selection/formula-guard.ts';
 import { fieldNames, findSystemField, type PropertyTypes } from '../selection/fields.ts';
 import type { PropertyType } from '../selection/property-types.ts';
@@ -16,8 +17,6 @@ const MAX_COMPARED_NAMES = 50;
 export const OTHER_SEPARATOR = /[|:^~]/;
 
 const PREFIX = 'properties.';
-/** Columns of exports that a file cannot set. */
-const IGNORED = new Set(['legalHold', 'createdAt', 'updatedAt']);
 /** Columns that only backups have. */
 const OF_BACKUPS = new Set(['workspaceId', 'properties', 'writtenIn', 'insertedIn']);
 
@@ -72,7 +71,7 @@ export interface HeaderFault extends HeaderError {
  */
 const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
   if (name === matchBy) return 'key';
-  return IGNORED.has(name) || name === 'userId' ? 'ignored' : 'system';
+  return isUnsettableByFile(name) || name === 'userId' ? 'ignored' : 'system';
 };
 
 const findColumn = (

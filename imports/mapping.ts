@@ -1,3 +1,4 @@
+import { isUnsettableByFile } from '../rules/changeable-properties.ts';
 import { fieldNames, findField, type PropertyTypes } from '../selection/fields.ts';
 import { createNameFinder, visibleName } from './column-names.ts';
 import type { ColumnMapping } from './options.ts';
@@ -13,12 +14,6 @@ export const LOG_COLUMN = 'error';
  * out.
  */
 export const MAX_MAPPED_COLUMNS = 400;
-
-/**
- * Properties that only the service sets. An import ignores such columns of exports, but a mapping
- * to them is a fault.
- */
-const UNSETTABLE: ReadonlySet<string> = new Set(['legalHold', 'createdAt', 'updatedAt']);
 
 export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
   mapping !== undefined && Object.hasOwn(mapping, name);
@@ -61,7 +56,8 @@ const whyNoField = (
   findMeant: FindName,
 ): string | undefined => {
   const shown = visibleName(field);
-  if (UNSETTABLE.has(field)) {
+  // Without a mapping, an import ignores such columns of exports.
+  if (isUnsettableByFile(field)) {
     return ` maps to ${shown}, which a file cannot set; map it to null`;
   }
   if (findField(field, types) !== undefined) return undefined;

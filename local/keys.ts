@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { createApiKey, listApiKeys, revokeApiKey } from '../db/api-keys.ts';
+import { KEY_ROLES } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { nameSchema } from '../selection/names.ts';
 import { parseValue } from '../selection/values.ts';
@@ -21,7 +22,7 @@ const isMailAddress = (text: string): boolean =>
 
 const newKeySchema = z
   .object({
-    role: z.enum(['admin', 'platform', 'ops']),
+    role: z.enum(KEY_ROLES),
     workspace: z.string().min(1).optional(),
     name: z.string().trim().pipe(nameSchema),
     email: z.string().refine(isMailAddress, 'must be an email address: name@example.com'),

@@ -1,5 +1,6 @@
-import type { SummedCounts } from '../db/jobs/job-summary.ts';
 import { formatBytes, formatCount, formatTimestamp, formatUsers } from '../files/format.ts';
+import type { SummedCounts } from '../rules/job-sums.ts';
+import { countLeft } from '../rules/left-users.ts';
 import {
   downloadLog,
   type Letter,
@@ -47,8 +48,7 @@ const deletedOf = ({ counts }: DeletionFinished): string =>
     ? formatUsers(counts.deleted)
     : `${formatCount(counts.deleted)} of ${formatUsers(counts.selected)}`;
 
-const isPartial = ({ counts }: DeletionFinished): boolean =>
-  counts.failed + counts.changedSinceBackup + counts.unprocessed > 0;
+const isPartial = ({ counts }: DeletionFinished): boolean => countLeft('deletion', counts) > 0;
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 

@@ -1,5 +1,6 @@
 import type { ImportMode } from '../imports/options.ts';
 import { formatCount } from '../files/format.ts';
+import { IMPORT_FILE_DAYS } from '../rules/retention.ts';
 import type { ImportCounts } from '../workflows/contract.ts';
 import {
   downloadLog,
@@ -61,6 +62,8 @@ const problemRows = (problems: ImportFinished['problems']): Row[] =>
     `${formatLines(count)}, the first is line ${formatCount(firstLine)}`,
   ]);
 
+const SAME_FILE = `can be retried with the same file, which is kept for ${IMPORT_FILE_DAYS} days.`;
+
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 
 const hasLog = ({ failed, held, partial }: ImportCounts): boolean => failed + held + partial > 0;
@@ -81,12 +84,12 @@ const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): s
   if (end.kind === 'failed') {
     paragraphs.push(
       end.mayRetry
-        ? 'See the job for the cause. Fix the cause, then retry the job. It can be retried with the same file, which is kept for 7 days.'
+        ? `See the job for the cause. Fix the cause, then retry the job. It ${SAME_FILE}`
         : 'See the job for the error in the file. Fix the file, then upload it again.',
     );
   }
   if (end.kind === 'cancelled') {
-    paragraphs.push('The job can be retried with the same file, which is kept for 7 days.');
+    paragraphs.push(`The job ${SAME_FILE}`);
   }
   return paragraphs;
 };

@@ -1,4 +1,5 @@
 import { formatTimestamp } from '../files/format.ts';
+import { escapeHtml } from '../rules/escape-html.ts';
 
 /** A mail as it is sent to the provider. */
 export interface Message {
@@ -34,17 +35,6 @@ const ACCENTS: Record<Letter['tone'], string> = {
 const FONT = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const MONO = "ui-monospace,'SF Mono',Menlo,Consolas,monospace";
 const JOB_FOOTER = 'Keepsake sent this mail because a job was started with your API key.';
-
-const ENTITIES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-const escapeHtml = (text: string): string =>
-  text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
 
 /**
  * Checksums, ids and commands are long. A monospace font makes them comparable; they may wrap

@@ -1,14 +1,8 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from '../workflows/search-attributes.ts';
 
 /** The longest wait for Temporal to accept a workflow, in milliseconds. */
 const START_DEADLINE_MS = 5_000;
-
-const jobAttribute = defineSearchAttributeKey('KeepsakeJob', SearchAttributeType.KEYWORD);
-const workspaceAttribute = defineSearchAttributeKey(
-  'KeepsakeWorkspace',
-  SearchAttributeType.KEYWORD,
-);
 
 /** A workflow to start. It must hold no user's data. */
 export interface StartableWorkflow {
@@ -43,8 +37,8 @@ export const startWorkflow = async (
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: mayRunAgain ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
       typedSearchAttributes: [
-        { key: jobAttribute, value: job },
-        { key: workspaceAttribute, value: workspaceId },
+        { key: JOB_ATTRIBUTE, value: job },
+        { key: WORKSPACE_ATTRIBUTE, value: workspaceId },
       ],
       staticSummary: summary,
     });

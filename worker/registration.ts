@@ -6,7 +6,8 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SCHEDULES, SEARCH_ATTRIBUTES, SWEEP } from '../workflows/contract.ts';
+import { SCHEDULES, SWEEP } from '../workflows/contract.ts';
+import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 /** The types of the contract: their code, and their name in Temporal's CLI and UI. */

@@ -44,15 +44,6 @@ export const SCHEDULES = [
   { id: 'scrub-backups', workflowType: 'ScrubBackups', every: '1 hour', timeout: '12 hours' },
 ] as const;
 
-/** Search attributes, by name and type. The worker registers missing ones. */
-export const SEARCH_ATTRIBUTES = {
-  KeepsakeJob: 'KEYWORD',
-  KeepsakePhase: 'KEYWORD',
-  KeepsakeWorkspace: 'KEYWORD',
-  KeepsakeFailures: 'INT',
-  KeepsakeWindowClosesAt: 'DATETIME',
-} as const;
-
 /** The first backup of a deletion, and up to two more for users who changed in the meantime. */
 export const MAX_PASSES = 3;
 
@@ -294,15 +285,14 @@ export type RequestState = (typeof REQUEST_STATES)[number];
 export const isUnfinished = (state: RequestState): boolean =>
   state === 'requested' || state === 'open' || state === 'running';
 
-/** Whether a run can still be started in the window of a request in this state. */
-export const isUsable = (state: RequestState): boolean =>
-  state === 'open' || state === 'failed' || state === 'completedWithFailures';
-
 /**
  * The signals to a request's workflow, sent by people through the API, Temporal's UI or its CLI.
  */
 export const MESSAGE_KINDS = ['approve', 'deny', 'revoke', 'withdraw', 'run', 'retry'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
+
+/** The longest reason that a person may give, in UTF-16 code units. */
+export const MAX_REASON_LENGTH = 1_000;
 
 /** Whether a message ends the request. Such messages are handled before others. */
 export const isUrgent = ({ kind }: { kind: string }): boolean =>

@@ -1,9 +1,6 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RequestView } from './contract.ts';
-
-const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
-const closesAttribute = defineSearchAttributeKey('KeepsakeWindowClosesAt', 'DATETIME');
+import { PHASE_ATTRIBUTE, WINDOW_ATTRIBUTE } from './search-attributes.ts';
 
 const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView): string => {
   switch (state) {
@@ -46,8 +43,8 @@ export const showRequestDetails = (
 ): void => {
   const closesAt = view.state === 'open' && view.closesAt !== null ? view.closesAt : null;
   upsertSearchAttributes([
-    { key: phaseAttribute, value: view.state },
-    { key: closesAttribute, value: closesAt === null ? null : new Date(closesAt) },
+    { key: PHASE_ATTRIBUTE, value: view.state },
+    { key: WINDOW_ATTRIBUTE, value: closesAt === null ? null : new Date(closesAt) },
   ]);
   const remarks = [
     ...(refused === undefined ? [] : [`The last message was refused: ${refused}`]),

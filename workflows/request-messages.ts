@@ -4,12 +4,12 @@ import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import {
   isUrgent,
   LOOK_SIGNAL,
+  MAX_REASON_LENGTH,
   MESSAGE_KINDS,
   type Message,
   type MessageKind,
 } from './contract.ts';
 
-const MAX_REASON_LENGTH = 1_000;
 /** More arguments than a person sends by mistake. Each is received as a raw payload. */
 const MAX_ARGUMENTS = 32;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

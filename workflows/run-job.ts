@@ -11,7 +11,6 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   STATE_QUERY,
   type ClaimedJob,
@@ -30,9 +29,7 @@ import {
   type Steps,
   stepsOf,
 } from './activity-proxies.ts';
-
-const phaseAttribute = defineSearchAttributeKey('KeepsakePhase', 'KEYWORD');
-const failuresAttribute = defineSearchAttributeKey('KeepsakeFailures', 'INT');
+import { FAILURES_ATTRIBUTE, PHASE_ATTRIBUTE } from './search-attributes.ts';
 
 const stateQuery = defineQuery<LiveState>(STATE_QUERY);
 
@@ -142,8 +139,8 @@ const endJob = async (jobId: string, claimed: ClaimedJob, job: JobHandle, end: J
   const result: Ended = await finishOf(claimed)({ jobId, end });
   job.leave();
   upsertSearchAttributes([
-    { key: phaseAttribute, value: result.state },
-    { key: failuresAttribute, value: result.failures },
+    { key: PHASE_ATTRIBUTE, value: result.state },
+    { key: FAILURES_ATTRIBUTE, value: result.failures },
   ]);
   setCurrentDetails(`${detailsOf(result)}\n\n${aboutOf(claimed)}`);
   if (!isNotified) await tryToNotify(() => notifyLater({ jobId, end }));
@@ -168,7 +165,7 @@ export const runJob = async (jobId: string, body: JobBody): Promise<JobResult> =
   const job: JobHandle = {
     enter: async (phase, pass = live.pass) => {
       Object.assign(live, { phase, pass });
-      upsertSearchAttributes([{ key: phaseAttribute, value: phase }]);
+      upsertSearchAttributes([{ key: PHASE_ATTRIBUTE, value: phase }]);
       setCurrentDetails(`**${phase}**, pass ${pass}, ${aboutOf(claimed)}`);
       await enterPhase({ jobId, phase });
     },

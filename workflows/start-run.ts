@@ -1,9 +1,6 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { JOB_KINDS, workflowIdOf } from './contract.ts';
-
-const jobAttribute = defineSearchAttributeKey('KeepsakeJob', 'KEYWORD');
-const workspaceAttribute = defineSearchAttributeKey('KeepsakeWorkspace', 'KEYWORD');
+import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from './search-attributes.ts';
 
 export interface Run {
   jobId: string;
@@ -29,8 +26,8 @@ export const startRun = (jobId: string, workspaceId: string): Run => {
     parentClosePolicy: ParentClosePolicy.ABANDON,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     typedSearchAttributes: [
-      { key: jobAttribute, value: 'deletion' },
-      { key: workspaceAttribute, value: workspaceId },
+      { key: JOB_ATTRIBUTE, value: 'deletion' },
+      { key: WORKSPACE_ATTRIBUTE, value: workspaceId },
     ],
     staticSummary: `Delete all users of workspace ${workspaceId}`,
   }).then(onEnd, onEnd);

@@ -14,7 +14,7 @@ import { getExport, listParts, markDamaged, type StoredPart } from '../../db/exp
 import { admitDeletion } from '../../db/deletions/nearly-everyone.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
-import { inLanes, runLanes } from '../lanes.ts';
+import { inLanes, LANES, runLanes } from '../lanes.ts';
 import { rehearseBatch, rehearseRestore } from '../restores/rehearse-restore.ts';
 import { getRunningJob } from '../jobs/running-job.ts';
 import { isDamage, recheckPart } from '../exports/verify-part.ts';
@@ -32,8 +32,6 @@ const MORE = 1.25;
  * locked by the other lane.
  */
 const MAX_LOCKED = 3;
-/** Connections that delete side by side, each a part of its own. */
-const LANES = 2;
 
 interface Run {
   deps: ActivityDeps;

@@ -7,8 +7,8 @@ import {
   listKnownImportFiles,
 } from '../../db/imports/import-files.ts';
 import { readClock } from '../../db/connections/clock.ts';
-import { SETTLED_HOURS } from '../../db/exports/removals.ts';
 import { importPrefix, IMPORTS_PREFIX } from '../../files/import-key.ts';
+import { SETTLED_HOURS } from '../../rules/retention.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { RemovalTask } from './removal-task.ts';
 
@@ -39,13 +39,10 @@ const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<stri
 };
 
 /** Uploads without a row: the request failed before its job was written. */
-const listLostUploads = async (deps: ActivityDeps, limit: number, afterId = '') => {
-  const old = (await listOldUploads(deps)).filter((id) => id > afterId);
+const listLostUploads = async (deps: ActivityDeps): Promise<string[]> => {
+  const old = await listOldUploads(deps);
   const known = await listKnownImportFiles(deps.database.db, old);
-  return old
-    .filter((id) => !known.has(id))
-    .slice(0, limit)
-    .map((id) => ({ id }));
+  return old.filter((id) => !known.has(id));
 };
 
 /** The removal of imported files: the row first, then the file, then the traces of its users. */
@@ -68,8 +65,14 @@ export const importRemovals = (deps: ActivityDeps) => {
       return true;
     },
   };
+  // Listed once in each round, because that reads the whole storage.
+  let lost: Promise<string[]> | undefined;
   const cleanUp: RemovalTask<{ id: string }> = {
-    list: (limit, after) => listLostUploads(deps, limit, after?.id),
+    list: async (limit, after) => {
+      lost ??= listLostUploads(deps);
+      const left = (await lost).filter((id) => id > (after?.id ?? ''));
+      return left.slice(0, limit).map((id) => ({ id }));
+    },
     deal: async ({ id }) => {
       await storage.remove(importPrefix(id));
       return true;

@@ -12,12 +12,10 @@ import { StorageError } from '../../storage/storage.ts';
 import type { ActivityDeps } from '../deps.ts';
 import type { ExportPlan } from './export-plan.ts';
 import { createOrderedBuffer, type OrderedBuffer } from './ordered-buffer.ts';
-import { runLanes } from '../lanes.ts';
+import { LANES, runLanes } from '../lanes.ts';
 import { type FreshPart, recheckPart, verifyPart } from './verify-part.ts';
 import { writeHeader, writePart, writeTrailer, type PartFacts } from './write-part.ts';
 
-/** Connections that read one snapshot side by side, including the holder's. */
-const LANES = 2;
 /**
  * Written parts that may wait to be read back before the lanes wait. With a small limit little is
  * left to read back at the end.
@@ -182,6 +180,7 @@ export const writeParts = async (
   attempt.written.put(0, await record(deps, target, 0, header));
 
   const queue = plan.parts.entries();
+  // The holder of the snapshot is a lane.
   const further = Math.min(LANES, plan.parts.length) - 1;
   const whole: Whole = { digest: createDigest(), check: { crc32: 0, bytes: 0 } };
   const rows = await runLanes(attempt.signal, (signal) => [

@@ -22,6 +22,7 @@ import {
 } from '../../db/users/users-table.ts';
 import { compileSelection } from '../../selection/compile.ts';
 import { findField, type PropertyTypes } from '../../selection/fields.ts';
+import { BACKUP_DAYS, DOWNLOAD_DAYS } from '../../rules/retention.ts';
 import { namesItsUsers } from '../../selection/selection.ts';
 import type { DigestFacts } from '../../files/digest-tap.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
@@ -37,9 +38,6 @@ import { failures } from '../failures.ts';
 import { writeParts } from './export-lanes.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 
-const DOWNLOAD_TTL_DAYS = 7;
-const BACKUP_TTL_DAYS = 30;
-
 type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
 
 const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRow> => {
@@ -53,7 +51,7 @@ const ensureExportOf = (db: Db, job: RunningJob, pass: number): Promise<ExportRo
     pass,
     format: job.type === 'export' ? job.options.format : 'csv',
     compression: job.type === 'export' ? job.options.compression : 'zstd',
-    ttlDays: isBackup ? BACKUP_TTL_DAYS : DOWNLOAD_TTL_DAYS,
+    ttlDays: isBackup ? BACKUP_DAYS : DOWNLOAD_DAYS,
   });
 };
 

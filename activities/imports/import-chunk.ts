@@ -13,6 +13,7 @@ import { importStatements } from '../../db/imports/import-statements.ts';
 import { stageRows } from '../../db/imports/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../../db/imports/imports.ts';
 import { isOfARow, isRolledBack } from '../../db/connections/sql-states.ts';
+import { SILENT_CHUNK_MS, STEP_LOCK_MS } from '../../db/connections/timeouts.ts';
 import type { FailedLine } from '../../imports/log/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
@@ -38,22 +39,14 @@ const MAX_STARTS = 6;
  */
 const MAX_WHOLE_STARTS = 3;
 
-/** The longest wait for a lock before the chunk fails and is retried, in milliseconds. */
-const LOCK_TIMEOUT_MS = 30_000;
-/**
- * If this worker is silent for so long, in milliseconds, PostgreSQL rolls the chunk back: others
- * may wait for its locks.
- */
-const IDLE_TIMEOUT_MS = 30_000;
-
 /**
  * The planner cannot know how many lines are staged. A hash join would read the whole table of
  * users for each chunk, so users are looked up one by one. Constraints are immediate: a deferred
  * one would report a refused row only at the end of the transaction.
  */
 const SETTINGS = `
-  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
-  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
+  SET LOCAL lock_timeout = ${STEP_LOCK_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${SILENT_CHUNK_MS};
   SET LOCAL enable_hashjoin = off;
   SET LOCAL enable_mergejoin = off;
   SET LOCAL jit = off;

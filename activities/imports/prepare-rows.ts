@@ -1,9 +1,5 @@
 import { PREVIEW_TABLE } from '../../db/imports/import-preview.ts';
-import {
-  CHANGEABLE_COLUMNS,
-  type ImportTarget,
-  mergesTags,
-} from '../../db/imports/import-changes.ts';
+import { type ImportTarget, mergesTags } from '../../db/imports/import-changes.ts';
 import {
   copyPieces,
   joinLines,
@@ -14,6 +10,7 @@ import {
 } from '../../db/imports/import-staging.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
+import { CHANGEABLE_COLUMNS } from '../../rules/changeable-properties.ts';
 
 /** The facts of an import that decide how its rows are staged. */
 export interface RowsJob {

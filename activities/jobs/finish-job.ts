@@ -5,51 +5,31 @@ import {
   lastPassOf,
   type StoredResult,
 } from '../../db/jobs/job-runs.ts';
-import {
-  closeExport,
-  closeSums,
-  jobSummary,
-  type SummedCounts,
-  withUnreached,
-} from '../../db/jobs/job-summary.ts';
-import { closeImport, sumImport } from '../../db/imports/imports.ts';
-import {
-  closeRestore,
-  countRestore,
-  settleRestore,
-  withUnprocessed,
-} from '../../db/restores/restores.ts';
+import { jobSummary } from '../../db/jobs/job-summary.ts';
+import { sumImport } from '../../db/imports/imports.ts';
+import { countRestore, settleRestore } from '../../db/restores/restores.ts';
 import { countTargets } from '../../db/jobs/settlement.ts';
-import type { JobEnd, JobInput, JobResult } from '../../workflows/contract.ts';
+import {
+  closeDeletion,
+  closeExport,
+  closeImport,
+  closeRestore,
+  resultOf,
+  withUnprocessed,
+  withUnreached,
+} from '../../rules/job-sums.ts';
+import type { JobEnd, JobInput } from '../../workflows/contract.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { knownEnd } from '../failure-types.ts';
 import { type AnyJob, findJobOf, type RunningJob } from './running-job.ts';
 import { settle } from '../deletions/settle-pass.ts';
 import { settleOrEnd } from './settle-or-end.ts';
 
+/** The end of a job after its sums were compared, and its counts. */
 interface Ending {
-  result: JobResult;
+  end: JobEnd;
   counts: Record<string, number>;
 }
-
-const failed = (counts: Record<string, number>, type: string, message: string): Ending => ({
-  result: { state: 'failed', failures: counts['unprocessed'] ?? 0, error: { type, message } },
-  counts,
-});
-
-const endDeletion = (
-  summed: SummedCounts,
-  reported: JobEnd,
-  selection: RunningJob['selection'],
-): Ending => {
-  const counts = { ...summed, selected: summed.selected ?? 0 };
-  const end = closeSums(counts, reported, selection);
-  if (end.kind === 'failed') return failed(counts, end.type, end.message);
-  const left = counts.changedSinceBackup + counts.failed + counts.unprocessed;
-  if (end.kind === 'cancelled') return { result: { state: 'cancelled', failures: left }, counts };
-  const state = left === 0 ? 'succeeded' : 'partiallySucceeded';
-  return { result: { state, failures: left }, counts };
-};
 
 /** Gives an outcome to the users that an interrupted deletion did not reach, pass by pass. */
 const settleInterrupted = async (deps: ActivityDeps, job: RunningJob): Promise<void> => {
@@ -67,8 +47,9 @@ const finishDeletion = async (
   end: JobEnd,
 ): Promise<Ending> => {
   if (end.kind !== 'completed') await settleInterrupted(deps, job);
-  const { counts } = await jobSummary(deps.database.db, job.id);
-  return endDeletion(withUnreached(counts, end), end, job.selection);
+  const summed = withUnreached((await jobSummary(deps.database.db, job.id)).counts, end);
+  const counts = { ...summed, selected: summed.selected ?? 0 };
+  return { end: closeDeletion(counts, end, job.selection), counts };
 };
 
 const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
@@ -84,9 +65,7 @@ const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
     exported,
     notFound: closed.kind === 'completed' ? Math.max(chosen - exported, 0) : 0,
   };
-  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
-  const state = closed.kind === 'cancelled' ? 'cancelled' : 'succeeded';
-  return { result: { state, failures: 0 }, counts };
+  return { end: closed, counts };
 };
 
 const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
@@ -100,12 +79,7 @@ const finishRestore = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): 
   }
   const sum = await countRestore(db, job.id);
   const counts = { ...(isSettled ? sum : withUnprocessed(sum)) };
-  const closed = closeRestore(counts, end);
-  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
-  const left = counts.failed + counts.unprocessed;
-  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
-  const state = closed.kind === 'cancelled' ? 'cancelled' : done;
-  return { result: { state, failures: left }, counts };
+  return { end: closeRestore(counts, end), counts };
 };
 
 const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {
@@ -113,13 +87,7 @@ const finishImport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): P
   // Waits for a chunk that is being written. After that no chunk can commit, so the sums are final.
   await enterPhase(db, job.id, 'settling');
   const sum = await sumImport(db, job.id);
-  const counts = { ...sum.counts };
-  const closed = closeImport(sum, end);
-  if (closed.kind === 'failed') return failed(counts, closed.type, closed.message);
-  const left = counts.held + counts.failed + counts.unprocessed;
-  const done = left === 0 ? 'succeeded' : 'partiallySucceeded';
-  const state = closed.kind === 'cancelled' ? 'cancelled' : done;
-  return { result: { state, failures: left }, counts };
+  return { end: closeImport(sum, end), counts: { ...sum.counts } };
 };
 
 const FINISHERS = {
@@ -147,6 +115,8 @@ export const createFinishJob =
     const stored = await findStoredResult(db, jobId);
     if (stored !== undefined) return stored;
     const job = await findJobOf(db, jobId);
-    const { result, counts } = await FINISHERS[job.type](deps, job, endOf(job, end));
-    return finishJob(db, { jobId, workspaceId: job.workspaceId, type: job.type, result, counts });
+    const { workspaceId, type } = job;
+    const { end: closed, counts } = await FINISHERS[type](deps, job, endOf(job, end));
+    const result = resultOf(type, closed, counts);
+    return finishJob(db, { jobId, workspaceId, type, result, counts });
   };

@@ -1,20 +1,12 @@
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Db } from '../../db/client.ts';
-import { createLink, MAX_LINK_HOURS } from '../../db/exports/download-links.ts';
-import {
-  closeExport,
-  closeSums,
-  jobSummary,
-  sumOf,
-  type SummedCounts,
-  withUnreached,
-  type JobExport,
-} from '../../db/jobs/job-summary.ts';
+import { createLink } from '../../db/exports/download-links.ts';
+import { jobSummary, type JobExport } from '../../db/jobs/job-summary.ts';
 import { findNoticeSubject, type NoticeSubject, openNotice } from '../../db/mails/notices.ts';
 import { listCleared, listProblems } from '../../db/imports/import-tallies.ts';
-import { closeImport, sumImport } from '../../db/imports/imports.ts';
-import { closeRestore, countRestore } from '../../db/restores/restores.ts';
+import { sumImport } from '../../db/imports/imports.ts';
+import { countRestore } from '../../db/restores/restores.ts';
 import { mayRetryAfter } from '../../db/jobs/retries.ts';
 import type { ImportOptions } from '../../imports/options.ts';
 import { deletionFinished } from '../../mail/deletion-mail.ts';
@@ -23,6 +15,16 @@ import { importFinished } from '../../mail/import-mail.ts';
 import type { MailLink, Message } from '../../mail/letter.ts';
 import { restoreFinished } from '../../mail/restore-mail.ts';
 import { createLinkToken } from '../../files/link-token.ts';
+import {
+  closeDeletion,
+  closeExport,
+  closeImport,
+  closeRestore,
+  type SummedCounts,
+  sumOfDeletion,
+  withUnreached,
+} from '../../rules/job-sums.ts';
+import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { Activities, JobEnd } from '../../workflows/contract.ts';
 import { JOB_MAIL, JOB_NOT_ENDED } from '../../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';
@@ -124,7 +126,7 @@ const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
   const { db } = deps.database;
   const summary = await jobSummary(db, subject.id);
   const selection = subject.selection as { type: string };
-  const end = judged(notice, (reported) => closeSums(summary.counts, reported, selection));
+  const end = judged(notice, (reported) => closeDeletion(summary.counts, reported, selection));
   const files = summary.counts.deleted > 0 ? summary.exports.filter(isVerified) : [];
   const linked = await Promise.all(files.map((file) => withLink(db, deps, notice, file)));
   const backups = linked.filter((file) => file !== undefined);
@@ -140,7 +142,7 @@ const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
     backups,
     restoreUntil: backups.length > 0 ? new Date(firstToGo) : null,
     // Must be decided before users that cannot be named are added to the counts.
-    log: sumOf(summary.counts) > 0 ? log : null,
+    log: sumOfDeletion(summary.counts) > 0 ? log : null,
     job,
   });
 };

@@ -1,7 +1,12 @@
 import type { DatabaseError } from 'pg';
 import { NO_ROWS_COUNTED, plus, type RowCounts } from '../../db/restores/other-users.ts';
 import type { Difference } from '../../db/restores/restore-statements.ts';
-import { isOfARow, mayBeOfARow, reasonOf } from '../../db/connections/sql-states.ts';
+import {
+  isOfARow,
+  isUniqueViolation,
+  mayBeOfARow,
+  reasonOf,
+} from '../../db/connections/sql-states.ts';
 import { byHalves, type Range, type Tried } from './by-halves.ts';
 import {
   areSame,
@@ -18,7 +23,6 @@ export interface NotRestored {
   reason: string;
 }
 
-const UNIQUE_VIOLATION = '23505';
 const FOREIGN_KEY_VIOLATION = '23503';
 /** A range without rows. */
 const NO_ROWS: Range = { from: 0, to: 0 };
@@ -75,8 +79,7 @@ const leaveRefused = async (
   round: Round,
 ): Promise<void> => {
   const { client, statements } = staging;
-  const isThere =
-    error.code === UNIQUE_VIOLATION && (await leavePresent(staging, { from: n, to: n }));
+  const isThere = isUniqueViolation(error) && (await leavePresent(staging, { from: n, to: n }));
   if (isThere === 1) {
     round.present += 1;
     return;

@@ -1,12 +1,5 @@
 import { END_TRIGGERS, RESET_SETTINGS } from '../../db/connections/connection.ts';
-
-/** The longest wait for a lock before the chunk fails and is retried, in milliseconds. */
-const LOCK_TIMEOUT_MS = 30_000;
-/**
- * If this worker is silent for so long, in milliseconds, PostgreSQL rolls the chunk back: others
- * may wait for its locks.
- */
-const IDLE_TIMEOUT_MS = 30_000;
+import { SILENT_CHUNK_MS, STEP_LOCK_MS } from '../../db/connections/timeouts.ts';
 
 /** The inserted rows of a part are compared with the staged rows by a hash table of some 25 MB. */
 const WORK_MEM = '64MB';
@@ -15,8 +8,8 @@ const SETTINGS = `
   SET LOCAL work_mem = '${WORK_MEM}';
   SET LOCAL enable_mergejoin = off;
   SET LOCAL jit = off;
-  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
-  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};`;
+  SET LOCAL lock_timeout = ${STEP_LOCK_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${SILENT_CHUNK_MS};`;
 
 /**
  * Constraints are immediate: a deferred one would report a refused user only at the end of the

@@ -15,14 +15,11 @@ import {
 } from './backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
-import { inLanes, runLanes } from '../lanes.ts';
+import { inLanes, LANES, runLanes } from '../lanes.ts';
 import { lookUpAddresses } from './look-up-addresses.ts';
 import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { recheckPart } from '../exports/verify-part.ts';
-
-/** Parts that are verified or restored side by side. */
-const LANES = 2;
 
 /** @throws usersNotPlain; exportUnknown for a restore without a backup */
 const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {

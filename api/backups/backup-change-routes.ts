@@ -1,13 +1,11 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
-import {
-  changeBackup,
-  type BackupChanged,
-  MAX_BACKUP_YEARS,
-} from '../../db/exports/backup-changes.ts';
+import { changeBackup, type BackupChanged } from '../../db/exports/backup-changes.ts';
 import { type BackupRow, findBackup } from '../../db/exports/backups.ts';
 import type { Trx } from '../../db/client.ts';
+import { REQUEST_LOCK_MS } from '../../db/connections/timeouts.ts';
 import { type Purge, purgeBackup } from '../../db/exports/removals.ts';
+import { MAX_BACKUP_YEARS } from '../../rules/retention.ts';
 import { dateTimeOf } from '../../selection/date-times.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -16,11 +14,9 @@ import { backupSchema, purgePhraseOf, toBackupJson } from './backup-json.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
 
-/** Longest wait for a batch or restore that is using the backup, in milliseconds. */
-const LOCK_TIMEOUT_MS = 8_000;
-
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
+/** Keeps the text: a schema that transforms would lose the example of the body. */
 const timestampSchema = z
   .string()
   .refine((text) => dateTimeOf(text, 'datetime') !== undefined, 'must be an RFC 3339 date and time')
@@ -62,7 +58,7 @@ const getBackup = async (
 /** A short transaction that fails if it has to wait long for a lock. */
 const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
   db.transaction().execute(async (trx) => {
-    await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true)`.execute(trx);
+    await sql`SELECT set_config('lock_timeout', ${String(REQUEST_LOCK_MS)}, true)`.execute(trx);
     return work(trx);
   });
 

@@ -10,15 +10,11 @@ import {
   type WrittenDecision,
 } from '../../db/delete-all/decisions.ts';
 import { findRequest, type RequestRow } from '../../db/delete-all/delete-all-requests.ts';
-import {
-  isUnfinished,
-  isUsable,
-  type MessageKind,
-  type Refusal,
-} from '../../workflows/contract.ts';
+import { isOver } from '../../rules/delete-all.ts';
+import { isUnfinished, type MessageKind, type Refusal } from '../../workflows/contract.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../auth.ts';
-import { readIdempotency } from '../http/idempotency.ts';
+import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 
 /** How long a caller waits for a decision of the workflow, in ms; the usual time is 50 ms. */
@@ -106,32 +102,16 @@ const getDecision = async ({ database: { db } }: Deps, id: string): Promise<Deci
   return row;
 };
 
-/**
- * The decision of an earlier request with the same key; undefined for the first request.
- */
-const findEarlier = async (
-  { database: { db } }: Deps,
-  requestId: string,
-  idempotency: WrittenDecision['idempotency'],
-): Promise<DecisionRow | undefined> => {
-  if (idempotency === undefined) return undefined;
-  const earlier = await findDecisionByKey(db, requestId, idempotency.key);
-  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
-  throw problem(
-    'idempotency-key-reused',
-    `This idempotency key was used for decision ${earlier.id} by another request.`,
-  );
-};
-
+/** Undefined if another decision has the same key. */
 const write = async (
   deps: Deps,
   {
     id,
     actor,
-    ...request
-  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency?: WrittenDecision['idempotency'] },
+    idempotency,
+  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency: Idempotency | undefined },
   { kind, reason, previewId, jobId }: DecisionInput,
-): Promise<DecisionRow> => {
+): Promise<DecisionRow | undefined> => {
   const decision: WrittenDecision = {
     id: uuidv7(),
     requestId: id,
@@ -140,14 +120,10 @@ const write = async (
     ...(reason !== undefined && { reason }),
     ...(previewId !== undefined && { previewId }),
     ...(jobId !== undefined && { jobId }),
-    ...(request.idempotency !== undefined && { idempotency: request.idempotency }),
+    ...(idempotency !== undefined && { idempotency }),
   };
   const outcome = await submitDecision(deps.database.db, decision);
-  if (outcome !== undefined) return getDecision(deps, decision.id);
-  // The same key was sent twice at once: the decision of the other request exists now.
-  const other = await findEarlier(deps, id, request.idempotency);
-  if (other !== undefined) return other;
-  throw new Error(`decision ${decision.id} was not written`);
+  return outcome === undefined ? undefined : getDecision(deps, decision.id);
 };
 
 /**
@@ -201,17 +177,16 @@ export const decide = async (
   const { workspaceId } = request.access;
   const row = await getRequest(deps, id, workspaceId);
   const idempotency = readIdempotency(request);
-  const earlier = await findEarlier(deps, id, idempotency);
-  let decision = earlier;
-  if (decision === undefined) {
-    const input = await check(row);
-    // One that has ended may still be usable: its window is open, and something is left to be
-    // retried.
-    const isOver = !isUnfinished(row.state) && !(isUsable(row.state) && row.is_in_window);
-    if (isOver) throw refusedBy(row, needsWindow(input.kind));
-    const from = { id, actor: request.actor, ...(idempotency !== undefined && { idempotency }) };
-    decision = await write(deps, from, input);
-  }
+  let decision = await oncePerKey(idempotency, {
+    find: (key) => findDecisionByKey(deps.database.db, id, key),
+    usedFor: (earlier) => `decision ${earlier.id} by another request`,
+    write: async () => {
+      const input = await check(row);
+      if (isOver(row)) throw refusedBy(row, needsWindow(input.kind));
+      return write(deps, { id, actor: request.actor, idempotency }, input);
+    },
+  });
+  if (decision === undefined) throw new Error(`a decision on request ${id} was not written`);
   if (decision.outcome === 'pending') decision = await submit(deps, decision);
   const now = await getRequest(deps, id, workspaceId);
   if (decision.refusal === null) return now;

@@ -18,7 +18,7 @@ import {
   requestSummarySchema,
   summarizeRequest,
 } from './delete-all-json.ts';
-import { readIdempotency } from '../http/idempotency.ts';
+import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import {
   cursorSchema,
   decodeIdCursor,
@@ -46,21 +46,13 @@ const askSchema = z
 
 type Asking = FastifyRequest & { body: z.infer<typeof askSchema> };
 
-const findEarlier = async (request: Asking, { database: { db } }: ApiDeps) => {
-  const idempotency = readIdempotency(request);
-  if (idempotency === undefined) return undefined;
-  const earlier = await findRequestByKey(db, request.workspaceId, idempotency.key);
-  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
-  throw problem(
-    'idempotency-key-reused',
-    `This idempotency key was used for request ${earlier.id} by another call.`,
-  );
-};
-
-const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
+const write = async (
+  request: Asking,
+  deps: ApiDeps,
+  idempotency: Idempotency | undefined,
+): Promise<RequestRow | undefined> => {
   const { db } = deps.database;
   const { workspaceId, actor, body } = request;
-  const idempotency = readIdempotency(request);
   const id = uuidv7();
   const isWritten = await askToDeleteAll(db, {
     id,
@@ -69,10 +61,20 @@ const write = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
     ...(body.ticket !== undefined && { ticket: body.ticket }),
     ...(idempotency !== undefined && { idempotency }),
   });
-  if (isWritten) return getRequest(deps, id, workspaceId);
-  // The same key was sent twice at once: the request of the other call exists now.
-  const same = await findEarlier(request, deps);
-  if (same !== undefined) return same;
+  return isWritten ? getRequest(deps, id, workspaceId) : undefined;
+};
+
+/** The request of this call, or of an earlier call with the same idempotency key. */
+const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
+  const { db } = deps.database;
+  const { workspaceId } = request;
+  const idempotency = readIdempotency(request);
+  const row = await oncePerKey(idempotency, {
+    find: (key) => findRequestByKey(db, workspaceId, key),
+    usedFor: ({ id }) => `request ${id} by another call`,
+    write: () => write(request, deps, idempotency),
+  });
+  if (row !== undefined) return row;
   const open = await findUnfinishedRequest(db, workspaceId);
   throw problem(
     'request-already-open',
@@ -112,7 +114,7 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
       },
     },
     async (request, reply) => {
-      const row = (await findEarlier(request, deps)) ?? (await write(request, deps));
+      const row = await ask(request, deps);
       await start(row, deps);
       const fresh = await getRequest(deps, row.id, request.workspaceId);
       reply.code(201).header('location', `/v1/delete-all-requests/${row.id}`);

@@ -1,17 +1,19 @@
 import { sql, type SqlBool } from 'kysely';
 import { z } from 'zod';
 import { findJobOfPreview } from '../../db/jobs/jobs.ts';
-import { createPreview, findPreview } from '../../db/deletions/previews.ts';
+import { createPreview } from '../../db/deletions/previews.ts';
 import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import { isWindowOpen } from '../../rules/delete-all.ts';
+import { PREVIEW_MINUTES } from '../../rules/retention.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { acceptJob } from '../jobs/begin-job.ts';
 import { decide, getRequest, refusedBy, type DecisionInput } from './decide.ts';
 import { startedJobSchema } from '../jobs/job-schema.ts';
-import { notFound, problem } from '../http/problems.ts';
+import { problem } from '../http/problems.ts';
 import { reasonSchema } from '../jobs/reason.ts';
-import { sendJson } from '../http/send-json.ts';
-import { previewSchema } from '../deletions/deletion-preview-routes.ts';
+import { getConfirmedPreview } from '../deletions/confirmed-preview.ts';
+import { previewSchema, sendPreview } from '../deletions/preview-json.ts';
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
@@ -38,7 +40,7 @@ const phraseOf = (count: number): string => `delete all ${count} users`;
 
 /** An early check for callers. The workflow decides whether the window is open. */
 const requireOpen = (row: RequestRow): void => {
-  if (row.state !== 'open' || !row.is_in_window) throw refusedBy(row, true);
+  if (!isWindowOpen(row)) throw refusedBy(row, true);
 };
 
 const registerPreview = (app: App, deps: ApiDeps): void => {
@@ -47,7 +49,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'previewDeleteAll',
-        summary: 'Preview the deletion and get the phrase to type; valid for 15 minutes',
+        summary: `Preview the deletion and get the phrase to type; valid for ${PREVIEW_MINUTES} minutes`,
         tags: ['delete all'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -68,9 +70,7 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
         where: sql<SqlBool>`true`,
         requestId: row.id,
       });
-      const { id, count, held, sample, expires_at: expiresAt } = preview;
-      const seen = JSON.stringify({ id, count, held, phrase: phraseOf(count), expiresAt });
-      return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
+      return sendPreview(reply, preview, { phrase: phraseOf(preview.count) });
     },
   );
 };
@@ -82,18 +82,12 @@ const checkConfirmation = async (
   { previewId, confirm, reason }: z.infer<typeof runSchema>,
 ): Promise<DecisionInput> => {
   requireOpen(row);
-  const preview = await findPreview(db, previewId, row.workspace_id, row.id);
-  if (preview === undefined) throw notFound('preview');
-  if (preview.is_expired) {
-    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
-  }
-  if (preview.count !== confirm.count) {
-    throw problem(
-      'selection-changed',
-      `The preview showed ${preview.count} users, but ${confirm.count} were confirmed.`,
-    );
-  }
-  if (preview.count === 0) throw problem('empty-selection', 'There are no users to delete.');
+  const preview = await getConfirmedPreview(db, {
+    workspaceId: row.workspace_id,
+    previewId,
+    requestId: row.id,
+    count: confirm.count,
+  });
   if (confirm.phrase !== phraseOf(preview.count)) {
     throw problem('wrong-phrase', `Type this phrase: ${phraseOf(preview.count)}`, {
       errors: [{ detail: 'must be the phrase of the preview', pointer: '/confirm/phrase' }],

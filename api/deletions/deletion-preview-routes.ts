@@ -7,22 +7,14 @@ import {
   hasRoomForList,
   MAX_PREVIEWED_USERS,
 } from '../../db/deletions/previews.ts';
+import { PREVIEW_MINUTES } from '../../rules/retention.ts';
 import { type DeletionSelection, deletionSelectionSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { SELECTION_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { problem } from '../http/problems.ts';
 import { resolveSelection } from '../users/resolve-selection.ts';
-import { sendJson } from '../http/send-json.ts';
-import { userSchema } from '../users/user-json.ts';
-
-export const previewSchema = z.object({
-  id: z.uuid(),
-  count: z.int().describe('Number of users that match, including users under hold'),
-  held: z.int().describe('Number of these users under hold; they will not be deleted'),
-  sample: z.array(userSchema),
-  expiresAt: z.string(),
-});
+import { previewSchema, sendPreview } from './preview-json.ts';
 
 const entryShape = {
   line: z.int().optional().describe('For a list: the line where the entry first occurs'),
@@ -108,7 +100,7 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
       bodyLimit: SELECTION_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'previewDeletion',
-        summary: 'Preview the users of a deletion; valid for 15 minutes',
+        summary: `Preview the users of a deletion; valid for ${PREVIEW_MINUTES} minutes`,
         tags: ['deletions'],
         querystring: z.strictObject({}),
         body: bodySchema,
@@ -121,9 +113,7 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
     },
     async ({ workspaceId, actor, body: { selection } }, reply) => {
       const preview = await makePreview(deps, selection, { workspaceId, actorKeyId: actor.id });
-      const { id, count, held, sample, report, expires_at: expiresAt } = preview;
-      const seen = JSON.stringify({ id, count, held, ...report, expiresAt });
-      return sendJson(reply.code(201), `${seen.slice(0, -1)},"sample":[${sample.join(',')}]}`);
+      return sendPreview(reply, preview, preview.report);
     },
   );
 };

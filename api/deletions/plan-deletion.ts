@@ -1,10 +1,9 @@
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
 import { refuseDeletionOf } from '../../db/deletions/nearly-everyone.ts';
-import { findPreview } from '../../db/deletions/previews.ts';
 import { usersOfPreview } from '../../db/users/user-lists.ts';
 import type { PlannedJob } from '../jobs/begin-job.ts';
-import { notFound, problem } from '../http/problems.ts';
+import { getConfirmedPreview } from './confirmed-preview.ts';
 
 interface DeletionInput {
   reason: string;
@@ -47,18 +46,7 @@ export const planConfirmedDeletion = async (
   workspaceId: string,
   { previewId, count, reason, notify }: DeletionInput & { previewId: string; count: number },
 ): Promise<PlannedJob> => {
-  const preview = await findPreview(db, previewId, workspaceId);
-  if (preview === undefined) throw notFound('preview');
-  if (preview.is_expired) {
-    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
-  }
-  if (preview.count !== count) {
-    throw problem(
-      'selection-changed',
-      `The preview showed ${preview.count} users, but ${count} were confirmed.`,
-    );
-  }
-  if (count === 0) throw problem('empty-selection', `Preview ${previewId} has no users to delete.`);
+  const preview = await getConfirmedPreview(db, { workspaceId, previewId, count });
   const selection = preview.selection as PreviewedSelection;
   const common = {
     id: uuidv7(),

@@ -1,5 +1,6 @@
 import { formatBytes, formatCount, formatKind, formatTimestamp } from '../../files/format.ts';
-import { escapeHtml, PAGE_STYLE, pageCsp } from '../http/html-page.ts';
+import { escapeHtml } from '../../rules/escape-html.ts';
+import { PAGE_STYLE, pageCsp } from '../http/html-page.ts';
 import type { OpenFile } from './send-export.ts';
 
 const STYLE =

@@ -2,14 +2,11 @@ import { z } from 'zod';
 import { recordActivity } from '../../db/activity.ts';
 import { findBackup } from '../../db/exports/backups.ts';
 import type { Db } from '../../db/client.ts';
-import {
-  createLink,
-  listLinks,
-  MAX_LINK_HOURS,
-  revokeLink,
-} from '../../db/exports/download-links.ts';
+import { createLink, listLinks, revokeLink } from '../../db/exports/download-links.ts';
 import { findDownload } from '../../db/exports/export-files.ts';
 import { createLinkToken } from '../../files/link-token.ts';
+import { capitalized } from '../../rules/capitalized.ts';
+import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { notFound, problem } from '../http/problems.ts';
@@ -25,8 +22,6 @@ const KINDS: Kind[] = [
   { noun: 'export', find: findDownload },
   { noun: 'backup', find: (db, workspaceId, id) => findBackup(db, id, workspaceId) },
 ];
-
-const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
 
 /** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {

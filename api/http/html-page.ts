@@ -12,14 +12,6 @@ export const PAGE_STYLE =
   'border-radius:.5rem}h1{margin:0 0 1rem;font-size:1.35rem;line-height:1.3}' +
   'a:focus-visible{outline:3px solid var(--ink);outline-offset:2px}';
 
-/** Text that is safe in a page, also within quotes. */
-export const escapeHtml = (text: string): string =>
-  text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
-
 /**
  * The policy of a page with one inline style: no scripts, no loads, no forms, no frames.
  */

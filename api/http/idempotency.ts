@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { routeOf } from './logging.ts';
-import { invalidRequest } from './problems.ts';
+import { invalidRequest, problem } from './problems.ts';
 
 /** 1 to 255 visible ASCII characters. */
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
@@ -22,6 +22,12 @@ export const requestHashOf = (request: FastifyRequest, body: unknown = request.b
     .digest('hex');
 };
 
+/** The idempotency key of a request, and the hash of the request. */
+export interface Idempotency {
+  key: string;
+  requestHash: string;
+}
+
 /**
  * The idempotency key of the request and the hash of the request; undefined without a key. Pass
  * `body` if it is not the body of the request, as for a stored file.
@@ -29,7 +35,7 @@ export const requestHashOf = (request: FastifyRequest, body: unknown = request.b
 export const readIdempotency = (
   request: FastifyRequest,
   body: unknown = request.body,
-): { key: string; requestHash: string } | undefined => {
+): Idempotency | undefined => {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (typeof key !== 'string' || !KEY_PATTERN.test(key)) {
@@ -38,4 +44,49 @@ export const readIdempotency = (
     ]);
   }
   return { key, requestHash: requestHashOf(request, body) };
+};
+
+/** A row that an earlier request with an idempotency key has written. */
+interface Earlier {
+  request_hash: string | null;
+}
+
+interface Lookup<Row> {
+  find: (key: string) => Promise<Row | undefined>;
+  /** For the message about a key of another request: `job 0193… by another request`. */
+  usedFor: (earlier: Row) => string;
+}
+
+/**
+ * Carries out a request once per idempotency key: returns the row of an earlier request, or writes.
+ * `write` resolves to undefined if the row could not be written. If the same key was sent twice at
+ * once, the row of the other request exists by then. Undefined if there is still no row.
+ *
+ * @throws ProblemError if the key belongs to another request
+ */
+export const oncePerKey = async <Row extends Earlier, Written = Row>(
+  idempotency: Idempotency | undefined,
+  { write, ...lookup }: Lookup<Row> & { write: () => Promise<Written | undefined> },
+): Promise<Row | Written | undefined> =>
+  (await findEarlier(idempotency, lookup)) ??
+  (await write()) ??
+  (await findEarlier(idempotency, lookup));
+
+/** The row of an earlier request with the same key. @throws ProblemError as `requireSame` does */
+export const findEarlier = async <Row extends Earlier>(
+  idempotency: Idempotency | undefined,
+  { find, usedFor }: Lookup<Row>,
+): Promise<Row | undefined> => {
+  const earlier = idempotency && (await find(idempotency.key));
+  return earlier && requireSame(earlier, idempotency, usedFor);
+};
+
+/** The earlier row. @throws ProblemError if it was written by another request with the same key */
+export const requireSame = <Row extends Earlier>(
+  earlier: Row,
+  { requestHash }: Idempotency,
+  usedFor: (earlier: Row) => string,
+): Row => {
+  if (earlier.request_hash === requestHash) return earlier;
+  throw problem('idempotency-key-reused', `This idempotency key was used for ${usedFor(earlier)}.`);
 };

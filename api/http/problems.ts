@@ -1,3 +1,5 @@
+import { PREVIEW_MINUTES } from '../../rules/retention.ts';
+
 /**
  * Every type of problem the API returns; `docs/errors.md` and `/problems/<slug>` show the same.
  */
@@ -116,7 +118,7 @@ const catalogue = {
   'preview-expired': {
     status: 410,
     title: 'The preview has expired',
-    advice: 'Make a new preview, and confirm it within 15 minutes.',
+    advice: `Make a new preview, and confirm it within ${PREVIEW_MINUTES} minutes.`,
   },
   'window-closed': {
     status: 410,

@@ -9,32 +9,13 @@ import {
 } from '../../db/jobs/jobs.ts';
 import { describeJob, type JobJsonDeps, pathOfJob } from './job-json.ts';
 import type { JobJson } from './job-schema.ts';
+import { type Idempotency, oncePerKey } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 
 /** Seconds until a caller should read a job again. */
 const POLL_SECONDS = '1';
 
-type Idempotency = NonNullable<NewJob['idempotency']>;
 export type PlannedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
-
-const checkSameRequest = (job: JobRow, { requestHash }: Idempotency): JobRow => {
-  if (job.request_hash === requestHash) return job;
-  throw problem(
-    'idempotency-key-reused',
-    `This idempotency key was used for job ${job.id} by another request.`,
-  );
-};
-
-/** The job of an earlier request with the same key; undefined for the first request. */
-const findEarlier = async (
-  request: FastifyRequest,
-  idempotency: Idempotency | undefined,
-  { database }: JobJsonDeps,
-): Promise<JobRow | undefined> => {
-  if (idempotency === undefined) return undefined;
-  const job = await findJobByKey(database.db, request.workspaceId, idempotency.key);
-  return job === undefined ? undefined : checkSameRequest(job, idempotency);
-};
 
 const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {
   const job = await findJobRow(database.db, id, null);
@@ -42,12 +23,13 @@ const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> =>
   return job;
 };
 
+/** Undefined if another job has the same key, preview or retried job. */
 const write = async (
   request: FastifyRequest,
   wanted: PlannedJob,
   idempotency: Idempotency | undefined,
   deps: JobJsonDeps,
-): Promise<JobRow> => {
+): Promise<JobRow | undefined> => {
   const isWritten = await insertJob(deps.database.db, {
     ...wanted,
     workspaceId: request.workspaceId,
@@ -55,16 +37,7 @@ const write = async (
     requestId: request.id,
     ...(idempotency !== undefined && { idempotency }),
   });
-  if (isWritten) return getJob(deps, wanted.id);
-  // The same key was sent twice at once: the job of the other request exists now.
-  const other = await findEarlier(request, idempotency, deps);
-  if (other !== undefined) return other;
-  throw problem(
-    'wrong-state',
-    wanted.retry === undefined
-      ? 'This preview was already confirmed. Make a new preview.'
-      : `Job ${wanted.retry.of} was already retried.`,
-  );
+  return isWritten ? getJob(deps, wanted.id) : undefined;
 };
 
 /** Starts a queued job: a new job, or a job whose start was lost in a crash. */
@@ -99,8 +72,17 @@ export const beginJob = async (
   deps: JobJsonDeps,
   want: () => Promise<PlannedJob>,
 ): Promise<JobRow> => {
-  const earlier = await findEarlier(request, idempotency, deps);
-  const job = earlier ?? (await write(request, await want(), idempotency, deps));
+  let why = 'This preview was already confirmed. Make a new preview.';
+  const job = await oncePerKey(idempotency, {
+    find: (key) => findJobByKey(deps.database.db, request.workspaceId, key),
+    usedFor: ({ id }) => `job ${id} by another request`,
+    write: async () => {
+      const wanted = await want();
+      if (wanted.retry !== undefined) why = `Job ${wanted.retry.of} was already retried.`;
+      return write(request, wanted, idempotency, deps);
+    },
+  });
+  if (job === undefined) throw problem('wrong-state', why);
   request.access.jobId = job.id;
   await start(job, deps);
   return job;

@@ -8,6 +8,7 @@ import {
   type UserRecord,
 } from '../../db/jobs/outcomes.ts';
 import type { Db } from '../../db/client.ts';
+import { capitalized } from '../../rules/capitalized.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { requireRecords } from './job-log.ts';
@@ -111,8 +112,6 @@ const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Rec
   const others = await pageOfOthers(db, jobId, { ...page, limit: room });
   return { rows: [...done.rows, ...others.rows], next: others.next };
 };
-
-const capitalized = (word: string): string => `${word[0]?.toUpperCase()}${word.slice(1)}`;
 
 const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): void => {
   const { path } = JOB_KINDS[type];

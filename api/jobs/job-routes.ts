@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { listJobs } from '../../db/jobs/job-list.ts';
 import { cancelJob, findJobRow, type JobRow } from '../../db/jobs/jobs.ts';
 import { JOB_STATES } from '../../db/schema.ts';
+import { capitalized } from '../../rules/capitalized.ts';
 import { acceptJob } from './begin-job.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
@@ -49,7 +50,7 @@ const registerOneJob = (app: App, deps: ApiDeps): void => {
       `/v1/${path}/:id`,
       {
         schema: {
-          operationId: `get${noun[0]?.toUpperCase()}${noun.slice(1)}`,
+          operationId: `get${capitalized(noun)}`,
           summary: `Get a ${noun} with its progress`,
           tags: [path],
           params: idParams,

@@ -9,12 +9,13 @@ export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];
 
 /** What a job does in each phase, in order. */
 const PHASES = {
-  exporting: 'writes the users of an export',
-  verifying: 'reads the export back',
+  exporting: 'writes the users of an export, and reads each part back',
+  verifying: 'marks the export as verified if its sums close',
   checking: 'reads the whole file of an import and checks every line, before any user is written',
   importing: 'writes the lines as users, chunk by chunk',
-  backingUp: 'writes the users of a deletion to a backup',
-  verifyingBackup: 'reads the backup back',
+  backingUp: 'writes the users of a deletion to a backup, and reads each part back',
+  verifyingBackup:
+    'marks the backup of a deletion as verified if its sums close, or reads the backup of a restore',
   deleting: 'deletes the users in the backup',
   settling: 'determines the outcome of users that were not deleted; another pass may follow',
   restoring: 'restores users from a backup',

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const MAX_REASON_LENGTH = 1000;
+import { MAX_REASON_LENGTH } from '../../workflows/contract.ts';
 
 /** The reason of a deletion. People read it later, so it must not be blank. */
 export const reasonSchema = z.string().max(MAX_REASON_LENGTH).regex(/\S/, 'must not be empty');

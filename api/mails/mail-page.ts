@@ -4,8 +4,9 @@ import type { CountedProblem } from '../../db/imports/import-tallies.ts';
 import type { JobRow } from '../../db/jobs/jobs.ts';
 import { decisionCall } from '../../mail/decision-call.ts';
 import { formatCount, formatTimestamp } from '../../files/format.ts';
+import { capitalized } from '../../rules/capitalized.ts';
+import { escapeHtml } from '../../rules/escape-html.ts';
 import type { JobType } from '../../workflows/contract.ts';
-import { escapeHtml } from '../http/html-page.ts';
 import { pageOf } from '../exports/link-page.ts';
 
 const NOUNS: Record<JobType, string> = {
@@ -18,8 +19,6 @@ const NOUNS: Record<JobType, string> = {
 /** "changed since backup", of a name of the API. */
 const wordsOf = (name: string): string =>
   name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
-const capitalized = (text: string): string => `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`;
 
 type Row = [label: string, value: string | null];
 

@@ -5,11 +5,10 @@ import {
   insertRound,
   type MailRow,
   type MailSubject,
-  type NewRound,
 } from '../../db/mails/mail-rounds.ts';
 import type { StartableMail } from '../../temporal/start-mail.ts';
 import type { ApiDeps } from '../deps.ts';
-import { readIdempotency } from '../http/idempotency.ts';
+import { findEarlier, readIdempotency } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 
 /**
@@ -54,21 +53,6 @@ const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } 
   return { round: last + 1, isNew: true };
 };
 
-/** The round of an earlier request with the same idempotency key. */
-const findEarlier = async (
-  { database: { db } }: Deps,
-  subject: MailSubject,
-  idempotency: NewRound['idempotency'],
-) => {
-  if (idempotency === undefined) return undefined;
-  const earlier = await findRoundByKey(db, subject, idempotency.key);
-  if (earlier === undefined || earlier.request_hash === idempotency.requestHash) return earlier;
-  throw problem(
-    'idempotency-key-reused',
-    'This idempotency key was used for another request for the same mail.',
-  );
-};
-
 /**
  * Sends the mail of a subject again: with the current round, or with a new round. A second click,
  * or the same idempotency key, finds the round of the first request.
@@ -82,7 +66,10 @@ export const sendMailAgain = async (
 ): Promise<void> => {
   const { subject, kind, name, workspaceId, inputOf } = resending;
   const idempotency = readIdempotency(request);
-  const earlier = await findEarlier(deps, subject, idempotency);
+  const earlier = await findEarlier(idempotency, {
+    find: (key) => findRoundByKey(deps.database.db, subject, key),
+    usedFor: () => 'another request for the same mail',
+  });
   const { round, isNew } = earlier ? { ...earlier, isNew: false } : roundOf(resending);
   // Of two concurrent requests, the second writes nothing and starts the round of the first.
   if (isNew) {

@@ -4,6 +4,7 @@ import {
   createJsonSchemaTransformObject,
 } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { DELIVERY_DAYS } from '../../rules/retention.ts';
 import { findAccess } from '../access.ts';
 import type { App } from '../http/app.ts';
 import { readOwn, serveDocs } from './docs-page.ts';
@@ -65,7 +66,7 @@ const IDEMPOTENCY_KEY = header(
 const WEBHOOK_KEY = {
   ...IDEMPOTENCY_KEY,
   description:
-    '1 to 255 visible ASCII characters. The same request with the same key takes effect once. For 30 days, it ' +
+    `1 to 255 visible ASCII characters. The same request with the same key takes effect once. For ${DELIVERY_DAYS} days, it ` +
     'returns the created resource, but without a secret.',
 };
 const MAIL_KEY = header(

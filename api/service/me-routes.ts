@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { findUnfinishedRequest } from '../../db/delete-all/delete-all-requests.ts';
+import { KEY_ROLES } from '../../db/schema.ts';
 import { findWorkspace } from '../../db/workspaces.ts';
+import { isWindowOpen } from '../../rules/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 
 const meSchema = z.object({
   key: z.object({
     id: z.uuid(),
-    role: z.enum(['admin', 'platform', 'ops']),
+    role: z.enum(KEY_ROLES),
     ownerName: z.string(),
     ownerEmail: z.string(),
     expiresAt: z.string().nullable().describe('The key expires then; null if it never expires'),
@@ -31,7 +33,7 @@ const deleteAllOf = async (db: Db, workspaceId: string) => {
   const request = await findUnfinishedRequest(db, workspaceId);
   const until = request?.state === 'open' ? request.closes_at : null;
   return {
-    enabled: until !== null && request?.is_in_window === true,
+    enabled: request !== undefined && isWindowOpen(request),
     until: until?.toISOString() ?? null,
     requestId: request?.id ?? null,
   };

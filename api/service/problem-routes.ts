@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { escapeHtml } from '../../rules/escape-html.ts';
 import type { App } from '../http/app.ts';
-import { escapeHtml, PAGE_STYLE, pageCsp } from '../http/html-page.ts';
+import { PAGE_STYLE, pageCsp } from '../http/html-page.ts';
 import { problem, PROBLEMS, type ProblemSlug } from '../http/problems.ts';
 
 const STYLE =

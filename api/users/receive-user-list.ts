@@ -16,7 +16,7 @@ import {
 import { ImportFileError } from '../../imports/file-error.ts';
 import { entriesOf, type ListEntry, type ListPiece } from '../../imports/user-list.ts';
 import { MATCH_BY } from '../../selection/selection.ts';
-import { readIdempotency } from '../http/idempotency.ts';
+import { readIdempotency, requireSame } from '../http/idempotency.ts';
 import { problem } from '../http/problems.ts';
 import { receiveForm } from '../imports/receive-form.ts';
 
@@ -120,14 +120,6 @@ const toProblem = (error: unknown): unknown => {
   });
 };
 
-const checkSame = (earlier: UserListRow, requestHash: string): UserListRow => {
-  if (earlier.request_hash === requestHash) return earlier;
-  throw problem(
-    'idempotency-key-reused',
-    `This idempotency key was used for list ${earlier.id} by another request.`,
-  );
-};
-
 /** Erases the rest of a failed upload; the sweep erases it, too. */
 const discard = async (db: Db, request: FastifyRequest, id: string): Promise<void> => {
   try {
@@ -147,10 +139,10 @@ const receive = async (
   stop: AbortController,
 ): Promise<UserListRow | undefined> => {
   const { workspaceId } = owner;
-  const findEarlier = async (key: string | undefined) =>
+  const findByKey = async (key: string | undefined) =>
     key === undefined ? undefined : findUserListByKey(db, workspaceId, key);
   // Checked before the body, so that an invalid key is reported without waiting for the upload.
-  const earlier = await findEarlier(readIdempotency(request, null)?.key);
+  const earlier = await findByKey(readIdempotency(request, null)?.key);
   const writer = createWriter(db, owner, earlier === undefined);
   const store = async (content: Readable, options: UserListOptions) => {
     for await (const piece of entriesOf(content, options)) await writer.add(piece);
@@ -163,9 +155,9 @@ const receive = async (
     if (await completeUserList(db, owner, writer.facts, idempotency)) return undefined;
   }
   // The same key, perhaps sent twice at once: the list of the other request exists now.
-  const other = earlier ?? (await findEarlier(idempotency?.key));
+  const other = earlier ?? (await findByKey(idempotency?.key));
   if (other === undefined || idempotency === undefined) throw new Error('a list of users is gone');
-  return checkSame(other, idempotency.requestHash);
+  return requireSame(other, idempotency, ({ id }) => `list ${id} by another request`);
 };
 
 /**

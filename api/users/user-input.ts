@@ -1,39 +1,22 @@
 import { z } from 'zod';
 import type { PropertyType } from '../../selection/property-types.ts';
 import type { UserChange } from '../../db/users/user-writes.ts';
+import { isReadOnly } from '../../rules/changeable-properties.ts';
 import { unseenProblem } from '../../selection/characters.ts';
-import { type PropertyTypes, SYSTEM_FIELDS, type SystemField } from '../../selection/fields.ts';
+import { findSystemField, type PropertyTypes, SYSTEM_FIELDS } from '../../selection/fields.ts';
 import { MAX_USER_ID_LENGTH, userIdSchema } from '../../selection/selection.ts';
 import { parseValue } from '../../selection/values.ts';
 import { pointerOf } from '../http/pointer.ts';
 import type { InputError } from '../http/problems.ts';
 
-const READ_ONLY = new Set(['userId', 'createdAt', 'updatedAt']);
-
-const FIELDS: ReadonlyMap<string, SystemField> = new Map(
-  SYSTEM_FIELDS.map((field) => [field.name, field]),
-);
-
-const TYPE_OF = {
-  text: 'string',
-  date: 'date',
-  boolean: 'boolean',
-  list: 'list',
-  timestamp: 'datetime',
-} as const satisfies Record<SystemField['type'], PropertyType>;
-
-/** The values that a system property accepts, as for a custom property. */
-const takesOf = ({ name, type }: SystemField): PropertyType =>
-  name === 'email' || name === 'phone' ? name : TYPE_OF[type];
-
 /** The description in the API document. `readUser` reports errors in values. */
 const describedFields = Object.fromEntries(
-  SYSTEM_FIELDS.filter(({ name }) => !READ_ONLY.has(name)).map((field) => [
-    field.name,
+  SYSTEM_FIELDS.filter(({ name }) => !isReadOnly(name)).map(({ name, takes }) => [
+    name,
     z
       .unknown()
       .optional()
-      .meta({ description: `${takesOf(field)}; null clears the value` }),
+      .meta({ description: `${takes}; null clears the value` }),
   ]),
 );
 
@@ -92,19 +75,19 @@ const readValue = (
 const UNKNOWN = 'is not a known property; put custom properties under properties';
 
 const whyNotTaken = (name: string, value: unknown): string | undefined => {
-  if (READ_ONLY.has(name)) return 'cannot be changed';
+  if (isReadOnly(name)) return 'cannot be changed';
   return name === 'legalHold' && value === null ? 'must be true or false' : undefined;
 };
 
 const readSystem = (reading: Reading, name: string, value: unknown): void => {
-  const field = FIELDS.get(name);
+  const field = findSystemField(name);
   const detail = whyNotTaken(name, value);
   if (field === undefined || detail !== undefined) {
     reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
   } else {
     readValue(reading, reading.columns, {
       key: field.column,
-      type: takesOf(field),
+      type: field.takes,
       value,
       path: [name],
     });

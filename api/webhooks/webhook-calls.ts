@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Db, Trx } from '../../db/client.ts';
 import { findCall, insertCall } from '../../db/webhooks/webhook-log.ts';
 import { findWebhook, type WebhookRow } from '../../db/webhooks/webhooks.ts';
-import { readIdempotency } from '../http/idempotency.ts';
-import { notFound, problem } from '../http/problems.ts';
+import { oncePerKey, readIdempotency } from '../http/idempotency.ts';
+import { notFound } from '../http/problems.ts';
 
 /** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
 export const getWebhook = async (db: Db, workspaceId: string, id: string): Promise<WebhookRow> => {
@@ -19,24 +19,6 @@ interface Made {
 }
 
 const KEY_IS_TAKEN = Symbol('key is taken');
-
-type Idempotency = NonNullable<ReturnType<typeof readIdempotency>>;
-
-const findEarlier = async (
-  db: Db,
-  workspaceId: string,
-  { key, requestHash }: Idempotency,
-): Promise<Made | undefined> => {
-  const call = await findCall(db, workspaceId, key);
-  if (call === undefined) return undefined;
-  if (call.request_hash === requestHash) {
-    return { webhookId: call.webhook_id, deliveryId: call.delivery_id };
-  }
-  throw problem(
-    'idempotency-key-reused',
-    `This idempotency key was used for another request, about webhook ${call.webhook_id}.`,
-  );
-};
 
 /** Writes with the call, all or nothing. Undefined if another request with the key was first. */
 const writeOnce = async (
@@ -72,11 +54,12 @@ export const once = async (
     await db.transaction().execute(write);
     return { ...wanted, isEarlier: false };
   }
-  const earlier = await findEarlier(db, workspaceId, idempotency);
-  if (earlier !== undefined) return { ...earlier, isEarlier: true };
-  const made = await writeOnce(db, { workspaceId, ...idempotency, ...wanted }, write);
-  if (made !== undefined) return { ...wanted, isEarlier: false };
-  const other = await findEarlier(db, workspaceId, idempotency);
-  if (other === undefined) throw new Error('a call was written and is gone');
-  return { ...other, isEarlier: true };
+  const call = await oncePerKey(idempotency, {
+    find: (key) => findCall(db, workspaceId, key),
+    usedFor: ({ webhook_id: id }) => `another request, about webhook ${id}`,
+    write: () => writeOnce(db, { workspaceId, ...idempotency, ...wanted }, write),
+  });
+  if (call === undefined) throw new Error('a call was written and is gone');
+  if (!('request_hash' in call)) return { ...wanted, isEarlier: false };
+  return { webhookId: call.webhook_id, deliveryId: call.delivery_id, isEarlier: true };
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DELIVERY_KEPT_DAYS } from '../../db/webhooks/webhook-deliveries.ts';
+import { DELIVERY_DAYS } from '../../rules/retention.ts';
 import type { LoggedDelivery } from '../../db/webhooks/webhook-log.ts';
 import type { WebhookRow } from '../../db/webhooks/webhooks.ts';
 import { DELIVERY_ERRORS } from '../../webhooks/attempt-errors.ts';
@@ -123,7 +123,7 @@ export const deliverySchema = z
     createdAt: time,
     finishedAt: time
       .nullable()
-      .describe(`When the delivery succeeded or failed; shown for ${DELIVERY_KEPT_DAYS} more days`),
+      .describe(`When the delivery succeeded or failed; shown for ${DELIVERY_DAYS} more days`),
     links: z.record(z.string(), z.string()),
   })
   .meta({ id: 'WebhookDelivery' });

@@ -10,6 +10,7 @@ import {
   rotateSecret,
   updateWebhook,
 } from '../../db/webhooks/webhooks.ts';
+import { MAX_OLD_SECRET_HOURS, OLD_SECRET_HOURS } from '../../rules/retention.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { readWebhookUrl } from '../../webhooks/url.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -36,17 +37,13 @@ import {
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-/** Default and maximum validity of an old secret beside a new secret, in hours. */
-const OLD_VALID_HOURS = 24;
-const MAX_OLD_VALID_HOURS = 168;
-
 const rotationSchema = z
   .strictObject({
     oldValidHours: z
       .int()
       .min(0)
-      .max(MAX_OLD_VALID_HOURS)
-      .default(OLD_VALID_HOURS)
+      .max(MAX_OLD_SECRET_HOURS)
+      .default(OLD_SECRET_HOURS)
       .describe(
         'How long the old secret stays valid beside the new secret. 0 ends all old secrets now',
       ),
@@ -197,7 +194,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
       },
       // No body is the same as `{}`; the JSON value `null` is not. The validator sees both as null.
       preValidation: async (request) => {
-        if (request.body === undefined) request.body = { oldValidHours: OLD_VALID_HOURS };
+        if (request.body === undefined) request.body = { oldValidHours: OLD_SECRET_HOURS };
       },
     },
     async (request, reply) => {

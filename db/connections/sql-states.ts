@@ -121,6 +121,10 @@ export const mayBeOfARow = (error: unknown): error is DatabaseError =>
 export const isOfARow = (error: unknown): error is DatabaseError =>
   mayBeOfARow(error) && (!OF_A_STATEMENT.test(codeOf(error)) || isRaised(error));
 
+/** Whether a second row has a key that must be unique. */
+export const isUniqueViolation = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.code === '23505';
+
 /** Whether all connections of a pool are in use, and none was released in time. */
 export const isPoolExhausted = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');

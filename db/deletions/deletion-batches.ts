@@ -2,10 +2,9 @@ import { sql } from 'kysely';
 import { DatabaseError, type PoolClient } from 'pg';
 import type { Db } from '../client.ts';
 import { RESET_SETTINGS } from '../connections/connection.ts';
+import { STEP_LOCK_MS } from '../connections/timeouts.ts';
 import { isOutOfLocks, isTooSlow } from '../connections/sql-states.ts';
 
-/** Longest wait for a row or table lock, in ms. Then the batch fails and is tried again. */
-const LOCK_TIMEOUT_MS = 30_000;
 /**
  * Silence of this worker, in ms, after which PostgreSQL rolls the batch back: others wait for its
  * locks.
@@ -67,7 +66,7 @@ const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined =>
 };
 
 const settings = (users: number): string => `
-  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+  SET LOCAL lock_timeout = ${STEP_LOCK_MS};
   SET LOCAL statement_timeout = ${users > 1 ? timeoutOf(users) : LAST_TIMEOUT_MS};
   SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
   SET LOCAL synchronous_commit = off`;

@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
 import { z } from 'zod';
+import type { NearlyEveryone } from '../../rules/nearly-everyone.ts';
 import type { Db, Trx } from '../client.ts';
+import { STEP_LOCK_MS } from '../connections/timeouts.ts';
 
 /**
  * Nearly all users of a workspace may only be deleted by an approved request. The database decides
@@ -11,19 +13,12 @@ import type { Db, Trx } from '../client.ts';
 /** SQLSTATE of a refusal by the rule. */
 const REFUSED = 'KS008';
 
-const countsSchema = z.object({
+const countsSchema: z.ZodType<NearlyEveryone> = z.object({
   taken: z.number(),
   selected: z.number(),
   there: z.number(),
   since: z.string().nullable(),
 });
-
-/**
- * The counts of a refusal. Of the users that were `there` at `since`, `taken` were deleted before,
- * and `selected` would be deleted now, including those of running deletions. `since` is in UTC;
- * null means now.
- */
-export type NearlyEveryone = z.infer<typeof countsSchema>;
 
 const parseCounts = (detail: string): NearlyEveryone | undefined => {
   try {
@@ -39,27 +34,6 @@ export const nearlyEveryoneOf = (error: unknown): NearlyEveryone | undefined =>
   error instanceof DatabaseError && error.code === REFUSED
     ? parseCounts(error.detail ?? '')
     : undefined;
-
-const format = (count: number): string => count.toLocaleString('en');
-
-/** The refusal as a sentence, for people. */
-export const describeNearlyEveryone = ({
-  taken,
-  selected,
-  there,
-  since,
-}: NearlyEveryone): string => {
-  const [sum, all] = [format(taken + selected), format(there)];
-  if (since === null) {
-    const what =
-      taken === 0 ? 'This selection contains' : 'This selection and the running deletions contain';
-    return `${what} ${sum} of the ${all} users of the workspace.`;
-  }
-  return taken === 0
-    ? `This selection contains ${sum} of the ${all} users that existed at ${since}.`
-    : `This selection and the deletions since ${since} contain ${sum} of the ${all} users that existed ` +
-        'at that time.';
-};
 
 /**
  * Applies the rule to the users with these ids.
@@ -127,8 +101,7 @@ export const judgeDeletion = async (
     ${there}::bigint[], ${going}::bigint[])`.execute(trx);
 };
 
-/** Longest wait for other admissions of the workspace, and longest count of its users, in ms. */
-const LOCK_TIMEOUT_MS = 30_000;
+/** The longest count of a workspace's users, in ms. */
 const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 /**
@@ -143,7 +116,8 @@ export const admitDeletion = (db: Db, exportId: string): Promise<void> =>
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (trx) => {
-      await sql`SELECT set_config('lock_timeout', ${String(LOCK_TIMEOUT_MS)}, true),
+      // Other admissions of the workspace hold the lock.
+      await sql`SELECT set_config('lock_timeout', ${String(STEP_LOCK_MS)}, true),
         set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`.execute(trx);
       await sql`SELECT admit_deletion(${exportId}::uuid)`.execute(trx);
     });

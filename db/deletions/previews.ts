@@ -12,6 +12,7 @@ import {
   reportIds,
   reportList,
 } from './preview-report.ts';
+import { OF_THE_DATABASE, PREVIEW_MINUTES } from '../../rules/retention.ts';
 import { userJson } from '../users/user-json.ts';
 import { type ListRef, requireUserList, usersOfList } from '../users/user-lists.ts';
 
@@ -23,9 +24,6 @@ export const SAMPLE_SIZE = 100;
  * made concurrently are not counted.
  */
 export const MAX_PREVIEWED_USERS = 10_000_000;
-
-/** Lifetime of a preview, in minutes. */
-const PREVIEW_MINUTES = 15;
 
 export interface NewPreview {
   workspaceId: string;
@@ -204,7 +202,7 @@ export const hasRoomForList = async (db: Db, workspaceId: string): Promise<boole
     .select(sql<number>`coalesce(sum(count), 0)::float8`.as('kept'))
     .where('workspace_id', '=', workspaceId)
     .where(sql<boolean>`selection->>'type' = 'list' AND NOT selection ? 'erased'
-      AND expires_at > now() - interval '1 hour'`)
+      AND expires_at > now() - make_interval(hours => ${OF_THE_DATABASE.previewedUsersHours})`)
     .executeTakeFirstOrThrow();
   return kept < MAX_PREVIEWED_USERS;
 };

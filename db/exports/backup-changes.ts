@@ -1,9 +1,7 @@
 import { sql } from 'kysely';
+import { MAX_BACKUP_YEARS } from '../../rules/retention.ts';
 import { type ActivityKind, recordActivity } from '../activity.ts';
 import type { Trx } from '../client.ts';
-
-/** Latest expiry of a backup, in years from now. */
-export const MAX_BACKUP_YEARS = 10;
 
 export interface BackupChange {
   id: string;

@@ -4,9 +4,6 @@ import type { Db, Trx } from '../client.ts';
 import { isFileOver } from './file-expiry.ts';
 import { keyEndedAt } from '../key-end.ts';
 
-/** Longest life of a link, in hours: 7 days. */
-export const MAX_LINK_HOURS = 168;
-
 export interface NewLink {
   /** Set if a retry must find the same link. Otherwise the link gets a new id. */
   id?: string;

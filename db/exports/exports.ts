@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from '../client.ts';
-import { lockJob } from '../jobs/lock-job.ts';
+import { lockRecords } from '../jobs/lock-records.ts';
 import type { Compression, Format, Purpose, Schema } from '../schema.ts';
 import type { StoredColumn } from '../column-types.ts';
 import type { Insertable, Selectable } from 'kysely';
@@ -72,7 +72,7 @@ export const recordAttempt = async (
   },
 ): Promise<number> =>
   db.transaction().execute(async (trx) => {
-    await lockJob(trx, attempt.exportId);
+    await lockRecords(trx, attempt.exportId);
     const row = await trx
       .insertInto('export_attempts')
       .values({

@@ -2,16 +2,12 @@ import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type pg from 'pg';
 import { DatabaseError } from 'pg';
 import { lendRenewed } from '../connections/connection.ts';
+import { STEP_LOCK_MS } from '../connections/timeouts.ts';
 import { toBoundStatement } from '../../selection/statements.ts';
 import type { StoredColumn } from '../column-types.ts';
 import { TYPE_PARTS } from '../users/type-parts.ts';
 import { IS_PLAIN } from '../users/users-table.ts';
-import { partitionOf } from '../workspaces.ts';
-
-/**
- * Longest wait for the lock on the table, which a rewrite of the table may hold, in milliseconds.
- */
-const LOCK_TIMEOUT_MS = 30_000;
+import { partitionOf, usersTableOf } from '../workspaces.ts';
 
 /** A workspace's partition as one snapshot sees it. */
 export interface HeldSnapshot {
@@ -37,8 +33,6 @@ export interface HeldSnapshot {
   columns: StoredColumn[];
 }
 
-const quote = (workspaceId: string): string => `public."${partitionOf(workspaceId)}"`;
-
 /**
  * Takes the lock before the snapshot. Otherwise a table that is rewritten or truncated in between
  * would read as empty, without an error. BEGIN, SET and LOCK take no snapshot; the first SELECT
@@ -46,8 +40,9 @@ const quote = (workspaceId: string): string => `public."${partitionOf(workspaceI
  */
 const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  await client.query(`LOCK TABLE ${quote(workspaceId)} IN ACCESS SHARE MODE`);
+  // A rewrite of the table may hold the lock.
+  await client.query(`SET LOCAL lock_timeout = ${STEP_LOCK_MS}`);
+  await client.query(`LOCK TABLE ${usersTableOf(workspaceId)} IN ACCESS SHARE MODE`);
   await client.query('SET LOCAL lock_timeout = 0');
 };
 

@@ -1,14 +1,9 @@
 import { sql } from 'kysely';
+import { SETTLED_HOURS } from '../../rules/retention.ts';
 import { type ActivityKind, recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
 import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
-
-/**
- * Hours after the end of a job until nothing writes to its exports any more. A step times out after
- * a day, and a step that lost its contact to Temporal may run for another day.
- */
-export const SETTLED_HOURS = 48;
 
 const settledSince = sql<Date>`now() - make_interval(hours => ${SETTLED_HOURS})`;
 

@@ -1,6 +1,6 @@
 import { escapeLiteral } from 'pg';
 import type { ImportMode, MatchKey } from '../../imports/options.ts';
-import { SYSTEM_FIELDS } from '../../selection/fields.ts';
+import { CHANGEABLE_COLUMNS } from '../../rules/changeable-properties.ts';
 
 /** How an import changes users, and which columns and custom properties its file holds. */
 export interface ImportTarget {
@@ -21,13 +21,6 @@ export interface ImportTarget {
    */
   emptied: { columns: readonly string[]; properties: readonly string[] | 'all' };
 }
-
-/**
- * Columns that a file can change. A file cannot set a hold, or the times of creation and change.
- */
-export const CHANGEABLE_COLUMNS: readonly string[] = SYSTEM_FIELDS.map(
-  ({ column }) => column,
-).filter((column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column));
 
 /** The tags of the user `o`, followed by the new tags of the line `s`. */
 export const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || ARRAY(

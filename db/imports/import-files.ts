@@ -1,14 +1,9 @@
 import { sql } from 'kysely';
+import { IMPORT_FILE_DAYS } from '../../rules/retention.ts';
 import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
 import { assertClock } from '../connections/clock.ts';
 import { FIRST_ID } from '../first-id.ts';
-
-/**
- * Lifetime of an imported file, in days. During that time the import may be retried and its
- * failures read.
- */
-const FILE_TTL_DAYS = 7;
 
 /** Records an uploaded file, in the transaction of the job that is to import the file. */
 export const insertImportFile = async (
@@ -22,7 +17,7 @@ export const insertImportFile = async (
       workspace_id: file.workspaceId,
       bytes: file.bytes,
       sha256: file.sha256,
-      expires_at: sql<Date>`now() + make_interval(days => ${FILE_TTL_DAYS})`,
+      expires_at: sql<Date>`now() + make_interval(days => ${IMPORT_FILE_DAYS})`,
     })
     .execute();
 };

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
-import { escapeIdentifier, escapeLiteral } from 'pg';
+import { escapeLiteral } from 'pg';
 import { folded } from './import-changes.ts';
-import { partitionOf } from '../workspaces.ts';
+import { usersTableOf } from '../workspaces.ts';
 
 /** The user that an email address belongs to, or why there is no single one. */
 export type MailMatch = { userId: string } | { why: 'unknownUser' | 'ambiguousUser' };
@@ -28,7 +28,7 @@ export const matchMails = async (
   workspaceId: string,
   mails: readonly string[],
 ): Promise<MailMatch[]> => {
-  const users = `public.${escapeIdentifier(partitionOf(workspaceId))}`;
+  const users = usersTableOf(workspaceId);
   await client.query(BEGIN);
   const { rows } = await client.query<{ ids: string[] }>(
     `SELECT found.ids FROM unnest($1::text[]) WITH ORDINALITY AS given (mail, place)

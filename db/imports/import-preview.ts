@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { escapeIdentifier, escapeLiteral } from 'pg';
-import { CHANGEABLE_COLUMNS } from './import-changes.ts';
-import { partitionOf } from '../workspaces.ts';
+import { CHANGEABLE_COLUMNS } from '../../rules/changeable-properties.ts';
+import { usersTableOf } from '../workspaces.ts';
 
 /** The table that a dry run writes to instead of `users`. It lives as long as its connection. */
 export const PREVIEW_TABLE = 'pg_temp.import_preview';
@@ -21,12 +21,9 @@ const COLUMNS = [
 
 const columnList = COLUMNS.map(escapeIdentifier).join(', ');
 
-const usersOf = (workspaceId: string): string =>
-  `public.${escapeIdentifier(partitionOf(workspaceId))}`;
-
 export const createPreview = async (client: PoolClient, workspaceId: string): Promise<void> => {
   await client.query(
-    `CREATE TEMP TABLE import_preview AS SELECT ${columnList} FROM ${usersOf(workspaceId)} WITH NO DATA;
+    `CREATE TEMP TABLE import_preview AS SELECT ${columnList} FROM ${usersTableOf(workspaceId)} WITH NO DATA;
      ALTER TABLE ${PREVIEW_TABLE} ADD PRIMARY KEY (workspace_id, user_id)`,
   );
 };
@@ -39,7 +36,7 @@ export const fillPreview = async (client: PoolClient, workspaceId: string): Prom
   await client.query(
     `INSERT INTO ${PREVIEW_TABLE} (${columnList})
      SELECT o.* FROM pg_temp.import_staging s CROSS JOIN LATERAL (
-       SELECT ${columnList} FROM ${usersOf(workspaceId)} AS o
+       SELECT ${columnList} FROM ${usersTableOf(workspaceId)} AS o
         WHERE o.workspace_id = ${escapeLiteral(workspaceId)} AND o.user_id = s.user_id OFFSET 0) o
      ON CONFLICT DO NOTHING`,
   );

@@ -11,7 +11,7 @@ import {
   newColumn,
   stateOf,
 } from './import-changes.ts';
-import { partitionOf } from '../workspaces.ts';
+import { usersTableOf } from '../workspaces.ts';
 
 /**
  * Types of the staged columns. The table's own types, such as a domain, may refuse a value, which
@@ -77,7 +77,7 @@ const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
  * with each user.
  */
 export const importStatements = (target: ImportTarget) => {
-  const users = target.table ?? `public.${escapeIdentifier(partitionOf(target.workspaceId))}`;
+  const users = target.table ?? usersTableOf(target.workspaceId);
   const workspace = escapeLiteral(target.workspaceId);
   const listed = listOf(target.columns);
   const changes = changesOf(target);

@@ -1,25 +1,16 @@
 import { sql } from 'kysely';
 import type { PoolClient } from 'pg';
 import { type FailedLine, REFUSAL_CODES } from '../../imports/log/failed-lines.ts';
-import type { ImportCounts, JobEnd } from '../../workflows/contract.ts';
+import { type ImportSum, sumOfImport } from '../../rules/job-sums.ts';
+import type { ImportCounts } from '../../workflows/contract.ts';
 import type { Db } from '../client.ts';
 import type { Merged } from './import-merge.ts';
-
-/** The sums of an import, from its rows. */
-export interface ImportSum {
-  counts: ImportCounts;
-  /** Failed or held lines that may succeed in a retry of the same file. */
-  refused: number;
-}
 
 interface SummedRow extends Omit<ImportCounts, 'unprocessed'> {
   stored: ImportCounts | null;
   isErased: boolean;
   refused: number;
 }
-
-const sumOf = ({ imported, merged, skipped, held, failed }: Omit<ImportCounts, 'unprocessed'>) =>
-  imported + merged + skipped + held + failed;
 
 /**
  * The sums of an import. If its lines are erased, the counts stored at its end. A line that failed
@@ -46,32 +37,8 @@ export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
   if (row === undefined) throw new Error(`there is no job ${jobId}`);
   const { stored, isErased, refused, ...counts } = row;
   if (isErased && stored !== null) return { counts: stored, refused };
-  const unprocessed = Math.max(counts.lines - sumOf(counts), 0);
+  const unprocessed = Math.max(counts.lines - sumOfImport(counts), 0);
   return { counts: { ...counts, unprocessed }, refused };
-};
-
-/**
- * Changes the end of a completed import to failed if lines are missing in the sum, or if no line
- * could be imported. If not only the file was the cause, the same file may be tried again.
- */
-export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd => {
-  if (end.kind !== 'completed') return end;
-  const { lines, held, failed } = counts;
-  const sum = sumOf(counts);
-  if (sum !== lines) {
-    const message = `${lines} lines were read, ${sum} are accounted for.`;
-    return { kind: 'failed', type: 'sumsDoNotClose', message };
-  }
-  if (lines === 0 || held + failed < lines) return end;
-  const none = `None of the ${lines} lines could be imported`;
-  if (refused === 0) {
-    const message = `${none}. The log says of each why; fix the file, then upload it again.`;
-    return { kind: 'failed', type: 'everyLineFailed', message };
-  }
-  const message =
-    `${none}, ${refused} of them because of users or the database as they are. The log says of each why; ` +
-    'once that has changed, retry the job over the same file.';
-  return { kind: 'failed', type: 'everyLineRefused', message };
 };
 
 /** Records failed lines. Lines that were recorded before are not changed. */

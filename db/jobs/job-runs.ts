@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordActivity } from '../activity.ts';
 import type { Db } from '../client.ts';
+import { countLeft } from '../../rules/left-users.ts';
 import { countDeletedBy, countNamed } from './named-users.ts';
 import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts';
 import type { Confirmation } from './retries.ts';
@@ -153,15 +154,6 @@ export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
 /** The stored end of a job, with the number of users for each outcome. */
 export type StoredResult = JobResult & { counts: Record<string, number> };
 
-/**
- * Counts of users or lines that were not processed as requested. A deletion is not expected to
- * delete held users.
- */
-const UNDONE = {
-  import: ['held', 'failed', 'unprocessed'],
-  other: ['changedSinceBackup', 'failed', 'unprocessed'],
-} as const;
-
 /** The end of a finished job; undefined while it has not ended. */
 export const findStoredResult = async (
   db: Db,
@@ -174,12 +166,9 @@ export const findStoredResult = async (
     .executeTakeFirst();
   if (!row || row.finished_at === null) return undefined;
   const counts = (row.counts ?? {}) as Record<string, number>;
-  const failures = UNDONE[row.type === 'import' ? 'import' : 'other'].map(
-    (name) => counts[name] ?? 0,
-  );
   return {
     state: row.state as JobResult['state'],
-    failures: failures.reduce((sum, count) => sum + count, 0),
+    failures: countLeft(row.type, counts),
     counts,
     ...(row.error_type !== null && {
       error: { type: row.error_type, message: row.error_message ?? '' },

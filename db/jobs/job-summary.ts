@@ -1,10 +1,7 @@
-import type { DeletionCounts, JobEnd } from '../../workflows/contract.ts';
+import type { SummedCounts } from '../../rules/job-sums.ts';
 import type { Db } from '../client.ts';
 import { listExportsOfJob } from '../exports/exports.ts';
 import { countOutcomes } from './outcomes.ts';
-
-/** `selected` is null while it is unknown; the sum cannot be checked then. */
-export type SummedCounts = Omit<DeletionCounts, 'selected'> & { selected: number | null };
 
 export type JobExport = Awaited<ReturnType<typeof listExportsOfJob>>[number];
 
@@ -52,57 +49,4 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
     unprocessed: outcomes.unprocessed ?? 0,
   };
   return { counts, exports: files };
-};
-
-/** Number of users that have an outcome. */
-export const sumOf = (counts: SummedCounts): number =>
-  counts.deleted +
-  counts.changedSinceBackup +
-  counts.notFound +
-  counts.held +
-  counts.failed +
-  counts.unprocessed;
-
-/**
- * Changes the end of a completed deletion to failed if its sums do not close. The same applies if
- * the users were named and all that exist are under legal hold.
- */
-export const closeSums = (
-  counts: SummedCounts,
-  end: JobEnd,
-  selection: { type: string },
-): JobEnd => {
-  if (end.kind !== 'completed') return end;
-  const { selected, held, notFound } = counts;
-  const sum = sumOf(counts);
-  if (selected !== sum) {
-    const message = `${selected ?? 'unknown'} users were selected, ${sum} are accounted for.`;
-    return { kind: 'failed', type: 'sumsDoNotClose', message };
-  }
-  const areNamed = selection.type === 'ids' || selection.type === 'list';
-  if (!areNamed || held === 0 || held + notFound < sum) return end;
-  const message =
-    'Nobody was deleted: all who were chosen and are there are under legal hold. Once the platform team has cleared it, ' +
-    'delete them again.';
-  return { kind: 'failed', type: 'held', message };
-};
-
-/**
- * Changes the end of a completed export to failed if no file of it was verified. A file that has
- * expired since counts as verified.
- */
-export const closeExport = (files: readonly JobExport[], end: JobEnd): JobEnd => {
-  if (end.kind !== 'completed' || files.some((file) => file.verified_at !== null)) return end;
-  const message = 'No file of this export was verified. Start the export again.';
-  return { kind: 'failed', type: 'exportUnknown', message };
-};
-
-/**
- * Adds the users of an interrupted job that it neither reached nor can name: the difference to
- * `selected`.
- */
-export const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts => {
-  if (end.kind === 'completed' || counts.selected === null) return counts;
-  const missing = counts.selected - sumOf(counts);
-  return { ...counts, unprocessed: counts.unprocessed + Math.max(missing, 0) };
 };

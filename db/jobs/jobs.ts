@@ -3,14 +3,12 @@ import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
 import type { JobType } from '../../workflows/contract.ts';
 import { allowLong } from '../connections/long-statements.ts';
+import { REQUEST_LOCK_MS } from '../connections/timeouts.ts';
 import { insertImportFile } from '../imports/import-files.ts';
 import { UNBEGUN_COUNTS } from './named-users.ts';
 import { copyTargets, isRetryable, retriedBy } from './retries.ts';
 import type { JobState } from '../schema.ts';
 import { requireUserList } from '../users/user-lists.ts';
-
-/** Longest wait of a cancel for the job's open batch. */
-const CANCEL_LOCK_TIMEOUT = '8s';
 
 export interface NewJob {
   id: string;
@@ -234,7 +232,7 @@ export const cancelJob = (
   { id, actorKeyId }: { id: string; actorKeyId: string },
 ): Promise<boolean> =>
   db.transaction().execute(async (trx) => {
-    await sql`SELECT set_config('lock_timeout', ${CANCEL_LOCK_TIMEOUT}, true)`.execute(trx);
+    await sql`SELECT set_config('lock_timeout', ${String(REQUEST_LOCK_MS)}, true)`.execute(trx);
     const job = await trx
       .updateTable('jobs')
       .set({
@@ -243,7 +241,7 @@ export const cancelJob = (
         finished_at: sql<Date | null>`CASE state WHEN 'queued' THEN now() END`,
       })
       .where('id', '=', id)
-      .where('state', 'in', ['queued', 'running', 'waiting'])
+      .where('state', 'in', ['queued', 'running'])
       .returning('workspace_id')
       .executeTakeFirst();
     if (job === undefined) return false;

@@ -1,15 +1,17 @@
 import { sql, type RawBuilder } from 'kysely';
 import { FILE_ERRORS } from '../../imports/file-error.ts';
+import { LEFT_USERS } from '../../rules/left-users.ts';
 import type { Db, Trx } from '../client.ts';
 import { UNMATCHED } from './outcomes.ts';
 
-/** Outcomes of users that a deletion or restore has left, and that a retry may process. */
-const LEFT = ['failed', 'changedSinceBackup', 'unprocessed'] as const;
+/** The former name of `deleteAllRequired`, in rows and histories of earlier versions. */
+export const OLD_DELETE_ALL_REQUIRED = 'delete-all-required';
 
 /** Errors that a retry cannot change: they need a new preview, selection or file. */
 const FINAL_ERRORS = [
   'selectionChanged',
-  'delete-all-required',
+  'deleteAllRequired',
+  OLD_DELETE_ALL_REQUIRED,
   'everyLineFailed',
   'importFileDamaged',
   ...FILE_ERRORS,
@@ -27,12 +29,12 @@ const unmatchedCount = sql<number>`(SELECT count(*) FROM outcomes
 
 /** Number of users that a deletion or restore has left to process, from its counts. */
 const leftCount = sql<number>`(${sql.join(
-  LEFT.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
+  LEFT_USERS.map((name) => sql`coalesce((jobs.counts->>${sql.lit(name)})::bigint, 0)`),
   sql` + `,
 )} - ${unmatchedCount})`;
 
 /** Whether an outcome is that of a user who is left to process. */
-const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT]}::text[])
+const isLeft = sql<boolean>`(outcome = ANY (${[...LEFT_USERS]}::text[])
   AND reason IS DISTINCT FROM ${sql.lit(UNMATCHED)})`;
 
 /**

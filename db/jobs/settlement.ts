@@ -1,6 +1,6 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Db } from '../client.ts';
-import { lockJob } from './lock-job.ts';
+import { lockRecords } from './lock-records.ts';
 import { UNMATCHED } from './outcomes.ts';
 import { partitionOf } from '../workspaces.ts';
 
@@ -110,7 +110,7 @@ export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<voi
       FROM judged WHERE verdict <> 'again'`;
   await db.transaction().execute(async (trx) => {
     // Serialized, because a concurrent attempt must not add a second verdict.
-    await lockJob(trx, left.jobId);
+    await lockRecords(trx, left.jobId);
     await settled.execute(trx);
   });
 };

@@ -1,7 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { UserColumn } from '../users/user-columns.ts';
 import type { UserReference } from '../users/user-references.ts';
-import { partitionOf } from '../workspaces.ts';
+import { usersTableOf } from '../workspaces.ts';
 import { rowStatements } from './other-users.ts';
 
 /**
@@ -125,7 +125,7 @@ export const restoreStatements = (
   { workspaceId, columns, userIdColumn, references }: RestoreTarget,
   as: StagedAs,
 ) => {
-  const users = `public.${escapeIdentifier(partitionOf(workspaceId))}`;
+  const users = usersTableOf(workspaceId);
   const userId = staged(userIdColumn);
   const known = knownColumnsOf(columns, as);
   const typeOf = (index: number): string =>

@@ -5,7 +5,7 @@ import { listParts, type StoredPart } from '../exports/exports.ts';
 import { countOutcomes } from '../jobs/outcomes.ts';
 import { visibleText } from '../../selection/characters.ts';
 import { REPORT_SIZE } from '../deletions/preview-report.ts';
-import type { JobEnd, RestoreCounts } from '../../workflows/contract.ts';
+import type { RestoreCounts } from '../../workflows/contract.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /** Users that the backup's own job has deleted: a query of their ids. */
@@ -195,22 +195,6 @@ export const countRestore = async (db: Db, jobId: string): Promise<RestoreCounts
     failed,
     unprocessed: unprocessed + (addresses ?? 0),
   };
-};
-
-/** Counts the users without an outcome as unprocessed: their outcomes could not be stored. */
-export const withUnprocessed = ({ selected, ...outcomes }: RestoreCounts): RestoreCounts => {
-  const named = Object.values(outcomes).reduce((all, count) => all + count, 0);
-  const missing = Math.max(selected - named, 0);
-  return { selected, ...outcomes, unprocessed: outcomes.unprocessed + missing };
-};
-
-/** Changes the end of a completed or cancelled restore to failed if its sums do not close. */
-export const closeRestore = ({ selected, ...outcomes }: RestoreCounts, end: JobEnd): JobEnd => {
-  if (end.kind === 'failed') return end;
-  const sum = Object.values(outcomes).reduce((all, count) => all + count, 0);
-  if (sum === selected) return end;
-  const message = `${selected} users were selected, but the outcomes add up to ${sum}.`;
-  return { kind: 'failed', type: 'sumsDoNotClose', message };
 };
 
 /**

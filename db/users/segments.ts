@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
 import type { Filter } from '../../selection/filter.ts';
 import type { Db } from '../client.ts';
+import { isUniqueViolation } from '../connections/sql-states.ts';
 
 const segmentRows = (db: Db, workspaceId: string) =>
   db
@@ -48,12 +49,6 @@ export const createSegment = async (
     .executeTakeFirst();
   return row?.id;
 };
-
-/** SQLSTATE of a second row with the same key. */
-const UNIQUE_VIOLATION = '23505';
-
-const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === UNIQUE_VIOLATION;
 
 /** Updates the given properties of a segment. */
 export const updateSegment = async (

@@ -1,17 +1,14 @@
 import { type RawBuilder, sql } from 'kysely';
-import { DatabaseError } from 'pg';
 import type { ListEntry } from '../../imports/user-list.ts';
+import { UPLOAD_HOURS } from '../../rules/retention.ts';
 import type { MatchBy } from '../../selection/selection.ts';
 import type { Db, Trx } from '../client.ts';
+import { isUniqueViolation } from '../connections/sql-states.ts';
 import { FIRST_ID } from '../first-id.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /** Most lists of a workspace at a time, including those that are being uploaded. */
 export const MAX_USER_LISTS = 20;
-/** Hours after which an upload has certainly ended. */
-const UPLOAD_HOURS = 2;
-
-const UNIQUE_VIOLATION = '23505';
 
 const isThere = sql<boolean>`(completed_at IS NOT NULL AND expires_at > now())`;
 
@@ -120,7 +117,7 @@ export const completeUserList = async (
        WHERE id = ${id}::uuid`.execute(db);
     return true;
   } catch (error) {
-    if (error instanceof DatabaseError && error.code === UNIQUE_VIOLATION) return false;
+    if (isUniqueViolation(error)) return false;
     throw error;
   }
 };

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../client.ts';
-import { partitionOf } from '../workspaces.ts';
+import { usersTableOf } from '../workspaces.ts';
 
 /** A foreign key by which users refer to users. */
 export interface UserReference {
@@ -20,7 +20,7 @@ export const listUserReferences = async (db: Db, workspaceId: string): Promise<U
               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = key.num) AS columns,
            (SELECT json_agg(a.attname ORDER BY key.n) FROM unnest(k.confkey) WITH ORDINALITY AS key (num, n)
               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = key.num) AS referenced
-      FROM (SELECT ${`public."${partitionOf(workspaceId)}"`}::regclass AS id) AS users
+      FROM (SELECT ${usersTableOf(workspaceId)}::regclass AS id) AS users
       JOIN pg_constraint k ON k.conrelid = users.id
        AND k.contype = 'f' AND k.confrelid IN ('public.users'::regclass, users.id)`.execute(db);
   return rows;

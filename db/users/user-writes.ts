@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { SYSTEM_FIELDS } from '../../selection/fields.ts';
+import { CHANGEABLE_COLUMNS } from '../../rules/changeable-properties.ts';
 import type { Trx } from '../client.ts';
 
 /** A change of a user: values in stored form, null for a value that becomes unknown. */
@@ -11,12 +11,8 @@ export interface UserChange {
   properties: Readonly<Record<string, unknown>>;
 }
 
-const CHANGEABLE = SYSTEM_FIELDS.map(({ column }) => column).filter(
-  (column) => !['user_id', 'legal_hold', 'created_at', 'updated_at'].includes(column),
-);
-
 const columnList = (prefix = ''): RawBuilder<unknown> =>
-  sql.join(CHANGEABLE.map((column) => sql.ref(`${prefix}${column}`)));
+  sql.join(CHANGEABLE_COLUMNS.map((column) => sql.ref(`${prefix}${column}`)));
 
 /**
  * Locks the existing users in the order of their ids, as every merge does.
@@ -103,7 +99,7 @@ export const updateUsers = async (
 ): Promise<'done' | 'keptBack'> => {
   if (changes.length === 0) return 'done';
   const ids = changes.map(({ userId }) => userId);
-  const columns = [...CHANGEABLE, 'legal_hold', 'properties'];
+  const columns = [...CHANGEABLE_COLUMNS, 'legal_hold', 'properties'];
   const sets = columns.map((column) => sql`${sql.ref(column)} = ${sql.ref(`c.${column}`)}`);
   const { rows } = await sql<{ isWhole: boolean }>`
     WITH changing AS MATERIALIZED (

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Db } from '../client.ts';
-import { partitionOf } from '../workspaces.ts';
+import { usersTableOf } from '../workspaces.ts';
 
 /**
  * Name of a foreign key by which the deletion of a user would delete or change other rows;
@@ -16,7 +16,7 @@ export const cascadingForeignKey = async (
     SELECT conname FROM pg_constraint
      WHERE contype = 'f' AND confdeltype IN ('c', 'n', 'd')
        AND confrelid IN ('public.users'::regclass,
-                         ${`public."${partitionOf(workspaceId)}"`}::regclass)
+                         ${usersTableOf(workspaceId)}::regclass)
      LIMIT 1`.execute(db);
   return rows[0]?.conname;
 };
@@ -31,7 +31,7 @@ export const IS_PLAIN = `(c.relkind = 'r'
 /** Whether a workspace's users are in one plain table. */
 export const arePlain = async (db: Db, workspaceId: string): Promise<boolean> => {
   const { rows } = await sql`
-    SELECT FROM pg_class c WHERE c.oid = ${`public."${partitionOf(workspaceId)}"`}::regclass
+    SELECT FROM pg_class c WHERE c.oid = ${usersTableOf(workspaceId)}::regclass
        AND ${sql.raw(IS_PLAIN)}`.execute(db);
   return rows.length === 1;
 };
@@ -48,7 +48,7 @@ export const countSurvivors = async (
   const { rows } = await client.query<{ there: number; changed: number }>(
     `SELECT count(*) AS there,
             count(*) FILTER (WHERE NOT pg_visible_in_snapshot(written_in, $1)) AS changed
-       FROM ONLY public."${partitionOf(workspaceId)}" WHERE pg_visible_in_snapshot(inserted_in, $1)`,
+       FROM ONLY ${usersTableOf(workspaceId)} WHERE pg_visible_in_snapshot(inserted_in, $1)`,
     [earlier],
   );
   return rows[0] ?? { there: 0, changed: 0 };
@@ -70,7 +70,7 @@ const TYPES_OF_NAMES =
 export const listVolatileTypes = async (db: Db, workspaceId: string): Promise<string[]> => {
   const { rows } = await sql<{ name: string }>`
     SELECT y.typname AS name
-      FROM users_types(${`public."${partitionOf(workspaceId)}"`}::regclass) AS t (oid)
+      FROM users_types(${usersTableOf(workspaceId)}::regclass) AS t (oid)
       JOIN pg_type y ON y.oid = t.oid JOIN pg_proc p ON p.oid = y.typoutput
      WHERE CASE WHEN y.typnamespace = 'pg_catalog'::regnamespace
                 THEN y.typname = ANY (${TYPES_OF_NAMES.split(' ')}::text[])

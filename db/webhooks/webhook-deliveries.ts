@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from '../client.ts';
+import { DELIVERY_DAYS } from '../../rules/retention.ts';
 import { FIRST_ID } from '../first-id.ts';
 import {
   TEST_EVENT,
@@ -7,8 +8,6 @@ import {
   type DeliveryState,
 } from '../../workflows/delivery-contract.ts';
 
-/** How long an ended delivery is kept, in days. */
-export const DELIVERY_KEPT_DAYS = 30;
 /**
  * Hours without a successful delivery after which a webhook is switched off, when a delivery is
  * abandoned.
@@ -285,10 +284,10 @@ export const listOverdueDeliveries = (
     .limit(limit)
     .execute();
 
-const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_KEPT_DAYS}::int)`;
+const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_DAYS}::int)`;
 
 /**
- * Deletes up to `limit` deliveries that ended `DELIVERY_KEPT_DAYS` ago.
+ * Deletes up to `limit` deliveries that ended `DELIVERY_DAYS` ago.
  *
  * @returns the number of deleted deliveries
  */
@@ -309,7 +308,7 @@ export const eraseOldDeliveries = async (db: Db, limit: number): Promise<number>
 };
 
 /**
- * Deletes expired secrets, and calls of `DELIVERY_KEPT_DAYS` ago, whose idempotency keys are not
+ * Deletes expired secrets, and calls of `DELIVERY_DAYS` ago, whose idempotency keys are not
  * used any more.
  */
 export const eraseOldCalls = async (db: Db): Promise<void> => {

@@ -4,12 +4,11 @@ import { parse } from 'csv-parse';
 import { MAX_PROPERTIES } from '../../db/users/properties.ts';
 import { propertyNameSchema } from '../../api/users/property-routes.ts';
 import { readUser } from '../../api/users/user-input.ts';
+import { isUnsettableByFile } from '../../rules/changeable-properties.ts';
 import { findSystemField, SYSTEM_FIELDS } from '../../selection/fields.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 
 const PREFIX = 'properties.';
-/** Columns of an export that a file cannot set. */
-const LEFT_OUT = ['createdAt', 'updatedAt', 'legalHold'];
 /** The most problems to report. */
 const MAX_LISTED = 10;
 
@@ -95,7 +94,7 @@ const userOf = (columns: readonly string[], { cells }: Row): User => {
   const properties: Record<string, string> = {};
   for (const [index, column] of columns.entries()) {
     const text = cells[index] ?? '';
-    if (text === '' || LEFT_OUT.includes(column)) continue;
+    if (text === '' || isUnsettableByFile(column)) continue;
     if (column.startsWith(PREFIX)) properties[column.slice(PREFIX.length)] = text;
     else user[column] = valueOf(column, text);
   }
@@ -155,7 +154,7 @@ export const checkCsv = async (path: string): Promise<CsvFacts> => {
   }
   if (problems.length > 0) throw refuse(path, problems);
   if (rows === 0) throw refuse(path, ['it contains no users']);
-  const leftOut = LEFT_OUT.filter((name) => columns?.includes(name) === true);
+  const leftOut = (columns ?? []).filter(isUnsettableByFile).toSorted();
   return { rows, properties: [...types.keys()], leftOut };
 };
 

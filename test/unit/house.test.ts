@@ -24,7 +24,8 @@ const importsOf = (file: string): string[] =>
     .map(([, path = '']) => join(dirname(file), path))
     .filter((path) => sources.has(path));
 
-const SERVICE = ['.', 'db', 'files', 'imports', 'mail', 'selection', 'storage', 'temporal'].concat(
+const SERVICE = ['.', 'db', 'files', 'imports', 'mail', 'rules', 'selection', 'storage'].concat(
+  'temporal',
   'webhooks',
   'workflows',
 );
@@ -34,17 +35,18 @@ const MAY_IMPORT: Record<string, string[]> = {
   '.': ['db', 'selection'],
   workflows: [],
   selection: [],
+  rules: ['selection', 'workflows'],
   storage: [],
-  imports: ['selection'],
+  imports: ['rules', 'selection'],
   temporal: ['workflows'],
   webhooks: ['db', 'selection'],
   files: ['db', 'storage'],
-  db: ['imports', 'selection', 'workflows'],
-  mail: ['db', 'files', 'imports', 'workflows'],
+  db: ['imports', 'rules', 'selection', 'workflows'],
+  mail: ['db', 'files', 'imports', 'rules', 'workflows'],
   activities: SERVICE,
   api: SERVICE,
   worker: ['.', 'activities', 'db', 'storage', 'temporal', 'webhooks', 'workflows'],
-  local: ['.', 'api', 'db', 'files', 'selection', 'storage', 'temporal', 'workflows'],
+  local: ['.', 'api', 'db', 'files', 'rules', 'selection', 'storage', 'temporal', 'workflows'],
   bench: ['.', 'activities', 'api', 'db', 'local', 'storage', 'workflows'],
 };
 
@@ -62,8 +64,8 @@ test('folders import only from the folders that AGENTS.md allows', () => {
   expect(forbidden).toEqual([]);
 });
 
-test('api/http imports nothing of Keepsake except the checks of texts, the storage and the root', () => {
-  const known = ['api/http', 'selection', 'storage', '.'];
+test('api/http imports nothing of Keepsake except its rules, the checks of texts, the storage and the root', () => {
+  const known = ['api/http', 'rules', 'selection', 'storage', '.'];
   const foreign = product
     .filter((file) => file.startsWith('api/http/'))
     .flatMap((file) => importsOf(file).map((path) => ({ file, path })))

@@ -84,7 +84,7 @@ test('each filter returns exactly the matching jobs, newest first, for every pag
     ['?state=failed', ({ state }) => state === 'failed'],
     ['?state=failed&state=cancelled', ({ state }) => state === 'failed' || state === 'cancelled'],
     ['?state=failed&state=failed', ({ state }) => state === 'failed'],
-    ['?state=queued&state=waiting', () => false],
+    ['?state=queued&state=cancelling', () => false],
     [
       '?type=export&state=failed&state=running&workspace=one',
       ({ type, state, workspace }) =>

@@ -6,12 +6,12 @@ import { beforeAll, expect, test } from 'vitest';
 import { revokeApiKey } from '../../../db/api-keys.ts';
 import {
   isUnfinished,
-  isUsable,
   MESSAGE_KINDS,
   REQUEST_STATES,
   type DecisionKind,
   type RequestState,
 } from '../../../workflows/contract.ts';
+import { isOver, isUsable, isWindowOpen } from '../../../rules/delete-all.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { setDecisionTime } from '../../support/database/decision-clock.ts';
 import {
@@ -187,11 +187,14 @@ const judge = async ({ state, now, closesAt }: World, tried: Event): Promise<Ver
   return rows[0]!;
 };
 
+const rowOf = ({ state, now, closesAt }: World) => ({ state, is_in_window: now < (closesAt ?? 0) });
+
 /** Whether an event may move a request on, specified from the outcome's side. */
-const isAllowed = ({ state, now, closesAt }: World, tried: Event): boolean => {
+const isAllowed = (world: World, tried: Event): boolean => {
+  const { state, now, closesAt } = world;
   const { kind, decider: by } = tried;
   const [runState, , left] = RUNS[tried.run]!;
-  const isIn = isUsable(state) && now < (closesAt ?? 0);
+  const isIn = isUsable(state) && rowOf(world).is_in_window;
   const isWaiting = state === 'requested' && now < LAPSES_AT;
   const isPlatform = by === 'pia' || by === 'paul' || by === 'adaOfPlatform';
   const isRequester = by === 'adaOfPlatform';
@@ -201,7 +204,7 @@ const isAllowed = ({ state, now, closesAt }: World, tried: Event): boolean => {
     deny: isWaiting && isPlatform && !isRequester && tried.hasReason,
     revoke: isIn && isPlatform,
     withdraw: (isWaiting || isIn) && isAdmin,
-    run: isIn && state === 'open' && isAdmin && tried.preview === 'usable',
+    run: isWindowOpen(rowOf(world)) && isAdmin && tried.preview === 'usable',
     retry: isIn && (isAdmin || by === 'ole') && runState !== 'running' && left > 0,
     lapse: state === 'requested' && now >= LAPSES_AT,
     expire: state === 'open' && now >= (closesAt ?? 0),
@@ -221,6 +224,7 @@ const step = async (world: World, tried: Event): Promise<World> => {
     isAllowed: isAllowed(before, tried),
   });
   expect(verdict.refusal === null).toBe(verdict.to_state !== null);
+  expect(verdict.to_state === null || !isOver(rowOf(before))).toBe(true);
   if (verdict.to_state === null) return before;
   expect(ARROWS).toContain(`${world.state} ${tried.kind} ${verdict.to_state}`);
   const isOpened = tried.kind === 'approve';

@@ -30,7 +30,7 @@ beforeAll(async () => {
   imports = await createImportSteps(database());
 });
 
-const REFUSED = 'delete-all-required';
+const REFUSED = 'deleteAllRequired';
 
 let made = 0;
 

@@ -117,7 +117,7 @@ test('a backup of nearly all users is refused, even if its preview was confirmed
   const filter = { field: 'userId', op: 'isKnown' };
   const jobId = await startDeletion(database(), workspace, { filter, confirmed: 200 });
   expect(await failureOf(steps.backUp(jobId))).toMatchObject({
-    type: 'delete-all-required',
+    type: 'deleteAllRequired',
     nonRetryable: true,
     message: expect.stringContaining('200 of the 200 users'),
   });

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createNotifyJob } from '../../../activities/mails/notify-job.ts';
 import { createApiKey } from '../../../db/api-keys.ts';
-import { closeSums, jobSummary } from '../../../db/jobs/job-summary.ts';
+import { jobSummary } from '../../../db/jobs/job-summary.ts';
+import { closeDeletion } from '../../../rules/job-sums.ts';
 import type { Outcome } from '../../../db/schema.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { readLinkToken } from '../../../files/link-token.ts';
@@ -291,9 +292,9 @@ test('the summary of a job that has selected no users yet has no total, and does
   const { counts, exports } = await jobSummary(database().app.db, jobId);
   expect(counts).toMatchObject({ selected: null, deleted: 0 });
   expect(exports).toEqual([]);
-  expect(closeSums(counts, COMPLETED, ALL)).toMatchObject({
+  expect(closeDeletion(counts, COMPLETED, ALL)).toMatchObject({
     kind: 'failed',
     type: 'sumsDoNotClose',
   });
-  expect(closeSums(counts, { kind: 'cancelled' }, ALL)).toEqual({ kind: 'cancelled' });
+  expect(closeDeletion(counts, { kind: 'cancelled' }, ALL)).toEqual({ kind: 'cancelled' });
 });

@@ -163,8 +163,8 @@ test('the nearly-everyone rule stops a list at the preview, the backup and the f
   const [one, two] = [await steps.backUp(first), await steps.backUp(second)];
   await finishDeletion(first, one.exportId);
   const atBackup = await failureOf(steps.backUp(third));
-  expect(atBackup?.type).toBe('delete-all-required');
-  expect((await failureOf(steps.remove(second, two.exportId)))?.type).toBe('delete-all-required');
+  expect(atBackup?.type).toBe('deleteAllRequired');
+  expect((await failureOf(steps.remove(second, two.exportId)))?.type).toBe('deleteAllRequired');
   expect(await countOf(database(), 'most')).toBe(50);
 });
 

@@ -1,0 +1,36 @@
+import type { Db } from '../../db/client.ts';
+import { findPreview } from '../../db/deletions/previews.ts';
+import { notFound, problem } from '../http/problems.ts';
+
+/** A person's confirmation of a preview. */
+export interface Confirmation {
+  workspaceId: string;
+  previewId: string;
+  /** The delete-all request that the preview must be for, if any. */
+  requestId?: string;
+  /** The number of users that the person confirms. */
+  count: number;
+}
+
+/**
+ * The confirmed preview. @throws ProblemError if it does not exist, has expired, showed another
+ * number of users, or has none
+ */
+export const getConfirmedPreview = async (
+  db: Db,
+  { workspaceId, previewId, requestId, count }: Confirmation,
+) => {
+  const preview = await findPreview(db, previewId, workspaceId, requestId);
+  if (preview === undefined) throw notFound('preview');
+  if (preview.is_expired) {
+    throw problem('preview-expired', `Preview ${previewId} has expired. Make a new preview.`);
+  }
+  if (preview.count !== count) {
+    throw problem(
+      'selection-changed',
+      `The preview showed ${preview.count} users, but ${count} were confirmed.`,
+    );
+  }
+  if (count === 0) throw problem('empty-selection', `Preview ${previewId} has no users to delete.`);
+  return preview;
+};

@@ -1,0 +1,31 @@
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { sendJson } from '../http/send-json.ts';
+import { userSchema } from '../users/user-json.ts';
+
+export const previewSchema = z.object({
+  id: z.uuid(),
+  count: z.int().describe('Number of users that match, including users under hold'),
+  held: z.int().describe('Number of these users under hold; they will not be deleted'),
+  sample: z.array(userSchema),
+  expiresAt: z.string(),
+});
+
+interface Preview {
+  id: string;
+  count: number;
+  held: number;
+  expires_at: Date;
+  /** Users as JSON text, as PostgreSQL wrote them. */
+  sample: readonly string[];
+}
+
+/** Sends a new preview; `facts` are the fields of its kind. */
+export const sendPreview = (
+  reply: FastifyReply,
+  { id, count, held, expires_at: expiresAt, sample }: Preview,
+  facts: object,
+): FastifyReply => {
+  const json = JSON.stringify({ id, count, held, ...facts, expiresAt });
+  return sendJson(reply.code(201), `${json.slice(0, -1)},"sample":[${sample.join(',')}]}`);
+};

@@ -1,4 +1,0 @@
-import { scrubBackups as scrub } from './activity-proxies.ts';
-
-/** Checks that the files of backups are still as they were written. */
-export const scrubBackups = () => scrub();
