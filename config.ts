@@ -19,10 +19,6 @@ import {
   ticketPrefixes,
 } from './setting-values.ts';
 
-/** Removes empty variables: they count as not set. */
-export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-
 /**
  * The share above which a deletion is of nearly everyone, in percent, unless a setting says
  * otherwise.
@@ -91,18 +87,11 @@ const localEnvSchema = z.object({
 
 export type LocalEnv = z.infer<typeof localEnvSchema>;
 
-/**
- * @throws Error that names every setting that is missing or wrong, and what it must be, but never
- *   its value
- */
-const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv): Settings => {
-  const parsed = schema.safeParse(withoutEmpty(env));
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new Error(`Keepsake cannot start with these settings:\n${problems.join('\n')}`);
-};
+export type Config = ReturnType<typeof envToConfig>;
+
+/** Removes empty variables: they count as not set. */
+export const withoutEmpty = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 
 /**
  * Checks the environment of API or worker.
@@ -155,8 +144,6 @@ export const envToConfig = (env: Env) => {
   };
 };
 
-export type Config = ReturnType<typeof envToConfig>;
-
 /** The settings that decide about deletions of everyone, from the environment of `npm start`. */
 export const deleteAllSettingsOf = (env: LocalEnv): DeleteAllSettings => ({
   percent: env.DELETE_ALL_PERCENT,
@@ -166,3 +153,16 @@ export const deleteAllSettingsOf = (env: LocalEnv): DeleteAllSettings => ({
   remindAfterMs: env.DELETE_ALL_REMIND_AFTER,
   closingRemindersMs: env.DELETE_ALL_CLOSING_REMINDERS,
 });
+
+/**
+ * @throws Error that names every setting that is missing or wrong, and what it must be, but never
+ *   its value
+ */
+const readAll = <Settings>(schema: z.ZodType<Settings>, env: NodeJS.ProcessEnv): Settings => {
+  const parsed = schema.safeParse(withoutEmpty(env));
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new Error(`Keepsake cannot start with these settings:\n${problems.join('\n')}`);
+};

@@ -32,55 +32,12 @@ const HEARTBEAT_INTERVAL_MS = 2_000;
 /** The most users of a small job: each of its steps takes milliseconds. */
 const SMALL_JOB_USERS = 100;
 
-/** Passes a long step the signal that cancels it. */
-const withSignal =
-  <Input, Result>(step: (input: Input, signal: AbortSignal) => Promise<Result>) =>
-  (input: Input): Promise<Result> =>
-    step(input, cancellationSignal());
-
 const TICKET = /\b([A-Z][A-Z0-9]{1,9})-[1-9]\d{0,6}\b/g;
-
-/**
- * The first ticket in a reason, for example OPS-123 if `OPS` is one of the ticket prefixes. No
- * other part of a reason leaves the database: text that looks like a ticket may be a user's id.
- */
-const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
-  [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
-  null;
 
 interface TicketDeps {
   /** Missing or empty if no prefix is configured. */
   config: { ticketPrefixes?: readonly string[] };
 }
-
-/** Claims a job for the run that called. Temporal names that run, not the input. */
-const createClaimJob =
-  ({
-    database: { db },
-    config,
-  }: Pick<ActivityDeps, 'database'> & TicketDeps): Activities['claimJob'] =>
-  async ({ jobId }) => {
-    await claimJob(db, jobId, callerOfActivity().runId);
-    const job = await findJobOf(db, jobId);
-    const finished = await findStoredResult(db, jobId);
-    if (finished === undefined) {
-      const { type, workspaceId, requestId } = job;
-      log.info('job started', { jobId, requestId, type, workspaceId });
-    }
-    return {
-      type: job.type,
-      workspaceId: job.workspaceId,
-      notify: job.options.notify ?? false,
-      // To look up one email address, the whole backup must be read.
-      isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
-      about: {
-        count: job.total,
-        askedBy: job.askedBy,
-        ticket: ticketOf(job.reason, config.ticketPrefixes ?? []),
-      },
-      ...(finished !== undefined && { finished }),
-    };
-  };
 
 /**
  * Without these activities a job, a request or a delivery could not begin or end. So a database
@@ -113,54 +70,7 @@ const LONG: readonly string[] = [
   'scrubBackups',
 ] satisfies (keyof Activities)[];
 
-const whileBeating =
-  (activity: AnyActivity): AnyActivity =>
-  async (input) => {
-    const beat = setInterval(() => heartbeat(), HEARTBEAT_INTERVAL_MS);
-    try {
-      return await activity(input);
-    } finally {
-      clearInterval(beat);
-    }
-  };
-
-/**
- * Sends heartbeats while a long activity runs, from its first query on: also the check of the
- * caller may have to wait for the database.
- */
-const withHeartbeats = (activities: Activities): Activities =>
-  Object.fromEntries(
-    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
-      name,
-      LONG.includes(name) ? whileBeating(activity) : activity,
-    ]),
-  ) as unknown as Activities;
-
-/** Turns every error of an activity into a failure of the catalogue. */
-const withFailures = (activities: Activities): Activities =>
-  Object.fromEntries(
-    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
-      name,
-      (input: never) =>
-        activity(input).catch((error: unknown) => {
-          const failure = toFailure(error);
-          if (isUnknown(failure)) log.warn('a step failed with an unknown error', { error });
-          throw WITHOUT_END.includes(name) ? tryAgain(failure) : failure;
-        }),
-    ]),
-  ) as unknown as Activities;
-
 type ScheduleId = (typeof SCHEDULES)[number]['id'] | (typeof SWEEP)['id'];
-
-/** Records each successful run of a schedule. */
-const noting =
-  ({ database: { db } }: ActivityDeps) =>
-  <Args extends unknown[], Result>(id: ScheduleId, step: (...args: Args) => Promise<Result>) =>
-  async (...args: Args): Promise<Result> => {
-    const result = await step(...args);
-    await noteScheduleRun(db, id);
-    return result;
-  };
 
 export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDeps): Activities => {
   const noted = noting(deps);
@@ -200,3 +110,93 @@ export const createActivities = (deps: RequestSweepDeps & WebhookDeps & TicketDe
   };
   return withFailures(withHeartbeats(withOwnWorkflow(deps, steps)));
 };
+
+/** Records each successful run of a schedule. */
+const noting =
+  ({ database: { db } }: ActivityDeps) =>
+  <Args extends unknown[], Result>(id: ScheduleId, step: (...args: Args) => Promise<Result>) =>
+  async (...args: Args): Promise<Result> => {
+    const result = await step(...args);
+    await noteScheduleRun(db, id);
+    return result;
+  };
+
+/** Claims a job for the run that called. Temporal names that run, not the input. */
+const createClaimJob =
+  ({
+    database: { db },
+    config,
+  }: Pick<ActivityDeps, 'database'> & TicketDeps): Activities['claimJob'] =>
+  async ({ jobId }) => {
+    await claimJob(db, jobId, callerOfActivity().runId);
+    const job = await findJobOf(db, jobId);
+    const finished = await findStoredResult(db, jobId);
+    if (finished === undefined) {
+      const { type, workspaceId, requestId } = job;
+      log.info('job started', { jobId, requestId, type, workspaceId });
+    }
+    return {
+      type: job.type,
+      workspaceId: job.workspaceId,
+      notify: job.options.notify ?? false,
+      // To look up one email address, the whole backup must be read.
+      isSmall: job.isChosen && !job.hasAddresses && (job.total ?? Infinity) <= SMALL_JOB_USERS,
+      about: {
+        count: job.total,
+        askedBy: job.askedBy,
+        ticket: ticketOf(job.reason, config.ticketPrefixes ?? []),
+      },
+      ...(finished !== undefined && { finished }),
+    };
+  };
+
+/**
+ * The first ticket in a reason, for example OPS-123 if `OPS` is one of the ticket prefixes. No
+ * other part of a reason leaves the database: text that looks like a ticket may be a user's id.
+ */
+const ticketOf = (reason: string | null, prefixes: readonly string[]): string | null =>
+  [...(reason ?? '').matchAll(TICKET)].find(([, prefix = '']) => prefixes.includes(prefix))?.[0] ??
+  null;
+
+/** Passes a long step the signal that cancels it. */
+const withSignal =
+  <Input, Result>(step: (input: Input, signal: AbortSignal) => Promise<Result>) =>
+  (input: Input): Promise<Result> =>
+    step(input, cancellationSignal());
+
+/** Turns every error of an activity into a failure of the catalogue. */
+const withFailures = (activities: Activities): Activities =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
+      name,
+      (input: never) =>
+        activity(input).catch((error: unknown) => {
+          const failure = toFailure(error);
+          if (isUnknown(failure)) log.warn('a step failed with an unknown error', { error });
+          throw WITHOUT_END.includes(name) ? tryAgain(failure) : failure;
+        }),
+    ]),
+  ) as unknown as Activities;
+
+/**
+ * Sends heartbeats while a long activity runs, from its first query on: also the check of the
+ * caller may have to wait for the database.
+ */
+const withHeartbeats = (activities: Activities): Activities =>
+  Object.fromEntries(
+    Object.entries(activities).map(([name, activity]: [string, AnyActivity]) => [
+      name,
+      LONG.includes(name) ? whileBeating(activity) : activity,
+    ]),
+  ) as unknown as Activities;
+
+const whileBeating =
+  (activity: AnyActivity): AnyActivity =>
+  async (input) => {
+    const beat = setInterval(() => heartbeat(), HEARTBEAT_INTERVAL_MS);
+    try {
+      return await activity(input);
+    } finally {
+      clearInterval(beat);
+    }
+  };

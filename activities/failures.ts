@@ -178,14 +178,6 @@ const STORAGE_ADVICE: Record<StorageProblem, string> = {
   broken: 'The storage failed.',
 };
 
-const storageFailure = (error: StorageError): ApplicationFailure =>
-  ApplicationFailure.create({
-    type: `storage${capitalized(error.problem)}`,
-    message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
-    // A disk may recover. A full or forbidden disk needs a person.
-    nonRetryable: error.problem !== 'broken',
-  });
-
 /** Type of a failure for a statement that PostgreSQL always rejects. */
 const DATABASE_REFUSED = 'databaseRefused';
 
@@ -203,37 +195,6 @@ const RAISED: Record<string, (id: string) => ApplicationFailure> = {
   KS013: failures.requestUnknown,
   KS014: failures.requestNotYours,
   KS015: failures.runNotAllowed,
-};
-
-/** The id in such a message. */
-const idIn = ({ message }: DatabaseError): string => /[0-9a-f-]{36}/.exec(message)?.[0] ?? '';
-
-const refused = (error: DatabaseError): ApplicationFailure =>
-  RAISED[error.code ?? '']?.(idIn(error)) ??
-  final(
-    DATABASE_REFUSED,
-    `PostgreSQL rejected a statement: ${namesOf(error)}. Look up the code, fix the cause, ` +
-      'then start again.',
-  );
-
-/** Temporary errors are retried. Permanent errors of PostgreSQL end the step. */
-const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
-  const { code, name } = error as NodeJS.ErrnoException;
-  if (isDatabaseAway(error)) {
-    return ApplicationFailure.retryable(
-      `PostgreSQL is not available (${code ?? name}). The step will be retried.`,
-      'databaseUnavailable',
-    );
-  }
-  if (isContended(error)) {
-    return ApplicationFailure.retryable(
-      `Other work holds a lock that this step needs (SQLSTATE ${code}). The step will be retried.`,
-      'databaseBusy',
-    );
-  }
-  if (!(error instanceof DatabaseError)) return undefined;
-  const counts = nearlyEveryoneOf(error);
-  return counts === undefined ? refused(error) : failures.deleteAllRequired(counts);
 };
 
 /**
@@ -276,3 +237,42 @@ export const tryAgain = (failure: Error): Error =>
   failure instanceof ApplicationFailure && OF_THE_DATABASE.includes(failure.type ?? '')
     ? ApplicationFailure.retryable(failure.message, failure.type)
     : failure;
+
+const storageFailure = (error: StorageError): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: `storage${capitalized(error.problem)}`,
+    message: `${STORAGE_ADVICE[error.problem]} (${error.message})`,
+    // A disk may recover. A full or forbidden disk needs a person.
+    nonRetryable: error.problem !== 'broken',
+  });
+
+/** Temporary errors are retried. Permanent errors of PostgreSQL end the step. */
+const databaseFailure = (error: unknown): ApplicationFailure | undefined => {
+  const { code, name } = error as NodeJS.ErrnoException;
+  if (isDatabaseAway(error)) {
+    return ApplicationFailure.retryable(
+      `PostgreSQL is not available (${code ?? name}). The step will be retried.`,
+      'databaseUnavailable',
+    );
+  }
+  if (isContended(error)) {
+    return ApplicationFailure.retryable(
+      `Other work holds a lock that this step needs (SQLSTATE ${code}). The step will be retried.`,
+      'databaseBusy',
+    );
+  }
+  if (!(error instanceof DatabaseError)) return undefined;
+  const counts = nearlyEveryoneOf(error);
+  return counts === undefined ? refused(error) : failures.deleteAllRequired(counts);
+};
+
+const refused = (error: DatabaseError): ApplicationFailure =>
+  RAISED[error.code ?? '']?.(idIn(error)) ??
+  final(
+    DATABASE_REFUSED,
+    `PostgreSQL rejected a statement: ${namesOf(error)}. Look up the code, fix the cause, ` +
+      'then start again.',
+  );
+
+/** The id in such a message. */
+const idIn = ({ message }: DatabaseError): string => /[0-9a-f-]{36}/.exec(message)?.[0] ?? '';

@@ -29,23 +29,52 @@ type Check = (caller: Caller, input: never) => Promise<void>;
  * one is a different workflow.
  */
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const isId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
 
-const isOf = ({ workflowType, workflowId }: Caller, type: string, id: string): boolean =>
-  workflowType === type && workflowId === id;
-
-/** Needs no check: the activity takes no input, so any workflow may call it. */
-const ofAnyone: Check = () => Promise.resolve();
-
-const ofRequest = async (caller: Caller, { requestId }: { requestId: string }): Promise<void> => {
-  const isOwn = isOf(caller, DELETE_ALL_TYPE, requestWorkflowIdOf(requestId));
-  if (!isId(requestId) || !isOwn) throw failures.requestNotYours(requestId);
+/**
+ * Lets each activity run only for the workflow of the job, request, mail or delivery that its input
+ * names. Refuses workflows with another id, and activities that were started without a workflow.
+ */
+export const withOwnWorkflow = (deps: GuardDeps, activities: Activities): Activities => {
+  const checks = checksOf(deps);
+  const guarded = ([name, activity]: [string, AnyActivity]) => {
+    const check = checks[name as keyof Activities];
+    const step = async (input: never) => {
+      await check(callerOfActivity(), input);
+      return activity(input);
+    };
+    return [name, step];
+  };
+  return Object.fromEntries(Object.entries(activities).map(guarded)) as Activities;
 };
 
-const ofDelivery = async (caller: Caller, input: DeliveryInput): Promise<void> => {
-  const { deliveryId } = input;
-  const isOwn = isOf(caller, DELIVERY_TYPE, deliveryWorkflowIdOf(input));
-  if (!isId(deliveryId) || !isOwn) throw failures.deliveryNotYours(deliveryId);
+/** The check for each activity. */
+const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
+  const { ofClaim, ofJob, ofJobMail, ofExport } = checksOfJobs(deps);
+  const { ofMailAgain, ofNotice } = checksOfMails(deps);
+  return {
+    claimJob: ofClaim,
+    enterPhase: ofJob,
+    writeExport: ofJob,
+    verifyExport: ofExport,
+    deleteBackedUpUsers: ofExport,
+    settlePass: ofJob,
+    verifyBackup: ofJob,
+    restoreBackedUpUsers: ofJob,
+    checkImportFile: ofJob,
+    importUsers: ofJob,
+    finishJob: ofJob,
+    notifyJob: ofJobMail,
+    notifyJobAgain: ofMailAgain,
+    claimRequest: ofRequest,
+    decideRequest: ofRequest,
+    decideWritten: ofRequest,
+    notifyRequest: ofNotice,
+    attemptDelivery: ofDelivery,
+    giveUpDelivery: ofDelivery,
+    startQueuedJobs: ofAnyone,
+    destroyExpiredExports: ofAnyone,
+    scrubBackups: ofAnyone,
+  };
 };
 
 const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
@@ -87,10 +116,10 @@ const checksOfJobs = ({ database: { db }, temporal }: GuardDeps) => {
   return { ofClaim, ofJob, ofJobMail, ofExport };
 };
 
-const assertOwnMail = (caller: Caller, id: string, mail: MailInput): void => {
-  const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
-  if (!isId(id) || !isOwn) throw failures.mailNotYours(id);
-};
+const isId = (id: unknown): id is string => typeof id === 'string' && ID.test(id);
+
+const isOf = ({ workflowType, workflowId }: Caller, type: string, id: string): boolean =>
+  workflowType === type && workflowId === id;
 
 const checksOfMails = ({ database: { db } }: GuardDeps) => {
   /**
@@ -126,49 +155,21 @@ const checksOfMails = ({ database: { db } }: GuardDeps) => {
   return { ofMailAgain, ofNotice };
 };
 
-/** The check for each activity. */
-const checksOf = (deps: GuardDeps): Record<keyof Activities, Check> => {
-  const { ofClaim, ofJob, ofJobMail, ofExport } = checksOfJobs(deps);
-  const { ofMailAgain, ofNotice } = checksOfMails(deps);
-  return {
-    claimJob: ofClaim,
-    enterPhase: ofJob,
-    writeExport: ofJob,
-    verifyExport: ofExport,
-    deleteBackedUpUsers: ofExport,
-    settlePass: ofJob,
-    verifyBackup: ofJob,
-    restoreBackedUpUsers: ofJob,
-    checkImportFile: ofJob,
-    importUsers: ofJob,
-    finishJob: ofJob,
-    notifyJob: ofJobMail,
-    notifyJobAgain: ofMailAgain,
-    claimRequest: ofRequest,
-    decideRequest: ofRequest,
-    decideWritten: ofRequest,
-    notifyRequest: ofNotice,
-    attemptDelivery: ofDelivery,
-    giveUpDelivery: ofDelivery,
-    startQueuedJobs: ofAnyone,
-    destroyExpiredExports: ofAnyone,
-    scrubBackups: ofAnyone,
-  };
+const assertOwnMail = (caller: Caller, id: string, mail: MailInput): void => {
+  const isOwn = isOf(caller, MAIL_TYPE, mailWorkflowIdOf(mail));
+  if (!isId(id) || !isOwn) throw failures.mailNotYours(id);
 };
 
-/**
- * Lets each activity run only for the workflow of the job, request, mail or delivery that its input
- * names. Refuses workflows with another id, and activities that were started without a workflow.
- */
-export const withOwnWorkflow = (deps: GuardDeps, activities: Activities): Activities => {
-  const checks = checksOf(deps);
-  const guarded = ([name, activity]: [string, AnyActivity]) => {
-    const check = checks[name as keyof Activities];
-    const step = async (input: never) => {
-      await check(callerOfActivity(), input);
-      return activity(input);
-    };
-    return [name, step];
-  };
-  return Object.fromEntries(Object.entries(activities).map(guarded)) as Activities;
+const ofRequest = async (caller: Caller, { requestId }: { requestId: string }): Promise<void> => {
+  const isOwn = isOf(caller, DELETE_ALL_TYPE, requestWorkflowIdOf(requestId));
+  if (!isId(requestId) || !isOwn) throw failures.requestNotYours(requestId);
 };
+
+const ofDelivery = async (caller: Caller, input: DeliveryInput): Promise<void> => {
+  const { deliveryId } = input;
+  const isOwn = isOf(caller, DELIVERY_TYPE, deliveryWorkflowIdOf(input));
+  if (!isId(deliveryId) || !isOwn) throw failures.deliveryNotYours(deliveryId);
+};
+
+/** Needs no check: the activity takes no input, so any workflow may call it. */
+const ofAnyone: Check = () => Promise.resolve();

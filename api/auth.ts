@@ -48,77 +48,6 @@ declare module 'fastify' {
 
 const KEY_PATTERN = /^Bearer (ks_[A-Za-z0-9_-]{43})$/i;
 
-const unauthenticated = (detail: string) =>
-  problem('unauthenticated', detail, {
-    headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
-  });
-
-/** The owner of the key of a request, or the problem with the key. */
-const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
-  if (header === undefined) return unauthenticated('The request has no Authorization header.');
-  const key = KEY_PATTERN.exec(header)?.[1];
-  if (key === undefined)
-    return unauthenticated('The Authorization header must have the form: Bearer ks_…');
-  const row = await findApiKey(db, key);
-  if (row === undefined) return unauthenticated('This key is unknown, revoked or expired.');
-  return {
-    id: row.id,
-    shownId: row.shown_id,
-    proof: proofOf(key),
-    role: row.role,
-    workspaceId: row.workspace_id,
-    ownerName: row.owner_name,
-    ownerEmail: row.owner_email,
-    expiresAt: row.expires_at,
-    lastUsedAt: row.last_used_at,
-  };
-};
-
-/** Removes `?workspace=` from the query, so that the schemas of routes need not define it. */
-const takeWorkspace = (request: FastifyRequest): string | undefined => {
-  const query = request.query as Record<string, unknown>;
-  const named = query['workspace'];
-  delete query['workspace'];
-  if (named === undefined || typeof named === 'string') return named;
-  throw invalidRequest([{ detail: 'must be given only once', pointer: '?workspace' }]);
-};
-
-const findScope = async (
-  db: Db,
-  actor: Actor,
-  named: string | undefined,
-): Promise<string | null> => {
-  if (actor.workspaceId !== null) {
-    if (named === undefined || named === actor.workspaceId) return actor.workspaceId;
-    throw notFound('workspace');
-  }
-  if (named === undefined) return null;
-  const workspace = named.includes('\0') ? undefined : await findWorkspace(db, named);
-  if (workspace === undefined) throw notFound('workspace');
-  return workspace.id;
-};
-
-/** @throws ProblemError if the actor may not call the route or access the workspace */
-const admit = async (
-  db: Db,
-  request: FastifyRequest,
-  access: Exclude<Access, { public: true }>,
-): Promise<void> => {
-  const { actor } = request;
-  if (!access.roles.includes(actor.role)) {
-    const roles = access.roles.join(', ');
-    throw problem(
-      'forbidden',
-      `This requires a key with the role ${roles}. Your key has the role ${actor.role}.`,
-    );
-  }
-  const workspaceId = await findScope(db, actor, takeWorkspace(request));
-  request.access.workspaceId = workspaceId;
-  if (access.workspace === 'one' && workspaceId === null) {
-    throw problem('workspace-required', 'Name a workspace with ?workspace=<id>.');
-  }
-};
-
 /** An unknown path or method: anyone may request it and gets an error. */
 const UNKNOWN: Access = { public: true };
 
@@ -156,4 +85,75 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
     if (isProblem(found)) throw found;
     if (access.public !== true) await admit(db, request, access);
   });
+};
+
+const unauthenticated = (detail: string) =>
+  problem('unauthenticated', detail, {
+    headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
+  });
+
+/** The owner of the key of a request, or the problem with the key. */
+const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
+  if (header === undefined) return unauthenticated('The request has no Authorization header.');
+  const key = KEY_PATTERN.exec(header)?.[1];
+  if (key === undefined)
+    return unauthenticated('The Authorization header must have the form: Bearer ks_…');
+  const row = await findApiKey(db, key);
+  if (row === undefined) return unauthenticated('This key is unknown, revoked or expired.');
+  return {
+    id: row.id,
+    shownId: row.shown_id,
+    proof: proofOf(key),
+    role: row.role,
+    workspaceId: row.workspace_id,
+    ownerName: row.owner_name,
+    ownerEmail: row.owner_email,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+  };
+};
+
+/** @throws ProblemError if the actor may not call the route or access the workspace */
+const admit = async (
+  db: Db,
+  request: FastifyRequest,
+  access: Exclude<Access, { public: true }>,
+): Promise<void> => {
+  const { actor } = request;
+  if (!access.roles.includes(actor.role)) {
+    const roles = access.roles.join(', ');
+    throw problem(
+      'forbidden',
+      `This requires a key with the role ${roles}. Your key has the role ${actor.role}.`,
+    );
+  }
+  const workspaceId = await findScope(db, actor, takeWorkspace(request));
+  request.access.workspaceId = workspaceId;
+  if (access.workspace === 'one' && workspaceId === null) {
+    throw problem('workspace-required', 'Name a workspace with ?workspace=<id>.');
+  }
+};
+
+const findScope = async (
+  db: Db,
+  actor: Actor,
+  named: string | undefined,
+): Promise<string | null> => {
+  if (actor.workspaceId !== null) {
+    if (named === undefined || named === actor.workspaceId) return actor.workspaceId;
+    throw notFound('workspace');
+  }
+  if (named === undefined) return null;
+  const workspace = named.includes('\0') ? undefined : await findWorkspace(db, named);
+  if (workspace === undefined) throw notFound('workspace');
+  return workspace.id;
+};
+
+/** Removes `?workspace=` from the query, so that the schemas of routes need not define it. */
+const takeWorkspace = (request: FastifyRequest): string | undefined => {
+  const query = request.query as Record<string, unknown>;
+  const named = query['workspace'];
+  delete query['workspace'];
+  if (named === undefined || typeof named === 'string') return named;
+  throw invalidRequest([{ detail: 'must be given only once', pointer: '?workspace' }]);
 };

@@ -30,10 +30,27 @@ import { validatorCompiler } from './http/validation.ts';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The request id of the caller is used if it is a UUID, which cannot hold user data. */
-const requestIdOf = ({ headers }: IncomingMessage): string => {
-  const given = headers['x-request-id'];
-  return typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
+/**
+ * Builds the API without listening. @throws Error if a route has no entry in api/access.ts
+ */
+export const buildApp = async (deps: ApiDeps): Promise<App> => {
+  const app = createServer(deps);
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
+  app.addHook('onRoute', requireAccess);
+  closeUnusedConnections(app);
+  limitBodyTime(app);
+  logResponses(app);
+  await secure(app);
+  rememberRequests(app);
+  authenticate(app, deps.database.db, await createRates(app, deps.config));
+  answerUnknown(app);
+  readBodies(app);
+  await documentApi(app);
+  registerRoutes(app, deps);
+  await app.ready();
+  return app;
 };
 
 const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
@@ -63,6 +80,12 @@ const createServer = ({ logLevel, logStream, config }: ApiDeps): App =>
     frameworkErrors: (error, request, reply) => handleError(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 
+/** The request id of the caller is used if it is a UUID, which cannot hold user data. */
+const requestIdOf = ({ headers }: IncomingMessage): string => {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && UUID.test(given) ? given.toLowerCase() : randomUUID();
+};
+
 const secure = async (app: App): Promise<void> => {
   await app.register(helmet, {
     contentSecurityPolicy: {
@@ -80,27 +103,4 @@ const secure = async (app: App): Promise<void> => {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store').header('x-request-id', request.id);
   });
-};
-
-/**
- * Builds the API without listening. @throws Error if a route has no entry in api/access.ts
- */
-export const buildApp = async (deps: ApiDeps): Promise<App> => {
-  const app = createServer(deps);
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler((error: Error, request, reply) => handleError(error, request, reply));
-  app.addHook('onRoute', requireAccess);
-  closeUnusedConnections(app);
-  limitBodyTime(app);
-  logResponses(app);
-  await secure(app);
-  rememberRequests(app);
-  authenticate(app, deps.database.db, await createRates(app, deps.config));
-  answerUnknown(app);
-  readBodies(app);
-  await documentApi(app);
-  registerRoutes(app, deps);
-  await app.ready();
-  return app;
 };

@@ -33,6 +33,41 @@ const BY_CODE: Record<string, [ProblemSlug, string]> = {
   KS006: ['gone', 'The data that this job needs was removed permanently.'],
 };
 
+/** Turns any thrown error into a problem of the catalogue. */
+export const toProblem = (error: Error): ProblemError => {
+  if (isProblem(error)) return error;
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return problem('database-unfit', refusal.message);
+  const refused = nearlyEveryoneOf(error);
+  if (refused !== undefined) {
+    return problem('delete-all-required', describeNearlyEveryone(refused));
+  }
+  const known = BY_CODE[codeOf(error)];
+  if (known !== undefined) return problem(known[0], known[1]);
+  if (error.name === 'StorageError') {
+    return problem(
+      'storage-unavailable',
+      'The storage is full or not available. The file could not be stored or read.',
+    );
+  }
+  const answer = databaseProblem(error);
+  if (answer !== undefined) return answer;
+  const { statusCode } = error as FastifyError;
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return problem('invalid-request', 'The request could not be read.');
+  }
+  return problem('internal', 'The request failed because of an internal error.');
+};
+
+/**
+ * The only place where an error becomes a response. Server errors are logged with the request id.
+ */
+export const handleError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+  const answer = toProblem(error);
+  if (answer.statusCode >= 500) logFailure(error, answer, request);
+  void sendProblem(request, reply, answer);
+};
+
 /** The problem for a database error, by the same list as in the worker. */
 const databaseProblem = (error: Error): ProblemError | undefined => {
   if (isShareExceeded(error)) {
@@ -71,45 +106,10 @@ const databaseProblem = (error: Error): ProblemError | undefined => {
   return undefined;
 };
 
-/** Turns any thrown error into a problem of the catalogue. */
-export const toProblem = (error: Error): ProblemError => {
-  if (isProblem(error)) return error;
-  const refusal = refusalOf(error);
-  if (refusal !== undefined) return problem('database-unfit', refusal.message);
-  const refused = nearlyEveryoneOf(error);
-  if (refused !== undefined) {
-    return problem('delete-all-required', describeNearlyEveryone(refused));
-  }
-  const known = BY_CODE[codeOf(error)];
-  if (known !== undefined) return problem(known[0], known[1]);
-  if (error.name === 'StorageError') {
-    return problem(
-      'storage-unavailable',
-      'The storage is full or not available. The file could not be stored or read.',
-    );
-  }
-  const answer = databaseProblem(error);
-  if (answer !== undefined) return answer;
-  const { statusCode } = error as FastifyError;
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return problem('invalid-request', 'The request could not be read.');
-  }
-  return problem('internal', 'The request failed because of an internal error.');
-};
-
 /** Logs an unavailable part as a warning, and an internal error with its cause. */
 const logFailure = (error: Error, answer: ProblemError, request: FastifyRequest): void => {
   const cause = isProblem(error) ? error.cause : error;
   const details = { problem: answer.slug, ...(cause instanceof Error && { err: cause }) };
   if (answer.slug === 'internal') request.log.error(details, answer.detail);
   else request.log.warn(details, answer.detail);
-};
-
-/**
- * The only place where an error becomes a response. Server errors are logged with the request id.
- */
-export const handleError = (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
-  const answer = toProblem(error);
-  if (answer.statusCode >= 500) logFailure(error, answer, request);
-  void sendProblem(request, reply, answer);
 };

@@ -22,21 +22,6 @@ interface Counted {
   ttlInSeconds: number;
 }
 
-const headersOf = ({ max, remaining, ttlInSeconds }: Counted): Record<string, string> => ({
-  'ratelimit-limit': String(max),
-  'ratelimit-remaining': String(remaining),
-  'ratelimit-reset': String(ttlInSeconds),
-});
-
-const tooMany = (counted: Counted, by: string) => {
-  const seconds = String(counted.ttlInSeconds);
-  return problem(
-    'too-many-requests',
-    `More than ${counted.max} requests in a minute came ${by}. Wait ${seconds} s.`,
-    { headers: { ...headersOf(counted), 'retry-after': seconds } },
-  );
-};
-
 const FROM_ADDRESS = 'from this address without a valid key';
 
 export const createRates = async (
@@ -62,3 +47,18 @@ export const createRates = async (
     },
   };
 };
+
+const tooMany = (counted: Counted, by: string) => {
+  const seconds = String(counted.ttlInSeconds);
+  return problem(
+    'too-many-requests',
+    `More than ${counted.max} requests in a minute came ${by}. Wait ${seconds} s.`,
+    { headers: { ...headersOf(counted), 'retry-after': seconds } },
+  );
+};
+
+const headersOf = ({ max, remaining, ttlInSeconds }: Counted): Record<string, string> => ({
+  'ratelimit-limit': String(max),
+  'ratelimit-remaining': String(remaining),
+  'ratelimit-reset': String(ttlInSeconds),
+});

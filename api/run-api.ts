@@ -22,35 +22,6 @@ export interface ApiOptions {
 }
 
 /**
- * The API starts without a database: the log and `/readyz` report this, and requests are answered
- * with 503 until the database is available.
- *
- * @throws DatabaseRefusal if the database must not be used; all resources are closed then
- */
-const checkDatabase = async (database: Database, log: Logger): Promise<void> => {
-  try {
-    await assertReady(database.db);
-  } catch (error) {
-    const refusal = startRefusalOf(error);
-    if (refusal !== undefined || !isDatabaseAway(error)) {
-      await database.close();
-      throw refusal ?? error;
-    }
-    const { code, message } = error as NodeJS.ErrnoException;
-    log.warn(
-      { error: { code, message } },
-      'PostgreSQL is not available: requests are answered with 503',
-    );
-  }
-};
-
-/** Not the default `localhost`: Fastify would listen twice, for IPv4 and IPv6. */
-const inheritedSocket = (fd: number): FastifyListenOptions => {
-  const options = { fd, host: '' };
-  return options;
-};
-
-/**
  * Builds the dependencies and answers requests until SIGTERM or SIGINT; resolves once it listens.
  */
 export const runApi = async (config: Config, options: ApiOptions = {}): Promise<void> => {
@@ -95,4 +66,33 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
 
   const { host, port, listenFd: fd } = config;
   await app.listen(fd === undefined ? { host, port } : inheritedSocket(fd));
+};
+
+/**
+ * The API starts without a database: the log and `/readyz` report this, and requests are answered
+ * with 503 until the database is available.
+ *
+ * @throws DatabaseRefusal if the database must not be used; all resources are closed then
+ */
+const checkDatabase = async (database: Database, log: Logger): Promise<void> => {
+  try {
+    await assertReady(database.db);
+  } catch (error) {
+    const refusal = startRefusalOf(error);
+    if (refusal !== undefined || !isDatabaseAway(error)) {
+      await database.close();
+      throw refusal ?? error;
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    log.warn(
+      { error: { code, message } },
+      'PostgreSQL is not available: requests are answered with 503',
+    );
+  }
+};
+
+/** Not the default `localhost`: Fastify would listen twice, for IPv4 and IPv6. */
+const inheritedSocket = (fd: number): FastifyListenOptions => {
+  const options = { fd, host: '' };
+  return options;
 };

@@ -31,70 +31,6 @@ export interface Bench extends Pick<BenchOptions, 'rows' | 'users' | 'rounds'> {
   load: (population: Population) => Promise<void>;
 }
 
-const openWorkspace = async (databaseUrl: string): Promise<{ id: string; key: string }> => {
-  const { db, close } = openDatabase(databaseUrl, { maxConnections: 1 });
-  try {
-    await createWorkspace(db, { id: WORKSPACE, name: 'Bench' });
-    return await createApiKey(db, {
-      role: 'admin',
-      workspaceId: WORKSPACE,
-      ownerName: 'Ada Admin',
-      ownerEmail: 'ada.admin@example.com',
-    });
-  } finally {
-    await close();
-  }
-};
-
-/** Generates people again only if another population is wanted than before. */
-const createLoader = (owner: Client, log: Bench['log']) => {
-  let made: Population | undefined;
-  return async (wanted: Population): Promise<void> => {
-    if (made?.total !== wanted.total || made.going !== wanted.going) {
-      log(`making up ${wanted.total.toLocaleString('en')} users`);
-      await makePeople(owner, wanted);
-      made = wanted;
-    }
-    await loadPeople(owner, WORKSPACE);
-  };
-};
-
-const openBench = async (
-  options: BenchOptions,
-  info: () => LocalInfo,
-  folder: string,
-  log: Bench['log'],
-): Promise<{ bench: Bench; close: () => Promise<void> }> => {
-  const owner = new Client({ connectionString: info().databaseUrl });
-  await owner.connect();
-  const connection = await Connection.connect({ address: info().temporal });
-  const { id, key } = await openWorkspace(info().databaseUrl);
-  const api = createApiClient(info().api, key);
-  for (const [name, type] of Object.entries(PEOPLES_PROPERTIES)) {
-    await api.succeed('POST', '/v1/properties', { name, type });
-  }
-  const bench: Bench = {
-    ...options,
-    info,
-    owner,
-    api,
-    key,
-    keyId: id,
-    temporal: new TemporalClient({ connection }),
-    folder,
-    log,
-    load: createLoader(owner, log),
-  };
-  return { bench, close: () => Promise.all([owner.end(), connection.close()]).then(() => {}) };
-};
-
-/** Never resolves. @throws the signal's reason once it is aborted */
-const whenAborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => {
-    signal.throwIfAborted();
-    signal.addEventListener('abort', () => reject(signal.reason as Error));
-  });
-
 /** Runs `measure` with its own stack on free ports. The stack's folder is removed afterwards. */
 export const withBench = async (
   options: BenchOptions,
@@ -130,3 +66,67 @@ export const withBench = async (
     await remove();
   }
 };
+
+const openBench = async (
+  options: BenchOptions,
+  info: () => LocalInfo,
+  folder: string,
+  log: Bench['log'],
+): Promise<{ bench: Bench; close: () => Promise<void> }> => {
+  const owner = new Client({ connectionString: info().databaseUrl });
+  await owner.connect();
+  const connection = await Connection.connect({ address: info().temporal });
+  const { id, key } = await openWorkspace(info().databaseUrl);
+  const api = createApiClient(info().api, key);
+  for (const [name, type] of Object.entries(PEOPLES_PROPERTIES)) {
+    await api.succeed('POST', '/v1/properties', { name, type });
+  }
+  const bench: Bench = {
+    ...options,
+    info,
+    owner,
+    api,
+    key,
+    keyId: id,
+    temporal: new TemporalClient({ connection }),
+    folder,
+    log,
+    load: createLoader(owner, log),
+  };
+  return { bench, close: () => Promise.all([owner.end(), connection.close()]).then(() => {}) };
+};
+
+const openWorkspace = async (databaseUrl: string): Promise<{ id: string; key: string }> => {
+  const { db, close } = openDatabase(databaseUrl, { maxConnections: 1 });
+  try {
+    await createWorkspace(db, { id: WORKSPACE, name: 'Bench' });
+    return await createApiKey(db, {
+      role: 'admin',
+      workspaceId: WORKSPACE,
+      ownerName: 'Ada Admin',
+      ownerEmail: 'ada.admin@example.com',
+    });
+  } finally {
+    await close();
+  }
+};
+
+/** Generates people again only if another population is wanted than before. */
+const createLoader = (owner: Client, log: Bench['log']) => {
+  let made: Population | undefined;
+  return async (wanted: Population): Promise<void> => {
+    if (made?.total !== wanted.total || made.going !== wanted.going) {
+      log(`making up ${wanted.total.toLocaleString('en')} users`);
+      await makePeople(owner, wanted);
+      made = wanted;
+    }
+    await loadPeople(owner, WORKSPACE);
+  };
+};
+
+/** Never resolves. @throws the signal's reason once it is aborted */
+const whenAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => {
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => reject(signal.reason as Error));
+  });

@@ -18,11 +18,6 @@ export interface Contender {
 /** Runs by contender. Each has the processor time used during it, by process and in seconds. */
 export type Runs = Record<string, (Run & { processor: ProcessorTimes })[]>;
 
-const timesOf = ({ info }: Bench): ProcessorTimes => {
-  const { worker = 0, api = 0, temporal = 0, postgres = 0 } = info().pids;
-  return processorTimes({ worker, api, temporal, postgres });
-};
-
 /**
  * Runs the contenders one after another, in several rounds. Each round begins with the next
  * contender.
@@ -50,3 +45,8 @@ export const contest = async (bench: Bench, contenders: readonly Contender[]): P
 
 export const medianSeconds = (runs: Runs, name: string): number =>
   median((runs[name] ?? []).map(({ seconds }) => seconds));
+
+const timesOf = ({ info }: Bench): ProcessorTimes => {
+  const { worker = 0, api = 0, temporal = 0, postgres = 0 } = info().pids;
+  return processorTimes({ worker, api, temporal, postgres });
+};

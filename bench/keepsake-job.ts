@@ -17,29 +17,6 @@ export interface JobRun extends Run {
   steps: Step[];
 }
 
-const untilStarted = async (handle: WorkflowHandle): Promise<void> => {
-  for (const deadline = Date.now() + START_DEADLINE_MS; ;) {
-    try {
-      await handle.describe();
-      return;
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError) || Date.now() > deadline) throw error;
-    }
-    await sleep(START_POLL_MS);
-  }
-};
-
-/**
- * Waits for a job's workflow to end, which is just after its final state was stored. Polling the
- * API instead would take a twelfth of the processor time from the job.
- */
-const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Promise<Job> => {
-  const handle = temporal.workflow.getHandle(workflow.id);
-  await untilStarted(handle);
-  await temporal.withDeadline(Date.now() + DEADLINE_MS, () => handle.result());
-  return api.succeed('GET', `/v1/jobs/${id}`);
-};
-
 /**
  * Starts a job through the API and waits for its final state. @throws Error when the job ends in
  * another state than `succeeded`
@@ -71,3 +48,26 @@ export const runJob = (bench: Bench, path: string, body: object) =>
 /** The larger peak memory of API and worker. */
 export const largestBytes = ({ peakBytes }: JobRun): number =>
   Math.max(peakBytes.worker, peakBytes.api);
+
+/**
+ * Waits for a job's workflow to end, which is just after its final state was stored. Polling the
+ * API instead would take a twelfth of the processor time from the job.
+ */
+const waitForEnd = async ({ api, temporal }: Bench, { id, workflow }: Job): Promise<Job> => {
+  const handle = temporal.workflow.getHandle(workflow.id);
+  await untilStarted(handle);
+  await temporal.withDeadline(Date.now() + DEADLINE_MS, () => handle.result());
+  return api.succeed('GET', `/v1/jobs/${id}`);
+};
+
+const untilStarted = async (handle: WorkflowHandle): Promise<void> => {
+  for (const deadline = Date.now() + START_DEADLINE_MS; ;) {
+    try {
+      await handle.describe();
+      return;
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || Date.now() > deadline) throw error;
+    }
+    await sleep(START_POLL_MS);
+  }
+};

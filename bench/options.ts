@@ -32,13 +32,18 @@ const USAGE = `npm run bench -- [--rows ${ROWS.join(',')}] [--users 1000000] [--
 
 const MIN_USERS = 1_000;
 
-const wholeNumber = (name: string, text: string, min: number): number => {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(value) && value >= min) return value;
-  throw new Error(`--${name} ${text}: give a whole number of at least ${min}.\n\n${USAGE}`);
+/** @throws Error that says what is wrong and how to call the program */
+export const readOptions = (args: string[]): BenchOptions => {
+  const { values } = parse(args);
+  const wanted = values.rows.split(',').map((name) => name.trim());
+  const unknown = wanted.find((name) => !isRow(name));
+  if (unknown !== undefined) throw new Error(`--rows: there is no row ${unknown}.\n\n${USAGE}`);
+  return {
+    rows: ROWS.filter((row) => wanted.includes(row)),
+    users: wholeNumber('users', values.users, MIN_USERS),
+    rounds: wholeNumber('rounds', values.rounds, 1),
+  };
 };
-
-const isRow = (name: string): name is RowName => ROWS.some((row) => row === name);
 
 const parse = (args: string[]) => {
   try {
@@ -55,15 +60,10 @@ const parse = (args: string[]) => {
   }
 };
 
-/** @throws Error that says what is wrong and how to call the program */
-export const readOptions = (args: string[]): BenchOptions => {
-  const { values } = parse(args);
-  const wanted = values.rows.split(',').map((name) => name.trim());
-  const unknown = wanted.find((name) => !isRow(name));
-  if (unknown !== undefined) throw new Error(`--rows: there is no row ${unknown}.\n\n${USAGE}`);
-  return {
-    rows: ROWS.filter((row) => wanted.includes(row)),
-    users: wholeNumber('users', values.users, MIN_USERS),
-    rounds: wholeNumber('rounds', values.rounds, 1),
-  };
+const isRow = (name: string): name is RowName => ROWS.some((row) => row === name);
+
+const wholeNumber = (name: string, text: string, min: number): number => {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value) && value >= min) return value;
+  throw new Error(`--${name} ${text}: give a whole number of at least ${min}.\n\n${USAGE}`);
 };

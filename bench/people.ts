@@ -22,17 +22,6 @@ export interface Population {
   going: number;
 }
 
-export const populationOf = (total: number): Population => ({
-  total,
-  going: Math.round(total / (1 + STAYING_SHARE)),
-});
-
-/** A workspace large enough that `going` of its users may be deleted. */
-export const populationFor = (going: number): Population => ({
-  total: Math.round(going * (1 + STAYING_SHARE)),
-  going,
-});
-
 /** The custom properties of the people, by type. */
 export const PEOPLES_PROPERTIES = {
   plan: 'string',
@@ -106,6 +95,23 @@ const COLUMNS = {
 
 const names = Object.keys(COLUMNS).join(', ');
 
+interface Index {
+  name: string;
+  definition: string;
+  constraint: string | null;
+}
+
+export const populationOf = (total: number): Population => ({
+  total,
+  going: Math.round(total / (1 + STAYING_SHARE)),
+});
+
+/** A workspace large enough that `going` of its users may be deleted. */
+export const populationFor = (going: number): Population => ({
+  total: Math.round(going * (1 + STAYING_SHARE)),
+  going,
+});
+
 /**
  * Generates people: the same ones on every machine, in shuffled order, about 540 bytes of the table
  * each.
@@ -121,39 +127,6 @@ export const makePeople = async (owner: Client, { total, going }: Population): P
     SELECT ${values} FROM generate_series(1::bigint, ${total}) AS n
      ORDER BY hashint8extended(n, 0)`);
   await owner.query('VACUUM ANALYZE bench_people');
-};
-
-interface Index {
-  name: string;
-  definition: string;
-  constraint: string | null;
-}
-
-const listIndexes = async (owner: Client, table: string): Promise<Index[]> => {
-  const { rows } = await owner.query<Index>(
-    `SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS definition,
-            con.conname AS constraint
-       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-       LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
-      WHERE i.indrelid = $1::regclass ORDER BY c.relname`,
-    [table],
-  );
-  return rows;
-};
-
-const dropIndex = (owner: Client, table: string, { name, constraint }: Index) =>
-  owner.query(
-    constraint === null
-      ? `DROP INDEX "${name}"`
-      : `ALTER TABLE ${table} DROP CONSTRAINT "${constraint}"`,
-  );
-
-const rebuildIndex = async (owner: Client, table: string, index: Index): Promise<void> => {
-  await owner.query(index.definition);
-  if (index.constraint === null) return;
-  await owner.query(
-    `ALTER TABLE ${table} ADD CONSTRAINT "${index.constraint}" PRIMARY KEY USING INDEX "${index.name}"`,
-  );
 };
 
 /**
@@ -191,4 +164,31 @@ export const removePeople = async (owner: Client, workspaceId: string): Promise<
 export const settle = async (owner: Client, workspaceId: string): Promise<void> => {
   await owner.query(`VACUUM ANALYZE "${partitionOf(workspaceId)}"`);
   await owner.query('CHECKPOINT');
+};
+
+const listIndexes = async (owner: Client, table: string): Promise<Index[]> => {
+  const { rows } = await owner.query<Index>(
+    `SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS definition,
+            con.conname AS constraint
+       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+       LEFT JOIN pg_constraint con ON con.conindid = i.indexrelid AND con.conrelid = i.indrelid
+      WHERE i.indrelid = $1::regclass ORDER BY c.relname`,
+    [table],
+  );
+  return rows;
+};
+
+const dropIndex = (owner: Client, table: string, { name, constraint }: Index) =>
+  owner.query(
+    constraint === null
+      ? `DROP INDEX "${name}"`
+      : `ALTER TABLE ${table} DROP CONSTRAINT "${constraint}"`,
+  );
+
+const rebuildIndex = async (owner: Client, table: string, index: Index): Promise<void> => {
+  await owner.query(index.definition);
+  if (index.constraint === null) return;
+  await owner.query(
+    `ALTER TABLE ${table} ADD CONSTRAINT "${index.constraint}" PRIMARY KEY USING INDEX "${index.name}"`,
+  );
 };

@@ -17,6 +17,24 @@ export interface Line {
   isMet: boolean | undefined;
 }
 
+export interface RowReport {
+  lines: Line[];
+  /** The figures behind the lines. */
+  raw: unknown;
+}
+
+const RESULTS = join(import.meta.dirname, 'results');
+const HEAD = ['what', 'peer', 'result', 'aim', 'met'];
+const GIB = 1024 ** 3;
+
+/**
+ * The load of the minute before the benchmark. If it is far above 0, other programs were working
+ * too.
+ */
+const loadAverageBefore = loadavg()[0];
+
+const VERDICTS = { true: 'yes', false: '**no**', undefined: '–' };
+
 /** The ratio of the medians of two contenders. */
 export const compare = (
   runs: Runs,
@@ -34,26 +52,6 @@ export const compare = (
   };
 };
 
-export interface RowReport {
-  lines: Line[];
-  /** The figures behind the lines. */
-  raw: unknown;
-}
-
-const RESULTS = join(import.meta.dirname, 'results');
-const HEAD = ['what', 'peer', 'result', 'aim', 'met'];
-const GIB = 1024 ** 3;
-
-/**
- * The load of the minute before the benchmark. If it is far above 0, other programs were working
- * too.
- */
-const loadAverageBefore = loadavg()[0];
-
-const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-
-const VERDICTS = { true: 'yes', false: '**no**', undefined: '–' };
-
 export const toTable = (lines: readonly Line[]): string =>
   [
     row(HEAD),
@@ -62,32 +60,6 @@ export const toTable = (lines: readonly Line[]): string =>
       row([what, peer, result, aim, VERDICTS[`${isMet}`]]),
     ),
   ].join('\n');
-
-const versionOf = (program: string): string => {
-  try {
-    return execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
-  } catch {
-    return 'none';
-  }
-};
-
-/** The facts that influence the figures. They name no machine, user or folder. */
-const factsOf = async ({ owner, users, rounds }: Bench) => {
-  const { rows } = await owner.query<{ server_version: string }>('SHOW server_version');
-  return {
-    measuredAt: new Date().toISOString(),
-    users,
-    rounds,
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / GIB),
-    system: `${platform()} ${arch()}`,
-    loadAverageBefore,
-    node: process.version,
-    postgresql: rows[0]?.server_version,
-    psql: versionOf('psql'),
-    gzip: versionOf('gzip'),
-  };
-};
 
 /** Writes the table and its figures to `bench/results/`, in files named by the minute. */
 export const writeReport = async (
@@ -107,4 +79,32 @@ export const writeReport = async (
   writeFileSync(file, `${table}\n\n${about}\n`);
   writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify({ facts, raw }, null, 2)}\n`);
   return { table: `${table}\n\n${about}`, file };
+};
+
+const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+/** The facts that influence the figures. They name no machine, user or folder. */
+const factsOf = async ({ owner, users, rounds }: Bench) => {
+  const { rows } = await owner.query<{ server_version: string }>('SHOW server_version');
+  return {
+    measuredAt: new Date().toISOString(),
+    users,
+    rounds,
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / GIB),
+    system: `${platform()} ${arch()}`,
+    loadAverageBefore,
+    node: process.version,
+    postgresql: rows[0]?.server_version,
+    psql: versionOf('psql'),
+    gzip: versionOf('gzip'),
+  };
+};
+
+const versionOf = (program: string): string => {
+  try {
+    return execFileSync(program, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0] ?? '';
+  } catch {
+    return 'none';
+  }
 };

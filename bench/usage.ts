@@ -7,13 +7,15 @@ const TICKS = 100;
 
 const hasProc = existsSync('/proc/self/status');
 
-const kilobytesOf = (pid: number, field: 'VmHWM' | 'VmRSS'): number => {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
-};
+interface Stat {
+  parent: number;
+  /** Of the process itself, in seconds. */
+  own: number;
+  /** Of its ended children, in seconds. */
+  ended: number;
+}
 
-const residentBytes = (pid: number): number =>
-  1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }));
+export type ProcessorTimes = Record<string, number>;
 
 /**
  * The peak resident memory of a process from now on, in bytes. It is the kernel's own high-water
@@ -34,33 +36,6 @@ export const watchMemory = (pid: number): { peakBytes: () => number } => {
     },
   };
 };
-
-interface Stat {
-  parent: number;
-  /** Of the process itself, in seconds. */
-  own: number;
-  /** Of its ended children, in seconds. */
-  ended: number;
-}
-
-const readStat = (pid: number): Stat => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The fields after the name, which may contain spaces: the state, the parent, and the times
-    // from the twelfth on.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15).map(Number);
-    return {
-      parent: Number(fields[1]),
-      own: (user + system) / TICKS,
-      ended: (endedUser + endedSystem) / TICKS,
-    };
-  } catch {
-    return { parent: 0, own: 0, ended: 0 };
-  }
-};
-
-export type ProcessorTimes = Record<string, number>;
 
 /**
  * The processor time, in seconds, of this process's named children, each with its own children.
@@ -93,3 +68,28 @@ export const usedBetween = (before: ProcessorTimes, after: ProcessorTimes): Proc
   Object.fromEntries(
     Object.entries(after).map(([name, seconds]) => [name, seconds - (before[name] ?? 0)]),
   );
+
+const kilobytesOf = (pid: number, field: 'VmHWM' | 'VmRSS'): number => {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+};
+
+const residentBytes = (pid: number): number =>
+  1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' }));
+
+const readStat = (pid: number): Stat => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The fields after the name, which may contain spaces: the state, the parent, and the times
+    // from the twelfth on.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15).map(Number);
+    return {
+      parent: Number(fields[1]),
+      own: (user + system) / TICKS,
+      ended: (endedUser + endedSystem) / TICKS,
+    };
+  } catch {
+    return { parent: 0, own: 0, ended: 0 };
+  }
+};

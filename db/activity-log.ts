@@ -13,65 +13,7 @@ export interface ActivityFilter extends ActorFilter {
   to?: string | undefined;
 }
 
-/** The conditions on a line, except the one on its actor. */
-const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
-  const { workspaceId, kind, jobId, from, to } = filter;
-  const conditions: RawBuilder<SqlBool>[] = [];
-  const add = (value: string | null | undefined, condition: RawBuilder<SqlBool>) => {
-    if (value !== undefined && value !== null) conditions.push(condition);
-  };
-  add(workspaceId, sql`activity.workspace_id = ${workspaceId}::text`);
-  add(kind, sql`activity.kind = ${kind}::text`);
-  add(jobId, sql`activity.job_id = ${jobId}::uuid`);
-  add(from, sql`activity.at >= ${from}::timestamptz`);
-  add(to, sql`activity.at < ${to}::timestamptz`);
-  return conditions;
-};
-
-const allOf = (conditions: readonly RawBuilder<SqlBool>[]): RawBuilder<SqlBool> =>
-  conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` AND `)})`;
-
-/** Lines with their author, and the job or export that they concern. */
-const lines = (db: Db) =>
-  db
-    .selectFrom('activity')
-    .leftJoin('api_keys as actor', 'actor.id', 'activity.actor_key_id')
-    .leftJoin('jobs', 'jobs.id', 'activity.job_id')
-    .leftJoin('exports', 'exports.id', 'activity.export_id')
-    .selectAll('activity')
-    .select([
-      'actor.role as actor_role',
-      'actor.owner_name as actor_name',
-      'actor.shown_id as actor_shown_id',
-      'jobs.type as job_type',
-      'jobs.erased_at as job_erased_at',
-      'exports.purpose as export_purpose',
-    ]);
-
 export type ActivityLine = Awaited<ReturnType<ReturnType<typeof lines>['executeTakeFirstOrThrow']>>;
-
-/**
- * Ids of the newest lines. The lines of each key are read separately, by the index
- * `activity_of_actor`.
- */
-const idsOf = (
-  filter: ActivityFilter,
-  { beforeId, limit }: { beforeId?: string | undefined; limit: number },
-): RawBuilder<string> => {
-  const conditions = conditionsOf(filter);
-  if (beforeId !== undefined) {
-    conditions.push(sql`(activity.at, activity.id) <
-      (SELECT at, id FROM activity WHERE id = ${beforeId}::uuid)`);
-  }
-  const keys = keysOf(filter);
-  if (keys !== undefined) conditions.push(sql`activity.actor_key_id = actor.id`);
-  const newest = sql`SELECT activity.id, activity.at FROM activity WHERE ${allOf(conditions)}
-    ORDER BY activity.at DESC, activity.id DESC LIMIT ${limit}`;
-  return keys === undefined
-    ? sql`SELECT found.id FROM (${newest}) AS found`
-    : sql`SELECT found.id FROM (${keys}) AS actor (id) CROSS JOIN LATERAL (${newest}) AS found
-        ORDER BY found.at DESC, found.id DESC LIMIT ${limit}`;
-};
 
 /**
  * Lines of one workspace or of all, newest first. Each query counts on one of these indexes:
@@ -110,3 +52,61 @@ export const activityLog = (filter: ActivityFilter): RawBuilder<unknown> => {
       FROM activity LEFT JOIN api_keys actor ON actor.id = activity.actor_key_id
      WHERE ${allOf(conditions)} ORDER BY activity.at DESC, activity.id DESC`;
 };
+
+/** Lines with their author, and the job or export that they concern. */
+const lines = (db: Db) =>
+  db
+    .selectFrom('activity')
+    .leftJoin('api_keys as actor', 'actor.id', 'activity.actor_key_id')
+    .leftJoin('jobs', 'jobs.id', 'activity.job_id')
+    .leftJoin('exports', 'exports.id', 'activity.export_id')
+    .selectAll('activity')
+    .select([
+      'actor.role as actor_role',
+      'actor.owner_name as actor_name',
+      'actor.shown_id as actor_shown_id',
+      'jobs.type as job_type',
+      'jobs.erased_at as job_erased_at',
+      'exports.purpose as export_purpose',
+    ]);
+
+/**
+ * Ids of the newest lines. The lines of each key are read separately, by the index
+ * `activity_of_actor`.
+ */
+const idsOf = (
+  filter: ActivityFilter,
+  { beforeId, limit }: { beforeId?: string | undefined; limit: number },
+): RawBuilder<string> => {
+  const conditions = conditionsOf(filter);
+  if (beforeId !== undefined) {
+    conditions.push(sql`(activity.at, activity.id) <
+      (SELECT at, id FROM activity WHERE id = ${beforeId}::uuid)`);
+  }
+  const keys = keysOf(filter);
+  if (keys !== undefined) conditions.push(sql`activity.actor_key_id = actor.id`);
+  const newest = sql`SELECT activity.id, activity.at FROM activity WHERE ${allOf(conditions)}
+    ORDER BY activity.at DESC, activity.id DESC LIMIT ${limit}`;
+  return keys === undefined
+    ? sql`SELECT found.id FROM (${newest}) AS found`
+    : sql`SELECT found.id FROM (${keys}) AS actor (id) CROSS JOIN LATERAL (${newest}) AS found
+        ORDER BY found.at DESC, found.id DESC LIMIT ${limit}`;
+};
+
+/** The conditions on a line, except the one on its actor. */
+const conditionsOf = (filter: ActivityFilter): RawBuilder<SqlBool>[] => {
+  const { workspaceId, kind, jobId, from, to } = filter;
+  const conditions: RawBuilder<SqlBool>[] = [];
+  const add = (value: string | null | undefined, condition: RawBuilder<SqlBool>) => {
+    if (value !== undefined && value !== null) conditions.push(condition);
+  };
+  add(workspaceId, sql`activity.workspace_id = ${workspaceId}::text`);
+  add(kind, sql`activity.kind = ${kind}::text`);
+  add(jobId, sql`activity.job_id = ${jobId}::uuid`);
+  add(from, sql`activity.at >= ${from}::timestamptz`);
+  add(to, sql`activity.at < ${to}::timestamptz`);
+  return conditions;
+};
+
+const allOf = (conditions: readonly RawBuilder<SqlBool>[]): RawBuilder<SqlBool> =>
+  conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` AND `)})`;

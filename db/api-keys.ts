@@ -8,16 +8,6 @@ import type { Role } from './schema.ts';
 /** 256 bits of random data. */
 const KEY_BYTES = 32;
 
-const sha256 = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
-
-/**
- * The proof that the database accepts for the holder of a key. The database stores the hash of the
- * proof, so a stored value cannot serve as a proof. A plain hash is enough: keys have 256 random
- * bits and cannot be guessed.
- */
-export const proofOf = (key: string): Buffer => sha256(key);
-const hashOf = (key: string): Buffer => sha256(proofOf(key));
-
 export interface NewApiKey {
   role: Role;
   /**
@@ -44,10 +34,12 @@ const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 /** The constraint that a key expires after its creation. */
 const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
 
-const endOf = (expires: Expiry): RawBuilder<Date> =>
-  'at' in expires
-    ? sql`${expires.at}::timestamptz`
-    : sql`now() + make_interval(secs => ${expires.inSeconds})`;
+/**
+ * The proof that the database accepts for the holder of a key. The database stores the hash of the
+ * proof, so a stored value cannot serve as a proof. A plain hash is enough: keys have 256 random
+ * bits and cannot be guessed.
+ */
+export const proofOf = (key: string): Buffer => sha256(key);
 
 /**
  * Makes a key. The text of the key is in this result only. Needs the owner's connection. A trigger
@@ -138,3 +130,12 @@ export const revokeApiKey = async (db: Db, id: string): Promise<boolean> => {
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 };
+
+const sha256 = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
+
+const hashOf = (key: string): Buffer => sha256(proofOf(key));
+
+const endOf = (expires: Expiry): RawBuilder<Date> =>
+  'at' in expires
+    ? sql`${expires.at}::timestamptz`
+    : sql`now() + make_interval(secs => ${expires.inSeconds})`;

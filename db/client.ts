@@ -55,27 +55,6 @@ const types = {
 };
 
 /**
- * Closes a connection that has met a read-only server, as soon as the connection is released.
- * Otherwise the pool would keep lending the connection long after the server accepts writes again.
- */
-const dropReadOnly = (pool: Pool): void => {
-  const readOnly = new WeakSet<ClientBase>();
-  pool.on('connect', (client) => {
-    (client as ClientBase as Client).connection.on(
-      'errorMessage',
-      ({ code }: { code?: string }) => {
-        if (code === READ_ONLY) readOnly.add(client);
-      },
-    );
-  });
-  // This event comes before the pool decides on keeping the connection. The pool keeps no
-  // connection that is ending.
-  pool.on('release', (_error, client) => {
-    if (readOnly.has(client)) void (client as ClientBase as Client).end();
-  });
-};
-
-/**
  * Opens a pool. Every connection is prepared before its first use.
  *
  * @throws DatabaseRefusal at the first use of a connection whose settings are not as requested
@@ -104,4 +83,25 @@ export const openDatabase = (databaseUrl: string, options: DatabaseOptions = {})
   if (shares !== undefined) shareOut(pool, shares);
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };
+};
+
+/**
+ * Closes a connection that has met a read-only server, as soon as the connection is released.
+ * Otherwise the pool would keep lending the connection long after the server accepts writes again.
+ */
+const dropReadOnly = (pool: Pool): void => {
+  const readOnly = new WeakSet<ClientBase>();
+  pool.on('connect', (client) => {
+    (client as ClientBase as Client).connection.on(
+      'errorMessage',
+      ({ code }: { code?: string }) => {
+        if (code === READ_ONLY) readOnly.add(client);
+      },
+    );
+  });
+  // This event comes before the pool decides on keeping the connection. The pool keeps no
+  // connection that is ending.
+  pool.on('release', (_error, client) => {
+    if (readOnly.has(client)) void (client as ClientBase as Client).end();
+  });
 };

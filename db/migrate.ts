@@ -21,6 +21,14 @@ const sqlFiles: MigrationProvider = {
 };
 
 /**
+ * A statement that waits for a table lock blocks all later statements on the table. So each wait is
+ * short, and the migration is tried again.
+ */
+const LOCK_TIMEOUT = '5s';
+const MAX_TRIES = 20;
+const PAUSE_MS = 2_000;
+
+/**
  * @throws Error when the database's encoding is not UTF-8: it could not hold every character, or
  *   would count bytes as characters
  */
@@ -32,38 +40,6 @@ export const assertUtf8 = async (db: Db): Promise<void> => {
   throw new Error(
     `The database ${name} has the encoding ${encoding}. Use one that was created with ENCODING 'UTF8'.`,
   );
-};
-
-/**
- * A statement that waits for a table lock blocks all later statements on the table. So each wait is
- * short, and the migration is tried again.
- */
-const LOCK_TIMEOUT = '5s';
-const MAX_TRIES = 20;
-const PAUSE_MS = 2_000;
-
-const migrateOnce = async (db: Db): Promise<string[]> => {
-  const { error, results = [] } = await new Migrator({ db, provider: sqlFiles }).migrateToLatest();
-  if (error !== undefined) throw error;
-  return results.map(({ migrationName }) => migrationName);
-};
-
-/**
- * Other processes read and write meanwhile. If they hold a lock for too long, the attempt fails and
- * is rolled back as a whole.
- */
-const migratePatiently = async (db: Db): Promise<string[]> => {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await migrateOnce(db);
-    } catch (error) {
-      if (!isContended(error) || attempt === MAX_TRIES) {
-        const { message } = error as Error;
-        throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
-      }
-    }
-    await sleep(PAUSE_MS);
-  }
 };
 
 /**
@@ -84,4 +60,28 @@ export const migrateToLatest = async (databaseUrl: string): Promise<string[]> =>
   } finally {
     await database.close();
   }
+};
+
+/**
+ * Other processes read and write meanwhile. If they hold a lock for too long, the attempt fails and
+ * is rolled back as a whole.
+ */
+const migratePatiently = async (db: Db): Promise<string[]> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await migrateOnce(db);
+    } catch (error) {
+      if (!isContended(error) || attempt === MAX_TRIES) {
+        const { message } = error as Error;
+        throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
+      }
+    }
+    await sleep(PAUSE_MS);
+  }
+};
+
+const migrateOnce = async (db: Db): Promise<string[]> => {
+  const { error, results = [] } = await new Migrator({ db, provider: sqlFiles }).migrateToLatest();
+  if (error !== undefined) throw error;
+  return results.map(({ migrationName }) => migrationName);
 };

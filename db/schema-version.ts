@@ -10,37 +10,19 @@ import { endsConnection, isDenied } from './connections/sql-states.ts';
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations');
 const ENDING = '.sql';
 
+/** SQLSTATE: the table does not exist. */
+const UNDEFINED_TABLE = '42P01';
+/** Before this migration, the roles of API and worker could not read `kysely_migration`. */
+const BEFORE_READABLE = '0021-user-lists or an earlier one';
+
+const HOW = 'run "npm run migrate" as the owner of the database';
+
 /** Names of all migrations of this version, in order, without the extension. */
 export const listMigrations = async (): Promise<string[]> =>
   (await readdir(MIGRATIONS_FOLDER))
     .filter((name) => name.endsWith(ENDING))
     .map((name) => name.slice(0, -ENDING.length))
     .toSorted();
-
-/** SQLSTATE: the table does not exist. */
-const UNDEFINED_TABLE = '42P01';
-/** Before this migration, the roles of API and worker could not read `kysely_migration`. */
-const BEFORE_READABLE = '0021-user-lists or an earlier one';
-
-/**
- * The last applied migration, as far as this role can read it. Undefined if the database has no
- * schema.
- */
-const findLastMigration = async (db: Db): Promise<string | undefined> => {
-  try {
-    const { rows } = await sql<{
-      name: string | null;
-    }>`SELECT max(name) AS name FROM public.kysely_migration`.execute(db);
-    return rows[0]?.name ?? undefined;
-  } catch (error) {
-    if (!(error instanceof DatabaseError) || endsConnection(error)) throw error;
-    if (error.code === UNDEFINED_TABLE) return undefined;
-    if (isDenied(error)) return BEFORE_READABLE;
-    throw error;
-  }
-};
-
-const HOW = 'run "npm run migrate" as the owner of the database';
 
 /**
  * Checks that the schema is at least as new as this version. A newer schema is accepted: during an
@@ -59,4 +41,22 @@ export const assertSchema = async (db: Db): Promise<void> => {
     'schemaOutdated',
     `The schema of the database is that of ${last}, and this version needs ${needed}: ${HOW}.`,
   );
+};
+
+/**
+ * The last applied migration, as far as this role can read it. Undefined if the database has no
+ * schema.
+ */
+const findLastMigration = async (db: Db): Promise<string | undefined> => {
+  try {
+    const { rows } = await sql<{
+      name: string | null;
+    }>`SELECT max(name) AS name FROM public.kysely_migration`.execute(db);
+    return rows[0]?.name ?? undefined;
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || endsConnection(error)) throw error;
+    if (error.code === UNDEFINED_TABLE) return undefined;
+    if (isDenied(error)) return BEFORE_READABLE;
+    throw error;
+  }
 };

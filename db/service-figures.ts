@@ -26,13 +26,24 @@ export interface ServiceFigures {
   skewSeconds: number;
 }
 
-/** Counts on the index `jobs_unfinished`. */
-const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
-  const { rows } = await sql<ServiceFigures['oldest'][number]>`
-    SELECT CASE state WHEN 'queued' THEN 'queued' ELSE 'running' END AS state,
-           max(extract(epoch FROM now() - created_at))::float8 AS seconds
-      FROM jobs WHERE finished_at IS NULL GROUP BY 1`.execute(db);
-  return rows;
+/** Reads all figures over one connection. */
+export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
+  db.connection().execute(async (one) => ({
+    jobs: await countJobs(one),
+    oldest: await readOldest(one),
+    damagedBackups: await countDamagedBackups(one),
+    overdue: await countOverdue(one),
+    schedules: await readSchedules(one),
+    skewSeconds: await measureClockSkew(() => readClock(one)),
+  }));
+
+/** Records a complete run of a schedule. */
+export const noteScheduleRun = async (db: Db, schedule: string): Promise<void> => {
+  await db
+    .insertInto('schedule_runs')
+    .values({ schedule, succeeded_at: sql<Date>`now()` })
+    .onConflict((conflict) => conflict.column('schedule').doUpdateSet({ succeeded_at: sql`now()` }))
+    .execute();
 };
 
 /** Counts by type, state and error. Reads the whole table. */
@@ -48,6 +59,15 @@ const countJobs = (db: Db): Promise<ServiceFigures['jobs']> =>
     ])
     .groupBy(['type', 'state', 'error_type', sql`finished_at IS NOT NULL`])
     .execute();
+
+/** Counts on the index `jobs_unfinished`. */
+const readOldest = async (db: Db): Promise<ServiceFigures['oldest']> => {
+  const { rows } = await sql<ServiceFigures['oldest'][number]>`
+    SELECT CASE state WHEN 'queued' THEN 'queued' ELSE 'running' END AS state,
+           max(extract(epoch FROM now() - created_at))::float8 AS seconds
+      FROM jobs WHERE finished_at IS NULL GROUP BY 1`.execute(db);
+  return rows;
+};
 
 /** Files of exports, backups and imports, and lists of users. */
 const countOverdue = async (db: Db): Promise<number> => {
@@ -73,24 +93,4 @@ const readSchedules = async (db: Db): Promise<ServiceFigures['schedules']> => {
     .select(['schedule', sql<number>`extract(epoch FROM succeeded_at)::float8`.as('at')])
     .execute();
   return rows;
-};
-
-/** Reads all figures over one connection. */
-export const readServiceFigures = (db: Db): Promise<ServiceFigures> =>
-  db.connection().execute(async (one) => ({
-    jobs: await countJobs(one),
-    oldest: await readOldest(one),
-    damagedBackups: await countDamagedBackups(one),
-    overdue: await countOverdue(one),
-    schedules: await readSchedules(one),
-    skewSeconds: await measureClockSkew(() => readClock(one)),
-  }));
-
-/** Records a complete run of a schedule. */
-export const noteScheduleRun = async (db: Db, schedule: string): Promise<void> => {
-  await db
-    .insertInto('schedule_runs')
-    .values({ schedule, succeeded_at: sql<Date>`now()` })
-    .onConflict((conflict) => conflict.column('schedule').doUpdateSet({ succeeded_at: sql`now()` }))
-    .execute();
 };

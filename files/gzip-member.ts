@@ -37,14 +37,6 @@ export interface TextCheck {
 
 const LENGTH_MODULUS = 2 ** 32;
 
-/** The end of a member: the last block, then the checksum and length of the text. */
-export const gzipTrailer = ({ crc32, bytes }: TextCheck): Buffer => {
-  const check = Buffer.alloc(8);
-  check.writeUInt32LE(crc32, 0);
-  check.writeUInt32LE(bytes % LENGTH_MODULUS, 4);
-  return Buffer.concat([LAST_BLOCK, check]);
-};
-
 const COMPRESSED_CHUNK_BYTES = 1024 * 1024;
 const DECOMPRESSED_CHUNK_BYTES = 256 * 1024;
 
@@ -61,12 +53,39 @@ const DEFLATE = {
   finishFlush: constants.Z_SYNC_FLUSH,
 };
 
+/** The polynomial of CRC-32, with its bits reversed: the highest bit is the coefficient of x^0. */
+const POLYNOMIAL = 0xed_b8_83_20;
+const ONE = 0x80_00_00_00;
+
+/** x^8, which shifts a checksum by one byte. */
+const ONE_BYTE = ONE >>> 8;
+
+/** The end of a member: the last block, then the checksum and length of the text. */
+export const gzipTrailer = ({ crc32, bytes }: TextCheck): Buffer => {
+  const check = Buffer.alloc(8);
+  check.writeUInt32LE(crc32, 0);
+  check.writeUInt32LE(bytes % LENGTH_MODULUS, 4);
+  return Buffer.concat([LAST_BLOCK, check]);
+};
+
 /** Compresses the first part of a member. */
 export const gzipBeginning = (text: Buffer): Buffer =>
   Buffer.concat([GZIP_HEADER, deflateRawSync(text, DEFLATE)]);
 
 /** Compresses a further part. */
 export const createPartDeflater = (): Transform => createDeflateRaw(DEFLATE);
+
+/** Decompresses a part, and compares its text with the checksum and length. */
+export const createPartGunzip = (part: number, check: TextCheck): Transform[] => [
+  enclosedBy(GZIP_HEADER.subarray(part === 0 ? GZIP_HEADER.length : 0), gzipTrailer(check)),
+  createGunzip({ chunkSize: DECOMPRESSED_CHUNK_BYTES }),
+];
+
+/** The check of two concatenated texts, computed as zlib's `crc32_combine` does. */
+export const joinChecks = (first: TextCheck, second: TextCheck): TextCheck => ({
+  crc32: (multiply(shiftBy(second.bytes), first.crc32) ^ second.crc32) >>> 0,
+  bytes: first.bytes + second.bytes,
+});
 
 const enclosedBy = (before: Buffer, after: Buffer): Transform => {
   const stream = new Transform({
@@ -76,16 +95,6 @@ const enclosedBy = (before: Buffer, after: Buffer): Transform => {
   stream.push(before);
   return stream;
 };
-
-/** Decompresses a part, and compares its text with the checksum and length. */
-export const createPartGunzip = (part: number, check: TextCheck): Transform[] => [
-  enclosedBy(GZIP_HEADER.subarray(part === 0 ? GZIP_HEADER.length : 0), gzipTrailer(check)),
-  createGunzip({ chunkSize: DECOMPRESSED_CHUNK_BYTES }),
-];
-
-/** The polynomial of CRC-32, with its bits reversed: the highest bit is the coefficient of x^0. */
-const POLYNOMIAL = 0xed_b8_83_20;
-const ONE = 0x80_00_00_00;
 
 /** The product of two polynomials, modulo that of CRC-32. */
 const multiply = (a: number, b: number): number => {
@@ -98,9 +107,6 @@ const multiply = (a: number, b: number): number => {
   return product >>> 0;
 };
 
-/** x^8, which shifts a checksum by one byte. */
-const ONE_BYTE = ONE >>> 8;
-
 /** The factor that shifts a checksum by a number of bytes. */
 const shiftBy = (bytes: number): number => {
   let shift = ONE;
@@ -111,9 +117,3 @@ const shiftBy = (bytes: number): number => {
   }
   return shift;
 };
-
-/** The check of two concatenated texts, computed as zlib's `crc32_combine` does. */
-export const joinChecks = (first: TextCheck, second: TextCheck): TextCheck => ({
-  crc32: (multiply(shiftBy(second.bytes), first.crc32) ^ second.crc32) >>> 0,
-  bytes: first.bytes + second.bytes,
-});

@@ -24,55 +24,6 @@ interface Slice extends ByteRange {
 /** Parts of a file, with their sizes as they are sent. */
 type GivenParts = { part: number; bytes: number }[];
 
-const listGivenParts = async (db: Db, file: ExportFile): Promise<GivenParts> => {
-  const parts = await listParts(db, file);
-  return parts.map(({ part, bytes, raw_bytes }) => ({
-    part,
-    bytes: isGivenAsText(file.compression) ? raw_bytes : bytes,
-  }));
-};
-
-/** The parts that a range of the file covers, in order, with the range in each part. */
-const slicesOf = (parts: GivenParts, range: ByteRange): Slice[] => {
-  const slices: Slice[] = [];
-  let offset = 0;
-  for (const { part, bytes } of parts) {
-    const start = Math.max(range.start - offset, 0);
-    const end = Math.min(range.end - offset, bytes - 1);
-    if (start <= end) slices.push({ part, start, end });
-    offset += bytes;
-  }
-  return slices;
-};
-
-const assertWhole = (file: ExportFile, parts: GivenParts): void => {
-  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const isWhole = bytes === file.bytes && parts.every(({ part }, index) => part === index);
-  if (isWhole) return;
-  throw new Error(
-    `export ${file.id} is not whole: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
-  );
-};
-
-/** Passes on only the bytes of a range. */
-const createCutter = ({ start, end }: ByteRange): Transform => {
-  let offset = 0;
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => {
-      const wanted = chunk.subarray(Math.max(start - offset, 0), Math.max(end + 1 - offset, 0));
-      offset += chunk.length;
-      done(null, wanted.length > 0 ? wanted : undefined);
-    },
-  });
-};
-
-/** Opens a range of a part. A part that is sent as its text is decompressed from its beginning. */
-const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
-  if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
-  const file = await storage.get(partKey(part));
-  return chain(file, ...unpackersOf(part.compression), createCutter(range));
-};
-
 /**
  * The bytes of an export, or of a range of it, as one stream. Parts are opened one after another,
  * each when the reader has read the previous one. The open part is closed when the stream is
@@ -126,4 +77,53 @@ export const openExport = async (
     },
   });
   return stream;
+};
+
+const listGivenParts = async (db: Db, file: ExportFile): Promise<GivenParts> => {
+  const parts = await listParts(db, file);
+  return parts.map(({ part, bytes, raw_bytes }) => ({
+    part,
+    bytes: isGivenAsText(file.compression) ? raw_bytes : bytes,
+  }));
+};
+
+const assertWhole = (file: ExportFile, parts: GivenParts): void => {
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const isWhole = bytes === file.bytes && parts.every(({ part }, index) => part === index);
+  if (isWhole) return;
+  throw new Error(
+    `export ${file.id} is not whole: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
+  );
+};
+
+/** The parts that a range of the file covers, in order, with the range in each part. */
+const slicesOf = (parts: GivenParts, range: ByteRange): Slice[] => {
+  const slices: Slice[] = [];
+  let offset = 0;
+  for (const { part, bytes } of parts) {
+    const start = Math.max(range.start - offset, 0);
+    const end = Math.min(range.end - offset, bytes - 1);
+    if (start <= end) slices.push({ part, start, end });
+    offset += bytes;
+  }
+  return slices;
+};
+
+/** Opens a range of a part. A part that is sent as its text is decompressed from its beginning. */
+const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
+  if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
+  const file = await storage.get(partKey(part));
+  return chain(file, ...unpackersOf(part.compression), createCutter(range));
+};
+
+/** Passes on only the bytes of a range. */
+const createCutter = ({ start, end }: ByteRange): Transform => {
+  let offset = 0;
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => {
+      const wanted = chunk.subarray(Math.max(start - offset, 0), Math.max(end + 1 - offset, 0));
+      offset += chunk.length;
+      done(null, wanted.length > 0 ? wanted : undefined);
+    },
+  });
 };

@@ -22,9 +22,6 @@ const UUID_BYTES = 16;
 const TOKEN_PATTERN = /^[A-Za-z0-9_-]{71}$/;
 const FACTS_LENGTH = 28;
 
-const signatureOf = (facts: Buffer, secret: string): string =>
-  createHmac('sha256', secret).update(CONTEXT).update(facts).digest('base64url');
-
 /**
  * A page's token: its purpose, the mail's id, its expiry and an HMAC-SHA256 of these, 71 characters
  * that are safe in a URL. The same link and secret always give the same token, so a mail that is
@@ -56,3 +53,6 @@ export const readPageToken = (token: string, secret: string): PageLink | undefin
   const mailId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
   return { purpose, mailId, expiresAt: new Date(facts.readUInt32BE(1 + UUID_BYTES) * 1_000) };
 };
+
+const signatureOf = (facts: Buffer, secret: string): string =>
+  createHmac('sha256', secret).update(CONTEXT).update(facts).digest('base64url');

@@ -17,24 +17,6 @@ interface RawRecord {
  */
 const PARSED_BYTES = 16 * 1024;
 
-const createSlicer = (): Transform =>
-  new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      for (let at = 0; at < chunk.length; at += PARSED_BYTES) {
-        this.push(chunk.subarray(at, at + PARSED_BYTES));
-      }
-      done();
-    },
-  });
-
-/** Records of a part in the order of its file, as `COPY` wrote them. */
-const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<RawRecord> {
-  const file = await storage.get(partKey(part));
-  const parser = parse({ raw: true, record_delimiter: '\n' });
-  const streams = [...unpackersOf(part.compression), createSlicer(), parser];
-  yield* chain(file, ...streams) as AsyncIterable<RawRecord>;
-};
-
 /** The names in a backup's header part, in order. */
 export const readHeaderNames = async (storage: Storage, part: PartFile): Promise<string[]> => {
   const { value } = await records(storage, { ...part, part: 0 }).next();
@@ -71,3 +53,21 @@ export const readRawRecords = async (
   }
   return text;
 };
+
+/** Records of a part in the order of its file, as `COPY` wrote them. */
+const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<RawRecord> {
+  const file = await storage.get(partKey(part));
+  const parser = parse({ raw: true, record_delimiter: '\n' });
+  const streams = [...unpackersOf(part.compression), createSlicer(), parser];
+  yield* chain(file, ...streams) as AsyncIterable<RawRecord>;
+};
+
+const createSlicer = (): Transform =>
+  new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      for (let at = 0; at < chunk.length; at += PARSED_BYTES) {
+        this.push(chunk.subarray(at, at + PARSED_BYTES));
+      }
+      done();
+    },
+  });

@@ -19,17 +19,6 @@ const MAX_FRAME_BYTES = 2 * 1024 * 1024;
 /** Code of errors about damaged compressed data. */
 export const UNREADABLE = 'ERR_ZSTD_FORMAT';
 
-const unreadable = (message: string): Error =>
-  Object.assign(new Error(message), { code: UNREADABLE });
-
-const prefixOf = (frame: Uint8Array): Buffer => {
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32LE(SKIPPED_MAGIC, 0);
-  prefix.writeUInt32LE(LENGTH_BYTES, 4);
-  prefix.writeUInt32LE(frame.length, 8);
-  return prefix;
-};
-
 /**
  * Compresses a chunk as a frame of its own; a file is a sequence of frames. The frame is
  * decompressed at once and compared with the chunk, so an intact frame is known to give back the
@@ -45,16 +34,20 @@ export const compressFrame = (chunk: Buffer): Buffer => {
 };
 
 /**
- * Length of the frame after the prefix that `bytes` begins with.
- *
- * @throws Error with code `UNREADABLE` when `bytes` does not begin with a prefix
+ * Decompresses a file frame by frame, as its reader takes the text. So a high compression ratio
+ * does not fill the memory.
  */
-const frameBytesOf = (bytes: Buffer): number => {
-  const length = bytes.readUInt32LE(8);
-  const isPrefix =
-    bytes.readUInt32LE(0) === SKIPPED_MAGIC && bytes.readUInt32LE(4) === LENGTH_BYTES;
-  if (!isPrefix || length > MAX_FRAME_BYTES) throw unreadable('no frame begins here');
-  return length;
+export const createDecompressors = (): Transform[] => [
+  createFrameSplitter(),
+  createFrameDecompressor(),
+];
+
+const prefixOf = (frame: Uint8Array): Buffer => {
+  const prefix = Buffer.alloc(PREFIX_BYTES);
+  prefix.writeUInt32LE(SKIPPED_MAGIC, 0);
+  prefix.writeUInt32LE(LENGTH_BYTES, 4);
+  prefix.writeUInt32LE(frame.length, 8);
+  return prefix;
 };
 
 /** Splits a file into its frames. */
@@ -81,10 +74,20 @@ const createFrameSplitter = (): Transform => {
 };
 
 /**
- * The package reports errors as sentences only. Lack of memory does not mean that the data is
- * damaged.
+ * Length of the frame after the prefix that `bytes` begins with.
+ *
+ * @throws Error with code `UNREADABLE` when `bytes` does not begin with a prefix
  */
-const isShortOfMemory = ({ message }: Error): boolean => /memory|alloc/i.test(message);
+const frameBytesOf = (bytes: Buffer): number => {
+  const length = bytes.readUInt32LE(8);
+  const isPrefix =
+    bytes.readUInt32LE(0) === SKIPPED_MAGIC && bytes.readUInt32LE(4) === LENGTH_BYTES;
+  if (!isPrefix || length > MAX_FRAME_BYTES) throw unreadable('no frame begins here');
+  return length;
+};
+
+const unreadable = (message: string): Error =>
+  Object.assign(new Error(message), { code: UNREADABLE });
 
 const createFrameDecompressor = (): Transform =>
   new Transform({
@@ -99,10 +102,7 @@ const createFrameDecompressor = (): Transform =>
   });
 
 /**
- * Decompresses a file frame by frame, as its reader takes the text. So a high compression ratio
- * does not fill the memory.
+ * The package reports errors as sentences only. Lack of memory does not mean that the data is
+ * damaged.
  */
-export const createDecompressors = (): Transform[] => [
-  createFrameSplitter(),
-  createFrameDecompressor(),
-];
+const isShortOfMemory = ({ message }: Error): boolean => /memory|alloc/i.test(message);

@@ -5,35 +5,7 @@ import { type Parsed, parseValue } from '../selection/values.ts';
 
 const SEPARATOR_OF_ITEMS = ';';
 
-/**
- * The JSON-like value of a cell, for the parsers of the API. A cell that is not a number or boolean
- * stays text.
- */
-const inputOf = (type: PropertyType, cell: string): unknown => {
-  switch (type) {
-    case 'boolean': {
-      const lower = cell.toLowerCase();
-      return lower === 'true' || lower === 'false' ? lower === 'true' : cell;
-    }
-    case 'number':
-      return exactNumber(cell) ?? cell;
-    case 'list':
-      return cell.split(SEPARATOR_OF_ITEMS);
-    case 'string':
-    case 'email':
-    case 'phone':
-    case 'url':
-    case 'date':
-    case 'time':
-    case 'datetime':
-      return cell;
-  }
-};
-
 const TEXT_TYPES: ReadonlySet<PropertyType> = new Set(['string', 'email', 'phone', 'url', 'list']);
-
-/** Whether exports for spreadsheets guard cells of this type against formulas. */
-export const isTextType = (type: PropertyType): boolean => TEXT_TYPES.has(type);
 
 const UNKNOWN: Parsed = { value: null };
 
@@ -42,6 +14,9 @@ const UNKNOWN: Parsed = { value: null };
  * for example, stays below.
  */
 const MAX_REMEMBERED = 256;
+
+/** Whether exports for spreadsheets guard cells of this type against formulas. */
+export const isTextType = (type: PropertyType): boolean => TEXT_TYPES.has(type);
 
 /**
  * Makes a function that reads cells of one column into their stored form. An empty cell is an
@@ -71,4 +46,29 @@ export const cellReader = (
     if (!isOfFew) remembered.clear();
     return parsed;
   };
+};
+
+/**
+ * The JSON-like value of a cell, for the parsers of the API. A cell that is not a number or boolean
+ * stays text.
+ */
+const inputOf = (type: PropertyType, cell: string): unknown => {
+  switch (type) {
+    case 'boolean': {
+      const lower = cell.toLowerCase();
+      return lower === 'true' || lower === 'false' ? lower === 'true' : cell;
+    }
+    case 'number':
+      return exactNumber(cell) ?? cell;
+    case 'list':
+      return cell.split(SEPARATOR_OF_ITEMS);
+    case 'string':
+    case 'email':
+    case 'phone':
+    case 'url':
+    case 'date':
+    case 'time':
+    case 'datetime':
+      return cell;
+  }
 };

@@ -12,6 +12,8 @@ const MAX_SHORT_LENGTH = 5;
 const OTHER_SCRIPTS = /[^\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}]/gu;
 const NO_LETTERS = /[^\p{L}\p{N}]/gu;
 
+const PREFIX = /^propert(?:y|ies)[._ ]/i;
+
 /** A name in backticks, with each invisible character as its code point, such as `[U+200B]`. */
 export const visibleName = (name: string): string => {
   const isLong = name.length > MAX_NAME_LENGTH;
@@ -29,33 +31,6 @@ export const unmistakableName = (name: string): string =>
 /** A name without differences of spelling: its letters and digits only, in lower case. */
 export const foldName = (name: string): string =>
   name.normalize('NFKC').replace(NO_LETTERS, '').toLowerCase();
-
-/**
- * Number of edits (a letter added, removed, changed, or swapped with the next) that turn `a` into
- * `b`.
- */
-const editsBetween = (a: string, b: string): number => {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const isSame = a[i - 1] === b[j - 1];
-      const added = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
-      row[j] = Math.min(added, (last[j - 1] ?? 0) + (isSame ? 0 : 1));
-      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (isSwap) row[j] = Math.min(row[j] ?? 0, (beforeLast[j - 2] ?? 0) + 1);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length] ?? 0;
-};
-
-const PREFIX = /^propert(?:y|ies)[._ ]/i;
-
-/** A folded name without the prefix of custom properties, which is often missing or superfluous. */
-const foldBare = (name: string): string => foldName(name.replace(PREFIX, ''));
 
 /**
  * Makes a function that suggests a known name for a wrong one: the nearest, and the first of
@@ -78,4 +53,29 @@ export const createNameFinder = (known: readonly string[]) => {
     }
     return best?.name;
   };
+};
+
+/** A folded name without the prefix of custom properties, which is often missing or superfluous. */
+const foldBare = (name: string): string => foldName(name.replace(PREFIX, ''));
+
+/**
+ * Number of edits (a letter added, removed, changed, or swapped with the next) that turn `a` into
+ * `b`.
+ */
+const editsBetween = (a: string, b: string): number => {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const isSame = a[i - 1] === b[j - 1];
+      const added = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+      row[j] = Math.min(added, (last[j - 1] ?? 0) + (isSame ? 0 : 1));
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (isSwap) row[j] = Math.min(row[j] ?? 0, (beforeLast[j - 2] ?? 0) + 1);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
 };

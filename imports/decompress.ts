@@ -25,10 +25,43 @@ export const isFromGunzip = (error: unknown): boolean =>
 export const isTooMuch = (error: unknown): boolean =>
   (error as NodeJS.ErrnoException).code === TOO_MUCH;
 
-/** @throws Error with code `BYTES_AFTER_ZEROS` when a byte is not zero */
-const requireZeros = (bytes: Buffer): void => {
-  if (bytes.equals(Buffer.alloc(bytes.length))) return;
-  throw Object.assign(new Error('bytes after zeros'), { code: BYTES_AFTER_ZEROS });
+/**
+ * The file's bytes, decompressed if they begin with the magic bytes of gzip. A gzip file may have
+ * several members, and zeros after the last one. The file is always read to its end.
+ *
+ * @throws Error for which `isFromGunzip` is true; errors of the stream
+ */
+export const decompressed = async function* (file: Readable): AsyncGenerator<Buffer> {
+  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < GZIP_MAGIC.length) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const { feed, unread } = createFeed(head, pieces);
+  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
+    yield* unread(0);
+    return;
+  }
+  const gunzip = createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES });
+  const read = () => gunzip.bytesWritten;
+  // An error of `feed` or gunzip is raised by this iteration.
+  const text = pipeline(
+    () => feed(read),
+    gunzip,
+    () => {},
+  ) as AsyncIterable<Buffer>;
+  let textBytes = 0;
+  for await (const piece of text) {
+    textBytes += piece.length;
+    if (textBytes > Math.max(MIN_UNPACKED_BYTES, MAX_DECOMPRESSED_RATIO * read())) {
+      throw Object.assign(new Error('too much text'), { code: TOO_MUCH });
+    }
+    yield piece;
+  }
+  // Gunzip stops at a zero after a member, and ignores all bytes after it.
+  for await (const bytes of unread(gunzip.bytesWritten)) requireZeros(bytes);
 };
 
 /**
@@ -67,41 +100,8 @@ const createFeed = (head: Buffer, pieces: AsyncIterator<Buffer>) => {
   return { feed, unread };
 };
 
-/**
- * The file's bytes, decompressed if they begin with the magic bytes of gzip. A gzip file may have
- * several members, and zeros after the last one. The file is always read to its end.
- *
- * @throws Error for which `isFromGunzip` is true; errors of the stream
- */
-export const decompressed = async function* (file: Readable): AsyncGenerator<Buffer> {
-  const pieces = file[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
-  let head: Buffer = Buffer.alloc(0);
-  while (head.length < GZIP_MAGIC.length) {
-    const next = await pieces.next();
-    if (next.done === true) break;
-    head = Buffer.concat([head, next.value]);
-  }
-  const { feed, unread } = createFeed(head, pieces);
-  if (!head.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC)) {
-    yield* unread(0);
-    return;
-  }
-  const gunzip = createGunzip({ chunkSize: UNPACKED_CHUNK_BYTES });
-  const read = () => gunzip.bytesWritten;
-  // An error of `feed` or gunzip is raised by this iteration.
-  const text = pipeline(
-    () => feed(read),
-    gunzip,
-    () => {},
-  ) as AsyncIterable<Buffer>;
-  let textBytes = 0;
-  for await (const piece of text) {
-    textBytes += piece.length;
-    if (textBytes > Math.max(MIN_UNPACKED_BYTES, MAX_DECOMPRESSED_RATIO * read())) {
-      throw Object.assign(new Error('too much text'), { code: TOO_MUCH });
-    }
-    yield piece;
-  }
-  // Gunzip stops at a zero after a member, and ignores all bytes after it.
-  for await (const bytes of unread(gunzip.bytesWritten)) requireZeros(bytes);
+/** @throws Error with code `BYTES_AFTER_ZEROS` when a byte is not zero */
+const requireZeros = (bytes: Buffer): void => {
+  if (bytes.equals(Buffer.alloc(bytes.length))) return;
+  throw Object.assign(new Error('bytes after zeros'), { code: BYTES_AFTER_ZEROS });
 };

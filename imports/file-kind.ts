@@ -54,67 +54,14 @@ const BEFORE = /^(?:\xef\xbb\xbf|\s|"?sep="?[^"\w\r\n][^\w\r\n]*(?=[\r\n]))+/i;
 const MARKUP = /^<(?:[!?]|[a-z][\w:-]*[\s/>])/i;
 const JSON_TEXT = /^(?:\{\s*["}]|\[\s*(?:[[{\]"\d-]|true|false|null))/;
 
-/** The kind of a zip archive, from the names of its first files. */
-const kindOfZip = (head: string): string => {
-  if (head.includes('opendocument.spreadsheet')) return `an OpenDocument spreadsheet. ${AS_CSV}`;
-  const isWorkbook = /\[Content_Types\]\.xml|_rels\/|docProps\/|xl\//.test(head);
-  if (isWorkbook) return `an Excel workbook (.xlsx). ${AS_CSV}`;
-  if (head.includes('Index/')) return `a Numbers spreadsheet. ${AS_CSV}`;
-  return `a zip archive or an Excel workbook (.xlsx). For an archive: ${UNPACKED} For a workbook: ${AS_CSV}`;
-};
-
 /**
  * Number of characters that detect UTF-16 without a mark: most characters of a header are ASCII
  * letters.
  */
 const UTF16_SAMPLE = 32;
 
-/**
- * UTF-16 without a mark: of each ASCII letter, one of two bytes is zero, always the first or always
- * the second.
- */
-const isUtf16 = (head: string): boolean => {
-  const sample = head.slice(0, 2 * UTF16_SAMPLE).replace(/\0+$/, '');
-  const zeros = [0, 0];
-  for (let at = 0; at < sample.length; at++) {
-    if (sample[at] === '\0') zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
-  }
-  const [first = 0, second = 0] = zeros;
-  const isOfOneSide = Math.min(first, second) === 0;
-  return isOfOneSide && Math.max(first, second) * 4 >= sample.length && sample.length > 2;
-};
-
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS_OF_NAMES = /^(?:[,;\t|\r\n]|$)/;
-
-/** Whether a text begins with the name of a given column, such as `[1] Id` or `<No>`. */
-const beginsWithName = (head: string, names: ReadonlySet<string>): boolean =>
-  [...names].some((name) => {
-    const bytesOfName = Buffer.from(name).toString('latin1');
-    return head.startsWith(bytesOfName) && ENDS_OF_NAMES.test(head.slice(bytesOfName.length));
-  });
-
-const kindOfText = (head: string, names: ReadonlySet<string>): string | undefined => {
-  if (isUtf16(head)) return `text in UTF-16. ${AS_UTF8}`;
-  const kind = MARKUP.test(head) ? 'HTML or XML' : JSON_TEXT.test(head) ? 'JSON' : undefined;
-  if (kind === undefined || beginsWithName(head, names)) return undefined;
-  return `${kind}. ${EXPORT_AGAIN}`;
-};
-
-const isCompressed = (content: Buffer): boolean =>
-  content.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
-
-const kindOf = (text: string): string | undefined => {
-  const found = BEGINNINGS.find(([beginning]) => text.startsWith(beginning));
-  if (found !== undefined) return found[1];
-  if (ZIP.some((beginning) => text.startsWith(beginning))) return kindOfZip(text);
-  if (text.startsWith('BZh') && BZIP2.includes(text.slice(4, 10)))
-    return `compressed with bzip2. ${UNPACKED}`;
-  if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
-    return `compressed with zstd. ${UNPACKED}`;
-  if (TAR.some((name) => text.startsWith(name, TAR_AT))) return `a tar archive. ${UNPACKED}`;
-  return undefined;
-};
 
 const GZIP = GZIP_MAGIC.toString('latin1');
 const PACKED_BEHIND =
@@ -131,18 +78,6 @@ export const kindOfContent = (head: Buffer, names = NO_NAMES): string | undefine
   const behind = text.replace(BEFORE, '');
   if (behind.startsWith(GZIP)) return PACKED_BEHIND;
   return kindOf(text) ?? kindOf(behind) ?? kindOfText(behind, names);
-};
-
-/** The text of the first bytes of a gzip file. Empty if the bytes are not gzip, or too few. */
-const decompressHead = (head: Buffer): Buffer => {
-  try {
-    return gunzipSync(head, {
-      finishFlush: constants.Z_SYNC_FLUSH,
-      maxOutputLength: MAX_UNPACKED_BYTES,
-    });
-  } catch {
-    return Buffer.alloc(0);
-  }
 };
 
 /** Like `kindOfContent`, for a file that may be compressed. */
@@ -168,4 +103,69 @@ export const createKindCheck = (toError: (kind: string) => Error, names = NO_NAM
     const kind = kindOfFile(head, names);
     if (kind !== undefined) throw toError(kind);
   };
+};
+
+const isCompressed = (content: Buffer): boolean =>
+  content.subarray(0, GZIP_MAGIC.length).equals(GZIP_MAGIC);
+
+const kindOf = (text: string): string | undefined => {
+  const found = BEGINNINGS.find(([beginning]) => text.startsWith(beginning));
+  if (found !== undefined) return found[1];
+  if (ZIP.some((beginning) => text.startsWith(beginning))) return kindOfZip(text);
+  if (text.startsWith('BZh') && BZIP2.includes(text.slice(4, 10)))
+    return `compressed with bzip2. ${UNPACKED}`;
+  if (/^[P-_]/.test(text) && text.startsWith(SKIPPABLE_ZSTD, 1))
+    return `compressed with zstd. ${UNPACKED}`;
+  if (TAR.some((name) => text.startsWith(name, TAR_AT))) return `a tar archive. ${UNPACKED}`;
+  return undefined;
+};
+
+/** The kind of a zip archive, from the names of its first files. */
+const kindOfZip = (head: string): string => {
+  if (head.includes('opendocument.spreadsheet')) return `an OpenDocument spreadsheet. ${AS_CSV}`;
+  const isWorkbook = /\[Content_Types\]\.xml|_rels\/|docProps\/|xl\//.test(head);
+  if (isWorkbook) return `an Excel workbook (.xlsx). ${AS_CSV}`;
+  if (head.includes('Index/')) return `a Numbers spreadsheet. ${AS_CSV}`;
+  return `a zip archive or an Excel workbook (.xlsx). For an archive: ${UNPACKED} For a workbook: ${AS_CSV}`;
+};
+
+const kindOfText = (head: string, names: ReadonlySet<string>): string | undefined => {
+  if (isUtf16(head)) return `text in UTF-16. ${AS_UTF8}`;
+  const kind = MARKUP.test(head) ? 'HTML or XML' : JSON_TEXT.test(head) ? 'JSON' : undefined;
+  if (kind === undefined || beginsWithName(head, names)) return undefined;
+  return `${kind}. ${EXPORT_AGAIN}`;
+};
+
+/**
+ * UTF-16 without a mark: of each ASCII letter, one of two bytes is zero, always the first or always
+ * the second.
+ */
+const isUtf16 = (head: string): boolean => {
+  const sample = head.slice(0, 2 * UTF16_SAMPLE).replace(/\0+$/, '');
+  const zeros = [0, 0];
+  for (let at = 0; at < sample.length; at++) {
+    if (sample[at] === '\0') zeros[at % 2] = (zeros[at % 2] ?? 0) + 1;
+  }
+  const [first = 0, second = 0] = zeros;
+  const isOfOneSide = Math.min(first, second) === 0;
+  return isOfOneSide && Math.max(first, second) * 4 >= sample.length && sample.length > 2;
+};
+
+/** Whether a text begins with the name of a given column, such as `[1] Id` or `<No>`. */
+const beginsWithName = (head: string, names: ReadonlySet<string>): boolean =>
+  [...names].some((name) => {
+    const bytesOfName = Buffer.from(name).toString('latin1');
+    return head.startsWith(bytesOfName) && ENDS_OF_NAMES.test(head.slice(bytesOfName.length));
+  });
+
+/** The text of the first bytes of a gzip file. Empty if the bytes are not gzip, or too few. */
+const decompressHead = (head: Buffer): Buffer => {
+  try {
+    return gunzipSync(head, {
+      finishFlush: constants.Z_SYNC_FLUSH,
+      maxOutputLength: MAX_UNPACKED_BYTES,
+    });
+  } catch {
+    return Buffer.alloc(0);
+  }
 };

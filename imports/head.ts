@@ -8,16 +8,7 @@ const MAX_HEAD_BYTES = 4 * 1024 * 1024;
 /** Most bytes of blank lines before the header. */
 export const MAX_BLANK_HEAD_BYTES = 64 * 1024;
 
-export const blankHead = (line: number): ImportFileError =>
-  new ImportFileError(
-    'empty',
-    line,
-    'all lines up to here are blank. The first line of a file must name the columns.',
-  );
-
 const LINE_BREAK = /\r\n|\n|\r/g;
-
-export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
 
 /**
  * Matches: marks and blank lines; an optional line such as `sep=;`, which names the separator for
@@ -34,36 +25,6 @@ const OUTER_QUOTES = /^"|"$/g;
 /** Replaces quoted text, in which a separator does not count. */
 const NO_SEPARATOR = '"';
 
-/**
- * The separator that splits the header into the most names of `names`; among equals, into the most
- * cells.
- */
-const separatorOf = (header: string, names: ReadonlySet<string>): string => {
-  const bare = header.replace(QUOTED, NO_SEPARATOR);
-  const ways = SEPARATORS.map((separator) => ({
-    separator,
-    known: header.split(separator).filter((name) => names.has(name.replace(OUTER_QUOTES, '')))
-      .length,
-    cells: bare.split(separator).length,
-  }));
-  return ways.toSorted((a, b) => b.known - a.known || b.cells - a.cells)[0]?.separator ?? ',';
-};
-
-/** @throws ImportFileError when a line names a separator that the header does not use */
-const requireUse = (
-  separator: string,
-  header: string,
-  { line, names }: { line: number; names: ReadonlySet<string> },
-): void => {
-  const bare = header.replace(QUOTED, NO_SEPARATOR);
-  const other = SEPARATORS.find((used) => bare.includes(used));
-  if (bare.includes(separator) || other === undefined || names.has(header)) return;
-  const message =
-    `the line before names ${nameOfSeparator(separator)} as the separator, but this line with the columns ` +
-    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or remove it.`;
-  throw new ImportFileError('invalidHeader', line, message);
-};
-
 /** The beginning of a text. */
 export interface Head {
   /** Whether the first character is a byte-order mark. */
@@ -79,13 +40,16 @@ export interface Head {
   header: Buffer;
 }
 
-const lookAt = (text: Buffer) => {
-  const found = HEAD.exec(text.toString()) ?? [];
-  const [, marks = '', note = '', separator, blank = '', header = '', end = ''] = found;
-  return { skipped: marks + note + blank, separator, header, isWhole: end !== '' };
-};
-
 const NO_NAMES: ReadonlySet<string> = new Set();
+
+export const blankHead = (line: number): ImportFileError =>
+  new ImportFileError(
+    'empty',
+    line,
+    'all lines up to here are blank. The first line of a file must name the columns.',
+  );
+
+export const countBreaks = (text: string): number => text.match(LINE_BREAK)?.length ?? 0;
 
 /**
  * Reads a text up to the end of its header. `names` are columns that the text is said to have; they
@@ -120,4 +84,40 @@ export const readHead = async (text: AsyncGenerator<Buffer>, names = NO_NAMES): 
     isSeparatorNamed: separator !== undefined,
     header: Buffer.from(header),
   };
+};
+
+const lookAt = (text: Buffer) => {
+  const found = HEAD.exec(text.toString()) ?? [];
+  const [, marks = '', note = '', separator, blank = '', header = '', end = ''] = found;
+  return { skipped: marks + note + blank, separator, header, isWhole: end !== '' };
+};
+
+/** @throws ImportFileError when a line names a separator that the header does not use */
+const requireUse = (
+  separator: string,
+  header: string,
+  { line, names }: { line: number; names: ReadonlySet<string> },
+): void => {
+  const bare = header.replace(QUOTED, NO_SEPARATOR);
+  const other = SEPARATORS.find((used) => bare.includes(used));
+  if (bare.includes(separator) || other === undefined || names.has(header)) return;
+  const message =
+    `the line before names ${nameOfSeparator(separator)} as the separator, but this line with the columns ` +
+    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or remove it.`;
+  throw new ImportFileError('invalidHeader', line, message);
+};
+
+/**
+ * The separator that splits the header into the most names of `names`; among equals, into the most
+ * cells.
+ */
+const separatorOf = (header: string, names: ReadonlySet<string>): string => {
+  const bare = header.replace(QUOTED, NO_SEPARATOR);
+  const ways = SEPARATORS.map((separator) => ({
+    separator,
+    known: header.split(separator).filter((name) => names.has(name.replace(OUTER_QUOTES, '')))
+      .length,
+    cells: bare.split(separator).length,
+  }));
+  return ways.toSorted((a, b) => b.known - a.known || b.cells - a.cells)[0]?.separator ?? ',';
 };

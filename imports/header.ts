@@ -65,106 +65,9 @@ export interface HeaderFault extends HeaderError {
   index?: number;
 }
 
-/**
- * Only one column identifies the user of a line. If users are found by email address, an id is
- * ignored.
- */
-const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
-  if (name === matchBy) return 'key';
-  return isUnsettableByFile(name) || name === 'userId' ? 'ignored' : 'system';
-};
-
-const findColumn = (
-  name: string,
-  index: number,
-  { types, matchBy = 'userId', columns }: HeaderOptions,
-): ImportColumn | undefined => {
-  const field = fieldOf(name, columns);
-  const common = { name, field, index };
-  if (field === null) return { ...common, target: 'ignored', key: name, type: 'string' };
-  const system = findSystemField(field);
-  if (system !== undefined) {
-    const target = targetOf(field, matchBy);
-    return { ...common, target, key: system.column, type: system.takes };
-  }
-  if (!field.startsWith(PREFIX)) return undefined;
-  const key = field.slice(PREFIX.length);
-  const type = types.get(key);
-  return type && { ...common, target: 'custom', key, type };
-};
-
-const whyUnknown = (name: string, index: number): string => {
-  if (foldName(name) === '') {
-    return index === 0
-      ? ' has no name; if the column has row numbers, export without them (pandas: index=False)'
-      : ' has no name';
-  }
-  if (name.startsWith(PREFIX))
-    return ' is not a property of this workspace; define the property first';
-  return ' is not a known property; name custom properties properties.<name>';
-};
-
-/** The columns and the faults of single columns. `meant`: the known names that were suggested. */
-const checkColumns = (names: readonly string[], options: HeaderOptions) => {
-  const { types, columns: mapping } = options;
-  const columns: ImportColumn[] = [];
-  const faults: HeaderFault[] = [];
-  const seen = new Set<string>();
-  const fields = names.map((name) => fieldOf(name, mapping));
-  const findMeant = createNameFinder(fieldNames(types).filter((name) => !fields.includes(name)));
-  const meant = new Set<string>();
-  for (const [index, name] of names.entries()) {
-    const column = findColumn(name, index, options);
-    const pointer = `/file/columns/${index}`;
-    const isTwice = seen.has(name);
-    seen.add(name);
-    // Faults of a column's mapping are reported with the mapping.
-    if (isMapped(name, mapping) && (fields[index] === null || !isTwice)) {
-      if (column !== undefined) columns.push(column);
-      continue;
-    }
-    if (column !== undefined && !isTwice) {
-      columns.push(column);
-      continue;
-    }
-    const other = isTwice || faults.length >= MAX_COMPARED_NAMES ? undefined : findMeant(name);
-    if (other !== undefined) {
-      meant.add(other);
-      const detail = `: did you mean \`${other}\`?`;
-      faults.push({ name: unmistakableName(name), detail, pointer, index });
-    } else {
-      const detail = isTwice && name !== '' ? ' is repeated' : whyUnknown(name, index);
-      faults.push({ name: visibleName(name), detail, pointer, index });
-    }
-  }
-  return { columns, faults, meant };
-};
-
 export type ImportHeader = { columns: ImportColumn[] } | { errors: HeaderError[] };
 
 const FILE = '/file';
-
-const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
-  const [only = ''] = names;
-  const detail =
-    names.length === 1 && OTHER_SEPARATOR.test(only)
-      ? `has one column, and the column is not ${key}. Separate cells with a comma, semicolon or tab; ` +
-        'to use another separator, put a line such as sep=| first'
-      : `has no column ${key}; its first line must name the columns`;
-  return { detail, pointer: FILE };
-};
-
-/**
- * Removes columns without a name at the end of a header. They are padding, unless the mapping names
- * them.
- */
-const withoutPadding = (
-  names: readonly string[],
-  mapping: ColumnMapping | undefined,
-): readonly string[] => {
-  const last = names.findLastIndex((name) => foldName(name) !== '' || isMapped(name, mapping));
-  return names.slice(0, last + 1);
-};
 
 /**
  * The names of a header, without padding, and without the last column if it is that of a log. A log
@@ -179,34 +82,6 @@ export const ownNames = (
   const isLog =
     names.at(-1) === LOG_COLUMN && (!isMapped(LOG_COLUMN, mapping) || own.includes(LOG_COLUMN));
   return isLog ? { names: own.map(unguarded), isLog } : { names, isLog };
-};
-
-const logColumn = (index: number): ImportColumn => ({
-  name: LOG_COLUMN,
-  field: null,
-  index,
-  target: 'ignored',
-  key: LOG_COLUMN,
-  type: 'string',
-  isOfLog: true,
-});
-
-/** All faults of a header and its mapping, up to `MAX_NAMED_ERRORS`. */
-const faultsOf = (
-  names: readonly string[],
-  options: HeaderOptions,
-  found: ReturnType<typeof checkColumns>,
-) => {
-  const { types, matchBy = 'userId', columns: mapping = {} } = options;
-  const faults = [...mappingFaults(mapping, names, types), ...found.faults].toSorted(
-    (a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0,
-  );
-  const isThere = names.some((name) => fieldOf(name, mapping) === matchBy);
-  if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
-  const others = faults.length - MAX_NAMED_ERRORS;
-  if (others <= 0) return faults;
-  const last = { detail: `has ${others} more columns with errors`, pointer: FILE };
-  return [...faults.slice(0, MAX_NAMED_ERRORS), last];
 };
 
 /**
@@ -258,3 +133,128 @@ export const readHeader = async (file: Readable, options: HeaderOptions): Promis
     return { errors: [{ detail: error.message, pointer: FILE }] };
   }
 };
+
+/**
+ * Removes columns without a name at the end of a header. They are padding, unless the mapping names
+ * them.
+ */
+const withoutPadding = (
+  names: readonly string[],
+  mapping: ColumnMapping | undefined,
+): readonly string[] => {
+  const last = names.findLastIndex((name) => foldName(name) !== '' || isMapped(name, mapping));
+  return names.slice(0, last + 1);
+};
+
+/** The columns and the faults of single columns. `meant`: the known names that were suggested. */
+const checkColumns = (names: readonly string[], options: HeaderOptions) => {
+  const { types, columns: mapping } = options;
+  const columns: ImportColumn[] = [];
+  const faults: HeaderFault[] = [];
+  const seen = new Set<string>();
+  const fields = names.map((name) => fieldOf(name, mapping));
+  const findMeant = createNameFinder(fieldNames(types).filter((name) => !fields.includes(name)));
+  const meant = new Set<string>();
+  for (const [index, name] of names.entries()) {
+    const column = findColumn(name, index, options);
+    const pointer = `/file/columns/${index}`;
+    const isTwice = seen.has(name);
+    seen.add(name);
+    // Faults of a column's mapping are reported with the mapping.
+    if (isMapped(name, mapping) && (fields[index] === null || !isTwice)) {
+      if (column !== undefined) columns.push(column);
+      continue;
+    }
+    if (column !== undefined && !isTwice) {
+      columns.push(column);
+      continue;
+    }
+    const other = isTwice || faults.length >= MAX_COMPARED_NAMES ? undefined : findMeant(name);
+    if (other !== undefined) {
+      meant.add(other);
+      const detail = `: did you mean \`${other}\`?`;
+      faults.push({ name: unmistakableName(name), detail, pointer, index });
+    } else {
+      const detail = isTwice && name !== '' ? ' is repeated' : whyUnknown(name, index);
+      faults.push({ name: visibleName(name), detail, pointer, index });
+    }
+  }
+  return { columns, faults, meant };
+};
+
+const findColumn = (
+  name: string,
+  index: number,
+  { types, matchBy = 'userId', columns }: HeaderOptions,
+): ImportColumn | undefined => {
+  const field = fieldOf(name, columns);
+  const common = { name, field, index };
+  if (field === null) return { ...common, target: 'ignored', key: name, type: 'string' };
+  const system = findSystemField(field);
+  if (system !== undefined) {
+    const target = targetOf(field, matchBy);
+    return { ...common, target, key: system.column, type: system.takes };
+  }
+  if (!field.startsWith(PREFIX)) return undefined;
+  const key = field.slice(PREFIX.length);
+  const type = types.get(key);
+  return type && { ...common, target: 'custom', key, type };
+};
+
+/**
+ * Only one column identifies the user of a line. If users are found by email address, an id is
+ * ignored.
+ */
+const targetOf = (name: string, matchBy: MatchKey): ImportColumn['target'] => {
+  if (name === matchBy) return 'key';
+  return isUnsettableByFile(name) || name === 'userId' ? 'ignored' : 'system';
+};
+
+const whyUnknown = (name: string, index: number): string => {
+  if (foldName(name) === '') {
+    return index === 0
+      ? ' has no name; if the column has row numbers, export without them (pandas: index=False)'
+      : ' has no name';
+  }
+  if (name.startsWith(PREFIX))
+    return ' is not a property of this workspace; define the property first';
+  return ' is not a known property; name custom properties properties.<name>';
+};
+
+/** All faults of a header and its mapping, up to `MAX_NAMED_ERRORS`. */
+const faultsOf = (
+  names: readonly string[],
+  options: HeaderOptions,
+  found: ReturnType<typeof checkColumns>,
+) => {
+  const { types, matchBy = 'userId', columns: mapping = {} } = options;
+  const faults = [...mappingFaults(mapping, names, types), ...found.faults].toSorted(
+    (a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || 0,
+  );
+  const isThere = names.some((name) => fieldOf(name, mapping) === matchBy);
+  if (!isThere && !found.meant.has(matchBy)) faults.unshift(withoutKey(names, matchBy));
+  const others = faults.length - MAX_NAMED_ERRORS;
+  if (others <= 0) return faults;
+  const last = { detail: `has ${others} more columns with errors`, pointer: FILE };
+  return [...faults.slice(0, MAX_NAMED_ERRORS), last];
+};
+
+const withoutKey = (names: readonly string[], key: MatchKey): HeaderFault => {
+  const [only = ''] = names;
+  const detail =
+    names.length === 1 && OTHER_SEPARATOR.test(only)
+      ? `has one column, and the column is not ${key}. Separate cells with a comma, semicolon or tab; ` +
+        'to use another separator, put a line such as sep=| first'
+      : `has no column ${key}; its first line must name the columns`;
+  return { detail, pointer: FILE };
+};
+
+const logColumn = (index: number): ImportColumn => ({
+  name: LOG_COLUMN,
+  field: null,
+  index,
+  target: 'ignored',
+  key: LOG_COLUMN,
+  type: 'string',
+  isOfLog: true,
+});

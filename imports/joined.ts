@@ -37,13 +37,6 @@ const ENDS_OF_NOTES = new Set(['=', ...SEPARATORS]);
 export const withoutEmptyEnd = (cells: readonly string[]): readonly string[] =>
   cells.at(-1) === '' ? cells.slice(0, cells.findLastIndex((cell) => cell !== '') + 1) : cells;
 
-/** Whether a cell ends with a note such as `sep=;` directly after a value. */
-const endsWithNote = (last: string): boolean =>
-  ENDS_OF_NOTES.has(last.at(-1) ?? '') && GLUED_NOTE.test(last);
-
-const withoutMark = (cell: string): string =>
-  cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;
-
 /**
  * Makes a function that detects the header of an appended file in a line. Such a header follows the
  * last value of the previous file, which has no line break at its end, or has another separator.
@@ -112,3 +105,10 @@ export const createJoinCheck = ({ names, key, known, separator }: JoinCheckOptio
     return judgeOtherSeparator(last, isOnly);
   };
 };
+
+const withoutMark = (cell: string): string =>
+  cell.startsWith(BYTE_ORDER_MARK) ? cell.slice(BYTE_ORDER_MARK.length) : cell;
+
+/** Whether a cell ends with a note such as `sep=;` directly after a value. */
+const endsWithNote = (last: string): boolean =>
+  ENDS_OF_NOTES.has(last.at(-1) ?? '') && GLUED_NOTE.test(last);

@@ -18,24 +18,93 @@ import { type CsvRecord, recordsOf } from './records.ts';
 /** Most lines of a file after its header. */
 export const MAX_LINES = 5_000_000;
 
+const GLUED_PROBLEM = {
+  rule: 'repeatedHeader',
+  message: 'ends with the beginning of another file: the first file has no line break at its end',
+} as const satisfies CsvRecord['problem'];
+
+export interface FileLines {
+  columns: ImportColumn[];
+  /** Number of cells of the header, including nameless ones at its end. */
+  headerCount: number;
+  /** Whether the file begins with a byte-order mark. */
+  isMarked: boolean;
+  /** The lines after the header. */
+  records: CsvRecord[];
+}
+
+/**
+ * The lines of a file after its header, in order, several at a time. Reading to the end finds all
+ * errors of the file itself. `readChunks` also checks the lines' values, which takes twice the
+ * time.
+ *
+ * @throws ImportFileError when the file cannot be read to its end; errors of the stream
+ */
+export const linesOf = async function* (
+  file: Readable,
+  options: HeaderOptions,
+): AsyncGenerator<FileLines> {
+  let take: ReturnType<typeof createLineFilter> | undefined;
+  let count = 0;
+  let isMarked = false;
+  let separator = '';
+  const onHead = (head: Head) => void ({ isMarked, separator } = head);
+  for await (const records of recordsOf(file, { onHead, names: namesOf(options) })) {
+    if (take === undefined) {
+      const header = records.shift();
+      if (header === undefined) continue;
+      take = createLineFilter(header, { ...options, separator });
+    }
+    const lines = take(records, isMarked);
+    const first = lines.records[MAX_LINES - count];
+    if (first !== undefined) {
+      const message = `there are more than ${MAX_LINES} lines. Split the file.`;
+      throw new ImportFileError('tooManyRows', first.line, message);
+    }
+    count += lines.records.length;
+    yield lines;
+  }
+  if (take === undefined) throw emptyFile();
+};
+
+const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head, 'separator'>) => {
+  const columns = columnsOf(header, options);
+  const checkHeaderAgain = createHeaderCheck(header, columns, options);
+  const isLog = columns.some(({ isOfLog }) => isOfLog === true);
+  const readLine = (
+    record: CsvRecord,
+    again: CsvRecord['problem'],
+    isMarked: boolean,
+  ): CsvRecord => {
+    if (again !== undefined) return { ...record, problem: again };
+    if (!isMarked && record.cells[0]?.startsWith(BYTE_ORDER_MARK) === true) {
+      return { ...record, problem: MARK_PROBLEM };
+    }
+    const line = withoutPadding(record, columns.length, header.cells.length);
+    const problem = isLog ? logProblem(line.cells, columns.length) : undefined;
+    return problem === undefined ? line : { ...line, problem };
+  };
+  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
+    if (record.problem !== undefined) return [record];
+    const again = checkHeaderAgain(record);
+    if (again === 'header') return [];
+    const line = readLine(record, again, isMarked);
+    return record.note === undefined ? [line] : [record.note, line];
+  };
+  return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
+    columns,
+    headerCount: header.cells.length,
+    isMarked,
+    records: records.flatMap((record) => read(record, isMarked)),
+  });
+};
+
 const columnsOf = ({ cells, line }: CsvRecord, options: HeaderOptions): ImportColumn[] => {
   const header = checkHeader(cells, options);
   if ('columns' in header) return header.columns;
   const faults = header.faults.map(({ pointer, detail }) => `${pointer} ${detail.trim()}`);
   throw new ImportFileError('invalidHeader', line, `${faults.join('; ')}.`);
 };
-
-const otherHeader = (line: number): ImportFileError =>
-  new ImportFileError(
-    'invalidHeader',
-    line,
-    'the columns are named again, but differ from the first line. Import each file separately.',
-  );
-
-const GLUED_PROBLEM = {
-  rule: 'repeatedHeader',
-  message: 'ends with the beginning of another file: the first file has no line break at its end',
-} as const satisfies CsvRecord['problem'];
 
 /**
  * Makes a function that detects a repeated header, as in joined files. Returns `header` for the
@@ -99,6 +168,13 @@ const createHeaderCheck = (
   };
 };
 
+const otherHeader = (line: number): ImportFileError =>
+  new ImportFileError(
+    'invalidHeader',
+    line,
+    'the columns are named again, but differ from the first line. Import each file separately.',
+  );
+
 /** Removes empty cells below columns without a name, which are padding. */
 const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRecord => {
   const { cells } = record;
@@ -106,80 +182,4 @@ const withoutPadding = (record: CsvRecord, count: number, width: number): CsvRec
   return cells.slice(count).every((cell) => cell === '')
     ? { ...record, cells: cells.slice(0, count) }
     : record;
-};
-
-export interface FileLines {
-  columns: ImportColumn[];
-  /** Number of cells of the header, including nameless ones at its end. */
-  headerCount: number;
-  /** Whether the file begins with a byte-order mark. */
-  isMarked: boolean;
-  /** The lines after the header. */
-  records: CsvRecord[];
-}
-
-const createLineFilter = (header: CsvRecord, options: HeaderOptions & Pick<Head, 'separator'>) => {
-  const columns = columnsOf(header, options);
-  const checkHeaderAgain = createHeaderCheck(header, columns, options);
-  const isLog = columns.some(({ isOfLog }) => isOfLog === true);
-  const readLine = (
-    record: CsvRecord,
-    again: CsvRecord['problem'],
-    isMarked: boolean,
-  ): CsvRecord => {
-    if (again !== undefined) return { ...record, problem: again };
-    if (!isMarked && record.cells[0]?.startsWith(BYTE_ORDER_MARK) === true) {
-      return { ...record, problem: MARK_PROBLEM };
-    }
-    const line = withoutPadding(record, columns.length, header.cells.length);
-    const problem = isLog ? logProblem(line.cells, columns.length) : undefined;
-    return problem === undefined ? line : { ...line, problem };
-  };
-  const read = (record: CsvRecord, isMarked: boolean): CsvRecord[] => {
-    if (record.problem !== undefined) return [record];
-    const again = checkHeaderAgain(record);
-    if (again === 'header') return [];
-    const line = readLine(record, again, isMarked);
-    return record.note === undefined ? [line] : [record.note, line];
-  };
-  return (records: readonly CsvRecord[], isMarked: boolean): FileLines => ({
-    columns,
-    headerCount: header.cells.length,
-    isMarked,
-    records: records.flatMap((record) => read(record, isMarked)),
-  });
-};
-
-/**
- * The lines of a file after its header, in order, several at a time. Reading to the end finds all
- * errors of the file itself. `readChunks` also checks the lines' values, which takes twice the
- * time.
- *
- * @throws ImportFileError when the file cannot be read to its end; errors of the stream
- */
-export const linesOf = async function* (
-  file: Readable,
-  options: HeaderOptions,
-): AsyncGenerator<FileLines> {
-  let take: ReturnType<typeof createLineFilter> | undefined;
-  let count = 0;
-  let isMarked = false;
-  let separator = '';
-  const onHead = (head: Head) => void ({ isMarked, separator } = head);
-  for await (const records of recordsOf(file, { onHead, names: namesOf(options) })) {
-    if (take === undefined) {
-      const header = records.shift();
-      if (header === undefined) continue;
-      take = createLineFilter(header, { ...options, separator });
-    }
-    const lines = take(records, isMarked);
-    const first = lines.records[MAX_LINES - count];
-    if (first !== undefined) {
-      const message = `there are more than ${MAX_LINES} lines. Split the file.`;
-      throw new ImportFileError('tooManyRows', first.line, message);
-    }
-    count += lines.records.length;
-    yield lines;
-  }
-  if (take === undefined) throw emptyFile();
 };

@@ -15,13 +15,6 @@ export const LOG_COLUMN = 'error';
  */
 export const MAX_MAPPED_COLUMNS = 400;
 
-export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
-  mapping !== undefined && Object.hasOwn(mapping, name);
-
-/** The API's name of the property that a column is for; null if the column is left out. */
-export const fieldOf = (name: string, mapping: ColumnMapping | undefined): string | null =>
-  mapping !== undefined && Object.hasOwn(mapping, name) ? (mapping[name] ?? null) : name;
-
 /** A fault of a column's entry in a mapping. `detail` continues a sentence after `name`. */
 export interface MappingFault {
   /** The column's name, as it is shown. */
@@ -34,9 +27,6 @@ export interface MappingFault {
 
 const OPTIONS = '/options/columns';
 
-const pointerOf = (name: string): string =>
-  `${OPTIONS}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-
 /** Most unmapped columns that are compared for a suggestion. */
 const MAX_SUGGESTED_COLUMNS = 400;
 /** Most faults for which a suggestion is searched. */
@@ -44,28 +34,12 @@ const MAX_COMPARED_FAULTS = 50;
 
 type FindName = (name: string) => string | undefined;
 
-/** Limits the number of searches, because each one compares all names. */
-const atMost = (times: number, find: FindName): FindName => {
-  let left = times;
-  return (name) => (left-- > 0 ? find(name) : undefined);
-};
+export const isMapped = (name: string, mapping: ColumnMapping | undefined): boolean =>
+  mapping !== undefined && Object.hasOwn(mapping, name);
 
-const whyNoField = (
-  field: string,
-  types: PropertyTypes,
-  findMeant: FindName,
-): string | undefined => {
-  const shown = visibleName(field);
-  // Without a mapping, an import ignores such columns of exports.
-  if (isUnsettableByFile(field)) {
-    return ` maps to ${shown}, which a file cannot set; map it to null`;
-  }
-  if (findField(field, types) !== undefined) return undefined;
-  const meant = findMeant(field);
-  return meant === undefined
-    ? ` maps to ${shown}, which is not a known property`
-    : ` maps to ${shown}: did you mean \`${meant}\`?`;
-};
+/** The API's name of the property that a column is for; null if the column is left out. */
+export const fieldOf = (name: string, mapping: ColumnMapping | undefined): string | null =>
+  mapping !== undefined && Object.hasOwn(mapping, name) ? (mapping[name] ?? null) : name;
 
 /**
  * The faults of a mapping, and if `names` is given, of the mapping for a file with these columns:
@@ -107,4 +81,30 @@ export const mappingFaults = (
     takers.set(field, name);
   }
   return faults;
+};
+
+/** Limits the number of searches, because each one compares all names. */
+const atMost = (times: number, find: FindName): FindName => {
+  let left = times;
+  return (name) => (left-- > 0 ? find(name) : undefined);
+};
+
+const pointerOf = (name: string): string =>
+  `${OPTIONS}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+const whyNoField = (
+  field: string,
+  types: PropertyTypes,
+  findMeant: FindName,
+): string | undefined => {
+  const shown = visibleName(field);
+  // Without a mapping, an import ignores such columns of exports.
+  if (isUnsettableByFile(field)) {
+    return ` maps to ${shown}, which a file cannot set; map it to null`;
+  }
+  if (findField(field, types) !== undefined) return undefined;
+  const meant = findMeant(field);
+  return meant === undefined
+    ? ` maps to ${shown}, which is not a known property`
+    : ` maps to ${shown}: did you mean \`${meant}\`?`;
 };

@@ -6,32 +6,11 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const QUOTE = 0x22;
 
-const isBreak = (byte: number | undefined): boolean =>
-  byte === LINE_FEED || byte === CARRIAGE_RETURN;
-
 /**
  * Average distance of quotes in bytes below which a loop over all bytes is faster than a search for
  * each quote.
  */
 const SPARSE_BYTES = 32;
-
-const hasOddQuotes = (bytes: Buffer): boolean => {
-  let isOdd = false;
-  let from = 0;
-  for (let count = 1; ; count++) {
-    const at = bytes.indexOf(QUOTE, from);
-    if (at === -1) return isOdd;
-    isOdd = !isOdd;
-    from = at + 1;
-    if (from < count * SPARSE_BYTES) break;
-  }
-  for (let at = from; at < bytes.length; at++) if (bytes[at] === QUOTE) isOdd = !isOdd;
-  return isOdd;
-};
-
-/** A line such as `sep=;` may follow a mark. */
-const isSeparatorNote = (bytes: Buffer, at: number): boolean =>
-  bytes.toString('latin1', at, at + 4).toLowerCase() === 'sep=';
 
 /**
  * Removes the byte-order marks of files that were appended. Such a mark stands at the start of a
@@ -95,3 +74,24 @@ export const withoutMarks = async function* (
   }
   yield* take(rest, true);
 };
+
+const hasOddQuotes = (bytes: Buffer): boolean => {
+  let isOdd = false;
+  let from = 0;
+  for (let count = 1; ; count++) {
+    const at = bytes.indexOf(QUOTE, from);
+    if (at === -1) return isOdd;
+    isOdd = !isOdd;
+    from = at + 1;
+    if (from < count * SPARSE_BYTES) break;
+  }
+  for (let at = from; at < bytes.length; at++) if (bytes[at] === QUOTE) isOdd = !isOdd;
+  return isOdd;
+};
+
+const isBreak = (byte: number | undefined): boolean =>
+  byte === LINE_FEED || byte === CARRIAGE_RETURN;
+
+/** A line such as `sep=;` may follow a mark. */
+const isSeparatorNote = (bytes: Buffer, at: number): boolean =>
+  bytes.toString('latin1', at, at + 4).toLowerCase() === 'sep=';

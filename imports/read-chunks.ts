@@ -57,21 +57,6 @@ interface Column extends ImportColumn {
   read: (cell: string) => Parsed;
 }
 
-/**
- * The line as CSV, so that it can be corrected and imported again. NUL, the one character of a
- * line that PostgreSQL cannot store, is replaced by U+FFFD.
- */
-const payloadOf = ({ cells }: CsvRecord): string => {
-  const text = stringify([cells], { eof: false });
-  return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
-};
-
-const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
-  line: record.line,
-  payload: payloadOf(record),
-  ...failure,
-});
-
 interface Reader {
   cellCount: number;
   /** Includes nameless cells at the end, which must be empty. */
@@ -90,22 +75,40 @@ interface Reader {
   skipsCells: boolean;
 }
 
-const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
-  Object.fromEntries(
-    columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
-  );
+/**
+ * Most reported problems of a line. Otherwise each line of a file could have as many as columns.
+ */
+const MAX_REPORTED_PROBLEMS = 10;
 
-/** A key must not be empty and must have a visible character. */
-const keyReader =
-  (read: Column['read']): Column['read'] =>
-  (cell) => {
-    const parsed = read(cell);
-    if (!('value' in parsed) || typeof parsed.value !== 'string') {
-      return 'value' in parsed ? { detail: 'must not be empty' } : parsed;
+/**
+ * The lines of a file in order, in chunks of at most 5,000 lines and 16 MiB. The same file always
+ * gives the same chunks. A file with only a header gives none.
+ *
+ * @throws ImportFileError when the file cannot be read to its end, possibly after some chunks;
+ *   errors of the stream
+ */
+export const readChunks = async function* (
+  file: Readable,
+  options: ReadOptions,
+): AsyncGenerator<ImportChunk> {
+  let reader: Reader | undefined;
+  let length = 0;
+  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [], notes: [] };
+  for await (const lines of linesOf(file, options)) {
+    reader ??= readerOf(lines, options.spreadsheetSafe ?? lines.isMarked, options);
+    for (const record of lines.records) {
+      const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
+      if (isFull && chunk.lines > 0) {
+        yield chunk;
+        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [], notes: [] };
+        length = 0;
+      }
+      length += record.length;
+      addLine(chunk, readLine(record, reader));
     }
-    const detail = unseenProblem(parsed.value);
-    return detail === undefined ? parsed : { detail };
-  };
+  }
+  if (chunk.lines > 0) yield chunk;
+};
 
 const readerOf = (
   { columns, headerCount }: Pick<FileLines, 'columns' | 'headerCount'>,
@@ -128,31 +131,31 @@ const readerOf = (
   skipsCells: badCells === 'skipCell',
 });
 
-/** Why the number of a line's cells is wrong. The header may have nameless cells at its end. */
-const whyCount = (
-  cells: readonly string[],
-  { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
-): string => {
-  if (cells.length > cellCount && cells.length <= headerCount) {
-    return 'has a value in a column without a name';
+/** A key must not be empty and must have a visible character. */
+const keyReader =
+  (read: Column['read']): Column['read'] =>
+  (cell) => {
+    const parsed = read(cell);
+    if (!('value' in parsed) || typeof parsed.value !== 'string') {
+      return 'value' in parsed ? { detail: 'must not be empty' } : parsed;
+    }
+    const detail = unseenProblem(parsed.value);
+    return detail === undefined ? parsed : { detail };
+  };
+
+const unknownOf = (columns: readonly ImportColumn[], wanted: ImportColumn['target']) =>
+  Object.fromEntries(
+    columns.filter(({ target }) => target === wanted).map(({ key }) => [key, null]),
+  );
+
+/** Adds a line to a chunk. */
+const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
+  if ('code' in read) chunk.failed.push(read);
+  else chunk.rows.push(read);
+  if ('note' in read && read.note !== undefined) {
+    chunk.notes.push({ line: read.line, payload: read.payload(), ...read.note });
   }
-  const wanted = cells.length < cellCount ? cellCount : headerCount;
-  const counts = `has ${cells.length} cells, but the header has ${wanted}`;
-  const surplus = cells.slice(wanted);
-  if (surplus.length === 0 || surplus.some((cell) => cell !== '')) return counts;
-  const many = surplus.length === 1 ? 'one empty cell' : `${surplus.length} empty cells`;
-  return `${counts}: ${many} too many at the end of the line`;
-};
-
-/**
- * Most reported problems of a line. Otherwise each line of a file could have as many as columns.
- */
-const MAX_REPORTED_PROBLEMS = 10;
-
-const listProblems = (problems: readonly string[]): string => {
-  const reported = problems.slice(0, MAX_REPORTED_PROBLEMS);
-  const others = problems.length - reported.length;
-  return [...reported, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
+  chunk.lines += 1;
 };
 
 const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => {
@@ -206,42 +209,39 @@ const readLine = (record: CsvRecord, reader: Reader): ImportRow | FailedLine => 
   return { ...row, note: { code: 'cellsSkipped', message, problems } };
 };
 
-/** Adds a line to a chunk. */
-const addLine = (chunk: ImportChunk, read: ImportRow | FailedLine): void => {
-  if ('code' in read) chunk.failed.push(read);
-  else chunk.rows.push(read);
-  if ('note' in read && read.note !== undefined) {
-    chunk.notes.push({ line: read.line, payload: read.payload(), ...read.note });
-  }
-  chunk.lines += 1;
-};
+const failedLine = (record: CsvRecord, failure: Failure): FailedLine => ({
+  line: record.line,
+  payload: payloadOf(record),
+  ...failure,
+});
 
 /**
- * The lines of a file in order, in chunks of at most 5,000 lines and 16 MiB. The same file always
- * gives the same chunks. A file with only a header gives none.
- *
- * @throws ImportFileError when the file cannot be read to its end, possibly after some chunks;
- *   errors of the stream
+ * The line as CSV, so that it can be corrected and imported again. NUL, the one character of a
+ * line that PostgreSQL cannot store, is replaced by U+FFFD.
  */
-export const readChunks = async function* (
-  file: Readable,
-  options: ReadOptions,
-): AsyncGenerator<ImportChunk> {
-  let reader: Reader | undefined;
-  let length = 0;
-  let chunk: ImportChunk = { chunk: 1, lines: 0, rows: [], failed: [], notes: [] };
-  for await (const lines of linesOf(file, options)) {
-    reader ??= readerOf(lines, options.spreadsheetSafe ?? lines.isMarked, options);
-    for (const record of lines.records) {
-      const isFull = chunk.lines === MAX_CHUNK_LINES || length + record.length > MAX_CHUNK_LENGTH;
-      if (isFull && chunk.lines > 0) {
-        yield chunk;
-        chunk = { chunk: chunk.chunk + 1, lines: 0, rows: [], failed: [], notes: [] };
-        length = 0;
-      }
-      length += record.length;
-      addLine(chunk, readLine(record, reader));
-    }
+const payloadOf = ({ cells }: CsvRecord): string => {
+  const text = stringify([cells], { eof: false });
+  return isStorable(text) ? text : text.replaceAll('\0', '\uFFFD');
+};
+
+/** Why the number of a line's cells is wrong. The header may have nameless cells at its end. */
+const whyCount = (
+  cells: readonly string[],
+  { cellCount, headerCount }: Pick<Reader, 'cellCount' | 'headerCount'>,
+): string => {
+  if (cells.length > cellCount && cells.length <= headerCount) {
+    return 'has a value in a column without a name';
   }
-  if (chunk.lines > 0) yield chunk;
+  const wanted = cells.length < cellCount ? cellCount : headerCount;
+  const counts = `has ${cells.length} cells, but the header has ${wanted}`;
+  const surplus = cells.slice(wanted);
+  if (surplus.length === 0 || surplus.some((cell) => cell !== '')) return counts;
+  const many = surplus.length === 1 ? 'one empty cell' : `${surplus.length} empty cells`;
+  return `${counts}: ${many} too many at the end of the line`;
+};
+
+const listProblems = (problems: readonly string[]): string => {
+  const reported = problems.slice(0, MAX_REPORTED_PROBLEMS);
+  const others = problems.length - reported.length;
+  return [...reported, ...(others > 0 ? [`and ${others} more`] : [])].join('; ');
 };

@@ -43,48 +43,50 @@ export interface CsvRecord {
   note?: CsvRecord;
 }
 
-/** Whether a line is blank, or all its cells are empty. */
-const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
+/** Options for reading records. */
+export interface RecordsOptions extends TextOptions {
+  /** Called with the beginning of the file, before the first record. */
+  onHead?: (head: Head) => void;
+}
 
-const otherSeparator = (line: number, named: string, separator: string): ImportFileError =>
-  new ImportFileError(
-    'invalidHeader',
-    line,
-    `${nameOfSeparator(named)} is named as the separator, but the file has ${nameOfSeparator(separator)}. ` +
-      'Upload each file separately.',
-  );
-
-const tooLong = (line: number): ImportFileError =>
-  new ImportFileError(
-    'recordTooLong',
-    line,
-    `the line that begins here has more than ${MAX_RECORD_LENGTH} characters. Check for a quote that is not closed.`,
-  );
-
-const tooBlank = (line: number): ImportFileError =>
-  new ImportFileError(
-    'tooManyRows',
-    line,
-    `there are more than ${MAX_BLANK_LINES} blank lines. Remove them.`,
-  );
-
-const toFileError = (error: Error, line: number): Error => {
-  if (!(error instanceof CsvError)) return error;
-  const message =
-    error.code === 'CSV_QUOTE_NOT_CLOSED'
-      ? 'a quote is not closed. Close the quote.'
-      : 'a cell contains a quote. Put the cell in quotes and double the quotes within it.';
-  return new ImportFileError('invalidCsv', line, message);
-};
-
-const measure = (cells: readonly string[]): { length: number; breaks: number } => {
-  let length = cells.length;
-  let breaks = 0;
-  for (const cell of cells) {
-    length += cell.length;
-    if (cell.includes('\n') || cell.includes('\r')) breaks += countBreaks(cell);
+/**
+ * The records of a file in order, several at a time, without blank lines. The first record decides
+ * the separator. Records may have any number of cells.
+ *
+ * @throws ImportFileError when the file is not text or not CSV, or a record is too long; errors of
+ *   the stream
+ */
+export const recordsOf = async function* (
+  file: Readable,
+  { onHead, ...options }: RecordsOptions = {},
+): AsyncGenerator<CsvRecord[]> {
+  try {
+    const text = textOf(file, options);
+    const head = await readHead(text, options.names);
+    onHead?.(head);
+    const reader = createReader(head);
+    let isBegun = false;
+    let bytes = 0;
+    let turnStart = performance.now();
+    for await (const piece of withoutMarks(startingWith(head.rest, text), head)) {
+      for (const step of stepsOf(piece)) {
+        const records = await reader.read(step);
+        isBegun ||= records.length > 0;
+        bytes += step.length;
+        const isBlankSoFar = !isBegun && reader.line() > head.line;
+        if (isBlankSoFar && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
+        // The time includes the caller's work on the records before.
+        if (performance.now() - turnStart > MAX_TURN_MS) {
+          await othersTurn();
+          turnStart = performance.now();
+        }
+        yield records;
+      }
+    }
+    yield await reader.end();
+  } finally {
+    file.destroy();
   }
-  return { length, breaks };
 };
 
 /**
@@ -161,6 +163,50 @@ const createReader = ({ separator, line: firstLine }: Head) => {
   };
 };
 
+const otherSeparator = (line: number, named: string, separator: string): ImportFileError =>
+  new ImportFileError(
+    'invalidHeader',
+    line,
+    `${nameOfSeparator(named)} is named as the separator, but the file has ${nameOfSeparator(separator)}. ` +
+      'Upload each file separately.',
+  );
+
+const measure = (cells: readonly string[]): { length: number; breaks: number } => {
+  let length = cells.length;
+  let breaks = 0;
+  for (const cell of cells) {
+    length += cell.length;
+    if (cell.includes('\n') || cell.includes('\r')) breaks += countBreaks(cell);
+  }
+  return { length, breaks };
+};
+
+const tooLong = (line: number): ImportFileError =>
+  new ImportFileError(
+    'recordTooLong',
+    line,
+    `the line that begins here has more than ${MAX_RECORD_LENGTH} characters. Check for a quote that is not closed.`,
+  );
+
+/** Whether a line is blank, or all its cells are empty. */
+const isBlank = (cells: readonly string[]): boolean => cells.every((cell) => cell === '');
+
+const tooBlank = (line: number): ImportFileError =>
+  new ImportFileError(
+    'tooManyRows',
+    line,
+    `there are more than ${MAX_BLANK_LINES} blank lines. Remove them.`,
+  );
+
+const toFileError = (error: Error, line: number): Error => {
+  if (!(error instanceof CsvError)) return error;
+  const message =
+    error.code === 'CSV_QUOTE_NOT_CLOSED'
+      ? 'a quote is not closed. Close the quote.'
+      : 'a cell contains a quote. Put the cell in quotes and double the quotes within it.';
+  return new ImportFileError('invalidCsv', line, message);
+};
+
 const startingWith = async function* (first: Buffer, rest: AsyncIterable<Buffer>) {
   yield first;
   yield* rest;
@@ -169,51 +215,5 @@ const startingWith = async function* (first: Buffer, rest: AsyncIterable<Buffer>
 const stepsOf = function* (bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += MAX_STEP_BYTES) {
     yield bytes.subarray(at, at + MAX_STEP_BYTES);
-  }
-};
-
-/** Options for reading records. */
-export interface RecordsOptions extends TextOptions {
-  /** Called with the beginning of the file, before the first record. */
-  onHead?: (head: Head) => void;
-}
-
-/**
- * The records of a file in order, several at a time, without blank lines. The first record decides
- * the separator. Records may have any number of cells.
- *
- * @throws ImportFileError when the file is not text or not CSV, or a record is too long; errors of
- *   the stream
- */
-export const recordsOf = async function* (
-  file: Readable,
-  { onHead, ...options }: RecordsOptions = {},
-): AsyncGenerator<CsvRecord[]> {
-  try {
-    const text = textOf(file, options);
-    const head = await readHead(text, options.names);
-    onHead?.(head);
-    const reader = createReader(head);
-    let isBegun = false;
-    let bytes = 0;
-    let turnStart = performance.now();
-    for await (const piece of withoutMarks(startingWith(head.rest, text), head)) {
-      for (const step of stepsOf(piece)) {
-        const records = await reader.read(step);
-        isBegun ||= records.length > 0;
-        bytes += step.length;
-        const isBlankSoFar = !isBegun && reader.line() > head.line;
-        if (isBlankSoFar && bytes > MAX_BLANK_HEAD_BYTES) throw blankHead(reader.line());
-        // The time includes the caller's work on the records before.
-        if (performance.now() - turnStart > MAX_TURN_MS) {
-          await othersTurn();
-          turnStart = performance.now();
-        }
-        yield records;
-      }
-    }
-    yield await reader.end();
-  } finally {
-    file.destroy();
   }
 };

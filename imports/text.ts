@@ -18,94 +18,6 @@ const MAX_CUT_BYTES = 3;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** The bytes without an incomplete character at the end; undefined if the rest is not UTF-8. */
-const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
-  for (let cut = 0; cut <= Math.min(MAX_CUT_BYTES, bytes.length); cut++) {
-    const whole = bytes.subarray(0, bytes.length - cut);
-    if (isUtf8(whole)) return whole;
-  }
-  return undefined;
-};
-
-/** The bytes before the first byte that is not UTF-8. */
-const beforeBroken = (bytes: Buffer): Buffer => {
-  const repaired = Buffer.from(bytes.toString());
-  const broken = bytes.findIndex((byte, at) => byte !== repaired[at]);
-  return bytes.subarray(0, broken);
-};
-
-/** Number of occurrences of a byte. */
-const countByte = (bytes: Buffer, byte: number): number => {
-  let count = 0;
-  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) count += 1;
-  return count;
-};
-
-/**
- * Number of line feeds that follow a carriage return. `before` is the byte before the first one.
- */
-const countPairs = (bytes: Buffer, before: number): number => {
-  let count = before === CARRIAGE_RETURN && bytes[0] === LINE_FEED ? 1 : 0;
-  let at = bytes.indexOf(CARRIAGE_RETURN);
-  for (; at !== -1; at = bytes.indexOf(CARRIAGE_RETURN, at + 1)) {
-    if (bytes[at + 1] === LINE_FEED) count += 1;
-  }
-  return count;
-};
-
-/** Counts lines. CR LF, LF and CR each end a line, as for records. */
-const createLineCounter = () => {
-  let breaks = 0;
-  let last = 0;
-  return {
-    // Searches for each byte value, which takes a fraction of the time of a loop over all bytes.
-    count: (bytes: Buffer): void => {
-      breaks += countByte(bytes, LINE_FEED) + countByte(bytes, CARRIAGE_RETURN);
-      breaks -= countPairs(bytes, last);
-      last = bytes.at(-1) ?? last;
-    },
-    /** Line number of the end of the counted bytes, from 1. */
-    line: (): number => 1 + breaks,
-  };
-};
-
-const requireCsv = (head: Buffer, names: ReadonlySet<string> | undefined): void => {
-  const kind = kindOfContent(head, names);
-  if (kind !== undefined) throw new ImportFileError('notCsv', 1, `the file is ${kind}`);
-};
-
-/**
- * Passes bytes on unchanged, once the first bytes are enough to identify the kind.
- *
- * @throws ImportFileError when the content is not CSV
- */
-const ofCsv = async function* (
-  pieces: AsyncIterable<Buffer>,
-  names: ReadonlySet<string> | undefined,
-): AsyncGenerator<Buffer> {
-  let head: Buffer | undefined = Buffer.alloc(0);
-  try {
-    for await (const piece of pieces) {
-      if (head === undefined) {
-        yield piece;
-        continue;
-      }
-      head = Buffer.concat([head, piece]);
-      if (head.length < KIND_BYTES) continue;
-      requireCsv(head, names);
-      yield head;
-      head = undefined;
-    }
-  } catch (error) {
-    // Pass the first bytes on, so that their lines are counted: the error stands behind them.
-    if (head !== undefined && isFromGunzip(error)) yield head;
-    throw error;
-  }
-  if (head === undefined) return;
-  requireCsv(head, names);
-  yield head;
-};
-
 /** Options for reading a text. */
 export interface TextOptions {
   /** Columns that the file is said to have. Their names may contain separators of other files. */
@@ -151,4 +63,92 @@ export const textOf = async function* (
   }
   if (tail.length > 0)
     throw fail('notUtf8', 'the file has bytes that are not valid UTF-8. Save the file as UTF-8.');
+};
+
+/** Counts lines. CR LF, LF and CR each end a line, as for records. */
+const createLineCounter = () => {
+  let breaks = 0;
+  let last = 0;
+  return {
+    // Searches for each byte value, which takes a fraction of the time of a loop over all bytes.
+    count: (bytes: Buffer): void => {
+      breaks += countByte(bytes, LINE_FEED) + countByte(bytes, CARRIAGE_RETURN);
+      breaks -= countPairs(bytes, last);
+      last = bytes.at(-1) ?? last;
+    },
+    /** Line number of the end of the counted bytes, from 1. */
+    line: (): number => 1 + breaks,
+  };
+};
+
+/** Number of occurrences of a byte. */
+const countByte = (bytes: Buffer, byte: number): number => {
+  let count = 0;
+  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) count += 1;
+  return count;
+};
+
+/**
+ * Number of line feeds that follow a carriage return. `before` is the byte before the first one.
+ */
+const countPairs = (bytes: Buffer, before: number): number => {
+  let count = before === CARRIAGE_RETURN && bytes[0] === LINE_FEED ? 1 : 0;
+  let at = bytes.indexOf(CARRIAGE_RETURN);
+  for (; at !== -1; at = bytes.indexOf(CARRIAGE_RETURN, at + 1)) {
+    if (bytes[at + 1] === LINE_FEED) count += 1;
+  }
+  return count;
+};
+
+/**
+ * Passes bytes on unchanged, once the first bytes are enough to identify the kind.
+ *
+ * @throws ImportFileError when the content is not CSV
+ */
+const ofCsv = async function* (
+  pieces: AsyncIterable<Buffer>,
+  names: ReadonlySet<string> | undefined,
+): AsyncGenerator<Buffer> {
+  let head: Buffer | undefined = Buffer.alloc(0);
+  try {
+    for await (const piece of pieces) {
+      if (head === undefined) {
+        yield piece;
+        continue;
+      }
+      head = Buffer.concat([head, piece]);
+      if (head.length < KIND_BYTES) continue;
+      requireCsv(head, names);
+      yield head;
+      head = undefined;
+    }
+  } catch (error) {
+    // Pass the first bytes on, so that their lines are counted: the error stands behind them.
+    if (head !== undefined && isFromGunzip(error)) yield head;
+    throw error;
+  }
+  if (head === undefined) return;
+  requireCsv(head, names);
+  yield head;
+};
+
+const requireCsv = (head: Buffer, names: ReadonlySet<string> | undefined): void => {
+  const kind = kindOfContent(head, names);
+  if (kind !== undefined) throw new ImportFileError('notCsv', 1, `the file is ${kind}`);
+};
+
+/** The bytes without an incomplete character at the end; undefined if the rest is not UTF-8. */
+const wholeCharacters = (bytes: Buffer): Buffer | undefined => {
+  for (let cut = 0; cut <= Math.min(MAX_CUT_BYTES, bytes.length); cut++) {
+    const whole = bytes.subarray(0, bytes.length - cut);
+    if (isUtf8(whole)) return whole;
+  }
+  return undefined;
+};
+
+/** The bytes before the first byte that is not UTF-8. */
+const beforeBroken = (bytes: Buffer): Buffer => {
+  const repaired = Buffer.from(bytes.toString());
+  const broken = bytes.findIndex((byte, at) => byte !== repaired[at]);
+  return bytes.subarray(0, broken);
 };

@@ -40,47 +40,42 @@ export interface ListOptions {
   spreadsheetSafe?: boolean | undefined;
 }
 
-const invalidHeader = (line: number, detail: string): ImportFileError =>
-  new ImportFileError('invalidHeader', line, detail);
-
-const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): string => {
-  const known = wanted.join(' or ');
-  const findMeant = createNameFinder(wanted);
-  const meant = names.find((name) => findMeant(name) !== undefined);
-  if (meant !== undefined) {
-    return `${unmistakableName(meant)}: did you mean \`${findMeant(meant)}\`?`;
-  }
-  const [only = ''] = names;
-  if (names.length > 1) return `no column has exactly the name ${known}.`;
-  return OTHER_SEPARATOR.test(only)
-    ? `there is one column, and its name is not ${known}. Separate cells with a comma, semicolon or tab; ` +
-        'to use another separator, put a line such as sep=| first.'
-    : `there is no header. The first line must name the column ${known}; put each entry on its own line below.`;
-};
-
-const otherHeader = (line: number): ImportFileError =>
-  invalidHeader(
-    line,
-    'the columns are named again, but differ from the first line. Upload each file separately.',
-  );
-
-const requireNoNote = ({ line, problem }: CsvRecord): void => {
-  if (problem !== undefined) throw invalidHeader(line, `the line ${problem.message}.`);
-};
-
 /**
- * The column to read. The error quotes only a nearly correct name, because any other text of the
- * first line may be an entry.
+ * The entries of a list of users in order, several at a time.
  *
- * @throws ImportFileError when there is no such column, or two
+ * @throws ImportFileError when the file is not a list of users, or cannot be read to its end;
+ *   errors of the stream
  */
-const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
-  const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
-  const found = wanted.find((name) => cells.includes(name));
-  if (found === undefined) throw invalidHeader(line, whyNoColumn(cells, wanted));
-  const index = cells.indexOf(found);
-  if (cells.lastIndexOf(found) === index) return { matchBy: found, index };
-  throw invalidHeader(line, `the column ${found} is repeated.`);
+export const entriesOf = async function* (
+  file: Readable,
+  options: ListOptions,
+): AsyncGenerator<ListPiece> {
+  let reader: ReturnType<typeof createEntryReader> | undefined;
+  let head = { isMarked: false, separator: ',' };
+  let count = 0;
+  let lines = 0;
+  const onHead = (found: Head) => void (head = found);
+  for await (const records of recordsOf(file, { onHead, maxTextBytes: MAX_LIST_BYTES })) {
+    if (reader === undefined) {
+      const header = records.shift();
+      if (header === undefined) continue;
+      reader = createEntryReader(header, options, head);
+    }
+    const piece: ListPiece = { matchBy: reader.matchBy, entries: [], empty: 0 };
+    for (const record of records) {
+      const { line } = record;
+      if ((lines += 1) > MAX_LINES) throw tooMany(line, `${MAX_LINES} lines`);
+      const entry = reader.read(record);
+      if (entry === undefined) piece.empty += 1;
+      if (entry == null) continue;
+      if ((count += 1) > MAX_LIST_ENTRIES) throw tooMany(line, `${MAX_LIST_ENTRIES} entries`);
+      piece.entries.push({ line, entry });
+    }
+    yield piece;
+  }
+  if (reader === undefined) throw emptyFile();
+  if (count > 0) return;
+  throw new ImportFileError('empty', 1, `no line has a value for ${reader.matchBy}.`);
 };
 
 /**
@@ -142,43 +137,48 @@ const createEntryReader = (
   };
 };
 
+/**
+ * The column to read. The error quotes only a nearly correct name, because any other text of the
+ * first line may be an entry.
+ *
+ * @throws ImportFileError when there is no such column, or two
+ */
+const findColumn = ({ cells, line }: CsvRecord, matchBy: MatchBy | undefined) => {
+  const wanted = matchBy === undefined ? MATCH_BY : [matchBy];
+  const found = wanted.find((name) => cells.includes(name));
+  if (found === undefined) throw invalidHeader(line, whyNoColumn(cells, wanted));
+  const index = cells.indexOf(found);
+  if (cells.lastIndexOf(found) === index) return { matchBy: found, index };
+  throw invalidHeader(line, `the column ${found} is repeated.`);
+};
+
+const invalidHeader = (line: number, detail: string): ImportFileError =>
+  new ImportFileError('invalidHeader', line, detail);
+
+const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): string => {
+  const known = wanted.join(' or ');
+  const findMeant = createNameFinder(wanted);
+  const meant = names.find((name) => findMeant(name) !== undefined);
+  if (meant !== undefined) {
+    return `${unmistakableName(meant)}: did you mean \`${findMeant(meant)}\`?`;
+  }
+  const [only = ''] = names;
+  if (names.length > 1) return `no column has exactly the name ${known}.`;
+  return OTHER_SEPARATOR.test(only)
+    ? `there is one column, and its name is not ${known}. Separate cells with a comma, semicolon or tab; ` +
+        'to use another separator, put a line such as sep=| first.'
+    : `there is no header. The first line must name the column ${known}; put each entry on its own line below.`;
+};
+
+const requireNoNote = ({ line, problem }: CsvRecord): void => {
+  if (problem !== undefined) throw invalidHeader(line, `the line ${problem.message}.`);
+};
+
+const otherHeader = (line: number): ImportFileError =>
+  invalidHeader(
+    line,
+    'the columns are named again, but differ from the first line. Upload each file separately.',
+  );
+
 const tooMany = (line: number, what: string): ImportFileError =>
   new ImportFileError('tooManyRows', line, `there are more than ${what}. Split the file.`);
-
-/**
- * The entries of a list of users in order, several at a time.
- *
- * @throws ImportFileError when the file is not a list of users, or cannot be read to its end;
- *   errors of the stream
- */
-export const entriesOf = async function* (
-  file: Readable,
-  options: ListOptions,
-): AsyncGenerator<ListPiece> {
-  let reader: ReturnType<typeof createEntryReader> | undefined;
-  let head = { isMarked: false, separator: ',' };
-  let count = 0;
-  let lines = 0;
-  const onHead = (found: Head) => void (head = found);
-  for await (const records of recordsOf(file, { onHead, maxTextBytes: MAX_LIST_BYTES })) {
-    if (reader === undefined) {
-      const header = records.shift();
-      if (header === undefined) continue;
-      reader = createEntryReader(header, options, head);
-    }
-    const piece: ListPiece = { matchBy: reader.matchBy, entries: [], empty: 0 };
-    for (const record of records) {
-      const { line } = record;
-      if ((lines += 1) > MAX_LINES) throw tooMany(line, `${MAX_LINES} lines`);
-      const entry = reader.read(record);
-      if (entry === undefined) piece.empty += 1;
-      if (entry == null) continue;
-      if ((count += 1) > MAX_LIST_ENTRIES) throw tooMany(line, `${MAX_LIST_ENTRIES} entries`);
-      piece.entries.push({ line, entry });
-    }
-    yield piece;
-  }
-  if (reader === undefined) throw emptyFile();
-  if (count > 0) return;
-  throw new ImportFileError('empty', 1, `no line has a value for ${reader.matchBy}.`);
-};

@@ -37,24 +37,7 @@ interface Upload {
   options: object;
 }
 
-const uploadFile = async <Made>(
-  api: string,
-  key: string,
-  { path, content, options }: Upload,
-): Promise<Made> => {
-  const form = new FormData();
-  form.append('options', JSON.stringify(options));
-  form.append('file', content, 'users.csv');
-  const response = await fetch(`${api}${path}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
-    body: form,
-    signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text}`);
-  return JSON.parse(text) as Made;
-};
+export type ApiClient = ReturnType<typeof createApiClient>;
 
 /** A client of the API that uses the given key. */
 export const createApiClient = (api: string, key: string) => {
@@ -138,4 +121,21 @@ export const createApiClient = (api: string, key: string) => {
   return { call, succeed, finish, download, importFile, uploadList };
 };
 
-export type ApiClient = ReturnType<typeof createApiClient>;
+const uploadFile = async <Made>(
+  api: string,
+  key: string,
+  { path, content, options }: Upload,
+): Promise<Made> => {
+  const form = new FormData();
+  form.append('options', JSON.stringify(options));
+  form.append('file', content, 'users.csv');
+  const response = await fetch(`${api}${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'idempotency-key': randomUUID() },
+    body: form,
+    signal: AbortSignal.timeout(UPLOAD_DEADLINE_MS),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text}`);
+  return JSON.parse(text) as Made;
+};

@@ -47,11 +47,6 @@ export const printTable = (head: string[], rows: string[][]): void => {
   }
 };
 
-const isUsageError = (error: unknown): boolean => {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return code === USAGE_CODE || code.startsWith('ERR_PARSE_ARGS');
-};
-
 /** Runs a command and sets the exit code: 0, 2 for a wrong command line, 1 for any other error. */
 export const runCommand = async (usage: string, command: () => Promise<void>): Promise<void> => {
   try {
@@ -63,4 +58,9 @@ export const runCommand = async (usage: string, command: () => Promise<void>): P
     console.error((refusalOf(error) ?? (error as Error)).message);
     process.exitCode = isUsage ? 2 : 1;
   }
+};
+
+const isUsageError = (error: unknown): boolean => {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return code === USAGE_CODE || code.startsWith('ERR_PARSE_ARGS');
 };

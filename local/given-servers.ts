@@ -20,46 +20,9 @@ const REFUSALS: Record<string, string> = {
   '3D000': 'has no database with this name: create the database, or correct the name',
 };
 
-const connectionProblem = (error: NodeJS.ErrnoException): string =>
-  REFUSALS[error.code ?? ''] ??
-  `does not respond as PostgreSQL (${error.code ?? error.message}): start the server, or correct the address`;
-
-const ofSetting = (error: Error): Error =>
-  new Error(`DATABASE_URL: ${error.message}`, { cause: error });
-
-const connect = async (db: Db, place: string): Promise<void> => {
-  try {
-    await sql`SELECT 1`.execute(db);
-  } catch (error) {
-    const refusal = refusalOf(error);
-    if (refusal !== undefined) throw ofSetting(refusal);
-    throw new Error(`${place} ${connectionProblem(error as Error)}.`, { cause: error });
-  }
-};
-
-/**
- * Only a schema without its roles needs a login with more rights than those of the tables' owner.
- */
-const assertUsable = async (db: Db, place: string): Promise<void> => {
-  const { rows } = await sql<{ version: number; may_set_up: boolean }>`
-    SELECT current_setting('server_version_num')::int / 10000 AS version,
-           (to_regclass('public.kysely_migration') IS NOT NULL AND (
-             SELECT count(*) = ${ROLES.length} FROM pg_roles WHERE rolname = ANY (${[...ROLES]}::text[])))
-           OR (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
-           OR (SELECT count(*) = 2 FROM pg_roles
-                WHERE rolname IN ('keepsake_app', 'keepsake_deleter')
-                  AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')) AS may_set_up`.execute(db);
-  const { version = 0, may_set_up: maySetUp = false } = rows[0] ?? {};
-  if (version < OLDEST_POSTGRES) {
-    throw new Error(`${place} is PostgreSQL ${version}: use ${OLDEST_POSTGRES} or later.`);
-  }
-  if (!maySetUp) {
-    throw new Error(
-      `${place} accepts a login that may not create roles, but the schema setup requires this right: ` +
-        'give CREATEROLE to the login, or start once with another login.',
-    );
-  }
-};
+/** gRPC status codes. */
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
 
 /**
  * Checks a database. `warn` receives problems that do not prevent the start.
@@ -91,18 +54,59 @@ export const checkDatabase = async (
   }
 };
 
-/** gRPC status codes. */
-const DEADLINE_EXCEEDED = 4;
-const NOT_FOUND = 5;
+/**
+ * Checks that the servers in the environment can be used, before anything is started. `warn`
+ * receives problems that do not prevent the start, one line each.
+ *
+ * @throws Error that names the setting, the problem, and what to do
+ */
+export const checkGivenServers = async (
+  { DATABASE_URL, TEMPORAL_ADDRESS }: LocalEnv,
+  inherited: NodeJS.ProcessEnv,
+  warn: (line: string) => void,
+): Promise<void> => {
+  if (DATABASE_URL !== undefined) await checkDatabase(DATABASE_URL, warn);
+  if (TEMPORAL_ADDRESS !== undefined) await checkTemporal(TEMPORAL_ADDRESS, inherited);
+};
 
-const describeTemporal = async (env: NodeJS.ProcessEnv): Promise<void> => {
-  const { client, namespace, close } = connectTemporal(env);
+const connect = async (db: Db, place: string): Promise<void> => {
   try {
-    await client.connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
-      client.workflowService.describeNamespace({ namespace }),
+    await sql`SELECT 1`.execute(db);
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) throw ofSetting(refusal);
+    throw new Error(`${place} ${connectionProblem(error as Error)}.`, { cause: error });
+  }
+};
+
+const ofSetting = (error: Error): Error =>
+  new Error(`DATABASE_URL: ${error.message}`, { cause: error });
+
+const connectionProblem = (error: NodeJS.ErrnoException): string =>
+  REFUSALS[error.code ?? ''] ??
+  `does not respond as PostgreSQL (${error.code ?? error.message}): start the server, or correct the address`;
+
+/**
+ * Only a schema without its roles needs a login with more rights than those of the tables' owner.
+ */
+const assertUsable = async (db: Db, place: string): Promise<void> => {
+  const { rows } = await sql<{ version: number; may_set_up: boolean }>`
+    SELECT current_setting('server_version_num')::int / 10000 AS version,
+           (to_regclass('public.kysely_migration') IS NOT NULL AND (
+             SELECT count(*) = ${ROLES.length} FROM pg_roles WHERE rolname = ANY (${[...ROLES]}::text[])))
+           OR (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)
+           OR (SELECT count(*) = 2 FROM pg_roles
+                WHERE rolname IN ('keepsake_app', 'keepsake_deleter')
+                  AND pg_has_role(oid, 'MEMBER WITH ADMIN OPTION')) AS may_set_up`.execute(db);
+  const { version = 0, may_set_up: maySetUp = false } = rows[0] ?? {};
+  if (version < OLDEST_POSTGRES) {
+    throw new Error(`${place} is PostgreSQL ${version}: use ${OLDEST_POSTGRES} or later.`);
+  }
+  if (!maySetUp) {
+    throw new Error(
+      `${place} accepts a login that may not create roles, but the schema setup requires this right: ` +
+        'give CREATEROLE to the login, or start once with another login.',
     );
-  } finally {
-    await close();
   }
 };
 
@@ -129,17 +133,13 @@ const checkTemporal = async (address: string, inherited: NodeJS.ProcessEnv): Pro
   }
 };
 
-/**
- * Checks that the servers in the environment can be used, before anything is started. `warn`
- * receives problems that do not prevent the start, one line each.
- *
- * @throws Error that names the setting, the problem, and what to do
- */
-export const checkGivenServers = async (
-  { DATABASE_URL, TEMPORAL_ADDRESS }: LocalEnv,
-  inherited: NodeJS.ProcessEnv,
-  warn: (line: string) => void,
-): Promise<void> => {
-  if (DATABASE_URL !== undefined) await checkDatabase(DATABASE_URL, warn);
-  if (TEMPORAL_ADDRESS !== undefined) await checkTemporal(TEMPORAL_ADDRESS, inherited);
+const describeTemporal = async (env: NodeJS.ProcessEnv): Promise<void> => {
+  const { client, namespace, close } = connectTemporal(env);
+  try {
+    await client.connection.withDeadline(Date.now() + TEMPORAL_DEADLINE_MS, () =>
+      client.workflowService.describeNamespace({ namespace }),
+    );
+  } finally {
+    await close();
+  }
 };

@@ -28,6 +28,10 @@ const { _createServerHandle: bindSocket } = net as unknown as {
   _createServerHandle: (address: string, port: number, family: number) => BoundSocket | number;
 };
 
+/** Returns a configured port unchanged, and replaces port 0 by a held port. */
+export const holdPort = async (host: string, port: number): Promise<HeldPort> =>
+  port === 0 ? holdFreePort(host) : { port, fd: undefined, stop: async () => {} };
+
 /**
  * Binds a socket to a free port and keeps it. A child inherits the socket and listens on it, also
  * after a restart. Between two children, connections wait in the socket's queue.
@@ -42,7 +46,3 @@ const holdFreePort = async (host: string): Promise<HeldPort> => {
   socket.getsockname(name);
   return { port: name.port ?? 0, fd: socket.fd, stop: async () => socket.close() };
 };
-
-/** Returns a configured port unchanged, and replaces port 0 by a held port. */
-export const holdPort = async (host: string, port: number): Promise<HeldPort> =>
-  port === 0 ? holdFreePort(host) : { port, fd: undefined, stop: async () => {} };

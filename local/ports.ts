@@ -7,19 +7,6 @@ const LOOPBACK = '127.0.0.1';
  */
 const PORT_ATTEMPTS = 5;
 
-/** @throws the system's error when the port cannot be opened */
-const listen = (port: number, host: string): Promise<Server> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ port, host, exclusive: true }, () => resolve(server));
-  });
-
-const close = (server: Server): Promise<unknown> =>
-  new Promise((resolve) => {
-    server.close(resolve);
-  });
-
 /**
  * Different free ports of the loopback address. They are not reserved. Use them only in
  * `withPortRetry`, for a program that cannot inherit a socket.
@@ -78,3 +65,16 @@ export const withPortRetry = async <Started>(start: () => Promise<Started>): Pro
     }
   }
 };
+
+/** @throws the system's error when the port cannot be opened */
+const listen = (port: number, host: string): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen({ port, host, exclusive: true }, () => resolve(server));
+  });
+
+const close = (server: Server): Promise<unknown> =>
+  new Promise((resolve) => {
+    server.close(resolve);
+  });

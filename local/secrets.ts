@@ -18,8 +18,6 @@ const secretsSchema = z.object({
 
 export type Secrets = z.infer<typeof secretsSchema>;
 
-const randomHex = (): string => randomBytes(SECRET_BYTES).toString('hex');
-
 /**
  * Reads the data folder's secrets, or creates them the first time. @throws Error when the file is
  * damaged
@@ -40,3 +38,5 @@ export const openSecrets = (dataDir: string): Secrets => {
   writePrivateJson(path, made);
   return made;
 };
+
+const randomHex = (): string => randomBytes(SECRET_BYTES).toString('hex');

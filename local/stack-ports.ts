@@ -16,36 +16,6 @@ interface PortSetting {
   host?: string;
 }
 
-/** The settings of the parts that this start runs. */
-const settingsOf = (env: LocalEnv, headless: boolean): PortSetting[] => [
-  { name: 'The API', envName: 'PORT', host: env.HOST },
-  { name: "The worker's metrics", envName: 'METRICS_PORT', host: env.HOST },
-  ...(env.TEMPORAL_ADDRESS === undefined
-    ? [{ name: 'Temporal', envName: 'TEMPORAL_PORT' } as const]
-    : []),
-  ...(env.TEMPORAL_ADDRESS === undefined && !headless
-    ? [{ name: "Temporal's Web UI", envName: 'TEMPORAL_UI_PORT' } as const]
-    : []),
-  ...(env.RESEND_API_KEY === undefined
-    ? [{ name: 'The outbox', envName: 'OUTBOX_PORT' } as const]
-    : []),
-];
-
-/**
- * @throws Error that says which setting to change, when a configured port is taken or used twice
- */
-const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<void> => {
-  const seen = new Set<number>();
-  for (const { name, envName, host } of settingsOf(env, headless)) {
-    const port = env[envName];
-    if (port === 0) continue;
-    if (seen.has(port))
-      throw new Error(`${name}: ${envName}=${port} is also the port of another part.`);
-    seen.add(port);
-    await assertPortFree(name, envName, port, host);
-  }
-};
-
 /**
  * Checks configured ports, and holds a free port for each process whose port is 0.
  *
@@ -65,3 +35,33 @@ export const openPorts = async (
   };
   return { api: await hold(env.PORT), metrics: await hold(env.METRICS_PORT) };
 };
+
+/**
+ * @throws Error that says which setting to change, when a configured port is taken or used twice
+ */
+const assertSetPortsFree = async (env: LocalEnv, headless: boolean): Promise<void> => {
+  const seen = new Set<number>();
+  for (const { name, envName, host } of settingsOf(env, headless)) {
+    const port = env[envName];
+    if (port === 0) continue;
+    if (seen.has(port))
+      throw new Error(`${name}: ${envName}=${port} is also the port of another part.`);
+    seen.add(port);
+    await assertPortFree(name, envName, port, host);
+  }
+};
+
+/** The settings of the parts that this start runs. */
+const settingsOf = (env: LocalEnv, headless: boolean): PortSetting[] => [
+  { name: 'The API', envName: 'PORT', host: env.HOST },
+  { name: "The worker's metrics", envName: 'METRICS_PORT', host: env.HOST },
+  ...(env.TEMPORAL_ADDRESS === undefined
+    ? [{ name: 'Temporal', envName: 'TEMPORAL_PORT' } as const]
+    : []),
+  ...(env.TEMPORAL_ADDRESS === undefined && !headless
+    ? [{ name: "Temporal's Web UI", envName: 'TEMPORAL_UI_PORT' } as const]
+    : []),
+  ...(env.RESEND_API_KEY === undefined
+    ? [{ name: 'The outbox', envName: 'OUTBOX_PORT' } as const]
+    : []),
+];

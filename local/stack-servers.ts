@@ -48,21 +48,32 @@ export interface Servers {
 /** Called with each server as soon as it must be stopped at the end. */
 export type OnStarted = (server: { stop: () => Promise<void> }) => void;
 
-/** Lets a role log in. The password of one role does not reveal that of another. */
-const openLogin = async (ownerUrl: string, role: string, secret: string): Promise<string> => {
-  const password = createHmac('sha256', secret).update(role).digest('hex');
-  const client = new Client({ connectionString: ownerUrl });
-  await client.connect();
+/**
+ * Starts all servers side by side. If one fails, the other starts are aborted.
+ *
+ * @throws the first error, once no start is in progress
+ */
+export const startServers = async (
+  context: StartContext,
+  onStarted: OnStarted,
+): Promise<Servers> => {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([context.signal, failure.signal]);
+  const shared = { ...context, signal };
+  const parts = [
+    prepareDatabase(shared, onStarted),
+    prepareTemporal(shared, onStarted),
+    prepareOutbox(shared, onStarted),
+    prepareWorkflowBundle(context.dataDir, signal),
+  ] as const;
   try {
-    // Utility statements take no parameters. The password is hexadecimal, so it needs no quoting.
-    await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${password}'`);
-  } finally {
-    await client.end();
+    const [database, temporal, outbox, workflowBundle] = await Promise.all(parts);
+    return { database, temporal, outbox, workflowBundle };
+  } catch (error) {
+    failure.abort();
+    await Promise.allSettled(parts);
+    throw error;
   }
-  const url = new URL(ownerUrl);
-  url.username = role;
-  url.password = password;
-  return url.href;
 };
 
 const prepareDatabase = async (
@@ -83,6 +94,23 @@ const prepareDatabase = async (
   const apiUrl = await openLogin(url, API_ROLE, secrets.APP_DATABASE_PASSWORD);
   const workerUrl = await openLogin(url, WORKER_ROLE, secrets.APP_DATABASE_PASSWORD);
   return { ownerUrl: url, apiUrl, workerUrl, server };
+};
+
+/** Lets a role log in. The password of one role does not reveal that of another. */
+const openLogin = async (ownerUrl: string, role: string, secret: string): Promise<string> => {
+  const password = createHmac('sha256', secret).update(role).digest('hex');
+  const client = new Client({ connectionString: ownerUrl });
+  await client.connect();
+  try {
+    // Utility statements take no parameters. The password is hexadecimal, so it needs no quoting.
+    await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${password}'`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(ownerUrl);
+  url.username = role;
+  url.password = password;
+  return url.href;
 };
 
 const prepareTemporal = async (
@@ -119,32 +147,4 @@ const prepareOutbox = async (
   const outbox = await startOutbox({ dataDir, port: env.OUTBOX_PORT, apiKey });
   onStarted(outbox);
   return outbox;
-};
-
-/**
- * Starts all servers side by side. If one fails, the other starts are aborted.
- *
- * @throws the first error, once no start is in progress
- */
-export const startServers = async (
-  context: StartContext,
-  onStarted: OnStarted,
-): Promise<Servers> => {
-  const failure = new AbortController();
-  const signal = AbortSignal.any([context.signal, failure.signal]);
-  const shared = { ...context, signal };
-  const parts = [
-    prepareDatabase(shared, onStarted),
-    prepareTemporal(shared, onStarted),
-    prepareOutbox(shared, onStarted),
-    prepareWorkflowBundle(context.dataDir, signal),
-  ] as const;
-  try {
-    const [database, temporal, outbox, workflowBundle] = await Promise.all(parts);
-    return { database, temporal, outbox, workflowBundle };
-  } catch (error) {
-    failure.abort();
-    await Promise.allSettled(parts);
-    throw error;
-  }
 };

@@ -85,94 +85,6 @@ interface Stoppable {
   stop: () => Promise<void>;
 }
 
-/** Stops all parts. @throws the first error, after all have been tried */
-const stopAll = async (parts: Stoppable[]): Promise<void> => {
-  const results = await Promise.allSettled(parts.map((part) => part.stop()));
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-};
-
-/** Stops the groups one after another, even if an earlier group has failed. */
-const stopInOrder = async ([first, ...later]: Stoppable[][]): Promise<void> => {
-  if (first === undefined) return;
-  try {
-    await stopAll(first);
-  } finally {
-    await stopInOrder(later);
-  }
-};
-
-const infoOf = (
-  context: StartContext,
-  servers: Servers,
-  processes: Record<'api' | 'worker', Supervised>,
-): LocalInfo => ({
-  api: apiUrlOf(context.env.HOST, context.ports.api.port),
-  publicUrl: publicUrlOf(context),
-  temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
-  temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
-  outbox: servers.outbox?.url,
-  metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics.port)}/metrics`,
-  databaseUrl: servers.database.ownerUrl,
-  workerDatabaseUrl: servers.database.workerUrl,
-  pids: {
-    supervisor: process.pid,
-    api: processes.api.pid(),
-    worker: processes.worker.pid(),
-    temporal: servers.temporal?.pid(),
-    postgres: servers.database.server?.pid(),
-  },
-});
-
-const startProcesses = (
-  context: StartContext,
-  servers: Servers,
-  { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
-): Record<'api' | 'worker', Supervised> => {
-  const { dataDir, isThrowaway, ports, record, log, onRestart } = context;
-  const { apiUrl, workerUrl } = servers.database;
-  const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
-    runKeepsakeProcess({
-      name,
-      file,
-      env: processEnv(context, servers, databaseUrl),
-      listenFd: fd,
-      logFile: join(dataDir, 'logs', `${name}.log`),
-      isThrowaway,
-      onStart: (pid) => record.note(name, pid),
-      onRestart,
-      log,
-    });
-  return {
-    worker: run('worker', workerFile, workerUrl, ports.metrics),
-    api: run('api', apiFile, apiUrl, ports.api),
-  };
-};
-
-const waitForApi = (
-  context: StartContext,
-  processes: Record<'api' | 'worker', Supervised>,
-): Promise<void> => {
-  const url = `${apiUrlOf(context.env.HOST, context.ports.api.port)}/readyz`;
-  return waitUntilReady({
-    name: 'Keepsake',
-    isReady: async () => {
-      const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
-      const answer = await response.text();
-      // The API can be ready without a worker, so the warnings are checked too.
-      const { warnings = [] } = JSON.parse(answer) as { warnings?: unknown[] };
-      if (response.ok && warnings.length === 0) return true;
-      throw new Error(`${url}: ${response.status} ${answer}`);
-    },
-    deadlineMs: READY_DEADLINE_MS,
-    processes: Object.values(processes).map((process) => ({
-      process,
-      logFile: join(context.dataDir, 'logs', `${process.name}.log`),
-    })),
-    signal: context.signal,
-  });
-};
-
 /**
  * Starts the servers that the environment does not give, then worker and API. Resolves when all are
  * ready.
@@ -241,3 +153,91 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     throw error;
   }
 };
+
+/** Stops the groups one after another, even if an earlier group has failed. */
+const stopInOrder = async ([first, ...later]: Stoppable[][]): Promise<void> => {
+  if (first === undefined) return;
+  try {
+    await stopAll(first);
+  } finally {
+    await stopInOrder(later);
+  }
+};
+
+/** Stops all parts. @throws the first error, after all have been tried */
+const stopAll = async (parts: Stoppable[]): Promise<void> => {
+  const results = await Promise.allSettled(parts.map((part) => part.stop()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+};
+
+const startProcesses = (
+  context: StartContext,
+  servers: Servers,
+  { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
+): Record<'api' | 'worker', Supervised> => {
+  const { dataDir, isThrowaway, ports, record, log, onRestart } = context;
+  const { apiUrl, workerUrl } = servers.database;
+  const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
+    runKeepsakeProcess({
+      name,
+      file,
+      env: processEnv(context, servers, databaseUrl),
+      listenFd: fd,
+      logFile: join(dataDir, 'logs', `${name}.log`),
+      isThrowaway,
+      onStart: (pid) => record.note(name, pid),
+      onRestart,
+      log,
+    });
+  return {
+    worker: run('worker', workerFile, workerUrl, ports.metrics),
+    api: run('api', apiFile, apiUrl, ports.api),
+  };
+};
+
+const waitForApi = (
+  context: StartContext,
+  processes: Record<'api' | 'worker', Supervised>,
+): Promise<void> => {
+  const url = `${apiUrlOf(context.env.HOST, context.ports.api.port)}/readyz`;
+  return waitUntilReady({
+    name: 'Keepsake',
+    isReady: async () => {
+      const response = await fetch(url, { signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
+      const answer = await response.text();
+      // The API can be ready without a worker, so the warnings are checked too.
+      const { warnings = [] } = JSON.parse(answer) as { warnings?: unknown[] };
+      if (response.ok && warnings.length === 0) return true;
+      throw new Error(`${url}: ${response.status} ${answer}`);
+    },
+    deadlineMs: READY_DEADLINE_MS,
+    processes: Object.values(processes).map((process) => ({
+      process,
+      logFile: join(context.dataDir, 'logs', `${process.name}.log`),
+    })),
+    signal: context.signal,
+  });
+};
+
+const infoOf = (
+  context: StartContext,
+  servers: Servers,
+  processes: Record<'api' | 'worker', Supervised>,
+): LocalInfo => ({
+  api: apiUrlOf(context.env.HOST, context.ports.api.port),
+  publicUrl: publicUrlOf(context),
+  temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
+  temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
+  outbox: servers.outbox?.url,
+  metrics: `${apiUrlOf(context.env.HOST, context.ports.metrics.port)}/metrics`,
+  databaseUrl: servers.database.ownerUrl,
+  workerDatabaseUrl: servers.database.workerUrl,
+  pids: {
+    supervisor: process.pid,
+    api: processes.api.pid(),
+    worker: processes.worker.pid(),
+    temporal: servers.temporal?.pid(),
+    postgres: servers.database.server?.pid(),
+  },
+});

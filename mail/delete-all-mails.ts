@@ -41,72 +41,40 @@ const AGAIN = 'An admin can request the deletion again.';
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-/** "24 hours", "30 minutes". A setting may have fractions of hours. */
-const formatDuration = (ms: number): string => {
-  const [count, unit] = ms >= HOUR_MS ? [ms / HOUR_MS, 'hour'] : [ms / MINUTE_MS, 'minute'];
-  const rounded = Math.max(1, Math.round(count));
-  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
+const LABELS: Record<Decidable['kind'], string> = {
+  approve: 'Approve',
+  deny: 'Deny',
+  revoke: 'Revoke',
+  withdraw: 'Withdraw',
 };
 
-const untilOf = ({ closesAt }: RequestFacts): string =>
-  closesAt === null ? 'its end' : formatTimestamp(closesAt);
-
-const asked = (facts: RequestFacts, heading: string): NoticeText => ({
-  heading,
-  tone: 'mixed',
-  paragraphs: [
-    `${facts.asker.name} (${facts.asker.role} of ${facts.workspaceName}) requests to delete all users of ` +
-      `the workspace: ${formatUsers(facts.usersThen)} at the time of the request.`,
-    `Reason: ${facts.reason}`,
-    'Another person of the platform team must approve or deny the request. ' +
-      `Without an answer, the request lapses on ${formatTimestamp(facts.lapsesAt)}.`,
-    `An approval deletes nothing. It opens a window of ${formatDuration(facts.windowMs)} in which an admin ` +
-      'may delete all users, once.',
-  ],
-});
-
-const approved = (facts: RequestFacts): NoticeText => ({
-  heading: `Deleting all users is possible until ${untilOf(facts)}`,
-  tone: 'mixed',
-  paragraphs: [
-    `The platform team approved the request to delete all users of ${facts.workspaceName}. Until ` +
-      `${untilOf(facts)} an admin of the workspace may preview and run the deletion, once.`,
-    ...(facts.words === null ? [] : [`Note: ${facts.words}`]),
-    'Before any user is deleted, all users are backed up and the backup is verified.',
-  ],
-});
-
-const closing = (facts: RequestFacts, leftMs: number): NoticeText => ({
-  heading: `The window for deleting all users closes in ${formatDuration(leftMs)}`,
-  tone: 'mixed',
-  paragraphs: [
-    `The request to delete all users of ${facts.workspaceName} was approved, but not run yet. ` +
-      `The window closes on ${untilOf(facts)}. After that, a new request is needed.`,
-  ],
-});
-
-const over = (heading: string, ...paragraphs: (string | null)[]): NoticeText => ({
-  heading: `Deleting all users: ${heading}`,
-  tone: 'mixed',
-  paragraphs: paragraphs.filter((paragraph) => paragraph !== null),
-});
-
-const ended = (facts: RequestFacts): NoticeText => {
-  const { end, workspaceName } = facts;
-  if (end === null) return over('stopped by an operator', `${NOTHING} ${AGAIN}`);
-  const isDone = end.state === 'completed';
-  const counted = `${formatCount(end.deleted)} of ${formatUsers(end.selected)}`;
-  return {
-    heading: `Deleting all users ${isDone ? 'is done' : 'ended'}: ${counted} deleted`,
-    tone: isDone ? 'good' : end.state === 'failed' ? 'bad' : 'mixed',
-    paragraphs: [
-      end.deleted === 0
-        ? `No user of ${workspaceName} was deleted.`
-        : `Deleted from ${workspaceName}: ${counted}. All were backed up first, and the backup was ` +
-          'verified. They can be restored from the backup until it expires.',
-      ...(isDone ? [] : ['Not all users were deleted. See the job for the reasons.']),
-    ],
+/**
+ * The mails to the platform team and the admins of the workspace, from the request to its end.
+ */
+export const deleteAllMail = (
+  facts: RequestFacts,
+  kind: RequestNotice,
+  decidable: readonly Decidable[] = [],
+): Message => {
+  const text = composeNotice(facts, kind);
+  const { url, expiresAt } = facts.request;
+  const look = {
+    label: 'View the request',
+    url,
+    note: `The page shows the state of the request and how to decide. It changes nothing. Works until ${formatTimestamp(expiresAt)}.`,
   };
+  return renderLetter({
+    ...text,
+    subject: `${text.heading} (${facts.workspaceName})`,
+    actions: [look],
+    tables: [
+      tableOf(facts),
+      ...callsTable(facts, decidable),
+      ...codesTable(facts.requestId, decidable),
+    ],
+    footer:
+      'Keepsake sent this mail because you are a member of the platform team or an admin of the workspace.',
+  });
 };
 
 const composeNotice = (facts: RequestFacts, kind: RequestNotice): NoticeText => {
@@ -137,6 +105,74 @@ const composeNotice = (facts: RequestFacts, kind: RequestNotice): NoticeText => 
   }
 };
 
+const asked = (facts: RequestFacts, heading: string): NoticeText => ({
+  heading,
+  tone: 'mixed',
+  paragraphs: [
+    `${facts.asker.name} (${facts.asker.role} of ${facts.workspaceName}) requests to delete all users of ` +
+      `the workspace: ${formatUsers(facts.usersThen)} at the time of the request.`,
+    `Reason: ${facts.reason}`,
+    'Another person of the platform team must approve or deny the request. ' +
+      `Without an answer, the request lapses on ${formatTimestamp(facts.lapsesAt)}.`,
+    `An approval deletes nothing. It opens a window of ${formatDuration(facts.windowMs)} in which an admin ` +
+      'may delete all users, once.',
+  ],
+});
+
+/** "24 hours", "30 minutes". A setting may have fractions of hours. */
+const formatDuration = (ms: number): string => {
+  const [count, unit] = ms >= HOUR_MS ? [ms / HOUR_MS, 'hour'] : [ms / MINUTE_MS, 'minute'];
+  const rounded = Math.max(1, Math.round(count));
+  return `${rounded} ${unit}${rounded === 1 ? '' : 's'}`;
+};
+
+const approved = (facts: RequestFacts): NoticeText => ({
+  heading: `Deleting all users is possible until ${untilOf(facts)}`,
+  tone: 'mixed',
+  paragraphs: [
+    `The platform team approved the request to delete all users of ${facts.workspaceName}. Until ` +
+      `${untilOf(facts)} an admin of the workspace may preview and run the deletion, once.`,
+    ...(facts.words === null ? [] : [`Note: ${facts.words}`]),
+    'Before any user is deleted, all users are backed up and the backup is verified.',
+  ],
+});
+
+const untilOf = ({ closesAt }: RequestFacts): string =>
+  closesAt === null ? 'its end' : formatTimestamp(closesAt);
+
+const over = (heading: string, ...paragraphs: (string | null)[]): NoticeText => ({
+  heading: `Deleting all users: ${heading}`,
+  tone: 'mixed',
+  paragraphs: paragraphs.filter((paragraph) => paragraph !== null),
+});
+
+const ended = (facts: RequestFacts): NoticeText => {
+  const { end, workspaceName } = facts;
+  if (end === null) return over('stopped by an operator', `${NOTHING} ${AGAIN}`);
+  const isDone = end.state === 'completed';
+  const counted = `${formatCount(end.deleted)} of ${formatUsers(end.selected)}`;
+  return {
+    heading: `Deleting all users ${isDone ? 'is done' : 'ended'}: ${counted} deleted`,
+    tone: isDone ? 'good' : end.state === 'failed' ? 'bad' : 'mixed',
+    paragraphs: [
+      end.deleted === 0
+        ? `No user of ${workspaceName} was deleted.`
+        : `Deleted from ${workspaceName}: ${counted}. All were backed up first, and the backup was ` +
+          'verified. They can be restored from the backup until it expires.',
+      ...(isDone ? [] : ['Not all users were deleted. See the job for the reasons.']),
+    ],
+  };
+};
+
+const closing = (facts: RequestFacts, leftMs: number): NoticeText => ({
+  heading: `The window for deleting all users closes in ${formatDuration(leftMs)}`,
+  tone: 'mixed',
+  paragraphs: [
+    `The request to delete all users of ${facts.workspaceName} was approved, but not run yet. ` +
+      `The window closes on ${untilOf(facts)}. After that, a new request is needed.`,
+  ],
+});
+
 const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
   title: 'The request',
   rows: [
@@ -148,13 +184,6 @@ const tableOf = (facts: RequestFacts): Letter['tables'][number] => ({
     ...(facts.end === null ? [] : [['Deletion', facts.end.jobId] satisfies [string, string]]),
   ],
 });
-
-const LABELS: Record<Decidable['kind'], string> = {
-  approve: 'Approve',
-  deny: 'Deny',
-  revoke: 'Revoke',
-  withdraw: 'Withdraw',
-};
 
 /** Commands that need a key of the reader. Opening a link of the mail decides nothing. */
 const callsTable = (facts: RequestFacts, decidable: readonly Decidable[]): Letter['tables'] => {
@@ -177,33 +206,4 @@ const codesTable = (requestId: string, decidable: readonly Decidable[]): Letter[
   });
   if (rows.length === 0) return [];
   return [{ title: 'To decide without the API (the codes are personal: do not share them)', rows }];
-};
-
-/**
- * The mails to the platform team and the admins of the workspace, from the request to its end.
- */
-export const deleteAllMail = (
-  facts: RequestFacts,
-  kind: RequestNotice,
-  decidable: readonly Decidable[] = [],
-): Message => {
-  const text = composeNotice(facts, kind);
-  const { url, expiresAt } = facts.request;
-  const look = {
-    label: 'View the request',
-    url,
-    note: `The page shows the state of the request and how to decide. It changes nothing. Works until ${formatTimestamp(expiresAt)}.`,
-  };
-  return renderLetter({
-    ...text,
-    subject: `${text.heading} (${facts.workspaceName})`,
-    actions: [look],
-    tables: [
-      tableOf(facts),
-      ...callsTable(facts, decidable),
-      ...codesTable(facts.requestId, decidable),
-    ],
-    footer:
-      'Keepsake sent this mail because you are a member of the platform team or an admin of the workspace.',
-  });
 };

@@ -43,14 +43,20 @@ const OUTCOMES: [keyof SummedCounts, string][] = [
   ['unprocessed', 'Not processed'],
 ];
 
-const deletedOf = ({ counts }: DeletionFinished): string =>
-  counts.selected === null || counts.selected === counts.deleted
-    ? formatUsers(counts.deleted)
-    : `${formatCount(counts.deleted)} of ${formatUsers(counts.selected)}`;
-
-const isPartial = ({ counts }: DeletionFinished): boolean => countLeft('deletion', counts) > 0;
-
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
+
+/** Sent at the end of every deletion. It states clearly if no user was deleted. */
+export const deletionFinished = (facts: DeletionFinished): Message => {
+  const heading = headingOf(facts);
+  return renderLetter({
+    subject: `${heading} (${facts.workspaceName})`,
+    heading,
+    tone: toneOf(facts),
+    paragraphs: paragraphsOf(facts),
+    actions: actionsOf(facts),
+    tables: tablesOf(facts),
+  });
+};
 
 const headingOf = (facts: DeletionFinished): string => {
   const end = `Deletion ${ENDS[facts.end.kind]}`;
@@ -58,6 +64,13 @@ const headingOf = (facts: DeletionFinished): string => {
   if (facts.end.kind !== 'completed') return `${end}: ${deletedOf(facts)} deleted`;
   return `${end}${isPartial(facts) ? ' in part' : ''}: ${deletedOf(facts)} deleted`;
 };
+
+const deletedOf = ({ counts }: DeletionFinished): string =>
+  counts.selected === null || counts.selected === counts.deleted
+    ? formatUsers(counts.deleted)
+    : `${formatCount(counts.deleted)} of ${formatUsers(counts.selected)}`;
+
+const isPartial = ({ counts }: DeletionFinished): boolean => countLeft('deletion', counts) > 0;
 
 const toneOf = (facts: DeletionFinished): Letter['tone'] => {
   if (facts.end.kind === 'failed') return 'bad';
@@ -119,17 +132,4 @@ const tablesOf = (facts: DeletionFinished): Letter['tables'] => {
   const job: [string, string][] = [['Deletion', facts.jobId]];
   if (facts.end.kind === 'failed') job.push(['Error', facts.end.errorType]);
   return [{ title: 'Users', rows: outcomes }, ...backups, { title: 'The job', rows: job }];
-};
-
-/** Sent at the end of every deletion. It states clearly if no user was deleted. */
-export const deletionFinished = (facts: DeletionFinished): Message => {
-  const heading = headingOf(facts);
-  return renderLetter({
-    subject: `${heading} (${facts.workspaceName})`,
-    heading,
-    tone: toneOf(facts),
-    paragraphs: paragraphsOf(facts),
-    actions: actionsOf(facts),
-    tables: tablesOf(facts),
-  });
 };

@@ -46,58 +46,9 @@ type Row = [label: string, value: string];
 /** Maximum rows of a table. The job shows more. */
 const MAX_ROWS = 10;
 
-const tableOf = (title: string, all: readonly Row[]): Letter['tables'] => {
-  if (all.length === 0) return [];
-  const rows = all.slice(0, MAX_ROWS);
-  if (all.length > rows.length) rows.push(['Others', 'see the job']);
-  return [{ title, rows }];
-};
-
-const clearedRows = (cleared: ImportFinished['cleared']): Row[] =>
-  cleared.map(({ column, count }) => [column, formatCount(count)]);
-
-const problemRows = (problems: ImportFinished['problems']): Row[] =>
-  problems.map(({ column, rule, count, firstLine }) => [
-    `${column ?? 'the line'}, ${rule}`,
-    `${formatLines(count)}, the first is line ${formatCount(firstLine)}`,
-  ]);
-
 const SAME_FILE = `can be retried with the same file, which is kept for ${IMPORT_FILE_DAYS} days.`;
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
-
-const hasLog = ({ failed, held, partial }: ImportCounts): boolean => failed + held + partial > 0;
-
-const formatLines = (count: number): string =>
-  `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
-
-const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): string[] => {
-  const done = counts.imported + counts.merged;
-  const paragraphs = dryRun
-    ? [
-        `This was a dry run: no user of ${workspaceName} was changed. Of ${formatLines(counts.lines)}, ` +
-          `${formatCount(done)} can be imported.`,
-      ]
-    : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
-  if (hasLog(counts))
-    paragraphs.push('The log lists each line that was not fully imported, and the reason.');
-  if (end.kind === 'failed') {
-    paragraphs.push(
-      end.mayRetry
-        ? `See the job for the cause. Fix the cause, then retry the job. It ${SAME_FILE}`
-        : 'See the job for the error in the file. Fix the file, then upload it again.',
-    );
-  }
-  if (end.kind === 'cancelled') {
-    paragraphs.push(`The job ${SAME_FILE}`);
-  }
-  return paragraphs;
-};
-
-const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
-  if (end.kind === 'failed') return 'bad';
-  return end.kind === 'completed' && !hasLog(counts) ? 'good' : 'mixed';
-};
 
 /** Sent at the end of every import. It holds counts, and no content of the file. */
 export const importFinished = (facts: ImportFinished): Message => {
@@ -136,3 +87,52 @@ export const importFinished = (facts: ImportFinished): Message => {
     ],
   });
 };
+
+const formatLines = (count: number): string =>
+  `${formatCount(count)} ${count === 1 ? 'line' : 'lines'}`;
+
+const toneOf = ({ end, counts }: ImportFinished): Letter['tone'] => {
+  if (end.kind === 'failed') return 'bad';
+  return end.kind === 'completed' && !hasLog(counts) ? 'good' : 'mixed';
+};
+
+const hasLog = ({ failed, held, partial }: ImportCounts): boolean => failed + held + partial > 0;
+
+const paragraphsOf = ({ counts, workspaceName, dryRun, end }: ImportFinished): string[] => {
+  const done = counts.imported + counts.merged;
+  const paragraphs = dryRun
+    ? [
+        `This was a dry run: no user of ${workspaceName} was changed. Of ${formatLines(counts.lines)}, ` +
+          `${formatCount(done)} can be imported.`,
+      ]
+    : [`Imported into ${workspaceName}: ${formatCount(done)} of ${formatLines(counts.lines)}.`];
+  if (hasLog(counts))
+    paragraphs.push('The log lists each line that was not fully imported, and the reason.');
+  if (end.kind === 'failed') {
+    paragraphs.push(
+      end.mayRetry
+        ? `See the job for the cause. Fix the cause, then retry the job. It ${SAME_FILE}`
+        : 'See the job for the error in the file. Fix the file, then upload it again.',
+    );
+  }
+  if (end.kind === 'cancelled') {
+    paragraphs.push(`The job ${SAME_FILE}`);
+  }
+  return paragraphs;
+};
+
+const tableOf = (title: string, all: readonly Row[]): Letter['tables'] => {
+  if (all.length === 0) return [];
+  const rows = all.slice(0, MAX_ROWS);
+  if (all.length > rows.length) rows.push(['Others', 'see the job']);
+  return [{ title, rows }];
+};
+
+const problemRows = (problems: ImportFinished['problems']): Row[] =>
+  problems.map(({ column, rule, count, firstLine }) => [
+    `${column ?? 'the line'}, ${rule}`,
+    `${formatLines(count)}, the first is line ${formatCount(firstLine)}`,
+  ]);
+
+const clearedRows = (cleared: ImportFinished['cleared']): Row[] =>
+  cleared.map(({ column, count }) => [column, formatCount(count)]);

@@ -36,42 +36,32 @@ const FONT = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 const MONO = "ui-monospace,'SF Mono',Menlo,Consolas,monospace";
 const JOB_FOOTER = 'Keepsake sent this mail because a job was started with your API key.';
 
-/**
- * Checksums, ids and commands are long. A monospace font makes them comparable; they may wrap
- * anywhere.
- */
-const isCode = (value: string): boolean => /^(?:[0-9a-f-]{32,}$|temporal |curl )/.test(value);
+type Action = Letter['actions'][number];
 
-const renderRow = ([label, value]: [string, string]): string => {
-  const style = isCode(value)
-    ? `font-family:${MONO};font-size:12px;word-break:break-all`
-    : 'font-variant-numeric:tabular-nums';
-  return (
-    `<tr><td style="width:1%;padding:6px 20px 6px 0;color:#57606a;vertical-align:top;white-space:nowrap">` +
-    `${escapeHtml(label)}</td><td style="padding:6px 0;vertical-align:top;${style}">` +
-    `${escapeHtml(value)}</td></tr>`
-  );
-};
+export const renderLetter = (letter: Letter): Message => ({
+  subject: oneLine(letter.subject),
+  html: renderHtml(letter),
+  text: renderText(letter),
+});
 
-const renderTable = ({ title, rows }: Letter['tables'][number]): string =>
-  `<p style="margin:24px 0 4px;font-weight:600">${escapeHtml(title)}</p>` +
-  '<table role="presentation" cellpadding="0" cellspacing="0" ' +
-  'style="border-collapse:collapse;width:100%;border-top:1px solid #d8dee4">' +
-  `${rows.map(renderRow).join('')}</table>`;
+/** Links to the page of a job. */
+export const lookAtJob = ({ url, expiresAt }: MailLink): Action => ({
+  label: 'View the job',
+  url,
+  note: `The page shows state, counts and times, and no users. Works until ${formatTimestamp(expiresAt)}.`,
+});
 
-/** The first action is the main one and shown as a button; the others are plain links. */
-const renderAction = (action: Letter['actions'][number], index: number): string => {
-  const style =
-    index === 0
-      ? 'display:inline-block;padding:10px 20px;border-radius:6px;background:#0b57d0;' +
-        'color:#ffffff;text-decoration:none;font-weight:600'
-      : 'color:#0b57d0';
-  return (
-    `<p style="margin:20px 0 0"><a href="${escapeHtml(action.url)}" style="${style}">` +
-    `${escapeHtml(action.label)}</a><br><span style="display:inline-block;margin-top:6px;` +
-    `color:#57606a;font-size:13px">${escapeHtml(action.note)}</span></p>`
-  );
-};
+/** Links to the page where a log is downloaded. `what` describes a line of the log. */
+export const downloadLog = ({ url, expiresAt }: MailLink, what: string): Action => ({
+  label: 'Download the log',
+  url,
+  note:
+    `${what}, as CSV. Works until ${formatTimestamp(expiresAt)}. ` +
+    'Anyone with this link can download the log. Each download is logged.',
+});
+
+/** A subject must be one line: a second line would become a header of the mail. */
+const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 
 const renderHtml = (letter: Letter): string => {
   const paragraphs = letter.paragraphs
@@ -95,6 +85,43 @@ const renderHtml = (letter: Letter): string => {
   );
 };
 
+/** The first action is the main one and shown as a button; the others are plain links. */
+const renderAction = (action: Letter['actions'][number], index: number): string => {
+  const style =
+    index === 0
+      ? 'display:inline-block;padding:10px 20px;border-radius:6px;background:#0b57d0;' +
+        'color:#ffffff;text-decoration:none;font-weight:600'
+      : 'color:#0b57d0';
+  return (
+    `<p style="margin:20px 0 0"><a href="${escapeHtml(action.url)}" style="${style}">` +
+    `${escapeHtml(action.label)}</a><br><span style="display:inline-block;margin-top:6px;` +
+    `color:#57606a;font-size:13px">${escapeHtml(action.note)}</span></p>`
+  );
+};
+
+const renderTable = ({ title, rows }: Letter['tables'][number]): string =>
+  `<p style="margin:24px 0 4px;font-weight:600">${escapeHtml(title)}</p>` +
+  '<table role="presentation" cellpadding="0" cellspacing="0" ' +
+  'style="border-collapse:collapse;width:100%;border-top:1px solid #d8dee4">' +
+  `${rows.map(renderRow).join('')}</table>`;
+
+const renderRow = ([label, value]: [string, string]): string => {
+  const style = isCode(value)
+    ? `font-family:${MONO};font-size:12px;word-break:break-all`
+    : 'font-variant-numeric:tabular-nums';
+  return (
+    `<tr><td style="width:1%;padding:6px 20px 6px 0;color:#57606a;vertical-align:top;white-space:nowrap">` +
+    `${escapeHtml(label)}</td><td style="padding:6px 0;vertical-align:top;${style}">` +
+    `${escapeHtml(value)}</td></tr>`
+  );
+};
+
+/**
+ * Checksums, ids and commands are long. A monospace font makes them comparable; they may wrap
+ * anywhere.
+ */
+const isCode = (value: string): boolean => /^(?:[0-9a-f-]{32,}$|temporal |curl )/.test(value);
+
 const renderText = (letter: Letter): string => {
   const actions = letter.actions.map(({ label, url, note }) => `${label}:\n${url}\n${note}`);
   const tables = letter.tables.map(({ title, rows }) =>
@@ -109,30 +136,3 @@ const renderText = (letter: Letter): string => {
   ];
   return `${blocks.join('\n\n')}\n`;
 };
-
-/** A subject must be one line: a second line would become a header of the mail. */
-const oneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
-
-export const renderLetter = (letter: Letter): Message => ({
-  subject: oneLine(letter.subject),
-  html: renderHtml(letter),
-  text: renderText(letter),
-});
-
-type Action = Letter['actions'][number];
-
-/** Links to the page of a job. */
-export const lookAtJob = ({ url, expiresAt }: MailLink): Action => ({
-  label: 'View the job',
-  url,
-  note: `The page shows state, counts and times, and no users. Works until ${formatTimestamp(expiresAt)}.`,
-});
-
-/** Links to the page where a log is downloaded. `what` describes a line of the log. */
-export const downloadLog = ({ url, expiresAt }: MailLink, what: string): Action => ({
-  label: 'Download the log',
-  url,
-  note:
-    `${what}, as CSV. Works until ${formatTimestamp(expiresAt)}. ` +
-    'Anyone with this link can download the log. Each download is logged.',
-});

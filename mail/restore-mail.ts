@@ -30,31 +30,6 @@ const OUTCOMES: [keyof RestoreCounts, string][] = [
 
 const ENDS = { completed: 'finished', cancelled: 'cancelled', failed: 'failed' } as const;
 
-const paragraphsOf = ({ counts, workspaceName, end }: RestoreFinished): string[] => {
-  const { restored, present } = counts;
-  const paragraphs = [
-    restored === 0
-      ? `No user was restored to ${workspaceName}.`
-      : `Restored to ${workspaceName}: ${formatUsers(restored)}, with exactly the values from before the deletion.`,
-  ];
-  if (present > 0) {
-    paragraphs.push(`Left unchanged, because they already exist: ${formatUsers(present)}.`);
-  }
-  if (counts.failed > 0) {
-    paragraphs.push(
-      `The database rejected ${formatUsers(counts.failed)}. The log states the reason for each. ` +
-        'Fix the causes, then retry the job.',
-    );
-  }
-  if (end.kind === 'failed') paragraphs.push('See the job for the cause.');
-  return paragraphs;
-};
-
-const toneOf = ({ end, counts }: RestoreFinished): Letter['tone'] => {
-  if (end.kind === 'failed') return 'bad';
-  return end.kind === 'completed' && counts.restored === counts.selected ? 'good' : 'mixed';
-};
-
 /** Sent at the end of every restore. */
 export const restoreFinished = (facts: RestoreFinished): Message => {
   const heading = `Restore ${ENDS[facts.end.kind]}: ${formatUsers(facts.counts.restored)} restored`;
@@ -79,4 +54,29 @@ export const restoreFinished = (facts: RestoreFinished): Message => {
       { title: 'The job', rows: job },
     ],
   });
+};
+
+const toneOf = ({ end, counts }: RestoreFinished): Letter['tone'] => {
+  if (end.kind === 'failed') return 'bad';
+  return end.kind === 'completed' && counts.restored === counts.selected ? 'good' : 'mixed';
+};
+
+const paragraphsOf = ({ counts, workspaceName, end }: RestoreFinished): string[] => {
+  const { restored, present } = counts;
+  const paragraphs = [
+    restored === 0
+      ? `No user was restored to ${workspaceName}.`
+      : `Restored to ${workspaceName}: ${formatUsers(restored)}, with exactly the values from before the deletion.`,
+  ];
+  if (present > 0) {
+    paragraphs.push(`Left unchanged, because they already exist: ${formatUsers(present)}.`);
+  }
+  if (counts.failed > 0) {
+    paragraphs.push(
+      `The database rejected ${formatUsers(counts.failed)}. The log states the reason for each. ` +
+        'Fix the causes, then retry the job.',
+    );
+  }
+  if (end.kind === 'failed') paragraphs.push('See the job for the cause.');
+  return paragraphs;
 };

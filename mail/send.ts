@@ -43,43 +43,8 @@ const ACCEPTED_BEFORE = 'invalid_idempotent_request';
 /** Another try with the same key is in progress. */
 const UNDER_WAY = 'concurrent_idempotent_requests';
 
-/** Temporary errors with a status of 400 to 499: too early, too many, another try in progress. */
-const isPassing = (statusCode: number, name: string): boolean =>
-  statusCode === 408 ||
-  statusCode === 425 ||
-  statusCode === 429 ||
-  name === UNDER_WAY ||
-  // The SDK's name for a response that is not Resend's, such as the HTML page of a proxy.
-  name === 'application_error';
-
-const isFinal = ({ statusCode, name }: ErrorResponse): boolean => {
-  if (typeof statusCode !== 'number') return name === 'validation_error';
-  return statusCode >= 400 && statusCode < 500 && !isPassing(statusCode, name);
-};
-
-/** `Retry-After` in milliseconds, given in seconds or as a date. */
-const retryAfterMs = (headers: Headers): number | undefined => {
-  const value = headers?.['retry-after'];
-  if (value === undefined) return undefined;
-  const wait = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
-  return wait > 0 ? Math.min(wait, MAX_RETRY_AFTER_MS) : undefined;
-};
-
-const waiting = (reason: string, headers: Headers, isLimited = false): Sent => {
-  const waitMs = retryAfterMs(headers);
-  return { state: 'waiting', reason, isLimited, ...(waitMs !== undefined && { waitMs }) };
-};
-
 /** A valid error name. A response of something other than the provider may hold anything. */
 const NAME = /^[a-z_]{1,64}$/;
-
-const sentOf = (error: ErrorResponse, headers: Headers): Sent => {
-  if (error.name === ACCEPTED_BEFORE) return { state: 'accepted', providerId: null };
-  const name = NAME.test(error.name ?? '') ? error.name : 'unknown';
-  const reason = `${name}, status ${error.statusCode ?? 'none'}`;
-  if (isFinal(error)) return { state: 'refused', reason };
-  return waiting(reason, headers, error.statusCode === 429);
-};
 
 /**
  * Sends a mail to the provider. A retry with the same key does not send an accepted mail a second
@@ -102,3 +67,38 @@ export const sendMail = async (
   // The response of a proxy: JSON with a success status, but not from the provider.
   return waiting('a response without an id', headers);
 };
+
+const waiting = (reason: string, headers: Headers, isLimited = false): Sent => {
+  const waitMs = retryAfterMs(headers);
+  return { state: 'waiting', reason, isLimited, ...(waitMs !== undefined && { waitMs }) };
+};
+
+/** `Retry-After` in milliseconds, given in seconds or as a date. */
+const retryAfterMs = (headers: Headers): number | undefined => {
+  const value = headers?.['retry-after'];
+  if (value === undefined) return undefined;
+  const wait = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return wait > 0 ? Math.min(wait, MAX_RETRY_AFTER_MS) : undefined;
+};
+
+const sentOf = (error: ErrorResponse, headers: Headers): Sent => {
+  if (error.name === ACCEPTED_BEFORE) return { state: 'accepted', providerId: null };
+  const name = NAME.test(error.name ?? '') ? error.name : 'unknown';
+  const reason = `${name}, status ${error.statusCode ?? 'none'}`;
+  if (isFinal(error)) return { state: 'refused', reason };
+  return waiting(reason, headers, error.statusCode === 429);
+};
+
+const isFinal = ({ statusCode, name }: ErrorResponse): boolean => {
+  if (typeof statusCode !== 'number') return name === 'validation_error';
+  return statusCode >= 400 && statusCode < 500 && !isPassing(statusCode, name);
+};
+
+/** Temporary errors with a status of 400 to 499: too early, too many, another try in progress. */
+const isPassing = (statusCode: number, name: string): boolean =>
+  statusCode === 408 ||
+  statusCode === 425 ||
+  statusCode === 429 ||
+  name === UNDER_WAY ||
+  // The SDK's name for a response that is not Resend's, such as the HTML page of a proxy.
+  name === 'application_error';

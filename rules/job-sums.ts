@@ -85,12 +85,6 @@ export const closeExport = (
   return { kind: 'failed', type: 'exportUnknown', message };
 };
 
-const notClosed = (expected: string, sum: number): JobEnd => ({
-  kind: 'failed',
-  type: 'sumsDoNotClose',
-  message: `${expected}, ${sum} are accounted for.`,
-});
-
 /** Number of users of a deletion that have an outcome. */
 export const sumOfDeletion = (counts: SummedCounts): number =>
   counts.deleted +
@@ -142,3 +136,9 @@ export const resultOf = (
   }
   return { state: failures === 0 ? 'succeeded' : 'partiallySucceeded', failures };
 };
+
+const notClosed = (expected: string, sum: number): JobEnd => ({
+  kind: 'failed',
+  type: 'sumsDoNotClose',
+  message: `${expected}, ${sum} are accounted for.`,
+});

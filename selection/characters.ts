@@ -38,9 +38,6 @@ const NAMES: Readonly<Record<string, string>> = {
   [BYTE_ORDER_MARK]: 'byte-order mark',
 };
 
-const codePointOf = (character: string): string =>
-  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
-
 /** A possibly invisible character for a message: `U+200B (zero width space)`. */
 export const nameOfCharacter = (character: string): string => {
   const name = NAMES[character];
@@ -64,3 +61,6 @@ export const invisibleProblem = (text: string): string | undefined => {
   const found = INVISIBLE.exec(text)?.[0];
   return found && `holds the character ${nameOfCharacter(found)}, which is not allowed; remove it`;
 };
+
+const codePointOf = (character: string): string =>
+  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;

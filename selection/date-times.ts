@@ -11,17 +11,6 @@ const STORED_DATETIME = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\
 
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
-/** Computed here: an import calls it for every date, and `Date` takes three times as long. */
-const isRealDate = (text: string): boolean => {
-  if (!DATE.test(text)) return false;
-  const year = Number(text.slice(0, 4));
-  const month = Number(text.slice(5, 7));
-  const day = Number(text.slice(8));
-  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  const days = month === 2 && !isLeap ? 28 : (DAYS_IN_MONTH[month - 1] ?? 0);
-  return year > 0 && day > 0 && day <= days;
-};
-
 /**
  * The canonical form of a date (`YYYY-MM-DD`), time (`HH:MM:SS`) or datetime (RFC 3339 in UTC with
  * six digits of fraction). These forms compare as text. Undefined if the text is not valid.
@@ -52,4 +41,15 @@ export const dateTimeOf = (
       return utc.length === 24 && utc >= '0001' ? `${utc.slice(0, 19)}.${digits}Z` : undefined;
     }
   }
+};
+
+/** Computed here: an import calls it for every date, and `Date` takes three times as long. */
+const isRealDate = (text: string): boolean => {
+  if (!DATE.test(text)) return false;
+  const year = Number(text.slice(0, 4));
+  const month = Number(text.slice(5, 7));
+  const day = Number(text.slice(8));
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && !isLeap ? 28 : (DAYS_IN_MONTH[month - 1] ?? 0);
+  return year > 0 && day > 0 && day <= days;
 };

@@ -117,61 +117,7 @@ export interface FilterProblem {
   pointer: string;
 }
 
-const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
-  const compared = takes === 'list' ? itemOf(text) : text;
-  if (compared === '') return 'must be a non-empty string';
-  // With isNot and notContains, a value that no user can have would match every user.
-  if (takes === 'email' || takes === 'url') return invisibleProblem(text);
-  if (takes !== 'phone') return undefined;
-  if (op === 'contains' || op === 'notContains') return phonePartProblem(text);
-  const phone = parsePhone(text);
-  return 'detail' in phone ? phone.detail : undefined;
-};
-
-const checkScalar = (value: Scalar, { kind, takes }: Field, op: Op): string | undefined => {
-  const isText = typeof value === 'string';
-  switch (kind) {
-    case 'text':
-    case 'list':
-      return isText ? checkText(value, takes, op) : 'must be a non-empty string';
-    case 'number':
-      return numberProblem(value);
-    case 'boolean':
-      return typeof value === 'boolean' ? undefined : 'must be true or false';
-    case 'date':
-      return isText && dateTimeOf(value, kind) !== undefined
-        ? undefined
-        : 'must be a date: YYYY-MM-DD';
-    case 'time':
-      return isText && dateTimeOf(value, kind) !== undefined
-        ? undefined
-        : 'must be a time: HH:MM:SS';
-    case 'datetime':
-      return isText && dateTimeOf(value, kind) !== undefined
-        ? undefined
-        : 'must be a time with its offset: 2026-11-23T09:30:00Z';
-  }
-};
-
-const checkItems = (items: Scalar[], field: Field, pointer: string): FilterProblem[] =>
-  items.flatMap((item, index) => {
-    const detail = checkScalar(item, field, 'in');
-    return detail === undefined ? [] : [{ detail, pointer: `${pointer}/${index}` }];
-  });
-
-const checkValue = ({ op, value }: Condition, field: Field): string | undefined => {
-  if (op === 'isKnown' || op === 'isNotKnown') {
-    return value === undefined ? undefined : `must be omitted for ${op}`;
-  }
-  if (value === undefined) return `is required for ${op}`;
-  if (op === 'in') return 'must be a list for the operator in';
-  if (Array.isArray(value)) return `must be a single value for ${op}, not a list`;
-  if (typeof value !== 'object') return checkScalar(value, field, op);
-  const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
-  return isComparison && (field.kind === 'date' || field.kind === 'datetime')
-    ? undefined
-    : 'can be relative only for a date with lt, lte, gt or gte';
-};
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * The problems of a filter in a workspace: unknown fields, operators or values of a wrong kind, and
@@ -216,8 +162,6 @@ export const checkFilter = (
   return problems;
 };
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
 /** Copies a checked filter, and replaces relative dates by timestamps, counted back from `now`. */
 export const freezeFilter = (
   filter: Filter,
@@ -235,4 +179,60 @@ export const freezeFilter = (
     return { ...node, value: isDate ? timestamp.slice(0, 10) : timestamp };
   };
   return freeze(filter) as FrozenFilter;
+};
+
+const checkItems = (items: Scalar[], field: Field, pointer: string): FilterProblem[] =>
+  items.flatMap((item, index) => {
+    const detail = checkScalar(item, field, 'in');
+    return detail === undefined ? [] : [{ detail, pointer: `${pointer}/${index}` }];
+  });
+
+const checkScalar = (value: Scalar, { kind, takes }: Field, op: Op): string | undefined => {
+  const isText = typeof value === 'string';
+  switch (kind) {
+    case 'text':
+    case 'list':
+      return isText ? checkText(value, takes, op) : 'must be a non-empty string';
+    case 'number':
+      return numberProblem(value);
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : 'must be true or false';
+    case 'date':
+      return isText && dateTimeOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a date: YYYY-MM-DD';
+    case 'time':
+      return isText && dateTimeOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a time: HH:MM:SS';
+    case 'datetime':
+      return isText && dateTimeOf(value, kind) !== undefined
+        ? undefined
+        : 'must be a time with its offset: 2026-11-23T09:30:00Z';
+  }
+};
+
+const checkText = (text: string, takes: PropertyType, op: Op): string | undefined => {
+  const compared = takes === 'list' ? itemOf(text) : text;
+  if (compared === '') return 'must be a non-empty string';
+  // With isNot and notContains, a value that no user can have would match every user.
+  if (takes === 'email' || takes === 'url') return invisibleProblem(text);
+  if (takes !== 'phone') return undefined;
+  if (op === 'contains' || op === 'notContains') return phonePartProblem(text);
+  const phone = parsePhone(text);
+  return 'detail' in phone ? phone.detail : undefined;
+};
+
+const checkValue = ({ op, value }: Condition, field: Field): string | undefined => {
+  if (op === 'isKnown' || op === 'isNotKnown') {
+    return value === undefined ? undefined : `must be omitted for ${op}`;
+  }
+  if (value === undefined) return `is required for ${op}`;
+  if (op === 'in') return 'must be a list for the operator in';
+  if (Array.isArray(value)) return `must be a single value for ${op}, not a list`;
+  if (typeof value !== 'object') return checkScalar(value, field, op);
+  const isComparison = op === 'lt' || op === 'lte' || op === 'gt' || op === 'gte';
+  return isComparison && (field.kind === 'date' || field.kind === 'datetime')
+    ? undefined
+    : 'can be relative only for a date with lt, lte, gt or gte';
 };

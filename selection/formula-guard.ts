@@ -35,14 +35,6 @@ const LATER_GUARDS = new RegExp(`([${SEPARATORS}]"*)${GUARD}(?=[${FORMULA}])`, '
 const FIRST_POSITION = new RegExp(`^("*)(?=[${FIRST_BLANKS}${FORMULA}])`);
 const LATER_PLACES = new RegExp(`([${SEPARATORS}]"*)(?=[${FORMULA}])`, 'g');
 
-/** A text with the guards of `createCsvGuard`. */
-export const guarded = (text: string): string =>
-  text.replace(FIRST_POSITION, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
-
-/** A text without the guards of `createCsvGuard`. */
-export const unguarded = (text: string): string =>
-  text.includes(GUARD) ? text.replace(FIRST_GUARD, '$1').replaceAll(LATER_GUARDS, '$1') : text;
-
 /** Kinds of bytes in CSV. */
 const PLAIN = 0;
 const QUOTE = 1;
@@ -74,24 +66,7 @@ const WIDE_LEAD_BYTE = 0xef;
 const WIDE_BYTES = 3;
 KINDS[WIDE_LEAD_BYTE] = MAYBE_WIDE;
 
-const isWideSign = (bytes: Buffer, at: number): boolean =>
-  WIDE_SIGNS.some((sign) => sign.equals(bytes.subarray(at, at + WIDE_BYTES)));
-
 const GUARD_BYTE = GUARD.charCodeAt(0);
-
-const withGuards = (bytes: Buffer, places: readonly number[]): Buffer => {
-  const guarded = Buffer.allocUnsafe(bytes.length + places.length);
-  let from = 0;
-  let filled = 0;
-  for (const place of places) {
-    filled += bytes.copy(guarded, filled, from, place);
-    guarded[filled] = GUARD_BYTE;
-    filled += 1;
-    from = place;
-  }
-  bytes.copy(guarded, filled, from);
-  return guarded;
-};
 
 /**
  * Positions in a cell: where no cell can begin, after a separator within the value, at the start of
@@ -117,72 +92,22 @@ interface Scan {
   guards: number[];
 }
 
-/**
- * Collects the positions of guards between two bytes. Local variables hold the state: this takes a
- * third of the time.
- *
- * @returns the position at which the scan stopped: the end, or a full-width character that is
- *   incomplete
- */
-const scan = (bytes: Buffer, from: number, to: number, { isText, state, guards }: Scan): number => {
-  let { column, isQuoted, place } = state;
-  let isGuarded = isText(column);
-  let at = from;
-  for (; at < to; at++) {
-    const kind = KINDS[bytes[at] as number];
-    if (kind === PLAIN) {
-      place = ELSEWHERE;
-    } else if (kind === QUOTE) {
-      isQuoted = !isQuoted;
-    } else if (!isQuoted && (kind === COMMA || kind === LINE_FEED)) {
-      column = kind === COMMA ? column + 1 : 0;
-      isGuarded = isText(column);
-      place = isGuarded ? AT_VALUE : ELSEWHERE;
-    } else if (kind === FORMULA_SIGN) {
-      if (place !== ELSEWHERE) guards.push(at);
-      place = ELSEWHERE;
-    } else if (kind === MAYBE_WIDE) {
-      if (place !== ELSEWHERE && at + WIDE_BYTES > to) break;
-      if (place !== ELSEWHERE && isWideSign(bytes, at)) guards.push(at);
-      place = ELSEWHERE;
-    } else {
-      if (place === AT_VALUE && kind === BLANK_SEPARATOR) guards.push(at);
-      place = isGuarded ? AFTER_SEPARATOR : ELSEWHERE;
-    }
-  }
-  Object.assign(state, { column, isQuoted, place });
-  return at;
-};
-
 /** Every position of a guard, for text decoded as latin1, and some positions that need no guard. */
 const CANDIDATES = /[,;|\t\r\n]"*[=+@'\-\xEF]|[,\n]"*[\t\r]/g;
-
-/**
- * Scans those whole rows that hold a candidate. `starts` are the start positions of the rows, then
- * the end of the last row.
- */
-const scanRows = (bytes: Buffer, starts: readonly number[], scanning: Scan): void => {
-  const [from = 0, second = from] = starts;
-  const text = bytes.toString('latin1', from, starts.at(-1));
-  // The separator before the first row is not in the text.
-  scan(bytes, from, second, scanning);
-  let row = 1;
-  CANDIDATES.lastIndex = Math.max(second - from - 1, 0);
-  while (CANDIDATES.test(text)) {
-    const at = from + CANDIDATES.lastIndex - 1;
-    while ((starts[row + 1] ?? Infinity) <= at) row += 1;
-    const end = starts[row + 1] ?? bytes.length;
-    scan(bytes, starts[row] ?? end, end, scanning);
-    // Continue at the line end of this row, which precedes the next row's first value.
-    CANDIDATES.lastIndex = end - from - 1;
-  }
-};
 
 export interface CsvGuard {
   /** Announces that a row begins at this byte of the next chunk. */
   startRow: (at: number) => void;
   guard: (chunk: Buffer) => Buffer;
 }
+
+/** A text with the guards of `createCsvGuard`. */
+export const guarded = (text: string): string =>
+  text.replace(FIRST_POSITION, `$1${GUARD}`).replaceAll(LATER_PLACES, `$1${GUARD}`);
+
+/** A text without the guards of `createCsvGuard`. */
+export const unguarded = (text: string): string =>
+  text.includes(GUARD) ? text.replace(FIRST_GUARD, '$1').replaceAll(LATER_GUARDS, '$1') : text;
 
 /**
  * Guards the text columns of a CSV file that PostgreSQL writes, without parsing records. Lines end
@@ -241,4 +166,79 @@ export const createCsvFileGuard = (): CsvGuard => {
       return begun;
     },
   };
+};
+
+/**
+ * Collects the positions of guards between two bytes. Local variables hold the state: this takes a
+ * third of the time.
+ *
+ * @returns the position at which the scan stopped: the end, or a full-width character that is
+ *   incomplete
+ */
+const scan = (bytes: Buffer, from: number, to: number, { isText, state, guards }: Scan): number => {
+  let { column, isQuoted, place } = state;
+  let isGuarded = isText(column);
+  let at = from;
+  for (; at < to; at++) {
+    const kind = KINDS[bytes[at] as number];
+    if (kind === PLAIN) {
+      place = ELSEWHERE;
+    } else if (kind === QUOTE) {
+      isQuoted = !isQuoted;
+    } else if (!isQuoted && (kind === COMMA || kind === LINE_FEED)) {
+      column = kind === COMMA ? column + 1 : 0;
+      isGuarded = isText(column);
+      place = isGuarded ? AT_VALUE : ELSEWHERE;
+    } else if (kind === FORMULA_SIGN) {
+      if (place !== ELSEWHERE) guards.push(at);
+      place = ELSEWHERE;
+    } else if (kind === MAYBE_WIDE) {
+      if (place !== ELSEWHERE && at + WIDE_BYTES > to) break;
+      if (place !== ELSEWHERE && isWideSign(bytes, at)) guards.push(at);
+      place = ELSEWHERE;
+    } else {
+      if (place === AT_VALUE && kind === BLANK_SEPARATOR) guards.push(at);
+      place = isGuarded ? AFTER_SEPARATOR : ELSEWHERE;
+    }
+  }
+  Object.assign(state, { column, isQuoted, place });
+  return at;
+};
+
+const isWideSign = (bytes: Buffer, at: number): boolean =>
+  WIDE_SIGNS.some((sign) => sign.equals(bytes.subarray(at, at + WIDE_BYTES)));
+
+/**
+ * Scans those whole rows that hold a candidate. `starts` are the start positions of the rows, then
+ * the end of the last row.
+ */
+const scanRows = (bytes: Buffer, starts: readonly number[], scanning: Scan): void => {
+  const [from = 0, second = from] = starts;
+  const text = bytes.toString('latin1', from, starts.at(-1));
+  // The separator before the first row is not in the text.
+  scan(bytes, from, second, scanning);
+  let row = 1;
+  CANDIDATES.lastIndex = Math.max(second - from - 1, 0);
+  while (CANDIDATES.test(text)) {
+    const at = from + CANDIDATES.lastIndex - 1;
+    while ((starts[row + 1] ?? Infinity) <= at) row += 1;
+    const end = starts[row + 1] ?? bytes.length;
+    scan(bytes, starts[row] ?? end, end, scanning);
+    // Continue at the line end of this row, which precedes the next row's first value.
+    CANDIDATES.lastIndex = end - from - 1;
+  }
+};
+
+const withGuards = (bytes: Buffer, places: readonly number[]): Buffer => {
+  const guarded = Buffer.allocUnsafe(bytes.length + places.length);
+  let from = 0;
+  let filled = 0;
+  for (const place of places) {
+    filled += bytes.copy(guarded, filled, from, place);
+    guarded[filled] = GUARD_BYTE;
+    filled += 1;
+    from = place;
+  }
+  bytes.copy(guarded, filled, from);
+  return guarded;
 };

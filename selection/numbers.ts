@@ -27,17 +27,6 @@ interface Decimal {
   point: number;
 }
 
-const decimalOf = (text: string): Decimal | undefined => {
-  const parts = NUMBER.exec(text);
-  if (parts === null) return undefined;
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts;
-  const all = whole + fraction;
-  const significant = all.replace(/^0+/, '');
-  const digits = significant.replace(/0+$/, '');
-  const zerosBefore = all.length - significant.length;
-  return { sign, digits, point: whole.length + Number(exponent) - zerosBefore };
-};
-
 /**
  * The number of a text in JSON's format. Undefined if a 64-bit float cannot hold exactly this
  * number: it has too many significant digits, is too large, or would become 0. Zeros at the end are
@@ -58,3 +47,14 @@ export const exactNumber = (text: string): number | undefined => {
 /** The problem of a value from JSON. The JSON reader turns inexact numbers into infinite ones. */
 export const numberProblem = (value: unknown): string | undefined =>
   typeof value === 'number' && exactNumber(String(value)) !== undefined ? undefined : NUMBER_RULE;
+
+const decimalOf = (text: string): Decimal | undefined => {
+  const parts = NUMBER.exec(text);
+  if (parts === null) return undefined;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts;
+  const all = whole + fraction;
+  const significant = all.replace(/^0+/, '');
+  const digits = significant.replace(/0+$/, '');
+  const zerosBefore = all.length - significant.length;
+  return { sign, digits, point: whole.length + Number(exponent) - zerosBefore };
+};

@@ -66,68 +66,6 @@ const TRUNK =
   'has a (0) that does not directly follow the country code, as in +49 (0)30; ' +
   'remove the 0 or the brackets';
 
-/**
- * A text without a 0 in brackets that is dialled only without the country code: `+49 (0)30`, `+49
- * (030)`. Undefined if such a 0 stands elsewhere, except at the start, because its meaning is
- * ambiguous.
- */
-const withoutTrunkZero = (seen: string): string | undefined => {
-  const at = seen.lastIndexOf('(0');
-  if (at <= 0) return seen;
-  const code = BEHIND_COUNTRY_CODE.exec(seen.slice(0, at).replace(PUNCTUATION, ''))?.[1];
-  if (code === undefined) return undefined;
-  return KEEPS_ZERO.has(code) ? seen : seen.slice(0, at + 1) + seen.slice(at + 2);
-};
-
-/** A text without blanks, brackets and hyphens: only digits, if the text is a phone number. */
-const withoutPunctuation = (text: string): string => {
-  const seen = text.replace(UNSEEN, '');
-  return (withoutTrunkZero(seen) ?? seen).replace(PUNCTUATION, '').replace(/^\+/, '');
-};
-
-const isDate = (seen: string, forms: readonly RegExp[]): boolean =>
-  forms.some((form) => {
-    const { one, other } = form.exec(seen)?.groups ?? {};
-    const [low = 0, high = 0] = [Number(one), Number(other)].toSorted((a, b) => a - b);
-    return low > 0 && low <= MAX_MONTH && high <= MAX_DAY;
-  });
-
-/** How a spreadsheet or a program has changed a number. */
-const spoiltProblem = (text: string): string | undefined => {
-  const seen = text.replace(UNSEEN, '');
-  if (WITH_EXPONENT.test(seen)) return EXPONENT;
-  if (isDate(seen, DATES)) return DATE;
-  return WITH_DECIMALS.test(seen) ? DECIMALS : undefined;
-};
-
-const countDigits = (text: string): number => text.replace(NO_DIGITS, '').length;
-
-/** Whether a text holds two numbers, one after the other. */
-const holdsTwo = (text: string): boolean => {
-  const whole = text.trim();
-  return [...whole.matchAll(BETWEEN)].some(({ 0: between, index }) => {
-    const after = whole.slice(index + between.length);
-    const counts = [countDigits(whole.slice(0, index)), countDigits(after)];
-    const isWhole = /^\(?[+0]/.test(after) || /[\r\n]/.test(between);
-    return Math.min(...counts) >= (isWhole ? MIN_WHOLE_DIGITS : MIN_BARE_DIGITS);
-  });
-};
-
-const problemOf = (text: string): string | undefined => {
-  const spoilt = spoiltProblem(text);
-  if (spoilt !== undefined) return spoilt;
-  if (holdsTwo(text)) return TWO;
-  const seen = text.replace(UNSEEN, '');
-  if (isDate(seen, [SHORT_DATE])) return DATE;
-  if (withoutTrunkZero(seen) === undefined) return TRUNK;
-  if (MINUS.test(seen)) return `${DIGITS_RULE}; this number begins with a minus sign`;
-  const digits = withoutPunctuation(text);
-  const other = /[^0-9]/u.exec(digits)?.[0];
-  if (other !== undefined)
-    return `${DIGITS_RULE}; this number has the character ${nameOfCharacter(other)}`;
-  return STORED.test(digits) ? undefined : DIGITS_RULE;
-};
-
 /** The stored form of a phone number, its digits; or its problem. */
 export const parsePhone = (text: string): { digits: string } | { detail: string } => {
   if (STORED.test(text)) return { digits: text };
@@ -146,4 +84,66 @@ export const phonePartOf = (text: string): string | undefined => {
   if (phonePartProblem(text) !== undefined) return undefined;
   const digits = withoutPunctuation(text);
   return /^[0-9]+$/.test(digits) ? digits : undefined;
+};
+
+const problemOf = (text: string): string | undefined => {
+  const spoilt = spoiltProblem(text);
+  if (spoilt !== undefined) return spoilt;
+  if (holdsTwo(text)) return TWO;
+  const seen = text.replace(UNSEEN, '');
+  if (isDate(seen, [SHORT_DATE])) return DATE;
+  if (withoutTrunkZero(seen) === undefined) return TRUNK;
+  if (MINUS.test(seen)) return `${DIGITS_RULE}; this number begins with a minus sign`;
+  const digits = withoutPunctuation(text);
+  const other = /[^0-9]/u.exec(digits)?.[0];
+  if (other !== undefined)
+    return `${DIGITS_RULE}; this number has the character ${nameOfCharacter(other)}`;
+  return STORED.test(digits) ? undefined : DIGITS_RULE;
+};
+
+/** How a spreadsheet or a program has changed a number. */
+const spoiltProblem = (text: string): string | undefined => {
+  const seen = text.replace(UNSEEN, '');
+  if (WITH_EXPONENT.test(seen)) return EXPONENT;
+  if (isDate(seen, DATES)) return DATE;
+  return WITH_DECIMALS.test(seen) ? DECIMALS : undefined;
+};
+
+const isDate = (seen: string, forms: readonly RegExp[]): boolean =>
+  forms.some((form) => {
+    const { one, other } = form.exec(seen)?.groups ?? {};
+    const [low = 0, high = 0] = [Number(one), Number(other)].toSorted((a, b) => a - b);
+    return low > 0 && low <= MAX_MONTH && high <= MAX_DAY;
+  });
+
+/** Whether a text holds two numbers, one after the other. */
+const holdsTwo = (text: string): boolean => {
+  const whole = text.trim();
+  return [...whole.matchAll(BETWEEN)].some(({ 0: between, index }) => {
+    const after = whole.slice(index + between.length);
+    const counts = [countDigits(whole.slice(0, index)), countDigits(after)];
+    const isWhole = /^\(?[+0]/.test(after) || /[\r\n]/.test(between);
+    return Math.min(...counts) >= (isWhole ? MIN_WHOLE_DIGITS : MIN_BARE_DIGITS);
+  });
+};
+
+const countDigits = (text: string): number => text.replace(NO_DIGITS, '').length;
+
+/**
+ * A text without a 0 in brackets that is dialled only without the country code: `+49 (0)30`, `+49
+ * (030)`. Undefined if such a 0 stands elsewhere, except at the start, because its meaning is
+ * ambiguous.
+ */
+const withoutTrunkZero = (seen: string): string | undefined => {
+  const at = seen.lastIndexOf('(0');
+  if (at <= 0) return seen;
+  const code = BEHIND_COUNTRY_CODE.exec(seen.slice(0, at).replace(PUNCTUATION, ''))?.[1];
+  if (code === undefined) return undefined;
+  return KEEPS_ZERO.has(code) ? seen : seen.slice(0, at + 1) + seen.slice(at + 2);
+};
+
+/** A text without blanks, brackets and hyphens: only digits, if the text is a phone number. */
+const withoutPunctuation = (text: string): string => {
+  const seen = text.replace(UNSEEN, '');
+  return (withoutTrunkZero(seen) ?? seen).replace(PUNCTUATION, '').replace(/^\+/, '');
 };

@@ -109,8 +109,6 @@ class CopyCompiler extends PostgresQueryCompiler {
   }
 }
 
-const rootOf = (builder: RawBuilder<unknown>): RootOperationNode => builder.toOperationNode();
-
 const QUERY_ID = { queryId: 'statement' };
 
 /** The SQL with its values as parameters. */
@@ -133,3 +131,5 @@ export const toCopyStatements = (builders: readonly RawBuilder<unknown>[]): Copy
   );
   return { texts, values: [...numbers.keys()] };
 };
+
+const rootOf = (builder: RawBuilder<unknown>): RootOperationNode => builder.toOperationNode();

@@ -13,17 +13,9 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 const RULE = 'must be a URL that begins with http:// or https:// and a host';
 
-/**
- * Uses the constructor, because `URL.canParse` of Node 20 rejects `https://é.com` after some
- * thousand calls.
- */
-const hostOf = (text: string): string | undefined => {
-  try {
-    return new URL(text).hostname;
-  } catch {
-    return undefined;
-  }
-};
+/** The problem of a text that must be a web address. */
+export const webAddressProblem = (text: string): string | undefined =>
+  invisibleProblem(text) ?? (isWebAddress(text) ? undefined : RULE);
 
 /**
  * `URL` also accepts texts that are not web addresses: `http:a`, `http:///a`, `http://1`,
@@ -38,6 +30,14 @@ const isWebAddress = (text: string): boolean => {
   return !IPV4.test(host) || authority.includes(host);
 };
 
-/** The problem of a text that must be a web address. */
-export const webAddressProblem = (text: string): string | undefined =>
-  invisibleProblem(text) ?? (isWebAddress(text) ? undefined : RULE);
+/**
+ * Uses the constructor, because `URL.canParse` of Node 20 rejects `https://é.com` after some
+ * thousand calls.
+ */
+const hostOf = (text: string): string | undefined => {
+  try {
+    return new URL(text).hostname;
+  } catch {
+    return undefined;
+  }
+};

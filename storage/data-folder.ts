@@ -27,11 +27,6 @@ export const dataFolderError = (dataDir: string, cause: unknown): Error => {
   );
 };
 
-const assertFolder = async (path: string): Promise<void> => {
-  if ((await stat(path)).isDirectory()) return;
-  throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
-};
-
 /**
  * Makes the data folder if it does not exist, with access for its owner only.
  *
@@ -45,4 +40,9 @@ export const makeDataFolder = async (dataDir: string): Promise<void> => {
   } catch (error) {
     throw dataFolderError(dataDir, error);
   }
+};
+
+const assertFolder = async (path: string): Promise<void> => {
+  if ((await stat(path)).isDirectory()) return;
+  throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
 };

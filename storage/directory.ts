@@ -11,38 +11,6 @@ import { putError, StorageError, type ByteRange, type Storage } from './storage.
 
 const READ_CHUNK_BYTES = 256 * 1024;
 
-const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-};
-
-/** Folders from the parent of `path` up to the parent of `base`. */
-const foldersAbove = (path: string, base: string): string[] => {
-  const folders: string[] = [];
-  const top = dirname(base);
-  for (let folder = dirname(path); folder.length > top.length; folder = dirname(folder)) {
-    folders.push(folder);
-  }
-  return [...folders, top];
-};
-
-/** Whether the write failed, and not the source of the bytes, such as a database connection. */
-const isOwnError = (error: unknown): boolean => {
-  const { syscall } = error as NodeJS.ErrnoException;
-  return syscall !== undefined && syscall !== 'read';
-};
-
-/**
- * `flush` syncs the file before it is closed. After a failed sync the caller deletes the file and
- * never syncs it again: a second fsync may report success for pages that the first one lost.
- */
-const writeDurably = (path: string, content: Readable): Promise<void> =>
-  pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
-
 /** A storage that keeps files in a folder, readable by this user only. */
 export const createDirectoryStorage = (root: string): Storage => {
   const base = resolve(root);
@@ -108,4 +76,36 @@ export const createDirectoryStorage = (root: string): Storage => {
   };
 
   return { put, get, remove, list, ...createRoomLook(base) };
+};
+
+/**
+ * `flush` syncs the file before it is closed. After a failed sync the caller deletes the file and
+ * never syncs it again: a second fsync may report success for pages that the first one lost.
+ */
+const writeDurably = (path: string, content: Readable): Promise<void> =>
+  pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+
+/** Folders from the parent of `path` up to the parent of `base`. */
+const foldersAbove = (path: string, base: string): string[] => {
+  const folders: string[] = [];
+  const top = dirname(base);
+  for (let folder = dirname(path); folder.length > top.length; folder = dirname(folder)) {
+    folders.push(folder);
+  }
+  return [...folders, top];
+};
+
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Whether the write failed, and not the source of the bytes, such as a database connection. */
+const isOwnError = (error: unknown): boolean => {
+  const { syscall } = error as NodeJS.ErrnoException;
+  return syscall !== undefined && syscall !== 'read';
 };

@@ -7,8 +7,6 @@ import { dirname } from 'node:path';
  */
 const MAX_ATTEMPTS = 20;
 
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
 /**
  * Makes a folder and its missing parents. Node's `recursive` option reports ENOENT for a disk that
  * is full or read-only.
@@ -28,3 +26,5 @@ export const makeFolder = async (folder: string): Promise<void> => {
     await makeFolder(dirname(folder));
   }
 };
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;

@@ -45,24 +45,6 @@ export interface Storage {
 
 export type StorageProblem = 'full' | 'unwritable' | 'missing' | 'broken';
 
-const problemOf = (cause: unknown): StorageProblem => {
-  switch ((cause as NodeJS.ErrnoException).code ?? '') {
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG':
-      return 'full';
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-    case 'ENOTDIR':
-      return 'unwritable';
-    case 'ENOENT':
-      return 'missing';
-    default:
-      return 'broken';
-  }
-};
-
 /** A file could not be stored, read, listed or deleted. */
 export class StorageError extends Error {
   readonly problem: StorageProblem;
@@ -82,4 +64,22 @@ export class StorageError extends Error {
 export const putError = (key: string, cause: unknown): StorageError => {
   const error = new StorageError(key, cause);
   return error.problem === 'missing' ? new StorageError(key, cause, 'broken') : error;
+};
+
+const problemOf = (cause: unknown): StorageProblem => {
+  switch ((cause as NodeJS.ErrnoException).code ?? '') {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return 'full';
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+    case 'ENOTDIR':
+      return 'unwritable';
+    case 'ENOENT':
+      return 'missing';
+    default:
+      return 'broken';
+  }
 };

@@ -13,12 +13,6 @@ export interface PendingStep {
   attempt: number;
 }
 
-const typeOf = ({ lastFailure }: PendingActivity): string => {
-  const application = lastFailure?.applicationFailureInfo?.type;
-  if (application) return application;
-  return lastFailure?.timeoutFailureInfo ? 'stepTimedOut' : 'error';
-};
-
 /**
  * The most often tried step among those that a workflow waits for. Undefined if none has failed.
  */
@@ -27,4 +21,10 @@ export const pendingStepOf = (pending: readonly PendingActivity[]): PendingStep 
     .filter(({ lastFailure }) => lastFailure != null)
     .toSorted((a, b) => (b.attempt ?? 0) - (a.attempt ?? 0));
   return step && { type: typeOf(step), attempt: step.attempt ?? 1 };
+};
+
+const typeOf = ({ lastFailure }: PendingActivity): string => {
+  const application = lastFailure?.applicationFailureInfo?.type;
+  if (application) return application;
+  return lastFailure?.timeoutFailureInfo ? 'stepTimedOut' : 'error';
 };

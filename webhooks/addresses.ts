@@ -48,21 +48,6 @@ const givenOutV6 = listOf(GIVEN_OUT_V6, 'ipv6');
 const notPublicV6 = listOf(NOT_PUBLIC_V6, 'ipv6');
 const nat64 = listOf(NAT64, 'ipv6');
 
-const isPublicV4 = (address: string): boolean => !notPublicV4.check(address, 'ipv4');
-
-/** The IPv4 address in the last four bytes of an IPv6 address. */
-const lastFourBytes = (address: string): string => {
-  // The URL parser normalizes an address, with its last bytes in hexadecimal.
-  const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(':').slice(-2);
-  const bytes = groups.map((group) => Number.parseInt(group || '0', 16));
-  return bytes.flatMap((group) => [Math.floor(group / 256), group % 256]).join('.');
-};
-
-const isPublicV6 = (address: string): boolean => {
-  if (nat64.check(address, 'ipv6')) return isPublicV4(lastFourBytes(address));
-  return givenOutV6.check(address, 'ipv6') && !notPublicV6.check(address, 'ipv6');
-};
-
 /**
  * Whether an address is a public unicast address, in any spelling. False for this machine, private
  * networks, a cloud's metadata service, multicast, and text that is not an address.
@@ -70,4 +55,19 @@ const isPublicV6 = (address: string): boolean => {
 export const isPublicAddress = (address: string): boolean => {
   if (isIPv4(address)) return isPublicV4(address);
   return isIPv6(address) && !address.includes('%') && isPublicV6(address);
+};
+
+const isPublicV4 = (address: string): boolean => !notPublicV4.check(address, 'ipv4');
+
+const isPublicV6 = (address: string): boolean => {
+  if (nat64.check(address, 'ipv6')) return isPublicV4(lastFourBytes(address));
+  return givenOutV6.check(address, 'ipv6') && !notPublicV6.check(address, 'ipv6');
+};
+
+/** The IPv4 address in the last four bytes of an IPv6 address. */
+const lastFourBytes = (address: string): string => {
+  // The URL parser normalizes an address, with its last bytes in hexadecimal.
+  const groups = new URL(`http://[${address}]`).hostname.slice(1, -1).split(':').slice(-2);
+  const bytes = groups.map((group) => Number.parseInt(group || '0', 16));
+  return bytes.flatMap((group) => [Math.floor(group / 256), group % 256]).join('.');
 };

@@ -6,6 +6,13 @@ export type Resolve = (host: string) => Promise<string[]>;
 const QUERY_TIMEOUT_MS = 2_000;
 const QUERY_TRIES = 2;
 
+export const createResolve = (allowPrivate: boolean): Resolve =>
+  allowPrivate ? resolveOwn : resolvePublic;
+
+/** Uses the system's lookup, for names that only this machine or network knows. */
+const resolveOwn: Resolve = async (host) =>
+  (await lookup(host, { all: true })).map(({ address }) => address);
+
 /**
  * Asks name servers directly. The system's lookup would block one of the few threads that read and
  * write files while a name server is silent. It also uses `/etc/hosts`.
@@ -18,10 +25,3 @@ const resolvePublic: Resolve = async (host) => {
   if (found.length === 0 && first.status === 'rejected') throw first.reason;
   return found;
 };
-
-/** Uses the system's lookup, for names that only this machine or network knows. */
-const resolveOwn: Resolve = async (host) =>
-  (await lookup(host, { all: true })).map(({ address }) => address);
-
-export const createResolve = (allowPrivate: boolean): Resolve =>
-  allowPrivate ? resolveOwn : resolvePublic;

@@ -19,31 +19,6 @@ const OWN_NAMES = /(?:^|\.)(?:localhost|local|internal|lan|home\.arpa)$/;
 export const hostOf = ({ hostname }: Pick<URL, 'hostname'>): string =>
   hostname.replace(/^\[|\]$|\.$/g, '');
 
-const refuseHost = (url: URL): string | undefined => {
-  const host = hostOf(url);
-  if (isIP(host) !== 0) {
-    return isPublicAddress(host) ? undefined : 'has an address that is not public';
-  }
-  if (!host.includes('.') || OWN_NAMES.test(host)) return 'has a host that is not public';
-  return undefined;
-};
-
-const refusePort = ({ port }: URL): string | undefined => {
-  if (port === '' || Number(port) === HTTPS_PORT || Number(port) >= FIRST_FREE_PORT)
-    return undefined;
-  return `must have the port ${HTTPS_PORT}, or a port of at least ${FIRST_FREE_PORT}`;
-};
-
-const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefined => {
-  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
-    return 'must begin with https://';
-  }
-  if (url.username !== '' || url.password !== '') return 'must not have a user name or password';
-  if (text.includes('#')) return 'must not have a fragment, which is never sent';
-  if (url.port === '0') return 'must not have the port 0';
-  return allowPrivate ? undefined : (refusePort(url) ?? refuseHost(url));
-};
-
 /**
  * Parses the URL of a webhook, or returns what is wrong with it. It does not resolve names:
  * addresses are checked each time a request is sent. `allowPrivate` also allows http and private
@@ -68,4 +43,29 @@ export const readWebhookUrl = (
   return url.href.length > MAX_URL_LENGTH
     ? { detail: `must have at most ${MAX_URL_LENGTH} characters` }
     : { url: url.href };
+};
+
+const refuse = (url: URL, text: string, allowPrivate: boolean): string | undefined => {
+  if (url.protocol !== 'https:' && !(allowPrivate && url.protocol === 'http:')) {
+    return 'must begin with https://';
+  }
+  if (url.username !== '' || url.password !== '') return 'must not have a user name or password';
+  if (text.includes('#')) return 'must not have a fragment, which is never sent';
+  if (url.port === '0') return 'must not have the port 0';
+  return allowPrivate ? undefined : (refusePort(url) ?? refuseHost(url));
+};
+
+const refusePort = ({ port }: URL): string | undefined => {
+  if (port === '' || Number(port) === HTTPS_PORT || Number(port) >= FIRST_FREE_PORT)
+    return undefined;
+  return `must have the port ${HTTPS_PORT}, or a port of at least ${FIRST_FREE_PORT}`;
+};
+
+const refuseHost = (url: URL): string | undefined => {
+  const host = hostOf(url);
+  if (isIP(host) !== 0) {
+    return isPublicAddress(host) ? undefined : 'has an address that is not public';
+  }
+  if (!host.includes('.') || OWN_NAMES.test(host)) return 'has a host that is not public';
+  return undefined;
 };

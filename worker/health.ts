@@ -10,8 +10,6 @@ export interface Health {
   missing: () => Promise<string[]>;
 }
 
-const isStarting = (): Promise<string[]> => Promise.resolve(['the worker is starting.']);
-
 export const createHealth = (): Health => {
   let current = isStarting;
   return {
@@ -19,10 +17,6 @@ export const createHealth = (): Health => {
     askBy: (ask) => void (current = ask),
     missing: () => current(),
   };
-};
-
-const answer = (response: ServerResponse, status: number, body: object): void => {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 };
 
 /** Answers `GET /healthz` and `GET /readyz`. Returns false for any other request. */
@@ -45,4 +39,10 @@ export const answerHealth = (
     (error: Error) => response.destroy(error),
   );
   return true;
+};
+
+const isStarting = (): Promise<string[]> => Promise.resolve(['the worker is starting.']);
+
+const answer = (response: ServerResponse, status: number, body: object): void => {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 };

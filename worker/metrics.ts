@@ -39,80 +39,11 @@ export interface WorkerMetrics {
   close: () => Promise<void>;
 }
 
-/**
- * A free port of the loopback address. Core accepts port 0, but does not report the port it got.
- */
-const findFreePort = async (): Promise<number> => {
-  const server = createTcpServer().listen(0, LOOPBACK);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-};
-
-/** Uses Prometheus's conventions for names: seconds, `_total`. */
-const telemetryAt = (port: number): TelemetryOptions => ({
-  metrics: {
-    prometheus: {
-      bindAddress: `${LOOPBACK}:${port}`,
-      countersTotalSuffix: true,
-      unitSuffix: true,
-      useSecondsForDurations: true,
-    },
-  },
-});
-
-/** Returns an empty text if Core does not answer: the worker's own metrics are useful alone. */
-const readCore = async (port: number): Promise<string> => {
-  try {
-    const signal = AbortSignal.timeout(CORE_DEADLINE_MS);
-    const answer = await fetch(`http://${LOOPBACK}:${port}/metrics`, { signal });
-    return answer.ok ? await answer.text() : '';
-  } catch {
-    return '';
-  }
-};
-
-/** Installs Core with its metrics on a free port, and tries another port if that one was taken. */
-const installCore = async (install: InstallCore): Promise<number> => {
-  for (let attempt = 1; ; attempt++) {
-    const port = await findFreePort();
-    try {
-      install(telemetryAt(port));
-      return port;
-    } catch (error) {
-      const isInUse = ADDRESS_IN_USE.test((error as Error).message);
-      if (!isInUse || attempt === CORE_PORT_ATTEMPTS) throw error;
-    }
-  }
-};
-
 interface Served {
   registry: Registry;
   health: Health;
   corePort: number;
 }
-
-/** Answers `GET /metrics` with the worker's and Core's metrics, and answers health checks. */
-const serve = async ({ registry, health, corePort }: Served, listen: ListenOptions) => {
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
-    if (answerHealth(request, response, health)) return;
-    if (request.method !== 'GET' || request.url !== '/metrics') {
-      response.writeHead(404).end();
-      return;
-    }
-    Promise.all([registry.metrics(), readCore(corePort)]).then(
-      ([own, core]) => {
-        response.writeHead(200, { 'content-type': registry.contentType }).end(`${own}\n${core}`);
-      },
-      (error: Error) => response.destroy(error),
-    );
-  });
-  server.listen(listen);
-  await once(server, 'listening');
-  return server;
-};
 
 /**
  * Installs Core, creates the worker's metrics, and serves both on `METRICS_PORT`, together with the
@@ -151,4 +82,73 @@ export const openMetrics = async (
       await closed;
     },
   };
+};
+
+/** Installs Core with its metrics on a free port, and tries another port if that one was taken. */
+const installCore = async (install: InstallCore): Promise<number> => {
+  for (let attempt = 1; ; attempt++) {
+    const port = await findFreePort();
+    try {
+      install(telemetryAt(port));
+      return port;
+    } catch (error) {
+      const isInUse = ADDRESS_IN_USE.test((error as Error).message);
+      if (!isInUse || attempt === CORE_PORT_ATTEMPTS) throw error;
+    }
+  }
+};
+
+/**
+ * A free port of the loopback address. Core accepts port 0, but does not report the port it got.
+ */
+const findFreePort = async (): Promise<number> => {
+  const server = createTcpServer().listen(0, LOOPBACK);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+/** Uses Prometheus's conventions for names: seconds, `_total`. */
+const telemetryAt = (port: number): TelemetryOptions => ({
+  metrics: {
+    prometheus: {
+      bindAddress: `${LOOPBACK}:${port}`,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+    },
+  },
+});
+
+/** Answers `GET /metrics` with the worker's and Core's metrics, and answers health checks. */
+const serve = async ({ registry, health, corePort }: Served, listen: ListenOptions) => {
+  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
+    if (answerHealth(request, response, health)) return;
+    if (request.method !== 'GET' || request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    Promise.all([registry.metrics(), readCore(corePort)]).then(
+      ([own, core]) => {
+        response.writeHead(200, { 'content-type': registry.contentType }).end(`${own}\n${core}`);
+      },
+      (error: Error) => response.destroy(error),
+    );
+  });
+  server.listen(listen);
+  await once(server, 'listening');
+  return server;
+};
+
+/** Returns an empty text if Core does not answer: the worker's own metrics are useful alone. */
+const readCore = async (port: number): Promise<string> => {
+  try {
+    const signal = AbortSignal.timeout(CORE_DEADLINE_MS);
+    const answer = await fetch(`http://${LOOPBACK}:${port}/metrics`, { signal });
+    return answer.ok ? await answer.text() : '';
+  } catch {
+    return '';
+  }
 };

@@ -23,39 +23,29 @@ const NAMES = Object.keys(SEARCH_ATTRIBUTES) as Name[];
 /** The longest wait for Temporal to complete a registration, in milliseconds. */
 const DEADLINE_MS = 15_000;
 
-const refuse = (message: string, cause?: unknown): Error =>
-  Object.assign(new Error(message, { cause }), { name: 'TemporalRefusal' });
-
-/** Turns `INDEXED_VALUE_TYPE_KEYWORD_LIST` into `KeywordList`. */
-const cliNameOf = (code: number): string =>
-  (IndexedValueType[code] ?? `type ${code}`)
-    .replace('INDEXED_VALUE_TYPE_', '')
-    .toLowerCase()
-    .replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
-
-const removalOf = (namespace: string, name: string): string =>
-  `temporal operator search-attribute remove --namespace ${namespace} --name ${name}`;
-
-const refuseType = (namespace: string, name: Name, code: number): Error =>
-  refuse(
-    `Temporal's namespace ${namespace} has the search attribute ${name} as ${cliNameOf(code)}, and ` +
-      `Keepsake needs ${TYPES[SEARCH_ATTRIBUTES[name]].cliName}: remove it ` +
-      `(${removalOf(namespace, name)}), then start the worker again.`,
-  );
+/** Adds all search attributes, for a server that cannot list them. */
+export const addSearchAttributes = async (client: Client, namespace: string): Promise<void> => {
+  for (const name of NAMES) await addSearchAttribute(client, namespace, name);
+};
 
 /**
- * A Temporal server on SQL limits the number of attributes per type. Its own error message says so.
+ * Creates missing search attributes and schedules, and starts the sweep if it does not run. It can
+ * be called again, and by several workers at once.
+ *
+ * @returns the names of what was missing
+ * @throws Error named `TemporalRefusal` when a search attribute cannot be created: one sentence
+ *   that says what to do; an error of the SDK when Temporal does not answer in time
  */
-const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
-  const { details, message } = error as { details?: string; message: string };
-  const type = TYPES[SEARCH_ATTRIBUTES[name]].cliName;
-  return refuse(
-    `Temporal's namespace ${namespace} does not take the search attribute ${name} of the type ${type} ` +
-      `(${details ?? message}): make room by removing one of that type that nobody uses ` +
-      `(${removalOf(namespace, '<name>')}), or add it yourself, then start the worker again.`,
-    error,
-  );
-};
+export const register = (client: Client, namespace: string, taskQueue: string): Promise<string[]> =>
+  client.withDeadline(Date.now() + DEADLINE_MS, async () => {
+    const made = await registerSearchAttributes(client, namespace);
+    for (const schedule of SCHEDULES) {
+      if (await ensureSchedule(client, taskQueue, schedule)) made.push(schedule.id);
+    }
+    await removeOldSchedule(client);
+    if (await ensureSweep(client, taskQueue)) made.push(SWEEP.id);
+    return made;
+  });
 
 /**
  * Adds a search attribute to a namespace.
@@ -67,23 +57,6 @@ const addSearchAttribute = (client: Client, namespace: string, name: Name) =>
     namespace,
     searchAttributes: { [name]: TYPES[SEARCH_ATTRIBUTES[name]].code },
   });
-
-/** Adds all search attributes, for a server that cannot list them. */
-export const addSearchAttributes = async (client: Client, namespace: string): Promise<void> => {
-  for (const name of NAMES) await addSearchAttribute(client, namespace, name);
-};
-
-/** The missing search attributes. @throws Error when an attribute has another type */
-const findMissing = async (client: Client, namespace: string): Promise<Name[]> => {
-  const { operatorService } = client.connection;
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  return NAMES.filter((name) => {
-    const found = customAttributes[name];
-    if (found === undefined) return true;
-    if (found !== TYPES[SEARCH_ATTRIBUTES[name]].code) throw refuseType(namespace, name, found);
-    return false;
-  });
-};
 
 /**
  * Adds the missing search attributes one by one, so that an error can name the refused one. A
@@ -105,6 +78,52 @@ const registerSearchAttributes = async (client: Client, namespace: string): Prom
     }
   }
   return missing;
+};
+
+/** The missing search attributes. @throws Error when an attribute has another type */
+const findMissing = async (client: Client, namespace: string): Promise<Name[]> => {
+  const { operatorService } = client.connection;
+  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+  return NAMES.filter((name) => {
+    const found = customAttributes[name];
+    if (found === undefined) return true;
+    if (found !== TYPES[SEARCH_ATTRIBUTES[name]].code) throw refuseType(namespace, name, found);
+    return false;
+  });
+};
+
+const refuseType = (namespace: string, name: Name, code: number): Error =>
+  refuse(
+    `Temporal's namespace ${namespace} has the search attribute ${name} as ${cliNameOf(code)}, and ` +
+      `Keepsake needs ${TYPES[SEARCH_ATTRIBUTES[name]].cliName}: remove it ` +
+      `(${removalOf(namespace, name)}), then start the worker again.`,
+  );
+
+const refuse = (message: string, cause?: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { name: 'TemporalRefusal' });
+
+/** Turns `INDEXED_VALUE_TYPE_KEYWORD_LIST` into `KeywordList`. */
+const cliNameOf = (code: number): string =>
+  (IndexedValueType[code] ?? `type ${code}`)
+    .replace('INDEXED_VALUE_TYPE_', '')
+    .toLowerCase()
+    .replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+const removalOf = (namespace: string, name: string): string =>
+  `temporal operator search-attribute remove --namespace ${namespace} --name ${name}`;
+
+/**
+ * A Temporal server on SQL limits the number of attributes per type. Its own error message says so.
+ */
+const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
+  const { details, message } = error as { details?: string; message: string };
+  const type = TYPES[SEARCH_ATTRIBUTES[name]].cliName;
+  return refuse(
+    `Temporal's namespace ${namespace} does not take the search attribute ${name} of the type ${type} ` +
+      `(${details ?? message}): make room by removing one of that type that nobody uses ` +
+      `(${removalOf(namespace, '<name>')}), or add it yourself, then start the worker again.`,
+    error,
+  );
 };
 
 /** @returns whether the schedule was missing */
@@ -160,22 +179,3 @@ const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> 
     throw error;
   }
 };
-
-/**
- * Creates missing search attributes and schedules, and starts the sweep if it does not run. It can
- * be called again, and by several workers at once.
- *
- * @returns the names of what was missing
- * @throws Error named `TemporalRefusal` when a search attribute cannot be created: one sentence
- *   that says what to do; an error of the SDK when Temporal does not answer in time
- */
-export const register = (client: Client, namespace: string, taskQueue: string): Promise<string[]> =>
-  client.withDeadline(Date.now() + DEADLINE_MS, async () => {
-    const made = await registerSearchAttributes(client, namespace);
-    for (const schedule of SCHEDULES) {
-      if (await ensureSchedule(client, taskQueue, schedule)) made.push(schedule.id);
-    }
-    await removeOldSchedule(client);
-    if (await ensureSweep(client, taskQueue)) made.push(SWEEP.id);
-    return made;
-  });

@@ -49,20 +49,6 @@ export interface WorkerOptions {
   registrationIntervalMs?: number;
 }
 
-const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
-  new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
-
-const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void => {
-  Runtime.install({
-    logger: createTemporalLogger(log),
-    telemetryOptions: {
-      ...telemetryOptions,
-      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
-    },
-    shutdownSignals: [...SHUTDOWN_SIGNALS],
-  });
-};
-
 interface Starting {
   config: Config;
   log: Logger;
@@ -71,95 +57,45 @@ interface Starting {
   signal: AbortSignal;
 }
 
-/**
- * Waits for the database, and checks it. If a check fails, the connections are closed.
- *
- * @throws DatabaseRefusal when the database is not safe to delete from
- */
-const openChecked = async ({ config, ...waiting }: Starting): Promise<Database> => {
-  const database = openDatabase(config.databaseUrl, {
-    applicationName: 'keepsake-worker',
-    role: WORKER_ROLE,
-  });
-  const { db } = database;
-  try {
-    await waitUntilThere({
-      name: 'PostgreSQL',
-      ask: async () => {
-        await assertReady(db);
-        await assertDurable(db);
-      },
-      endOf: (error) =>
-        startRefusalOf(error) ?? (isDatabaseAway(error) ? undefined : (error as Error)),
-      ...waiting,
-    });
-    return database;
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
-};
-
-/** Waits for Temporal, and registers what is missing. */
-const connectWhenThere = async (
-  { config: _config, ...waiting }: Starting,
-  namespace: string,
-  registerAll: () => Promise<unknown>,
-): Promise<NativeConnection> => {
-  const { connectionOptions } = loadClientConnectConfig();
-  const since = performance.now();
-  return waitUntilThere({
-    name: 'Temporal',
-    ask: async () => {
-      await registerAll();
-      return NativeConnection.connect(connectionOptions);
-    },
-    endOf: (error) => temporalEndOf(error, namespace, since),
-    ...waiting,
-  });
-};
-
 /** Registers a function to call at the end. The last one registered is called first. */
 type OnClose = (close: () => Promise<unknown>) => void;
 
 /**
- * Creates two workers: one for workflows and steps, and one for requests to webhooks, which may
- * wait long for receivers.
+ * Waits for the database and Temporal, builds the dependencies, and works until SIGTERM or SIGINT.
+ * Then it closes everything in reverse order. A failed start closes what it has opened.
+ *
+ * @throws errors that no waiting can fix; DatabaseRefusal, or an error named `TemporalRefusal`,
+ *   says what to do
  */
-const createWorkers = async (
-  {
-    connection,
-    namespace,
-    config,
-  }: { connection: NativeConnection; namespace: string; config: Config },
-  activities: Activities,
-): Promise<Worker[]> => {
-  const common = { connection, namespace, shutdownGraceTime: SHUTDOWN_GRACE };
-  const worker = await Worker.create({
-    ...common,
-    taskQueue: config.taskQueue,
-    ...(config.workflowBundle === undefined
-      ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
-      : { workflowBundle: { codePath: config.workflowBundle } }),
-    activities,
-    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
-    maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
-    stickyQueueScheduleToStartTimeout: '2 s',
-  });
-  const { attemptDelivery } = activities;
+export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
+  await makeDataFolder(config.dataDir);
+  const log = createLog('worker', config.logLevel);
+  const starting: Starting = { config, log, health: createHealth(), signal: listenForStop() };
+  const closers: (() => Promise<unknown>)[] = [];
   try {
-    const deliverer = await Worker.create({
-      ...common,
-      taskQueue: deliveryQueueOf(config.taskQueue),
-      activities: { attemptDelivery },
-      maxConcurrentActivityTaskExecutions: MAX_DELIVERIES,
+    const onClose: OnClose = (close) => void closers.unshift(close);
+    const opened = await openWorker(starting, options, onClose).catch((error: unknown) => {
+      // The worker was stopped before it was ready.
+      if (starting.signal.aborted) return undefined;
+      throw error;
     });
-    return [worker, deliverer];
-  } catch (error) {
-    // A worker that never ran keeps its connection in use, so that it could not be closed.
-    await worker.runUntil(Promise.resolve());
-    throw error;
+    if (opened === undefined) return;
+    const { workers, metricsPort } = opened;
+    log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
+    await runAll(workers, starting.signal);
+  } finally {
+    for (const close of closers) await close();
   }
+};
+
+/**
+ * A signal that aborts at the first SIGTERM or SIGINT. Temporal's runtime also handles these, and
+ * stops running workers.
+ */
+const listenForStop = (): AbortSignal => {
+  const stop = new AbortController();
+  for (const name of SHUTDOWN_SIGNALS) process.once(name, () => stop.abort());
+  return stop.signal;
 };
 
 const openWorker = async (
@@ -224,6 +160,108 @@ const openWorker = async (
   return { workers, metricsPort: metrics.port };
 };
 
+const installRuntime = (log: Logger, telemetryOptions: TelemetryOptions): void => {
+  Runtime.install({
+    logger: createTemporalLogger(log),
+    telemetryOptions: {
+      ...telemetryOptions,
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+    },
+    shutdownSignals: [...SHUTDOWN_SIGNALS],
+  });
+};
+
+/**
+ * Waits for the database, and checks it. If a check fails, the connections are closed.
+ *
+ * @throws DatabaseRefusal when the database is not safe to delete from
+ */
+const openChecked = async ({ config, ...waiting }: Starting): Promise<Database> => {
+  const database = openDatabase(config.databaseUrl, {
+    applicationName: 'keepsake-worker',
+    role: WORKER_ROLE,
+  });
+  const { db } = database;
+  try {
+    await waitUntilThere({
+      name: 'PostgreSQL',
+      ask: async () => {
+        await assertReady(db);
+        await assertDurable(db);
+      },
+      endOf: (error) =>
+        startRefusalOf(error) ?? (isDatabaseAway(error) ? undefined : (error as Error)),
+      ...waiting,
+    });
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+};
+
+/** Waits for Temporal, and registers what is missing. */
+const connectWhenThere = async (
+  { config: _config, ...waiting }: Starting,
+  namespace: string,
+  registerAll: () => Promise<unknown>,
+): Promise<NativeConnection> => {
+  const { connectionOptions } = loadClientConnectConfig();
+  const since = performance.now();
+  return waitUntilThere({
+    name: 'Temporal',
+    ask: async () => {
+      await registerAll();
+      return NativeConnection.connect(connectionOptions);
+    },
+    endOf: (error) => temporalEndOf(error, namespace, since),
+    ...waiting,
+  });
+};
+
+const createMailer = ({ resendApiKey, resendBaseUrl }: Config): Resend =>
+  new Resend(resendApiKey, resendBaseUrl === undefined ? {} : { baseUrl: resendBaseUrl });
+
+/**
+ * Creates two workers: one for workflows and steps, and one for requests to webhooks, which may
+ * wait long for receivers.
+ */
+const createWorkers = async (
+  {
+    connection,
+    namespace,
+    config,
+  }: { connection: NativeConnection; namespace: string; config: Config },
+  activities: Activities,
+): Promise<Worker[]> => {
+  const common = { connection, namespace, shutdownGraceTime: SHUTDOWN_GRACE };
+  const worker = await Worker.create({
+    ...common,
+    taskQueue: config.taskQueue,
+    ...(config.workflowBundle === undefined
+      ? { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) }
+      : { workflowBundle: { codePath: config.workflowBundle } }),
+    activities,
+    maxConcurrentActivityTaskExecutions: MAX_ACTIVITIES,
+    maxConcurrentLocalActivityExecutions: MAX_ACTIVITIES,
+    stickyQueueScheduleToStartTimeout: '2 s',
+  });
+  const { attemptDelivery } = activities;
+  try {
+    const deliverer = await Worker.create({
+      ...common,
+      taskQueue: deliveryQueueOf(config.taskQueue),
+      activities: { attemptDelivery },
+      maxConcurrentActivityTaskExecutions: MAX_DELIVERIES,
+    });
+    return [worker, deliverer];
+  } catch (error) {
+    // A worker that never ran keeps its connection in use, so that it could not be closed.
+    await worker.runUntil(Promise.resolve());
+    throw error;
+  }
+};
+
 /**
  * Runs the workers until all have stopped. If one ends, the others are stopped.
  *
@@ -238,42 +276,4 @@ const runAll = async (workers: readonly Worker[], signal: AbortSignal): Promise<
   if (signal.aborted) stop();
   const ends = await Promise.allSettled(runs);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-};
-
-/**
- * A signal that aborts at the first SIGTERM or SIGINT. Temporal's runtime also handles these, and
- * stops running workers.
- */
-const listenForStop = (): AbortSignal => {
-  const stop = new AbortController();
-  for (const name of SHUTDOWN_SIGNALS) process.once(name, () => stop.abort());
-  return stop.signal;
-};
-
-/**
- * Waits for the database and Temporal, builds the dependencies, and works until SIGTERM or SIGINT.
- * Then it closes everything in reverse order. A failed start closes what it has opened.
- *
- * @throws errors that no waiting can fix; DatabaseRefusal, or an error named `TemporalRefusal`,
- *   says what to do
- */
-export const runWorker = async (config: Config, options: WorkerOptions = {}): Promise<void> => {
-  await makeDataFolder(config.dataDir);
-  const log = createLog('worker', config.logLevel);
-  const starting: Starting = { config, log, health: createHealth(), signal: listenForStop() };
-  const closers: (() => Promise<unknown>)[] = [];
-  try {
-    const onClose: OnClose = (close) => void closers.unshift(close);
-    const opened = await openWorker(starting, options, onClose).catch((error: unknown) => {
-      // The worker was stopped before it was ready.
-      if (starting.signal.aborted) return undefined;
-      throw error;
-    });
-    if (opened === undefined) return;
-    const { workers, metricsPort } = opened;
-    log.info({ taskQueue: config.taskQueue, metricsPort }, 'worker is ready');
-    await runAll(workers, starting.signal);
-  } finally {
-    for (const close of closers) await close();
-  }
 };

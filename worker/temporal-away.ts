@@ -21,18 +21,8 @@ const PASSING: readonly unknown[] = [
   STATUS.unavailable,
 ];
 
-const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
-
 /** The name of errors whose message says what to do, also those of a registration. */
 const REFUSAL = 'TemporalRefusal';
-
-const refuse = (message: string, cause: unknown): Error =>
-  Object.assign(new Error(message, { cause }), { name: REFUSAL });
-
-/** Whether Temporal may answer later. A `TransportError` comes from the native connection. */
-const isTemporalAway = (error: unknown): boolean =>
-  PASSING.includes(codeOf(error)) ||
-  (error instanceof Error && (error.name === 'TransportError' || isTemporalAway(error.cause)));
 
 /** How long a server that has just started may lack its namespace, in milliseconds. */
 const NAMESPACE_GRACE_MS = 15_000;
@@ -66,3 +56,13 @@ export const temporalEndOf = (
   }
   return error as Error;
 };
+
+/** Whether Temporal may answer later. A `TransportError` comes from the native connection. */
+const isTemporalAway = (error: unknown): boolean =>
+  PASSING.includes(codeOf(error)) ||
+  (error instanceof Error && (error.name === 'TransportError' || isTemporalAway(error.cause)));
+
+const codeOf = (error: unknown): unknown => (error as { code?: unknown } | undefined)?.code;
+
+const refuse = (message: string, cause: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { name: REFUSAL });

@@ -31,13 +31,6 @@ const METHODS = {
   ERROR: 'error',
 } as const;
 
-/** The stack without the message, because the message may contain a user's data. */
-const framesOf = ({ stack = '' }: Error): string[] =>
-  stack
-    .split('\n')
-    .filter((line) => line.startsWith('    at '))
-    .map((line) => line.trim());
-
 /**
  * Describes an error for the log. Messages of our own failures hold only ids and counts. Of any
  * other error only the name, code and stack are logged.
@@ -50,11 +43,6 @@ export const describeFailure = (error: unknown): unknown => {
   return { name: error.name, ...(code !== undefined && { code }), stack: framesOf(error) };
 };
 
-const attributesOf = (meta: LogMetadata): Record<string, unknown> => ({
-  ...Object.fromEntries(SHOWN.flatMap((name) => (name in meta ? [[name, meta[name]]] : []))),
-  ...('error' in meta && { error: describeFailure(meta['error']) }),
-});
-
 /**
  * Writes the log lines of Temporal's runtime, activities and workflows to the process's own log.
  */
@@ -62,3 +50,15 @@ export const createTemporalLogger = (log: Logger): DefaultLogger =>
   new DefaultLogger('INFO', ({ level, message, meta = {} }) =>
     log[METHODS[level]](attributesOf(meta), message),
   );
+
+/** The stack without the message, because the message may contain a user's data. */
+const framesOf = ({ stack = '' }: Error): string[] =>
+  stack
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .map((line) => line.trim());
+
+const attributesOf = (meta: LogMetadata): Record<string, unknown> => ({
+  ...Object.fromEntries(SHOWN.flatMap((name) => (name in meta ? [[name, meta[name]]] : []))),
+  ...('error' in meta && { error: describeFailure(meta['error']) }),
+});

@@ -19,15 +19,6 @@ export interface AwaitedServer<T> {
 }
 
 /**
- * The facts of an error for the log. The message is safe: before any job runs, no user's data was
- * read.
- */
-const factsOf = (error: unknown) => {
-  const { name, message, code } = error as NodeJS.ErrnoException;
-  return { name, message, code };
-};
-
-/**
  * Repeats `ask` until it succeeds, and logs before each pause.
  *
  * @throws the result of `endOf`; the signal's reason
@@ -49,4 +40,13 @@ export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> =>
       await sleep(pauseMs, undefined, { signal });
     }
   }
+};
+
+/**
+ * The facts of an error for the log. The message is safe: before any job runs, no user's data was
+ * read.
+ */
+const factsOf = (error: unknown) => {
+  const { name, message, code } = error as NodeJS.ErrnoException;
+  return { name, message, code };
 };

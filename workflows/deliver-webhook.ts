@@ -9,19 +9,6 @@ import {
   type DeliveryState,
 } from './delivery-contract.ts';
 
-/** Failed attempts add nothing to the history, so their number is not limited. */
-const attempt = () =>
-  proxyActivities<Activities>({
-    taskQueue: deliveryQueueOf(workflowInfo().taskQueue),
-    startToCloseTimeout: ATTEMPT_TIMEOUT_MS,
-    scheduleToCloseTimeout: DELIVERY_LASTS_MS,
-    retry: {
-      initialInterval: BACK_OFF.firstMs,
-      backoffCoefficient: BACK_OFF.factor,
-      maximumInterval: BACK_OFF.mostMs,
-    },
-  }).attemptDelivery;
-
 /** Retries without limit while the database is unavailable. */
 const { giveUpDelivery } = proxyActivities<Activities>({
   startToCloseTimeout: '10 s',
@@ -39,3 +26,16 @@ export const deliverWebhook = async (input: DeliveryInput): Promise<DeliveryStat
     return CancellationScope.nonCancellable(() => giveUpDelivery(input));
   }
 };
+
+/** Failed attempts add nothing to the history, so their number is not limited. */
+const attempt = () =>
+  proxyActivities<Activities>({
+    taskQueue: deliveryQueueOf(workflowInfo().taskQueue),
+    startToCloseTimeout: ATTEMPT_TIMEOUT_MS,
+    scheduleToCloseTimeout: DELIVERY_LASTS_MS,
+    retry: {
+      initialInterval: BACK_OFF.firstMs,
+      backoffCoefficient: BACK_OFF.factor,
+      maximumInterval: BACK_OFF.mostMs,
+    },
+  }).attemptDelivery;

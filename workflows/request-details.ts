@@ -2,30 +2,6 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import type { RequestView } from './contract.ts';
 import { PHASE_ATTRIBUTE, WINDOW_ATTRIBUTE } from './search-attributes.ts';
 
-const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView): string => {
-  switch (state) {
-    case 'requested':
-      return `waits until ${new Date(lapsesAt).toISOString()} for the platform team to approve or deny`;
-    case 'open':
-      return (
-        `until ${new Date(closesAt ?? 0).toISOString()} an admin of workspace \`${workspaceId}\` may ` +
-        'run it; the platform team may revoke it'
-      );
-    case 'running':
-      return `deletion \`${jobId}\` is under way`;
-    case 'completed':
-    case 'completedWithFailures':
-    case 'failed':
-    case 'cancelled':
-    case 'denied':
-    case 'withdrawn':
-    case 'lapsed':
-    case 'expired':
-    case 'revoked':
-      return 'has ended';
-  }
-};
-
 /** Facts that are shown beside the state. */
 interface Remarks {
   refused?: string | undefined;
@@ -51,4 +27,28 @@ export const showRequestDetails = (
     ...(dropped === 0 ? [] : [`${dropped} messages were dropped: there were too many at once.`]),
   ];
   setCurrentDetails([`**${view.state}**: ${waitsFor(view)}`, ...remarks].join('\n\n'));
+};
+
+const waitsFor = ({ state, workspaceId, lapsesAt, closesAt, jobId }: RequestView): string => {
+  switch (state) {
+    case 'requested':
+      return `waits until ${new Date(lapsesAt).toISOString()} for the platform team to approve or deny`;
+    case 'open':
+      return (
+        `until ${new Date(closesAt ?? 0).toISOString()} an admin of workspace \`${workspaceId}\` may ` +
+        'run it; the platform team may revoke it'
+      );
+    case 'running':
+      return `deletion \`${jobId}\` is under way`;
+    case 'completed':
+    case 'completedWithFailures':
+    case 'failed':
+    case 'cancelled':
+    case 'denied':
+    case 'withdrawn':
+    case 'lapsed':
+    case 'expired':
+    case 'revoked':
+      return 'has ended';
+  }
 };

@@ -32,27 +32,19 @@ const rawPayloads = {
   typeInfo: { inputTypes: Array.from({ length: MAX_ARGUMENTS }, () => rawValueTypeInfo) },
 };
 
-const decode = (args: readonly unknown[]): unknown => {
-  const [only] = args;
-  if (args.length !== 1 || !(only instanceof RawValue)) return undefined;
-  try {
-    return defaultPayloadConverter.fromPayload(only.payload);
-  } catch {
-    return undefined;
-  }
-};
+/** The next thing to handle: one message, or the rows of several messages. */
+export type Turn =
+  | Message
+  | { kind: 'rows'; rows: { id: string; kind: MessageKind }[]; more: boolean };
 
-/** PostgreSQL cannot store a NUL or half of a surrogate pair. */
-const isText = (value: unknown): value is string =>
-  typeof value === 'string' &&
-  value.length <= MAX_REASON_LENGTH &&
-  !value.includes('\0') &&
-  value.isWellFormed();
-
-const matches = (pattern: RegExp, value: unknown): string | undefined => {
-  const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
-  return pattern.test(text) ? text : undefined;
-};
+export interface Inbox {
+  isEmpty: () => boolean;
+  next: () => Turn | undefined;
+  /** The waiting messages, for the next run of the workflow; at most `MAX_WAITING` of each sort. */
+  unread: () => Message[];
+  /** How many messages were dropped. */
+  dropped: () => number;
+}
 
 /** Parses `{decisionId}` or `{code, reason?}`. A blank reason is left out. */
 export const readMessage = (kind: MessageKind, args: readonly unknown[]): Message => {
@@ -78,38 +70,49 @@ export const readMessage = (kind: MessageKind, args: readonly unknown[]): Messag
   };
 };
 
-/** The next thing to handle: one message, or the rows of several messages. */
-export type Turn =
-  | Message
-  | { kind: 'rows'; rows: { id: string; kind: MessageKind }[]; more: boolean };
-
-export interface Inbox {
-  isEmpty: () => boolean;
-  next: () => Turn | undefined;
-  /** The waiting messages, for the next run of the workflow; at most `MAX_WAITING` of each sort. */
-  unread: () => Message[];
-  /** How many messages were dropped. */
-  dropped: () => number;
-}
-
-/**
- * Takes signals with unknown names, so that the sender of a misspelt name gets an answer. The SDK
- * buffers such signals. Its own handler for all names would decode them, and a payload that cannot
- * be decoded would block the workflow.
- */
-const takeUnknown = (): Message[] =>
-  getActivator()
-    .bufferedSignals.splice(0)
-    .map(({ signalName: name }) => ({
-      kind: 'unknown',
-      reason: SHOWN_NAME.test(name ?? '') ? (name ?? '') : 'a name that is not shown',
-    }));
-
-/** The first message that ends the request, or else the first of all. */
-const takeFirst = <Item extends { kind: string }>(items: Item[]): Item | undefined => {
-  const urgent = items.findIndex(isUrgent);
-  return items.splice(Math.max(urgent, 0), 1)[0];
+/** Starts to receive messages. Must be called before the workflow's first step. */
+export const openInbox = (unread: readonly Message[], isBounded: boolean): Inbox => {
+  const { inbox, add } = isBounded ? createInbox(unread) : createQueue();
+  for (const kind of MESSAGE_KINDS) {
+    setHandler(
+      defineSignal<unknown[]>(kind, rawPayloads),
+      (...args: unknown[]) => {
+        add(readMessage(kind, args));
+      },
+      { description: `Decides: ${kind}; needs the code of a mail, docs/operations.md says how` },
+    );
+  }
+  setHandler(
+    defineSignal<unknown[]>(LOOK_SIGNAL, rawPayloads),
+    () => {
+      add({ kind: 'look' });
+    },
+    { description: 'Looks at once for what the API has written' },
+  );
+  return inbox;
 };
+
+const decode = (args: readonly unknown[]): unknown => {
+  const [only] = args;
+  if (args.length !== 1 || !(only instanceof RawValue)) return undefined;
+  try {
+    return defaultPayloadConverter.fromPayload(only.payload);
+  } catch {
+    return undefined;
+  }
+};
+
+const matches = (pattern: RegExp, value: unknown): string | undefined => {
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
+  return pattern.test(text) ? text : undefined;
+};
+
+/** PostgreSQL cannot store a NUL or half of a surrogate pair. */
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  value.length <= MAX_REASON_LENGTH &&
+  !value.includes('\0') &&
+  value.isWellFormed();
 
 /** Keeps a bounded number of messages, so that a flood of them delays no decision of the API. */
 const createInbox = (unread: readonly Message[]) => {
@@ -165,6 +168,25 @@ const createInbox = (unread: readonly Message[]) => {
 };
 
 /**
+ * Takes signals with unknown names, so that the sender of a misspelt name gets an answer. The SDK
+ * buffers such signals. Its own handler for all names would decode them, and a payload that cannot
+ * be decoded would block the workflow.
+ */
+const takeUnknown = (): Message[] =>
+  getActivator()
+    .bufferedSignals.splice(0)
+    .map(({ signalName: name }) => ({
+      kind: 'unknown',
+      reason: SHOWN_NAME.test(name ?? '') ? (name ?? '') : 'a name that is not shown',
+    }));
+
+/** The first message that ends the request, or else the first of all. */
+const takeFirst = <Item extends { kind: string }>(items: Item[]): Item | undefined => {
+  const urgent = items.findIndex(isUrgent);
+  return items.splice(Math.max(urgent, 0), 1)[0];
+};
+
+/**
  * The unbounded inbox of a request that began before the limit: messages are handled one by one.
  */
 const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
@@ -176,26 +198,4 @@ const createQueue = (): { inbox: Inbox; add: (message: Message) => void } => {
     dropped: () => 0,
   };
   return { inbox, add: (message) => messages.push(message) };
-};
-
-/** Starts to receive messages. Must be called before the workflow's first step. */
-export const openInbox = (unread: readonly Message[], isBounded: boolean): Inbox => {
-  const { inbox, add } = isBounded ? createInbox(unread) : createQueue();
-  for (const kind of MESSAGE_KINDS) {
-    setHandler(
-      defineSignal<unknown[]>(kind, rawPayloads),
-      (...args: unknown[]) => {
-        add(readMessage(kind, args));
-      },
-      { description: `Decides: ${kind}; needs the code of a mail, docs/operations.md says how` },
-    );
-  }
-  setHandler(
-    defineSignal<unknown[]>(LOOK_SIGNAL, rawPayloads),
-    () => {
-      add({ kind: 'look' });
-    },
-    { description: 'Looks at once for what the API has written' },
-  );
-  return inbox;
 };

@@ -43,109 +43,14 @@ export interface JobHandle {
 /** A stored end, with the counts of users by outcome. */
 type Ended = JobResult & { counts?: Record<string, number> };
 
-const detailsOf = ({ state, counts = {}, error }: Ended): string => {
-  const shown = Object.entries(counts).filter(([name, count]) => name === 'selected' || count > 0);
-  const sums = shown.map(([name, count]) => `${name} ${count}`).join(', ');
-  return [`**${state}**`, sums, error?.message].filter(Boolean).join(': ');
-};
-
-const endOf = (error: unknown): JobEnd => {
-  if (isCancellation(error)) return { kind: 'cancelled' };
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  const type = cause instanceof ApplicationFailure ? cause.type : undefined;
-  return {
-    kind: 'failed',
-    type: type ?? 'brokenOff',
-    message: cause instanceof Error ? cause.message : 'The job failed.',
-  };
-};
-
 /** A job that fails also fails its workflow, so that Temporal's UI lists the workflow as failed. */
 const RED = 'failed-jobs-fail';
-
-/** @throws ApplicationFailure with the job's own error, if the job has failed */
-const closeWith = (result: JobResult): JobResult => {
-  const { state, error } = result;
-  if (state !== 'failed' || !patched(RED)) return result;
-  throw ApplicationFailure.create({
-    type: error?.type ?? 'failed',
-    message: error?.message ?? 'The job failed.',
-    nonRetryable: true,
-    details: [result],
-  });
-};
-
-/** Facts that Temporal's UI shows after the phase, the same for the whole job. */
-const aboutOf = ({ workspaceId, about }: ClaimedJob): string => {
-  const shown = [`workspace \`${workspaceId}\``];
-  if (about !== undefined) {
-    if (about.count !== null) shown.push(`${about.count} users`);
-    shown.push(`asked by key \`${about.askedBy}\``);
-    if (about.ticket !== null) shown.push(`ticket ${about.ticket}`);
-  }
-  return shown.join(', ');
-};
 
 /** The steps of one type of job. `steps` are the proxies that suit the job's size. */
 export type JobBody = (job: JobHandle, steps: Steps) => Promise<void>;
 
-const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<JobEnd> => {
-  try {
-    await body(job, steps);
-    return { kind: 'completed' };
-  } catch (error) {
-    return endOf(error);
-  }
-};
-
 /** Since this patch a mail that the provider refused is not retried. */
 const REFUSED = 'refused-mails-are-left';
-
-/** Whether the mail failed for good. A mail that came before the end of its job may follow it. */
-const isFinal = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.nonRetryable === true &&
-  error.cause.type !== JOB_NOT_ENDED;
-
-/**
- * A mail that cannot be sent does not fail the job.
- *
- * @returns whether no attempt is left to make
- */
-const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
-  try {
-    await notify();
-    return true;
-  } catch (error) {
-    log.warn('the mail was not accepted', { type: endOf(error).kind });
-    return isFinal(error) && patched(REFUSED);
-  }
-};
-
-/**
- * If a job completes and its sums close, its mail is sent before its final state is stored, if the
- * provider accepts the mail at once. If a job fails, the state is stored first: the final counts
- * are known only then.
- */
-const endJob = async (jobId: string, claimed: ClaimedJob, job: JobHandle, end: JobEnd) => {
-  let isNotified = !claimed.notify;
-  if (!isNotified && end.kind === 'completed') {
-    isNotified = await tryToNotify(async () => {
-      await job.enter('notifying');
-      await notifySoon({ jobId, end });
-    });
-  }
-  const result: Ended = await finishOf(claimed)({ jobId, end });
-  job.leave();
-  upsertSearchAttributes([
-    { key: PHASE_ATTRIBUTE, value: result.state },
-    { key: FAILURES_ATTRIBUTE, value: result.failures },
-  ]);
-  setCurrentDetails(`${detailsOf(result)}\n\n${aboutOf(claimed)}`);
-  if (!isNotified) await tryToNotify(() => notifyLater({ jobId, end }));
-  return result;
-};
 
 /**
  * Claims a job, runs its body, and stores its end. A job that ended before, as after a reset,
@@ -174,4 +79,99 @@ export const runJob = async (jobId: string, body: JobBody): Promise<JobResult> =
   const passOf = () => (claimed.type === 'deletion' ? live.pass : null);
   const end = await runBody(body, job, stepsOf(claimed, passOf));
   return closeWith(await CancellationScope.nonCancellable(() => endJob(jobId, claimed, job, end)));
+};
+
+/** @throws ApplicationFailure with the job's own error, if the job has failed */
+const closeWith = (result: JobResult): JobResult => {
+  const { state, error } = result;
+  if (state !== 'failed' || !patched(RED)) return result;
+  throw ApplicationFailure.create({
+    type: error?.type ?? 'failed',
+    message: error?.message ?? 'The job failed.',
+    nonRetryable: true,
+    details: [result],
+  });
+};
+
+/** Facts that Temporal's UI shows after the phase, the same for the whole job. */
+const aboutOf = ({ workspaceId, about }: ClaimedJob): string => {
+  const shown = [`workspace \`${workspaceId}\``];
+  if (about !== undefined) {
+    if (about.count !== null) shown.push(`${about.count} users`);
+    shown.push(`asked by key \`${about.askedBy}\``);
+    if (about.ticket !== null) shown.push(`ticket ${about.ticket}`);
+  }
+  return shown.join(', ');
+};
+
+const runBody = async (body: JobBody, job: JobHandle, steps: Steps): Promise<JobEnd> => {
+  try {
+    await body(job, steps);
+    return { kind: 'completed' };
+  } catch (error) {
+    return endOf(error);
+  }
+};
+
+const endOf = (error: unknown): JobEnd => {
+  if (isCancellation(error)) return { kind: 'cancelled' };
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const type = cause instanceof ApplicationFailure ? cause.type : undefined;
+  return {
+    kind: 'failed',
+    type: type ?? 'brokenOff',
+    message: cause instanceof Error ? cause.message : 'The job failed.',
+  };
+};
+
+/**
+ * If a job completes and its sums close, its mail is sent before its final state is stored, if the
+ * provider accepts the mail at once. If a job fails, the state is stored first: the final counts
+ * are known only then.
+ */
+const endJob = async (jobId: string, claimed: ClaimedJob, job: JobHandle, end: JobEnd) => {
+  let isNotified = !claimed.notify;
+  if (!isNotified && end.kind === 'completed') {
+    isNotified = await tryToNotify(async () => {
+      await job.enter('notifying');
+      await notifySoon({ jobId, end });
+    });
+  }
+  const result: Ended = await finishOf(claimed)({ jobId, end });
+  job.leave();
+  upsertSearchAttributes([
+    { key: PHASE_ATTRIBUTE, value: result.state },
+    { key: FAILURES_ATTRIBUTE, value: result.failures },
+  ]);
+  setCurrentDetails(`${detailsOf(result)}\n\n${aboutOf(claimed)}`);
+  if (!isNotified) await tryToNotify(() => notifyLater({ jobId, end }));
+  return result;
+};
+
+/**
+ * A mail that cannot be sent does not fail the job.
+ *
+ * @returns whether no attempt is left to make
+ */
+const tryToNotify = async (notify: () => Promise<void>): Promise<boolean> => {
+  try {
+    await notify();
+    return true;
+  } catch (error) {
+    log.warn('the mail was not accepted', { type: endOf(error).kind });
+    return isFinal(error) && patched(REFUSED);
+  }
+};
+
+/** Whether the mail failed for good. A mail that came before the end of its job may follow it. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.nonRetryable === true &&
+  error.cause.type !== JOB_NOT_ENDED;
+
+const detailsOf = ({ state, counts = {}, error }: Ended): string => {
+  const shown = Object.entries(counts).filter(([name, count]) => name === 'selected' || count > 0);
+  const sums = shown.map(([name, count]) => `${name} ${count}`).join(', ');
+  return [`**${state}**`, sums, error?.message].filter(Boolean).join(': ');
 };

@@ -81,6 +81,45 @@ interface RequestContext {
 }
 
 /**
+ * Claims a request, runs its body, and waits until all mails are sent. A request that ended before,
+ * as after a reset, ends at once.
+ */
+export const runRequest = async (
+  { requestId, times, unread = [] }: DeleteAllInput,
+  body: (request: RequestHandle) => Promise<void>,
+): Promise<RequestState> => {
+  const isBounded = patched(BOUNDED);
+  const inbox = openInbox(unread, isBounded);
+  const state: { context?: RequestContext } = {};
+  setHandler(stateQuery, () => state.context?.view ?? null, {
+    description: 'The state of the request, and what it waits for',
+  });
+  // A request cancelled before its claim must still be claimed. Otherwise its end could not be
+  // stored.
+  const view = await CancellationScope.nonCancellable(() => claimRequest({ requestId }));
+  const remindedUntil = Date.now();
+  const context: RequestContext = {
+    requestId,
+    times,
+    inbox,
+    isBounded,
+    view,
+    mails: { count: 0 },
+    remindedUntil,
+  };
+  state.context = context;
+  showRequestDetails(view);
+  mail(context, noticeOf(view.state));
+  try {
+    await body(handleOf(context));
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    await CancellationScope.nonCancellable(() => stopRequest(context));
+  }
+  return CancellationScope.nonCancellable(() => endRequest(context));
+};
+
+/**
  * Sends mails in the background, so that they delay nothing. The workflow waits for them at its
  * end.
  */
@@ -95,113 +134,6 @@ const mail = (context: RequestContext, kind: RequestNotice | undefined): void =>
       mails.count -= 1;
     });
 };
-
-/**
- * Stores the request's new state, shows it in Temporal's UI, and mails about it if it has changed.
- */
-const update = (context: RequestContext, view: RequestView, tried: string): void => {
-  const isNews = view.state !== context.view.state;
-  context.view = view;
-  const refused = view.refusal && `${view.tried ?? tried}: ${view.refusal}`;
-  showRequestDetails(view, { refused, dropped: context.inbox.dropped() });
-  if (isNews) mail(context, noticeOf(view.state));
-};
-
-const isNotOurs = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.type === NOT_OURS;
-
-/**
- * Takes a step that is allowed only for the workflow run that claimed the request. A run that was
- * reset to a point after the claim has not claimed it: then this claims the request and tries once
- * more.
- */
-const asClaimed = async (
-  requestId: string,
-  step: () => Promise<RequestView>,
-): Promise<RequestView> => {
-  try {
-    return await step();
-  } catch (error) {
-    if (!isNotOurs(error)) throw error;
-  }
-  const view = await claimRequest({ requestId });
-  try {
-    return await step();
-  } catch (error) {
-    // A request that has ended cannot be claimed.
-    if (isNotOurs(error)) return view;
-    throw error;
-  }
-};
-
-const decide = async (
-  context: RequestContext,
-  what: Pick<Decide, 'kind' | 'decisionId' | 'code' | 'reason' | 'malformed'>,
-): Promise<void> => {
-  const { requestId } = context;
-  const asked = { ...what, requestId, id: uuid4() };
-  update(context, await asClaimed(requestId, () => decideRequest(asked)), what.kind);
-};
-
-/**
- * Handles a message. A message that cannot be handled is dropped, so that it blocks no other.
- * Database errors never cause this: the steps of a request are retried until the database accepts
- * them.
- */
-const answer = async (context: RequestContext, turn: Turn): Promise<void> => {
-  const { requestId } = context;
-  try {
-    if (turn.kind === 'look') update(context, await claimRequest({ requestId }), 'look');
-    else if (turn.kind !== 'rows') await decide(context, turn);
-    else {
-      const { rows, more } = turn;
-      const written = () => decideWritten({ requestId, rows, more });
-      update(context, await asClaimed(requestId, written), 'message');
-    }
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    log.error('a message was dropped', { kind: turn.kind });
-  }
-};
-
-/** Waits for a message and handles it. Returns false if none came in time. */
-const handleNext = async (
-  context: RequestContext,
-  isOver: () => boolean,
-  ms: number,
-): Promise<boolean> => {
-  const { inbox } = context;
-  const summary = 'the next reminder, or the end of the wait';
-  await condition(() => !inbox.isEmpty() || isOver(), Math.max(ms, 1), { summary });
-  const turn = inbox.next();
-  if (turn !== undefined) await answer(context, turn);
-  return turn !== undefined;
-};
-
-/**
- * Continues as new before the server terminates a workflow with too long a history, for example
- * after many messages. Waiting messages are passed on. Reminders that were sent are not sent again.
- */
-const continueIfLong = async ({
-  requestId,
-  times,
-  inbox,
-  mails,
-  isBounded,
-}: RequestContext): Promise<void> => {
-  const { continueAsNewSuggested, historyLength } = workflowInfo();
-  const isFull = historyLength > MAX_HISTORY_EVENTS;
-  if (!isBounded || !(isFull || (continueAsNewSuggested && mails.count === 0))) return;
-  await continueAsNew<(input: DeleteAllInput) => Promise<RequestState>>({
-    requestId,
-    ...(times !== undefined && { times }),
-    unread: inbox.unread(),
-  });
-};
-
-const never = () => false;
 
 const handleOf = (context: RequestContext): RequestHandle => ({
   view: () => context.view,
@@ -240,6 +172,113 @@ const handleOf = (context: RequestContext): RequestHandle => ({
   },
 });
 
+/**
+ * Continues as new before the server terminates a workflow with too long a history, for example
+ * after many messages. Waiting messages are passed on. Reminders that were sent are not sent again.
+ */
+const continueIfLong = async ({
+  requestId,
+  times,
+  inbox,
+  mails,
+  isBounded,
+}: RequestContext): Promise<void> => {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  const isFull = historyLength > MAX_HISTORY_EVENTS;
+  if (!isBounded || !(isFull || (continueAsNewSuggested && mails.count === 0))) return;
+  await continueAsNew<(input: DeleteAllInput) => Promise<RequestState>>({
+    requestId,
+    ...(times !== undefined && { times }),
+    unread: inbox.unread(),
+  });
+};
+
+/** Waits for a message and handles it. Returns false if none came in time. */
+const handleNext = async (
+  context: RequestContext,
+  isOver: () => boolean,
+  ms: number,
+): Promise<boolean> => {
+  const { inbox } = context;
+  const summary = 'the next reminder, or the end of the wait';
+  await condition(() => !inbox.isEmpty() || isOver(), Math.max(ms, 1), { summary });
+  const turn = inbox.next();
+  if (turn !== undefined) await answer(context, turn);
+  return turn !== undefined;
+};
+
+/**
+ * Handles a message. A message that cannot be handled is dropped, so that it blocks no other.
+ * Database errors never cause this: the steps of a request are retried until the database accepts
+ * them.
+ */
+const answer = async (context: RequestContext, turn: Turn): Promise<void> => {
+  const { requestId } = context;
+  try {
+    if (turn.kind === 'look') update(context, await claimRequest({ requestId }), 'look');
+    else if (turn.kind !== 'rows') await decide(context, turn);
+    else {
+      const { rows, more } = turn;
+      const written = () => decideWritten({ requestId, rows, more });
+      update(context, await asClaimed(requestId, written), 'message');
+    }
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    log.error('a message was dropped', { kind: turn.kind });
+  }
+};
+
+/**
+ * Stores the request's new state, shows it in Temporal's UI, and mails about it if it has changed.
+ */
+const update = (context: RequestContext, view: RequestView, tried: string): void => {
+  const isNews = view.state !== context.view.state;
+  context.view = view;
+  const refused = view.refusal && `${view.tried ?? tried}: ${view.refusal}`;
+  showRequestDetails(view, { refused, dropped: context.inbox.dropped() });
+  if (isNews) mail(context, noticeOf(view.state));
+};
+
+const decide = async (
+  context: RequestContext,
+  what: Pick<Decide, 'kind' | 'decisionId' | 'code' | 'reason' | 'malformed'>,
+): Promise<void> => {
+  const { requestId } = context;
+  const asked = { ...what, requestId, id: uuid4() };
+  update(context, await asClaimed(requestId, () => decideRequest(asked)), what.kind);
+};
+
+/**
+ * Takes a step that is allowed only for the workflow run that claimed the request. A run that was
+ * reset to a point after the claim has not claimed it: then this claims the request and tries once
+ * more.
+ */
+const asClaimed = async (
+  requestId: string,
+  step: () => Promise<RequestView>,
+): Promise<RequestView> => {
+  try {
+    return await step();
+  } catch (error) {
+    if (!isNotOurs(error)) throw error;
+  }
+  const view = await claimRequest({ requestId });
+  try {
+    return await step();
+  } catch (error) {
+    // A request that has ended cannot be claimed.
+    if (isNotOurs(error)) return view;
+    throw error;
+  }
+};
+
+const isNotOurs = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof ApplicationFailure &&
+  error.cause.type === NOT_OURS;
+
+const never = () => false;
+
 /** Handles a cancel by an operator: waits only for a run in progress, and stops the request. */
 const stopRequest = async (context: RequestContext): Promise<void> => {
   const handle = handleOf(context);
@@ -259,43 +298,4 @@ const endRequest = async (context: RequestContext): Promise<RequestState> => {
     if (turn === undefined) return context.view.state;
     await answer(context, turn);
   }
-};
-
-/**
- * Claims a request, runs its body, and waits until all mails are sent. A request that ended before,
- * as after a reset, ends at once.
- */
-export const runRequest = async (
-  { requestId, times, unread = [] }: DeleteAllInput,
-  body: (request: RequestHandle) => Promise<void>,
-): Promise<RequestState> => {
-  const isBounded = patched(BOUNDED);
-  const inbox = openInbox(unread, isBounded);
-  const state: { context?: RequestContext } = {};
-  setHandler(stateQuery, () => state.context?.view ?? null, {
-    description: 'The state of the request, and what it waits for',
-  });
-  // A request cancelled before its claim must still be claimed. Otherwise its end could not be
-  // stored.
-  const view = await CancellationScope.nonCancellable(() => claimRequest({ requestId }));
-  const remindedUntil = Date.now();
-  const context: RequestContext = {
-    requestId,
-    times,
-    inbox,
-    isBounded,
-    view,
-    mails: { count: 0 },
-    remindedUntil,
-  };
-  state.context = context;
-  showRequestDetails(view);
-  mail(context, noticeOf(view.state));
-  try {
-    await body(handleOf(context));
-  } catch (error) {
-    if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(() => stopRequest(context));
-  }
-  return CancellationScope.nonCancellable(() => endRequest(context));
 };

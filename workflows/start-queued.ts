@@ -12,17 +12,6 @@ import { startQueuedJobs } from './activity-proxies.ts';
 /** After this number of sweeps the workflow continues as new, so that its history stays short. */
 const SWEEPS_OF_A_RUN = 360;
 
-/** Reports a failed sweep in Temporal's UI. The next sweep tries again. */
-const sweep = async (): Promise<void> => {
-  try {
-    const { started, ended } = await startQueuedJobs();
-    setCurrentDetails(`The last sweep started ${started} and ended ${ended}.`);
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    setCurrentDetails('The last sweep has **failed**: its activity says why.');
-  }
-};
-
 /**
  * The sweep, once a minute: starts the jobs, requests and deliveries that a crash left behind, and
  * ends those whose workflow has ended. It is one endless workflow, so that the list of workflows
@@ -46,4 +35,15 @@ export const startQueued = async (given: SweepInput = {}): Promise<void> => {
     await condition(() => state.isAsked, SWEEP.every, { summary: 'until the next sweep' });
   }
   await continueAsNew<typeof startQueued>(state);
+};
+
+/** Reports a failed sweep in Temporal's UI. The next sweep tries again. */
+const sweep = async (): Promise<void> => {
+  try {
+    const { started, ended } = await startQueuedJobs();
+    setCurrentDetails(`The last sweep started ${started} and ended ${ended}.`);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    setCurrentDetails('The last sweep has **failed**: its activity says why.');
+  }
 };

@@ -26,31 +26,6 @@ export interface DecideDeps extends ActivityDeps {
 type RunOf = () => { runId: string };
 
 /**
- * The key of the message's sender, or why there is no proof of it. A message that names a row of
- * the API needs no code.
- */
-const proofOf = async (
-  { database: { db }, config }: DecideDeps,
-  { requestId, kind, decisionId, code, malformed }: Decide,
-): Promise<{ keyId?: string; refusal?: Refusal }> => {
-  if (malformed) return { refusal: 'malformed' };
-  if (kind === 'unknown') return { refusal: 'unknownSignal' };
-  if (decisionId !== undefined) return {};
-  if (kind === 'lapse' || kind === 'expire' || kind === 'finish' || kind === 'stop') return {};
-  if (code === undefined || config.deleteAllSignals === 'off') return { refusal: 'unproven' };
-  const workspaceId = await findRequestWorkspace(db, requestId);
-  if (workspaceId === undefined) throw failures.requestUnknown(requestId);
-  const keyId = await findCodeHolder(db, config.linkSecret, { requestId, workspaceId, kind, code });
-  return keyId === undefined ? { refusal: 'unproven' } : { keyId };
-};
-
-const viewOf = async ({ database: { db } }: ActivityDeps, requestId: string) => {
-  const view = await findRequestView(db, requestId);
-  if (view === undefined) throw failures.requestUnknown(requestId);
-  return view;
-};
-
-/**
  * Makes one attempt to change a request's state, for a run of its workflow. The database decides by
  * compare-and-set, under the locks of the request and the decision. So a second caller gets the
  * decision of the first. Returns the request after the decision.
@@ -82,10 +57,6 @@ export const createDecideRequest =
   async (asked) =>
     decideFor(deps, runOf().runId, asked);
 
-/** Sorts decisions that end the request first. */
-const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
-  rows.toSorted((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));
-
 /** Decides rows that the API wrote. A row that does not belong to this request is refused. */
 export const createDecideWritten =
   (deps: DecideDeps, runOf: RunOf = callerOfActivity): Activities['decideWritten'] =>
@@ -112,3 +83,32 @@ export const createClaimRequest =
     if (!isThere) throw failures.requestUnknown(requestId);
     return viewOf(deps, requestId);
   };
+
+/**
+ * The key of the message's sender, or why there is no proof of it. A message that names a row of
+ * the API needs no code.
+ */
+const proofOf = async (
+  { database: { db }, config }: DecideDeps,
+  { requestId, kind, decisionId, code, malformed }: Decide,
+): Promise<{ keyId?: string; refusal?: Refusal }> => {
+  if (malformed) return { refusal: 'malformed' };
+  if (kind === 'unknown') return { refusal: 'unknownSignal' };
+  if (decisionId !== undefined) return {};
+  if (kind === 'lapse' || kind === 'expire' || kind === 'finish' || kind === 'stop') return {};
+  if (code === undefined || config.deleteAllSignals === 'off') return { refusal: 'unproven' };
+  const workspaceId = await findRequestWorkspace(db, requestId);
+  if (workspaceId === undefined) throw failures.requestUnknown(requestId);
+  const keyId = await findCodeHolder(db, config.linkSecret, { requestId, workspaceId, kind, code });
+  return keyId === undefined ? { refusal: 'unproven' } : { keyId };
+};
+
+const viewOf = async ({ database: { db } }: ActivityDeps, requestId: string) => {
+  const view = await findRequestView(db, requestId);
+  if (view === undefined) throw failures.requestUnknown(requestId);
+  return view;
+};
+
+/** Sorts decisions that end the request first. */
+const inOrder = (rows: { id: string; kind: MessageKind }[]) =>
+  rows.toSorted((a, b) => Number(isUrgent(b)) - Number(isUrgent(a)));

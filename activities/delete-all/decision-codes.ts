@@ -35,9 +35,6 @@ export const decisionCodeOf = (
   ).join('-');
 };
 
-const isSame = (a: string, b: string): boolean =>
-  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-
 /**
  * The id of the key of the person that the code belongs to, among those allowed to make the
  * decision. Undefined if the code belongs to none of them.
@@ -56,3 +53,6 @@ export const findCodeHolder = async (
     isSame(code, decisionCodeOf(secret, { requestId, kind, person })),
   )?.id;
 };
+
+const isSame = (a: string, b: string): boolean =>
+  a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));

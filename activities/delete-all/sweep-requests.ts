@@ -53,6 +53,49 @@ export const findRun = async (client: Client, workflowId: string) => {
   }
 };
 
+/** Sweeps each request in turn. A failure is passed to `onTrouble` and does not stop the others. */
+export const sweepRequests = async (
+  deps: RequestSweepDeps,
+  endJob: (jobId: string) => Promise<unknown>,
+  { staleSeconds, limit }: { staleSeconds: number; limit: number },
+  onTrouble: (error: unknown) => void,
+): ReturnType<Activities['startQueuedJobs']> => {
+  const swept = { started: 0, ended: 0 };
+  for (const request of await listStaleRequests(deps.database.db, staleSeconds, limit)) {
+    await sweepRequest(deps, request, endJob)
+      .then(({ started, ended }) => {
+        swept.started += started;
+        swept.ended += ended;
+      })
+      .catch(onTrouble);
+  }
+  return swept;
+};
+
+/** Sweeps one request. Returns how many workflows it started and how many requests it ended. */
+const sweepRequest = async (
+  deps: RequestSweepDeps,
+  request: Stale,
+  endJob: (jobId: string) => Promise<unknown>,
+): Promise<{ started: number; ended: number }> => {
+  const { temporal, taskQueue } = deps;
+  const workflowId = requestWorkflowIdOf(request.id);
+  const run = await findRun(temporal, workflowId);
+  if (run === undefined && request.run_id === null) {
+    const { id, workspace_id: workspaceId } = request;
+    await startRequestWorkflow(temporal, taskQueue, { id, workspaceId });
+    return { started: 1, ended: 0 };
+  }
+  if (run?.isAlive !== true) {
+    return { started: 0, ended: (await endRequest(deps, request, endJob)) ? 1 : 0 };
+  }
+  // After a reset the history may lack later decisions, so the workflow must read the row again.
+  if (run.runId !== request.run_id) {
+    await temporal.workflow.getHandle(workflowId).signal(LOOK_SIGNAL);
+  }
+  return { started: 0, ended: 0 };
+};
+
 /**
  * Ends a request whose workflow an operator terminated. If the request's run is still in progress,
  * the run goes on, and the request ends after it.
@@ -83,47 +126,4 @@ const endRequest = async (
   const kind = noticeOf(state);
   if (kind !== undefined) await createNotifyRequest(deps)({ requestId: request.id, kind });
   return true;
-};
-
-/** Sweeps one request. Returns how many workflows it started and how many requests it ended. */
-const sweepRequest = async (
-  deps: RequestSweepDeps,
-  request: Stale,
-  endJob: (jobId: string) => Promise<unknown>,
-): Promise<{ started: number; ended: number }> => {
-  const { temporal, taskQueue } = deps;
-  const workflowId = requestWorkflowIdOf(request.id);
-  const run = await findRun(temporal, workflowId);
-  if (run === undefined && request.run_id === null) {
-    const { id, workspace_id: workspaceId } = request;
-    await startRequestWorkflow(temporal, taskQueue, { id, workspaceId });
-    return { started: 1, ended: 0 };
-  }
-  if (run?.isAlive !== true) {
-    return { started: 0, ended: (await endRequest(deps, request, endJob)) ? 1 : 0 };
-  }
-  // After a reset the history may lack later decisions, so the workflow must read the row again.
-  if (run.runId !== request.run_id) {
-    await temporal.workflow.getHandle(workflowId).signal(LOOK_SIGNAL);
-  }
-  return { started: 0, ended: 0 };
-};
-
-/** Sweeps each request in turn. A failure is passed to `onTrouble` and does not stop the others. */
-export const sweepRequests = async (
-  deps: RequestSweepDeps,
-  endJob: (jobId: string) => Promise<unknown>,
-  { staleSeconds, limit }: { staleSeconds: number; limit: number },
-  onTrouble: (error: unknown) => void,
-): ReturnType<Activities['startQueuedJobs']> => {
-  const swept = { started: 0, ended: 0 };
-  for (const request of await listStaleRequests(deps.database.db, staleSeconds, limit)) {
-    await sweepRequest(deps, request, endJob)
-      .then(({ started, ended }) => {
-        swept.started += started;
-        swept.ended += ended;
-      })
-      .catch(onTrouble);
-  }
-  return swept;
 };

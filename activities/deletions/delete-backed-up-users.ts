@@ -53,119 +53,6 @@ interface Run {
   rehearsal?: Promise<void>;
 }
 
-/** The position in a part up to which another attempt has deleted. */
-const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
-  const parts = await listParts(deps.database.db, backup);
-  return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
-};
-
-const takeLess = (run: Run, batch: Batch): void => {
-  run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
-};
-
-/**
- * Rehearses with the batch that was held back. All lanes wait for one rehearsal: no lane may delete
- * while another may find that users cannot be restored.
- *
- * @throws notRestorable in each lane that waits for it
- */
-const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch): Promise<void> => {
-  const { deps, backup, signal } = run;
-  const attempt = async (): Promise<void> => {
-    try {
-      run.isRehearsed ||= await rehearseBatch(deps, client, { backup, part, batch }, signal);
-    } catch (error) {
-      if (batch.limit === 1 || !isTooMuch(error)) throw error;
-      await client.query('ROLLBACK');
-      takeLess(run, batch);
-    }
-    delete run.rehearsal;
-  };
-  run.rehearsal ??= attempt();
-  return run.rehearsal;
-};
-
-/**
- * Runs a batch, alone if the lanes have blocked each other. A trigger may take one lock for all
- * users; then each lane would take the other lane's users for locked by others.
- */
-const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
-  while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
-  const batch = begin();
-  run.open.add(batch);
-  return batch.finally(() => run.open.delete(batch));
-};
-
-const runBatch = async (
-  run: Run,
-  client: PoolClient,
-  part: StoredPart,
-  batch: Batch,
-): Promise<BatchResult> => {
-  const { deps } = run;
-  let isInTheWay = false;
-  const mayCommit = ({ deleted, locked }: BatchDone): boolean => {
-    isInTheWay = locked > MAX_LOCKED && !run.isAlone;
-    return !isInTheWay && (deleted === 0 || run.isRehearsed);
-  };
-  const beforeCommit = () => deps.crashPoint('delete:batch-open');
-  const result = await inTurn(run, () =>
-    deps.meter.batch(deleteBatch(client, batch, { mayCommit, beforeCommit })),
-  );
-  deps.crashPoint('delete:batch-committed');
-  if (isInTheWay) run.isAlone = true;
-  else if (result.status === 'heldBack') await rehearse(run, client, part, batch);
-  return result;
-};
-
-const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
-  const { signal } = run;
-  let { cursor } = part;
-  while (cursor < part.rows && !run.isVoid) {
-    signal.throwIfAborted();
-    // The rehearsal holds locks on users. A batch beside it would take these users for locked by
-    // others.
-    await run.rehearsal;
-    const limit = Math.min(run.limit, part.rows - cursor);
-    const batch = { exportId: part.exportId, part: part.part, cursor, limit };
-    const result = await runBatch(run, client, part, batch);
-    switch (result.status) {
-      case 'deleted':
-        cursor += limit;
-        if (limit >= run.limit) run.limit = Math.min(BATCH_ROWS, Math.ceil(limit * MORE));
-        break;
-      case 'tooMuch':
-        takeLess(run, batch);
-        break;
-      case 'heldBack':
-        break;
-      case 'moved':
-        cursor = await cursorOf(run, part);
-        break;
-      case 'void':
-        run.isVoid = true;
-        break;
-      case 'stopped':
-        throw failures.jobNotRunning(run.jobId, 'not deleting any more');
-    }
-  }
-};
-
-const runLane = async (run: Run): Promise<void> => {
-  const client = await lendRenewed(run.deps.lanes);
-  let isWhole = false;
-  try {
-    for (const part of run.queue) {
-      if (run.isVoid) break;
-      await recheckPart(run.deps.storage, part, run.signal);
-      await deletePart(run, client, part);
-    }
-    isWhole = true;
-  } finally {
-    client.release(!isWhole);
-  }
-};
-
 /**
  * Deletes the users of a verified backup that have not changed since its snapshot.
  *
@@ -228,3 +115,116 @@ export const createDeleteBackedUpUsers =
     if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
   };
+
+const runLane = async (run: Run): Promise<void> => {
+  const client = await lendRenewed(run.deps.lanes);
+  let isWhole = false;
+  try {
+    for (const part of run.queue) {
+      if (run.isVoid) break;
+      await recheckPart(run.deps.storage, part, run.signal);
+      await deletePart(run, client, part);
+    }
+    isWhole = true;
+  } finally {
+    client.release(!isWhole);
+  }
+};
+
+const deletePart = async (run: Run, client: PoolClient, part: StoredPart): Promise<void> => {
+  const { signal } = run;
+  let { cursor } = part;
+  while (cursor < part.rows && !run.isVoid) {
+    signal.throwIfAborted();
+    // The rehearsal holds locks on users. A batch beside it would take these users for locked by
+    // others.
+    await run.rehearsal;
+    const limit = Math.min(run.limit, part.rows - cursor);
+    const batch = { exportId: part.exportId, part: part.part, cursor, limit };
+    const result = await runBatch(run, client, part, batch);
+    switch (result.status) {
+      case 'deleted':
+        cursor += limit;
+        if (limit >= run.limit) run.limit = Math.min(BATCH_ROWS, Math.ceil(limit * MORE));
+        break;
+      case 'tooMuch':
+        takeLess(run, batch);
+        break;
+      case 'heldBack':
+        break;
+      case 'moved':
+        cursor = await cursorOf(run, part);
+        break;
+      case 'void':
+        run.isVoid = true;
+        break;
+      case 'stopped':
+        throw failures.jobNotRunning(run.jobId, 'not deleting any more');
+    }
+  }
+};
+
+const runBatch = async (
+  run: Run,
+  client: PoolClient,
+  part: StoredPart,
+  batch: Batch,
+): Promise<BatchResult> => {
+  const { deps } = run;
+  let isInTheWay = false;
+  const mayCommit = ({ deleted, locked }: BatchDone): boolean => {
+    isInTheWay = locked > MAX_LOCKED && !run.isAlone;
+    return !isInTheWay && (deleted === 0 || run.isRehearsed);
+  };
+  const beforeCommit = () => deps.crashPoint('delete:batch-open');
+  const result = await inTurn(run, () =>
+    deps.meter.batch(deleteBatch(client, batch, { mayCommit, beforeCommit })),
+  );
+  deps.crashPoint('delete:batch-committed');
+  if (isInTheWay) run.isAlone = true;
+  else if (result.status === 'heldBack') await rehearse(run, client, part, batch);
+  return result;
+};
+
+/**
+ * Runs a batch, alone if the lanes have blocked each other. A trigger may take one lock for all
+ * users; then each lane would take the other lane's users for locked by others.
+ */
+const inTurn = async (run: Run, begin: () => Promise<BatchResult>): Promise<BatchResult> => {
+  while (run.isAlone && run.open.size > 0) await Promise.allSettled(run.open);
+  const batch = begin();
+  run.open.add(batch);
+  return batch.finally(() => run.open.delete(batch));
+};
+
+/**
+ * Rehearses with the batch that was held back. All lanes wait for one rehearsal: no lane may delete
+ * while another may find that users cannot be restored.
+ *
+ * @throws notRestorable in each lane that waits for it
+ */
+const rehearse = (run: Run, client: PoolClient, part: StoredPart, batch: Batch): Promise<void> => {
+  const { deps, backup, signal } = run;
+  const attempt = async (): Promise<void> => {
+    try {
+      run.isRehearsed ||= await rehearseBatch(deps, client, { backup, part, batch }, signal);
+    } catch (error) {
+      if (batch.limit === 1 || !isTooMuch(error)) throw error;
+      await client.query('ROLLBACK');
+      takeLess(run, batch);
+    }
+    delete run.rehearsal;
+  };
+  run.rehearsal ??= attempt();
+  return run.rehearsal;
+};
+
+const takeLess = (run: Run, batch: Batch): void => {
+  run.limit = Math.min(run.limit, Math.ceil(batch.limit / LESS));
+};
+
+/** The position in a part up to which another attempt has deleted. */
+const cursorOf = async ({ deps, backup }: Run, part: StoredPart): Promise<number> => {
+  const parts = await listParts(deps.database.db, backup);
+  return parts.find((candidate) => candidate.part === part.part)?.cursor ?? part.rows;
+};

@@ -28,58 +28,6 @@ import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
 type Base = Omit<RemainingUsers, 'source' | 'isComplete'>;
 
-const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
-  namesItsUsers(job.selection)
-    ? sql<SqlBool>`true`
-    : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
-
-/** Whether the file itself is lost or damaged. An unavailable database does not count. */
-const isLost = (error: unknown): boolean =>
-  isDamage(error) ||
-  error instanceof StorageError ||
-  (error instanceof ApplicationFailure && error.type === 'exportUnknown');
-
-/**
- * The ids of the users of a part, as its file names them. An interrupted job must end even if the
- * file is lost. Then the users that cannot be named count as unprocessed.
- */
-const readLeftIds = async (
-  storage: ActivityDeps['storage'],
-  part: StoredPart,
-  column: Promise<number>,
-  mode: SettleMode,
-) => {
-  const { signal } = new AbortController();
-  try {
-    const index = await column;
-    // These users may be deleted in the next pass, so the file must still be as verified.
-    await recheckPart(storage, part, signal);
-    return await readColumn(storage, part, index);
-  } catch (error) {
-    if (mode === 'interrupted' && isLost(error)) return [];
-    throw error;
-  }
-};
-
-const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<number> => {
-  const { signal } = new AbortController();
-  return userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
-};
-
-/** In the first pass of a segment or filter, only the backup's files name the users. */
-const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
-  const { database, storage } = deps;
-  const { db } = database;
-  let column: Promise<number> | undefined;
-  for (const part of await listParts(db, backup)) {
-    if (part.deleted === part.rows) continue;
-    column ??= findUserIdColumn(deps, backup);
-    const userIds = await readLeftIds(storage, part, column, base.mode);
-    const source = partLeft(userIds, backup.id, part.part);
-    await settleRemaining(db, { ...base, source, isComplete: part.cursor === part.rows });
-  }
-};
-
 /**
  * Gives each user that a pass has not deleted an outcome, or makes it a target of the next pass.
  * Users that no backup names get no outcome.
@@ -126,3 +74,55 @@ export const createSettlePass =
     await settle(deps, job, pass, isLast ? 'last' : 'again');
     return { deleted, changed: isLast ? 0 : await countTargets(db, jobId, pass + 1) };
   };
+
+const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
+  namesItsUsers(job.selection)
+    ? sql<SqlBool>`true`
+    : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
+
+/** In the first pass of a segment or filter, only the backup's files name the users. */
+const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {
+  const { database, storage } = deps;
+  const { db } = database;
+  let column: Promise<number> | undefined;
+  for (const part of await listParts(db, backup)) {
+    if (part.deleted === part.rows) continue;
+    column ??= findUserIdColumn(deps, backup);
+    const userIds = await readLeftIds(storage, part, column, base.mode);
+    const source = partLeft(userIds, backup.id, part.part);
+    await settleRemaining(db, { ...base, source, isComplete: part.cursor === part.rows });
+  }
+};
+
+const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<number> => {
+  const { signal } = new AbortController();
+  return userIdColumnOf(backup.id, await findBackupColumns(deps, backup, signal));
+};
+
+/**
+ * The ids of the users of a part, as its file names them. An interrupted job must end even if the
+ * file is lost. Then the users that cannot be named count as unprocessed.
+ */
+const readLeftIds = async (
+  storage: ActivityDeps['storage'],
+  part: StoredPart,
+  column: Promise<number>,
+  mode: SettleMode,
+) => {
+  const { signal } = new AbortController();
+  try {
+    const index = await column;
+    // These users may be deleted in the next pass, so the file must still be as verified.
+    await recheckPart(storage, part, signal);
+    return await readColumn(storage, part, index);
+  } catch (error) {
+    if (mode === 'interrupted' && isLost(error)) return [];
+    throw error;
+  }
+};
+
+/** Whether the file itself is lost or damaged. An unavailable database does not count. */
+const isLost = (error: unknown): boolean =>
+  isDamage(error) ||
+  error instanceof StorageError ||
+  (error instanceof ApplicationFailure && error.type === 'exportUnknown');

@@ -21,75 +21,6 @@ import type { ActivityDeps } from '../deps.ts';
 import { importRemovals } from './destroy-imports.ts';
 import { PAGE_SIZE, type RemovalTask, runRemovalTask } from './removal-task.ts';
 
-const exportRemovals = (deps: ActivityDeps) => {
-  const { storage, database, crashPoint } = deps;
-  const { db } = database;
-  const expire: RemovalTask<{ id: string }> = {
-    list: (limit, after) => listDueExports(db, limit, after?.id),
-    deal: async ({ id }) => {
-      const isRemoved = await expireExport(db, id);
-      if (isRemoved) crashPoint('destroy:row-removed');
-      return isRemoved;
-    },
-  };
-  const destroy: RemovalTask<{ id: string }> = {
-    list: (limit, after) => listExportsToDestroy(db, limit, after?.id),
-    deal: async ({ id }) => {
-      await destroyExport({ db, storage }, id);
-      return true;
-    },
-  };
-  const cleanUp: RemovalTask<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
-    list: (limit, after) => listLostAttempts(db, limit, after),
-    deal: async ({ id, job_id: jobId, workspace_id: workspaceId, attempt }) => {
-      const prefix = attemptPrefix(id, attempt);
-      const files = (await storage.list(prefix)).length;
-      if (files === 0) return false;
-      const line = { kind: 'leftoversRemoved', workspaceId, jobId, exportId: id } as const;
-      await recordActivity(db, { ...line, counts: { files }, details: { attempt } });
-      await storage.remove(prefix);
-      return true;
-    },
-  };
-  return { expire, destroy, cleanUp };
-};
-
-const listRemoval = ({ database: { db } }: ActivityDeps): RemovalTask<{ id: string }> => ({
-  list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
-  deal: async ({ id }) => {
-    await eraseUserList(db, id);
-    return true;
-  },
-});
-
-/**
- * Erases rows page by page until none is left. A failure is collected and does not stop the other
- * tasks.
- */
-const eraseAll = async (
-  erase: (limit: number) => Promise<number>,
-  signal: AbortSignal,
-  problems: unknown[],
-): Promise<number> => {
-  let all = 0;
-  try {
-    for (let erased = PAGE_SIZE; erased === PAGE_SIZE; all += erased) {
-      signal.throwIfAborted();
-      erased = await erase(PAGE_SIZE);
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    problems.push(error);
-  }
-  return all;
-};
-
-/** An erasure without pages. */
-const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
-  await erase();
-  return 0;
-};
-
 /**
  * Removes what has expired: the rows first, then files and the traces of users. Also finishes
  * interrupted removals. Files of unfinished jobs are left for a later round.
@@ -124,3 +55,72 @@ export const createDestroyExpired =
     if (problems.length > 0) throw problems[0];
     return result;
   };
+
+const exportRemovals = (deps: ActivityDeps) => {
+  const { storage, database, crashPoint } = deps;
+  const { db } = database;
+  const expire: RemovalTask<{ id: string }> = {
+    list: (limit, after) => listDueExports(db, limit, after?.id),
+    deal: async ({ id }) => {
+      const isRemoved = await expireExport(db, id);
+      if (isRemoved) crashPoint('destroy:row-removed');
+      return isRemoved;
+    },
+  };
+  const destroy: RemovalTask<{ id: string }> = {
+    list: (limit, after) => listExportsToDestroy(db, limit, after?.id),
+    deal: async ({ id }) => {
+      await destroyExport({ db, storage }, id);
+      return true;
+    },
+  };
+  const cleanUp: RemovalTask<Awaited<ReturnType<typeof listLostAttempts>>[number]> = {
+    list: (limit, after) => listLostAttempts(db, limit, after),
+    deal: async ({ id, job_id: jobId, workspace_id: workspaceId, attempt }) => {
+      const prefix = attemptPrefix(id, attempt);
+      const files = (await storage.list(prefix)).length;
+      if (files === 0) return false;
+      const line = { kind: 'leftoversRemoved', workspaceId, jobId, exportId: id } as const;
+      await recordActivity(db, { ...line, counts: { files }, details: { attempt } });
+      await storage.remove(prefix);
+      return true;
+    },
+  };
+  return { expire, destroy, cleanUp };
+};
+
+/**
+ * Erases rows page by page until none is left. A failure is collected and does not stop the other
+ * tasks.
+ */
+const eraseAll = async (
+  erase: (limit: number) => Promise<number>,
+  signal: AbortSignal,
+  problems: unknown[],
+): Promise<number> => {
+  let all = 0;
+  try {
+    for (let erased = PAGE_SIZE; erased === PAGE_SIZE; all += erased) {
+      signal.throwIfAborted();
+      erased = await erase(PAGE_SIZE);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    problems.push(error);
+  }
+  return all;
+};
+
+const listRemoval = ({ database: { db } }: ActivityDeps): RemovalTask<{ id: string }> => ({
+  list: (limit, after) => listExpiredUserLists(db, limit, after?.id),
+  deal: async ({ id }) => {
+    await eraseUserList(db, id);
+    return true;
+  },
+});
+
+/** An erasure without pages. */
+const once = (erase: () => Promise<unknown>) => async (): Promise<number> => {
+  await erase();
+  return 0;
+};

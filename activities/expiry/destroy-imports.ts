@@ -16,35 +16,6 @@ const HOUR_MS = 3_600_000;
 /** The leading bytes of a version 7 UUID, which hold its time. */
 const TIME_BYTES = 6;
 
-/**
- * The creation time of an id, in milliseconds since 1970. Undefined if the id is not a version 7
- * UUID.
- */
-const madeAt = (id: string): number | undefined => {
-  try {
-    const uuid = UUID.parse(id);
-    if (uuid.getVersion() !== 7) return undefined;
-    return Buffer.from(uuid.bytes).readUIntBE(0, TIME_BYTES);
-  } catch {
-    return undefined;
-  }
-};
-
-/** The ids of uploaded files that are so old that their HTTP request must have ended. */
-const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<string[]> => {
-  const keys = await storage.list(IMPORTS_PREFIX);
-  const ids = new Set(keys.map((key) => key.split('/')[1] ?? ''));
-  const limit = (await readClock(database.db)) - SETTLED_HOURS * HOUR_MS;
-  return [...ids].filter((id) => (madeAt(id) ?? Infinity) < limit).toSorted();
-};
-
-/** Uploads without a row: the request failed before its job was written. */
-const listLostUploads = async (deps: ActivityDeps): Promise<string[]> => {
-  const old = await listOldUploads(deps);
-  const known = await listKnownImportFiles(deps.database.db, old);
-  return old.filter((id) => !known.has(id));
-};
-
 /** The removal of imported files: the row first, then the file, then the traces of its users. */
 export const importRemovals = (deps: ActivityDeps) => {
   const { storage, database, crashPoint } = deps;
@@ -79,4 +50,33 @@ export const importRemovals = (deps: ActivityDeps) => {
     },
   };
   return { expire, destroy, cleanUp };
+};
+
+/** Uploads without a row: the request failed before its job was written. */
+const listLostUploads = async (deps: ActivityDeps): Promise<string[]> => {
+  const old = await listOldUploads(deps);
+  const known = await listKnownImportFiles(deps.database.db, old);
+  return old.filter((id) => !known.has(id));
+};
+
+/** The ids of uploaded files that are so old that their HTTP request must have ended. */
+const listOldUploads = async ({ storage, database }: ActivityDeps): Promise<string[]> => {
+  const keys = await storage.list(IMPORTS_PREFIX);
+  const ids = new Set(keys.map((key) => key.split('/')[1] ?? ''));
+  const limit = (await readClock(database.db)) - SETTLED_HOURS * HOUR_MS;
+  return [...ids].filter((id) => (madeAt(id) ?? Infinity) < limit).toSorted();
+};
+
+/**
+ * The creation time of an id, in milliseconds since 1970. Undefined if the id is not a version 7
+ * UUID.
+ */
+const madeAt = (id: string): number | undefined => {
+  try {
+    const uuid = UUID.parse(id);
+    if (uuid.getVersion() !== 7) return undefined;
+    return Buffer.from(uuid.bytes).readUIntBE(0, TIME_BYTES);
+  } catch {
+    return undefined;
+  }
 };

@@ -13,19 +13,6 @@ import { findDamage } from '../exports/verify-part.ts';
 /** Called for each damaged backup. */
 export type OnDamage = (backup: { exportId: string } & Damage) => void;
 
-/** Hashes a backup's files, up to the first damaged one. */
-const findDamageOf = async (
-  { database: { db }, storage }: ActivityDeps,
-  backup: ExportRow,
-  signal: AbortSignal,
-): Promise<Damage | undefined> => {
-  for (const part of await listParts(db, backup)) {
-    const figure = await findDamage(storage, part, signal);
-    if (figure !== undefined) return { part: part.part, figure };
-  }
-  return undefined;
-};
-
 /**
  * Hashes the files of each backup between its deletion and its expiry. So damage is reported while
  * other copies of the storage exist. A damaged backup whose files are intact again becomes verified
@@ -54,3 +41,16 @@ export const createScrubBackups =
     if (problems.length > 0) throw problems[0];
     return counts;
   };
+
+/** Hashes a backup's files, up to the first damaged one. */
+const findDamageOf = async (
+  { database: { db }, storage }: ActivityDeps,
+  backup: ExportRow,
+  signal: AbortSignal,
+): Promise<Damage | undefined> => {
+  for (const part of await listParts(db, backup)) {
+    const figure = await findDamage(storage, part, signal);
+    if (figure !== undefined) return { part: part.part, figure };
+  }
+  return undefined;
+};

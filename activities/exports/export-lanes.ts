@@ -32,122 +32,12 @@ interface Attempt {
   signal: AbortSignal;
 }
 
-const record = async (
-  deps: ActivityDeps,
-  target: Attempt['target'],
-  part: number,
-  facts: PartFacts & { tids?: string | undefined },
-): Promise<FreshPart> => {
-  const figures = {
-    part,
-    rows: facts.rows,
-    raw_bytes: facts.rawBytes,
-    bytes: facts.bytes,
-    sha256: facts.sha256,
-  };
-  const { exportId: export_id, attempt } = target;
-  await recordPart(deps.database.db, { export_id, attempt, ...figures, tids: facts.tids });
-  return { ...target, ...figures, crc32: facts.crc32 };
-};
-
-const guardOf = ({ textColumns }: ExportPlan) =>
-  textColumns && createCsvGuard((column) => textColumns[column] === true);
-
-/** Takes parts from the shared queue until it is empty or another lane has failed. */
-const runLane = async (
-  deps: ActivityDeps,
-  attempt: Attempt,
-  client: pg.ClientBase,
-  queue: IterableIterator<[number, ExportPlan['parts'][number]]>,
-): Promise<number> => {
-  const { storage, crashPoint } = deps;
-  let rows = 0;
-  for (const [index, query] of queue) {
-    attempt.signal.throwIfAborted();
-    const part = index + 1;
-    const key = partKey({ ...attempt.target, part });
-    const to = { ...attempt.target, storage, key, signal: attempt.signal };
-    // Row ids serve to delete users, so a download needs none.
-    const rowIds = attempt.purpose === 'backup' ? createCopyRowIds() : undefined;
-    const guard = guardOf(attempt.plan);
-    const facts = await writePart(client, { query, rowIds, guard }, to);
-    const fresh = await record(deps, attempt.target, part, { ...facts, tids: rowIds?.toArray() });
-    attempt.written.put(part, fresh);
-    crashPoint('export:part-written');
-    // Wait before taking the next part: the reader waits for every part that was taken.
-    await attempt.written.whenRoom(attempt.signal);
-    rows += facts.rows;
-  }
-  return rows;
-};
-
-/** Runs another lane on its own connection, if a connection is free now. */
-const runJoinedLane = async (
-  deps: ActivityDeps,
-  attempt: Attempt,
-  queue: IterableIterator<[number, ExportPlan['parts'][number]]>,
-): Promise<number> => {
-  const { exportedId, workspaceId } = attempt.held;
-  const client = await joinSnapshot(deps.lanes, workspaceId, exportedId);
-  if (client === undefined) return 0;
-  let isWhole = false;
-  try {
-    await setCopyValues(client, attempt.plan.values);
-    const rows = await runLane(deps, attempt, client, queue);
-    await client.query('COMMIT');
-    isWhole = true;
-    return rows;
-  } finally {
-    client.release(!isWhole);
-  }
-};
-
-/**
- * A missing part was swept because another attempt has won. The retryable error makes Temporal try
- * again, and the next try finds the winner.
- */
-const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void> => {
-  try {
-    await reading;
-  } catch (error) {
-    const isGone = error instanceof StorageError && error.problem === 'missing';
-    throw isGone ? new StorageError(partKey(part), error.cause, 'broken') : error;
-  }
-};
-
 /** The sums over the parts that were read back. */
 interface Whole {
   digest: Digest;
   /** Of the uncompressed text of a gzip file. */
   check: TextCheck;
 }
-
-/** Reads parts back in their order while others are being written, and adds them to `whole`. */
-const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Whole): Promise<void> => {
-  const { plan, signal, written } = attempt;
-  for (let index = 0; index <= plan.parts.length; index++) {
-    const part = await written.take(index, signal);
-    await orSwept(part, verifyPart(deps.storage, part, signal, whole.digest));
-    whole.check = joinChecks(whole.check, { crc32: part.crc32, bytes: part.raw_bytes });
-    deps.meter.rows('verified', part.rows);
-  }
-};
-
-/** Writes the trailer of a gzip file, and reads it back. */
-const close = async (
-  deps: ActivityDeps,
-  { plan, target, signal }: Attempt,
-  { digest, check }: Whole,
-): Promise<DigestFacts> => {
-  if (target.compression === 'gzip') {
-    const { storage } = deps;
-    const last = plan.parts.length + 1;
-    const to = { ...target, storage, key: partKey({ ...target, part: last }), signal };
-    const trailer = await record(deps, target, last, await writeTrailer(check, to));
-    await orSwept(trailer, recheckPart(storage, trailer, signal, digest));
-  }
-  return digest.facts();
-};
 
 /** Parts that were written and read back. */
 export interface WrittenParts {
@@ -194,4 +84,114 @@ export const writeParts = async (
     rows: rows.reduce((sum, count) => sum + count, 0),
     close: () => close(deps, attempt, whole),
   };
+};
+
+const record = async (
+  deps: ActivityDeps,
+  target: Attempt['target'],
+  part: number,
+  facts: PartFacts & { tids?: string | undefined },
+): Promise<FreshPart> => {
+  const figures = {
+    part,
+    rows: facts.rows,
+    raw_bytes: facts.rawBytes,
+    bytes: facts.bytes,
+    sha256: facts.sha256,
+  };
+  const { exportId: export_id, attempt } = target;
+  await recordPart(deps.database.db, { export_id, attempt, ...figures, tids: facts.tids });
+  return { ...target, ...figures, crc32: facts.crc32 };
+};
+
+/** Reads parts back in their order while others are being written, and adds them to `whole`. */
+const readBack = async (deps: ActivityDeps, attempt: Attempt, whole: Whole): Promise<void> => {
+  const { plan, signal, written } = attempt;
+  for (let index = 0; index <= plan.parts.length; index++) {
+    const part = await written.take(index, signal);
+    await orSwept(part, verifyPart(deps.storage, part, signal, whole.digest));
+    whole.check = joinChecks(whole.check, { crc32: part.crc32, bytes: part.raw_bytes });
+    deps.meter.rows('verified', part.rows);
+  }
+};
+
+/**
+ * A missing part was swept because another attempt has won. The retryable error makes Temporal try
+ * again, and the next try finds the winner.
+ */
+const orSwept = async (part: WrittenPart, reading: Promise<void>): Promise<void> => {
+  try {
+    await reading;
+  } catch (error) {
+    const isGone = error instanceof StorageError && error.problem === 'missing';
+    throw isGone ? new StorageError(partKey(part), error.cause, 'broken') : error;
+  }
+};
+
+/** Takes parts from the shared queue until it is empty or another lane has failed. */
+const runLane = async (
+  deps: ActivityDeps,
+  attempt: Attempt,
+  client: pg.ClientBase,
+  queue: IterableIterator<[number, ExportPlan['parts'][number]]>,
+): Promise<number> => {
+  const { storage, crashPoint } = deps;
+  let rows = 0;
+  for (const [index, query] of queue) {
+    attempt.signal.throwIfAborted();
+    const part = index + 1;
+    const key = partKey({ ...attempt.target, part });
+    const to = { ...attempt.target, storage, key, signal: attempt.signal };
+    // Row ids serve to delete users, so a download needs none.
+    const rowIds = attempt.purpose === 'backup' ? createCopyRowIds() : undefined;
+    const guard = guardOf(attempt.plan);
+    const facts = await writePart(client, { query, rowIds, guard }, to);
+    const fresh = await record(deps, attempt.target, part, { ...facts, tids: rowIds?.toArray() });
+    attempt.written.put(part, fresh);
+    crashPoint('export:part-written');
+    // Wait before taking the next part: the reader waits for every part that was taken.
+    await attempt.written.whenRoom(attempt.signal);
+    rows += facts.rows;
+  }
+  return rows;
+};
+
+const guardOf = ({ textColumns }: ExportPlan) =>
+  textColumns && createCsvGuard((column) => textColumns[column] === true);
+
+/** Runs another lane on its own connection, if a connection is free now. */
+const runJoinedLane = async (
+  deps: ActivityDeps,
+  attempt: Attempt,
+  queue: IterableIterator<[number, ExportPlan['parts'][number]]>,
+): Promise<number> => {
+  const { exportedId, workspaceId } = attempt.held;
+  const client = await joinSnapshot(deps.lanes, workspaceId, exportedId);
+  if (client === undefined) return 0;
+  let isWhole = false;
+  try {
+    await setCopyValues(client, attempt.plan.values);
+    const rows = await runLane(deps, attempt, client, queue);
+    await client.query('COMMIT');
+    isWhole = true;
+    return rows;
+  } finally {
+    client.release(!isWhole);
+  }
+};
+
+/** Writes the trailer of a gzip file, and reads it back. */
+const close = async (
+  deps: ActivityDeps,
+  { plan, target, signal }: Attempt,
+  { digest, check }: Whole,
+): Promise<DigestFacts> => {
+  if (target.compression === 'gzip') {
+    const { storage } = deps;
+    const last = plan.parts.length + 1;
+    const to = { ...target, storage, key: partKey({ ...target, part: last }), signal };
+    const trailer = await record(deps, target, last, await writeTrailer(check, to));
+    await orSwept(trailer, recheckPart(storage, trailer, signal, digest));
+  }
+  return digest.facts();
 };

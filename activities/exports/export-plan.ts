@@ -50,82 +50,6 @@ interface Content extends Pick<ExportPlan, 'textColumns'> {
   rows: (source: RawBuilder<unknown>) => RawBuilder<unknown>;
 }
 
-/**
- * SQL for the chosen custom properties. It removes all others, so that the chosen ones keep their
- * stored form. The names are read under the snapshot: no user in it can have a property that is not
- * defined in it.
- */
-const chosenProperties = async (
-  { client, workspaceId }: HeldSnapshot,
-  columns: Download['columns'],
-): Promise<RawBuilder<unknown> | undefined> => {
-  const chosen = columns.flatMap(({ field }) => (field.source === 'custom' ? [field.key] : []));
-  if (chosen.length === 0) return undefined;
-  const { rows } = await client.query<{ name: string }>(
-    'SELECT name FROM properties WHERE workspace_id = $1 AND name <> ALL ($2)',
-    [workspaceId, chosen],
-  );
-  if (rows.length === 0) return sql`users.properties`;
-  return sql`users.properties - ${rows.map(({ name }) => name)}::text[]`;
-};
-
-/** A backup holds every column as stored. A download holds the chosen columns. */
-const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
-  if (download === undefined) {
-    return {
-      header: held.columns.map(({ name }) => name),
-      textColumns: undefined,
-      rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
-    };
-  }
-  const { format, columns, spreadsheetSafe } = download;
-  const header = columns.map(({ name }) => name);
-  if (format === 'csv') {
-    const fields = columns.map(({ field }) => field);
-    const textColumns = spreadsheetSafe ? fields.map(isTextCell) : undefined;
-    return { header, textColumns, rows: (source) => userCsv(fields, source) };
-  }
-  const fields = header.flatMap((name) => findSystemField(name) ?? []);
-  const json = userJsonOf(fields, await chosenProperties(held, columns));
-  return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
-};
-
-/** Page ranges. The last one is open, because the table may have grown after its size was read. */
-const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
-  const count = Math.max(1, Math.ceil(pages / PART_PAGES));
-  return Array.from({ length: count }, (_, index) => {
-    const from = sql`users.ctid >= ${sql.lit(`(${index * PART_PAGES},0)`)}::tid`;
-    if (index === count - 1) return sql<SqlBool>`${from}`;
-    const end = sql.lit(`(${(index + 1) * PART_PAGES},0)`);
-    return sql<SqlBool>`${from} AND users.ctid < ${end}::tid`;
-  });
-};
-
-/**
- * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from a full
- * scan. COLLATE decides if the column has another collation; then the whole partition is read.
- */
-const targetRanges = async (
-  held: HeldSnapshot,
-  targets: { workspaceId: string; jobId: string; pass: number },
-): Promise<RawBuilder<SqlBool>[]> => {
-  const { rows } = await held.client.query<{ first: string }>(
-    `SELECT user_id AS first FROM (
-       SELECT user_id, row_number() OVER (ORDER BY user_id) AS n FROM job_targets
-        WHERE job_id = $1 AND pass = $2) numbered
-      WHERE n % $3 = 1 ORDER BY user_id`,
-    [targets.jobId, targets.pass, PART_TARGETS],
-  );
-  return rows.map(({ first }, index) => {
-    const next = rows[index + 1]?.first;
-    const end = next === undefined ? sql`` : sql`AND user_id < ${next}::text`;
-    const isIn = sql`users.workspace_id = ${sql.lit(targets.workspaceId)}`;
-    return sql<SqlBool>`${isIn} AND users.user_id COLLATE "C" = ANY (ARRAY(
-      SELECT user_id FROM job_targets WHERE job_id = ${sql.lit(targets.jobId)}::uuid
-         AND pass = ${sql.lit(targets.pass)} AND user_id >= ${first}::text ${end}))`;
-  });
-};
-
 export interface PlannedSelection {
   workspaceId: string;
   /** Undefined for a backup. */
@@ -165,4 +89,80 @@ export const planExport = async (
     targets !== undefined && only !== undefined && ranges.length === 1 ? only : sql<SqlBool>`true`;
   const { header, textColumns } = content;
   return { header, textColumns, parts, values, count, scope };
+};
+
+/** Page ranges. The last one is open, because the table may have grown after its size was read. */
+const pageRanges = (pages: number): RawBuilder<SqlBool>[] => {
+  const count = Math.max(1, Math.ceil(pages / PART_PAGES));
+  return Array.from({ length: count }, (_, index) => {
+    const from = sql`users.ctid >= ${sql.lit(`(${index * PART_PAGES},0)`)}::tid`;
+    if (index === count - 1) return sql<SqlBool>`${from}`;
+    const end = sql.lit(`(${(index + 1) * PART_PAGES},0)`);
+    return sql<SqlBool>`${from} AND users.ctid < ${end}::tid`;
+  });
+};
+
+/**
+ * Ranges of chosen users' ids, read by the primary key. The array keeps the planner from a full
+ * scan. COLLATE decides if the column has another collation; then the whole partition is read.
+ */
+const targetRanges = async (
+  held: HeldSnapshot,
+  targets: { workspaceId: string; jobId: string; pass: number },
+): Promise<RawBuilder<SqlBool>[]> => {
+  const { rows } = await held.client.query<{ first: string }>(
+    `SELECT user_id AS first FROM (
+       SELECT user_id, row_number() OVER (ORDER BY user_id) AS n FROM job_targets
+        WHERE job_id = $1 AND pass = $2) numbered
+      WHERE n % $3 = 1 ORDER BY user_id`,
+    [targets.jobId, targets.pass, PART_TARGETS],
+  );
+  return rows.map(({ first }, index) => {
+    const next = rows[index + 1]?.first;
+    const end = next === undefined ? sql`` : sql`AND user_id < ${next}::text`;
+    const isIn = sql`users.workspace_id = ${sql.lit(targets.workspaceId)}`;
+    return sql<SqlBool>`${isIn} AND users.user_id COLLATE "C" = ANY (ARRAY(
+      SELECT user_id FROM job_targets WHERE job_id = ${sql.lit(targets.jobId)}::uuid
+         AND pass = ${sql.lit(targets.pass)} AND user_id >= ${first}::text ${end}))`;
+  });
+};
+
+/** A backup holds every column as stored. A download holds the chosen columns. */
+const contentOf = async (held: HeldSnapshot, download: Download | undefined): Promise<Content> => {
+  if (download === undefined) {
+    return {
+      header: held.columns.map(({ name }) => name),
+      textColumns: undefined,
+      rows: (source) => sql`SELECT users.ctid, users.* ${source}`,
+    };
+  }
+  const { format, columns, spreadsheetSafe } = download;
+  const header = columns.map(({ name }) => name);
+  if (format === 'csv') {
+    const fields = columns.map(({ field }) => field);
+    const textColumns = spreadsheetSafe ? fields.map(isTextCell) : undefined;
+    return { header, textColumns, rows: (source) => userCsv(fields, source) };
+  }
+  const fields = header.flatMap((name) => findSystemField(name) ?? []);
+  const json = userJsonOf(fields, await chosenProperties(held, columns));
+  return { header, textColumns: undefined, rows: (source) => sql`SELECT ${json} ${source}` };
+};
+
+/**
+ * SQL for the chosen custom properties. It removes all others, so that the chosen ones keep their
+ * stored form. The names are read under the snapshot: no user in it can have a property that is not
+ * defined in it.
+ */
+const chosenProperties = async (
+  { client, workspaceId }: HeldSnapshot,
+  columns: Download['columns'],
+): Promise<RawBuilder<unknown> | undefined> => {
+  const chosen = columns.flatMap(({ field }) => (field.source === 'custom' ? [field.key] : []));
+  if (chosen.length === 0) return undefined;
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT name FROM properties WHERE workspace_id = $1 AND name <> ALL ($2)',
+    [workspaceId, chosen],
+  );
+  if (rows.length === 0) return sql`users.properties`;
+  return sql`users.properties - ${rows.map(({ name }) => name)}::text[]`;
 };

@@ -11,16 +11,6 @@ import { failures } from '../failures.ts';
 
 type Figures = { [Name in keyof WrittenPart]?: WrittenPart[Name] };
 
-/** The name of the first figure that differs from the part's row. */
-const differenceOf = (part: WrittenPart, read: Figures): string | undefined =>
-  Object.entries(read).find(([name, value]) => value !== part[name as keyof WrittenPart])?.[0];
-
-/** @throws backupDamaged naming the first figure that differs from the part's row */
-export const assertSame = (part: WrittenPart, read: Figures): void => {
-  const figure = differenceOf(part, read);
-  if (figure !== undefined) throw failures.exportDamaged(part, figure);
-};
-
 /**
  * A part as it was written. The checksum is that of its text, and is 0 unless the part belongs to a
  * gzip file.
@@ -29,8 +19,11 @@ export interface FreshPart extends WrittenPart {
   crc32: number;
 }
 
-const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPart): Transform[] =>
-  compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
+/** @throws backupDamaged naming the first figure that differs from the part's row */
+export const assertSame = (part: WrittenPart, read: Figures): void => {
+  const figure = differenceOf(part, read);
+  if (figure !== undefined) throw failures.exportDamaged(part, figure);
+};
 
 /**
  * Reads a part back whole. The file's length and SHA-256, and the length of its text, must be the
@@ -64,17 +57,6 @@ export const verifyPart = async (
     throw error;
   }
   assertSame(part, { ...stored.facts(), raw_bytes: textBytes });
-};
-
-const hashFile = async (
-  storage: Storage,
-  part: WrittenPart,
-  signal: AbortSignal,
-  ...further: Digest[]
-): Promise<DigestFacts> => {
-  const stored = createDigestTap(...further);
-  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
-  return stored.facts();
 };
 
 /**
@@ -111,3 +93,21 @@ export const findDamage = async (
 export const isDamage = (error: unknown): boolean =>
   (error instanceof ApplicationFailure && error.type === 'backupDamaged') ||
   (error instanceof StorageError && error.problem === 'missing');
+
+/** The name of the first figure that differs from the part's row. */
+const differenceOf = (part: WrittenPart, read: Figures): string | undefined =>
+  Object.entries(read).find(([name, value]) => value !== part[name as keyof WrittenPart])?.[0];
+
+const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPart): Transform[] =>
+  compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
+
+const hashFile = async (
+  storage: Storage,
+  part: WrittenPart,
+  signal: AbortSignal,
+  ...further: Digest[]
+): Promise<DigestFacts> => {
+  const stored = createDigestTap(...further);
+  await pipeline([await storage.get(partKey(part)), stored.resume()], { signal });
+  return stored.facts();
+};

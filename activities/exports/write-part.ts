@@ -39,6 +39,69 @@ interface PartTarget {
   signal: AbortSignal;
 }
 
+/** A query, and how its text is changed before it is stored. */
+export interface PartSource {
+  query: string;
+  /** Removes the row ids, which are then the query's first column. */
+  rowIds?: CopyRowIds | undefined;
+  /** Keeps spreadsheets from running text as formulas. */
+  guard?: CsvGuard | undefined;
+}
+
+const quoted = (name: string): string =>
+  /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+
+const headerText: Record<Format, (columns: readonly string[]) => string> = {
+  csv: (columns) => `${columns.map(quoted).join(',')}\n`,
+  ndjson: () => '',
+};
+
+/**
+ * Writes the rows of a query to one durable file. Bytes are piped; no row becomes a JavaScript
+ * value. With `rowIds`, the first column of the query is the row id (ctid). The row ids are
+ * collected there and are not written to the file.
+ */
+export const writePart = async (
+  client: pg.ClientBase,
+  { query, rowIds, guard }: PartSource,
+  target: PartTarget,
+): Promise<PartFacts> => {
+  const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
+  const statement = `COPY (${query}) TO STDOUT (${options})`;
+  const open = (compress: (chunk: Buffer) => Buffer) => {
+    const guarded = guard && ((chunk: Buffer) => compress(guard.guard(chunk)));
+    const ways = { rowIds, startRow: guard?.startRow, compress: guarded ?? compress };
+    return client.query(copyOut(statement, ways));
+  };
+  const { source, facts } = await storePart(open, target);
+  return { rows: source.rowCount, ...facts };
+};
+
+/**
+ * Writes the header line, a part of its own because parts have no fixed number. For NDJSON the
+ * header is empty. A gzip file begins with this part.
+ */
+export const writeHeader = async (
+  { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
+  target: PartTarget,
+): Promise<PartFacts> => {
+  const text = Buffer.from(
+    (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
+  );
+  if (target.compression !== 'gzip') {
+    const { facts } = await storePart((compress) => Readable.from([compress(text)]), target);
+    return { rows: 0, ...facts };
+  }
+  const stored = await storeBytes(gzipBeginning(text), target);
+  return { rows: 0, rawBytes: text.length, crc32: crc32(text), ...stored };
+};
+
+/** Writes the end of a gzip file, after its last part. */
+export const writeTrailer = async (check: TextCheck, target: PartTarget): Promise<PartFacts> => {
+  const stored = await storeBytes(gzipTrailer(check), target);
+  return { rows: 0, rawBytes: 0, crc32: 0, ...stored };
+};
+
 /**
  * Compresses a text chunk by chunk, and hashes and stores the result. `open` receives the function
  * that compresses a chunk, and returns the stream of compressed chunks.
@@ -73,67 +136,4 @@ const storeBytes = async (bytes: Buffer, target: PartTarget): Promise<DigestFact
   const open = (compress: (chunk: Buffer) => Buffer) => Readable.from([compress(bytes)]);
   const { facts } = await storePart(open, { ...target, compression: 'none' });
   return { bytes: facts.bytes, sha256: facts.sha256 };
-};
-
-/** A query, and how its text is changed before it is stored. */
-export interface PartSource {
-  query: string;
-  /** Removes the row ids, which are then the query's first column. */
-  rowIds?: CopyRowIds | undefined;
-  /** Keeps spreadsheets from running text as formulas. */
-  guard?: CsvGuard | undefined;
-}
-
-/**
- * Writes the rows of a query to one durable file. Bytes are piped; no row becomes a JavaScript
- * value. With `rowIds`, the first column of the query is the row id (ctid). The row ids are
- * collected there and are not written to the file.
- */
-export const writePart = async (
-  client: pg.ClientBase,
-  { query, rowIds, guard }: PartSource,
-  target: PartTarget,
-): Promise<PartFacts> => {
-  const options = `${COPY_OPTIONS[target.format]}, ENCODING 'UTF8'`;
-  const statement = `COPY (${query}) TO STDOUT (${options})`;
-  const open = (compress: (chunk: Buffer) => Buffer) => {
-    const guarded = guard && ((chunk: Buffer) => compress(guard.guard(chunk)));
-    const ways = { rowIds, startRow: guard?.startRow, compress: guarded ?? compress };
-    return client.query(copyOut(statement, ways));
-  };
-  const { source, facts } = await storePart(open, target);
-  return { rows: source.rowCount, ...facts };
-};
-
-const quoted = (name: string): string =>
-  /[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
-
-const headerText: Record<Format, (columns: readonly string[]) => string> = {
-  csv: (columns) => `${columns.map(quoted).join(',')}\n`,
-  ndjson: () => '',
-};
-
-/**
- * Writes the header line, a part of its own because parts have no fixed number. For NDJSON the
- * header is empty. A gzip file begins with this part.
- */
-export const writeHeader = async (
-  { header, isGuarded }: { header: readonly string[]; isGuarded: boolean },
-  target: PartTarget,
-): Promise<PartFacts> => {
-  const text = Buffer.from(
-    (isGuarded ? GUARDED_FILE_MARK : '') + headerText[target.format](header),
-  );
-  if (target.compression !== 'gzip') {
-    const { facts } = await storePart((compress) => Readable.from([compress(text)]), target);
-    return { rows: 0, ...facts };
-  }
-  const stored = await storeBytes(gzipBeginning(text), target);
-  return { rows: 0, rawBytes: text.length, crc32: crc32(text), ...stored };
-};
-
-/** Writes the end of a gzip file, after its last part. */
-export const writeTrailer = async (check: TextCheck, target: PartTarget): Promise<PartFacts> => {
-  const stored = await storeBytes(gzipTrailer(check), target);
-  return { rows: 0, rawBytes: 0, crc32: 0, ...stored };
 };

@@ -25,6 +25,31 @@ export const getRunningImport = async (
 };
 
 /**
+ * Reads and checks the whole file. An error in the file itself is thrown before any user is
+ * written.
+ *
+ * @throws ImportFileError, importFileDamaged, jobNotRunning
+ */
+export const createCheckImport =
+  (deps: ActivityDeps) =>
+  async (
+    { jobId }: Parameters<Activities['checkImportFile']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Activities['checkImportFile']> => {
+    const job = await getRunningImport(deps, jobId);
+    const stored = await getImportFile(deps.database.db, job.importFileId);
+    const types = await propertyTypesOf(deps.database.db, job.workspaceId);
+    const stream = await deps.storage.get(importKey(job.importFileId));
+    // The tap emits the errors of both streams.
+    const file = pipeline(stream, createDigestTap(), () => {});
+    const lines = await countLines(deps, job, { file, types }, signal);
+    const { bytes, sha256 } = file.facts();
+    if (bytes !== stored.bytes) throw failures.importFileDamaged(stored.id, 'size');
+    if (sha256 !== stored.sha256) throw failures.importFileDamaged(stored.id, 'SHA-256');
+    return { lines };
+  };
+
+/**
  * Counts the lines of a file, and stores the count now and then.
  *
  * @throws ImportFileError, jobNotRunning
@@ -50,28 +75,3 @@ const countLines = async (
   }
   return lines;
 };
-
-/**
- * Reads and checks the whole file. An error in the file itself is thrown before any user is
- * written.
- *
- * @throws ImportFileError, importFileDamaged, jobNotRunning
- */
-export const createCheckImport =
-  (deps: ActivityDeps) =>
-  async (
-    { jobId }: Parameters<Activities['checkImportFile']>[0],
-    signal: AbortSignal,
-  ): ReturnType<Activities['checkImportFile']> => {
-    const job = await getRunningImport(deps, jobId);
-    const stored = await getImportFile(deps.database.db, job.importFileId);
-    const types = await propertyTypesOf(deps.database.db, job.workspaceId);
-    const stream = await deps.storage.get(importKey(job.importFileId));
-    // The tap emits the errors of both streams.
-    const file = pipeline(stream, createDigestTap(), () => {});
-    const lines = await countLines(deps, job, { file, types }, signal);
-    const { bytes, sha256 } = file.facts();
-    if (bytes !== stored.bytes) throw failures.importFileDamaged(stored.id, 'size');
-    if (sha256 !== stored.sha256) throw failures.importFileDamaged(stored.id, 'SHA-256');
-    return { lines };
-  };

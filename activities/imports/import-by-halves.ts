@@ -25,6 +25,21 @@ export interface ChunkOutcome extends Merged {
   made: Set<number>;
 }
 
+/** The result of a range; a refused range was rolled back. */
+type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
+
+/**
+ * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
+ * would be nested in it.
+ */
+const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
+
+/** The failures of lines that were left out because of their user. */
+export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
+  held: wholeLine('held', 'the user is under legal hold'),
+  unknownUser: wholeLine('unknownUser', 'the user does not exist, and this mode creates no users'),
+};
+
 /** The result of a chunk without lines. */
 export const nothing = (): ChunkOutcome => ({
   imported: 0,
@@ -45,61 +60,6 @@ export const addMade = (
 ): void => {
   const others = new Set(skipped);
   for (let n = from; n <= to; n++) if (!others.has(n)) made.add(firstLines[n] ?? 0);
-};
-
-/** The result of a range; a refused range was rolled back. */
-type Tried = RangeResult | { status: 'refused'; error: DatabaseError };
-
-const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => {
-  for (let n = from; n < to; n++) if (rows[n]?.userId === rows[n + 1]?.userId) return true;
-  return false;
-};
-
-/**
- * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
- * would be nested in it.
- */
-const ROLL_BACK = 'ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range';
-
-const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
-  const { client } = staging;
-  await client.query('SAVEPOINT range');
-  try {
-    const result = await mergeRange(staging, range);
-    await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
-    return result;
-  } catch (error) {
-    if (!isOfARow(error)) throw error;
-    await client.query(ROLL_BACK);
-    return { status: 'refused', error };
-  }
-};
-
-/** Why a single line failed. Undefined if another transaction changed its user in the meantime. */
-const failureOf = async (
-  { client, statements }: Staging,
-  n: number,
-  tried: Exclude<Tried, { status: 'merged' }>,
-): Promise<Failure | undefined> => {
-  switch (tried.status) {
-    case 'refused':
-      return wholeLine('rejected', rowRefusalOf(tried.error));
-    case 'overfull':
-      return OVERFULL;
-    case 'notMade':
-      if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
-      return wholeLine('rejected', KEPT_BACK);
-    case 'notChanged':
-      return wholeLine('rejected', KEPT_BACK);
-    case 'raced':
-      return undefined;
-  }
-};
-
-/** The failures of lines that were left out because of their user. */
-export const LEFT: Readonly<Record<LeftRow['why'], Failure>> = {
-  held: wholeLine('held', 'the user is under legal hold'),
-  unknownUser: wholeLine('unknownUser', 'the user does not exist, and this mode creates no users'),
 };
 
 export const failLeft = (rows: readonly StagedRow[], left: readonly LeftRow[]): FailedLine[] =>
@@ -165,4 +125,44 @@ export const mergeCarefully = async (
     }
   }
   return outcome;
+};
+
+const hasRepeated = ({ rows }: CarefulStaging, { from, to }: Range): boolean => {
+  for (let n = from; n < to; n++) if (rows[n]?.userId === rows[n + 1]?.userId) return true;
+  return false;
+};
+
+const tryRange = async (staging: Staging, range: Range): Promise<Tried> => {
+  const { client } = staging;
+  await client.query('SAVEPOINT range');
+  try {
+    const result = await mergeRange(staging, range);
+    await client.query(result.status === 'merged' ? 'RELEASE SAVEPOINT range' : ROLL_BACK);
+    return result;
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+    await client.query(ROLL_BACK);
+    return { status: 'refused', error };
+  }
+};
+
+/** Why a single line failed. Undefined if another transaction changed its user in the meantime. */
+const failureOf = async (
+  { client, statements }: Staging,
+  n: number,
+  tried: Exclude<Tried, { status: 'merged' }>,
+): Promise<Failure | undefined> => {
+  switch (tried.status) {
+    case 'refused':
+      return wholeLine('rejected', rowRefusalOf(tried.error));
+    case 'overfull':
+      return OVERFULL;
+    case 'notMade':
+      if ((await client.query(statements.find, [n])).rowCount !== 0) return undefined;
+      return wholeLine('rejected', KEPT_BACK);
+    case 'notChanged':
+      return wholeLine('rejected', KEPT_BACK);
+    case 'raced':
+      return undefined;
+  }
 };

@@ -85,107 +85,30 @@ type Broken = 'contended' | 'overfull';
  */
 type Way = 'whole' | 'fitting' | 'careful';
 
-/** Merges the first lines of users, then their later lines. */
-const mergeRounds = async (
-  staging: Staging,
-  { firstCount, repeated }: Pick<SentRows, 'firstCount' | 'repeated'>,
-): Promise<RangeResult> => {
-  const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
-  if (result.status !== 'merged' || repeated.length === 0) return result;
-  const range = { from: firstCount, to: staging.lineCounts.length - 1 };
-  const later = await mergeLaterLines(staging, range, repeated);
-  if (later.status !== 'merged') return later;
-  addMerged(result.merged, later.merged);
-  return { ...result, left: [...result.left, ...later.left] };
-};
-
 /**
- * The failures of rows that were left out. Only the lines of these rows are fetched from the
- * thread.
+ * Imports one chunk in one transaction: all of its lines or none. It starts again if the database
+ * refuses lines, or if other transactions changed the users. Then a refused line does not block the
+ * others.
+ *
+ * @throws jobNotRunning when the job was cancelled; usersContended; DatabaseError when the refusal
+ *   is not about a line
  */
-const reportLeft = async (
-  chunk: PreparedChunk,
-  left: readonly LeftRow[],
-): Promise<FailedLine[]> => {
-  if (left.length === 0) return [];
-  const why = new Map(left.map((row) => [row.n, row.why]));
-  const lines = await chunk.linesOf([...why.keys()]);
-  return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
-};
-
-/** Leaves out the lines that would give users too many tags, and merges the others. */
-const mergeFitting = async (
-  staging: CarefulStaging,
-  job: ImportJob,
-): Promise<ChunkOutcome | Broken> => {
-  const { client } = staging;
-  const { rest, overfull } = await leaveOutOverfull(staging);
-  const prepared = prepareRows(job, rest, false);
-  if (prepared === undefined) return { ...nothing(), rejected: overfull };
-  const { target, lineCounts, pieces } = prepared;
-  const statements = importStatements(target);
-  await client.query('TRUNCATE pg_temp.import_staging');
-  await stageRows(client, statements.copy, pieces);
-  const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
-  // Existing users are locked, so other transactions can only have created new ones.
-  if (result.status !== 'merged') return 'contended';
-  const rejected = [...overfull, ...failLeft(prepared.rows, result.left)];
-  return { ...nothing(), ...result.merged, rejected };
-};
-
-const mergeRows = async (
-  { client, job }: ImportWork,
-  chunk: PreparedChunk,
-  way: Way,
-): Promise<ChunkOutcome | Broken> => {
-  const { whole } = chunk;
-  const isWhole = way === 'whole';
-  if (whole === undefined || (isWhole && whole.mayBeOverfull)) {
-    await client.query(BEGIN);
-    return whole === undefined ? nothing() : 'overfull';
+export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
+  let way: Way = 'whole';
+  for (let start = 1; start <= MAX_STARTS; start++) {
+    if (start > MAX_WHOLE_STARTS) way = 'careful';
+    try {
+      const tried = await tryChunk(work, chunk, way);
+      if (tried === 'done') return;
+      if (tried === 'overfull') way = 'fitting';
+    } catch (error) {
+      const isOfALine: boolean = way !== 'careful' && isOfARow(error);
+      if (!isOfALine && !isRolledBack(error)) throw error;
+      if (isOfALine) way = 'careful';
+    }
+    await work.client.query('ROLLBACK');
   }
-  const { target } = whole;
-  // Fetched before the transaction begins, because a transaction must not be idle for long.
-  const single = isWhole ? undefined : prepareRows(job, await chunk.rowsOf(), true);
-  const statements = importStatements(target);
-  await client.query(BEGIN + statements.createStaging);
-  await stageRows(client, statements.copy, single?.pieces ?? [Buffer.from(whole.text.buffer)]);
-  if (job.options.dryRun) await fillPreview(client, job.workspaceId);
-  const { lineCounts, firstLines } = single ?? whole;
-  const staging: Staging = { client, target, statements, lineCounts };
-  if (single !== undefined) {
-    const careful = { ...staging, rows: single.rows, firstLines };
-    if (way === 'fitting') return mergeFitting(careful, job);
-    return (await mergeCarefully(careful)) ?? 'contended';
-  }
-  const result = await mergeRounds(staging, whole);
-  if (result.status === 'merged') {
-    const made = new Set<number>();
-    addMade(made, firstLines, { from: 0, to: whole.firstCount - 1 }, result.skipped);
-    return { ...result.merged, rejected: await reportLeft(chunk, result.left), made };
-  }
-  return result.status === 'overfull' ? 'overfull' : 'contended';
-};
-
-/**
- * Merges failed lines with notes about skipped cells: a failed line keeps its notes. A note of
- * another line is kept only if `isTaken` says that some of the line was imported.
- */
-const withNotes = (
-  lost: readonly FailedLine[],
-  notes: readonly FailedLine[],
-  isTaken: (line: number) => boolean,
-): readonly FailedLine[] => {
-  if (notes.length === 0) return lost;
-  const noted = new Map(notes.map((note) => [note.line, note]));
-  const reported = lost.map((line) => {
-    const note = noted.get(line.line);
-    noted.delete(line.line);
-    if (note === undefined) return line;
-    const message = `${line.message}; ${note.message}`;
-    return { ...line, message, problems: [...line.problems, ...note.problems] };
-  });
-  return [...reported, ...[...noted.values()].filter(({ line }) => isTaken(line))];
+  throw failures.usersContended(work.job.id);
 };
 
 /**
@@ -227,28 +150,105 @@ const tryChunk = async (
   return 'done';
 };
 
-/**
- * Imports one chunk in one transaction: all of its lines or none. It starts again if the database
- * refuses lines, or if other transactions changed the users. Then a refused line does not block the
- * others.
- *
- * @throws jobNotRunning when the job was cancelled; usersContended; DatabaseError when the refusal
- *   is not about a line
- */
-export const importChunk = async (work: ImportWork, chunk: PreparedChunk): Promise<void> => {
-  let way: Way = 'whole';
-  for (let start = 1; start <= MAX_STARTS; start++) {
-    if (start > MAX_WHOLE_STARTS) way = 'careful';
-    try {
-      const tried = await tryChunk(work, chunk, way);
-      if (tried === 'done') return;
-      if (tried === 'overfull') way = 'fitting';
-    } catch (error) {
-      const isOfALine: boolean = way !== 'careful' && isOfARow(error);
-      if (!isOfALine && !isRolledBack(error)) throw error;
-      if (isOfALine) way = 'careful';
-    }
-    await work.client.query('ROLLBACK');
+const mergeRows = async (
+  { client, job }: ImportWork,
+  chunk: PreparedChunk,
+  way: Way,
+): Promise<ChunkOutcome | Broken> => {
+  const { whole } = chunk;
+  const isWhole = way === 'whole';
+  if (whole === undefined || (isWhole && whole.mayBeOverfull)) {
+    await client.query(BEGIN);
+    return whole === undefined ? nothing() : 'overfull';
   }
-  throw failures.usersContended(work.job.id);
+  const { target } = whole;
+  // Fetched before the transaction begins, because a transaction must not be idle for long.
+  const single = isWhole ? undefined : prepareRows(job, await chunk.rowsOf(), true);
+  const statements = importStatements(target);
+  await client.query(BEGIN + statements.createStaging);
+  await stageRows(client, statements.copy, single?.pieces ?? [Buffer.from(whole.text.buffer)]);
+  if (job.options.dryRun) await fillPreview(client, job.workspaceId);
+  const { lineCounts, firstLines } = single ?? whole;
+  const staging: Staging = { client, target, statements, lineCounts };
+  if (single !== undefined) {
+    const careful = { ...staging, rows: single.rows, firstLines };
+    if (way === 'fitting') return mergeFitting(careful, job);
+    return (await mergeCarefully(careful)) ?? 'contended';
+  }
+  const result = await mergeRounds(staging, whole);
+  if (result.status === 'merged') {
+    const made = new Set<number>();
+    addMade(made, firstLines, { from: 0, to: whole.firstCount - 1 }, result.skipped);
+    return { ...result.merged, rejected: await reportLeft(chunk, result.left), made };
+  }
+  return result.status === 'overfull' ? 'overfull' : 'contended';
+};
+
+/** Leaves out the lines that would give users too many tags, and merges the others. */
+const mergeFitting = async (
+  staging: CarefulStaging,
+  job: ImportJob,
+): Promise<ChunkOutcome | Broken> => {
+  const { client } = staging;
+  const { rest, overfull } = await leaveOutOverfull(staging);
+  const prepared = prepareRows(job, rest, false);
+  if (prepared === undefined) return { ...nothing(), rejected: overfull };
+  const { target, lineCounts, pieces } = prepared;
+  const statements = importStatements(target);
+  await client.query('TRUNCATE pg_temp.import_staging');
+  await stageRows(client, statements.copy, pieces);
+  const result = await mergeRounds({ client, target, statements, lineCounts }, prepared);
+  // Existing users are locked, so other transactions can only have created new ones.
+  if (result.status !== 'merged') return 'contended';
+  const rejected = [...overfull, ...failLeft(prepared.rows, result.left)];
+  return { ...nothing(), ...result.merged, rejected };
+};
+
+/** Merges the first lines of users, then their later lines. */
+const mergeRounds = async (
+  staging: Staging,
+  { firstCount, repeated }: Pick<SentRows, 'firstCount' | 'repeated'>,
+): Promise<RangeResult> => {
+  const result = await mergeRange(staging, { from: 0, to: firstCount - 1 });
+  if (result.status !== 'merged' || repeated.length === 0) return result;
+  const range = { from: firstCount, to: staging.lineCounts.length - 1 };
+  const later = await mergeLaterLines(staging, range, repeated);
+  if (later.status !== 'merged') return later;
+  addMerged(result.merged, later.merged);
+  return { ...result, left: [...result.left, ...later.left] };
+};
+
+/**
+ * The failures of rows that were left out. Only the lines of these rows are fetched from the
+ * thread.
+ */
+const reportLeft = async (
+  chunk: PreparedChunk,
+  left: readonly LeftRow[],
+): Promise<FailedLine[]> => {
+  if (left.length === 0) return [];
+  const why = new Map(left.map((row) => [row.n, row.why]));
+  const lines = await chunk.linesOf([...why.keys()]);
+  return lines.map(({ n, line, payload }) => ({ line, payload, ...LEFT[why.get(n) ?? 'held'] }));
+};
+
+/**
+ * Merges failed lines with notes about skipped cells: a failed line keeps its notes. A note of
+ * another line is kept only if `isTaken` says that some of the line was imported.
+ */
+const withNotes = (
+  lost: readonly FailedLine[],
+  notes: readonly FailedLine[],
+  isTaken: (line: number) => boolean,
+): readonly FailedLine[] => {
+  if (notes.length === 0) return lost;
+  const noted = new Map(notes.map((note) => [note.line, note]));
+  const reported = lost.map((line) => {
+    const note = noted.get(line.line);
+    noted.delete(line.line);
+    if (note === undefined) return line;
+    const message = `${line.message}; ${note.message}`;
+    return { ...line, message, problems: [...line.problems, ...note.problems] };
+  });
+  return [...reported, ...[...noted.values()].filter(({ line }) => isTaken(line))];
 };

@@ -42,93 +42,8 @@ export interface ImportThreads {
   close: () => Promise<void>;
 }
 
-const startThread = (): Worker =>
-  new Worker(ENTRY, {
-    eval: true,
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
-  });
-
-const post = (thread: Worker, message: ToThread, transfer: ArrayBuffer[] = []): void =>
-  thread.postMessage(message, transfer);
-
-const sendPiece = async (thread: Worker, pieces: AsyncIterator<Buffer>): Promise<void> => {
-  const { value, done } = await pieces.next();
-  if (done === true) {
-    post(thread, { kind: 'piece', bytes: null });
-    return;
-  }
-  const bytes = new Uint8Array(value);
-  post(thread, { kind: 'piece', bytes }, [bytes.buffer]);
-};
-
-const follow = async function* (
-  thread: Worker,
-  task: ReadTask,
-  file: Readable,
-  signal: AbortSignal,
-): AsyncGenerator<ReadResult, void> {
-  const messages = on(thread, 'message', { signal, close: ['exit'] });
-  const pieces = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  post(thread, { kind: 'start', task });
-  for await (const [message] of messages as AsyncIterable<[FromThread]>) {
-    switch (message.kind) {
-      case 'wanted':
-        await sendPiece(thread, pieces);
-        break;
-      case 'counted':
-        yield message;
-        break;
-      case 'chunk':
-        yield message;
-        post(thread, { kind: 'next' });
-        break;
-      case 'rows':
-      case 'lines':
-      case 'match':
-        break;
-      case 'end':
-        return;
-      case 'fileError':
-        throw new ImportFileError(message.type, message.line, message.detail);
-      case 'error':
-        throw message.error;
-    }
-  }
-  throw new Error('the thread that read a file has ended');
-};
-
 type Question = Extract<ToThread, { chunk: number }>;
 type AnswerTo<Kind extends Question['kind']> = Extract<FromThread, { kind: Kind }>;
-
-const findAnswer = async <Kind extends Question['kind']>(
-  thread: Worker,
-  question: Extract<Question, { kind: Kind }>,
-  signal: AbortSignal,
-): Promise<AnswerTo<Kind>> => {
-  const messages = on(thread, 'message', { signal, close: ['exit'] });
-  post(thread, question);
-  for await (const [message] of messages as AsyncIterable<[FromThread]>) {
-    if (message.kind === 'error') throw message.error;
-    if (!('chunk' in message) || message.kind === 'chunk') continue;
-    if (message.kind !== question.kind || message.chunk !== question.chunk) continue;
-    return message as AnswerTo<Kind>;
-  }
-  throw new Error('the thread that read a file has ended');
-};
-
-/** The answer of a thread to a question about a chunk. @throws the reason of `signal` */
-const ask: typeof findAnswer = async (thread, question, signal) => {
-  try {
-    return await findAnswer(thread, question, signal);
-  } catch (error) {
-    throw signal.aborted ? signal.reason : error;
-  }
-};
-
-const findRows = async (thread: Worker, chunk: number, signal: AbortSignal) => {
-  const { rows } = await ask(thread, { kind: 'rows', chunk }, signal);
-  return rows.map(({ payload, ...row }) => ({ ...row, payload: () => payload }));
-};
 
 export const createImportThreads = (): ImportThreads => {
   const idle = new Set<Worker>();
@@ -187,4 +102,89 @@ export const createImportThreads = (): ImportThreads => {
     read,
     close: async () => void (await Promise.all([...idle].map((thread) => thread.terminate()))),
   };
+};
+
+const startThread = (): Worker =>
+  new Worker(ENTRY, {
+    eval: true,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+  });
+
+const post = (thread: Worker, message: ToThread, transfer: ArrayBuffer[] = []): void =>
+  thread.postMessage(message, transfer);
+
+const follow = async function* (
+  thread: Worker,
+  task: ReadTask,
+  file: Readable,
+  signal: AbortSignal,
+): AsyncGenerator<ReadResult, void> {
+  const messages = on(thread, 'message', { signal, close: ['exit'] });
+  const pieces = file[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  post(thread, { kind: 'start', task });
+  for await (const [message] of messages as AsyncIterable<[FromThread]>) {
+    switch (message.kind) {
+      case 'wanted':
+        await sendPiece(thread, pieces);
+        break;
+      case 'counted':
+        yield message;
+        break;
+      case 'chunk':
+        yield message;
+        post(thread, { kind: 'next' });
+        break;
+      case 'rows':
+      case 'lines':
+      case 'match':
+        break;
+      case 'end':
+        return;
+      case 'fileError':
+        throw new ImportFileError(message.type, message.line, message.detail);
+      case 'error':
+        throw message.error;
+    }
+  }
+  throw new Error('the thread that read a file has ended');
+};
+
+const sendPiece = async (thread: Worker, pieces: AsyncIterator<Buffer>): Promise<void> => {
+  const { value, done } = await pieces.next();
+  if (done === true) {
+    post(thread, { kind: 'piece', bytes: null });
+    return;
+  }
+  const bytes = new Uint8Array(value);
+  post(thread, { kind: 'piece', bytes }, [bytes.buffer]);
+};
+
+const findRows = async (thread: Worker, chunk: number, signal: AbortSignal) => {
+  const { rows } = await ask(thread, { kind: 'rows', chunk }, signal);
+  return rows.map(({ payload, ...row }) => ({ ...row, payload: () => payload }));
+};
+
+/** The answer of a thread to a question about a chunk. @throws the reason of `signal` */
+const ask: typeof findAnswer = async (thread, question, signal) => {
+  try {
+    return await findAnswer(thread, question, signal);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+};
+
+const findAnswer = async <Kind extends Question['kind']>(
+  thread: Worker,
+  question: Extract<Question, { kind: Kind }>,
+  signal: AbortSignal,
+): Promise<AnswerTo<Kind>> => {
+  const messages = on(thread, 'message', { signal, close: ['exit'] });
+  post(thread, question);
+  for await (const [message] of messages as AsyncIterable<[FromThread]>) {
+    if (message.kind === 'error') throw message.error;
+    if (!('chunk' in message) || message.kind === 'chunk') continue;
+    if (message.kind !== question.kind || message.chunk !== question.chunk) continue;
+    return message as AnswerTo<Kind>;
+  }
+  throw new Error('the thread that read a file has ended');
 };

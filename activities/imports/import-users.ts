@@ -15,20 +15,32 @@ import type { SentChunk } from './import-messages.ts';
 import type { ThreadRead } from './import-threads.ts';
 import { readAhead } from './read-ahead.ts';
 
-/** A chunk with functions that ask the thread about its rows. */
-const prepared = (
-  { workspaceId }: ImportJob,
-  read: ThreadRead,
-  { mails = [], ...chunk }: SentChunk,
-): PreparedChunk => ({
-  ...chunk,
-  rowsOf: () => read.rowsOf(chunk.chunk),
-  linesOf: (rows) => read.linesOf(chunk.chunk, rows),
-  match: async (client) =>
-    mails.length === 0
-      ? undefined
-      : read.match(chunk.chunk, await matchMails(client, workspaceId, mails)),
-});
+/**
+ * Imports the lines of a checked file, chunk by chunk: later lines overwrite earlier ones. A second
+ * run continues with the chunks that are not done. A dry run only counts, and writes no user.
+ *
+ * @throws ImportFileError's failure, jobNotRunning, usersContended
+ */
+export const createImportUsers =
+  (deps: ActivityDeps) =>
+  async (
+    { jobId }: Parameters<Activities['importUsers']>[0],
+    signal: AbortSignal,
+  ): ReturnType<Activities['importUsers']> => {
+    const job = await getRunningImport(deps, jobId);
+    const count = async () => {
+      const { imported, merged } = (await sumImport(deps.database.db, jobId)).counts;
+      return { imported, merged };
+    };
+    try {
+      await importChunks(deps, job, signal);
+    } catch (error) {
+      if (!(error instanceof ImportFileError)) throw error;
+      const { imported, merged } = await count();
+      throw fileFailure(error, job.options.dryRun ? 0 : imported + merged);
+    }
+    return count();
+  };
 
 const importChunks = async (
   deps: ActivityDeps,
@@ -68,29 +80,17 @@ const importChunks = async (
   }
 };
 
-/**
- * Imports the lines of a checked file, chunk by chunk: later lines overwrite earlier ones. A second
- * run continues with the chunks that are not done. A dry run only counts, and writes no user.
- *
- * @throws ImportFileError's failure, jobNotRunning, usersContended
- */
-export const createImportUsers =
-  (deps: ActivityDeps) =>
-  async (
-    { jobId }: Parameters<Activities['importUsers']>[0],
-    signal: AbortSignal,
-  ): ReturnType<Activities['importUsers']> => {
-    const job = await getRunningImport(deps, jobId);
-    const count = async () => {
-      const { imported, merged } = (await sumImport(deps.database.db, jobId)).counts;
-      return { imported, merged };
-    };
-    try {
-      await importChunks(deps, job, signal);
-    } catch (error) {
-      if (!(error instanceof ImportFileError)) throw error;
-      const { imported, merged } = await count();
-      throw fileFailure(error, job.options.dryRun ? 0 : imported + merged);
-    }
-    return count();
-  };
+/** A chunk with functions that ask the thread about its rows. */
+const prepared = (
+  { workspaceId }: ImportJob,
+  read: ThreadRead,
+  { mails = [], ...chunk }: SentChunk,
+): PreparedChunk => ({
+  ...chunk,
+  rowsOf: () => read.rowsOf(chunk.chunk),
+  linesOf: (rows) => read.linesOf(chunk.chunk, rows),
+  match: async (client) =>
+    mails.length === 0
+      ? undefined
+      : read.match(chunk.chunk, await matchMails(client, workspaceId, mails)),
+});

@@ -19,32 +19,11 @@ export const OVERFULL: Failure = {
   problems: [{ column: 'tags', rule: 'tooManyTags' }],
 };
 
+export type TagLimit = ReturnType<typeof createTagLimit>;
+
 /** The failed lines of a row. */
 export const failRow = ({ lines }: StagedRow, why: Failure): FailedLine[] =>
   lines.map(({ line, payload }) => ({ line, payload: payload(), ...why }));
-
-/** Counts the tags of a user while lines add theirs. */
-const createTagLimit = (there: readonly string[]) => {
-  const known = new Set(there);
-  let count = there.length;
-  const freshOf = (row: StagedRow): string[] =>
-    (tagsOf(row) ?? []).filter((tag) => !known.has(tag));
-  const isOver = (fresh: readonly string[]): boolean =>
-    fresh.length > 0 && count + fresh.length > MAX_LIST_ITEMS;
-  return {
-    refuses: (row: StagedRow): boolean => isOver(freshOf(row)),
-    /** @returns whether there was room for the tags of the line */
-    add: (row: StagedRow): boolean => {
-      const fresh = freshOf(row);
-      if (isOver(fresh)) return false;
-      for (const tag of fresh) known.add(tag);
-      count += fresh.length;
-      return true;
-    },
-  };
-};
-
-export type TagLimit = ReturnType<typeof createTagLimit>;
 
 /**
  * The tag limits of the users of some rows, by row number. There is none for a held user, or for a
@@ -88,4 +67,25 @@ export const leaveOutOverfull = async (
     else overfull.push(...failRow(row, OVERFULL));
   }
   return { rest, overfull };
+};
+
+/** Counts the tags of a user while lines add theirs. */
+const createTagLimit = (there: readonly string[]) => {
+  const known = new Set(there);
+  let count = there.length;
+  const freshOf = (row: StagedRow): string[] =>
+    (tagsOf(row) ?? []).filter((tag) => !known.has(tag));
+  const isOver = (fresh: readonly string[]): boolean =>
+    fresh.length > 0 && count + fresh.length > MAX_LIST_ITEMS;
+  return {
+    refuses: (row: StagedRow): boolean => isOver(freshOf(row)),
+    /** @returns whether there was room for the tags of the line */
+    add: (row: StagedRow): boolean => {
+      const fresh = freshOf(row);
+      if (isOver(fresh)) return false;
+      for (const tag of fresh) known.add(tag);
+      count += fresh.length;
+      return true;
+    },
+  };
 };

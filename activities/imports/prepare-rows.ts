@@ -37,42 +37,6 @@ export interface Prepared {
 
 type Emptied = ImportTarget['emptied'];
 
-/** The columns that become null in at least one row. */
-const emptiedBy = (rows: readonly ImportRow[], target: Omit<ImportTarget, 'emptied'>): Emptied => {
-  const { mode, matchBy } = target;
-  if (mode === 'insert') return { columns: [], properties: [] };
-  const columns = target.columns.filter(
-    (name) =>
-      !(name === 'tags' && mergesTags(target)) && rows.some((row) => row.columns[name] === null),
-  );
-  if (mode !== 'replace') {
-    const isEmptied = (name: string) => rows.some(({ properties }) => properties[name] === null);
-    return { columns, properties: target.properties.filter(isEmptied) };
-  }
-  const others = CHANGEABLE_COLUMNS.filter(
-    (name) => !target.columns.includes(name) && (matchBy !== 'email' || name !== 'email'),
-  );
-  return { columns: [...columns, ...others], properties: 'all' };
-};
-
-const targetOf = (
-  { workspaceId, options }: RowsJob,
-  row: ImportRow,
-  rows: readonly ImportRow[],
-): ImportTarget => {
-  const target = {
-    workspaceId,
-    mode: options.mode,
-    mergeTags: options.mergeTags,
-    matchBy: options.matchBy ?? 'userId',
-    canKeep: options.emptyCells === 'keep' || options.badCells === 'skipCell',
-    columns: Object.keys(row.columns),
-    properties: Object.keys(row.properties),
-    ...(options.dryRun && { table: PREVIEW_TABLE }),
-  };
-  return { ...target, emptied: emptiedBy(rows, target) };
-};
-
 /**
  * @returns undefined when there are no rows; if `isCareful`, rows of one line each, in the order of
  *   ids
@@ -99,4 +63,40 @@ export const prepareRows = (
     mayBeOverfull: later.some((staged) => mayBeOverfull(staged, target)),
     pieces: copyPieces(rows, target),
   };
+};
+
+const targetOf = (
+  { workspaceId, options }: RowsJob,
+  row: ImportRow,
+  rows: readonly ImportRow[],
+): ImportTarget => {
+  const target = {
+    workspaceId,
+    mode: options.mode,
+    mergeTags: options.mergeTags,
+    matchBy: options.matchBy ?? 'userId',
+    canKeep: options.emptyCells === 'keep' || options.badCells === 'skipCell',
+    columns: Object.keys(row.columns),
+    properties: Object.keys(row.properties),
+    ...(options.dryRun && { table: PREVIEW_TABLE }),
+  };
+  return { ...target, emptied: emptiedBy(rows, target) };
+};
+
+/** The columns that become null in at least one row. */
+const emptiedBy = (rows: readonly ImportRow[], target: Omit<ImportTarget, 'emptied'>): Emptied => {
+  const { mode, matchBy } = target;
+  if (mode === 'insert') return { columns: [], properties: [] };
+  const columns = target.columns.filter(
+    (name) =>
+      !(name === 'tags' && mergesTags(target)) && rows.some((row) => row.columns[name] === null),
+  );
+  if (mode !== 'replace') {
+    const isEmptied = (name: string) => rows.some(({ properties }) => properties[name] === null);
+    return { columns, properties: target.properties.filter(isEmptied) };
+  }
+  const others = CHANGEABLE_COLUMNS.filter(
+    (name) => !target.columns.includes(name) && (matchBy !== 'email' || name !== 'email'),
+  );
+  return { columns: [...columns, ...others], properties: 'all' };
 };

@@ -97,16 +97,6 @@ const FINISHERS = {
   restore: finishRestore,
 };
 
-/**
- * How a job ended. A job that sends or sent its mail has done all its steps: no caller can report
- * another end than the mail. A step of a cancelled job fails: this counts as the cancellation.
- */
-const endOf = ({ state, phase, isMailed }: AnyJob, end: JobEnd): JobEnd => {
-  if (phase === 'notifying' || isMailed) return { kind: 'completed' };
-  if (end.kind === 'failed' && state === 'cancelling') return { kind: 'cancelled' };
-  return knownEnd(end);
-};
-
 /** Stores how a job ended, once. A later call returns the stored result. */
 export const createFinishJob =
   (deps: ActivityDeps) =>
@@ -120,3 +110,13 @@ export const createFinishJob =
     const result = resultOf(type, closed, counts);
     return finishJob(db, { jobId, workspaceId, type, result, counts });
   };
+
+/**
+ * How a job ended. A job that sends or sent its mail has done all its steps: no caller can report
+ * another end than the mail. A step of a cancelled job fails: this counts as the cancellation.
+ */
+const endOf = ({ state, phase, isMailed }: AnyJob, end: JobEnd): JobEnd => {
+  if (phase === 'notifying' || isMailed) return { kind: 'completed' };
+  if (end.kind === 'failed' && state === 'cancelling') return { kind: 'cancelled' };
+  return knownEnd(end);
+};

@@ -10,12 +10,6 @@ import { secondsInPhase } from '../../db/jobs/job-runs.ts';
 const PATIENCE_SECONDS = 60;
 const PATIENCE_WHEN_DENIED_SECONDS = 24 * 60 * 60;
 
-/** Whether waiting helps: the server is away or busy, or the connection is refused as it is. */
-const passes = (error: unknown): boolean =>
-  isDatabaseAway(error) ||
-  isContended(error) ||
-  (!isDenied(error) && refusalOf(error) !== undefined);
-
 /**
  * Gives outcomes to the users of an interrupted job, which is in the phase `settling`. If that
  * fails for good, as after a change of the table, the job must end all the same. Then its users
@@ -39,3 +33,9 @@ export const settleOrEnd = async (
     return false;
   }
 };
+
+/** Whether waiting helps: the server is away or busy, or the connection is refused as it is. */
+const passes = (error: unknown): boolean =>
+  isDatabaseAway(error) ||
+  isContended(error) ||
+  (!isDenied(error) && refusalOf(error) !== undefined);

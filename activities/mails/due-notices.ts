@@ -20,22 +20,6 @@ export interface NoticeFacts {
   times: DeleteAllTimes;
 }
 
-/** Whether a reminder is due, by the times and the state of the request's row. */
-const isReminderDue = (
-  { state, asked_at: askedAt, closes_at: closesAt, times }: NoticeFacts,
-  kind: RequestNotice,
-  now: number,
-): boolean => {
-  const { remindAfterMs, closingRemindersMs } = times;
-  const isDue = (at: number): boolean => now >= at - CLOCKS_DIFFER_MS;
-  if (kind === 'unanswered') {
-    return state === 'requested' && isDue(askedAt.getTime() + remindAfterMs);
-  }
-  const leftMs = closingRemindersMs.find((ms) => kind === `closing/${ms}`);
-  if (leftMs === undefined || state !== 'open' || closesAt === null) return false;
-  return isDue(closesAt.getTime() - leftMs) && now < closesAt.getTime();
-};
-
 /**
  * Whether the request has reached the state that a mail reports. The request's row and its
  * decisions say so, not the workflow. A mail stays due for a while, because it may have to wait for
@@ -54,4 +38,20 @@ export const isNoticeDue = async (
   if (isReminderDue(request, kind, now)) return true;
   const states = await listStatesReached(db, request.id);
   return states.some((state) => kind === noticeOf(state));
+};
+
+/** Whether a reminder is due, by the times and the state of the request's row. */
+const isReminderDue = (
+  { state, asked_at: askedAt, closes_at: closesAt, times }: NoticeFacts,
+  kind: RequestNotice,
+  now: number,
+): boolean => {
+  const { remindAfterMs, closingRemindersMs } = times;
+  const isDue = (at: number): boolean => now >= at - CLOCKS_DIFFER_MS;
+  if (kind === 'unanswered') {
+    return state === 'requested' && isDue(askedAt.getTime() + remindAfterMs);
+  }
+  const leftMs = closingRemindersMs.find((ms) => kind === `closing/${ms}`);
+  if (leftMs === undefined || state !== 'open' || closesAt === null) return false;
+  return isDue(closesAt.getTime() - leftMs) && now < closesAt.getTime();
 };

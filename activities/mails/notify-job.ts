@@ -191,6 +191,38 @@ const COMPOSERS = {
   restore: ofRestore,
 };
 
+/**
+ * Mails the owner of the key that started a job how the job ended. The job's row must say so; only
+ * a completed job whose sums close may be mailed about just before that. A mail that the provider
+ * accepted is not sent again. A second attempt has the same key, links and content.
+ *
+ * @throws notEnded, nothingToTell, MailUnavailable, MailRefused, MailGivenUp
+ */
+export const createNotifyJob =
+  (deps: MailDeps): Activities['notifyJob'] =>
+  async ({ jobId, end }) => {
+    const subject = await getSubject(deps, jobId);
+    const reported = storedEnd(subject) ?? (isReportedThrough(subject, end) ? end : undefined);
+    if (reported === undefined) throw notEnded(jobId);
+    await notify(deps, { subject, end: reported, round: 1 });
+  };
+
+/** Mails the end of a job again, on request; once per round. */
+export const createNotifyJobAgain =
+  (deps: MailDeps): Activities['notifyJobAgain'] =>
+  async ({ jobId, round }) => {
+    const subject = await getSubject(deps, jobId);
+    const end = storedEnd(subject);
+    if (end === undefined) throw notEnded(jobId);
+    await notify(deps, { subject, end, round });
+  };
+
+const getSubject = async ({ database }: MailDeps, jobId: string): Promise<NoticeSubject> => {
+  const subject = await findNoticeSubject(database.db, jobId);
+  if (subject === undefined) throw nothingToReport(`Job ${jobId} does not exist.`);
+  return subject;
+};
+
 /** How a job has ended, by its row. Undefined if it has not ended. */
 const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
   const { state, finished_at: finishedAt, error_type: type, error_message: message } = subject;
@@ -203,20 +235,6 @@ const storedEnd = (subject: NoticeSubject): JobEnd | undefined => {
 /** Whether all steps of the job are done: its phase says so. Its sums must agree. */
 const isReportedThrough = ({ phase }: NoticeSubject, end: JobEnd): boolean =>
   end.kind === 'completed' && phase === 'notifying';
-
-/** The first round has no suffix: the provider may know that key from an earlier version. */
-const idempotencyKeyOf = (jobId: string, round: number): string =>
-  `${jobId}/${JOB_MAIL}${round === 1 ? '' : `/${round}`}`;
-
-/** @returns the mail, or the failure if the mail has no subject */
-const compose = async (deps: MailDeps, notice: Notice): Promise<Message | ApplicationFailure> => {
-  try {
-    return await COMPOSERS[notice.subject.type](deps, notice);
-  } catch (error) {
-    if (error instanceof ApplicationFailure && error.type === NOTHING_TO_TELL) return error;
-    throw error;
-  }
-};
 
 const notify = async (
   deps: MailDeps,
@@ -244,34 +262,16 @@ const notify = async (
   if (failure !== undefined) throw failure;
 };
 
-const getSubject = async ({ database }: MailDeps, jobId: string): Promise<NoticeSubject> => {
-  const subject = await findNoticeSubject(database.db, jobId);
-  if (subject === undefined) throw nothingToReport(`Job ${jobId} does not exist.`);
-  return subject;
+/** @returns the mail, or the failure if the mail has no subject */
+const compose = async (deps: MailDeps, notice: Notice): Promise<Message | ApplicationFailure> => {
+  try {
+    return await COMPOSERS[notice.subject.type](deps, notice);
+  } catch (error) {
+    if (error instanceof ApplicationFailure && error.type === NOTHING_TO_TELL) return error;
+    throw error;
+  }
 };
 
-/**
- * Mails the owner of the key that started a job how the job ended. The job's row must say so; only
- * a completed job whose sums close may be mailed about just before that. A mail that the provider
- * accepted is not sent again. A second attempt has the same key, links and content.
- *
- * @throws notEnded, nothingToTell, MailUnavailable, MailRefused, MailGivenUp
- */
-export const createNotifyJob =
-  (deps: MailDeps): Activities['notifyJob'] =>
-  async ({ jobId, end }) => {
-    const subject = await getSubject(deps, jobId);
-    const reported = storedEnd(subject) ?? (isReportedThrough(subject, end) ? end : undefined);
-    if (reported === undefined) throw notEnded(jobId);
-    await notify(deps, { subject, end: reported, round: 1 });
-  };
-
-/** Mails the end of a job again, on request; once per round. */
-export const createNotifyJobAgain =
-  (deps: MailDeps): Activities['notifyJobAgain'] =>
-  async ({ jobId, round }) => {
-    const subject = await getSubject(deps, jobId);
-    const end = storedEnd(subject);
-    if (end === undefined) throw notEnded(jobId);
-    await notify(deps, { subject, end, round });
-  };
+/** The first round has no suffix: the provider may know that key from an earlier version. */
+const idempotencyKeyOf = (jobId: string, round: number): string =>
+  `${jobId}/${JOB_MAIL}${round === 1 ? '' : `/${round}`}`;

@@ -26,13 +26,6 @@ export interface NotifyRequestDeps extends MailDeps {
   config: MailDeps['config'] & Pick<Config, 'deleteAllSignals'>;
 }
 
-const isClosing = (kind: RequestNotice): kind is `closing/${number}` => kind.startsWith('closing/');
-
-const audienceOf = (kind: RequestNotice): Audience => {
-  if (kind === 'unanswered') return 'platform';
-  return isClosing(kind) ? 'admins' : 'all';
-};
-
 /** The decision whose reason the mail quotes. */
 const REPORTED_DECISIONS: Partial<Record<RequestNotice, DecisionKind>> = {
   approved: 'approve',
@@ -40,49 +33,56 @@ const REPORTED_DECISIONS: Partial<Record<RequestNotice, DecisionKind>> = {
   revoked: 'revoke',
 };
 
-/** The decisions that are possible at the time of a mail, by role. */
-const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly CodedKind[]> => {
-  if (kind === 'asked' || kind === 'unanswered') {
-    return { platform: ['approve', 'deny'], admin: ['withdraw'] };
-  }
-  const isOpen = kind === 'approved' || isClosing(kind);
-  return isOpen ? { platform: ['revoke'], admin: ['withdraw'] } : { platform: [], admin: [] };
-};
-
-/**
- * The decisions a person can make, with their codes. There are no codes if signals are switched
- * off.
- */
-const decidableOf = async (
-  { database: { db }, config }: NotifyRequestDeps,
-  { id: requestId, workspace_id: workspaceId }: Subject,
-  kind: RequestNotice,
-): Promise<(person: string) => Decidable[]> => {
-  const decidable = decidableBy(kind);
-  const people = {
-    platform: await listDeciders(db, 'platform', workspaceId),
-    admin: await listDeciders(db, 'admin', workspaceId),
-  };
-  const codeOf = (decided: CodedKind, person: string) =>
-    config.deleteAllSignals === 'off'
-      ? {}
-      : { code: decisionCodeOf(config.linkSecret, { requestId, kind: decided, person }) };
-  return (person) =>
-    (['platform', 'admin'] as const)
-      .filter((role) => people[role].some((decider) => decider.person === person))
-      .flatMap((role) => decidable[role])
-      .map((decided) => ({ kind: decided, ...codeOf(decided, person) }));
-};
-
 type Subject = NonNullable<Awaited<ReturnType<typeof findRequestSubject>>>;
 
-const endOf = ({ state, job_id, job_counts }: Subject, kind: RequestNotice) => {
-  if (kind !== 'ended' || job_id === null) return null;
-  const { selected = 0, deleted = 0 } = (job_counts ?? {}) as Record<string, number>;
-  return { state, jobId: job_id, selected, deleted };
+type OpenNotice = Awaited<ReturnType<typeof listOpenNotices>>[number];
+
+/**
+ * Mails all recipients of a notice: one mail per person and round, even if the person has several
+ * keys. A mail that was accepted or refused is not sent again. An address that fails does not block
+ * the others. A notice that is not due is not sent.
+ *
+ * @throws requestUnknown, MailUnavailable, MailRefused
+ */
+export const createNotifyRequest =
+  (deps: NotifyRequestDeps, timeOf: () => number = Date.now): Activities['notifyRequest'] =>
+  async ({ requestId, kind, round = 1 }) => {
+    const { db } = deps.database;
+    const subject = await findRequestSubject(db, requestId);
+    if (subject === undefined) throw failures.requestUnknown(requestId);
+    if (!(await isDue(deps, subject, { kind, round, now: timeOf() }))) return;
+    const workspaceId = subject.workspace_id;
+    const audience = audienceOf(kind);
+    await planNotices(db, { requestId, workspaceId, kind, round, audience });
+    const notices = await listOpenNotices(db, { requestId, kind, round });
+    const waitMs = waitOf(notices);
+    if (waitMs > 0) throw mailTooEarly(waitMs);
+    const factsFor = await factsOf(deps, subject, kind);
+    const decidableFor = await decidableOf(deps, subject, kind);
+    const troubles = await tryAll(deps, notices, kind, (notice) =>
+      deleteAllMail(factsFor(notice), kind, decidableFor(notice.person)),
+    );
+    if (troubles.length > 0) throw worstOf(troubles);
+  };
+
+/** A further round is due only if it reports the present state. */
+const isDue = async (
+  { database: { db } }: NotifyRequestDeps,
+  subject: Subject,
+  { kind, round, now }: { kind: RequestNotice; round: number; now: number },
+): Promise<boolean> =>
+  round === 1 ? isNoticeDue(db, now, subject, kind) : kind === noticeOf(subject.state);
+
+const audienceOf = (kind: RequestNotice): Audience => {
+  if (kind === 'unanswered') return 'platform';
+  return isClosing(kind) ? 'admins' : 'all';
 };
 
-type OpenNotice = Awaited<ReturnType<typeof listOpenNotices>>[number];
+const isClosing = (kind: RequestNotice): kind is `closing/${number}` => kind.startsWith('closing/');
+
+/** How long the provider asked us to wait, in milliseconds. It applies to all mails. */
+const waitOf = (notices: readonly OpenNotice[]): number =>
+  Math.max(0, ...notices.map(({ wait_ms: waitMs }) => waitMs));
 
 /** The facts for the mails of one kind. Each mail has its own link. */
 const factsOf = async (
@@ -110,16 +110,45 @@ const factsOf = async (
   });
 };
 
-/** If a retry can help any of the mails, the failure must be retryable. */
-const worstOf = (troubles: readonly unknown[]): unknown =>
-  troubles.find((trouble) => !(trouble instanceof ApplicationFailure && trouble.nonRetryable)) ??
-  troubles[0];
+const endOf = ({ state, job_id, job_counts }: Subject, kind: RequestNotice) => {
+  if (kind !== 'ended' || job_id === null) return null;
+  const { selected = 0, deleted = 0 } = (job_counts ?? {}) as Record<string, number>;
+  return { state, jobId: job_id, selected, deleted };
+};
 
-const mailKindOf = (kind: RequestNotice): MailKind => (isClosing(kind) ? 'closing' : kind);
+/**
+ * The decisions a person can make, with their codes. There are no codes if signals are switched
+ * off.
+ */
+const decidableOf = async (
+  { database: { db }, config }: NotifyRequestDeps,
+  { id: requestId, workspace_id: workspaceId }: Subject,
+  kind: RequestNotice,
+): Promise<(person: string) => Decidable[]> => {
+  const decidable = decidableBy(kind);
+  const people = {
+    platform: await listDeciders(db, 'platform', workspaceId),
+    admin: await listDeciders(db, 'admin', workspaceId),
+  };
+  const codeOf = (decided: CodedKind, person: string) =>
+    config.deleteAllSignals === 'off'
+      ? {}
+      : { code: decisionCodeOf(config.linkSecret, { requestId, kind: decided, person }) };
+  return (person) =>
+    (['platform', 'admin'] as const)
+      .filter((role) => people[role].some((decider) => decider.person === person))
+      .flatMap((role) => decidable[role])
+      .map((decided) => ({ kind: decided, ...codeOf(decided, person) }));
+};
 
-/** How long the provider asked us to wait, in milliseconds. It applies to all mails. */
-const waitOf = (notices: readonly OpenNotice[]): number =>
-  Math.max(0, ...notices.map(({ wait_ms: waitMs }) => waitMs));
+/** The decisions that are possible at the time of a mail, by role. */
+const decidableBy = (kind: RequestNotice): Record<'platform' | 'admin', readonly CodedKind[]> => {
+  if (kind === 'asked' || kind === 'unanswered') {
+    return { platform: ['approve', 'deny'], admin: ['withdraw'] };
+  }
+  const isOpen = kind === 'approved' || isClosing(kind);
+  return isOpen ? { platform: ['revoke'], admin: ['withdraw'] } : { platform: [], admin: [] };
+};
 
 /**
  * Tries each mail once, and stops if the provider accepts no more for now.
@@ -153,38 +182,9 @@ const tryAll = async (
   return troubles;
 };
 
-/** A further round is due only if it reports the present state. */
-const isDue = async (
-  { database: { db } }: NotifyRequestDeps,
-  subject: Subject,
-  { kind, round, now }: { kind: RequestNotice; round: number; now: number },
-): Promise<boolean> =>
-  round === 1 ? isNoticeDue(db, now, subject, kind) : kind === noticeOf(subject.state);
+const mailKindOf = (kind: RequestNotice): MailKind => (isClosing(kind) ? 'closing' : kind);
 
-/**
- * Mails all recipients of a notice: one mail per person and round, even if the person has several
- * keys. A mail that was accepted or refused is not sent again. An address that fails does not block
- * the others. A notice that is not due is not sent.
- *
- * @throws requestUnknown, MailUnavailable, MailRefused
- */
-export const createNotifyRequest =
-  (deps: NotifyRequestDeps, timeOf: () => number = Date.now): Activities['notifyRequest'] =>
-  async ({ requestId, kind, round = 1 }) => {
-    const { db } = deps.database;
-    const subject = await findRequestSubject(db, requestId);
-    if (subject === undefined) throw failures.requestUnknown(requestId);
-    if (!(await isDue(deps, subject, { kind, round, now: timeOf() }))) return;
-    const workspaceId = subject.workspace_id;
-    const audience = audienceOf(kind);
-    await planNotices(db, { requestId, workspaceId, kind, round, audience });
-    const notices = await listOpenNotices(db, { requestId, kind, round });
-    const waitMs = waitOf(notices);
-    if (waitMs > 0) throw mailTooEarly(waitMs);
-    const factsFor = await factsOf(deps, subject, kind);
-    const decidableFor = await decidableOf(deps, subject, kind);
-    const troubles = await tryAll(deps, notices, kind, (notice) =>
-      deleteAllMail(factsFor(notice), kind, decidableFor(notice.person)),
-    );
-    if (troubles.length > 0) throw worstOf(troubles);
-  };
+/** If a retry can help any of the mails, the failure must be retryable. */
+const worstOf = (troubles: readonly unknown[]): unknown =>
+  troubles.find((trouble) => !(trouble instanceof ApplicationFailure && trouble.nonRetryable)) ??
+  troubles[0];

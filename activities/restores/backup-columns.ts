@@ -36,11 +36,6 @@ export const findBackupColumns = async (
   return { naming: 'api', names: await readHeaderNames(storage, header) };
 };
 
-const indexIn = (kept: BackupColumns, column: string): number =>
-  kept.naming === 'stored'
-    ? kept.columns.findIndex(({ name }) => name === column)
-    : kept.names.indexOf(apiNameOf(column));
-
 /** The index of the user id in each record. @throws exportUnknown when there is none */
 export const userIdColumnOf = (exportId: string, kept: BackupColumns): number => {
   const index = indexIn(kept, 'user_id');
@@ -56,54 +51,6 @@ export const emailColumnOf = (kept: BackupColumns): number | undefined => {
   const index = indexIn(kept, 'email');
   return index < 0 ? undefined : index;
 };
-
-/**
- * Two columns may have the same API name. The order of columns, which never changes, keeps them
- * apart.
- */
-const matchByApiName = (
-  exportId: string,
-  names: readonly string[],
-  columns: readonly UserColumn[],
-): MatchedColumn[] => {
-  let next = 0;
-  return names.map((name) => {
-    const at = columns.findIndex(
-      (column, index) => index >= next && apiNameOf(column.name) === name,
-    );
-    const column = columns[at];
-    if (column === undefined) throw failures.columnGone(exportId, name);
-    next = at + 1;
-    return column.isGenerated ? undefined : { ...column, isSameType: false };
-  });
-};
-
-/** The names in `now` that are also in `then`, in the order of `now`. */
-const common = (then: readonly string[], now: readonly string[]): string[] =>
-  now.filter((name) => then.includes(name));
-
-const areEqual = (one: readonly string[], other: readonly string[]): boolean =>
-  one.length === other.length && one.every((name, index) => name === other[index]);
-
-/**
- * Whether values of a type may have another meaning now although their text fits. A composite then
- * has as many attributes, but others; the labels of an enum have changed their order, as they do
- * when two are exchanged by renaming. If the number of attributes or a label does not fit,
- * PostgreSQL refuses the value, and the restore reports its user.
- */
-const isRedefined = (then: NamedParts, now: NamedParts): boolean =>
-  then.isEnum
-    ? !areEqual(common(now.names, then.names), common(then.names, now.names))
-    : then.names.length === now.names.length && !areEqual(then.names, now.names);
-
-/** The first redefined type of a column. */
-const findRedefined = (then: StoredColumn, now: StoredColumn): string | undefined =>
-  then.parts?.find((part) =>
-    now.parts?.some(
-      (other) =>
-        other.type === part.type && other.isEnum === part.isEnum && isRedefined(part, other),
-    ),
-  )?.type;
 
 /**
  * The column of today's table for each column of a backup. Undefined for a column that PostgreSQL
@@ -134,3 +81,56 @@ export const matchColumns = (
     return { ...column, isSameType: column.type === type };
   });
 };
+
+const indexIn = (kept: BackupColumns, column: string): number =>
+  kept.naming === 'stored'
+    ? kept.columns.findIndex(({ name }) => name === column)
+    : kept.names.indexOf(apiNameOf(column));
+
+/**
+ * Two columns may have the same API name. The order of columns, which never changes, keeps them
+ * apart.
+ */
+const matchByApiName = (
+  exportId: string,
+  names: readonly string[],
+  columns: readonly UserColumn[],
+): MatchedColumn[] => {
+  let next = 0;
+  return names.map((name) => {
+    const at = columns.findIndex(
+      (column, index) => index >= next && apiNameOf(column.name) === name,
+    );
+    const column = columns[at];
+    if (column === undefined) throw failures.columnGone(exportId, name);
+    next = at + 1;
+    return column.isGenerated ? undefined : { ...column, isSameType: false };
+  });
+};
+
+/** The first redefined type of a column. */
+const findRedefined = (then: StoredColumn, now: StoredColumn): string | undefined =>
+  then.parts?.find((part) =>
+    now.parts?.some(
+      (other) =>
+        other.type === part.type && other.isEnum === part.isEnum && isRedefined(part, other),
+    ),
+  )?.type;
+
+/**
+ * Whether values of a type may have another meaning now although their text fits. A composite then
+ * has as many attributes, but others; the labels of an enum have changed their order, as they do
+ * when two are exchanged by renaming. If the number of attributes or a label does not fit,
+ * PostgreSQL refuses the value, and the restore reports its user.
+ */
+const isRedefined = (then: NamedParts, now: NamedParts): boolean =>
+  then.isEnum
+    ? !areEqual(common(now.names, then.names), common(then.names, now.names))
+    : then.names.length === now.names.length && !areEqual(then.names, now.names);
+
+const areEqual = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((name, index) => name === other[index]);
+
+/** The names in `now` that are also in `then`, in the order of `now`. */
+const common = (then: readonly string[], now: readonly string[]): string[] =>
+  now.filter((name) => then.includes(name));

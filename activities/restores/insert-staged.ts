@@ -34,22 +34,6 @@ export interface LeftOut {
   notRestored: NotRestored[];
 }
 
-/** Removes the users that exist by now from the staging. @returns how many */
-const leavePresent = async (
-  { client, statements, jobId }: Staging,
-  { from, to }: Range,
-): Promise<number> => {
-  if (jobId === undefined) return 0;
-  const values = [from, to, jobId];
-  // A single user is found by the primary key. For each single user, a hash join would read all
-  // others, which takes hours.
-  const { rowCount } =
-    from === to
-      ? await client.query(statements.leavePresent, values)
-      : await byHash(client, statements.leavePresent, values);
-  return rowCount ?? 0;
-};
-
 /** The result of one round over the staged rows. */
 interface Round {
   rowIds: string[];
@@ -60,161 +44,6 @@ interface Round {
   /** Users that refer to missing users. They may be restored together with those. */
   waiting: (NotRestored & { n: number })[];
 }
-
-/**
- * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
- * would be nested in it.
- */
-const rollBackTo = (savepoint: string): string =>
-  `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
-
-/**
- * Removes a user that the database refused from the staging. Another transaction may have created
- * the same user in the meantime.
- */
-const leaveRefused = async (
-  staging: Staging,
-  n: number,
-  error: DatabaseError,
-  round: Round,
-): Promise<void> => {
-  const { client, statements } = staging;
-  const isThere = isUniqueViolation(error) && (await leavePresent(staging, { from: n, to: n }));
-  if (isThere === 1) {
-    round.present += 1;
-    return;
-  }
-  const isWaiting =
-    error.code === FOREIGN_KEY_VIOLATION && statements.references.includes(error.constraint ?? '');
-  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
-  for (const { userId } of rows) {
-    round[isWaiting ? 'waiting' : 'refused'].push({ n, userId, reason: reasonOf(error) });
-  }
-};
-
-/** Removes a user whose insert changes other users from the staging. */
-const leaveHarmful = async (
-  { client, statements }: Staging,
-  n: number,
-  round: Round,
-): Promise<void> => {
-  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
-  for (const { userId } of rows) round.refused.push({ n, userId, reason: 'changesOthers' });
-};
-
-/**
- * Adds an inserted range to its round. Returns false if its insert changed or deleted users that
- * the round has not inserted. An insert may change users of earlier ranges: they are compared with
- * the file when the round ends.
- */
-const addRange = async (
-  staging: Staging,
-  range: Range,
-  inserted: Inserted,
-  round: Round,
-): Promise<boolean> => {
-  const { rowIds, done } = inserted;
-  round.rowIds.push(rowIds);
-  round.done = plus(round.done, done);
-  return (
-    (await leftOthers(staging, range, [rowIds], done)) ||
-    (await leftOthers(staging, { from: 1, to: range.to }, round.rowIds, round.done))
-  );
-};
-
-const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {
-  const { client } = staging;
-  const [{ done }, added] = [round, round.rowIds.length];
-  let refusal: DatabaseError | undefined;
-  await client.query('SAVEPOINT range');
-  try {
-    const inserted = await insertRange(staging, range);
-    if (await addRange(staging, range, inserted, round)) {
-      await client.query('RELEASE SAVEPOINT range');
-      return 'done';
-    }
-  } catch (error) {
-    if (!mayBeOfARow(error)) throw error;
-    refusal = error;
-  }
-  await client.query(rollBackTo('range'));
-  round.rowIds.length = added;
-  round.done = done;
-  if (range.from < range.to) return 'split';
-  if (refusal === undefined) await leaveHarmful(staging, range.from, round);
-  else await leaveRefused(staging, range.from, refusal, round);
-  return 'done';
-};
-
-/**
- * The users that refer to users that neither exist nor are restored. Other waiting users refer to
- * users in another half.
- */
-const findLost = async ({ client, statements }: Staging): Promise<Round['refused']> => {
-  const { rows } = await byHash<{ n: number; userId: string; constraint: string }>(
-    client,
-    statements.lost,
-  );
-  return rows.map(({ n, userId, constraint }) => ({
-    n,
-    userId,
-    reason: `constraint ${constraint}`,
-  }));
-};
-
-/** The users that triggers kept out or changed. */
-const findDifferences = async ({ client, statements }: Staging): Promise<Round['refused']> => {
-  const { rows } = await byHash<Difference>(client, statements.compare);
-  return rows.map(({ n, userId, isMissing, differing }) => ({
-    n,
-    userId,
-    reason: isMissing ? 'refused' : `changedOnInsert ${differing}`,
-  }));
-};
-
-/**
- * Inserts no rows, to find errors of the statement itself and missing rights.
- *
- * @throws that error, but not an error raised by a trigger: that is reported for each user
- */
-const insertNobody = async (staging: Staging): Promise<void> => {
-  await staging.client.query('SAVEPOINT nobody');
-  try {
-    await insertRange(staging, NO_ROWS);
-  } catch (error) {
-    if (!isOfARow(error)) throw error;
-  }
-  await staging.client.query(rollBackTo('nobody'));
-};
-
-/** Rolls a round back, and removes these users from the staging. @returns these users */
-const beginAnew = async (
-  { client, statements }: Staging,
-  out: Round['refused'],
-): Promise<NotRestored[]> => {
-  await client.query(rollBackTo('round'));
-  await client.query(statements.leave, [out.map(({ n }) => n)]);
-  return out;
-};
-
-/**
- * Rolls back a round in which users waited for each other. Removes the refused users from the
- * staging, and those that depend on them. Then the next round can restore the others together.
- *
- * @returns the removed users
- */
-const beginTogether = async (
-  staging: Staging,
-  { refused, waiting }: Round,
-): Promise<NotRestored[]> => {
-  const { client, statements } = staging;
-  await beginAnew(staging, refused);
-  const lost = await findLost(staging);
-  // If there are no such users, something else keeps the waiting users out.
-  const out = refused.length + lost.length > 0 ? lost : waiting;
-  await client.query(statements.leave, [out.map(({ n }) => n)]);
-  return [...refused, ...out];
-};
 
 /**
  * Inserts the staged rows that the database accepts unchanged, by halves. A user is removed from
@@ -252,4 +81,175 @@ export const insertCarefully = async (staging: Staging, signal: AbortSignal): Pr
     }
     left.push(...(await beginAnew(staging, [...round.refused, ...differences])));
   }
+};
+
+/**
+ * Inserts no rows, to find errors of the statement itself and missing rights.
+ *
+ * @throws that error, but not an error raised by a trigger: that is reported for each user
+ */
+const insertNobody = async (staging: Staging): Promise<void> => {
+  await staging.client.query('SAVEPOINT nobody');
+  try {
+    await insertRange(staging, NO_ROWS);
+  } catch (error) {
+    if (!isOfARow(error)) throw error;
+  }
+  await staging.client.query(rollBackTo('nobody'));
+};
+
+/**
+ * A savepoint remains after a rollback to it. Without the release, the next savepoint of this name
+ * would be nested in it.
+ */
+const rollBackTo = (savepoint: string): string =>
+  `ROLLBACK TO SAVEPOINT ${savepoint}; RELEASE SAVEPOINT ${savepoint}`;
+
+/** Removes the users that exist by now from the staging. @returns how many */
+const leavePresent = async (
+  { client, statements, jobId }: Staging,
+  { from, to }: Range,
+): Promise<number> => {
+  if (jobId === undefined) return 0;
+  const values = [from, to, jobId];
+  // A single user is found by the primary key. For each single user, a hash join would read all
+  // others, which takes hours.
+  const { rowCount } =
+    from === to
+      ? await client.query(statements.leavePresent, values)
+      : await byHash(client, statements.leavePresent, values);
+  return rowCount ?? 0;
+};
+
+const tryRange = async (staging: Staging, range: Range, round: Round): Promise<Tried> => {
+  const { client } = staging;
+  const [{ done }, added] = [round, round.rowIds.length];
+  let refusal: DatabaseError | undefined;
+  await client.query('SAVEPOINT range');
+  try {
+    const inserted = await insertRange(staging, range);
+    if (await addRange(staging, range, inserted, round)) {
+      await client.query('RELEASE SAVEPOINT range');
+      return 'done';
+    }
+  } catch (error) {
+    if (!mayBeOfARow(error)) throw error;
+    refusal = error;
+  }
+  await client.query(rollBackTo('range'));
+  round.rowIds.length = added;
+  round.done = done;
+  if (range.from < range.to) return 'split';
+  if (refusal === undefined) await leaveHarmful(staging, range.from, round);
+  else await leaveRefused(staging, range.from, refusal, round);
+  return 'done';
+};
+
+/**
+ * Adds an inserted range to its round. Returns false if its insert changed or deleted users that
+ * the round has not inserted. An insert may change users of earlier ranges: they are compared with
+ * the file when the round ends.
+ */
+const addRange = async (
+  staging: Staging,
+  range: Range,
+  inserted: Inserted,
+  round: Round,
+): Promise<boolean> => {
+  const { rowIds, done } = inserted;
+  round.rowIds.push(rowIds);
+  round.done = plus(round.done, done);
+  return (
+    (await leftOthers(staging, range, [rowIds], done)) ||
+    (await leftOthers(staging, { from: 1, to: range.to }, round.rowIds, round.done))
+  );
+};
+
+/** Removes a user whose insert changes other users from the staging. */
+const leaveHarmful = async (
+  { client, statements }: Staging,
+  n: number,
+  round: Round,
+): Promise<void> => {
+  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
+  for (const { userId } of rows) round.refused.push({ n, userId, reason: 'changesOthers' });
+};
+
+/**
+ * Removes a user that the database refused from the staging. Another transaction may have created
+ * the same user in the meantime.
+ */
+const leaveRefused = async (
+  staging: Staging,
+  n: number,
+  error: DatabaseError,
+  round: Round,
+): Promise<void> => {
+  const { client, statements } = staging;
+  const isThere = isUniqueViolation(error) && (await leavePresent(staging, { from: n, to: n }));
+  if (isThere === 1) {
+    round.present += 1;
+    return;
+  }
+  const isWaiting =
+    error.code === FOREIGN_KEY_VIOLATION && statements.references.includes(error.constraint ?? '');
+  const { rows } = await client.query<{ userId: string }>(statements.leave, [[n]]);
+  for (const { userId } of rows) {
+    round[isWaiting ? 'waiting' : 'refused'].push({ n, userId, reason: reasonOf(error) });
+  }
+};
+
+/**
+ * Rolls back a round in which users waited for each other. Removes the refused users from the
+ * staging, and those that depend on them. Then the next round can restore the others together.
+ *
+ * @returns the removed users
+ */
+const beginTogether = async (
+  staging: Staging,
+  { refused, waiting }: Round,
+): Promise<NotRestored[]> => {
+  const { client, statements } = staging;
+  await beginAnew(staging, refused);
+  const lost = await findLost(staging);
+  // If there are no such users, something else keeps the waiting users out.
+  const out = refused.length + lost.length > 0 ? lost : waiting;
+  await client.query(statements.leave, [out.map(({ n }) => n)]);
+  return [...refused, ...out];
+};
+
+/** Rolls a round back, and removes these users from the staging. @returns these users */
+const beginAnew = async (
+  { client, statements }: Staging,
+  out: Round['refused'],
+): Promise<NotRestored[]> => {
+  await client.query(rollBackTo('round'));
+  await client.query(statements.leave, [out.map(({ n }) => n)]);
+  return out;
+};
+
+/**
+ * The users that refer to users that neither exist nor are restored. Other waiting users refer to
+ * users in another half.
+ */
+const findLost = async ({ client, statements }: Staging): Promise<Round['refused']> => {
+  const { rows } = await byHash<{ n: number; userId: string; constraint: string }>(
+    client,
+    statements.lost,
+  );
+  return rows.map(({ n, userId, constraint }) => ({
+    n,
+    userId,
+    reason: `constraint ${constraint}`,
+  }));
+};
+
+/** The users that triggers kept out or changed. */
+const findDifferences = async ({ client, statements }: Staging): Promise<Round['refused']> => {
+  const { rows } = await byHash<Difference>(client, statements.compare);
+  return rows.map(({ n, userId, isMissing, differing }) => ({
+    n,
+    userId,
+    reason: isMissing ? 'refused' : `changedOnInsert ${differing}`,
+  }));
 };

@@ -25,31 +25,6 @@ interface LookUp {
   signal: AbortSignal;
 }
 
-/** Each part has its own transaction. One transaction for all parts would hold back VACUUM. */
-const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
-  const { client, jobId, target } = look;
-  const { userIdColumn: userId, emailColumn: email } = target;
-  // In a backup without email addresses no user matches.
-  if (email === undefined) return;
-  const statements = restoreStatements(target, 'text');
-  await client.query(BEGIN_LOOK_UP);
-  await stagePart(look, part, statements);
-  if (!part.isWhole) {
-    await client.query(statements.keepOnly(wantedIds({ jobId, isChosen: false, part })));
-  }
-  await matchStaged(client, jobId, { userId, email });
-  await client.query('COMMIT');
-};
-
-const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => {
-  await client.query(BEGIN_LOOK_UP);
-  if (!(await mayEndLookUp(client, jobId))) {
-    throw failures.jobNotRunning(jobId, 'not verifying its backup any more');
-  }
-  await endLookUp(client, jobId);
-  await client.query('COMMIT');
-};
-
 /**
  * Looks up the email addresses of a restore in its backup, among the users that the backup's job
  * deleted by it. The users found become the targets of the restore. All parts are read and
@@ -81,4 +56,29 @@ export const lookUpAddresses = async (
     // Closing the connection drops its temporary tables and its locks.
     client.release(!isWhole);
   }
+};
+
+/** Each part has its own transaction. One transaction for all parts would hold back VACUUM. */
+const matchPart = async (look: LookUp, part: PartToRestore): Promise<void> => {
+  const { client, jobId, target } = look;
+  const { userIdColumn: userId, emailColumn: email } = target;
+  // In a backup without email addresses no user matches.
+  if (email === undefined) return;
+  const statements = restoreStatements(target, 'text');
+  await client.query(BEGIN_LOOK_UP);
+  await stagePart(look, part, statements);
+  if (!part.isWhole) {
+    await client.query(statements.keepOnly(wantedIds({ jobId, isChosen: false, part })));
+  }
+  await matchStaged(client, jobId, { userId, email });
+  await client.query('COMMIT');
+};
+
+const endInOneTransaction = async ({ client, jobId }: LookUp): Promise<void> => {
+  await client.query(BEGIN_LOOK_UP);
+  if (!(await mayEndLookUp(client, jobId))) {
+    throw failures.jobNotRunning(jobId, 'not verifying its backup any more');
+  }
+  await endLookUp(client, jobId);
+  await client.query('COMMIT');
 };

@@ -31,6 +31,72 @@ interface BackupPart {
 }
 
 /**
+ * Shows that the users of a backup can be restored, before any of them is deleted. Deletes a few
+ * different users of the first part that has any, restores them from the stored file, compares
+ * them, and rolls back. It uses the code of every restore.
+ *
+ * @returns whether a user was restored; false if no user can be deleted now because others have
+ *   locked them
+ * @throws notRestorable with the reason
+ */
+export const rehearseRestore = async (
+  deps: Deps,
+  backup: ExportRow,
+  parts: readonly StoredPart[],
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const client = await lendRenewed(deps.lanes);
+  let isWhole = false;
+  try {
+    let isDone = false;
+    for (const part of parts) {
+      signal.throwIfAborted();
+      isDone = await rehearsePart(deps, client, { backup, part }, signal);
+      if (isDone) break;
+    }
+    isWhole = true;
+    return isDone;
+  } finally {
+    client.release(!isWhole);
+  }
+};
+
+/**
+ * Rehearses when `rehearseRestore` found no users but a batch deletes some. Either others had
+ * locked the users, or the users refer to each other and can only be deleted together.
+ *
+ * @param client the batch's own connection, without an open transaction
+ * @returns as `rehearseRestore` does
+ * @throws as `rehearseRestore` does
+ */
+export const rehearseBatch = async (
+  deps: Deps,
+  client: PoolClient,
+  held: BackupPart & { batch: Batch },
+  signal: AbortSignal,
+): Promise<boolean> =>
+  (await rehearsePart(deps, client, held, signal)) ||
+  (await rehearseWholeBatch(deps, client, held, signal));
+
+/** Rehearses different users of a part. Returns false if none of them can be deleted now. */
+const rehearsePart = async (
+  deps: Deps,
+  client: PoolClient,
+  { backup, part }: BackupPart,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  await client.query(BEGIN_RESTORE);
+  const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
+  const indexes = deleted.map(({ index }) => index);
+  if (indexes.length > 0) {
+    const target = await findTarget(deps, backup, signal, true);
+    await restoreAgain(deps, client, { part, target, indexes }, signal);
+  }
+  await client.query('ROLLBACK');
+  return indexes.length > 0;
+};
+
+/**
  * Restores deleted users in the open transaction, by their positions in the part.
  *
  * @throws notRestorable with the reason for the first user that stays out
@@ -63,55 +129,6 @@ const restoreAgain = async (
   if (first !== undefined) throw failures.notRestorable(part.exportId, first.reason);
 };
 
-/** Rehearses different users of a part. Returns false if none of them can be deleted now. */
-const rehearsePart = async (
-  deps: Deps,
-  client: PoolClient,
-  { backup, part }: BackupPart,
-  signal: AbortSignal,
-): Promise<boolean> => {
-  await client.query(BEGIN_RESTORE);
-  const deleted = await rehearseDeletion(client, part, MAX_REHEARSED);
-  const indexes = deleted.map(({ index }) => index);
-  if (indexes.length > 0) {
-    const target = await findTarget(deps, backup, signal, true);
-    await restoreAgain(deps, client, { part, target, indexes }, signal);
-  }
-  await client.query('ROLLBACK');
-  return indexes.length > 0;
-};
-
-/**
- * Shows that the users of a backup can be restored, before any of them is deleted. Deletes a few
- * different users of the first part that has any, restores them from the stored file, compares
- * them, and rolls back. It uses the code of every restore.
- *
- * @returns whether a user was restored; false if no user can be deleted now because others have
- *   locked them
- * @throws notRestorable with the reason
- */
-export const rehearseRestore = async (
-  deps: Deps,
-  backup: ExportRow,
-  parts: readonly StoredPart[],
-  signal: AbortSignal,
-): Promise<boolean> => {
-  const client = await lendRenewed(deps.lanes);
-  let isWhole = false;
-  try {
-    let isDone = false;
-    for (const part of parts) {
-      signal.throwIfAborted();
-      isDone = await rehearsePart(deps, client, { backup, part }, signal);
-      if (isDone) break;
-    }
-    isWhole = true;
-    return isDone;
-  } finally {
-    client.release(!isWhole);
-  }
-};
-
 /** Rehearses all users of a batch. Returns false if the batch is refused or deletes no user. */
 const rehearseWholeBatch = async (
   deps: Deps,
@@ -133,20 +150,3 @@ const rehearseWholeBatch = async (
   await client.query('ROLLBACK');
   return gone.size > 0;
 };
-
-/**
- * Rehearses when `rehearseRestore` found no users but a batch deletes some. Either others had
- * locked the users, or the users refer to each other and can only be deleted together.
- *
- * @param client the batch's own connection, without an open transaction
- * @returns as `rehearseRestore` does
- * @throws as `rehearseRestore` does
- */
-export const rehearseBatch = async (
-  deps: Deps,
-  client: PoolClient,
-  held: BackupPart & { batch: Batch },
-  signal: AbortSignal,
-): Promise<boolean> =>
-  (await rehearsePart(deps, client, held, signal)) ||
-  (await rehearseWholeBatch(deps, client, held, signal));

@@ -35,6 +35,8 @@ export interface RestoreWork {
   signal: AbortSignal;
 }
 
+const NOTHING_LEFT: LeftOut = { present: 0, notRestored: [] };
+
 /**
  * Loads a part's rows into the staging table.
  *
@@ -61,20 +63,27 @@ export const stagePart = async (
   assertSame(part, { ...stored.facts(), rows: copy.rowCount });
 };
 
-const NOTHING_LEFT: LeftOut = { present: 0, notRestored: [] };
-
-/** @returns undefined when all users were to be inserted at once, and the result differs */
-const insertPart = async (
-  { client, signal }: RestoreWork,
-  statements: RestoreStatements,
-  chunk: Chunk,
-  isCareful: boolean,
-): Promise<LeftOut | undefined> => {
-  const { jobId, part } = chunk;
-  const staging: Staging = { client, statements, jobId, rows: part.rows };
-  if (!part.isWhole) await client.query(statements.keepOnly(wantedIds(chunk)));
-  if (isCareful) return insertCarefully(staging, signal);
-  return (await insertWhole(staging)) ? NOTHING_LEFT : undefined;
+/**
+ * Restores the users of one part in its own transaction. It tries all users at once, then by
+ * halves. A part that another attempt has done is skipped.
+ *
+ * @throws jobNotRunning when the job was cancelled or the backup was removed; backupDamaged;
+ *   outOfLocks
+ */
+export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void> => {
+  for (const isCareful of [false, true]) {
+    try {
+      if (await tryPart(work, chunk, isCareful)) return;
+    } catch (error) {
+      if (isOutOfLocks(error)) {
+        // Roll back first: until then this transaction holds all locks, and others get none.
+        await work.client.query('ROLLBACK');
+        throw failures.outOfLocks(chunk.jobId);
+      }
+      if (isCareful || !mayBeOfARow(error)) throw error;
+    }
+    await work.client.query('ROLLBACK');
+  }
 };
 
 /** Returns false if nothing was written, because not all users can be inserted at once. */
@@ -107,25 +116,16 @@ const tryPart = async (work: RestoreWork, chunk: Chunk, isCareful: boolean): Pro
   return true;
 };
 
-/**
- * Restores the users of one part in its own transaction. It tries all users at once, then by
- * halves. A part that another attempt has done is skipped.
- *
- * @throws jobNotRunning when the job was cancelled or the backup was removed; backupDamaged;
- *   outOfLocks
- */
-export const restorePart = async (work: RestoreWork, chunk: Chunk): Promise<void> => {
-  for (const isCareful of [false, true]) {
-    try {
-      if (await tryPart(work, chunk, isCareful)) return;
-    } catch (error) {
-      if (isOutOfLocks(error)) {
-        // Roll back first: until then this transaction holds all locks, and others get none.
-        await work.client.query('ROLLBACK');
-        throw failures.outOfLocks(chunk.jobId);
-      }
-      if (isCareful || !mayBeOfARow(error)) throw error;
-    }
-    await work.client.query('ROLLBACK');
-  }
+/** @returns undefined when all users were to be inserted at once, and the result differs */
+const insertPart = async (
+  { client, signal }: RestoreWork,
+  statements: RestoreStatements,
+  chunk: Chunk,
+  isCareful: boolean,
+): Promise<LeftOut | undefined> => {
+  const { jobId, part } = chunk;
+  const staging: Staging = { client, statements, jobId, rows: part.rows };
+  if (!part.isWhole) await client.query(statements.keepOnly(wantedIds(chunk)));
+  if (isCareful) return insertCarefully(staging, signal);
+  return (await insertWhole(staging)) ? NOTHING_LEFT : undefined;
 };

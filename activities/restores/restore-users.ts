@@ -21,13 +21,10 @@ import { restorePart } from './restore-part.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { recheckPart } from '../exports/verify-part.ts';
 
-/** @throws usersNotPlain; exportUnknown for a restore without a backup */
-const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
-  if (job.backupId === null) throw failures.exportUnknown(job.id);
-  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
-  const backup = await getExport(db, job.backupId);
-  return { backup, parts: await listPartsToRestore(db, job, backup) };
-};
+type Step<Name extends keyof Activities> = (
+  input: Parameters<Activities[Name]>[0],
+  signal: AbortSignal,
+) => ReturnType<Activities[Name]>;
 
 /**
  * Matches the columns of a backup to the columns of today's table.
@@ -54,11 +51,6 @@ export const findTarget = async (
     references,
   };
 };
-
-type Step<Name extends keyof Activities> = (
-  input: Parameters<Activities[Name]>[0],
-  signal: AbortSignal,
-) => ReturnType<Activities[Name]>;
 
 /**
  * Hashes every part that a restore reads, so that damage is found before a row is written. If the
@@ -126,3 +118,11 @@ export const createRestoreBackedUpUsers =
     const { restored } = await countRestore(db, jobId);
     return { restored };
   };
+
+/** @throws usersNotPlain; exportUnknown for a restore without a backup */
+const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
+  if (job.backupId === null) throw failures.exportUnknown(job.id);
+  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
+  const backup = await getExport(db, job.backupId);
+  return { backup, parts: await listPartsToRestore(db, job, backup) };
+};

@@ -66,97 +66,6 @@ export const delayAfter = (attempts: number, retryAfterMs: number | null): numbe
   return Math.max(own, Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
 };
 
-const send = async (
-  { database, config, webhooks }: DeliveryDeps,
-  delivery: DeliveryRow,
-  signal: AbortSignal,
-): Promise<Posted> => {
-  const { id, webhook_id: webhookId, url } = delivery;
-  const body = payloadOf(delivery, config.publicUrl);
-  const timestamp = Math.floor(Date.now() / 1_000);
-  const secrets = await listSecrets(database.db, webhookId);
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': 'Keepsake',
-    'webhook-id': id,
-    'webhook-timestamp': String(timestamp),
-    'webhook-signature': signaturesOf(secrets, { id, timestamp, body }),
-  };
-  return webhooks.post({ url, headers, body }, signal);
-};
-
-/** The message contains neither the URL nor the answer, because it is stored in a history. */
-const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) =>
-  ApplicationFailure.create({
-    type: 'notDelivered',
-    message: `Delivery ${id} was not accepted (${status === null ? error : `status ${status}`}). It will be sent again.`,
-    nextRetryDelay: nextMs,
-  });
-
-/** How long to postpone after so many activity attempts, in milliseconds. */
-const standBackAfter = (looks: number): number => {
-  const { firstMs, mostMs } = STAND_BACK;
-  return Math.round(Math.min(firstMs * 2 ** Math.min(looks - 1, 20), mostMs) * (1 + Math.random()));
-};
-
-/** Does not count as an attempt: no request was sent. */
-const standBack = ({ id }: DeliveryRow, nextMs: number) =>
-  ApplicationFailure.create({
-    type: 'webhookBusy',
-    message: `Delivery ${id} waits for others of its webhook or workspace.`,
-    nextRetryDelay: nextMs,
-  });
-
-/**
- * Reserves a slot of the webhook and one of the workspace.
- *
- * @returns the function that releases both; undefined if one of them is not free
- */
-const createBothTurns = () => {
-  const ofWebhook = createTurns(MAX_OF_WEBHOOK);
-  const ofWorkspace = createTurns(MAX_OF_WORKSPACE);
-  return ({ webhook_id: webhookId, workspace_id: workspaceId }: DeliveryRow) => {
-    const first = ofWebhook(webhookId);
-    if (first === undefined) return undefined;
-    const second = ofWorkspace(workspaceId);
-    if (second === undefined) {
-      first();
-      return undefined;
-    }
-    return () => {
-      first();
-      second();
-    };
-  };
-};
-
-/**
- * Stores the result of an attempt. @throws ApplicationFailure when the delivery is to be retried
- */
-const record = async (
-  db: Db,
-  input: DeliveryInput,
-  { delivery, attempts }: { delivery: DeliveryRow; attempts: number },
-  posted: Posted,
-): Promise<DeliveryState> => {
-  const of = { ...input, webhookId: delivery.webhook_id };
-  if (posted.error === null) {
-    await recordDelivered(db, of, posted);
-    return 'delivered';
-  }
-  if (posted.error === 'gone') {
-    await recordGone(db, of, posted);
-    return 'failed';
-  }
-  if (delivery.event_type === TEST_EVENT) {
-    await recordFailed(db, of, posted);
-    return 'failed';
-  }
-  const nextMs = delayAfter(attempts, posted.retryAfterMs);
-  await recordMissed(db, of, posted, nextMs);
-  throw missed(delivery, posted, nextMs);
-};
-
 /**
  * Sends a delivery once and stores the result. If the worker dies in between, the delivery is sent
  * again under the same id. A delivery that has ended, or that was deleted with its webhook, is not
@@ -212,3 +121,94 @@ export const createGiveUpDelivery =
     if (isNews) webhooks.meter.delivery('failed');
     return state;
   };
+
+/**
+ * Reserves a slot of the webhook and one of the workspace.
+ *
+ * @returns the function that releases both; undefined if one of them is not free
+ */
+const createBothTurns = () => {
+  const ofWebhook = createTurns(MAX_OF_WEBHOOK);
+  const ofWorkspace = createTurns(MAX_OF_WORKSPACE);
+  return ({ webhook_id: webhookId, workspace_id: workspaceId }: DeliveryRow) => {
+    const first = ofWebhook(webhookId);
+    if (first === undefined) return undefined;
+    const second = ofWorkspace(workspaceId);
+    if (second === undefined) {
+      first();
+      return undefined;
+    }
+    return () => {
+      first();
+      second();
+    };
+  };
+};
+
+const send = async (
+  { database, config, webhooks }: DeliveryDeps,
+  delivery: DeliveryRow,
+  signal: AbortSignal,
+): Promise<Posted> => {
+  const { id, webhook_id: webhookId, url } = delivery;
+  const body = payloadOf(delivery, config.publicUrl);
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const secrets = await listSecrets(database.db, webhookId);
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': 'Keepsake',
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': signaturesOf(secrets, { id, timestamp, body }),
+  };
+  return webhooks.post({ url, headers, body }, signal);
+};
+
+/**
+ * Stores the result of an attempt. @throws ApplicationFailure when the delivery is to be retried
+ */
+const record = async (
+  db: Db,
+  input: DeliveryInput,
+  { delivery, attempts }: { delivery: DeliveryRow; attempts: number },
+  posted: Posted,
+): Promise<DeliveryState> => {
+  const of = { ...input, webhookId: delivery.webhook_id };
+  if (posted.error === null) {
+    await recordDelivered(db, of, posted);
+    return 'delivered';
+  }
+  if (posted.error === 'gone') {
+    await recordGone(db, of, posted);
+    return 'failed';
+  }
+  if (delivery.event_type === TEST_EVENT) {
+    await recordFailed(db, of, posted);
+    return 'failed';
+  }
+  const nextMs = delayAfter(attempts, posted.retryAfterMs);
+  await recordMissed(db, of, posted, nextMs);
+  throw missed(delivery, posted, nextMs);
+};
+
+/** The message contains neither the URL nor the answer, because it is stored in a history. */
+const missed = ({ id }: DeliveryRow, { error, status }: Posted, nextMs: number) =>
+  ApplicationFailure.create({
+    type: 'notDelivered',
+    message: `Delivery ${id} was not accepted (${status === null ? error : `status ${status}`}). It will be sent again.`,
+    nextRetryDelay: nextMs,
+  });
+
+/** How long to postpone after so many activity attempts, in milliseconds. */
+const standBackAfter = (looks: number): number => {
+  const { firstMs, mostMs } = STAND_BACK;
+  return Math.round(Math.min(firstMs * 2 ** Math.min(looks - 1, 20), mostMs) * (1 + Math.random()));
+};
+
+/** Does not count as an attempt: no request was sent. */
+const standBack = ({ id }: DeliveryRow, nextMs: number) =>
+  ApplicationFailure.create({
+    type: 'webhookBusy',
+    message: `Delivery ${id} waits for others of its webhook or workspace.`,
+    nextRetryDelay: nextMs,
+  });

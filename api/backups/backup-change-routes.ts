@@ -45,41 +45,10 @@ const purgeSchema = z
   })
   .meta({ examples: [{ confirm: 'purge backup of 3 users', reason: 'A user requested erasure' }] });
 
-const getBackup = async (
-  { database: { db } }: ApiDeps,
-  id: string,
-  workspaceId: string | null,
-): Promise<BackupRow> => {
-  const row = await findBackup(db, id, workspaceId);
-  if (row === undefined) throw notFound('backup');
-  return row;
-};
-
-/** A short transaction that fails if it has to wait long for a lock. */
-const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
-  db.transaction().execute(async (trx) => {
-    await sql`SELECT set_config('lock_timeout', ${String(REQUEST_LOCK_MS)}, true)`.execute(trx);
-    return work(trx);
-  });
-
-const isGone = (id: string): ProblemError =>
-  problem('gone', `Backup ${id} was removed. Its data cannot be recovered.`);
-
-const refuse = (detail: string, pointer: string): ProblemError =>
-  problem('unprocessable', detail, { errors: [{ detail, pointer }] });
-
-const whyUnchanged = (id: string, result: Exclude<BackupChanged, 'changed'>): ProblemError => {
-  switch (result) {
-    case 'gone':
-      return isGone(id);
-    case 'sooner':
-      return refuse(
-        'The retention of a backup can only be extended. To end it now, purge the backup.',
-        '/expiresAt',
-      );
-    case 'tooLate':
-      return refuse(`A backup can be kept for at most ${MAX_BACKUP_YEARS} years.`, '/expiresAt');
-  }
+/** Routes that change or purge a backup. */
+export const registerBackupChangeRoutes = (app: App, deps: ApiDeps): void => {
+  registerChange(app, deps);
+  registerPurge(app, deps);
 };
 
 const registerChange = (app: App, deps: ApiDeps): void => {
@@ -120,26 +89,42 @@ const registerChange = (app: App, deps: ApiDeps): void => {
   );
 };
 
-const whyKept = (id: string, result: Purge): ProblemError | undefined => {
-  switch (result.status) {
-    case 'removed':
-      return undefined;
+const getBackup = async (
+  { database: { db } }: ApiDeps,
+  id: string,
+  workspaceId: string | null,
+): Promise<BackupRow> => {
+  const row = await findBackup(db, id, workspaceId);
+  if (row === undefined) throw notFound('backup');
+  return row;
+};
+
+/** A short transaction that fails if it has to wait long for a lock. */
+const withLock = <Result>({ database: { db } }: ApiDeps, work: (trx: Trx) => Promise<Result>) =>
+  db.transaction().execute(async (trx) => {
+    await sql`SELECT set_config('lock_timeout', ${String(REQUEST_LOCK_MS)}, true)`.execute(trx);
+    return work(trx);
+  });
+
+const whyUnchanged = (id: string, result: Exclude<BackupChanged, 'changed'>): ProblemError => {
+  switch (result) {
     case 'gone':
       return isGone(id);
-    case 'own':
-      return problem(
-        'self-purge',
-        `You started the deletion of backup ${id}, with this key or with another of your keys.`,
+    case 'sooner':
+      return refuse(
+        'The retention of a backup can only be extended. To end it now, purge the backup.',
+        '/expiresAt',
       );
-    case 'held':
-      return problem('wrong-state', `Backup ${id} is under legal hold. Clear the hold first.`);
-    case 'inUse':
-      return problem(
-        'wrong-state',
-        `Job ${result.jobId} needs backup ${id}. Wait until the job has ended, or cancel the job. Then purge the backup.`,
-      );
+    case 'tooLate':
+      return refuse(`A backup can be kept for at most ${MAX_BACKUP_YEARS} years.`, '/expiresAt');
   }
 };
+
+const isGone = (id: string): ProblemError =>
+  problem('gone', `Backup ${id} was removed. Its data cannot be recovered.`);
+
+const refuse = (detail: string, pointer: string): ProblemError =>
+  problem('unprocessable', detail, { errors: [{ detail, pointer }] });
 
 const registerPurge = (app: App, deps: ApiDeps): void => {
   app.post(
@@ -185,8 +170,23 @@ const registerPurge = (app: App, deps: ApiDeps): void => {
   );
 };
 
-/** Routes that change or purge a backup. */
-export const registerBackupChangeRoutes = (app: App, deps: ApiDeps): void => {
-  registerChange(app, deps);
-  registerPurge(app, deps);
+const whyKept = (id: string, result: Purge): ProblemError | undefined => {
+  switch (result.status) {
+    case 'removed':
+      return undefined;
+    case 'gone':
+      return isGone(id);
+    case 'own':
+      return problem(
+        'self-purge',
+        `You started the deletion of backup ${id}, with this key or with another of your keys.`,
+      );
+    case 'held':
+      return problem('wrong-state', `Backup ${id} is under legal hold. Clear the hold first.`);
+    case 'inUse':
+      return problem(
+        'wrong-state',
+        `Job ${result.jobId} needs backup ${id}. Wait until the job has ended, or cancel the job. Then purge the backup.`,
+      );
+  }
 };

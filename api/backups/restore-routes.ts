@@ -47,22 +47,90 @@ const isOneWay = ({ ids, listId }: NamedUsers): boolean =>
   ids === undefined || listId === undefined;
 const TWO_WAYS = { error: 'must not be given together with ids', path: ['listId'] };
 
-/** @throws ProblemError 404, or 422 for a list of email addresses */
-const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
-  const list = await resolveList(db, workspaceId, listId, '/listId');
-  if (list.matchBy === 'userId') return list;
-  const detail =
-    'is a list of email addresses. The addresses of deleted users are only in the files of the backup, and a ' +
-    'preview does not read these. Start the restore with the list: it reports entries that it did not find';
-  throw problem('unprocessable', `/listId: ${detail}.`, {
-    errors: [{ detail, pointer: '/listId' }],
-  });
-};
-
 /**
  * States of a backup that a restore may try: one once found damaged may be whole again, or in part.
  */
 const RESTORABLE = ['verified', 'damaged'];
+
+const previewBodySchema = z
+  .strictObject(previewShape)
+  .refine(isOneWay, TWO_WAYS)
+  .meta({ examples: [{ ids: ['u-1', 'u-2'] }] });
+
+const restoreBodySchema = z
+  .strictObject({
+    ...namedShape,
+    reason: reasonSchema.optional(),
+    notify: z.boolean().default(true).describe('Send a mail about the outcome'),
+  })
+  .refine(isOneWay, TWO_WAYS)
+  .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
+
+interface RestoreInput extends NamedUsers {
+  reason?: string | undefined;
+  notify: boolean;
+}
+
+/** Restores: deleted users are restored from the backup of the deletion. */
+export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
+  registerPreview(app, deps);
+  app.post(
+    '/v1/backups/:id/restores',
+    {
+      bodyLimit: SELECTION_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'startRestore',
+        summary: 'Restore deleted users from a backup; existing users are never overwritten',
+        tags: ['restores'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: restoreBodySchema,
+        response: { 202: startedJobSchema },
+      },
+    },
+    async (request: FastifyRequest & { params: { id: string }; body: RestoreInput }, reply) => {
+      const job = await beginJob(request, readIdempotency(request), deps, async () =>
+        planRestore(deps, await requireRestorable(deps, request), request.body),
+      );
+      return acceptJob(request, reply, job, deps);
+    },
+  );
+};
+
+const registerPreview = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/backups/:id/restore-previews',
+    {
+      bodyLimit: SELECTION_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'previewRestore',
+        summary: 'Preview how many users a restore would restore, and how many already exist',
+        tags: ['restores'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: previewBodySchema,
+        response: {
+          200: z
+            .object({
+              restorable: z.int().describe('Users that would be restored'),
+              present: z.int().describe('Users that exist now and would be left unchanged'),
+              notFound: z.int().describe('Of the given users: not deleted with this backup'),
+              notFoundSample: z
+                .array(z.string())
+                .optional()
+                .describe(`The first ${REPORT_SIZE} of these ids, in order`),
+            })
+            .describe('The counts; no restore was started'),
+        },
+      },
+    },
+    async ({ workspaceId, params, body }) => {
+      const backup = await requireRestorable(deps, { workspaceId, params });
+      const { db } = deps.database;
+      return countRestorable(db, backup, await findNamed(db, workspaceId, body));
+    },
+  );
+};
 
 /** @throws ProblemError 404, 410 if the backup was removed, 409 while its deletion runs */
 const requireRestorable = async (
@@ -102,59 +170,30 @@ const findNamed = async (
   return { ids: idsOfList(id), count: entries };
 };
 
-const previewBodySchema = z
-  .strictObject(previewShape)
-  .refine(isOneWay, TWO_WAYS)
-  .meta({ examples: [{ ids: ['u-1', 'u-2'] }] });
-
-const registerPreview = (app: App, deps: ApiDeps): void => {
-  app.post(
-    '/v1/backups/:id/restore-previews',
-    {
-      bodyLimit: SELECTION_BODY_LIMIT_BYTES,
-      schema: {
-        operationId: 'previewRestore',
-        summary: 'Preview how many users a restore would restore, and how many already exist',
-        tags: ['restores'],
-        params: paramsSchema,
-        querystring: z.strictObject({}),
-        body: previewBodySchema,
-        response: {
-          200: z
-            .object({
-              restorable: z.int().describe('Users that would be restored'),
-              present: z.int().describe('Users that exist now and would be left unchanged'),
-              notFound: z.int().describe('Of the given users: not deleted with this backup'),
-              notFoundSample: z
-                .array(z.string())
-                .optional()
-                .describe(`The first ${REPORT_SIZE} of these ids, in order`),
-            })
-            .describe('The counts; no restore was started'),
-        },
-      },
-    },
-    async ({ workspaceId, params, body }) => {
-      const backup = await requireRestorable(deps, { workspaceId, params });
-      const { db } = deps.database;
-      return countRestorable(db, backup, await findNamed(db, workspaceId, body));
-    },
-  );
+/** @throws ProblemError 404, or 422 for a list of email addresses */
+const resolveIdList = async (db: Db, workspaceId: string, listId: string) => {
+  const list = await resolveList(db, workspaceId, listId, '/listId');
+  if (list.matchBy === 'userId') return list;
+  const detail =
+    'is a list of email addresses. The addresses of deleted users are only in the files of the backup, and a ' +
+    'preview does not read these. Start the restore with the list: it reports entries that it did not find';
+  throw problem('unprocessable', `/listId: ${detail}.`, {
+    errors: [{ detail, pointer: '/listId' }],
+  });
 };
 
-const restoreBodySchema = z
-  .strictObject({
-    ...namedShape,
-    reason: reasonSchema.optional(),
-    notify: z.boolean().default(true).describe('Send a mail about the outcome'),
-  })
-  .refine(isOneWay, TWO_WAYS)
-  .meta({ examples: [{ ids: ['u-1', 'u-2'], reason: 'Deleted by mistake' }] });
-
-interface RestoreInput extends NamedUsers {
-  reason?: string | undefined;
-  notify: boolean;
-}
+const planRestore = async (
+  { database: { db } }: ApiDeps,
+  backup: BackupRow,
+  { reason, notify, ...named }: RestoreInput,
+): Promise<PlannedJob> => ({
+  id: uuidv7(),
+  type: 'restore',
+  ...(await selectedBy(db, backup.workspace_id, named)),
+  options: { notify },
+  backupId: backup.id,
+  ...(reason !== undefined && { reason }),
+});
 
 /**
  * All entries of a list are targets; entries that match no deleted user are reported as not found.
@@ -173,43 +212,4 @@ const selectedBy = async (
       ? { listId: id, users: addressesOfList(id), are: 'addresses' as const }
       : { listId: id, users: idsOfList(id) };
   return { selection: { type: 'list' }, targetsOf };
-};
-
-const planRestore = async (
-  { database: { db } }: ApiDeps,
-  backup: BackupRow,
-  { reason, notify, ...named }: RestoreInput,
-): Promise<PlannedJob> => ({
-  id: uuidv7(),
-  type: 'restore',
-  ...(await selectedBy(db, backup.workspace_id, named)),
-  options: { notify },
-  backupId: backup.id,
-  ...(reason !== undefined && { reason }),
-});
-
-/** Restores: deleted users are restored from the backup of the deletion. */
-export const registerRestoreRoutes = (app: App, deps: ApiDeps): void => {
-  registerPreview(app, deps);
-  app.post(
-    '/v1/backups/:id/restores',
-    {
-      bodyLimit: SELECTION_BODY_LIMIT_BYTES,
-      schema: {
-        operationId: 'startRestore',
-        summary: 'Restore deleted users from a backup; existing users are never overwritten',
-        tags: ['restores'],
-        params: paramsSchema,
-        querystring: z.strictObject({}),
-        body: restoreBodySchema,
-        response: { 202: startedJobSchema },
-      },
-    },
-    async (request: FastifyRequest & { params: { id: string }; body: RestoreInput }, reply) => {
-      const job = await beginJob(request, readIdempotency(request), deps, async () =>
-        planRestore(deps, await requireRestorable(deps, request), request.body),
-      );
-      return acceptJob(request, reply, job, deps);
-    },
-  );
 };

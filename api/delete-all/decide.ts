@@ -31,26 +31,6 @@ export interface DecisionInput {
   jobId?: string;
 }
 
-/** @throws ProblemError 404 if there is no request that the caller can access */
-export const getRequest = async (
-  { database: { db } }: Pick<ApiDeps, 'database'>,
-  id: string,
-  workspaceId: string | null,
-): Promise<RequestRow> => {
-  const row = await findRequest(db, id, workspaceId);
-  if (row === undefined) throw notFound('delete-all request');
-  return row;
-};
-
-/** The problem with the state of a request, or with its closed window. */
-export const refusedBy = (
-  { id, state, closes_at: closesAt }: RequestRow,
-  needsWindow: boolean,
-): ProblemError =>
-  needsWindow && closesAt !== null && state !== 'running'
-    ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
-    : problem('wrong-state', `Request ${id} is ${state}.`);
-
 const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemError> = {
   selfApproval: () =>
     problem(
@@ -76,17 +56,6 @@ const ADVICE: Record<Exclude<Refusal, 'wrongState' | 'tooLate'>, () => ProblemEr
   stillRunning: () => problem('internal', 'The run has not ended yet.'),
 };
 
-const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
-
-const toProblem = (
-  refusal: Refusal,
-  request: RequestRow,
-  kind: DecisionRow['kind'],
-): ProblemError =>
-  refusal === 'wrongState' || refusal === 'tooLate'
-    ? refusedBy(request, needsWindow(kind))
-    : ADVICE[refusal]();
-
 const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
   problem(
     'temporal-unavailable',
@@ -96,71 +65,25 @@ const unanswered = (decision: DecisionRow, cause?: unknown): ProblemError =>
     { cause },
   );
 
-const getDecision = async ({ database: { db } }: Deps, id: string): Promise<DecisionRow> => {
-  const row = await findDecision(db, id);
-  if (row === undefined) throw new Error(`decision ${id} is gone`);
+/** @throws ProblemError 404 if there is no request that the caller can access */
+export const getRequest = async (
+  { database: { db } }: Pick<ApiDeps, 'database'>,
+  id: string,
+  workspaceId: string | null,
+): Promise<RequestRow> => {
+  const row = await findRequest(db, id, workspaceId);
+  if (row === undefined) throw notFound('delete-all request');
   return row;
 };
 
-/** Undefined if another decision has the same key. */
-const write = async (
-  deps: Deps,
-  {
-    id,
-    actor,
-    idempotency,
-  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency: Idempotency | undefined },
-  { kind, reason, previewId, jobId }: DecisionInput,
-): Promise<DecisionRow | undefined> => {
-  const decision: WrittenDecision = {
-    id: uuidv7(),
-    requestId: id,
-    kind,
-    proof: actor.proof,
-    ...(reason !== undefined && { reason }),
-    ...(previewId !== undefined && { previewId }),
-    ...(jobId !== undefined && { jobId }),
-    ...(idempotency !== undefined && { idempotency }),
-  };
-  const outcome = await submitDecision(deps.database.db, decision);
-  return outcome === undefined ? undefined : getDecision(deps, decision.id);
-};
-
-/**
- * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned
- * if the workflow did not take it in time.
- */
-const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
-  const { db } = deps.database;
-  if (decision.idempotency_key !== null || (await giveUpDecision(db, decision.id))) {
-    throw unanswered(decision, cause);
-  }
-  return getDecision(deps, decision.id);
-};
-
-const awaitDecision = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
-  const deadline = Date.now() + DECISION_DEADLINE_MS;
-  while (Date.now() < deadline) {
-    const decision = await getDecision(deps, pending.id);
-    if (decision.outcome !== 'pending') return decision;
-    await sleep(POLL_INTERVAL_MS);
-  }
-  return giveUp(deps, pending);
-};
-
-const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
-  const message = { decisionId: pending.id };
-  let isSent: boolean;
-  try {
-    isSent = await deps.requests.send(pending.request_id, pending.kind as MessageKind, message);
-  } catch (cause) {
-    return giveUp(deps, pending, cause);
-  }
-  if (isSent) return awaitDecision(deps, pending);
-  // The request ended between our check and the message.
-  await giveUpDecision(deps.database.db, pending.id);
-  return getDecision(deps, pending.id);
-};
+/** The problem with the state of a request, or with its closed window. */
+export const refusedBy = (
+  { id, state, closes_at: closesAt }: RequestRow,
+  needsWindow: boolean,
+): ProblemError =>
+  needsWindow && closesAt !== null && state !== 'running'
+    ? problem('window-closed', `The window of request ${id} is closed (${state}).`)
+    : problem('wrong-state', `Request ${id} is ${state}.`);
 
 /**
  * Stores a decision, sends it to the workflow of the request, and waits for the outcome. `check`
@@ -193,3 +116,80 @@ export const decide = async (
   const hasEnded = decision.refusal === 'unanswered' && !isUnfinished(now.state);
   throw toProblem(hasEnded ? 'wrongState' : decision.refusal, now, decision.kind);
 };
+
+const needsWindow = (kind: string): boolean => kind === 'run' || kind === 'retry';
+
+/** Undefined if another decision has the same key. */
+const write = async (
+  deps: Deps,
+  {
+    id,
+    actor,
+    idempotency,
+  }: { id: string; actor: Pick<Actor, 'proof'>; idempotency: Idempotency | undefined },
+  { kind, reason, previewId, jobId }: DecisionInput,
+): Promise<DecisionRow | undefined> => {
+  const decision: WrittenDecision = {
+    id: uuidv7(),
+    requestId: id,
+    kind,
+    proof: actor.proof,
+    ...(reason !== undefined && { reason }),
+    ...(previewId !== undefined && { previewId }),
+    ...(jobId !== undefined && { jobId }),
+    ...(idempotency !== undefined && { idempotency }),
+  };
+  const outcome = await submitDecision(deps.database.db, decision);
+  return outcome === undefined ? undefined : getDecision(deps, decision.id);
+};
+
+const getDecision = async ({ database: { db } }: Deps, id: string): Promise<DecisionRow> => {
+  const row = await findDecision(db, id);
+  if (row === undefined) throw new Error(`decision ${id} is gone`);
+  return row;
+};
+
+const submit = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
+  const message = { decisionId: pending.id };
+  let isSent: boolean;
+  try {
+    isSent = await deps.requests.send(pending.request_id, pending.kind as MessageKind, message);
+  } catch (cause) {
+    return giveUp(deps, pending, cause);
+  }
+  if (isSent) return awaitDecision(deps, pending);
+  // The request ended between our check and the message.
+  await giveUpDecision(deps.database.db, pending.id);
+  return getDecision(deps, pending.id);
+};
+
+/**
+ * A caller without an idempotency key cannot read the outcome later. So its decision is abandoned
+ * if the workflow did not take it in time.
+ */
+const giveUp = async (deps: Deps, decision: DecisionRow, cause?: unknown): Promise<DecisionRow> => {
+  const { db } = deps.database;
+  if (decision.idempotency_key !== null || (await giveUpDecision(db, decision.id))) {
+    throw unanswered(decision, cause);
+  }
+  return getDecision(deps, decision.id);
+};
+
+const awaitDecision = async (deps: Deps, pending: DecisionRow): Promise<DecisionRow> => {
+  const deadline = Date.now() + DECISION_DEADLINE_MS;
+  while (Date.now() < deadline) {
+    const decision = await getDecision(deps, pending.id);
+    if (decision.outcome !== 'pending') return decision;
+    await sleep(POLL_INTERVAL_MS);
+  }
+  return giveUp(deps, pending);
+};
+
+const toProblem = (
+  refusal: Refusal,
+  request: RequestRow,
+  kind: DecisionRow['kind'],
+): ProblemError =>
+  refusal === 'wrongState' || refusal === 'tooLate'
+    ? refusedBy(request, needsWindow(kind))
+    : ADVICE[refusal]();

@@ -63,14 +63,6 @@ export const requestSchema = summarySchema
 type Summary = z.infer<typeof summarySchema>;
 type Deps = Pick<ApiDeps, 'config' | 'jobs'>;
 
-const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
-
-const uiUrlOf = ({ id }: RequestRow, { config, jobs }: Deps): string | null => {
-  if (config.temporalUiUrl === undefined) return null;
-  const workflowId = encodeURIComponent(requestWorkflowIdOf(id));
-  return `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${workflowId}`;
-};
-
 /** A request as in a list. */
 export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   id: row.id,
@@ -99,6 +91,30 @@ export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   workflow: { id: requestWorkflowIdOf(row.id), uiUrl: uiUrlOf(row, deps) },
 });
 
+/** One request, with the current number of users of its workspace. */
+export const describeRequest = async (
+  row: RequestRow,
+  deps: Deps & Pick<ApiDeps, 'database'>,
+): Promise<z.infer<typeof requestSchema>> => {
+  const { db } = deps.database;
+  const summary = summarizeRequest(row, deps);
+  const [now, timeline, mails] = await Promise.all([
+    countWorkspaceUsers(db, row.workspace_id),
+    timelineOf(db, row),
+    listRequestMails(db, row.id),
+  ]);
+  const mail = mails.map(toRequestMailJson);
+  return { ...summary, users: { ...summary.users, now }, timeline, mail };
+};
+
+const iso = (at: Date | null): string | null => at?.toISOString() ?? null;
+
+const uiUrlOf = ({ id }: RequestRow, { config, jobs }: Deps): string | null => {
+  if (config.temporalUiUrl === undefined) return null;
+  const workflowId = encodeURIComponent(requestWorkflowIdOf(id));
+  return `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${workflowId}`;
+};
+
 const timelineOf = async (db: Db, row: RequestRow) => {
   const decisions = await listDecisions(db, row.id);
   const requester = summarizePerson(row.requester_shown_id, row.requester_role, row.requester_name);
@@ -125,19 +141,3 @@ const timelineOf = async (db: Db, row: RequestRow) => {
 
 const summarizePerson = (id: string | null, role: string | null, ownerName: string | null) =>
   id === null ? null : { id, role: role ?? '', ownerName: ownerName ?? '' };
-
-/** One request, with the current number of users of its workspace. */
-export const describeRequest = async (
-  row: RequestRow,
-  deps: Deps & Pick<ApiDeps, 'database'>,
-): Promise<z.infer<typeof requestSchema>> => {
-  const { db } = deps.database;
-  const summary = summarizeRequest(row, deps);
-  const [now, timeline, mails] = await Promise.all([
-    countWorkspaceUsers(db, row.workspace_id),
-    timelineOf(db, row),
-    listRequestMails(db, row.id),
-  ]);
-  const mail = mails.map(toRequestMailJson);
-  return { ...summary, users: { ...summary.users, now }, timeline, mail };
-};

@@ -46,83 +46,6 @@ const askSchema = z
 
 type Asking = FastifyRequest & { body: z.infer<typeof askSchema> };
 
-const write = async (
-  request: Asking,
-  deps: ApiDeps,
-  idempotency: Idempotency | undefined,
-): Promise<RequestRow | undefined> => {
-  const { db } = deps.database;
-  const { workspaceId, actor, body } = request;
-  const id = uuidv7();
-  const isWritten = await askToDeleteAll(db, {
-    id,
-    proof: actor.proof,
-    reason: body.reason,
-    ...(body.ticket !== undefined && { ticket: body.ticket }),
-    ...(idempotency !== undefined && { idempotency }),
-  });
-  return isWritten ? getRequest(deps, id, workspaceId) : undefined;
-};
-
-/** The request of this call, or of an earlier call with the same idempotency key. */
-const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
-  const { db } = deps.database;
-  const { workspaceId } = request;
-  const idempotency = readIdempotency(request);
-  const row = await oncePerKey(idempotency, {
-    find: (key) => findRequestByKey(db, workspaceId, key),
-    usedFor: ({ id }) => `request ${id} by another call`,
-    write: () => write(request, deps, idempotency),
-  });
-  if (row !== undefined) return row;
-  const open = await findUnfinishedRequest(db, workspaceId);
-  throw problem(
-    'request-already-open',
-    `Workspace ${workspaceId} already has an open request: ${open?.id ?? 'it ended just now'}.`,
-  );
-};
-
-/**
- * Starts the workflow of an unclaimed request: a new request, or a request left by a crash.
- */
-const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
-  if (row.run_id !== null || row.finished_at !== null) return;
-  try {
-    await deps.requests.start({ id: row.id, workspaceId: row.workspace_id });
-  } catch (cause) {
-    throw problem(
-      'temporal-unavailable',
-      `Request ${row.id} was stored and starts once Temporal responds. Send the same call with the same key to get the request.`,
-      { cause },
-    );
-  }
-};
-
-const registerAsk = (app: App, deps: ApiDeps): void => {
-  app.post(
-    '/v1/delete-all-requests',
-    {
-      schema: {
-        operationId: 'askToDeleteAll',
-        summary: 'Request a window from the platform team in which all users may be deleted',
-        tags: ['delete all'],
-        querystring: z.strictObject({}),
-        body: askSchema,
-        response: {
-          201: requestSchema.describe('The request, which is waiting for the platform team'),
-        },
-      },
-    },
-    async (request, reply) => {
-      const row = await ask(request, deps);
-      await start(row, deps);
-      const fresh = await getRequest(deps, row.id, request.workspaceId);
-      reply.code(201).header('location', `/v1/delete-all-requests/${row.id}`);
-      return describeRequest(fresh, deps);
-    },
-  );
-};
-
 /** Requests to delete all users of a workspace, and their state. */
 export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void => {
   registerAsk(app, deps);
@@ -168,4 +91,81 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
     async ({ access, params }) =>
       describeRequest(await getRequest(deps, params.id, access.workspaceId), deps),
   );
+};
+
+const registerAsk = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/delete-all-requests',
+    {
+      schema: {
+        operationId: 'askToDeleteAll',
+        summary: 'Request a window from the platform team in which all users may be deleted',
+        tags: ['delete all'],
+        querystring: z.strictObject({}),
+        body: askSchema,
+        response: {
+          201: requestSchema.describe('The request, which is waiting for the platform team'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const row = await ask(request, deps);
+      await start(row, deps);
+      const fresh = await getRequest(deps, row.id, request.workspaceId);
+      reply.code(201).header('location', `/v1/delete-all-requests/${row.id}`);
+      return describeRequest(fresh, deps);
+    },
+  );
+};
+
+/** The request of this call, or of an earlier call with the same idempotency key. */
+const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
+  const { db } = deps.database;
+  const { workspaceId } = request;
+  const idempotency = readIdempotency(request);
+  const row = await oncePerKey(idempotency, {
+    find: (key) => findRequestByKey(db, workspaceId, key),
+    usedFor: ({ id }) => `request ${id} by another call`,
+    write: () => write(request, deps, idempotency),
+  });
+  if (row !== undefined) return row;
+  const open = await findUnfinishedRequest(db, workspaceId);
+  throw problem(
+    'request-already-open',
+    `Workspace ${workspaceId} already has an open request: ${open?.id ?? 'it ended just now'}.`,
+  );
+};
+
+const write = async (
+  request: Asking,
+  deps: ApiDeps,
+  idempotency: Idempotency | undefined,
+): Promise<RequestRow | undefined> => {
+  const { db } = deps.database;
+  const { workspaceId, actor, body } = request;
+  const id = uuidv7();
+  const isWritten = await askToDeleteAll(db, {
+    id,
+    proof: actor.proof,
+    reason: body.reason,
+    ...(body.ticket !== undefined && { ticket: body.ticket }),
+    ...(idempotency !== undefined && { idempotency }),
+  });
+  return isWritten ? getRequest(deps, id, workspaceId) : undefined;
+};
+
+/**
+ * Starts the workflow of an unclaimed request: a new request, or a request left by a crash.
+ */
+const start = async (row: RequestRow, deps: ApiDeps): Promise<void> => {
+  if (row.run_id !== null || row.finished_at !== null) return;
+  try {
+    await deps.requests.start({ id: row.id, workspaceId: row.workspace_id });
+  } catch (cause) {
+    throw problem(
+      'temporal-unavailable',
+      `Request ${row.id} was stored and starts once Temporal responds. Send the same call with the same key to get the request.`,
+      { cause },
+    );
+  }
 };

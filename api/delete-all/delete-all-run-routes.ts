@@ -35,12 +35,30 @@ const runSchema = z
     ],
   });
 
-/** The confirmation phrase, with the count of the preview. */
-const phraseOf = (count: number): string => `delete all ${count} users`;
-
-/** An early check for callers. The workflow decides whether the window is open. */
-const requireOpen = (row: RequestRow): void => {
-  if (!isWindowOpen(row)) throw refusedBy(row, true);
+/** Within the window: the preview of all users, and the run that deletes them. */
+export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
+  registerPreview(app, deps);
+  app.post(
+    '/v1/delete-all-requests/:id/run',
+    {
+      schema: {
+        operationId: 'runDeleteAll',
+        summary: 'Back up, verify and delete all users of the preview',
+        tags: ['delete all'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        body: runSchema,
+        response: { 202: startedJobSchema },
+      },
+    },
+    async (request, reply) => {
+      const { body, params } = request;
+      await decide(request, deps, params.id, (row) => checkConfirmation(deps, row, body));
+      const job = await findJobOfPreview(deps.database.db, body.previewId);
+      if (job === undefined) throw new Error(`preview ${body.previewId} has no job`);
+      return acceptJob(request, reply, job, deps);
+    },
+  );
 };
 
 const registerPreview = (app: App, deps: ApiDeps): void => {
@@ -75,6 +93,14 @@ const registerPreview = (app: App, deps: ApiDeps): void => {
   );
 };
 
+/** An early check for callers. The workflow decides whether the window is open. */
+const requireOpen = (row: RequestRow): void => {
+  if (!isWindowOpen(row)) throw refusedBy(row, true);
+};
+
+/** The confirmation phrase, with the count of the preview. */
+const phraseOf = (count: number): string => `delete all ${count} users`;
+
 /** @throws ProblemError if the confirmation differs from the preview */
 const checkConfirmation = async (
   { database: { db } }: ApiDeps,
@@ -94,30 +120,4 @@ const checkConfirmation = async (
     });
   }
   return { kind: 'run', reason, previewId };
-};
-
-/** Within the window: the preview of all users, and the run that deletes them. */
-export const registerDeleteAllRunRoutes = (app: App, deps: ApiDeps): void => {
-  registerPreview(app, deps);
-  app.post(
-    '/v1/delete-all-requests/:id/run',
-    {
-      schema: {
-        operationId: 'runDeleteAll',
-        summary: 'Back up, verify and delete all users of the preview',
-        tags: ['delete all'],
-        params: paramsSchema,
-        querystring: z.strictObject({}),
-        body: runSchema,
-        response: { 202: startedJobSchema },
-      },
-    },
-    async (request, reply) => {
-      const { body, params } = request;
-      await decide(request, deps, params.id, (row) => checkConfirmation(deps, row, body));
-      const job = await findJobOfPreview(deps.database.db, body.previewId);
-      if (job === undefined) throw new Error(`preview ${body.previewId} has no job`);
-      return acceptJob(request, reply, job, deps);
-    },
-  );
 };

@@ -23,29 +23,6 @@ const querySchema = z.strictObject({
   reason: reasonSchema.default('single user deletion'),
 });
 
-const userHeld = (what: string): ProblemError =>
-  problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
-
-/** Whether the user was put under hold while the deletion ran. */
-const hasHeld = ({ counts }: JobRow): boolean =>
-  ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;
-
-/** An existing hold is reported at once. The job reports a hold that is set later. */
-const beginDeletion = (
-  request: FastifyRequest,
-  deps: ApiDeps,
-  input: { userId: string; reason: string; notify: boolean },
-) => {
-  const { db } = deps.database;
-  const { workspaceId } = request;
-  return beginJob(request, readIdempotency(request), deps, async () => {
-    const isHeld = await findHold(db, workspaceId, input.userId);
-    if (isHeld === undefined) throw notFound('user');
-    if (isHeld) throw userHeld('nothing was started');
-    return planDeletionOfIds(db, workspaceId, { ...input, ids: [input.userId] });
-  });
-};
-
 export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
   app.delete(
     '/v1/users/:userId',
@@ -78,3 +55,26 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+/** An existing hold is reported at once. The job reports a hold that is set later. */
+const beginDeletion = (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  input: { userId: string; reason: string; notify: boolean },
+) => {
+  const { db } = deps.database;
+  const { workspaceId } = request;
+  return beginJob(request, readIdempotency(request), deps, async () => {
+    const isHeld = await findHold(db, workspaceId, input.userId);
+    if (isHeld === undefined) throw notFound('user');
+    if (isHeld) throw userHeld('nothing was started');
+    return planDeletionOfIds(db, workspaceId, { ...input, ids: [input.userId] });
+  });
+};
+
+const userHeld = (what: string): ProblemError =>
+  problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
+
+/** Whether the user was put under hold while the deletion ran. */
+const hasHeld = ({ counts }: JobRow): boolean =>
+  ((counts ?? {}) as Partial<Record<string, number>>)['held'] === 1;

@@ -56,31 +56,6 @@ const reportedSchema = previewSchema
   })
   .meta({ id: 'DeletionPreview' });
 
-/** @throws ProblemError 409 if previews of lists hold the maximum number of users */
-const requireRoom = async (db: Db, workspaceId: string): Promise<void> => {
-  if (await hasRoomForList(db, workspaceId)) return;
-  throw problem(
-    'limit-reached',
-    `Previews of lists hold ${MAX_PREVIEWED_USERS} users of workspace ${workspaceId}, which is the maximum. ` +
-      'Wait: a preview is deleted one hour after it expires.',
-  );
-};
-
-const makePreview = async (
-  { database: { db } }: ApiDeps,
-  selection: DeletionSelection,
-  common: { workspaceId: string; actorKeyId: string },
-) => {
-  const resolved = await resolveSelection(db, common.workspaceId, selection);
-  if ('list' in resolved) {
-    await requireRoom(db, common.workspaceId);
-    return createListPreview(db, { ...common, list: resolved.list });
-  }
-  const { frozen, targetIds: ids, where, excluded } = resolved;
-  const recorded = ids === undefined ? frozen : { type: 'ids', ids };
-  return createPreview(db, { ...common, selection: recorded, where }, { ids, excluded });
-};
-
 const bodySchema = z.strictObject({ selection: deletionSelectionSchema }).meta({
   examples: [
     {
@@ -115,5 +90,30 @@ export const registerDeletionPreviewRoutes = (app: App, deps: ApiDeps): void => 
       const preview = await makePreview(deps, selection, { workspaceId, actorKeyId: actor.id });
       return sendPreview(reply, preview, preview.report);
     },
+  );
+};
+
+const makePreview = async (
+  { database: { db } }: ApiDeps,
+  selection: DeletionSelection,
+  common: { workspaceId: string; actorKeyId: string },
+) => {
+  const resolved = await resolveSelection(db, common.workspaceId, selection);
+  if ('list' in resolved) {
+    await requireRoom(db, common.workspaceId);
+    return createListPreview(db, { ...common, list: resolved.list });
+  }
+  const { frozen, targetIds: ids, where, excluded } = resolved;
+  const recorded = ids === undefined ? frozen : { type: 'ids', ids };
+  return createPreview(db, { ...common, selection: recorded, where }, { ids, excluded });
+};
+
+/** @throws ProblemError 409 if previews of lists hold the maximum number of users */
+const requireRoom = async (db: Db, workspaceId: string): Promise<void> => {
+  if (await hasRoomForList(db, workspaceId)) return;
+  throw problem(
+    'limit-reached',
+    `Previews of lists hold ${MAX_PREVIEWED_USERS} users of workspace ${workspaceId}, which is the maximum. ` +
+      'Wait: a preview is deleted one hour after it expires.',
   );
 };

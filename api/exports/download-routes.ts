@@ -15,17 +15,6 @@ const AS_STORED =
   'Every value is as stored, and not guarded against formulas. To use these users in a spreadsheet, ' +
   'restore them, then export them.';
 
-const schemaOf = (operationId: string, summary: string, tag: string, note: string) => ({
-  operationId,
-  summary,
-  description:
-    `${note} Supports \`Range\` (one range), \`If-Range\` and \`If-None-Match\`. \`Repr-Digest\` and \`ETag\` have the ` +
-    'SHA-256 of the whole file. Each download is in the activity log.',
-  tags: [tag],
-  params: z.strictObject({ id: z.uuid() }),
-  response: { 200: FILE_ANSWER, 206: FILE_ANSWER, 304: NOT_MODIFIED },
-});
-
 export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
   const { db } = deps.database;
 
@@ -51,3 +40,14 @@ export const registerDownloadRoutes = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+const schemaOf = (operationId: string, summary: string, tag: string, note: string) => ({
+  operationId,
+  summary,
+  description:
+    `${note} Supports \`Range\` (one range), \`If-Range\` and \`If-None-Match\`. \`Repr-Digest\` and \`ETag\` have the ` +
+    'SHA-256 of the whole file. Each download is in the activity log.',
+  tags: [tag],
+  params: z.strictObject({ id: z.uuid() }),
+  response: { 200: FILE_ANSWER, 206: FILE_ANSWER, 304: NOT_MODIFIED },
+});

@@ -44,15 +44,6 @@ export const exportOptionsShape = {
 
 type WantedOptions = z.infer<z.ZodObject<typeof exportOptionsShape>>;
 
-const isSpreadsheetSafe = ({ format, spreadsheetSafe }: WantedOptions): boolean => {
-  if (format === 'csv') return spreadsheetSafe ?? true;
-  if (spreadsheetSafe !== true) return false;
-  const detail = 'is allowed for CSV only; omit it, or choose CSV';
-  throw problem('unprocessable', `/spreadsheetSafe: ${detail}`, {
-    errors: [{ detail, pointer: '/spreadsheetSafe' }],
-  });
-};
-
 /**
  * The options as the job stores them. Columns that are defined later are not exported.
  *
@@ -73,4 +64,13 @@ export const freezeExportOptions = async (
   );
   if (errors.length > 0) throw invalidRequest(errors);
   return { format, compression, columns, spreadsheetSafe, notify };
+};
+
+const isSpreadsheetSafe = ({ format, spreadsheetSafe }: WantedOptions): boolean => {
+  if (format === 'csv') return spreadsheetSafe ?? true;
+  if (spreadsheetSafe !== true) return false;
+  const detail = 'is allowed for CSV only; omit it, or choose CSV';
+  throw problem('unprocessable', `/spreadsheetSafe: ${detail}`, {
+    errors: [{ detail, pointer: '/spreadsheetSafe' }],
+  });
 };

@@ -27,14 +27,6 @@ const bodySchema = z
     ],
   });
 
-/** Exports the users that the list matches when the job is stored. */
-const selectedBy = (
-  list: ListRef & { entries: number },
-): Pick<PlannedJob, 'selection' | 'targetsOf'> => ({
-  selection: { type: 'list' },
-  targetsOf: { listId: list.id, users: usersOfList(list), entries: list.entries },
-});
-
 export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/exports',
@@ -65,3 +57,11 @@ export const registerExportRoutes = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+/** Exports the users that the list matches when the job is stored. */
+const selectedBy = (
+  list: ListRef & { entries: number },
+): Pick<PlannedJob, 'selection' | 'targetsOf'> => ({
+  selection: { type: 'list' },
+  targetsOf: { listId: list.id, users: usersOfList(list), entries: list.entries },
+});

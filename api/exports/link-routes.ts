@@ -23,13 +23,6 @@ const KINDS: Kind[] = [
   { noun: 'backup', find: (db, workspaceId, id) => findBackup(db, id, workspaceId) },
 ];
 
-/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
-const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
-  const row = await find(db, workspaceId, id);
-  if (row === undefined) throw notFound(noun);
-  return row;
-};
-
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
 const newLinkSchema = z
@@ -62,6 +55,15 @@ const linkSchema = z
       .describe('When the link or the key that made it was revoked, whichever came first'),
   })
   .meta({ id: 'Link' });
+
+/** Creating, listing and revoking the links that `public-link-routes.ts` serves. */
+export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
+  for (const kind of KINDS) {
+    registerCreate(app, deps, kind);
+    registerList(app, deps, kind);
+    registerRevoke(app, deps, kind);
+  }
+};
 
 const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: Kind): void => {
   app.post(
@@ -102,6 +104,13 @@ const registerCreate = (app: App, { database: { db }, config }: ApiDeps, kind: K
       return reply.code(201).send({ id: link.id, url, expiresAt: link.expiresAt.toISOString() });
     },
   );
+};
+
+/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
+const getFile = async ({ noun, find }: Kind, db: Db, workspaceId: string, id: string) => {
+  const row = await find(db, workspaceId, id);
+  if (row === undefined) throw notFound(noun);
+  return row;
 };
 
 const registerList = (app: App, { database: { db } }: ApiDeps, kind: Kind): void => {
@@ -164,13 +173,4 @@ const registerRevoke = (app: App, { database: { db } }: ApiDeps, kind: Kind): vo
       return reply.code(204).send();
     },
   );
-};
-
-/** Creating, listing and revoking the links that `public-link-routes.ts` serves. */
-export const registerLinkRoutes = (app: App, deps: ApiDeps): void => {
-  for (const kind of KINDS) {
-    registerCreate(app, deps, kind);
-    registerList(app, deps, kind);
-    registerRevoke(app, deps, kind);
-  }
 };

@@ -23,25 +23,6 @@ type OpenLink = {
   file: OpenFile;
 };
 
-const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
-  link.link_is_over || link.is_over || link.state !== 'verified';
-
-/** Looks up the link of a token. A forged token never reaches the database. */
-const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink> => {
-  const linkId = readLinkToken(token, deps.config.linkSecret);
-  if (linkId === undefined) return { status: 'unknown' };
-  const link = await findLink(deps.database.db, linkId);
-  if (link === undefined) return { status: 'unknown' };
-  if (hasEnded(link)) return { status: 'ended' };
-  return {
-    status: 'open',
-    linkId,
-    linkExpiresAt: link.link_expires_at,
-    workspaceName: link.workspace_name,
-    file: requireOpenFile(link),
-  };
-};
-
 const NOT_MODIFIED = z.undefined().describe('The file is the one that `If-None-Match` names');
 
 /** The links in mails: a page, then the file. The token is the only key. */
@@ -91,3 +72,22 @@ export const registerPublicLinkRoutes = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+/** Looks up the link of a token. A forged token never reaches the database. */
+const openLink = async (deps: ApiDeps, token: string): Promise<OpenLink | NoLink> => {
+  const linkId = readLinkToken(token, deps.config.linkSecret);
+  if (linkId === undefined) return { status: 'unknown' };
+  const link = await findLink(deps.database.db, linkId);
+  if (link === undefined) return { status: 'unknown' };
+  if (hasEnded(link)) return { status: 'ended' };
+  return {
+    status: 'open',
+    linkId,
+    linkExpiresAt: link.link_expires_at,
+    workspaceName: link.workspace_name,
+    file: requireOpenFile(link),
+  };
+};
+
+const hasEnded = (link: NonNullable<Awaited<ReturnType<typeof findLink>>>): boolean =>
+  link.link_is_over || link.is_over || link.state !== 'verified';

@@ -30,8 +30,13 @@ export interface NoLink {
   status: keyof typeof ANSWERS;
 }
 
-const wantsJson = ({ headers: { accept = '' } }: FastifyRequest): boolean =>
-  /\bapplication\/(?:problem\+)?json\b/.test(accept) && !accept.includes('text/html');
+export const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
+export const NO_LINK = {
+  description: 'The link does not exist or has ended',
+  content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
+};
+
+export const tokenParams = z.strictObject({ token: z.string() });
 
 export const sendPage = (reply: FastifyReply, page: string): FastifyReply =>
   reply
@@ -49,17 +54,12 @@ export const sendNoLink = (request: FastifyRequest, reply: FastifyReply, { statu
   return sendPage(reply.code(code), renderNoLinkPage(title, advice));
 };
 
-export const PAGE = { description: 'A page', content: { 'text/html': { schema: z.string() } } };
-export const NO_LINK = {
-  description: 'The link does not exist or has ended',
-  content: { ...PAGE.content, 'application/problem+json': { schema: problemSchema } },
-};
-
-export const tokenParams = z.strictObject({ token: z.string() });
-
 /** Keeps URLs with a token out of referrers, search engines and caches. */
 export const hide = (reply: FastifyReply): FastifyReply =>
   reply
     .header('referrer-policy', 'no-referrer')
     .header('x-robots-tag', 'noindex, nofollow')
     .header('cache-control', 'no-store');
+
+const wantsJson = ({ headers: { accept = '' } }: FastifyRequest): boolean =>
+  /\bapplication\/(?:problem\+)?json\b/.test(accept) && !accept.includes('text/html');

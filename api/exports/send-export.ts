@@ -32,13 +32,23 @@ export interface ExportRow {
 /** An export that is complete and not removed. */
 export type OpenFile = { [K in keyof ExportRow]: NonNullable<ExportRow[K]> };
 
-const isFilled = (row: ExportRow): row is OpenFile =>
-  row.id !== null &&
-  row.attempt !== null &&
-  row.rows !== null &&
-  row.bytes !== null &&
-  row.sha256 !== null &&
-  row.verified_at !== null;
+/** Of the last characters: the first of a UUIDv7 are its time, alike for exports of one day. */
+const SHORT_ID_LENGTH = 8;
+
+const MEDIA_TYPES: Record<Format, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+};
+
+/** The description of a file response. */
+export const FILE_ANSWER = {
+  description: 'The file, or the requested range of the file',
+  content: {
+    'application/gzip': { schema: z.string() },
+    'text/csv': { schema: z.string() },
+    'application/x-ndjson': { schema: z.string() },
+  },
+};
 
 /**
  * @throws ProblemError `link-expired` if the file is removed, `wrong-state` if it is not verified
@@ -58,78 +68,6 @@ export const requireOpenFile = (row: ExportRow): OpenFile => {
     `${file} is not complete and verified. See job ${row.job_id}: ` +
       'wait while the job runs, or start a new job if it has ended.',
   );
-};
-
-/** Of the last characters: the first of a UUIDv7 are its time, alike for exports of one day. */
-const SHORT_ID_LENGTH = 8;
-
-const fileNameOf = (file: OpenFile): string => {
-  const subject = file.purpose === 'backup' ? 'backup' : 'users';
-  const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
-  const name = `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}`;
-  return `${name}.${file.format}${file.compression === 'gzip' ? '.gz' : ''}`;
-};
-
-const MEDIA_TYPES: Record<Format, string> = {
-  csv: 'text/csv; charset=utf-8',
-  ndjson: 'application/x-ndjson',
-};
-
-const mediaTypeOf = ({ format, compression }: OpenFile): string =>
-  compression === 'gzip' ? 'application/gzip' : MEDIA_TYPES[format];
-
-const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
-  'content-type': mediaTypeOf(file),
-  'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
-  'accept-ranges': 'bytes',
-  // A proxy that compressed the file again would break digest and ranges.
-  'cache-control': 'no-store, no-transform',
-  etag: tag,
-  'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
-});
-
-/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
-const sendNothing = ({ method }: FastifyRequest, reply: FastifyReply): FastifyReply =>
-  reply.send(method === 'HEAD' ? Readable.from([]) : undefined);
-
-/** The requested range. HEAD has no ranges; `If-Range` with another tag means the whole file. */
-const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
-  const condition = headers['if-range'];
-  if (method !== 'GET' || (condition !== undefined && condition !== tag)) return 'whole';
-  return readByteRange(headers.range, file.bytes);
-};
-
-const openAndRecord = async (
-  { database: { db }, storage }: Pick<ApiDeps, 'database' | 'storage'>,
-  file: OpenFile,
-  range: ByteRange,
-  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
-) => {
-  const content = await openExport({ db, storage }, file, range);
-  try {
-    await recordActivity(db, {
-      ...by,
-      kind: 'download',
-      workspaceId: file.workspace_id,
-      jobId: file.job_id,
-      exportId: file.id,
-      counts: { from: range.start, bytes: range.end - range.start + 1 },
-    });
-  } catch (error) {
-    content.destroy();
-    throw error;
-  }
-  return content;
-};
-
-/** The description of a file response. */
-export const FILE_ANSWER = {
-  description: 'The file, or the requested range of the file',
-  content: {
-    'application/gzip': { schema: z.string() },
-    'text/csv': { schema: z.string() },
-    'application/x-ndjson': { schema: z.string() },
-  },
 };
 
 /**
@@ -164,4 +102,66 @@ export const sendExport = async (
     reply.code(206).header('content-range', `bytes ${start}-${end}/${file.bytes}`);
   }
   return reply.send(content);
+};
+
+const isFilled = (row: ExportRow): row is OpenFile =>
+  row.id !== null &&
+  row.attempt !== null &&
+  row.rows !== null &&
+  row.bytes !== null &&
+  row.sha256 !== null &&
+  row.verified_at !== null;
+
+const headersOf = (file: OpenFile, tag: string): Record<string, string> => ({
+  'content-type': mediaTypeOf(file),
+  'content-disposition': `attachment; filename="${fileNameOf(file)}"`,
+  'accept-ranges': 'bytes',
+  // A proxy that compressed the file again would break digest and ranges.
+  'cache-control': 'no-store, no-transform',
+  etag: tag,
+  'repr-digest': `sha-256=:${Buffer.from(file.sha256, 'hex').toString('base64')}:`,
+});
+
+const mediaTypeOf = ({ format, compression }: OpenFile): string =>
+  compression === 'gzip' ? 'application/gzip' : MEDIA_TYPES[format];
+
+const fileNameOf = (file: OpenFile): string => {
+  const subject = file.purpose === 'backup' ? 'backup' : 'users';
+  const day = file.verified_at.toISOString().slice(0, 'yyyy-mm-dd'.length);
+  const name = `${subject}-${file.workspace_id}-${day}-${file.id.slice(-SHORT_ID_LENGTH)}`;
+  return `${name}.${file.format}${file.compression === 'gzip' ? '.gz' : ''}`;
+};
+
+/** The requested range. HEAD has no ranges; `If-Range` with another tag means the whole file. */
+const rangeOf = ({ method, headers }: FastifyRequest, file: OpenFile, tag: string) => {
+  const condition = headers['if-range'];
+  if (method !== 'GET' || (condition !== undefined && condition !== tag)) return 'whole';
+  return readByteRange(headers.range, file.bytes);
+};
+
+/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
+const sendNothing = ({ method }: FastifyRequest, reply: FastifyReply): FastifyReply =>
+  reply.send(method === 'HEAD' ? Readable.from([]) : undefined);
+
+const openAndRecord = async (
+  { database: { db }, storage }: Pick<ApiDeps, 'database' | 'storage'>,
+  file: OpenFile,
+  range: ByteRange,
+  by: Pick<NewActivity, 'actorKeyId' | 'reason'>,
+) => {
+  const content = await openExport({ db, storage }, file, range);
+  try {
+    await recordActivity(db, {
+      ...by,
+      kind: 'download',
+      workspaceId: file.workspace_id,
+      jobId: file.job_id,
+      exportId: file.id,
+      counts: { from: range.start, bytes: range.end - range.start + 1 },
+    });
+  } catch (error) {
+    content.destroy();
+    throw error;
+  }
+  return content;
 };

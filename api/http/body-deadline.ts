@@ -6,18 +6,6 @@ import { BODY_TIMEOUT_MS, UPLOAD_MIN_BYTES } from './limits.ts';
 /** Requests whose bodies may take as long as the server allows. */
 const uploads = new WeakSet<IncomingMessage>();
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
-/** Ends a request in the same way as Node ends a request that takes too long. */
-const cutOff = (request: IncomingMessage, response: ServerResponse): void => {
-  const error = Object.assign(new Error('the body takes too long'), {
-    code: 'ERR_HTTP_REQUEST_TIMEOUT',
-  });
-  if (response.headersSent) request.socket.destroy();
-  else answerBroken(error, request.socket);
-};
-
 /**
  * Cuts off bodies that take longer than `BODY_TIMEOUT_MS`. This includes the body of a rejected
  * request that is still being sent.
@@ -52,4 +40,16 @@ export const allowUpload = async <T>(
   } finally {
     uploads.delete(request);
   }
+};
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** Ends a request in the same way as Node ends a request that takes too long. */
+const cutOff = (request: IncomingMessage, response: ServerResponse): void => {
+  const error = Object.assign(new Error('the body takes too long'), {
+    code: 'ERR_HTTP_REQUEST_TIMEOUT',
+  });
+  if (response.headersSent) request.socket.destroy();
+  else answerBroken(error, request.socket);
 };

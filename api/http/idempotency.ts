@@ -6,13 +6,22 @@ import { invalidRequest, problem } from './problems.ts';
 /** 1 to 255 visible ASCII characters. */
 const KEY_PATTERN = /^[\x21-\x7e]{1,255}$/;
 
-/** JSON with sorted names in each object, so that equal values give equal text. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_name, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  ) ?? '';
+/** The idempotency key of a request, and the hash of the request. */
+export interface Idempotency {
+  key: string;
+  requestHash: string;
+}
+
+/** A row that an earlier request with an idempotency key has written. */
+interface Earlier {
+  request_hash: string | null;
+}
+
+interface Lookup<Row> {
+  find: (key: string) => Promise<Row | undefined>;
+  /** For the message about a key of another request: `job 0193… by another request`. */
+  usedFor: (earlier: Row) => string;
+}
 
 /** Two requests are the same if their method, route, path, query and body are the same. */
 export const requestHashOf = (request: FastifyRequest, body: unknown = request.body): string => {
@@ -21,12 +30,6 @@ export const requestHashOf = (request: FastifyRequest, body: unknown = request.b
     .update(canonical([method, routeOf(request), params, query, body ?? null]))
     .digest('hex');
 };
-
-/** The idempotency key of a request, and the hash of the request. */
-export interface Idempotency {
-  key: string;
-  requestHash: string;
-}
 
 /**
  * The idempotency key of the request and the hash of the request; undefined without a key. Pass
@@ -45,17 +48,6 @@ export const readIdempotency = (
   }
   return { key, requestHash: requestHashOf(request, body) };
 };
-
-/** A row that an earlier request with an idempotency key has written. */
-interface Earlier {
-  request_hash: string | null;
-}
-
-interface Lookup<Row> {
-  find: (key: string) => Promise<Row | undefined>;
-  /** For the message about a key of another request: `job 0193… by another request`. */
-  usedFor: (earlier: Row) => string;
-}
 
 /**
  * Carries out a request once per idempotency key: returns the row of an earlier request, or writes.
@@ -90,3 +82,11 @@ export const requireSame = <Row extends Earlier>(
   if (earlier.request_hash === requestHash) return earlier;
   throw problem('idempotency-key-reused', `This idempotency key was used for ${usedFor(earlier)}.`);
 };
+
+/** JSON with sorted names in each object, so that equal values give equal text. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  ) ?? '';

@@ -15,28 +15,11 @@ const KINDS: Readonly<Record<string, string>> = {
 
 type Bound = number | bigint;
 
-const count = (value: Bound): string => value.toLocaleString('en-US');
-
-const tooSmall = (origin: string, minimum: Bound): string => {
-  if (origin !== 'string' && origin !== 'array') return `must be at least ${count(minimum)}`;
-  // No string or list of the API has a minimum length other than one.
-  return 'must not be empty';
-};
-
-const tooBig = (origin: string, maximum: Bound): string => {
-  if (origin === 'string') return `must have at most ${count(maximum)} characters`;
-  if (origin === 'array') return `must have at most ${count(maximum)} items`;
-  return `must be at most ${count(maximum)}`;
-};
-
 const FORMATS: Readonly<Record<string, string>> = {
   uuid: 'a UUID',
   email: 'a valid email address',
   url: 'a valid URL',
 };
-
-const oneOf = (values: readonly unknown[]): string =>
-  values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.join(', ')}`;
 
 /** Describes an error in a value. A message of the schema itself takes precedence. */
 export const issueMessage: z.core.$ZodErrorMap = (issue) => {
@@ -53,4 +36,21 @@ export const issueMessage: z.core.$ZodErrorMap = (issue) => {
     return Array.isArray(issue['options']) ? oneOf(issue['options']) : NO_BRANCH;
   }
   return undefined;
+};
+
+const oneOf = (values: readonly unknown[]): string =>
+  values.length === 1 ? `must be ${String(values[0])}` : `must be one of ${values.join(', ')}`;
+
+const tooSmall = (origin: string, minimum: Bound): string => {
+  if (origin !== 'string' && origin !== 'array') return `must be at least ${count(minimum)}`;
+  // No string or list of the API has a minimum length other than one.
+  return 'must not be empty';
+};
+
+const count = (value: Bound): string => value.toLocaleString('en-US');
+
+const tooBig = (origin: string, maximum: Bound): string => {
+  if (origin === 'string') return `must have at most ${count(maximum)} characters`;
+  if (origin === 'array') return `must have at most ${count(maximum)} items`;
+  return `must be at most ${count(maximum)}`;
 };

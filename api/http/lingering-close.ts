@@ -3,8 +3,6 @@ import type { Socket } from 'node:net';
 /** How long a connection stays open for input after the response, in milliseconds. */
 const LINGER_MS = 1_000;
 
-const ignore = (): void => {};
-
 const lingering = new WeakSet<Socket>();
 
 /**
@@ -28,3 +26,5 @@ export const closeWith = (socket: Socket, answer: string): void => {
   socket.once('end', () => socket.destroySoon());
   socket.once('close', () => clearTimeout(timer));
 };
+
+const ignore = (): void => {};

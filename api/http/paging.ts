@@ -33,12 +33,6 @@ export const cursorSchema = z
 export const encodeCursor = (position: unknown): string =>
   Buffer.from(JSON.stringify(position)).toString('base64url');
 
-/** PostgreSQL raises its own error for text that it cannot store. */
-const requireStorable = (_name: string, value: unknown): unknown => {
-  if (typeof value !== 'string' || isStorable(value)) return value;
-  throw new TypeError('a text that cannot be stored');
-};
-
 /** The position in a cursor; undefined without a cursor. @throws ProblemError if it is not valid */
 export const decodeCursor = <T>(
   schema: z.ZodType<T>,
@@ -51,8 +45,6 @@ export const decodeCursor = <T>(
     throw invalidRequest([{ detail: 'must be a cursor of this list', pointer: '?cursor' }]);
   }
 };
-
-const idPositionSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);
 
 /**
  * The position in a list, as the id of the last row. @throws ProblemError if the cursor belongs to
@@ -80,3 +72,11 @@ export const toPage = <T>(
 
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+
+/** PostgreSQL raises its own error for text that it cannot store. */
+const requireStorable = (_name: string, value: unknown): unknown => {
+  if (typeof value !== 'string' || isStorable(value)) return value;
+  throw new TypeError('a text that cannot be stored');
+};
+
+const idPositionSchema = (list: string) => z.tuple([z.literal(list), z.uuid()]);

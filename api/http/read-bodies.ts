@@ -4,12 +4,6 @@ import type { App } from './app.ts';
 import { parseJsonBody } from './json-body.ts';
 import { invalidRequest, problem } from './problems.ts';
 
-const isEmptyObject = (value: unknown): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  Object.keys(value).length === 0;
-
 /** Bodies are never decompressed: a small body could become huge. @throws ProblemError 415 */
 export const refuseEncoded = (encoding: string | undefined): void => {
   if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
@@ -21,12 +15,6 @@ export const refuseEncoded = (encoding: string | undefined): void => {
     },
   );
 };
-
-/** Whether the body of a route is optional: its schema accepts undefined or null. */
-const takesNone = (schema: unknown): boolean =>
-  !(schema instanceof z.ZodType) ||
-  schema.safeParse(undefined).success ||
-  schema.safeParse(null).success;
 
 /**
  * Bodies are JSON, read strictly. A route without a body schema accepts no body, or `{}`. An empty
@@ -52,3 +40,15 @@ export const readBodies = (app: App): void => {
     },
   );
 };
+
+/** Whether the body of a route is optional: its schema accepts undefined or null. */
+const takesNone = (schema: unknown): boolean =>
+  !(schema instanceof z.ZodType) ||
+  schema.safeParse(undefined).success ||
+  schema.safeParse(null).success;
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.keys(value).length === 0;

@@ -7,20 +7,24 @@ import { problem, type ProblemError, PROBLEMS, type ProblemSlug } from './proble
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
+/** Codes of Node's errors that occur before there is a request. */
+const BROKEN: Record<string, [ProblemSlug, string]> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: [
+    'headers-too-large',
+    'The URL and the headers together are larger than 64 KiB.',
+  ],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [
+    'body-too-large',
+    'The extensions of an HTTP chunk are too large.',
+  ],
+};
+
 /** The code of an error of Node, Fastify or PostgreSQL; empty where it has none. */
 export const codeOf = (error: unknown): string => {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : '';
 };
-
-const bodyOf = ({ slug, statusCode, detail, errors }: ProblemError, requestId: string) => ({
-  type: `/problems/${slug}`,
-  title: PROBLEMS[slug].title,
-  status: statusCode,
-  detail,
-  requestId,
-  ...(errors.length > 0 && { errors }),
-});
 
 export const sendProblem = (
   request: FastifyRequest,
@@ -34,19 +38,6 @@ export const sendProblem = (
     // Bypasses the response schema of the route: a problem has the same shape everywhere.
     .serializer((payload: unknown) => JSON.stringify(payload))
     .send(bodyOf(answer, request.id));
-
-/** Codes of Node's errors that occur before there is a request. */
-const BROKEN: Record<string, [ProblemSlug, string]> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
-  HPE_HEADER_OVERFLOW: [
-    'headers-too-large',
-    'The URL and the headers together are larger than 64 KiB.',
-  ],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [
-    'body-too-large',
-    'The extensions of an HTTP chunk are too large.',
-  ],
-};
 
 /**
  * Responds to an incomplete or broken HTTP request, if the connection still accepts a response, and
@@ -71,3 +62,12 @@ export const answerBroken = (error: Error, socket: Socket): void => {
   ];
   closeWith(socket, `${head.join('\r\n')}\r\n\r\n${body}`);
 };
+
+const bodyOf = ({ slug, statusCode, detail, errors }: ProblemError, requestId: string) => ({
+  type: `/problems/${slug}`,
+  title: PROBLEMS[slug].title,
+  status: statusCode,
+  detail,
+  requestId,
+  ...(errors.length > 0 && { errors }),
+});

@@ -6,9 +6,6 @@ interface KnownRoute {
   methods: Set<string>;
 }
 
-const patternOf = (url: string): RegExp =>
-  new RegExp(`^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`);
-
 /**
  * Returns 405 with `Allow` if a path has other methods, and 404 if the path does not exist, before
  * the body is read.
@@ -31,3 +28,6 @@ export const answerUnknown = (app: App): void => {
     throw problem('method-not-allowed', `This path allows ${allow}.`, { headers: { allow } });
   });
 };
+
+const patternOf = (url: string): RegExp =>
+  new RegExp(`^${url.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll(/:\w+/g, '[^/]+')}$`);

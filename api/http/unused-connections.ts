@@ -3,15 +3,6 @@ import type { Socket } from 'node:net';
 import type { App } from './app.ts';
 
 /**
- * Closes the connection once the response is sent, and announces it to the client if possible.
- */
-const closeAfter = (answer: ServerResponse): void => {
-  const { socket } = answer.req;
-  if (!answer.headersSent) answer.shouldKeepAlive = false;
-  answer.once('close', () => socket.destroySoon());
-};
-
-/**
  * When the API stops, idle connections are closed at once, and busy connections after their
  * response. Node itself would wait for connections that never carried a request, as browsers open
  * them in advance, and for connections that stay open after a response.
@@ -32,4 +23,13 @@ export const closeUnusedConnections = (app: App): void => {
     for (const answer of answers) closeAfter(answer);
     for (const socket of sockets) if (!busy.has(socket)) socket.destroy();
   });
+};
+
+/**
+ * Closes the connection once the response is sent, and announces it to the client if possible.
+ */
+const closeAfter = (answer: ServerResponse): void => {
+  const { socket } = answer.req;
+  if (!answer.headersSent) answer.shouldKeepAlive = false;
+  answer.once('close', () => socket.destroySoon());
 };

@@ -11,38 +11,34 @@ type Path = readonly PropertyKey[];
 /** Maximum number of errors in one response. */
 const MAX_ERRORS = 100;
 
-/** Number of names that a branch of a union does not know. Fewer means a better match. */
-const unknownNames = (issues: readonly Issue[]): number =>
-  issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
-  ).length;
+/** Reads an input by its schema, or returns all errors. */
+export const readInput = <T>(
+  schema: z.ZodType<T>,
+  data: unknown,
+  httpPart?: string,
+): { value: T } | { errors: InputError[] } => {
+  const result = schema.safeParse(data, { error: issueMessage });
+  return result.success
+    ? { value: result.data }
+    : { errors: toInputErrors(result.error, httpPart) };
+};
 
-/** How deep in the input a branch failed. */
-const depthOf = (issues: readonly Issue[]): number =>
-  Math.max(0, ...issues.map(({ path }) => path.length));
+/** Validates with zod. Only the schema itself coerces, drops or adds values. */
+export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
+  ({ schema, httpPart }) =>
+  (data: unknown) => {
+    const unstorable = unstorableIn(data, httpPart);
+    if (unstorable.length > 0) return { error: invalidRequest(unstorable) };
+    const read = readInput(schema, data, httpPart);
+    return 'value' in read ? read : { error: invalidRequest(read.errors) };
+  };
 
-/**
- * True if the kind of the value is wrong, such as a list instead of an object. Another branch may
- * match better.
- */
-const isOfOtherKind = (issues: readonly Issue[]): boolean =>
-  issues.some(
-    (issue) =>
-      issue.path.length === 0 &&
-      (issue.code === 'invalid_type' ||
-        (issue.code === 'invalid_union' &&
-          issue.errors.length > 0 &&
-          issue.errors.every(isOfOtherKind))),
-  );
-
-const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
-  branches.toSorted(
-    (a, b) =>
-      Number(isOfOtherKind(a)) - Number(isOfOtherKind(b)) ||
-      unknownNames(a) - unknownNames(b) ||
-      depthOf(b) - depthOf(a) ||
-      a.length - b.length,
-  )[0] ?? [];
+/** The issues of a zod error as the API reports them. */
+const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): InputError[] =>
+  error.issues
+    .flatMap((issue) => flatten(issue, []))
+    .slice(0, MAX_ERRORS)
+    .map(({ path, detail }) => ({ detail, pointer: pointerIn(httpPart, path) }));
 
 const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => {
   const path = [...base, ...issue.path];
@@ -62,6 +58,39 @@ const flatten = (issue: Issue, base: Path): { path: Path; detail: string }[] => 
   return [{ path, detail: issue.message }];
 };
 
+const closestBranch = (branches: readonly (readonly Issue[])[]): readonly Issue[] =>
+  branches.toSorted(
+    (a, b) =>
+      Number(isOfOtherKind(a)) - Number(isOfOtherKind(b)) ||
+      unknownNames(a) - unknownNames(b) ||
+      depthOf(b) - depthOf(a) ||
+      a.length - b.length,
+  )[0] ?? [];
+
+/**
+ * True if the kind of the value is wrong, such as a list instead of an object. Another branch may
+ * match better.
+ */
+const isOfOtherKind = (issues: readonly Issue[]): boolean =>
+  issues.some(
+    (issue) =>
+      issue.path.length === 0 &&
+      (issue.code === 'invalid_type' ||
+        (issue.code === 'invalid_union' &&
+          issue.errors.length > 0 &&
+          issue.errors.every(isOfOtherKind))),
+  );
+
+/** Number of names that a branch of a union does not know. Fewer means a better match. */
+const unknownNames = (issues: readonly Issue[]): number =>
+  issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [],
+  ).length;
+
+/** How deep in the input a branch failed. */
+const depthOf = (issues: readonly Issue[]): number =>
+  Math.max(0, ...issues.map(({ path }) => path.length));
+
 /** The pointer to an error: `/a/b` in the body, `?name` in the query, `{name}` in the path. */
 const pointerIn = (httpPart: string | undefined, path: Path): string => {
   switch (httpPart ?? 'body') {
@@ -77,25 +106,6 @@ const pointerIn = (httpPart: string | undefined, path: Path): string => {
   }
 };
 
-/** The issues of a zod error as the API reports them. */
-const toInputErrors = (error: z.core.$ZodError, httpPart: string | undefined): InputError[] =>
-  error.issues
-    .flatMap((issue) => flatten(issue, []))
-    .slice(0, MAX_ERRORS)
-    .map(({ path, detail }) => ({ detail, pointer: pointerIn(httpPart, path) }));
-
-/** Reads an input by its schema, or returns all errors. */
-export const readInput = <T>(
-  schema: z.ZodType<T>,
-  data: unknown,
-  httpPart?: string,
-): { value: T } | { errors: InputError[] } => {
-  const result = schema.safeParse(data, { error: issueMessage });
-  return result.success
-    ? { value: result.data }
-    : { errors: toInputErrors(result.error, httpPart) };
-};
-
 /** Rejects text in path and query that PostgreSQL cannot store: it cannot search for it either. */
 const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[] => {
   if (httpPart === 'body' || typeof data !== 'object' || data === null) return [];
@@ -106,13 +116,3 @@ const unstorableIn = (data: unknown, httpPart: string | undefined): InputError[]
       pointer: pointerIn(httpPart, [name]),
     }));
 };
-
-/** Validates with zod. Only the schema itself coerces, drops or adds values. */
-export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
-  ({ schema, httpPart }) =>
-  (data: unknown) => {
-    const unstorable = unstorableIn(data, httpPart);
-    if (unstorable.length > 0) return { error: invalidRequest(unstorable) };
-    const read = readInput(schema, data, httpPart);
-    return 'value' in read ? read : { error: invalidRequest(read.errors) };
-  };

@@ -14,25 +14,6 @@ const PIECE_LENGTH = 64 * 1024;
 type Row = Record<keyof KeptLine, string>;
 
 /**
- * Rows of COPY, written anew as lines of a file. If the reader stops early, the connection is
- * closed.
- */
-const writtenAnew = async function* (
-  rows: Readable,
-  { begin, line }: ReturnType<typeof logLines>,
-): AsyncGenerator<string> {
-  const records = pipeline(rows, parse({ columns: true }), () => {}) as AsyncIterable<Row>;
-  let text = begin;
-  for await (const row of records) {
-    text += line({ ...row, line: Number(row.line), code: row.code as KeptLine['code'] });
-    if (text.length < PIECE_LENGTH) continue;
-    yield text;
-    text = '';
-  }
-  yield text;
-};
-
-/**
  * The log of an import: its failed lines in the format of the uploaded file, whose header is read
  * for that. After its values are fixed, the log can be imported as it is.
  *
@@ -55,4 +36,23 @@ export const openImportLog = async (
     write: (rows: Readable): Readable =>
       Readable.from(writtenAnew(rows, lines), { objectMode: false }),
   };
+};
+
+/**
+ * Rows of COPY, written anew as lines of a file. If the reader stops early, the connection is
+ * closed.
+ */
+const writtenAnew = async function* (
+  rows: Readable,
+  { begin, line }: ReturnType<typeof logLines>,
+): AsyncGenerator<string> {
+  const records = pipeline(rows, parse({ columns: true }), () => {}) as AsyncIterable<Row>;
+  let text = begin;
+  for await (const row of records) {
+    text += line({ ...row, line: Number(row.line), code: row.code as KeptLine['code'] });
+    if (text.length < PIECE_LENGTH) continue;
+    yield text;
+    text = '';
+  }
+  yield text;
 };

@@ -31,71 +31,7 @@ const mappingSchema = z
 
 const paramsSchema = z.strictObject({ name: mappingNameSchema });
 
-const toJson = ({ name, columns, created_at, updated_at }: MappingRow) => ({
-  name,
-  columns: columns as ColumnMapping,
-  createdAt: created_at.toISOString(),
-  updatedAt: updated_at.toISOString(),
-});
-
 type Database = ApiDeps['database'];
-
-const getMapping = async ({ db }: Database, workspaceId: string, name: string) => {
-  const row = await findMapping(db, workspaceId, name);
-  if (row === undefined) throw notFound('import mapping');
-  return toJson(row);
-};
-
-/** @throws ProblemError 422 naming each column that cannot be mapped so, whatever the file */
-const requireSense = async (
-  { db }: Database,
-  workspaceId: string,
-  columns: ColumnMapping,
-): Promise<void> => {
-  const faults = mappingFaults(columns, undefined, await propertyTypesOf(db, workspaceId));
-  if (faults.length === 0) return;
-  throw unprocessable(
-    faults.map(({ name, detail, pointer }) => ({
-      detail: name + detail,
-      pointer: pointer.replace('/options', ''),
-    })),
-  );
-};
-
-const registerReading = (app: App, { database }: ApiDeps): void => {
-  app.get(
-    '/v1/import-mappings',
-    {
-      schema: {
-        operationId: 'listImportMappings',
-        summary: 'List the column mappings for imports, by name',
-        tags: ['imports'],
-        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(mappingSchema).describe('A page of mappings') },
-      },
-    },
-    async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterName = decodeCursor(z.string(), cursor);
-      const rows = await listMappings(database.db, { workspaceId, afterName, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ name }) => name);
-      return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
-    },
-  );
-  app.get(
-    '/v1/import-mappings/:name',
-    {
-      schema: {
-        operationId: 'getImportMapping',
-        summary: 'Get a column mapping',
-        tags: ['imports'],
-        params: paramsSchema,
-        querystring: z.strictObject({}),
-        response: { 200: mappingSchema.describe('The mapping') },
-      },
-    },
-    async ({ workspaceId, params }) => getMapping(database, workspaceId, params.name),
-  );
-};
 
 /** Column mappings for imports. A job keeps a copy of its mapping. */
 export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
@@ -146,5 +82,69 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
       if (!(await deleteMapping(database.db, workspaceId, name))) throw notFound('import mapping');
       return reply.code(204).send();
     },
+  );
+};
+
+const registerReading = (app: App, { database }: ApiDeps): void => {
+  app.get(
+    '/v1/import-mappings',
+    {
+      schema: {
+        operationId: 'listImportMappings',
+        summary: 'List the column mappings for imports, by name',
+        tags: ['imports'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(mappingSchema).describe('A page of mappings') },
+      },
+    },
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const afterName = decodeCursor(z.string(), cursor);
+      const rows = await listMappings(database.db, { workspaceId, afterName, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ name }) => name);
+      return { data: page.rows.map(toJson), nextCursor: page.nextCursor };
+    },
+  );
+  app.get(
+    '/v1/import-mappings/:name',
+    {
+      schema: {
+        operationId: 'getImportMapping',
+        summary: 'Get a column mapping',
+        tags: ['imports'],
+        params: paramsSchema,
+        querystring: z.strictObject({}),
+        response: { 200: mappingSchema.describe('The mapping') },
+      },
+    },
+    async ({ workspaceId, params }) => getMapping(database, workspaceId, params.name),
+  );
+};
+
+const toJson = ({ name, columns, created_at, updated_at }: MappingRow) => ({
+  name,
+  columns: columns as ColumnMapping,
+  createdAt: created_at.toISOString(),
+  updatedAt: updated_at.toISOString(),
+});
+
+const getMapping = async ({ db }: Database, workspaceId: string, name: string) => {
+  const row = await findMapping(db, workspaceId, name);
+  if (row === undefined) throw notFound('import mapping');
+  return toJson(row);
+};
+
+/** @throws ProblemError 422 naming each column that cannot be mapped so, whatever the file */
+const requireSense = async (
+  { db }: Database,
+  workspaceId: string,
+  columns: ColumnMapping,
+): Promise<void> => {
+  const faults = mappingFaults(columns, undefined, await propertyTypesOf(db, workspaceId));
+  if (faults.length === 0) return;
+  throw unprocessable(
+    faults.map(({ name, detail, pointer }) => ({
+      detail: name + detail,
+      pointer: pointer.replace('/options', ''),
+    })),
   );
 };

@@ -18,28 +18,97 @@ import { type InputError, isProblem } from '../http/problems.ts';
 import { type ReceivedImport, receiveImport } from './receive-import.ts';
 import { readFormsOnly, type WithUpload } from './uploads.ts';
 
-/** Places of a mapping that was named, as places of the request. */
-const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
-  mapping === undefined || !error.pointer.startsWith('/options/columns/')
-    ? error
-    : { ...error, pointer: '/options/mapping' };
-
-/** @throws ProblemError 422 with all columns that have errors */
-const requireHeader = async (
-  { database: { db }, storage }: ApiDeps,
-  workspaceId: string,
-  fileId: string,
-  options: WantedImport,
-): Promise<void> => {
-  const types = await propertyTypesOf(db, workspaceId);
-  const { matchBy, columns } = options;
-  const header = await readHeader(await storage.get(importKey(fileId)), {
-    types,
-    matchBy,
-    columns,
+/** Uploads have their own parsers, only for this route. */
+export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
+  void app.register(async (scope) => {
+    readFormsOnly(scope);
+    scope.post(
+      '/v1/imports',
+      {
+        schema: {
+          operationId: 'startImport',
+          summary: 'Import users from a CSV file',
+          description:
+            'Uploads the file, checks its header, and starts a job. The job reads every line before it writes ' +
+            'any user. The columns are the same as in an export; docs/importing.md describes them.',
+          tags: ['imports'],
+          querystring: z.strictObject({}),
+          response: { 202: startedJobSchema },
+        },
+      },
+      async (request, reply) =>
+        withUpload(request, (stop) => importFile(request, reply, deps, stop)),
+    );
   });
-  if (!('errors' in header)) return;
-  throw unprocessable(header.errors.map((error) => inRequest(options, error)));
+};
+
+const importFile = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: ApiDeps,
+  stop: AbortController,
+) => {
+  // Checked before the body, so that an invalid key is reported without waiting for the upload.
+  readIdempotency(request, null);
+  const fileId = uuidv7();
+  const remove = () => removeUnused(deps, request, fileId);
+  let received: ReceivedImport;
+  try {
+    received = await receive(request, deps, fileId, stop);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
+    // After any other error, the job may exist already, or be about to be stored.
+    if (isProblem(error)) await remove();
+    throw error;
+  });
+  // An earlier request with the same key has another file.
+  await remove();
+  return acceptJob(request, reply, job, deps);
+};
+
+/**
+ * Removes a file without a job. If the lookup or the removal fails, the file
+ * is left to the sweep.
+ */
+const removeUnused = async (
+  { database: { db }, storage }: ApiDeps,
+  request: FastifyRequest,
+  fileId: string,
+): Promise<void> => {
+  try {
+    const row = await findImportFile(db, fileId);
+    if (row === undefined) await storage.remove(importPrefix(fileId));
+  } catch (error) {
+    request.log.warn(
+      { err: error, fileId },
+      'an uploaded file was not removed: the sweep will remove it',
+    );
+  }
+};
+
+/**
+ * Stores the file of a request. @throws ProblemError when its options make no sense, before the
+ * file is read
+ */
+const receive = (
+  request: FastifyRequest,
+  { database: { db }, storage }: ApiDeps,
+  fileId: string,
+  stop: AbortController,
+): Promise<ReceivedImport> => {
+  const { workspaceId } = request;
+  const key = readIdempotency(request, null)?.key;
+  const check = async (options: WantedImport): Promise<ReadonlySet<string>> => {
+    const isRepeated =
+      key !== undefined && (await findJobByKey(db, workspaceId, key)) !== undefined;
+    const resolved = withSavedMapping(db, workspaceId, options);
+    return namesOf(await (isRepeated ? resolved.catch(() => options) : resolved));
+  };
+  const store = (content: Readable) => storage.put(importKey(fileId), content);
+  return receiveImport(request.raw, { check, store }, stop);
 };
 
 /**
@@ -72,95 +141,26 @@ const beginImport = async (
   });
 };
 
-/**
- * Stores the file of a request. @throws ProblemError when its options make no sense, before the
- * file is read
- */
-const receive = (
-  request: FastifyRequest,
+/** @throws ProblemError 422 with all columns that have errors */
+const requireHeader = async (
   { database: { db }, storage }: ApiDeps,
+  workspaceId: string,
   fileId: string,
-  stop: AbortController,
-): Promise<ReceivedImport> => {
-  const { workspaceId } = request;
-  const key = readIdempotency(request, null)?.key;
-  const check = async (options: WantedImport): Promise<ReadonlySet<string>> => {
-    const isRepeated =
-      key !== undefined && (await findJobByKey(db, workspaceId, key)) !== undefined;
-    const resolved = withSavedMapping(db, workspaceId, options);
-    return namesOf(await (isRepeated ? resolved.catch(() => options) : resolved));
-  };
-  const store = (content: Readable) => storage.put(importKey(fileId), content);
-  return receiveImport(request.raw, { check, store }, stop);
-};
-
-/**
- * Removes a file without a job. If the lookup or the removal fails, the file
- * is left to the sweep.
- */
-const removeUnused = async (
-  { database: { db }, storage }: ApiDeps,
-  request: FastifyRequest,
-  fileId: string,
+  options: WantedImport,
 ): Promise<void> => {
-  try {
-    const row = await findImportFile(db, fileId);
-    if (row === undefined) await storage.remove(importPrefix(fileId));
-  } catch (error) {
-    request.log.warn(
-      { err: error, fileId },
-      'an uploaded file was not removed: the sweep will remove it',
-    );
-  }
+  const types = await propertyTypesOf(db, workspaceId);
+  const { matchBy, columns } = options;
+  const header = await readHeader(await storage.get(importKey(fileId)), {
+    types,
+    matchBy,
+    columns,
+  });
+  if (!('errors' in header)) return;
+  throw unprocessable(header.errors.map((error) => inRequest(options, error)));
 };
 
-const importFile = async (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  deps: ApiDeps,
-  stop: AbortController,
-) => {
-  // Checked before the body, so that an invalid key is reported without waiting for the upload.
-  readIdempotency(request, null);
-  const fileId = uuidv7();
-  const remove = () => removeUnused(deps, request, fileId);
-  let received: ReceivedImport;
-  try {
-    received = await receive(request, deps, fileId, stop);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  const job = await beginImport(request, deps, fileId, received).catch(async (error: unknown) => {
-    // After any other error, the job may exist already, or be about to be stored.
-    if (isProblem(error)) await remove();
-    throw error;
-  });
-  // An earlier request with the same key has another file.
-  await remove();
-  return acceptJob(request, reply, job, deps);
-};
-
-/** Uploads have their own parsers, only for this route. */
-export const registerImportRoutes = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
-  void app.register(async (scope) => {
-    readFormsOnly(scope);
-    scope.post(
-      '/v1/imports',
-      {
-        schema: {
-          operationId: 'startImport',
-          summary: 'Import users from a CSV file',
-          description:
-            'Uploads the file, checks its header, and starts a job. The job reads every line before it writes ' +
-            'any user. The columns are the same as in an export; docs/importing.md describes them.',
-          tags: ['imports'],
-          querystring: z.strictObject({}),
-          response: { 202: startedJobSchema },
-        },
-      },
-      async (request, reply) =>
-        withUpload(request, (stop) => importFile(request, reply, deps, stop)),
-    );
-  });
-};
+/** Places of a mapping that was named, as places of the request. */
+const inRequest = ({ mapping }: WantedImport, error: InputError): InputError =>
+  mapping === undefined || !error.pointer.startsWith('/options/columns/')
+    ? error
+    : { ...error, pointer: '/options/mapping' };

@@ -81,53 +81,43 @@ export interface FormReader<Options> {
   store: (content: Readable, options: Options) => Promise<void>;
 }
 
+/**
+ * Reads the body of a form as a stream: the options, then the file. If this fails, a part of the
+ * file may already be stored.
+ *
+ * @throws ProblemError if the body is malformed, interrupted, or too large; the reason of `stop`
+ *   if it is aborted; errors of `store`
+ */
+export const receiveForm = async <Options>(
+  request: IncomingMessage,
+  { options: schema, check, store }: FormReader<Options>,
+  stop: AbortController,
+): Promise<ReceivedForm<Options>> => {
+  if (Number(request.headers['content-length'] ?? 0) > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) {
+    throw tooLarge();
+  }
+  let options: { value: Options } | undefined;
+  let names: ReadonlySet<string> | undefined;
+  let file: FileFacts | undefined;
+  for await (const part of partsOf(request, stop)) {
+    if (options === undefined) {
+      options = { value: await readOptions(part, schema) };
+      names = await check?.(options.value);
+    } else {
+      const { value } = options;
+      file = await storeFile(part, names, (content) => store(content, value));
+    }
+  }
+  if (options === undefined) throw wrongPart('is missing', ['options']);
+  if (file === undefined) throw wrongPart('is missing', ['file']);
+  return { options: options.value, file };
+};
+
 const tooLarge = (): ProblemError =>
   problem(
     'body-too-large',
     `A file is at most ${IMPORT_MAX_BYTES} bytes. Compress the file with gzip, or split it.`,
   );
-
-const malformed = (cause: unknown): ProblemError =>
-  problem('invalid-request', 'The body must be complete multipart/form-data as in RFC 7578.', {
-    cause,
-  });
-
-const wrongPart = (detail: string, path: readonly string[]): ProblemError =>
-  invalidRequest([{ detail, pointer: pointerOf(path) }]);
-
-const openForm = (headers: IncomingMessage['headers']) => {
-  try {
-    return new Busboy({
-      headers: headers as BusboyHeaders,
-      isPartAFile: () => true,
-      limits: FORM_LIMITS,
-      fileHwm: PART_BUFFER_BYTES,
-    });
-  } catch (cause) {
-    throw problem('invalid-request', 'Content-Type has no boundary parameter.', { cause });
-  }
-};
-
-/** Reports the reason if an upload ends before its form. */
-const watch = (request: IncomingMessage, stop: AbortController): void => {
-  let bytes = 0;
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) stop.abort(tooLarge());
-  });
-  request.once('close', () => {
-    if (!request.readableEnded) stop.abort(malformed('the connection was interrupted'));
-  });
-};
-
-/** The content of a part. @throws ProblemError if it is interrupted; the reason of `signal` */
-const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
-  try {
-    yield* addAbortSignal(signal, content) as AsyncIterable<Buffer>;
-  } catch (error) {
-    throw signal.aborted ? signal.reason : malformed(error);
-  }
-};
 
 /**
  * The parts of a form as a stream; each part is read before the next. However the iteration ends,
@@ -161,30 +151,45 @@ const partsOf = async function* (
   }
 };
 
-/** @throws ProblemError if a part is not the expected part, or has the wrong type */
-const requirePart = (part: Part, wanted: 'options' | 'file', types: readonly string[]): void => {
-  const { name = '', type, encoding } = part;
-  if (name !== wanted) {
-    const known = name === 'options' || name === 'file';
-    const detail = known ? `is in the place of the part ${wanted}` : 'is not a part of this form';
-    throw wrongPart(detail, [name.slice(0, MAX_TOLD_NAME_LENGTH)]);
+const openForm = (headers: IncomingMessage['headers']) => {
+  try {
+    return new Busboy({
+      headers: headers as BusboyHeaders,
+      isPartAFile: () => true,
+      limits: FORM_LIMITS,
+      fileHwm: PART_BUFFER_BYTES,
+    });
+  } catch (cause) {
+    throw problem('invalid-request', 'Content-Type has no boundary parameter.', { cause });
   }
-  if (types.includes(type) && PLAIN_ENCODINGS.includes(encoding)) return;
-  throw problem(
-    'unsupported-media-type',
-    `The part ${wanted} must have the type ${types.join(', ')}, and no Content-Transfer-Encoding.`,
-  );
 };
 
-/** Turns pointers into the options into pointers into the body. */
-const inOptions = (errors: readonly InputError[]): ProblemError =>
-  invalidRequest(errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })));
+const wrongPart = (detail: string, path: readonly string[]): ProblemError =>
+  invalidRequest([{ detail, pointer: pointerOf(path) }]);
 
-const parseOptions = (bytes: Buffer): unknown => {
+/** Reports the reason if an upload ends before its form. */
+const watch = (request: IncomingMessage, stop: AbortController): void => {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) stop.abort(tooLarge());
+  });
+  request.once('close', () => {
+    if (!request.readableEnded) stop.abort(malformed('the connection was interrupted'));
+  });
+};
+
+const malformed = (cause: unknown): ProblemError =>
+  problem('invalid-request', 'The body must be complete multipart/form-data as in RFC 7578.', {
+    cause,
+  });
+
+/** The content of a part. @throws ProblemError if it is interrupted; the reason of `signal` */
+const bytesOf = async function* (content: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    return parseJson('The part options', bytes);
+    yield* addAbortSignal(signal, content) as AsyncIterable<Buffer>;
   } catch (error) {
-    throw isProblem(error) && error.errors.length > 0 ? inOptions(error.errors) : error;
+    throw signal.aborted ? signal.reason : malformed(error);
   }
 };
 
@@ -206,6 +211,33 @@ const readOptions = async <Options>(part: Part, schema: z.ZodType<Options>): Pro
   if ('errors' in read) throw inOptions(read.errors);
   return read.value;
 };
+
+/** @throws ProblemError if a part is not the expected part, or has the wrong type */
+const requirePart = (part: Part, wanted: 'options' | 'file', types: readonly string[]): void => {
+  const { name = '', type, encoding } = part;
+  if (name !== wanted) {
+    const known = name === 'options' || name === 'file';
+    const detail = known ? `is in the place of the part ${wanted}` : 'is not a part of this form';
+    throw wrongPart(detail, [name.slice(0, MAX_TOLD_NAME_LENGTH)]);
+  }
+  if (types.includes(type) && PLAIN_ENCODINGS.includes(encoding)) return;
+  throw problem(
+    'unsupported-media-type',
+    `The part ${wanted} must have the type ${types.join(', ')}, and no Content-Transfer-Encoding.`,
+  );
+};
+
+const parseOptions = (bytes: Buffer): unknown => {
+  try {
+    return parseJson('The part options', bytes);
+  } catch (error) {
+    throw isProblem(error) && error.errors.length > 0 ? inOptions(error.errors) : error;
+  }
+};
+
+/** Turns pointers into the options into pointers into the body. */
+const inOptions = (errors: readonly InputError[]): ProblemError =>
+  invalidRequest(errors.map(({ detail, pointer }) => ({ detail, pointer: `/options${pointer}` })));
 
 const storeFile = async (
   part: Part,
@@ -231,36 +263,4 @@ const storeFile = async (
   };
   await store(Readable.from(measured(), { objectMode: false }));
   return { bytes, sha256: hash.digest('hex') };
-};
-
-/**
- * Reads the body of a form as a stream: the options, then the file. If this fails, a part of the
- * file may already be stored.
- *
- * @throws ProblemError if the body is malformed, interrupted, or too large; the reason of `stop`
- *   if it is aborted; errors of `store`
- */
-export const receiveForm = async <Options>(
-  request: IncomingMessage,
-  { options: schema, check, store }: FormReader<Options>,
-  stop: AbortController,
-): Promise<ReceivedForm<Options>> => {
-  if (Number(request.headers['content-length'] ?? 0) > IMPORT_MAX_BYTES + MAX_ENVELOPE_BYTES) {
-    throw tooLarge();
-  }
-  let options: { value: Options } | undefined;
-  let names: ReadonlySet<string> | undefined;
-  let file: FileFacts | undefined;
-  for await (const part of partsOf(request, stop)) {
-    if (options === undefined) {
-      options = { value: await readOptions(part, schema) };
-      names = await check?.(options.value);
-    } else {
-      const { value } = options;
-      file = await storeFile(part, names, (content) => store(content, value));
-    }
-  }
-  if (options === undefined) throw wrongPart('is missing', ['options']);
-  if (file === undefined) throw wrongPart('is missing', ['file']);
-  return { options: options.value, file };
 };

@@ -8,7 +8,14 @@ import { createShares } from '../shares.ts';
 
 const FORM = 'multipart/form-data';
 
-const otherType = () => problem('unsupported-media-type', `This path accepts ${FORM} only.`);
+/**
+ * Runs an upload in its turn. @throws ProblemError when others have all turns, or it is of another
+ * type
+ */
+export type WithUpload = <T>(
+  request: FastifyRequest,
+  upload: (stop: AbortController) => Promise<T>,
+) => Promise<T>;
 
 /** Lets the routes of a scope read forms as streams, and nothing else. */
 export const readFormsOnly = (scope: App): void => {
@@ -20,15 +27,6 @@ export const readFormsOnly = (scope: App): void => {
     throw otherType();
   });
 };
-
-/**
- * Runs an upload in its turn. @throws ProblemError when others have all turns, or it is of another
- * type
- */
-export type WithUpload = <T>(
-  request: FastifyRequest,
-  upload: (stop: AbortController) => Promise<T>,
-) => Promise<T>;
 
 /** Limits concurrent uploads of all kinds. Each upload is aborted when the API stops. */
 export const createUploads = (app: App): WithUpload => {
@@ -57,3 +55,5 @@ export const createUploads = (app: App): WithUpload => {
     }
   };
 };
+
+const otherType = () => problem('unsupported-media-type', `This path accepts ${FORM} only.`);

@@ -17,50 +17,6 @@ const POLL_SECONDS = '1';
 
 export type PlannedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotency' | 'requestId'>;
 
-const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {
-  const job = await findJobRow(database.db, id, null);
-  if (job === undefined) throw new Error(`job ${id} is gone`);
-  return job;
-};
-
-/** Undefined if another job has the same key, preview or retried job. */
-const write = async (
-  request: FastifyRequest,
-  wanted: PlannedJob,
-  idempotency: Idempotency | undefined,
-  deps: JobJsonDeps,
-): Promise<JobRow | undefined> => {
-  const isWritten = await insertJob(deps.database.db, {
-    ...wanted,
-    workspaceId: request.workspaceId,
-    actorKeyId: request.actor.id,
-    requestId: request.id,
-    ...(idempotency !== undefined && { idempotency }),
-  });
-  return isWritten ? getJob(deps, wanted.id) : undefined;
-};
-
-/** Starts a queued job: a new job, or a job whose start was lost in a crash. */
-const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
-  if (job.state !== 'queued') return;
-  try {
-    await deps.jobs.start({ id: job.id, type: job.type, workspaceId: job.workspace_id });
-  } catch (cause) {
-    if (job.idempotency_key !== null) {
-      throw problem(
-        'temporal-unavailable',
-        `Job ${job.id} was stored but not started. Send the same request with the same key again to start this job.`,
-        { cause },
-      );
-    }
-    const message = 'Temporal was not available to start the job. Nothing was done.';
-    if (!(await failUnstarted(deps.database.db, job.id, message))) return;
-    throw problem('temporal-unavailable', 'Temporal does not respond. Nothing was started.', {
-      cause,
-    });
-  }
-};
-
 /**
  * Stores a job and starts its workflow, once per idempotency key.
  * `want` runs only for a new job, so that an earlier job is returned even if its preview has
@@ -98,4 +54,48 @@ export const acceptJob = async (
   const fresh = await getJob(deps, job.id);
   reply.code(202).header('location', pathOfJob(fresh)).header('retry-after', POLL_SECONDS);
   return describeJob(fresh, request.actor.role, deps);
+};
+
+/** Undefined if another job has the same key, preview or retried job. */
+const write = async (
+  request: FastifyRequest,
+  wanted: PlannedJob,
+  idempotency: Idempotency | undefined,
+  deps: JobJsonDeps,
+): Promise<JobRow | undefined> => {
+  const isWritten = await insertJob(deps.database.db, {
+    ...wanted,
+    workspaceId: request.workspaceId,
+    actorKeyId: request.actor.id,
+    requestId: request.id,
+    ...(idempotency !== undefined && { idempotency }),
+  });
+  return isWritten ? getJob(deps, wanted.id) : undefined;
+};
+
+const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {
+  const job = await findJobRow(database.db, id, null);
+  if (job === undefined) throw new Error(`job ${id} is gone`);
+  return job;
+};
+
+/** Starts a queued job: a new job, or a job whose start was lost in a crash. */
+const start = async (job: JobRow, deps: JobJsonDeps): Promise<void> => {
+  if (job.state !== 'queued') return;
+  try {
+    await deps.jobs.start({ id: job.id, type: job.type, workspaceId: job.workspace_id });
+  } catch (cause) {
+    if (job.idempotency_key !== null) {
+      throw problem(
+        'temporal-unavailable',
+        `Job ${job.id} was stored but not started. Send the same request with the same key again to start this job.`,
+        { cause },
+      );
+    }
+    const message = 'Temporal was not available to start the job. Nothing was done.';
+    if (!(await failUnstarted(deps.database.db, job.id, message))) return;
+    throw problem('temporal-unavailable', 'Temporal does not respond. Nothing was started.', {
+      cause,
+    });
+  }
 };

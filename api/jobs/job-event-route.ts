@@ -27,15 +27,6 @@ const EVENTS = {
   content: { 'text/event-stream': { schema: eventSchema } },
 };
 
-/** Proxies must not buffer or compress the stream. Its connection closes at its end. */
-const sendEvents = (reply: FastifyReply, events: Readable): FastifyReply =>
-  reply
-    .type('text/event-stream')
-    .header('cache-control', 'no-store, no-transform')
-    .header('x-accel-buffering', 'no')
-    .header('connection', 'close')
-    .send(events);
-
 /** Live progress of a job. */
 export const registerJobEventRoute = (app: App, deps: ApiDeps): void => {
   const streams = createJobStreams(deps);
@@ -73,3 +64,12 @@ export const registerJobEventRoute = (app: App, deps: ApiDeps): void => {
     },
   );
 };
+
+/** Proxies must not buffer or compress the stream. Its connection closes at its end. */
+const sendEvents = (reply: FastifyReply, events: Readable): FastifyReply =>
+  reply
+    .type('text/event-stream')
+    .header('cache-control', 'no-store, no-transform')
+    .header('x-accel-buffering', 'no')
+    .header('connection', 'close')
+    .send(events);

@@ -17,12 +17,6 @@ export interface JobEvent {
   text: string;
 }
 
-/** Rate and remaining time change without progress: they do not count as a new state. */
-const idOf = ({ progress: { total, processed }, ...job }: JobJson): string =>
-  createHash('sha256')
-    .update(JSON.stringify([total, processed, job]))
-    .digest('base64url');
-
 export const toJobEvent = (json: JobJson): JobEvent => {
   const id = idOf(json);
   const isLast = json.finishedAt !== null;
@@ -30,3 +24,9 @@ export const toJobEvent = (json: JobJson): JobEvent => {
   // JSON escapes every line break, so the data is one line.
   return { id, isLast, text: `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(json)}\n\n` };
 };
+
+/** Rate and remaining time change without progress: they do not count as a new state. */
+const idOf = ({ progress: { total, processed }, ...job }: JobJson): string =>
+  createHash('sha256')
+    .update(JSON.stringify([total, processed, job]))
+    .digest('base64url');

@@ -26,101 +26,6 @@ import { toMailJson } from '../mails/mail-json.ts';
 
 export type JobJsonDeps = Pick<ApiDeps, 'jobs' | 'config' | 'database'>;
 
-/** Path of a job under its type. */
-export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
-  `/v1/${JOB_KINDS[type].path}/${id}`;
-
-/**
- * A selection without ids of users. Roles without access to users get no values of users either.
- */
-const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
-  const { excludeIds, filter, ...shown } = selection as {
-    type: string;
-    excludeIds?: string[];
-    filter?: unknown;
-  };
-  return {
-    ...shown,
-    ...(excludeIds !== undefined && { excludedCount: excludeIds.length }),
-    ...(filter !== undefined && role === 'admin' && { filter }),
-  };
-};
-
-/** The options of an export. */
-const exportOptionsOf = ({ type, options }: JobRow) => {
-  if (type !== 'export') return {};
-  const { format, compression, columns, spreadsheetSafe } = options as ExportOptions;
-  return { format, compression, columns, spreadsheetSafe };
-};
-
-/** The options of an import. */
-const importOptionsOf = ({ type, options }: JobRow) => {
-  if (type !== 'import') return {};
-  const {
-    mode,
-    mergeTags,
-    dryRun,
-    spreadsheetSafe,
-    emptyCells,
-    badCells,
-    matchBy,
-    columns,
-    mapping,
-  } = options as ImportOptions;
-  return {
-    mode,
-    mergeTags,
-    dryRun,
-    emptyCells: emptyCells ?? 'clear',
-    badCells: badCells ?? 'failLine',
-    matchBy: matchBy ?? 'userId',
-    ...(spreadsheetSafe !== undefined && { spreadsheetSafe }),
-    ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
-  };
-};
-
-const workflowOf = (
-  job: JobRow,
-  { jobs, config }: Pick<JobJsonDeps, 'jobs' | 'config'>,
-): JobJson['workflow'] => {
-  const id = workflowIdOf(job);
-  const page = `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${encodeURIComponent(id)}`;
-  return {
-    id,
-    runId: job.run_id,
-    uiUrl:
-      config.temporalUiUrl === undefined
-        ? null
-        : page + (job.run_id === null ? '' : `/${job.run_id}`),
-  };
-};
-
-const factsOf = ({ rows, bytes, sha256, removed_at: removedAt }: VerifiedExport) => ({
-  rows: rows ?? 0,
-  bytes: bytes ?? 0,
-  sha256: sha256 ?? '',
-  removedAt: removedAt?.toISOString() ?? null,
-});
-
-/** The file of an import. */
-const importResultOf = (job: JobRow) => ({
-  bytes: job.file_bytes ?? 0,
-  sha256: job.file_sha256 ?? '',
-  expiresAt: job.file_expires_at?.toISOString() ?? '',
-  removedAt: job.file_removed_at?.toISOString() ?? null,
-});
-
-const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
-  if (job.import_file_id !== null) return importResultOf(job);
-  if (job.backup_id !== null) return { backupId: job.backup_id };
-  const [file] = files;
-  if (file === undefined) return null;
-  if (job.type === 'export') {
-    return { exportId: file.id, ...factsOf(file), expiresAt: file.expires_at.toISOString() };
-  }
-  return { backups: files.map((backup) => ({ id: backup.id, ...factsOf(backup) })) };
-};
-
 /** All rows that are needed to describe a job. */
 export interface JobFacts {
   job: JobRow;
@@ -135,24 +40,9 @@ export interface JobFacts {
   mails: MailRow[];
 }
 
-const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
-  const self = pathOfJob(job);
-  const isFinished = job.finished_at !== null;
-  const hasFile = files.some(({ state }) => state === 'verified');
-  const isRecorded = hasLog(job) && job.erased_at === null && (hasRecords || !isFinished);
-  return {
-    self,
-    ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
-    events: `/v1/jobs/${job.id}/events`,
-    ...(isFinished
-      ? { notify: `/v1/jobs/${job.id}/notify` }
-      : { cancel: `/v1/jobs/${job.id}/cancel` }),
-    ...(job.type === 'export' && hasFile && { file: `${self}/file`, links: `${self}/links` }),
-    ...(isRecorded && { records: `${self}/records`, log: `${self}/log` }),
-    ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
-    ...(job.backup_id !== null && { backup: `/v1/backups/${job.backup_id}` }),
-  };
-};
+/** Path of a job under its type. */
+export const pathOfJob = ({ id, type }: Pick<JobRow, 'id' | 'type'>): string =>
+  `/v1/${JOB_KINDS[type].path}/${id}`;
 
 /** A job as the API returns it to a role. */
 export const toJobJson = (
@@ -262,5 +152,115 @@ export const describeLiveJob = async (
     ...json,
     ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
     ...(wait !== undefined && { waitingFor: wait }),
+  };
+};
+
+/**
+ * A selection without ids of users. Roles without access to users get no values of users either.
+ */
+const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
+  const { excludeIds, filter, ...shown } = selection as {
+    type: string;
+    excludeIds?: string[];
+    filter?: unknown;
+  };
+  return {
+    ...shown,
+    ...(excludeIds !== undefined && { excludedCount: excludeIds.length }),
+    ...(filter !== undefined && role === 'admin' && { filter }),
+  };
+};
+
+/** The options of an export. */
+const exportOptionsOf = ({ type, options }: JobRow) => {
+  if (type !== 'export') return {};
+  const { format, compression, columns, spreadsheetSafe } = options as ExportOptions;
+  return { format, compression, columns, spreadsheetSafe };
+};
+
+/** The options of an import. */
+const importOptionsOf = ({ type, options }: JobRow) => {
+  if (type !== 'import') return {};
+  const {
+    mode,
+    mergeTags,
+    dryRun,
+    spreadsheetSafe,
+    emptyCells,
+    badCells,
+    matchBy,
+    columns,
+    mapping,
+  } = options as ImportOptions;
+  return {
+    mode,
+    mergeTags,
+    dryRun,
+    emptyCells: emptyCells ?? 'clear',
+    badCells: badCells ?? 'failLine',
+    matchBy: matchBy ?? 'userId',
+    ...(spreadsheetSafe !== undefined && { spreadsheetSafe }),
+    ...(columns !== undefined && { mapping: { name: mapping ?? null, columns } }),
+  };
+};
+
+const resultOf = (job: JobRow, files: readonly VerifiedExport[]): JobJson['result'] => {
+  if (job.import_file_id !== null) return importResultOf(job);
+  if (job.backup_id !== null) return { backupId: job.backup_id };
+  const [file] = files;
+  if (file === undefined) return null;
+  if (job.type === 'export') {
+    return { exportId: file.id, ...factsOf(file), expiresAt: file.expires_at.toISOString() };
+  }
+  return { backups: files.map((backup) => ({ id: backup.id, ...factsOf(backup) })) };
+};
+
+/** The file of an import. */
+const importResultOf = (job: JobRow) => ({
+  bytes: job.file_bytes ?? 0,
+  sha256: job.file_sha256 ?? '',
+  expiresAt: job.file_expires_at?.toISOString() ?? '',
+  removedAt: job.file_removed_at?.toISOString() ?? null,
+});
+
+const factsOf = ({ rows, bytes, sha256, removed_at: removedAt }: VerifiedExport) => ({
+  rows: rows ?? 0,
+  bytes: bytes ?? 0,
+  sha256: sha256 ?? '',
+  removedAt: removedAt?.toISOString() ?? null,
+});
+
+const linksOf = ({ job, files, hasRecords }: JobFacts): Record<string, string> => {
+  const self = pathOfJob(job);
+  const isFinished = job.finished_at !== null;
+  const hasFile = files.some(({ state }) => state === 'verified');
+  const isRecorded = hasLog(job) && job.erased_at === null && (hasRecords || !isFinished);
+  return {
+    self,
+    ...(job.is_retryable && { retry: `/v1/jobs/${job.id}/retry` }),
+    events: `/v1/jobs/${job.id}/events`,
+    ...(isFinished
+      ? { notify: `/v1/jobs/${job.id}/notify` }
+      : { cancel: `/v1/jobs/${job.id}/cancel` }),
+    ...(job.type === 'export' && hasFile && { file: `${self}/file`, links: `${self}/links` }),
+    ...(isRecorded && { records: `${self}/records`, log: `${self}/log` }),
+    ...(job.type === 'deletion' && { backups: `/v1/backups?deletionId=${job.id}` }),
+    ...(job.backup_id !== null && { backup: `/v1/backups/${job.backup_id}` }),
+  };
+};
+
+const workflowOf = (
+  job: JobRow,
+  { jobs, config }: Pick<JobJsonDeps, 'jobs' | 'config'>,
+): JobJson['workflow'] => {
+  const id = workflowIdOf(job);
+  const page = `${config.temporalUiUrl}/namespaces/${jobs.namespace}/workflows/${encodeURIComponent(id)}`;
+  return {
+    id,
+    runId: job.run_id,
+    uiUrl:
+      config.temporalUiUrl === undefined
+        ? null
+        : page + (job.run_id === null ? '' : `/${job.run_id}`),
   };
 };

@@ -22,6 +22,11 @@ const LOGS = {
 
 type LoggedType = keyof typeof LOGS;
 
+/** The records of a job as one file. */
+export const registerJobLogRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  for (const type of Object.keys(LOGS) as LoggedType[]) registerLog(app, deps, type, sendCsv);
+};
+
 const registerLog = (app: App, deps: ApiDeps, type: LoggedType, sendCsv: SendCsv): void => {
   const { database } = deps;
   const { path } = JOB_KINDS[type];
@@ -44,9 +49,4 @@ const registerLog = (app: App, deps: ApiDeps, type: LoggedType, sendCsv: SendCsv
       return sendJobLog(deps, sendCsv, reply, job, query);
     },
   );
-};
-
-/** The records of a job as one file. */
-export const registerJobLogRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
-  for (const type of Object.keys(LOGS) as LoggedType[]) registerLog(app, deps, type, sendCsv);
 };

@@ -46,6 +46,11 @@ export type SendCsv = (
   },
 ) => Promise<FastifyReply>;
 
+type LoggedJob = Pick<
+  JobRow,
+  'id' | 'type' | 'workspace_id' | 'erased_at' | 'options' | 'import_file_id' | 'file_removed_at'
+>;
+
 /** @returns a function that sends files; all its files count against the same limit */
 export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv => {
   const take = createShares({
@@ -77,11 +82,6 @@ export const createSendCsv = ({ database }: Pick<ApiDeps, 'database'>): SendCsv 
 /** Whether a job has records of users or of failed lines. */
 export const hasLog = ({ type }: Pick<JobRow, 'type'>): boolean => type !== 'export';
 
-type LoggedJob = Pick<
-  JobRow,
-  'id' | 'type' | 'workspace_id' | 'erased_at' | 'options' | 'import_file_id' | 'file_removed_at'
->;
-
 /**
  * A log is complete, or is not sent.
  *
@@ -98,12 +98,6 @@ export const requireRecords = ({
     'gone',
     `The records of job ${id} were erased at ${at.toISOString()}, together with its ${cause}.`,
   );
-};
-
-/** The lines of a removed file are about to be erased. */
-const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
-  if (at === null) return;
-  throw problem('gone', `The file and the log of job ${id} were removed at ${at.toISOString()}.`);
 };
 
 /** The log of a job as a file: the outcome of each user, or each failed line. */
@@ -123,4 +117,10 @@ export const sendJobLog = async (
   if (job.type !== 'import') return sendCsv(reply, { ...common, query: jobLog(job.id) });
   requireFile(job);
   return sendCsv(reply, { ...common, ...(await openImportLog(deps, job, spreadsheetSafe)) });
+};
+
+/** The lines of a removed file are about to be erased. */
+const requireFile = ({ id, file_removed_at: at }: LoggedJob): void => {
+  if (at === null) return;
+  throw problem('gone', `The file and the log of job ${id} were removed at ${at.toISOString()}.`);
 };

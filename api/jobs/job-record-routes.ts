@@ -38,13 +38,6 @@ const REASON = {
 type RecordedType = keyof typeof OUTCOMES;
 type RecordOutcome = UserRecord['outcome'];
 
-const recordSchemaOf = (type: RecordedType) =>
-  z.object({
-    userId: z.string().describe(USER_ID[type]),
-    outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]),
-    reason: z.string().nullable().describe(REASON[type]),
-  });
-
 const count = z.int().min(0).max(2_147_483_647);
 
 /**
@@ -70,47 +63,9 @@ interface Records {
   next: Position | undefined;
 }
 
-const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  if (page.position !== undefined && 'skip' in page.position) return { rows: [], next: undefined };
-  if (page.outcome !== undefined && page.outcome !== page.done) {
-    return { rows: [], next: undefined };
-  }
-  const found = await listDoneAfter(db, jobId, page.position ?? FIRST_POSITION, page.limit + 1);
-  const rows = found.slice(0, page.limit);
-  const last = rows.at(-1);
-  return {
-    rows: rows.map(({ user_id }) => ({ user_id, outcome: page.done, reason: null })),
-    next:
-      found.length > page.limit && last !== undefined
-        ? {
-            pass: last.pass,
-            attempt: last.attempt,
-            part: last.part,
-            cursor: last.cursor,
-            index: last.index,
-          }
-        : undefined,
-  };
-};
-
-const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  const { outcome, limit } = page;
-  if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
-  const skip = page.position !== undefined && 'skip' in page.position ? page.position.skip : 0;
-  const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
-  return {
-    rows: found.slice(0, limit),
-    next: found.length > limit ? { skip: skip + limit } : undefined,
-  };
-};
-
-const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
-  const done = await pageOfDone(db, jobId, page);
-  if (done.next !== undefined) return done;
-  const room = page.limit - done.rows.length;
-  // A full page must still check whether more users follow.
-  const others = await pageOfOthers(db, jobId, { ...page, limit: room });
-  return { rows: [...done.rows, ...others.rows], next: others.next };
+/** The outcome of each user of a deletion or restore, in pages. */
+export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
+  for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
 };
 
 const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): void => {
@@ -152,7 +107,52 @@ const registerRecords = (app: App, { database }: ApiDeps, type: RecordedType): v
   );
 };
 
-/** The outcome of each user of a deletion or restore, in pages. */
-export const registerJobRecordRoutes = (app: App, deps: ApiDeps): void => {
-  for (const type of Object.keys(OUTCOMES) as RecordedType[]) registerRecords(app, deps, type);
+const recordSchemaOf = (type: RecordedType) =>
+  z.object({
+    userId: z.string().describe(USER_ID[type]),
+    outcome: z.enum(OUTCOMES[type] as readonly RecordOutcome[]),
+    reason: z.string().nullable().describe(REASON[type]),
+  });
+
+const listRecords = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  const done = await pageOfDone(db, jobId, page);
+  if (done.next !== undefined) return done;
+  const room = page.limit - done.rows.length;
+  // A full page must still check whether more users follow.
+  const others = await pageOfOthers(db, jobId, { ...page, limit: room });
+  return { rows: [...done.rows, ...others.rows], next: others.next };
+};
+
+const pageOfDone = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  if (page.position !== undefined && 'skip' in page.position) return { rows: [], next: undefined };
+  if (page.outcome !== undefined && page.outcome !== page.done) {
+    return { rows: [], next: undefined };
+  }
+  const found = await listDoneAfter(db, jobId, page.position ?? FIRST_POSITION, page.limit + 1);
+  const rows = found.slice(0, page.limit);
+  const last = rows.at(-1);
+  return {
+    rows: rows.map(({ user_id }) => ({ user_id, outcome: page.done, reason: null })),
+    next:
+      found.length > page.limit && last !== undefined
+        ? {
+            pass: last.pass,
+            attempt: last.attempt,
+            part: last.part,
+            cursor: last.cursor,
+            index: last.index,
+          }
+        : undefined,
+  };
+};
+
+const pageOfOthers = async (db: Db, jobId: string, page: RecordPage): Promise<Records> => {
+  const { outcome, limit } = page;
+  if (outcome === 'deleted' || outcome === 'restored') return { rows: [], next: undefined };
+  const skip = page.position !== undefined && 'skip' in page.position ? page.position.skip : 0;
+  const found = await listOutcomes(db, jobId, { outcome, skip, limit: limit + 1 });
+  return {
+    rows: found.slice(0, limit),
+    next: found.length > limit ? { skip: skip + limit } : undefined,
+  };
 };

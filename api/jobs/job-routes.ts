@@ -30,75 +30,6 @@ const statesSchema = z
   )
   .describe('If given several times: any of these');
 
-/** A job in a workspace that the caller can access. @throws ProblemError 404 */
-const getJob = async (
-  { database }: ApiDeps,
-  id: string,
-  workspaceId: string | null,
-  type?: JobType,
-): Promise<JobRow> => {
-  const job = await findJobRow(database.db, id, workspaceId);
-  if (job === undefined || (type !== undefined && job.type !== type)) throw notFound(type ?? 'job');
-  return job;
-};
-
-const registerOneJob = (app: App, deps: ApiDeps): void => {
-  for (const type of [undefined, ...JOB_TYPES]) {
-    const noun = type ?? 'job';
-    const path = type === undefined ? 'jobs' : JOB_KINDS[type].path;
-    app.get(
-      `/v1/${path}/:id`,
-      {
-        schema: {
-          operationId: `get${capitalized(noun)}`,
-          summary: `Get a ${noun} with its progress`,
-          tags: [path],
-          params: idParams,
-          querystring: z.strictObject({}),
-          response: { 200: jobSchema.describe('The current job') },
-        },
-      },
-      async ({ access, actor, params: { id } }) => {
-        const job = await getJob(deps, id, access.workspaceId, type);
-        return describeLiveJob(job, actor.role, deps);
-      },
-    );
-  }
-};
-
-const registerCancel = (app: App, deps: ApiDeps): void => {
-  app.post(
-    '/v1/jobs/:id/cancel',
-    {
-      schema: {
-        operationId: 'cancelJob',
-        summary: 'Cancel a job; it stops after the current batch',
-        tags: ['jobs'],
-        params: idParams,
-        querystring: z.strictObject({}),
-        response: { 202: jobSchema.describe('The job, which ends after the current batch') },
-      },
-    },
-    async (request, reply) => {
-      const { workspaceId } = request.access;
-      const job = await getJob(deps, request.params.id, workspaceId);
-      const isChanged = await cancelJob(deps.database.db, {
-        id: job.id,
-        actorKeyId: request.actor.id,
-      });
-      const now = await getJob(deps, job.id, workspaceId);
-      if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
-        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
-      }
-      // The row alone stops the next batch. A call to Temporal stops the workflow sooner.
-      await deps.jobs.cancel(job).catch((error: unknown) => {
-        request.log.warn({ jobId: job.id, err: error }, 'the cancel was not sent to the workflow');
-      });
-      return acceptJob(request, reply, now, deps);
-    },
-  );
-};
-
 export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
   app.get(
     '/v1/jobs',
@@ -137,4 +68,73 @@ export const registerJobRoutes = (app: App, deps: ApiDeps): void => {
   );
   registerOneJob(app, deps);
   registerCancel(app, deps);
+};
+
+const registerOneJob = (app: App, deps: ApiDeps): void => {
+  for (const type of [undefined, ...JOB_TYPES]) {
+    const noun = type ?? 'job';
+    const path = type === undefined ? 'jobs' : JOB_KINDS[type].path;
+    app.get(
+      `/v1/${path}/:id`,
+      {
+        schema: {
+          operationId: `get${capitalized(noun)}`,
+          summary: `Get a ${noun} with its progress`,
+          tags: [path],
+          params: idParams,
+          querystring: z.strictObject({}),
+          response: { 200: jobSchema.describe('The current job') },
+        },
+      },
+      async ({ access, actor, params: { id } }) => {
+        const job = await getJob(deps, id, access.workspaceId, type);
+        return describeLiveJob(job, actor.role, deps);
+      },
+    );
+  }
+};
+
+/** A job in a workspace that the caller can access. @throws ProblemError 404 */
+const getJob = async (
+  { database }: ApiDeps,
+  id: string,
+  workspaceId: string | null,
+  type?: JobType,
+): Promise<JobRow> => {
+  const job = await findJobRow(database.db, id, workspaceId);
+  if (job === undefined || (type !== undefined && job.type !== type)) throw notFound(type ?? 'job');
+  return job;
+};
+
+const registerCancel = (app: App, deps: ApiDeps): void => {
+  app.post(
+    '/v1/jobs/:id/cancel',
+    {
+      schema: {
+        operationId: 'cancelJob',
+        summary: 'Cancel a job; it stops after the current batch',
+        tags: ['jobs'],
+        params: idParams,
+        querystring: z.strictObject({}),
+        response: { 202: jobSchema.describe('The job, which ends after the current batch') },
+      },
+    },
+    async (request, reply) => {
+      const { workspaceId } = request.access;
+      const job = await getJob(deps, request.params.id, workspaceId);
+      const isChanged = await cancelJob(deps.database.db, {
+        id: job.id,
+        actorKeyId: request.actor.id,
+      });
+      const now = await getJob(deps, job.id, workspaceId);
+      if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
+        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
+      }
+      // The row alone stops the next batch. A call to Temporal stops the workflow sooner.
+      await deps.jobs.cancel(job).catch((error: unknown) => {
+        request.log.warn({ jobId: job.id, err: error }, 'the cancel was not sent to the workflow');
+      });
+      return acceptJob(request, reply, now, deps);
+    },
+  );
 };

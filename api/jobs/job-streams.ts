@@ -38,29 +38,6 @@ export interface JobStreams {
   close: () => void;
 }
 
-/** A state of a job, rendered once for each role of its readers. */
-const jobViewFor = (facts: JobFacts, deps: JobJsonDeps) => {
-  const events = new Map<Role, JobEvent>();
-  return (role: Role): JobEvent => {
-    const event = events.get(role) ?? toJobEvent(briefly(toJobJson(facts, role, deps)));
-    events.set(role, event);
-    return event;
-  };
-};
-
-const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): void => {
-  const own = [...streams.values()].filter((id) => id === keyId).length;
-  if (own >= MAX_STREAMS_PER_KEY) {
-    throw problem(
-      'too-many-requests',
-      `This key has ${own} open streams. Close some streams first.`,
-      {
-        headers: { 'retry-after': RETRY_AFTER_SECONDS },
-      },
-    );
-  }
-};
-
 export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   const { db } = deps.database;
   /** Open streams, each with the id of its key. */
@@ -109,4 +86,27 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
       for (const stream of streams.keys()) stream.end();
     },
   };
+};
+
+/** A state of a job, rendered once for each role of its readers. */
+const jobViewFor = (facts: JobFacts, deps: JobJsonDeps) => {
+  const events = new Map<Role, JobEvent>();
+  return (role: Role): JobEvent => {
+    const event = events.get(role) ?? toJobEvent(briefly(toJobJson(facts, role, deps)));
+    events.set(role, event);
+    return event;
+  };
+};
+
+const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): void => {
+  const own = [...streams.values()].filter((id) => id === keyId).length;
+  if (own >= MAX_STREAMS_PER_KEY) {
+    throw problem(
+      'too-many-requests',
+      `This key has ${own} open streams. Close some streams first.`,
+      {
+        headers: { 'retry-after': RETRY_AFTER_SECONDS },
+      },
+    );
+  }
 };

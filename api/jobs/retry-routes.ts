@@ -19,68 +19,6 @@ const bodySchema = z
   .describe('The reason; by default the reason of the first job')
   .meta({ examples: [{ reason: 'The storage has free space again' }] });
 
-const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
-  if (job.finished_at === null) return 'is still running';
-  if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
-  if (job.file_removed_at !== null) return 'has an import file that was removed';
-  if (job.type === 'import' && job.state === 'partiallySucceeded') {
-    return 'processed every line: fix the lines in its log, then import the log';
-  }
-  if (await leftOnlyUnmatched(database.db, job.id)) {
-    return 'has only users left that no longer match its selection: make a new preview';
-  }
-  if (job.error_type !== null) return `ended with ${job.error_type}, which requires a new request`;
-  return 'has nothing left to do';
-};
-
-const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
-  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
-};
-
-/**
- * A job for the remaining users of another job: the users in its outcomes if these are complete,
- * otherwise its selection, bound to the confirmation of the first job.
- */
-const planRetry = async (
-  deps: ApiDeps,
-  job: JobRow,
-  reason: string | undefined,
-): Promise<PlannedJob> => {
-  await requireRetryable(deps, job);
-  const isPartial =
-    job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
-  const isLeft = isPartial && (await namesAllLeft(deps.database.db, job.id));
-  const why = reason ?? job.reason;
-  return {
-    id: uuidv7(),
-    type: job.type,
-    selection: job.selection as object,
-    options: job.options as object,
-    retry: { of: job.id, users: isLeft ? 'left' : 'all' },
-    ...(why !== null && { reason: why }),
-    ...(job.backup_id !== null && { backupId: job.backup_id }),
-    ...(job.import_file_id !== null && { importFile: { id: job.import_file_id } }),
-  };
-};
-
-/** A run of a delete-all request is retried by a decision on the request. */
-const retryRun = async (
-  request: FastifyRequest,
-  deps: ApiDeps,
-  job: JobRow,
-  parentId: string,
-  reason: string | undefined,
-): Promise<JobRow> => {
-  await decide(request, deps, parentId, async () => {
-    await requireRetryable(deps, job);
-    return { kind: 'retry', jobId: job.id, reason };
-  });
-  const { retried_by: id } = (await findJobRow(deps.database.db, job.id, null)) ?? {};
-  const retry = id == null ? undefined : await findJobRow(deps.database.db, id, null);
-  if (retry === undefined) throw new Error(`job ${job.id} has no retry`);
-  return retry;
-};
-
 export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
   app.post(
     '/v1/jobs/:id/retry',
@@ -113,4 +51,66 @@ export const registerRetryRoutes = (app: App, deps: ApiDeps): void => {
       return acceptJob(request, reply, retry, deps);
     },
   );
+};
+
+/**
+ * A job for the remaining users of another job: the users in its outcomes if these are complete,
+ * otherwise its selection, bound to the confirmation of the first job.
+ */
+const planRetry = async (
+  deps: ApiDeps,
+  job: JobRow,
+  reason: string | undefined,
+): Promise<PlannedJob> => {
+  await requireRetryable(deps, job);
+  const isPartial =
+    job.type === 'deletion' || (job.type === 'restore' && job.state === 'partiallySucceeded');
+  const isLeft = isPartial && (await namesAllLeft(deps.database.db, job.id));
+  const why = reason ?? job.reason;
+  return {
+    id: uuidv7(),
+    type: job.type,
+    selection: job.selection as object,
+    options: job.options as object,
+    retry: { of: job.id, users: isLeft ? 'left' : 'all' },
+    ...(why !== null && { reason: why }),
+    ...(job.backup_id !== null && { backupId: job.backup_id }),
+    ...(job.import_file_id !== null && { importFile: { id: job.import_file_id } }),
+  };
+};
+
+const requireRetryable = async (deps: ApiDeps, job: JobRow): Promise<void> => {
+  if (!job.is_retryable) throw problem('wrong-state', `Job ${job.id} ${await whyNot(deps, job)}.`);
+};
+
+const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
+  if (job.finished_at === null) return 'is still running';
+  if (job.retried_by !== null) return `was retried by job ${job.retried_by}`;
+  if (job.file_removed_at !== null) return 'has an import file that was removed';
+  if (job.type === 'import' && job.state === 'partiallySucceeded') {
+    return 'processed every line: fix the lines in its log, then import the log';
+  }
+  if (await leftOnlyUnmatched(database.db, job.id)) {
+    return 'has only users left that no longer match its selection: make a new preview';
+  }
+  if (job.error_type !== null) return `ended with ${job.error_type}, which requires a new request`;
+  return 'has nothing left to do';
+};
+
+/** A run of a delete-all request is retried by a decision on the request. */
+const retryRun = async (
+  request: FastifyRequest,
+  deps: ApiDeps,
+  job: JobRow,
+  parentId: string,
+  reason: string | undefined,
+): Promise<JobRow> => {
+  await decide(request, deps, parentId, async () => {
+    await requireRetryable(deps, job);
+    return { kind: 'retry', jobId: job.id, reason };
+  });
+  const { retried_by: id } = (await findJobRow(deps.database.db, job.id, null)) ?? {};
+  const retry = id == null ? undefined : await findJobRow(deps.database.db, id, null);
+  if (retry === undefined) throw new Error(`job ${job.id} has no retry`);
+  return retry;
 };

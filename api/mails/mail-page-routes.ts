@@ -27,62 +27,12 @@ const ENDED: NoLink = { status: 'ended' };
 
 type OpenJob = { status: 'open'; job: JobRow; workspaceName: string };
 
-/** The records of a job exist until its backup or its file is removed. */
-const isLogThere = (job: JobRow): boolean =>
-  hasLog(job) && job.erased_at === null && job.file_removed_at === null;
+const LOG = { description: 'The log', content: { 'text/csv': { schema: z.string() } } };
 
-const openJob = async (
-  { database: { db } }: ApiDeps,
-  link: PageLink,
-): Promise<OpenJob | NoLink> => {
-  const mailed = await findMailedJob(db, link);
-  if (mailed === undefined) return UNKNOWN;
-  if (mailed.link_is_over) return ENDED;
-  const job = await findJobRow(db, mailed.job_id, null);
-  return job === undefined
-    ? UNKNOWN
-    : { status: 'open', job, workspaceName: mailed.workspace_name };
-};
-
-/** The page of a job. It offers the log if the link allows that. */
-const jobPage = async (deps: ApiDeps, token: string, link: PageLink): Promise<string | NoLink> => {
-  const { db } = deps.database;
-  const opened = await openJob(deps, link);
-  if (opened.status !== 'open') return opened;
-  const { job, workspaceName } = opened;
-  const [reasons, problems, recorded] = await Promise.all([
-    countReasons(db, job.id),
-    listProblems(db, job.type === 'import' ? [job.id] : []),
-    listJobsWithRecords(db, [job.id]),
-  ]);
-  const givesLog = link.purpose === 'log' && isLogThere(job) && recorded.has(job.id);
-  return renderJobPage({
-    job,
-    workspaceName,
-    reasons,
-    problems: problems.get(job.id) ?? [],
-    linkExpiresAt: link.expiresAt,
-    ...(givesLog && { logToken: token }),
-  });
-};
-
-const requestPage = async (
-  { database: { db }, config: { publicUrl } }: ApiDeps,
-  link: PageLink,
-): Promise<string | NoLink> => {
-  const mailed = await findMailedRequest(db, link);
-  if (mailed === undefined) return UNKNOWN;
-  if (mailed.link_is_over) return ENDED;
-  const request = await findRequest(db, mailed.id, null);
-  if (request === undefined) return UNKNOWN;
-  const { job_state: state, job_counts: counts, workspace_name: workspaceName } = mailed;
-  return renderRequestPage({
-    request,
-    workspaceName,
-    run: state === null ? null : { state, counts },
-    publicUrl,
-    linkExpiresAt: link.expiresAt,
-  });
+/** The pages that mails link to. The token is the only key and states its purpose. */
+export const registerMailPageRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  registerPage(app, deps);
+  registerLog(app, deps, sendCsv);
 };
 
 const registerPage = (app: App, deps: ApiDeps): void => {
@@ -112,11 +62,63 @@ const registerPage = (app: App, deps: ApiDeps): void => {
   );
 };
 
-const LOG = { description: 'The log', content: { 'text/csv': { schema: z.string() } } };
+const requestPage = async (
+  { database: { db }, config: { publicUrl } }: ApiDeps,
+  link: PageLink,
+): Promise<string | NoLink> => {
+  const mailed = await findMailedRequest(db, link);
+  if (mailed === undefined) return UNKNOWN;
+  if (mailed.link_is_over) return ENDED;
+  const request = await findRequest(db, mailed.id, null);
+  if (request === undefined) return UNKNOWN;
+  const { job_state: state, job_counts: counts, workspace_name: workspaceName } = mailed;
+  return renderRequestPage({
+    request,
+    workspaceName,
+    run: state === null ? null : { state, counts },
+    publicUrl,
+    linkExpiresAt: link.expiresAt,
+  });
+};
 
-/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
-const sendNothing = (reply: FastifyReply): FastifyReply =>
-  reply.type('text/csv; charset=utf-8; header=present').send(Readable.from([]));
+/** The page of a job. It offers the log if the link allows that. */
+const jobPage = async (deps: ApiDeps, token: string, link: PageLink): Promise<string | NoLink> => {
+  const { db } = deps.database;
+  const opened = await openJob(deps, link);
+  if (opened.status !== 'open') return opened;
+  const { job, workspaceName } = opened;
+  const [reasons, problems, recorded] = await Promise.all([
+    countReasons(db, job.id),
+    listProblems(db, job.type === 'import' ? [job.id] : []),
+    listJobsWithRecords(db, [job.id]),
+  ]);
+  const givesLog = link.purpose === 'log' && isLogThere(job) && recorded.has(job.id);
+  return renderJobPage({
+    job,
+    workspaceName,
+    reasons,
+    problems: problems.get(job.id) ?? [],
+    linkExpiresAt: link.expiresAt,
+    ...(givesLog && { logToken: token }),
+  });
+};
+
+const openJob = async (
+  { database: { db } }: ApiDeps,
+  link: PageLink,
+): Promise<OpenJob | NoLink> => {
+  const mailed = await findMailedJob(db, link);
+  if (mailed === undefined) return UNKNOWN;
+  if (mailed.link_is_over) return ENDED;
+  const job = await findJobRow(db, mailed.job_id, null);
+  return job === undefined
+    ? UNKNOWN
+    : { status: 'open', job, workspaceName: mailed.workspace_name };
+};
+
+/** The records of a job exist until its backup or its file is removed. */
+const isLogThere = (job: JobRow): boolean =>
+  hasLog(job) && job.erased_at === null && job.file_removed_at === null;
 
 const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   app.get(
@@ -153,8 +155,6 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   );
 };
 
-/** The pages that mails link to. The token is the only key and states its purpose. */
-export const registerMailPageRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
-  registerPage(app, deps);
-  registerLog(app, deps, sendCsv);
-};
+/** On HEAD, Fastify sets Content-Length to that of any payload, or none, but an empty stream's. */
+const sendNothing = (reply: FastifyReply): FastifyReply =>
+  reply.type('text/csv; charset=utf-8; header=present').send(Readable.from([]));

@@ -16,50 +16,10 @@ const NOUNS: Record<JobType, string> = {
   restore: 'Restore of users to',
 };
 
-/** "changed since backup", of a name of the API. */
-const wordsOf = (name: string): string =>
-  name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
 type Row = [label: string, value: string | null];
-
-/** Rows without a value are omitted. */
-const listOf = (rows: readonly Row[]): string => {
-  const lines = rows.flatMap(([label, value]) =>
-    value === null ? [] : [`<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>\n`],
-  );
-  return lines.length === 0 ? '' : `<dl>\n${lines.join('')}</dl>\n`;
-};
-
-const section = (title: string, content: string): string =>
-  content === '' ? '' : `<h2>${escapeHtml(title)}</h2>\n${content}`;
-
-const formatOptional = (timestamp: Date | null): string | null =>
-  timestamp === null ? null : formatTimestamp(timestamp);
 
 /** Counts of the users or lines of a job, which are shown even if zero. */
 const WHOLE = ['selected', 'lines'];
-
-/**
- * The total first, then the outcomes in descending order. Outcomes without users
- * are omitted.
- */
-const countsOf = (counts: unknown): string =>
-  listOf(
-    Object.entries((counts ?? {}) as Record<string, number>)
-      .filter(([name, count]) => count > 0 || WHOLE.includes(name))
-      .toSorted(([a, m], [b, n]) => Number(WHOLE.includes(b)) - Number(WHOLE.includes(a)) || n - m)
-      .map(([name, count]) => [capitalized(wordsOf(name)), formatCount(count)]),
-  );
-
-const reasonRow = ({ reason, count, isLeast }: CountedReason): Row => [
-  reason,
-  `${isLeast ? 'at least ' : ''}${formatCount(count)}`,
-];
-
-const problemRow = ({ column, rule, count, firstLine }: CountedProblem): Row => [
-  `${column ?? 'The line'}, ${rule}`,
-  `${formatCount(count)}, the first is line ${formatCount(firstLine)}`,
-];
 
 export interface JobPage {
   job: JobRow;
@@ -71,9 +31,26 @@ export interface JobPage {
   logToken?: string;
 }
 
-const downloadOf = (token: string): string =>
-  '<p>The log contains ids of users, or lines of the file. Save it where only authorised people can read it.</p>\n' +
-  `<p><a href="${token}/log" download rel="nofollow">Download the log</a></p>\n`;
+/** The possible decisions in a state, and the people who may make them. */
+const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
+  requested: [
+    ['platform team, but not the person who requested it', 'approve'],
+    ['platform team, but not the person who requested it', 'deny'],
+    ['admin of the workspace', 'withdraw'],
+  ],
+  open: [
+    ['platform team, but not the person who requested it', 'revoke'],
+    ['admin of the workspace', 'withdraw'],
+  ],
+};
+
+export interface RequestPage {
+  request: RequestRow;
+  workspaceName: string;
+  run: { state: string; counts: unknown } | null;
+  publicUrl: string;
+  linkExpiresAt: Date;
+}
 
 /** The page of a job: state, counts, reasons and times, and no users. */
 export const renderJobPage = (page: JobPage): string => {
@@ -101,40 +78,6 @@ export const renderJobPage = (page: JobPage): string => {
       (logToken === undefined ? '' : '<small>Each download is logged.</small>\n'),
   );
 };
-
-/** The possible decisions in a state, and the people who may make them. */
-const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
-  requested: [
-    ['platform team, but not the person who requested it', 'approve'],
-    ['platform team, but not the person who requested it', 'deny'],
-    ['admin of the workspace', 'withdraw'],
-  ],
-  open: [
-    ['platform team, but not the person who requested it', 'revoke'],
-    ['admin of the workspace', 'withdraw'],
-  ],
-};
-
-const decisionsOf = ({ id, state }: RequestRow, publicUrl: string): string => {
-  const decidable = DECIDABLE[state] ?? [];
-  if (decidable.length === 0) return '';
-  const commands = decidable.map(
-    ([who, kind]) =>
-      `<p>${capitalized(kind)} (${who}):</p>\n<pre><code>` +
-      `${escapeHtml(decisionCall(`${publicUrl}/v1/delete-all-requests/${id}`, kind))}</code></pre>\n`,
-  );
-  const explanation =
-    '<p>This page changes nothing. To decide, run one of these commands with your API key in place of $KEY.</p>\n';
-  return section('How to decide', explanation + commands.join(''));
-};
-
-export interface RequestPage {
-  request: RequestRow;
-  workspaceName: string;
-  run: { state: string; counts: unknown } | null;
-  publicUrl: string;
-  linkExpiresAt: Date;
-}
 
 /**
  * The page of a delete-all request: the requester, the reason, the deadlines, and how to
@@ -164,4 +107,61 @@ export const renderRequestPage = (page: RequestPage): string => {
       section('Users of the deletion', countsOf(run?.counts)) +
       decisionsOf(request, publicUrl),
   );
+};
+
+const downloadOf = (token: string): string =>
+  '<p>The log contains ids of users, or lines of the file. Save it where only authorised people can read it.</p>\n' +
+  `<p><a href="${token}/log" download rel="nofollow">Download the log</a></p>\n`;
+
+/** Rows without a value are omitted. */
+const listOf = (rows: readonly Row[]): string => {
+  const lines = rows.flatMap(([label, value]) =>
+    value === null ? [] : [`<dt>${escapeHtml(label)}</dt><dd>${escapeHtml(value)}</dd>\n`],
+  );
+  return lines.length === 0 ? '' : `<dl>\n${lines.join('')}</dl>\n`;
+};
+
+/** "changed since backup", of a name of the API. */
+const wordsOf = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+const formatOptional = (timestamp: Date | null): string | null =>
+  timestamp === null ? null : formatTimestamp(timestamp);
+
+const section = (title: string, content: string): string =>
+  content === '' ? '' : `<h2>${escapeHtml(title)}</h2>\n${content}`;
+
+/**
+ * The total first, then the outcomes in descending order. Outcomes without users
+ * are omitted.
+ */
+const countsOf = (counts: unknown): string =>
+  listOf(
+    Object.entries((counts ?? {}) as Record<string, number>)
+      .filter(([name, count]) => count > 0 || WHOLE.includes(name))
+      .toSorted(([a, m], [b, n]) => Number(WHOLE.includes(b)) - Number(WHOLE.includes(a)) || n - m)
+      .map(([name, count]) => [capitalized(wordsOf(name)), formatCount(count)]),
+  );
+
+const reasonRow = ({ reason, count, isLeast }: CountedReason): Row => [
+  reason,
+  `${isLeast ? 'at least ' : ''}${formatCount(count)}`,
+];
+
+const problemRow = ({ column, rule, count, firstLine }: CountedProblem): Row => [
+  `${column ?? 'The line'}, ${rule}`,
+  `${formatCount(count)}, the first is line ${formatCount(firstLine)}`,
+];
+
+const decisionsOf = ({ id, state }: RequestRow, publicUrl: string): string => {
+  const decidable = DECIDABLE[state] ?? [];
+  if (decidable.length === 0) return '';
+  const commands = decidable.map(
+    ([who, kind]) =>
+      `<p>${capitalized(kind)} (${who}):</p>\n<pre><code>` +
+      `${escapeHtml(decisionCall(`${publicUrl}/v1/delete-all-requests/${id}`, kind))}</code></pre>\n`,
+  );
+  const explanation =
+    '<p>This page changes nothing. To decide, run one of these commands with your API key in place of $KEY.</p>\n';
+  return section('How to decide', explanation + commands.join(''));
 };

@@ -14,6 +14,12 @@ import { sendMailAgain } from './send-mail-again.ts';
 
 const params = z.strictObject({ id: z.uuid() });
 
+/** Sending mails again. */
+export const registerMailRoutes = (app: App, deps: ApiDeps): void => {
+  registerOfJob(app, deps);
+  registerOfRequest(app, deps);
+};
+
 const registerOfJob = (app: App, deps: ApiDeps): void => {
   const { db } = deps.database;
   app.post(
@@ -89,10 +95,4 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
       return describeRequest(await getRequest(deps, row.id, workspaceId), deps);
     },
   );
-};
-
-/** Sending mails again. */
-export const registerMailRoutes = (app: App, deps: ApiDeps): void => {
-  registerOfJob(app, deps);
-  registerOfRequest(app, deps);
 };

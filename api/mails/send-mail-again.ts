@@ -32,27 +32,6 @@ export interface Resending {
   inputOf: (round: number) => StartableMail['input'];
 }
 
-/** The current round, or a round that was requested just now; otherwise the next round. */
-const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } => {
-  const last = Math.max(0, ...mails.map(({ round }) => round));
-  const latest = mails.filter(({ round }) => round === last);
-  const isUnderWay = latest.some(({ state }) => state === 'waiting');
-  const isJustSent =
-    latest.length > 0 &&
-    latest.every(
-      ({ state, askedSeconds }) =>
-        state === 'accepted' && askedSeconds !== null && askedSeconds < DOUBLE_CLICK_SECONDS,
-    );
-  if (isUnderWay || isJustSent) return { round: last, isNew: false };
-  if (last >= MAX_ROUNDS) {
-    throw problem(
-      'limit-reached',
-      `The mail about ${name} was already sent ${MAX_ROUNDS} times, which is the maximum.`,
-    );
-  }
-  return { round: last + 1, isNew: true };
-};
-
 /**
  * Sends the mail of a subject again: with the current round, or with a new round. A second click,
  * or the same idempotency key, finds the round of the first request.
@@ -85,4 +64,25 @@ export const sendMailAgain = async (
       { cause },
     );
   }
+};
+
+/** The current round, or a round that was requested just now; otherwise the next round. */
+const roundOf = ({ mails, name }: Resending): { round: number; isNew: boolean } => {
+  const last = Math.max(0, ...mails.map(({ round }) => round));
+  const latest = mails.filter(({ round }) => round === last);
+  const isUnderWay = latest.some(({ state }) => state === 'waiting');
+  const isJustSent =
+    latest.length > 0 &&
+    latest.every(
+      ({ state, askedSeconds }) =>
+        state === 'accepted' && askedSeconds !== null && askedSeconds < DOUBLE_CLICK_SECONDS,
+    );
+  if (isUnderWay || isJustSent) return { round: last, isNew: false };
+  if (last >= MAX_ROUNDS) {
+    throw problem(
+      'limit-reached',
+      `The mail about ${name} was already sent ${MAX_ROUNDS} times, which is the maximum.`,
+    );
+  }
+  return { round: last + 1, isNew: true };
 };

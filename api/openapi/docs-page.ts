@@ -45,6 +45,18 @@ const PAGE = `<!doctype html>
 export const readOwn = (name: string): Promise<string> =>
   readFile(new URL(`docs/${name}`, import.meta.url), 'utf8');
 
+/** Serves the readable documentation, and redirects the root path to it. */
+export const serveDocs = async (app: App): Promise<void> => {
+  await app.register(swaggerUi, {
+    routePrefix: PREFIX,
+    staticCSP: DOCS_CSP,
+    theme: await loadTheme(),
+    uiHooks: { preHandler: answerPage },
+  });
+  // A temporary redirect: another page may replace this path.
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(PREFIX, 302));
+};
+
 const loadTheme = async () => {
   const icon = { rel: 'icon', type: 'image/svg+xml', sizes: 'any' };
   return {
@@ -67,16 +79,4 @@ const answerPage = (
   } else {
     done();
   }
-};
-
-/** Serves the readable documentation, and redirects the root path to it. */
-export const serveDocs = async (app: App): Promise<void> => {
-  await app.register(swaggerUi, {
-    routePrefix: PREFIX,
-    staticCSP: DOCS_CSP,
-    theme: await loadTheme(),
-    uiHooks: { preHandler: answerPage },
-  });
-  // A temporary redirect: another page may replace this path.
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(PREFIX, 302));
 };

@@ -161,16 +161,6 @@ const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
   downloadByLink: FILE_STATUSES,
 };
 
-const titlesOf = (status: number): string =>
-  (Object.keys(PROBLEMS) as ProblemSlug[])
-    .filter((slug) => PROBLEMS[slug].status === status)
-    .map((slug) => `\`${slug}\``)
-    .join(', ');
-
-const problemStatuses = (): number[] => [
-  ...new Set(Object.values(PROBLEMS).map(({ status }) => status)),
-];
-
 interface Response {
   $ref?: string;
   content?: Record<string, { schema?: { $ref?: string } }>;
@@ -187,22 +177,61 @@ interface Operation {
 
 const JOB_REF = '#/components/schemas/Job';
 
-const addHeaders = (
-  { operationId = '', responses = {} }: Operation,
-  { isLimited }: { isLimited: boolean },
-): void => {
-  for (const [status, response] of Object.entries(responses)) {
-    if (response.$ref !== undefined) continue;
-    const { content = {} } = response;
-    response.headers = answerHeaders({
-      operationId,
-      status,
-      mediaTypes: Object.keys(content),
-      isFile: '206' in responses && Number(status) < 400,
-      isLimited,
-      isJob: content['application/json']?.schema?.$ref === JOB_REF,
-    });
+const zodToJsonConfig = { unrepresentable: 'any' } as const;
+const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
+
+/** Must be registered before the routes that it describes. */
+export const documentApi = async (app: App): Promise<void> => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Keepsake API',
+        version: '1',
+        description: await readOwn('introduction.md'),
+      },
+      tags: [...TAGS],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
+        },
+      },
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: (document) => complete(addSharedSchemas(document)) as never,
+  });
+  await serveDocs(app);
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(app.swagger()),
+  );
+};
+
+const complete = (document: object): OpenApi => {
+  const openapi = document as OpenApi;
+  for (const [path, item] of Object.entries(openapi.paths)) {
+    for (const method of METHODS) {
+      const operation = item[method];
+      if (operation === undefined) continue;
+      completeOperation(method, path, operation);
+      showExample(operation, openapi.components?.['schemas'] ?? {});
+    }
   }
+  const responses = problemStatuses().map((status) => [
+    `problem${status}`,
+    {
+      description: `A problem: ${titlesOf(status)}`,
+      headers: problemHeaders(status),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    },
+  ]);
+  const { paths, schemas } = joinSchemas(openapi.paths, openapi.components?.['schemas'] ?? {});
+  openapi.paths = paths;
+  openapi.components = {
+    ...openapi.components,
+    schemas: { ...schemas, Problem: z.toJSONSchema(problemSchema) },
+    responses: Object.fromEntries(responses) as Record<string, unknown>,
+  };
+  return openapi;
 };
 
 /** Adds the facts of the access table and the catalogue, so that routes need not repeat them. */
@@ -239,6 +268,24 @@ const completeOperation = (method: string, path: string, operation: Operation): 
   addHeaders(operation, { isLimited });
 };
 
+const addHeaders = (
+  { operationId = '', responses = {} }: Operation,
+  { isLimited }: { isLimited: boolean },
+): void => {
+  for (const [status, response] of Object.entries(responses)) {
+    if (response.$ref !== undefined) continue;
+    const { content = {} } = response;
+    response.headers = answerHeaders({
+      operationId,
+      status,
+      mediaTypes: Object.keys(content),
+      isFile: '206' in responses && Number(status) < 400,
+      isLimited,
+      isJob: content['application/json']?.schema?.$ref === JOB_REF,
+    });
+  }
+};
+
 /** Moves the example of a body's schema to the place where tools show it. */
 const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown>): void => {
   for (const media of Object.values(requestBody?.content ?? {})) {
@@ -246,59 +293,12 @@ const showExample = ({ requestBody }: Operation, schemas: Record<string, unknown
   }
 };
 
-const complete = (document: object): OpenApi => {
-  const openapi = document as OpenApi;
-  for (const [path, item] of Object.entries(openapi.paths)) {
-    for (const method of METHODS) {
-      const operation = item[method];
-      if (operation === undefined) continue;
-      completeOperation(method, path, operation);
-      showExample(operation, openapi.components?.['schemas'] ?? {});
-    }
-  }
-  const responses = problemStatuses().map((status) => [
-    `problem${status}`,
-    {
-      description: `A problem: ${titlesOf(status)}`,
-      headers: problemHeaders(status),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-    },
-  ]);
-  const { paths, schemas } = joinSchemas(openapi.paths, openapi.components?.['schemas'] ?? {});
-  openapi.paths = paths;
-  openapi.components = {
-    ...openapi.components,
-    schemas: { ...schemas, Problem: z.toJSONSchema(problemSchema) },
-    responses: Object.fromEntries(responses) as Record<string, unknown>,
-  };
-  return openapi;
-};
+const problemStatuses = (): number[] => [
+  ...new Set(Object.values(PROBLEMS).map(({ status }) => status)),
+];
 
-const zodToJsonConfig = { unrepresentable: 'any' } as const;
-const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
-
-/** Must be registered before the routes that it describes. */
-export const documentApi = async (app: App): Promise<void> => {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Keepsake API',
-        version: '1',
-        description: await readOwn('introduction.md'),
-      },
-      tags: [...TAGS],
-      components: {
-        securitySchemes: {
-          apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
-        },
-      },
-    },
-    transform: createJsonSchemaTransform({ zodToJsonConfig }),
-    transformObject: (document) => complete(addSharedSchemas(document)) as never,
-  });
-  await serveDocs(app);
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/json; charset=utf-8').send(app.swagger()),
-  );
-};
+const titlesOf = (status: number): string =>
+  (Object.keys(PROBLEMS) as ProblemSlug[])
+    .filter((slug) => PROBLEMS[slug].status === status)
+    .map((slug) => `\`${slug}\``)
+    .join(', ');

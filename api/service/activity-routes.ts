@@ -57,32 +57,11 @@ const entrySchema = z
   })
   .meta({ id: 'ActivityEntry' });
 
-const linksOf = (line: ActivityLine): Record<string, string> => {
-  const { job_id: id, job_type: type, export_id: exportId } = line;
-  const hasRecords = type !== null && hasLog({ type }) && line.job_erased_at === null;
-  return {
-    ...(id !== null && type !== null && { job: pathOfJob({ id, type }) }),
-    ...(hasRecords && { log: `/v1/activity/${line.id}/log` }),
-    ...(line.export_purpose === 'backup' && { backup: `/v1/backups/${exportId}` }),
-  };
+/** The activity log, with links to the records of jobs. */
+export const registerActivityRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
+  registerList(app, deps, sendCsv);
+  registerLog(app, deps, sendCsv);
 };
-
-const actorOf = ({ actor_shown_id: id, actor_role: role, actor_name: ownerName }: ActivityLine) =>
-  id === null || role === null || ownerName === null ? null : { id, role, ownerName };
-
-const toEntry = (line: ActivityLine): z.infer<typeof entrySchema> => ({
-  id: line.id,
-  workspace: line.workspace_id,
-  at: line.at.toISOString(),
-  kind: line.kind as z.infer<typeof entrySchema>['kind'],
-  actor: actorOf(line),
-  reason: line.reason,
-  counts: line.counts as Record<string, number>,
-  details: line.details as Record<string, unknown>,
-  jobId: line.job_id,
-  exportId: line.export_id,
-  links: linksOf(line),
-});
 
 const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv): void => {
   app.get(
@@ -122,6 +101,33 @@ const registerList = (app: App, { database: { db } }: ApiDeps, sendCsv: SendCsv)
   );
 };
 
+const toEntry = (line: ActivityLine): z.infer<typeof entrySchema> => ({
+  id: line.id,
+  workspace: line.workspace_id,
+  at: line.at.toISOString(),
+  kind: line.kind as z.infer<typeof entrySchema>['kind'],
+  actor: actorOf(line),
+  reason: line.reason,
+  counts: line.counts as Record<string, number>,
+  details: line.details as Record<string, unknown>,
+  jobId: line.job_id,
+  exportId: line.export_id,
+  links: linksOf(line),
+});
+
+const actorOf = ({ actor_shown_id: id, actor_role: role, actor_name: ownerName }: ActivityLine) =>
+  id === null || role === null || ownerName === null ? null : { id, role, ownerName };
+
+const linksOf = (line: ActivityLine): Record<string, string> => {
+  const { job_id: id, job_type: type, export_id: exportId } = line;
+  const hasRecords = type !== null && hasLog({ type }) && line.job_erased_at === null;
+  return {
+    ...(id !== null && type !== null && { job: pathOfJob({ id, type }) }),
+    ...(hasRecords && { log: `/v1/activity/${line.id}/log` }),
+    ...(line.export_purpose === 'backup' && { backup: `/v1/backups/${exportId}` }),
+  };
+};
+
 const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
   const { db } = deps.database;
   app.get(
@@ -146,10 +152,4 @@ const registerLog = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
       return sendJobLog(deps, sendCsv, reply, job, query);
     },
   );
-};
-
-/** The activity log, with links to the records of jobs. */
-export const registerActivityRoutes = (app: App, deps: ApiDeps, sendCsv: SendCsv): void => {
-  registerList(app, deps, sendCsv);
-  registerLog(app, deps, sendCsv);
 };

@@ -14,12 +14,6 @@ const readySchema = okSchema
   })
   .meta({ id: 'Readiness' });
 
-const wrongPartsOf = (readiness: Readiness) =>
-  PARTS.flatMap((part) => {
-    const detail = readiness[part];
-    return detail === null ? [] : [{ part, detail }];
-  });
-
 export const registerHealthRoutes = (
   app: App,
   { database, health = database, storage, jobs, config }: ApiDeps,
@@ -65,3 +59,9 @@ export const registerHealthRoutes = (
     },
   );
 };
+
+const wrongPartsOf = (readiness: Readiness) =>
+  PARTS.flatMap((part) => {
+    const detail = readiness[part];
+    return detail === null ? [] : [{ part, detail }];
+  });

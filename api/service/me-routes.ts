@@ -29,16 +29,6 @@ const meSchema = z.object({
   }),
 });
 
-const deleteAllOf = async (db: Db, workspaceId: string) => {
-  const request = await findUnfinishedRequest(db, workspaceId);
-  const until = request?.state === 'open' ? request.closes_at : null;
-  return {
-    enabled: request !== undefined && isWindowOpen(request),
-    until: until?.toISOString() ?? null,
-    requestId: request?.id ?? null,
-  };
-};
-
 export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
   app.get(
     '/v1/me',
@@ -75,4 +65,14 @@ export const registerMeRoutes = (app: App, { database }: ApiDeps): void => {
       };
     },
   );
+};
+
+const deleteAllOf = async (db: Db, workspaceId: string) => {
+  const request = await findUnfinishedRequest(db, workspaceId);
+  const until = request?.state === 'open' ? request.closes_at : null;
+  return {
+    enabled: request !== undefined && isWindowOpen(request),
+    until: until?.toISOString() ?? null,
+    requestId: request?.id ?? null,
+  };
 };

@@ -15,41 +15,7 @@ const COUNTS_MAX_AGE_MS = 5_000;
 /** Longest wait for database and storage, in milliseconds; scrapers time out after 10 s. */
 const DEADLINE_MS = 2_000;
 
-/** Measures requests by declared route. An event stream lasts as long as its job. */
-export const timeRequests = (app: App, registry: Registry): void => {
-  const durations = new Histogram({
-    name: 'keepsake_http_request_duration_seconds',
-    help: 'Time from the first byte of a request to the last byte of its response',
-    labelNames: ['method', 'route', 'status'],
-    buckets: REQUEST_BUCKETS,
-    registers: [registry],
-  });
-  app.addHook('onResponse', async (request, reply) => {
-    if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
-    const labels = {
-      method: request.method,
-      route: routeOf(request),
-      status: String(reply.statusCode),
-    };
-    durations.observe(labels, reply.elapsedTime / 1_000);
-  });
-};
-
 type Answer = ServiceFigures | undefined;
-
-/** Undefined if the database is not available, or does not respond in time. */
-const askDatabase = (db: Db): Promise<Answer> =>
-  inTime(
-    readServiceFigures(db).catch(() => undefined),
-    DEADLINE_MS,
-    undefined,
-  );
-
-const isThere = (db: Db): Promise<boolean> =>
-  readClock(db).then(
-    () => true,
-    () => false,
-  );
 
 interface DatabaseGauge {
   name: string;
@@ -116,6 +82,26 @@ const GAUGES: DatabaseGauge[] = [
   },
 ];
 
+/** Measures requests by declared route. An event stream lasts as long as its job. */
+export const timeRequests = (app: App, registry: Registry): void => {
+  const durations = new Histogram({
+    name: 'keepsake_http_request_duration_seconds',
+    help: 'Time from the first byte of a request to the last byte of its response',
+    labelNames: ['method', 'route', 'status'],
+    buckets: REQUEST_BUCKETS,
+    registers: [registry],
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    if (String(reply.getHeader('content-type')).startsWith('text/event-stream')) return;
+    const labels = {
+      method: request.method,
+      route: routeOf(request),
+      status: String(reply.statusCode),
+    };
+    durations.observe(labels, reply.elapsedTime / 1_000);
+  });
+};
+
 /** Whether the database responds, and its metrics of the whole service. */
 export const watchDatabase = (
   registry: Registry,
@@ -171,3 +157,17 @@ export const watchStorage = (registry: Registry, storage: Pick<Storage, 'freeByt
     },
   });
 };
+
+/** Undefined if the database is not available, or does not respond in time. */
+const askDatabase = (db: Db): Promise<Answer> =>
+  inTime(
+    readServiceFigures(db).catch(() => undefined),
+    DEADLINE_MS,
+    undefined,
+  );
+
+const isThere = (db: Db): Promise<boolean> =>
+  readClock(db).then(
+    () => true,
+    () => false,
+  );

@@ -11,28 +11,6 @@ const STYLE =
 
 const PAGE_CSP = pageCsp(STYLE);
 
-/** The texts come from our catalogue. Backticks are their only markup. */
-const toHtml = (text: string): string =>
-  escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
-
-const pageOf = (slug: ProblemSlug): string => {
-  const { status, title, advice } = PROBLEMS[slug];
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${toHtml(title)}</title><style>${STYLE}</style></head>
-<body><main><h1>${toHtml(title)}</h1>
-<p><small>HTTP status ${status}, type <code>/problems/${slug}</code></small></p>
-<h2>What to do</h2>
-<p>${toHtml(advice)}</p>
-<p>The <code>detail</code> of the response says what failed. To report the problem, give its <code>requestId</code>.</p>
-<p><a href="/docs">How this API works</a></p></main></body>
-</html>
-`;
-};
-
-const isSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);
-
 export const registerProblemRoutes = (app: App): void => {
   app.get(
     '/problems/:slug',
@@ -57,3 +35,25 @@ export const registerProblemRoutes = (app: App): void => {
     },
   );
 };
+
+const isSlug = (text: string): text is ProblemSlug => Object.hasOwn(PROBLEMS, text);
+
+const pageOf = (slug: ProblemSlug): string => {
+  const { status, title, advice } = PROBLEMS[slug];
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${toHtml(title)}</title><style>${STYLE}</style></head>
+<body><main><h1>${toHtml(title)}</h1>
+<p><small>HTTP status ${status}, type <code>/problems/${slug}</code></small></p>
+<h2>What to do</h2>
+<p>${toHtml(advice)}</p>
+<p>The <code>detail</code> of the response says what failed. To report the problem, give its <code>requestId</code>.</p>
+<p><a href="/docs">How this API works</a></p></main></body>
+</html>
+`;
+};
+
+/** The texts come from our catalogue. Backticks are their only markup. */
+const toHtml = (text: string): string =>
+  escapeHtml(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');

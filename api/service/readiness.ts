@@ -18,10 +18,6 @@ export type Part = (typeof PARTS)[number];
 /** The problem of each part, in one sentence; null without a problem. */
 export type Readiness = Record<Part, string | null>;
 
-/** Without a worker, the API still accepts jobs, which then wait for a worker. */
-export const isReady = ({ queue: _queue, ...needed }: Readiness): boolean =>
-  Object.values(needed).every((what) => what === null);
-
 export interface ReadinessDeps {
   /** A database on a separate connection. */
   db: Db;
@@ -38,6 +34,34 @@ const AWAY: DatabaseParts = {
   database: 'PostgreSQL does not respond.',
   schema: UNKNOWN,
   queue: UNKNOWN,
+};
+
+const STORAGE = {
+  full: 'the storage is full.',
+  unwritable: 'the storage is not writable.',
+  missing: 'the storage does not exist.',
+  broken: 'the storage does not work.',
+} as const;
+
+/** Without a worker, the API still accepts jobs, which then wait for a worker. */
+export const isReady = ({ queue: _queue, ...needed }: Readiness): boolean =>
+  Object.values(needed).every((what) => what === null);
+
+/** Checks once per second for all callers. */
+export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
+  askForAll(() => ask(deps), MAX_AGE_MS);
+
+const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
+  const [ofDatabase, storage, isTemporalThere] = await Promise.all([
+    inTime(askDatabase(deps), DEADLINE_MS, AWAY),
+    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not respond.'),
+    inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
+  ]);
+  return {
+    ...ofDatabase,
+    storage,
+    temporal: isTemporalThere ? null : 'Temporal does not respond.',
+  };
 };
 
 const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabaseParts> => {
@@ -58,13 +82,6 @@ const askDatabase = async ({ db, taskQueue }: ReadinessDeps): Promise<DatabasePa
   }
 };
 
-const STORAGE = {
-  full: 'the storage is full.',
-  unwritable: 'the storage is not writable.',
-  missing: 'the storage does not exist.',
-  broken: 'the storage does not work.',
-} as const;
-
 const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> => {
   try {
     await storage.check();
@@ -73,20 +90,3 @@ const askStorage = async ({ storage }: ReadinessDeps): Promise<string | null> =>
     return STORAGE[error instanceof StorageError ? error.problem : 'broken'];
   }
 };
-
-const ask = async (deps: ReadinessDeps): Promise<Readiness> => {
-  const [ofDatabase, storage, isTemporalThere] = await Promise.all([
-    inTime(askDatabase(deps), DEADLINE_MS, AWAY),
-    inTime(askStorage(deps), DEADLINE_MS, 'the storage does not respond.'),
-    inTime(deps.jobs.isReachable(), DEADLINE_MS, false),
-  ]);
-  return {
-    ...ofDatabase,
-    storage,
-    temporal: isTemporalThere ? null : 'Temporal does not respond.',
-  };
-};
-
-/** Checks once per second for all callers. */
-export const createReadiness = (deps: ReadinessDeps): (() => Promise<Readiness>) =>
-  askForAll(() => ask(deps), MAX_AGE_MS);

@@ -24,32 +24,6 @@ const propertySchema = z
   .object({ name: z.string(), type: z.enum(PROPERTY_TYPES), createdAt: z.iso.datetime() })
   .meta({ id: 'Property' });
 
-const registerList = (app: App, { database: { db } }: ApiDeps): void => {
-  app.get(
-    '/v1/properties',
-    {
-      schema: {
-        operationId: 'listProperties',
-        summary: 'List custom properties, by name',
-        tags: ['properties'],
-        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
-        response: { 200: pageOf(propertySchema).describe('A page of properties') },
-      },
-    },
-    async ({ workspaceId, query: { cursor, limit } }) => {
-      const afterName = decodeCursor(z.string(), cursor);
-      const rows = await listProperties(db, { workspaceId, afterName, limit: limit + 1 });
-      const page = toPage(rows, limit, ({ name }) => name);
-      const data = page.rows.map(({ name, type, created_at }) => ({
-        name,
-        type,
-        createdAt: created_at.toISOString(),
-      }));
-      return { data, nextCursor: page.nextCursor };
-    },
-  );
-};
-
 /** Custom properties are defined once; their name and type never change. */
 export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
   registerList(app, deps);
@@ -80,6 +54,32 @@ export const registerPropertyRoutes = (app: App, deps: ApiDeps): void => {
         case 'created':
           return reply.code(201).send({ name, type, createdAt: created.createdAt.toISOString() });
       }
+    },
+  );
+};
+
+const registerList = (app: App, { database: { db } }: ApiDeps): void => {
+  app.get(
+    '/v1/properties',
+    {
+      schema: {
+        operationId: 'listProperties',
+        summary: 'List custom properties, by name',
+        tags: ['properties'],
+        querystring: z.strictObject({ cursor: cursorSchema, limit: limitSchema }),
+        response: { 200: pageOf(propertySchema).describe('A page of properties') },
+      },
+    },
+    async ({ workspaceId, query: { cursor, limit } }) => {
+      const afterName = decodeCursor(z.string(), cursor);
+      const rows = await listProperties(db, { workspaceId, afterName, limit: limit + 1 });
+      const page = toPage(rows, limit, ({ name }) => name);
+      const data = page.rows.map(({ name, type, created_at }) => ({
+        name,
+        type,
+        createdAt: created_at.toISOString(),
+      }));
+      return { data, nextCursor: page.nextCursor };
     },
   );
 };

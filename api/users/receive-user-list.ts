@@ -79,56 +79,26 @@ export const USER_LIST_BODY = {
 
 type Owner = Omit<NewUserList, 'matchBy'>;
 
-const tooMany = () =>
-  problem(
-    'limit-reached',
-    `The workspace has ${MAX_USER_LISTS} lists of users, which is the maximum. ` +
-      'Remove a list: DELETE /v1/user-lists/{id}.',
-  );
-
-/** Writes entries in batches as they arrive. Without `isKept`, the entries are only read. */
-const createWriter = (db: Db, owner: Owner, isKept: boolean) => {
-  const facts: ListFacts = { entries: 0, repeated: 0, empty: 0 };
-  let list: NewUserList | undefined;
-  let batch: ListEntry[] = [];
-  const flush = async (): Promise<void> => {
-    const entries = batch;
-    batch = [];
-    if (list === undefined || entries.length === 0) return;
-    const added = await addEntries(db, list, entries);
-    facts.entries += added;
-    facts.repeated += entries.length - added;
-  };
-  const add = async ({ matchBy, entries, empty }: ListPiece): Promise<void> => {
-    facts.empty += empty;
-    if (!isKept) return;
-    if (list === undefined) {
-      list = { ...owner, matchBy };
-      if (!(await beginUserList(db, list))) throw tooMany();
-    }
-    batch.push(...entries);
-    if (batch.length >= BATCH_ENTRIES) await flush();
-  };
-  return { facts, add, flush };
-};
-
-const toProblem = (error: unknown): unknown => {
-  if (!(error instanceof ImportFileError)) return error;
-  const { message } = error;
-  return problem('unprocessable', `/file: ${message}`, {
-    errors: [{ detail: message, pointer: '/file' }],
-  });
-};
-
-/** Erases the rest of a failed upload; the sweep erases it, too. */
-const discard = async (db: Db, request: FastifyRequest, id: string): Promise<void> => {
+/**
+ * Reads the file of a list as it comes, and keeps what it names. Of the file nothing is kept.
+ *
+ * @returns the id of the list; with the same idempotency key that of the one before
+ * @throws ProblemError when the file is none, or too many lists are there; nothing is kept then
+ */
+export const receiveUserList = async (
+  request: FastifyRequest,
+  db: Db,
+  owner: Owner,
+  stop: AbortController,
+): Promise<string> => {
   try {
-    await eraseUserList(db, id);
+    const other = await receive(request, db, owner, stop);
+    if (other === undefined) return owner.id;
+    await discard(db, request, owner.id);
+    return other.id;
   } catch (error) {
-    request.log.warn(
-      { err: error, listId: id },
-      'a list of users was not removed: the sweep will remove it',
-    );
+    await discard(db, request, owner.id);
+    throw toProblem(error);
   }
 };
 
@@ -160,25 +130,55 @@ const receive = async (
   return requireSame(other, idempotency, ({ id }) => `list ${id} by another request`);
 };
 
-/**
- * Reads the file of a list as it comes, and keeps what it names. Of the file nothing is kept.
- *
- * @returns the id of the list; with the same idempotency key that of the one before
- * @throws ProblemError when the file is none, or too many lists are there; nothing is kept then
- */
-export const receiveUserList = async (
-  request: FastifyRequest,
-  db: Db,
-  owner: Owner,
-  stop: AbortController,
-): Promise<string> => {
+/** Writes entries in batches as they arrive. Without `isKept`, the entries are only read. */
+const createWriter = (db: Db, owner: Owner, isKept: boolean) => {
+  const facts: ListFacts = { entries: 0, repeated: 0, empty: 0 };
+  let list: NewUserList | undefined;
+  let batch: ListEntry[] = [];
+  const flush = async (): Promise<void> => {
+    const entries = batch;
+    batch = [];
+    if (list === undefined || entries.length === 0) return;
+    const added = await addEntries(db, list, entries);
+    facts.entries += added;
+    facts.repeated += entries.length - added;
+  };
+  const add = async ({ matchBy, entries, empty }: ListPiece): Promise<void> => {
+    facts.empty += empty;
+    if (!isKept) return;
+    if (list === undefined) {
+      list = { ...owner, matchBy };
+      if (!(await beginUserList(db, list))) throw tooMany();
+    }
+    batch.push(...entries);
+    if (batch.length >= BATCH_ENTRIES) await flush();
+  };
+  return { facts, add, flush };
+};
+
+const tooMany = () =>
+  problem(
+    'limit-reached',
+    `The workspace has ${MAX_USER_LISTS} lists of users, which is the maximum. ` +
+      'Remove a list: DELETE /v1/user-lists/{id}.',
+  );
+
+/** Erases the rest of a failed upload; the sweep erases it, too. */
+const discard = async (db: Db, request: FastifyRequest, id: string): Promise<void> => {
   try {
-    const other = await receive(request, db, owner, stop);
-    if (other === undefined) return owner.id;
-    await discard(db, request, owner.id);
-    return other.id;
+    await eraseUserList(db, id);
   } catch (error) {
-    await discard(db, request, owner.id);
-    throw toProblem(error);
+    request.log.warn(
+      { err: error, listId: id },
+      'a list of users was not removed: the sweep will remove it',
+    );
   }
+};
+
+const toProblem = (error: unknown): unknown => {
+  if (!(error instanceof ImportFileError)) return error;
+  const { message } = error;
+  return problem('unprocessable', `/file: ${message}`, {
+    errors: [{ detail: message, pointer: '/file' }],
+  });
 };

@@ -29,27 +29,6 @@ export type ResolvedSelection =
     }
   | { list: ListRef & { entries: number } };
 
-const freezeOwn = (filter: Filter, types: PropertyTypes): FrozenFilter => {
-  const errors = checkFilter(filter, types, '/selection/filter');
-  if (errors.length > 0) throw invalidRequest(errors);
-  return freezeFilter(filter, types, new Date());
-};
-
-const freezeSegment = async (
-  db: Db,
-  workspaceId: string,
-  segmentId: string,
-  types: PropertyTypes,
-): Promise<FrozenFilter> => {
-  const segment = await findSegment(db, workspaceId, segmentId);
-  if (segment === undefined) {
-    throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-      errors: [{ detail: 'is not a segment of this workspace', pointer: '/selection/segmentId' }],
-    });
-  }
-  return freezeFilter(segment.filter as Filter, types, new Date());
-};
-
 /** @throws ProblemError if the list does not exist or was deleted */
 export const resolveList = async (
   db: Db,
@@ -67,27 +46,6 @@ export const resolveList = async (
     `There is no list ${listId} in this workspace. A list is deleted one day after its upload.`,
     { errors: [{ detail: 'is not a list of this workspace', pointer }] },
   );
-};
-
-/**
- * A filter or segment as stored with the job, and its condition without the excluded ids.
- */
-const freeze = async (
-  db: Db,
-  workspaceId: string,
-  selection: Extract<ExportSelection, { type: 'segment' | 'filter' }>,
-  types: PropertyTypes,
-) => {
-  const { excludeIds } = selection;
-  const excluded = excludeIds === undefined ? {} : { excludeIds };
-  return selection.type === 'filter'
-    ? { type: 'filter' as const, filter: freezeOwn(selection.filter, types), ...excluded }
-    : {
-        type: 'segment' as const,
-        segmentId: selection.segmentId,
-        filter: await freezeSegment(db, workspaceId, selection.segmentId, types),
-        ...excluded,
-      };
 };
 
 /**
@@ -129,4 +87,46 @@ export const resolveSelection = async (
       };
     }
   }
+};
+
+/**
+ * A filter or segment as stored with the job, and its condition without the excluded ids.
+ */
+const freeze = async (
+  db: Db,
+  workspaceId: string,
+  selection: Extract<ExportSelection, { type: 'segment' | 'filter' }>,
+  types: PropertyTypes,
+) => {
+  const { excludeIds } = selection;
+  const excluded = excludeIds === undefined ? {} : { excludeIds };
+  return selection.type === 'filter'
+    ? { type: 'filter' as const, filter: freezeOwn(selection.filter, types), ...excluded }
+    : {
+        type: 'segment' as const,
+        segmentId: selection.segmentId,
+        filter: await freezeSegment(db, workspaceId, selection.segmentId, types),
+        ...excluded,
+      };
+};
+
+const freezeOwn = (filter: Filter, types: PropertyTypes): FrozenFilter => {
+  const errors = checkFilter(filter, types, '/selection/filter');
+  if (errors.length > 0) throw invalidRequest(errors);
+  return freezeFilter(filter, types, new Date());
+};
+
+const freezeSegment = async (
+  db: Db,
+  workspaceId: string,
+  segmentId: string,
+  types: PropertyTypes,
+): Promise<FrozenFilter> => {
+  const segment = await findSegment(db, workspaceId, segmentId);
+  if (segment === undefined) {
+    throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
+      errors: [{ detail: 'is not a segment of this workspace', pointer: '/selection/segmentId' }],
+    });
+  }
+  return freezeFilter(segment.filter as Filter, types, new Date());
 };

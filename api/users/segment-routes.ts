@@ -62,34 +62,12 @@ const countedSchema = segmentSchema.extend({
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const toJson = ({ id, name, filter, created_at, updated_at }: SegmentRow) => ({
-  id,
-  name,
-  filter: filter as Filter,
-  createdAt: created_at.toISOString(),
-  updatedAt: updated_at.toISOString(),
-});
-
-const nameTaken = () =>
-  problem('already-exists', 'The workspace already has a segment with this name.', {
-    errors: [{ detail: 'is already in use', pointer: '/name' }],
-  });
-
 type Database = ApiDeps['database'];
 
-/** @throws ProblemError if the filter does not fit the properties of the workspace */
-const requireFitting = async ({ db }: Database, workspaceId: string, filter: Filter) => {
-  const errors = checkFilter(filter, await propertyTypesOf(db, workspaceId), '/filter');
-  if (errors.length > 0) throw invalidRequest(errors);
-};
-
-/** A segment with its current number of users. @throws ProblemError if it does not exist */
-const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
-  const row = await findSegment(db, workspaceId, id);
-  if (row === undefined) throw notFound('segment');
-  const types = await propertyTypesOf(db, workspaceId);
-  const where = compileFilter(freezeFilter(row.filter as Filter, types, new Date()), types);
-  return { ...toJson(row), count: await countUsersWhere(db, workspaceId, where) };
+/** Saved filters. */
+export const registerSegmentRoutes = (app: App, deps: ApiDeps): void => {
+  registerCollection(app, deps);
+  registerOne(app, deps);
 };
 
 const registerCollection = (app: App, { database }: ApiDeps): void => {
@@ -133,6 +111,34 @@ const registerCollection = (app: App, { database }: ApiDeps): void => {
       return getSegment(database, workspaceId, id);
     },
   );
+};
+
+const toJson = ({ id, name, filter, created_at, updated_at }: SegmentRow) => ({
+  id,
+  name,
+  filter: filter as Filter,
+  createdAt: created_at.toISOString(),
+  updatedAt: updated_at.toISOString(),
+});
+
+/** @throws ProblemError if the filter does not fit the properties of the workspace */
+const requireFitting = async ({ db }: Database, workspaceId: string, filter: Filter) => {
+  const errors = checkFilter(filter, await propertyTypesOf(db, workspaceId), '/filter');
+  if (errors.length > 0) throw invalidRequest(errors);
+};
+
+const nameTaken = () =>
+  problem('already-exists', 'The workspace already has a segment with this name.', {
+    errors: [{ detail: 'is already in use', pointer: '/name' }],
+  });
+
+/** A segment with its current number of users. @throws ProblemError if it does not exist */
+const getSegment = async ({ db }: Database, workspaceId: string, id: string) => {
+  const row = await findSegment(db, workspaceId, id);
+  if (row === undefined) throw notFound('segment');
+  const types = await propertyTypesOf(db, workspaceId);
+  const where = compileFilter(freezeFilter(row.filter as Filter, types, new Date()), types);
+  return { ...toJson(row), count: await countUsersWhere(db, workspaceId, where) };
 };
 
 const registerOne = (app: App, { database }: ApiDeps): void => {
@@ -194,10 +200,4 @@ const registerOne = (app: App, { database }: ApiDeps): void => {
       return reply.code(204).send();
     },
   );
-};
-
-/** Saved filters. */
-export const registerSegmentRoutes = (app: App, deps: ApiDeps): void => {
-  registerCollection(app, deps);
-  registerOne(app, deps);
 };

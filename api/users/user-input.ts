@@ -48,9 +48,6 @@ export const userInputSchema = userPatchSchema
 
 type Read = { change: Omit<UserChange, 'userId'> } | { errors: InputError[] };
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** The values and errors so far. */
 interface Reading {
   columns: Record<string, unknown>;
@@ -58,40 +55,19 @@ interface Reading {
   errors: InputError[];
 }
 
-const readValue = (
-  { errors }: Reading,
-  into: Record<string, unknown>,
-  { key, type, value, path }: { key: string; type: PropertyType; value: unknown; path: string[] },
-): void => {
-  if (value === null) {
-    into[key] = null;
-    return;
-  }
-  const parsed = parseValue(type, value);
-  if ('detail' in parsed) errors.push({ detail: parsed.detail, pointer: pointerOf(path) });
-  else into[key] = parsed.value;
-};
-
 const UNKNOWN = 'is not a known property; put custom properties under properties';
 
-const whyNotTaken = (name: string, value: unknown): string | undefined => {
-  if (isReadOnly(name)) return 'cannot be changed';
-  return name === 'legalHold' && value === null ? 'must be true or false' : undefined;
-};
-
-const readSystem = (reading: Reading, name: string, value: unknown): void => {
-  const field = findSystemField(name);
-  const detail = whyNotTaken(name, value);
-  if (field === undefined || detail !== undefined) {
-    reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
-  } else {
-    readValue(reading, reading.columns, {
-      key: field.column,
-      type: field.takes,
-      value,
-      path: [name],
-    });
+/**
+ * Reads a change of a user, with all values in their stored form, or returns all errors.
+ */
+export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
+  const reading: Reading = { columns: {}, properties: {}, errors: [] };
+  for (const [name, value] of Object.entries(given)) {
+    if (name === 'properties') readCustom(reading, value, types);
+    else readSystem(reading, name, value);
   }
+  const { columns, properties, errors } = reading;
+  return errors.length > 0 ? { errors } : { change: { columns, properties } };
 };
 
 const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): void => {
@@ -111,15 +87,39 @@ const readCustom = (reading: Reading, given: unknown, types: PropertyTypes): voi
   }
 };
 
-/**
- * Reads a change of a user, with all values in their stored form, or returns all errors.
- */
-export const readUser = (given: Readonly<Record<string, unknown>>, types: PropertyTypes): Read => {
-  const reading: Reading = { columns: {}, properties: {}, errors: [] };
-  for (const [name, value] of Object.entries(given)) {
-    if (name === 'properties') readCustom(reading, value, types);
-    else readSystem(reading, name, value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const readValue = (
+  { errors }: Reading,
+  into: Record<string, unknown>,
+  { key, type, value, path }: { key: string; type: PropertyType; value: unknown; path: string[] },
+): void => {
+  if (value === null) {
+    into[key] = null;
+    return;
   }
-  const { columns, properties, errors } = reading;
-  return errors.length > 0 ? { errors } : { change: { columns, properties } };
+  const parsed = parseValue(type, value);
+  if ('detail' in parsed) errors.push({ detail: parsed.detail, pointer: pointerOf(path) });
+  else into[key] = parsed.value;
+};
+
+const readSystem = (reading: Reading, name: string, value: unknown): void => {
+  const field = findSystemField(name);
+  const detail = whyNotTaken(name, value);
+  if (field === undefined || detail !== undefined) {
+    reading.errors.push({ detail: detail ?? UNKNOWN, pointer: pointerOf([name]) });
+  } else {
+    readValue(reading, reading.columns, {
+      key: field.column,
+      type: field.takes,
+      value,
+      path: [name],
+    });
+  }
+};
+
+const whyNotTaken = (name: string, value: unknown): string | undefined => {
+  if (isReadOnly(name)) return 'cannot be changed';
+  return name === 'legalHold' && value === null ? 'must be true or false' : undefined;
 };

@@ -29,21 +29,16 @@ const userListSchema = z
 
 const paramsSchema = z.strictObject({ id: z.uuid() });
 
-const toJson = ({ id, match_by, entries, repeated, empty, ...row }: UserListRow) => ({
-  id,
-  matchBy: match_by,
-  entries,
-  repeated,
-  empty,
-  createdAt: row.created_at.toISOString(),
-  expiresAt: row.expires_at.toISOString(),
-});
-
-/** @throws ProblemError if it does not exist or was deleted */
-const getList = async ({ database: { db } }: ApiDeps, workspaceId: string, id: string) => {
-  const list = await findUserList(db, id, workspaceId);
-  if (list === undefined) throw notFound('list of users');
-  return list;
+/** Lists of users, uploaded as files. */
+export const registerUserListRoutes = (
+  app: App,
+  deps: ApiDeps,
+  { sendCsv, withUpload }: { sendCsv: SendCsv; withUpload: WithUpload },
+): void => {
+  registerUpload(app, deps, withUpload);
+  registerReads(app, deps);
+  registerNotFound(app, deps, sendCsv);
+  registerRemoval(app, deps);
 };
 
 const registerUpload = (app: App, deps: ApiDeps, withUpload: WithUpload): void => {
@@ -76,6 +71,23 @@ const registerUpload = (app: App, deps: ApiDeps, withUpload: WithUpload): void =
     );
   });
 };
+
+/** @throws ProblemError if it does not exist or was deleted */
+const getList = async ({ database: { db } }: ApiDeps, workspaceId: string, id: string) => {
+  const list = await findUserList(db, id, workspaceId);
+  if (list === undefined) throw notFound('list of users');
+  return list;
+};
+
+const toJson = ({ id, match_by, entries, repeated, empty, ...row }: UserListRow) => ({
+  id,
+  matchBy: match_by,
+  entries,
+  repeated,
+  empty,
+  createdAt: row.created_at.toISOString(),
+  expiresAt: row.expires_at.toISOString(),
+});
 
 const registerReads = (app: App, deps: ApiDeps): void => {
   app.get(
@@ -153,16 +165,4 @@ const registerRemoval = (app: App, deps: ApiDeps): void => {
       return reply.code(204).send();
     },
   );
-};
-
-/** Lists of users, uploaded as files. */
-export const registerUserListRoutes = (
-  app: App,
-  deps: ApiDeps,
-  { sendCsv, withUpload }: { sendCsv: SendCsv; withUpload: WithUpload },
-): void => {
-  registerUpload(app, deps, withUpload);
-  registerReads(app, deps);
-  registerNotFound(app, deps, sendCsv);
-  registerRemoval(app, deps);
 };

@@ -46,17 +46,7 @@ type MergeResult = z.infer<typeof mergeResultSchema>['data'][number];
 
 const HOLD_IS_FOR_PLATFORM = 'can be cleared by the platform team only';
 
-/** The detail for a request with a single user. */
-const holdForbidden = () =>
-  problem('forbidden', 'Only a key with the role platform can clear a hold.', {
-    errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
-  });
-
-/** The detail for a request with a single user. */
-const userRefused = ({ refused }: Refused) =>
-  problem('unprocessable', `The user was not written: ${refused}.`, {
-    errors: [{ detail: refused, pointer: '' }],
-  });
+type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
 
 /** @throws ProblemError if the single user of a request may not or cannot be written */
 export const requireWritten = (outcome: MergeOutcome | undefined): void => {
@@ -72,27 +62,6 @@ export const mergeOptionsFor = (
   mayCreate,
   mayClearHold: role === 'platform',
 });
-
-const failed = (userId: string, detail: string, pointer: string): MergeResult => ({
-  userId,
-  outcome: 'failed',
-  error: { detail, pointer },
-});
-
-const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
-  if (typeof outcome === 'object') return failed(userId, outcome.refused, at);
-  switch (outcome) {
-    case 'created':
-    case 'updated':
-      return { userId, outcome };
-    case 'held':
-      return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
-    case 'notFound':
-      return failed(userId, 'is not a user of this workspace', `${at}/userId`);
-  }
-};
-
-type Entry = { userId: string; at: string } & ({ change: UserChange } | { error: InputError });
 
 /**
  * Merges users. In a list, a user that cannot be merged does not block others.
@@ -124,3 +93,34 @@ export const mergeGiven = async (
     return toResult(userId, outcomes.next().value ?? 'notFound', at);
   });
 };
+
+/** The detail for a request with a single user. */
+const holdForbidden = () =>
+  problem('forbidden', 'Only a key with the role platform can clear a hold.', {
+    errors: [{ detail: HOLD_IS_FOR_PLATFORM, pointer: '/legalHold' }],
+  });
+
+/** The detail for a request with a single user. */
+const userRefused = ({ refused }: Refused) =>
+  problem('unprocessable', `The user was not written: ${refused}.`, {
+    errors: [{ detail: refused, pointer: '' }],
+  });
+
+const toResult = (userId: string, outcome: MergeOutcome, at: string): MergeResult => {
+  if (typeof outcome === 'object') return failed(userId, outcome.refused, at);
+  switch (outcome) {
+    case 'created':
+    case 'updated':
+      return { userId, outcome };
+    case 'held':
+      return failed(userId, HOLD_IS_FOR_PLATFORM, `${at}/legalHold`);
+    case 'notFound':
+      return failed(userId, 'is not a user of this workspace', `${at}/userId`);
+  }
+};
+
+const failed = (userId: string, detail: string, pointer: string): MergeResult => ({
+  userId,
+  outcome: 'failed',
+  error: { detail, pointer },
+});

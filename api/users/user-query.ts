@@ -45,34 +45,6 @@ export type UserQuery = z.infer<typeof userQuerySchema>;
 
 const POINTER = '?filter';
 
-const within = (errors: InputError[]): ProblemError =>
-  invalidRequest(
-    errors.map(({ detail, pointer }) => ({ detail, pointer: `${POINTER}${pointer}` })),
-  );
-
-const parseFilterText = (text: string): unknown => {
-  try {
-    return parseJson('The filter', Buffer.from(text));
-  } catch (error) {
-    if (!isProblem(error)) throw error;
-    throw within(error.errors.length > 0 ? error.errors : [{ detail: error.detail, pointer: '' }]);
-  }
-};
-
-const parseFilter = (text: string): Filter => {
-  const read = readInput(filterSchema, parseFilterText(text));
-  if ('value' in read) return read.value;
-  throw within(read.errors);
-};
-
-const readSegment = async (db: Db, workspaceId: string, segmentId: string): Promise<Filter> => {
-  const segment = await findSegment(db, workspaceId, segmentId);
-  if (segment !== undefined) return segment.filter as Filter;
-  throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-    errors: [{ detail: 'is not a segment of this workspace', pointer: '?segmentId' }],
-  });
-};
-
 /** The condition for the requested users. @throws ProblemError if the query is not valid */
 export const conditionOf = async (
   db: Db,
@@ -94,3 +66,31 @@ export const conditionOf = async (
   }
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
 };
+
+const readSegment = async (db: Db, workspaceId: string, segmentId: string): Promise<Filter> => {
+  const segment = await findSegment(db, workspaceId, segmentId);
+  if (segment !== undefined) return segment.filter as Filter;
+  throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
+    errors: [{ detail: 'is not a segment of this workspace', pointer: '?segmentId' }],
+  });
+};
+
+const parseFilter = (text: string): Filter => {
+  const read = readInput(filterSchema, parseFilterText(text));
+  if ('value' in read) return read.value;
+  throw within(read.errors);
+};
+
+const parseFilterText = (text: string): unknown => {
+  try {
+    return parseJson('The filter', Buffer.from(text));
+  } catch (error) {
+    if (!isProblem(error)) throw error;
+    throw within(error.errors.length > 0 ? error.errors : [{ detail: error.detail, pointer: '' }]);
+  }
+};
+
+const within = (errors: InputError[]): ProblemError =>
+  invalidRequest(
+    errors.map(({ detail, pointer }) => ({ detail, pointer: `${POINTER}${pointer}` })),
+  );

@@ -29,17 +29,13 @@ import { conditionOf, userQuerySchema } from './user-query.ts';
 
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
-/**
- * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
- */
-const positionSchemaOf = (sort: UserSort): z.ZodType<UserPosition & { sort: UserSort }> =>
-  z.strictObject({
-    sort: z.literal(sort),
-    userId: userIdSchema,
-    createdAt: z
-      .string()
-      .refine((text) => /^-?infinity$/.test(text) || dateTimeOf(text, 'datetime') !== undefined),
-  });
+/** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
+export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
+  registerList(app, deps);
+  registerMerge(app, deps);
+  registerGet(app, deps);
+  registerPatch(app, deps);
+};
 
 const registerList = (app: App, { database: { db } }: ApiDeps): void => {
   app.get(
@@ -74,6 +70,18 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
     },
   );
 };
+
+/**
+ * A position is valid for one order only. PostgreSQL would reject a date that does not exist.
+ */
+const positionSchemaOf = (sort: UserSort): z.ZodType<UserPosition & { sort: UserSort }> =>
+  z.strictObject({
+    sort: z.literal(sort),
+    userId: userIdSchema,
+    createdAt: z
+      .string()
+      .refine((text) => /^-?infinity$/.test(text) || dateTimeOf(text, 'datetime') !== undefined),
+  });
 
 const registerMerge = (app: App, { database: { db } }: ApiDeps): void => {
   app.post(
@@ -122,13 +130,6 @@ const registerGet = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** The platform team can set holds of users, and reads no other values. */
-const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
-  const names = Object.keys(body);
-  if (names.length === 1 && names[0] === 'legalHold') return;
-  throw problem('forbidden', 'A key with the role platform may change only legalHold of a user.');
-};
-
 const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
   app.patch(
     '/v1/users/:userId',
@@ -167,10 +168,9 @@ const registerPatch = (app: App, { database: { db } }: ApiDeps): void => {
   );
 };
 
-/** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
-export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
-  registerList(app, deps);
-  registerMerge(app, deps);
-  registerGet(app, deps);
-  registerPatch(app, deps);
+/** The platform team can set holds of users, and reads no other values. */
+const requireHoldOnly = (body: Readonly<Record<string, unknown>>): void => {
+  const names = Object.keys(body);
+  if (names.length === 1 && names[0] === 'legalHold') return;
+  throw problem('forbidden', 'A key with the role platform may change only legalHold of a user.');
 };

@@ -5,13 +5,6 @@ import { findWebhook, type WebhookRow } from '../../db/webhooks/webhooks.ts';
 import { oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound } from '../http/problems.ts';
 
-/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
-export const getWebhook = async (db: Db, workspaceId: string, id: string): Promise<WebhookRow> => {
-  const row = await findWebhook(db, workspaceId, id);
-  if (row === undefined) throw notFound('webhook');
-  return row;
-};
-
 /** The resource of a call. An earlier call with the same key names its resource. */
 interface Made {
   webhookId: string;
@@ -20,22 +13,11 @@ interface Made {
 
 const KEY_IS_TAKEN = Symbol('key is taken');
 
-/** Writes with the call, all or nothing. Undefined if another request with the key was first. */
-const writeOnce = async (
-  db: Db,
-  call: Parameters<typeof insertCall>[1],
-  write: (trx: Trx) => Promise<void>,
-): Promise<Made | undefined> => {
-  try {
-    await db.transaction().execute(async (trx) => {
-      if (!(await insertCall(trx, call))) throw KEY_IS_TAKEN;
-      await write(trx);
-    });
-    return call;
-  } catch (error) {
-    if (error === KEY_IS_TAKEN) return undefined;
-    throw error;
-  }
+/** @throws ProblemError 404 if it does not exist, or belongs to another workspace */
+export const getWebhook = async (db: Db, workspaceId: string, id: string): Promise<WebhookRow> => {
+  const row = await findWebhook(db, workspaceId, id);
+  if (row === undefined) throw notFound('webhook');
+  return row;
 };
 
 /**
@@ -62,4 +44,22 @@ export const once = async (
   if (call === undefined) throw new Error('a call was written and is gone');
   if (!('request_hash' in call)) return { ...wanted, isEarlier: false };
   return { webhookId: call.webhook_id, deliveryId: call.delivery_id, isEarlier: true };
+};
+
+/** Writes with the call, all or nothing. Undefined if another request with the key was first. */
+const writeOnce = async (
+  db: Db,
+  call: Parameters<typeof insertCall>[1],
+  write: (trx: Trx) => Promise<void>,
+): Promise<Made | undefined> => {
+  try {
+    await db.transaction().execute(async (trx) => {
+      if (!(await insertCall(trx, call))) throw KEY_IS_TAKEN;
+      await write(trx);
+    });
+    return call;
+  } catch (error) {
+    if (error === KEY_IS_TAKEN) return undefined;
+    throw error;
+  }
 };

@@ -31,40 +31,11 @@ import {
 const paramsSchema = z.strictObject({ id: z.uuid() });
 const deliveryParamsSchema = paramsSchema.extend({ deliveryId: z.uuid() });
 
-/** @throws ProblemError 404 if it does not exist, or belongs to another webhook */
-const getDelivery = async (
-  { database: { db } }: ApiDeps,
-  webhookId: string,
-  id: string,
-): Promise<LoggedDelivery> => {
-  const row = await findLoggedDelivery(db, webhookId, id);
-  if (row === undefined) throw notFound('delivery');
-  return row;
-};
-
-/** @throws ProblemError 409 if the webhook is switched off */
-const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
-  if (disabledAt === null) return;
-  throw problem('wrong-state', `Webhook ${id} is switched off. Switch it on first.`);
-};
-
-/** Sends a delivery, now or by the sweep, and returns it. */
-const accept = async (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  delivery: LoggedDelivery,
-  { jobs }: ApiDeps,
-): Promise<DeliveryJson> => {
-  const { id: deliveryId, round, state } = delivery;
-  if (state === 'pending') {
-    await jobs
-      .startDelivery({ deliveryId, round, workspaceId: request.workspaceId })
-      .catch(() =>
-        request.log.warn('Temporal is not available: the sweep will start the delivery'),
-      );
-  }
-  reply.code(202).header('location', pathOfDelivery(delivery));
-  return toDeliveryJson(delivery);
+/** The deliveries of a webhook; sending a delivery again, and sending a test. */
+export const registerWebhookDeliveryRoutes = (app: App, deps: ApiDeps): void => {
+  registerRead(app, deps);
+  registerReplay(app, deps);
+  registerTest(app, deps);
 };
 
 const registerRead = (app: App, deps: ApiDeps): void => {
@@ -112,6 +83,17 @@ const registerRead = (app: App, deps: ApiDeps): void => {
   );
 };
 
+/** @throws ProblemError 404 if it does not exist, or belongs to another webhook */
+const getDelivery = async (
+  { database: { db } }: ApiDeps,
+  webhookId: string,
+  id: string,
+): Promise<LoggedDelivery> => {
+  const row = await findLoggedDelivery(db, webhookId, id);
+  if (row === undefined) throw notFound('delivery');
+  return row;
+};
+
 const registerReplay = (app: App, deps: ApiDeps): void => {
   const { db } = deps.database;
   app.post(
@@ -144,6 +126,31 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
   );
 };
 
+/** @throws ProblemError 409 if the webhook is switched off */
+const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
+  if (disabledAt === null) return;
+  throw problem('wrong-state', `Webhook ${id} is switched off. Switch it on first.`);
+};
+
+/** Sends a delivery, now or by the sweep, and returns it. */
+const accept = async (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  delivery: LoggedDelivery,
+  { jobs }: ApiDeps,
+): Promise<DeliveryJson> => {
+  const { id: deliveryId, round, state } = delivery;
+  if (state === 'pending') {
+    await jobs
+      .startDelivery({ deliveryId, round, workspaceId: request.workspaceId })
+      .catch(() =>
+        request.log.warn('Temporal is not available: the sweep will start the delivery'),
+      );
+  }
+  reply.code(202).header('location', pathOfDelivery(delivery));
+  return toDeliveryJson(delivery);
+};
+
 const registerTest = (app: App, deps: ApiDeps): void => {
   const { db } = deps.database;
   app.post(
@@ -174,11 +181,4 @@ const registerTest = (app: App, deps: ApiDeps): void => {
       return accept(request, reply, await getDelivery(deps, webhook.id, deliveryId ?? ''), deps);
     },
   );
-};
-
-/** The deliveries of a webhook; sending a delivery again, and sending a test. */
-export const registerWebhookDeliveryRoutes = (app: App, deps: ApiDeps): void => {
-  registerRead(app, deps);
-  registerReplay(app, deps);
-  registerTest(app, deps);
 };

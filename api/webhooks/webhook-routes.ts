@@ -50,11 +50,12 @@ const rotationSchema = z
   })
   .meta({ id: 'SecretRotation', examples: [{ oldValidHours: 48 }] });
 
-/** The URL as stored. @throws ProblemError if no request may be sent to it */
-const requireUrl = ({ config }: ApiDeps, text: string): string => {
-  const read = readWebhookUrl(text, config.webhookAllowPrivate);
-  if ('url' in read) return read.url;
-  throw invalidRequest([{ detail: read.detail, pointer: '/url' }]);
+/** Webhooks, which report the ends of jobs. */
+export const registerWebhookRoutes = (app: App, deps: ApiDeps): void => {
+  registerCreate(app, deps);
+  registerRead(app, deps);
+  registerChange(app, deps);
+  registerRotation(app, deps);
 };
 
 const registerCreate = (app: App, deps: ApiDeps): void => {
@@ -98,6 +99,13 @@ const registerCreate = (app: App, deps: ApiDeps): void => {
       return { ...toWebhookJson(row), secret: made.isEarlier ? null : secret };
     },
   );
+};
+
+/** The URL as stored. @throws ProblemError if no request may be sent to it */
+const requireUrl = ({ config }: ApiDeps, text: string): string => {
+  const read = readWebhookUrl(text, config.webhookAllowPrivate);
+  if ('url' in read) return read.url;
+  throw invalidRequest([{ detail: read.detail, pointer: '/url' }]);
 };
 
 const registerRead = (app: App, { database: { db } }: ApiDeps): void => {
@@ -220,12 +228,4 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
       return reply.send({ secret: isEarlier ? null : secret, oldSecretValidUntil });
     },
   );
-};
-
-/** Webhooks, which report the ends of jobs. */
-export const registerWebhookRoutes = (app: App, deps: ApiDeps): void => {
-  registerCreate(app, deps);
-  registerRead(app, deps);
-  registerChange(app, deps);
-  registerRotation(app, deps);
 };

@@ -22,9 +22,6 @@ export interface OwnDeletion {
   preview: { id: string; count: number };
 }
 
-const step = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
-  DBOS.runStep(run, { name, retriesAllowed: true });
-
 /**
  * Keepsake's deletion with DBOS instead of Temporal: the same steps in the same order, but no mail.
  */
@@ -78,3 +75,6 @@ export const createOwnDeletion = (appDatabaseUrl: string, storageDir: string) =>
 
   return { run, close: () => Promise.all([lanes.close(), database.close()]) };
 };
+
+const step = <Result>(name: string, run: () => Promise<Result>): Promise<Result> =>
+  DBOS.runStep(run, { name, retriesAllowed: true });

@@ -23,14 +23,6 @@ export interface PagedDeletion {
  */
 const asText = { getTypeParser: () => (text: string | Buffer) => text };
 
-const toField = (value: string | null): string => {
-  if (value === null) return '';
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-};
-
-const toCsv = (rows: (string | null)[][]): string =>
-  rows.map((row) => `${row.map(toField).join(',')}\n`).join('');
-
 /**
  * Backs users up and deletes them in the usual way with DBOS. A step reads a page of rows by key,
  * writes it as its own compressed file, and stores the ids. Further steps delete by these ids. Each
@@ -83,4 +75,12 @@ export const createPagedDeletion = (databaseUrl: string) => {
 
   const registered = DBOS.registerWorkflow(workflow, { name: 'deleteInPages' });
   return { run: (job: PagedDeletion) => registered(job), close: () => pool.end() };
+};
+
+const toCsv = (rows: (string | null)[][]): string =>
+  rows.map((row) => `${row.map(toField).join(',')}\n`).join('');
+
+const toField = (value: string | null): string => {
+  if (value === null) return '';
+  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
 };

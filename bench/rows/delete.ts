@@ -19,6 +19,35 @@ const DBOS_OWN = 'DBOS, own code';
 const WHAT = 'back up + verify + delete';
 const TABLE = `"${partitionOf(WORKSPACE)}"`;
 
+/**
+ * Deletes the same users of a larger workspace, by a script (`delete`) or as durable jobs
+ * (`durable`).
+ */
+export const measureDelete = async (bench: Bench): Promise<RowReport> => {
+  const dbos = bench.rows.includes('durable') ? await startDbosPeer(bench) : undefined;
+  try {
+    const contenders = [
+      keepsake(bench),
+      ...(bench.rows.includes('delete') ? [script(bench)] : []),
+      ...(dbos === undefined ? [] : dbosContenders(bench, dbos)),
+    ];
+    const runs = await contest(bench, contenders);
+    return { lines: linesOf(bench, runs), raw: runs };
+  } finally {
+    await dbos?.stop();
+  }
+};
+
+const script = (bench: Bench): Contender => ({
+  name: SCRIPT,
+  prepare: () => bench.load(populationFor(bench.users)),
+  run: async () => {
+    const seconds = await backUpAndDelete(bench, GOES.sql);
+    await assertDeleted(bench, SCRIPT);
+    return { seconds };
+  },
+});
+
 const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rowCount } = await owner.query(`SELECT FROM ${TABLE} WHERE ${GOES.sql} LIMIT 1`);
   if (rowCount !== 0) throw new Error(`${name} did not delete all it was to delete`);
@@ -35,16 +64,6 @@ const keepsake = (bench: Bench): Contender => {
     run: async () => (await deletePreviewed(bench, preview)).run,
   };
 };
-
-const script = (bench: Bench): Contender => ({
-  name: SCRIPT,
-  prepare: () => bench.load(populationFor(bench.users)),
-  run: async () => {
-    const seconds = await backUpAndDelete(bench, GOES.sql);
-    await assertDeleted(bench, SCRIPT);
-    return { seconds };
-  },
-});
 
 const dbosContenders = (
   bench: Bench,
@@ -87,23 +106,4 @@ const linesOf = (bench: Bench, runs: Awaited<ReturnType<typeof contest>>): Line[
         ]
       : []),
   ];
-};
-
-/**
- * Deletes the same users of a larger workspace, by a script (`delete`) or as durable jobs
- * (`durable`).
- */
-export const measureDelete = async (bench: Bench): Promise<RowReport> => {
-  const dbos = bench.rows.includes('durable') ? await startDbosPeer(bench) : undefined;
-  try {
-    const contenders = [
-      keepsake(bench),
-      ...(bench.rows.includes('delete') ? [script(bench)] : []),
-      ...(dbos === undefined ? [] : dbosContenders(bench, dbos)),
-    ];
-    const runs = await contest(bench, contenders);
-    return { lines: linesOf(bench, runs), raw: runs };
-  } finally {
-    await dbos?.stop();
-  }
 };

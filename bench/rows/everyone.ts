@@ -20,32 +20,20 @@ const NEWCOMERS = 1_000;
 const PREFIX = 'newcomer-';
 const GOES = `user_id NOT LIKE '${PREFIX}%'`;
 
-const openPlatform = async ({ info }: Bench): Promise<ApiClient> => {
-  const { db, close } = openDatabase(info().databaseUrl, { maxConnections: 1 });
-  try {
-    const owner = { ownerName: 'Pia Platform', ownerEmail: 'pia.platform@example.com' };
-    const { key } = await createApiKey(db, { role: 'platform', workspaceId: null, ...owner });
-    return createApiClient(info().api, key);
-  } finally {
-    await close();
-  }
-};
-
-const signUp = async ({ owner }: Bench): Promise<string[]> => {
-  const { rows } = await owner.query<{ user_id: string }>(
-    `INSERT INTO users (workspace_id, user_id, city)
-     SELECT $1, $2 || n, 'Oslo' FROM generate_series(1, $3::int) n RETURNING user_id`,
-    [WORKSPACE, PREFIX, NEWCOMERS],
-  );
-  return rows.map((row) => row.user_id);
-};
-
-/** @throws Error unless exactly the newcomers exist */
-const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
-  const { rows } = await owner.query<{ gone: boolean }>(
-    `SELECT count(*) = ${NEWCOMERS} AND count(*) FILTER (WHERE ${GOES}) = 0 AS gone FROM ${TABLE}`,
-  );
-  if (rows[0]?.gone !== true) throw new Error(`${name} did not delete exactly who was to go`);
+/**
+ * Deletes every user of a workspace with an approval, while the users that signed up since are read
+ * and changed.
+ */
+export const measureEveryone = async (bench: Bench): Promise<RowReport> => {
+  const runs = await contest(bench, [await keepsake(bench), script(bench)]);
+  const of = {
+    what: 'delete everyone, beside 50 requests a second',
+    own: KEEPSAKE,
+    peer: SCRIPT,
+    shown: 'script: `\\copy`, `gzip -1`, fsync, `DELETE`, beside the same',
+    aim: AIM,
+  };
+  return { lines: [compare(runs, of)], raw: runs };
 };
 
 const keepsake = async (bench: Bench): Promise<Contender> => {
@@ -76,6 +64,34 @@ const keepsake = async (bench: Bench): Promise<Contender> => {
   };
 };
 
+const openPlatform = async ({ info }: Bench): Promise<ApiClient> => {
+  const { db, close } = openDatabase(info().databaseUrl, { maxConnections: 1 });
+  try {
+    const owner = { ownerName: 'Pia Platform', ownerEmail: 'pia.platform@example.com' };
+    const { key } = await createApiKey(db, { role: 'platform', workspaceId: null, ...owner });
+    return createApiClient(info().api, key);
+  } finally {
+    await close();
+  }
+};
+
+const signUp = async ({ owner }: Bench): Promise<string[]> => {
+  const { rows } = await owner.query<{ user_id: string }>(
+    `INSERT INTO users (workspace_id, user_id, city)
+     SELECT $1, $2 || n, 'Oslo' FROM generate_series(1, $3::int) n RETURNING user_id`,
+    [WORKSPACE, PREFIX, NEWCOMERS],
+  );
+  return rows.map((row) => row.user_id);
+};
+
+/** @throws Error unless exactly the newcomers exist */
+const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
+  const { rows } = await owner.query<{ gone: boolean }>(
+    `SELECT count(*) = ${NEWCOMERS} AND count(*) FILTER (WHERE ${GOES}) = 0 AS gone FROM ${TABLE}`,
+  );
+  if (rows[0]?.gone !== true) throw new Error(`${name} did not delete exactly who was to go`);
+};
+
 const script = (bench: Bench): Contender => {
   let ids: string[] = [];
   return {
@@ -90,20 +106,4 @@ const script = (bench: Bench): Contender => {
       return { seconds };
     },
   };
-};
-
-/**
- * Deletes every user of a workspace with an approval, while the users that signed up since are read
- * and changed.
- */
-export const measureEveryone = async (bench: Bench): Promise<RowReport> => {
-  const runs = await contest(bench, [await keepsake(bench), script(bench)]);
-  const of = {
-    what: 'delete everyone, beside 50 requests a second',
-    own: KEEPSAKE,
-    peer: SCRIPT,
-    shown: 'script: `\\copy`, `gzip -1`, fsync, `DELETE`, beside the same',
-    aim: AIM,
-  };
-  return { lines: [compare(runs, of)], raw: runs };
 };

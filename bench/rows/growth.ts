@@ -16,6 +16,16 @@ interface Size {
   deletion: JobRun[];
 }
 
+/** Measures whether time grows with the users and memory does not. */
+export const measureGrowth = async (bench: Bench): Promise<RowReport> => {
+  const small = await measureSize(bench, bench.users);
+  const large = await measureSize(bench, FACTOR * bench.users);
+  return {
+    lines: [...linesOf('export', small, large), ...linesOf('deletion', small, large)],
+    raw: { small, large },
+  };
+};
+
 const measureSize = async (bench: Bench, users: number): Promise<Size> => {
   const size: Size = { users, export: [], deletion: [] };
   const selection = { type: 'all' };
@@ -32,9 +42,6 @@ const measureSize = async (bench: Bench, users: number): Promise<Size> => {
   }
   return size;
 };
-
-const secondsOf = (runs: JobRun[]): number => median(runs.map(({ seconds }) => seconds));
-const peakOf = (runs: JobRun[]): number => Math.max(...runs.map(largestBytes));
 
 const linesOf = (kind: 'export' | 'deletion', small: Size, large: Size): Line[] => {
   const times = [secondsOf(small[kind]), secondsOf(large[kind])] as const;
@@ -58,12 +65,6 @@ const linesOf = (kind: 'export' | 'deletion', small: Size, large: Size): Line[] 
   ];
 };
 
-/** Measures whether time grows with the users and memory does not. */
-export const measureGrowth = async (bench: Bench): Promise<RowReport> => {
-  const small = await measureSize(bench, bench.users);
-  const large = await measureSize(bench, FACTOR * bench.users);
-  return {
-    lines: [...linesOf('export', small, large), ...linesOf('deletion', small, large)],
-    raw: { small, large },
-  };
-};
+const secondsOf = (runs: JobRun[]): number => median(runs.map(({ seconds }) => seconds));
+
+const peakOf = (runs: JobRun[]): number => Math.max(...runs.map(largestBytes));

@@ -86,22 +86,6 @@ const MEMBERS = Object.entries(PROPERTIES)
 
 const CHANGES = COLUMNS.map((column) => `${column} = excluded.${column}`).join(', ');
 
-/** The script of a person that trusts the file. */
-const scriptOf = (file: string): string => `
-  CREATE TEMP TABLE staged (${STAGED});
-  \\copy staged FROM '${file}' (FORMAT csv, HEADER)
-  INSERT INTO ${TABLE} AS users (workspace_id, user_id, ${COLUMNS.join(', ')}, properties)
-  SELECT '${WORKSPACE}', ${VALUES}, jsonb_strip_nulls(jsonb_build_object(${MEMBERS})) FROM staged
-  ON CONFLICT (workspace_id, user_id) DO UPDATE
-  SET ${CHANGES}, properties = users.properties || excluded.properties, updated_at = now();`;
-
-const assertThere = async ({ owner }: Bench, name: string, total: number): Promise<void> => {
-  const { rows } = await owner.query<{ count: string }>(`SELECT count(*) FROM ${TABLE}`);
-  if (Number(rows[0]?.count) !== total) {
-    throw new Error(`${name}: ${rows[0]?.count} of ${total} users are there`);
-  }
-};
-
 /**
  * Imports a file of all users, first into an empty workspace, then where all of them exist
  * unchanged.
@@ -156,4 +140,20 @@ export const measureImport = async (bench: Bench): Promise<RowReport> => {
     lines: [line('new', 'import, new users'), line('same', 'import, nothing to change')],
     raw: runs,
   };
+};
+
+/** The script of a person that trusts the file. */
+const scriptOf = (file: string): string => `
+  CREATE TEMP TABLE staged (${STAGED});
+  \\copy staged FROM '${file}' (FORMAT csv, HEADER)
+  INSERT INTO ${TABLE} AS users (workspace_id, user_id, ${COLUMNS.join(', ')}, properties)
+  SELECT '${WORKSPACE}', ${VALUES}, jsonb_strip_nulls(jsonb_build_object(${MEMBERS})) FROM staged
+  ON CONFLICT (workspace_id, user_id) DO UPDATE
+  SET ${CHANGES}, properties = users.properties || excluded.properties, updated_at = now();`;
+
+const assertThere = async ({ owner }: Bench, name: string, total: number): Promise<void> => {
+  const { rows } = await owner.query<{ count: string }>(`SELECT count(*) FROM ${TABLE}`);
+  if (Number(rows[0]?.count) !== total) {
+    throw new Error(`${name}: ${rows[0]?.count} of ${total} users are there`);
+  }
 };

@@ -17,21 +17,6 @@ interface Answer {
 }
 
 /**
- * Deletes one user and waits for the end. @throws Error unless the user is deleted and backed up
- * when the answer arrives
- */
-const deleteOne = async ({ api }: Bench, userId: string) => {
-  const start = performance.now();
-  const { status, body } = await api.call<Answer>('DELETE', `/v1/users/${userId}`, undefined, {
-    prefer: 'wait=10',
-  });
-  const elapsed = performance.now() - start;
-  const isGone = body.counts?.deleted === 1 && body.result?.backups.length === 1;
-  if (status !== 200 || !isGone) throw new Error(`a user's deletion answered ${status}`);
-  return { elapsed, workflowId: body.workflow.id };
-};
-
-/**
  * Deletes users one after another: from the request to the answer that the user is deleted and the
  * backup verified.
  */
@@ -63,4 +48,19 @@ export const measureOne = async (bench: Bench): Promise<RowReport> => {
       ),
     },
   };
+};
+
+/**
+ * Deletes one user and waits for the end. @throws Error unless the user is deleted and backed up
+ * when the answer arrives
+ */
+const deleteOne = async ({ api }: Bench, userId: string) => {
+  const start = performance.now();
+  const { status, body } = await api.call<Answer>('DELETE', `/v1/users/${userId}`, undefined, {
+    prefer: 'wait=10',
+  });
+  const elapsed = performance.now() - start;
+  const isGone = body.counts?.deleted === 1 && body.result?.backups.length === 1;
+  if (status !== 200 || !isGone) throw new Error(`a user's deletion answered ${status}`);
+  return { elapsed, workflowId: body.workflow.id };
 };

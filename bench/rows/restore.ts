@@ -18,6 +18,42 @@ const KEEPSAKE = 'Keepsake';
 const SCRIPT = 'script';
 const PEER = '`gunzip`, `psql \\copy`';
 
+/** Restores the users of a deletion into a table with all its indexes. */
+export const measureRestore = async (bench: Bench): Promise<RowReport> => {
+  if (!(await isThere(bench))) {
+    const result = 'skipped: the API knows no restores';
+    bench.log(result);
+    const aim = `≤ ${formatTimes(AIM)}`;
+    return { lines: [{ what: WHAT, peer: PEER, result, aim, isMet: undefined }], raw: null };
+  }
+  const runs = await contest(bench, [keepsake(bench), script(bench)]);
+  return {
+    lines: [compare(runs, { what: WHAT, own: KEEPSAKE, peer: SCRIPT, shown: PEER, aim: AIM })],
+    raw: runs,
+  };
+};
+
+/** Whether the API has the route. Without it there is nothing to measure. */
+const isThere = async ({ api }: Bench): Promise<boolean> => {
+  const { paths } = await api.succeed<{ paths: object }>('GET', '/openapi.json');
+  return '/v1/backups/{id}/restores' in paths;
+};
+
+const keepsake = (bench: Bench): Contender => {
+  let backup: Backup | undefined;
+  return {
+    name: KEEPSAKE,
+    prepare: async () => {
+      backup = await deleteThem(bench);
+    },
+    run: async () => {
+      const { run } = await runJob(bench, `/v1/backups/${backup?.id}/restores`, {});
+      await assertBack(bench, KEEPSAKE);
+      return run;
+    },
+  };
+};
+
 /** Deletes the same users from the same table, with a Keepsake backup, for both contenders. */
 const deleteThem = async (bench: Bench): Promise<Backup> => {
   await bench.load(populationFor(bench.users));
@@ -34,21 +70,6 @@ const assertBack = async ({ owner, users }: Bench, name: string): Promise<void> 
   if (Number(rows[0]?.count) !== total) {
     throw new Error(`${name}: ${rows[0]?.count} of ${total} users are there`);
   }
-};
-
-const keepsake = (bench: Bench): Contender => {
-  let backup: Backup | undefined;
-  return {
-    name: KEEPSAKE,
-    prepare: async () => {
-      backup = await deleteThem(bench);
-    },
-    run: async () => {
-      const { run } = await runJob(bench, `/v1/backups/${backup?.id}/restores`, {});
-      await assertBack(bench, KEEPSAKE);
-      return run;
-    },
-  };
 };
 
 const script = (bench: Bench): Contender => {
@@ -69,26 +90,5 @@ const script = (bench: Bench): Contender => {
       rmSync(file);
       return { seconds };
     },
-  };
-};
-
-/** Whether the API has the route. Without it there is nothing to measure. */
-const isThere = async ({ api }: Bench): Promise<boolean> => {
-  const { paths } = await api.succeed<{ paths: object }>('GET', '/openapi.json');
-  return '/v1/backups/{id}/restores' in paths;
-};
-
-/** Restores the users of a deletion into a table with all its indexes. */
-export const measureRestore = async (bench: Bench): Promise<RowReport> => {
-  if (!(await isThere(bench))) {
-    const result = 'skipped: the API knows no restores';
-    bench.log(result);
-    const aim = `≤ ${formatTimes(AIM)}`;
-    return { lines: [{ what: WHAT, peer: PEER, result, aim, isMet: undefined }], raw: null };
-  }
-  const runs = await contest(bench, [keepsake(bench), script(bench)]);
-  return {
-    lines: [compare(runs, { what: WHAT, own: KEEPSAKE, peer: SCRIPT, shown: PEER, aim: AIM })],
-    raw: runs,
   };
 };

@@ -64,12 +64,6 @@ export interface WantedConnection {
   timeouts?: StatementTimeouts | undefined;
 }
 
-/** The `options` of a connection. */
-export const startupOptions = ({ role, timeouts }: WantedConnection): string =>
-  Object.entries({ ...ASKED, ...timeouts, ...(role !== undefined && { role }) })
-    .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-    .join(' ');
-
 /** Reads all settings in one round trip. A setting that this version does not know is null. */
 const READ_BACK = `
   SELECT pg_backend_pid() AS pid, current_user::text AS role,
@@ -84,19 +78,6 @@ interface Connection {
   settings: Record<string, string | null>;
 }
 
-const refuseSetting = (name: string, found: string, wanted: string) =>
-  refuseDatabase(
-    'connectionUnfit',
-    name in EXPECTED
-      ? `This login or database sets ${name} to ${found} where Keepsake needs ${wanted}: reset it.`
-      : `A new connection has ${name} = ${found} though Keepsake asked for ${wanted}: let DATABASE_URL ` +
-          'lead to PostgreSQL itself, past any pooler, and without options of its own.',
-  );
-
-/** The process id that the server sent as the connection began. The driver's types omit it. */
-const processIdOf = (client: ClientBase): number | null =>
-  (client as ClientBase & { processID: number | null }).processID;
-
 /**
  * A setting of the driver that its types omit. A server that does not answer in this time counts as
  * failed.
@@ -105,6 +86,25 @@ const DEADLINE = { query_timeout: CONNECT_TIMEOUT_MS };
 
 /** The requested properties of each connection. */
 const asked = new WeakMap<ClientBase, WantedConnection>();
+
+/**
+ * Resets each setting to its value at the start of the connection, because a `SET` in a trigger
+ * outlives its transaction. Also undoes each `SET LOCAL` of the open transaction.
+ */
+export const RESET_SETTINGS = `RESET ALL;
+  SELECT set_config(name, '0', false) FROM unnest(ARRAY['${Object.keys(SET_LATER).join("', '")}']) AS name
+   WHERE current_setting(name, true) IS NOT NULL`;
+
+/**
+ * Runs deferred triggers now, so that none runs at the commit, and undoes what triggers have set.
+ */
+export const END_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`;
+
+/** The `options` of a connection. */
+export const startupOptions = ({ role, timeouts }: WantedConnection): string =>
+  Object.entries({ ...ASKED, ...timeouts, ...(role !== undefined && { role }) })
+    .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+    .join(' ');
 
 /**
  * Sets what a new connection could not request, and reads all settings back. Must run before the
@@ -135,19 +135,6 @@ export const prepareConnection = async (
 };
 
 /**
- * Resets each setting to its value at the start of the connection, because a `SET` in a trigger
- * outlives its transaction. Also undoes each `SET LOCAL` of the open transaction.
- */
-export const RESET_SETTINGS = `RESET ALL;
-  SELECT set_config(name, '0', false) FROM unnest(ARRAY['${Object.keys(SET_LATER).join("', '")}']) AS name
-   WHERE current_setting(name, true) IS NOT NULL`;
-
-/**
- * Runs deferred triggers now, so that none runs at the commit, and undoes what triggers have set.
- */
-export const END_TRIGGERS = `SET CONSTRAINTS ALL IMMEDIATE; ${RESET_SETTINGS}`;
-
-/**
  * Undoes settings that triggers have changed on a connection. They could change the content of a
  * file, the meaning of a value, or which rows are seen.
  *
@@ -169,3 +156,16 @@ export const lendRenewed = async (pool: Pool): Promise<PoolClient> => {
     throw error;
   }
 };
+
+/** The process id that the server sent as the connection began. The driver's types omit it. */
+const processIdOf = (client: ClientBase): number | null =>
+  (client as ClientBase & { processID: number | null }).processID;
+
+const refuseSetting = (name: string, found: string, wanted: string) =>
+  refuseDatabase(
+    'connectionUnfit',
+    name in EXPECTED
+      ? `This login or database sets ${name} to ${found} where Keepsake needs ${wanted}: reset it.`
+      : `A new connection has ${name} = ${found} though Keepsake asked for ${wanted}: let DATABASE_URL ` +
+          'lead to PostgreSQL itself, past any pooler, and without options of its own.',
+  );

@@ -17,18 +17,51 @@ export interface Shares {
 
 const NAME = 'ShareExceeded';
 
+interface Owner {
+  taken: number;
+  waiting: (() => void)[];
+}
+
 /**
  * Whether an owner waited too long for a connection of its share, or had too many requests waiting.
  */
 export const isShareExceeded = (error: unknown): boolean =>
   error instanceof Error && error.name === NAME;
 
-const refuse = (message: string): Error => Object.assign(new Error(message), { name: NAME });
-
-interface Owner {
-  taken: number;
-  waiting: (() => void)[];
-}
+/**
+ * Limits each owner to a share of a pool. So an owner whose work is slow, or waits for locks, does
+ * not block the others. Only calls of `connect` that return a promise are counted.
+ *
+ * @throws Error from `connect`, one for which `isShareExceeded` is true
+ */
+export const shareOut = (pool: Pool, shares: Shares): void => {
+  const take = createTurns(shares);
+  const connect = pool.connect.bind(pool) as () => Promise<PoolClient>;
+  const connectInTurn = async (): Promise<PoolClient> => {
+    const owner = shares.ownerOf();
+    if (owner === undefined) return connect();
+    const giveBack = await take(owner);
+    try {
+      const client = await connect();
+      const release = client.release.bind(client);
+      // The pool sets `release` anew each time that it lends a connection.
+      client.release = (...args) => {
+        giveBack();
+        release(...args);
+      };
+      return client;
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  };
+  Object.assign(pool, {
+    connect: (callback?: Parameters<Pool['connect']>[0]) =>
+      callback === undefined
+        ? connectInTurn()
+        : (pool.constructor.prototype as Pool).connect.call(pool, callback),
+  });
+};
 
 /** A queue for each owner, first in, first out. Each owner holds at most `each` turns. */
 const createTurns = ({ each, maxWaiting, waitMs }: Shares) => {
@@ -68,37 +101,4 @@ const createTurns = ({ each, maxWaiting, waitMs }: Shares) => {
   };
 };
 
-/**
- * Limits each owner to a share of a pool. So an owner whose work is slow, or waits for locks, does
- * not block the others. Only calls of `connect` that return a promise are counted.
- *
- * @throws Error from `connect`, one for which `isShareExceeded` is true
- */
-export const shareOut = (pool: Pool, shares: Shares): void => {
-  const take = createTurns(shares);
-  const connect = pool.connect.bind(pool) as () => Promise<PoolClient>;
-  const connectInTurn = async (): Promise<PoolClient> => {
-    const owner = shares.ownerOf();
-    if (owner === undefined) return connect();
-    const giveBack = await take(owner);
-    try {
-      const client = await connect();
-      const release = client.release.bind(client);
-      // The pool sets `release` anew each time that it lends a connection.
-      client.release = (...args) => {
-        giveBack();
-        release(...args);
-      };
-      return client;
-    } catch (error) {
-      giveBack();
-      throw error;
-    }
-  };
-  Object.assign(pool, {
-    connect: (callback?: Parameters<Pool['connect']>[0]) =>
-      callback === undefined
-        ? connectInTurn()
-        : (pool.constructor.prototype as Pool).connect.call(pool, callback),
-  });
-};
+const refuse = (message: string): Error => Object.assign(new Error(message), { name: NAME });

@@ -21,6 +21,12 @@ export interface DatabaseRefusal extends Error {
 
 const NAME = 'DatabaseRefusal';
 
+/**
+ * How PgBouncer and RDS Proxy refuse a client that sets options. Neither translates its messages.
+ */
+const POOLER_REFUSAL =
+  /unsupported (?:options )?startup parameter|doesn't support command-line options/;
+
 /** Makes an error to throw. */
 export const refuseDatabase = (code: RefusalCode, message: string): DatabaseRefusal =>
   Object.assign(new Error(message), { name: NAME, code });
@@ -41,11 +47,13 @@ export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
       'this login and database.',
   );
 
-/**
- * How PgBouncer and RDS Proxy refuse a client that sets options. Neither translates its messages.
- */
-const POOLER_REFUSAL =
-  /unsupported (?:options )?startup parameter|doesn't support command-line options/;
+/** The refusal that an error is, or that it stands for. Undefined for any other error. */
+export const refusalOf = (error: unknown): DatabaseRefusal | undefined => {
+  if (error instanceof Error && error.name === NAME) return error as DatabaseRefusal;
+  if (!(error instanceof DatabaseError)) return undefined;
+  if (isPoolerRefusal(error)) return refusePooler();
+  return isRowSecurity(error) ? refuseRowSecurity(error) : undefined;
+};
 
 const isPoolerRefusal = ({ code, message }: DatabaseError): boolean =>
   (code === '08P01' || code === '0A000') && POOLER_REFUSAL.test(message);
@@ -64,11 +72,3 @@ const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
     `Row-level security would hide rows from Keepsake (${message}). Switch it off for that table, or ` +
       `give BYPASSRLS to ${ACTING_ROLES.join(', ')}.`,
   );
-
-/** The refusal that an error is, or that it stands for. Undefined for any other error. */
-export const refusalOf = (error: unknown): DatabaseRefusal | undefined => {
-  if (error instanceof Error && error.name === NAME) return error as DatabaseRefusal;
-  if (!(error instanceof DatabaseError)) return undefined;
-  if (isPoolerRefusal(error)) return refusePooler();
-  return isRowSecurity(error) ? refuseRowSecurity(error) : undefined;
-};

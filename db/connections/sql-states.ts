@@ -35,9 +35,6 @@ const DENIED = '42501';
  */
 const ENDS_CONNECTION: readonly (string | undefined)[] = ['FATAL', 'PANIC'];
 
-export const endsConnection = ({ severity }: DatabaseError): boolean =>
-  ENDS_CONNECTION.includes(severity);
-
 const SOCKET =
   /^(?:ECONN(?:REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_[A-Z]+|E(?:HOST|NET)(?:UNREACH|DOWN))$/;
 /** A certificate that has expired, or that is about to be replaced. */
@@ -46,26 +43,22 @@ const TLS = /^(?:EPROTO$|ERR_(?:TLS|SSL)_|CERT_|UNABLE_TO_|(?:DEPTH_ZERO_)?SELF_
 const DRIVER =
   /^(?:timeout expired|timeout exceeded when trying|Connection terminated|Cannot use a pool after|Client (?:has encountered|was closed)|Query read timeout|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
 
-const codeOf = (error: unknown): string => {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' ? code : '';
-};
-
-const isConnectionError = (error: Error): boolean => {
-  const { syscall } = error as NodeJS.ErrnoException;
-  const code = codeOf(error);
-  return syscall === 'connect' || SOCKET.test(code) || TLS.test(code) || DRIVER.test(error.message);
-};
-
-/** Whether RAISE in PL/pgSQL raised the error. Its author may have chosen any code. */
-const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
+/** 28: login; 3D: no such database. */
+const REFUSES_LOGIN = /^(?:28|3D)/;
+/** SASL is the exchange of the password. Otherwise the server has no TLS. */
+const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
 
 /**
- * Whether foreign code failed within a statement: by RAISE, or in its own connection to another
- * server (08).
+ * Matches the name of a function, in every language of the server's messages. The rest of the
+ * context is not used: it may quote a row.
  */
-const isOfATrigger = (error: DatabaseError): boolean =>
-  isRaised(error) || (codeOf(error).startsWith('08') && error.where !== undefined);
+const RAISED_BY = /^PL\/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)/m;
+
+/** States why a row was not written although no error was raised. */
+export const KEPT_BACK = 'a trigger of the database keeps it back';
+
+export const endsConnection = ({ severity }: DatabaseError): boolean =>
+  ENDS_CONNECTION.includes(severity);
 
 /**
  * Whether PostgreSQL is down, starting, stopping, full or read-only, or accepts no login for now.
@@ -78,11 +71,6 @@ export const isDatabaseAway = (error: unknown): boolean => {
   if (code === undefined || endsConnection(error)) return true;
   return AWAY.test(code) && !isOfATrigger(error);
 };
-
-/** 28: login; 3D: no such database. */
-const REFUSES_LOGIN = /^(?:28|3D)/;
-/** SASL is the exchange of the password. Otherwise the server has no TLS. */
-const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
 
 /**
  * Whether PostgreSQL answers but refuses this login, so that waiting does not help. At the start of
@@ -143,16 +131,6 @@ export const isOutOfLocks = (error: unknown): boolean =>
   error.hint?.includes('max_locks_per_transaction') === true;
 
 /**
- * Matches the name of a function, in every language of the server's messages. The rest of the
- * context is not used: it may quote a row.
- */
-const RAISED_BY = /^PL\/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)/m;
-
-/** The trigger function that raised an error. Undefined if PostgreSQL itself raised it. */
-const functionOf = ({ where = '' }: DatabaseError): string | undefined =>
-  RAISED_BY.exec(where)?.[1];
-
-/**
  * The code and the names of the constraint, function or column that refused. PostgreSQL's own text
  * is not used: it may quote a row. Names set by RAISE are not used either: they may be values.
  */
@@ -176,5 +154,27 @@ export const reasonOf = (error: DatabaseError): string =>
 export const rowRefusalOf = (error: DatabaseError): string =>
   `the database refused it: ${namesOf(error)}`;
 
-/** States why a row was not written although no error was raised. */
-export const KEPT_BACK = 'a trigger of the database keeps it back';
+const isConnectionError = (error: Error): boolean => {
+  const { syscall } = error as NodeJS.ErrnoException;
+  const code = codeOf(error);
+  return syscall === 'connect' || SOCKET.test(code) || TLS.test(code) || DRIVER.test(error.message);
+};
+
+const codeOf = (error: unknown): string => {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+};
+
+/**
+ * Whether foreign code failed within a statement: by RAISE, or in its own connection to another
+ * server (08).
+ */
+const isOfATrigger = (error: DatabaseError): boolean =>
+  isRaised(error) || (codeOf(error).startsWith('08') && error.where !== undefined);
+
+/** Whether RAISE in PL/pgSQL raised the error. Its author may have chosen any code. */
+const isRaised = ({ routine }: DatabaseError): boolean => routine === 'exec_stmt_raise';
+
+/** The trigger function that raised an error. Undefined if PostgreSQL itself raised it. */
+const functionOf = ({ where = '' }: DatabaseError): string | undefined =>
+  RAISED_BY.exec(where)?.[1];

@@ -10,27 +10,6 @@ const NO_SUCH_ROLE = '22023';
 /** SQLSTATE: the login may not act as the role, or not connect to the database. */
 const MAY_NOT_ACT = '42501';
 
-/**
- * PostgreSQL applies the settings of a new connection, and the role is one of them. So a role's
- * error ends the connection.
- */
-const ofRole = (error: unknown): DatabaseRefusal | undefined => {
-  if (!(error instanceof DatabaseError) || !endsConnection(error)) return undefined;
-  if (error.code === NO_SUCH_ROLE) {
-    return refuseDatabase(
-      'schemaMissing',
-      'The database has no roles of Keepsake: run "npm run migrate" as the owner of the database.',
-    );
-  }
-  return error.code === MAY_NOT_ACT
-    ? refuseDatabase(
-        'loginRefused',
-        'The login of DATABASE_URL may not connect, or not act as the role it needs: make it a member of ' +
-          'keepsake_api for the API, of keepsake_worker for the worker.',
-      )
-    : undefined;
-};
-
 /** Why a process must not start on a database that answers. Undefined while waiting may help. */
 export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
   const refusal = refusalOf(error) ?? ofRole(error);
@@ -51,4 +30,25 @@ export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
 export const assertReady = async (db: Db): Promise<void> => {
   await assertSchema(db);
   await assertClock(db);
+};
+
+/**
+ * PostgreSQL applies the settings of a new connection, and the role is one of them. So a role's
+ * error ends the connection.
+ */
+const ofRole = (error: unknown): DatabaseRefusal | undefined => {
+  if (!(error instanceof DatabaseError) || !endsConnection(error)) return undefined;
+  if (error.code === NO_SUCH_ROLE) {
+    return refuseDatabase(
+      'schemaMissing',
+      'The database has no roles of Keepsake: run "npm run migrate" as the owner of the database.',
+    );
+  }
+  return error.code === MAY_NOT_ACT
+    ? refuseDatabase(
+        'loginRefused',
+        'The login of DATABASE_URL may not connect, or not act as the role it needs: make it a member of ' +
+          'keepsake_api for the API, of keepsake_worker for the worker.',
+      )
+    : undefined;
 };

@@ -15,30 +15,6 @@ const COPY_DONE = 'c'.charCodeAt(0);
  */
 const PASSED_OVER: readonly number[] = [...Buffer.from('HNSA')];
 
-/** The code and length before each message's content. They may be split over two packets. */
-const createHeader = () => {
-  const bytes = Buffer.alloc(HEADER_BYTES);
-  let filled = 0;
-  return {
-    bytes,
-    isWhole: () => filled === HEADER_BYTES,
-    /** @returns the number of bytes taken */
-    take: (packet: Buffer, from: number, end: number): number => {
-      const taken = Math.min(HEADER_BYTES - filled, end - from);
-      for (let index = 0; index < taken; index++) {
-        bytes[filled + index] = packet[from + index] ?? 0;
-      }
-      filled += taken;
-      return taken;
-    },
-    code: () => bytes.readUInt8(0),
-    contentBytes: () => bytes.readUInt32BE(1) - 4,
-    clear: () => {
-      filled = 0;
-    },
-  };
-};
-
 /** Options for the processing of rows. */
 export interface CopyWays {
   /** Collects the first column of each row, which is then removed from the row. */
@@ -51,11 +27,6 @@ export interface CopyWays {
    */
   compress?: ((chunk: Buffer) => Buffer) | undefined;
 }
-
-const beginRow = ({ rowIds, startRow }: CopyWays, at: number): void => {
-  rowIds?.begin();
-  startRow?.(at);
-};
 
 /**
  * Extracts rows from the protocol's messages. Each row has one message; packets may split a message
@@ -129,4 +100,33 @@ export const createUnwrapper = (give: (chunk: Buffer) => boolean, ways: CopyWays
     return { isWanted };
   };
   return take;
+};
+
+/** The code and length before each message's content. They may be split over two packets. */
+const createHeader = () => {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  let filled = 0;
+  return {
+    bytes,
+    isWhole: () => filled === HEADER_BYTES,
+    /** @returns the number of bytes taken */
+    take: (packet: Buffer, from: number, end: number): number => {
+      const taken = Math.min(HEADER_BYTES - filled, end - from);
+      for (let index = 0; index < taken; index++) {
+        bytes[filled + index] = packet[from + index] ?? 0;
+      }
+      filled += taken;
+      return taken;
+    },
+    code: () => bytes.readUInt8(0),
+    contentBytes: () => bytes.readUInt32BE(1) - 4,
+    clear: () => {
+      filled = 0;
+    },
+  };
+};
+
+const beginRow = ({ rowIds, startRow }: CopyWays, at: number): void => {
+  rowIds?.begin();
+  startRow?.(at);
 };

@@ -7,24 +7,6 @@ import type { CopyWays } from './copy-messages.ts';
 import { copyOut } from './copy-out.ts';
 import { setCopyValues } from './copy-values.ts';
 
-/** Begins a transaction for the COPY. The values of the COPY end with the transaction. */
-const begin = async (client: pg.PoolClient, query: RawBuilder<unknown>): Promise<string> => {
-  const { texts, values } = toCopyStatements([query]);
-  // The COPY takes as long as its reader.
-  await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0');
-  await setCopyValues(client, values);
-  return `COPY (${texts[0]}) TO STDOUT (FORMAT csv, HEADER)`;
-};
-
-const end = async (client: pg.PoolClient): Promise<void> => {
-  try {
-    await client.query('COMMIT');
-    client.release();
-  } catch (error) {
-    client.release(error as Error);
-  }
-};
-
 /**
  * The rows of a query as a stream of CSV with a header, processed by `ways`. Holds a connection
  * until the stream has ended. If the stream is destroyed, its connection is closed, because the
@@ -48,5 +30,23 @@ export const copyText = async (
   } catch (error) {
     client.release(true);
     throw error;
+  }
+};
+
+/** Begins a transaction for the COPY. The values of the COPY end with the transaction. */
+const begin = async (client: pg.PoolClient, query: RawBuilder<unknown>): Promise<string> => {
+  const { texts, values } = toCopyStatements([query]);
+  // The COPY takes as long as its reader.
+  await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0');
+  await setCopyValues(client, values);
+  return `COPY (${texts[0]}) TO STDOUT (FORMAT csv, HEADER)`;
+};
+
+const end = async (client: pg.PoolClient): Promise<void> => {
+  try {
+    await client.query('COMMIT');
+    client.release();
+  } catch (error) {
+    client.release(error as Error);
   }
 };

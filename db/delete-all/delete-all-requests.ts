@@ -15,6 +15,19 @@ export interface NewRequest {
   idempotency?: { key: string; requestHash: string };
 }
 
+export type RequestRow = Awaited<
+  ReturnType<ReturnType<typeof requestRows>['executeTakeFirstOrThrow']>
+>;
+
+export interface RequestPage {
+  /** Null for all workspaces. */
+  workspaceId: string | null;
+  state?: RequestState | undefined;
+  /** Only requests older than this request. */
+  beforeId?: string | undefined;
+  limit: number;
+}
+
 /**
  * Records a request and its line in the activity log. False if the workspace has an unfinished
  * request, or the idempotency key belongs to another request; nothing is written then.
@@ -28,23 +41,6 @@ export const askToDeleteAll = async (db: Db, request: NewRequest): Promise<boole
   );
   return rows[0]?.isWritten ?? false;
 };
-
-/** Requests for the API, with their requester, and whether their window has not closed yet. */
-const requestRows = (db: Db) =>
-  db
-    .selectFrom('delete_all_requests as r')
-    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
-    .selectAll('r')
-    .select([
-      'requester.role as requester_role',
-      'requester.owner_name as requester_name',
-      'requester.shown_id as requester_shown_id',
-      sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
-    ]);
-
-export type RequestRow = Awaited<
-  ReturnType<ReturnType<typeof requestRows>['executeTakeFirstOrThrow']>
->;
 
 /** A request by its id, in one workspace, or in any if `workspaceId` is null. */
 export const findRequest = (db: Db, id: string, workspaceId: string | null) =>
@@ -65,15 +61,6 @@ export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
     .where('r.workspace_id', '=', workspaceId)
     .where('r.finished_at', 'is', null)
     .executeTakeFirst();
-
-export interface RequestPage {
-  /** Null for all workspaces. */
-  workspaceId: string | null;
-  state?: RequestState | undefined;
-  /** Only requests older than this request. */
-  beforeId?: string | undefined;
-  limit: number;
-}
 
 /** Requests, newest first. Counts on the index `delete_all_newest`. */
 export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: RequestPage) => {
@@ -130,3 +117,16 @@ export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
     .orderBy('created_at')
     .limit(limit)
     .execute();
+
+/** Requests for the API, with their requester, and whether their window has not closed yet. */
+const requestRows = (db: Db) =>
+  db
+    .selectFrom('delete_all_requests as r')
+    .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
+    .selectAll('r')
+    .select([
+      'requester.role as requester_role',
+      'requester.owner_name as requester_name',
+      'requester.shown_id as requester_shown_id',
+      sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
+    ]);

@@ -14,7 +14,11 @@ export interface DeleteAllSettings extends DeleteAllTimes {
   lapseMs: number;
 }
 
-const intervalOf = (ms: number) => sql<string>`make_interval(secs => ${ms}::float8 / 1000)`;
+/** The times of the reminders about a request, from its row `r`. */
+export const reminderTimes = sql<DeleteAllTimes>`jsonb_build_object(
+  'remindAfterMs', (extract(epoch FROM r.remind_after) * 1000)::bigint,
+  'closingRemindersMs', ARRAY(
+    SELECT (extract(epoch FROM reminder) * 1000)::bigint FROM unnest(r.closing_reminders) AS reminder))`;
 
 /**
  * Stores the settings for API and worker, which can only read them. Needs the owner's connection.
@@ -34,8 +38,4 @@ export const saveDeleteAllSettings = async (db: Db, settings: DeleteAllSettings)
     .execute();
 };
 
-/** The times of the reminders about a request, from its row `r`. */
-export const reminderTimes = sql<DeleteAllTimes>`jsonb_build_object(
-  'remindAfterMs', (extract(epoch FROM r.remind_after) * 1000)::bigint,
-  'closingRemindersMs', ARRAY(
-    SELECT (extract(epoch FROM reminder) * 1000)::bigint FROM unnest(r.closing_reminders) AS reminder))`;
+const intervalOf = (ms: number) => sql<string>`make_interval(secs => ${ms}::float8 / 1000)`;

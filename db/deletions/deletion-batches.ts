@@ -10,12 +10,6 @@ import { isOutOfLocks, isTooSlow } from '../connections/sql-states.ts';
  * locks.
  */
 const IDLE_TIMEOUT_MS = 10_000;
-/**
- * Statement timeout of a batch, in ms. A batch takes some 50 ms. If foreign triggers make a batch
- * take far longer, it is tried again with fewer users. An attempt of a small job has a minute for
- * all its tries.
- */
-const timeoutOf = (users: number): number => Math.min(10_000 + 100 * users, 30_000);
 /** Statement timeout of a batch of one user, which cannot be made smaller. */
 const LAST_TIMEOUT_MS = 5 * 60_000;
 
@@ -59,55 +53,6 @@ const REFUSALS: Record<string, BatchResult> = {
 
 /** Whether a batch with fewer users may succeed. */
 export const isTooMuch = (error: unknown): boolean => isTooSlow(error) || isOutOfLocks(error);
-
-const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined => {
-  if (limit > 1 && isTooMuch(error)) return { status: 'tooMuch' };
-  return error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
-};
-
-const settings = (users: number): string => `
-  SET LOCAL lock_timeout = ${STEP_LOCK_MS};
-  SET LOCAL statement_timeout = ${users > 1 ? timeoutOf(users) : LAST_TIMEOUT_MS};
-  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
-  SET LOCAL synchronous_commit = off`;
-
-/**
- * Calls the one function that deletes users. Then undoes settings that foreign triggers have
- * changed: later statements and batches must not run under them.
- *
- * @returns the number of deleted users
- */
-const deleteSlice = async (
-  client: PoolClient,
-  { exportId, part, cursor, limit }: Batch,
-): Promise<number> => {
-  const { rows } = await client.query<{ deleted: number }>(
-    'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
-    [exportId, part, cursor, limit],
-  );
-  await client.query(`${RESET_SETTINGS};${settings(limit)}`);
-  return rows[0]?.deleted ?? 0;
-};
-
-/** Reads the row of a batch, in the batch's own transaction. */
-const readBatch = async <Row extends object>(
-  client: PoolClient,
-  { exportId, part, cursor }: Batch,
-  columns: string,
-): Promise<Row[]> => {
-  const { rows } = await client.query<Row>(
-    `SELECT ${columns} FROM deletion_batches WHERE export_id = $1 AND part = $2 AND cursor = $3
-        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
-    [exportId, part, cursor],
-  );
-  return rows;
-};
-
-const countLocked = async (client: PoolClient, batch: Batch): Promise<number> => {
-  const count = `cardinality(array_positions(reasons, 'locked')) AS locked`;
-  const [row] = await readBatch<{ locked: number }>(client, batch, count);
-  return row?.locked ?? 0;
-};
 
 /**
  * Deletes one slice of a part in a transaction of its own. The database decides whether the slice
@@ -191,4 +136,60 @@ export const rehearseBatchDeletion = async (
  */
 export const syncBatches = async (db: Db): Promise<void> => {
   await sql`SELECT pg_logical_emit_message(true, 'keepsake', 'batches')`.execute(db);
+};
+
+const settings = (users: number): string => `
+  SET LOCAL lock_timeout = ${STEP_LOCK_MS};
+  SET LOCAL statement_timeout = ${users > 1 ? timeoutOf(users) : LAST_TIMEOUT_MS};
+  SET LOCAL idle_in_transaction_session_timeout = ${IDLE_TIMEOUT_MS};
+  SET LOCAL synchronous_commit = off`;
+
+/**
+ * Statement timeout of a batch, in ms. A batch takes some 50 ms. If foreign triggers make a batch
+ * take far longer, it is tried again with fewer users. An attempt of a small job has a minute for
+ * all its tries.
+ */
+const timeoutOf = (users: number): number => Math.min(10_000 + 100 * users, 30_000);
+
+/**
+ * Calls the one function that deletes users. Then undoes settings that foreign triggers have
+ * changed: later statements and batches must not run under them.
+ *
+ * @returns the number of deleted users
+ */
+const deleteSlice = async (
+  client: PoolClient,
+  { exportId, part, cursor, limit }: Batch,
+): Promise<number> => {
+  const { rows } = await client.query<{ deleted: number }>(
+    'SELECT delete_backed_up_users($1, $2, $3, $4) AS deleted',
+    [exportId, part, cursor, limit],
+  );
+  await client.query(`${RESET_SETTINGS};${settings(limit)}`);
+  return rows[0]?.deleted ?? 0;
+};
+
+const countLocked = async (client: PoolClient, batch: Batch): Promise<number> => {
+  const count = `cardinality(array_positions(reasons, 'locked')) AS locked`;
+  const [row] = await readBatch<{ locked: number }>(client, batch, count);
+  return row?.locked ?? 0;
+};
+
+/** Reads the row of a batch, in the batch's own transaction. */
+const readBatch = async <Row extends object>(
+  client: PoolClient,
+  { exportId, part, cursor }: Batch,
+  columns: string,
+): Promise<Row[]> => {
+  const { rows } = await client.query<Row>(
+    `SELECT ${columns} FROM deletion_batches WHERE export_id = $1 AND part = $2 AND cursor = $3
+        AND attempt = (SELECT attempt FROM exports WHERE id = $1)`,
+    [exportId, part, cursor],
+  );
+  return rows;
+};
+
+const refusalOf = (error: unknown, { limit }: Batch): BatchResult | undefined => {
+  if (limit > 1 && isTooMuch(error)) return { status: 'tooMuch' };
+  return error instanceof DatabaseError ? REFUSALS[error.code ?? ''] : undefined;
 };

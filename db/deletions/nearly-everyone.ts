@@ -20,14 +20,19 @@ const countsSchema: z.ZodType<NearlyEveryone> = z.object({
   since: z.string().nullable(),
 });
 
-const parseCounts = (detail: string): NearlyEveryone | undefined => {
-  try {
-    return countsSchema.safeParse(JSON.parse(detail)).data;
-  } catch {
-    // A foreign trigger may raise any code, with any text.
-    return undefined;
-  }
-};
+/** Counts of a workspace's users by their time of arrival, in buckets between timestamps. */
+export interface Arrivals {
+  /** An array literal of timestamps, in ascending order. */
+  moments: string;
+  /** Results of `width_bucket`; a bucket may occur several times. */
+  buckets: number[];
+  there: number[];
+  /** Users among `there` that are selected, or that running deletions will delete. */
+  going: number[];
+}
+
+/** The longest count of a workspace's users, in ms. */
+const STATEMENT_TIMEOUT_MS = 5 * 60_000;
 
 /** The counts of a refusal by the rule; undefined for any other error. */
 export const nearlyEveryoneOf = (error: unknown): NearlyEveryone | undefined =>
@@ -60,17 +65,6 @@ export const refuseDeletionBy = async (
   await sql`SELECT refuse_deletion_by(${exportId}::uuid, ${attempt}::int)`.execute(db);
 };
 
-/** Counts of a workspace's users by their time of arrival, in buckets between timestamps. */
-export interface Arrivals {
-  /** An array literal of timestamps, in ascending order. */
-  moments: string;
-  /** Results of `width_bucket`; a bucket may occur several times. */
-  buckets: number[];
-  there: number[];
-  /** Users among `there` that are selected, or that running deletions will delete. */
-  going: number[];
-}
-
 /**
  * Whether so many users may be deleted, whichever users they are. Counts only as many users as the
  * answer needs.
@@ -101,9 +95,6 @@ export const judgeDeletion = async (
     ${there}::bigint[], ${going}::bigint[])`.execute(trx);
 };
 
-/** The longest count of a workspace's users, in ms. */
-const STATEMENT_TIMEOUT_MS = 5 * 60_000;
-
 /**
  * Admits the deletion by a backup, once. Its users can be deleted only after that. Deletions of one
  * workspace are admitted one after another, so each counts the earlier ones.
@@ -121,3 +112,12 @@ export const admitDeletion = (db: Db, exportId: string): Promise<void> =>
         set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`.execute(trx);
       await sql`SELECT admit_deletion(${exportId}::uuid)`.execute(trx);
     });
+
+const parseCounts = (detail: string): NearlyEveryone | undefined => {
+  try {
+    return countsSchema.safeParse(JSON.parse(detail)).data;
+  } catch {
+    // A foreign trigger may raise any code, with any text.
+    return undefined;
+  }
+};

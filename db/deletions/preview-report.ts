@@ -14,15 +14,25 @@ export interface ListReport {
   ambiguousSample: { line: number; entry: string; users: number }[];
 }
 
-/** Makes invisible characters visible, so that two entries that look alike can be distinguished. */
-const toVisible = <Entry extends { entry: string }>(entry: Entry): Entry => ({
-  ...entry,
-  entry: visibleText(entry.entry),
-});
+/** Those ids of a selection that are not user ids. */
+export interface IdsReport {
+  notFound: number;
+  notFoundSample: { entry: string }[];
+}
 
-const sampleOf = (reason: string, shown: RawBuilder<unknown>) =>
-  sql`(SELECT coalesce(json_agg(s), '[]') FROM (
-     SELECT ${shown} FROM unmatched WHERE reason = ${reason} ORDER BY line LIMIT ${REPORT_SIZE}) AS s)`;
+/** Ids that a selection excludes, and the filter without the exclusion. */
+export interface Excluded {
+  ids: readonly string[];
+  matches: RawBuilder<SqlBool>;
+}
+
+/** Those excluded ids that are not user ids, or whose users the filter does not match anyway. */
+export interface ExcludedReport {
+  excludedNotFound: number;
+  excludedNotFoundSample: string[];
+  excludedNotMatching: number;
+  excludedNotMatchingSample: string[];
+}
 
 /** Looks up each entry of a list. */
 export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> => {
@@ -42,12 +52,6 @@ export const reportList = async (trx: Trx, list: ListRef): Promise<ListReport> =
   };
 };
 
-/** Those ids of a selection that are not user ids. */
-export interface IdsReport {
-  notFound: number;
-  notFoundSample: { entry: string }[];
-}
-
 export const reportIds = async (
   trx: Trx,
   workspaceId: string,
@@ -60,20 +64,6 @@ export const reportIds = async (
   const sample = rows.slice(0, REPORT_SIZE).map(({ id }) => ({ entry: visibleText(id) }));
   return { notFound: rows.length, notFoundSample: sample };
 };
-
-/** Ids that a selection excludes, and the filter without the exclusion. */
-export interface Excluded {
-  ids: readonly string[];
-  matches: RawBuilder<SqlBool>;
-}
-
-/** Those excluded ids that are not user ids, or whose users the filter does not match anyway. */
-export interface ExcludedReport {
-  excludedNotFound: number;
-  excludedNotFoundSample: string[];
-  excludedNotMatching: number;
-  excludedNotMatchingSample: string[];
-}
 
 /** Looks up each id by the primary key, and applies the filter to those users only. */
 export const reportExcluded = async (
@@ -97,3 +87,13 @@ export const reportExcluded = async (
     excludedNotMatchingSample: others.slice(0, REPORT_SIZE).map(visibleText),
   };
 };
+
+const sampleOf = (reason: string, shown: RawBuilder<unknown>) =>
+  sql`(SELECT coalesce(json_agg(s), '[]') FROM (
+     SELECT ${shown} FROM unmatched WHERE reason = ${reason} ORDER BY line LIMIT ${REPORT_SIZE}) AS s)`;
+
+/** Makes invisible characters visible, so that two entries that look alike can be distinguished. */
+const toVisible = <Entry extends { entry: string }>(entry: Entry): Entry => ({
+  ...entry,
+  entry: visibleText(entry.entry),
+});

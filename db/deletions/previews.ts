@@ -59,127 +59,6 @@ interface Counts {
   users: number;
 }
 
-const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Counts> => {
-  const { rows } = await sql<Counts>`
-    SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held,
-           (SELECT count(*) FROM users WHERE workspace_id = ${workspaceId}) AS users
-      FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})
-  `.execute(trx);
-  return rows[0] ?? { count: 0, held: 0, users: 0 };
-};
-
-/**
- * Counts users by their time of arrival, for the nearly-everyone rule. Reads the whole partition.
- */
-const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Arrivals> => {
-  const { rows } = await sql<Arrivals>`
-    WITH moments AS MATERIALIZED (SELECT deletion_moments(${workspaceId}) AS list
-    ), late AS MATERIALIZED (SELECT * FROM late_returns WHERE workspace_id = ${workspaceId}
-    ), seen AS (
-      SELECT width_bucket(coalesce(late.returned_at, users.created_at),
-                          (SELECT list FROM moments)) AS bucket,
-             count(*) AS users, count(*) FILTER (WHERE users.is_match OR users.ctid IN (
-               SELECT unnest(tids[cursor + 1 :]) FROM running_deletion_parts
-                WHERE workspace_id = ${workspaceId} AND rows_left > 0)) AS going
-        FROM (SELECT ctid, created_at, inserted_in, (${where}) AS is_match
-                FROM users WHERE users.workspace_id = ${workspaceId}) AS users
-        LEFT JOIN late ON late.inserted_in = users.inserted_in
-       GROUP BY bucket
-    )
-    SELECT (SELECT list::text FROM moments) AS moments,
-           coalesce(array_agg(bucket), '{}') AS buckets,
-           coalesce(array_agg(users::float8), '{}') AS there,
-           coalesce(array_agg(going::float8), '{}') AS going
-      FROM seen`.execute(trx);
-  const [seen] = rows;
-  if (seen === undefined) throw new Error('an aggregate has one row');
-  return seen;
-};
-
-/**
- * A bounded count is enough for most selections. Only if it cannot decide is the whole partition
- * read once more.
- *
- * @throws DatabaseError KS008
- */
-const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number) => {
-  const { workspaceId } = preview;
-  if (await leavesEnoughUsers(trx, workspaceId, count)) return;
-  await judgeDeletion(trx, workspaceId, await countArrivals(trx, preview));
-};
-
-/** Users as JSON text, in the API's format for users. */
-const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<string[]> => {
-  const rows = await trx
-    .selectFrom('users')
-    .select(userJson.as('json'))
-    .where('workspace_id', '=', workspaceId)
-    .where(where)
-    .orderBy('user_id')
-    .limit(SAMPLE_SIZE)
-    .execute();
-  return rows.map(({ json }) => json);
-};
-
-const insertPreview = (
-  trx: Trx,
-  preview: NewPreview & { id: string },
-  seen: Counts & { snapshot: string },
-) =>
-  trx
-    .insertInto('previews')
-    .values({
-      id: preview.id,
-      workspace_id: preview.workspaceId,
-      actor_key_id: preview.actorKeyId,
-      selection: JSON.stringify(preview.selection),
-      count: seen.count,
-      held: seen.held,
-      users: seen.users,
-      snapshot: seen.snapshot,
-      request_id: preview.requestId ?? null,
-      expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
-    })
-    .returning(['id', 'count', 'held', 'expires_at'])
-    .executeTakeFirstOrThrow();
-
-/**
- * Runs `look` in a transaction under one snapshot, which is read first. So the row that stores the
- * snapshot is written by a transaction later than the snapshot.
- */
-const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<T>): Promise<T> =>
-  db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute(async (trx) => {
-      // A utility statement, which takes no snapshot.
-      await allowLong(trx);
-      const { rows } = await sql<{
-        snapshot: string;
-      }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
-      return look(trx, rows[0]?.snapshot ?? '');
-    });
-
-/**
- * @throws DatabaseError KS008 when the selection is nearly all users and the preview is not for a
- *   request
- */
-const lookAndRecord = async (trx: Trx, snapshot: string, preview: NewPreview & { id: string }) => {
-  const counts = await countMatches(trx, preview);
-  if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
-  const sample = await listSample(trx, preview);
-  return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
-};
-
-const reportNamed = async (
-  trx: Trx,
-  workspaceId: string,
-  { ids, excluded }: Reported,
-): Promise<Partial<IdsReport & ExcludedReport>> => ({
-  ...(ids !== undefined && (await reportIds(trx, workspaceId, ids))),
-  ...(excluded !== undefined && (await reportExcluded(trx, workspaceId, excluded))),
-});
-
 /**
  * Evaluates a selection and records the result, all under one snapshot.
  *
@@ -264,3 +143,124 @@ export const countWorkspaceUsers = async (db: Db, workspaceId: string): Promise<
     .executeTakeFirstOrThrow();
   return count;
 };
+
+/**
+ * Runs `look` in a transaction under one snapshot, which is read first. So the row that stores the
+ * snapshot is written by a transaction later than the snapshot.
+ */
+const underSnapshot = <T>(db: Db, look: (trx: Trx, snapshot: string) => Promise<T>): Promise<T> =>
+  db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => {
+      // A utility statement, which takes no snapshot.
+      await allowLong(trx);
+      const { rows } = await sql<{
+        snapshot: string;
+      }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(trx);
+      return look(trx, rows[0]?.snapshot ?? '');
+    });
+
+/**
+ * @throws DatabaseError KS008 when the selection is nearly all users and the preview is not for a
+ *   request
+ */
+const lookAndRecord = async (trx: Trx, snapshot: string, preview: NewPreview & { id: string }) => {
+  const counts = await countMatches(trx, preview);
+  if (preview.requestId === undefined) await refuseNearlyEveryone(trx, preview, counts.count);
+  const sample = await listSample(trx, preview);
+  return { ...(await insertPreview(trx, preview, { snapshot, ...counts })), sample };
+};
+
+const countMatches = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Counts> => {
+  const { rows } = await sql<Counts>`
+    SELECT count(*) AS count, count(*) FILTER (WHERE users.legal_hold) AS held,
+           (SELECT count(*) FROM users WHERE workspace_id = ${workspaceId}) AS users
+      FROM users WHERE users.workspace_id = ${workspaceId} AND (${where})
+  `.execute(trx);
+  return rows[0] ?? { count: 0, held: 0, users: 0 };
+};
+
+/**
+ * A bounded count is enough for most selections. Only if it cannot decide is the whole partition
+ * read once more.
+ *
+ * @throws DatabaseError KS008
+ */
+const refuseNearlyEveryone = async (trx: Trx, preview: NewPreview, count: number) => {
+  const { workspaceId } = preview;
+  if (await leavesEnoughUsers(trx, workspaceId, count)) return;
+  await judgeDeletion(trx, workspaceId, await countArrivals(trx, preview));
+};
+
+/**
+ * Counts users by their time of arrival, for the nearly-everyone rule. Reads the whole partition.
+ */
+const countArrivals = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<Arrivals> => {
+  const { rows } = await sql<Arrivals>`
+    WITH moments AS MATERIALIZED (SELECT deletion_moments(${workspaceId}) AS list
+    ), late AS MATERIALIZED (SELECT * FROM late_returns WHERE workspace_id = ${workspaceId}
+    ), seen AS (
+      SELECT width_bucket(coalesce(late.returned_at, users.created_at),
+                          (SELECT list FROM moments)) AS bucket,
+             count(*) AS users, count(*) FILTER (WHERE users.is_match OR users.ctid IN (
+               SELECT unnest(tids[cursor + 1 :]) FROM running_deletion_parts
+                WHERE workspace_id = ${workspaceId} AND rows_left > 0)) AS going
+        FROM (SELECT ctid, created_at, inserted_in, (${where}) AS is_match
+                FROM users WHERE users.workspace_id = ${workspaceId}) AS users
+        LEFT JOIN late ON late.inserted_in = users.inserted_in
+       GROUP BY bucket
+    )
+    SELECT (SELECT list::text FROM moments) AS moments,
+           coalesce(array_agg(bucket), '{}') AS buckets,
+           coalesce(array_agg(users::float8), '{}') AS there,
+           coalesce(array_agg(going::float8), '{}') AS going
+      FROM seen`.execute(trx);
+  const [seen] = rows;
+  if (seen === undefined) throw new Error('an aggregate has one row');
+  return seen;
+};
+
+/** Users as JSON text, in the API's format for users. */
+const listSample = async (trx: Trx, { workspaceId, where }: NewPreview): Promise<string[]> => {
+  const rows = await trx
+    .selectFrom('users')
+    .select(userJson.as('json'))
+    .where('workspace_id', '=', workspaceId)
+    .where(where)
+    .orderBy('user_id')
+    .limit(SAMPLE_SIZE)
+    .execute();
+  return rows.map(({ json }) => json);
+};
+
+const insertPreview = (
+  trx: Trx,
+  preview: NewPreview & { id: string },
+  seen: Counts & { snapshot: string },
+) =>
+  trx
+    .insertInto('previews')
+    .values({
+      id: preview.id,
+      workspace_id: preview.workspaceId,
+      actor_key_id: preview.actorKeyId,
+      selection: JSON.stringify(preview.selection),
+      count: seen.count,
+      held: seen.held,
+      users: seen.users,
+      snapshot: seen.snapshot,
+      request_id: preview.requestId ?? null,
+      expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
+    })
+    .returning(['id', 'count', 'held', 'expires_at'])
+    .executeTakeFirstOrThrow();
+
+const reportNamed = async (
+  trx: Trx,
+  workspaceId: string,
+  { ids, excluded }: Reported,
+): Promise<Partial<IdsReport & ExcludedReport>> => ({
+  ...(ids !== undefined && (await reportIds(trx, workspaceId, ids))),
+  ...(excluded !== undefined && (await reportExcluded(trx, workspaceId, excluded))),
+});

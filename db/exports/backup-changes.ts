@@ -17,22 +17,6 @@ export interface BackupChange {
  */
 export type BackupChanged = 'changed' | 'gone' | 'sooner' | 'tooLate';
 
-const lockBackup = (trx: Trx, id: string, expiresAt: Date | undefined) =>
-  trx
-    .selectFrom('exports')
-    .selectAll()
-    .select([
-      sql<boolean>`state = 'removed' OR (NOT legal_hold AND expires_at <= now())`.as('is_gone'),
-      sql<boolean>`coalesce(${expiresAt ?? null}::timestamptz < greatest(expires_at, now()), false)`.as(
-        'is_sooner',
-      ),
-      sql<boolean>`coalesce(${expiresAt ?? null}::timestamptz
-        > now() + make_interval(years => ${MAX_BACKUP_YEARS}), false)`.as('is_too_late'),
-    ])
-    .where('id', '=', id)
-    .forNoKeyUpdate()
-    .executeTakeFirstOrThrow();
-
 /**
  * Extends a backup, holds it, or releases it. Each change writes a line in the activity log; a
  * value that is already set is not changed. Waits for a concurrent removal.
@@ -68,3 +52,19 @@ export const changeBackup = async (trx: Trx, change: BackupChange): Promise<Back
   }
   return 'changed';
 };
+
+const lockBackup = (trx: Trx, id: string, expiresAt: Date | undefined) =>
+  trx
+    .selectFrom('exports')
+    .selectAll()
+    .select([
+      sql<boolean>`state = 'removed' OR (NOT legal_hold AND expires_at <= now())`.as('is_gone'),
+      sql<boolean>`coalesce(${expiresAt ?? null}::timestamptz < greatest(expires_at, now()), false)`.as(
+        'is_sooner',
+      ),
+      sql<boolean>`coalesce(${expiresAt ?? null}::timestamptz
+        > now() + make_interval(years => ${MAX_BACKUP_YEARS}), false)`.as('is_too_late'),
+    ])
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();

@@ -2,13 +2,6 @@ import { sql } from 'kysely';
 import type { Db } from '../client.ts';
 import { isFileOver } from './file-expiry.ts';
 
-const backupRows = (db: Db) =>
-  db
-    .selectFrom('exports')
-    .selectAll()
-    .select(isFileOver.as('is_over'))
-    .where(sql<boolean>`purpose = 'backup'`);
-
 export type BackupRow = Awaited<ReturnType<ReturnType<typeof backupRows>['execute']>>[number];
 
 /**
@@ -42,3 +35,10 @@ export const findBackup = (db: Db, id: string, workspaceId: string | null) =>
     .where('id', '=', id)
     .$if(workspaceId !== null, (query) => query.where('workspace_id', '=', workspaceId ?? ''))
     .executeTakeFirst();
+
+const backupRows = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .selectAll()
+    .select(isFileOver.as('is_over'))
+    .where(sql<boolean>`purpose = 'backup'`);

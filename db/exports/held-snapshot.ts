@@ -34,17 +34,13 @@ export interface HeldSnapshot {
 }
 
 /**
- * Takes the lock before the snapshot. Otherwise a table that is rewritten or truncated in between
- * would read as empty, without an error. BEGIN, SET and LOCK take no snapshot; the first SELECT
- * does.
+ * The most ids that are stored and compared by each batch. Users written by further subtransactions
+ * wait for another backup.
  */
-const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
-  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  // A rewrite of the table may hold the lock.
-  await client.query(`SET LOCAL lock_timeout = ${STEP_LOCK_MS}`);
-  await client.query(`LOCK TABLE ${usersTableOf(workspaceId)} IN ACCESS SHARE MODE`);
-  await client.query('SET LOCAL lock_timeout = 0');
-};
+const MAX_ENDED_XIDS = 200_000;
+
+/** SQLSTATEs for a snapshot whose holder has died: up to version 16, and from 17 on. */
+const SNAPSHOT_GONE = ['22023', '42704'];
 
 /**
  * Takes a snapshot of a workspace's users and holds it. The export counts only if `client` commits.
@@ -81,12 +77,6 @@ export const holdSnapshot = async (pool: pg.Pool, workspaceId: string): Promise<
 };
 
 /**
- * The most ids that are stored and compared by each batch. Users written by further subtransactions
- * wait for another backup.
- */
-const MAX_ENDED_XIDS = 200_000;
-
-/**
  * Ids of subtransactions that wrote rows of the snapshot, and began after the oldest transaction
  * that was running then. Their rows are visible, so they had ended. An array literal. If no
  * transaction was running, there are no such ids; otherwise the query reads the users that `where`
@@ -107,12 +97,6 @@ export const findEndedXids = async (
   const { rows } = await client.query<{ ended: string }>(statement);
   return rows[0]?.ended ?? '{}';
 };
-
-/** SQLSTATEs for a snapshot whose holder has died: up to version 16, and from 17 on. */
-const SNAPSHOT_GONE = ['22023', '42704'];
-
-const isGone = (error: unknown): boolean =>
-  error instanceof DatabaseError && SNAPSHOT_GONE.includes(error.code ?? '');
 
 /**
  * Opens one more connection under a held snapshot. Undefined if the pool has no free connection: a
@@ -137,3 +121,19 @@ export const joinSnapshot = async (
     throw error;
   }
 };
+
+/**
+ * Takes the lock before the snapshot. Otherwise a table that is rewritten or truncated in between
+ * would read as empty, without an error. BEGIN, SET and LOCK take no snapshot; the first SELECT
+ * does.
+ */
+const beginUnderLock = async (client: pg.PoolClient, workspaceId: string): Promise<void> => {
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  // A rewrite of the table may hold the lock.
+  await client.query(`SET LOCAL lock_timeout = ${STEP_LOCK_MS}`);
+  await client.query(`LOCK TABLE ${usersTableOf(workspaceId)} IN ACCESS SHARE MODE`);
+  await client.query('SET LOCAL lock_timeout = 0');
+};
+
+const isGone = (error: unknown): boolean =>
+  error instanceof DatabaseError && SNAPSHOT_GONE.includes(error.code ?? '');

@@ -7,47 +7,7 @@ import { FIRST_ID } from '../first-id.ts';
 
 const settledSince = sql<Date>`now() - make_interval(hours => ${SETTLED_HOURS})`;
 
-const exportRows = (db: Db) => db.selectFrom('exports').selectAll();
-
 type ExportRow = Awaited<ReturnType<ReturnType<typeof exportRows>['executeTakeFirstOrThrow']>>;
-
-/** The unfinished job that needs an export: the export's own job, or a restore from it. */
-const findUnfinishedUser = async (trx: Trx, row: ExportRow): Promise<string | undefined> => {
-  const user = await trx
-    .selectFrom('jobs')
-    .select('id')
-    .where((eb) => eb.or([eb('id', '=', row.job_id), eb('backup_id', '=', row.id)]))
-    .where('finished_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst();
-  return user?.id;
-};
-
-/**
- * Marks a row as removed; this transaction must hold its lock. Files and traces are deleted after
- * the commit.
- */
-const markRemoved = async (trx: Trx, row: ExportRow, kind: ActivityKind): Promise<void> => {
-  await trx
-    .updateTable('exports')
-    .set({ state: 'removed', removed_at: sql`now()` })
-    .where('id', '=', row.id)
-    .execute();
-  await recordActivity(trx, {
-    kind,
-    workspaceId: row.workspace_id,
-    jobId: row.job_id,
-    exportId: row.id,
-    counts: { users: row.rows ?? 0, bytes: row.bytes ?? 0 },
-    details: {
-      state: row.state,
-      sha256: row.sha256,
-      createdAt: row.created_at,
-      verifiedAt: row.verified_at,
-      expiresAt: row.expires_at,
-    },
-  });
-};
 
 export type Purge =
   | { status: 'removed' | 'gone' | 'held' }
@@ -55,6 +15,19 @@ export type Purge =
   | { status: 'own' }
   /** An unfinished job needs the backup. */
   | { status: 'inUse'; jobId: string };
+
+/**
+ * An export that has expired, or was never verified although its job ended `SETTLED_HOURS` ago, and
+ * is not held.
+ */
+const isDue = sql<boolean>`(
+  exports.state <> 'removed' AND NOT exports.legal_hold
+  AND (exports.expires_at <= now()
+    OR (exports.verified_at IS NULL AND EXISTS (
+      SELECT FROM jobs WHERE jobs.id = exports.job_id AND jobs.finished_at < ${settledSince}))))`;
+
+const isUnused = sql<boolean>`NOT EXISTS (SELECT FROM jobs WHERE jobs.finished_at IS NULL
+  AND (jobs.id = exports.job_id OR jobs.backup_id = exports.id))`;
 
 /**
  * Removes a backup, unless the backup is held or in use, or the caller started its deletion. The
@@ -71,19 +44,6 @@ export const purgeBackup = async (
   return status === 'inUse' ? { status, jobId: jobId ?? '' } : { status };
 };
 
-/**
- * An export that has expired, or was never verified although its job ended `SETTLED_HOURS` ago, and
- * is not held.
- */
-const isDue = sql<boolean>`(
-  exports.state <> 'removed' AND NOT exports.legal_hold
-  AND (exports.expires_at <= now()
-    OR (exports.verified_at IS NULL AND EXISTS (
-      SELECT FROM jobs WHERE jobs.id = exports.job_id AND jobs.finished_at < ${settledSince}))))`;
-
-const isUnused = sql<boolean>`NOT EXISTS (SELECT FROM jobs WHERE jobs.finished_at IS NULL
-  AND (jobs.id = exports.job_id OR jobs.backup_id = exports.id))`;
-
 /** Exports that are due for removal and that no unfinished job needs, by id. */
 export const listDueExports = (db: Db, limit: number, afterId = FIRST_ID) =>
   db
@@ -95,11 +55,6 @@ export const listDueExports = (db: Db, limit: number, afterId = FIRST_ID) =>
     .orderBy('id')
     .limit(limit)
     .execute();
-
-const kindOf = ({ purpose, verified_at }: ExportRow): ActivityKind => {
-  if (verified_at === null) return 'leftoversRemoved';
-  return purpose === 'backup' ? 'backupExpired' : 'exportExpired';
-};
 
 /**
  * Removes an export that is due. False if the export is not due any more, is in use, or is locked
@@ -183,4 +138,49 @@ export const eraseOldPreviews = async (db: Db, limit: number): Promise<number> =
     db,
   );
   return rows[0]?.n ?? 0;
+};
+
+const exportRows = (db: Db) => db.selectFrom('exports').selectAll();
+
+/** The unfinished job that needs an export: the export's own job, or a restore from it. */
+const findUnfinishedUser = async (trx: Trx, row: ExportRow): Promise<string | undefined> => {
+  const user = await trx
+    .selectFrom('jobs')
+    .select('id')
+    .where((eb) => eb.or([eb('id', '=', row.job_id), eb('backup_id', '=', row.id)]))
+    .where('finished_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst();
+  return user?.id;
+};
+
+/**
+ * Marks a row as removed; this transaction must hold its lock. Files and traces are deleted after
+ * the commit.
+ */
+const markRemoved = async (trx: Trx, row: ExportRow, kind: ActivityKind): Promise<void> => {
+  await trx
+    .updateTable('exports')
+    .set({ state: 'removed', removed_at: sql`now()` })
+    .where('id', '=', row.id)
+    .execute();
+  await recordActivity(trx, {
+    kind,
+    workspaceId: row.workspace_id,
+    jobId: row.job_id,
+    exportId: row.id,
+    counts: { users: row.rows ?? 0, bytes: row.bytes ?? 0 },
+    details: {
+      state: row.state,
+      sha256: row.sha256,
+      createdAt: row.created_at,
+      verifiedAt: row.verified_at,
+      expiresAt: row.expires_at,
+    },
+  });
+};
+
+const kindOf = ({ purpose, verified_at }: ExportRow): ActivityKind => {
+  if (verified_at === null) return 'leftoversRemoved';
+  return purpose === 'backup' ? 'backupExpired' : 'exportExpired';
 };

@@ -27,6 +27,9 @@ export const JOINED_TAGS = `CASE WHEN s.tags IS NULL THEN o.tags ELSE o.tags || 
   SELECT tag FROM unnest(s.tags) WITH ORDINALITY AS given (tag, place)
    WHERE o.tags IS NULL OR tag <> ALL (o.tags) ORDER BY place) END`;
 
+/** Whether a row leaves the custom property `key` unchanged. */
+const KEEPS_KEY = `('properties.' || key = ANY (s.kept)) IS TRUE`;
+
 /** Whether tags of a line are added to those of its user. */
 export const mergesTags = ({
   columns,
@@ -43,26 +46,6 @@ export const newColumn = (target: ImportTarget, column: string): string => {
   return target.canKeep
     ? `CASE WHEN ${escapeLiteral(column)} = ANY (s.kept) THEN o.${column} ELSE s.${column} END`
     : `s.${column}`;
-};
-
-const arrayOf = (names: readonly string[]): string =>
-  `${escapeLiteral(`{${names.map((name) => `"${name}"`).join()}}`)}::text[]`;
-
-/** Whether a row leaves the custom property `key` unchanged. */
-const KEEPS_KEY = `('properties.' || key = ANY (s.kept)) IS TRUE`;
-
-const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
-  const given = arrayOf(properties);
-  if (mode === 'replace') {
-    return canKeep
-      ? `coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(o.properties) WHERE ${KEEPS_KEY}), '{}')
-          || s.properties`
-      : 's.properties';
-  }
-  const gone = canKeep
-    ? `ARRAY(SELECT key FROM unnest(${given}) AS key WHERE NOT ${KEEPS_KEY})`
-    : given;
-  return `(o.properties - ${gone}) || s.properties`;
 };
 
 /** The expression of the index on email addresses. */
@@ -104,3 +87,20 @@ export const goneKeys = ({ canKeep, emptied: { properties } }: ImportTarget): st
   return `CASE WHEN ${hasAny} THEN ARRAY(SELECT key FROM jsonb_object_keys(o.properties) AS key
       WHERE ${isGiven} AND NOT s.properties ? key AND NOT ${isKept}) ELSE '{}' END`;
 };
+
+const newProperties = ({ mode, canKeep, properties }: ImportTarget): string => {
+  const given = arrayOf(properties);
+  if (mode === 'replace') {
+    return canKeep
+      ? `coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(o.properties) WHERE ${KEEPS_KEY}), '{}')
+          || s.properties`
+      : 's.properties';
+  }
+  const gone = canKeep
+    ? `ARRAY(SELECT key FROM unnest(${given}) AS key WHERE NOT ${KEEPS_KEY})`
+    : given;
+  return `(o.properties - ${gone}) || s.properties`;
+};
+
+const arrayOf = (names: readonly string[]): string =>
+  `${escapeLiteral(`{${names.map((name) => `"${name}"`).join()}}`)}::text[]`;

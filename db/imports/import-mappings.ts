@@ -5,12 +5,6 @@ import type { Db } from '../client.ts';
 /** Most mappings of a workspace. */
 export const MAX_MAPPINGS = 100;
 
-const mappingRows = (db: Db, workspaceId: string) =>
-  db
-    .selectFrom('import_mappings')
-    .select(['name', 'columns', 'created_at', 'updated_at'])
-    .where('workspace_id', '=', workspaceId);
-
 export type MappingRow = Awaited<ReturnType<ReturnType<typeof mappingRows>['execute']>>[number];
 
 export const findMapping = (
@@ -78,3 +72,9 @@ export const deleteMapping = async (
     .executeTakeFirst();
   return numDeletedRows > 0n;
 };
+
+const mappingRows = (db: Db, workspaceId: string) =>
+  db
+    .selectFrom('import_mappings')
+    .select(['name', 'columns', 'created_at', 'updated_at'])
+    .where('workspace_id', '=', workspaceId);

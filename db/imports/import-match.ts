@@ -14,11 +14,6 @@ const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
   SET LOCAL enable_seqscan = off;
   SET LOCAL jit = off`;
 
-const toMatch = ([userId, other]: readonly string[]): MailMatch => {
-  if (userId === undefined) return { why: 'unknownUser' };
-  return other === undefined ? { userId } : { why: 'ambiguousUser' };
-};
-
 /**
  * Looks up users by their email addresses, case-insensitively, each by the index `users_email`.
  * Results are in the order of `mails`.
@@ -41,4 +36,9 @@ export const matchMails = async (
   );
   await client.query('COMMIT');
   return rows.map(({ ids }) => toMatch(ids));
+};
+
+const toMatch = ([userId, other]: readonly string[]): MailMatch => {
+  if (userId === undefined) return { why: 'unknownUser' };
+  return other === undefined ? { userId } : { why: 'ambiguousUser' };
 };

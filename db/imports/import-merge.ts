@@ -57,6 +57,82 @@ interface Classified {
   isOverfull: boolean;
 }
 
+interface Locked {
+  locked: number;
+  changing: number;
+  cleared: Cleared;
+}
+
+const NO_STATE: Said = { columns: {}, properties: {} };
+
+/**
+ * Merges a range of staged rows into users. First locks existing users that would change, then
+ * inserts missing users, both in the order of ids, so that merges do not deadlock. Then updates the
+ * locked users. A row equal to its user's values is not written, so the user keeps its stamp. Such
+ * a row needs no lock: it counts as merged just before any concurrent change. Users under hold are
+ * left out and returned in `left`.
+ *
+ * No two rows of a range may have the same user.
+ */
+export const mergeRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
+  const { client, statements } = staging;
+  const { from, to } = range;
+  const found = await one<Classified>(client, statements.classify, [from, to]);
+  if (found.isOverfull) return { status: 'overfull' };
+  const locked = await lockChanging(staging, found);
+  if (locked === undefined) return { status: 'raced' };
+  const missing = to - from + 1 - found.present;
+  const unknown = makesUsers(staging.target) ? [] : await findMissing(staging, range, found);
+  if (missing > unknown.length) {
+    const { rowCount } = await client.query(statements.insert, [from, to, found.presentRows]);
+    if (rowCount !== missing) return { status: 'notMade' };
+  }
+  const changedLines = await updateLocked(staging, found, locked.changing);
+  if (changedLines === undefined) return { status: 'notChanged' };
+  const left = [...found.heldRows.map((n): LeftRow => ({ n, why: 'held' })), ...unknown];
+  const lines = {
+    all: linesIn(staging, range) - linesOf(staging, left),
+    imported: missing - unknown.length,
+    cleared: locked.cleared,
+    unchanged: found.presentLines - changedLines,
+  };
+  const skipped = staging.target.mode === 'insert' ? numbersOf(found.presentRows) : [];
+  return { status: 'merged', merged: countLines(staging, lines), left, skipped };
+};
+
+/**
+ * Merges the later lines of users whose first lines were merged before. Lines without a change, and
+ * values that lines clear, are counted line by line, as if each line had come in its own chunk.
+ */
+export const mergeLaterLines = async (
+  staging: Staging,
+  range: Range,
+  repeated: readonly RepeatedUser[],
+): Promise<RangeResult> => {
+  const { client, target, statements } = staging;
+  const states = new Map<number, Said>();
+  if (target.canKeep || mergesTags(target)) {
+    const { rows } = await client.query<Said & { n: number }>(statements.state, [
+      range.from,
+      range.to,
+    ]);
+    for (const { n, columns, properties } of rows) states.set(n, { columns, properties });
+  }
+  const result = await mergeRange(staging, range);
+  if (result.status !== 'merged') return result;
+  const left = new Set(result.left.map(({ n }) => n));
+  let unchanged = 0;
+  const cleared: Cleared = {};
+  for (const [index, user] of repeated.entries()) {
+    const n = range.from + index;
+    if (left.has(n)) continue;
+    const replayed = replayLines(user, target, states.get(n) ?? NO_STATE);
+    unchanged += replayed.unchanged;
+    for (const name of replayed.cleared) cleared[name] = (cleared[name] ?? 0) + 1;
+  }
+  return { ...result, merged: { ...result.merged, unchanged, cleared } };
+};
+
 const one = async <Row extends object>(
   client: PoolClient,
   statement: string,
@@ -67,41 +143,6 @@ const one = async <Row extends object>(
   if (row === undefined) throw new Error('an aggregate answers with one row');
   return row;
 };
-
-const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
-  let lines = 0;
-  for (let n = from; n <= to; n++) lines += lineCounts[n] ?? 0;
-  return lines;
-};
-
-const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
-  rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
-
-/**
- * Counts lines. All lines of existing users count as merged; so do the lines of a new user after
- * the first.
- */
-const countLines = (
-  { target }: Staging,
-  { all, ...lines }: { all: number } & Pick<Merged, 'imported' | 'unchanged' | 'cleared'>,
-): Merged => {
-  const others = all - lines.imported;
-  if (target.mode === 'insert') return { ...lines, merged: 0, unchanged: 0, skipped: others };
-  return { ...lines, merged: others, skipped: 0 };
-};
-
-/**
- * Parses the text of an array of numbers. Most such arrays are only passed back to PostgreSQL as
- * text.
- */
-const numbersOf = (array: string): number[] =>
-  array === '{}' ? [] : array.slice(1, -1).split(',').map(Number);
-
-interface Locked {
-  locked: number;
-  changing: number;
-  cleared: Cleared;
-}
 
 /**
  * Locks the users that would change, and counts those that still would. Undefined if some have been
@@ -147,72 +188,31 @@ const updateLocked = async (
   return updated < changing ? undefined : lines;
 };
 
-/**
- * Merges a range of staged rows into users. First locks existing users that would change, then
- * inserts missing users, both in the order of ids, so that merges do not deadlock. Then updates the
- * locked users. A row equal to its user's values is not written, so the user keeps its stamp. Such
- * a row needs no lock: it counts as merged just before any concurrent change. Users under hold are
- * left out and returned in `left`.
- *
- * No two rows of a range may have the same user.
- */
-export const mergeRange = async (staging: Staging, range: Range): Promise<RangeResult> => {
-  const { client, statements } = staging;
-  const { from, to } = range;
-  const found = await one<Classified>(client, statements.classify, [from, to]);
-  if (found.isOverfull) return { status: 'overfull' };
-  const locked = await lockChanging(staging, found);
-  if (locked === undefined) return { status: 'raced' };
-  const missing = to - from + 1 - found.present;
-  const unknown = makesUsers(staging.target) ? [] : await findMissing(staging, range, found);
-  if (missing > unknown.length) {
-    const { rowCount } = await client.query(statements.insert, [from, to, found.presentRows]);
-    if (rowCount !== missing) return { status: 'notMade' };
-  }
-  const changedLines = await updateLocked(staging, found, locked.changing);
-  if (changedLines === undefined) return { status: 'notChanged' };
-  const left = [...found.heldRows.map((n): LeftRow => ({ n, why: 'held' })), ...unknown];
-  const lines = {
-    all: linesIn(staging, range) - linesOf(staging, left),
-    imported: missing - unknown.length,
-    cleared: locked.cleared,
-    unchanged: found.presentLines - changedLines,
-  };
-  const skipped = staging.target.mode === 'insert' ? numbersOf(found.presentRows) : [];
-  return { status: 'merged', merged: countLines(staging, lines), left, skipped };
+const linesIn = ({ lineCounts }: Staging, { from, to }: Range): number => {
+  let lines = 0;
+  for (let n = from; n <= to; n++) lines += lineCounts[n] ?? 0;
+  return lines;
 };
 
-const NO_STATE: Said = { columns: {}, properties: {} };
+const linesOf = ({ lineCounts }: Staging, rows: readonly LeftRow[]): number =>
+  rows.reduce((lines, { n }) => lines + (lineCounts[n] ?? 0), 0);
 
 /**
- * Merges the later lines of users whose first lines were merged before. Lines without a change, and
- * values that lines clear, are counted line by line, as if each line had come in its own chunk.
+ * Parses the text of an array of numbers. Most such arrays are only passed back to PostgreSQL as
+ * text.
  */
-export const mergeLaterLines = async (
-  staging: Staging,
-  range: Range,
-  repeated: readonly RepeatedUser[],
-): Promise<RangeResult> => {
-  const { client, target, statements } = staging;
-  const states = new Map<number, Said>();
-  if (target.canKeep || mergesTags(target)) {
-    const { rows } = await client.query<Said & { n: number }>(statements.state, [
-      range.from,
-      range.to,
-    ]);
-    for (const { n, columns, properties } of rows) states.set(n, { columns, properties });
-  }
-  const result = await mergeRange(staging, range);
-  if (result.status !== 'merged') return result;
-  const left = new Set(result.left.map(({ n }) => n));
-  let unchanged = 0;
-  const cleared: Cleared = {};
-  for (const [index, user] of repeated.entries()) {
-    const n = range.from + index;
-    if (left.has(n)) continue;
-    const replayed = replayLines(user, target, states.get(n) ?? NO_STATE);
-    unchanged += replayed.unchanged;
-    for (const name of replayed.cleared) cleared[name] = (cleared[name] ?? 0) + 1;
-  }
-  return { ...result, merged: { ...result.merged, unchanged, cleared } };
+const numbersOf = (array: string): number[] =>
+  array === '{}' ? [] : array.slice(1, -1).split(',').map(Number);
+
+/**
+ * Counts lines. All lines of existing users count as merged; so do the lines of a new user after
+ * the first.
+ */
+const countLines = (
+  { target }: Staging,
+  { all, ...lines }: { all: number } & Pick<Merged, 'imported' | 'unchanged' | 'cleared'>,
+): Merged => {
+  const others = all - lines.imported;
+  if (target.mode === 'insert') return { ...lines, merged: 0, unchanged: 0, skipped: others };
+  return { ...lines, merged: others, skipped: 0 };
 };

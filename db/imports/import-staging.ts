@@ -23,44 +23,7 @@ export interface RepeatedUser {
 /** Length of a piece of the staged text, in UTF-16 units. */
 const PIECE_LENGTH = 16 * 1024;
 
-/** Tags of a line or row. */
-export const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
-  (columns['tags'] ?? null) as string[] | null;
-
 type Wanted = Pick<ImportTarget, 'mode' | 'mergeTags' | 'canKeep' | 'columns'>;
-
-/**
- * The values of a later line over those of earlier lines. An undefined value leaves the earlier
- * one.
- */
-const saidOver = (
-  before: Readonly<Record<string, unknown>>,
-  after: Readonly<Record<string, unknown>>,
-): Record<string, unknown> => {
-  const said = { ...before };
-  for (const [key, value] of Object.entries(after)) if (value !== undefined) said[key] = value;
-  return said;
-};
-
-/** A row for one line, or the row so far with a further line. */
-const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted): StagedRow => {
-  const lines = before?.lines ?? [];
-  lines.push(row);
-  const { userId, mail } = row;
-  const isOver = wanted.canKeep && before !== undefined;
-  const columns = isOver ? saidOver(before.columns, row.columns) : row.columns;
-  const properties = isOver ? saidOver(before.properties, row.properties) : row.properties;
-  return { userId, ...(mail !== undefined && { mail }), columns, properties, lines };
-};
-
-/** A row with the tags of all its lines, without repetitions, in order. */
-const withTags = (row: StagedRow): StagedRow => {
-  const tags = [...new Set(row.lines.flatMap((line) => tagsOf(line) ?? []))];
-  return { ...row, columns: { ...row.columns, tags: tags.length === 0 ? null : tags } };
-};
-
-const withJoinedTags = (rows: StagedRow[], wanted: Wanted): StagedRow[] =>
-  mergesTags(wanted) ? rows.map(withTags) : rows;
 
 /** The rows to stage: `first`, then `later`. Neither has two rows of the same user. */
 export interface StagedRounds {
@@ -70,7 +33,20 @@ export interface StagedRounds {
   repeated: RepeatedUser[];
 }
 
-const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, properties });
+/** The result of a user's lines after the first one. */
+export interface Replayed {
+  /** Lines that left the user unchanged. */
+  unchanged: number;
+  /** A column or custom property for each value that a line cleared. */
+  cleared: string[];
+}
+
+const SPECIAL = /[\\\n\r\t]/;
+const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Tags of a line or row. */
+export const tagsOf = ({ columns }: Pick<Said, 'columns'>): string[] | null =>
+  (columns['tags'] ?? null) as string[] | null;
 
 /**
  * Combines lines into rows. `first` has the first line of each user. For users with more lines,
@@ -105,43 +81,6 @@ export const joinLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRou
  */
 export const mayBeOverfull = (row: StagedRow, wanted: Wanted): boolean =>
   mergesTags(wanted) && (tagsOf(row)?.length ?? 0) > MAX_LIST_ITEMS;
-
-const isSame = (a: unknown, b: unknown): boolean =>
-  a === b ||
-  (Array.isArray(a) &&
-    Array.isArray(b) &&
-    a.length === b.length &&
-    a.every((item, index) => item === b[index]));
-
-/** The result of a user's lines after the first one. */
-export interface Replayed {
-  /** Lines that left the user unchanged. */
-  unchanged: number;
-  /** A column or custom property for each value that a line cleared. */
-  cleared: string[];
-}
-
-const replayValues = (
-  now: Record<string, unknown>,
-  said: Readonly<Record<string, unknown>>,
-  cleared: (key: string) => void,
-): boolean => {
-  let isChanged = false;
-  for (const [key, value] of Object.entries(said)) {
-    if (value === undefined || isSame(now[key] ?? null, value)) continue;
-    isChanged = true;
-    if (value === null) cleared(key);
-    now[key] = value;
-  }
-  return isChanged;
-};
-
-/** Adds a line's tags to the current tags. True if any tag is new. */
-const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
-  const before = now.size;
-  for (const tag of tags) now.add(tag);
-  return now.size > before;
-};
 
 /**
  * The results of a user's lines after the first one, line by line, as if each had come in its own
@@ -182,44 +121,6 @@ export const sortLines = (rows: readonly ImportRow[], wanted: Wanted): StagedRow
   return withJoinedTags(sorted, wanted);
 };
 
-const SPECIAL = /[\\\n\r\t]/;
-const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-const escapeText = (text: string): string =>
-  SPECIAL.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? '') : text;
-
-const arrayText = (items: readonly string[]): string =>
-  `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`;
-
-/** A value in COPY's text format: a text, a boolean, a list of texts, or unknown. */
-const cellOf = (value: unknown): string => {
-  if (typeof value === 'string') return escapeText(value);
-  if (typeof value === 'boolean') return value ? 't' : 'f';
-  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
-};
-
-/** Known properties as JSON. Each value is a text, a number, a boolean or a list of texts. */
-const propertiesText = (properties: StagedRow['properties'], names: readonly string[]): string => {
-  let text = '';
-  for (const name of names) {
-    const value = properties[name];
-    if (value === null || value === undefined) continue;
-    text += `${text === '' ? '' : ','}"${name}":${JSON.stringify(value)}`;
-  }
-  return escapeText(`{${text}}`);
-};
-
-/** The columns and properties that a row leaves unchanged, by the names that the statements use. */
-const keptText = ({ columns, properties }: StagedRow, target: ImportTarget): string => {
-  const kept = [
-    ...target.columns.filter((name) => columns[name] === undefined),
-    ...target.properties
-      .filter((name) => properties[name] === undefined)
-      .map((name) => `properties.${name}`),
-  ];
-  return kept.length === 0 ? '\\N' : escapeText(arrayText(kept));
-};
-
 /**
  * Rows as text for COPY. The text is built in pieces: one string of a whole chunk takes twice the
  * time.
@@ -249,4 +150,103 @@ export const stageRows = async (
   pieces: readonly Buffer[],
 ): Promise<void> => {
   await pipeline(Readable.from(pieces), client.query(copyFrom(copy)));
+};
+
+/** A row for one line, or the row so far with a further line. */
+const stagedRow = (row: ImportRow, before: StagedRow | undefined, wanted: Wanted): StagedRow => {
+  const lines = before?.lines ?? [];
+  lines.push(row);
+  const { userId, mail } = row;
+  const isOver = wanted.canKeep && before !== undefined;
+  const columns = isOver ? saidOver(before.columns, row.columns) : row.columns;
+  const properties = isOver ? saidOver(before.properties, row.properties) : row.properties;
+  return { userId, ...(mail !== undefined && { mail }), columns, properties, lines };
+};
+
+/**
+ * The values of a later line over those of earlier lines. An undefined value leaves the earlier
+ * one.
+ */
+const saidOver = (
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): Record<string, unknown> => {
+  const said = { ...before };
+  for (const [key, value] of Object.entries(after)) if (value !== undefined) said[key] = value;
+  return said;
+};
+
+const saidBy = ({ columns, properties }: ImportRow): Said => ({ columns, properties });
+
+const withJoinedTags = (rows: StagedRow[], wanted: Wanted): StagedRow[] =>
+  mergesTags(wanted) ? rows.map(withTags) : rows;
+
+/** A row with the tags of all its lines, without repetitions, in order. */
+const withTags = (row: StagedRow): StagedRow => {
+  const tags = [...new Set(row.lines.flatMap((line) => tagsOf(line) ?? []))];
+  return { ...row, columns: { ...row.columns, tags: tags.length === 0 ? null : tags } };
+};
+
+/** Adds a line's tags to the current tags. True if any tag is new. */
+const replayTags = (now: Set<string>, tags: readonly string[]): boolean => {
+  const before = now.size;
+  for (const tag of tags) now.add(tag);
+  return now.size > before;
+};
+
+const replayValues = (
+  now: Record<string, unknown>,
+  said: Readonly<Record<string, unknown>>,
+  cleared: (key: string) => void,
+): boolean => {
+  let isChanged = false;
+  for (const [key, value] of Object.entries(said)) {
+    if (value === undefined || isSame(now[key] ?? null, value)) continue;
+    isChanged = true;
+    if (value === null) cleared(key);
+    now[key] = value;
+  }
+  return isChanged;
+};
+
+const isSame = (a: unknown, b: unknown): boolean =>
+  a === b ||
+  (Array.isArray(a) &&
+    Array.isArray(b) &&
+    a.length === b.length &&
+    a.every((item, index) => item === b[index]));
+
+const escapeText = (text: string): string =>
+  SPECIAL.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? '') : text;
+
+/** The columns and properties that a row leaves unchanged, by the names that the statements use. */
+const keptText = ({ columns, properties }: StagedRow, target: ImportTarget): string => {
+  const kept = [
+    ...target.columns.filter((name) => columns[name] === undefined),
+    ...target.properties
+      .filter((name) => properties[name] === undefined)
+      .map((name) => `properties.${name}`),
+  ];
+  return kept.length === 0 ? '\\N' : escapeText(arrayText(kept));
+};
+
+const arrayText = (items: readonly string[]): string =>
+  `{${items.map((item) => `"${item.replace(/["\\]/g, '\\$&')}"`).join()}}`;
+
+/** A value in COPY's text format: a text, a boolean, a list of texts, or unknown. */
+const cellOf = (value: unknown): string => {
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'boolean') return value ? 't' : 'f';
+  return Array.isArray(value) ? escapeText(arrayText(value as string[])) : '\\N';
+};
+
+/** Known properties as JSON. Each value is a text, a number, a boolean or a list of texts. */
+const propertiesText = (properties: StagedRow['properties'], names: readonly string[]): string => {
+  let text = '';
+  for (const name of names) {
+    const value = properties[name];
+    if (value === null || value === undefined) continue;
+    text += `${text === '' ? '' : ','}"${name}":${JSON.stringify(value)}`;
+  }
+  return escapeText(`{${text}}`);
 };

@@ -21,51 +21,7 @@ const STAGED_AS: Readonly<Record<string, string>> = Object.fromEntries(
   SYSTEM_FIELDS.map(({ column, type }) => [column, type === 'list' ? 'text[]' : type]),
 );
 
-/**
- * Locks the rows of `locked`. Counts those that are not held, those that differ, and the values
- * that become unknown. Cleared values are counted only for columns in `emptied`, which most imports
- * do not have.
- */
-const lockOf = (target: ImportTarget, locked: string, free: string, differs: string): string => {
-  const { columns, properties } = target.emptied;
-  if (columns.length === 0 && properties.length === 0) {
-    return `SELECT count(*) FILTER (WHERE ${free})::int AS locked,
-        count(*) FILTER (WHERE ${differs})::int AS changing, '{}'::jsonb AS cleared FROM ${locked}`;
-  }
-  const flags = columns.map(
-    (name) => `o.${name} IS NOT NULL AND ${newColumn(target, name)} IS NULL AS "is ${name}", `,
-  );
-  const counts = columns.map((name) => `'${name}', count(*) FILTER (WHERE "is ${name}")`);
-  return `WITH found AS MATERIALIZED (
-      SELECT ${flags.join('')}${free} AS free, ${differs} AS differs, ${goneKeys(target)} AS gone FROM ${locked})
-    SELECT count(*) FILTER (WHERE free)::int AS locked, count(*) FILTER (WHERE differs)::int AS changing,
-        jsonb_build_object(${counts.join(', ')}) || coalesce((
-          SELECT jsonb_object_agg('properties.' || key, n) FROM (
-            SELECT key, count(*) AS n FROM found, unnest(gone) AS key GROUP BY key) AS keys), '{}') AS cleared
-      FROM found`;
-};
-
-const listOf = (columns: readonly string[]): string =>
-  columns.map((name) => `${escapeIdentifier(name)}, `).join('');
-
-/** The table of staged rows, with the columns that the import needs. */
-const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
-  const extras: [name: string, type: string][] = [];
-  if (matchBy === 'email') extras.push(['mail', 'text']);
-  if (canKeep) extras.push(['kept', 'text[]']);
-  const typed = [...extras, ...columns.map((name) => [escapeIdentifier(name), STAGED_AS[name]])];
-  const names = listOf(extras.map(([name]) => name)) + listOf(columns);
-  return {
-    /**
-     * Made once for each connection, and empty at the start of each transaction. The id has no
-     * collation of its own: that of the users' column decides, so that its index is used.
-     */
-    createStaging: `CREATE TEMP TABLE IF NOT EXISTS pg_temp.import_staging (n int, lines int,
-        user_id text, ${typed.map((column) => `${column.join(' ')}, `).join('')}
-        properties jsonb) ON COMMIT DELETE ROWS`,
-    copy: `COPY pg_temp.import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
-  };
-};
+export type ImportStatements = ReturnType<typeof importStatements>;
 
 /**
  * The statements of an import. Lines are staged as rows `s` with a number `n` from 0. `$1` and `$2`
@@ -152,4 +108,48 @@ export const importStatements = (target: ImportTarget) => {
   };
 };
 
-export type ImportStatements = ReturnType<typeof importStatements>;
+const listOf = (columns: readonly string[]): string =>
+  columns.map((name) => `${escapeIdentifier(name)}, `).join('');
+
+/** The table of staged rows, with the columns that the import needs. */
+const stagingOf = ({ columns, matchBy, canKeep }: ImportTarget) => {
+  const extras: [name: string, type: string][] = [];
+  if (matchBy === 'email') extras.push(['mail', 'text']);
+  if (canKeep) extras.push(['kept', 'text[]']);
+  const typed = [...extras, ...columns.map((name) => [escapeIdentifier(name), STAGED_AS[name]])];
+  const names = listOf(extras.map(([name]) => name)) + listOf(columns);
+  return {
+    /**
+     * Made once for each connection, and empty at the start of each transaction. The id has no
+     * collation of its own: that of the users' column decides, so that its index is used.
+     */
+    createStaging: `CREATE TEMP TABLE IF NOT EXISTS pg_temp.import_staging (n int, lines int,
+        user_id text, ${typed.map((column) => `${column.join(' ')}, `).join('')}
+        properties jsonb) ON COMMIT DELETE ROWS`,
+    copy: `COPY pg_temp.import_staging (n, lines, user_id, ${names}properties) FROM STDIN (ENCODING 'UTF8')`,
+  };
+};
+
+/**
+ * Locks the rows of `locked`. Counts those that are not held, those that differ, and the values
+ * that become unknown. Cleared values are counted only for columns in `emptied`, which most imports
+ * do not have.
+ */
+const lockOf = (target: ImportTarget, locked: string, free: string, differs: string): string => {
+  const { columns, properties } = target.emptied;
+  if (columns.length === 0 && properties.length === 0) {
+    return `SELECT count(*) FILTER (WHERE ${free})::int AS locked,
+        count(*) FILTER (WHERE ${differs})::int AS changing, '{}'::jsonb AS cleared FROM ${locked}`;
+  }
+  const flags = columns.map(
+    (name) => `o.${name} IS NOT NULL AND ${newColumn(target, name)} IS NULL AS "is ${name}", `,
+  );
+  const counts = columns.map((name) => `'${name}', count(*) FILTER (WHERE "is ${name}")`);
+  return `WITH found AS MATERIALIZED (
+      SELECT ${flags.join('')}${free} AS free, ${differs} AS differs, ${goneKeys(target)} AS gone FROM ${locked})
+    SELECT count(*) FILTER (WHERE free)::int AS locked, count(*) FILTER (WHERE differs)::int AS changing,
+        jsonb_build_object(${counts.join(', ')}) || coalesce((
+          SELECT jsonb_object_agg('properties.' || key, n) FROM (
+            SELECT key, count(*) AS n FROM found, unnest(gone) AS key GROUP BY key) AS keys), '{}') AS cleared
+      FROM found`;
+};

@@ -21,17 +21,12 @@ export interface ClearedField {
   count: number;
 }
 
-const byJob = <Entry extends object>(
-  rows: readonly (Entry & { jobId: string })[],
-): Map<string, Omit<Entry, 'jobId'>[]> => {
-  const entries = new Map<string, Omit<Entry, 'jobId'>[]>();
-  for (const { jobId, ...entry } of rows) {
-    const own = entries.get(jobId) ?? [];
-    own.push(entry);
-    entries.set(jobId, own);
-  }
-  return entries;
-};
+/** Number of lines of an import that broke a rule. */
+export interface CountedProblem extends Problem {
+  count: number;
+  /** Line number in the file. */
+  firstLine: number;
+}
 
 /**
  * Adds the cleared values of a chunk. Must run in the chunk's transaction, only if the chunk
@@ -68,30 +63,6 @@ export const listCleared = async (
         FROM import_cleared WHERE job_id = ANY (${jobIds}::uuid[])) AS ranked
      WHERE place <= ${MAX_REPORTED} ORDER BY job_id, place`.execute(db);
   return byJob(rows);
-};
-
-/** Number of lines of an import that broke a rule. */
-export interface CountedProblem extends Problem {
-  count: number;
-  /** Line number in the file. */
-  firstLine: number;
-}
-
-const tally = (lines: readonly FailedLine[]): CountedProblem[] => {
-  const problems = new Map<string, CountedProblem>();
-  for (const { line, problems: broken } of lines) {
-    for (const { column, rule } of broken) {
-      const key = `${column} ${rule}`;
-      const before = problems.get(key);
-      if (before === undefined) {
-        problems.set(key, { column, rule, count: 1, firstLine: line });
-      } else {
-        before.count += 1;
-        before.firstLine = Math.min(before.firstLine, line);
-      }
-    }
-  }
-  return [...problems.values()];
 };
 
 /**
@@ -132,4 +103,33 @@ export const listProblems = async (
         FROM import_problems WHERE job_id = ANY (${jobIds}::uuid[])) AS ranked
      WHERE place <= ${MAX_REPORTED} ORDER BY job_id, place`.execute(db);
   return byJob(rows);
+};
+
+const byJob = <Entry extends object>(
+  rows: readonly (Entry & { jobId: string })[],
+): Map<string, Omit<Entry, 'jobId'>[]> => {
+  const entries = new Map<string, Omit<Entry, 'jobId'>[]>();
+  for (const { jobId, ...entry } of rows) {
+    const own = entries.get(jobId) ?? [];
+    own.push(entry);
+    entries.set(jobId, own);
+  }
+  return entries;
+};
+
+const tally = (lines: readonly FailedLine[]): CountedProblem[] => {
+  const problems = new Map<string, CountedProblem>();
+  for (const { line, problems: broken } of lines) {
+    for (const { column, rule } of broken) {
+      const key = `${column} ${rule}`;
+      const before = problems.get(key);
+      if (before === undefined) {
+        problems.set(key, { column, rule, count: 1, firstLine: line });
+      } else {
+        before.count += 1;
+        before.firstLine = Math.min(before.firstLine, line);
+      }
+    }
+  }
+  return [...problems.values()];
 };

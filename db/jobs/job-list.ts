@@ -28,31 +28,16 @@ const TYPES = Object.keys(JOB_KINDS) as JobType[];
  */
 const RETRYABLE_STATES: readonly JobState[] = ['partiallySucceeded', 'failed', 'cancelled'];
 
-const statesOf = ({ states = JOB_STATES, retryable }: JobPage): JobState[] =>
-  states.filter((state) => retryable === undefined || RETRYABLE_STATES.includes(state));
-
-/** The conditions on a job, except those on its actor, type and state. */
-const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) => [
-  ...(workspaceId === null ? [] : [sql<SqlBool>`jobs.workspace_id = ${workspaceId}`]),
-  ...(retryable === undefined ? [] : [isRetryable]),
-  ...(from === undefined ? [] : [sql<SqlBool>`jobs.created_at >= ${from}::timestamptz`]),
-  ...(to === undefined ? [] : [sql<SqlBool>`jobs.created_at < ${to}::timestamptz`]),
-  ...(beforeId === undefined
-    ? []
-    : [
-        sql<SqlBool>`(jobs.created_at, jobs.id) <
-          (SELECT created_at, id FROM jobs WHERE id = ${beforeId}::uuid)`,
-      ]),
-];
-
 /**
- * The newest jobs that satisfy all conditions. Counts on an index whose first columns are those
- * that the conditions compare for equality.
+ * Jobs of one workspace or of all, newest first. Each query counts on one of these indexes:
+ * `jobs_newest`, `jobs_by_state`, `jobs_newest_of_all`, `jobs_by_state_of_all`, `jobs_of_actor`.
  */
-const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
-  SELECT jobs.id, jobs.created_at FROM jobs
-   WHERE ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `)}
-   ORDER BY jobs.created_at DESC, jobs.id DESC LIMIT ${limit}`;
+export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
+  jobRows(db)
+    .where(sql<SqlBool>`jobs.id IN (${idsOf(page)})`)
+    .orderBy('jobs.created_at', 'desc')
+    .orderBy('jobs.id', 'desc')
+    .execute();
 
 /**
  * Ids of the page. The newest jobs of each key, or of each type and state, are read separately:
@@ -92,13 +77,28 @@ const idsOf = (page: JobPage): RawBuilder<string> => {
   return sql<string>`SELECT found.id FROM (${newestOf(conditions, limit)}) AS found`;
 };
 
+/** The conditions on a job, except those on its actor, type and state. */
+const conditionsOf = ({ workspaceId, retryable, from, to, beforeId }: JobPage) => [
+  ...(workspaceId === null ? [] : [sql<SqlBool>`jobs.workspace_id = ${workspaceId}`]),
+  ...(retryable === undefined ? [] : [isRetryable]),
+  ...(from === undefined ? [] : [sql<SqlBool>`jobs.created_at >= ${from}::timestamptz`]),
+  ...(to === undefined ? [] : [sql<SqlBool>`jobs.created_at < ${to}::timestamptz`]),
+  ...(beforeId === undefined
+    ? []
+    : [
+        sql<SqlBool>`(jobs.created_at, jobs.id) <
+          (SELECT created_at, id FROM jobs WHERE id = ${beforeId}::uuid)`,
+      ]),
+];
+
+const statesOf = ({ states = JOB_STATES, retryable }: JobPage): JobState[] =>
+  states.filter((state) => retryable === undefined || RETRYABLE_STATES.includes(state));
+
 /**
- * Jobs of one workspace or of all, newest first. Each query counts on one of these indexes:
- * `jobs_newest`, `jobs_by_state`, `jobs_newest_of_all`, `jobs_by_state_of_all`, `jobs_of_actor`.
+ * The newest jobs that satisfy all conditions. Counts on an index whose first columns are those
+ * that the conditions compare for equality.
  */
-export const listJobs = (db: Db, page: JobPage): Promise<JobRow[]> =>
-  jobRows(db)
-    .where(sql<SqlBool>`jobs.id IN (${idsOf(page)})`)
-    .orderBy('jobs.created_at', 'desc')
-    .orderBy('jobs.id', 'desc')
-    .execute();
+const newestOf = (conditions: readonly RawBuilder<SqlBool>[], limit: number) => sql`
+  SELECT jobs.id, jobs.created_at FROM jobs
+   WHERE ${conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `)}
+   ORDER BY jobs.created_at DESC, jobs.id DESC LIMIT ${limit}`;

@@ -7,6 +7,18 @@ import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts
 import type { Confirmation } from './retries.ts';
 
 /**
+ * Whether an insert-only row was written by the transaction that it names. If not, the row was
+ * copied from another database, and its transaction ids mean nothing here.
+ */
+const trusted = sql<boolean>`xmin = recorded_in::xid`;
+
+/** The stored end of a job, with the number of users for each outcome. */
+export type StoredResult = JobResult & { counts: Record<string, number> };
+
+/** Most reasons stored for a job; the most frequent ones. */
+const MAX_REASONS = 100;
+
+/**
  * The row of a job for activities. `has_targets`: its users are given by id. `has_addresses`: its
  * email addresses have not been looked up yet. `is_mailed`: the provider may have its mail.
  */
@@ -99,42 +111,6 @@ export const setJobTotal = async (db: Db, jobId: string, total: number): Promise
 };
 
 /**
- * Whether an insert-only row was written by the transaction that it names. If not, the row was
- * copied from another database, and its transaction ids mean nothing here.
- */
-const trusted = sql<boolean>`xmin = recorded_in::xid`;
-
-const findPreviewSnapshot = async (db: Db, previewId: string) =>
-  (
-    await db
-      .selectFrom('previews')
-      .select('snapshot')
-      .where('id', '=', previewId)
-      .where(trusted)
-      .executeTakeFirst()
-  )?.snapshot;
-
-const attemptSnapshots = (db: Db) =>
-  db
-    .selectFrom('exports')
-    .innerJoin('export_attempts as a', (join) =>
-      join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
-    )
-    .select('a.snapshot');
-
-/** The snapshot of the oldest first-pass backup of any of these jobs. */
-const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
-  (
-    await attemptSnapshots(db)
-      .where('exports.job_id', 'in', jobIds)
-      .where('exports.pass', '=', 1)
-      .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
-      .orderBy('exports.created_at')
-      .limit(1)
-      .executeTakeFirst()
-  )?.snapshot;
-
-/**
  * The snapshot that a written backup was read under, and the subtransactions that had ended by
  * then.
  */
@@ -150,9 +126,6 @@ export const lastPassOf = async (db: Db, jobId: string): Promise<number> => {
     .executeTakeFirstOrThrow();
   return last;
 };
-
-/** The stored end of a job, with the number of users for each outcome. */
-export type StoredResult = JobResult & { counts: Record<string, number> };
 
 /** The end of a finished job; undefined while it has not ended. */
 export const findStoredResult = async (
@@ -194,20 +167,6 @@ export const findRunEnd = async (
   const { deleted = 0 } = (row.counts ?? {}) as Record<string, number>;
   return { state: row.state as FinalState, deleted };
 };
-
-/** Most reasons stored for a job; the most frequent ones. */
-const MAX_REASONS = 100;
-
-/**
- * The reasons in a job's outcomes, with the number of users for each. A reason holds codes and
- * names of constraints and functions, never a user's data.
- */
-const reasonsOf = (jobId: string) => sql<string>`(
-  SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
-                            ORDER BY count DESC, reason), '[]')
-    FROM (SELECT reason, count(*) AS count FROM outcomes
-           WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
-           GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${MAX_REASONS}) AS r)`;
 
 /** Stores the end of a job and its line in the activity log, unless the job has ended before. */
 export const finishJob = async (
@@ -279,3 +238,44 @@ export const findSelectionSnapshot = (
   { previewId, chain }: Confirmation,
 ): Promise<string | undefined> =>
   previewId === null ? findFirstSnapshot(db, chain) : findPreviewSnapshot(db, previewId);
+
+const attemptSnapshots = (db: Db) =>
+  db
+    .selectFrom('exports')
+    .innerJoin('export_attempts as a', (join) =>
+      join.onRef('a.export_id', '=', 'exports.id').onRef('a.attempt', '=', 'exports.attempt'),
+    )
+    .select('a.snapshot');
+
+/**
+ * The reasons in a job's outcomes, with the number of users for each. A reason holds codes and
+ * names of constraints and functions, never a user's data.
+ */
+const reasonsOf = (jobId: string) => sql<string>`(
+  SELECT coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'count', count)
+                            ORDER BY count DESC, reason), '[]')
+    FROM (SELECT reason, count(*) AS count FROM outcomes
+           WHERE job_id = ${jobId}::uuid AND reason IS NOT NULL
+           GROUP BY reason ORDER BY count(*) DESC, reason LIMIT ${MAX_REASONS}) AS r)`;
+
+/** The snapshot of the oldest first-pass backup of any of these jobs. */
+const findFirstSnapshot = async (db: Db, jobIds: readonly string[]) =>
+  (
+    await attemptSnapshots(db)
+      .where('exports.job_id', 'in', jobIds)
+      .where('exports.pass', '=', 1)
+      .where(sql<boolean>`a.xmin = a.recorded_in::xid`)
+      .orderBy('exports.created_at')
+      .limit(1)
+      .executeTakeFirst()
+  )?.snapshot;
+
+const findPreviewSnapshot = async (db: Db, previewId: string) =>
+  (
+    await db
+      .selectFrom('previews')
+      .select('snapshot')
+      .where('id', '=', previewId)
+      .where(trusted)
+      .executeTakeFirst()
+  )?.snapshot;

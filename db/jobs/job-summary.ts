@@ -12,19 +12,6 @@ export interface JobSummary {
 }
 
 /**
- * Counts every attempt: users deleted by an attempt stay deleted even if the attempt failed later.
- */
-const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
-  const sum = await db
-    .selectFrom('export_parts')
-    .innerJoin('exports', 'exports.id', 'export_parts.export_id')
-    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('deleted'), eb.lit(0)).as('deleted'))
-    .where('exports.job_id', '=', jobId)
-    .executeTakeFirstOrThrow();
-  return sum.deleted;
-};
-
-/**
  * The counts and exports of a job in any state. For a job whose users are erased, the counts stored
  * at its end.
  */
@@ -49,4 +36,17 @@ export const jobSummary = async (db: Db, jobId: string): Promise<JobSummary> => 
     unprocessed: outcomes.unprocessed ?? 0,
   };
   return { counts, exports: files };
+};
+
+/**
+ * Counts every attempt: users deleted by an attempt stay deleted even if the attempt failed later.
+ */
+const sumDeleted = async (db: Db, jobId: string): Promise<number> => {
+  const sum = await db
+    .selectFrom('export_parts')
+    .innerJoin('exports', 'exports.id', 'export_parts.export_id')
+    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('deleted'), eb.lit(0)).as('deleted'))
+    .where('exports.job_id', '=', jobId)
+    .executeTakeFirstOrThrow();
+  return sum.deleted;
 };

@@ -52,6 +52,14 @@ export interface NewJob {
   retry?: { of: string; users: 'left' | 'all' };
 }
 
+export type JobRow = Awaited<ReturnType<ReturnType<typeof jobRows>['executeTakeFirstOrThrow']>>;
+
+/** Insert the users of the query `named`, for the row `job` of the same statement. */
+const INSERT_TARGETS = sql`INSERT INTO job_targets (job_id, pass, user_id)
+  SELECT job.id, 1, named.user_id FROM job, named`;
+const INSERT_ADDRESSES = sql`INSERT INTO job_addresses (job_id, address)
+  SELECT job.id, named.address FROM job, named`;
+
 /** Jobs for the API, with the key that started them and the duration of their current phase. */
 export const jobRows = (db: Db) =>
   db
@@ -73,93 +81,6 @@ export const jobRows = (db: Db) =>
         'phase_seconds',
       ),
     ]);
-
-export type JobRow = Awaited<ReturnType<ReturnType<typeof jobRows>['executeTakeFirstOrThrow']>>;
-
-const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): Promise<void> => {
-  await sql`
-    INSERT INTO job_targets (job_id, pass, user_id)
-    SELECT ${jobId}, 1, user_id FROM unnest(${ids}::text[]) AS user_id
-    ON CONFLICT DO NOTHING
-  `.execute(trx);
-};
-
-const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>) =>
-  trx
-    .insertInto('jobs')
-    .values({
-      id: job.id,
-      workspace_id: job.workspaceId,
-      type: job.type,
-      selection,
-      options: JSON.stringify(job.options),
-      reason: job.reason ?? null,
-      actor_key_id: job.actorKeyId,
-      preview_id: job.previewId ?? null,
-      backup_id: job.backupId ?? null,
-      import_file_id: job.importFile?.id ?? null,
-      retry_of: job.retry?.of ?? null,
-      idempotency_key: job.idempotency?.key ?? null,
-      request_hash: job.idempotency?.requestHash ?? null,
-      request_id: job.requestId ?? null,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('id');
-
-/** Insert the users of the query `named`, for the row `job` of the same statement. */
-const INSERT_TARGETS = sql`INSERT INTO job_targets (job_id, pass, user_id)
-  SELECT job.id, 1, named.user_id FROM job, named`;
-const INSERT_ADDRESSES = sql`INSERT INTO job_addresses (job_id, address)
-  SELECT job.id, named.address FROM job, named`;
-
-/**
- * Inserts the job and its targets in one statement, so that the selection's count is that of the
- * inserted targets.
- */
-const insertWithTargets = async (
-  trx: Trx,
-  job: NewJob,
-  { listId, users, are, entries, confirmed }: NonNullable<NewJob['targetsOf']>,
-): Promise<boolean> => {
-  if (confirmed === undefined) await requireUserList(trx, listId);
-  const selection = sql<string>`jsonb_strip_nulls(jsonb_build_object('type', 'list',
-    'listId', ${listId}::text, 'count', (SELECT count(*) FROM named), 'entries', ${entries ?? null}::int))`;
-  const { rows } = await sql<{ count: number }>`
-    WITH named AS MATERIALIZED (${users}), job AS (${insertRow(trx, job, selection)}),
-    targets AS (${are === 'addresses' ? INSERT_ADDRESSES : INSERT_TARGETS})
-    SELECT (SELECT count(*) FROM named) FROM job`.execute(trx);
-  const [written] = rows;
-  if (written === undefined) return false;
-  if (confirmed === undefined || confirmed === written.count) return true;
-  throw new Error(`preview ${job.previewId} named ${confirmed} users, and has ${written.count}`);
-};
-
-const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
-  const isInserted =
-    job.targetsOf === undefined
-      ? (await insertRow(trx, job, JSON.stringify(job.selection)).executeTakeFirst()) !== undefined
-      : await insertWithTargets(trx, job, job.targetsOf);
-  if (!isInserted) return false;
-  if (job.importFile?.facts !== undefined) {
-    await insertImportFile(trx, {
-      id: job.importFile.id,
-      workspaceId: job.workspaceId,
-      ...job.importFile.facts,
-    });
-  }
-  if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
-  if (job.retry !== undefined) {
-    await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);
-  }
-  await recordActivity(trx, {
-    workspaceId: job.workspaceId,
-    kind: `${job.type}Started`,
-    actorKeyId: job.actorKeyId,
-    jobId: job.id,
-    ...(job.reason !== undefined && { reason: job.reason }),
-  });
-  return true;
-};
 
 /**
  * Writes a job with its targets and its line in the activity log, in one transaction. False if
@@ -253,3 +174,82 @@ export const cancelJob = (
     });
     return true;
   });
+
+const insertJobIn = async (trx: Trx, job: NewJob): Promise<boolean> => {
+  const isInserted =
+    job.targetsOf === undefined
+      ? (await insertRow(trx, job, JSON.stringify(job.selection)).executeTakeFirst()) !== undefined
+      : await insertWithTargets(trx, job, job.targetsOf);
+  if (!isInserted) return false;
+  if (job.importFile?.facts !== undefined) {
+    await insertImportFile(trx, {
+      id: job.importFile.id,
+      workspaceId: job.workspaceId,
+      ...job.importFile.facts,
+    });
+  }
+  if (job.targetIds !== undefined) await insertTargets(trx, job.id, job.targetIds);
+  if (job.retry !== undefined) {
+    await copyTargets(trx, { jobId: job.retry.of, onlyLeft: job.retry.users === 'left' }, job.id);
+  }
+  await recordActivity(trx, {
+    workspaceId: job.workspaceId,
+    kind: `${job.type}Started`,
+    actorKeyId: job.actorKeyId,
+    jobId: job.id,
+    ...(job.reason !== undefined && { reason: job.reason }),
+  });
+  return true;
+};
+
+const insertRow = (trx: Trx, job: NewJob, selection: string | RawBuilder<string>) =>
+  trx
+    .insertInto('jobs')
+    .values({
+      id: job.id,
+      workspace_id: job.workspaceId,
+      type: job.type,
+      selection,
+      options: JSON.stringify(job.options),
+      reason: job.reason ?? null,
+      actor_key_id: job.actorKeyId,
+      preview_id: job.previewId ?? null,
+      backup_id: job.backupId ?? null,
+      import_file_id: job.importFile?.id ?? null,
+      retry_of: job.retry?.of ?? null,
+      idempotency_key: job.idempotency?.key ?? null,
+      request_hash: job.idempotency?.requestHash ?? null,
+      request_id: job.requestId ?? null,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('id');
+
+/**
+ * Inserts the job and its targets in one statement, so that the selection's count is that of the
+ * inserted targets.
+ */
+const insertWithTargets = async (
+  trx: Trx,
+  job: NewJob,
+  { listId, users, are, entries, confirmed }: NonNullable<NewJob['targetsOf']>,
+): Promise<boolean> => {
+  if (confirmed === undefined) await requireUserList(trx, listId);
+  const selection = sql<string>`jsonb_strip_nulls(jsonb_build_object('type', 'list',
+    'listId', ${listId}::text, 'count', (SELECT count(*) FROM named), 'entries', ${entries ?? null}::int))`;
+  const { rows } = await sql<{ count: number }>`
+    WITH named AS MATERIALIZED (${users}), job AS (${insertRow(trx, job, selection)}),
+    targets AS (${are === 'addresses' ? INSERT_ADDRESSES : INSERT_TARGETS})
+    SELECT (SELECT count(*) FROM named) FROM job`.execute(trx);
+  const [written] = rows;
+  if (written === undefined) return false;
+  if (confirmed === undefined || confirmed === written.count) return true;
+  throw new Error(`preview ${job.previewId} named ${confirmed} users, and has ${written.count}`);
+};
+
+const insertTargets = async (trx: Trx, jobId: string, ids: readonly string[]): Promise<void> => {
+  await sql`
+    INSERT INTO job_targets (job_id, pass, user_id)
+    SELECT ${jobId}, 1, user_id FROM unnest(${ids}::text[]) AS user_id
+    ON CONFLICT DO NOTHING
+  `.execute(trx);
+};

@@ -36,12 +36,6 @@ export interface RemainingUsers {
   isComplete: boolean;
 }
 
-/** Users that a pass failed to delete, and the reasons. */
-const failuresOf = (exportId: string | undefined) =>
-  sql`SELECT f.user_id, f.reason FROM deletion_batches b
-    CROSS JOIN LATERAL unnest(b.failed_ids, b.reasons) AS f (user_id, reason)
-    WHERE b.export_id = ${exportId ?? null}::uuid`;
-
 /**
  * A stamp that is not older than this server's next transaction id was not written here: the row
  * came from a dump of another server. No snapshot of this server can vouch for such a row.
@@ -125,3 +119,9 @@ export const countTargets = async (db: Db, jobId: string, pass: number): Promise
     .executeTakeFirstOrThrow();
   return count;
 };
+
+/** Users that a pass failed to delete, and the reasons. */
+const failuresOf = (exportId: string | undefined) =>
+  sql`SELECT f.user_id, f.reason FROM deletion_batches b
+    CROSS JOIN LATERAL unnest(b.failed_ids, b.reasons) AS f (user_id, reason)
+    WHERE b.export_id = ${exportId ?? null}::uuid`;

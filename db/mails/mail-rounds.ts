@@ -37,6 +37,16 @@ const wanted = sql.ref('r.created_at');
 const untried = sql`r.kind, r.round, ${openMailState(wanted)}, ${openMailSince(wanted)}, 0 AS attempts,
   NULL AS reason, NULL::timestamptz AS "waitsUntil"`;
 
+/** A request to send a mail again. */
+export interface NewRound {
+  id: string;
+  subject: MailSubject;
+  kind: string;
+  round: number;
+  askedBy: string;
+  idempotency?: { key: string; requestHash: string } | undefined;
+}
+
 /** Mails about each of the jobs, the oldest first. Counts on the keys of both tables. */
 export const listJobMails = async (
   db: Db,
@@ -75,21 +85,6 @@ export const listRequestMails = async (db: Db, requestId: string): Promise<MailR
      ORDER BY begun DESC, round DESC LIMIT ${MAX_MAILS}`.execute(db);
   return rows.toReversed();
 };
-
-/** A request to send a mail again. */
-export interface NewRound {
-  id: string;
-  subject: MailSubject;
-  kind: string;
-  round: number;
-  askedBy: string;
-  idempotency?: { key: string; requestHash: string } | undefined;
-}
-
-const columnOf = (subject: MailSubject) =>
-  'jobId' in subject
-    ? ({ job_id: subject.jobId } as const)
-    : ({ request_id: subject.requestId } as const);
 
 /** Records a requested round. False if the round or its idempotency key was recorded before. */
 export const insertRound = async (db: Db | Trx, wanted: NewRound): Promise<boolean> => {
@@ -147,3 +142,8 @@ export const findRoundByKey = (db: Db, subject: MailSubject, key: string) =>
     )
     .where('idempotency_key', '=', key)
     .executeTakeFirst();
+
+const columnOf = (subject: MailSubject) =>
+  'jobId' in subject
+    ? ({ job_id: subject.jobId } as const)
+    : ({ request_id: subject.requestId } as const);

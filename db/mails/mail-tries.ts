@@ -35,6 +35,18 @@ export type MailOutcome =
   | { state: 'refused'; reason: string }
   | { state: 'waiting'; reason: string; waitMs?: number | undefined };
 
+/** Records an attempt at a mail and its result. A mail that was accepted before is not changed. */
+export const recordMailTry = async (
+  db: Db,
+  table: MailTable,
+  id: string,
+  outcome: MailOutcome,
+): Promise<void> => {
+  await sql`
+    UPDATE ${sql.table(table)} SET attempts = attempts + 1, ${setOf(outcome)}
+     WHERE id = ${id}::uuid AND accepted_at IS NULL`.execute(db);
+};
+
 const setOf = (outcome: MailOutcome) => {
   switch (outcome.state) {
     case 'accepted':
@@ -46,16 +58,4 @@ const setOf = (outcome: MailOutcome) => {
       return sql`refused_at = NULL, reason = ${outcome.reason},
         waits_until = now() + make_interval(secs => ${outcome.waitMs ?? null}::float8 / 1000)`;
   }
-};
-
-/** Records an attempt at a mail and its result. A mail that was accepted before is not changed. */
-export const recordMailTry = async (
-  db: Db,
-  table: MailTable,
-  id: string,
-  outcome: MailOutcome,
-): Promise<void> => {
-  await sql`
-    UPDATE ${sql.table(table)} SET attempts = attempts + 1, ${setOf(outcome)}
-     WHERE id = ${id}::uuid AND accepted_at IS NULL`.execute(db);
 };

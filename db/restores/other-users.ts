@@ -13,6 +13,14 @@ export interface RowCounts {
   elsewhere: number;
 }
 
+export const NO_ROWS_COUNTED: RowCounts = { inserted: 0, updated: 0, deleted: 0, elsewhere: 0 };
+
+/** Restored rows that triggers have deleted, or written again at another row id. */
+export interface OwnChanges {
+  missing: number;
+  moved: number;
+}
+
 /**
  * The queries by which a restore sees what its inserts did to rows of users.
  *
@@ -46,23 +54,9 @@ export const readRowCounts = async (client: PoolClient, query: string): Promise<
   return counts;
 };
 
-const combine = (a: RowCounts, b: RowCounts, sign: 1 | -1): RowCounts => ({
-  inserted: a.inserted + sign * b.inserted,
-  updated: a.updated + sign * b.updated,
-  deleted: a.deleted + sign * b.deleted,
-  elsewhere: a.elsewhere + sign * b.elsewhere,
-});
-
 export const plus = (a: RowCounts, b: RowCounts): RowCounts => combine(a, b, 1);
+
 export const minus = (a: RowCounts, b: RowCounts): RowCounts => combine(a, b, -1);
-
-export const NO_ROWS_COUNTED: RowCounts = { inserted: 0, updated: 0, deleted: 0, elsewhere: 0 };
-
-/** Restored rows that triggers have deleted, or written again at another row id. */
-export interface OwnChanges {
-  missing: number;
-  moved: number;
-}
 
 /**
  * Whether the changes are exactly those of the restored rows. A missing row was deleted at least
@@ -71,3 +65,10 @@ export interface OwnChanges {
  */
 export const areOwn = ({ updated, deleted, elsewhere }: RowCounts, own: OwnChanges): boolean =>
   elsewhere === 0 && updated === own.moved && deleted === own.missing;
+
+const combine = (a: RowCounts, b: RowCounts, sign: 1 | -1): RowCounts => ({
+  inserted: a.inserted + sign * b.inserted,
+  updated: a.updated + sign * b.updated,
+  deleted: a.deleted + sign * b.deleted,
+  elsewhere: a.elsewhere + sign * b.elsewhere,
+});

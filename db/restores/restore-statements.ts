@@ -32,16 +32,6 @@ export type StagedAs = 'typed' | 'text';
 /** A restored row gets new stamps, whatever its backup holds. */
 const STAMPS: readonly string[] = ['written_in', 'inserted_in'];
 
-/** The staging table's column for a column of the file. */
-export const staged = (index: number): string => `c${index}`;
-
-/**
- * A value as PostgreSQL's output function writes it. A cast to text would write some types
- * differently. IS NULL would be true of a composite whose fields are all null.
- */
-const written = (value: string): string =>
-  `(CASE WHEN num_nonnulls(${value}) = 1 THEN concat(${value}) END) COLLATE "C"`;
-
 interface KnownColumn {
   column: NonNullable<MatchedColumn>;
   index: number;
@@ -49,68 +39,22 @@ interface KnownColumn {
   isTyped: boolean;
 }
 
-/**
- * Whether the text of a column in the table differs from the file. If the type has changed since,
- * the column is compared with the file's text converted to the new type.
- */
-const differs = ({ column, index }: KnownColumn): string => {
-  const name = `u.${escapeIdentifier(column.name)}`;
-  const text = `s.${staged(index)}`;
-  if (column.isText) return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
-  const expected = column.isSameType ? text : written(`${text}::${column.type}`);
-  return `${written(name)} IS DISTINCT FROM ${expected}`;
-};
-
-/**
- * Whether any column differs. Columns staged as their types are compared together, in binary form.
- */
-const anyDiffers = (known: readonly KnownColumn[]): string => {
-  const typed = known.filter(({ isTyped }) => isTyped);
-  const stored = typed.map(({ column }) => `u.${escapeIdentifier(column.name)}`).join(', ');
-  const read = typed.map(({ index }) => `s.${staged(index)}`).join(', ');
-  return [
-    ...(typed.length > 0 ? [`record_image_ne(ROW(${stored}), ROW(${read}))`] : []),
-    ...known.filter(({ isTyped }) => !isTyped).map(differs),
-  ].join(' OR ');
-};
-
-const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownColumn[] =>
-  columns.flatMap((column, index) => {
-    if (column === undefined || STAMPS.includes(column.name)) return [];
-    const isTyped = as === 'typed' && column.isSameType && column.isExact && !column.isGenerated;
-    return [{ column, index, isTyped }];
-  });
-
-/**
- * Pairs of a staged user and the staged user it refers to. The second is null if the referenced
- * user is neither staged nor in the table.
- */
-const refers = (
-  { constraint, table, columns, referenced }: UserReference,
-  known: readonly KnownColumn[],
-): string[] => {
-  const valueOf = (row: string, name: string): string | undefined => {
-    const one = known.find(({ column }) => column.name === name);
-    return one && `${row}.${staged(one.index)}::${one.column.baseType}`;
-  };
-  const list = (row: string, names: string[]): string | undefined => {
-    const values = names.map((name) => valueOf(row, name));
-    return values.includes(undefined) ? undefined : values.join(', ');
-  };
-  const [from, to] = [list('s', columns), list('o', referenced)];
-  // A column that the file does not hold has the same value for all its users.
-  if (from === undefined || to === undefined) return [];
-  const there = referenced.map((name) => `u.${escapeIdentifier(name)}`).join(', ');
-  return [
-    `SELECT s.n, o.n AS other, ${escapeLiteral(constraint)} AS name
-       FROM pg_temp.restoring s LEFT JOIN pg_temp.restoring o ON (${to}) = (${from})
-      WHERE num_nulls(${from}) = 0
-        AND NOT EXISTS (SELECT FROM ${table} u WHERE (${there}) = (${from}))`,
-  ];
-};
-
 /** For users that do not refer to one another: no pairs. */
 const REFER_TO_NONE = `SELECT 0 AS n, 0 AS other, '' AS name WHERE false`;
+
+export type RestoreStatements = ReturnType<typeof restoreStatements>;
+
+/** A staged user whose restored row is missing or differs from the backup. */
+export interface Difference {
+  n: number;
+  userId: string;
+  isMissing: boolean;
+  /** The names of the columns, separated by commas. */
+  differing: string;
+}
+
+/** The staging table's column for a column of the file. */
+export const staged = (index: number): string => `c${index}`;
 
 /**
  * The statements of a restore. A part is staged with one column for each column of the file, and a
@@ -202,13 +146,69 @@ export const restoreStatements = (
   };
 };
 
-export type RestoreStatements = ReturnType<typeof restoreStatements>;
+const knownColumnsOf = (columns: RestoreTarget['columns'], as: StagedAs): KnownColumn[] =>
+  columns.flatMap((column, index) => {
+    if (column === undefined || STAMPS.includes(column.name)) return [];
+    const isTyped = as === 'typed' && column.isSameType && column.isExact && !column.isGenerated;
+    return [{ column, index, isTyped }];
+  });
 
-/** A staged user whose restored row is missing or differs from the backup. */
-export interface Difference {
-  n: number;
-  userId: string;
-  isMissing: boolean;
-  /** The names of the columns, separated by commas. */
-  differing: string;
-}
+/**
+ * Whether the text of a column in the table differs from the file. If the type has changed since,
+ * the column is compared with the file's text converted to the new type.
+ */
+const differs = ({ column, index }: KnownColumn): string => {
+  const name = `u.${escapeIdentifier(column.name)}`;
+  const text = `s.${staged(index)}`;
+  if (column.isText) return `${name} COLLATE "C" IS DISTINCT FROM ${text}`;
+  const expected = column.isSameType ? text : written(`${text}::${column.type}`);
+  return `${written(name)} IS DISTINCT FROM ${expected}`;
+};
+
+/**
+ * A value as PostgreSQL's output function writes it. A cast to text would write some types
+ * differently. IS NULL would be true of a composite whose fields are all null.
+ */
+const written = (value: string): string =>
+  `(CASE WHEN num_nonnulls(${value}) = 1 THEN concat(${value}) END) COLLATE "C"`;
+
+/**
+ * Whether any column differs. Columns staged as their types are compared together, in binary form.
+ */
+const anyDiffers = (known: readonly KnownColumn[]): string => {
+  const typed = known.filter(({ isTyped }) => isTyped);
+  const stored = typed.map(({ column }) => `u.${escapeIdentifier(column.name)}`).join(', ');
+  const read = typed.map(({ index }) => `s.${staged(index)}`).join(', ');
+  return [
+    ...(typed.length > 0 ? [`record_image_ne(ROW(${stored}), ROW(${read}))`] : []),
+    ...known.filter(({ isTyped }) => !isTyped).map(differs),
+  ].join(' OR ');
+};
+
+/**
+ * Pairs of a staged user and the staged user it refers to. The second is null if the referenced
+ * user is neither staged nor in the table.
+ */
+const refers = (
+  { constraint, table, columns, referenced }: UserReference,
+  known: readonly KnownColumn[],
+): string[] => {
+  const valueOf = (row: string, name: string): string | undefined => {
+    const one = known.find(({ column }) => column.name === name);
+    return one && `${row}.${staged(one.index)}::${one.column.baseType}`;
+  };
+  const list = (row: string, names: string[]): string | undefined => {
+    const values = names.map((name) => valueOf(row, name));
+    return values.includes(undefined) ? undefined : values.join(', ');
+  };
+  const [from, to] = [list('s', columns), list('o', referenced)];
+  // A column that the file does not hold has the same value for all its users.
+  if (from === undefined || to === undefined) return [];
+  const there = referenced.map((name) => `u.${escapeIdentifier(name)}`).join(', ');
+  return [
+    `SELECT s.n, o.n AS other, ${escapeLiteral(constraint)} AS name
+       FROM pg_temp.restoring s LEFT JOIN pg_temp.restoring o ON (${to}) = (${from})
+      WHERE num_nulls(${from}) = 0
+        AND NOT EXISTS (SELECT FROM ${table} u WHERE (${there}) = (${from}))`,
+  ];
+};

@@ -8,11 +8,6 @@ import { REPORT_SIZE } from '../deletions/preview-report.ts';
 import type { RestoreCounts } from '../../workflows/contract.ts';
 import { partitionOf } from '../workspaces.ts';
 
-/** Users that the backup's own job has deleted: a query of their ids. */
-const deletedIds = (backupId: string): RawBuilder<unknown> =>
-  sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
-    WHERE export_id = ${backupId}::uuid`;
-
 /** The users that a restore is limited to: a query of their distinct ids, and their number. */
 export interface Named {
   ids: RawBuilder<unknown>;
@@ -27,13 +22,18 @@ export interface Restorable {
   notFoundSample?: string[];
 }
 
-/** The first named users that were not deleted by a backup. */
-const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise<string[]> => {
-  const { rows } = await sql<{ id: string }>`
-    SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
-     ORDER BY user_id LIMIT ${REPORT_SIZE}`.execute(db);
-  return rows.map(({ id }) => visibleText(id));
-};
+/** A part with users to restore. */
+export interface PartToRestore extends StoredPart {
+  /** Whether all rows of the part are to be restored. */
+  isWhole: boolean;
+}
+
+/** A part that a job restores. */
+export interface Chunk {
+  jobId: string;
+  isChosen: boolean;
+  part: PartToRestore;
+}
 
 /**
  * Number of users that a restore would bring back, and of users that exist now and would not be
@@ -60,12 +60,6 @@ export const countRestorable = async (
   return { ...counts, notFound, notFoundSample };
 };
 
-/** A part with users to restore. */
-export interface PartToRestore extends StoredPart {
-  /** Whether all rows of the part are to be restored. */
-  isWhole: boolean;
-}
-
 /**
  * Parts with users that a job is to restore, without parts that it has restored before. For chosen
  * users, the ids are the job's targets.
@@ -89,13 +83,6 @@ export const listPartsToRestore = async (
     .filter(({ part }) => wanted.has(part))
     .map((part) => ({ ...part, isWhole: !job.isChosen && part.deleted === part.rows }));
 };
-
-/** A part that a job restores. */
-export interface Chunk {
-  jobId: string;
-  isChosen: boolean;
-  part: PartToRestore;
-}
 
 /**
  * Ids of the part's users to restore: those that its committed batches deleted and that the job
@@ -219,4 +206,17 @@ export const settleRestore = async (
     sql`(${job.isChosen ? targets : deleted}) EXCEPT
       SELECT unnest(restored_ids) FROM restore_chunks WHERE job_id = ${job.id}::uuid`,
   );
+};
+
+/** Users that the backup's own job has deleted: a query of their ids. */
+const deletedIds = (backupId: string): RawBuilder<unknown> =>
+  sql`SELECT unnest(deleted_ids) AS user_id FROM deletion_batches
+    WHERE export_id = ${backupId}::uuid`;
+
+/** The first named users that were not deleted by a backup. */
+const listNotDeleted = async (db: Db, backupId: string, { ids }: Named): Promise<string[]> => {
+  const { rows } = await sql<{ id: string }>`
+    SELECT user_id AS id FROM (${ids} EXCEPT ${deletedIds(backupId)}) AS others
+     ORDER BY user_id LIMIT ${REPORT_SIZE}`.execute(db);
+  return rows.map(({ id }) => visibleText(id));
 };

@@ -4,12 +4,6 @@ import type { Filter } from '../../selection/filter.ts';
 import type { Db } from '../client.ts';
 import { isUniqueViolation } from '../connections/sql-states.ts';
 
-const segmentRows = (db: Db, workspaceId: string) =>
-  db
-    .selectFrom('segments')
-    .select(['id', 'name', 'filter', 'created_at', 'updated_at'])
-    .where('workspace_id', '=', workspaceId);
-
 export type SegmentRow = Awaited<ReturnType<ReturnType<typeof segmentRows>['execute']>>[number];
 
 /** A segment. Its filter is as stored, relative dates included. */
@@ -91,3 +85,9 @@ export const deleteSegment = async (
     .executeTakeFirst();
   return numDeletedRows > 0n;
 };
+
+const segmentRows = (db: Db, workspaceId: string) =>
+  db
+    .selectFrom('segments')
+    .select(['id', 'name', 'filter', 'created_at', 'updated_at'])
+    .where('workspace_id', '=', workspaceId);

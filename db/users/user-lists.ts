@@ -12,19 +12,30 @@ export const MAX_USER_LISTS = 20;
 
 const isThere = sql<boolean>`(completed_at IS NOT NULL AND expires_at > now())`;
 
-const listRows = (db: Db) =>
-  db
-    .selectFrom('user_lists')
-    .select(['id', 'workspace_id', 'match_by', 'created_at', 'expires_at', 'request_hash'])
-    .select(sql<number>`entries`.as('entries'))
-    .select(sql<number>`repeated`.as('repeated'))
-    .select(sql<number>`empty`.as('empty'))
-    .where(isThere);
-
 /** A list that is complete and has not expired. */
 export type UserListRow = Awaited<
   ReturnType<ReturnType<typeof listRows>['executeTakeFirstOrThrow']>
 >;
+
+export interface NewUserList {
+  id: string;
+  workspaceId: string;
+  actorKeyId: string;
+  matchBy: MatchBy;
+}
+
+export interface ListFacts {
+  entries: number;
+  repeated: number;
+  empty: number;
+}
+
+/** The facts that decide which users a list names. */
+export interface ListRef {
+  id: string;
+  workspaceId: string;
+  matchBy: MatchBy;
+}
 
 export const findUserList = (db: Db, id: string, workspaceId: string) =>
   listRows(db).where('id', '=', id).where('workspace_id', '=', workspaceId).executeTakeFirst();
@@ -38,13 +49,6 @@ export const findUserListByKey = (db: Db, workspaceId: string, key: string) =>
 /** Lists of a workspace, the oldest first; at most `MAX_USER_LISTS`. */
 export const listUserLists = (db: Db, workspaceId: string) =>
   listRows(db).where('workspace_id', '=', workspaceId).orderBy('id').execute();
-
-export interface NewUserList {
-  id: string;
-  workspaceId: string;
-  actorKeyId: string;
-  matchBy: MatchBy;
-}
 
 /** Records a list that is being uploaded. False if the workspace has `MAX_USER_LISTS` lists. */
 export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
@@ -65,13 +69,6 @@ export const beginUserList = (db: Db, list: NewUserList): Promise<boolean> =>
   });
 
 /**
- * An entry in the form in which entries are compared. Email addresses have the form of the index
- * `users_email`.
- */
-const keyOf = (matchBy: MatchBy, entry: RawBuilder<unknown>): RawBuilder<unknown> =>
-  matchBy === 'email' ? sql`lower(${entry})` : entry;
-
-/**
  * Adds entries to a list that is not complete.
  *
  * @returns the number of new entries
@@ -90,12 +87,6 @@ export const addEntries = async (
         ON CONFLICT DO NOTHING`.execute(db);
   return Number(numAffectedRows ?? 0n);
 };
-
-export interface ListFacts {
-  entries: number;
-  repeated: number;
-  empty: number;
-}
 
 /** Makes a list usable. False if its idempotency key belongs to another list. */
 export const completeUserList = async (
@@ -157,22 +148,6 @@ export const requireUserList = async (trx: Trx, id: string): Promise<void> => {
   await sql`SELECT require_user_list(${id}::uuid)`.execute(trx);
 };
 
-/** The facts that decide which users a list names. */
-export interface ListRef {
-  id: string;
-  workspaceId: string;
-  matchBy: MatchBy;
-}
-
-/** Entries joined with the users that they name. Counts on the primary key or `users_email`. */
-const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN') => {
-  const key = matchBy === 'email' ? sql`lower(users.email)` : sql`users.user_id`;
-  return sql`user_list_entries AS e
-    ${sql.raw(kind)} ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
-      ON users.workspace_id = ${workspaceId}::text AND ${key} COLLATE "C" = e.key
-   WHERE e.list_id = ${id}::uuid GROUP BY e.list_id, e.key`;
-};
-
 /**
  * The users that a list names: a query of their ids. An email address that several users have names
  * none of them, because it is ambiguous.
@@ -198,3 +173,28 @@ export const unmatchedEntries = (list: ListRef): RawBuilder<unknown> => sql`
          CASE count(users.user_id) WHEN 0 THEN 'notFound' ELSE 'ambiguous' END AS reason,
          count(users.user_id) AS users
     FROM ${joined(list, 'LEFT JOIN')} HAVING count(users.user_id) <> 1 ORDER BY e.line`;
+
+const listRows = (db: Db) =>
+  db
+    .selectFrom('user_lists')
+    .select(['id', 'workspace_id', 'match_by', 'created_at', 'expires_at', 'request_hash'])
+    .select(sql<number>`entries`.as('entries'))
+    .select(sql<number>`repeated`.as('repeated'))
+    .select(sql<number>`empty`.as('empty'))
+    .where(isThere);
+
+/**
+ * An entry in the form in which entries are compared. Email addresses have the form of the index
+ * `users_email`.
+ */
+const keyOf = (matchBy: MatchBy, entry: RawBuilder<unknown>): RawBuilder<unknown> =>
+  matchBy === 'email' ? sql`lower(${entry})` : entry;
+
+/** Entries joined with the users that they name. Counts on the primary key or `users_email`. */
+const joined = ({ id, workspaceId, matchBy }: ListRef, kind: 'JOIN' | 'LEFT JOIN') => {
+  const key = matchBy === 'email' ? sql`lower(users.email)` : sql`users.user_id`;
+  return sql`user_list_entries AS e
+    ${sql.raw(kind)} ONLY ${sql.id('public', partitionOf(workspaceId))} AS users
+      ON users.workspace_id = ${workspaceId}::text AND ${key} COLLATE "C" = e.key
+   WHERE e.list_id = ${id}::uuid GROUP BY e.list_id, e.key`;
+};

@@ -11,9 +11,6 @@ export interface UserChange {
   properties: Readonly<Record<string, unknown>>;
 }
 
-const columnList = (prefix = ''): RawBuilder<unknown> =>
-  sql.join(CHANGEABLE_COLUMNS.map((column) => sql.ref(`${prefix}${column}`)));
-
 /**
  * Locks the existing users in the order of their ids, as every merge does.
  *
@@ -29,24 +26,6 @@ export const lockUsers = async (
      WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])
      ORDER BY user_id COLLATE "C" FOR NO KEY UPDATE`.execute(trx);
   return new Map(rows.map((row) => [row.user_id, row.legal_hold]));
-};
-
-const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
-
-/**
- * Number of the changed users that exist now, whether this transaction created them or another one.
- */
-const countPresent = async (
-  trx: Trx,
-  workspaceId: string,
-  changes: readonly UserChange[],
-): Promise<number> => {
-  const ids = changes.map(({ userId }) => userId);
-  const { rows } = await sql<{ count: number }>`
-    SELECT count(*)::int AS count FROM users
-     WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])`.execute(trx);
-  return rows[0]?.count ?? 0;
 };
 
 /**
@@ -73,18 +52,6 @@ export const insertUsers = async (
   const made = Number(numAffectedRows ?? 0n);
   if (made === changes.length) return 'done';
   return (await countPresent(trx, workspaceId, changes)) > made ? 'raced' : 'keptBack';
-};
-
-/** The changes as a table, from one bound text for any number of changes. */
-const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
-  const rows = changes.map(({ userId, columns, properties }) => ({
-    user_id: userId,
-    columns,
-    known: withoutNulls(properties),
-    cleared: Object.keys(properties).filter((name) => properties[name] === null),
-  }));
-  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-    AS c(user_id text, columns jsonb, known jsonb, cleared text[])`;
 };
 
 /**
@@ -118,4 +85,37 @@ export const updateUsers = async (
     trx,
   );
   return rows[0]?.isWhole === true ? 'done' : 'keptBack';
+};
+
+const withoutNulls = (values: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
+const columnList = (prefix = ''): RawBuilder<unknown> =>
+  sql.join(CHANGEABLE_COLUMNS.map((column) => sql.ref(`${prefix}${column}`)));
+
+/**
+ * Number of the changed users that exist now, whether this transaction created them or another one.
+ */
+const countPresent = async (
+  trx: Trx,
+  workspaceId: string,
+  changes: readonly UserChange[],
+): Promise<number> => {
+  const ids = changes.map(({ userId }) => userId);
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*)::int AS count FROM users
+     WHERE workspace_id = ${workspaceId} AND user_id = ANY (${ids}::text[])`.execute(trx);
+  return rows[0]?.count ?? 0;
+};
+
+/** The changes as a table, from one bound text for any number of changes. */
+const changeTable = (changes: readonly UserChange[]): RawBuilder<unknown> => {
+  const rows = changes.map(({ userId, columns, properties }) => ({
+    user_id: userId,
+    columns,
+    known: withoutNulls(properties),
+    cleared: Object.keys(properties).filter((name) => properties[name] === null),
+  }));
+  return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+    AS c(user_id text, columns jsonb, known jsonb, cleared text[])`;
 };

@@ -11,6 +11,23 @@ export interface UserPosition {
   createdAt: string;
 }
 
+const LIKE_SPECIAL = /[\\%_]/g;
+
+const ORDERS: Record<UserSort, RawBuilder<unknown>> = {
+  userId: sql`users.user_id`,
+  '-userId': sql`users.user_id DESC`,
+  createdAt: sql`users.created_at, users.user_id`,
+  '-createdAt': sql`users.created_at DESC, users.user_id DESC`,
+};
+
+export interface UserQuery {
+  workspaceId: string;
+  where: RawBuilder<SqlBool>;
+  sort: UserSort;
+  after?: UserPosition | undefined;
+  limit: number;
+}
+
 /** The user as JSON text, ready to be sent. */
 export const findUser = async (
   db: Db,
@@ -25,15 +42,6 @@ export const findUser = async (
     .executeTakeFirst();
   return row?.json;
 };
-
-const LIKE_SPECIAL = /[\\%_]/g;
-
-const startsWith = (value: RawBuilder<unknown>, prefix: string) =>
-  sql<SqlBool>`${value} COLLATE "C" LIKE ${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text`;
-
-const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
-  sql<SqlBool>`lower(${value}) COLLATE "C"
-    LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
 
 /**
  * Users whose id, email address, phone number, first or last name begins with `text`. Email
@@ -51,34 +59,6 @@ export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
   if (digits !== undefined) ways.push(startsWith(sql.ref('users.phone'), digits));
   return sql<SqlBool>`(${sql.join(ways, sql` OR `)})`;
 };
-
-const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {
-  switch (sort) {
-    case 'userId':
-      return sql`users.user_id > ${userId}`;
-    case '-userId':
-      return sql`users.user_id < ${userId}`;
-    case 'createdAt':
-      return sql`(users.created_at, users.user_id) > (${createdAt}::timestamptz, ${userId})`;
-    case '-createdAt':
-      return sql`(users.created_at, users.user_id) < (${createdAt}::timestamptz, ${userId})`;
-  }
-};
-
-const ORDERS: Record<UserSort, RawBuilder<unknown>> = {
-  userId: sql`users.user_id`,
-  '-userId': sql`users.user_id DESC`,
-  createdAt: sql`users.created_at, users.user_id`,
-  '-createdAt': sql`users.created_at DESC, users.user_id DESC`,
-};
-
-export interface UserQuery {
-  workspaceId: string;
-  where: RawBuilder<SqlBool>;
-  sort: UserSort;
-  after?: UserPosition | undefined;
-  limit: number;
-}
 
 /** Reads the primary key or `users_created_at` in order, so each page costs the same. */
 export const listUsers = async (
@@ -122,4 +102,24 @@ export const findHold = async (
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row?.legal_hold;
+};
+
+const startsWith = (value: RawBuilder<unknown>, prefix: string) =>
+  sql<SqlBool>`${value} COLLATE "C" LIKE ${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text`;
+
+const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
+  sql<SqlBool>`lower(${value}) COLLATE "C"
+    LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
+
+const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {
+  switch (sort) {
+    case 'userId':
+      return sql`users.user_id > ${userId}`;
+    case '-userId':
+      return sql`users.user_id < ${userId}`;
+    case 'createdAt':
+      return sql`(users.created_at, users.user_id) > (${createdAt}::timestamptz, ${userId})`;
+    case '-createdAt':
+      return sql`(users.created_at, users.user_id) < (${createdAt}::timestamptz, ${userId})`;
+  }
 };

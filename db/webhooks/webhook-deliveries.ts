@@ -14,6 +14,24 @@ import {
  */
 export const FAILING_HOURS = 48;
 
+export type DeliveryRow = NonNullable<Awaited<ReturnType<typeof findDelivery>>>;
+
+/** The result of an attempt. */
+export interface Attempted {
+  status: number | null;
+  error: string | null;
+  durationMs: number;
+}
+
+const ENDED = { finished_at: sql<Date>`now()`, next_attempt_at: null };
+
+/** A delivery whose workflow is to be started. */
+export interface StartableDelivery extends DeliveryInput {
+  workspaceId: string;
+}
+
+const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_DAYS}::int)`;
+
 /** A delivery with its webhook and its job. A test has no job. */
 export const findDelivery = (db: Db, { deliveryId, round }: DeliveryInput) =>
   db
@@ -39,8 +57,6 @@ export const findDelivery = (db: Db, { deliveryId, round }: DeliveryInput) =>
     .where('delivery.round', '=', round)
     .executeTakeFirst();
 
-export type DeliveryRow = NonNullable<Awaited<ReturnType<typeof findDelivery>>>;
-
 /** The valid secrets of a webhook, the newest first. */
 export const listSecrets = async (db: Db, webhookId: string): Promise<string[]> => {
   const rows = await db
@@ -53,16 +69,6 @@ export const listSecrets = async (db: Db, webhookId: string): Promise<string[]> 
     .execute();
   return rows.map(({ secret }) => secret);
 };
-
-const pending = (db: Db, { deliveryId, round }: DeliveryInput) =>
-  db
-    .updateTable('webhook_deliveries')
-    .where('id', '=', deliveryId)
-    .where('round', '=', round)
-    .where('state', '=', 'pending');
-
-const inMs = (milliseconds: number) =>
-  sql<Date>`now() + make_interval(secs => ${milliseconds / 1_000}::float8)`;
 
 /**
  * Counts an attempt before it is made.
@@ -93,36 +99,6 @@ export const postponeDelivery = async (
 ): Promise<void> => {
   await pending(db, input)
     .set({ next_attempt_at: inMs(nextMs) })
-    .execute();
-};
-
-/** The result of an attempt. */
-export interface Attempted {
-  status: number | null;
-  error: string | null;
-  durationMs: number;
-}
-
-const resultOf = ({ status, error, durationMs }: Attempted) => ({
-  last_status: status,
-  last_error: error,
-  last_duration_ms: durationMs,
-});
-
-const ENDED = { finished_at: sql<Date>`now()`, next_attempt_at: null };
-
-/**
- * A removal of a webhook locks the webhook first, then its deliveries. Every transaction that
- * changes both must use this order.
- */
-const lockWebhook = async (trx: Trx, { deliveryId }: DeliveryInput): Promise<void> => {
-  await trx
-    .selectFrom('webhooks')
-    .select('id')
-    .where('id', '=', (eb) =>
-      eb.selectFrom('webhook_deliveries').select('webhook_id').where('id', '=', deliveryId),
-    )
-    .forNoKeyUpdate()
     .execute();
 };
 
@@ -188,26 +164,6 @@ export const recordFailed = async (
   return numUpdatedRows > 0n;
 };
 
-const switchOff = async (
-  trx: Trx,
-  webhookId: string,
-  reason: 'gone' | 'failing',
-): Promise<void> => {
-  await trx
-    .updateTable('webhooks')
-    .set({ disabled_at: sql<Date>`now()`, disabled_reason: reason, updated_at: sql<Date>`now()` })
-    .where('id', '=', webhookId)
-    .where('disabled_at', 'is', null)
-    .$if(reason === 'failing', (query) =>
-      query.where(
-        'failing_since',
-        '<=',
-        sql<Date>`now() - make_interval(hours => ${FAILING_HOURS}::int)`,
-      ),
-    )
-    .execute();
-};
-
 /** Ends a delivery whose receiver answered 410, and switches its webhook off. */
 export const recordGone = (
   db: Db,
@@ -252,18 +208,6 @@ export const giveUpDelivery = (
     return { state: row?.state === 'delivered' ? 'delivered' : 'failed', isNews };
   });
 
-/** A delivery whose workflow is to be started. */
-export interface StartableDelivery extends DeliveryInput {
-  workspaceId: string;
-}
-
-const startable = (db: Db) =>
-  db
-    .selectFrom('webhook_deliveries as delivery')
-    .innerJoin('webhooks as webhook', 'webhook.id', 'delivery.webhook_id')
-    .select(['delivery.id as deliveryId', 'delivery.round', 'webhook.workspace_id as workspaceId'])
-    .where('delivery.state', '=', 'pending');
-
 /** The pending deliveries of a job. Counts on the index `webhook_deliveries_of_job`. */
 export const listDeliveriesOfJob = (db: Db, jobId: string): Promise<StartableDelivery[]> =>
   startable(db).where('delivery.job_id', '=', jobId).execute();
@@ -283,8 +227,6 @@ export const listOverdueDeliveries = (
     .orderBy('delivery.id')
     .limit(limit)
     .execute();
-
-const longAgo = sql<Date>`now() - make_interval(days => ${DELIVERY_DAYS}::int)`;
 
 /**
  * Deletes up to `limit` deliveries that ended `DELIVERY_DAYS` ago.
@@ -318,3 +260,61 @@ export const eraseOldCalls = async (db: Db): Promise<void> => {
     .where('expires_at', '<', sql<Date>`now()`)
     .execute();
 };
+
+const pending = (db: Db, { deliveryId, round }: DeliveryInput) =>
+  db
+    .updateTable('webhook_deliveries')
+    .where('id', '=', deliveryId)
+    .where('round', '=', round)
+    .where('state', '=', 'pending');
+
+const inMs = (milliseconds: number) =>
+  sql<Date>`now() + make_interval(secs => ${milliseconds / 1_000}::float8)`;
+
+/**
+ * A removal of a webhook locks the webhook first, then its deliveries. Every transaction that
+ * changes both must use this order.
+ */
+const lockWebhook = async (trx: Trx, { deliveryId }: DeliveryInput): Promise<void> => {
+  await trx
+    .selectFrom('webhooks')
+    .select('id')
+    .where('id', '=', (eb) =>
+      eb.selectFrom('webhook_deliveries').select('webhook_id').where('id', '=', deliveryId),
+    )
+    .forNoKeyUpdate()
+    .execute();
+};
+
+const resultOf = ({ status, error, durationMs }: Attempted) => ({
+  last_status: status,
+  last_error: error,
+  last_duration_ms: durationMs,
+});
+
+const switchOff = async (
+  trx: Trx,
+  webhookId: string,
+  reason: 'gone' | 'failing',
+): Promise<void> => {
+  await trx
+    .updateTable('webhooks')
+    .set({ disabled_at: sql<Date>`now()`, disabled_reason: reason, updated_at: sql<Date>`now()` })
+    .where('id', '=', webhookId)
+    .where('disabled_at', 'is', null)
+    .$if(reason === 'failing', (query) =>
+      query.where(
+        'failing_since',
+        '<=',
+        sql<Date>`now() - make_interval(hours => ${FAILING_HOURS}::int)`,
+      ),
+    )
+    .execute();
+};
+
+const startable = (db: Db) =>
+  db
+    .selectFrom('webhook_deliveries as delivery')
+    .innerJoin('webhooks as webhook', 'webhook.id', 'delivery.webhook_id')
+    .select(['delivery.id as deliveryId', 'delivery.round', 'webhook.workspace_id as workspaceId'])
+    .where('delivery.state', '=', 'pending');

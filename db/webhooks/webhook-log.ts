@@ -2,16 +2,18 @@ import { sql } from 'kysely';
 import type { DeliveryState } from '../../workflows/delivery-contract.ts';
 import type { Db, Trx } from '../client.ts';
 
-/**
- * The API's functions for deliveries: they list deliveries, start tests, and start further rounds.
- */
-
-const deliveryRows = (db: Db, webhookId: string) =>
-  db.selectFrom('webhook_deliveries').selectAll().where('webhook_id', '=', webhookId);
-
 export type LoggedDelivery = Awaited<
   ReturnType<ReturnType<typeof deliveryRows>['execute']>
 >[number];
+
+/** The webhook or delivery that a request with an idempotency key made or changed. */
+export interface WebhookCall {
+  workspaceId: string;
+  key: string;
+  requestHash: string;
+  webhookId: string;
+  deliveryId: string | null;
+}
 
 export const findLoggedDelivery = (
   db: Db,
@@ -92,15 +94,6 @@ export const replayDelivery = async (
   return numUpdatedRows > 0n;
 };
 
-/** The webhook or delivery that a request with an idempotency key made or changed. */
-export interface WebhookCall {
-  workspaceId: string;
-  key: string;
-  requestHash: string;
-  webhookId: string;
-  deliveryId: string | null;
-}
-
 /**
  * Records a call. False if the key was used before. Waits for a concurrent call with the same key.
  */
@@ -127,3 +120,10 @@ export const findCall = (db: Db, workspaceId: string, key: string) =>
     .where('workspace_id', '=', workspaceId)
     .where('idempotency_key', '=', key)
     .executeTakeFirst();
+
+/**
+ * The API's functions for deliveries: they list deliveries, start tests, and start further rounds.
+ */
+
+const deliveryRows = (db: Db, webhookId: string) =>
+  db.selectFrom('webhook_deliveries').selectAll().where('webhook_id', '=', webhookId);

@@ -10,22 +10,37 @@ export const MAX_VALID_SECRETS = 5;
 
 const isValid = sql<boolean>`(expires_at IS NULL OR expires_at > now())`;
 
-/** Webhooks for the API, with the latest expiry of an old secret. */
-const webhookRows = (db: Db, workspaceId: string) =>
-  db
-    .selectFrom('webhooks')
-    .selectAll('webhooks')
-    .select((eb) =>
-      eb
-        .selectFrom('webhook_secrets')
-        .select((inner) => inner.fn.max('expires_at').as('until'))
-        .whereRef('webhook_secrets.webhook_id', '=', 'webhooks.id')
-        .where('expires_at', '>', sql<Date>`now()`)
-        .as('old_secret_until'),
-    )
-    .where('workspace_id', '=', workspaceId);
-
 export type WebhookRow = Awaited<ReturnType<ReturnType<typeof webhookRows>['execute']>>[number];
+
+export interface NewWebhook {
+  id: string;
+  workspaceId: string;
+  url: string;
+  description: string | null;
+  eventTypes: readonly EventType[];
+  isEnabled: boolean;
+  actorKeyId: string;
+  secret: string;
+}
+
+export interface WebhookChange {
+  workspaceId: string;
+  id: string;
+  actorKeyId: string;
+  url?: string | undefined;
+  description?: string | null | undefined;
+  eventTypes?: readonly EventType[] | undefined;
+  isEnabled?: boolean | undefined;
+}
+
+const SWITCHED = {
+  on: { disabled_at: null, disabled_reason: null, failing_since: null },
+  // A webhook that is off already keeps its reason.
+  off: {
+    disabled_at: sql<Date>`coalesce(disabled_at, now())`,
+    disabled_reason: sql<'byAdmin'>`coalesce(disabled_reason, 'byAdmin')`,
+  },
+};
 
 export const findWebhook = (
   db: Db,
@@ -44,24 +59,6 @@ export const listWebhooks = (
     .orderBy('id')
     .limit(page.limit)
     .execute();
-
-const insertSecret = async (trx: Trx, webhookId: string, secret: string): Promise<void> => {
-  await trx
-    .insertInto('webhook_secrets')
-    .values({ id: uuidv7(), webhook_id: webhookId, secret })
-    .execute();
-};
-
-export interface NewWebhook {
-  id: string;
-  workspaceId: string;
-  url: string;
-  description: string | null;
-  eventTypes: readonly EventType[];
-  isEnabled: boolean;
-  actorKeyId: string;
-  secret: string;
-}
 
 /** Makes a webhook with its first secret. False if the workspace has `MAX_WEBHOOKS` webhooks. */
 export const createWebhook = async (trx: Trx, webhook: NewWebhook): Promise<boolean> => {
@@ -91,25 +88,6 @@ export const createWebhook = async (trx: Trx, webhook: NewWebhook): Promise<bool
     .execute();
   await insertSecret(trx, id, webhook.secret);
   return true;
-};
-
-export interface WebhookChange {
-  workspaceId: string;
-  id: string;
-  actorKeyId: string;
-  url?: string | undefined;
-  description?: string | null | undefined;
-  eventTypes?: readonly EventType[] | undefined;
-  isEnabled?: boolean | undefined;
-}
-
-const SWITCHED = {
-  on: { disabled_at: null, disabled_reason: null, failing_since: null },
-  // A webhook that is off already keeps its reason.
-  off: {
-    disabled_at: sql<Date>`coalesce(disabled_at, now())`,
-    disabled_reason: sql<'byAdmin'>`coalesce(disabled_reason, 'byAdmin')`,
-  },
 };
 
 /** Updates the given properties of a webhook. True if the webhook existed. */
@@ -191,4 +169,26 @@ export const rotateSecret = async (
     .where(isValid)
     .executeTakeFirstOrThrow();
   return count > MAX_VALID_SECRETS ? 'tooMany' : 'rotated';
+};
+
+/** Webhooks for the API, with the latest expiry of an old secret. */
+const webhookRows = (db: Db, workspaceId: string) =>
+  db
+    .selectFrom('webhooks')
+    .selectAll('webhooks')
+    .select((eb) =>
+      eb
+        .selectFrom('webhook_secrets')
+        .select((inner) => inner.fn.max('expires_at').as('until'))
+        .whereRef('webhook_secrets.webhook_id', '=', 'webhooks.id')
+        .where('expires_at', '>', sql<Date>`now()`)
+        .as('old_secret_until'),
+    )
+    .where('workspace_id', '=', workspaceId);
+
+const insertSecret = async (trx: Trx, webhookId: string, secret: string): Promise<void> => {
+  await trx
+    .insertInto('webhook_secrets')
+    .values({ id: uuidv7(), webhook_id: webhookId, secret })
+    .execute();
 };

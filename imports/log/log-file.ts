@@ -22,6 +22,11 @@ export interface LogHead {
   isLog: boolean;
 }
 
+const QUOTED = /"((?:[^"]|"")*)"|([^,]*)/y;
+
+/** A failed line as it is stored. */
+export type KeptLine = Pick<FailedLine, 'line' | 'payload' | 'code' | 'message'>;
+
 /** Reads the beginning of the file whose lines are to be logged, and closes the file. */
 export const readLogHead = async (
   file: Readable,
@@ -44,22 +49,6 @@ export const readLogHead = async (
   }
   return { separator: ',', isSeparatorNamed: false, names: [], isGuarded: [], isLog: false };
 };
-
-const QUOTED = /"((?:[^"]|"")*)"|([^,]*)/y;
-
-/** The cells of a stored line, which are separated by commas. */
-const cellsOf = (payload: string): string[] => {
-  if (!payload.includes('"')) return payload.split(',');
-  const cells: string[] = [];
-  for (QUOTED.lastIndex = 0; ; QUOTED.lastIndex += 1) {
-    const [, quotedText, plain = ''] = QUOTED.exec(payload) ?? [];
-    cells.push(quotedText?.replaceAll('""', '"') ?? plain);
-    if (payload[QUOTED.lastIndex] !== ',') return cells;
-  }
-};
-
-/** A failed line as it is stored. */
-export type KeptLine = Pick<FailedLine, 'line' | 'payload' | 'code' | 'message'>;
 
 /**
  * Writes a log in the format of the imported file, so that the corrected log can be imported
@@ -87,4 +76,15 @@ export const logLines = (head: LogHead, spreadsheetSafe: boolean) => {
       return record([...values, `${code}, line ${line}: ${message}`]);
     },
   };
+};
+
+/** The cells of a stored line, which are separated by commas. */
+const cellsOf = (payload: string): string[] => {
+  if (!payload.includes('"')) return payload.split(',');
+  const cells: string[] = [];
+  for (QUOTED.lastIndex = 0; ; QUOTED.lastIndex += 1) {
+    const [, quotedText, plain = ''] = QUOTED.exec(payload) ?? [];
+    cells.push(quotedText?.replaceAll('""', '"') ?? plain);
+    if (payload[QUOTED.lastIndex] !== ',') return cells;
+  }
 };

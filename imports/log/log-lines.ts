@@ -17,8 +17,6 @@ export const MARK_PROBLEM = {
 /** Whether a cell is the error of a log's line. */
 export const isErrorCell = (cell: string): boolean => ERROR_CELL.test(unguarded(cell));
 
-const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);
-
 /**
  * The problem of a line of a log, whose last column states an error. A spreadsheet may have moved
  * its cells. Some errors must be checked here, because the log hides them from the normal checks.
@@ -38,3 +36,5 @@ export const logProblem = (cells: readonly string[], width: number): CsvRecord['
   const error = cells[width - 1] ?? '';
   return first.startsWith(BYTE_ORDER_MARK) && isOfMark(error) ? MARK_PROBLEM : undefined;
 };
+
+const isOfMark = (error: string): boolean => error.includes(MARK_PROBLEM.message);

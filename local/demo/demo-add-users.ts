@@ -11,25 +11,6 @@ interface AddedUser {
   error?: { detail: string };
 }
 
-/** Splits users into pages that fit into a request. */
-const pagesOf = async function* (
-  users: AsyncIterable<unknown> | Iterable<unknown>,
-): AsyncGenerator<unknown[]> {
-  let page: unknown[] = [];
-  let bytes = 0;
-  for await (const user of users) {
-    const userBytes = Buffer.byteLength(JSON.stringify(user)) + 1;
-    if (page.length === USERS_PER_REQUEST || bytes + userBytes > REQUEST_BYTES) {
-      yield page;
-      page = [];
-      bytes = 0;
-    }
-    page.push(user);
-    bytes += userBytes;
-  }
-  if (page.length > 0) yield page;
-};
-
 /** Adds users page by page. @returns how many users the API created */
 export const addUsers = async (
   admin: ApiClient,
@@ -49,4 +30,23 @@ export const addUsers = async (
   };
   await Promise.all(Array.from({ length: REQUESTS_AT_ONCE }, send));
   return created;
+};
+
+/** Splits users into pages that fit into a request. */
+const pagesOf = async function* (
+  users: AsyncIterable<unknown> | Iterable<unknown>,
+): AsyncGenerator<unknown[]> {
+  let page: unknown[] = [];
+  let bytes = 0;
+  for await (const user of users) {
+    const userBytes = Buffer.byteLength(JSON.stringify(user)) + 1;
+    if (page.length === USERS_PER_REQUEST || bytes + userBytes > REQUEST_BYTES) {
+      yield page;
+      page = [];
+      bytes = 0;
+    }
+    page.push(user);
+    bytes += userBytes;
+  }
+  if (page.length > 0) yield page;
 };

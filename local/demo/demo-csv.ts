@@ -20,105 +20,6 @@ interface Row {
   line: number;
 }
 
-const textOf = async function* (path: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    yield decoder.decode(chunk, { stream: true });
-  }
-  yield decoder.decode();
-};
-
-/** @throws Error that names the file, when it cannot be read, or is not a CSV file in UTF-8 */
-const rowsOf = async function* (path: string): AsyncGenerator<Row> {
-  // The parser's iteration throws the errors of both streams.
-  const parser = pipeline(textOf(path), parse({ info: true, skip_empty_lines: true }), () => {});
-  try {
-    for await (const { record, info } of parser as AsyncIterable<{
-      record: string[];
-      info: { lines: number };
-    }>) {
-      yield { cells: record, line: info.lines };
-    }
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not valid UTF-8' : message;
-    throw new Error(`${path} cannot be read as CSV: ${why}`, { cause: error });
-  }
-};
-
-const columnProblem = (column: string, columns: readonly string[]): string | undefined => {
-  if (columns.indexOf(column) !== columns.lastIndexOf(column)) return 'is repeated';
-  if (findSystemField(column) !== undefined) return undefined;
-  if (!column.startsWith(PREFIX)) {
-    const known = SYSTEM_FIELDS.map(({ name }) => name).join(', ');
-    return `is not known; name custom properties ${PREFIX}<name>; the other properties are ${known}`;
-  }
-  const name = propertyNameSchema.safeParse(column.slice(PREFIX.length));
-  return name.success
-    ? undefined
-    : `cannot be a property: its name ${name.error.issues[0]?.message}`;
-};
-
-const headerProblems = (columns: readonly string[]): string[] => {
-  const problems = [...new Set(columns)].flatMap((column) => {
-    const problem = columnProblem(column, columns);
-    return problem === undefined ? [] : [`column "${column}" ${problem}`];
-  });
-  if (!columns.includes('userId')) problems.push('there is no column "userId"');
-  const count = propertiesIn(columns).length;
-  if (count > MAX_PROPERTIES)
-    problems.push(`${count} properties exceed the maximum of ${MAX_PROPERTIES}`);
-  return problems;
-};
-
-const propertiesIn = (columns: readonly string[]): string[] =>
-  columns
-    .filter((column) => column.startsWith(PREFIX))
-    .map((column) => column.slice(PREFIX.length));
-
-/** Other text stays text, and is refused as by the API. */
-const booleanOf = (text: string): boolean | string => {
-  const lower = text.toLowerCase();
-  return lower === 'true' || lower === 'false' ? lower === 'true' : text;
-};
-
-const valueOf = (column: string, text: string): unknown => {
-  const type = findSystemField(column)?.type;
-  if (type === 'boolean') return booleanOf(text);
-  return type === 'list' ? text.split(';') : text;
-};
-
-/** A row as the API accepts it. Empty cells are left out. */
-const userOf = (columns: readonly string[], { cells }: Row): User => {
-  const user: User = { userId: '' };
-  const properties: Record<string, string> = {};
-  for (const [index, column] of columns.entries()) {
-    const text = cells[index] ?? '';
-    if (text === '' || isUnsettableByFile(column)) continue;
-    if (column.startsWith(PREFIX)) properties[column.slice(PREFIX.length)] = text;
-    else user[column] = valueOf(column, text);
-  }
-  return { ...user, properties };
-};
-
-const rowProblems = ({ userId, ...given }: User, types: Parameters<typeof readUser>[1]) => {
-  const id = userIdSchema.safeParse(userId);
-  const read = readUser(given, types);
-  const problems = 'errors' in read ? read.errors : [];
-  return [
-    ...(id.success ? [] : [`column "userId" ${id.error.issues[0]?.message}`]),
-    ...problems.map(
-      ({ pointer, detail }) => `column "${pointer.slice(1).replaceAll('/', '.')}" ${detail}`,
-    ),
-  ];
-};
-
-const refuse = (path: string, problems: readonly string[]): Error => {
-  const listed = problems.slice(0, MAX_LISTED).map((problem) => `  ${problem}`);
-  const more = problems.length > MAX_LISTED ? ['  and more of the kind'] : [];
-  return new Error([`${path} cannot be used:`, ...listed, ...more].join('\n'));
-};
-
 /** The content of a checked file. */
 export interface CsvFacts {
   /** The number of users, one per row. */
@@ -165,4 +66,103 @@ export const usersOfCsv = async function* (path: string): AsyncGenerator<User> {
     if (columns === undefined) columns = row.cells;
     else yield userOf(columns, row);
   }
+};
+
+const refuse = (path: string, problems: readonly string[]): Error => {
+  const listed = problems.slice(0, MAX_LISTED).map((problem) => `  ${problem}`);
+  const more = problems.length > MAX_LISTED ? ['  and more of the kind'] : [];
+  return new Error([`${path} cannot be used:`, ...listed, ...more].join('\n'));
+};
+
+/** @throws Error that names the file, when it cannot be read, or is not a CSV file in UTF-8 */
+const rowsOf = async function* (path: string): AsyncGenerator<Row> {
+  // The parser's iteration throws the errors of both streams.
+  const parser = pipeline(textOf(path), parse({ info: true, skip_empty_lines: true }), () => {});
+  try {
+    for await (const { record, info } of parser as AsyncIterable<{
+      record: string[];
+      info: { lines: number };
+    }>) {
+      yield { cells: record, line: info.lines };
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not valid UTF-8' : message;
+    throw new Error(`${path} cannot be read as CSV: ${why}`, { cause: error });
+  }
+};
+
+const textOf = async function* (path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    yield decoder.decode(chunk, { stream: true });
+  }
+  yield decoder.decode();
+};
+
+const propertiesIn = (columns: readonly string[]): string[] =>
+  columns
+    .filter((column) => column.startsWith(PREFIX))
+    .map((column) => column.slice(PREFIX.length));
+
+const headerProblems = (columns: readonly string[]): string[] => {
+  const problems = [...new Set(columns)].flatMap((column) => {
+    const problem = columnProblem(column, columns);
+    return problem === undefined ? [] : [`column "${column}" ${problem}`];
+  });
+  if (!columns.includes('userId')) problems.push('there is no column "userId"');
+  const count = propertiesIn(columns).length;
+  if (count > MAX_PROPERTIES)
+    problems.push(`${count} properties exceed the maximum of ${MAX_PROPERTIES}`);
+  return problems;
+};
+
+const columnProblem = (column: string, columns: readonly string[]): string | undefined => {
+  if (columns.indexOf(column) !== columns.lastIndexOf(column)) return 'is repeated';
+  if (findSystemField(column) !== undefined) return undefined;
+  if (!column.startsWith(PREFIX)) {
+    const known = SYSTEM_FIELDS.map(({ name }) => name).join(', ');
+    return `is not known; name custom properties ${PREFIX}<name>; the other properties are ${known}`;
+  }
+  const name = propertyNameSchema.safeParse(column.slice(PREFIX.length));
+  return name.success
+    ? undefined
+    : `cannot be a property: its name ${name.error.issues[0]?.message}`;
+};
+
+const rowProblems = ({ userId, ...given }: User, types: Parameters<typeof readUser>[1]) => {
+  const id = userIdSchema.safeParse(userId);
+  const read = readUser(given, types);
+  const problems = 'errors' in read ? read.errors : [];
+  return [
+    ...(id.success ? [] : [`column "userId" ${id.error.issues[0]?.message}`]),
+    ...problems.map(
+      ({ pointer, detail }) => `column "${pointer.slice(1).replaceAll('/', '.')}" ${detail}`,
+    ),
+  ];
+};
+
+/** A row as the API accepts it. Empty cells are left out. */
+const userOf = (columns: readonly string[], { cells }: Row): User => {
+  const user: User = { userId: '' };
+  const properties: Record<string, string> = {};
+  for (const [index, column] of columns.entries()) {
+    const text = cells[index] ?? '';
+    if (text === '' || isUnsettableByFile(column)) continue;
+    if (column.startsWith(PREFIX)) properties[column.slice(PREFIX.length)] = text;
+    else user[column] = valueOf(column, text);
+  }
+  return { ...user, properties };
+};
+
+const valueOf = (column: string, text: string): unknown => {
+  const type = findSystemField(column)?.type;
+  if (type === 'boolean') return booleanOf(text);
+  return type === 'list' ? text.split(';') : text;
+};
+
+/** Other text stays text, and is refused as by the API. */
+const booleanOf = (text: string): boolean | string => {
+  const lower = text.toLowerCase();
+  return lower === 'true' || lower === 'false' ? lower === 'true' : text;
 };

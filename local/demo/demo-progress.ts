@@ -4,11 +4,6 @@ export interface Step {
   show: (done: number, total: number | null) => void;
 }
 
-const bar = (share: number): string => {
-  const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
-  return '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
-};
-
 /** Runs one step of the demo with a progress bar, and prints how long it took. */
 export const runStep = async <Result>(
   title: string,
@@ -35,4 +30,9 @@ export const check = (what: string, actual: unknown, expected: unknown): void =>
   console.log(
     `  ✓ ${what}: ${typeof actual === 'number' ? actual.toLocaleString('en') : String(actual)}`,
   );
+};
+
+const bar = (share: number): string => {
+  const filled = Math.round(Math.min(1, share) * BAR_WIDTH);
+  return '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
 };

@@ -20,13 +20,6 @@ export type Records = Map<string, ExportedRecord>;
 /** The name of the id column: the API's in an export, the database's in a backup. */
 export type IdColumn = 'userId' | 'user_id';
 
-const bytePieces = async function* (file: Buffer): AsyncGenerator<Buffer> {
-  for (let start = 0; start < file.length; start += PIECE_BYTES) {
-    yield file.subarray(start, start + PIECE_BYTES);
-    await nextTurn();
-  }
-};
-
 /** @throws Error when the file has no such column, or is not CSV */
 export const recordsIn = async (file: Buffer, idColumn: IdColumn): Promise<Records> => {
   const parser = parse({ columns: true });
@@ -38,16 +31,6 @@ export const recordsIn = async (file: Buffer, idColumn: IdColumn): Promise<Recor
     records.set(id, row);
   }
   return records;
-};
-
-const recordPieces = async function* (
-  records: Records,
-): AsyncGenerator<[string, ExportedRecord][]> {
-  const all = [...records];
-  for (let start = 0; start < all.length; start += PIECE_RECORDS) {
-    yield all.slice(start, start + PIECE_RECORDS);
-    await nextTurn();
-  }
 };
 
 /** The records as a gzip-compressed CSV file with a header. */
@@ -76,4 +59,21 @@ export const differing = async (
     for (const [id, record] of piece) if (!isSame(id, record)) ids.push(id);
   }
   return ids;
+};
+
+const bytePieces = async function* (file: Buffer): AsyncGenerator<Buffer> {
+  for (let start = 0; start < file.length; start += PIECE_BYTES) {
+    yield file.subarray(start, start + PIECE_BYTES);
+    await nextTurn();
+  }
+};
+
+const recordPieces = async function* (
+  records: Records,
+): AsyncGenerator<[string, ExportedRecord][]> {
+  const all = [...records];
+  for (let start = 0; start < all.length; start += PIECE_RECORDS) {
+    yield all.slice(start, start + PIECE_RECORDS);
+    await nextTurn();
+  }
 };

@@ -44,12 +44,30 @@ export interface SeedOptions {
   signal: AbortSignal;
 }
 
-/** Revokes keys of an earlier start that crashed: their text is lost, so nobody can use them. */
-const revokeLostKeys = async (db: Db): Promise<void> => {
-  const owners: string[] = Object.values(OWNERS).map(({ ownerEmail }) => ownerEmail);
-  const keys = await listApiKeys(db);
-  const lost = keys.filter((key) => owners.includes(key.owner_email) && key.revoked_at === null);
-  await Promise.all(lost.map(({ id }) => revokeApiKey(db, id)));
+/** Calls the API. @throws Error with the answer, unless it is a success */
+type Call = (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<unknown>;
+
+/**
+ * Creates the demo workspace, its keys and its users, once per data folder. If it was interrupted,
+ * the next start completes it. Users that were deleted later are not created again.
+ *
+ * @returns the keys, if this start completed the seeding
+ */
+export const seedDemo = async (options: SeedOptions): Promise<DemoKeys | undefined> => {
+  const { dataDir, info, log, signal } = options;
+  const done = join(dataDir, 'demo.json');
+  if (existsSync(done)) return undefined;
+  log(`Adding the workspace ${WORKSPACE.id} with ${USER_COUNT.toLocaleString('en')} users`);
+  const { db, close } = openDatabase(info.databaseUrl, { applicationName: 'keepsake-seed' });
+  try {
+    if ((await findWorkspace(db, WORKSPACE.id)) === undefined) await createWorkspace(db, WORKSPACE);
+    const keys = await openKeys(db, join(dataDir, 'keys.json'));
+    await addContent(callWith(info.api, keys.admin, signal));
+    writePrivateJson(done, { seededAt: new Date().toISOString() });
+    return keys;
+  } finally {
+    await close();
+  }
 };
 
 const openKeys = async (db: Db, path: string): Promise<DemoKeys> => {
@@ -66,22 +84,22 @@ const openKeys = async (db: Db, path: string): Promise<DemoKeys> => {
   return keys;
 };
 
-/** Calls the API. @throws Error with the answer, unless it is a success */
-type Call = (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<unknown>;
+/** Revokes keys of an earlier start that crashed: their text is lost, so nobody can use them. */
+const revokeLostKeys = async (db: Db): Promise<void> => {
+  const owners: string[] = Object.values(OWNERS).map(({ ownerEmail }) => ownerEmail);
+  const keys = await listApiKeys(db);
+  const lost = keys.filter((key) => owners.includes(key.owner_email) && key.revoked_at === null);
+  await Promise.all(lost.map(({ id }) => revokeApiKey(db, id)));
+};
 
-const callWith =
-  (api: string, key: string, signal: AbortSignal): Call =>
-  async (method, path, body) => {
-    const response = await fetch(`${api}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_DEADLINE_MS)]),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return JSON.parse(text);
-  };
+const addContent = async (call: Call): Promise<void> => {
+  await addMissing(call, '/v1/properties', demoProperties);
+  await addMissing(call, '/v1/segments', demoSegments);
+  const users = [...demoUsers(USER_COUNT)];
+  for (let start = 0; start < users.length; start += USERS_PER_REQUEST) {
+    await addUsers(call, users.slice(start, start + USERS_PER_REQUEST));
+  }
+};
 
 /** Creates the items whose names are missing, so that an interrupted seeding can be repeated. */
 const addMissing = async (
@@ -106,34 +124,16 @@ const addUsers = async (call: Call, users: DemoUser[]): Promise<void> => {
   }
 };
 
-const addContent = async (call: Call): Promise<void> => {
-  await addMissing(call, '/v1/properties', demoProperties);
-  await addMissing(call, '/v1/segments', demoSegments);
-  const users = [...demoUsers(USER_COUNT)];
-  for (let start = 0; start < users.length; start += USERS_PER_REQUEST) {
-    await addUsers(call, users.slice(start, start + USERS_PER_REQUEST));
-  }
-};
-
-/**
- * Creates the demo workspace, its keys and its users, once per data folder. If it was interrupted,
- * the next start completes it. Users that were deleted later are not created again.
- *
- * @returns the keys, if this start completed the seeding
- */
-export const seedDemo = async (options: SeedOptions): Promise<DemoKeys | undefined> => {
-  const { dataDir, info, log, signal } = options;
-  const done = join(dataDir, 'demo.json');
-  if (existsSync(done)) return undefined;
-  log(`Adding the workspace ${WORKSPACE.id} with ${USER_COUNT.toLocaleString('en')} users`);
-  const { db, close } = openDatabase(info.databaseUrl, { applicationName: 'keepsake-seed' });
-  try {
-    if ((await findWorkspace(db, WORKSPACE.id)) === undefined) await createWorkspace(db, WORKSPACE);
-    const keys = await openKeys(db, join(dataDir, 'keys.json'));
-    await addContent(callWith(info.api, keys.admin, signal));
-    writePrivateJson(done, { seededAt: new Date().toISOString() });
-    return keys;
-  } finally {
-    await close();
-  }
-};
+const callWith =
+  (api: string, key: string, signal: AbortSignal): Call =>
+  async (method, path, body) => {
+    const response = await fetch(`${api}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_DEADLINE_MS)]),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  };

@@ -21,23 +21,6 @@ const COLUMNS = SYSTEM_FIELDS.filter(({ type, name }) => type === 'text' && name
   ({ name }) => name,
 );
 
-const countsOf = (records: readonly ExportedRecord[], column: string): Map<string, number> => {
-  const counts = new Map<string, number>();
-  for (const { [column]: value = '' } of records) {
-    if (value !== '') counts.set(value, (counts.get(value) ?? 0) + 1);
-  }
-  return counts;
-};
-
-const quarterOf = (records: readonly ExportedRecord[]): DemoSegment => {
-  const wanted = Math.ceil(records.length * WANTED_SHARE);
-  const value = records.slice(0, Math.min(wanted, MAX_IN_VALUES)).map(({ userId = '' }) => userId);
-  return {
-    filter: { field: 'userId', op: 'in', value },
-    title: `userId is one of ${value.length.toLocaleString('en')}`,
-  };
-};
-
 /**
  * Chooses a segment that holds some users, but not nearly all: those with the value whose share is
  * nearest to a quarter. If no value fits, the segment lists ids: up to a quarter of the users, and
@@ -58,4 +41,21 @@ export const chooseSegment = (records: readonly ExportedRecord[]): DemoSegment =
   const { field, value } = best;
   const shown = value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value;
   return { filter: { field, op: 'is', value }, title: `${field} is ${JSON.stringify(shown)}` };
+};
+
+const countsOf = (records: readonly ExportedRecord[], column: string): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { [column]: value = '' } of records) {
+    if (value !== '') counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  return counts;
+};
+
+const quarterOf = (records: readonly ExportedRecord[]): DemoSegment => {
+  const wanted = Math.ceil(records.length * WANTED_SHARE);
+  const value = records.slice(0, Math.min(wanted, MAX_IN_VALUES)).map(({ userId = '' }) => userId);
+  return {
+    filter: { field: 'userId', op: 'in', value },
+    title: `userId is one of ${value.length.toLocaleString('en')}`,
+  };
 };

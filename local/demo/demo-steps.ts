@@ -18,6 +18,36 @@ type Running = Pick<Stack, 'info'>;
 
 const OWNER_EMAIL = 'ada.admin@example.com';
 
+/** One of so many users is edited. */
+const EDITED_SHARE = 100;
+const EDITED_CITY = 'Kyōto, "old capital"';
+
+/** The source of the demo's users. */
+export interface Source {
+  properties: readonly { name: string; type: string }[];
+  users: () => AsyncIterable<unknown> | Iterable<unknown>;
+  rows: number;
+}
+
+export const runDemo = async (
+  stack: Running,
+  { properties, users, rows }: Source,
+): Promise<void> => {
+  const admin = await openWorkspace(stack);
+  for (const property of properties) await admin.succeed('POST', '/v1/properties', property);
+  const added = await runStep('Add users through the API', ({ show }) =>
+    addUsers(admin, users(), (done) => show(done, rows)),
+  );
+  check('users in the workspace', await countUsers(admin), added);
+  const first = await exportAll(stack, admin, { title: 'Export all users', expected: added });
+  const before = await importEdited(stack, admin, first);
+  const backupId = await deleteSegment(stack, admin, before);
+  await restoreBackup(stack, admin, backupId);
+  const title = 'Export all users once more';
+  const after = await exportAll(stack, admin, { title, expected: added });
+  check('users not exactly as before the deletion', (await differing(before, after)).length, 0);
+};
+
 const openWorkspace = async (stack: Running): Promise<ApiClient> => {
   const { db, close } = openDatabase(stack.info().databaseUrl, { maxConnections: 1 });
   await createWorkspace(db, { id: 'demo', name: 'Demo' });
@@ -29,25 +59,6 @@ const openWorkspace = async (stack: Running): Promise<ApiClient> => {
   });
   await close();
   return createApiClient(stack.info().api, key);
-};
-
-const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
-
-/** The mail about a job. @throws Error when there is none */
-const findMail = async (stack: Running, jobId: string): Promise<OutboxMail> => {
-  const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
-  const mail = mails.find((one) => one.text?.includes(jobId) === true);
-  if (mail === undefined) throw new Error(`no mail about job ${jobId} arrived`);
-  console.log(`  ✉ ${mail.to.join(', ')}: ${mail.subject}`);
-  return mail;
-};
-
-/** The file behind the link of the mail about a job. */
-const openMail = async (stack: Running, jobId: string): Promise<Buffer> => {
-  const { text } = await findMail(stack, jobId);
-  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
-  if (link === undefined) throw new Error(`the mail about job ${jobId} contains no link`);
-  return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
 };
 
 const countUsers = async (admin: ApiClient): Promise<number> =>
@@ -72,20 +83,24 @@ const exportAll = async (
   return records;
 };
 
-/** One of so many users is edited. */
-const EDITED_SHARE = 100;
-const EDITED_CITY = 'Kyōto, "old capital"';
+/** The file behind the link of the mail about a job. */
+const openMail = async (stack: Running, jobId: string): Promise<Buffer> => {
+  const { text } = await findMail(stack, jobId);
+  const link = /https?:\/\/\S+\/d\/[\w.-]+/.exec(text ?? '')?.[0];
+  if (link === undefined) throw new Error(`the mail about job ${jobId} contains no link`);
+  return Buffer.from(await (await fetch(`${link}/file`)).arrayBuffer());
+};
 
-/**
- * The users' records with a new city for some of them, as a person would type it into a
- * spreadsheet.
- */
-const edit = (records: Records): Records =>
-  new Map(
-    [...records].map(([id, record], index) =>
-      index % EDITED_SHARE === 0 ? [id, { ...record, city: EDITED_CITY }] : [id, record],
-    ),
-  );
+/** The mail about a job. @throws Error when there is none */
+const findMail = async (stack: Running, jobId: string): Promise<OutboxMail> => {
+  const mails = (await (await fetch(`${stack.info().outbox}/emails`)).json()) as OutboxMail[];
+  const mail = mails.find((one) => one.text?.includes(jobId) === true);
+  if (mail === undefined) throw new Error(`no mail about job ${jobId} arrived`);
+  console.log(`  ✉ ${mail.to.join(', ')}: ${mail.subject}`);
+  return mail;
+};
+
+const digestOf = (file: Buffer): string => createHash('sha256').update(file).digest('hex');
 
 /**
  * Edits the exported file and imports it. @returns the records that an export must hold from now on
@@ -113,6 +128,17 @@ const importEdited = async (
   check('users touched', (await differing(exported, after)).length, changed);
   return after;
 };
+
+/**
+ * The users' records with a new city for some of them, as a person would type it into a
+ * spreadsheet.
+ */
+const edit = (records: Records): Records =>
+  new Map(
+    [...records].map(([id, record], index) =>
+      index % EDITED_SHARE === 0 ? [id, { ...record, city: EDITED_CITY }] : [id, record],
+    ),
+  );
 
 /** Deletes the segment. @returns the id of the first backup */
 const deleteSegment = async (stack: Running, admin: ApiClient, all: Records): Promise<string> => {
@@ -158,30 +184,4 @@ const restoreBackup = async (stack: Running, admin: ApiClient, backupId: string)
   check('restore', job.state, 'succeeded');
   check('restored', job.counts?.['restored'], restorable);
   await findMail(stack, job.id);
-};
-
-/** The source of the demo's users. */
-export interface Source {
-  properties: readonly { name: string; type: string }[];
-  users: () => AsyncIterable<unknown> | Iterable<unknown>;
-  rows: number;
-}
-
-export const runDemo = async (
-  stack: Running,
-  { properties, users, rows }: Source,
-): Promise<void> => {
-  const admin = await openWorkspace(stack);
-  for (const property of properties) await admin.succeed('POST', '/v1/properties', property);
-  const added = await runStep('Add users through the API', ({ show }) =>
-    addUsers(admin, users(), (done) => show(done, rows)),
-  );
-  check('users in the workspace', await countUsers(admin), added);
-  const first = await exportAll(stack, admin, { title: 'Export all users', expected: added });
-  const before = await importEdited(stack, admin, first);
-  const backupId = await deleteSegment(stack, admin, before);
-  await restoreBackup(stack, admin, backupId);
-  const title = 'Export all users once more';
-  const after = await exportAll(stack, admin, { title, expected: added });
-  check('users not exactly as before the deletion', (await differing(before, after)).length, 0);
 };

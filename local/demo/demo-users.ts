@@ -46,135 +46,7 @@ const COMPANIES = [
 ];
 const MANAGERS = ['kim', 'sasha', 'robin', 'ayo'];
 
-/** The generator mulberry32: small, and unlike Math.random the same on every machine. */
-const createRandom = (seed: number): (() => number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
-
-/** Choices from one stream of random numbers. */
-const createDice = (random: () => number) => {
-  const below = (limit: number): number => Math.floor(random() * limit);
-  const chance = (probability: number): boolean => random() < probability;
-  return {
-    below,
-    chance,
-    pick: <T>(items: readonly T[]): T => items[below(items.length)] as T,
-    some: <T>(items: readonly T[], probability: number): T[] =>
-      items.filter(() => chance(probability)),
-  };
-};
-
 type Dice = ReturnType<typeof createDice>;
-
-/** Leaves out undefined values and empty lists. */
-const known = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
-  Object.fromEntries(
-    Object.entries(values).filter(
-      ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
-    ),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
-
-const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
-const second = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
-const twoDigits = (value: number): string => String(value).padStart(2, '0');
-
-const phoneOf = (region: Region, dice: Dice): string => {
-  const digits = Array.from({ length: region.phoneDigits - 1 }, () => dice.below(10)).join('');
-  return `${region.callingCode}9${digits}`;
-};
-
-const emailOf = (first: Name, last: Name, index: number, dice: Dice): string =>
-  `${first[1]}.${last[1]}.${index}@example.${dice.pick(['com', 'org'])}`;
-
-/**
- * Two thirds were seen in the last 60 days, the others not for at least 91 days. So a segment of
- * inactive users has a useful size.
- */
-const lastSeenDaysAgo = (dice: Dice): number =>
-  dice.chance(0.67) ? dice.below(60) : 91 + dice.below(700);
-
-const propertiesOf = (index: number, region: Region, dice: Dice, today: number) => {
-  const plan = dice.pick(PLANS);
-  const lastSeenAt = today - lastSeenDaysAgo(dice) * DAY_MS + dice.below(86_400) * 1_000;
-  const isPaying = plan !== 'free';
-  return known({
-    plan: dice.chance(0.95) ? plan : undefined,
-    ltv: isPaying ? dice.below(500_000) / 100 : dice.chance(0.5) ? 0 : undefined,
-    vip: dice.chance(0.9) ? isPaying && dice.chance(0.15) : undefined,
-    lastSeenAt: dice.chance(0.97) ? second(lastSeenAt) : undefined,
-    renewsOn: isPaying ? day(today + dice.below(365) * DAY_MS) : undefined,
-    bestTime: dice.chance(0.3)
-      ? `${twoDigits(8 + dice.below(12))}:${dice.pick(['00', '30'])}:00`
-      : undefined,
-    interests: dice.some(INTERESTS, 0.25),
-    company: dice.chance(0.2) ? dice.pick(COMPANIES) : undefined,
-    accountManager: isPaying && dice.chance(0.6) ? `${dice.pick(MANAGERS)}@example.com` : undefined,
-    workPhone: dice.chance(0.15) ? phoneOf(region, dice) : undefined,
-    website: dice.chance(0.2) ? `https://example.org/people/${index}?ref=a&b=c` : undefined,
-  });
-};
-
-const demoUser = (index: number, dice: Dice, today: number): DemoUser => {
-  const region = dice.pick(REGIONS);
-  const isFemale = dice.chance(0.5);
-  const first = dice.pick(isFemale ? region.female : region.male);
-  const last = dice.pick(region.family);
-  const [city, timezone] = dice.pick(region.places);
-  const isOptedOut = dice.chance(0.08);
-  const optin = (probability: number) =>
-    isOptedOut ? false : dice.chance(0.9) ? dice.chance(probability) : undefined;
-  return {
-    userId: `u-${String(index).padStart(6, '0')}`,
-    ...known({
-      firstName: dice.chance(0.97) ? first[0] : undefined,
-      lastName: dice.chance(0.95) ? last[0] : undefined,
-      gender: dice.chance(0.8)
-        ? dice.chance(0.02)
-          ? 'nonbinary'
-          : isFemale
-            ? 'female'
-            : 'male'
-        : undefined,
-      country: dice.chance(0.96) ? region.country : undefined,
-      city: dice.chance(0.85) ? city : undefined,
-      language: dice.chance(0.9) ? region.language : undefined,
-      timezone: dice.chance(0.9) ? timezone : undefined,
-      email: dice.chance(0.93) ? emailOf(first, last, index, dice) : undefined,
-      phone: dice.chance(0.7) ? phoneOf(region, dice) : undefined,
-      lastChannel: dice.chance(0.75) ? dice.pick(CHANNELS) : undefined,
-      dob: dice.chance(0.6)
-        ? day(Date.UTC(1940 + dice.below(66), dice.below(12), 1 + dice.below(28)))
-        : undefined,
-      emailOptin: optin(0.75),
-      smsOptin: optin(0.4),
-      whatsAppOptin: optin(0.3),
-      tags: dice.some(TAGS, 0.15),
-    }),
-    properties: propertiesOf(index, region, dice, today),
-  };
-};
-
-/**
- * Users `u-000001`, `u-000002`, …: the same ones for the same seed and day.
- *
- * Only `lastSeenAt` and `renewsOn` depend on the day, so that "not seen for 90 days" never matches
- * everyone.
- */
-export function* demoUsers(
-  count: number,
-  seed: number = FIXED_SEED,
-  now: Date = new Date(),
-): Generator<DemoUser, void> {
-  const today = Math.floor(now.getTime() / DAY_MS) * DAY_MS;
-  const dice = createDice(createRandom(seed));
-  for (let index = 1; index <= count; index++) yield demoUser(index, dice, today);
-}
 
 /** The custom properties of the demo users. */
 export const demoProperties = [
@@ -240,3 +112,133 @@ export const demoSegments = [
     },
   },
 ] as const;
+
+/**
+ * Users `u-000001`, `u-000002`, …: the same ones for the same seed and day.
+ *
+ * Only `lastSeenAt` and `renewsOn` depend on the day, so that "not seen for 90 days" never matches
+ * everyone.
+ */
+export function* demoUsers(
+  count: number,
+  seed: number = FIXED_SEED,
+  now: Date = new Date(),
+): Generator<DemoUser, void> {
+  const today = Math.floor(now.getTime() / DAY_MS) * DAY_MS;
+  const dice = createDice(createRandom(seed));
+  for (let index = 1; index <= count; index++) yield demoUser(index, dice, today);
+}
+
+/** Choices from one stream of random numbers. */
+const createDice = (random: () => number) => {
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const chance = (probability: number): boolean => random() < probability;
+  return {
+    below,
+    chance,
+    pick: <T>(items: readonly T[]): T => items[below(items.length)] as T,
+    some: <T>(items: readonly T[], probability: number): T[] =>
+      items.filter(() => chance(probability)),
+  };
+};
+
+/** The generator mulberry32: small, and unlike Math.random the same on every machine. */
+const createRandom = (seed: number): (() => number) => {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+};
+
+const demoUser = (index: number, dice: Dice, today: number): DemoUser => {
+  const region = dice.pick(REGIONS);
+  const isFemale = dice.chance(0.5);
+  const first = dice.pick(isFemale ? region.female : region.male);
+  const last = dice.pick(region.family);
+  const [city, timezone] = dice.pick(region.places);
+  const isOptedOut = dice.chance(0.08);
+  const optin = (probability: number) =>
+    isOptedOut ? false : dice.chance(0.9) ? dice.chance(probability) : undefined;
+  return {
+    userId: `u-${String(index).padStart(6, '0')}`,
+    ...known({
+      firstName: dice.chance(0.97) ? first[0] : undefined,
+      lastName: dice.chance(0.95) ? last[0] : undefined,
+      gender: dice.chance(0.8)
+        ? dice.chance(0.02)
+          ? 'nonbinary'
+          : isFemale
+            ? 'female'
+            : 'male'
+        : undefined,
+      country: dice.chance(0.96) ? region.country : undefined,
+      city: dice.chance(0.85) ? city : undefined,
+      language: dice.chance(0.9) ? region.language : undefined,
+      timezone: dice.chance(0.9) ? timezone : undefined,
+      email: dice.chance(0.93) ? emailOf(first, last, index, dice) : undefined,
+      phone: dice.chance(0.7) ? phoneOf(region, dice) : undefined,
+      lastChannel: dice.chance(0.75) ? dice.pick(CHANNELS) : undefined,
+      dob: dice.chance(0.6)
+        ? day(Date.UTC(1940 + dice.below(66), dice.below(12), 1 + dice.below(28)))
+        : undefined,
+      emailOptin: optin(0.75),
+      smsOptin: optin(0.4),
+      whatsAppOptin: optin(0.3),
+      tags: dice.some(TAGS, 0.15),
+    }),
+    properties: propertiesOf(index, region, dice, today),
+  };
+};
+
+/** Leaves out undefined values and empty lists. */
+const known = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(
+    Object.entries(values).filter(
+      ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
+    ),
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+
+const emailOf = (first: Name, last: Name, index: number, dice: Dice): string =>
+  `${first[1]}.${last[1]}.${index}@example.${dice.pick(['com', 'org'])}`;
+
+const phoneOf = (region: Region, dice: Dice): string => {
+  const digits = Array.from({ length: region.phoneDigits - 1 }, () => dice.below(10)).join('');
+  return `${region.callingCode}9${digits}`;
+};
+
+const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
+const propertiesOf = (index: number, region: Region, dice: Dice, today: number) => {
+  const plan = dice.pick(PLANS);
+  const lastSeenAt = today - lastSeenDaysAgo(dice) * DAY_MS + dice.below(86_400) * 1_000;
+  const isPaying = plan !== 'free';
+  return known({
+    plan: dice.chance(0.95) ? plan : undefined,
+    ltv: isPaying ? dice.below(500_000) / 100 : dice.chance(0.5) ? 0 : undefined,
+    vip: dice.chance(0.9) ? isPaying && dice.chance(0.15) : undefined,
+    lastSeenAt: dice.chance(0.97) ? second(lastSeenAt) : undefined,
+    renewsOn: isPaying ? day(today + dice.below(365) * DAY_MS) : undefined,
+    bestTime: dice.chance(0.3)
+      ? `${twoDigits(8 + dice.below(12))}:${dice.pick(['00', '30'])}:00`
+      : undefined,
+    interests: dice.some(INTERESTS, 0.25),
+    company: dice.chance(0.2) ? dice.pick(COMPANIES) : undefined,
+    accountManager: isPaying && dice.chance(0.6) ? `${dice.pick(MANAGERS)}@example.com` : undefined,
+    workPhone: dice.chance(0.15) ? phoneOf(region, dice) : undefined,
+    website: dice.chance(0.2) ? `https://example.org/people/${index}?ref=a&b=c` : undefined,
+  });
+};
+
+/**
+ * Two thirds were seen in the last 60 days, the others not for at least 91 days. So a segment of
+ * inactive users has a useful size.
+ */
+const lastSeenDaysAgo = (dice: Dice): number =>
+  dice.chance(0.67) ? dice.below(60) : 91 + dice.below(700);
+
+const second = (time: number): string => new Date(time).toISOString().replace('.000Z', 'Z');
+
+const twoDigits = (value: number): string => String(value).padStart(2, '0');

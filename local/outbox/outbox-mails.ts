@@ -65,50 +65,6 @@ export interface OutboxMails {
   close: () => void;
 }
 
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
-};
-
-const hashOf = (payload: unknown): string =>
-  createHash('sha256')
-    .update(JSON.stringify(sorted(payload)))
-    .digest('hex');
-
-/**
- * Reads the stored mails. A line cut off by a crash is left out: its sender got no answer and sends
- * the mail again.
- */
-const readMails = (path: string): StoredMail[] => {
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
-  return lines.filter(Boolean).flatMap((line) => {
-    try {
-      return [JSON.parse(line) as StoredMail];
-    } catch {
-      return [];
-    }
-  });
-};
-
-const toLine = (stored: StoredMail): string => `${JSON.stringify(stored)}\n`;
-
-const toStored = (payload: z.infer<typeof payloadSchema>, key: string | undefined): StoredMail => ({
-  mail: {
-    id: uuidv7(),
-    from: payload.from,
-    to: payload.to,
-    subject: payload.subject,
-    html: payload.html ?? null,
-    text: payload.text ?? null,
-    headers: payload.headers ?? {},
-    idempotencyKey: key ?? null,
-    receivedAt: new Date().toISOString(),
-  },
-  payloadSha256: hashOf(payload),
-});
-
 export const openOutboxMails = (path: string): OutboxMails => {
   const mails = readMails(path).slice(-KEPT_MAILS);
   writePrivateFile(path, mails.map(toLine).join(''));
@@ -147,4 +103,48 @@ export const openOutboxMails = (path: string): OutboxMails => {
     list: () => mails.map(({ mail }) => mail),
     close: () => closeSync(file),
   };
+};
+
+/**
+ * Reads the stored mails. A line cut off by a crash is left out: its sender got no answer and sends
+ * the mail again.
+ */
+const readMails = (path: string): StoredMail[] => {
+  const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
+  return lines.filter(Boolean).flatMap((line) => {
+    try {
+      return [JSON.parse(line) as StoredMail];
+    } catch {
+      return [];
+    }
+  });
+};
+
+const toLine = (stored: StoredMail): string => `${JSON.stringify(stored)}\n`;
+
+const toStored = (payload: z.infer<typeof payloadSchema>, key: string | undefined): StoredMail => ({
+  mail: {
+    id: uuidv7(),
+    from: payload.from,
+    to: payload.to,
+    subject: payload.subject,
+    html: payload.html ?? null,
+    text: payload.text ?? null,
+    headers: payload.headers ?? {},
+    idempotencyKey: key ?? null,
+    receivedAt: new Date().toISOString(),
+  },
+  payloadSha256: hashOf(payload),
+});
+
+const hashOf = (payload: unknown): string =>
+  createHash('sha256')
+    .update(JSON.stringify(sorted(payload)))
+    .digest('hex');
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
 };

@@ -22,9 +22,6 @@ const ENTITIES: Record<string, string> = {
   "'": '&#39;',
 };
 
-const escape = (text: string): string =>
-  text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
-
 /** A mail is always shown on white, as its recipients see it, in any theme. */
 const STYLE = `
   :root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d8dee4; --card: #fff; --back: #f3f5f7; --act: #0b57d0 }
@@ -45,19 +42,6 @@ const STYLE = `
   }
 `;
 
-/** Links open a new tab, because the policy would block them inside the frame. */
-const frame = (html: string): string =>
-  `<iframe title="The mail" sandbox="allow-popups allow-popups-to-escape-sandbox" ` +
-  `srcdoc="${escape(`<base target="_blank">${html}`)}"></iframe>`;
-
-const entry = (mail: OutboxMail, isOpen: boolean): string => `
-  <details${isOpen ? ' open' : ''}>
-    <summary><strong>${escape(mail.subject)}</strong>
-      <span>to ${escape(mail.to.join(', '))}</span>
-      <span><time datetime="${escape(mail.receivedAt)}">${formatTimestamp(new Date(mail.receivedAt))}</time></span></summary>
-    ${mail.html === null ? `<pre>${escape(mail.text ?? '')}</pre>` : frame(mail.html)}
-  </details>`;
-
 /** A page with all mails. The newest is first and open. */
 export const renderOutbox = (mails: OutboxMail[]): string => `<!doctype html>
 <html lang="en">
@@ -73,3 +57,19 @@ ${mails
   .join('\n')}
 </html>
 `;
+
+const entry = (mail: OutboxMail, isOpen: boolean): string => `
+  <details${isOpen ? ' open' : ''}>
+    <summary><strong>${escape(mail.subject)}</strong>
+      <span>to ${escape(mail.to.join(', '))}</span>
+      <span><time datetime="${escape(mail.receivedAt)}">${formatTimestamp(new Date(mail.receivedAt))}</time></span></summary>
+    ${mail.html === null ? `<pre>${escape(mail.text ?? '')}</pre>` : frame(mail.html)}
+  </details>`;
+
+const escape = (text: string): string =>
+  text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char);
+
+/** Links open a new tab, because the policy would block them inside the frame. */
+const frame = (html: string): string =>
+  `<iframe title="The mail" sandbox="allow-popups allow-popups-to-escape-sandbox" ` +
+  `srcdoc="${escape(`<base target="_blank">${html}`)}"></iframe>`;

@@ -25,40 +25,30 @@ export interface Outbox {
   stop: () => Promise<void>;
 }
 
+/** Starts the outbox. Its mails are stored in `outbox.jsonl` in the data folder. */
+export const startOutbox = async ({ dataDir, port, apiKey }: OutboxOptions): Promise<Outbox> => {
+  const mails = openOutboxMails(join(dataDir, 'outbox.jsonl'));
+  const app = fastify({ bodyLimit: LARGEST_MAIL_BYTES, forceCloseConnections: true });
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const code = error.statusCode ?? 500;
+    const name = code < 500 ? 'validation_error' : 'application_error';
+    return reply.code(code).send(resendError(code, name, error.message));
+  });
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send(resendError(404, 'not_found', 'The requested endpoint does not exist.')),
+  );
+  addRoutes(app, mails, apiKey);
+  app.addHook('onClose', () => mails.close());
+  const url = await app.listen({ host: HOST, port });
+  return { url, stop: () => app.close() };
+};
+
 /** An error in Resend's format: https://resend.com/docs/api-reference/errors */
 const resendError = (statusCode: number, name: string, message: string) => ({
   statusCode,
   name,
   message,
 });
-
-const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** Compares hashes, which have equal lengths, so that the time reveals nothing about the key. */
-const isKey = (authorization: string | undefined, apiKey: string): boolean =>
-  timingSafeEqual(hashOf(authorization ?? ''), hashOf(`Bearer ${apiKey}`));
-
-const firstOf = (header: string | string[] | undefined): string | undefined =>
-  Array.isArray(header) ? header[0] : header;
-
-/**
- * Prevents DNS rebinding: a web site could point its own name at this machine and read the mails
- * through a visitor's browser.
- */
-const isLocalName = (host: string | undefined): boolean =>
-  /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
-
-/** Accepts a mail: returns its id, or why it is refused. */
-const acceptMail = (request: FastifyRequest, mails: OutboxMails, apiKey: string) => {
-  const { authorization, 'idempotency-key': key } = request.headers;
-  if (authorization === undefined) return resendError(401, 'missing_api_key', 'Missing API key.');
-  if (!isKey(authorization, apiKey)) {
-    return resendError(403, 'invalid_api_key', 'API key is invalid.');
-  }
-  const accepted = mails.accept(request.body, firstOf(key));
-  if (accepted.status === 'accepted') return { statusCode: 200, id: accepted.id };
-  return resendError(STATUS_CODES[accepted.name], accepted.name, accepted.message);
-};
 
 const addRoutes = (app: FastifyInstance, mails: OutboxMails, apiKey: string): void => {
   app.addHook('onRequest', (request, reply, done) => {
@@ -83,20 +73,30 @@ const addRoutes = (app: FastifyInstance, mails: OutboxMails, apiKey: string): vo
   });
 };
 
-/** Starts the outbox. Its mails are stored in `outbox.jsonl` in the data folder. */
-export const startOutbox = async ({ dataDir, port, apiKey }: OutboxOptions): Promise<Outbox> => {
-  const mails = openOutboxMails(join(dataDir, 'outbox.jsonl'));
-  const app = fastify({ bodyLimit: LARGEST_MAIL_BYTES, forceCloseConnections: true });
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
-    const code = error.statusCode ?? 500;
-    const name = code < 500 ? 'validation_error' : 'application_error';
-    return reply.code(code).send(resendError(code, name, error.message));
-  });
-  app.setNotFoundHandler((_request, reply) =>
-    reply.code(404).send(resendError(404, 'not_found', 'The requested endpoint does not exist.')),
-  );
-  addRoutes(app, mails, apiKey);
-  app.addHook('onClose', () => mails.close());
-  const url = await app.listen({ host: HOST, port });
-  return { url, stop: () => app.close() };
+/**
+ * Prevents DNS rebinding: a web site could point its own name at this machine and read the mails
+ * through a visitor's browser.
+ */
+const isLocalName = (host: string | undefined): boolean =>
+  /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(host ?? '');
+
+/** Accepts a mail: returns its id, or why it is refused. */
+const acceptMail = (request: FastifyRequest, mails: OutboxMails, apiKey: string) => {
+  const { authorization, 'idempotency-key': key } = request.headers;
+  if (authorization === undefined) return resendError(401, 'missing_api_key', 'Missing API key.');
+  if (!isKey(authorization, apiKey)) {
+    return resendError(403, 'invalid_api_key', 'API key is invalid.');
+  }
+  const accepted = mails.accept(request.body, firstOf(key));
+  if (accepted.status === 'accepted') return { statusCode: 200, id: accepted.id };
+  return resendError(STATUS_CODES[accepted.name], accepted.name, accepted.message);
 };
+
+/** Compares hashes, which have equal lengths, so that the time reveals nothing about the key. */
+const isKey = (authorization: string | undefined, apiKey: string): boolean =>
+  timingSafeEqual(hashOf(authorization ?? ''), hashOf(`Bearer ${apiKey}`));
+
+const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const firstOf = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header;

@@ -27,24 +27,6 @@ export const markOwner = (home: string, dataDir: string): void => {
   writePrivateJson(join(home, OWNER_FILE), owner);
 };
 
-const ownerOf = (home: string): Owner | undefined => {
-  try {
-    return ownerSchema.parse(readJson(join(home, OWNER_FILE)));
-  } catch {
-    return undefined;
-  }
-};
-
-const nearestThere = (path: string): string =>
-  existsSync(path) ? path : nearestThere(dirname(path));
-
-const isRunning = (home: string): boolean => {
-  const pidFile = join(home, 'data', 'postmaster.pid');
-  if (!existsSync(pidFile)) return false;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-  return commandLineOf(pid)?.includes(home) === true;
-};
-
 /**
  * Removes the clusters below `base` whose data folder no longer exists. Also removes those of
  * `dataDir`, which the caller has locked, except `current`. A cluster without our mark, or that may
@@ -65,3 +47,21 @@ export const sweepAbandonedClusters = (
     if (isGone && isSameDisk) rmSync(home, { recursive: true, force: true });
   }
 };
+
+const ownerOf = (home: string): Owner | undefined => {
+  try {
+    return ownerSchema.parse(readJson(join(home, OWNER_FILE)));
+  } catch {
+    return undefined;
+  }
+};
+
+const isRunning = (home: string): boolean => {
+  const pidFile = join(home, 'data', 'postmaster.pid');
+  if (!existsSync(pidFile)) return false;
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  return commandLineOf(pid)?.includes(home) === true;
+};
+
+const nearestThere = (path: string): string =>
+  existsSync(path) ? path : nearestThere(dirname(path));

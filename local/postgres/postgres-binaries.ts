@@ -19,8 +19,10 @@ export interface PostgresBinaries {
   version: string;
 }
 
-const platformName = (): string =>
-  `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+interface Link {
+  source: string;
+  target: string;
+}
 
 /**
  * Finds the binaries that `npm ci` has installed.
@@ -45,38 +47,6 @@ export const findPostgresBinaries = (): PostgresBinaries => {
   }
 };
 
-interface Link {
-  source: string;
-  target: string;
-}
-
-const missingLinks = (folder: string): Link[] => {
-  const list = join(folder, 'pg-symlinks.json');
-  if (!existsSync(list)) return [];
-  // The paths in the list begin with the name of the folder.
-  const links = JSON.parse(readFileSync(list, 'utf8')) as Link[];
-  const root = dirname(folder);
-  return links
-    .map(({ source, target }) => ({ source: join(root, source), target: join(root, target) }))
-    .filter(({ target }) => lstatSync(target, { throwIfNoEntry: false }) === undefined);
-};
-
-/**
- * Creates missing symbolic links. npm packages cannot hold them, so the package creates them after
- * its installation, if scripts are allowed.
- */
-const addMissingLinks = (folder: string): void => {
-  for (const { source, target } of missingLinks(folder)) {
-    symlinkSync(relative(dirname(target), source), target);
-  }
-};
-
-const isComplete = (folder: string): boolean =>
-  missingLinks(folder).length === 0 &&
-  ['initdb', 'postgres'].every(
-    (program) => (lstatSync(join(folder, 'bin', program)).mode & 0o100) !== 0,
-  );
-
 /** Completes the binaries where they are. Returns false when their folder cannot be written to. */
 export const completeInPlace = ({ folder }: PostgresBinaries): boolean => {
   try {
@@ -88,15 +58,6 @@ export const completeInPlace = ({ folder }: PostgresBinaries): boolean => {
     return true;
   } catch {
     return false;
-  }
-};
-
-const openToAll = (folder: string): void => {
-  chmodSync(folder, 0o755);
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) openToAll(path);
-    else if (entry.isFile()) chmodSync(path, folder.endsWith('bin') ? 0o755 : 0o644);
   }
 };
 
@@ -124,4 +85,43 @@ export const copyBinaries = ({ folder, version }: PostgresBinaries, base: string
     rmSync(draft, { recursive: true, force: true });
   }
   return native;
+};
+
+const platformName = (): string =>
+  `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+
+const isComplete = (folder: string): boolean =>
+  missingLinks(folder).length === 0 &&
+  ['initdb', 'postgres'].every(
+    (program) => (lstatSync(join(folder, 'bin', program)).mode & 0o100) !== 0,
+  );
+
+const missingLinks = (folder: string): Link[] => {
+  const list = join(folder, 'pg-symlinks.json');
+  if (!existsSync(list)) return [];
+  // The paths in the list begin with the name of the folder.
+  const links = JSON.parse(readFileSync(list, 'utf8')) as Link[];
+  const root = dirname(folder);
+  return links
+    .map(({ source, target }) => ({ source: join(root, source), target: join(root, target) }))
+    .filter(({ target }) => lstatSync(target, { throwIfNoEntry: false }) === undefined);
+};
+
+/**
+ * Creates missing symbolic links. npm packages cannot hold them, so the package creates them after
+ * its installation, if scripts are allowed.
+ */
+const addMissingLinks = (folder: string): void => {
+  for (const { source, target } of missingLinks(folder)) {
+    symlinkSync(relative(dirname(target), source), target);
+  }
+};
+
+const openToAll = (folder: string): void => {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) openToAll(path);
+    else if (entry.isFile()) chmodSync(path, folder.endsWith('bin') ? 0o755 : 0o644);
+  }
 };

@@ -26,85 +26,6 @@ export interface PostgresPlace {
 /** Folders for files that PostgreSQL's user must read if it cannot enter the data folder. */
 const REACHABLE_BASES = ['/var/lib/keepsake', '/var/tmp/keepsake'];
 
-const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
-
-/**
- * Whether a folder is root's and no one else can write to it. Otherwise another user could have
- * prepared its content.
- */
-const isOurs = (base: string): boolean => {
-  const stats = lstatSync(base, { throwIfNoEntry: false });
-  return stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o022) === 0;
-};
-
-const openBase = (base: string, user: ServerUser): boolean => {
-  try {
-    if (!existsSync(base)) {
-      mkdirSync(base);
-      chmodSync(base, 0o755);
-    }
-    return isOurs(base) && canEnter(base, user);
-  } catch {
-    return false;
-  }
-};
-
-const findBase = (user: ServerUser): string => {
-  const base = REACHABLE_BASES.find((candidate) => openBase(candidate, user));
-  if (base !== undefined) return base;
-  throw new Error(
-    `PostgreSQL runs as the user ${user.name}, which can access neither the data folder nor ` +
-      `${REACHABLE_BASES.join(' or ')}. Set KEEPSAKE_DATA_DIR to an accessible folder, ` +
-      'start Keepsake as another user than root, or set DATABASE_URL.',
-  );
-};
-
-const makePrivateFolder = (folder: string, user: ServerUser): void => {
-  mkdirSync(folder, { mode: 0o700 });
-  chownSync(folder, user.uid, user.gid);
-};
-
-/** Lets the server's group enter a private data folder of root. The files in it stay private. */
-const letThrough = (dataDir: string, user: ServerUser): void => {
-  const { uid, mode } = statSync(dataDir);
-  if (uid !== 0 || (mode & 0o077) !== 0) return;
-  chownSync(dataDir, 0, user.gid);
-  chmodSync(dataDir, 0o710);
-};
-
-/** The home folder in use: in the data folder, or where its link `postgres` points. */
-const makeHome = (dataDir: string, user: ServerUser): string => {
-  const link = linkIn(dataDir);
-  if (canEnter(dirname(realpathSync(dataDir)), user)) letThrough(dataDir, user);
-  if (canEnter(dataDir, user)) {
-    makePrivateFolder(link, user);
-    return realpathSync(link);
-  }
-  // Random, so that a new data folder with the path of a removed one does not find the old data.
-  const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
-  const home = join(findBase(user), hash.digest('hex').slice(0, 16));
-  makePrivateFolder(home, user);
-  markOwner(home, realpathSync(dataDir));
-  symlinkSync(home, link);
-  return home;
-};
-
-const findHome = (dataDir: string): string | undefined => {
-  const link = linkIn(dataDir);
-  const stats = lstatSync(link, { throwIfNoEntry: false });
-  if (stats === undefined) return undefined;
-  if (existsSync(link)) return realpathSync(link);
-  throw new Error(
-    `The database of ${dataDir} was in ${readlinkSync(link)}, which no longer exists. Restore that folder, ` +
-      `or remove ${dataDir} to start with an empty database.`,
-  );
-};
-
-const ownerOf = (home: string): ServerUser => {
-  const { uid, gid } = statSync(home);
-  return { name: `with the id ${uid}`, uid, gid };
-};
-
 /**
  * Removes databases outside their data folder if that folder no longer exists or is `dataDir`;
  * except `current`.
@@ -166,4 +87,83 @@ export const removeDatabase = (dataDir: string): void => {
 export const removeDataFolder = (dataDir: string): void => {
   removeDatabase(dataDir);
   rmSync(dataDir, { recursive: true, force: true });
+};
+
+/**
+ * Whether a folder is root's and no one else can write to it. Otherwise another user could have
+ * prepared its content.
+ */
+const isOurs = (base: string): boolean => {
+  const stats = lstatSync(base, { throwIfNoEntry: false });
+  return stats?.isDirectory() === true && stats.uid === 0 && (stats.mode & 0o022) === 0;
+};
+
+const findHome = (dataDir: string): string | undefined => {
+  const link = linkIn(dataDir);
+  const stats = lstatSync(link, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  if (existsSync(link)) return realpathSync(link);
+  throw new Error(
+    `The database of ${dataDir} was in ${readlinkSync(link)}, which no longer exists. Restore that folder, ` +
+      `or remove ${dataDir} to start with an empty database.`,
+  );
+};
+
+const linkIn = (dataDir: string): string => join(dataDir, 'postgres');
+
+const ownerOf = (home: string): ServerUser => {
+  const { uid, gid } = statSync(home);
+  return { name: `with the id ${uid}`, uid, gid };
+};
+
+/** The home folder in use: in the data folder, or where its link `postgres` points. */
+const makeHome = (dataDir: string, user: ServerUser): string => {
+  const link = linkIn(dataDir);
+  if (canEnter(dirname(realpathSync(dataDir)), user)) letThrough(dataDir, user);
+  if (canEnter(dataDir, user)) {
+    makePrivateFolder(link, user);
+    return realpathSync(link);
+  }
+  // Random, so that a new data folder with the path of a removed one does not find the old data.
+  const hash = createHash('sha256').update(realpathSync(dataDir)).update(randomBytes(16));
+  const home = join(findBase(user), hash.digest('hex').slice(0, 16));
+  makePrivateFolder(home, user);
+  markOwner(home, realpathSync(dataDir));
+  symlinkSync(home, link);
+  return home;
+};
+
+/** Lets the server's group enter a private data folder of root. The files in it stay private. */
+const letThrough = (dataDir: string, user: ServerUser): void => {
+  const { uid, mode } = statSync(dataDir);
+  if (uid !== 0 || (mode & 0o077) !== 0) return;
+  chownSync(dataDir, 0, user.gid);
+  chmodSync(dataDir, 0o710);
+};
+
+const makePrivateFolder = (folder: string, user: ServerUser): void => {
+  mkdirSync(folder, { mode: 0o700 });
+  chownSync(folder, user.uid, user.gid);
+};
+
+const findBase = (user: ServerUser): string => {
+  const base = REACHABLE_BASES.find((candidate) => openBase(candidate, user));
+  if (base !== undefined) return base;
+  throw new Error(
+    `PostgreSQL runs as the user ${user.name}, which can access neither the data folder nor ` +
+      `${REACHABLE_BASES.join(' or ')}. Set KEEPSAKE_DATA_DIR to an accessible folder, ` +
+      'start Keepsake as another user than root, or set DATABASE_URL.',
+  );
+};
+
+const openBase = (base: string, user: ServerUser): boolean => {
+  try {
+    if (!existsSync(base)) {
+      mkdirSync(base);
+      chmodSync(base, 0o755);
+    }
+    return isOurs(base) && canEnter(base, user);
+  } catch {
+    return false;
+  }
 };

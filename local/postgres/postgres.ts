@@ -93,16 +93,55 @@ interface Account {
   supervisor?: ProcessIdentity | undefined;
 }
 
-const dataOf = (place: PostgresPlace): string => join(place.home, 'data');
-
 /** Inherits nothing from the caller: variables such as PGOPTIONS would change the server. */
 const environment = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
-const processOptions = ({ home, user }: PostgresPlace) => ({
-  cwd: home,
-  env: environment,
-  ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
-});
+/** Starts the embedded PostgreSQL on the data folder. The first start creates its data. */
+export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
+  const { dataDir, signal } = options;
+  await openDataFolder(dataDir);
+  const place = preparePostgresPlace(dataDir);
+  const accountFile = join(dataDir, 'postgres.json');
+  const account = await openAccount(place, accountFile);
+  if (!existsSync(dataOf(place))) await createCluster(place, account.password);
+  signal?.throwIfAborted();
+  return withPortRetry(async () => {
+    const chosen = { ...account, port: await choosePort(account) };
+    writePrivateJson(accountFile, chosen);
+    return startServer(place, chosen, options);
+  });
+};
+
+const openAccount = async (place: PostgresPlace, path: string): Promise<Account> => {
+  const known = readJson(path) as Account | undefined;
+  if (known === undefined && existsSync(dataOf(place))) {
+    throw new Error(
+      `${path}, which holds the password of the database in ${place.home}, no longer exists.`,
+    );
+  }
+  const account = known ?? { password: randomBytes(PASSWORD_BYTES).toString('hex'), port: 0 };
+  await stopOrphan(place, account);
+  const opened = { ...account, supervisor: identify(process.pid) };
+  writePrivateJson(path, opened);
+  return opened;
+};
+
+const dataOf = (place: PostgresPlace): string => join(place.home, 'data');
+
+/** Stops the server of a supervisor that was killed. @throws Error when that supervisor is alive */
+const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void> => {
+  const pidFile = join(dataOf(place), 'postmaster.pid');
+  if (!existsSync(pidFile)) return;
+  const target = identify(Number(readFileSync(pidFile, 'utf8').split('\n')[0]));
+  if (target === undefined || commandLineOf(target.pid)?.includes(dataOf(place)) !== true) return;
+  if (account.supervisor !== undefined && isAlive(account.supervisor)) {
+    throw new Error(
+      `PostgreSQL already runs on ${dataOf(place)} (process ${target.pid}, started by process ` +
+        `${account.supervisor.pid}). Stop that process first.`,
+    );
+  }
+  await stopProcess('PostgreSQL', target, SHUT_DOWN_POSTGRES);
+};
 
 const createCluster = async (place: PostgresPlace, password: string): Promise<void> => {
   const passwordFile = join(place.home, 'password');
@@ -142,64 +181,41 @@ const createCluster = async (place: PostgresPlace, password: string): Promise<vo
   renameSync(draft, dataOf(place));
 };
 
-/** Stops the server of a supervisor that was killed. @throws Error when that supervisor is alive */
-const stopOrphan = async (place: PostgresPlace, account: Account): Promise<void> => {
-  const pidFile = join(dataOf(place), 'postmaster.pid');
-  if (!existsSync(pidFile)) return;
-  const target = identify(Number(readFileSync(pidFile, 'utf8').split('\n')[0]));
-  if (target === undefined || commandLineOf(target.pid)?.includes(dataOf(place)) !== true) return;
-  if (account.supervisor !== undefined && isAlive(account.supervisor)) {
-    throw new Error(
-      `PostgreSQL already runs on ${dataOf(place)} (process ${target.pid}, started by process ` +
-        `${account.supervisor.pid}). Stop that process first.`,
-    );
-  }
-  await stopProcess('PostgreSQL', target, SHUT_DOWN_POSTGRES);
-};
-
-const openAccount = async (place: PostgresPlace, path: string): Promise<Account> => {
-  const known = readJson(path) as Account | undefined;
-  if (known === undefined && existsSync(dataOf(place))) {
-    throw new Error(
-      `${path}, which holds the password of the database in ${place.home}, no longer exists.`,
-    );
-  }
-  const account = known ?? { password: randomBytes(PASSWORD_BYTES).toString('hex'), port: 0 };
-  await stopOrphan(place, account);
-  const opened = { ...account, supervisor: identify(process.pid) };
-  writePrivateJson(path, opened);
-  return opened;
-};
-
-const urlOf = ({ password, port }: Account, database: string): string =>
-  `postgres://${OWNER}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
-
-/**
- * Creates the database if it is missing. Returns true when the server answers and the database
- * exists.
- */
-const makeDatabase = async (account: Account): Promise<boolean> => {
-  const client = new Client({
-    connectionString: urlOf(account, 'postgres'),
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  });
-  // After a broken connection the next attempt connects again.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    const found = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
-    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
-    return true;
-  } finally {
-    await client.end().catch(() => {});
-  }
-};
+const processOptions = ({ home, user }: PostgresPlace) => ({
+  cwd: home,
+  env: environment,
+  ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
+});
 
 /** The port of the last start if it is free, or else another free port. */
 const choosePort = async ({ port }: Account): Promise<number> => {
   if (port > 0 && (await isPortFree(port))) return port;
   const [chosen = 0] = await freePorts(1);
   return chosen;
+};
+
+const startServer = async (
+  place: PostgresPlace,
+  account: Account,
+  options: PostgresOptions,
+): Promise<Postgres> => {
+  const logFile = join(options.dataDir, 'logs', 'postgres.log');
+  const newLog = followLogFile(logFile);
+  const server = superviseServer(place, account.port, logFile, options);
+  try {
+    await waitUntilReady({
+      name: 'PostgreSQL',
+      // Another server on this port would not accept the password.
+      isReady: () => makeDatabase(account),
+      deadlineMs: READY_DEADLINE_MS,
+      processes: [{ process: server, logFile, newLog }],
+      signal: options.signal,
+    });
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  return { url: urlOf(account, DATABASE), pid: server.pid, stop: server.stop };
 };
 
 const superviseServer = (
@@ -231,42 +247,26 @@ const superviseServer = (
   });
 };
 
-const startServer = async (
-  place: PostgresPlace,
-  account: Account,
-  options: PostgresOptions,
-): Promise<Postgres> => {
-  const logFile = join(options.dataDir, 'logs', 'postgres.log');
-  const newLog = followLogFile(logFile);
-  const server = superviseServer(place, account.port, logFile, options);
+/**
+ * Creates the database if it is missing. Returns true when the server answers and the database
+ * exists.
+ */
+const makeDatabase = async (account: Account): Promise<boolean> => {
+  const client = new Client({
+    connectionString: urlOf(account, 'postgres'),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  // After a broken connection the next attempt connects again.
+  client.on('error', () => {});
   try {
-    await waitUntilReady({
-      name: 'PostgreSQL',
-      // Another server on this port would not accept the password.
-      isReady: () => makeDatabase(account),
-      deadlineMs: READY_DEADLINE_MS,
-      processes: [{ process: server, logFile, newLog }],
-      signal: options.signal,
-    });
-  } catch (error) {
-    await server.stop();
-    throw error;
+    await client.connect();
+    const found = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+    return true;
+  } finally {
+    await client.end().catch(() => {});
   }
-  return { url: urlOf(account, DATABASE), pid: server.pid, stop: server.stop };
 };
 
-/** Starts the embedded PostgreSQL on the data folder. The first start creates its data. */
-export const startPostgres = async (options: PostgresOptions): Promise<Postgres> => {
-  const { dataDir, signal } = options;
-  await openDataFolder(dataDir);
-  const place = preparePostgresPlace(dataDir);
-  const accountFile = join(dataDir, 'postgres.json');
-  const account = await openAccount(place, accountFile);
-  if (!existsSync(dataOf(place))) await createCluster(place, account.password);
-  signal?.throwIfAborted();
-  return withPortRetry(async () => {
-    const chosen = { ...account, port: await choosePort(account) };
-    writePrivateJson(accountFile, chosen);
-    return startServer(place, chosen, options);
-  });
-};
+const urlOf = ({ password, port }: Account, database: string): string =>
+  `postgres://${OWNER}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;

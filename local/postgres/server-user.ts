@@ -31,11 +31,6 @@ export const findServerUser = (): ServerUser => {
   );
 };
 
-const allows = (stats: Stats, user: ServerUser, bits: number): boolean => {
-  const shift = stats.uid === user.uid ? 6 : stats.gid === user.gid ? 3 : 0;
-  return ((stats.mode >> shift) & bits) === bits;
-};
-
 /** Whether the user may enter a folder and all folders above it. */
 export const canEnter = (folder: string, user: ServerUser): boolean => {
   const real = realpathSync(folder);
@@ -56,3 +51,8 @@ export const canReadTree = (folder: string, user: ServerUser): boolean =>
     const isProgram = (stats.mode & 0o100) !== 0;
     return allows(stats, user, isProgram ? READ | ENTER : READ);
   });
+
+const allows = (stats: Stats, user: ServerUser, bits: number): boolean => {
+  const shift = stats.uid === user.uid ? 6 : stats.gid === user.gid ? 3 : 0;
+  return ((stats.mode >> shift) & bits) === bits;
+};

@@ -12,16 +12,6 @@ export const PROJECT_FOLDER = dirname(dirname(import.meta.dirname));
 
 const SCRIPT_DEADLINE_MS = 120_000;
 
-/**
- * Arguments for `node`. The loader is named by its URL, so it is found from any working directory.
- */
-const nodeArguments = (file: string, args: string[]): string[] => [
-  '--import',
-  pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,
-  join(PROJECT_FOLDER, file),
-  ...args,
-];
-
 /** The descriptor of an inherited socket: the first after the standard ones. */
 const INHERITED_FD = 3;
 
@@ -88,3 +78,13 @@ export const runScript = async (
     throw new Error(`${file} failed:\n${said || (error as Error).message}`, { cause: error });
   }
 };
+
+/**
+ * Arguments for `node`. The loader is named by its URL, so it is found from any working directory.
+ */
+const nodeArguments = (file: string, args: string[]): string[] => [
+  '--import',
+  pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href,
+  join(PROJECT_FOLDER, file),
+  ...args,
+];

@@ -6,38 +6,6 @@ import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 const ATTEMPTS = 5;
 
-const readOwner = (path: string): ProcessIdentity | undefined => {
-  try {
-    return readJson(path) as ProcessIdentity | undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-const tryLink = (draft: string, path: string): boolean => {
-  try {
-    linkSync(draft, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-};
-
-/** Removes the lock of a dead owner. It uses a rename, so that only one of two starts does this. */
-const removeStale = (path: string): void => {
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    renameSync(path, aside);
-  } catch {
-    return;
-  }
-  const owner = readOwner(aside);
-  // Another start was faster, and this is its new lock: put it back.
-  if (owner !== undefined && isAlive(owner)) tryLink(aside, path);
-  rmSync(aside, { force: true });
-};
-
 /**
  * Lets only this process run a stack on the data folder.
  *
@@ -65,4 +33,36 @@ export const lockDataFolder = (dataDir: string): (() => void) => {
   } finally {
     rmSync(draft, { force: true });
   }
+};
+
+const tryLink = (draft: string, path: string): boolean => {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+};
+
+const readOwner = (path: string): ProcessIdentity | undefined => {
+  try {
+    return readJson(path) as ProcessIdentity | undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Removes the lock of a dead owner. It uses a rename, so that only one of two starts does this. */
+const removeStale = (path: string): void => {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  const owner = readOwner(aside);
+  // Another start was faster, and this is its new lock: put it back.
+  if (owner !== undefined && isAlive(owner)) tryLink(aside, path);
+  rmSync(aside, { force: true });
 };

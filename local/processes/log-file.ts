@@ -4,8 +4,6 @@ import { dirname } from 'node:path';
 /** A longer log is renamed when its process starts. One older log is kept. */
 const LONGEST_LOG_BYTES = 16 * 1024 * 1024;
 
-const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-
 /**
  * Returns a function that returns the text added to a log since this call. Call it before the
  * process is started.
@@ -25,3 +23,5 @@ export const openLogFile = (path: string): number => {
   if (sizeOf(path) > LONGEST_LOG_BYTES) renameSync(path, `${path}.1`);
   return openSync(path, 'a', 0o600);
 };
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -14,30 +14,6 @@ export const apiUrlOf = (host: string, port: number): string => {
 export const publicUrlOf = ({ env, ports }: StartContext): string =>
   env.PUBLIC_URL ?? apiUrlOf(env.HOST, ports.api.port);
 
-/**
- * Removes variables such as PGSSLMODE: set for another PostgreSQL, they would keep clients from
- * ours.
- */
-const withoutPostgresSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !/^PG[A-Z]+$/.test(name)));
-
-const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.ProcessEnv => {
-  const { env, inherited, dataDir } = context;
-  const uiUrl = env.TEMPORAL_UI_URL ?? temporal?.uiUrl;
-  const own = { ...(uiUrl !== undefined && { TEMPORAL_UI_URL: uiUrl }) };
-  if (temporal === undefined) return { ...own, TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS };
-  // An own profile, because the one in the home folder may be for another server.
-  const configFile = join(dataDir, 'temporal.toml');
-  writeFileSync(configFile, '[profile.default]\n');
-  const taskQueue = inherited['TEMPORAL_TASK_QUEUE'];
-  return {
-    ...own,
-    ...(taskQueue !== undefined && { TEMPORAL_TASK_QUEUE: taskQueue }),
-    TEMPORAL_ADDRESS: temporal.address,
-    TEMPORAL_CONFIG_FILE: configFile,
-  };
-};
-
 /** The environment of API or worker: the caller's, with the settings of the started servers. */
 export const processEnv = (
   context: StartContext,
@@ -68,5 +44,29 @@ export const processEnv = (
     METRICS_PORT: String(ports.metrics.port),
     PUBLIC_URL: publicUrlOf(context),
     WORKFLOW_BUNDLE: workflowBundle,
+  };
+};
+
+/**
+ * Removes variables such as PGSSLMODE: set for another PostgreSQL, they would keep clients from
+ * ours.
+ */
+const withoutPostgresSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !/^PG[A-Z]+$/.test(name)));
+
+const temporalEnv = (context: StartContext, { temporal }: Servers): NodeJS.ProcessEnv => {
+  const { env, inherited, dataDir } = context;
+  const uiUrl = env.TEMPORAL_UI_URL ?? temporal?.uiUrl;
+  const own = { ...(uiUrl !== undefined && { TEMPORAL_UI_URL: uiUrl }) };
+  if (temporal === undefined) return { ...own, TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS };
+  // An own profile, because the one in the home folder may be for another server.
+  const configFile = join(dataDir, 'temporal.toml');
+  writeFileSync(configFile, '[profile.default]\n');
+  const taskQueue = inherited['TEMPORAL_TASK_QUEUE'];
+  return {
+    ...own,
+    ...(taskQueue !== undefined && { TEMPORAL_TASK_QUEUE: taskQueue }),
+    TEMPORAL_ADDRESS: temporal.address,
+    TEMPORAL_CONFIG_FILE: configFile,
   };
 };

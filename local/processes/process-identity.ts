@@ -10,33 +10,6 @@ export interface ProcessIdentity {
 
 const PS_TIMEOUT_MS = 2_000;
 
-const readOrUndefined = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-};
-
-const ps = (pid: number, column: string): string | undefined => {
-  try {
-    const options = { encoding: 'utf8', timeout: PS_TIMEOUT_MS, stdio: 'pipe' } as const;
-    return execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], options).trim() || undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-/**
- * Reads the fields after the name, which may itself contain spaces and parentheses. The state comes
- * first, the start time is the 20th.
- */
-const linuxStart = (stat: string): string | undefined => {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const isDead = fields[0] === 'Z' || fields[0] === 'X';
-  return isDead ? undefined : fields[19];
-};
-
 /**
  * The identity of a process. Undefined if it does not exist or is a zombie, which no longer runs.
  */
@@ -61,4 +34,31 @@ export const isAlive = ({ pid, startedAt }: ProcessIdentity): boolean =>
 export const commandLineOf = (pid: number): string | undefined => {
   if (process.platform !== 'linux') return ps(pid, 'command');
   return readOrUndefined(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ').trim();
+};
+
+const ps = (pid: number, column: string): string | undefined => {
+  try {
+    const options = { encoding: 'utf8', timeout: PS_TIMEOUT_MS, stdio: 'pipe' } as const;
+    return execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], options).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const readOrUndefined = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Reads the fields after the name, which may itself contain spaces and parentheses. The state comes
+ * first, the start time is the 20th.
+ */
+const linuxStart = (stat: string): string | undefined => {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const isDead = fields[0] === 'Z' || fields[0] === 'X';
+  return isDead ? undefined : fields[19];
 };

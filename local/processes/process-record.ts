@@ -21,16 +21,6 @@ type Processes = Record<string, ProcessIdentity>;
 /** The record's file in the data folder. */
 export const PROCESS_RECORD = 'processes.json';
 
-const pathIn = (dataDir: string): string => join(dataDir, PROCESS_RECORD);
-
-const readProcesses = (dataDir: string): Processes => {
-  try {
-    return (readJson(pathIn(dataDir)) ?? {}) as Processes;
-  } catch {
-    return {};
-  }
-};
-
 export const openProcessRecord = (dataDir: string): ProcessRecord => {
   const processes: Processes = {};
   return {
@@ -66,5 +56,15 @@ export const killRecorded = (dataDir: string): void => {
     // PostgreSQL's children have their own groups. At SIGQUIT the server stops them.
     if (name === 'postgres') sendSignal(target.pid, 'SIGQUIT');
     else sendSignal(-target.pid, 'SIGKILL');
+  }
+};
+
+const pathIn = (dataDir: string): string => join(dataDir, PROCESS_RECORD);
+
+const readProcesses = (dataDir: string): Processes => {
+  try {
+    return (readJson(pathIn(dataDir)) ?? {}) as Processes;
+  } catch {
+    return {};
   }
 };

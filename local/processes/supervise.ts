@@ -32,9 +32,6 @@ export interface Supervised {
   stop: () => Promise<void>;
 }
 
-const backoffMs = (deathsInARow: number): number =>
-  Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deathsInARow - 1));
-
 export const supervise = (options: SuperviseOptions): Supervised => {
   const { name, stopSteps, log } = options;
   let current: ProcessIdentity | undefined;
@@ -80,3 +77,6 @@ export const supervise = (options: SuperviseOptions): Supervised => {
     },
   };
 };
+
+const backoffMs = (deathsInARow: number): number =>
+  Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deathsInARow - 1));

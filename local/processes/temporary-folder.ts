@@ -19,26 +19,6 @@ export interface TemporaryFolder {
   remove: () => Promise<void>;
 }
 
-const removeFolder = async (path: string): Promise<void> => {
-  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
-  for (const name of names.filter((each) => basename(each) === PROCESS_RECORD)) {
-    await stopOrphans(dirname(join(path, name)), () => {});
-  }
-  // Measured: for a database, rmSync takes 1.5 s and rm takes 0.2 s.
-  await rm(path, { recursive: true, force: true, maxRetries: 5 });
-  sweepAbandonedDatabases();
-};
-
-/** Also false for a new folder that has no owner file yet. */
-const isAbandoned = (path: string): boolean => {
-  try {
-    const owner = readJson(join(path, OWNER_FILE)) as ProcessIdentity | undefined;
-    return owner !== undefined && !isAlive(owner);
-  } catch {
-    return false;
-  }
-};
-
 /**
  * Creates a folder for this process. Removes folders with the same prefix whose process was killed.
  */
@@ -52,4 +32,24 @@ export const openTemporaryFolder = async (
   const path = mkdtempSync(join(base, prefix));
   writePrivateJson(join(path, OWNER_FILE), identify(process.pid));
   return { path, remove: async () => (existsSync(path) ? removeFolder(path) : undefined) };
+};
+
+/** Also false for a new folder that has no owner file yet. */
+const isAbandoned = (path: string): boolean => {
+  try {
+    const owner = readJson(join(path, OWNER_FILE)) as ProcessIdentity | undefined;
+    return owner !== undefined && !isAlive(owner);
+  } catch {
+    return false;
+  }
+};
+
+const removeFolder = async (path: string): Promise<void> => {
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  for (const name of names.filter((each) => basename(each) === PROCESS_RECORD)) {
+    await stopOrphans(dirname(join(path, name)), () => {});
+  }
+  // Measured: for a database, rmSync takes 1.5 s and rm takes 0.2 s.
+  await rm(path, { recursive: true, force: true, maxRetries: 5 });
+  sweepAbandonedDatabases();
 };

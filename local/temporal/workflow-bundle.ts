@@ -8,23 +8,6 @@ import { PROJECT_FOLDER, runScript } from '../processes/keepsake-process.ts';
 export const BUNDLE_FILES = { code: 'workflow-bundle.js', hash: 'workflow-bundle.sha256' };
 
 /**
- * Hashes the sources of the bundle. Workflows import only from their own folder and from packages,
- * so these files are sufficient.
- */
-const inputHash = (): string => {
-  const folder = join(PROJECT_FOLDER, 'workflows');
-  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .toSorted()
-    .map((name) => join(folder, name));
-  const hash = createHash('sha256').update(process.version);
-  for (const path of [...sources, join(PROJECT_FOLDER, 'package-lock.json')]) {
-    hash.update(`\0${path}\0`).update(readFileSync(path));
-  }
-  return hash.digest('hex');
-};
-
-/**
  * Bundles the workflows before the worker starts. Otherwise each restart of a worker would take
  * seconds longer.
  *
@@ -42,4 +25,21 @@ export const prepareWorkflowBundle = async (
   await runScript('local/temporal/bundle-workflows.ts', [bundle], signal);
   writePrivateFile(hashFile, wanted);
   return bundle;
+};
+
+/**
+ * Hashes the sources of the bundle. Workflows import only from their own folder and from packages,
+ * so these files are sufficient.
+ */
+const inputHash = (): string => {
+  const folder = join(PROJECT_FOLDER, 'workflows');
+  const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .toSorted()
+    .map((name) => join(folder, name));
+  const hash = createHash('sha256').update(process.version);
+  for (const path of [...sources, join(PROJECT_FOLDER, 'package-lock.json')]) {
+    hash.update(`\0${path}\0`).update(readFileSync(path));
+  }
+  return hash.digest('hex');
 };

@@ -18,19 +18,6 @@ export interface TestDatabase {
   app: Database;
 }
 
-const asAdmin = async (sql: string): Promise<void> => {
-  const client = new Client({ connectionString: inject('postgresUrl') });
-  await client.connect();
-  await client.query(sql);
-  await client.end();
-};
-
-const mapRoles = <Value>(make: (role: string) => Value) => ({
-  api: make(API_ROLE),
-  worker: make(WORKER_ROLE),
-  app: make(BOTH_ROLES),
-});
-
 /** Connections to a migrated database, with the owner's and the product's logins. */
 export const openTestDatabase = (url: string): TestDatabase => ({
   url,
@@ -66,4 +53,17 @@ export const useDatabase = (): (() => TestDatabase) => {
     if (current === undefined) throw new Error('the database is there from beforeAll on');
     return current;
   };
+};
+
+const mapRoles = <Value>(make: (role: string) => Value) => ({
+  api: make(API_ROLE),
+  worker: make(WORKER_ROLE),
+  app: make(BOTH_ROLES),
+});
+
+const asAdmin = async (sql: string): Promise<void> => {
+  const client = new Client({ connectionString: inject('postgresUrl') });
+  await client.connect();
+  await client.query(sql);
+  await client.end();
 };

@@ -7,45 +7,6 @@ const HEAD_BYTES = 5;
 const BACKEND_KEY_DATA = 'K'.charCodeAt(0);
 const READY = 'Z'.charCodeAt(0);
 
-/** The startup packet without its `options`. */
-const withoutOptions = (packet: Buffer): Buffer => {
-  const protocol = packet.subarray(LENGTH_BYTES, 2 * LENGTH_BYTES);
-  const fields = packet
-    .subarray(2 * LENGTH_BYTES)
-    .toString()
-    .split('\0')
-    .slice(0, -2);
-  const kept = fields.filter((_, n) => fields[n - (n % 2)] !== 'options');
-  const body = Buffer.concat([protocol, Buffer.from(`${kept.join('\0')}\0\0`)]);
-  const length = Buffer.alloc(LENGTH_BYTES);
-  length.writeInt32BE(body.length + LENGTH_BYTES);
-  return Buffer.concat([length, body]);
-};
-
-/**
- * Copies the server's messages up to the first ReadyForQuery with another process id, then all
- * further messages unchanged.
- */
-const forwardWithOtherKey = (server: Socket, client: Socket): void => {
-  let rest = Buffer.alloc(0);
-  const take = (chunk: Buffer): void => {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= HEAD_BYTES && rest.length > rest.readInt32BE(1)) {
-      const message = rest.subarray(0, rest.readInt32BE(1) + 1);
-      rest = rest.subarray(message.length);
-      if (message[0] === BACKEND_KEY_DATA) message.writeInt32BE(-7, HEAD_BYTES);
-      client.write(message);
-      if (message[0] === READY) {
-        server.off('data', take);
-        client.write(rest);
-        server.pipe(client);
-        return;
-      }
-    }
-  };
-  server.on('data', take);
-};
-
 /**
  * A proxy before PostgreSQL that behaves like a pooler: it drops a client's `options`, or answers
  * with its own process id.
@@ -84,4 +45,43 @@ export const startFakePooler = async (
       await once(listener, 'close');
     },
   };
+};
+
+/** The startup packet without its `options`. */
+const withoutOptions = (packet: Buffer): Buffer => {
+  const protocol = packet.subarray(LENGTH_BYTES, 2 * LENGTH_BYTES);
+  const fields = packet
+    .subarray(2 * LENGTH_BYTES)
+    .toString()
+    .split('\0')
+    .slice(0, -2);
+  const kept = fields.filter((_, n) => fields[n - (n % 2)] !== 'options');
+  const body = Buffer.concat([protocol, Buffer.from(`${kept.join('\0')}\0\0`)]);
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeInt32BE(body.length + LENGTH_BYTES);
+  return Buffer.concat([length, body]);
+};
+
+/**
+ * Copies the server's messages up to the first ReadyForQuery with another process id, then all
+ * further messages unchanged.
+ */
+const forwardWithOtherKey = (server: Socket, client: Socket): void => {
+  let rest = Buffer.alloc(0);
+  const take = (chunk: Buffer): void => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= HEAD_BYTES && rest.length > rest.readInt32BE(1)) {
+      const message = rest.subarray(0, rest.readInt32BE(1) + 1);
+      rest = rest.subarray(message.length);
+      if (message[0] === BACKEND_KEY_DATA) message.writeInt32BE(-7, HEAD_BYTES);
+      client.write(message);
+      if (message[0] === READY) {
+        server.off('data', take);
+        client.write(rest);
+        server.pipe(client);
+        return;
+      }
+    }
+  };
+  server.on('data', take);
 };

@@ -64,6 +64,36 @@ const VIOLATIONS: Record<string, string> = {
       IS DISTINCT FROM ARRAY['deletionFinished', 'deletionStarted']`,
 };
 
+/** Each violated invariant, with some examples. */
+export const findViolations = async (trial: Trial): Promise<Record<string, unknown[]>> => {
+  const { owner, storageDir, workspaceId } = trial;
+  const found: Record<string, unknown[]> = {
+    'users neither there nor seen to be deleted': await missing(trial),
+    'users deleted in a version their backup does not hold': await deletedOutsideBackup(
+      owner,
+      storageDir,
+      workspaceId,
+    ),
+    'exports with other files than their parts': await untidyExports(trial),
+  };
+  for (const [what, query] of Object.entries(VIOLATIONS)) {
+    const statement = `${PRELUDE} ${query}`;
+    found[what] = (await owner.pool.query<object>(statement, [workspaceId])).rows;
+  }
+  const broken = Object.entries(found).filter(([, rows]) => rows.length > 0);
+  return Object.fromEntries(broken.map(([what, rows]) => [what, rows.slice(0, SHOWN)]));
+};
+
+/**
+ * Checks a trial after all its jobs have ended, whatever was killed meanwhile. No user is
+ * lost or counted twice. The backup holds every deleted user byte for byte. All sums close, and no
+ * transaction is open.
+ */
+export const expectInvariants = async (trial: Trial): Promise<void> => {
+  expect(await findViolations(trial)).toEqual({});
+  await expect.poll(() => openTransactions(trial), { timeout: SETTLED_MS }).toEqual([]);
+};
+
 /**
  * Number of former users that neither exist nor were witnessed as deleted. Negative if there are
  * too many users.
@@ -109,34 +139,4 @@ const openTransactions = async ({ owner }: Trial): Promise<unknown[]> => {
         AND backend_type = 'client backend'`,
   );
   return rows;
-};
-
-/** Each violated invariant, with some examples. */
-export const findViolations = async (trial: Trial): Promise<Record<string, unknown[]>> => {
-  const { owner, storageDir, workspaceId } = trial;
-  const found: Record<string, unknown[]> = {
-    'users neither there nor seen to be deleted': await missing(trial),
-    'users deleted in a version their backup does not hold': await deletedOutsideBackup(
-      owner,
-      storageDir,
-      workspaceId,
-    ),
-    'exports with other files than their parts': await untidyExports(trial),
-  };
-  for (const [what, query] of Object.entries(VIOLATIONS)) {
-    const statement = `${PRELUDE} ${query}`;
-    found[what] = (await owner.pool.query<object>(statement, [workspaceId])).rows;
-  }
-  const broken = Object.entries(found).filter(([, rows]) => rows.length > 0);
-  return Object.fromEntries(broken.map(([what, rows]) => [what, rows.slice(0, SHOWN)]));
-};
-
-/**
- * Checks a trial after all its jobs have ended, whatever was killed meanwhile. No user is
- * lost or counted twice. The backup holds every deleted user byte for byte. All sums close, and no
- * transaction is open.
- */
-export const expectInvariants = async (trial: Trial): Promise<void> => {
-  expect(await findViolations(trial)).toEqual({});
-  await expect.poll(() => openTransactions(trial), { timeout: SETTLED_MS }).toEqual([]);
 };

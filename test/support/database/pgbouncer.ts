@@ -16,6 +16,13 @@ interface PgbouncerOptions {
   ignores?: string;
 }
 
+/**
+ * Starts a real PgBouncer before a database. PgBouncer opens its port itself, so several attempts
+ * may be needed.
+ */
+export const startPgbouncer = (databaseUrl: string, options: PgbouncerOptions) =>
+  withPortRetry(() => startOnce(databaseUrl, options));
+
 /** @throws Error with code EADDRINUSE when the process ends before it answers */
 const startOnce = async (
   databaseUrl: string,
@@ -67,10 +74,3 @@ const startOnce = async (
     throw hasEnded ? Object.assign(new Error('pgbouncer ended'), { code: 'EADDRINUSE' }) : error;
   }
 };
-
-/**
- * Starts a real PgBouncer before a database. PgBouncer opens its port itself, so several attempts
- * may be needed.
- */
-export const startPgbouncer = (databaseUrl: string, options: PgbouncerOptions) =>
-  withPortRetry(() => startOnce(databaseUrl, options));

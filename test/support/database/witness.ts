@@ -25,47 +25,6 @@ export const addWitness = async ({ pool }: Database, workspaceId: string): Promi
       FOR EACH ROW EXECUTE FUNCTION witness_user()`);
 };
 
-/** The bytes of an export's rows, without the header. */
-const readBackup = async (
-  client: PoolClient,
-  storageDir: string,
-  exportId: string,
-): Promise<Buffer> => {
-  const { rows } = await client.query<{ attempt: number; part: number; compression: Compression }>(
-    `SELECT p.attempt, p.part, e.compression FROM export_parts p JOIN exports e
-        ON e.id = p.export_id AND e.attempt = p.attempt
-      WHERE e.id = $1 AND p.part > 0 ORDER BY p.part`,
-    [exportId],
-  );
-  const files = rows.map(async (row) => {
-    const bytes = await readFile(join(storageDir, partKey({ exportId, ...row })));
-    return row.compression === 'zstd' ? decompress(bytes) : bytes;
-  });
-  return Buffer.concat(await Promise.all(files));
-};
-
-/**
- * Loads the verified backups into tables like `users`, to get PostgreSQL's own text of each row.
- */
-const loadBackups = async (client: PoolClient, storageDir: string, workspaceId: string) => {
-  const { rows: backups } = await client.query<{ id: string }>(
-    `SELECT id FROM exports WHERE workspace_id = $1 AND state = 'verified' AND purpose = 'backup'`,
-    [workspaceId],
-  );
-  await client.query(`
-    CREATE TEMP TABLE loaded (LIKE public."users_${workspaceId}");
-    CREATE TEMP TABLE backed_up (export_id uuid, user_id text, row text)`);
-  for (const { id } of backups) {
-    const bytes = await readBackup(client, storageDir, id);
-    const copy = client.query(copyFrom('COPY loaded FROM STDIN (FORMAT csv)'));
-    await pipeline(Readable.from([bytes]), copy);
-    await client.query('INSERT INTO backed_up SELECT $1::uuid, user_id, l::text FROM loaded l', [
-      id,
-    ]);
-    await client.query('TRUNCATE loaded');
-  }
-};
-
 /**
  * Users that a role other than the owner deleted, in a version that is not, byte for byte, in the
  * backup whose batch lists them.
@@ -91,4 +50,45 @@ export const deletedOutsideBackup = async (
     await client.query('ROLLBACK');
     client.release();
   }
+};
+
+/**
+ * Loads the verified backups into tables like `users`, to get PostgreSQL's own text of each row.
+ */
+const loadBackups = async (client: PoolClient, storageDir: string, workspaceId: string) => {
+  const { rows: backups } = await client.query<{ id: string }>(
+    `SELECT id FROM exports WHERE workspace_id = $1 AND state = 'verified' AND purpose = 'backup'`,
+    [workspaceId],
+  );
+  await client.query(`
+    CREATE TEMP TABLE loaded (LIKE public."users_${workspaceId}");
+    CREATE TEMP TABLE backed_up (export_id uuid, user_id text, row text)`);
+  for (const { id } of backups) {
+    const bytes = await readBackup(client, storageDir, id);
+    const copy = client.query(copyFrom('COPY loaded FROM STDIN (FORMAT csv)'));
+    await pipeline(Readable.from([bytes]), copy);
+    await client.query('INSERT INTO backed_up SELECT $1::uuid, user_id, l::text FROM loaded l', [
+      id,
+    ]);
+    await client.query('TRUNCATE loaded');
+  }
+};
+
+/** The bytes of an export's rows, without the header. */
+const readBackup = async (
+  client: PoolClient,
+  storageDir: string,
+  exportId: string,
+): Promise<Buffer> => {
+  const { rows } = await client.query<{ attempt: number; part: number; compression: Compression }>(
+    `SELECT p.attempt, p.part, e.compression FROM export_parts p JOIN exports e
+        ON e.id = p.export_id AND e.attempt = p.attempt
+      WHERE e.id = $1 AND p.part > 0 ORDER BY p.part`,
+    [exportId],
+  );
+  const files = rows.map(async (row) => {
+    const bytes = await readFile(join(storageDir, partKey({ exportId, ...row })));
+    return row.compression === 'zstd' ? decompress(bytes) : bytes;
+  });
+  return Buffer.concat(await Promise.all(files));
 };

@@ -25,9 +25,6 @@ const PATH = '/v1/delete-all-requests';
 /** Longest time until a killed part of the stack runs again, in milliseconds. */
 const PATIENCE_MS = 90_000;
 
-const read = (client: ApiClient, id: string) =>
-  client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);
-
 /** Steps of delete-all requests on a real stack, through its API. */
 export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) => {
   const { api, databaseUrl } = stack.info();
@@ -109,3 +106,6 @@ export const createDeleteAllApi = ({ stack, sql, workspace, mails }: TestStack) 
       ),
   };
 };
+
+const read = (client: ApiClient, id: string) =>
+  client.succeed<DeleteAllRequest>('GET', `${PATH}/${id}`);

@@ -11,17 +11,6 @@ export const FORMULA = /^[=+\-@＝＋－＠]/u;
 export const piecesOf = (csv: string): string[] =>
   csv.split(/[,;|\t\r\n]/).map((piece) => piece.replace(/^"+/, ''));
 
-/** Start positions of a file's rows, in bytes. */
-const rowStarts = (bytes: Buffer): number[] => {
-  const starts = [0];
-  let isQuoted = false;
-  for (const [at, byte] of bytes.entries()) {
-    if (byte === 0x22) isQuoted = !isQuoted;
-    if (byte === 0x0a && !isQuoted) starts.push(at + 1);
-  }
-  return starts.filter((at) => at < bytes.length);
-};
-
 /**
  * Passes a file through a guard in chunks of these sizes, and the rest as one chunk, like the
  * messages of COPY.
@@ -57,4 +46,15 @@ export const guardedCell = (text: string): string => {
   );
   const [[cell = ''] = []]: string[][] = parse(guarded, { record_delimiter: '\n' });
   return cell;
+};
+
+/** Start positions of a file's rows, in bytes. */
+const rowStarts = (bytes: Buffer): number[] => {
+  const starts = [0];
+  let isQuoted = false;
+  for (const [at, byte] of bytes.entries()) {
+    if (byte === 0x22) isQuoted = !isQuoted;
+    if (byte === 0x0a && !isQuoted) starts.push(at + 1);
+  }
+  return starts.filter((at) => at < bytes.length);
 };

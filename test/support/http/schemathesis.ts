@@ -13,9 +13,22 @@ const IS_OLD = `import sys; sys.exit(sys.version_info < (${NEEDS_PYTHON.join(', 
 
 const run = promisify(execFile);
 
-/** Rethrows an error with a message that states what is missing. */
-const missing = (what: string) => (error: Error & { stderr?: string }) => {
-  throw new Error(`${what}: ${error.stderr?.trim() || error.message}`, { cause: error });
+/** The program, kept between runs, or the reason why it is not available. */
+export const findSchemathesis = async (): Promise<{ program: string } | { reason: string }> => {
+  const version = createHash('sha256').update(readFileSync(CONSTRAINTS)).digest('hex').slice(0, 12);
+  const folder = resolve('node_modules/.cache/keepsake', `schemathesis-${version}`);
+  const program = join(folder, 'bin/schemathesis');
+  // Written last, so that an interrupted install is repeated.
+  const marker = join(folder, 'complete');
+  try {
+    if (!existsSync(marker)) {
+      await install(folder);
+      writeFileSync(marker, '');
+    }
+    return { program };
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
 };
 
 /** @throws Error whose message states what is missing */
@@ -33,20 +46,7 @@ const install = async (folder: string): Promise<void> => {
   );
 };
 
-/** The program, kept between runs, or the reason why it is not available. */
-export const findSchemathesis = async (): Promise<{ program: string } | { reason: string }> => {
-  const version = createHash('sha256').update(readFileSync(CONSTRAINTS)).digest('hex').slice(0, 12);
-  const folder = resolve('node_modules/.cache/keepsake', `schemathesis-${version}`);
-  const program = join(folder, 'bin/schemathesis');
-  // Written last, so that an interrupted install is repeated.
-  const marker = join(folder, 'complete');
-  try {
-    if (!existsSync(marker)) {
-      await install(folder);
-      writeFileSync(marker, '');
-    }
-    return { program };
-  } catch (error) {
-    return { reason: (error as Error).message };
-  }
+/** Rethrows an error with a message that states what is missing. */
+const missing = (what: string) => (error: Error & { stderr?: string }) => {
+  throw new Error(`${what}: ${error.stderr?.trim() || error.message}`, { cause: error });
 };

@@ -54,12 +54,6 @@ rVECIGZAH5C804MCt1rxmLEAITWorAJfnmy1VDVS0n7psV0F
 /** The certificate of receivers that use TLS. */
 export const RECEIVER_CERTIFICATE = SELF_SIGNED.cert;
 
-const listen = async (server: Server, host: string, port: number): Promise<number> => {
-  server.listen(port, host);
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-};
-
 interface ReceiverOptions {
   host?: string;
   /** Default: any free port. */
@@ -101,4 +95,10 @@ export const startReceiver = async (
       await once(server, 'close');
     },
   };
+};
+
+const listen = async (server: Server, host: string, port: number): Promise<number> => {
+  server.listen(port, host);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
 };

@@ -2,10 +2,6 @@ import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const orderIn = (dataDir: string): string => join(dataDir, 'crash-at');
-const markIn = (dataDir: string, point: string): string =>
-  join(dataDir, `crashed-at-${point.replace(':', '-')}`);
-
 /**
  * A crash point that kills this process if `<data folder>/crash-at` names the point, once for each
  * order.
@@ -26,3 +22,8 @@ export const orderCrash = (dataDir: string, point: string): Promise<void> =>
 /** Whether an order for the point was carried out. */
 export const hasCrashedAt = (dataDir: string, point: string): boolean =>
   existsSync(markIn(dataDir, point));
+
+const orderIn = (dataDir: string): string => join(dataDir, 'crash-at');
+
+const markIn = (dataDir: string, point: string): string =>
+  join(dataDir, `crashed-at-${point.replace(':', '-')}`);

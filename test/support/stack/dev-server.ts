@@ -16,26 +16,6 @@ export interface DevServer {
   stop: () => Promise<void>;
 }
 
-const connect = async (address: string): Promise<Connection> => {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await Connection.connect({ address, connectTimeout: 1_000 });
-    } catch (error) {
-      if (attempt === READY_ATTEMPTS) throw error;
-    }
-  }
-};
-
-const run = async (program: string, args: string[]): Promise<void> => {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  }
-  const [code] = await once(child, 'close');
-  if (code !== 0) throw new Error(`temporal ${args.join(' ')}: ${said}`);
-};
-
 /**
  * Runs a command of Temporal's CLI against a server.
  *
@@ -62,4 +42,24 @@ export const startDevServer = async (...flags: string[]): Promise<DevServer> => 
       if (server.exitCode === null) await once(server, 'exit');
     },
   };
+};
+
+const run = async (program: string, args: string[]): Promise<void> => {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  }
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`temporal ${args.join(' ')}: ${said}`);
+};
+
+const connect = async (address: string): Promise<Connection> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await Connection.connect({ address, connectTimeout: 1_000 });
+    } catch (error) {
+      if (attempt === READY_ATTEMPTS) throw error;
+    }
+  }
 };

@@ -3,15 +3,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { PROJECT_FOLDER } from '../../../local/processes/keepsake-process.ts';
 
-/** The environment of a running process, from Linux's `/proc`. */
-const environmentOf = (pid: number): NodeJS.ProcessEnv =>
-  Object.fromEntries(
-    readFileSync(`/proc/${pid}/environ`, 'utf8')
-      .split('\0')
-      .filter((line) => line.includes('='))
-      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-  );
-
 /**
  * Starts one more worker with the settings of a running one.
  *
@@ -29,3 +20,12 @@ export const startSecondWorker = (pid: number): (() => Promise<void>) => {
     if (child.exitCode === null) await once(child, 'exit');
   };
 };
+
+/** The environment of a running process, from Linux's `/proc`. */
+const environmentOf = (pid: number): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    readFileSync(`/proc/${pid}/environ`, 'utf8')
+      .split('\0')
+      .filter((line) => line.includes('='))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );

@@ -27,6 +27,44 @@ export interface TestStack {
   asRole: (role: 'platform' | 'ops') => Promise<ApiClient>;
 }
 
+/** A stack for this file alone: its tests kill parts, change tables or need other settings. */
+export const useOwnStack = (options: OwnStackOptions = {}): (() => TestStack) =>
+  useOpened(async () => {
+    const { stack, dataDir, stop } = await startTestStack(options);
+    const { test, close } = await openTestStack(stack, dataDir);
+    const closeAll = async () => {
+      await close();
+      await stop();
+    };
+    return { test, close: closeAll };
+  });
+
+/**
+ * The stack that the files of a run share. A test touches only workspaces of its own, and leaves
+ * servers, settings and tables as they are.
+ */
+export const useSharedStack = (): (() => TestStack) =>
+  useOpened(async () => {
+    const response = await fetch(inject('sharedStackUrl'));
+    const { info, dataDir } = (await response.json()) as SharedStackInfo;
+    return openTestStack({ info: () => info }, dataDir);
+  });
+
+/** Opens a stack before the tests of a file, and closes it after them. */
+const useOpened = (
+  open: () => Promise<{ test: TestStack; close: () => Promise<void> }>,
+): (() => TestStack) => {
+  let current: Awaited<ReturnType<typeof open>> | undefined;
+  beforeAll(async () => {
+    current = await open();
+  }, 120_000);
+  afterAll(() => current?.close(), 60_000);
+  return () => {
+    expect(current).toBeDefined();
+    return current!.test;
+  };
+};
+
 const openTestStack = async (
   stack: Pick<Stack, 'info'>,
   dataDir: string,
@@ -64,41 +102,3 @@ const openTestStack = async (
   };
   return { test, close };
 };
-
-/** Opens a stack before the tests of a file, and closes it after them. */
-const useOpened = (
-  open: () => Promise<{ test: TestStack; close: () => Promise<void> }>,
-): (() => TestStack) => {
-  let current: Awaited<ReturnType<typeof open>> | undefined;
-  beforeAll(async () => {
-    current = await open();
-  }, 120_000);
-  afterAll(() => current?.close(), 60_000);
-  return () => {
-    expect(current).toBeDefined();
-    return current!.test;
-  };
-};
-
-/** A stack for this file alone: its tests kill parts, change tables or need other settings. */
-export const useOwnStack = (options: OwnStackOptions = {}): (() => TestStack) =>
-  useOpened(async () => {
-    const { stack, dataDir, stop } = await startTestStack(options);
-    const { test, close } = await openTestStack(stack, dataDir);
-    const closeAll = async () => {
-      await close();
-      await stop();
-    };
-    return { test, close: closeAll };
-  });
-
-/**
- * The stack that the files of a run share. A test touches only workspaces of its own, and leaves
- * servers, settings and tables as they are.
- */
-export const useSharedStack = (): (() => TestStack) =>
-  useOpened(async () => {
-    const response = await fetch(inject('sharedStackUrl'));
-    const { info, dataDir } = (await response.json()) as SharedStackInfo;
-    return openTestStack({ info: () => info }, dataDir);
-  });

@@ -50,115 +50,19 @@ export interface PlannedEnd {
   after?: Promise<unknown>;
 }
 
-/** Applies planned ends: a job is ended before its own workflow claims it. */
-const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => ({
-  ...activities,
-  claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
-    const plan = plans.shift();
-    await plan?.after;
-    if (plan !== undefined) {
-      await createRequestSteps(database).endJob(input.jobId, plan.state, plan.deleted);
-    }
-    return activities.claimJob(input);
-  },
-});
-
-/**
- * Makes the database decide at the time of the calling workflow, which is ahead of the real time.
- */
-const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activities => {
-  const atItsTime =
-    <Input, Result>(step: (input: Input) => Promise<Result>) =>
-    async (input: Input): Promise<Result> => {
-      await setDecisionTime(owner, activityInfo().currentAttemptScheduledTimestampMs);
-      return step(input);
-    };
-  return {
-    ...activities,
-    claimRequest: atItsTime(activities.claimRequest),
-    decideRequest: atItsTime(activities.decideRequest),
-    decideWritten: atItsTime(activities.decideWritten),
-  };
-};
-
-const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
-  const server = { executable: { type: 'existing-path', path } } as const;
-  for (let attempt = 1; ; attempt++) {
-    const deadline = new AbortController();
-    const { signal } = deadline;
-    const starting = TestWorkflowEnvironment.createTimeSkipping({ server });
-    const tooLate = setTimeout(START_DEADLINE_MS, undefined, { signal }).then(() => {
-      throw new Error("Temporal's test server does not answer");
-    });
-    try {
-      return await Promise.race([starting, tooLate]);
-    } catch (error) {
-      // A server that starts late must still be stopped.
-      void starting.then((late) => late.teardown()).catch(() => {});
-      if (attempt === START_ATTEMPTS) throw error;
-    } finally {
-      deadline.abort();
-    }
-  }
-};
-
-const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
-  startServer(await findTimeSkippingServer());
-
 /**
  * Number of events after which the dev server of `useShortHistories` suggests to continue as new.
  */
 export const SUGGESTED_EVENTS = 120;
 
-const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
-  const path = await findCli();
-  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
-  return TestWorkflowEnvironment.createLocal({
-    server: {
-      executable: { type: 'existing-path', path },
-      extraArgs: ['--dynamic-config-value', limit],
-    },
-  });
-};
+/**
+ * A Temporal server whose clock runs only when a test lets it. Workflows and decisions use its
+ * time; the rest of PostgreSQL, and activities, use the real time.
+ */
+export const useTimeSkipping = () => useRequests(startSkipping);
 
-const startEnvironment = async (
-  database: TestDatabase,
-  start: () => Promise<TestWorkflowEnvironment>,
-) => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const provider = await startMailRecorder();
-  const env = await start();
-  await addSearchAttributes(env.client, 'default');
-  const deps = fakeDecideDeps(database.app);
-  const config = {
-    ...deps.config,
-    publicUrl: 'https://keepsake.example',
-    linkSecret: TEST_SECRET,
-    mailFrom: 'Keepsake <k@keepsake.example>',
-  };
-  const plans: PlannedEnd[] = [];
-  const activities = createActivities({
-    ...deps,
-    mailer: provider.mailer,
-    config,
-    temporal: env.client,
-    taskQueue: TASK_QUEUE,
-  });
-  const worker = await Worker.create({
-    connection: env.nativeConnection,
-    taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: WORKFLOW_BUNDLE },
-    activities: withPlans(atWorkflowTime(activities, database), database, plans),
-  });
-  const running = worker.run();
-  const stop = async () => {
-    worker.shutdown();
-    await running;
-    await env.teardown();
-    await provider.stop();
-  };
-  return { env, provider, plans, stop };
-};
+/** The dev server, with an early suggestion to continue as new. */
+export const useShortHistories = () => useRequests(startSuggesting);
 
 /** Requests on a Temporal server of their own, with a worker on a real database. */
 const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
@@ -253,11 +157,107 @@ const useRequests = (start: () => Promise<TestWorkflowEnvironment>) => {
   return { ask, plan, provider: () => current().provider, env: () => current().env, database };
 };
 
-/**
- * A Temporal server whose clock runs only when a test lets it. Workflows and decisions use its
- * time; the rest of PostgreSQL, and activities, use the real time.
- */
-export const useTimeSkipping = () => useRequests(startSkipping);
+const startEnvironment = async (
+  database: TestDatabase,
+  start: () => Promise<TestWorkflowEnvironment>,
+) => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const provider = await startMailRecorder();
+  const env = await start();
+  await addSearchAttributes(env.client, 'default');
+  const deps = fakeDecideDeps(database.app);
+  const config = {
+    ...deps.config,
+    publicUrl: 'https://keepsake.example',
+    linkSecret: TEST_SECRET,
+    mailFrom: 'Keepsake <k@keepsake.example>',
+  };
+  const plans: PlannedEnd[] = [];
+  const activities = createActivities({
+    ...deps,
+    mailer: provider.mailer,
+    config,
+    temporal: env.client,
+    taskQueue: TASK_QUEUE,
+  });
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: WORKFLOW_BUNDLE },
+    activities: withPlans(atWorkflowTime(activities, database), database, plans),
+  });
+  const running = worker.run();
+  const stop = async () => {
+    worker.shutdown();
+    await running;
+    await env.teardown();
+    await provider.stop();
+  };
+  return { env, provider, plans, stop };
+};
 
-/** The dev server, with an early suggestion to continue as new. */
-export const useShortHistories = () => useRequests(startSuggesting);
+/** Applies planned ends: a job is ended before its own workflow claims it. */
+const withPlans = (activities: Activities, database: TestDatabase, plans: PlannedEnd[]) => ({
+  ...activities,
+  claimJob: async (input: Parameters<Activities['claimJob']>[0]) => {
+    const plan = plans.shift();
+    await plan?.after;
+    if (plan !== undefined) {
+      await createRequestSteps(database).endJob(input.jobId, plan.state, plan.deleted);
+    }
+    return activities.claimJob(input);
+  },
+});
+
+/**
+ * Makes the database decide at the time of the calling workflow, which is ahead of the real time.
+ */
+const atWorkflowTime = (activities: Activities, { owner }: TestDatabase): Activities => {
+  const atItsTime =
+    <Input, Result>(step: (input: Input) => Promise<Result>) =>
+    async (input: Input): Promise<Result> => {
+      await setDecisionTime(owner, activityInfo().currentAttemptScheduledTimestampMs);
+      return step(input);
+    };
+  return {
+    ...activities,
+    claimRequest: atItsTime(activities.claimRequest),
+    decideRequest: atItsTime(activities.decideRequest),
+    decideWritten: atItsTime(activities.decideWritten),
+  };
+};
+
+const startSkipping = async (): Promise<TestWorkflowEnvironment> =>
+  startServer(await findTimeSkippingServer());
+
+const startServer = async (path: string): Promise<TestWorkflowEnvironment> => {
+  const server = { executable: { type: 'existing-path', path } } as const;
+  for (let attempt = 1; ; attempt++) {
+    const deadline = new AbortController();
+    const { signal } = deadline;
+    const starting = TestWorkflowEnvironment.createTimeSkipping({ server });
+    const tooLate = setTimeout(START_DEADLINE_MS, undefined, { signal }).then(() => {
+      throw new Error("Temporal's test server does not answer");
+    });
+    try {
+      return await Promise.race([starting, tooLate]);
+    } catch (error) {
+      // A server that starts late must still be stopped.
+      void starting.then((late) => late.teardown()).catch(() => {});
+      if (attempt === START_ATTEMPTS) throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+};
+
+const startSuggesting = async (): Promise<TestWorkflowEnvironment> => {
+  const path = await findCli();
+  const limit = `limit.historyCount.suggestContinueAsNew=${SUGGESTED_EVENTS}`;
+  return TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path },
+      extraArgs: ['--dynamic-config-value', limit],
+    },
+  });
+};

@@ -28,6 +28,10 @@ export const ASKED_AT = Date.UTC(2031, 0, 1);
 /** The proof of each key, by the key's id. */
 const PROOFS = new Map<string, Buffer>();
 
+export type People = Awaited<ReturnType<typeof seedPeople>>;
+
+const RUN_ID = 'run';
+
 /** A workspace with its people, by the names of their keys. */
 export const seedPeople = async ({ owner }: TestDatabase, workspaceId: string) => {
   await createWorkspace(owner.db, { id: workspaceId, name: workspaceId });
@@ -64,15 +68,6 @@ export const createAsking = (database: () => TestDatabase) => {
     return { people, id: await createRequestSteps(database()).ask(people) };
   };
 };
-
-export type People = Awaited<ReturnType<typeof seedPeople>>;
-
-const RUN_ID = 'run';
-
-const proof = (keyId: string): Buffer => PROOFS.get(keyId) ?? Buffer.from('of nobody');
-
-/** The run of a request's workflow that claimed the request. */
-const runOf = () => ({ runId: RUN_ID });
 
 /** Sends, claims and decides requests on a real database, at chosen times. */
 export const createRequestSteps = (database: TestDatabase) => {
@@ -207,3 +202,8 @@ export const createRequestSteps = (database: TestDatabase) => {
     },
   };
 };
+
+const proof = (keyId: string): Buffer => PROOFS.get(keyId) ?? Buffer.from('of nobody');
+
+/** The run of a request's workflow that claimed the request. */
+const runOf = () => ({ runId: RUN_ID });

@@ -92,11 +92,6 @@ export interface Story {
 
 const MEMORY_US = 7 * 24 * HOUR_US;
 
-const isCounted = (
-  { isApproved, hasEnded, at }: Story['deletions'][number],
-  now: number,
-): boolean => !isApproved && (!hasEnded || at >= now - MEMORY_US);
-
 /** Half hours keep all times away from the limit of the memory. */
 export const storyOf = ({ percent, groups: aged, ...history }: History, now: number): Story => {
   const ago = (hours: number, more = 0) => now - (hours + 0.5) * HOUR_US - more;
@@ -161,87 +156,6 @@ export const refusesStory = (
   });
 };
 
-const at = (parameter: string) => `'epoch'::timestamptz + ${parameter} * interval '1 microsecond'`;
-
-/** Writes a job and its backup, with one part that holds these users, as far as they exist. */
-const writeDeletion = async (
-  client: PoolClient,
-  { workspaceId, keyId }: { workspaceId: string; keyId: string },
-  { taken, held, hasEnded }: { taken: User[]; held: User[]; hasEnded: boolean },
-) => {
-  const [jobId, exportId] = [uuidv7(), uuidv7()];
-  await client.query(
-    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, finished_at)
-     VALUES ($1, $2, 'deletion', 'running', '{"type":"ids"}', $3, CASE WHEN $4 THEN now() END)`,
-    [jobId, workspaceId, keyId, hasEnded],
-  );
-  await client.query(
-    `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, state, attempt, rows, expires_at)
-     VALUES ($1, $2, $3, 'backup', 1, 'zstd', 'verified', 1, $4, now() + interval '1 day')`,
-    [exportId, jobId, workspaceId, taken.length + held.length],
-  );
-  await client.query(`INSERT INTO export_attempts VALUES ($1, 1, '1:1:', 'none')`, [exportId]);
-  const oldest = taken.length === 0 ? null : Math.min(...taken.map(({ createdAt }) => createdAt));
-  await client.query(
-    `INSERT INTO export_parts
-       (export_id, attempt, part, rows, raw_bytes, bytes, sha256, tids, cursor, deleted, oldest_deleted)
-     VALUES ($1, 1, 1, $2 + $3::int, 1, 1, '', CASE WHEN $2 = 0 THEN ARRAY(SELECT ctid FROM users
-       WHERE workspace_id = $4 AND user_id = ANY ($5)) ELSE '{}' END, $2, $2, ${at('$6::bigint')})`,
-    [exportId, taken.length, held.length, workspaceId, held.map(({ id }) => id), oldest],
-  );
-  return { jobId, exportId };
-};
-
-const writeUsers = (client: PoolClient, workspaceId: string, users: readonly User[]) =>
-  client.query(
-    `INSERT INTO users (workspace_id, user_id, created_at)
-     SELECT $1, id, ${at('created')} FROM unnest($2::text[], $3::bigint[]) AS u (id, created)`,
-    [workspaceId, users.map(({ id }) => id), users.map(({ createdAt }) => createdAt)],
-  );
-
-const writeRestore = async (
-  client: PoolClient,
-  { workspaceId, keyId }: { workspaceId: string; keyId: string },
-  { exportId, users, restoredAt }: { exportId: string; users: User[]; restoredAt: number },
-) => {
-  const jobId = uuidv7();
-  // One transaction, as for a chunk of a restore: its users carry its id.
-  await client.query('BEGIN');
-  await client.query(
-    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, backup_id, finished_at)
-     VALUES ($1, $2, 'restore', 'succeeded', '{"type":"all"}', $3, $4, now())`,
-    [jobId, workspaceId, keyId, exportId],
-  );
-  await writeUsers(client, workspaceId, users);
-  await client.query(
-    `INSERT INTO restore_chunks (job_id, part, restored, present, restored_ids, committed_at)
-     VALUES ($1, 1, $2, 0, '{}', ${at('$3::bigint')})`,
-    [jobId, users.length, restoredAt],
-  );
-  await client.query('COMMIT');
-};
-
-const writeImports = async (
-  client: PoolClient,
-  { workspaceId, keyId }: { workspaceId: string; keyId: string },
-  imports: Story['imports'],
-) => {
-  for (const { startedAt, endedAt } of imports) {
-    const [jobId, fileId] = [uuidv7(), uuidv7()];
-    await client.query(
-      `INSERT INTO import_files (id, workspace_id, bytes, sha256, expires_at)
-       VALUES ($1, $2, 1, '', now() + interval '1 day')`,
-      [fileId, workspaceId],
-    );
-    await client.query(
-      `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, import_file_id,
-         started_at, finished_at)
-       VALUES ($1, $2, 'import', 'succeeded', '{}', $3, $4, ${at('$5::bigint')}, ${at('$6::bigint')})`,
-      [jobId, workspaceId, keyId, fileId, startedAt, endedAt],
-    );
-  }
-};
-
 /**
  * Writes a history as the owner.
  *
@@ -294,4 +208,90 @@ export const writeStory = async (
   }
   const selected = there.filter(({ isSelected }) => isSelected);
   return writeDeletion(client, workspace, { taken: [], held: selected, hasEnded: false });
+};
+
+const at = (parameter: string) => `'epoch'::timestamptz + ${parameter} * interval '1 microsecond'`;
+
+const isCounted = (
+  { isApproved, hasEnded, at }: Story['deletions'][number],
+  now: number,
+): boolean => !isApproved && (!hasEnded || at >= now - MEMORY_US);
+
+const writeUsers = (client: PoolClient, workspaceId: string, users: readonly User[]) =>
+  client.query(
+    `INSERT INTO users (workspace_id, user_id, created_at)
+     SELECT $1, id, ${at('created')} FROM unnest($2::text[], $3::bigint[]) AS u (id, created)`,
+    [workspaceId, users.map(({ id }) => id), users.map(({ createdAt }) => createdAt)],
+  );
+
+/** Writes a job and its backup, with one part that holds these users, as far as they exist. */
+const writeDeletion = async (
+  client: PoolClient,
+  { workspaceId, keyId }: { workspaceId: string; keyId: string },
+  { taken, held, hasEnded }: { taken: User[]; held: User[]; hasEnded: boolean },
+) => {
+  const [jobId, exportId] = [uuidv7(), uuidv7()];
+  await client.query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, finished_at)
+     VALUES ($1, $2, 'deletion', 'running', '{"type":"ids"}', $3, CASE WHEN $4 THEN now() END)`,
+    [jobId, workspaceId, keyId, hasEnded],
+  );
+  await client.query(
+    `INSERT INTO exports (id, job_id, workspace_id, purpose, pass, compression, state, attempt, rows, expires_at)
+     VALUES ($1, $2, $3, 'backup', 1, 'zstd', 'verified', 1, $4, now() + interval '1 day')`,
+    [exportId, jobId, workspaceId, taken.length + held.length],
+  );
+  await client.query(`INSERT INTO export_attempts VALUES ($1, 1, '1:1:', 'none')`, [exportId]);
+  const oldest = taken.length === 0 ? null : Math.min(...taken.map(({ createdAt }) => createdAt));
+  await client.query(
+    `INSERT INTO export_parts
+       (export_id, attempt, part, rows, raw_bytes, bytes, sha256, tids, cursor, deleted, oldest_deleted)
+     VALUES ($1, 1, 1, $2 + $3::int, 1, 1, '', CASE WHEN $2 = 0 THEN ARRAY(SELECT ctid FROM users
+       WHERE workspace_id = $4 AND user_id = ANY ($5)) ELSE '{}' END, $2, $2, ${at('$6::bigint')})`,
+    [exportId, taken.length, held.length, workspaceId, held.map(({ id }) => id), oldest],
+  );
+  return { jobId, exportId };
+};
+
+const writeRestore = async (
+  client: PoolClient,
+  { workspaceId, keyId }: { workspaceId: string; keyId: string },
+  { exportId, users, restoredAt }: { exportId: string; users: User[]; restoredAt: number },
+) => {
+  const jobId = uuidv7();
+  // One transaction, as for a chunk of a restore: its users carry its id.
+  await client.query('BEGIN');
+  await client.query(
+    `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, backup_id, finished_at)
+     VALUES ($1, $2, 'restore', 'succeeded', '{"type":"all"}', $3, $4, now())`,
+    [jobId, workspaceId, keyId, exportId],
+  );
+  await writeUsers(client, workspaceId, users);
+  await client.query(
+    `INSERT INTO restore_chunks (job_id, part, restored, present, restored_ids, committed_at)
+     VALUES ($1, 1, $2, 0, '{}', ${at('$3::bigint')})`,
+    [jobId, users.length, restoredAt],
+  );
+  await client.query('COMMIT');
+};
+
+const writeImports = async (
+  client: PoolClient,
+  { workspaceId, keyId }: { workspaceId: string; keyId: string },
+  imports: Story['imports'],
+) => {
+  for (const { startedAt, endedAt } of imports) {
+    const [jobId, fileId] = [uuidv7(), uuidv7()];
+    await client.query(
+      `INSERT INTO import_files (id, workspace_id, bytes, sha256, expires_at)
+       VALUES ($1, $2, 1, '', now() + interval '1 day')`,
+      [fileId, workspaceId],
+    );
+    await client.query(
+      `INSERT INTO jobs (id, workspace_id, type, state, selection, actor_key_id, import_file_id,
+         started_at, finished_at)
+       VALUES ($1, $2, 'import', 'succeeded', '{}', $3, $4, ${at('$5::bigint')}, ${at('$6::bigint')})`,
+      [jobId, workspaceId, keyId, fileId, startedAt, endedAt],
+    );
+  }
 };

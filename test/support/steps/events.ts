@@ -15,18 +15,6 @@ export interface EventReader {
   close: () => void;
 }
 
-const parse = (block: string): ServerEvent | undefined => {
-  const fields = Object.fromEntries(
-    block.split('\n').map((line) => {
-      const colon = line.indexOf(': ');
-      return [line.slice(0, colon), line.slice(colon + 2)];
-    }),
-  );
-  const { id, event, data } = fields;
-  if (data === undefined) return undefined;
-  return { id: id ?? '', event: event ?? '', data: JSON.parse(data) };
-};
-
 /** Opens a stream of server-sent events, as the holder of a key. */
 export const openEvents = async (
   url: string,
@@ -70,4 +58,16 @@ export const openEvents = async (
       }
     },
   };
+};
+
+const parse = (block: string): ServerEvent | undefined => {
+  const fields = Object.fromEntries(
+    block.split('\n').map((line) => {
+      const colon = line.indexOf(': ');
+      return [line.slice(0, colon), line.slice(colon + 2)];
+    }),
+  );
+  const { id, event, data } = fields;
+  if (data === undefined) return undefined;
+  return { id: id ?? '', event: event ?? '', data: JSON.parse(data) };
 };

@@ -9,6 +9,29 @@ import { type PartFile, partKey } from '../../../files/part-key.ts';
 import { compressFrame } from '../../../files/zstd.ts';
 import type { Storage } from '../../../storage/storage.ts';
 
+export interface ExportToMake {
+  jobId: string;
+  workspaceId: string;
+  pass?: number;
+  purpose?: 'download' | 'backup';
+  format?: 'csv' | 'ndjson';
+  compression?: Compression;
+  state?: ExportState;
+  expiresAt?: Date;
+  /** Text of each part, the header first. */
+  parts?: string[];
+  /** Users of the first part that were deleted. */
+  deleted?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+const pack: Record<Compression, (text: string) => Buffer> = {
+  none: (text) => Buffer.from(text),
+  gzip: (text) => gzipSync(text),
+  zstd: (text) => compressFrame(Buffer.from(text)),
+};
+
 export const makeJob = async (
   db: Db,
   job: {
@@ -36,56 +59,6 @@ export const makeJob = async (
     })
     .execute();
   return id;
-};
-
-export interface ExportToMake {
-  jobId: string;
-  workspaceId: string;
-  pass?: number;
-  purpose?: 'download' | 'backup';
-  format?: 'csv' | 'ndjson';
-  compression?: Compression;
-  state?: ExportState;
-  expiresAt?: Date;
-  /** Text of each part, the header first. */
-  parts?: string[];
-  /** Users of the first part that were deleted. */
-  deleted?: number;
-}
-
-const DAY_MS = 86_400_000;
-const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
-
-const pack: Record<Compression, (text: string) => Buffer> = {
-  none: (text) => Buffer.from(text),
-  gzip: (text) => gzipSync(text),
-  zstd: (text) => compressFrame(Buffer.from(text)),
-};
-
-/** @returns the bytes of the part in the file as it is sent; for a backup, its text */
-const writePart = async (
-  { db, storage }: { db: Db; storage?: Storage },
-  of: PartFile & { deleted: number },
-  text: string,
-): Promise<Buffer> => {
-  const bytes = pack[of.compression](text);
-  const rows = of.part === 0 ? 0 : text.split('\n').length - 1;
-  await storage?.put(partKey(of), Readable.from([bytes]));
-  await db
-    .insertInto('export_parts')
-    .values({
-      export_id: of.exportId,
-      attempt: 1,
-      part: of.part,
-      rows,
-      raw_bytes: Buffer.byteLength(text),
-      bytes: bytes.length,
-      sha256: sha256(bytes),
-      cursor: of.deleted,
-      deleted: of.deleted,
-    })
-    .execute();
-  return of.compression === 'zstd' ? Buffer.from(text) : bytes;
 };
 
 /** An export as the activities leave it, with its files if a storage is given. */
@@ -141,4 +114,32 @@ export const makeExport = async (
     .where('id', '=', id)
     .execute();
   return { id, content, sha256: sha256(content) };
+};
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** @returns the bytes of the part in the file as it is sent; for a backup, its text */
+const writePart = async (
+  { db, storage }: { db: Db; storage?: Storage },
+  of: PartFile & { deleted: number },
+  text: string,
+): Promise<Buffer> => {
+  const bytes = pack[of.compression](text);
+  const rows = of.part === 0 ? 0 : text.split('\n').length - 1;
+  await storage?.put(partKey(of), Readable.from([bytes]));
+  await db
+    .insertInto('export_parts')
+    .values({
+      export_id: of.exportId,
+      attempt: 1,
+      part: of.part,
+      rows,
+      raw_bytes: Buffer.byteLength(text),
+      bytes: bytes.length,
+      sha256: sha256(bytes),
+      cursor: of.deleted,
+      deleted: of.deleted,
+    })
+    .execute();
+  return of.compression === 'zstd' ? Buffer.from(text) : bytes;
 };
