@@ -1,5 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
@@ -17,6 +17,7 @@ import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/steps/webhooks.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** Deliveries over several days to a real receiver, on a Temporal server whose clock runs ahead. */
 
@@ -32,7 +33,7 @@ let answer: Answering = () => 204;
 let stop: () => Promise<void>;
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
   const path = await findTimeSkippingServer();
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },

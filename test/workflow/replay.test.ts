@@ -1,7 +1,8 @@
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { readHistories } from '../support/steps/histories.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** A changed path is detected only if the path has a history. */
 const COMMON = [
@@ -37,7 +38,7 @@ const PATHS = [
 const workflowBundle = { codePath: WORKFLOW_BUNDLE };
 
 beforeAll(() => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
 });
 
 test('each path has one history', () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { Resend } from 'resend';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
@@ -17,6 +17,7 @@ import { makeExport, makeJob } from '../support/steps/export-rows.ts';
 import { accepted, json, startMailProvider } from '../support/http/mail-provider.ts';
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** Mails that a stand-in provider sends again, on a Temporal server whose clock runs ahead. */
 
@@ -32,7 +33,7 @@ const answer = (status: number, name: string) =>
   json(status, { statusCode: status, name, message: 'no' });
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
   const path = await findTimeSkippingServer();
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },

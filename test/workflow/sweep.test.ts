@@ -1,10 +1,11 @@
 import { WorkflowContinuedAsNewError } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contract.ts';
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** The sweep over several hours, on a Temporal server whose clock runs ahead. */
 
@@ -22,7 +23,7 @@ const startQueuedJobs = async () => {
 };
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
   const path = await findTimeSkippingServer();
   env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },

@@ -72,7 +72,7 @@ const queryOf = (users: readonly User[], fields = FIELDS) => {
 /** The cells of a file that COPY writes, with or without the guard for spreadsheets. */
 const cellsOf = async (users: readonly User[], isGuarded: boolean) => {
   const guard = createCsvGuard((column) => isGuarded && isTextCell(FIELDS[column]!));
-  const ways = { startRow: guard.startRow, pack: guard.guard };
+  const ways = { startRow: guard.startRow, compress: guard.guard };
   const csv = await text(await copyText(database().app.pool, queryOf(users), ways));
   const records: string[][] = parse(csv, { from: 2, record_delimiter: '\n' });
   return records.map((cells) =>
@@ -121,7 +121,7 @@ test('a file of many chunks is guarded in each chunk', async () => {
   const source = sql`FROM (SELECT repeat('=', n % 2) || n || ';' || repeat('-', n % 3) || E'\n"+' ||
       repeat('é', n % 90) || ',＝' AS first_name FROM generate_series(1, ${rows}::int) n) AS users`;
   const { startRow, guard } = createCsvGuard(() => true);
-  const ways = { startRow, pack: guard };
+  const ways = { startRow, compress: guard };
   const query = userCsv([field, field], source);
   const csv = await text(await copyText(database().app.pool, query, ways));
   const plain = await text(await copyText(database().app.pool, query));

@@ -1,4 +1,3 @@
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { createActivities } from '../../../activities/activities.ts';
@@ -14,6 +13,7 @@ import {
   type Receiver,
 } from '../../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, takeStep } from '../../support/steps/webhooks.ts';
+import { installQuietRuntime } from '../../support/stack/quiet-runtime.ts';
 
 /** The effects and records of one attempt, with a real receiver, under the worker's role. */
 
@@ -44,7 +44,7 @@ const giveUp = (deliveryId: string, round = 1) =>
   takeStep(activitiesWith(true).giveUpDelivery, { deliveryId, round });
 
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
   steps = await createWebhookSteps(database(), 'hooked');
 });
 

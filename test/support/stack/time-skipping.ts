@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { createActivities } from '../../../activities/activities.ts';
 import { startRequestWorkflow } from '../../../temporal/start-request.ts';
@@ -22,6 +22,7 @@ import { createRequestSteps, DAY_MS, seedPeople } from '../steps/delete-all.ts';
 import { startMailRecorder } from '../http/mail-recorder.ts';
 import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
+import { installQuietRuntime } from './quiet-runtime.ts';
 
 const TASK_QUEUE = 'test';
 const HOUR_MS = DAY_MS / 24;
@@ -161,7 +162,7 @@ const startEnvironment = async (
   database: TestDatabase,
   start: () => Promise<TestWorkflowEnvironment>,
 ) => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installQuietRuntime();
   const provider = await startMailRecorder();
   const env = await start();
   await addSearchAttributes(env.client, 'default');
