@@ -2,7 +2,7 @@ import type { RefusalCode } from '../db/connections/refusal.ts';
 import { OLD_DELETE_ALL_REQUIRED } from '../db/jobs/retries.ts';
 import { FILE_ERRORS } from '../imports/file-error.ts';
 import type { StorageProblem } from '../storage/storage.ts';
-import type { JobEnd } from '../workflows/contract.ts';
+import type { JobEnd } from '../workflows/contracts/jobs.ts';
 
 /** The type of a failure for an unexpected error. */
 export const UNKNOWN = 'brokenOff';

@@ -8,13 +8,13 @@ import {
   type JobInput,
   requestWorkflowIdOf,
   workflowIdOf,
-} from '../workflows/contract.ts';
+} from '../workflows/contracts/jobs.ts';
 import {
   DELIVERY_TYPE,
   type DeliveryInput,
   deliveryWorkflowIdOf,
-} from '../workflows/delivery-contract.ts';
-import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/mail-contract.ts';
+} from '../workflows/contracts/deliveries.ts';
+import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/contracts/mails.ts';
 import { type Caller, callerOfActivity } from './caller.ts';
 import { findRun, type RequestSweepDeps } from './delete-all/sweep-requests.ts';
 import { failures } from './failures.ts';

@@ -5,7 +5,7 @@ import {
   type DecisionKind,
   JOB_KINDS,
   type JobType,
-} from '../workflows/contract.ts';
+} from '../workflows/contracts/jobs.ts';
 import type { Db } from './client.ts';
 
 /** Events that are logged in addition to the start and the end of each job. */

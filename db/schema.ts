@@ -1,7 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
 import type { MatchBy } from '../selection/selection.ts';
-import type { JobType } from '../workflows/contract.ts';
+import type { JobType } from '../workflows/contracts/jobs.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';

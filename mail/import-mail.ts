@@ -1,7 +1,7 @@
 import type { ImportMode } from '../imports/options.ts';
 import { formatCount } from '../files/format.ts';
 import { IMPORT_FILE_DAYS } from '../rules/retention.ts';
-import type { ImportCounts } from '../workflows/contract.ts';
+import type { ImportCounts } from '../workflows/contracts/jobs.ts';
 import {
   downloadLog,
   type Letter,

@@ -1,5 +1,5 @@
 import { formatCount, formatUsers } from '../files/format.ts';
-import type { RestoreCounts } from '../workflows/contract.ts';
+import type { RestoreCounts } from '../workflows/contracts/jobs.ts';
 import {
   downloadLog,
   type Letter,

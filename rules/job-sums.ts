@@ -5,7 +5,7 @@ import type {
   JobResult,
   JobType,
   RestoreCounts,
-} from '../workflows/contract.ts';
+} from '../workflows/contracts/jobs.ts';
 import { countLeft } from './left-users.ts';
 
 /**

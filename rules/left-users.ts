@@ -1,4 +1,4 @@
-import type { JobType } from '../workflows/contract.ts';
+import type { JobType } from '../workflows/contracts/jobs.ts';
 
 /** Outcomes of users that a deletion or restore has left, and that a retry may process. */
 export const LEFT_USERS = ['failed', 'changedSinceBackup', 'unprocessed'] as const;

@@ -1,7 +1,7 @@
 /**
  * How long Keepsake keeps what it stores, in one list. Two lifetimes are elsewhere, because a
- * workflow waits for them: that of a mail (workflows/mail-contract.ts) and that of a delivery
- * (workflows/delivery-contract.ts). The times of a delete-all request are settings.
+ * workflow waits for them: that of a mail (workflows/contracts/mails.ts) and that of a delivery
+ * (workflows/contracts/deliveries.ts). The times of a delete-all request are settings.
  */
 
 /** An exported file, in days. */

@@ -3,7 +3,7 @@ import {
   DELIVERY_TYPE,
   type DeliveryInput,
   deliveryWorkflowIdOf,
-} from '../workflows/delivery-contract.ts';
+} from '../workflows/contracts/deliveries.ts';
 import { startWorkflow } from './start-workflow.ts';
 
 /** Starts a delivery's workflow. @throws as `startWorkflow` does */

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/mail-contract.ts';
+import { MAIL_TYPE, type MailInput, mailWorkflowIdOf } from '../workflows/contracts/mails.ts';
 import { startWorkflow } from './start-workflow.ts';
 
 /** A mail to send again. */

@@ -1,5 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from '../workflows/search-attributes.ts';
+import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from '../workflows/contracts/search-attributes.ts';
 
 /** The longest wait for Temporal to accept a workflow, in milliseconds. */
 const START_DEADLINE_MS = 5_000;

@@ -6,8 +6,8 @@ import {
   WorkflowExecutionAlreadyStartedError,
 } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import { SCHEDULES, SWEEP } from '../workflows/contract.ts';
-import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
+import { SCHEDULES, SWEEP } from '../workflows/contracts/jobs.ts';
+import { SEARCH_ATTRIBUTES } from '../workflows/contracts/search-attributes.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 /** The types of the contract: their code, and their name in Temporal's CLI and UI. */

@@ -5,7 +5,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { Activities, ClaimedJob } from './contract.ts';
+import type { Activities, ClaimedJob } from './contracts/jobs.ts';
 
 type Step<Input, Result> = (input: Input) => Promise<Result>;
 

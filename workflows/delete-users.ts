@@ -1,4 +1,4 @@
-import { MAX_PASSES, type JobInput } from './contract.ts';
+import { MAX_PASSES, type JobInput } from './contracts/jobs.ts';
 import { runJob } from './run-job.ts';
 import { verifyExport } from './activity-proxies.ts';
 

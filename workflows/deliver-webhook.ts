@@ -1,5 +1,5 @@
 import { CancellationScope, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { Activities } from './contract.ts';
+import type { Activities } from './contracts/jobs.ts';
 import {
   ATTEMPT_TIMEOUT_MS,
   BACK_OFF,
@@ -7,7 +7,7 @@ import {
   type DeliveryInput,
   deliveryQueueOf,
   type DeliveryState,
-} from './delivery-contract.ts';
+} from './contracts/deliveries.ts';
 
 /** Retries without limit while the database is unavailable. */
 const { giveUpDelivery } = proxyActivities<Activities>({

@@ -1,4 +1,4 @@
-import type { JobInput } from './contract.ts';
+import type { JobInput } from './contracts/jobs.ts';
 import { runJob } from './run-job.ts';
 
 /** Checks the whole file before the first user is written, then imports the valid lines. */

@@ -1,6 +1,6 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { RequestView } from './contract.ts';
-import { PHASE_ATTRIBUTE, WINDOW_ATTRIBUTE } from './search-attributes.ts';
+import type { RequestView } from './contracts/jobs.ts';
+import { PHASE_ATTRIBUTE, WINDOW_ATTRIBUTE } from './contracts/search-attributes.ts';
 
 /** Facts that are shown beside the state. */
 interface Remarks {

@@ -8,7 +8,7 @@ import {
   MESSAGE_KINDS,
   type Message,
   type MessageKind,
-} from './contract.ts';
+} from './contracts/jobs.ts';
 
 /** More arguments than a person sends by mistake. Each is received as a raw payload. */
 const MAX_ARGUMENTS = 32;

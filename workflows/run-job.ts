@@ -18,8 +18,8 @@ import {
   type JobResult,
   type LiveState,
   type Phase,
-} from './contract.ts';
-import { JOB_NOT_ENDED } from './mail-contract.ts';
+} from './contracts/jobs.ts';
+import { JOB_NOT_ENDED } from './contracts/mails.ts';
 import {
   claimJob,
   enterPhase,
@@ -29,7 +29,7 @@ import {
   type Steps,
   stepsOf,
 } from './activity-proxies.ts';
-import { FAILURES_ATTRIBUTE, PHASE_ATTRIBUTE } from './search-attributes.ts';
+import { FAILURES_ATTRIBUTE, PHASE_ATTRIBUTE } from './contracts/search-attributes.ts';
 
 const stateQuery = defineQuery<LiveState>(STATE_QUERY);
 

@@ -22,7 +22,7 @@ import {
   type RequestNotice,
   type RequestState,
   type RequestView,
-} from './contract.ts';
+} from './contracts/jobs.ts';
 import { startRun, type Run } from './start-run.ts';
 import { openInbox, type Inbox, type Turn } from './request-messages.ts';
 import { showRequestDetails } from './request-details.ts';

@@ -1,4 +1,4 @@
-import type { MailInput } from './mail-contract.ts';
+import type { MailInput } from './contracts/mails.ts';
 import { notifyJobAgain, notifyRequest } from './activity-proxies.ts';
 
 /**

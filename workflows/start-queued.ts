@@ -6,7 +6,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
-import { SWEEP, SWEEP_SIGNALS, type SweepInput } from './contract.ts';
+import { SWEEP, SWEEP_SIGNALS, type SweepInput } from './contracts/jobs.ts';
 import { startQueuedJobs } from './activity-proxies.ts';
 
 /** After this number of sweeps the workflow continues as new, so that its history stays short. */

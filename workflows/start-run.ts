@@ -1,6 +1,6 @@
 import { executeChild, ParentClosePolicy } from '@temporalio/workflow';
-import { JOB_KINDS, workflowIdOf } from './contract.ts';
-import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from './search-attributes.ts';
+import { JOB_KINDS, workflowIdOf } from './contracts/jobs.ts';
+import { JOB_ATTRIBUTE, WORKSPACE_ATTRIBUTE } from './contracts/search-attributes.ts';
 
 export interface Run {
   jobId: string;

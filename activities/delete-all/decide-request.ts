@@ -12,7 +12,7 @@ import {
   type Refusal,
   isUrgent,
   type RequestView,
-} from '../../workflows/contract.ts';
+} from '../../workflows/contracts/jobs.ts';
 import { findCodeHolder } from './decision-codes.ts';
 import { callerOfActivity } from '../caller.ts';
 import type { ActivityDeps } from '../deps.ts';

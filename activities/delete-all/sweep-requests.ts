@@ -16,7 +16,7 @@ import {
   requestWorkflowIdOf,
   type RequestView,
   workflowIdOf,
-} from '../../workflows/contract.ts';
+} from '../../workflows/contracts/jobs.ts';
 import { decideFor, type DecideDeps } from './decide-request.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { createNotifyRequest, type NotifyRequestDeps } from '../mails/notify-request.ts';

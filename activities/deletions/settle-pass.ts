@@ -20,7 +20,7 @@ import { compileSelection } from '../../selection/compile.ts';
 import { namesItsUsers } from '../../selection/selection.ts';
 import { readColumn } from '../../files/read-records.ts';
 import { StorageError } from '../../storage/storage.ts';
-import type { Activities, PassResult } from '../../workflows/contract.ts';
+import type { Activities, PassResult } from '../../workflows/contracts/jobs.ts';
 import { findBackupColumns, userIdColumnOf } from '../restores/backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';

@@ -1,6 +1,6 @@
 import { findExport, getExport, listParts, markVerified } from '../../db/exports/exports.ts';
 import { findJobClaim } from '../../db/jobs/job-runs.ts';
-import type { WrittenExport } from '../../workflows/contract.ts';
+import type { WrittenExport } from '../../workflows/contracts/jobs.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 

@@ -26,7 +26,7 @@ import { BACKUP_DAYS, DOWNLOAD_DAYS } from '../../rules/retention.ts';
 import { namesItsUsers } from '../../selection/selection.ts';
 import type { DigestFacts } from '../../files/digest-tap.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
-import type { WrittenExport } from '../../workflows/contract.ts';
+import type { WrittenExport } from '../../workflows/contracts/jobs.ts';
 import type { ActivityDeps } from '../deps.ts';
 import {
   planExport,

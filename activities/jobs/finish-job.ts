@@ -18,7 +18,7 @@ import {
   withUnprocessed,
   withUnreached,
 } from '../../rules/job-sums.ts';
-import type { JobEnd, JobInput } from '../../workflows/contract.ts';
+import type { JobEnd, JobInput } from '../../workflows/contracts/jobs.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { knownEnd } from '../failure-types.ts';
 import { type AnyJob, findJobOf, type RunningJob } from './running-job.ts';

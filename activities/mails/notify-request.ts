@@ -14,7 +14,7 @@ import {
   type DecisionKind,
   noticeOf,
   type RequestNotice,
-} from '../../workflows/contract.ts';
+} from '../../workflows/contracts/jobs.ts';
 import { type CodedKind, decisionCodeOf } from '../delete-all/decision-codes.ts';
 import { failures } from '../failures.ts';
 import type { MailKind } from '../meter.ts';

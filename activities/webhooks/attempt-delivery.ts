@@ -17,7 +17,7 @@ import { createTurns } from '../../turns.ts';
 import { payloadOf } from '../../webhooks/payload.ts';
 import type { Posted } from '../../webhooks/post.ts';
 import { signaturesOf } from '../../webhooks/signature.ts';
-import type { Activities } from '../../workflows/contract.ts';
+import type { Activities } from '../../workflows/contracts/jobs.ts';
 import {
   ATTEMPT_TIMEOUT_MS,
   BACK_OFF,
@@ -25,7 +25,7 @@ import {
   type DeliveryState,
   MAX_RETRY_AFTER_MS,
   TEST_EVENT,
-} from '../../workflows/delivery-contract.ts';
+} from '../../workflows/contracts/deliveries.ts';
 import type { ActivityDeps, WebhookDeps } from '../deps.ts';
 
 export interface DeliveryDeps extends Pick<ActivityDeps, 'database'>, WebhookDeps {

@@ -5,7 +5,7 @@ import {
   type StartableDelivery,
 } from '../../db/webhooks/webhook-deliveries.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
-import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
+import { deliveryWorkflowIdOf } from '../../workflows/contracts/deliveries.ts';
 import { createGiveUpDelivery } from './attempt-delivery.ts';
 import type { ActivityDeps, WebhookDeps } from '../deps.ts';
 import { findRun } from '../delete-all/sweep-requests.ts';

@@ -16,7 +16,7 @@ import type { JobRow } from '../../db/jobs/jobs.ts';
 import { listJobMails, type MailRow } from '../../db/mails/mail-rounds.ts';
 import type { ExportOptions, Role } from '../../db/schema.ts';
 import type { ImportOptions } from '../../imports/options.ts';
-import { JOB_KINDS, workflowIdOf } from '../../workflows/contract.ts';
+import { JOB_KINDS, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import type { ApiDeps } from '../deps.ts';
 import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
-import { JOB_KINDS } from '../../workflows/contract.ts';
+import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { csvQueryShape, type SendCsv, sendJobLog } from './job-log.ts';

@@ -14,7 +14,7 @@ import type { App } from '../http/app.ts';
 import { requireRecords } from './job-log.ts';
 import { cursorSchema, decodeCursor, encodeCursor, limitSchema, pageOf } from '../http/paging.ts';
 import { notFound } from '../http/problems.ts';
-import { JOB_KINDS } from '../../workflows/contract.ts';
+import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 
 /** The outcomes of users by type of job; the successful outcome comes first. */
 const OUTCOMES = {

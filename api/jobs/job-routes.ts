@@ -18,7 +18,7 @@ import {
 } from '../http/paging.ts';
 import { actorShape, periodShape, requireOrder } from '../http/period.ts';
 import { notFound, problem } from '../http/problems.ts';
-import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
+import { JOB_KINDS, type JobType } from '../../workflows/contracts/jobs.ts';
 
 const idParams = z.strictObject({ id: z.uuid() });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { JOB_STATES } from '../../db/schema.ts';
 import { BAD_CELLS, EMPTY_CELLS, IMPORT_MODES, MATCH_KEYS } from '../../imports/options.ts';
 import { RULES } from '../../imports/rules.ts';
-import { JOB_KINDS, type JobType, type Phase } from '../../workflows/contract.ts';
+import { JOB_KINDS, type JobType, type Phase } from '../../workflows/contracts/jobs.ts';
 import { mailSchema } from '../mails/mail-json.ts';
 
 export const JOB_TYPES = Object.keys(JOB_KINDS) as JobType[];

@@ -5,7 +5,7 @@ import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
 import { type PendingStep, pendingStepOf } from '../../temporal/pending-step.ts';
 import { type StartableMail, startMailWorkflow } from '../../temporal/start-mail.ts';
 import { type StartableJob, startJobWorkflow } from '../../temporal/start-job.ts';
-import { type LiveState, STATE_QUERY, workflowIdOf } from '../../workflows/contract.ts';
+import { type LiveState, STATE_QUERY, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 
 /** How long a read waits for Temporal, in milliseconds. */
 const QUERY_DEADLINE_MS = 1_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MailRow } from '../../db/mails/mail-rounds.ts';
-import { MAIL_STATES } from '../../workflows/mail-contract.ts';
+import { MAIL_STATES } from '../../workflows/contracts/mails.ts';
 
 const time = z.string().describe('RFC 3339, UTC');
 

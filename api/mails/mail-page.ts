@@ -6,7 +6,7 @@ import { decisionCall } from '../../mail/decision-call.ts';
 import { formatCount, formatTimestamp } from '../../files/format.ts';
 import { capitalized } from '../../rules/capitalized.ts';
 import { escapeHtml } from '../../rules/escape-html.ts';
-import type { JobType } from '../../workflows/contract.ts';
+import type { JobType } from '../../workflows/contracts/jobs.ts';
 import { pageOf } from '../exports/link-page.ts';
 
 const NOUNS: Record<JobType, string> = {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import { listJobMails, listRequestMails } from '../../db/mails/mail-rounds.ts';
-import { noticeOf } from '../../workflows/contract.ts';
-import { JOB_MAIL } from '../../workflows/mail-contract.ts';
+import { noticeOf } from '../../workflows/contracts/jobs.ts';
+import { JOB_MAIL } from '../../workflows/contracts/mails.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { acceptJob } from '../jobs/begin-job.ts';

@@ -4,7 +4,7 @@ import type { LoggedDelivery } from '../../db/webhooks/webhook-log.ts';
 import type { WebhookRow } from '../../db/webhooks/webhooks.ts';
 import { DELIVERY_ERRORS } from '../../webhooks/attempt-errors.ts';
 import { MAX_URL_LENGTH } from '../../webhooks/url.ts';
-import { EVENT_TYPES, type EventType, TEST_EVENT } from '../../workflows/delivery-contract.ts';
+import { EVENT_TYPES, type EventType, TEST_EVENT } from '../../workflows/contracts/deliveries.ts';
 
 const MAX_DESCRIPTION_LENGTH = 200;
 

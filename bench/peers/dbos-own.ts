@@ -11,7 +11,7 @@ import { openDatabase } from '../../db/client.ts';
 import { claimJob, enterPhase } from '../../db/jobs/job-runs.ts';
 import { insertJob } from '../../db/jobs/jobs.ts';
 import { createDirectoryStorage } from '../../storage/directory.ts';
-import { MAX_PASSES } from '../../workflows/contract.ts';
+import { MAX_PASSES } from '../../workflows/contracts/jobs.ts';
 
 /** As many lanes as the worker has. */
 const MAX_LANES = 16;

@@ -1,4 +1,4 @@
-import { SWEEP, SWEEP_SIGNALS } from '../../workflows/contract.ts';
+import { SWEEP, SWEEP_SIGNALS } from '../../workflows/contracts/jobs.ts';
 import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

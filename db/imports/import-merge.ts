@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { ImportCounts } from '../../workflows/contract.ts';
+import type { ImportCounts } from '../../workflows/contracts/jobs.ts';
 import { type ImportTarget, makesUsers, mergesTags } from './import-changes.ts';
 import type { ImportStatements } from './import-statements.ts';
 import { type RepeatedUser, replayLines, type Said } from './import-staging.ts';

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { PoolClient } from 'pg';
 import { type FailedLine, REFUSAL_CODES } from '../../imports/log/failed-lines.ts';
 import { type ImportSum, sumOfImport } from '../../rules/job-sums.ts';
-import type { ImportCounts } from '../../workflows/contract.ts';
+import type { ImportCounts } from '../../workflows/contracts/jobs.ts';
 import type { Db } from '../client.ts';
 import type { Merged } from './import-merge.ts';
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
-import { JOB_KINDS, type JobType } from '../../workflows/contract.ts';
+import { JOB_KINDS, type JobType } from '../../workflows/contracts/jobs.ts';
 import type { Db } from '../client.ts';
 import { jobRows, type JobRow } from './jobs.ts';
 import { type ActorFilter, keysOf } from '../keys-of.ts';

@@ -3,7 +3,7 @@ import { recordActivity } from '../activity.ts';
 import type { Db } from '../client.ts';
 import { countLeft } from '../../rules/left-users.ts';
 import { countDeletedBy, countNamed } from './named-users.ts';
-import type { FinalState, JobResult, JobType } from '../../workflows/contract.ts';
+import type { FinalState, JobResult, JobType } from '../../workflows/contracts/jobs.ts';
 import type { Confirmation } from './retries.ts';
 
 /**

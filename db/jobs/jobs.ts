@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { recordActivity } from '../activity.ts';
 import type { Db, Trx } from '../client.ts';
-import type { JobType } from '../../workflows/contract.ts';
+import type { JobType } from '../../workflows/contracts/jobs.ts';
 import { allowLong } from '../connections/long-statements.ts';
 import { REQUEST_LOCK_MS } from '../connections/timeouts.ts';
 import { insertImportFile } from '../imports/import-files.ts';

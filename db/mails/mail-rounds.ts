@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { JOB_MAIL, type MailInput, type MailState } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL, type MailInput, type MailState } from '../../workflows/contracts/mails.ts';
 import type { Db, Trx } from '../client.ts';
 import { mailSince, mailState, openMailSince, openMailState } from './mail-tries.ts';
 

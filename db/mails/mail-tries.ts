@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { MAIL_LASTS_HOURS, type MailState } from '../../workflows/mail-contract.ts';
+import { MAIL_LASTS_HOURS, type MailState } from '../../workflows/contracts/mails.ts';
 import type { Db } from '../client.ts';
 
 /** The table of a mail: about a job, or about a delete-all request. */

@@ -1,4 +1,4 @@
-import { JOB_MAIL } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL } from '../../workflows/contracts/mails.ts';
 import type { Db } from '../client.ts';
 import { mailState, mailWaitMs } from './mail-tries.ts';
 

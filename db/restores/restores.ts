@@ -5,7 +5,7 @@ import { listParts, type StoredPart } from '../exports/exports.ts';
 import { countOutcomes } from '../jobs/outcomes.ts';
 import { visibleText } from '../../selection/characters.ts';
 import { REPORT_SIZE } from '../deletions/preview-report.ts';
-import type { RestoreCounts } from '../../workflows/contract.ts';
+import type { RestoreCounts } from '../../workflows/contracts/jobs.ts';
 import { partitionOf } from '../workspaces.ts';
 
 /** The users that a restore is limited to: a query of their distinct ids, and their number. */

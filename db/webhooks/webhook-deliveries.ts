@@ -6,7 +6,7 @@ import {
   TEST_EVENT,
   type DeliveryInput,
   type DeliveryState,
-} from '../../workflows/delivery-contract.ts';
+} from '../../workflows/contracts/deliveries.ts';
 
 /**
  * Hours without a successful delivery after which a webhook is switched off, when a delivery is

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { DeliveryState } from '../../workflows/delivery-contract.ts';
+import type { DeliveryState } from '../../workflows/contracts/deliveries.ts';
 import type { Db, Trx } from '../client.ts';
 
 export type LoggedDelivery = Awaited<

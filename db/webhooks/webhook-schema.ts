@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { DeliveryState } from '../../workflows/delivery-contract.ts';
+import type { DeliveryState } from '../../workflows/contracts/deliveries.ts';
 import type { CreatedAt, Nullable, WithDefault } from '../column-types.ts';
 
 /**

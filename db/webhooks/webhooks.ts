@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { uuidv7 } from 'uuidv7';
-import type { EventType } from '../../workflows/delivery-contract.ts';
+import type { EventType } from '../../workflows/contracts/deliveries.ts';
 import type { Db, Trx } from '../client.ts';
 
 /** Most webhooks of a workspace. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
-import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contracts/search-attributes.ts';
 import { followLogFile, openLogFile } from '../processes/log-file.ts';
 import { assertPortFree, freePorts, withPortRetry } from '../ports.ts';
 import { KILL, TERMINATE } from '../processes/stop-process.ts';

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { expect, test } from 'vitest';
-import { workflowIdOf } from '../../workflows/contract.ts';
+import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { readHistory } from '../support/steps/histories.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { API_ROLE, WORKER_ROLE } from '../../db/roles.ts';
 import type { ApiClient, Job } from '../../local/api-client.ts';
-import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contract.ts';
+import { requestWorkflowIdOf, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';

@@ -10,7 +10,7 @@ import {
   type Answer,
 } from '../support/http/mail-provider.ts';
 import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
-import { workflowIdOf } from '../../workflows/contract.ts';
+import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 

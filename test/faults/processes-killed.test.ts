@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { beforeAll, expect, onTestFailed, test } from 'vitest';
 import type { ApiCrashPoint } from '../../api/jobs/job-workflows.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
-import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contract.ts';
+import { SWEEP, SWEEP_SIGNALS, workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
 import { allDeleted, prepareTrial, type FaultTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';

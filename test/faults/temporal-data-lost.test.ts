@@ -4,7 +4,7 @@ import { uuidv7 } from 'uuidv7';
 import { expect, test } from 'vitest';
 import type { ApiClient, Job } from '../../local/api-client.ts';
 import { sendSignal } from '../../local/processes/stop-process.ts';
-import { SCHEDULES } from '../../workflows/contract.ts';
+import { SCHEDULES } from '../../workflows/contracts/jobs.ts';
 import { createDeleteAllApi } from '../support/http/delete-all-api.ts';
 import { prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';

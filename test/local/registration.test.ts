@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { register } from '../../worker/registration.ts';
-import { SCHEDULES, SWEEP } from '../../workflows/contract.ts';
-import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
+import { SCHEDULES, SWEEP } from '../../workflows/contracts/jobs.ts';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contracts/search-attributes.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { startDevServer, type DevServer } from '../support/stack/dev-server.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { workflowIdOf } from '../../workflows/contract.ts';
+import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
 const { ask, database, env } = useTimeSkipping();

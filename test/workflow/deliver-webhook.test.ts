@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createActivities } from '../../activities/activities.ts';
 import { startDeliveryWorkflow } from '../../temporal/start-delivery.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
-import { deliveryQueueOf, deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
+import { deliveryQueueOf, deliveryWorkflowIdOf } from '../../workflows/contracts/deliveries.ts';
 import { fakeDecideDeps } from '../support/steps/activity-deps.ts';
 import { useDatabase } from '../support/database/database.ts';
 import {

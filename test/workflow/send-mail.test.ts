@@ -9,7 +9,7 @@ import { insertRound, listJobMails, type MailSubject } from '../../db/mails/mail
 import { createWorkspace } from '../../db/workspaces.ts';
 import { startMailWorkflow } from '../../temporal/start-mail.ts';
 import { addSearchAttributes } from '../../worker/registration.ts';
-import { JOB_MAIL, type MailInput, mailWorkflowIdOf } from '../../workflows/mail-contract.ts';
+import { JOB_MAIL, type MailInput, mailWorkflowIdOf } from '../../workflows/contracts/mails.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../support/steps/activity-deps.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { createRequestSteps, seedPeople } from '../support/steps/delete-all.ts';

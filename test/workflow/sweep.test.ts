@@ -2,7 +2,7 @@ import { WorkflowContinuedAsNewError } from '@temporalio/client';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contract.ts';
+import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contracts/jobs.ts';
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';

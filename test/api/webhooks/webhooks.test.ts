@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { uuidv7 } from 'uuidv7';
 import { MAX_VALID_SECRETS, MAX_WEBHOOKS } from '../../../db/webhooks/webhooks.ts';
-import { EVENT_TYPES } from '../../../workflows/delivery-contract.ts';
+import { EVENT_TYPES } from '../../../workflows/contracts/deliveries.ts';
 import { HOOK_URL, keyed, useWebhooks } from './webhooks-support.ts';
 
 const SECRET = /^whsec_[A-Za-z0-9+/]{43}=$/;

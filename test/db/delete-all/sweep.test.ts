@@ -9,7 +9,7 @@ import { insertJob } from '../../../db/jobs/jobs.ts';
 import { startJobWorkflow } from '../../../temporal/start-job.ts';
 import { startRequestWorkflow } from '../../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../../worker/registration.ts';
-import { requestWorkflowIdOf, workflowIdOf } from '../../../workflows/contract.ts';
+import { requestWorkflowIdOf, workflowIdOf } from '../../../workflows/contracts/jobs.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {

@@ -8,7 +8,7 @@ import { createDestroyExpired } from '../../../activities/expiry/destroy-expired
 import type { ActivityDeps } from '../../../activities/deps.ts';
 import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { exportPrefix } from '../../../files/part-key.ts';
-import type { JobType } from '../../../workflows/contract.ts';
+import type { JobType } from '../../../workflows/contracts/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { seedWorkspace } from '../../support/steps/deletion.ts';
 import { type ExportToMake, makeExport, makeJob } from '../../support/steps/export-rows.ts';

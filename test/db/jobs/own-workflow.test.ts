@@ -8,7 +8,7 @@ import { createFinishJob } from '../../../activities/jobs/finish-job.ts';
 import { createApiKey } from '../../../db/api-keys.ts';
 import { insertRound } from '../../../db/mails/mail-rounds.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
-import type { Activities, JobType } from '../../../workflows/contract.ts';
+import type { Activities, JobType } from '../../../workflows/contracts/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { makeExport, makeJob } from '../../support/steps/export-rows.ts';

@@ -10,7 +10,7 @@ import { closeDeletion } from '../../../rules/job-sums.ts';
 import type { Outcome } from '../../../db/schema.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
 import { readLinkToken } from '../../../files/link-token.ts';
-import type { JobEnd } from '../../../workflows/contract.ts';
+import type { JobEnd } from '../../../workflows/contracts/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { makeExport, makeJob, type ExportToMake } from '../../support/steps/export-rows.ts';
 

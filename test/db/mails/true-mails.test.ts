@@ -7,7 +7,7 @@ import { createApiKey } from '../../../db/api-keys.ts';
 import { findRequestView } from '../../../db/delete-all/delete-all-requests.ts';
 import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
 import { createWorkspace } from '../../../db/workspaces.ts';
-import type { JobEnd, RequestNotice } from '../../../workflows/contract.ts';
+import type { JobEnd, RequestNotice } from '../../../workflows/contracts/jobs.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { accepted, startMailProvider } from '../../support/http/mail-provider.ts';
 import { fakeDeps, TEST_SECRET } from '../../support/steps/activity-deps.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../../activities/webhooks/start-deliveries.ts';
 import { findRun } from '../../../activities/delete-all/sweep-requests.ts';
 import { addSearchAttributes } from '../../../worker/registration.ts';
-import { deliveryWorkflowIdOf } from '../../../workflows/delivery-contract.ts';
+import { deliveryWorkflowIdOf } from '../../../workflows/contracts/deliveries.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { startDevServer, type DevServer } from '../../support/stack/dev-server.ts';

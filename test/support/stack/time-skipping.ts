@@ -13,7 +13,7 @@ import {
   type MessageKind,
   type RequestNotice,
   type RequestState,
-} from '../../../workflows/contract.ts';
+} from '../../../workflows/contracts/jobs.ts';
 import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../steps/activity-deps.ts';
 import { useDatabase, type TestDatabase } from '../database/database.ts';

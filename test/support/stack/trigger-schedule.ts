@@ -1,5 +1,5 @@
 import { ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { type SCHEDULES, SWEEP, SWEEP_SIGNALS } from '../../../workflows/contract.ts';
+import { type SCHEDULES, SWEEP, SWEEP_SIGNALS } from '../../../workflows/contracts/jobs.ts';
 
 type ScheduleId = (typeof SCHEDULES)[number]['id'];
 

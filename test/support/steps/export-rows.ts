@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../../db/client.ts';
 import type { Compression, ExportState } from '../../../db/schema.ts';
-import type { JobType } from '../../../workflows/contract.ts';
+import type { JobType } from '../../../workflows/contracts/jobs.ts';
 import { type PartFile, partKey } from '../../../files/part-key.ts';
 import { compressFrame } from '../../../files/zstd.ts';
 import type { Storage } from '../../../storage/storage.ts';

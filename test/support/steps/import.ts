@@ -14,7 +14,7 @@ import { insertJob } from '../../../db/jobs/jobs.ts';
 import type { ImportOptions } from '../../../imports/options.ts';
 import { createDirectoryStorage } from '../../../storage/directory.ts';
 import { importKey } from '../../../files/import-key.ts';
-import type { JobEnd } from '../../../workflows/contract.ts';
+import type { JobEnd } from '../../../workflows/contracts/jobs.ts';
 import { fakeDeps } from './activity-deps.ts';
 import type { TestDatabase } from '../database/database.ts';
 import type { SeededWorkspace } from './deletion.ts';

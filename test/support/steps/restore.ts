@@ -6,7 +6,7 @@ import {
 } from '../../../activities/restores/restore-users.ts';
 import { enterPhase, claimJob } from '../../../db/jobs/job-runs.ts';
 import { insertJob } from '../../../db/jobs/jobs.ts';
-import type { JobEnd } from '../../../workflows/contract.ts';
+import type { JobEnd } from '../../../workflows/contracts/jobs.ts';
 import type { TestDatabase } from '../database/database.ts';
 import { type DeletionSteps, type SeededWorkspace, startDeletion } from './deletion.ts';
 

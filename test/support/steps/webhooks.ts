@@ -11,8 +11,8 @@ import {
   type DeliveryState,
   deliveryWorkflowIdOf,
   EVENT_TYPES,
-} from '../../../workflows/delivery-contract.ts';
-import type { FinalState } from '../../../workflows/contract.ts';
+} from '../../../workflows/contracts/deliveries.ts';
+import type { FinalState } from '../../../workflows/contracts/jobs.ts';
 import type { TestDatabase } from '../database/database.ts';
 import { makeJob } from './export-rows.ts';
 import type { Received } from '../http/webhook-receiver.ts';

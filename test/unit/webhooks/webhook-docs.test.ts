@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { DELIVERY_ERRORS } from '../../../webhooks/attempt-errors.ts';
 import { newSecret, signaturesOf } from '../../../webhooks/signature.ts';
-import { EVENT_TYPES, TEST_EVENT } from '../../../workflows/delivery-contract.ts';
+import { EVENT_TYPES, TEST_EVENT } from '../../../workflows/contracts/deliveries.ts';
 
 const page = readFileSync(new URL('../../../docs/webhooks.md', import.meta.url), 'utf8');
 

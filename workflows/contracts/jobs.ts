@@ -3,7 +3,7 @@
  * of it is stored in Temporal's histories, so it holds ids and counts and never a user's data.
  */
 
-import type { DeliveryInput, DeliveryState } from './delivery-contract.ts';
+import type { DeliveryInput, DeliveryState } from './deliveries.ts';
 
 /**
  * The types of jobs: the workflow's type, the prefix of the workflow's id, and the path in the API.
