@@ -1,7 +1,8 @@
 import { activityInfo, cancellationSignal, heartbeat, log } from '@temporalio/activity';
 import { claimJob, enterPhase, findStoredResult } from '../db/jobs/job-runs.ts';
 import { noteScheduleRun } from '../db/service-figures.ts';
-import type { Activities, SCHEDULES, SWEEP } from '../workflows/contracts/jobs.ts';
+import type { Activities } from '../workflows/contracts/activities.ts';
+import type { SCHEDULES, SWEEP } from '../workflows/contracts/jobs.ts';
 import { callerOfActivity } from './caller.ts';
 import { createAttemptDelivery, createGiveUpDelivery } from './webhooks/attempt-delivery.ts';
 import { createCheckImport } from './imports/check-import.ts';

@@ -1,14 +1,9 @@
 import { findExport } from '../db/exports/exports.ts';
 import { claimJob, findJobClaim } from '../db/jobs/job-runs.ts';
 import { isMailWanted, isRoundAsked } from '../db/mails/mail-rounds.ts';
-import {
-  type Activities,
-  DELETE_ALL_TYPE,
-  JOB_KINDS,
-  type JobInput,
-  requestWorkflowIdOf,
-  workflowIdOf,
-} from '../workflows/contracts/jobs.ts';
+import { type Activities } from '../workflows/contracts/activities.ts';
+import { DELETE_ALL_TYPE, requestWorkflowIdOf } from '../workflows/contracts/delete-all.ts';
+import { JOB_KINDS, type JobInput, workflowIdOf } from '../workflows/contracts/jobs.ts';
 import {
   DELIVERY_TYPE,
   type DeliveryInput,

@@ -1,11 +1,7 @@
 import { uuidv7 } from 'uuidv7';
 import { capitalized } from '../rules/capitalized.ts';
-import {
-  DECISION_KINDS,
-  type DecisionKind,
-  JOB_KINDS,
-  type JobType,
-} from '../workflows/contracts/jobs.ts';
+import { DECISION_KINDS, type DecisionKind } from '../workflows/contracts/delete-all.ts';
+import { JOB_KINDS, type JobType } from '../workflows/contracts/jobs.ts';
 import type { Db } from './client.ts';
 
 /** Events that are logged in addition to the start and the end of each job. */

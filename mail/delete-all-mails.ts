@@ -1,5 +1,5 @@
 import { formatCount, formatTimestamp, formatUsers } from '../files/format.ts';
-import type { RequestNotice } from '../workflows/contracts/jobs.ts';
+import type { RequestNotice } from '../workflows/contracts/delete-all.ts';
 import { decisionCall } from './decision-call.ts';
 import { type Letter, type MailLink, type Message, renderLetter } from './letter.ts';
 

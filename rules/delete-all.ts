@@ -1,4 +1,4 @@
-import { isUnfinished, type RequestState } from '../workflows/contracts/jobs.ts';
+import { isUnfinished, type RequestState } from '../workflows/contracts/delete-all.ts';
 
 /**
  * Early answers about a request to delete all users. The database decides, by the same rules

@@ -1,5 +1,10 @@
 import type { Client } from '@temporalio/client';
-import { type JobInput, type JobType, JOB_KINDS, workflowIdOf } from '../workflows/contracts/jobs.ts';
+import {
+  type JobInput,
+  type JobType,
+  JOB_KINDS,
+  workflowIdOf,
+} from '../workflows/contracts/jobs.ts';
 import { startWorkflow } from './start-workflow.ts';
 
 /** The facts about a job that Temporal may hold. */

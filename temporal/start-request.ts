@@ -3,7 +3,7 @@ import {
   DELETE_ALL_TYPE,
   type DeleteAllInput,
   requestWorkflowIdOf,
-} from '../workflows/contracts/jobs.ts';
+} from '../workflows/contracts/delete-all.ts';
 import { startWorkflow } from './start-workflow.ts';
 
 /** Starts a request's workflow. @throws as `startWorkflow` does */

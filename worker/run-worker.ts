@@ -18,7 +18,7 @@ import { makeDataFolder } from '../storage/data-folder.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { createPost } from '../webhooks/post.ts';
-import type { Activities } from '../workflows/contracts/jobs.ts';
+import type { Activities } from '../workflows/contracts/activities.ts';
 import { deliveryQueueOf } from '../workflows/contracts/deliveries.ts';
 import { createHealth, type Health } from './health.ts';
 import { startHeartbeat } from './heartbeat.ts';

@@ -5,7 +5,8 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { Activities, ClaimedJob } from './contracts/jobs.ts';
+import type { Activities } from './contracts/activities.ts';
+import type { ClaimedJob } from './contracts/jobs.ts';
 
 type Step<Input, Result> = (input: Input) => Promise<Result>;
 

@@ -1,4 +1,4 @@
-import type { DeleteAllInput, DeleteAllTimes, RequestNotice } from './contracts/jobs.ts';
+import type { DeleteAllInput, DeleteAllTimes, RequestNotice } from './contracts/delete-all.ts';
 import { runRequest } from './run-request.ts';
 
 const NO_REMINDERS: DeleteAllTimes = { remindAfterMs: Infinity, closingRemindersMs: [] };

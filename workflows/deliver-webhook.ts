@@ -1,5 +1,5 @@
 import { CancellationScope, proxyActivities, workflowInfo } from '@temporalio/workflow';
-import type { Activities } from './contracts/jobs.ts';
+import type { Activities } from './contracts/activities.ts';
 import {
   ATTEMPT_TIMEOUT_MS,
   BACK_OFF,

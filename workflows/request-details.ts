@@ -1,5 +1,5 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { RequestView } from './contracts/jobs.ts';
+import type { RequestView } from './contracts/delete-all.ts';
 import { PHASE_ATTRIBUTE, WINDOW_ATTRIBUTE } from './contracts/search-attributes.ts';
 
 /** Facts that are shown beside the state. */

@@ -4,11 +4,11 @@ import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import {
   isUrgent,
   LOOK_SIGNAL,
-  MAX_REASON_LENGTH,
   MESSAGE_KINDS,
   type Message,
   type MessageKind,
-} from './contracts/jobs.ts';
+} from './contracts/delete-all.ts';
+import { MAX_REASON_LENGTH } from './contracts/jobs.ts';
 
 /** More arguments than a person sends by mistake. Each is received as a raw payload. */
 const MAX_ARGUMENTS = 32;

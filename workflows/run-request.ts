@@ -15,14 +15,14 @@ import {
 import {
   isUnfinished,
   noticeOf,
-  STATE_QUERY,
   type Decide,
   type DeleteAllInput,
   type LiveRequest,
   type RequestNotice,
   type RequestState,
   type RequestView,
-} from './contracts/jobs.ts';
+} from './contracts/delete-all.ts';
+import { STATE_QUERY } from './contracts/jobs.ts';
 import { startRun, type Run } from './start-run.ts';
 import { openInbox, type Inbox, type Turn } from './request-messages.ts';
 import { showRequestDetails } from './request-details.ts';

@@ -5,14 +5,14 @@ import {
   findRequestView,
   findRequestWorkspace,
 } from '../../db/delete-all/delete-all-requests.ts';
+import { type Activities } from '../../workflows/contracts/activities.ts';
 import {
-  type Activities,
   type Decide,
   type MessageKind,
   type Refusal,
   isUrgent,
   type RequestView,
-} from '../../workflows/contracts/jobs.ts';
+} from '../../workflows/contracts/delete-all.ts';
 import { findCodeHolder } from './decision-codes.ts';
 import { callerOfActivity } from '../caller.ts';
 import type { ActivityDeps } from '../deps.ts';

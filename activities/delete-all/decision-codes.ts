@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { listDeciders } from '../../db/delete-all/decisions.ts';
 import type { Db } from '../../db/client.ts';
-import type { MessageKind } from '../../workflows/contracts/jobs.ts';
+import type { MessageKind } from '../../workflows/contracts/delete-all.ts';
 
 /** Separates these signatures from all others that use the same secret. */
 const CONTEXT = 'keepsake decision code v1';

@@ -7,16 +7,16 @@ import { uuidv7 } from 'uuidv7';
 import { listStaleRequests } from '../../db/delete-all/delete-all-requests.ts';
 import { findRunEnd } from '../../db/jobs/job-runs.ts';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
+import { type Activities } from '../../workflows/contracts/activities.ts';
 import {
-  type Activities,
   type DecisionKind,
   isUnfinished,
   LOOK_SIGNAL,
   noticeOf,
   requestWorkflowIdOf,
   type RequestView,
-  workflowIdOf,
-} from '../../workflows/contracts/jobs.ts';
+} from '../../workflows/contracts/delete-all.ts';
+import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { decideFor, type DecideDeps } from './decide-request.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { createNotifyRequest, type NotifyRequestDeps } from '../mails/notify-request.ts';

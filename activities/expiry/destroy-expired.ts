@@ -16,7 +16,7 @@ import {
 } from '../../db/users/user-lists.ts';
 import { destroyExport } from '../../files/destroy-export.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
-import type { DestroyedResult } from '../../workflows/contracts/jobs.ts';
+import type { DestroyedResult } from '../../workflows/contracts/activities.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { importRemovals } from './destroy-imports.ts';
 import { PAGE_SIZE, type RemovalTask, runRemovalTask } from './removal-task.ts';

@@ -5,7 +5,7 @@ import {
   type Damage,
   type Scrubbed,
 } from '../../db/exports/scrubs.ts';
-import type { ScrubResult } from '../../workflows/contracts/jobs.ts';
+import type { ScrubResult } from '../../workflows/contracts/activities.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { type RemovalTask, runRemovalTask } from './removal-task.ts';
 import { findDamage } from '../exports/verify-part.ts';

@@ -6,7 +6,7 @@ import { arePlain } from '../../db/users/users-table.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { importKey } from '../../files/import-key.ts';
 import type { PropertyTypes } from '../../selection/fields.ts';
-import type { Activities } from '../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../workflows/contracts/activities.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';

@@ -6,7 +6,7 @@ import { propertyTypesOf } from '../../db/users/properties.ts';
 import { letUsersCount } from '../../db/users/sequences.ts';
 import { ImportFileError } from '../../imports/file-error.ts';
 import { importKey } from '../../files/import-key.ts';
-import type { Activities } from '../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../workflows/contracts/activities.ts';
 import { getRunningImport, type ImportJob } from './check-import.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { fileFailure } from '../failures.ts';

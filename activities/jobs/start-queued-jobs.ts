@@ -1,6 +1,7 @@
 import { listStaleJobs } from '../../db/jobs/job-runs.ts';
 import { startJobWorkflow } from '../../temporal/start-job.ts';
-import { workflowIdOf, type Activities, type JobEnd } from '../../workflows/contracts/jobs.ts';
+import { type Activities } from '../../workflows/contracts/activities.ts';
+import { workflowIdOf, type JobEnd } from '../../workflows/contracts/jobs.ts';
 import type { WebhookDeps } from '../deps.ts';
 import { createEndJob } from './end-job.ts';
 import { sweepDeliveries } from '../webhooks/start-deliveries.ts';

@@ -6,7 +6,7 @@ import {
   noticeOf,
   type RequestNotice,
   type RequestState,
-} from '../../workflows/contracts/jobs.ts';
+} from '../../workflows/contracts/delete-all.ts';
 
 /** The hosts of a Temporal cluster have their own clocks, which differ by less than this. */
 const CLOCKS_DIFFER_MS = 60_000;

@@ -25,7 +25,8 @@ import {
   withUnreached,
 } from '../../rules/job-sums.ts';
 import { MAX_LINK_HOURS } from '../../rules/retention.ts';
-import type { Activities, JobEnd } from '../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../workflows/contracts/activities.ts';
+import type { JobEnd } from '../../workflows/contracts/jobs.ts';
 import { JOB_MAIL, JOB_NOT_ENDED } from '../../workflows/contracts/mails.ts';
 import { pageLinkOf } from './page-links.ts';
 import {

@@ -9,12 +9,12 @@ import {
 import { findAccepted, listDeciders } from '../../db/delete-all/decisions.ts';
 import { deleteAllMail, type Decidable, type RequestFacts } from '../../mail/delete-all-mails.ts';
 import type { Message } from '../../mail/letter.ts';
+import { type Activities } from '../../workflows/contracts/activities.ts';
 import {
-  type Activities,
   type DecisionKind,
   noticeOf,
   type RequestNotice,
-} from '../../workflows/contracts/jobs.ts';
+} from '../../workflows/contracts/delete-all.ts';
 import { type CodedKind, decisionCodeOf } from '../delete-all/decision-codes.ts';
 import { failures } from '../failures.ts';
 import type { MailKind } from '../meter.ts';

@@ -6,7 +6,7 @@ import { letUsersCount } from '../../db/users/sequences.ts';
 import { listUserColumns } from '../../db/users/user-columns.ts';
 import { listUserReferences } from '../../db/users/user-references.ts';
 import { arePlain } from '../../db/users/users-table.ts';
-import type { Activities } from '../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../workflows/contracts/activities.ts';
 import {
   emailColumnOf,
   findBackupColumns,

@@ -17,7 +17,7 @@ import { createTurns } from '../../turns.ts';
 import { payloadOf } from '../../webhooks/payload.ts';
 import type { Posted } from '../../webhooks/post.ts';
 import { signaturesOf } from '../../webhooks/signature.ts';
-import type { Activities } from '../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../workflows/contracts/activities.ts';
 import {
   ATTEMPT_TIMEOUT_MS,
   BACK_OFF,

@@ -11,7 +11,11 @@ import {
 } from '../../db/delete-all/decisions.ts';
 import { findRequest, type RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import { isOver } from '../../rules/delete-all.ts';
-import { isUnfinished, type MessageKind, type Refusal } from '../../workflows/contracts/jobs.ts';
+import {
+  isUnfinished,
+  type MessageKind,
+  type Refusal,
+} from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { Actor } from '../auth.ts';
 import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';

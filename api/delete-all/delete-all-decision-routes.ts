@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MessageKind } from '../../workflows/contracts/jobs.ts';
+import type { MessageKind } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { decide } from './decide.ts';

@@ -4,7 +4,7 @@ import { listDecisions } from '../../db/delete-all/decisions.ts';
 import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
 import { listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { countWorkspaceUsers } from '../../db/deletions/previews.ts';
-import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contracts/jobs.ts';
+import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import { requestMailSchema, toRequestMailJson } from '../mails/mail-json.ts';
 

@@ -8,7 +8,7 @@ import {
   listRequests,
   type RequestRow,
 } from '../../db/delete-all/delete-all-requests.ts';
-import { REQUEST_STATES } from '../../workflows/contracts/jobs.ts';
+import { REQUEST_STATES } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
 import { getRequest } from './decide.ts';

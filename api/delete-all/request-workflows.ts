@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { startRequestWorkflow } from '../../temporal/start-request.ts';
-import { type MessageKind, requestWorkflowIdOf } from '../../workflows/contracts/jobs.ts';
+import { type MessageKind, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
 
 /** How long a caller waits for Temporal, in milliseconds. */
 const SIGNAL_DEADLINE_MS = 3_000;

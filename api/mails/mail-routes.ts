@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import { listJobMails, listRequestMails } from '../../db/mails/mail-rounds.ts';
-import { noticeOf } from '../../workflows/contracts/jobs.ts';
+import { noticeOf } from '../../workflows/contracts/delete-all.ts';
 import { JOB_MAIL } from '../../workflows/contracts/mails.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';

@@ -1,5 +1,10 @@
 import { sql } from 'kysely';
-import type { DecisionKind, MessageKind, Refusal, RequestState } from '../../workflows/contracts/jobs.ts';
+import type {
+  DecisionKind,
+  MessageKind,
+  Refusal,
+  RequestState,
+} from '../../workflows/contracts/delete-all.ts';
 import type { Db } from '../client.ts';
 import { isKeyValid } from '../key-end.ts';
 

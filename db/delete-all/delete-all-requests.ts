@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { RequestState, RequestView } from '../../workflows/contracts/jobs.ts';
+import type { RequestState, RequestView } from '../../workflows/contracts/delete-all.ts';
 import type { Db } from '../client.ts';
 import { reminderTimes } from './delete-all-settings.ts';
 

@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { DecisionKind, Refusal, RequestState } from '../../workflows/contracts/jobs.ts';
+import type { DecisionKind, Refusal, RequestState } from '../../workflows/contracts/delete-all.ts';
 import type { CreatedAt, Nullable, WithDefault } from '../column-types.ts';
 import type { MailColumns } from '../mails/mail-schema.ts';
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { DeleteAllTimes } from '../../workflows/contracts/jobs.ts';
+import type { DeleteAllTimes } from '../../workflows/contracts/delete-all.ts';
 import type { Db } from '../client.ts';
 
 /** Settings of the rules for deleting all users of a workspace. */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { insertRound } from '../../db/mails/mail-rounds.ts';
-import { type RequestNotice, requestWorkflowIdOf, workflowIdOf } from '../../workflows/contracts/jobs.ts';
+import { type RequestNotice, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
+import { workflowIdOf } from '../../workflows/contracts/jobs.ts';
 import { mailWorkflowIdOf } from '../../workflows/contracts/mails.ts';
 import { runTemporal } from '../support/stack/dev-server.ts';
 import { makeExport, makeJob } from '../support/steps/export-rows.ts';

@@ -1,6 +1,6 @@
 /** The contract between workflows, activities, API and worker for mails: ids, states and times. */
 
-import type { RequestNotice } from './jobs.ts';
+import type { RequestNotice } from './delete-all.ts';
 
 /** The kind of the one mail about a job. */
 export const JOB_MAIL = 'finished';

@@ -10,7 +10,7 @@ import {
   REQUEST_STATES,
   type DecisionKind,
   type RequestState,
-} from '../../../workflows/contracts/jobs.ts';
+} from '../../../workflows/contracts/delete-all.ts';
 import { isOver, isUsable, isWindowOpen } from '../../../rules/delete-all.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { setDecisionTime } from '../../support/database/decision-clock.ts';

@@ -9,7 +9,8 @@ import { insertJob } from '../../../db/jobs/jobs.ts';
 import { startJobWorkflow } from '../../../temporal/start-job.ts';
 import { startRequestWorkflow } from '../../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../../worker/registration.ts';
-import { requestWorkflowIdOf, workflowIdOf } from '../../../workflows/contracts/jobs.ts';
+import { requestWorkflowIdOf } from '../../../workflows/contracts/delete-all.ts';
+import { workflowIdOf } from '../../../workflows/contracts/jobs.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {

@@ -4,7 +4,7 @@ import { createActivities } from '../../../activities/activities.ts';
 import { delayAfter } from '../../../activities/webhooks/attempt-delivery.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../../../db/webhooks/webhook-deliveries.ts';
 import { createPost } from '../../../webhooks/post.ts';
-import type { Activities } from '../../../workflows/contracts/jobs.ts';
+import type { Activities } from '../../../workflows/contracts/activities.ts';
 import { fakeDecideDeps } from '../../support/steps/activity-deps.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {

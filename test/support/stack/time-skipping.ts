@@ -6,14 +6,14 @@ import { afterAll, beforeAll, vi } from 'vitest';
 import { createActivities } from '../../../activities/activities.ts';
 import { startRequestWorkflow } from '../../../temporal/start-request.ts';
 import { addSearchAttributes } from '../../../worker/registration.ts';
+import { type Activities } from '../../../workflows/contracts/activities.ts';
 import {
   noticeOf,
   requestWorkflowIdOf,
-  type Activities,
   type MessageKind,
   type RequestNotice,
   type RequestState,
-} from '../../../workflows/contracts/jobs.ts';
+} from '../../../workflows/contracts/delete-all.ts';
 import { saveDeleteAllSettings } from '../../../db/delete-all/delete-all-settings.ts';
 import { fakeDecideDeps, TEST_SECRET } from '../steps/activity-deps.ts';
 import { useDatabase, type TestDatabase } from '../database/database.ts';

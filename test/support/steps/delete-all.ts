@@ -16,7 +16,7 @@ import {
   type DecisionKind,
   type MessageKind,
   type RequestNotice,
-} from '../../../workflows/contracts/jobs.ts';
+} from '../../../workflows/contracts/delete-all.ts';
 import { fakeDecideDeps, TEST_SECRET } from './activity-deps.ts';
 import type { TestDatabase } from '../database/database.ts';
 import { setDecisionTime } from '../database/decision-clock.ts';

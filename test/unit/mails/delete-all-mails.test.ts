@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { deleteAllMail, type RequestFacts } from '../../../mail/delete-all-mails.ts';
-import type { RequestNotice } from '../../../workflows/contracts/jobs.ts';
+import type { RequestNotice } from '../../../workflows/contracts/delete-all.ts';
 
 const FACTS: RequestFacts = {
   requestId: '0193563c-0000-7000-8000-000000000001',
