@@ -14,26 +14,20 @@ export interface StartableJob {
   workspaceId: string;
 }
 
-const SUMMARIES: Record<JobType, string> = {
-  export: 'Export users of workspace',
-  import: 'Import users into workspace',
-  deletion: 'Delete users of workspace',
-  restore: 'Restore users of workspace',
-};
-
 /** Starts a job's workflow. @throws as `startWorkflow` does */
 export const startJobWorkflow = (
   client: Client,
   taskQueue: string,
   job: StartableJob,
 ): Promise<void> => {
+  const kind = JOB_KINDS[job.type];
   const input: JobInput = { jobId: job.id };
   return startWorkflow(client, taskQueue, {
-    type: JOB_KINDS[job.type].workflowType,
+    type: kind.workflowType,
     id: workflowIdOf(job),
     input,
     job: job.type,
     workspaceId: job.workspaceId,
-    summary: `${SUMMARIES[job.type]} ${job.workspaceId}`,
+    summary: `${kind.summary} ${job.workspaceId}`,
   });
 };

@@ -6,15 +6,8 @@ import { decisionCall } from '../../mail/decision-call.ts';
 import { formatCount, formatTimestamp } from '../../files/format.ts';
 import { capitalized } from '../../rules/capitalized.ts';
 import { escapeHtml } from '../../rules/escape-html.ts';
-import type { JobType } from '../../workflows/contracts/jobs.ts';
+import { JOB_KINDS } from '../../workflows/contracts/jobs.ts';
 import { pageOf } from '../exports/link-page.ts';
-
-const NOUNS: Record<JobType, string> = {
-  export: 'Export of users of',
-  import: 'Import of users into',
-  deletion: 'Deletion of users of',
-  restore: 'Restore of users to',
-};
 
 type Row = [label: string, value: string | null];
 
@@ -60,7 +53,7 @@ export const renderJobPage = (page: JobPage): string => {
     job.error_type === null ? null : `${job.error_type}: ${job.error_message ?? ''}`,
   ];
   return pageOf(
-    `${NOUNS[job.type]} ${workspaceName}`,
+    `${JOB_KINDS[job.type].title} ${workspaceName}`,
     (logToken === undefined ? '' : downloadOf(logToken)) +
       listOf([
         ['State', wordsOf(job.state)],

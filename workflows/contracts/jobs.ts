@@ -5,13 +5,39 @@
  */
 
 /**
- * The types of jobs: the workflow's type, the prefix of the workflow's id, and the path in the API.
+ * The types of jobs: the workflow's type, the prefix of the workflow's id, the path in the API, the
+ * summary in Temporal's UI (followed by the id of the workspace), and the title of its page
+ * (followed by the name of the workspace).
  */
 export const JOB_KINDS = {
-  export: { workflowType: 'ExportUsers', idPrefix: 'export', path: 'exports' },
-  import: { workflowType: 'ImportUsers', idPrefix: 'import', path: 'imports' },
-  deletion: { workflowType: 'DeleteUsers', idPrefix: 'delete', path: 'deletions' },
-  restore: { workflowType: 'RestoreUsers', idPrefix: 'restore', path: 'restores' },
+  export: {
+    workflowType: 'ExportUsers',
+    idPrefix: 'export',
+    path: 'exports',
+    summary: 'Export users of workspace',
+    title: 'Export of users of',
+  },
+  import: {
+    workflowType: 'ImportUsers',
+    idPrefix: 'import',
+    path: 'imports',
+    summary: 'Import users into workspace',
+    title: 'Import of users into',
+  },
+  deletion: {
+    workflowType: 'DeleteUsers',
+    idPrefix: 'delete',
+    path: 'deletions',
+    summary: 'Delete users of workspace',
+    title: 'Deletion of users of',
+  },
+  restore: {
+    workflowType: 'RestoreUsers',
+    idPrefix: 'restore',
+    path: 'restores',
+    summary: 'Restore users of workspace',
+    title: 'Restore of users to',
+  },
 } as const;
 
 export type JobType = keyof typeof JOB_KINDS;
