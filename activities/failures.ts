@@ -25,7 +25,7 @@ export const failures = {
   noWorkflow: (activity: string) =>
     final(
       'noWorkflow',
-      `${activity} is a step of a workflow. It does nothing without the workflow.`,
+      `${activity} is a step of a workflow. Without its workflow, this step does nothing.`,
     ),
   jobNotYours: (jobId: string) =>
     final(
@@ -49,26 +49,26 @@ export const failures = {
   runNotAllowed: (jobId: string) =>
     final(
       'runNotAllowed',
-      `Job ${jobId} is not the run of a running delete-all request, so it deletes no (more) users. ` +
+      `Job ${jobId} is not the run of a running delete-all request, so it deletes no further users. ` +
         'Check the request, then request a new approval.',
     ),
   selectionChanged: (confirmed: number, found: number) =>
     final(
       'selectionChanged',
-      `${confirmed} users were confirmed, but ${found} match now. Nothing was deleted. ` +
+      `${confirmed} users were confirmed, but ${found} match now. No user was deleted. ` +
         'Make a new preview and confirm its count.',
     ),
   deleteAllRequired: (counts: NearlyEveryone) =>
     final(
       'deleteAllRequired',
-      `${describeNearlyEveryone(counts)} This job deletes nothing more. To delete nearly all users, request ` +
+      `${describeNearlyEveryone(counts)} This job deletes no further users. To delete nearly all users, request ` +
         'the approval of the platform team.',
     ),
   usersNotStamped: (workspaceId: string) =>
     final(
       'usersNotStamped',
       `The trigger zzz_stamp on the users of ${workspaceId} is missing, disabled, changed, or not the ` +
-        'last to fire. Nothing was deleted. Restore the trigger as in the migration, then start again.',
+        'last to fire. No user was deleted. Restore the trigger as in the migration, then start again.',
     ),
   usersHaveRules: (workspaceId: string) =>
     final(
@@ -113,8 +113,8 @@ export const failures = {
     final(
       'volatileText',
       `The users have values of the type ${types.join(', ')}. Their text depends on other objects of the ` +
-        'database, so a backup cannot be verified. No user was deleted. Change the type to text or oid, ' +
-        'then start again.',
+        'database, so a backup cannot be verified. No user was deleted. Change the type of the column to ' +
+        'text or oid, then start again.',
     ),
   outOfLocks: (jobId: string) =>
     final(
@@ -130,8 +130,8 @@ export const failures = {
   columnGone: (exportId: string, column: string) =>
     final(
       'columnGone',
-      `Backup ${exportId} has a column ${column} that the users no longer have. No user was restored. ` +
-        'Add the column, then start again.',
+      `Backup ${exportId} has a column ${column}, which the table of users no longer has. No user was restored. ` +
+        'Add the column, or rename it back, then start again.',
     ),
   typeChanged: (exportId: string, column: string, type: string) =>
     final(
@@ -151,7 +151,7 @@ export const failures = {
     final(
       'usersHidden',
       `${confirmed} users were confirmed, but the backup has ${found}, although no other user was deleted ` +
-        'or changed meanwhile. Keepsake cannot see some users. No user was deleted. Check for row-level ' +
+        'or changed meanwhile. So Keepsake cannot read some users. No user was deleted. Check for row-level ' +
         'security on the users and for missing rights of the role keepsake_app.',
     ),
   exportDamaged: (part: { exportId: string; part: number }, figure: string) =>
@@ -174,8 +174,8 @@ export const failures = {
 const STORAGE_ADVICE: Record<StorageProblem, string> = {
   full: 'The storage is full. Free some space, then start again.',
   unwritable: 'The storage folder is not writable. Fix its permissions, then start again.',
-  missing: 'A file is missing from the storage.',
-  broken: 'The storage failed.',
+  missing: 'A file is missing from the storage. Check the storage, then start again.',
+  broken: 'The storage failed. The step will be retried.',
 };
 
 /** Type of a failure for a statement that PostgreSQL always rejects. */

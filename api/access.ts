@@ -147,7 +147,9 @@ export const findAccess = (method: string, url: string): Access | undefined =>
 export const requireAccess = ({ method, url }: Pick<RouteOptions, 'method' | 'url'>): void => {
   for (const name of [method].flat()) {
     if (findAccess(name, url) === undefined) {
-      throw new Error(`${name} ${url} has no line in api/access.ts: add who may call it`);
+      throw new Error(
+        `${name} ${url} has no line in api/access.ts: add the roles that may call it`,
+      );
     }
   }
 };

@@ -100,7 +100,7 @@ const databaseProblem = (error: Error): ProblemError | undefined => {
   if (isDenied(error)) {
     return problem(
       'database-denied',
-      'PostgreSQL denies the service an access that this request needs.',
+      'PostgreSQL denies the service a right that this request needs.',
     );
   }
   return undefined;

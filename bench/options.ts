@@ -20,15 +20,15 @@ export interface BenchOptions {
   rows: readonly RowName[];
   /** The number of users to export, or to delete from a larger workspace. */
   users: number;
-  /** How often each contender runs. The median counts. */
+  /** The number of runs of each contender. The median is reported. */
   rounds: number;
 }
 
 const USAGE = `npm run bench -- [--rows ${ROWS.join(',')}] [--users 1000000] [--rounds 3]
 
-  --rows    what to measure; all of it when not said
-  --users   how many users the bulk rows are about, 1000 at least
-  --rounds  how often each contender runs; the median counts`;
+  --rows    the rows to measure; by default all rows
+  --users   the number of users in the bulk rows; at least 1000
+  --rounds  the number of runs of each contender; the median is reported`;
 
 const MIN_USERS = 1_000;
 

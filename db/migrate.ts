@@ -38,7 +38,7 @@ export const assertUtf8 = async (db: Db): Promise<void> => {
   const { name, encoding } = rows[0] ?? {};
   if (encoding === 'UTF8') return;
   throw new Error(
-    `The database ${name} has the encoding ${encoding}. Use one that was created with ENCODING 'UTF8'.`,
+    `The database ${name} has the encoding ${encoding}. Use a database that was created with ENCODING 'UTF8'.`,
   );
 };
 
@@ -73,7 +73,7 @@ const migratePatiently = async (db: Db): Promise<string[]> => {
     } catch (error) {
       if (!isContended(error) || attempt === MAX_TRIES) {
         const { message } = error as Error;
-        throw new Error(`The schema could not be brought up to date: ${message}`, { cause: error });
+        throw new Error(`The schema could not be updated: ${message}`, { cause: error });
       }
     }
     await sleep(PAUSE_MS);

@@ -92,7 +92,7 @@ const assertWhole = (file: ExportFile, parts: GivenParts): void => {
   const isWhole = bytes === file.bytes && parts.every(({ part }, index) => part === index);
   if (isWhole) return;
   throw new Error(
-    `export ${file.id} is not whole: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
+    `export ${file.id} is incomplete: its ${parts.length} parts hold ${bytes} of ${file.bytes} bytes`,
   );
 };
 

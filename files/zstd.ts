@@ -29,7 +29,7 @@ export const UNREADABLE = 'ERR_ZSTD_FORMAT';
 export const compressFrame = (chunk: Buffer): Buffer => {
   const frame = compress(chunk, LEVEL);
   if (!chunk.equals(decompress(frame)))
-    throw new Error('zstd does not give back what it was given');
+    throw new Error('zstd does not return the data that it compressed');
   return Buffer.concat([prefixOf(frame), frame]);
 };
 
@@ -69,7 +69,7 @@ const createFrameSplitter = (): Transform => {
         done(error as Error);
       }
     },
-    flush: (done) => done(pending.length === 0 ? null : unreadable('the last frame is not whole')),
+    flush: (done) => done(pending.length === 0 ? null : unreadable('the last frame is incomplete')),
   });
 };
 

@@ -102,8 +102,8 @@ const requireUse = (
   const other = SEPARATORS.find((used) => bare.includes(used));
   if (bare.includes(separator) || other === undefined || names.has(header)) return;
   const message =
-    `the line before names ${nameOfSeparator(separator)} as the separator, but this line with the columns ` +
-    `has ${nameOfSeparator(other)}. Correct the line that begins with sep=, or remove it.`;
+    `the previous line names ${nameOfSeparator(separator)} as the separator, but this line with the column names ` +
+    `uses ${nameOfSeparator(other)}. Correct the line that begins with sep=, or remove it.`;
   throw new ImportFileError('invalidHeader', line, message);
 };
 

@@ -20,7 +20,8 @@ export const MAX_LINES = 5_000_000;
 
 const GLUED_PROBLEM = {
   rule: 'repeatedHeader',
-  message: 'ends with the beginning of another file: the first file has no line break at its end',
+  message:
+    'ends with the header of another file, because the previous file has no line break at its end',
 } as const satisfies CsvRecord['problem'];
 
 export interface FileLines {

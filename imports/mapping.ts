@@ -77,7 +77,7 @@ export const mappingFaults = (
     if (why !== undefined) add(why);
     const taker = takers.get(field);
     if (taker !== undefined)
-      add(` maps to ${visibleName(field)}, but ${visibleName(taker)} maps to it too`);
+      add(` maps to ${visibleName(field)}, and so does ${visibleName(taker)}; map only one column`);
     takers.set(field, name);
   }
   return faults;

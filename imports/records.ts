@@ -167,7 +167,7 @@ const otherSeparator = (line: number, named: string, separator: string): ImportF
   new ImportFileError(
     'invalidHeader',
     line,
-    `${nameOfSeparator(named)} is named as the separator, but the file has ${nameOfSeparator(separator)}. ` +
+    `${nameOfSeparator(named)} is named as the separator, but the file uses ${nameOfSeparator(separator)}. ` +
       'Upload each file separately.',
   );
 
@@ -185,7 +185,7 @@ const tooLong = (line: number): ImportFileError =>
   new ImportFileError(
     'recordTooLong',
     line,
-    `the line that begins here has more than ${MAX_RECORD_LENGTH} characters. Check for a quote that is not closed.`,
+    `the line that begins here has more than ${MAX_RECORD_LENGTH} characters. Check whether a quote is not closed.`,
   );
 
 /** Whether a line is blank, or all its cells are empty. */

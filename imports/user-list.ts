@@ -167,7 +167,7 @@ const whyNoColumn = (names: readonly string[], wanted: readonly MatchBy[]): stri
   return OTHER_SEPARATOR.test(only)
     ? `there is one column, and its name is not ${known}. Separate cells with a comma, semicolon or tab; ` +
         'to use another separator, put a line such as sep=| first.'
-    : `there is no header. The first line must name the column ${known}; put each entry on its own line below.`;
+    : `the first line has no column ${known}. Put this name on the first line, and each entry on its own line below.`;
 };
 
 const requireNoNote = ({ line, problem }: CsvRecord): void => {

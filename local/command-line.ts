@@ -18,8 +18,8 @@ export const findDatabaseUrl = (): string => {
   const info = readJson(infoFile) as { databaseUrl?: string } | undefined;
   if (info?.databaseUrl !== undefined) return info.databaseUrl;
   throw new Error(
-    `There is no database: DATABASE_URL is not set, and no Keepsake runs here (no ${infoFile}). ` +
-      'Start it with npm start, or set DATABASE_URL or KEEPSAKE_DATA_DIR.',
+    `There is no database: DATABASE_URL is not set, and Keepsake does not run here (${infoFile} does not exist). ` +
+      'Start Keepsake with npm start, or set DATABASE_URL or KEEPSAKE_DATA_DIR.',
   );
 };
 

@@ -127,6 +127,6 @@ await runCommand(USAGE, async () => {
   else if (command === 'revoke') await revoke(id);
   else
     throw usageError(
-      command === undefined ? 'a command is missing' : `unknown: ${positionals.join(' ')}`,
+      command === undefined ? 'a command is missing' : `unknown command: ${positionals.join(' ')}`,
     );
 });

@@ -28,7 +28,7 @@ const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean):
   const places = [
     ['API', api],
     ['Docs', `${api}/docs`],
-    ['Temporal UI', temporalUi ?? `that of the server at ${temporal}`],
+    ['Temporal UI', temporalUi ?? `the UI of the server at ${temporal}`],
     ['Outbox', outbox ?? 'none: mails are sent by the provider'],
     ['Data', dataDir],
     ...(elsewhere === undefined ? [] : [['Database', elsewhere]]),

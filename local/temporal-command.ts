@@ -58,8 +58,8 @@ const main = async (args: string[]): Promise<number> => {
   const env = findServer(dataDir, process.env);
   if (env === undefined && needsServer(args)) {
     throw new Error(
-      `There is no Temporal server: TEMPORAL_ADDRESS is not set, and no Keepsake runs here (no ${dataDir}/local.json). ` +
-        'Start it with npm start, or set TEMPORAL_ADDRESS or KEEPSAKE_DATA_DIR.',
+      `There is no Temporal server: TEMPORAL_ADDRESS is not set, and Keepsake does not run here (${dataDir}/local.json does not exist). ` +
+        'Start Keepsake with npm start, or set TEMPORAL_ADDRESS or KEEPSAKE_DATA_DIR.',
     );
   }
   const program = await findTemporalCli({

@@ -41,6 +41,6 @@ await runCommand(USAGE, async () => {
   else if (command === 'list' && id === undefined && values.name === undefined) await list();
   else
     throw usageError(
-      command === undefined ? 'a command is missing' : `unknown: ${positionals.join(' ')}`,
+      command === undefined ? 'a command is missing' : `unknown command: ${positionals.join(' ')}`,
     );
 });

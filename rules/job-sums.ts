@@ -16,6 +16,8 @@ import { countLeft } from './left-users.ts';
 /** `selected` is null while it is unknown; the sums do not close then. */
 export type SummedCounts = Omit<DeletionCounts, 'selected'> & { selected: number | null };
 
+const IN_LOG = 'The log has the reason for each line.';
+
 /** The sums of an import. */
 export interface ImportSum {
   counts: ImportCounts;
@@ -25,7 +27,7 @@ export interface ImportSum {
 
 /**
  * Changes the end of a completed deletion to failed if its sums do not close. The same applies if
- * the users were named and all that exist are under legal hold.
+ * the users were chosen by ids or a list and all that exist are under legal hold.
  */
 export const closeDeletion = (
   counts: SummedCounts,
@@ -35,12 +37,12 @@ export const closeDeletion = (
   if (end.kind !== 'completed') return end;
   const { selected, held, notFound } = counts;
   const sum = sumOfDeletion(counts);
-  if (selected !== sum) return notClosed(`${selected ?? 'unknown'} users were selected`, sum);
+  if (selected !== sum) return notClosed(selectedText(selected), sum);
   const areNamed = selection.type === 'ids' || selection.type === 'list';
   if (!areNamed || held === 0 || held + notFound < sum) return end;
   const message =
-    'Nobody was deleted: all who were chosen and are there are under legal hold. Once the platform team has cleared it, ' +
-    'delete them again.';
+    'No user was deleted: all chosen users that exist are under legal hold. Ask the platform team to ' +
+    'clear the holds. Then delete the users again.';
   return { kind: 'failed', type: 'held', message };
 };
 
@@ -48,7 +50,7 @@ export const closeDeletion = (
 export const closeRestore = ({ selected, ...others }: RestoreCounts, end: JobEnd): JobEnd => {
   const sum = Object.values(others).reduce((all, count) => all + count, 0);
   if (end.kind === 'failed' || sum === selected) return end;
-  return notClosed(`${selected} users were selected`, sum);
+  return notClosed(selectedText(selected), sum);
 };
 
 /**
@@ -61,14 +63,14 @@ export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd
   const sum = sumOfImport(counts);
   if (sum !== lines) return notClosed(`${lines} lines were read`, sum);
   if (lines === 0 || held + failed < lines) return end;
-  const none = `None of the ${lines} lines could be imported`;
+  const none = `None of the ${lines} lines could be imported.`;
   if (refused === 0) {
-    const message = `${none}. The log says of each why; fix the file, then upload it again.`;
+    const message = `${none} ${IN_LOG} Fix the file, then upload it again.`;
     return { kind: 'failed', type: 'everyLineFailed', message };
   }
   const message =
-    `${none}, ${refused} of them because of users or the database as they are. The log says of each why; ` +
-    'once that has changed, retry the job over the same file.';
+    `${none} For ${refused} of them, the cause is a user or the database, not the file. ${IN_LOG} ` +
+    'Fix these causes, then retry the job with the same file.';
   return { kind: 'failed', type: 'everyLineRefused', message };
 };
 
@@ -137,8 +139,13 @@ export const resultOf = (
   return { state: failures === 0 ? 'succeeded' : 'partiallySucceeded', failures };
 };
 
+const selectedText = (selected: number | null): string =>
+  selected === null
+    ? 'The number of selected users is not known'
+    : `${selected} users were selected`;
+
 const notClosed = (expected: string, sum: number): JobEnd => ({
   kind: 'failed',
   type: 'sumsDoNotClose',
-  message: `${expected}, ${sum} are accounted for.`,
+  message: `${expected}, but the outcomes add up to ${sum}.`,
 });

@@ -1,6 +1,6 @@
 /**
  * Nearly all users of a workspace may only be deleted by an approved request. The database decides
- * (`admit_deletion`); this is what people are told of a refusal.
+ * (`admit_deletion`); this is the message about a refusal.
  */
 
 /**

@@ -59,7 +59,10 @@ export const unseenProblem = (text: string): string | undefined =>
 export const invisibleProblem = (text: string): string | undefined => {
   if (VISIBLE_ASCII.test(text)) return undefined;
   const found = INVISIBLE.exec(text)?.[0];
-  return found && `holds the character ${nameOfCharacter(found)}, which is not allowed; remove it`;
+  return (
+    found &&
+    `has the character ${nameOfCharacter(found)}, which is not allowed; remove the character`
+  );
 };
 
 const codePointOf = (character: string): string =>

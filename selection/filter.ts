@@ -60,7 +60,7 @@ export type Condition = z.infer<typeof conditionSchema>;
 
 export type Filter = { and: Filter[] } | { or: Filter[] } | { not: Filter } | Condition;
 
-const EMPTY = 'is empty; an empty filter is an error, never everyone';
+const EMPTY = 'is empty; an empty filter is an error, and does not select all users';
 
 const isEmptyObject = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Object.keys(value).length === 0;

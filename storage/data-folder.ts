@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { makeFolder } from './make-folder.ts';
 
-const FILE_IN_ITS_PLACE = 'a file is in its place, or in that of a folder above it';
+const FILE_IN_ITS_PLACE = 'a file has its name, or the name of a folder above it';
 
 const REASONS: Record<string, string> = {
   EROFS: 'its disk is read-only',
@@ -12,8 +12,8 @@ const REASONS: Record<string, string> = {
   EPERM: 'this user may not write there',
   ENOTDIR: FILE_IN_ITS_PLACE,
   EEXIST: FILE_IN_ITS_PLACE,
-  ENOENT: 'there is no such place, or it is a link to a folder that is gone',
-  ELOOP: 'it is a link that leads to itself',
+  ENOENT: 'it cannot be created, or it is a link to a folder that does not exist',
+  ELOOP: 'it is a link to itself',
   ENAMETOOLONG: 'its path is too long',
 };
 
@@ -21,7 +21,7 @@ const REASONS: Record<string, string> = {
 export const dataFolderError = (dataDir: string, cause: unknown): Error => {
   const { code = 'unknown error', message } = cause as NodeJS.ErrnoException;
   return new Error(
-    `Keepsake cannot use the data folder ${dataDir}, since ${REASONS[code] ?? message} (${code}): ` +
+    `Keepsake cannot use the data folder ${dataDir}, because ${REASONS[code] ?? message} (${code}): ` +
       'make it writable, or set KEEPSAKE_DATA_DIR to another folder.',
     { cause },
   );

@@ -19,6 +19,6 @@ export const startDeliveryWorkflow = (
     input,
     job: 'webhook',
     workspaceId,
-    summary: `Tell a webhook of workspace ${workspaceId}`,
+    summary: `Send a request to a webhook of workspace ${workspaceId}`,
   });
 };

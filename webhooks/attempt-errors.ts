@@ -2,8 +2,8 @@
 export const ATTEMPT_ERRORS = {
   status: 'the receiver returned a status that is not a success',
   redirect: 'the receiver returned a redirect, which is not followed',
-  gone: 'the receiver returned 410, so the webhook was switched off',
-  timeout: 'there was no connection or no response in time',
+  gone: 'the receiver returned 410, so the webhook was disabled',
+  timeout: 'the receiver did not accept the connection or respond in time',
   dns: 'the host has no known address',
   blockedAddress: 'the host has an address that is not public, or the URL is no longer allowed',
   connection: 'the connection was refused or interrupted',
@@ -14,7 +14,7 @@ export const ATTEMPT_ERRORS = {
 /** Why a delivery failed without an attempt. */
 export const DELIVERY_ERRORS = {
   ...ATTEMPT_ERRORS,
-  switchedOff: 'the webhook was switched off before the delivery was sent',
+  switchedOff: 'the webhook was disabled before the delivery was sent',
   notTried: 'no attempt was made in time',
 } as const;
 

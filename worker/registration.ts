@@ -94,8 +94,8 @@ const findMissing = async (client: Client, namespace: string): Promise<Name[]> =
 
 const refuseType = (namespace: string, name: Name, code: number): Error =>
   refuse(
-    `Temporal's namespace ${namespace} has the search attribute ${name} as ${cliNameOf(code)}, and ` +
-      `Keepsake needs ${TYPES[SEARCH_ATTRIBUTES[name]].cliName}: remove it ` +
+    `Temporal's namespace ${namespace} has the search attribute ${name} with the type ${cliNameOf(code)}, but ` +
+      `Keepsake needs the type ${TYPES[SEARCH_ATTRIBUTES[name]].cliName}: remove the attribute ` +
       `(${removalOf(namespace, name)}), then start the worker again.`,
   );
 
@@ -119,9 +119,9 @@ const refuseAdding = (namespace: string, name: Name, error: unknown): Error => {
   const { details, message } = error as { details?: string; message: string };
   const type = TYPES[SEARCH_ATTRIBUTES[name]].cliName;
   return refuse(
-    `Temporal's namespace ${namespace} does not take the search attribute ${name} of the type ${type} ` +
-      `(${details ?? message}): make room by removing one of that type that nobody uses ` +
-      `(${removalOf(namespace, '<name>')}), or add it yourself, then start the worker again.`,
+    `Temporal's namespace ${namespace} cannot add the search attribute ${name} of the type ${type} ` +
+      `(${details ?? message}): remove an unused attribute of that type ` +
+      `(${removalOf(namespace, '<name>')}), or add ${name} by hand, then start the worker again.`,
     error,
   );
 };
@@ -171,7 +171,7 @@ const ensureSweep = async (client: Client, taskQueue: string): Promise<boolean> 
       args: [],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
-      staticSummary: 'Start and end what a crash has left, every minute',
+      staticSummary: 'Start or end jobs, requests and deliveries after a crash, every minute',
     });
     return true;
   } catch (error) {

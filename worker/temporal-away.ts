@@ -49,7 +49,7 @@ export const temporalEndOf = (
   }
   if (code === STATUS.permissionDenied || code === STATUS.unauthenticated) {
     return refuse(
-      `Temporal does not let this worker into the namespace ${namespace}: correct TEMPORAL_API_KEY or ` +
+      `Temporal denies this worker access to the namespace ${namespace}: correct TEMPORAL_API_KEY or ` +
         'the certificates of TEMPORAL_TLS.',
       error,
     );

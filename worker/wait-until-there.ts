@@ -36,7 +36,10 @@ export const waitUntilThere = async <T>(server: AwaitedServer<T>): Promise<T> =>
       if (end !== undefined) throw end;
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1));
       health.say([`${name} does not answer; the worker waits for it.`]);
-      log.warn({ error: factsOf(error), attempt, pauseMs }, `${name} is away: waiting for it`);
+      log.warn(
+        { error: factsOf(error), attempt, pauseMs },
+        `${name} is not available: the worker waits for it`,
+      );
       await sleep(pauseMs, undefined, { signal });
     }
   }

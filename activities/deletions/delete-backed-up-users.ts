@@ -112,7 +112,7 @@ export const createDeleteBackedUpUsers =
     const done = await listParts(db, backup);
     // PostgreSQL may have crashed and lost the last batches before they were synced.
     const isShort = done.some((part) => part.cursor < part.rows);
-    if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were taken back`);
+    if (isShort && !run.isVoid) throw new Error(`batches of export ${exportId} were lost`);
     return { deleted: done.reduce((sum, part) => sum + part.deleted, 0) };
   };
 

@@ -146,7 +146,7 @@ const downloadOf = (job: RunningJob, types: PropertyTypes): { download?: Downloa
   const { format, spreadsheetSafe } = job.options;
   const columns = job.options.columns.map((name) => {
     const field = findField(name, types);
-    if (field === undefined) throw new Error(`job ${job.id} asks for the unknown column ${name}`);
+    if (field === undefined) throw new Error(`job ${job.id} requests the unknown column ${name}`);
     return { name, field };
   });
   return { download: { format, columns, spreadsheetSafe } };

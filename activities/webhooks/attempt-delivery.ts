@@ -209,6 +209,6 @@ const standBackAfter = (looks: number): number => {
 const standBack = ({ id }: DeliveryRow, nextMs: number) =>
   ApplicationFailure.create({
     type: 'webhookBusy',
-    message: `Delivery ${id} waits for others of its webhook or workspace.`,
+    message: `Delivery ${id} waits for other deliveries of its webhook or workspace.`,
     nextRetryDelay: nextMs,
   });

@@ -149,7 +149,7 @@ const write = async (
 
 const getDecision = async ({ database: { db } }: Deps, id: string): Promise<DecisionRow> => {
   const row = await findDecision(db, id);
-  if (row === undefined) throw new Error(`decision ${id} is gone`);
+  if (row === undefined) throw new Error(`decision ${id} no longer exists`);
   return row;
 };
 

@@ -54,7 +54,8 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
     {
       schema: {
         operationId: 'listDeleteAllRequests',
-        summary: 'List requests, newest first; of all workspaces for keys that can access several',
+        summary:
+          'List requests, newest first; without `workspace`, of all workspaces that the key can access',
         tags: ['delete all'],
         querystring: z.strictObject({
           state: z.enum(REQUEST_STATES).optional(),
@@ -132,7 +133,9 @@ const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
   const open = await findUnfinishedRequest(db, workspaceId);
   throw problem(
     'request-already-open',
-    `Workspace ${workspaceId} already has an open request: ${open?.id ?? 'it ended just now'}.`,
+    open === undefined
+      ? `Workspace ${workspaceId} had an open request, which has just ended. Send this request again.`
+      : `Workspace ${workspaceId} already has an open request: ${open.id}.`,
   );
 };
 

@@ -46,8 +46,7 @@ export const registerDeleteUserRoute = (app: App, deps: ApiDeps): void => {
       const seconds = waitSecondsOf(request);
       if (seconds > 0) {
         const ended = await waitForEnd(deps.database.db, job.id, seconds, request);
-        if (ended !== undefined && hasHeld(ended))
-          throw userHeld(`job ${job.id} has deleted nobody`);
+        if (ended !== undefined && hasHeld(ended)) throw userHeld(`job ${job.id} deleted no user`);
         reply.header('preference-applied', `wait=${seconds}`);
         if (ended !== undefined) return describeJob(ended, request.actor.role, deps);
       }
@@ -67,13 +66,16 @@ const beginDeletion = (
   return beginJob(request, readIdempotency(request), deps, async () => {
     const isHeld = await findHold(db, workspaceId, input.userId);
     if (isHeld === undefined) throw notFound('user');
-    if (isHeld) throw userHeld('nothing was started');
+    if (isHeld) throw userHeld('no job was started');
     return planDeletionOfIds(db, workspaceId, { ...input, ids: [input.userId] });
   });
 };
 
 const userHeld = (what: string): ProblemError =>
-  problem('user-held', `The user is under legal hold, so ${what}. The platform team clears holds.`);
+  problem(
+    'user-held',
+    `The user is under legal hold, so ${what}. Ask the platform team to clear the hold.`,
+  );
 
 /** Whether the user was put under hold while the deletion ran. */
 const hasHeld = ({ counts }: JobRow): boolean =>

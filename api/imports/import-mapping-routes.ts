@@ -71,7 +71,7 @@ export const registerImportMappingRoutes = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'deleteImportMapping',
-        summary: 'Delete a mapping of columns; imports that began with it go on',
+        summary: 'Delete a column mapping; imports that use it continue',
         tags: ['imports'],
         params: paramsSchema,
         querystring: z.strictObject({}),

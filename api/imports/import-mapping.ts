@@ -19,8 +19,8 @@ export const columnsSchema = z
   )
   .describe(
     'Maps column names, exactly as in the file, to properties, such as `email` or ' +
-      '`properties.plan`; null omits a column. A column without a mapping stands for the property of its ' +
-      'own name',
+      '`properties.plan`; null omits a column. A column that is not listed is read as the ' +
+      'property of the same name',
   );
 
 export const mappingNameSchema = nameSchema.describe('Name of the mapping in the workspace');

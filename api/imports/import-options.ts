@@ -9,7 +9,7 @@ export const importOptionsSchema = z.strictObject({
   mode: z
     .enum(IMPORT_MODES)
     .describe(
-      '`replace`: a user gets the values of the file, and properties without a column are cleared; ' +
+      '`replace`: a user gets the values of the line, and properties without a column are cleared; ' +
         '`update`: only the columns of the file change; `updateOnly`: as `update`, but no user is created; ' +
         '`insert`: existing users stay unchanged',
     ),

@@ -75,7 +75,7 @@ const write = async (
 
 const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {
   const job = await findJobRow(database.db, id, null);
-  if (job === undefined) throw new Error(`job ${id} is gone`);
+  if (job === undefined) throw new Error(`job ${id} no longer exists`);
   return job;
 };
 

@@ -77,7 +77,7 @@ const restoreCounts = z
   .object({
     selected: z.int(),
     restored: z.int(),
-    present: z.int().describe('Users that already exist, left unchanged'),
+    present: z.int().describe('Users that already exist; they stay unchanged'),
     notFound: z.int(),
     failed: z
       .int()
@@ -89,16 +89,21 @@ const restoreCounts = z
 
 const importCounts = z
   .object({
-    lines: z.int().describe('Lines of data in the file; if the job failed, lines that were read'),
+    lines: z
+      .int()
+      .describe('Lines of data in the file; if the job failed, the lines that were read'),
     imported: z.int().describe('Lines that created a user'),
     merged: z
       .int()
       .describe('Lines for an existing user, including users that an earlier line created'),
     unchanged: z.int().describe('Merged lines with nothing to change'),
     skipped: z.int().describe('In mode insert: lines for an existing user'),
-    held: z.int().default(0).describe('Lines for a user under legal hold, who was left unchanged'),
-    failed: z.int().describe('Lines that failed. The log has these and the held and partial lines'),
-    partial: z.int().default(0).describe('Imported lines without the cells that have errors'),
+    held: z
+      .int()
+      .default(0)
+      .describe('Lines for a user under legal hold; the user stays unchanged'),
+    failed: z.int().describe('Lines that failed. The log has the failed, held and partial lines'),
+    partial: z.int().default(0).describe('Lines that were imported without their invalid cells'),
     unprocessed: z.int(),
   })
   .meta({ id: 'ImportCounts' });
@@ -116,7 +121,7 @@ const deletionResult = z
   .object({
     backups: z
       .array(z.object({ id: z.uuid(), ...fileFacts }).meta({ id: 'JobBackup' }))
-      .describe('One backup per pass, once verified'),
+      .describe('One backup per pass, listed once it is verified'),
   })
   .meta({ id: 'DeletionResult' });
 
@@ -176,7 +181,7 @@ export const jobSchema = z
       .array(z.object({ column: z.string(), count: z.int() }))
       .optional()
       .describe(
-        'For imports, so far: number of cleared values by property, in descending order; in a dry run, values that would be cleared',
+        'For imports: the number of values cleared so far, by property, in descending order; in a dry run, values that would be cleared',
       ),
     problems: z
       .array(
@@ -188,13 +193,15 @@ export const jobSchema = z
         }),
       )
       .optional()
-      .describe('For imports, so far: the rules that lines break, the 100 most frequent first'),
+      .describe(
+        'For imports: the rules that lines broke so far; the 100 most frequent, in descending order',
+      ),
     reasons: z
       .array(z.object({ reason: z.string(), count: z.int() }))
       .nullable()
       .describe(
-        'Once a deletion, restore or import has ended: why users were not processed, the 100 most frequent ' +
-          'reasons; docs/operations.md explains each reason',
+        'Once a deletion, restore or import has ended: the 100 most frequent reasons why users were not ' +
+          'processed; docs/operations.md explains each reason',
       ),
     requestId: z
       .string()
@@ -232,7 +239,7 @@ export const jobSchema = z
           .describe(
             'For a queued job: `noWorker`, `temporalUnavailable`, or `start` if it starts soon. For a step that is ' +
               'retried: the type of its last failure, as in `error`, or `stepTimedOut` if its worker stopped ' +
-              'responding. `MailUnavailable` also for an ended job while its mail is retried',
+              'responding. For an ended job while its mail is retried: `MailUnavailable`',
           ),
         since: time.describe('When the phase started'),
         attempt: z.int().describe('Number of the next attempt; 0 while the job is queued'),

@@ -91,10 +91,10 @@ const whyNot = async ({ database }: ApiDeps, job: JobRow): Promise<string> => {
     return 'processed every line: fix the lines in its log, then import the log';
   }
   if (await leftOnlyUnmatched(database.db, job.id)) {
-    return 'has only users left that no longer match its selection: make a new preview';
+    return 'has no users to retry: the remaining users no longer match its selection. Make a new preview';
   }
   if (job.error_type !== null) return `ended with ${job.error_type}, which requires a new request`;
-  return 'has nothing left to do';
+  return 'has no work left to do';
 };
 
 /** A run of a delete-all request is retried by a decision on the request. */

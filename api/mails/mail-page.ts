@@ -27,12 +27,12 @@ export interface JobPage {
 /** The possible decisions in a state, and the people who may make them. */
 const DECIDABLE: Readonly<Record<string, readonly [who: string, kind: string][]>> = {
   requested: [
-    ['platform team, but not the person who requested it', 'approve'],
-    ['platform team, but not the person who requested it', 'deny'],
+    ['platform team, except the person that made the request', 'approve'],
+    ['platform team, except the person that made the request', 'deny'],
     ['admin of the workspace', 'withdraw'],
   ],
   open: [
-    ['platform team, but not the person who requested it', 'revoke'],
+    ['platform team', 'revoke'],
     ['admin of the workspace', 'withdraw'],
   ],
 };

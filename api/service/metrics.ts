@@ -47,7 +47,7 @@ const GAUGES: DatabaseGauge[] = [
   },
   {
     name: 'keepsake_oldest_job_seconds',
-    help: 'Age of the oldest queued and of the oldest running job; 0 if there is none',
+    help: 'Age of the oldest queued job, and of the oldest running job; 0 if there is no such job',
     labels: ['state'],
     read: ({ oldest }) =>
       (['queued', 'running'] as const).map((state) => ({
@@ -63,7 +63,7 @@ const GAUGES: DatabaseGauge[] = [
   },
   {
     name: 'keepsake_overdue_destructions',
-    help: 'Files and lists whose removal is overdue by hours',
+    help: 'Expired files and lists that were not destroyed in time',
     labels: [],
     read: ({ overdue }) => one(overdue),
   },

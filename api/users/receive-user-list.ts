@@ -126,7 +126,8 @@ const receive = async (
   }
   // The same key, perhaps sent twice at once: the list of the other request exists now.
   const other = earlier ?? (await findByKey(idempotency?.key));
-  if (other === undefined || idempotency === undefined) throw new Error('a list of users is gone');
+  if (other === undefined || idempotency === undefined)
+    throw new Error('a list of users no longer exists');
   return requireSame(other, idempotency, ({ id }) => `list ${id} by another request`);
 };
 

@@ -41,7 +41,7 @@ export const once = async (
     usedFor: ({ webhook_id: id }) => `another request, about webhook ${id}`,
     write: () => writeOnce(db, { workspaceId, ...idempotency, ...wanted }, write),
   });
-  if (call === undefined) throw new Error('a call was written and is gone');
+  if (call === undefined) throw new Error('a call was written and no longer exists');
   if (!('request_hash' in call)) return { ...wanted, isEarlier: false };
   return { webhookId: call.webhook_id, deliveryId: call.delivery_id, isEarlier: true };
 };

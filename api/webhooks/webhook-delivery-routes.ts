@@ -45,7 +45,7 @@ const registerRead = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'listWebhookDeliveries',
-        summary: 'List the deliveries of a webhook, sent and pending, newest first',
+        summary: 'List all deliveries of a webhook, newest first',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({
@@ -119,7 +119,10 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
       await getDelivery(deps, webhookId, deliveryId);
       await once(db, request, { webhookId, deliveryId }, async (trx) => {
         if (await replayDelivery(trx, { id: deliveryId, webhookId })) return;
-        throw problem('wrong-state', `Delivery ${deliveryId}, or another test, is in progress.`);
+        throw problem(
+          'wrong-state',
+          `Delivery ${deliveryId}, or a test of its webhook, is in progress.`,
+        );
       });
       return accept(request, reply, await getDelivery(deps, webhookId, deliveryId), deps);
     },
@@ -129,7 +132,7 @@ const registerReplay = (app: App, deps: ApiDeps): void => {
 /** @throws ProblemError 409 if the webhook is switched off */
 const requireOn = ({ id, disabled_at: disabledAt }: WebhookRow): void => {
   if (disabledAt === null) return;
-  throw problem('wrong-state', `Webhook ${id} is switched off. Switch it on first.`);
+  throw problem('wrong-state', `Webhook ${id} is disabled. Enable the webhook first.`);
 };
 
 /** Sends a delivery, now or by the sweep, and returns it. */

@@ -30,7 +30,7 @@ const descriptionSchema = z
 
 const enabledSchema = z
   .boolean()
-  .describe('Jobs that end while the webhook is off are never reported');
+  .describe('Jobs that end while the webhook is disabled are never reported');
 
 export const newWebhookSchema = z
   .strictObject({
@@ -74,7 +74,9 @@ export const webhookSchema = z
     disabledReason: z
       .enum(['byAdmin', 'gone', 'failing'])
       .nullable()
-      .describe('gone: the receiver answered 410; failing: the receiver accepted nothing for days'),
+      .describe(
+        'byAdmin: an admin disabled the webhook; gone: the receiver answered 410; failing: the receiver accepted nothing for days',
+      ),
     failingSince: time.nullable().describe('The first failed attempt since the last success'),
     oldSecretValidUntil: time
       .nullable()

@@ -45,7 +45,7 @@ const rotationSchema = z
       .max(MAX_OLD_SECRET_HOURS)
       .default(OLD_SECRET_HOURS)
       .describe(
-        'How long the old secret stays valid beside the new secret. 0 ends all old secrets now',
+        'How many hours the old secret stays valid after the new secret is made. 0 ends all old secrets now',
       ),
   })
   .meta({ id: 'SecretRotation', examples: [{ oldValidHours: 48 }] });
@@ -92,7 +92,7 @@ const registerCreate = (app: App, deps: ApiDeps): void => {
       if (row === undefined) {
         throw problem(
           'gone',
-          `This request made webhook ${made.webhookId}, which was removed later.`,
+          `This request created webhook ${made.webhookId}, but the webhook was removed later.`,
         );
       }
       reply.code(201).header('location', pathOfWebhook(row.id));
@@ -150,7 +150,7 @@ const registerChange = (app: App, deps: ApiDeps): void => {
     {
       schema: {
         operationId: 'changeWebhook',
-        summary: 'Change a webhook, or switch it on or off; pending deliveries use the new URL',
+        summary: 'Change a webhook, or enable or disable it; pending deliveries use the new URL',
         tags: ['webhooks'],
         params: paramsSchema,
         querystring: z.strictObject({}),
@@ -219,7 +219,7 @@ const registerRotation = (app: App, { database: { db } }: ApiDeps): void => {
           if ((await rotateSecret(trx, rotation)) === 'rotated') return;
           throw problem(
             'limit-reached',
-            `Webhook ${webhookId} has ${MAX_VALID_SECRETS} valid secrets. Wait until a secret has ended, or end the old secrets with oldValidHours 0.`,
+            `Webhook ${webhookId} has ${MAX_VALID_SECRETS} valid secrets. Wait until a secret has expired, or send oldValidHours 0 to end all old secrets.`,
           );
         },
       );

@@ -50,7 +50,7 @@ const script = (bench: Bench): Contender => ({
 
 const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rowCount } = await owner.query(`SELECT FROM ${TABLE} WHERE ${GOES.sql} LIMIT 1`);
-  if (rowCount !== 0) throw new Error(`${name} did not delete all it was to delete`);
+  if (rowCount !== 0) throw new Error(`${name} did not delete all selected users`);
 };
 
 const keepsake = (bench: Bench): Contender => {

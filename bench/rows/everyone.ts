@@ -89,7 +89,7 @@ const assertDeleted = async ({ owner }: Bench, name: string): Promise<void> => {
   const { rows } = await owner.query<{ gone: boolean }>(
     `SELECT count(*) = ${NEWCOMERS} AND count(*) FILTER (WHERE ${GOES}) = 0 AS gone FROM ${TABLE}`,
   );
-  if (rows[0]?.gone !== true) throw new Error(`${name} did not delete exactly who was to go`);
+  if (rows[0]?.gone !== true) throw new Error(`${name} did not delete exactly the selected users`);
 };
 
 const script = (bench: Bench): Contender => {

@@ -61,7 +61,7 @@ export const measureExport = async (bench: Bench): Promise<RowReport> => {
   return {
     lines: [
       line(COPY_TABLE, '`psql \\copy` of the table, `gzip -1`, fsync', AIM),
-      line(COPY_SAME, 'the same, of the columns Keepsake writes'),
+      line(COPY_SAME, 'the same, with the columns that Keepsake writes'),
     ],
     raw: runs,
   };

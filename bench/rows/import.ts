@@ -154,6 +154,6 @@ const scriptOf = (file: string): string => `
 const assertThere = async ({ owner }: Bench, name: string, total: number): Promise<void> => {
   const { rows } = await owner.query<{ count: string }>(`SELECT count(*) FROM ${TABLE}`);
   if (Number(rows[0]?.count) !== total) {
-    throw new Error(`${name}: ${rows[0]?.count} of ${total} users are there`);
+    throw new Error(`${name}: ${rows[0]?.count} of ${total} users exist`);
   }
 };

@@ -34,7 +34,7 @@ export const measureOne = async (bench: Bench): Promise<RowReport> => {
   return {
     lines: [
       {
-        what: 'one user: `DELETE`, gone, backup verified',
+        what: 'one user: `DELETE`, user deleted, backup verified',
         peer: '–',
         result: `p50 ${formatMs(p50)}, p95 ${formatMs(p95)}`,
         aim: `p50 ≤ ${AIM_P50_MS} ms, p95 ≤ ${AIM_P95_MS} ms`,

@@ -68,7 +68,7 @@ const assertBack = async ({ owner, users }: Bench, name: string): Promise<void> 
   const { total } = populationFor(users);
   const { rows } = await owner.query<{ count: string }>(`SELECT count(*) FROM ${TABLE}`);
   if (Number(rows[0]?.count) !== total) {
-    throw new Error(`${name}: ${rows[0]?.count} of ${total} users are there`);
+    throw new Error(`${name}: ${rows[0]?.count} of ${total} users exist`);
   }
 };
 

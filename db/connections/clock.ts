@@ -38,7 +38,7 @@ export const assertClock = async (db: Db, now?: () => number): Promise<void> => 
   if (!isClockOff(skew)) return;
   throw refuseDatabase(
     'clocksDiffer',
-    `The clock here is ${Math.round(Math.abs(skew))} s ${skew > 0 ? 'ahead of' : 'behind'} the ` +
-      `database's, more than ${MAX_CLOCK_SKEW_SECONDS} s: set both by NTP, then start again.`,
+    `The clock here is ${Math.round(Math.abs(skew))} s ${skew > 0 ? 'ahead of' : 'behind'} the clock of the ` +
+      `database; at most ${MAX_CLOCK_SKEW_SECONDS} s are allowed: set both by NTP, then start again.`,
   );
 };

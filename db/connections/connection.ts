@@ -165,7 +165,7 @@ const refuseSetting = (name: string, found: string, wanted: string) =>
   refuseDatabase(
     'connectionUnfit',
     name in EXPECTED
-      ? `This login or database sets ${name} to ${found} where Keepsake needs ${wanted}: reset it.`
-      : `A new connection has ${name} = ${found} though Keepsake asked for ${wanted}: let DATABASE_URL ` +
-          'lead to PostgreSQL itself, past any pooler, and without options of its own.',
+      ? `This login or database sets ${name} to ${found}, but Keepsake needs ${wanted}: reset this setting.`
+      : `A new connection has ${name} = ${found}, although Keepsake requested ${wanted}: set DATABASE_URL to ` +
+          'PostgreSQL itself, without a pooler and without options.',
   );

@@ -10,7 +10,7 @@ export type NamedPools = Readonly<
 export const watchPools = (registry: Registry, pools: NamedPools): void => {
   const gauge = new Gauge({
     name: 'keepsake_database_connections',
-    help: 'Connections of this process to PostgreSQL, by pool and state: used, idle; waiting are requests for a connection',
+    help: 'Connections of this process to PostgreSQL, by pool and state: used or idle; waiting counts requests for a connection',
     labelNames: ['pool', 'state'],
     registers: [registry],
     collect: () => {

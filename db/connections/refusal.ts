@@ -43,8 +43,8 @@ export const refusePooler = (): DatabaseRefusal =>
 export const refuseForgetful = (settings: readonly string[]): DatabaseRefusal =>
   refuseDatabase(
     'databaseNotDurable',
-    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups. Turn it on, also for ` +
-      'this login and database.',
+    `PostgreSQL runs with ${settings.join(' and ')} off, so a crash could lose backups. Turn this setting on for ` +
+      'the server, this login and this database.',
   );
 
 /** The refusal that an error is, or that it stands for. Undefined for any other error. */
@@ -69,6 +69,6 @@ const isRowSecurity = ({ code, routine }: DatabaseError): boolean =>
 const refuseRowSecurity = ({ message }: DatabaseError): DatabaseRefusal =>
   refuseDatabase(
     'rowSecurity',
-    `Row-level security would hide rows from Keepsake (${message}). Switch it off for that table, or ` +
+    `Row-level security would hide rows from Keepsake (${message}). Disable it for that table, or ` +
       `give BYPASSRLS to ${ACTING_ROLES.join(', ')}.`,
   );

@@ -55,7 +55,7 @@ const REFUSES_CLIENT = /^(?:SASL: |The server does not support SSL)/;
 const RAISED_BY = /^PL\/pgSQL\S*(?: \S+)? ([\w.$]+)\([^()]*\)/m;
 
 /** States why a row was not written although no error was raised. */
-export const KEPT_BACK = 'a trigger of the database keeps it back';
+export const KEPT_BACK = 'a trigger of the database prevents the change';
 
 export const endsConnection = ({ severity }: DatabaseError): boolean =>
   ENDS_CONNECTION.includes(severity);

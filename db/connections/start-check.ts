@@ -17,7 +17,7 @@ export const startRefusalOf = (error: unknown): DatabaseRefusal | undefined => {
   const { code } = error as NodeJS.ErrnoException;
   return refuseDatabase(
     'loginRefused',
-    `PostgreSQL does not let this process in (${code ?? error.message}): correct DATABASE_URL, or the server's ` +
+    `PostgreSQL refuses the login of this process (${code ?? error.message}): correct DATABASE_URL, or the server's ` +
       'logins and pg_hba.conf.',
   );
 };
@@ -41,14 +41,14 @@ const ofRole = (error: unknown): DatabaseRefusal | undefined => {
   if (error.code === NO_SUCH_ROLE) {
     return refuseDatabase(
       'schemaMissing',
-      'The database has no roles of Keepsake: run "npm run migrate" as the owner of the database.',
+      'The database does not have the roles of Keepsake: run "npm run migrate" as the owner of the database.',
     );
   }
   return error.code === MAY_NOT_ACT
     ? refuseDatabase(
         'loginRefused',
-        'The login of DATABASE_URL may not connect, or not act as the role it needs: make it a member of ' +
-          'keepsake_api for the API, of keepsake_worker for the worker.',
+        'The login of DATABASE_URL may not connect, or may not act as its role: make it a member of ' +
+          'keepsake_api for the API, or of keepsake_worker for the worker.',
       )
     : undefined;
 };

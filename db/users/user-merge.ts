@@ -82,7 +82,9 @@ export const mergeUsers = async (
       else if (error !== ANEW && !isForAUser) throw error;
     }
   }
-  throw Object.assign(new Error('others create the same users over and over'), { code: '40001' });
+  throw Object.assign(new Error('other transactions repeatedly create the same users'), {
+    code: '40001',
+  });
 };
 
 const mergeOnce = async (

@@ -24,7 +24,7 @@ export const isErrorCell = (cell: string): boolean => ERROR_CELL.test(unguarded(
 export const logProblem = (cells: readonly string[], width: number): CsvRecord['problem'] => {
   const own = cells.slice(0, width - 1).map(unguarded);
   if (own.some(isErrorCell)) {
-    const message = 'has its error message among its values: its cells were moved';
+    const message = 'has its error message in another column: the cells of the line were moved';
     return { rule: 'cellCount', message };
   }
   if (own.some((cell) => cell.includes(REPLACED))) {

@@ -70,7 +70,7 @@ export const usersOfCsv = async function* (path: string): AsyncGenerator<User> {
 
 const refuse = (path: string, problems: readonly string[]): Error => {
   const listed = problems.slice(0, MAX_LISTED).map((problem) => `  ${problem}`);
-  const more = problems.length > MAX_LISTED ? ['  and more of the kind'] : [];
+  const more = problems.length > MAX_LISTED ? ['  and more errors of this type'] : [];
   return new Error([`${path} cannot be used:`, ...listed, ...more].join('\n'));
 };
 
@@ -122,7 +122,7 @@ const columnProblem = (column: string, columns: readonly string[]): string | und
   if (findSystemField(column) !== undefined) return undefined;
   if (!column.startsWith(PREFIX)) {
     const known = SYSTEM_FIELDS.map(({ name }) => name).join(', ');
-    return `is not known; name custom properties ${PREFIX}<name>; the other properties are ${known}`;
+    return `is not a known property; name custom properties ${PREFIX}<name>; the other properties are ${known}`;
   }
   const name = propertyNameSchema.safeParse(column.slice(PREFIX.length));
   return name.success

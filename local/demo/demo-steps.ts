@@ -45,7 +45,7 @@ export const runDemo = async (
   await restoreBackup(stack, admin, backupId);
   const title = 'Export all users once more';
   const after = await exportAll(stack, admin, { title, expected: added });
-  check('users not exactly as before the deletion', (await differing(before, after)).length, 0);
+  check('users that differ from before the deletion', (await differing(before, after)).length, 0);
 };
 
 const openWorkspace = async (stack: Running): Promise<ApiClient> => {
@@ -120,12 +120,16 @@ const importEdited = async (
   });
   check('import', job.state, 'succeeded');
   check('merged', job.counts?.['merged'], edited.size);
-  check('of these as they were', job.counts?.['unchanged'], edited.size - changed);
+  check('of these, unchanged', job.counts?.['unchanged'], edited.size - changed);
   await findMail(stack, job.id);
   const title = 'Export all users again';
   const after = await exportAll(stack, admin, { title, expected: edited.size });
-  check('users not as edited', (await differing(edited, after, ['updatedAt'])).length, 0);
-  check('users touched', (await differing(exported, after)).length, changed);
+  check(
+    'users that differ from the edited file',
+    (await differing(edited, after, ['updatedAt'])).length,
+    0,
+  );
+  check('users changed by the import', (await differing(exported, after)).length, changed);
   return after;
 };
 
@@ -164,7 +168,7 @@ const deleteSegment = async (stack: Running, admin: ApiClient, all: Records): Pr
   const backup = await recordsIn(await openMail(stack, job.id), 'user_id');
   check('users in the backup', backup.size, preview.count);
   const strangers = [...backup.keys()].filter((id) => !all.has(id));
-  check('backed up, but never exported', strangers.length, 0);
+  check('users backed up, but not exported', strangers.length, 0);
   check('users left', await countUsers(admin), all.size - preview.count);
   return job.result?.backups?.[0]?.id ?? '';
 };
@@ -176,7 +180,7 @@ const restoreBackup = async (stack: Running, admin: ApiClient, backupId: string)
     `${path}/restore-previews`,
     {},
   );
-  const job = await runStep('Restore them from the backup', async ({ show }) => {
+  const job = await runStep('Restore the users from the backup', async ({ show }) => {
     const body = { reason: 'Demo' };
     const { id } = await admin.succeed<{ id: string }>('POST', `${path}/restores`, body);
     return admin.finish(id, ({ progress }) => show(progress.processed ?? 0, progress.total));

@@ -53,7 +53,7 @@ export const preparePostgresPlace = (dataDir: string): PostgresPlace => {
   if (user.uid === 0 || !canEnter(home, user)) {
     throw new Error(
       `PostgreSQL's user (${user.name}) cannot access ${home}: give access to each folder above it ` +
-        '(chmod o+x), or start Keepsake as the user the folder belongs to.',
+        '(chmod o+x), or start Keepsake as the owner of the folder.',
     );
   }
   const { folder } = binaries;

@@ -24,7 +24,7 @@ export const lockDataFolder = (dataDir: string): (() => void) => {
       if (owner !== undefined && isAlive(owner)) {
         throw new Error(
           `Keepsake already runs on the data folder ${dataDir} (process ${owner.pid}). ` +
-            'Stop it first, or set KEEPSAKE_DATA_DIR to another folder.',
+            'Stop that process first, or set KEEPSAKE_DATA_DIR to another folder.',
         );
       }
       removeStale(path);

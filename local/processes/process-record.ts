@@ -41,7 +41,7 @@ export const openProcessRecord = (dataDir: string): ProcessRecord => {
 export const stopOrphans = async (dataDir: string, log: (line: string) => void): Promise<void> => {
   const living = Object.entries(readProcesses(dataDir)).filter(([, target]) => isAlive(target));
   const stop = async ([name, target]: [string, ProcessIdentity]) => {
-    log(`Stopping ${name} (process ${target.pid}), which a killed start left behind`);
+    log(`Stopping ${name} (process ${target.pid}), which still runs after a killed start`);
     await stopProcess(name, target, name === 'postgres' ? SHUT_DOWN_POSTGRES : TERMINATE);
   };
   // Servers are stopped last: their clients end faster while servers are available.

@@ -18,7 +18,7 @@ export const listenForSignals = (getDataDir: () => string): AbortSignal => {
   const onSignal = () => {
     if (firstAt === undefined) {
       firstAt = Date.now();
-      console.log('Stopping. Press Ctrl-C again to force it.');
+      console.log('Stopping. Press Ctrl-C again to stop at once.');
       controller.abort();
     } else if (Date.now() - firstAt > SECOND_SIGNAL_MS) {
       killRecorded(getDataDir());

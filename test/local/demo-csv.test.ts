@@ -49,7 +49,10 @@ test('an export file is read, with custom properties as text', async () => {
 test.each([
   ['firstName\nZoë\n', /no column "userId"/],
   ['userId,userId\na,b\n', /"userId" is repeated/],
-  ['userId,Plan\na,b\n', /"Plan" is not known; name custom properties properties\.<name>/],
+  [
+    'userId,Plan\na,b\n',
+    /"Plan" is not a known property; name custom properties properties\.<name>/,
+  ],
   ['userId,properties.my plan\na,b\n', /"properties\.my plan" cannot be a property/],
   ['userId,properties.__proto__\na,b\n', /cannot be a property/],
   ['userId\n', /no users/],

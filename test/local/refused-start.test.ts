@@ -76,7 +76,7 @@ test.each(['api/main.ts', 'worker/main.ts'])(
   '%s ends when its clock differs by days',
   async (file) => {
     const message = expect.stringMatching(
-      /^The clock here is \d+ s behind the database's/,
+      /^The clock here is \d+ s behind the clock of the database/,
     ) as string;
     expect(await endOf(file, database().url, [SLOW_CLOCK])).toMatchObject({
       code: 1,
@@ -106,11 +106,11 @@ test.each(PROCESSES)('%s ends when PostgreSQL refuses its login or its database'
   expect(await endOf(file, elsewhere({ username: 'nobody_here' }))).toMatchObject(
     oneLine(
       'loginRefused',
-      /^PostgreSQL does not let this process in \((?:28000|28P01)\): correct/,
+      /^PostgreSQL refuses the login of this process \((?:28000|28P01)\): correct/,
     ),
   );
   expect(await endOf(file, elsewhere({ pathname: '/no_such_database' }))).toMatchObject(
-    oneLine('loginRefused', /^PostgreSQL does not let this process in \(3D000\): correct/),
+    oneLine('loginRefused', /^PostgreSQL refuses the login of this process \(3D000\): correct/),
   );
 });
 
@@ -118,7 +118,7 @@ test.each(PROCESSES)('%s ends when its login may not use its role', async (file)
   await createLogin('stranger');
   try {
     expect(await endOf(file, elsewhere({ username: 'stranger' }))).toMatchObject(
-      oneLine('loginRefused', /not act as the role it needs: make it a member of keepsake_api/),
+      oneLine('loginRefused', /may not act as its role: make it a member of keepsake_api/),
     );
   } finally {
     await query('DROP ROLE stranger');
@@ -193,10 +193,12 @@ test('a worker waits for PostgreSQL, then for Temporal, logs this, and ends at S
   child.stdout!.on('data', (chunk: Buffer) => (said += String(chunk)));
   const until = (text: string) =>
     vi.waitFor(() => expect(said).toContain(text), { timeout: 50_000, interval: 50 });
-  await until('"attempt":2,"pauseMs":2000,"msg":"PostgreSQL is away: waiting for it"');
+  await until(
+    '"attempt":2,"pauseMs":2000,"msg":"PostgreSQL is not available: the worker waits for it"',
+  );
   gate.open();
   await until('PostgreSQL answers');
-  await until('Temporal is away: waiting for it');
+  await until('Temporal is not available: the worker waits for it');
   expect(said).not.toContain('"level":"fatal"');
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
@@ -208,7 +210,7 @@ test('a worker that waits for PostgreSQL ends at the first SIGTERM', async () =>
   const gate = await startGate();
   const { child } = await start('worker/main.ts', gate.url);
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
-  expect(String(line)).toContain('PostgreSQL is away');
+  expect(String(line)).toContain('PostgreSQL is not available');
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);

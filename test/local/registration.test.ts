@@ -93,8 +93,8 @@ test('a search attribute of another type ends the start of a worker with its nam
   expect(error).toMatchObject({
     name: 'TemporalRefusal',
     message:
-      "Temporal's namespace default has the search attribute KeepsakePhase as Text, and Keepsake needs " +
-      'Keyword: remove it (temporal operator search-attribute remove --namespace default --name ' +
+      "Temporal's namespace default has the search attribute KeepsakePhase with the type Text, but " +
+      'Keepsake needs the type Keyword: remove the attribute (temporal operator search-attribute remove --namespace default --name ' +
       'KeepsakePhase), then start the worker again.',
   });
   // The solution in the message is enough.
@@ -110,10 +110,10 @@ test('a namespace without room for a search attribute ends the start with the ty
   expect(code).toBe(1);
   expect(error?.name).toBe('TemporalRefusal');
   expect(error?.message).toContain(
-    "Temporal's namespace default does not take the search attribute KeepsakeJob of the type Keyword",
+    "Temporal's namespace default cannot add the search attribute KeepsakeJob of the type Keyword",
   );
   expect(error?.message).toContain('cannot have more than 10');
-  expect(error?.message).toContain('make room by removing one of that type');
+  expect(error?.message).toContain('remove an unused attribute of that type');
 }, 60_000);
 
 test.each([

@@ -86,7 +86,7 @@ const jobOf = async (jobId: string) => {
 
 const mailCount = () => provider().mails.length;
 
-const REFUSED = /is a step of a workflow. It does nothing without the workflow/;
+const REFUSED = /is a step of a workflow. Without its workflow, this step does nothing/;
 
 test('an activity without a workflow sends no mail, and changes no job and no request', async () => {
   const request = await ask();

@@ -19,8 +19,18 @@ test.each([
     'must have at most 1,000 items',
   ],
   ['/v1/deletion-previews', filter({}), '/selection/filter', /an empty filter is an error/],
-  ['/v1/deletion-previews', filter({ and: [] }), '/selection/filter/and', /never everyone/],
-  ['/v1/deletion-previews', filter({ not: {} }), '/selection/filter/not', /never everyone/],
+  [
+    '/v1/deletion-previews',
+    filter({ and: [] }),
+    '/selection/filter/and',
+    /does not select all users/,
+  ],
+  [
+    '/v1/deletion-previews',
+    filter({ not: {} }),
+    '/selection/filter/not',
+    /does not select all users/,
+  ],
   ['/v1/deletion-previews', {}, '/selection', 'is missing'],
   [
     '/v1/deletion-previews',
@@ -80,7 +90,7 @@ test.each([
 
 test.each([
   ['{', /^The filter is not valid JSON/, '?filter'],
-  ['{}', /an empty filter is an error, never everyone/, '?filter'],
+  ['{}', /an empty filter is an error, and does not select all users/, '?filter'],
   ['{"and":[5]}', /must be an object/, '?filter/and/0'],
 ])(
   '?filter=%s is refused with the reason and a pointer into the filter',

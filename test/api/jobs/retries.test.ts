@@ -54,7 +54,7 @@ const expectOver = async (jobId: string) => {
   const answer = await api().call('POST', `/v1/jobs/${jobId}/retry`);
   expect(answer.status).toBe(409);
   expect(answer.body.detail).toBe(
-    `Job ${jobId} has only users left that no longer match its selection: make a new preview.`,
+    `Job ${jobId} has no users to retry: the remaining users no longer match its selection. Make a new preview.`,
   );
   return job;
 };

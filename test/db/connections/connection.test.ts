@@ -99,16 +99,16 @@ test('if a proxy drops the options, no statement runs as the owner or without th
   const proxy = await kept(startFakePooler(database().url, { dropsOptions: true }));
   const asApp = await errorOf(open(proxy.url, { role: API_ROLE }).pool.query('SELECT 1'));
   expect(asApp).toMatchObject({ name: 'DatabaseRefusal', code: 'connectionUnfit' });
-  expect(String(asApp)).toContain(`though Keepsake asked for ${API_ROLE}`);
+  expect(String(asApp)).toContain(`although Keepsake requested ${API_ROLE}`);
   const asLogin = await errorOf(open(proxy.url).pool.query('SELECT 1'));
-  expect(String(asLogin)).toMatch(/A new connection has \w+ = .* though Keepsake asked for/);
+  expect(String(asLogin)).toMatch(/A new connection has \w+ = .* although Keepsake requested/);
 });
 
 test('options in DATABASE_URL that replace those of Keepsake are refused', async () => {
   const url = new URL(database().url);
   url.searchParams.set('options', '-c work_mem=8MB');
   const error = await errorOf(open(url.href, { role: API_ROLE }).pool.query('SELECT 1'));
-  expect(refusalOf(error)?.message).toContain('without options of its own');
+  expect(refusalOf(error)?.message).toContain('without a pooler and without options');
 });
 
 /** Settings of a role or database, and the value that a connection must have nevertheless. */

@@ -178,7 +178,7 @@ test('a deletion whose batches are lost in a crash fails, and a retry deletes th
   const { lanes } = steps.deps;
   steps.deps.lanes = losingCommits(lanes);
   try {
-    await expect(steps.remove(jobId, exportId)).rejects.toThrow('were taken back');
+    await expect(steps.remove(jobId, exportId)).rejects.toThrow('were lost');
   } finally {
     steps.deps.lanes = lanes;
   }

@@ -159,7 +159,12 @@ const POISON = `NEW.city = 'poison'`;
 test.each([
   ['raise', 'BEFORE INSERT OR UPDATE', `RAISE EXCEPTION 'no: %', NEW.user_id;`, /SQLSTATE P0001/],
   ['divide', 'AFTER INSERT OR UPDATE', 'PERFORM 1 / 0;', /SQLSTATE 22012/],
-  ['swallow', 'BEFORE INSERT OR UPDATE', 'RETURN NULL;', /a trigger of the database keeps it back/],
+  [
+    'swallow',
+    'BEFORE INSERT OR UPDATE',
+    'RETURN NULL;',
+    /a trigger of the database prevents the change/,
+  ],
 ])(
   'lines that a trigger refuses (%s) are rejected, for new and old users, and stop no other line',
   async (id, when, action, why) => {

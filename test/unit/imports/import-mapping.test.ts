@@ -74,7 +74,7 @@ test('each error of a mapping is reported with a pointer', async () => {
     '/options/columns/Extras',
   ]);
   expect(errors.map(({ detail }) => detail)).toEqual([
-    '`E-Mail` maps to `email`, but `Mail` maps to it too',
+    '`E-Mail` maps to `email`, and so does `Mail`; map only one column',
     '`city` maps to `createdAt`, which a file cannot set; map it to null',
     '`Plan` maps to `properties.strin`: did you mean `properties.string`?',
     expect.stringContaining('`extra` is not a known property'),
@@ -88,7 +88,7 @@ test('two columns for one field are an error, also if one of them has the name o
   expect(errors).toEqual([
     {
       pointer: '/options/columns/Mail',
-      detail: '`Mail` maps to `email`, but `email` maps to it too',
+      detail: '`Mail` maps to `email`, and so does `email`; map only one column',
     },
   ]);
 });

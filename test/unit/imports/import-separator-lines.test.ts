@@ -88,7 +88,9 @@ test.each([
   'a file is refused when its first line names another separator than its header has: %j',
   async (content, ...what) => {
     for (const word of what) expect(await refusalOf(chunksOf, content)).toContain(word);
-    expect(await refusalOf(entriesIn, content)).toContain('but this line with the columns has');
+    expect(await refusalOf(entriesIn, content)).toContain(
+      'but this line with the column names uses',
+    );
   },
 );
 

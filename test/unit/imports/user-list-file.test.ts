@@ -88,8 +88,8 @@ test.each([
   ['nothing', '', 'empty Line 1'],
   ['a header alone', 'userId\n\n', 'empty Line 1: no line has a value for userId'],
   ['empty cells alone', 'userId,city\n,Pune\n', 'empty Line 1: no line has a value for'],
-  ['no header', 'u-1\nu-2\n', 'invalidHeader Line 1: there is no header. The first line must name'],
-  ['no header, of mails', 'ada@x.example\n', 'invalidHeader Line 1: there is no header'],
+  ['no header', 'u-1\nu-2\n', 'invalidHeader Line 1: the first line has no column userId or email'],
+  ['no header, of mails', 'ada@x.example\n', 'invalidHeader Line 1: the first line has no column'],
   [
     'other columns',
     'name,city\nAda,Pune\n',

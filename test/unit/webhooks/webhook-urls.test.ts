@@ -46,7 +46,7 @@ test.each([
 ])('an invisible character in %j is named in the error, and not dropped', (text, name) => {
   for (const allowPrivate of [false, true]) {
     expect(readWebhookUrl(text, allowPrivate)).toEqual({
-      detail: `holds the character ${name}, which is not allowed; remove it`,
+      detail: `has the character ${name}, which is not allowed; remove the character`,
     });
   }
 });
