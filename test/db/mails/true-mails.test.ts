@@ -127,10 +127,19 @@ const addUnverified = async () => {
   return jobId;
 };
 
+/** A deletion whose users were not counted: no preview, no backup. */
+const addUncounted = async () => {
+  const job = { workspaceId: 'demo', keyId, type: 'deletion' } as const;
+  const jobId = await makeJob(database().owner.db, job);
+  await setJob(jobId, { phase: 'notifying' });
+  return jobId;
+};
+
 test.each<[string, () => Promise<string>, string, RegExp]>([
   ['restore', () => addRestore(1), 'sumsDoNotClose', /^Restore failed: 1 user restored/],
   ['deletion', addOpenDeletion, 'sumsDoNotClose', /^Deletion failed: 2 of 3/],
   ['export', addUnverified, 'exportUnknown', /^Export failed/],
+  ['deletion without a backup', addUncounted, 'sumsDoNotClose', /^Deletion failed/],
 ])(
   '%s: a job that somebody has moved to its last phase is mailed about after its end, as it is stored',
   async (_, add, type, subject) => {
