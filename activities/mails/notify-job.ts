@@ -25,7 +25,7 @@ import {
   withUnreached,
 } from '../../rules/job-sums.ts';
 import { MAX_LINK_HOURS } from '../../rules/retention.ts';
-import type { Activities, JobEnd } from '../../workflows/contract.ts';
+import type { Activities, JobEnd, RestoreCounts } from '../../workflows/contract.ts';
 import { JOB_MAIL, JOB_NOT_ENDED } from '../../workflows/mail-contract.ts';
 import { pageLinkOf } from './page-links.ts';
 import {
@@ -156,7 +156,8 @@ const ofRestore = async (deps: MailDeps, notice: Notice): Promise<Message> => {
     workspaceName: subject.workspace_name,
     backupId: subject.backup_id ?? '',
     end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
-    counts,
+    // Users whose outcomes could not be stored are in the stored counts only.
+    counts: { ...counts, ...(subject.counts as Partial<RestoreCounts> | null) },
     log,
     job,
   });

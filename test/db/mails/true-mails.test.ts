@@ -174,6 +174,15 @@ test('a job that is terminated before its mail was tried ends as its sums say', 
   expect(stored).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
+test('the mail about a restore counts the users whose outcomes could not be stored', async () => {
+  const jobId = await addRestore(1);
+  const counts = { selected: 3, restored: 1, present: 0, notFound: 0, failed: 0, unprocessed: 2 };
+  const end = { state: 'failed', error_type: 'databaseRefused', finished_at: new Date() };
+  await setJob(jobId, { ...end, counts: JSON.stringify(counts) });
+  await createNotifyJob(deps)({ jobId, end: COMPLETED });
+  expect(bodies()[0]?.text).toContain('Not processed: 2');
+});
+
 test('the mail about the end of a job follows its row', async () => {
   const jobId = await addDeletion();
   await setJob(jobId, { state: 'succeeded', finished_at: new Date() });
