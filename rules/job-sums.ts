@@ -21,6 +21,8 @@ const IN_LOG = 'The log has the reason for each line.';
 /** The sums of an import. */
 export interface ImportSum {
   counts: ImportCounts;
+  /** Whether `lines` is known: the file was read, at least in part. */
+  isRead: boolean;
   /** Failed or held lines that may succeed in a retry of the same file. */
   refused: number;
 }
@@ -57,11 +59,13 @@ export const closeRestore = ({ selected, ...others }: RestoreCounts, end: JobEnd
  * Changes the end of a completed import to failed if lines are missing in the sum, or if no line
  * could be imported. If not only the file was the cause, the same file may be tried again.
  */
-export const closeImport = ({ counts, refused }: ImportSum, end: JobEnd): JobEnd => {
+export const closeImport = ({ counts, isRead, refused }: ImportSum, end: JobEnd): JobEnd => {
   if (end.kind !== 'completed') return end;
   const { lines, held, failed } = counts;
   const sum = sumOfImport(counts);
-  if (sum !== lines) return notClosed(`${lines} lines were read`, sum);
+  if (!isRead || sum !== lines) {
+    return notClosed(`${isRead ? lines : 'unknown'} lines were read`, sum);
+  }
   if (lines === 0 || held + failed < lines) return end;
   const none = `None of the ${lines} lines could be imported.`;
   if (refused === 0) {

@@ -7,6 +7,7 @@ import {
   type StoredPart,
 } from '../../db/exports/exports.ts';
 import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../../db/jobs/job-runs.ts';
+import type { Db } from '../../db/client.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
   countTargets,
@@ -24,6 +25,7 @@ import type { Activities } from '../../workflows/contracts/activities.ts';
 import type { PassResult } from '../../workflows/contracts/jobs.ts';
 import { findBackupColumns, userIdColumnOf } from '../restores/backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';
+import { failures } from '../failures.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
@@ -62,7 +64,7 @@ export const settle = async (
   const parts = backup === undefined ? [] : await listParts(db, backup);
   const isComplete = parts.every((part) => part.cursor === part.rows);
   const source = targetsLeft(job.id, pass, backup?.id);
-  await settleRemaining(db, { ...base, source, isComplete });
+  await settleUsers(db, { ...base, source, isComplete });
 };
 
 /** Leaves the phase `deleting` first, so that no batch of this pass can commit any more. */
@@ -91,8 +93,14 @@ const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): P
     column ??= findUserIdColumn(deps, backup);
     const userIds = await readLeftIds(storage, part, column, base.mode);
     const source = partLeft(userIds, backup.id, part.part);
-    await settleRemaining(db, { ...base, source, isComplete: part.cursor === part.rows });
+    await settleUsers(db, { ...base, source, isComplete: part.cursor === part.rows });
   }
+};
+
+/** @throws usersNotPlain, unless the pass was interrupted: then the job must end */
+const settleUsers = async (db: Db, users: RemainingUsers): Promise<void> => {
+  const isPlain = await settleRemaining(db, users);
+  if (!isPlain && users.mode !== 'interrupted') throw failures.usersNotPlain(users.workspaceId);
 };
 
 const findUserIdColumn = async (deps: ActivityDeps, backup: ExportRow): Promise<number> => {

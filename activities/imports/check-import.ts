@@ -15,12 +15,12 @@ export type ImportJob = RunningJob & { type: 'import' };
 
 /** @throws jobNotRunning when there is no such import, or it does not run; usersNotPlain */
 export const getRunningImport = async (
-  { database: { db } }: ActivityDeps,
+  { database: { db, pool } }: ActivityDeps,
   jobId: string,
 ): Promise<ImportJob> => {
   const job = await getRunningJob(db, jobId);
   if (job.type !== 'import') throw failures.jobNotRunning(jobId, `of type ${job.type}`);
-  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
+  if (!(await arePlain(pool, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
   return job;
 };
 

@@ -14,6 +14,7 @@ import { stageRows } from '../../db/imports/import-staging.ts';
 import { insertChunk, insertFailures, mayImport } from '../../db/imports/imports.ts';
 import { isOfARow, isRolledBack } from '../../db/connections/sql-states.ts';
 import { SILENT_CHUNK_MS, STEP_LOCK_MS } from '../../db/connections/timeouts.ts';
+import { arePlain } from '../../db/users/users-table.ts';
 import type { FailedLine } from '../../imports/log/failed-lines.ts';
 import type { ImportRow } from '../../imports/read-chunks.ts';
 import type { ImportJob } from './check-import.ts';
@@ -127,6 +128,8 @@ const tryChunk = async (
   const outcome = await mergeRows(work, { ...chunk, ...matched }, way);
   if (typeof outcome === 'string') return outcome;
   await client.query(AFTER_TRIGGERS);
+  // Since the job began, the table may have been partitioned again: row ids name no user then.
+  if (!(await arePlain(client, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
   const { rejected, made, ...merged } = outcome;
   const lost = [...chunk.failed, ...(matched?.failed ?? []), ...rejected];
   const isTaken = (line: number) => job.options.mode !== 'insert' || made.has(line);

@@ -49,7 +49,7 @@ const finishDeletion = async (
   if (end.kind !== 'completed') await settleInterrupted(deps, job);
   const summed = withUnreached((await jobSummary(deps.database.db, job.id)).counts, end);
   const counts = { ...summed, selected: summed.selected ?? 0 };
-  return { end: closeDeletion(counts, end, job.selection), counts };
+  return { end: closeDeletion(summed, end, job.selection), counts };
 };
 
 const finishExport = async (deps: ActivityDeps, job: RunningJob, end: JobEnd): Promise<Ending> => {

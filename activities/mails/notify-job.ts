@@ -26,7 +26,7 @@ import {
 } from '../../rules/job-sums.ts';
 import { MAX_LINK_HOURS } from '../../rules/retention.ts';
 import type { Activities } from '../../workflows/contracts/activities.ts';
-import type { JobEnd } from '../../workflows/contracts/jobs.ts';
+import type { JobEnd, RestoreCounts } from '../../workflows/contracts/jobs.ts';
 import { JOB_MAIL, JOB_NOT_ENDED } from '../../workflows/contracts/mails.ts';
 import { pageLinkOf } from './page-links.ts';
 import {
@@ -157,7 +157,8 @@ const ofRestore = async (deps: MailDeps, notice: Notice): Promise<Message> => {
     workspaceName: subject.workspace_name,
     backupId: subject.backup_id ?? '',
     end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
-    counts,
+    // Users whose outcomes could not be stored are in the stored counts only.
+    counts: { ...counts, ...(subject.counts as Partial<RestoreCounts> | null) },
     log,
     job,
   });

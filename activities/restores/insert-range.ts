@@ -1,11 +1,5 @@
 import type { PoolClient, QueryResult } from 'pg';
-import {
-  areOwn,
-  minus,
-  type OwnChanges,
-  readRowCounts,
-  type RowCounts,
-} from '../../db/restores/other-users.ts';
+import { areOwn, minus, readRowCounts, type RowCounts } from '../../db/restores/other-users.ts';
 import type { RestoreStatements } from '../../db/restores/restore-statements.ts';
 import { failures } from '../failures.ts';
 import type { Range } from './by-halves.ts';
@@ -61,27 +55,16 @@ export const insertRange = async (
   return { rowIds, done };
 };
 
-const NO_CHANGES: OwnChanges = { missing: 0, moved: 0 };
-
-/**
- * Whether the insert of a range has left all rows of users alone that the range did not insert.
- *
- * @param rowIds the row ids of the range
- */
+/** Whether inserts have left all rows of users alone that they did not insert at these row ids. */
 export const leftOthers = async (
   { client, statements }: Staging,
-  { from, to }: Range,
   rowIds: readonly string[],
   done: RowCounts,
 ): Promise<boolean> => {
-  if (areOwn(done, NO_CHANGES)) return true;
-  const values = [from, to, rowIds];
-  // A single user is found by the primary key.
-  const { rows } =
-    from === to
-      ? await client.query<OwnChanges>(statements.ownChanges, values)
-      : await byHash<OwnChanges>(client, statements.ownChanges, values);
-  return areOwn(done, rows[0] ?? NO_CHANGES);
+  if (areOwn(done, 0)) return true;
+  if (done.elsewhere > 0) return false;
+  const { rows } = await client.query<{ changed: number }>(statements.countChanged, [rowIds]);
+  return areOwn(done, rows[0]?.changed ?? 0);
 };
 
 /**
@@ -101,7 +84,6 @@ export const areSame = async (
  * transaction must be rolled back.
  */
 export const insertWhole = async (staging: Staging): Promise<boolean> => {
-  const whole = { from: 1, to: staging.rows };
-  const { rowIds, done } = await insertRange(staging, whole);
-  return (await leftOthers(staging, whole, [rowIds], done)) && areSame(staging, [rowIds]);
+  const { rowIds, done } = await insertRange(staging, { from: 1, to: staging.rows });
+  return (await leftOthers(staging, [rowIds], done)) && areSame(staging, [rowIds]);
 };

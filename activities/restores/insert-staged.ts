@@ -128,7 +128,7 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
   await client.query('SAVEPOINT range');
   try {
     const inserted = await insertRange(staging, range);
-    if (await addRange(staging, range, inserted, round)) {
+    if (await addRange(staging, inserted, round)) {
       await client.query('RELEASE SAVEPOINT range');
       return 'done';
     }
@@ -152,17 +152,13 @@ const tryRange = async (staging: Staging, range: Range, round: Round): Promise<T
  */
 const addRange = async (
   staging: Staging,
-  range: Range,
-  inserted: Inserted,
+  { rowIds, done }: Inserted,
   round: Round,
 ): Promise<boolean> => {
-  const { rowIds, done } = inserted;
   round.rowIds.push(rowIds);
   round.done = plus(round.done, done);
-  return (
-    (await leftOthers(staging, range, [rowIds], done)) ||
-    (await leftOthers(staging, { from: 1, to: range.to }, round.rowIds, round.done))
-  );
+  if (await leftOthers(staging, [rowIds], done)) return true;
+  return round.rowIds.length > 1 && leftOthers(staging, round.rowIds, round.done);
 };
 
 /** Removes a user whose insert changes other users from the staging. */

@@ -120,9 +120,9 @@ export const createRestoreBackedUpUsers =
   };
 
 /** @throws usersNotPlain; exportUnknown for a restore without a backup */
-const planRestore = async ({ database: { db } }: ActivityDeps, job: RunningJob) => {
+const planRestore = async ({ database: { db, pool } }: ActivityDeps, job: RunningJob) => {
   if (job.backupId === null) throw failures.exportUnknown(job.id);
-  if (!(await arePlain(db, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
+  if (!(await arePlain(pool, job.workspaceId))) throw failures.usersNotPlain(job.workspaceId);
   const backup = await getExport(db, job.backupId);
   return { backup, parts: await listPartsToRestore(db, job, backup) };
 };

@@ -9,6 +9,7 @@ import type { Merged } from './import-merge.ts';
 interface SummedRow extends Omit<ImportCounts, 'unprocessed'> {
   stored: ImportCounts | null;
   isErased: boolean;
+  isRead: boolean;
   refused: number;
 }
 
@@ -20,7 +21,8 @@ interface SummedRow extends Omit<ImportCounts, 'unprocessed'> {
  */
 export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
   const { rows } = await sql<SummedRow>`
-    SELECT j.counts AS stored, j.erased_at IS NOT NULL AS "isErased", coalesce(j.total, 0) AS lines,
+    SELECT j.counts AS stored, j.erased_at IS NOT NULL AS "isErased",
+           j.total IS NOT NULL AS "isRead", coalesce(j.total, 0) AS lines,
            c.imported, c.merged, c.unchanged, c.skipped, f.held, f.failed, f.partial, f.refused
       FROM jobs j CROSS JOIN LATERAL (
         SELECT coalesce(sum(imported), 0) AS imported, coalesce(sum(merged), 0) AS merged,
@@ -35,10 +37,10 @@ export const sumImport = async (db: Db, jobId: string): Promise<ImportSum> => {
      WHERE j.id = ${jobId}`.execute(db);
   const [row] = rows;
   if (row === undefined) throw new Error(`there is no job ${jobId}`);
-  const { stored, isErased, refused, ...counts } = row;
-  if (isErased && stored !== null) return { counts: stored, refused };
+  const { stored, isErased, isRead, refused, ...counts } = row;
+  if (isErased && stored !== null) return { counts: stored, isRead, refused };
   const unprocessed = Math.max(counts.lines - sumOfImport(counts), 0);
-  return { counts: { ...counts, unprocessed }, refused };
+  return { counts: { ...counts, unprocessed }, isRead, refused };
 };
 
 /** Records failed lines. Lines that were recorded before are not changed. */

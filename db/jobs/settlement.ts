@@ -1,8 +1,9 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
-import type { Db } from '../client.ts';
+import type { Db, Trx } from '../client.ts';
 import { lockRecords } from './lock-records.ts';
 import { UNMATCHED } from './outcomes.ts';
-import { partitionOf } from '../workspaces.ts';
+import { IS_PLAIN } from '../users/users-table.ts';
+import { partitionOf, usersTableOf } from '../workspaces.ts';
 
 /**
  * What happens to the users that a pass has left. `again`: they may enter a further pass. `last`:
@@ -62,13 +63,45 @@ export const partLeft = (userIds: string[], exportId: string, part: number) =>
  * Gives each user left exactly one verdict. A user who has a verdict keeps it, so a second run
  * changes nothing. A user who was removed and added again is a newcomer; the selected user is
  * `notFound`.
+ *
+ * @returns false if the users are not in one plain table any more. It reads as empty, so nobody is
+ *   looked up: the users of an interrupted pass are `unprocessed`, others get no verdict.
  */
-export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<void> => {
+export const settleRemaining = (db: Db, left: RemainingUsers): Promise<boolean> =>
+  db.transaction().execute(async (trx) => {
+    // Serialized, because a concurrent attempt must not add a second verdict.
+    await lockRecords(trx, left.jobId);
+    const isPlain = await lockPlain(trx, left.workspaceId);
+    if (isPlain || left.mode === 'interrupted') await settledBy(left, isPlain).execute(trx);
+    return isPlain;
+  });
+
+/** Number of users that the previous pass handed to this one. */
+export const countTargets = async (db: Db, jobId: string, pass: number): Promise<number> => {
+  const { count } = await db
+    .selectFrom('job_targets')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('job_id', '=', jobId)
+    .where('pass', '=', pass)
+    .executeTakeFirstOrThrow();
+  return count;
+};
+
+/** Locks the table until the end of the transaction. @returns whether it is one plain table */
+const lockPlain = async (trx: Trx, workspaceId: string): Promise<boolean> => {
+  const table = usersTableOf(workspaceId);
+  await sql`LOCK TABLE ONLY ${sql.raw(table)} IN ACCESS SHARE MODE`.execute(trx);
+  const { rows } = await sql`SELECT FROM pg_class c
+    WHERE c.oid = ${table}::regclass AND ${sql.raw(IS_PLAIN)}`.execute(trx);
+  return rows.length === 1;
+};
+
+const settledBy = (left: RemainingUsers, isPlain: boolean) => {
   const partition = sql.id('public', partitionOf(left.workspaceId));
   const known = sql`pg_visible_in_snapshot(users.inserted_in, ${left.knownIn ?? null}::pg_snapshot)`;
   const unchanged = sql`is_unchanged_since(users.written_in, users.xmin,
     ${left.snapshot ?? null}::pg_snapshot, ${left.endedXids ?? '{}'}::xid[])`;
-  const settled = sql`
+  return sql`
     WITH leftover AS (
       (${left.source})
       EXCEPT SELECT user_id FROM outcomes WHERE job_id = ${left.jobId}::uuid
@@ -77,6 +110,7 @@ export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<voi
     ), failure AS (${failuresOf(left.exportId)}), judged AS (
       SELECT leftover.user_id, coalesce(failure.reason,
           CASE WHEN ${stampedElsewhere} THEN 'stampedElsewhere' ELSE 'refused' END) AS reason, CASE
+          WHEN NOT ${isPlain}::boolean THEN 'unprocessed'
           WHEN users.user_id IS NULL THEN 'notFound'
           WHEN ${stampedElsewhere} THEN 'failed'
           WHEN NOT coalesce(${known}, true) THEN 'notFound'
@@ -102,22 +136,6 @@ export const settleRemaining = async (db: Db, left: RemainingUsers): Promise<voi
            CASE verdict WHEN 'unmatched' THEN 'changedSinceBackup' ELSE verdict END,
            CASE verdict WHEN 'failed' THEN reason WHEN 'unmatched' THEN ${UNMATCHED} END
       FROM judged WHERE verdict <> 'again'`;
-  await db.transaction().execute(async (trx) => {
-    // Serialized, because a concurrent attempt must not add a second verdict.
-    await lockRecords(trx, left.jobId);
-    await settled.execute(trx);
-  });
-};
-
-/** Number of users that the previous pass handed to this one. */
-export const countTargets = async (db: Db, jobId: string, pass: number): Promise<number> => {
-  const { count } = await db
-    .selectFrom('job_targets')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('job_id', '=', jobId)
-    .where('pass', '=', pass)
-    .executeTakeFirstOrThrow();
-  return count;
 };
 
 /** Users that a pass failed to delete, and the reasons. */

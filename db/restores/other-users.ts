@@ -15,19 +15,12 @@ export interface RowCounts {
 
 export const NO_ROWS_COUNTED: RowCounts = { inserted: 0, updated: 0, deleted: 0, elsewhere: 0 };
 
-/** Restored rows that triggers have deleted, or written again at another row id. */
-export interface OwnChanges {
-  missing: number;
-  moved: number;
-}
-
 /**
  * The queries by which a restore sees what its inserts did to rows of users.
  *
  * @param users the table, as quoted SQL
- * @param isSame whether a row `u` of it is that of the staged user `s`
  */
-export const rowStatements = (users: string, isSame: string) => {
+export const rowStatements = (users: string) => {
   const table = `${escapeLiteral(users)}::regclass`;
   return {
     countRows: `SELECT pg_stat_get_xact_tuples_inserted(${table}) AS inserted,
@@ -37,13 +30,13 @@ export const rowStatements = (users: string, isSame: string) => {
                            + pg_stat_get_xact_tuples_deleted(i.inhrelid)), 0)::bigint
            FROM pg_inherits i
           WHERE i.inhparent = 'public.users'::regclass AND i.inhrelid <> ${table}) AS elsewhere`,
-    /** Of a range that was inserted at the row ids `$3`: how many users are gone, or moved. */
-    ownChanges: `SELECT count(*) FILTER (WHERE u.user_id IS NULL) AS missing,
-        count(*) FILTER (WHERE u.user_id IS NOT NULL AND p.place IS NULL) AS moved
-      FROM pg_temp.restoring s LEFT JOIN ONLY ${users} AS u ON ${isSame}
-      LEFT JOIN (SELECT unnest(list::tid[]) AS place FROM unnest($3::text[]) AS list) AS p
-        ON p.place = u.ctid
-     WHERE s.n BETWEEN $1 AND $2`,
+    /**
+     * How many of the rows that were inserted at these row ids (a list of array texts) triggers
+     * have deleted, or written again at another row id. Reads by row id, never the whole table.
+     */
+    countChanged: `SELECT count(*) FILTER (WHERE u.ctid IS NULL) AS changed
+      FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (row_id) LEFT JOIN LATERAL (
+        SELECT u.ctid FROM ONLY ${users} AS u WHERE u.ctid = p.row_id OFFSET 0) AS u ON true`,
   };
 };
 
@@ -59,12 +52,12 @@ export const plus = (a: RowCounts, b: RowCounts): RowCounts => combine(a, b, 1);
 export const minus = (a: RowCounts, b: RowCounts): RowCounts => combine(a, b, -1);
 
 /**
- * Whether the changes are exactly those of the restored rows. A missing row was deleted at least
- * once, and a moved one was updated or deleted at least once. So if both numbers are equal to the
- * counts, nothing is left that could concern other users.
+ * Whether the changes are exactly those of the inserted rows, of which `changed` are no longer at
+ * their row ids. Each of these was updated or deleted at least once. So if there were no more
+ * updates and deletions, none of them concerned other users.
  */
-export const areOwn = ({ updated, deleted, elsewhere }: RowCounts, own: OwnChanges): boolean =>
-  elsewhere === 0 && updated === own.moved && deleted === own.missing;
+export const areOwn = ({ updated, deleted, elsewhere }: RowCounts, changed: number): boolean =>
+  elsewhere === 0 && updated + deleted === changed;
 
 const combine = (a: RowCounts, b: RowCounts, sign: 1 | -1): RowCounts => ({
   inserted: a.inserted + sign * b.inserted,

@@ -28,12 +28,17 @@ export const cascadingForeignKey = async (
 export const IS_PLAIN = `(c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid))`;
 
-/** Whether a workspace's users are in one plain table. */
-export const arePlain = async (db: Db, workspaceId: string): Promise<boolean> => {
-  const { rows } = await sql`
-    SELECT FROM pg_class c WHERE c.oid = ${usersTableOf(workspaceId)}::regclass
-       AND ${sql.raw(IS_PLAIN)}`.execute(db);
-  return rows.length === 1;
+/**
+ * Whether a workspace's users are in one plain table. In a transaction that has read or written
+ * them, its lock on the table keeps the answer true until its end.
+ */
+export const arePlain = async (
+  client: Pick<pg.PoolClient, 'query'> | pg.Pool,
+  workspaceId: string,
+): Promise<boolean> => {
+  const statement = `SELECT FROM pg_class c WHERE c.oid = $1::regclass AND ${IS_PLAIN}`;
+  const { rowCount } = await client.query(statement, [usersTableOf(workspaceId)]);
+  return rowCount === 1;
 };
 
 /**

@@ -3,6 +3,8 @@ import { mergeUsers } from '../../../db/users/user-merge.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
+  inIndia,
+  outcomesOf,
   seedWorkspace,
   startDeletion,
   startExport,
@@ -168,18 +170,43 @@ test('columns of any name and of type json do not stop a deletion', async () => 
   await asOwner(`ALTER TABLE users DROP COLUMN s, DROP COLUMN held, DROP COLUMN raw`);
 });
 
+/** Statements that divide the table of a workspace. */
+const partitionAgain = (table: string, id: string) => `ALTER TABLE users DETACH PARTITION ${table};
+    ALTER TABLE ${table} RENAME TO "plain_${id}";
+    CREATE TABLE ${table} (LIKE "plain_${id}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
+    CREATE TABLE "again_${id}" PARTITION OF ${table} FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+    ALTER TABLE ${table} ADD PRIMARY KEY (workspace_id, user_id);
+    ALTER TABLE users ATTACH PARTITION ${table} FOR VALUES IN ('${id}');
+    INSERT INTO users SELECT * FROM "plain_${id}";
+    GRANT SELECT, INSERT, UPDATE ON ${table}, "again_${id}" TO keepsake_app;
+    GRANT SELECT, DELETE, UPDATE (user_id) ON ${table}, "again_${id}" TO keepsake_deleter`;
+
+test.each([
+  ['ids', { ids: ['u-1', 'u-2'] }, 2],
+  ['a filter', { filter: inIndia, confirmed: 5 }, 5],
+])(
+  'users of %s whose table is partitioned again after their backup do not count as not found',
+  async (_by, what, selected) => {
+    const { workspace, table } = await prepare();
+    const jobId = await startDeletion(database(), workspace, what);
+    const { exportId } = await steps.backUp(jobId);
+    await asOwner(partitionAgain(table, workspace.workspaceId));
+    expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 0 });
+    await expect(steps.settle(jobId, 1)).rejects.toMatchObject({ type: 'usersNotPlain' });
+    const end = { kind: 'failed', type: 'usersNotPlain', message: '' } as const;
+    expect(await steps.finish({ jobId, end })).toMatchObject({
+      state: 'failed',
+      counts: { selected, notFound: 0, unprocessed: selected },
+    });
+    expect(Object.keys(await outcomesOf(database(), jobId))).toHaveLength(selected);
+  },
+);
+
 test('a workspace whose table is partitioned again is refused with its own error, and not read as empty', async () => {
   const { workspace, table } = await prepare();
   const gone = await deleteUsers(database(), steps, workspace, ['u-2', 'u-3']);
   const id = workspace.workspaceId;
-  await asOwner(`ALTER TABLE users DETACH PARTITION ${table};
-    ALTER TABLE ${table} RENAME TO plain;
-    CREATE TABLE ${table} (LIKE plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY HASH (user_id);
-    CREATE TABLE again PARTITION OF ${table} FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-    ALTER TABLE ${table} ADD PRIMARY KEY (workspace_id, user_id);
-    ALTER TABLE users ATTACH PARTITION ${table} FOR VALUES IN ('${id}');
-    INSERT INTO users SELECT * FROM plain;
-    GRANT SELECT, INSERT, UPDATE ON ${table}, again TO keepsake_app`);
+  await asOwner(partitionAgain(table, id));
   const exportJob = await startExport(database(), workspace);
   await steps.enter(exportJob, 'exporting');
   await expect(steps.write(exportJob)).rejects.toMatchObject({ type: 'usersNotPlain' });

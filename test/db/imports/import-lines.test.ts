@@ -151,3 +151,12 @@ test('a dry run of lines over the limit of tags writes no user', async () => {
     await query(`SELECT user_id, xmin, ctid FROM users WHERE workspace_id = 'dry-limit'`),
   ).toEqual(before);
 });
+
+test('an import whose file nobody has read has failed, also if its steps are marked as done', async () => {
+  const workspace = await seeded('unread');
+  const jobId = await steps.start(workspace, fileOf(['old,Ada,a,1,x'], false));
+  expect(await steps.finish(jobId)).toMatchObject({
+    state: 'failed',
+    error: { type: 'sumsDoNotClose', message: expect.stringMatching(/^unknown lines/) as string },
+  });
+});

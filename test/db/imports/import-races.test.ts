@@ -246,3 +246,26 @@ test('the final sums of an import wait for a chunk that is being written', async
   chunk.release();
   expect((await ended).counts).toMatchObject({ lines: 3, imported: 3, unprocessed: 0 });
 });
+
+test('if a table is partitioned again before a chunk, no other user is changed', async () => {
+  const workspace = await seedWorkspace(database(), 'again', 10);
+  await query(`UPDATE users SET city = 'theirs' WHERE workspace_id = 'again'`);
+  const undo = waylay(steps, 'BEGIN', () =>
+    query(`ALTER TABLE users DETACH PARTITION users_again;
+      ALTER TABLE users_again RENAME TO plain;
+      CREATE TABLE users_again (LIKE plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
+        PARTITION BY HASH (user_id);
+      CREATE TABLE again_0 PARTITION OF users_again FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+      CREATE TABLE again_1 PARTITION OF users_again FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+      ALTER TABLE users_again ADD PRIMARY KEY (workspace_id, user_id);
+      ALTER TABLE users ATTACH PARTITION users_again FOR VALUES IN ('again');
+      INSERT INTO users SELECT * FROM plain;
+      GRANT SELECT, INSERT, UPDATE ON users_again, again_0, again_1 TO keepsake_app`),
+  );
+  // Each leaf has a row at the row id of `u-1`. Lines without a change keep the sums plausible.
+  const file = 'userId,city\nu-1,ours\nu-2,theirs\nu-3,theirs\n';
+  const run = steps.run(workspace, file);
+  await expect(run).rejects.toMatchObject({ type: 'usersNotPlain' });
+  undo();
+  expect(await citiesOf(workspace)).toEqual([{ city: 'theirs', n: 10 }]);
+});

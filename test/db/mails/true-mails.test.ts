@@ -128,10 +128,19 @@ const addUnverified = async () => {
   return jobId;
 };
 
+/** A deletion whose users were not counted: no preview, no backup. */
+const addUncounted = async () => {
+  const job = { workspaceId: 'demo', keyId, type: 'deletion' } as const;
+  const jobId = await makeJob(database().owner.db, job);
+  await setJob(jobId, { phase: 'notifying' });
+  return jobId;
+};
+
 test.each<[string, () => Promise<string>, string, RegExp]>([
   ['restore', () => addRestore(1), 'sumsDoNotClose', /^Restore failed: 1 user restored/],
   ['deletion', addOpenDeletion, 'sumsDoNotClose', /^Deletion failed: 2 of 3/],
   ['export', addUnverified, 'exportUnknown', /^Export failed/],
+  ['deletion without a backup', addUncounted, 'sumsDoNotClose', /^Deletion failed/],
 ])(
   '%s: a job that somebody has moved to its last phase is mailed about after its end, as it is stored',
   async (_, add, type, subject) => {
@@ -164,6 +173,15 @@ test('a job that is terminated before its mail was tried ends as its sums say', 
   const terminated: JobEnd = { kind: 'failed', type: 'workflowTerminated', message: '' };
   const stored = await createFinishJob(fakeDeps(database().worker))({ jobId, end: terminated });
   expect(stored).toMatchObject({ state: 'succeeded', failures: 0 });
+});
+
+test('the mail about a restore counts the users whose outcomes could not be stored', async () => {
+  const jobId = await addRestore(1);
+  const counts = { selected: 3, restored: 1, present: 0, notFound: 0, failed: 0, unprocessed: 2 };
+  const end = { state: 'failed', error_type: 'databaseRefused', finished_at: new Date() };
+  await setJob(jobId, { ...end, counts: JSON.stringify(counts) });
+  await createNotifyJob(deps)({ jobId, end: COMPLETED });
+  expect(bodies()[0]?.text).toContain('Not processed: 2');
 });
 
 test('the mail about the end of a job follows its row', async () => {

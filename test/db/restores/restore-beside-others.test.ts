@@ -89,6 +89,27 @@ test('a user whose insert changes users of another workspace is not restored, an
   expect(await rowsOf(database(), other.workspaceId)).toEqual(other.others);
 });
 
+test('a trigger that keeps a user out, deletes another and adds the first one later is noticed', async () => {
+  const { workspace, workspaceId, table, exportId, all } = await prepare();
+  await asOwner(`CREATE TABLE ${table}_kept AS SELECT * FROM ${table} WITH NO DATA;
+    CREATE FUNCTION ${table}_beside() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+      IF NEW.user_id = 'u-3' AND pg_trigger_depth() = 1 THEN
+        DELETE FROM users WHERE ${ofThese};
+        INSERT INTO ${table}_kept SELECT NEW.*;
+        RETURN NULL;
+      END IF;
+      IF NEW.user_id = 'u-5' THEN
+        INSERT INTO ${table} SELECT * FROM ${table}_kept; DELETE FROM ${table}_kept;
+      END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER beside BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_beside()`);
+  const { jobId } = await restoreUsers(database(), steps, workspace, exportId);
+  expect(await reasonsOf(database(), jobId)).toEqual({ 'u-3': 'failed changesOthers' });
+  const { 'u-3': missing, ...rest } = all;
+  expect(missing).toBeDefined();
+  expect(await rowsOf(database(), workspaceId)).toEqual(rest);
+});
+
 test('nobody is deleted whose restore would change others', async () => {
   const { workspace, workspaceId, table, others } = await prepare();
   await asOwner(`CREATE FUNCTION ${table}_beside() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

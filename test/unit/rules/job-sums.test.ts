@@ -35,7 +35,7 @@ test('a job whose sums close ends as its steps did', () => {
   for (const end of [COMPLETED, CANCELLED, FAILED]) {
     expect(closeDeletion(deletion, end, SEGMENT)).toEqual(end);
     expect(closeRestore(restore, end)).toEqual(end);
-    expect(closeImport({ counts: lines, refused: 0 }, end)).toEqual(end);
+    expect(closeImport({ counts: lines, isRead: true, refused: 0 }, end)).toEqual(end);
   }
 });
 
@@ -43,7 +43,16 @@ test('a completed job whose sums do not close has failed', () => {
   expect(closeDeletion({ ...deletion, held: 2 }, COMPLETED, SEGMENT)).toMatchObject(NOT_CLOSED);
   expect(closeRestore({ ...restore, present: 0 }, COMPLETED)).toMatchObject(NOT_CLOSED);
   const counts = { ...lines, skipped: 0 };
-  expect(closeImport({ counts, refused: 0 }, COMPLETED)).toMatchObject(NOT_CLOSED);
+  expect(closeImport({ counts, isRead: true, refused: 0 }, COMPLETED)).toMatchObject(NOT_CLOSED);
+});
+
+test('a completed job has failed if it is unknown how many users or lines it has', () => {
+  const none = { ...deletion, deleted: 0, changedSinceBackup: 0, notFound: 0 };
+  const users = { ...none, selected: null, held: 0, failed: 0, unprocessed: 0 };
+  expect(closeDeletion(users, COMPLETED, SEGMENT)).toMatchObject(NOT_CLOSED);
+  const counts = { ...lines, lines: 0, imported: 0, merged: 0, skipped: 0, held: 0, failed: 0 };
+  expect(closeImport({ counts, isRead: false, refused: 0 }, COMPLETED)).toMatchObject(NOT_CLOSED);
+  expect(closeImport({ counts, isRead: true, refused: 0 }, COMPLETED)).toEqual(COMPLETED);
 });
 
 test('a deletion of named users of which all are held has failed, and one of a segment has not', () => {
@@ -55,8 +64,10 @@ test('a deletion of named users of which all are held has failed, and one of a s
 
 test('an import of which no line was imported has failed, by its file or by the database', () => {
   const counts = { ...lines, imported: 0, merged: 0, skipped: 0, lines: 3 };
-  expect(closeImport({ counts, refused: 0 }, COMPLETED)).toMatchObject({ type: 'everyLineFailed' });
-  expect(closeImport({ counts, refused: 1 }, COMPLETED)).toMatchObject({
+  expect(closeImport({ counts, isRead: true, refused: 0 }, COMPLETED)).toMatchObject({
+    type: 'everyLineFailed',
+  });
+  expect(closeImport({ counts, isRead: true, refused: 1 }, COMPLETED)).toMatchObject({
     type: 'everyLineRefused',
   });
 });
