@@ -64,7 +64,11 @@ export const leftOthers = async (
   if (areOwn(done, 0)) return true;
   if (done.elsewhere > 0) return false;
   const { rows } = await client.query<{ changed: number }>(statements.countChanged, [rowIds]);
-  return areOwn(done, rows[0]?.changed ?? 0);
+  if (areOwn(done, rows[0]?.changed ?? 0)) return true;
+  // Triggers may have written an inserted row several times, or in a block that was rolled back.
+  if (done.deleted > 0) return false;
+  const written = await byHash<{ hasWritten: boolean }>(client, statements.hasWrittenOthers);
+  return written.rows[0]?.hasWritten === false;
 };
 
 /**

@@ -19,8 +19,9 @@ export const NO_ROWS_COUNTED: RowCounts = { inserted: 0, updated: 0, deleted: 0,
  * The queries by which a restore sees what its inserts did to rows of users.
  *
  * @param users the table, as quoted SQL
+ * @param isUser the condition that a staged row `s` is of the user `u`
  */
-export const rowStatements = (users: string) => {
+export const rowStatements = (users: string, isUser: string) => {
   const table = `${escapeLiteral(users)}::regclass`;
   return {
     countRows: `SELECT pg_stat_get_xact_tuples_inserted(${table}) AS inserted,
@@ -37,6 +38,13 @@ export const rowStatements = (users: string) => {
     countChanged: `SELECT count(*) FILTER (WHERE u.ctid IS NULL) AS changed
       FROM unnest($1::text[]) AS list, unnest(list::tid[]) AS p (row_id) LEFT JOIN LATERAL (
         SELECT u.ctid FROM ONLY ${users} AS u WHERE u.ctid = p.row_id OFFSET 0) AS u ON true`,
+    /**
+     * Whether this transaction has written users that are not staged. Reads the whole table. A
+     * visible row of a transaction in progress is of this one, whatever its subtransaction.
+     */
+    hasWrittenOthers: `SELECT EXISTS (SELECT FROM ONLY ${users} AS u WHERE age(u.xmin) <= 0
+      AND pg_xact_status((pg_current_xact_id()::text::bigint - age(u.xmin))::text::xid8) = 'in progress'
+      AND NOT EXISTS (SELECT FROM pg_temp.restoring s WHERE ${isUser})) AS "hasWritten"`,
   };
 };
 

@@ -101,7 +101,7 @@ export const restoreStatements = (
     insert: `WITH restored AS (INSERT INTO ${users} (${names.join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${values.join(', ')} FROM pg_temp.restoring s WHERE s.n BETWEEN $1 AND $2 RETURNING ctid)
       SELECT coalesce(array_agg(ctid), '{}')::text AS "rowIds", count(*) AS count FROM restored`,
-    ...rowStatements(users),
+    ...rowStatements(users, isUser),
     /**
      * Whether all staged users stand at these row ids (a list of array texts) with the file's
      * values.

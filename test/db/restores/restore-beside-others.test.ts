@@ -35,6 +35,8 @@ const onInsert = (table: string, body: string, when = 'AFTER') =>
       ${when.split(' ')[0]} INSERT ON ${table} ${when.split(' ').slice(1).join(' ')}
       FOR EACH ROW EXECUTE FUNCTION ${table}_beside()`);
 
+const WRITE_OWN =
+  'UPDATE users SET city = city WHERE workspace_id = NEW.workspace_id AND user_id = NEW.user_id;';
 const ofThese = `workspace_id = NEW.workspace_id AND user_id = 'u-9'`;
 
 test.each([
@@ -131,6 +133,39 @@ test('a trigger that writes restored users again, in whatever halves, stops nobo
     CREATE TRIGGER beside AFTER INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_beside()`);
   const restored = await restoreUsers(database(), steps, workspace, exportId);
   expect(restored).toMatchObject({ counts: { restored: 4, failed: 1 } });
+  const { 'u-3': missing, ...rest } = all;
+  expect(missing).toBeDefined();
+  expect(await rowsOf(database(), workspaceId)).toEqual(rest);
+});
+
+test.each([
+  ['writes a restored user twice', WRITE_OWN + WRITE_OWN],
+  [
+    'writes other users in a block that is rolled back',
+    `BEGIN UPDATE users SET city = 'Pune' WHERE ${ofThese}; RAISE EXCEPTION 'undo';
+     EXCEPTION WHEN raise_exception THEN NULL; END;`,
+  ],
+  [
+    'writes a restored user twice, in blocks of its own',
+    `BEGIN ${WRITE_OWN} EXCEPTION WHEN raise_exception THEN NULL; END; ${WRITE_OWN}`,
+  ],
+])('a trigger that %s stops neither deletions nor restores', async (_what, body) => {
+  const { workspace, workspaceId, table, exportId, all } = await prepare();
+  await onInsert(table, body);
+  const { jobId: _job, ...restored } = await restoreUsers(database(), steps, workspace, exportId);
+  expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 5 } });
+  expect(await rowsOf(database(), workspaceId)).toEqual(all);
+  const again = await deleteUsers(database(), steps, workspace, ['u-3']);
+  const back = await restoreUsers(database(), steps, workspace, again.exportId);
+  expect(back).toMatchObject({ state: 'succeeded', counts: { restored: 1 } });
+});
+
+test('a trigger that writes a restored user twice and another user once is noticed', async () => {
+  const { workspace, workspaceId, table, exportId, all } = await prepare();
+  const writeOther = `UPDATE users SET city = 'Pune' WHERE ${ofThese};`;
+  await onInsert(table, WRITE_OWN + WRITE_OWN + writeOther);
+  const { jobId } = await restoreUsers(database(), steps, workspace, exportId);
+  expect(await reasonsOf(database(), jobId)).toEqual({ 'u-3': 'failed changesOthers' });
   const { 'u-3': missing, ...rest } = all;
   expect(missing).toBeDefined();
   expect(await rowsOf(database(), workspaceId)).toEqual(rest);
