@@ -20,6 +20,26 @@ const insertUsers = (workspaceId: string, count: number, prefix = 'u-') =>
     [workspaceId, count, prefix],
   );
 
+/** Records each delete of a user of the workspace. */
+const watchDeletes = (workspaceId: string) =>
+  stack().sql(`
+    CREATE TABLE IF NOT EXISTS deletes (workspace_id text, user_id text);
+    GRANT INSERT ON deletes TO PUBLIC;
+    CREATE OR REPLACE FUNCTION watch_delete() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO public.deletes VALUES (OLD.workspace_id, OLD.user_id); RETURN NULL; END $$;
+    CREATE TRIGGER watch AFTER DELETE ON "users_${workspaceId}"
+      FOR EACH ROW EXECUTE FUNCTION watch_delete()`);
+
+/** The number of deletes, and of deleted ids. */
+const deletesOf = async (workspaceId: string) => {
+  const rows = await stack().sql<{ deletes: number; ids: number }>(
+    `SELECT count(*)::int AS deletes, count(DISTINCT user_id)::int AS ids FROM deletes
+      WHERE workspace_id = $1`,
+    [workspaceId],
+  );
+  return rows[0];
+};
+
 const idsOf = async (workspaceId: string): Promise<string[]> => {
   const rows = await stack().sql<{ user_id: string }>(
     'SELECT user_id FROM users WHERE workspace_id = $1 ORDER BY user_id',
@@ -117,9 +137,34 @@ test('a retry deletes no user that was added later or no longer matches', async 
   ]);
 });
 
-test('a retry finishes a deletion that was cancelled in the middle', async () => {
+test('a retry of a partial deletion deletes no newcomer, no changed user, and no user twice', async () => {
+  const admin = await stack().workspace('partial');
+  await insertUsers('partial', 10);
+  await watchDeletes('partial');
+  await stack().sql(`CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF OLD.user_id IN ('u-1', 'u-2', 'u-3') THEN RAISE 'no'; END IF; RETURN OLD; END $$`);
+  await stack().sql(
+    'CREATE TRIGGER keep BEFORE DELETE ON users_partial FOR EACH ROW EXECUTE FUNCTION keep()',
+  );
+  const first = await admin.finish(await startDeletion(admin));
+  expect(first).toMatchObject({ state: 'partiallySucceeded', counts: { deleted: 5, failed: 3 } });
+  await stack().sql('DROP TRIGGER keep ON users_partial');
+  // The id of `u-4` was deleted, and now belongs to a newcomer.
+  await stack().sql(`INSERT INTO users (workspace_id, user_id, country)
+    VALUES ('partial', 'u-4', 'IN'), ('partial', 'new', 'IN')`);
+  await stack().sql(
+    `UPDATE users SET country = 'FR' WHERE user_id = 'u-1' AND workspace_id = 'partial'`,
+  );
+  const done = await retry(admin, admin, first.id);
+  expect(done).toMatchObject({ counts: { selected: 3, deleted: 2, changedSinceBackup: 1 } });
+  expect(await idsOf('partial')).toEqual(['new', 'u-1', 'u-10', 'u-4', 'u-5']);
+  expect(await deletesOf('partial')).toEqual({ deletes: 7, ids: 7 });
+});
+
+test('a retry finishes a deletion that was cancelled in the middle, and deletes no user twice', async () => {
   const admin = await stack().workspace('halfway');
   await insertUsers('halfway', 50_000);
+  await watchDeletes('halfway');
   const id = await startDeletion(admin);
   await admin.call('POST', `/v1/jobs/${id}/cancel`);
   const cancelled = await admin.finish(id);
@@ -128,6 +173,7 @@ test('a retry finishes a deletion that was cancelled in the middle', async () =>
   const gone = (cancelled.counts?.['deleted'] ?? 0) + (done.counts?.['deleted'] ?? 0);
   expect(gone).toBe(40_000);
   expect(await idsOf('halfway')).toHaveLength(10_000);
+  expect(await deletesOf('halfway')).toEqual({ deletes: 40_000, ids: 40_000 });
 });
 
 test('failed exports and restores are retried with their original selection', async () => {

@@ -5,8 +5,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiClient } from '../../local/api-client.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
+import { readHistory } from '../support/steps/histories.ts';
 import { isSignedBy } from '../support/steps/webhooks.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
+import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
 
 const stack = useOwnStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
 
@@ -58,13 +60,34 @@ const exportAll = async (admin: ApiClient) => {
   return admin.finish(id);
 };
 
+/** An answer whose body and header must be stored nowhere. */
+const revealing =
+  (status: number): Answering =>
+  (_request, response) => {
+    response.writeHead(status, { 'x-answer': 'canary-answer' }).end('canary-answer');
+    return undefined;
+  };
+
 const arrived = async (count: number): Promise<void> => {
   await expect.poll(() => receiver.received.length, { timeout: 30_000 }).toBe(count);
 };
 
+/** The first round of each delivery of this file. */
+const readDeliveryHistories = async () => {
+  const rows = await stack().sql<{ id: string }>(
+    'SELECT id FROM webhook_deliveries WHERE attempts > 0',
+  );
+  return Promise.all(
+    rows.map(async ({ id }) => {
+      const name = deliveryWorkflowIdOf({ deliveryId: id, round: 1 });
+      return { name, text: await readHistory(stack().temporal.workflow.getHandle(name)) };
+    }),
+  );
+};
+
 test('the end of an export is delivered, and a retry after a 500 has the same id and is signed', async () => {
   const { admin, webhook, deliveries } = await hooked('told');
-  answer = () => (receiver.received.length === 1 ? 500 : 204);
+  answer = (...asked) => revealing(receiver.received.length === 1 ? 500 : 200)(...asked);
   const job = await exportAll(admin);
   await arrived(1);
   await expect
@@ -73,7 +96,7 @@ test('the end of an export is delivered, and a retry after a 500 has the same id
   await arrived(2);
   await expect
     .poll(deliveries, { timeout: 10_000 })
-    .toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 204, nextAttemptAt: null }]);
+    .toMatchObject([{ state: 'delivered', attempts: 2, lastStatus: 200, nextAttemptAt: null }]);
   const [first, second] = receiver.received;
   expect(second?.headers['webhook-id']).toBe(first?.headers['webhook-id']);
   expect(second?.body).toBe(first?.body);
@@ -155,14 +178,18 @@ test('a 410 switches the webhook off, a redirect is not followed, and the job is
   expect(job.state).toBe('succeeded');
 });
 
-test('no log of a process holds the secret or the URL of a webhook', async () => {
+test('no log and no history holds the secret or the URL of a webhook, or an answer of its receiver', async () => {
   const folder = join(stack().dataDir, 'logs');
   const names = await readdir(folder);
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
-  expect(texts.join('')).toContain('job ended');
-  for (const word of ['whsec_', 'canary-path']) {
-    const holders = names.filter((_name, index) => texts[index]?.includes(word));
-    expect({ word, holders }).toEqual({ word, holders: [] });
+  const logs = await Promise.all(
+    names.map(async (name) => ({ name, text: await readFile(join(folder, name), 'utf8') })),
+  );
+  expect(logs.map(({ text }) => text).join('')).toContain('job ended');
+  const histories = await readDeliveryHistories();
+  expect(histories.length).toBeGreaterThanOrEqual(4);
+  for (const word of ['whsec_', 'canary-path', 'canary-answer']) {
+    const holders = [...logs, ...histories].filter(({ text }) => text.includes(word));
+    expect({ word, holders: holders.map(({ name }) => name) }).toEqual({ word, holders: [] });
   }
 });
 

@@ -71,15 +71,27 @@ test('a mail that the provider refuses is tried once, and does not fail its job'
   expect(provider.seen.filter(({ body }) => body.includes(id))).toHaveLength(1);
 }, 120_000);
 
-test('a job states that it waits for its mail until the mail is accepted', async () => {
+test('until its mail is accepted, a job states that it waits, and the number of the next attempt', async () => {
   const trial = await prepareTrial(stack(), 'waits', 100);
   provider.plan(tooMany, tooMany, tooMany, tooMany, accepted);
   const id = await trial.start();
   const waitingFor = async () =>
-    (await trial.admin.succeed<{ waitingFor?: object }>('GET', `/v1/jobs/${id}`)).waitingFor;
+    (
+      await trial.admin.succeed<{ waitingFor?: { type: string; attempt: number } }>(
+        'GET',
+        `/v1/jobs/${id}`,
+      )
+    ).waitingFor;
+  const countAttempts = () => provider.seen.filter(({ body }) => body.includes(id)).length;
+  /** What the job states between two attempts. */
+  const betweenAttempts = async () => {
+    const before = countAttempts();
+    const stated = await waitingFor();
+    return { ...stated, isNext: before === countAttempts() && stated?.attempt === before + 1 };
+  };
   await expect
-    .poll(waitingFor, { timeout: 60_000, interval: 100 })
-    .toMatchObject({ type: expect.stringMatching(/^mail/i) as string });
+    .poll(betweenAttempts, { timeout: 60_000, interval: 100 })
+    .toMatchObject({ type: expect.stringMatching(/^mail/i) as string, isNext: true });
   expect(await trial.admin.finish(id)).toMatchObject(allDeleted(trial));
   expect(await waitingFor()).toBeUndefined();
 }, 120_000);

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { listMigrations } from '../../db/schema-version.ts';
 import { PROJECT_FOLDER } from '../../local/processes/keepsake-process.ts';
 import { useDatabase } from '../support/database/database.ts';
@@ -56,7 +55,7 @@ test('migrate reports in one sentence why it fails', async () => {
   await expect(migrate(database().url, '--down')).rejects.toMatchObject({ code: 2 });
 });
 
-test('migrate waits for a table that another session has locked', async () => {
+test('migrate waits for a locked table only for a limited time at once, and tries again', async () => {
   const { pool } = database().owner;
   await pool.query(`CREATE DATABASE ${NAME}`);
   const holder = new Client({ connectionString: urlOf(NAME) });
@@ -68,7 +67,16 @@ test('migrate waits for a table that another session has locked', async () => {
     );
     await holder.query('BEGIN; LOCK TABLE kysely_migration');
     const migrated = migrate(urlOf(NAME));
-    await sleep(9_000);
+    const isWaiting = async () => {
+      const { rowCount } =
+        await holder.query(`SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE NOT granted AND application_name = 'keepsake-migrate' AND datname = '${NAME}'`);
+      return rowCount === 1;
+    };
+    // While it does not wait, no other statement waits behind it.
+    for (const expected of [true, false, true]) {
+      await vi.waitUntil(async () => (await isWaiting()) === expected, { timeout: 30_000 });
+    }
     await holder.query('COMMIT');
     expect((await migrated).at(-1)).toMatch(/^The schema is now at /);
   } finally {

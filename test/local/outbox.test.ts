@@ -93,18 +93,38 @@ test('a wrong key and a mail without a subject are refused', async () => {
   expect(await listMails()).toEqual([]);
 });
 
-test('a mail beyond the size limit is refused', async () => {
+test('a mail beyond the size limit is refused before its body is read', async () => {
   const { error } = await send({ ...MAIL, html: 'x'.repeat(6 * 1024 * 1024) });
   expect(error).toMatchObject({ statusCode: 413 });
+  // Only the head of this request is sent, so an answer shows that the body is not awaited.
+  const headers = {
+    authorization: `Bearer ${API_KEY}`,
+    'content-type': 'application/json',
+    'content-length': 6 * 1024 * 1024,
+  };
+  const status = await new Promise((resolve, reject) => {
+    const sending = request(`${outbox.url}/emails`, { method: 'POST', headers }, (response) => {
+      resolve(response.statusCode);
+      sending.destroy();
+    });
+    sending.on('error', reject).flushHeaders();
+  });
+  expect(status).toBe(413);
+  expect(await listMails()).toEqual([]);
 });
 
-test('the page escapes the subject of a mail and shows its HTML in a sandbox without scripts', async () => {
+test('the page escapes each text of a mail, and shows its HTML in a sandbox without scripts', async () => {
   await send(MAIL);
+  const { html: _html, ...plain } = MAIL;
+  await send({ ...plain, to: '<b>ada</b>@example.com', text: '</pre><img src=x> & more' });
   const response = await fetch(outbox.url);
   const page = await response.text();
   expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
   expect(page).toContain('Your export &lt;is&gt; ready');
-  expect(page).not.toContain('<script');
+  expect(page).toContain('to &lt;b&gt;ada&lt;/b&gt;@example.com');
+  expect(page).toContain('&lt;/pre&gt;&lt;img src=x&gt; &amp; more');
+  expect(page).toContain('srcdoc="&lt;base target=&quot;_blank&quot;&gt;&lt;p&gt;Get it');
+  expect(page).not.toMatch(/<(?:script|img|b|a)\b/);
   expect(page).toMatch(/<iframe [^>]*sandbox="allow-popups allow-popups-to-escape-sandbox"/);
 });
 

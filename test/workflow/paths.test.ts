@@ -4,7 +4,7 @@ import { DAY_MS } from '../support/steps/delete-all.ts';
 import { keepHistory } from '../support/steps/histories.ts';
 import { useTimeSkipping } from '../support/stack/time-skipping.ts';
 
-const { ask, plan, database } = useTimeSkipping();
+const { ask, plan, provider, database } = useTimeSkipping();
 
 const HOUR_MS = DAY_MS / 24;
 
@@ -96,13 +96,19 @@ test('an unused window is open for three days, with reminders one day and two ho
   await keepHistory('expired', request.handle);
 });
 
-test('a denial ends the request, and both sides get a mail', async () => {
+test('a denial ends the request, and both sides get a mail with its reason', async () => {
   const request = await ask();
   const { pia } = request.people;
   await request.send('deny', { by: pia, reason: 'not in this quarter' });
   expect(await request.ends('denied')).toBe('denied');
   await hears(request, 'ada', [asked(request), 'Deleting all users: denied']);
   await hears(request, 'paul', [asked(request), 'Deleting all users: denied']);
+  for (const person of ['ada', 'paul']) {
+    const address = `${person}@${request.people.workspaceId}.example`;
+    const mail = provider().mails.findLast(({ to }) => to === address);
+    expect(mail).toMatchObject({ subject: expect.stringContaining('denied') });
+    for (const body of [mail?.text, mail?.html]) expect(body).toContain('not in this quarter');
+  }
   await keepHistory('denied', request.handle);
 });
 

@@ -49,14 +49,21 @@ test('ops retries the rest of a run in its window, and the request ends as the r
   await keepHistory('retried', request.handle);
 });
 
-test('a run cannot be retried after its request was revoked', async () => {
+test('after its request was revoked, a run cannot be retried by any role', async () => {
   const { request, jobId } = await failed();
   await request.send('revoke', { by: request.people.paul, reason: 'enough' });
   expect((await request.request()).state).toBe('revoked');
-  for (const by of [request.people.ole, request.people.ada]) {
-    const { steps, id } = request;
+  const { steps, id, people } = request;
+  const refusals = [
+    [people.ole, 'wrongState'],
+    [people.ada, 'wrongState'],
+    [people.bob, 'wrongState'],
+    [people.pia, 'wrongRole'],
+    [people.paul, 'wrongRole'],
+  ] as const;
+  for (const [by, refusal] of refusals) {
     const decisionId = await steps.insertDecision(id, 'retry', { by, jobId });
-    expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal: 'wrongState' });
+    expect(await steps.outcome(decisionId)).toEqual({ outcome: 'refused', refusal });
   }
   expect(await request.ends('revoked')).toBe('revoked');
   expect(await jobsOf(request)).toBe(1);

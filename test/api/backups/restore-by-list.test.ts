@@ -102,23 +102,35 @@ test('email addresses that restored no user are in the log, guarded against form
   expect((await api().call('GET', `${path}/log`)).text).toContain(`mailto:a;'=1+1@x.example`);
 });
 
-test('a restore preview by email addresses is refused, and the error points to the list and names the reason', async () => {
+test('a restore preview by email addresses is refused, and the error says to start the restore with the list', async () => {
   const backupId = await backupOf(['gone-1']);
   const listId = await makeList('email\ngone@x.example\n');
   expect(await restore(backupId, 'restore-previews', { listId })).toMatchObject({
     status: 422,
-    body: { errors: [{ pointer: '/listId', detail: expect.stringContaining('email addresses') }] },
+    body: {
+      errors: [
+        {
+          pointer: '/listId',
+          detail: expect.stringMatching(
+            /is a list of email addresses.*Start the restore with the list/,
+          ),
+        },
+      ],
+    },
   });
 });
 
-test('a restore by a list and ids together, or by an unknown list, is refused', async () => {
+test('a restore by a list and ids together, or by an unknown list, is refused with the reason', async () => {
   const backupId = await backupOf(['gone-1']);
   const ids = await makeList('userId\ngone-1\n');
   for (const what of ['restores', 'restore-previews'] as const) {
     expect(await restore(backupId, what, { listId: ids, ids: ['gone-1'] })).toMatchObject({
       status: 400,
-      body: { errors: [{ pointer: '/listId' }] },
+      body: { errors: [{ pointer: '/listId', detail: 'must not be given together with ids' }] },
     });
-    expect((await restore(backupId, what, { listId: backupId })).status).toBe(404);
+    expect(await restore(backupId, what, { listId: backupId })).toMatchObject({
+      status: 404,
+      body: { type: '/problems/not-found', detail: expect.stringContaining('list') },
+    });
   }
 });

@@ -204,17 +204,19 @@ test('an approval that no worker decides in time answers 503, and its late messa
   expect(body).toMatchObject({ state: 'requested', window: null });
 });
 
-test('a denial, a revocation and a withdrawal end a request, and the timeline has the reason of a denial', async () => {
+test('a denial, a revocation or a withdrawal ends a request, and the timeline names its person and any reason', async () => {
   const { platform } = api().keys;
   const asked = await workspace();
   const denied = await post(`/${await ask(asked)}/deny`, platform, { reason: 'not now' });
   expect(denied.body).toMatchObject({ state: 'denied', window: null });
-  expect(denied.body.timeline[1]).toMatchObject({ event: 'deny', reason: 'not now' });
   const withdrawn = await post(`/${await ask(asked)}/withdraw`, asked.bob);
   expect(withdrawn.body).toMatchObject({ state: 'withdrawn' });
   const { id } = await open();
   const revoked = await post(`/${id}/revoke`, platform, { reason: 'a doubt' });
   expect(revoked.body).toMatchObject({ state: 'revoked' });
+  const last = [denied, withdrawn, revoked].map(({ body }) => body.timeline.at(-1));
+  const ends = last.map(({ event, reason, by }) => `${event}, ${reason}, ${by.ownerName}`);
+  expect(ends).toEqual(['deny, not now, pia', 'withdraw, null, bob', 'revoke, a doubt, pia']);
   expect(problemOf(await post(`/${id}/revoke`, platform))).toBe('409 wrong-state');
 });
 

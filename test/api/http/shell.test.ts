@@ -5,7 +5,7 @@ import { useApi } from '../support.ts';
 
 const api = useApi();
 
-test('a request without a valid key is answered with 401, a challenge and a problem', async () => {
+test('a request without a valid key is answered with 401, a challenge and a problem without the key', async () => {
   for (const key of [null, 'ks_short', `ks_${'A'.repeat(43)}`]) {
     const answer = await api().call('GET', '/v1/me', { key });
     expect(answer.status).toBe(401);
@@ -13,6 +13,7 @@ test('a request without a valid key is answered with 401, a challenge and a prob
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(answer.body).toMatchObject({ type: '/problems/unauthenticated', status: 401 });
     expect(answer.body.requestId).toBe(answer.headers['x-request-id']);
+    expect(JSON.stringify([answer.text, answer.headers])).not.toContain(key ?? 'ks_');
   }
 });
 
@@ -26,6 +27,28 @@ test('/v1/me returns the key and its workspace', async () => {
   expect(platform.body.workspace).toBeNull();
   const named = await call('GET', '/v1/me?workspace=two', { key: keys.platform });
   expect(named.body.workspace.id).toBe('two');
+});
+
+test('no problem contains the key of its request', async () => {
+  const { call, keys } = api();
+  const key = keys.one;
+  const problems = [
+    await call('GET', '/v1/nothing'),
+    await call('DELETE', '/v1/me'),
+    await call('GET', '/v1/me?x=1'),
+    await call('GET', '/v1/me?workspace=two'),
+    await call('GET', '/v1/users/nobody'),
+    await call('POST', '/v1/exports', { body: '{"selection":' }),
+    await call('POST', '/v1/exports', { body: {} }),
+    await call('POST', '/v1/exports', { body: {}, headers: { 'idempotency-key': 'a b' } }),
+    await call('POST', '/v1/webhooks', { body: { url: 'ftp://x.example' } }),
+    await call('GET', '/v1/delete-all-requests/x'),
+  ];
+  for (const { status, text, headers } of problems) {
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(headers['content-type']).toContain('application/problem+json');
+    expect(JSON.stringify([text, headers])).not.toContain(key);
+  }
 });
 
 test('an unknown path is answered with 404, and a wrong method with 405', async () => {

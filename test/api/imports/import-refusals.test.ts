@@ -188,7 +188,9 @@ describe('an import is refused and stores nothing for', () => {
   });
 
   test('a request without any body', async () => {
+    const before = await traces();
     expect((await api().call('POST', '/v1/imports')).status).toBe(415);
+    expect(await traces()).toEqual(before);
   });
 });
 

@@ -146,7 +146,7 @@ test('a list of nearly all users is refused like any other selection, and none o
   expect(allowed).toMatchObject({ status: 201, body: { count: 120 } });
 });
 
-test('a preview of a list is refused while the stored previews hold too many users', async () => {
+test('list previews store a limited number of users, and removed previews make room', async () => {
   const selection = { type: 'list', listId: await makeList('userId\nu-00021\n') };
   const { body: seen } = await preview(selection);
   const fill = (count: number) =>
@@ -160,7 +160,20 @@ test('a preview of a list is refused while the stored previews hold too many use
     body: { type: '/problems/limit-reached' },
   });
   expect((await preview({ type: 'ids', ids: ['u-00021'] })).status).toBe(201);
-  await fill(1);
+  const storedAfter = async (minutes: number) => {
+    await query(
+      `UPDATE previews SET expires_at = now() - make_interval(mins => $2) WHERE id = $1`,
+      [seen.id, minutes],
+    );
+    await query('SELECT erase_preview_targets()');
+    const { rowCount } = await query('SELECT FROM preview_targets WHERE preview_id = $1', [
+      seen.id,
+    ]);
+    return rowCount;
+  };
+  expect(await storedAfter(59)).toBe(1);
+  expect((await preview(selection)).status).toBe(409);
+  expect(await storedAfter(61)).toBe(0);
   expect((await preview(selection)).status).toBe(201);
 });
 

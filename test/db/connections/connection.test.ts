@@ -37,13 +37,41 @@ const asOwner = async (statement: string): Promise<void> => {
   await client.end();
 };
 
+/** Where PostgreSQL stores defaults for new connections to this database only. */
+const HOLDERS = {
+  database: (name: string) => `DATABASE ${name}`,
+  login: (name: string) => `ROLE "${new URL(database().url).username}" IN DATABASE ${name}`,
+  role: (name: string) => `ROLE ${API_ROLE} IN DATABASE ${name}`,
+};
+
+type Holder = keyof typeof HOLDERS;
+
 /** Sets defaults for new connections to this database, until the test ends. */
-const setForAll = async (settings: Record<string, string>): Promise<void> => {
-  const name = new URL(database().url).pathname.slice(1);
+const setForAll = async (
+  settings: Record<string, string>,
+  holder: Holder = 'database',
+): Promise<void> => {
+  const target = HOLDERS[holder](new URL(database().url).pathname.slice(1));
   for (const [setting, value] of Object.entries(settings)) {
-    closing.push(() => asOwner(`ALTER DATABASE ${name} RESET ${setting}`));
-    await asOwner(`ALTER DATABASE ${name} SET ${setting} = ${value}`);
+    closing.push(() => asOwner(`ALTER ${target} RESET ${setting}`));
+    await asOwner(`ALTER ${target} SET ${setting} = ${value}`);
   }
+};
+
+/** Defaults that would end a connection before its settings are read. */
+const ENDING = ['idle_session_timeout', 'statement_timeout'];
+
+/** The settings of a connection that requests none but longer timeouts. */
+const readPlain = async (names: readonly string[]): Promise<Record<string, string>> => {
+  const options = ENDING.map((name) => `-c ${name}=0`).join(' ');
+  const client = new Client({ connectionString: database().url, options });
+  await client.connect();
+  const { rows } = await client.query(
+    'SELECT jsonb_object_agg(name, current_setting(name)) AS found FROM unnest($1::text[]) AS name',
+    [names],
+  );
+  await client.end();
+  return rows[0].found;
 };
 
 const errorOf = (promise: Promise<unknown>): Promise<unknown> =>
@@ -134,7 +162,11 @@ const SETTINGS: Record<string, [set: string, wanted: string]> = {
   statement_timeout: ['1', '0'],
 };
 
-test('settings of the database do not change the settings of a connection', async () => {
+test.each([
+  ['the database', 'database'],
+  ['the login', 'login'],
+  ['the role', 'role'],
+] as const)('settings of %s do not change the settings of a connection', async (_what, holder) => {
   const version = await database().owner.pool.query('SHOW server_version_num');
   const isSince17 = Number(version.rows[0].server_version_num) >= 170_000;
   const settings: typeof SETTINGS = {
@@ -142,8 +174,12 @@ test('settings of the database do not change the settings of a connection', asyn
     ...(isSince17 && { transaction_timeout: ["'5s'", '0'] }),
   };
   const names = Object.keys(settings);
-  await setForAll(Object.fromEntries(names.map((name) => [name, settings[name]![0]])));
+  await setForAll(Object.fromEntries(names.map((name) => [name, settings[name]![0]])), holder);
   const wanted = Object.fromEntries(names.map((name) => [name, settings[name]![1]]));
+  // PostgreSQL applies the defaults of a role only when that role logs in.
+  const plain = await readPlain(names);
+  const isInForce = names.every((name) => ENDING.includes(name) || plain[name] !== wanted[name]);
+  expect(isInForce).toBe(holder !== 'role');
   for (const options of [{ role: API_ROLE, isForCopies: true } as const, {}]) {
     const { pool } = open(database().url, { ...options, maxConnections: 1 });
     const { rows } = await pool.query(
@@ -157,12 +193,15 @@ test('settings of the database do not change the settings of a connection', asyn
   }
 });
 
-test('a database that sets session_replication_role to replica is refused, and the error names the setting', async () => {
-  await setForAll({ session_replication_role: 'replica' });
-  const error = await errorOf(open(database().url, { role: API_ROLE }).pool.query('SELECT 1'));
-  expect(String(error)).toContain('sets session_replication_role to replica');
-  expect(toFailure(error)).toMatchObject({ type: 'connectionUnfit' });
-});
+test.each(['database', 'login'] as const)(
+  'a %s that sets session_replication_role to replica is refused, and the error names the setting',
+  async (holder) => {
+    await setForAll({ session_replication_role: 'replica' }, holder);
+    const error = await errorOf(open(database().url, { role: API_ROLE }).pool.query('SELECT 1'));
+    expect(String(error)).toContain('sets session_replication_role to replica');
+    expect(toFailure(error)).toMatchObject({ type: 'connectionUnfit' });
+  },
+);
 
 test('synchronous_commit off is detected on new and on open connections, and ends the job', async () => {
   const { db, pool } = open(database().url, { maxConnections: 1 });

@@ -8,6 +8,7 @@ import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
   inIndia,
+  reasonsOf,
   seedWorkspace,
   startDeletion,
   startExport,
@@ -26,10 +27,12 @@ const hideRows = async (...tables: string[]) => {
   for (const table of tables) await asOwner(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY`);
 };
 
-afterEach(async () => {
+const showRows = async () => {
   const { rows } = await asOwner('SELECT oid::regclass AS name FROM pg_class WHERE relrowsecurity');
   for (const { name } of rows) await asOwner(`ALTER TABLE ${name} DISABLE ROW LEVEL SECURITY`);
-});
+};
+
+afterEach(showRows);
 
 /** The failure that ends a job. */
 const failureOf = (step: Promise<unknown>): Promise<Error | undefined> =>
@@ -62,16 +65,30 @@ test('an export of hidden rows fails, and its error names the table', async () =
   expect(String(failure)).toContain('users_export');
 });
 
-test('a deletion deletes no user if rows are hidden before or after its backup', async () => {
+/** How a job ended, and the outcomes of its users. */
+const endOf = async (jobId: string, failure: Error | undefined) => {
+  const { message = '' } = failure ?? {};
+  const end = await steps.finish({ jobId, end: { kind: 'failed', type: 'rowSecurity', message } });
+  return { ...end, outcomes: await reasonsOf(database(), jobId) };
+};
+
+test('if rows are hidden before or after its backup, a deletion deletes no user and reports none as missing', async () => {
   const workspace = await seedWorkspace(database(), 'deletion', 20);
   const what = { filter: inIndia, confirmed: 10 };
   const jobId = await startDeletion(database(), workspace, what);
   const { exportId } = await steps.backUp(jobId);
   await hideRows('users_deletion');
-  await failureOf(steps.remove(jobId, exportId));
+  const failure = await failureOf(steps.remove(jobId, exportId));
+  expect(failure).toBeDefined();
+  // The job does not end before its users can be looked up.
+  await expect(endOf(jobId, failure)).rejects.toMatchObject({ code: '42501' });
   const other = await startDeletion(database(), workspace, what);
   expect(await failureOf(steps.backUp(other))).toMatchObject(ROW_SECURITY);
   expect(await countOf(database(), 'deletion')).toBe(20);
+  await showRows();
+  const { counts, outcomes } = await endOf(jobId, failure);
+  expect(counts).toMatchObject({ selected: 10, deleted: 0, notFound: 0, unprocessed: 10 });
+  expect(Object.values(outcomes)).toEqual(Array.from({ length: 10 }, () => 'unprocessed'));
 });
 
 test('an import into a table with hidden rows fails as a whole, and rejects no line', async () => {
@@ -87,7 +104,7 @@ test('an import into a table with hidden rows fails as a whole, and rejects no l
   expect(await countOf(database(), 'import')).toBe(2);
 });
 
-test('a restore into a table with hidden rows fails, and restores no user', async () => {
+test('a restore into a table with hidden rows fails, restores no user, and reports none as missing', async () => {
   const workspace = await seedWorkspace(database(), 'restore', 20);
   const deletion = await startDeletion(database(), workspace, { filter: inIndia, confirmed: 10 });
   const { exportId } = await steps.backUp(deletion);
@@ -96,8 +113,14 @@ test('a restore into a table with hidden rows fails, and restores no user', asyn
   const jobId = await startRestore(workspace, exportId);
   await hideRows('users', 'users_restore');
   const restore = createRestoreBackedUpUsers(steps.deps)({ jobId }, new AbortController().signal);
-  expect(await failureOf(restore)).toMatchObject(ROW_SECURITY);
+  const failure = await failureOf(restore);
+  expect(failure).toMatchObject(ROW_SECURITY);
   expect(await countOf(database(), 'restore')).toBe(10);
+  expect(await endOf(jobId, failure)).toMatchObject({
+    state: 'failed',
+    counts: { selected: 10, restored: 0, present: 0, notFound: 0, failed: 0, unprocessed: 10 },
+    outcomes: {},
+  });
 });
 
 test('a step fails if rows of a table of Keepsake are hidden, and its error names the table', async () => {

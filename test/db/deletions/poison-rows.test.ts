@@ -1,4 +1,7 @@
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
+import { copyText } from '../../../db/copy/copy-text.ts';
+import { jobLog } from '../../../db/jobs/outcomes.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import {
   countOf,
@@ -149,7 +152,7 @@ test('a batch fails, also row by row, if a custom trigger deletes other users of
   expect(await countOf(database(), other.workspaceId)).toBe(4);
 });
 
-test('a user with the stamps of another server is not deleted, and the outcome states the reason', async () => {
+test('a user with the stamps of another server is not deleted, and the log of the job states the reason', async () => {
   const workspace = await seedWorkspace(database(), 'loaded', 10);
   await asOwner(`ALTER TABLE users_loaded DISABLE TRIGGER zzz_stamp;
     UPDATE users_loaded SET written_in = '900000000', inserted_in = '900000000' WHERE user_id = 'u-2';
@@ -159,4 +162,6 @@ test('a user with the stamps of another server is not deleted, and the outcome s
   expect(await steps.remove(jobId, exportId)).toEqual({ deleted: 1 });
   await steps.settle(jobId, 1);
   expect(await reasonsOf(database(), jobId)).toEqual({ 'u-2': 'failed stampedElsewhere' });
+  const log = await text(await copyText(database().api.pool, jobLog(jobId)));
+  expect(log).toBe('userId,outcome,reason\nu-4,deleted,\nu-2,failed,stampedElsewhere\n');
 });

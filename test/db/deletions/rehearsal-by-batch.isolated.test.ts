@@ -39,6 +39,27 @@ const hold = async (table: string, userId: string): Promise<() => Promise<void>>
   };
 };
 
+/** Locks all users with smaller ids. @returns a function that releases the locks */
+const holdBefore = async (table: string, userId: string): Promise<() => Promise<void>> => {
+  const client = await database().owner.pool.connect();
+  await client.query('BEGIN');
+  await client.query(`SELECT FROM ${table} WHERE user_id < $1 FOR KEY SHARE`, [userId]);
+  return async () => {
+    await client.query('ROLLBACK');
+    client.release();
+  };
+};
+
+/** Users whose backup has two parts, and other users. Ids are sorted as text, as in a backup. */
+const prepareTwoParts = async () => {
+  const ids = Array.from({ length: 50_010 }, (_, n) => `u-${n + 1}`).toSorted();
+  const { workspace, table } = await prepare(ids.length);
+  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
+    SELECT '${workspace.workspaceId}', 'other-' || n, now() - interval '1 year'
+      FROM generate_series(1, 10000) n`);
+  return { workspace, table, ids, firstOfSecond: ids[50_000] ?? '', count: ids.length + 10_000 };
+};
+
 const isWaiting = async (): Promise<boolean> => {
   const { rowCount } = await asOwner(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
     AND query LIKE '%delete_backed_up_users%' AND datname = current_database() AND pid <> pg_backend_pid()`);
@@ -150,14 +171,7 @@ const isAsleep = async (): Promise<boolean> => {
 };
 
 test('while a batch of one lane is rehearsed, no other lane deletes a user', async () => {
-  const count = 50_010;
-  const { workspace, table } = await prepare(count);
-  // Two parts. Ids are sorted as text, and the ids from here on are in the second part.
-  const ids = Array.from({ length: count }, (_, n) => `u-${n + 1}`).toSorted();
-  const [firstOfSecond] = ids.slice(50_000);
-  await database().owner.pool.query(`INSERT INTO users (workspace_id, user_id, created_at)
-    SELECT '${workspace.workspaceId}', 'other-' || n, now() - interval '1 year'
-      FROM generate_series(1, 10000) n`);
+  const { workspace, table, ids, firstOfSecond, count } = await prepareTwoParts();
   await asOwner(`CREATE FUNCTION refuse_slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.user_id < '${firstOfSecond}' THEN PERFORM pg_sleep(0.02); RETURN NULL; END IF;
     RETURN NEW; END $$`);
@@ -167,10 +181,36 @@ test('while a batch of one lane is rehearsed, no other lane deletes a user', asy
   const { exportId } = await steps.backUp(jobId);
   // As if other transactions had locked all users during the first rehearsal.
   vi.mocked(rehearsal.rehearseRestore).mockResolvedValueOnce(false);
-  const letGo = await hold(table, firstOfSecond ?? '');
+  const letGo = await hold(table, firstOfSecond);
   const removing = steps.remove(jobId, exportId).catch((error: unknown) => error);
   await vi.waitUntil(isAsleep, { timeout: 20_000, interval: 5 });
   await letGo();
   expect(await removing).toMatchObject({ type: 'notRestorable' });
-  expect(await countOf(database(), workspace.workspaceId)).toBe(count + 10_000);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(count);
+}, 90_000);
+
+test('if all users of the first part are locked, the rehearsal takes users of a later part', async () => {
+  const { workspace, table, ids, firstOfSecond, count } = await prepareTwoParts();
+  // Only users of the second part can show that they cannot be restored.
+  await asOwner(
+    `ALTER TABLE ${table} ADD CONSTRAINT odd CHECK (user_id < '${firstOfSecond}') NOT VALID`,
+  );
+  const jobId = await startDeletion(database(), workspace, { ids });
+  const { exportId } = await steps.backUp(jobId);
+  const { rows } = await asOwner(`SELECT count(*)::int AS parts FROM export_parts
+    WHERE export_id = '${exportId}' AND part > 0`);
+  expect(rows).toEqual([{ parts: 2 }]);
+  const letGo = await holdBefore(table, firstOfSecond);
+  const { mock } = vi.mocked(rehearsal.rehearseRestore);
+  const before = mock.calls.length;
+  try {
+    await expect(steps.remove(jobId, exportId)).rejects.toMatchObject({
+      type: 'notRestorable',
+      message: expect.stringContaining('(constraint odd)'),
+    });
+  } finally {
+    await letGo();
+  }
+  expect(mock.settledResults.slice(before)).toMatchObject([{ type: 'rejected' }]);
+  expect(await countOf(database(), workspace.workspaceId)).toBe(count);
 }, 90_000);

@@ -243,7 +243,7 @@ test('if the holder of the snapshot is killed while a lane continues, the attemp
   expect(await finish(jobId, 'held', 5010)).toMatchObject({ state: 'succeeded', failures: 0 });
 });
 
-test('two attempts can be recorded at the same time', async () => {
+test('two attempts that are recorded at the same time get different numbers', async () => {
   const workspace = await seedWorkspace(database(), 'numbers', 10);
   await asOwner(`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$;
     CREATE TRIGGER late BEFORE INSERT ON export_attempts FOR EACH ROW EXECUTE FUNCTION late()`);
@@ -252,6 +252,10 @@ test('two attempts can be recorded at the same time', async () => {
   const written = await Promise.allSettled([steps.write(jobId), steps.write(jobId)]);
   await asOwner('DROP TRIGGER late ON export_attempts');
   expect(written.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+  const { rows } = await asOwner(
+    `SELECT attempt FROM export_attempts WHERE export_id = '${await exportOf(jobId)}' ORDER BY 1`,
+  );
+  expect(rows).toEqual([{ attempt: 1 }, { attempt: 2 }]);
 });
 
 test('a holder of a snapshot that is killed between its statements fails the attempt, not the process', async () => {

@@ -9,6 +9,7 @@ import { partKey } from '../../../files/part-key.ts';
 import { compressFrame } from '../../../files/zstd.ts';
 import { useDatabase } from '../../support/database/database.ts';
 import { seedWorkspace, useDeletionSteps } from '../../support/steps/deletion.ts';
+import { createImportSteps } from '../../support/steps/import.ts';
 import { deleteUsers, restoreUsers, rowsOf } from '../../support/steps/restore.ts';
 
 /** Deleted users can be restored, whatever the table has become since. */
@@ -278,13 +279,17 @@ test('values and names that are hard to compare are restored unchanged', async (
   expect(withoutStamps(await text())).toEqual(before);
 });
 
-test('a serial column stops neither a restore nor a write by the API', async () => {
+test('a serial column stops neither a restore, nor an import, nor a write by the API', async () => {
   const workspace = await seed(3);
   const { workspaceId, keyId } = workspace;
   const { exportId } = await deleteUsers(database(), steps, workspace, ['u-1', 'u-2']);
   await addColumn('counted', 'serial');
   const restored = await restoreUsers(database(), steps, workspace, exportId);
   expect(restored).toMatchObject({ state: 'succeeded', counts: { restored: 2 } });
+  await addColumn('counted_by_import', 'serial');
+  const imports = await createImportSteps(database());
+  const imported = await imports.run(workspace, 'userId,city\nu-1,Goa\nu-9,Pune\n');
+  expect(imported).toMatchObject({ state: 'succeeded', counts: { imported: 1, merged: 1 } });
   await addColumn('counted_again', 'serial');
   const options = { actorKeyId: keyId, mayCreate: true, mayClearHold: false };
   const change = { userId: 'new', columns: {}, properties: {} };

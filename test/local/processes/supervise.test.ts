@@ -41,9 +41,28 @@ test('a stopped process stays stopped, even if it ignores SIGTERM', async () => 
   expect(sleeper.pid()).toBeUndefined();
 });
 
-test('a process that cannot start is tried again after a pause', async () => {
-  const sleeper = run('process.exit(1)');
-  await sleep(1_100);
-  expect(sleeper.deathCount()).toBeGreaterThanOrEqual(1);
-  expect(sleeper.deathCount()).toBeLessThanOrEqual(2);
+/** Waits by the turns of the event loop, because timers are replaced. */
+const untilDeaths = async (sleeper: Supervised, count: number): Promise<void> => {
+  while (sleeper.deathCount() < count) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test('a process that ends at once is started again after ever longer pauses, up to ten seconds', async () => {
+  // The processes are real. Only the pauses pass at once.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    const sleeper = run('process.exit(1)');
+    const pauses = [500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000];
+    for (const [restarts, pauseMs] of pauses.entries()) {
+      await untilDeaths(sleeper, restarts + 1);
+      vi.advanceTimersByTime(pauseMs - 1);
+      expect({ restarts, pid: sleeper.pid() }).toEqual({ restarts, pid: undefined });
+      vi.advanceTimersByTime(1);
+      expect({ restarts, isStarted: sleeper.pid() !== undefined }).toEqual({
+        restarts,
+        isStarted: true,
+      });
+    }
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -24,7 +24,24 @@ export const seedTypedWorkspace = async ({ owner }: TestDatabase, id: string) =>
   return { workspaceId: id, keyId };
 };
 
+interface ExportedUsers {
+  id: string;
+  rows: number;
+  bytes: Buffer;
+  text: string;
+}
+
 export const TYPED_NAMES = PROPERTY_TYPES.map((type) => `properties.${type}`).toSorted();
+
+/** Starts an export of all users, by default with all columns of a typed workspace. */
+export const startExportOfUsers = (
+  database: TestDatabase,
+  workspace: SeededWorkspace,
+  wanted: Partial<ExportOptions> = {},
+): Promise<string> => {
+  const columns = [...SYSTEM_NAMES, ...TYPED_NAMES];
+  return startExport(database, workspace, { compression: 'none', columns, ...wanted });
+};
 
 /** Writes and verifies an export of all users. Returns its row, its bytes and its text. */
 export const exportUsers = async (
@@ -32,9 +49,17 @@ export const exportUsers = async (
   steps: DeletionSteps,
   workspace: SeededWorkspace,
   wanted: Partial<ExportOptions> = {},
-): Promise<{ id: string; rows: number; bytes: Buffer; text: string }> => {
-  const columns = [...SYSTEM_NAMES, ...TYPED_NAMES];
-  const id = await startExport(database, workspace, { compression: 'none', columns, ...wanted });
+): Promise<ExportedUsers> => {
+  const id = await startExportOfUsers(database, workspace, wanted);
+  return writeExport(database, steps, id);
+};
+
+/** Writes and verifies an export that was started. */
+export const writeExport = async (
+  database: TestDatabase,
+  steps: DeletionSteps,
+  id: string,
+): Promise<ExportedUsers> => {
   await steps.write(id);
   const { rows } = await steps.verify(id);
   const row = await getExport(database.app.db, id);

@@ -88,16 +88,15 @@ test('a lack of memory is not reported as unreadable data', async () => {
   expect(isUnreadable(error)).toBe(false);
 });
 
-test('a reader that does not read stops the decompression, also of highly compressed text', async () => {
-  const packed = compress(Buffer.alloc(1024 * 1024, 'x'));
-  const frames = 50;
+test('a reader that does not read stops the decompression, and later gets the same text', async () => {
+  const texts = Array.from({ length: 50 }, (_, n) => Buffer.alloc(1024 * 1024, String(n)));
   const [splitter, unpacker] = unpackersOf('zstd');
   splitter!.pipe(unpacker!);
-  splitter!.end(Buffer.concat(Array.from({ length: frames }, () => packed)));
+  splitter!.end(Buffer.concat(texts.map(compress)));
   await once(unpacker!, 'readable');
   await new Promise((resolve) => setImmediate(resolve));
   expect(unpacker!.readableLength).toBeLessThanOrEqual(2 * 1024 * 1024);
-  let bytes = 0;
-  for await (const chunk of unpacker! as AsyncIterable<Buffer>) bytes += chunk.length;
-  expect(bytes).toBe(frames * 1024 * 1024);
+  const read: Buffer[] = [];
+  for await (const chunk of unpacker! as AsyncIterable<Buffer>) read.push(chunk);
+  expect(Buffer.concat(read).equals(Buffer.concat(texts))).toBe(true);
 });

@@ -91,8 +91,17 @@ test('five levels are allowed, and six levels are refused', () => {
 });
 
 test('fifty conditions are allowed, and fifty-one are refused, in any groups', () => {
-  expect(checkFilter({ or: [group(25), group(25)] }, TYPES)).toEqual([]);
-  expect(checkFilter({ or: [group(25), group(26)] }, TYPES)).toHaveLength(1);
+  const groupings: ((count: number) => Filter)[] = [
+    group,
+    (count) => ({ or: [group(25), group(count - 25)] }),
+    (count) => ({ not: group(count) }),
+    (count) => ({ and: [is('firstName', 'Ada'), { not: { or: [group(count - 1)] } }] }),
+    (count) => ({ or: Array.from({ length: count }, () => ({ not: is('firstName', 'Ada') })) }),
+  ];
+  for (const grouped of groupings) {
+    expect(checkFilter(grouped(50), TYPES)).toEqual([]);
+    expect(checkFilter(grouped(51), TYPES)).toHaveLength(1);
+  }
 });
 
 test('a frozen filter has a timestamp, or the UTC day for a date', () => {

@@ -175,7 +175,15 @@ test('an untrusted certificate, or a certificate of another host, is refused', a
   expect(receiver.received[0]?.headers.host).toBe(`hooks.example:${receiver.port}`);
 });
 
-test('loopback addresses are refused without a connection', async () => {
+/** Both ends of each private range, and private addresses of IPv4 within IPv6. */
+const PRIVATE = [
+  ['10.0.0.0', '10.255.255.255', '172.16.0.0', '172.31.255.255', '192.168.0.0'],
+  ['192.168.255.255', '169.254.0.0', '169.254.169.254', '169.254.255.255'],
+  ['fc00::', 'fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 'fe80::1'],
+  ['::ffff:10.0.0.1', '::ffff:172.16.0.1', '::ffff:192.168.0.1', '::ffff:169.254.169.254'],
+].flat();
+
+test('loopback and private addresses are refused without a connection, also behind a name', async () => {
   const receiver = await receive();
   const refused = { status: null, error: 'blockedAddress' };
   const own = { allowPrivate: false };
@@ -189,9 +197,15 @@ test('loopback addresses are refused without a connection', async () => {
     ['8.8.8.8', '127.0.0.1'],
     ['::1'],
     ['64:ff9b::7f00:1'],
+    ...PRIVATE.map((address) => [address]),
+    ...PRIVATE.map((address) => ['8.8.8.8', address]),
   ];
   for (const list of lists) {
     expect(await post(named, { ...own, resolve: async () => list })).toMatchObject(refused);
+  }
+  for (const address of PRIVATE) {
+    const host = address.includes(':') ? `[${address}]` : address;
+    expect(await post(`https://${host}:${receiver.port}/`, own)).toMatchObject(refused);
   }
   expect(receiver.connections()).toBe(0);
 });
