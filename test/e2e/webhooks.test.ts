@@ -8,7 +8,7 @@ import { type Answering, startReceiver, type Receiver } from '../support/http/we
 import { readHistory } from '../support/steps/histories.ts';
 import { isSignedBy } from '../support/steps/webhooks.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
-import { deliveryWorkflowIdOf } from '../../workflows/delivery-contract.ts';
+import { deliveryWorkflowIdOf } from '../../workflows/contracts/deliveries.ts';
 
 const stack = useOwnStack({ env: { WEBHOOK_ALLOW_PRIVATE: 'on' } });
 
