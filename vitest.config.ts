@@ -9,8 +9,8 @@ const globalSetup = ['test/support/global-setup.ts'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    // For two cores: two more than the cores, because tests wait for their own servers.
-    maxWorkers: 4,
+    // For two cores: one more than the cores, because tests wait for their own servers.
+    maxWorkers: 3,
     // Files share the modules of their process: each loaded some 300 files anew before.
     isolate: false,
     // They run in the order of their names, so the longest files come first.

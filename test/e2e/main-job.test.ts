@@ -3,9 +3,9 @@ import { parse } from 'csv-parse/sync';
 import { expect, test } from 'vitest';
 import { openEvents, type ServerEvent } from '../support/steps/events.ts';
 import { onlyMemberOf } from '../support/steps/only-member.ts';
-import { useSharedStack } from '../support/stack/stack.ts';
+import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useSharedStack();
+const stack = useOwnStack();
 
 const users = (count: number, withPlan = false) =>
   Array.from({ length: count }, (_, i) => ({
