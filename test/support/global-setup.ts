@@ -79,10 +79,6 @@ const setup = async (project: TestProject): Promise<(() => Promise<void>) | void
     await postgres?.stop();
     await folder.remove();
   };
-  // Vitest itself ends at once, and would leave the servers behind.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => void tearDown().finally(() => process.exit(1)));
-  }
   try {
     mkdirSync(CACHE_FOLDER, { recursive: true });
     await prepareWorkflowBundle(CACHE_FOLDER);
