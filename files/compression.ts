@@ -20,13 +20,13 @@ export interface Compressor {
 const asIs = (chunk: Buffer): Buffer => chunk;
 
 /** Parts of a gzip file are joined to one member; see `gzip-member.ts`. */
-const PACKINGS: Record<Compression, Compressor> = {
+const COMPRESSORS: Record<Compression, Compressor> = {
   none: { compress: asIs, streams: () => [] },
   gzip: { compress: asIs, streams: () => [createPartDeflater()] },
   zstd: { compress: compressFrame, streams: () => [] },
 };
 
-export const compressorOf = (compression: Compression): Compressor => PACKINGS[compression];
+export const compressorOf = (compression: Compression): Compressor => COMPRESSORS[compression];
 
 const DECOMPRESSORS: Record<Compression, () => Transform[]> = {
   none: () => [],
@@ -38,7 +38,8 @@ const DECOMPRESSORS: Record<Compression, () => Transform[]> = {
  * The streams that turn a part in storage into its text, if any. With gzip, they take a whole
  * member.
  */
-export const unpackersOf = (compression: Compression): Transform[] => DECOMPRESSORS[compression]();
+export const decompressionStreams = (compression: Compression): Transform[] =>
+  DECOMPRESSORS[compression]();
 
 /**
  * Whether a part is sent as its text. A requested compression is sent as stored. zstd is used for

@@ -3,7 +3,7 @@ import type { Db } from '../db/client.ts';
 import { listParts } from '../db/exports/exports.ts';
 import type { Compression, Format } from '../db/schema.ts';
 import { chain } from './join-streams.ts';
-import { isGivenAsText, unpackersOf } from './compression.ts';
+import { isGivenAsText, decompressionStreams } from './compression.ts';
 import { partKey, type PartFile } from './part-key.ts';
 import type { ByteRange, Storage } from '../storage/storage.ts';
 
@@ -113,7 +113,7 @@ const slicesOf = (parts: GivenParts, range: ByteRange): Slice[] => {
 const openPart = async (storage: Storage, part: PartFile, range: ByteRange): Promise<Readable> => {
   if (!isGivenAsText(part.compression)) return storage.get(partKey(part), range);
   const file = await storage.get(partKey(part));
-  return chain(file, ...unpackersOf(part.compression), createCutter(range));
+  return chain(file, ...decompressionStreams(part.compression), createCutter(range));
 };
 
 /** Passes on only the bytes of a range. */

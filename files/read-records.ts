@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 import { parse } from 'csv-parse';
 import { chain } from './join-streams.ts';
-import { unpackersOf } from './compression.ts';
+import { decompressionStreams } from './compression.ts';
 import { type PartFile, partKey } from './part-key.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -58,7 +58,7 @@ export const readRawRecords = async (
 const records = async function* (storage: Storage, part: PartFile): AsyncGenerator<RawRecord> {
   const file = await storage.get(partKey(part));
   const parser = parse({ raw: true, record_delimiter: '\n' });
-  const streams = [...unpackersOf(part.compression), createSlicer(), parser];
+  const streams = [...decompressionStreams(part.compression), createSlicer(), parser];
   yield* chain(file, ...streams) as AsyncIterable<RawRecord>;
 };
 

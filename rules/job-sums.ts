@@ -49,8 +49,9 @@ export const closeDeletion = (
 };
 
 /** Changes the end of a completed or cancelled restore to failed if its sums do not close. */
-export const closeRestore = ({ selected, ...others }: RestoreCounts, end: JobEnd): JobEnd => {
-  const sum = Object.values(others).reduce((all, count) => all + count, 0);
+export const closeRestore = (counts: RestoreCounts, end: JobEnd): JobEnd => {
+  const { selected } = counts;
+  const sum = sumOfRestore(counts);
   if (end.kind === 'failed' || sum === selected) return end;
   return notClosed(selectedText(selected), sum);
 };
@@ -123,10 +124,9 @@ export const withUnreached = (counts: SummedCounts, end: JobEnd): SummedCounts =
  * Counts the users of a restore without an outcome as unprocessed, if their outcomes could not be
  * stored.
  */
-export const withUnprocessed = ({ selected, ...outcomes }: RestoreCounts): RestoreCounts => {
-  const named = Object.values(outcomes).reduce((all, count) => all + count, 0);
-  const missing = Math.max(selected - named, 0);
-  return { selected, ...outcomes, unprocessed: outcomes.unprocessed + missing };
+export const withUnprocessed = (counts: RestoreCounts): RestoreCounts => {
+  const missing = counts.selected - sumOfRestore(counts);
+  return { ...counts, unprocessed: counts.unprocessed + Math.max(missing, 0) };
 };
 
 /** The result of a job whose end was compared with its sums. */
@@ -142,6 +142,14 @@ export const resultOf = (
   }
   return { state: failures === 0 ? 'succeeded' : 'partiallySucceeded', failures };
 };
+
+const sumOfRestore = ({
+  restored,
+  present,
+  notFound,
+  failed,
+  unprocessed,
+}: RestoreCounts): number => restored + present + notFound + failed + unprocessed;
 
 const selectedText = (selected: number | null): string =>
   selected === null

@@ -2,7 +2,7 @@ import { type Transform, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import type { WrittenPart } from '../../db/exports/exports.ts';
-import { isGivenAsText, isUnreadable, unpackersOf } from '../../files/compression.ts';
+import { isGivenAsText, isUnreadable, decompressionStreams } from '../../files/compression.ts';
 import { createDigestTap, type Digest, type DigestFacts } from '../../files/digest-tap.ts';
 import { createPartGunzip } from '../../files/gzip-member.ts';
 import { partKey } from '../../files/part-key.ts';
@@ -99,7 +99,9 @@ const differenceOf = (part: WrittenPart, read: Figures): string | undefined =>
   Object.entries(read).find(([name, value]) => value !== part[name as keyof WrittenPart])?.[0];
 
 const decompressorsOf = ({ compression, part, crc32, raw_bytes: bytes }: FreshPart): Transform[] =>
-  compression === 'gzip' ? createPartGunzip(part, { crc32, bytes }) : unpackersOf(compression);
+  compression === 'gzip'
+    ? createPartGunzip(part, { crc32, bytes })
+    : decompressionStreams(compression);
 
 const hashFile = async (
   storage: Storage,

@@ -69,6 +69,10 @@ const judged = ({ subject, end }: Notice, close: (end: JobEnd) => JobEnd): JobEn
   return closed;
 };
 
+/** The end of a job as its mail reports it: with the type of an error, without its message. */
+const reportedEnd = (end: JobEnd) =>
+  end.kind === 'failed' ? { kind: end.kind, errorType: end.type } : end;
+
 /** An export with the facts that are known once it is verified. */
 type Verified = JobExport & { rows: number; bytes: number; sha256: string };
 
@@ -135,7 +139,7 @@ const ofDeletion = async (deps: MailDeps, notice: Notice): Promise<Message> => {
   return deletionFinished({
     jobId: subject.id,
     workspaceName: subject.workspace_name,
-    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
+    end: reportedEnd(end),
     counts: {
       ...withUnreached(summary.counts, end),
       ...(subject.counts as Partial<SummedCounts> | null),
@@ -156,7 +160,7 @@ const ofRestore = async (deps: MailDeps, notice: Notice): Promise<Message> => {
     jobId: subject.id,
     workspaceName: subject.workspace_name,
     backupId: subject.backup_id ?? '',
-    end: end.kind === 'failed' ? { kind: 'failed', errorType: end.type } : end,
+    end: reportedEnd(end),
     // Users whose outcomes could not be stored are in the stored counts only.
     counts: { ...counts, ...(subject.counts as Partial<RestoreCounts> | null) },
     log,

@@ -16,7 +16,7 @@ import {
   type PartToRestore,
 } from '../../db/restores/restores.ts';
 import { isOutOfLocks, mayBeOfARow } from '../../db/connections/sql-states.ts';
-import { unpackersOf } from '../../files/compression.ts';
+import { decompressionStreams } from '../../files/compression.ts';
 import { createDigestTap } from '../../files/digest-tap.ts';
 import { partKey } from '../../files/part-key.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -52,7 +52,7 @@ export const stagePart = async (
   const stored = createDigestTap();
   const file = await storage.get(partKey(part));
   try {
-    await pipeline([file, stored, ...unpackersOf(part.compression), client.query(copy)], {
+    await pipeline([file, stored, ...decompressionStreams(part.compression), client.query(copy)], {
       signal,
     });
   } catch (error) {

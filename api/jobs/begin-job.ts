@@ -19,23 +19,23 @@ export type PlannedJob = Omit<NewJob, 'workspaceId' | 'actorKeyId' | 'idempotenc
 
 /**
  * Stores a job and starts its workflow, once per idempotency key.
- * `want` runs only for a new job, so that an earlier job is returned even if its preview has
+ * `plan` runs only for a new job, so that an earlier job is returned even if its preview has
  * expired.
  */
 export const beginJob = async (
   request: FastifyRequest,
   idempotency: Idempotency | undefined,
   deps: JobJsonDeps,
-  want: () => Promise<PlannedJob>,
+  plan: () => Promise<PlannedJob>,
 ): Promise<JobRow> => {
   let why = 'This preview was already confirmed. Make a new preview.';
   const job = await oncePerKey(idempotency, {
     find: (key) => findJobByKey(deps.database.db, request.workspaceId, key),
     usedFor: ({ id }) => `job ${id} by another request`,
     write: async () => {
-      const wanted = await want();
-      if (wanted.retry !== undefined) why = `Job ${wanted.retry.of} was already retried.`;
-      return write(request, wanted, idempotency, deps);
+      const planned = await plan();
+      if (planned.retry !== undefined) why = `Job ${planned.retry.of} was already retried.`;
+      return write(request, planned, idempotency, deps);
     },
   });
   if (job === undefined) throw problem('wrong-state', why);
@@ -59,18 +59,18 @@ export const acceptJob = async (
 /** Undefined if another job has the same key, preview or retried job. */
 const write = async (
   request: FastifyRequest,
-  wanted: PlannedJob,
+  planned: PlannedJob,
   idempotency: Idempotency | undefined,
   deps: JobJsonDeps,
 ): Promise<JobRow | undefined> => {
   const isWritten = await insertJob(deps.database.db, {
-    ...wanted,
+    ...planned,
     workspaceId: request.workspaceId,
     actorKeyId: request.actor.id,
     requestId: request.id,
     ...(idempotency !== undefined && { idempotency }),
   });
-  return isWritten ? getJob(deps, wanted.id) : undefined;
+  return isWritten ? getJob(deps, planned.id) : undefined;
 };
 
 const getJob = async ({ database }: JobJsonDeps, id: string): Promise<JobRow> => {

@@ -2,7 +2,7 @@ import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Db, Trx } from '../client.ts';
 import { lockRecords } from './lock-records.ts';
 import { UNMATCHED } from './outcomes.ts';
-import { IS_PLAIN } from '../users/users-table.ts';
+import { plainTableQuery } from '../users/users-table.ts';
 import { partitionOf, usersTableOf } from '../workspaces.ts';
 
 /**
@@ -89,10 +89,9 @@ export const countTargets = async (db: Db, jobId: string, pass: number): Promise
 
 /** Locks the table until the end of the transaction. @returns whether it is one plain table */
 const lockPlain = async (trx: Trx, workspaceId: string): Promise<boolean> => {
-  const table = usersTableOf(workspaceId);
-  await sql`LOCK TABLE ONLY ${sql.raw(table)} IN ACCESS SHARE MODE`.execute(trx);
-  const { rows } = await sql`SELECT FROM pg_class c
-    WHERE c.oid = ${table}::regclass AND ${sql.raw(IS_PLAIN)}`.execute(trx);
+  const table = sql.raw(usersTableOf(workspaceId));
+  await sql`LOCK TABLE ONLY ${table} IN ACCESS SHARE MODE`.execute(trx);
+  const { rows } = await sql.raw(plainTableQuery(workspaceId)).execute(trx);
   return rows.length === 1;
 };
 

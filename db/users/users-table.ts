@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { escapeLiteral } from 'pg';
 import type pg from 'pg';
 import type { Db } from '../client.ts';
 import { usersTableOf } from '../workspaces.ts';
@@ -28,6 +29,11 @@ export const cascadingForeignKey = async (
 export const IS_PLAIN = `(c.relkind = 'r'
   AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid))`;
 
+/** A query that has a row if a workspace's users are in one plain table. */
+export const plainTableQuery = (workspaceId: string): string =>
+  `SELECT FROM pg_class c
+    WHERE c.oid = ${escapeLiteral(usersTableOf(workspaceId))}::regclass AND ${IS_PLAIN}`;
+
 /**
  * Whether a workspace's users are in one plain table. In a transaction that has read or written
  * them, its lock on the table keeps the answer true until its end.
@@ -36,8 +42,7 @@ export const arePlain = async (
   client: Pick<pg.PoolClient, 'query'> | pg.Pool,
   workspaceId: string,
 ): Promise<boolean> => {
-  const statement = `SELECT FROM pg_class c WHERE c.oid = $1::regclass AND ${IS_PLAIN}`;
-  const { rowCount } = await client.query(statement, [usersTableOf(workspaceId)]);
+  const { rowCount } = await client.query(plainTableQuery(workspaceId));
   return rowCount === 1;
 };
 

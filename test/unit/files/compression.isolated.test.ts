@@ -3,7 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as zstd from '@cloudpss/zstd/napi';
 import { expect, test, vi } from 'vitest';
-import { isUnreadable, compressorOf, unpackersOf } from '../../../files/compression.ts';
+import { isUnreadable, compressorOf, decompressionStreams } from '../../../files/compression.ts';
 
 vi.mock('@cloudpss/zstd/napi', async (importOriginal) => {
   const real = await importOriginal<typeof zstd>();
@@ -34,7 +34,7 @@ const unpack = async (packed: Buffer, pieceBytes = packed.length): Promise<Buffe
       done();
     },
   });
-  await pipeline([Readable.from(pieces), ...unpackersOf('zstd'), collect]);
+  await pipeline([Readable.from(pieces), ...decompressionStreams('zstd'), collect]);
   return Buffer.concat(texts);
 };
 
@@ -90,7 +90,7 @@ test('a lack of memory is not reported as unreadable data', async () => {
 
 test('a reader that does not read stops the decompression, and later gets the same text', async () => {
   const texts = Array.from({ length: 50 }, (_, n) => Buffer.alloc(1024 * 1024, String(n)));
-  const [splitter, unpacker] = unpackersOf('zstd');
+  const [splitter, unpacker] = decompressionStreams('zstd');
   splitter!.pipe(unpacker!);
   splitter!.end(Buffer.concat(texts.map(compress)));
   await once(unpacker!, 'readable');
