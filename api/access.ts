@@ -1,12 +1,14 @@
 import type { RouteOptions } from 'fastify';
 import { KEY_ROLES, type Role } from '../db/schema.ts';
+import { CONSOLE_PATHS } from '../rules/console-paths.ts';
+import { toRoutePath } from './console/route-path.ts';
 
 /**
  * The roles that may call a route, and how its workspace is found. `one`: the route needs one
  * workspace: the workspace of the admin, or `?workspace=` of other keys. `byId`: an id in the path
  * determines the workspace, and `?workspace=` is optional. `all`: the route covers all workspaces
  * that the key can access, or the named workspace. `none`: the route needs no workspace.
- * `isUnlimited`: no rate limit, for probes and monitoring.
+ * `isUnlimited`: no rate limit, for probes, monitoring, and the files of the console.
  */
 export type Access =
   | { public: true; isUnlimited?: true }
@@ -14,6 +16,7 @@ export type Access =
 
 const PUBLIC: Access = { public: true };
 const PROBE: Access = { public: true, isUnlimited: true };
+const PAGE: Access = { public: true, isUnlimited: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
 const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
 const ALL_IN_ALL: Access = { roles: KEY_ROLES, workspace: 'all' };
@@ -21,7 +24,8 @@ const ALL_BY_ID: Access = { roles: KEY_ROLES, workspace: 'byId' };
 
 /** Every route of the API. Routes with users, samples or ids of users are for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {
-  'GET /': PUBLIC,
+  ...Object.fromEntries(CONSOLE_PATHS.map((path) => [`GET ${toRoutePath(path)}`, PAGE])),
+  'GET /assets/*': PAGE,
   'GET /healthz': PROBE,
   'GET /readyz': PROBE,
   'GET /metrics': PROBE,

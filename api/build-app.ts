@@ -22,6 +22,7 @@ import { documentApi } from './openapi/openapi.ts';
 import { createRates } from './rate-limit.ts';
 import { readBodies } from './http/read-bodies.ts';
 import { rememberRequests } from './request-owner.ts';
+import { registerConsoleRoutes } from './console/console-routes.ts';
 import { registerRoutes } from './routes.ts';
 import { answerUnknown } from './http/unknown-route.ts';
 import { limitBodyTime } from './http/body-deadline.ts';
@@ -49,6 +50,7 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   readBodies(app);
   await documentApi(app);
   registerRoutes(app, deps);
+  await registerConsoleRoutes(app, deps);
   await app.ready();
   return app;
 };

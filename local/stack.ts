@@ -31,6 +31,8 @@ export interface StackOptions {
    * The data is removed after the stop, so the stop does not wait for work to be finished or saved.
    */
   isThrowaway?: boolean;
+  /** Builds the console and serves it. A build given by CONSOLE_DIR is served in any case. */
+  withConsole?: boolean;
   /** Adds the workspace `demo` the first time, but never to a database given by DATABASE_URL. */
   demo?: boolean;
   /**
@@ -54,6 +56,8 @@ export interface StackOptions {
 export interface LocalInfo {
   api: string;
   publicUrl: string;
+  /** The address of the console, if it is served. */
+  console: string | undefined;
   temporal: string;
   temporalUi: string | undefined;
   outbox: string | undefined;
@@ -91,6 +95,7 @@ interface Stoppable {
  */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
   const { env, log, demo = false, headless = false, isThrowaway = false } = options;
+  const { withConsole = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
@@ -126,6 +131,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       dataDir,
       cliFolders: cliFoldersOf(options.cliFallbackFolder ?? cliFolderIn(dataDir)),
       headless,
+      withConsole,
       isThrowaway,
       ports: await openPorts(env, headless, (held) => servers.push(held)),
       secrets: openSecrets(dataDir),
@@ -227,6 +233,7 @@ const infoOf = (
 ): LocalInfo => ({
   api: apiUrlOf(context.env.HOST, context.ports.api.port),
   publicUrl: publicUrlOf(context),
+  console: servers.consoleDir === undefined ? undefined : `${publicUrlOf(context)}/`,
   temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
   temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
   outbox: servers.outbox?.url,

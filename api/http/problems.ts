@@ -55,6 +55,12 @@ const catalogue = {
     advice:
       'Check the path and the id. Use a key of the right workspace: a key finds nothing of other workspaces.',
   },
+  'console-not-built': {
+    status: 404,
+    title: 'This API serves no console',
+    advice:
+      'Ask an operator to build the console and to set `CONSOLE_DIR`. `/docs` describes the API.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'Method not allowed for this path',

@@ -1,5 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { ACCESS } from '../../../api/access.ts';
+import { toRoutePath } from '../../../api/console/route-path.ts';
+import { CONSOLE_PATHS } from '../../../rules/console-paths.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -42,13 +44,14 @@ const refsIn = (value: unknown): string[] =>
         name === '$ref' && typeof inner === 'string' ? [inner] : refsIn(inner),
       );
 
-test('the document is OpenAPI 3.1 and describes every route except the routes of the documentation', () => {
+test('the document is OpenAPI 3.1 and describes every route except those of documentation and console', () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const told = operations().map(
     ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
   );
+  const pages = new Set(CONSOLE_PATHS.map((path) => `GET ${toRoutePath(path)}`));
   const known = Object.keys(ACCESS).filter(
-    (route) => !/^GET \/(?:docs\b.*|openapi\.json)?$/.test(route),
+    (route) => !pages.has(route) && !/^GET \/(?:docs\b.*|openapi\.json|assets\/\*)$/.test(route),
   );
   expect(told.toSorted()).toEqual(known.toSorted());
 });
