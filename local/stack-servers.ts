@@ -5,6 +5,7 @@ import { API_ROLE, WORKER_ROLE } from '../db/roles.ts';
 import { startOutbox, type Outbox } from './outbox/outbox.ts';
 import { startPostgres, type Postgres } from './postgres/postgres.ts';
 import { prepareSchema } from './prepare-schema.ts';
+import { compilePrograms } from './processes/programs.ts';
 import type { ProcessRecord } from './processes/process-record.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackPorts } from './stack-ports.ts';
@@ -21,6 +22,8 @@ export interface StartContext {
   cliFolders: readonly string[];
   headless: boolean;
   isThrowaway: boolean;
+  /** The main files of the two processes, relative to the project's folder. */
+  mainFiles: Record<'api' | 'worker', string>;
   ports: StackPorts;
   secrets: Secrets;
   record: ProcessRecord;
@@ -65,6 +68,7 @@ export const startServers = async (
     prepareTemporal(shared, onStarted),
     prepareOutbox(shared, onStarted),
     prepareWorkflowBundle(context.dataDir, signal),
+    compilePrograms(context.dataDir, Object.values(context.mainFiles)),
   ] as const;
   try {
     const [database, temporal, outbox, workflowBundle] = await Promise.all(parts);
