@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import fastify, { LogController } from 'fastify';
 import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
@@ -45,10 +46,13 @@ export const buildApp = async (deps: ApiDeps): Promise<App> => {
   logResponses(app);
   await secure(app);
   rememberRequests(app);
-  authenticate(app, deps.database.db, await createRates(app, deps.config));
+  const { publicUrl } = deps.config;
+  const rates = await createRates(app, deps.config);
+  await app.register(cookie);
+  authenticate(app, { db: deps.database.db, rates, publicUrl });
   answerUnknown(app);
   readBodies(app);
-  await documentApi(app);
+  await documentApi(app, publicUrl);
   registerRoutes(app, deps);
   await registerConsoleRoutes(app, deps);
   await app.ready();

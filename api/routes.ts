@@ -30,6 +30,7 @@ import { registerPublicLinkRoutes } from './exports/public-link-routes.ts';
 import { registerRestoreRoutes } from './backups/restore-routes.ts';
 import { registerRetryRoutes } from './jobs/retry-routes.ts';
 import { registerImportMappingRoutes } from './imports/import-mapping-routes.ts';
+import { registerSessionRoutes } from './sessions/session-routes.ts';
 import { registerSegmentRoutes } from './users/segment-routes.ts';
 import { registerUserListRoutes } from './users/user-list-routes.ts';
 import { registerUserRoutes } from './users/user-routes.ts';
@@ -43,6 +44,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
   const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
+  registerSessionRoutes(app, deps);
   registerWorkspaceRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);

@@ -35,11 +35,11 @@ const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
 
 /**
- * The proof that the database accepts for the holder of a key. The database stores the hash of the
- * proof, so a stored value cannot serve as a proof. A plain hash is enough: keys have 256 random
- * bits and cannot be guessed.
+ * The proof that the database accepts for the holder of a key, or of the secret id of a session.
+ * The database stores the hash of the proof, so a stored value cannot serve as a proof. A plain
+ * hash is enough: keys and session ids have 256 random bits and cannot be guessed.
  */
-export const proofOf = (key: string): Buffer => sha256(key);
+export const proofOf = (secret: string): Buffer => sha256(secret);
 
 /**
  * Makes a key. The text of the key is in this result only. Needs the owner's connection. A trigger
@@ -90,8 +90,8 @@ export const findApiKey = (db: Db, key: string) =>
     .executeTakeFirst();
 
 /**
- * Records the last use of the key that a proof belongs to, at most once a minute. Does not wait for
- * a lock on the row.
+ * Records the last use of the key that a proof belongs to, and of the session if it is the proof of
+ * a session: each at most once a minute. Does not wait for a lock on a row.
  */
 export const noteKeyUse = async (db: Db, proof: Buffer): Promise<void> => {
   await sql`SELECT note_key_use(${proof}::bytea)`.execute(db);

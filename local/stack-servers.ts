@@ -7,6 +7,7 @@ import { prepareConsole } from './console/prepare-console.ts';
 import { startOutbox, type Outbox } from './outbox/outbox.ts';
 import { startPostgres, type Postgres } from './postgres/postgres.ts';
 import { prepareSchema } from './prepare-schema.ts';
+import { compilePrograms } from './processes/programs.ts';
 import type { ProcessRecord } from './processes/process-record.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackPorts } from './stack-ports.ts';
@@ -24,6 +25,8 @@ export interface StartContext {
   headless: boolean;
   withConsole: boolean;
   isThrowaway: boolean;
+  /** The main files of the two processes, relative to the project's folder. */
+  mainFiles: Record<'api' | 'worker', string>;
   ports: StackPorts;
   secrets: Secrets;
   record: ProcessRecord;
@@ -71,6 +74,7 @@ export const startServers = async (
     prepareOutbox(shared, onStarted),
     prepareWorkflowBundle(context.dataDir, signal),
     findConsole(shared),
+    compilePrograms(context.dataDir, Object.values(context.mainFiles)),
   ] as const;
   try {
     const [database, temporal, outbox, workflowBundle, consoleDir] = await Promise.all(parts);

@@ -3,6 +3,9 @@ const MIB = 1024 * 1024;
 /** Default limit of a body, in bytes. */
 export const BODY_LIMIT_BYTES = MIB;
 
+/** A key in JSON. Callers without a key send this body. */
+export const SIGN_IN_BODY_LIMIT_BYTES = 8 * 1024;
+
 /** 1,000 users at once, with long custom properties. */
 export const USERS_BODY_LIMIT_BYTES = 5 * MIB;
 

@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import type { TestProject } from 'vitest/node';
 import { openDataFolder } from '../../local/data-folder.ts';
 import { type Postgres, startPostgres } from '../../local/postgres/postgres.ts';
+import { compilePrograms } from '../../local/processes/programs.ts';
 import { openProcessRecord } from '../../local/processes/process-record.ts';
 import {
   openTemporaryFolder,
@@ -12,7 +13,7 @@ import {
 import { prepareWorkflowBundle } from '../../local/temporal/workflow-bundle.ts';
 import { migrateForTests } from './database/migrate-for-tests.ts';
 import { serveSharedStack, type SharedStack } from './stack/shared-stack.ts';
-import { CACHE_FOLDER } from './stack/workflow-bundle.ts';
+import { CACHE_FOLDER, MAIN_FILES } from './stack/builds.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -82,6 +83,7 @@ const setup = async (project: TestProject): Promise<(() => Promise<void>) | void
   try {
     mkdirSync(CACHE_FOLDER, { recursive: true });
     await prepareWorkflowBundle(CACHE_FOLDER);
+    await compilePrograms(CACHE_FOLDER, MAIN_FILES);
     if (given === undefined) postgres = await startServer(join(folder.path, 'postgres-of-run'));
     const url = postgres?.url ?? given ?? '';
     await makeTemplate(url);
