@@ -44,6 +44,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /docs/static/theme/icon.svg': PUBLIC,
 
   'GET /v1/me': ALL_BY_ID,
+  'GET /v1/settings': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,
 
   'GET /v1/users': ADMINS,

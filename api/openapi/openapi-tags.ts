@@ -1,6 +1,6 @@
 /** Groups of operations, in the order of work. */
 export const TAGS: readonly { name: string; description: string }[] = [
-  { name: 'me', description: 'Your key and its workspace' },
+  { name: 'me', description: 'Your key, its workspace, and the settings of the service' },
   { name: 'workspaces', description: 'The workspaces that your key can access' },
   { name: 'users', description: 'Find, add and change users; delete one user' },
   { name: 'properties', description: 'Custom properties of users' },
