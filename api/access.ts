@@ -53,6 +53,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/session': OF_SESSION,
   'GET /v1/session': ALL_BY_ID,
   'DELETE /v1/session': OF_SESSION,
+  'GET /v1/settings': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,
 
   'GET /v1/users': ADMINS,
@@ -79,6 +80,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/imports': ADMINS,
   'GET /v1/imports/:id': ALL_BY_ID,
   'GET /v1/imports/:id/records': ADMINS,
+  'GET /v1/imports/:id/records/summary': ALL_BY_ID,
   'GET /v1/imports/:id/log': ADMINS,
   'GET /v1/import-mappings': ADMINS,
   'GET /v1/import-mappings/:name': ADMINS,
@@ -96,6 +98,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/deletions': ADMINS,
   'GET /v1/deletions/:id': ALL_BY_ID,
   'GET /v1/deletions/:id/records': ADMINS,
+  'GET /v1/deletions/:id/records/summary': ALL_BY_ID,
   'GET /v1/deletions/:id/log': ADMINS,
 
   'GET /v1/delete-all-requests': ALL_IN_ALL,
@@ -122,6 +125,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
 
   'GET /v1/restores/:id': ALL_BY_ID,
   'GET /v1/restores/:id/records': ADMINS,
+  'GET /v1/restores/:id/records/summary': ALL_BY_ID,
   'GET /v1/restores/:id/log': ADMINS,
 
   'GET /v1/jobs': ALL_IN_ALL,

@@ -1,7 +1,7 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
 import type { MatchBy } from '../selection/selection.ts';
-import type { JobType } from '../workflows/contracts/jobs.ts';
+import type { EnteredPhase, JobType } from '../workflows/contracts/jobs.ts';
 import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
@@ -145,6 +145,7 @@ export interface Schema extends DeleteAllSchema, MailSchema, SessionSchema, Webh
     created_at: CreatedAt;
     started_at: Nullable<Date>;
     phase_started_at: Nullable<Date>;
+    phases: ColumnType<EnteredPhase[], string | undefined, string>;
     finished_at: Nullable<Date>;
     erased_at: Nullable<Date>;
   };

@@ -72,7 +72,7 @@ export const runJob = async (jobId: string, body: JobBody): Promise<JobResult> =
       Object.assign(live, { phase, pass });
       upsertSearchAttributes([{ key: PHASE_ATTRIBUTE, value: phase }]);
       setCurrentDetails(`**${phase}**, pass ${pass}, ${aboutOf(claimed)}`);
-      await enterPhase({ jobId, phase });
+      await enterPhase({ jobId, phase, pass });
     },
     leave: () => void (live.phase = null),
   };

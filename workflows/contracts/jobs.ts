@@ -90,6 +90,13 @@ export type Phase =
   | 'settling'
   | 'notifying';
 
+/** A phase that a job has entered. `startedAt` is as PostgreSQL writes timestamps in JSON. */
+export interface EnteredPhase {
+  phase: Phase;
+  pass: number;
+  startedAt: string;
+}
+
 /** The users of a deletion, by outcome. The other counts add up to `selected`. */
 export interface DeletionCounts {
   selected: number;
