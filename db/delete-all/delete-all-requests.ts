@@ -22,7 +22,8 @@ export type RequestRow = Awaited<
 export interface RequestPage {
   /** Null for all workspaces. */
   workspaceId: string | null;
-  state?: RequestState | undefined;
+  /** Only requests in one of these states. */
+  states?: readonly RequestState[] | undefined;
   /** Only requests older than this request. */
   beforeId?: string | undefined;
   limit: number;
@@ -63,10 +64,10 @@ export const findUnfinishedRequest = (db: Db, workspaceId: string) =>
     .executeTakeFirst();
 
 /** Requests, newest first. Counts on the index `delete_all_newest`. */
-export const listRequests = (db: Db, { workspaceId, state, beforeId, limit }: RequestPage) => {
+export const listRequests = (db: Db, { workspaceId, states, beforeId, limit }: RequestPage) => {
   let query = requestRows(db);
   if (workspaceId !== null) query = query.where('r.workspace_id', '=', workspaceId);
-  if (state !== undefined) query = query.where('r.state', '=', state);
+  if (states !== undefined) query = query.where('r.state', 'in', [...states]);
   if (beforeId !== undefined) {
     query = query.where(
       sql<boolean>`(r.created_at, r.id) <
