@@ -119,13 +119,15 @@ export const listStaleRequests = (db: Db, seconds: number, limit: number) =>
     .limit(limit)
     .execute();
 
-/** Requests for the API, with their requester, and whether their window has not closed yet. */
+/** Requests with their workspace and requester, and whether their window has not closed yet. */
 const requestRows = (db: Db) =>
   db
     .selectFrom('delete_all_requests as r')
     .innerJoin('api_keys as requester', 'requester.id', 'r.requester_key_id')
+    .innerJoin('workspaces as workspace', 'workspace.id', 'r.workspace_id')
     .selectAll('r')
     .select([
+      'workspace.name as workspace_name',
       'requester.role as requester_role',
       'requester.owner_name as requester_name',
       'requester.shown_id as requester_shown_id',

@@ -35,3 +35,19 @@ test('requests are filtered by one state, by several, or by not having ended', a
   const answer = await api().call('GET', `${PATH}?state=active&state=none`);
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ pointer: '?state' }] } });
 });
+
+test('a request names its workspace by id and by name', async () => {
+  const [first, second] = await list('');
+  expect(first).toMatchObject({ workspace: 'two', workspaceName: 'Workspace two' });
+  expect(second).toMatchObject({ workspace: 'one', workspaceName: 'Workspace one' });
+  const one = await api().call('GET', `${PATH}/${ids.one}`);
+  expect(one.body).toMatchObject({ workspace: 'one', workspaceName: 'Workspace one' });
+});
+
+test('a workspace shows only a request that has not ended', async () => {
+  const { body } = await api().call('GET', '/v1/workspaces', { key: api().keys.platform });
+  expect(body.data).toMatchObject([
+    { id: 'one', openRequest: null },
+    { id: 'two', openRequest: { id: ids.two, state: 'requested' } },
+  ]);
+});

@@ -202,6 +202,10 @@ test('workspaces are listed by id, with estimates of users and the number of unf
   const { call, keys, database } = api();
   await api().addUsers('one', 30);
   await database.owner.pool.query('ANALYZE users_one');
+  const asked = await call('POST', '/v1/delete-all-requests', {
+    key: keys.two,
+    body: { reason: 'over' },
+  });
   const { body } = await call('GET', '/v1/workspaces', { key: keys.ops });
   expect(body).toEqual({
     data: [
@@ -211,6 +215,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         createdAt: expect.stringMatching(/Z$/),
         usersEstimate: 30,
         unfinishedJobs: running('one'),
+        openRequest: null,
       },
       {
         id: 'two',
@@ -218,6 +223,7 @@ test('workspaces are listed by id, with estimates of users and the number of unf
         createdAt: expect.stringMatching(/Z$/),
         usersEstimate: null,
         unfinishedJobs: running('two'),
+        openRequest: { id: asked.body.id, state: 'requested' },
       },
     ],
     nextCursor: null,
