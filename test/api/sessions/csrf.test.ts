@@ -142,6 +142,13 @@ test('a page of another site cannot use up the limit of an address', async () =>
     const frame = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' };
     const framed = { ...read, headers: { ...read.headers, ...frame } };
     expect((await api().call('GET', '/d/forged', framed)).status).toBe(403);
+    const ahead = {
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      'sec-purpose': 'prefetch',
+    };
+    const prefetched = { ...read, headers: { ...read.headers, ...ahead } };
+    expect((await api().call('GET', '/d/forged', prefetched)).status).toBe(403);
   }
   const right = await api().call('POST', '/v1/session', {
     key: null,
