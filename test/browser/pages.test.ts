@@ -12,9 +12,13 @@ beforeAll(async () => {
   key = await stack().adminKey('pages');
 });
 
+/** The paths of one thing, such as a job: its own tests look at them. */
+type PathOfOne = Extract<ConsolePath, `${string}$${string}`>;
+
 /** Each page that the API answers, with its heading. `/` leads on to the first page. */
-const PAGES: Record<ConsolePath, { heading: string; isPublic?: true }> = {
+const PAGES: Record<Exclude<ConsolePath, PathOfOne>, { heading: string; isPublic?: true }> = {
   '/': { heading: 'Settings' },
+  '/jobs': { heading: 'Jobs' },
   '/settings': { heading: 'Settings' },
   '/sign-in': { heading: 'Sign in', isPublic: true },
 };

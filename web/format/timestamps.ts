@@ -16,6 +16,8 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
+const DAY_TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /**
@@ -28,6 +30,9 @@ export const formatTime = (time: Date, timeZone?: string): string =>
     ...LOCAL,
     ...(timeZone !== undefined && { timeZone }),
   }).format(time);
+
+/** The time of day, as in `14:05`. For a time that is surely today. */
+export const formatDayTime = (time: Date): string => DAY_TIME.format(time);
 
 /** As in `in 3 days` or `2 hours ago`; less than a minute is `now`. */
 export const formatRelative = (time: Date, now: Date): string => {
