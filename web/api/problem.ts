@@ -16,8 +16,8 @@ export interface Problem extends Error {
   /** The seconds after which the server wants the next try. */
   retryAfterSeconds: number | undefined;
   errors: NonNullable<ProblemBody['errors']>;
-  /** What else the server says, by name: the numbers of `delete-all-required`, for example. */
-  extra: Readonly<Record<string, unknown>>;
+  /** The numbers and ids of `detail`, by name. */
+  data: NonNullable<ProblemBody['data']>;
 }
 
 export const isProblem = (error: unknown): error is Problem =>
@@ -36,7 +36,7 @@ export const readProblem = async (response: Response): Promise<Problem> => {
     requestId: body?.requestId ?? headers.get('x-request-id') ?? undefined,
     retryAfterSeconds: Number.isFinite(wait) ? wait : undefined,
     errors: body?.errors ?? [],
-    extra: body === undefined ? {} : extraOf(body),
+    data: body?.data ?? {},
   });
 };
 
@@ -50,7 +50,7 @@ export const unreachable = (cause: unknown): Problem =>
     requestId: undefined,
     retryAfterSeconds: undefined,
     errors: [],
-    extra: {},
+    data: {},
     cause,
   });
 
@@ -66,14 +66,9 @@ export const problemOf = (error: unknown): Problem =>
         requestId: undefined,
         retryAfterSeconds: undefined,
         errors: [],
-        extra: {},
+        data: {},
         cause: error,
       });
-
-const KNOWN = new Set(['type', 'title', 'status', 'detail', 'requestId', 'errors']);
-
-const extraOf = (body: ProblemBody): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(body).filter(([name]) => !KNOWN.has(name)));
 
 type Fields = Omit<Problem, 'name' | 'message' | 'stack'>;
 

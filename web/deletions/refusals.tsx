@@ -36,10 +36,10 @@ export const NobodyToDelete = ({ held }: { held: number }) => (
   </Notice>
 );
 
-/** The share in the problem counts the deletions of the last days as well. */
-const wordsOf = ({ extra, detail }: Problem): string => {
-  const { selected, all } = extra;
-  return typeof selected === 'number' && typeof all === 'number' && all > 0
-    ? `This is ${formatShare(selected / all)} of all users.`
-    : detail;
+/** The share counts the deletions of the last days as well. */
+const wordsOf = ({ data, detail }: Problem): string => {
+  const { percent, taken } = data;
+  if (typeof percent !== 'number') return detail;
+  const words = taken === 0 ? 'This is' : 'This and the deletions of the last days are';
+  return `${words} ${formatShare(percent / 100)} of all users.`;
 };

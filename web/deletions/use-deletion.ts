@@ -34,12 +34,12 @@ export const useDeletion = (onStarted: () => void, onOutdated: () => void): Dele
       mutateAsync({ body, params: { header: { 'Idempotency-Key': idempotencyKey } } }),
     (answer) => {
       if ('result' in answer) lead(answer.result.id);
-      else if (isConfirmed(answer.problem)) lead(answer.problem.extra.jobId);
+      else if (isConfirmed(answer.problem)) lead(answer.problem.data.jobId);
       else if (needsPreview(answer.problem)) onOutdated();
     },
   );
 };
 
 /** Whether the preview was confirmed before: its job is known then. */
-const isConfirmed = (problem: Problem): problem is Problem & { extra: { jobId: string } } =>
-  problem.slug === 'wrong-state' && typeof problem.extra['jobId'] === 'string';
+const isConfirmed = (problem: Problem): problem is Problem & { data: { jobId: string } } =>
+  problem.slug === 'wrong-state' && typeof problem.data['jobId'] === 'string';

@@ -1,6 +1,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { useMe } from '../../api/services.tsx';
+import { driftOf } from '../../deletions/counts.ts';
 import { DeleteDialog } from '../../deletions/delete-dialog.tsx';
 import { Notice } from '../../page/notice.tsx';
 import type { Job } from '../job.ts';
@@ -15,12 +16,26 @@ export const FailureNotice = ({ job, error }: { job: Job; error: NonNullable<Job
       <p>
         <strong>{title}.</strong> {next}
       </p>
-      <p>{error.message}</p>
+      <Numbers error={error} />
       <p>
         Type <code>{error.type}</code>
       </p>
       {job.type === 'deletion' && error.type === 'selectionChanged' && <LookAgain job={job} />}
     </Notice>
+  );
+};
+
+/** The message of the error, or its numbers where they say more. */
+const Numbers = ({ error: { type, message, data } }: { error: NonNullable<Job['error']> }) => {
+  const { confirmed, found } = data ?? {};
+  if (type !== 'selectionChanged' || confirmed === undefined || found === undefined) {
+    return <p>{message}</p>;
+  }
+  const drift = driftOf({ count: confirmed, held: 0 }, { count: found, held: 0 });
+  return (
+    <p>
+      <strong>{drift?.numbers}</strong> {drift?.words}
+    </p>
   );
 };
 

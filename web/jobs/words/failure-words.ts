@@ -12,8 +12,8 @@ const BY_HAND = 'Somebody started a step by hand in Temporal. Operators should f
 /** By the type of the error of a job. A test compares the types with those of the service. */
 export const FAILURE_WORDS = {
   selectionChanged: {
-    title: 'More users match than you confirmed',
-    next: 'No user was deleted. Look at the new number, then confirm it.',
+    title: 'More users match than were confirmed',
+    next: 'No user was deleted. Look again, then confirm the new number.',
   },
   deleteAllRequired: {
     title: 'This is nearly everyone',
