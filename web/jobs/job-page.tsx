@@ -20,11 +20,11 @@ import styles from './job-page.module.css';
 /** One page for all kinds of jobs: how far one is, what became of its users, files and facts. */
 export const JobPage = () => {
   const { id } = useParams({ from: '/frame/jobs/$id' });
-  const { data: job, error, failureReason, dataUpdatedAt, refetch } = useJob(id);
+  const query = useJob(id);
+  const { data: job, error, refetch } = query;
   const { workspace } = useMe();
   const workspaces = useWorkspaces();
   useAnnounceJob(job);
-  const retry = () => void refetch();
   return (
     <Page
       title={job === undefined ? 'Job' : headingOf(job)}
@@ -40,13 +40,11 @@ export const JobPage = () => {
         error === null ? (
           <Loading />
         ) : (
-          <ProblemNotice error={error} onRetry={retry} />
+          <ProblemNotice error={error} onRetry={() => void refetch()} />
         )
       ) : (
         <div className={styles.parts}>
-          {failureReason !== null && (
-            <StaleNotice error={failureReason} atMs={dataUpdatedAt} onRetry={retry} />
-          )}
+          <StaleNotice query={query} />
           <JobParts job={job} />
         </div>
       )}

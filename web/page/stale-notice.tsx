@@ -3,30 +3,33 @@ import { problemOf } from '../api/problem.ts';
 import { formatDayTime } from '../format/timestamps.ts';
 import { Notice } from './notice.tsx';
 
-/** Says since when the page shows no news, because its last requests failed. */
-export const StaleNotice = ({
-  error,
-  atMs,
-  onRetry,
-}: {
-  error: unknown;
-  atMs: number;
-  onRetry: () => void;
-}) => {
-  const { slug, title, requestId } = problemOf(error);
+/** What a query says about its last requests. */
+interface Freshness {
+  failureReason: unknown;
+  fetchStatus: 'fetching' | 'paused' | 'idle';
+  dataUpdatedAt: number;
+  refetch: () => Promise<unknown>;
+}
+
+/** Says since when the page shows no news: its last requests failed, or wait for a network. */
+export const StaleNotice = ({ query }: { query: Freshness }) => {
+  const { failureReason, fetchStatus, dataUpdatedAt, refetch } = query;
+  const isOffline = fetchStatus === 'paused';
+  if (failureReason === null && !isOffline) return null;
+  const problem = failureReason === null ? undefined : problemOf(failureReason);
+  const cause = isOffline || problem?.slug === 'unreachable' ? 'Offline' : problem?.title;
   return (
     <Notice tone="warn" role="status">
       <p>
-        {slug === 'unreachable' ? 'Offline' : title}. What you see is from{' '}
-        {formatDayTime(new Date(atMs))}.
+        {cause}. What you see is from {formatDayTime(new Date(dataUpdatedAt))}.
       </p>
-      {requestId !== undefined && (
+      {problem?.requestId !== undefined && (
         <p>
-          Request <code>{requestId}</code>
+          Request <code>{problem.requestId}</code>
         </p>
       )}
       <div>
-        <Button variant="default" size="xs" onClick={onRetry}>
+        <Button variant="default" size="xs" onClick={() => void refetch()}>
           Try now
         </Button>
       </div>

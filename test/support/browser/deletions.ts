@@ -86,17 +86,29 @@ export const countDeletions = async (stack: TestStack, workspaceId: string): Pro
 };
 
 /**
+ * Holds a job where it is until the end of the test: no step can begin or end a phase.
+ *
+ * @returns a function that ends this earlier
+ */
+export const holdJob = (stack: TestStack, id: string) =>
+  hold(stack, 'SELECT FROM jobs WHERE id = $1 FOR NO KEY UPDATE', [id]);
+
+/**
  * Holds locks of users until the end of the test, so that a deletion waits for them.
  *
  * @returns a function that ends this earlier
  */
-export const lockUsers = async (stack: TestStack, { workspaceId }: Place, ids: string[]) => {
+export const lockUsers = (stack: TestStack, { workspaceId }: Place, ids: string[]) =>
+  hold(stack, 'SELECT FROM users WHERE workspace_id = $1 AND user_id = ANY ($2) FOR UPDATE', [
+    workspaceId,
+    ids,
+  ]);
+
+/** Runs a query in a transaction that stays open. */
+const hold = async (stack: TestStack, query: string, values: unknown[]) => {
   const client = await stack.owner.pool.connect();
   await client.query('BEGIN');
-  await client.query(
-    'SELECT FROM users WHERE workspace_id = $1 AND user_id = ANY ($2) FOR UPDATE',
-    [workspaceId, ids],
-  );
+  await client.query(query, values);
   let isFree = false;
   const free = async (): Promise<void> => {
     if (isFree) return;

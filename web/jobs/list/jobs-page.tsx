@@ -22,33 +22,30 @@ const LIMIT = 50;
 export const JobsPage = () => {
   const search = useSearch({ from: '/frame/jobs' });
   const { workspace } = useMe();
-  const { data, error, failureReason, dataUpdatedAt, isPlaceholderData, refetch } =
-    useApi().useQuery(
-      'get',
-      '/v1/jobs',
-      { params: { query: { ...queryOf(search), limit: LIMIT } } },
-      {
-        placeholderData: keepPreviousData,
-        // Stops by itself while the tab is hidden.
-        refetchInterval: ({ state }) => (state.data?.data.some(isActive) ? ACTIVE_MS : IDLE_MS),
-      },
-    );
-  const retry = () => void refetch();
+  const query = useApi().useQuery(
+    'get',
+    '/v1/jobs',
+    { params: { query: { ...queryOf(search), limit: LIMIT } } },
+    {
+      placeholderData: keepPreviousData,
+      // Stops by itself while the tab is hidden.
+      refetchInterval: ({ state }) => (state.data?.data.some(isActive) ? ACTIVE_MS : IDLE_MS),
+    },
+  );
+  const { data, error, isPlaceholderData, refetch } = query;
   const jobs = data?.data ?? [];
   return (
     <Page title="Jobs">
       <div className={styles.jobs}>
         <JobFilters search={search} jobs={jobs} />
-        {data !== undefined && failureReason !== null && (
-          <StaleNotice error={failureReason} atMs={dataUpdatedAt} onRetry={retry} />
-        )}
+        {data !== undefined && <StaleNotice query={query} />}
         {data === undefined ? (
           error === null ? (
             <Delayed>
               <Skeleton height={480} radius="md" />
             </Delayed>
           ) : (
-            <ProblemNotice error={error} onRetry={retry} />
+            <ProblemNotice error={error} onRetry={() => void refetch()} />
           )
         ) : jobs.length === 0 ? (
           <EmptyJobs search={search} />

@@ -1,0 +1,114 @@
+import { beforeAll, expect, test } from 'vitest';
+import { expectAccessible } from '../support/browser/accessibility.ts';
+import { useConsole } from '../support/browser/console.ts';
+import { addPlace, beginDeletion, IN_PARIS, type Place } from '../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+let place: Place;
+
+beforeAll(async () => {
+  place = await addPlace(stack(), 'list', { users: 200, inParis: 60 });
+  const exports = await Promise.all(
+    Array.from({ length: 60 }, () =>
+      place.api.succeed<{ id: string }>('POST', '/v1/exports', {
+        selection: IN_PARIS,
+        notify: false,
+      }),
+    ),
+  );
+  for (const { id } of exports) await place.api.finish(id);
+  await place.api.finish(await beginDeletion(place));
+}, 120_000);
+
+test('the newest jobs come first, older ones in pages, and Back works', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key });
+  const rows = page.getByRole('row');
+  await page.getByRole('link', { name: 'Deletion of 60 users that match a filter' }).waitFor();
+  expect(await rows.count()).toBe(51);
+  expect(await rows.nth(1).textContent()).toContain('60 deleted');
+  expect(await page.getByRole('button', { name: 'Newer' }).isDisabled()).toBe(true);
+  await page.getByRole('button', { name: 'Older' }).click();
+  await expect.poll(() => rows.count()).toBe(12);
+  await page.getByRole('button', { name: 'Newest' }).click();
+  await expect.poll(() => rows.count()).toBe(51);
+  await page.goBack();
+  await expect.poll(() => rows.count()).toBe(12);
+  await page.getByRole('button', { name: 'Newer' }).click();
+  await expect.poll(() => rows.count()).toBe(51);
+});
+
+test('filters are in the address, survive a reload, and can be cleared', async (context) => {
+  const page = await open(context, '/jobs', { key: place.key });
+  const rows = page.getByRole('row');
+  await rows.nth(1).waitFor();
+  await page.getByLabel('Type').selectOption('deletion');
+  await expect.poll(() => rows.count()).toBe(2);
+  await page.getByLabel('State').selectOption('failed');
+  await page.getByText('No job matches.').waitFor();
+  expect(new URL(page.url()).search).toBe('?state=failed&type=deletion');
+  await page.reload();
+  await page.getByText('No job matches.').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await expect.poll(() => rows.count()).toBe(51);
+  await page.getByLabel('Started by').selectOption({ label: 'Me' });
+  await expect.poll(() => rows.count()).toBe(51);
+  await page.getByLabel('From').fill('2000-01-01');
+  await page.getByLabel('To').fill('2000-01-31');
+  await page.getByText('No job matches.').waitFor();
+});
+
+test('the list is reached by its shortcut, and a new job appears by itself', async (context) => {
+  const page = await open(context, '/settings', { key: place.key });
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('j');
+  await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+  expect(await page.title()).toBe('Jobs – list – Keepsake');
+});
+
+test('people of operations see the jobs of all workspaces, and choose one', async (context) => {
+  const page = await open(context, '/jobs', { key: await stack().roleKey('ops') });
+  await page.getByRole('columnheader', { name: 'Workspace' }).waitFor();
+  await page.getByLabel('Workspace').selectOption('list');
+  await expect.poll(() => page.getByRole('row').count()).toBe(51);
+  expect(await page.getByRole('row').nth(1).textContent()).toContain('list');
+});
+
+test('a workspace without jobs says what will be here', async (context) => {
+  const empty = await addPlace(stack(), 'list-empty', { users: 1, inParis: 1 });
+  const page = await open(context, '/jobs', { key: empty.key });
+  await page.getByText('No jobs yet.').waitFor();
+  await page.getByRole('main').getByText('Each import, export, deletion').waitFor();
+});
+
+test('while the database is away, the list says so with its request id, and is tried again', async (context) => {
+  const page = await open(context, '/settings', { key: place.key, statuses: [503] });
+  await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+  const away = {
+    status: 503,
+    contentType: 'application/problem+json; charset=utf-8',
+    headers: { 'retry-after': '0' },
+    body: '{"type":"/problems/database-unavailable","title":"The database is not available","status":503,"detail":"PostgreSQL is not available.","requestId":"r-7"}',
+  };
+  await page.route('**/v1/jobs?*', (route) => route.fulfill(away));
+  await page.getByRole('link', { name: 'Jobs' }).click();
+  const alert = page.getByRole('alert');
+  await alert.getByText('The database is not available').waitFor();
+  await alert.getByText('r-7').waitFor();
+  await page.unroute('**/v1/jobs?*');
+  await alert.getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('row').nth(1).waitFor();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const width of [1_280, 400]) {
+    test(`a full list is accessible, and fits its window: ${scheme}, ${width} px`, async (context) => {
+      const page = await open(context, '/jobs', { key: place.key, scheme, width });
+      await page.getByRole('link', { name: /^Deletion/ }).waitFor();
+      await expectAccessible(page);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+        width,
+      );
+    });
+  }
+}
