@@ -34,6 +34,7 @@ const commonSettings = {
   HOST: host.default('127.0.0.1'),
   PORT: port.default(8080),
   PUBLIC_URL: webAddress.optional(),
+  CONSOLE_DIR: text('the path of a folder').optional(),
   TEMPORAL_UI_URL: webAddress.optional(),
   TEMPORAL_TASK_QUEUE: text('the name of a queue').default('keepsake'),
   RESEND_BASE_URL: webAddress.optional(),
@@ -113,6 +114,8 @@ export const envToConfig = (env: Env) => {
     host: env.HOST,
     port: env.PORT,
     publicUrl: (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, ''),
+    /** The folder with the build of the console; undefined if the API serves none. */
+    consoleDir: env.CONSOLE_DIR,
     databaseUrl: env.DATABASE_URL,
     temporalUiUrl: env.TEMPORAL_UI_URL?.replace(/\/+$/, ''),
     taskQueue: env.TEMPORAL_TASK_QUEUE,

@@ -1,19 +1,24 @@
 import type { RouteOptions } from 'fastify';
 import { KEY_ROLES, type Role } from '../db/schema.ts';
+import { CONSOLE_PATHS } from '../rules/console-paths.ts';
+import { toRoutePath } from './console/route-path.ts';
 
 /**
  * The roles that may call a route, and how its workspace is found. `one`: the route needs one
  * workspace: the workspace of the admin, or `?workspace=` of other keys. `byId`: an id in the path
  * determines the workspace, and `?workspace=` is optional. `all`: the route covers all workspaces
  * that the key can access, or the named workspace. `none`: the route needs no workspace.
- * `isUnlimited`: no rate limit, for probes and monitoring.
+ * `isUnlimited`: no rate limit, for probes, monitoring, and the files of the console.
+ * `isOfSession`: signs in or out, and refuses requests that a page of another site caused.
  */
 export type Access =
-  | { public: true; isUnlimited?: true }
+  | { public: true; isUnlimited?: true; isOfSession?: true }
   | { public?: false; roles: readonly Role[]; workspace: 'one' | 'byId' | 'all' | 'none' };
 
 const PUBLIC: Access = { public: true };
 const PROBE: Access = { public: true, isUnlimited: true };
+const PAGE: Access = { public: true, isUnlimited: true };
+const OF_SESSION: Access = { public: true, isOfSession: true };
 const ADMINS: Access = { roles: ['admin'], workspace: 'one' };
 const PLATFORM: Access = { roles: ['platform'], workspace: 'byId' };
 const ALL_IN_ALL: Access = { roles: KEY_ROLES, workspace: 'all' };
@@ -21,7 +26,8 @@ const ALL_BY_ID: Access = { roles: KEY_ROLES, workspace: 'byId' };
 
 /** Every route of the API. Routes with users, samples or ids of users are for admins only. */
 export const ACCESS: Readonly<Record<string, Access>> = {
-  'GET /': PUBLIC,
+  ...Object.fromEntries(CONSOLE_PATHS.map((path) => [`GET ${toRoutePath(path)}`, PAGE])),
+  'GET /assets/*': PAGE,
   'GET /healthz': PROBE,
   'GET /readyz': PROBE,
   'GET /metrics': PROBE,
@@ -44,6 +50,9 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'GET /docs/static/theme/icon.svg': PUBLIC,
 
   'GET /v1/me': ALL_BY_ID,
+  'POST /v1/session': OF_SESSION,
+  'GET /v1/session': ALL_BY_ID,
+  'DELETE /v1/session': OF_SESSION,
   'GET /v1/settings': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,
 

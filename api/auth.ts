@@ -1,36 +1,15 @@
 import type { FastifyRequest } from 'fastify';
-import { findApiKey, proofOf } from '../db/api-keys.ts';
 import type { Db } from '../db/client.ts';
-import type { Role } from '../db/schema.ts';
 import { findWorkspace } from '../db/workspaces.ts';
 import { type Access, findAccess } from './access.ts';
+import { type Actor, findActor, unauthenticated } from './actor.ts';
 import { createKeyUses } from './key-uses.ts';
-import {
-  invalidRequest,
-  isProblem,
-  notFound,
-  problem,
-  type ProblemError,
-} from './http/problems.ts';
+import { invalidRequest, isProblem, notFound, problem } from './http/problems.ts';
 import type { App } from './http/app.ts';
 import type { Rates } from './rate-limit.ts';
-
-/** The key a request came with. */
-export interface Actor {
-  id: string;
-  /** Short form of the id, shown to people. */
-  shownId: string;
-  /** Proves to the database that the key's holder sent the request. Never stored or returned. */
-  proof: Buffer;
-  role: Role;
-  /** The workspace of an admin key; null for keys that can access all workspaces. */
-  workspaceId: string | null;
-  ownerName: string;
-  ownerEmail: string;
-  expiresAt: Date | null;
-  /** Last use before this request, to the minute. */
-  lastUsedAt: Date | null;
-}
+import { requireCsrfToken } from './sessions/csrf-token.ts';
+import { isSafe, requireOwnSite, requireOwnSiteOrLink } from './sessions/own-site.ts';
+import { createSessionCookie } from './sessions/session-cookie.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -46,17 +25,22 @@ declare module 'fastify' {
   }
 }
 
-const KEY_PATTERN = /^Bearer (ks_[A-Za-z0-9_-]{43})$/i;
-
 /** An unknown path or method: anyone may request it and gets an error. */
 const UNKNOWN: Access = { public: true };
+
+interface AuthDeps {
+  db: Db;
+  rates: Rates;
+  publicUrl: string;
+}
 
 /**
  * Determines the caller, the workspace and the rate limit before the body
  * is read.
  */
-export const authenticate = (app: App, db: Db, rates: Rates): void => {
+export const authenticate = (app: App, { db, rates, publicUrl }: AuthDeps): void => {
   const uses = createKeyUses(app, db);
+  const cookie = createSessionCookie(publicUrl);
   app.decorateRequest('access');
   app.decorateRequest('actor', {
     getter(this: FastifyRequest) {
@@ -75,42 +59,33 @@ export const authenticate = (app: App, db: Db, rates: Rates): void => {
     const { url } = request.routeOptions;
     const access = (url === undefined ? undefined : findAccess(request.method, url)) ?? UNKNOWN;
     if (access.public === true && access.isUnlimited === true) return;
+    // Not counted: otherwise a page of another site could use up the limit of a user's address.
+    refuseForeign(request, access, publicUrl);
     await rates.requireRoom(request);
-    const found =
-      access.public === true ? null : await findActor(db, request.headers.authorization);
+    const found = access.public === true ? null : await findActor(db, request, cookie);
     // Counted first: a request with an unknown key counts for its address.
     if (!isProblem(found)) request.access.actor = found;
     if (request.access.actor !== null) uses.note(request.access.actor);
     await rates.count(request, reply);
     if (isProblem(found)) throw found;
-    if (access.public !== true) await admit(db, request, access);
+    if (access.public !== true) {
+      const { session } = request.actor;
+      if (session !== null && !isSafe(request)) requireCsrfToken(request, session.csrfToken);
+      await admit(db, request, access);
+    }
   });
 };
 
-const unauthenticated = (detail: string) =>
-  problem('unauthenticated', detail, {
-    headers: { 'www-authenticate': 'Bearer realm="keepsake"' },
-  });
-
-/** The owner of the key of a request, or the problem with the key. */
-const findActor = async (db: Db, header: string | undefined): Promise<Actor | ProblemError> => {
-  if (header === undefined) return unauthenticated('The request has no Authorization header.');
-  const key = KEY_PATTERN.exec(header)?.[1];
-  if (key === undefined)
-    return unauthenticated('The Authorization header must have the form: Bearer ks_…');
-  const row = await findApiKey(db, key);
-  if (row === undefined) return unauthenticated('This key is unknown, revoked or expired.');
-  return {
-    id: row.id,
-    shownId: row.shown_id,
-    proof: proofOf(key),
-    role: row.role,
-    workspaceId: row.workspace_id,
-    ownerName: row.owner_name,
-    ownerEmail: row.owner_email,
-    expiresAt: row.expires_at,
-    lastUsedAt: row.last_used_at,
-  };
+/**
+ * A request with a key is not refused: no browser adds a key by itself.
+ *
+ * @throws ProblemError if a page of another site sent the request
+ */
+const refuseForeign = (request: FastifyRequest, access: Access, publicUrl: string): void => {
+  const isOfSession = access.public !== true || access.isOfSession === true;
+  if (access.public !== true && request.headers.authorization !== undefined) return;
+  if (isOfSession) requireOwnSite(request, publicUrl);
+  else requireOwnSiteOrLink(request);
 };
 
 /** @throws ProblemError if the actor may not call the route or access the workspace */

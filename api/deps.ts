@@ -25,7 +25,8 @@ export interface ApiDeps {
     | 'rateLimitPerMinute'
     | 'trustedProxies'
     | 'webhookAllowPrivate'
-  >;
+  > &
+    Partial<Pick<Config, 'consoleDir'>>;
   logLevel: Config['logLevel'];
   /** Destination of log lines; the default is standard output. */
   logStream?: { write: (line: string) => void };

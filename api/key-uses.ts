@@ -1,5 +1,6 @@
 import { noteKeyUse } from '../db/api-keys.ts';
 import type { Db } from '../db/client.ts';
+import type { Actor } from './actor.ts';
 import type { App } from './http/app.ts';
 
 /**
@@ -9,13 +10,13 @@ import type { App } from './http/app.ts';
 const NOTED_FOR_MS = 60_000;
 
 export interface KeyUses {
-  /** Records the use of a key. Returns at once, and never fails. */
-  note: (key: { id: string; proof: Buffer }) => void;
+  /** Records the use of a key or session. Returns at once, and never fails. */
+  note: (actor: Pick<Actor, 'id' | 'proof' | 'session'>) => void;
 }
 
 /**
- * Records the use of keys outside the requests: one at a time, so that the records hold one
- * connection at most, and each key once a minute. A use that cannot be stored is skipped.
+ * Records the use of keys and sessions outside the requests: one at a time, so that the records
+ * hold one connection at most, and each once a minute. A use that cannot be stored is skipped.
  */
 export const createKeyUses = (app: App, db: Db): KeyUses => {
   const noted = new Set<string>();
@@ -23,7 +24,9 @@ export const createKeyUses = (app: App, db: Db): KeyUses => {
   app.addHook('onClose', () => last);
 
   return {
-    note: ({ id, proof }) => {
+    note: ({ id: keyId, proof, session }) => {
+      // Each session has its own last use.
+      const id = session?.hash ?? keyId;
       if (noted.has(id)) return;
       noted.add(id);
       setTimeout(() => noted.delete(id), NOTED_FOR_MS).unref();

@@ -31,6 +31,7 @@ import { registerRecordSummaryRoutes } from './jobs/record-summary-routes.ts';
 import { registerRestoreRoutes } from './backups/restore-routes.ts';
 import { registerRetryRoutes } from './jobs/retry-routes.ts';
 import { registerImportMappingRoutes } from './imports/import-mapping-routes.ts';
+import { registerSessionRoutes } from './sessions/session-routes.ts';
 import { registerSegmentRoutes } from './users/segment-routes.ts';
 import { registerSettingsRoutes } from './service/settings-routes.ts';
 import { registerUserListRoutes } from './users/user-list-routes.ts';
@@ -45,6 +46,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const sendCsv = createSendCsv(deps);
   const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
+  registerSessionRoutes(app, deps);
   registerSettingsRoutes(app, deps);
   registerWorkspaceRoutes(app, deps);
   registerUserRoutes(app, deps);

@@ -6,6 +6,7 @@ import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
 import type { StoredColumn } from './column-types.ts';
+import type { SessionSchema } from './session-schema.ts';
 import type { WebhookSchema } from './webhooks/webhook-schema.ts';
 
 /** Rows as PostgreSQL returns them, in snake_case. Row types derive from these tables. */
@@ -50,7 +51,7 @@ export type Outcome =
   | 'failed'
   | 'unprocessed'
   | 'present';
-export interface Schema extends DeleteAllSchema, MailSchema, WebhookSchema {
+export interface Schema extends DeleteAllSchema, MailSchema, SessionSchema, WebhookSchema {
   workspaces: { id: string; name: string; created_at: CreatedAt };
   api_keys: {
     id: string;

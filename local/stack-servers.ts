@@ -1,10 +1,13 @@
 import { createHmac } from 'node:crypto';
+import { resolve } from 'node:path';
 import { Client } from 'pg';
 import type { LocalEnv } from '../config.ts';
 import { API_ROLE, WORKER_ROLE } from '../db/roles.ts';
+import { prepareConsole } from './console/prepare-console.ts';
 import { startOutbox, type Outbox } from './outbox/outbox.ts';
 import { startPostgres, type Postgres } from './postgres/postgres.ts';
 import { prepareSchema } from './prepare-schema.ts';
+import { compilePrograms } from './processes/programs.ts';
 import type { ProcessRecord } from './processes/process-record.ts';
 import type { Secrets } from './secrets.ts';
 import type { StackPorts } from './stack-ports.ts';
@@ -20,7 +23,10 @@ export interface StartContext {
   /** Folders for a fetched Temporal CLI. It is stored in the first writable one. */
   cliFolders: readonly string[];
   headless: boolean;
+  withConsole: boolean;
   isThrowaway: boolean;
+  /** The main files of the two processes, relative to the project's folder. */
+  mainFiles: Record<'api' | 'worker', string>;
   ports: StackPorts;
   secrets: Secrets;
   record: ProcessRecord;
@@ -43,6 +49,8 @@ export interface Servers {
   temporal: Temporal | undefined;
   outbox: Outbox | undefined;
   workflowBundle: string;
+  /** The folder with the build of the console, if it is served. */
+  consoleDir: string | undefined;
 }
 
 /** Called with each server as soon as it must be stopped at the end. */
@@ -65,15 +73,23 @@ export const startServers = async (
     prepareTemporal(shared, onStarted),
     prepareOutbox(shared, onStarted),
     prepareWorkflowBundle(context.dataDir, signal),
+    findConsole(shared),
+    compilePrograms(context.dataDir, Object.values(context.mainFiles)),
   ] as const;
   try {
-    const [database, temporal, outbox, workflowBundle] = await Promise.all(parts);
-    return { database, temporal, outbox, workflowBundle };
+    const [database, temporal, outbox, workflowBundle, consoleDir] = await Promise.all(parts);
+    return { database, temporal, outbox, workflowBundle, consoleDir };
   } catch (error) {
     failure.abort();
     await Promise.allSettled(parts);
     throw error;
   }
+};
+
+const findConsole = async (context: StartContext): Promise<string | undefined> => {
+  const { env, dataDir, withConsole, signal } = context;
+  if (env.CONSOLE_DIR !== undefined) return resolve(env.CONSOLE_DIR);
+  return withConsole ? prepareConsole(dataDir, signal) : undefined;
 };
 
 const prepareDatabase = async (

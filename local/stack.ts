@@ -9,6 +9,7 @@ import { runKeepsakeProcess } from './processes/keepsake-process.ts';
 import { lockDataFolder } from './processes/lock.ts';
 import { apiUrlOf, processEnv, publicUrlOf } from './processes/process-env.ts';
 import { hasDatabase, removeDatabase } from './postgres/postgres-place.ts';
+import { programOf } from './processes/programs.ts';
 import { openProcessRecord, stopOrphans } from './processes/process-record.ts';
 import { openSecrets } from './secrets.ts';
 import { openPorts } from './stack-ports.ts';
@@ -17,6 +18,7 @@ import type { Supervised } from './processes/supervise.ts';
 import { cliFolderIn, cliFoldersOf } from './temporal/temporal-cli.ts';
 import { waitUntilReady } from './processes/wait-until-ready.ts';
 
+const MAIN_FILES = { api: 'api/main.ts', worker: 'worker/main.ts' };
 const READY_DEADLINE_MS = 60_000;
 const PROBE_DEADLINE_MS = 3_000;
 
@@ -31,6 +33,8 @@ export interface StackOptions {
    * The data is removed after the stop, so the stop does not wait for work to be finished or saved.
    */
   isThrowaway?: boolean;
+  /** Builds the console and serves it. A build given by CONSOLE_DIR is served in any case. */
+  withConsole?: boolean;
   /** Adds the workspace `demo` the first time, but never to a database given by DATABASE_URL. */
   demo?: boolean;
   /**
@@ -41,8 +45,7 @@ export interface StackOptions {
   /** The environment that the processes inherit; by default this process's own. */
   inherited?: NodeJS.ProcessEnv;
   /** The main files of the two processes. Fault tests have their own. */
-  apiFile?: string;
-  workerFile?: string;
+  mainFiles?: Partial<StartContext['mainFiles']>;
   /** Aborts the start. */
   signal?: AbortSignal;
 }
@@ -54,6 +57,8 @@ export interface StackOptions {
 export interface LocalInfo {
   api: string;
   publicUrl: string;
+  /** The address of the console, if it is served. */
+  console: string | undefined;
   temporal: string;
   temporalUi: string | undefined;
   outbox: string | undefined;
@@ -126,7 +131,9 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       dataDir,
       cliFolders: cliFoldersOf(options.cliFallbackFolder ?? cliFolderIn(dataDir)),
       headless,
+      withConsole: options.withConsole ?? false,
       isThrowaway,
+      mainFiles: { ...MAIN_FILES, ...options.mainFiles },
       ports: await openPorts(env, headless, (held) => servers.push(held)),
       secrets: openSecrets(dataDir),
       record,
@@ -136,7 +143,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
     };
     const started = await startServers(context, (server) => servers.push(server));
     context.signal.throwIfAborted();
-    const running = startProcesses(context, started, options);
+    const running = startProcesses(context, started);
     processes.push(...Object.values(running));
     await waitForApi(context, running);
 
@@ -174,14 +181,13 @@ const stopAll = async (parts: Stoppable[]): Promise<void> => {
 const startProcesses = (
   context: StartContext,
   servers: Servers,
-  { apiFile = 'api/main.ts', workerFile = 'worker/main.ts' }: StackOptions,
 ): Record<'api' | 'worker', Supervised> => {
-  const { dataDir, isThrowaway, ports, record, log, onRestart } = context;
+  const { dataDir, isThrowaway, mainFiles, ports, record, log, onRestart } = context;
   const { apiUrl, workerUrl } = servers.database;
   const run = (name: string, file: string, databaseUrl: string, { fd }: HeldPort) =>
     runKeepsakeProcess({
       name,
-      file,
+      program: programOf(dataDir, file),
       env: processEnv(context, servers, databaseUrl),
       listenFd: fd,
       logFile: join(dataDir, 'logs', `${name}.log`),
@@ -191,8 +197,8 @@ const startProcesses = (
       log,
     });
   return {
-    worker: run('worker', workerFile, workerUrl, ports.metrics),
-    api: run('api', apiFile, apiUrl, ports.api),
+    worker: run('worker', mainFiles.worker, workerUrl, ports.metrics),
+    api: run('api', mainFiles.api, apiUrl, ports.api),
   };
 };
 
@@ -227,6 +233,7 @@ const infoOf = (
 ): LocalInfo => ({
   api: apiUrlOf(context.env.HOST, context.ports.api.port),
   publicUrl: publicUrlOf(context),
+  console: servers.consoleDir === undefined ? undefined : `${publicUrlOf(context)}/`,
   temporal: servers.temporal?.address ?? context.env.TEMPORAL_ADDRESS ?? '',
   temporalUi: context.env.TEMPORAL_UI_URL ?? servers.temporal?.uiUrl,
   outbox: servers.outbox?.url,

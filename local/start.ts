@@ -21,11 +21,12 @@ const curlLines = (api: string, keysFile: string): string[] => {
 };
 
 const showReady = ({ info, newKeys }: Stack, dataDir: string, hasDemo: boolean): void => {
-  const { api, temporal, temporalUi, outbox } = info();
+  const { api, temporal, temporalUi, outbox, console: page } = info();
   const keysFile = join(dataDir, 'keys.json');
   const elsewhere = databaseElsewhere(dataDir);
   const seconds = (performance.now() / 1_000).toFixed(1);
   const places = [
+    ['Console', page ?? 'not served'],
     ['API', api],
     ['Docs', `${api}/docs`],
     ['Temporal UI', temporalUi ?? `the UI of the server at ${temporal}`],
@@ -72,7 +73,7 @@ const main = async (): Promise<void> => {
     ]);
     const env = readLocalEnv();
     dataDir = resolve(env.KEEPSAKE_DATA_DIR);
-    stack = await startStack({ env, dataDir, log: say, demo: true, signal });
+    stack = await startStack({ env, dataDir, log: say, withConsole: true, demo: true, signal });
     showReady(stack, dataDir, env.DATABASE_URL === undefined);
     await untilAborted(signal);
   } catch (error) {

@@ -54,4 +54,7 @@ export const OF_THE_DATABASE = {
   oldPreviewDays: 1,
   /** The users of a job that wrote no file, in days after its end. */
   fruitlessJobDays: 30,
+  /** A session of a browser, in hours after its begin; and in hours without a request. */
+  sessionHours: 12,
+  sessionIdleHours: 2,
 } as const;

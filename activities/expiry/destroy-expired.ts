@@ -8,6 +8,7 @@ import {
   listExportsToDestroy,
   listLostAttempts,
 } from '../../db/exports/removals.ts';
+import { eraseEndedSessions } from '../../db/sessions.ts';
 import { eraseOldCalls, eraseOldDeliveries } from '../../db/webhooks/webhook-deliveries.ts';
 import {
   erasePreviewTargets,
@@ -52,6 +53,7 @@ export const createDestroyExpired =
     };
     await erase(once(() => eraseOldCalls(db)));
     await erase(once(() => erasePreviewTargets(db)));
+    await erase(once(() => eraseEndedSessions(db)));
     if (problems.length > 0) throw problems[0];
     return result;
   };

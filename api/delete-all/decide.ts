@@ -17,7 +17,7 @@ import {
   type Refusal,
 } from '../../workflows/contracts/delete-all.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { Actor } from '../auth.ts';
+import type { Actor } from '../actor.ts';
 import { type Idempotency, oncePerKey, readIdempotency } from '../http/idempotency.ts';
 import { notFound, problem, type ProblemError } from '../http/problems.ts';
 

@@ -3,6 +3,9 @@ const MIB = 1024 * 1024;
 /** Default limit of a body, in bytes. */
 export const BODY_LIMIT_BYTES = MIB;
 
+/** A key in JSON. Callers without a key send this body. */
+export const SIGN_IN_BODY_LIMIT_BYTES = 8 * 1024;
+
 /** 1,000 users at once, with long custom properties. */
 export const USERS_BODY_LIMIT_BYTES = 5 * MIB;
 
@@ -53,6 +56,7 @@ export const MAX_COUNTS_OF_WORKSPACE = 1;
 
 /** Requests that may wait for a count. Further requests are answered without a count. */
 export const MAX_WAITING_COUNTS = 200;
+export const MAX_WAITING_COUNTS_OF_WORKSPACE = 10;
 
 /** A little longer than the deadline of a count, which PostgreSQL checks for each statement. */
 export const COUNT_TIMEOUTS = { statement_timeout: '10s', lock_timeout: '5s' } as const;

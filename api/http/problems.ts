@@ -30,13 +30,25 @@ const catalogue = {
   },
   unauthenticated: {
     status: 401,
-    title: 'The API key is missing or not valid',
-    advice: 'Send `Authorization: Bearer ks_…` with a key that is neither revoked nor expired.',
+    title: 'The API key or session is missing or not valid',
+    advice:
+      'Send `Authorization: Bearer ks_…` with a key that is neither revoked nor expired. Sign in again if you use a session.',
   },
   forbidden: {
     status: 403,
     title: 'Your role does not allow this',
     advice: 'Use a key with a role that `detail` names.',
+  },
+  'csrf-token-invalid': {
+    status: 403,
+    title: 'The CSRF token is missing or not valid',
+    advice: 'Send `csrfToken` of `GET /v1/session` in the header `X-CSRF-Token`.',
+  },
+  'cross-site-request': {
+    status: 403,
+    title: 'The request came from another site',
+    advice:
+      'Send the request from a page of the API itself, at the address in `PUBLIC_URL`. Use a key in a program.',
   },
   'self-approval': {
     status: 403,
@@ -54,6 +66,12 @@ const catalogue = {
     title: 'Not found',
     advice:
       'Check the path and the id. Use a key of the right workspace: a key finds nothing of other workspaces.',
+  },
+  'console-not-built': {
+    status: 404,
+    title: 'This API serves no console',
+    advice:
+      'Ask an operator to build the console and to set `CONSOLE_DIR`. `/docs` describes the API.',
   },
   'method-not-allowed': {
     status: 405,

@@ -13,7 +13,8 @@ const DESCRIPTION =
   'The current state is sent at once. A `progress` event follows each change, and a `finished` event ' +
   'ends the stream. A client that connects again with `Last-Event-ID` receives only new events; after ' +
   '`finished` the response is 204, and the client stops. A comment is sent after every 15 seconds ' +
-  'without events. The stream also ends after some minutes, and when its key is revoked or expires.';
+  'without events. The stream also ends after some minutes, when its key is revoked or expires, and when ' +
+  'its session ends.';
 
 /** One event. An OpenAPI document can describe a stream only by its items. */
 const eventSchema = z.object({

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { listEnded } from '../../db/api-keys.ts';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import type { Role } from '../../db/schema.ts';
-import type { Actor } from '../auth.ts';
+import { listEndedSessions } from '../../db/sessions.ts';
+import type { Actor, Session } from '../actor.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { toJobEvent, type JobEvent } from './job-event.ts';
 import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
@@ -19,8 +20,13 @@ const MAX_STREAMS_OF_WORKSPACE = 200;
 const MAX_STREAMS = 1_000;
 const RETRY_AFTER_SECONDS = '10';
 
-/** Longest time that a revoked or expired key can continue to read, in milliseconds. */
+/** Longest time that an ended key or session can continue to read, in milliseconds. */
 export const KEY_CHECK_MS = 5_000;
+
+/** Without the proof of the key, and without the token of the session. */
+interface Reader extends Pick<Actor, 'id' | 'role'> {
+  session: Pick<Session, 'hash'> | null;
+}
 
 export interface JobStreams {
   /**
@@ -29,19 +35,14 @@ export interface JobStreams {
    *
    * @throws ProblemError if too many streams are open
    */
-  open: (
-    reader: Pick<Actor, 'id' | 'role'>,
-    facts: JobFacts,
-    lastSeenId: string | undefined,
-  ) => Readable | undefined;
+  open: (reader: Reader, facts: JobFacts, lastSeenId: string | undefined) => Readable | undefined;
   /** Ends all streams, and opens no new streams. */
   close: () => void;
 }
 
 export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
   const { db } = deps.database;
-  /** Open streams, each with the id of its key. */
-  const streams = new Map<EventStream, string>();
+  const streams = new Map<EventStream, Reader>();
   let isClosed = false;
   const take = createShares({
     all: MAX_STREAMS,
@@ -55,13 +56,13 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
     return facts && jobViewFor(facts, deps);
   });
 
-  const endThoseOfEndedKeys = async (): Promise<void> => {
+  const endThoseOfEnded = async (): Promise<void> => {
     if (streams.size === 0) return;
     // Without PostgreSQL, neither keys nor jobs can be read.
-    const ended = await listEnded(db, [...new Set(streams.values())]).catch((): string[] => []);
-    for (const [stream, keyId] of streams) if (ended.includes(keyId)) stream.end();
+    const isEnded = await readEnded(deps, [...streams.values()]).catch(() => () => false);
+    for (const [stream, reader] of streams) if (isEnded(reader)) stream.end();
   };
-  const keyCheck = setInterval(() => void endThoseOfEndedKeys(), KEY_CHECK_MS);
+  const keyCheck = setInterval(() => void endThoseOfEnded(), KEY_CHECK_MS);
 
   return {
     open: (reader, facts, lastSeenId) => {
@@ -76,7 +77,8 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
         stopWatching();
       });
       const stopWatching = watch.add(facts.job.id, (view) => stream.show(view(reader.role)));
-      streams.set(stream, reader.id);
+      const { id, role, session } = reader;
+      streams.set(stream, { id, role, session: session && { hash: session.hash } });
       stream.show(first);
       return stream.readable;
     },
@@ -98,8 +100,19 @@ const jobViewFor = (facts: JobFacts, deps: JobJsonDeps) => {
   };
 };
 
-const requireRoom = (streams: ReadonlyMap<EventStream, string>, keyId: string): void => {
-  const own = [...streams.values()].filter((id) => id === keyId).length;
+/** Whether the key or the session of a reader has ended. A reader that is not given is unknown. */
+const readEnded = async (
+  { database: { db } }: JobJsonDeps,
+  readers: readonly Reader[],
+): Promise<(reader: Reader) => boolean> => {
+  const hashes = readers.flatMap(({ session }) => session?.hash ?? []);
+  const keys = new Set(await listEnded(db, [...new Set(readers.map(({ id }) => id))]));
+  const sessions = new Set(await listEndedSessions(db, [...new Set(hashes)]));
+  return ({ id, session }) => keys.has(id) || (session !== null && sessions.has(session.hash));
+};
+
+const requireRoom = (streams: ReadonlyMap<EventStream, Reader>, keyId: string): void => {
+  const own = [...streams.values()].filter(({ id }) => id === keyId).length;
   if (own >= MAX_STREAMS_PER_KEY) {
     throw problem(
       'too-many-requests',

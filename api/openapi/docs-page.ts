@@ -45,7 +45,7 @@ const PAGE = `<!doctype html>
 export const readOwn = (name: string): Promise<string> =>
   readFile(new URL(`docs/${name}`, import.meta.url), 'utf8');
 
-/** Serves the readable documentation, and redirects the root path to it. */
+/** Serves the readable documentation. */
 export const serveDocs = async (app: App): Promise<void> => {
   await app.register(swaggerUi, {
     routePrefix: PREFIX,
@@ -53,8 +53,6 @@ export const serveDocs = async (app: App): Promise<void> => {
     theme: await loadTheme(),
     uiHooks: { preHandler: answerPage },
   });
-  // A temporary redirect: another page may replace this path.
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(PREFIX, 302));
 };
 
 const loadTheme = async () => {

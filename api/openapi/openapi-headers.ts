@@ -37,6 +37,8 @@ const OF_RANGES: Headers = { 'Content-Range': header('Range of the bytes, and si
 
 /** Headers of single operations, in success responses. */
 const OF_OPERATIONS: Readonly<Record<string, Headers>> = {
+  startSession: { 'Set-Cookie': header('The secret id of the session, for the browser only') },
+  endSession: { 'Set-Cookie': header('Removes the cookie') },
   createSegment: { Location: header('Path of the segment') },
   createWebhook: { Location: header('Path of the webhook') },
   testWebhook: { Location: header('Path of the delivery') },

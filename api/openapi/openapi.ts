@@ -10,6 +10,7 @@ import type { App } from '../http/app.ts';
 import { readOwn, serveDocs } from './docs-page.ts';
 import { IMPORT_BODY } from '../imports/import-options.ts';
 import { answerHeaders, problemHeaders } from './openapi-headers.ts';
+import { createSessionCookie } from '../sessions/session-cookie.ts';
 import { exampleOf, joinSchemas } from './openapi-schemas.ts';
 import { TAGS } from './openapi-tags.ts';
 import { PROBLEMS, type ProblemSlug } from '../http/problems.ts';
@@ -84,6 +85,11 @@ const LAST_EVENT_ID = header(
   'The `id` of the last event that the client received; older events are not sent again.',
 );
 
+const CSRF_TOKEN = header(
+  'X-CSRF-Token',
+  '`csrfToken` of the session. Required with the cookie of a session, and ignored with a key.',
+);
+
 /** Headers that operations accept. The code reads them itself, as requests have others too. */
 const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   createUserList: [IDEMPOTENCY_KEY],
@@ -106,6 +112,7 @@ const HEADERS_OF: Readonly<Record<string, readonly object[]>> = {
   rotateWebhookSecret: [WEBHOOK_KEY],
   testWebhook: [WEBHOOK_KEY],
   replayWebhookDelivery: [WEBHOOK_KEY],
+  endSession: [CSRF_TOKEN],
 };
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -164,6 +171,14 @@ const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
   downloadExport: FILE_STATUSES,
   downloadBackup: FILE_STATUSES,
   downloadByLink: FILE_STATUSES,
+  startSession: [401],
+};
+
+const BY_KEY_OR_SESSION = [{ apiKey: [] }, { session: [] }];
+/** Operations of sessions do not use a key. Signing out needs no session. */
+const SECURITY_OF: Readonly<Record<string, readonly object[]>> = {
+  getSession: [{ session: [] }],
+  endSession: [{ session: [] }, {}],
 };
 
 interface Response {
@@ -186,7 +201,7 @@ const zodToJsonConfig = { unrepresentable: 'any' } as const;
 const addSharedSchemas = createJsonSchemaTransformObject({ zodToJsonConfig });
 
 /** Must be registered before the routes that it describes. */
-export const documentApi = async (app: App): Promise<void> => {
+export const documentApi = async (app: App, publicUrl: string): Promise<void> => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -199,6 +214,12 @@ export const documentApi = async (app: App): Promise<void> => {
       components: {
         securitySchemes: {
           apiKey: { type: 'http', scheme: 'bearer', description: 'A key: `ks_…`' },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: createSessionCookie(publicUrl).name,
+            description: 'The cookie of a browser that signed in with `POST /v1/session`',
+          },
         },
       },
     },
@@ -251,18 +272,18 @@ const completeOperation = (method: string, path: string, operation: Operation): 
     ...(STATUSES_OF[operation.operationId ?? ''] ?? []),
   ]);
   const isLimited = access?.public !== true || access.isUnlimited !== true;
-  if (isLimited) statuses.add(429);
-  if (isPublic) {
-    operation.security = [];
-  } else {
-    statuses.add(401).add(403);
-    operation.security = [{ apiKey: [] }];
-    operation.parameters = [
-      ...(operation.parameters ?? []),
-      ...(HEADERS_OF[operation.operationId ?? ''] ?? []),
-      access.workspace === 'all' ? WORKSPACE_OF_LIST : WORKSPACE_PARAMETER,
-    ];
-  }
+  if (isLimited) statuses.add(403).add(429);
+  if (!isPublic) statuses.add(401);
+  operation.security = [
+    ...(SECURITY_OF[operation.operationId ?? ''] ?? (isPublic ? [] : BY_KEY_OR_SESSION)),
+  ];
+  const parameters = [
+    ...(operation.parameters ?? []),
+    ...(HEADERS_OF[operation.operationId ?? ''] ?? []),
+    ...(isPublic || method === 'get' ? [] : [CSRF_TOKEN]),
+    ...(isPublic ? [] : [access.workspace === 'all' ? WORKSPACE_OF_LIST : WORKSPACE_PARAMETER]),
+  ];
+  if (parameters.length > 0) operation.parameters = parameters;
   const body = BODY_OF[operation.operationId ?? ''];
   if (body !== undefined) operation.requestBody = body;
   const responses: Record<string, Response> = { ...operation.responses };

@@ -9,7 +9,7 @@ import {
   type Refused,
 } from '../../db/users/user-merge.ts';
 import type { UserChange } from '../../db/users/user-writes.ts';
-import type { Actor } from '../auth.ts';
+import type { Actor } from '../actor.ts';
 import { type InputError, invalidRequest, problem } from '../http/problems.ts';
 import { readUser, userInputSchema } from './user-input.ts';
 

@@ -17,8 +17,8 @@ const INHERITED_FD = 3;
 
 export interface KeepsakeProcessOptions {
   name: string;
-  /** The main file, relative to the project's folder. */
-  file: string;
+  /** The path of a compiled main file. */
+  program: string;
   env: NodeJS.ProcessEnv;
   /** The inherited socket to listen on, instead of opening one. */
   listenFd: number | undefined;
@@ -31,9 +31,7 @@ export interface KeepsakeProcessOptions {
 }
 
 /**
- * Runs a main file of Keepsake until it is stopped.
- *
- * It does not use `npx tsx`: a signal would end only npx and leave the process running.
+ * Runs a program of Keepsake until it is stopped.
  */
 export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised => {
   const { listenFd } = options;
@@ -42,7 +40,7 @@ export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised 
     name: options.name,
     spawn: () => {
       const log = openLogFile(options.logFile);
-      const child = spawn(process.execPath, nodeArguments(options.file, []), {
+      const child = spawn(process.execPath, programArguments(options.program), {
         cwd: PROJECT_FOLDER,
         env:
           listenFd === undefined ? options.env : { ...options.env, LISTEN_FD: `${INHERITED_FD}` },
@@ -58,6 +56,9 @@ export const runKeepsakeProcess = (options: KeepsakeProcessOptions): Supervised 
     log: options.log,
   });
 };
+
+/** Arguments for `node`. Stack traces name the lines of the sources. */
+export const programArguments = (program: string): string[] => ['--enable-source-maps', program];
 
 /** Runs a script of Keepsake to its end. @throws Error with its output, when it fails */
 export const runScript = async (

@@ -21,7 +21,7 @@ export const processEnv = (
   databaseUrl: string,
 ): NodeJS.ProcessEnv => {
   const { env, inherited, dataDir, ports, secrets } = context;
-  const { database, temporal, outbox, workflowBundle } = servers;
+  const { database, temporal, outbox, workflowBundle, consoleDir } = servers;
   let base = inherited;
   if (database.server !== undefined) base = withoutPostgresSettings(base);
   if (temporal !== undefined) base = withoutTemporalSettings(base);
@@ -44,6 +44,7 @@ export const processEnv = (
     METRICS_PORT: String(ports.metrics.port),
     PUBLIC_URL: publicUrlOf(context),
     WORKFLOW_BUNDLE: workflowBundle,
+    ...(consoleDir !== undefined && { CONSOLE_DIR: consoleDir }),
   };
 };
 

@@ -8,7 +8,7 @@ import { useOwnStack } from '../support/stack/stack.ts';
 import { tablesHolding } from '../support/database/traces.ts';
 import { triggerSchedule } from '../support/stack/trigger-schedule.ts';
 
-const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/crashing-worker.ts' } });
 let temporal: Client;
 
 beforeAll(async () => {

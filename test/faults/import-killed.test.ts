@@ -3,7 +3,7 @@ import type { CrashPoint } from '../../activities/deps.ts';
 import { hasCrashedAt, orderCrash } from '../support/stack/crash-at.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/crashing-worker.ts' } });
 
 const LINES = 35_000;
 

@@ -11,7 +11,7 @@ import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 import { sweepNow } from '../support/stack/trigger-schedule.ts';
 
-const stack = useOwnStack({ apiFile: 'test/support/stack/crashing-api.ts' });
+const stack = useOwnStack({ mainFiles: { api: 'test/support/stack/crashing-api.ts' } });
 
 // Paused, because the sweep would start the job; here the repeated request must start it.
 beforeAll(() => stack().temporal.workflow.getHandle(SWEEP.id).signal(SWEEP_SIGNALS.pause));

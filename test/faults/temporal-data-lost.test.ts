@@ -14,7 +14,7 @@ import { useOwnStack } from '../support/stack/stack.ts';
  * Temporal is started again at the same address without its data. The worker is not restarted.
  */
 
-const stack = useOwnStack({ workerFile: 'test/support/stack/registering-worker.ts' });
+const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/registering-worker.ts' } });
 
 const USERS = 50_000;
 /** The sweep runs every minute, and is registered again a second after the server starts. */

@@ -5,7 +5,7 @@ import { allDeleted, prepareTrial } from '../support/stack/fault-trial.ts';
 import { expectInvariants } from '../support/database/invariants.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useOwnStack({ workerFile: 'test/support/stack/crashing-worker.ts' });
+const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/crashing-worker.ts' } });
 
 const USERS = 50_000;
 

@@ -7,7 +7,7 @@ import type { CrashPoint } from '../../activities/deps.ts';
 import { startSecondWorker } from '../support/stack/second-worker.ts';
 import { useOwnStack } from '../support/stack/stack.ts';
 
-const stack = useOwnStack({ workerFile: 'test/support/stack/stopping-worker.ts' });
+const stack = useOwnStack({ mainFiles: { worker: 'test/support/stack/stopping-worker.ts' } });
 
 const COUNT = 50_000;
 const SELECTED = 40_000;

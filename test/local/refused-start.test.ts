@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { holdPort } from '../../local/held-port.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { startFakePooler } from '../support/database/fake-pooler.ts';
+import { argumentsFor } from '../support/stack/builds.ts';
 
 const database = useDatabase();
 let dataDir: string;
@@ -28,8 +29,8 @@ const PROCESSES = ['api/main.ts', 'worker/main.ts'] as const;
 
 const start = async (file: string, databaseUrl: string, imports: string[] = []) => {
   const { port, fd, stop } = await holdPort('127.0.0.1', 0);
-  const loaded = [...imports, 'tsx'].flatMap((name) => ['--import', name]);
-  const child = spawn(process.execPath, [...loaded, file], {
+  const loaded = imports.flatMap((name) => ['--import', name]);
+  const child = spawn(process.execPath, [...loaded, ...argumentsFor(file)], {
     stdio: ['ignore', 'pipe', 'pipe', fd],
     env: {
       ...process.env,

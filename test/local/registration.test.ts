@@ -10,6 +10,7 @@ import { SCHEDULES, SWEEP } from '../../workflows/contracts/jobs.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contracts/search-attributes.ts';
 import { useDatabase } from '../support/database/database.ts';
 import { startDevServer, type DevServer } from '../support/stack/dev-server.ts';
+import { argumentsFor } from '../support/stack/builds.ts';
 
 /**
  * The requirements of a worker on a Temporal server that Keepsake did not start, and its errors
@@ -46,7 +47,7 @@ const runWorker = async (address: string, set: NodeJS.ProcessEnv = {}) => {
     METRICS_PORT: '0',
     ...set,
   };
-  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+  const child = spawn(process.execPath, argumentsFor('worker/main.ts'), {
     cwd: PROJECT_FOLDER,
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -12,7 +12,7 @@ import { sendSignal } from '../../local/processes/stop-process.ts';
 import { startStack, type Stack } from '../../local/stack.ts';
 import { startTemporal, type TemporalOptions } from '../../local/temporal/temporal.ts';
 import { CLI_FOLDERS } from '../support/stack/temporal-programs.ts';
-import { CACHE_FOLDER } from '../support/stack/workflow-bundle.ts';
+import { CACHE_FOLDER } from '../support/stack/builds.ts';
 
 // Every test forces the race: a port is taken between its choice and its opening.
 vi.mock('../../local/ports.ts', { spy: true });

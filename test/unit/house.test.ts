@@ -13,7 +13,7 @@ const files = ['.', ...folders]
       join(folder, name),
     ),
   )
-  .filter((name) => name.endsWith('.ts'));
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'));
 const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
 const product = files.filter((file) => !file.startsWith('test/'));
 
@@ -47,6 +47,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   api: SERVICE,
   worker: ['.', 'activities', 'db', 'storage', 'temporal', 'webhooks', 'workflows'],
   local: ['.', 'api', 'db', 'files', 'rules', 'selection', 'storage', 'temporal', 'workflows'],
+  web: ['imports', 'rules', 'selection'],
   bench: ['.', 'activities', 'api', 'db', 'local', 'storage', 'workflows'],
 };
 

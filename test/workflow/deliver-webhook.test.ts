@@ -16,7 +16,7 @@ import {
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
 import { type Answering, startReceiver, type Receiver } from '../support/http/webhook-receiver.ts';
 import { createWebhookSteps, isSignedBy, type WebhookSteps } from '../support/steps/webhooks.ts';
-import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** Deliveries over several days to a real receiver, on a Temporal server whose clock runs ahead. */

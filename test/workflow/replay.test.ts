@@ -1,7 +1,7 @@
 import { Worker } from '@temporalio/worker';
 import { beforeAll, expect, test } from 'vitest';
 import { readHistories } from '../support/steps/histories.ts';
-import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** A changed path is detected only if the path has a history. */

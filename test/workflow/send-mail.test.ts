@@ -16,7 +16,7 @@ import { createRequestSteps, seedPeople } from '../support/steps/delete-all.ts';
 import { makeExport, makeJob } from '../support/steps/export-rows.ts';
 import { accepted, json, startMailProvider } from '../support/http/mail-provider.ts';
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
-import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** Mails that a stand-in provider sends again, on a Temporal server whose clock runs ahead. */

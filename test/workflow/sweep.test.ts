@@ -4,7 +4,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SWEEP, SWEEP_SIGNALS, type SweepInput } from '../../workflows/contracts/jobs.ts';
 import { findTimeSkippingServer } from '../support/stack/temporal-programs.ts';
-import { WORKFLOW_BUNDLE } from '../support/stack/workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from '../support/stack/builds.ts';
 import { installQuietRuntime } from '../support/stack/quiet-runtime.ts';
 
 /** The sweep over several hours, on a Temporal server whose clock runs ahead. */

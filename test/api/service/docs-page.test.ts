@@ -9,18 +9,6 @@ const CSP =
 
 const get = (url: string) => api().call('GET', url, { key: null });
 
-test('the path / redirects temporarily to the documentation', async () => {
-  for (const method of ['GET', 'HEAD'] as const) {
-    const { status, headers } = await api().call(method, '/', { key: null });
-    expect({ status, location: headers['location'] }).toEqual({ status: 302, location: '/docs' });
-  }
-  const posted = await api().call('POST', '/', { key: null });
-  expect({ status: posted.status, allow: posted.headers['allow'] }).toEqual({
-    status: 405,
-    allow: 'GET, HEAD',
-  });
-});
-
 test.each(['/docs', '/docs/'])(
   '%s is one page with the title of Keepsake, and without the default files of Swagger UI',
   async (url) => {

@@ -33,6 +33,7 @@ const TELLING = [
   'ratelimit-reset',
   'repr-digest',
   'retry-after',
+  'set-cookie',
   'www-authenticate',
   'x-request-id',
 ];

@@ -1,5 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { ACCESS } from '../../../api/access.ts';
+import { toRoutePath } from '../../../api/console/route-path.ts';
+import { CONSOLE_PATHS } from '../../../rules/console-paths.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -42,13 +44,14 @@ const refsIn = (value: unknown): string[] =>
         name === '$ref' && typeof inner === 'string' ? [inner] : refsIn(inner),
       );
 
-test('the document is OpenAPI 3.1 and describes every route except the routes of the documentation', () => {
+test('the document is OpenAPI 3.1 and describes every route except those of documentation and console', () => {
   expect(document.openapi).toMatch(/^3\.1\./);
   const told = operations().map(
     ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`,
   );
+  const pages = new Set(CONSOLE_PATHS.map((path) => `GET ${toRoutePath(path)}`));
   const known = Object.keys(ACCESS).filter(
-    (route) => !/^GET \/(?:docs\b.*|openapi\.json)?$/.test(route),
+    (route) => !pages.has(route) && !/^GET \/(?:docs\b.*|openapi\.json|assets\/\*)$/.test(route),
   );
   expect(told.toSorted()).toEqual(known.toSorted());
 });
@@ -62,7 +65,9 @@ test('every operation has a unique id, a summary, a success answer and its probl
     expect({ path, summary: operation.summary }).not.toEqual({ path, summary: undefined });
     expect(statuses.some((status) => status.startsWith('2'))).toBe(true);
     expect(operation.responses['503']).toEqual({ $ref: '#/components/responses/problem503' });
-    expect('401' in operation.responses).toBe(operation.security?.length === 1);
+    // Signing in needs no session yet, and signing out needs none any more.
+    if (operation.tags?.includes('sessions')) continue;
+    expect('401' in operation.responses).toBe(operation.security?.length !== 0);
   }
 });
 
@@ -87,6 +92,20 @@ test('every reference points to an existing part of the document', () => {
       .reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], document);
     expect({ ref, target }).not.toEqual({ ref, target: undefined });
   }
+});
+
+test('every guarded operation takes a key or a session, and its changes take the token of a session', () => {
+  for (const { method, operation } of operations()) {
+    if (operation.security?.length === 0 || operation.tags?.includes('sessions')) continue;
+    expect(operation.security).toEqual([{ apiKey: [] }, { session: [] }]);
+    const names = (operation.parameters ?? []).map(({ name }) => name);
+    expect(names.includes('X-CSRF-Token')).toBe(method !== 'get');
+  }
+  const { get, post, delete: out } = document.paths['/v1/session']!;
+  const security = [get!.security, post!.security, out!.security];
+  expect(security).toEqual([[{ session: [] }], [], [{ session: [] }, {}]]);
+  expect(headersOf('/v1/session', 'post', '200')).toContain('Set-Cookie');
+  expect(headersOf('/v1/session', 'delete', '204')).toContain('Set-Cookie');
 });
 
 const schemaOf = (name: string) =>

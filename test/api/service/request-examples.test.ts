@@ -183,6 +183,11 @@ test('the example options in the schema of a form are the same as in the safe ex
   }
 });
 
+test('the example for a session is accepted, with a real key', async () => {
+  const { body } = await send('startSession', { change: { key: api().keys.one } });
+  expect(body.me.workspace.id).toBe('one');
+});
+
 test('these tests send every example', () => {
   expect([...sent].toSorted()).toEqual([...operations.keys()].toSorted());
 });

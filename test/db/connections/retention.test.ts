@@ -15,6 +15,7 @@ const sourceOf = (name: string) => read(`SELECT prosrc FROM pg_proc WHERE pronam
 
 test('lifetimes are the same in rules/retention.ts and in the database', async () => {
   const { userListDays, previewedUsersHours, oldPreviewDays, fruitlessJobDays } = OF_THE_DATABASE;
+  const { sessionHours, sessionIdleHours } = OF_THE_DATABASE;
   const listExpiry = await read(`SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef
     WHERE adrelid = 'user_lists'::regclass
       AND adnum = (SELECT attnum FROM pg_attribute
@@ -24,6 +25,8 @@ test('lifetimes are the same in rules/retention.ts and in the database', async (
     erase_preview_targets: `'${previewedUsersHours} hour'`,
     erase_old_previews: `'${oldPreviewDays} day'`,
     erase_fruitless_jobs: `'${fruitlessJobDays} days'`,
+    begin_session: `'${sessionHours} hours'`,
+    is_session_live: `'${sessionIdleHours} hours'`,
   };
   for (const [name, interval] of Object.entries(intervals)) {
     const found = (await sourceOf(name)).match(/interval ('[^']*')/g);

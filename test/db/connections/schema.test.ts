@@ -10,6 +10,7 @@ const text = [
   'db/schema.ts',
   'db/delete-all/delete-all-schema.ts',
   'db/mails/mail-schema.ts',
+  'db/session-schema.ts',
   'db/webhooks/webhook-schema.ts',
 ]
   .map((file) => readFileSync(file, 'utf8').replaceAll(/\/\*\*[^]*?\*\//g, ''))

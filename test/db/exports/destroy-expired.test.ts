@@ -210,6 +210,18 @@ test('an export whose files cannot be removed delays no other, is reported, and 
   expect(existsSync(stuck.folder)).toBe(false);
 });
 
+test('sessions that have ended are removed', async () => {
+  await query(
+    `INSERT INTO sessions (hash, key_id, expires_at)
+     VALUES ('over', $1, now()), ('live', $1, now() + interval '1 hour')`,
+    [keyId],
+  );
+  await run();
+  expect(await query(`SELECT convert_from(hash, 'UTF8') AS hash FROM sessions`)).toEqual([
+    { hash: 'live' },
+  ]);
+});
+
 test('one call removes more than one page of expired exports', async () => {
   const count = 250;
   await query(

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { PROJECT_FOLDER } from '../../../local/processes/keepsake-process.ts';
+import { argumentsFor } from './builds.ts';
 
 /**
  * Starts one more worker with the settings of a running one.
@@ -9,7 +10,7 @@ import { PROJECT_FOLDER } from '../../../local/processes/keepsake-process.ts';
  * @returns a function that stops it
  */
 export const startSecondWorker = (pid: number): (() => Promise<void>) => {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'worker/main.ts'], {
+  const child = spawn(process.execPath, argumentsFor('worker/main.ts'), {
     cwd: PROJECT_FOLDER,
     // Without metrics: both workers would use the same port.
     env: { ...environmentOf(pid), METRICS_PORT: '' },

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { readLocalEnv } from '../../../config.ts';
 import { removeDataFolder } from '../../../local/postgres/postgres-place.ts';
 import { startStack, type Stack, type StackOptions } from '../../../local/stack.ts';
-import { CACHE_FOLDER, shareWorkflowBundle } from './workflow-bundle.ts';
+import { CACHE_FOLDER, CONSOLE_FOLDER, shareBuilds } from './builds.ts';
 
-export type OwnStackOptions = Pick<StackOptions, 'apiFile' | 'workerFile' | 'demo'> & {
+export type OwnStackOptions = Pick<StackOptions, 'mainFiles' | 'demo'> & {
   env?: NodeJS.ProcessEnv;
 };
 
@@ -16,10 +16,15 @@ export const startTestStack = async (
 ): Promise<{ stack: Stack; dataDir: string; stop: () => Promise<void> }> => {
   const { env, ...files } = options;
   const dataDir = await mkdtemp(join(tmpdir(), 'keepsake-stack-'));
-  await shareWorkflowBundle(dataDir);
+  await shareBuilds(dataDir);
   const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
   const stack = await startStack({
-    env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
+    env: readLocalEnv({
+      ...ports,
+      CONSOLE_DIR: CONSOLE_FOLDER,
+      ...env,
+      KEEPSAKE_DATA_DIR: dataDir,
+    }),
     inherited: {
       PATH: process.env['PATH'],
       TMPDIR: process.env['TMPDIR'],

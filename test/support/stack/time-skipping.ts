@@ -21,7 +21,7 @@ import { setDecisionTime } from '../database/decision-clock.ts';
 import { createRequestSteps, DAY_MS, seedPeople } from '../steps/delete-all.ts';
 import { startMailRecorder } from '../http/mail-recorder.ts';
 import { findCli, findTimeSkippingServer } from './temporal-programs.ts';
-import { WORKFLOW_BUNDLE } from './workflow-bundle.ts';
+import { WORKFLOW_BUNDLE } from './builds.ts';
 import { installQuietRuntime } from './quiet-runtime.ts';
 
 const TASK_QUEUE = 'test';

@@ -15,16 +15,16 @@ export interface EventReader {
   close: () => void;
 }
 
-/** Opens a stream of server-sent events, as the holder of a key. */
+/** Opens a stream of server-sent events, with a key or the cookie of a session. */
 export const openEvents = async (
   url: string,
-  key: string,
+  caller: string | { cookie: string },
   lastEventId?: string,
 ): Promise<EventReader> => {
   const aborter = new AbortController();
   const response = await fetch(url, {
     headers: {
-      authorization: `Bearer ${key}`,
+      ...(typeof caller === 'string' ? { authorization: `Bearer ${caller}` } : caller),
       ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
     },
     signal: aborter.signal,

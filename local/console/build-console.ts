@@ -1,0 +1,41 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { extname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import { build } from 'vite';
+import { PROJECT_FOLDER } from '../processes/keepsake-process.ts';
+
+/** Files of text. Pictures are compressed already. */
+const COMPRESSED = new Set(['.css', '.js', '.svg']);
+/** A smaller file fits into the first packet anyway. */
+const MIN_BYTES = 1_024;
+const GZIP_LEVEL = 9;
+/** 11 is 2 % smaller, and takes eight times as long. */
+const BROTLI_QUALITY = 9;
+
+/** Writes `.br` and `.gz` beside each file, so that the API does not compress while it answers. */
+const compressAll = async (folder: string): Promise<void> => {
+  const names = (await readdir(folder)).filter((name) => COMPRESSED.has(extname(name)));
+  for (const path of names.map((name) => join(folder, name))) {
+    const content = await readFile(path);
+    if (content.length < MIN_BYTES) continue;
+    const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY };
+    await writeFile(`${path}.br`, await promisify(brotliCompress)(content, { params }));
+    await writeFile(`${path}.gz`, await promisify(gzip)(content, { level: GZIP_LEVEL }));
+  }
+};
+
+const [target] = process.argv.slice(2);
+if (target === undefined) {
+  console.error('Usage: npm run build:console -- <folder>\n\nThe folder is emptied first.');
+  process.exit(2);
+}
+// Tests set another value, and React would be built with its checks for developers.
+process.env['NODE_ENV'] = 'production';
+const outDir = resolve(target);
+await build({
+  configFile: join(PROJECT_FOLDER, 'web', 'vite.config.ts'),
+  build: { outDir },
+  logLevel: 'warn',
+});
+await compressAll(join(outDir, 'assets'));

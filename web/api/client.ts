@@ -1,0 +1,62 @@
+import createFetchClient from 'openapi-fetch';
+import createQueryHooks from 'openapi-react-query';
+import { type Problem, readProblem, unreachable } from './problem.ts';
+import type { paths } from './schema.d.ts';
+import type { Session } from './session.ts';
+
+const TOKEN = 'x-csrf-token';
+const SAFE = new Set(['GET', 'HEAD']);
+
+/** The API by paths: `api.useQuery('get', '/v1/jobs', …)`. Each failure is a `Problem`. */
+export type Api = ReturnType<typeof createApi>;
+
+export const createApi = (session: Session) =>
+  createQueryHooks(
+    createFetchClient<paths>({ fetch: (request) => sendInSession(request, session) }),
+  );
+
+/**
+ * Sends a request with the token of the session. If the session has ended, the request waits until
+ * the person has signed in again, and is then sent as it was, with the same idempotency key.
+ *
+ * @throws Problem
+ */
+const sendInSession = async (request: Request, session: Session): Promise<Response> => {
+  const again = request.clone();
+  const response = await sendOnce(request, session);
+  if (response.ok) return response;
+  const problem = await readProblem(response);
+  const isRenewed = await renewAfter(problem, session, request.headers.get(TOKEN));
+  if (!isRenewed) throw problem;
+  return sendInSession(again, session);
+};
+
+/** Whether the session is now such that the same request may succeed. */
+const renewAfter = async (
+  { status, slug }: Problem,
+  session: Session,
+  sentToken: string | null,
+): Promise<boolean> => {
+  if (status === 401) {
+    await session.renew();
+    return true;
+  }
+  if (slug !== 'csrf-token-invalid') return false;
+  await session.refresh();
+  const state = session.state();
+  return 'info' in state && state.info.csrfToken !== sentToken;
+};
+
+const sendOnce = async (request: Request, session: Session): Promise<Response> => {
+  const state = session.state();
+  if (!SAFE.has(request.method) && 'info' in state) {
+    request.headers.set(TOKEN, state.info.csrfToken);
+  }
+  try {
+    return await fetch(request);
+  } catch (error) {
+    // Aborted by the page that needed it: no failure of the server.
+    if (request.signal.aborted) throw error;
+    throw unreachable(error);
+  }
+};

@@ -1,0 +1,12 @@
+const COUNT = new Intl.NumberFormat('en');
+const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 });
+
+/** A count as in `12,431`. */
+export const formatCount = (count: number): string => COUNT.format(count);
+
+/** A share from 0 to 1 as in `42 %`. With one decimal at most. */
+export const formatShare = (share: number): string => PERCENT.format(share).replace('%', ' %');
+
+/** A count with its noun: `1 user`, `12,431 users`. */
+export const countOf = (count: number, one: string, many = `${one}s`): string =>
+  `${formatCount(count)} ${count === 1 ? one : many}`;

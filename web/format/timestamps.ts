@@ -1,0 +1,39 @@
+const LOCAL: Intl.DateTimeFormatOptions = {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+  timeZoneName: 'short',
+};
+
+/** The units of a relative time, the largest first, with the seconds that each has. */
+const UNITS = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
+/**
+ * A time with its zone, as in `28 Dec 2026, 14:05 CET`.
+ *
+ * @param timeZone the zone of the browser by default
+ */
+export const formatTime = (time: Date, timeZone?: string): string =>
+  new Intl.DateTimeFormat('en-GB', {
+    ...LOCAL,
+    ...(timeZone !== undefined && { timeZone }),
+  }).format(time);
+
+/** As in `in 3 days` or `2 hours ago`; less than a minute is `now`. */
+export const formatRelative = (time: Date, now: Date): string => {
+  const seconds = (time.getTime() - now.getTime()) / 1_000;
+  for (const [unit, size] of UNITS) {
+    if (Math.abs(seconds) >= size) return RELATIVE.format(Math.trunc(seconds / size), unit);
+  }
+  return 'now';
+};

@@ -1,0 +1,23 @@
+import { lazyRouteComponent } from '@tanstack/react-router';
+
+const PAGE_MISSING = 'PageMissing';
+
+/** Whether the files of a page could not be loaded. */
+export const isPageMissing = (error: unknown): boolean =>
+  error instanceof Error && error.name === PAGE_MISSING;
+
+/**
+ * A page whose files are loaded when it is first shown.
+ *
+ * After an update of Keepsake, the files of the earlier build no longer exist. A tab that is still
+ * open then offers to load the page again: see {@link isPageMissing}.
+ */
+export const lazyPage = <Module extends Record<Name, () => unknown>, Name extends string>(
+  load: () => Promise<Module>,
+  name: Name,
+) => lazyRouteComponent(() => load().catch(failMissing), name);
+
+const failMissing = (cause: unknown): never => {
+  const error = new Error('The files of this page could not be loaded.', { cause });
+  throw Object.assign(error, { name: PAGE_MISSING });
+};

@@ -1,0 +1,90 @@
+import {
+  type AnyRoute,
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  redirect,
+} from '@tanstack/react-router';
+import type { ConsolePath } from '../rules/console-paths.ts';
+import type { Session } from './api/session.ts';
+import { ErrorPage } from './page/error-page.tsx';
+import { Frame } from './shell/frame.tsx';
+import { lazyPage } from './page/lazy-page.ts';
+import { NotFoundPage } from './page/not-found-page.tsx';
+import { Root } from './shell/root.tsx';
+
+interface RouterContext {
+  session: Session;
+}
+
+const root = createRootRouteWithContext<RouterContext>()({ component: Root });
+
+/** Pages in the frame, for a person that is signed in. Others sign in first, then go on there. */
+const frame = createRoute({
+  getParentRoute: () => root,
+  id: 'frame',
+  component: Frame,
+  beforeLoad: async ({ context, location }) => {
+    if ((await context.session.find()) !== undefined) return;
+    throw redirect({ to: '/sign-in', search: { to: location.href } });
+  },
+});
+
+const home = createRoute({
+  getParentRoute: () => frame,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/settings', replace: true });
+  },
+});
+
+const settings = createRoute({
+  getParentRoute: () => frame,
+  path: '/settings',
+  component: lazyPage(() => import('./settings/settings-page.tsx'), 'SettingsPage'),
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  // Set in any case: a value that is left out here would reach the page as it came.
+  validateSearch: ({ to }: Record<string, unknown>): { to?: string | undefined } => ({
+    to: isOwnPath(to) ? to : undefined,
+  }),
+  beforeLoad: async ({ context, search: { to = '/' } }) => {
+    // Without a server, the page is shown: its button then reports the failure.
+    const me = await context.session.find().catch(() => undefined);
+    if (me !== undefined) throw redirect({ href: to });
+  },
+  component: lazyPage(() => import('./sign-in/sign-in-page.tsx'), 'SignInPage'),
+});
+
+/** A link of the console to a page that does not exist. */
+const unknown = createRoute({ getParentRoute: () => frame, path: '$', component: NotFoundPage });
+
+/** Each path that the API answers with the page has a route here. */
+const PAGES = { '/': home, '/settings': settings, '/sign-in': signIn } satisfies Record<
+  ConsolePath,
+  AnyRoute
+>;
+
+const { '/sign-in': outside, ...inFrame } = PAGES;
+const tree = root.addChildren([outside, frame.addChildren([...Object.values(inFrame), unknown])]);
+
+export const createConsoleRouter = (context: RouterContext) =>
+  createRouter({
+    routeTree: tree,
+    context,
+    defaultErrorComponent: ErrorPage,
+    defaultNotFoundComponent: NotFoundPage,
+    scrollRestoration: true,
+  });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createConsoleRouter>;
+  }
+}
+
+/** A path of this site: another site must not be the aim of a link to the sign-in page. */
+const isOwnPath = (to: unknown): to is string => typeof to === 'string' && /^\/(?![/\\])/.test(to);

@@ -1,0 +1,40 @@
+import { useApi } from '../api/services.tsx';
+import { countOf, formatShare } from '../format/numbers.ts';
+import styles from './jobs-chip.module.css';
+
+const ACTIVE_MS = 3_000;
+const IDLE_MS = 30_000;
+/** More jobs than a workspace runs at once. */
+const MOST_JOBS = 50;
+
+/** The jobs that run now, and how far they are: `2 running · 42 %`. */
+export const JobsChip = () => {
+  const api = useApi();
+  const { data } = api.useQuery(
+    'get',
+    '/v1/jobs',
+    { params: { query: { state: ['running'], limit: MOST_JOBS } } },
+    // Stops by itself while the tab is hidden.
+    { refetchInterval: ({ state }) => (state.data?.data.length ? ACTIVE_MS : IDLE_MS) },
+  );
+  const jobs = data?.data ?? [];
+  if (jobs.length === 0) return null;
+  const share = shareOf(jobs.map(({ progress }) => progress));
+  return (
+    <span className={styles.chip}>
+      {countOf(jobs.length, 'running', 'running')}
+      {share !== undefined && ` · ${formatShare(share)}`}
+    </span>
+  );
+};
+
+/** The share of all users of the present steps; undefined until a job knows its total. */
+const shareOf = (
+  all: readonly { processed: number; total: number | null }[],
+): number | undefined => {
+  const known = all.filter(({ total }) => total !== null && total > 0);
+  const total = known.reduce((sum, progress) => sum + (progress.total ?? 0), 0);
+  const processed = known.reduce((sum, progress) => sum + progress.processed, 0);
+  // Rounded down: 100 % means finished.
+  return total === 0 ? undefined : Math.floor((100 * processed) / total) / 100;
+};

@@ -1,0 +1,22 @@
+import { type LucideIcon, Settings } from 'lucide-react';
+import type { Role } from '../api/session-info.ts';
+import type { ConsolePath } from '../../rules/console-paths.ts';
+
+export interface NavigationItem {
+  path: ConsolePath;
+  name: string;
+  icon: LucideIcon;
+  /** After `g`, this key opens the page. */
+  letter: string;
+  /** The roles that see the page; all roles if it is not given. */
+  roles?: readonly Role[];
+}
+
+/** The pages of the navigation, in their order. A page is here once it is complete. */
+const ITEMS: readonly NavigationItem[] = [
+  { path: '/settings', name: 'Settings', icon: Settings, letter: ',' },
+];
+
+/** The pages that a role sees. */
+export const itemsOf = (role: Role): readonly NavigationItem[] =>
+  ITEMS.filter(({ roles }) => roles?.includes(role) ?? true);
