@@ -144,6 +144,7 @@ const ask = async (request: Asking, deps: ApiDeps): Promise<RequestRow> => {
     open === undefined
       ? `Workspace ${workspaceId} had an open request, which has just ended. Send this request again.`
       : `Workspace ${workspaceId} already has an open request: ${open.id}.`,
+    { data: open && { requestId: open.id } },
   );
 };
 

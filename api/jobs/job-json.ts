@@ -80,8 +80,7 @@ export const toJobJson = (
     parent: job.parent_id,
     result: resultOf(job, files),
     erasedAt: job.erased_at?.toISOString() ?? null,
-    error:
-      job.error_type === null ? null : { type: job.error_type, message: job.error_message ?? '' },
+    error: errorOf(job),
     mail: facts.mails.map(toMailJson),
     links: linksOf(facts),
     workflow: workflowOf(job, deps),
@@ -161,6 +160,9 @@ export const describeLiveJob = async (
     ...(wait !== undefined && { waitingFor: wait }),
   };
 };
+
+const errorOf = ({ error_type: type, error_message: message, error_data: data }: JobRow) =>
+  type === null ? null : { type, message: message ?? '', ...(data !== null && { data }) };
 
 /** The options of an export. */
 const exportOptionsOf = ({ type, options }: JobRow) => {

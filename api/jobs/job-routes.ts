@@ -131,7 +131,9 @@ const registerCancel = (app: App, deps: ApiDeps): void => {
       });
       const now = await getJob(deps, job.id, workspaceId);
       if (!isChanged && now.state !== 'cancelling' && now.state !== 'cancelled') {
-        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`);
+        throw problem('wrong-state', `Job ${job.id} has already ended (${now.state}).`, {
+          data: { jobId: job.id },
+        });
       }
       // The row alone stops the next batch. A call to Temporal stops the workflow sooner.
       await deps.jobs.cancel(job).catch((error: unknown) => {

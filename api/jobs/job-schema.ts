@@ -232,7 +232,19 @@ export const jobSchema = z
     erasedAt: time
       .nullable()
       .describe('When the records of the job were erased, together with a backup or a file'),
-    error: z.object({ type: z.string(), message: z.string() }).nullable(),
+    error: z
+      .object({
+        type: z.string(),
+        message: z.string(),
+        data: z
+          .record(z.string(), z.number())
+          .optional()
+          .describe(
+            'Numbers of the message. `selectionChanged`: confirmed, found. `deleteAllRequired`: selected, taken by recent ' +
+              'deletions, all, percent',
+          ),
+      })
+      .nullable(),
     mail: z.array(mailSchema).describe('Mails about the end of the job; empty until the first try'),
     links: z
       .record(z.string(), z.string())

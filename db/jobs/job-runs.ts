@@ -140,7 +140,7 @@ export const findStoredResult = async (
 ): Promise<StoredResult | undefined> => {
   const row = await db
     .selectFrom('jobs')
-    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'finished_at'])
+    .select(['type', 'state', 'counts', 'error_type', 'error_message', 'error_data', 'finished_at'])
     .where('id', '=', jobId)
     .executeTakeFirst();
   if (!row || row.finished_at === null) return undefined;
@@ -150,7 +150,11 @@ export const findStoredResult = async (
     failures: countLeft(row.type, counts),
     counts,
     ...(row.error_type !== null && {
-      error: { type: row.error_type, message: row.error_message ?? '' },
+      error: {
+        type: row.error_type,
+        message: row.error_message ?? '',
+        ...(row.error_data !== null && { data: row.error_data }),
+      },
     }),
   };
 };
@@ -195,6 +199,7 @@ export const finishJob = async (
         counts: JSON.stringify(end.counts),
         error_type: error?.type ?? null,
         error_message: error?.message ?? null,
+        error_data: error?.data === undefined ? null : JSON.stringify(error.data),
         finished_at: sql`now()`,
         ...(end.type !== 'export' && { reasons: reasonsOf(end.jobId) }),
       })

@@ -146,12 +146,15 @@ export interface ImportCounts {
 
 export type FinalState = 'succeeded' | 'partiallySucceeded' | 'failed' | 'cancelled';
 
+/** Numbers of a job's error, by name. The message has the same numbers in a sentence. */
+export type ErrorData = Readonly<Record<string, number>>;
+
 /** The end of a job: stored in its row and returned by its workflow. */
 export interface JobResult {
   state: FinalState;
   /** Users or lines that failed, changed or were not processed. */
   failures: number;
-  error?: { type: string; message: string };
+  error?: { type: string; message: string; data?: ErrorData };
 }
 
 /** Facts about a job for Temporal's UI, beside its type and workspace. */
@@ -201,7 +204,7 @@ export interface LiveState {
 export type JobEnd =
   | { kind: 'completed' }
   | { kind: 'cancelled' }
-  | { kind: 'failed'; type: string; message: string };
+  | { kind: 'failed'; type: string; message: string; data?: ErrorData };
 
 /** The longest reason that a person may give, in UTF-16 code units. */
 export const MAX_REASON_LENGTH = 1_000;

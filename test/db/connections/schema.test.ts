@@ -9,6 +9,7 @@ const database = useDatabase();
 const text = [
   'db/schema.ts',
   'db/delete-all/delete-all-schema.ts',
+  'db/imports/import-schema.ts',
   'db/mails/mail-schema.ts',
   'db/session-schema.ts',
   'db/webhooks/webhook-schema.ts',
