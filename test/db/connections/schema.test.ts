@@ -12,6 +12,7 @@ const text = [
   'db/imports/import-schema.ts',
   'db/mails/mail-schema.ts',
   'db/session-schema.ts',
+  'db/users/user-list-schema.ts',
   'db/webhooks/webhook-schema.ts',
 ]
   .map((file) => readFileSync(file, 'utf8').replaceAll(/\/\*\*[^]*?\*\//g, ''))
