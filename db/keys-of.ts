@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
+import type { Db } from './client.ts';
 
 /** Selects lines by their actor. */
 export interface ActorFilter {
@@ -22,4 +23,14 @@ export const keysOf = ({
    WHERE named.shown_id = ${personKeyId}::uuid`;
   if (actorKeyId === undefined) return personKeyId === undefined ? undefined : sql`${ofPerson}`;
   return personKeyId === undefined ? sql`${shown}` : sql`${shown} INTERSECT ${ofPerson}`;
+};
+
+/** The owner of a key: the same text for all keys of a person. */
+export const personOfKey = async (db: Db, keyId: string): Promise<string> => {
+  const { person } = await db
+    .selectFrom('api_keys')
+    .select('person')
+    .where('id', '=', keyId)
+    .executeTakeFirstOrThrow();
+  return person;
 };

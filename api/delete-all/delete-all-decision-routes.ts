@@ -66,7 +66,7 @@ export const registerDeleteAllDecisionRoutes = (app: App, deps: ApiDeps): void =
         const words: Words = request.body ?? {};
         const reason = words.reason ?? words.note;
         const row = await decide(request, deps, request.params.id, () => ({ kind, reason }));
-        return describeRequest(row, deps);
+        return describeRequest(row, deps, request.actor);
       },
     );
   }

@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { personOfKey } from '../../db/keys-of.ts';
 import type { Db } from '../../db/client.ts';
 import { listDecisions } from '../../db/delete-all/decisions.ts';
 import type { RequestRow } from '../../db/delete-all/delete-all-requests.ts';
+import type { Role } from '../../db/schema.ts';
 import { listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { countWorkspaceUsers } from '../../db/deletions/previews.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
+import type { Actor } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { requestMailSchema, toRequestMailJson } from '../mails/mail-json.ts';
 
@@ -31,6 +34,15 @@ const summarySchema = z.object({
     now: z.int().optional().describe('Only if a single request is read'),
   }),
   jobId: z.uuid().nullable().describe('The latest deletion of the request'),
+  mayDecide: z
+    .object({
+      ok: z.boolean(),
+      why: z
+        .enum(['wrongRole', 'wrongState', 'selfApproval'])
+        .nullable()
+        .describe('The reason if not; `selfApproval`: the same person made the request'),
+    })
+    .describe('Whether your key may approve or deny the request now'),
   links: z.record(z.string(), z.string()),
   workflow: z.object({ id: z.string(), uiUrl: z.string().nullable() }),
 });
@@ -64,8 +76,20 @@ export const requestSchema = summarySchema
 type Summary = z.infer<typeof summarySchema>;
 type Deps = Pick<ApiDeps, 'config' | 'jobs'>;
 
+/** The reader of a request. */
+export interface Viewer {
+  role: Role;
+  /** As in `api_keys.person`: the same for all keys of a person. */
+  person: string;
+}
+
+export const findViewer = async (
+  db: Db,
+  { id, role }: Pick<Actor, 'id' | 'role'>,
+): Promise<Viewer> => ({ role, person: await personOfKey(db, id) });
+
 /** A request as in a list. */
-export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
+export const summarizeRequest = (row: RequestRow, deps: Deps, viewer: Viewer): Summary => ({
   id: row.id,
   workspace: row.workspace_id,
   workspaceName: row.workspace_name,
@@ -86,6 +110,7 @@ export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
   finishedAt: iso(row.finished_at),
   users: { whenAsked: row.users_then },
   jobId: row.job_id,
+  mayDecide: mayDecide(row, viewer),
   links: {
     self: `/v1/delete-all-requests/${row.id}`,
     ...(row.job_id !== null && { job: `/v1/jobs/${row.job_id}` }),
@@ -97,9 +122,10 @@ export const summarizeRequest = (row: RequestRow, deps: Deps): Summary => ({
 export const describeRequest = async (
   row: RequestRow,
   deps: Deps & Pick<ApiDeps, 'database'>,
+  actor: Pick<Actor, 'id' | 'role'>,
 ): Promise<z.infer<typeof requestSchema>> => {
   const { db } = deps.database;
-  const summary = summarizeRequest(row, deps);
+  const summary = summarizeRequest(row, deps, await findViewer(db, actor));
   const [now, timeline, mails] = await Promise.all([
     countWorkspaceUsers(db, row.workspace_id),
     timelineOf(db, row),
@@ -107,6 +133,16 @@ export const describeRequest = async (
   ]);
   const mail = mails.map(toRequestMailJson);
   return { ...summary, users: { ...summary.users, now }, timeline, mail };
+};
+
+/** An early answer; the database decides, by the same rules. */
+const mayDecide = (
+  { state, requester_person: requester }: RequestRow,
+  { role, person }: Viewer,
+): Summary['mayDecide'] => {
+  if (role !== 'platform') return { ok: false, why: 'wrongRole' };
+  if (state !== 'requested') return { ok: false, why: 'wrongState' };
+  return requester === person ? { ok: false, why: 'selfApproval' } : { ok: true, why: null };
 };
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null;

@@ -14,6 +14,7 @@ import type { App } from '../http/app.ts';
 import { getRequest } from './decide.ts';
 import {
   describeRequest,
+  findViewer,
   requestSchema,
   requestSummarySchema,
   summarizeRequest,
@@ -73,7 +74,7 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
         response: { 200: pageOf(requestSummarySchema).describe('A page of requests') },
       },
     },
-    async ({ access, query: { state, cursor, limit } }) => {
+    async ({ access, actor, query: { state, cursor, limit } }) => {
       const rows = await listRequests(deps.database.db, {
         workspaceId: access.workspaceId,
         states: state?.flatMap((one) => (one === ACTIVE ? UNFINISHED_STATES : [one])),
@@ -81,7 +82,8 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
         limit: limit + 1,
       });
       const page = toPage(rows, limit, positionIn('deleteAllRequests'));
-      const data = page.rows.map((row) => summarizeRequest(row, deps));
+      const viewer = await findViewer(deps.database.db, actor);
+      const data = page.rows.map((row) => summarizeRequest(row, deps, viewer));
       return { data, nextCursor: page.nextCursor };
     },
   );
@@ -97,8 +99,8 @@ export const registerDeleteAllRequestRoutes = (app: App, deps: ApiDeps): void =>
         response: { 200: requestSchema.describe('The request') },
       },
     },
-    async ({ access, params }) =>
-      describeRequest(await getRequest(deps, params.id, access.workspaceId), deps),
+    async ({ access, actor, params }) =>
+      describeRequest(await getRequest(deps, params.id, access.workspaceId), deps, actor),
   );
 };
 
@@ -122,7 +124,7 @@ const registerAsk = (app: App, deps: ApiDeps): void => {
       await start(row, deps);
       const fresh = await getRequest(deps, row.id, request.workspaceId);
       reply.code(201).header('location', `/v1/delete-all-requests/${row.id}`);
-      return describeRequest(fresh, deps);
+      return describeRequest(fresh, deps, request.actor);
     },
   );
 };

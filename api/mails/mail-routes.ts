@@ -92,7 +92,7 @@ const registerOfRequest = (app: App, deps: ApiDeps): void => {
         inputOf: (round) => ({ requestId: row.id, kind, round }),
       });
       reply.code(202).header('location', `/v1/delete-all-requests/${row.id}`);
-      return describeRequest(await getRequest(deps, row.id, workspaceId), deps);
+      return describeRequest(await getRequest(deps, row.id, workspaceId), deps, request.actor);
     },
   );
 };

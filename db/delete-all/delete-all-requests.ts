@@ -131,5 +131,6 @@ const requestRows = (db: Db) =>
       'requester.role as requester_role',
       'requester.owner_name as requester_name',
       'requester.shown_id as requester_shown_id',
+      'requester.person as requester_person',
       sql<boolean>`coalesce(r.closes_at > now(), false)`.as('is_in_window'),
     ]);

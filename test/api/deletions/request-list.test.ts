@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { createApiKey } from '../../../db/api-keys.ts';
 import { useApi } from '../support.ts';
 
 const api = useApi();
@@ -50,4 +51,30 @@ test('a workspace shows only a request that has not ended', async () => {
     { id: 'one', openRequest: null },
     { id: 'two', openRequest: { id: ids.two, state: 'requested' } },
   ]);
+});
+
+test('a request states whether the reader may decide it, and why not', async () => {
+  const { owner } = api().database;
+  const same = { ownerName: 'Bob', ownerEmail: 'BOB+platform@keys.example' };
+  const { key: bob } = await createApiKey(owner.db, {
+    ...same,
+    role: 'platform',
+    workspaceId: null,
+  });
+  const cases = [
+    [api().keys.platform, ids.two, { ok: true, why: null }],
+    [api().keys.platform, ids.one, { ok: false, why: 'wrongState' }],
+    [bob, ids.two, { ok: false, why: 'selfApproval' }],
+    [api().keys.ops, ids.two, { ok: false, why: 'wrongRole' }],
+    [api().keys.two, ids.two, { ok: false, why: 'wrongRole' }],
+  ] as const;
+  for (const [key, id, mayDecide] of cases) {
+    const { body } = await api().call('GET', `${PATH}/${id}`, { key });
+    expect(body.mayDecide).toEqual(mayDecide);
+    const listed = (await list('', key)).find((request) => request['id'] === id);
+    expect(listed?.['mayDecide']).toEqual(mayDecide);
+  }
+  // The database refuses what the answer says.
+  const refused = await api().call('POST', `${PATH}/${ids.two}/approve`, { key: bob, body: {} });
+  expect(refused).toMatchObject({ status: 403, body: { type: '/problems/self-approval' } });
 });
