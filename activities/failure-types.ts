@@ -54,6 +54,7 @@ export const FAILURE_TYPES = [
   'requestUnknown',
   'runNotAllowed',
   'selectionChanged',
+  'selectionUnreadable',
   'snapshotLost',
   'sumsDoNotClose',
   'typeChanged',

@@ -58,6 +58,12 @@ export const failures = {
       `${confirmed} users were confirmed, but ${found} match now. No user was deleted. ` +
         'Make a new preview and confirm its count.',
     ),
+  selectionUnreadable: (jobId: string) =>
+    final(
+      'selectionUnreadable',
+      `The stored selection of job ${jobId} is not complete or was changed. This job deletes and exports no ` +
+        'further users. Make a new preview or export.',
+    ),
   deleteAllRequired: (counts: NearlyEveryone) =>
     final(
       'deleteAllRequired',

@@ -53,6 +53,7 @@ export const ACCESS: Readonly<Record<string, Access>> = {
   'POST /v1/session': OF_SESSION,
   'GET /v1/session': ALL_BY_ID,
   'DELETE /v1/session': OF_SESSION,
+  'GET /v1/settings': ALL_BY_ID,
   'GET /v1/workspaces': ALL_IN_ALL,
 
   'GET /v1/users': ADMINS,

@@ -11,6 +11,8 @@ export interface ApiDeps {
   health?: Database;
   /** A connection only for `/metrics`; the default is `database`. */
   figures?: Database;
+  /** Connections only for exact counts; the default is `database`. */
+  counts?: Database;
   storage: Storage;
   jobs: JobWorkflows;
   requests: RequestWorkflows;

@@ -32,6 +32,7 @@ import { registerRetryRoutes } from './jobs/retry-routes.ts';
 import { registerImportMappingRoutes } from './imports/import-mapping-routes.ts';
 import { registerSessionRoutes } from './sessions/session-routes.ts';
 import { registerSegmentRoutes } from './users/segment-routes.ts';
+import { registerSettingsRoutes } from './service/settings-routes.ts';
 import { registerUserListRoutes } from './users/user-list-routes.ts';
 import { registerUserRoutes } from './users/user-routes.ts';
 import { registerWebhookDeliveryRoutes } from './webhooks/webhook-delivery-routes.ts';
@@ -45,6 +46,7 @@ export const registerRoutes = (app: App, deps: ApiDeps): void => {
   const withUpload = createUploads(app);
   registerMeRoutes(app, deps);
   registerSessionRoutes(app, deps);
+  registerSettingsRoutes(app, deps);
   registerWorkspaceRoutes(app, deps);
   registerUserRoutes(app, deps);
   registerDeleteUserRoute(app, deps);

@@ -11,7 +11,13 @@ import { makeDataFolder } from '../storage/data-folder.ts';
 import { createDirectoryStorage } from '../storage/directory.ts';
 import { connectTemporal } from '../temporal/client.ts';
 import { buildApp } from './build-app.ts';
-import { DATABASE_LIMITS, FIGURES_TIMEOUTS, HEALTH_TIMEOUTS } from './http/limits.ts';
+import {
+  COUNT_TIMEOUTS,
+  DATABASE_LIMITS,
+  FIGURES_TIMEOUTS,
+  HEALTH_TIMEOUTS,
+  MAX_COUNTS_AT_ONCE,
+} from './http/limits.ts';
 import { ownerOfRequest } from './request-owner.ts';
 import { createRequestWorkflows } from './delete-all/request-workflows.ts';
 import { type ApiCrashPoint, createJobWorkflows } from './jobs/job-workflows.ts';
@@ -33,20 +39,22 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
     shares: { ...DATABASE_LIMITS.shares, ownerOf: ownerOfRequest },
   });
   await checkDatabase(database, createLog('api', config.logLevel));
-  const openOne = (applicationName: string, timeouts: StatementTimeouts) =>
+  const openFew = (applicationName: string, maxConnections: number, timeouts: StatementTimeouts) =>
     openDatabase(config.databaseUrl, {
       applicationName,
       role: API_ROLE,
-      maxConnections: 1,
+      maxConnections,
       timeouts,
     });
-  const health = openOne('keepsake-health', HEALTH_TIMEOUTS);
-  const figures = openOne('keepsake-figures', FIGURES_TIMEOUTS);
+  const health = openFew('keepsake-health', 1, HEALTH_TIMEOUTS);
+  const figures = openFew('keepsake-figures', 1, FIGURES_TIMEOUTS);
+  const counts = openFew('keepsake-counts', MAX_COUNTS_AT_ONCE, COUNT_TIMEOUTS);
   const temporal = connectTemporal();
   const app = await buildApp({
     database,
     health,
     figures,
+    counts,
     storage: createDirectoryStorage(config.storageDir),
     jobs: createJobWorkflows(temporal, config.taskQueue, options.crashPoint),
     requests: createRequestWorkflows(temporal.client, config.taskQueue),
@@ -58,6 +66,7 @@ export const runApi = async (config: Config, options: ApiOptions = {}): Promise<
   const stop = async (): Promise<void> => {
     await app.close();
     await temporal.close();
+    await counts.close();
     await figures.close();
     await health.close();
     await database.close();

@@ -4,7 +4,6 @@ import { findField, type Field, type PropertyTypes } from './fields.ts';
 import type { Condition, Filter, FrozenFilter, Scalar } from './filter.ts';
 import { dateTimeOf } from './date-times.ts';
 import { parsePhone, phonePartOf } from './phones.ts';
-import type { FrozenSelection, NamedSelection } from './selection.ts';
 import { itemOf } from './values.ts';
 
 const NEGATED = new Set(['isNot', 'notContains', 'isNotKnown']);
@@ -26,28 +25,6 @@ export const compileFilter = (
     return compileCondition(node, properties);
   };
   return compile(filter);
-};
-
-/**
- * The condition of a selection. Users that are named one by one are not selected by a condition:
- * they are the targets of a job.
- */
-export const compileSelection = (
-  selection: Exclude<FrozenSelection, NamedSelection>,
-  properties: PropertyTypes,
-): RawBuilder<SqlBool> => {
-  switch (selection.type) {
-    case 'all':
-      return sql<SqlBool>`true`;
-    case 'segment':
-    case 'filter': {
-      const matches = compileFilter(selection.filter, properties);
-      const { excludeIds = [] } = selection;
-      if (excludeIds.length === 0) return matches;
-      return sql<SqlBool>`(${matches}
-        AND users.user_id NOT IN (SELECT unnest(${excludeIds}::text[])))`;
-    }
-  }
 };
 
 /**
@@ -126,7 +103,7 @@ const operandOf = (field: Field): RawBuilder<unknown> => {
 
 /**
  * Text is compared by bytes. Email addresses are compared in lower case, by the database's rules,
- * as in the index that the search of `db/users/users.ts` uses.
+ * as in the index that the search (`search.ts`) uses.
  */
 const compared = ({ takes }: Field, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   takes === 'email' ? sql`(lower(${text}) COLLATE "C")` : sql`(${text} COLLATE "C")`;

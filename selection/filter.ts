@@ -112,6 +112,14 @@ declare const frozen: unique symbol;
 /** A filter without relative dates, so that its meaning does not change with time. */
 export type FrozenFilter = Filter & { readonly [frozen]: true };
 
+/** Whether a filter has no relative dates. */
+export const isFrozen = (filter: Filter): filter is FrozenFilter => {
+  if ('and' in filter) return filter.and.every(isFrozen);
+  if ('or' in filter) return filter.or.every(isFrozen);
+  if ('not' in filter) return isFrozen(filter.not);
+  return typeof filter.value !== 'object' || Array.isArray(filter.value);
+};
+
 export interface FilterProblem {
   detail: string;
   pointer: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { filterSchema, type FrozenFilter } from './filter.ts';
+import { filterSchema } from './filter.ts';
+import { searchSchema } from './search.ts';
 import { isLongerThan } from './values.ts';
 
 export const MAX_CHOSEN_IDS = 10_000;
@@ -63,13 +64,32 @@ const filterSelectionSchema = z
   })
   .meta({ id: 'FilterSelection' });
 
+const NO_CONDITION =
+  'must have q, segmentId or filter; a query without a condition does not select all users';
+
+const querySelectionSchema = z
+  .strictObject({
+    type: z.literal('query'),
+    q: searchSchema.optional(),
+    segmentId: z.uuid().optional(),
+    filter: filterSchema.optional(),
+    excludeIds: excludeIdsSchema,
+  })
+  .refine((query) => query.q !== undefined || query.segmentId !== undefined || query.filter, {
+    error: NO_CONDITION,
+  })
+  .describe(
+    'The users that `GET /v1/users` lists for the same `q`, `segmentId` and `filter`, which must all match; at least one of them is required',
+  )
+  .meta({ id: 'QuerySelection' });
+
 const listSelectionSchema = z
   .strictObject({ type: z.literal('list'), listId: z.uuid() })
   .describe('Users from an uploaded file: `POST /v1/user-lists`')
   .meta({ id: 'ListSelection' });
 
 const NEEDS_PREVIEW =
-  'must be ids; for a segment, filter or list, make a preview first (POST /v1/deletion-previews), then confirm it';
+  'must be ids; for a segment, filter, query or list, make a preview first (POST /v1/deletion-previews), then confirm it';
 
 const TOO_MANY = `has more than ${MAX_DIRECT_IDS} users; preview them first, then confirm the preview`;
 
@@ -93,6 +113,7 @@ export const deletionSelectionSchema = z
     listSelectionSchema,
     segmentSelectionSchema,
     filterSelectionSchema,
+    querySelectionSchema,
   ])
   .meta({ id: 'DeletionSelection' });
 
@@ -106,31 +127,8 @@ export const exportSelectionSchema = z
     listSelectionSchema,
     segmentSelectionSchema,
     filterSelectionSchema,
+    querySelectionSchema,
   ])
   .meta({ id: 'ExportSelection' });
 
 export type ExportSelection = z.infer<typeof exportSelectionSchema>;
-
-/**
- * A selection of users that are named one by one. They are the targets of the job; the job's row
- * holds only their count. A restore counts all requested ids or email addresses. Its end reports
- * which of them its backup had deleted.
- */
-export type NamedSelection =
-  | { type: 'ids'; count: number }
-  /** For an export, `entries` is the size of the list; entries beyond `count` name no user. */
-  | { type: 'list'; listId: string; count: number; entries?: number };
-
-/**
- * The stored selection of a job: with the segment's filter, and with timestamps instead of relative
- * dates. Ids are stored as targets.
- */
-export type FrozenSelection =
-  | { type: 'all' }
-  | NamedSelection
-  | { type: 'segment'; segmentId: string; filter: FrozenFilter; excludeIds?: string[] }
-  | { type: 'filter'; filter: FrozenFilter; excludeIds?: string[] };
-
-/** Whether the job's targets are exactly the selected users, even if there are none. */
-export const namesItsUsers = (selection: FrozenSelection): selection is NamedSelection =>
-  selection.type === 'ids' || selection.type === 'list';

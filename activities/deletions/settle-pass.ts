@@ -8,7 +8,6 @@ import {
 } from '../../db/exports/exports.ts';
 import { enterPhase, findAttemptSnapshot, findSelectionSnapshot } from '../../db/jobs/job-runs.ts';
 import type { Db } from '../../db/client.ts';
-import { propertyTypesOf } from '../../db/users/properties.ts';
 import {
   countTargets,
   partLeft,
@@ -17,8 +16,6 @@ import {
   type RemainingUsers,
   type SettleMode,
 } from '../../db/jobs/settlement.ts';
-import { compileSelection } from '../../selection/compile.ts';
-import { namesItsUsers } from '../../selection/selection.ts';
 import { readColumn } from '../../files/read-records.ts';
 import { StorageError } from '../../storage/storage.ts';
 import type { Activities } from '../../workflows/contracts/activities.ts';
@@ -26,6 +23,7 @@ import type { PassResult } from '../../workflows/contracts/jobs.ts';
 import { findBackupColumns, userIdColumnOf } from '../restores/backup-columns.ts';
 import type { ActivityDeps } from '../deps.ts';
 import { failures } from '../failures.ts';
+import { conditionOfJob } from '../jobs/job-condition.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 import { isDamage, recheckPart } from '../exports/verify-part.ts';
 
@@ -50,7 +48,7 @@ export const settle = async (
     pass,
     mode,
     // Of an interrupted pass no user is matched again, so a column that is gone does not matter.
-    matches: mode === 'interrupted' ? sql<SqlBool>`true` : await matchesOf(deps, job),
+    matches: mode === 'interrupted' ? sql<SqlBool>`true` : await conditionOfJob(db, job),
     knownIn: await findSelectionSnapshot(db, job.confirmation),
     exportId: backup?.id,
     snapshot: attempt?.snapshot,
@@ -77,11 +75,6 @@ export const createSettlePass =
     await settle(deps, job, pass, isLast ? 'last' : 'again');
     return { deleted, changed: isLast ? 0 : await countTargets(db, jobId, pass + 1) };
   };
-
-const matchesOf = async (deps: ActivityDeps, job: RunningJob) =>
-  namesItsUsers(job.selection)
-    ? sql<SqlBool>`true`
-    : compileSelection(job.selection, await propertyTypesOf(deps.database.db, job.workspaceId));
 
 /** In the first pass of a segment or filter, only the backup's files name the users. */
 const settleParts = async (deps: ActivityDeps, backup: ExportRow, base: Base): Promise<void> => {

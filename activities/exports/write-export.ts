@@ -20,10 +20,8 @@ import {
   countSurvivors,
   listVolatileTypes,
 } from '../../db/users/users-table.ts';
-import { compileSelection } from '../../selection/compile.ts';
 import { findField, type PropertyTypes } from '../../selection/fields.ts';
 import { BACKUP_DAYS, DOWNLOAD_DAYS } from '../../rules/retention.ts';
-import { namesItsUsers } from '../../selection/selection.ts';
 import type { DigestFacts } from '../../files/digest-tap.ts';
 import { attemptPrefix } from '../../files/part-key.ts';
 import type { WrittenExport } from '../../workflows/contracts/jobs.ts';
@@ -36,6 +34,7 @@ import {
 } from './export-plan.ts';
 import { failures } from '../failures.ts';
 import { writeParts } from './export-lanes.ts';
+import { conditionOfJob } from '../jobs/job-condition.ts';
 import { getRunningJob, type RunningJob } from '../jobs/running-job.ts';
 
 type ExportRow = Awaited<ReturnType<typeof ensureExport>>;
@@ -127,12 +126,10 @@ const writeAttempt = async (
 };
 
 const selectionOf = async (db: Db, job: RunningJob, pass: number): Promise<PlannedSelection> => {
-  const { selection, workspaceId } = job;
+  const { workspaceId } = job;
   const isChosen = pass > 1 || job.isChosen;
   const types = await propertyTypesOf(db, workspaceId);
-  const matches = namesItsUsers(selection)
-    ? sql<SqlBool>`true`
-    : compileSelection(selection, types);
+  const matches = await conditionOfJob(db, job);
   return {
     workspaceId,
     ...downloadOf(job, types),

@@ -3,7 +3,7 @@ import { findRunningJob } from '../../db/jobs/job-runs.ts';
 import { type Confirmation, findConfirmation } from '../../db/jobs/retries.ts';
 import type { ExportOptions, JobState } from '../../db/schema.ts';
 import type { ImportOptions } from '../../imports/options.ts';
-import { type FrozenSelection, namesItsUsers } from '../../selection/selection.ts';
+import { type FrozenSelection, namesItsUsers } from '../../selection/frozen-selection.ts';
 import { failures } from '../failures.ts';
 
 export type RunningJob = {

@@ -2,6 +2,12 @@ import { uuidv7 } from 'uuidv7';
 import type { Db } from '../../db/client.ts';
 import { refuseDeletionOf } from '../../db/deletions/nearly-everyone.ts';
 import { usersOfPreview } from '../../db/users/user-lists.ts';
+import {
+  isUnreadableSelection,
+  type PreviewedSelection,
+  readPreviewedSelection,
+} from '../../selection/frozen-selection.ts';
+import { problem } from '../http/problems.ts';
 import type { PlannedJob } from '../jobs/begin-job.ts';
 import { getConfirmedPreview } from './confirmed-preview.ts';
 
@@ -32,12 +38,6 @@ export const planDeletionOfIds = async (
   };
 };
 
-/** The selection of a preview: a frozen selection, or a selection with its users. */
-type PreviewedSelection =
-  | { type: 'ids'; ids: string[] }
-  | { type: 'list'; listId: string }
-  | { type: 'segment' | 'filter' };
-
 /**
  * A deletion of the users of a preview, confirmed by its count. @throws ProblemError if refused
  */
@@ -47,7 +47,7 @@ export const planConfirmedDeletion = async (
   { previewId, count, reason, notify }: DeletionInput & { previewId: string; count: number },
 ): Promise<PlannedJob> => {
   const preview = await getConfirmedPreview(db, { workspaceId, previewId, count });
-  const selection = preview.selection as PreviewedSelection;
+  const selection = readPreviewed(previewId, preview.selection);
   const common = {
     id: uuidv7(),
     type: 'deletion' as const,
@@ -63,4 +63,18 @@ export const planConfirmedDeletion = async (
   const { listId } = selection;
   const targetsOf = { listId, users: usersOfPreview(previewId), confirmed: count };
   return { ...common, selection, targetsOf };
+};
+
+/** @throws ProblemError if the stored selection is not complete: a job would not be its users */
+const readPreviewed = (previewId: string, stored: unknown): PreviewedSelection => {
+  try {
+    return readPreviewedSelection(stored);
+  } catch (cause) {
+    if (!isUnreadableSelection(cause)) throw cause;
+    throw problem(
+      'preview-expired',
+      `The stored selection of preview ${previewId} cannot be read. Make a new preview.`,
+      { cause },
+    );
+  }
 };

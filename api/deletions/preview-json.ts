@@ -9,6 +9,11 @@ export const previewSchema = z.object({
   held: z.int().describe('Number of these users under hold; they will not be deleted'),
   sample: z.array(userSchema),
   expiresAt: z.string(),
+  restorableUntil: z
+    .string()
+    .describe(
+      'If the deletion starts now, its users can be restored until then, or later if the backup is extended',
+    ),
 });
 
 interface Preview {
@@ -16,6 +21,7 @@ interface Preview {
   count: number;
   held: number;
   expires_at: Date;
+  restorable_until: Date;
   /** Users as JSON text, as PostgreSQL wrote them. */
   sample: readonly string[];
 }
@@ -23,9 +29,10 @@ interface Preview {
 /** Sends a new preview; `facts` are the fields of its kind. */
 export const sendPreview = (
   reply: FastifyReply,
-  { id, count, held, expires_at: expiresAt, sample }: Preview,
+  { id, count, held, sample, ...times }: Preview,
   facts: object,
 ): FastifyReply => {
-  const json = JSON.stringify({ id, count, held, ...facts, expiresAt });
+  const { expires_at: expiresAt, restorable_until: restorableUntil } = times;
+  const json = JSON.stringify({ id, count, held, ...facts, expiresAt, restorableUntil });
   return sendJson(reply.code(201), `${json.slice(0, -1)},"sample":[${sample.join(',')}]}`);
 };

@@ -41,6 +41,25 @@ export const DATABASE_LIMITS = {
   shares: { each: 5, maxWaiting: 2_000, waitMs: 10_000 },
 } as const;
 
+/**
+ * Longest time for an exact count of users, including the wait for its turn, in milliseconds. After
+ * this time the list answers without a count.
+ */
+export const COUNT_DEADLINE_MS = 5_000;
+
+/**
+ * Concurrent exact counts of one API process, and those of one workspace. They have connections of
+ * their own: a count reads all users of a workspace, and a page may ask for one at each key press.
+ */
+export const MAX_COUNTS_AT_ONCE = 2;
+export const MAX_COUNTS_OF_WORKSPACE = 1;
+
+/** Requests that may wait for a count. Further requests are answered without a count. */
+export const MAX_WAITING_COUNTS = 200;
+
+/** A little longer than the deadline of a count, which PostgreSQL checks for each statement. */
+export const COUNT_TIMEOUTS = { statement_timeout: '10s', lock_timeout: '5s' } as const;
+
 /** Largest URL and headers together, in bytes. A URL may contain a filter. */
 export const HEADERS_LIMIT_BYTES = 64 * 1024;
 

@@ -21,6 +21,7 @@ import type { ApiDeps } from '../deps.ts';
 import { hasLog } from './job-log.ts';
 import { progressOf } from './job-progress.ts';
 import type { JobJson } from './job-schema.ts';
+import { shownSelection } from './shown-selection.ts';
 import { findWait, waitOfMail } from './waiting-for.ts';
 import { toMailJson } from '../mails/mail-json.ts';
 
@@ -152,22 +153,6 @@ export const describeLiveJob = async (
     ...json,
     ...(live !== undefined && { live: { phase: live.phase, pass: live.pass } }),
     ...(wait !== undefined && { waitingFor: wait }),
-  };
-};
-
-/**
- * A selection without ids of users. Roles without access to users get no values of users either.
- */
-const shownSelection = (selection: unknown, role: Role): JobJson['selection'] => {
-  const { excludeIds, filter, ...shown } = selection as {
-    type: string;
-    excludeIds?: string[];
-    filter?: unknown;
-  };
-  return {
-    ...shown,
-    ...(excludeIds !== undefined && { excludedCount: excludeIds.length }),
-    ...(filter !== undefined && role === 'admin' && { filter }),
   };
 };
 

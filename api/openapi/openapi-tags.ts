@@ -1,6 +1,6 @@
 /** Groups of operations, in the order of work. */
 export const TAGS: readonly { name: string; description: string }[] = [
-  { name: 'me', description: 'Your key and its workspace' },
+  { name: 'me', description: 'Your key, its workspace, and the settings of the service' },
   { name: 'sessions', description: 'Sign in and out: a cookie of a browser in place of a key' },
   { name: 'workspaces', description: 'The workspaces that your key can access' },
   { name: 'users', description: 'Find, add and change users; delete one user' },

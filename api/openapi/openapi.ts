@@ -163,6 +163,8 @@ const MAY_BE_GONE = [
 /** Errors that only these operations return. */
 const STATUSES_OF: Readonly<Record<string, readonly number[]>> = {
   ...Object.fromEntries(MAY_BE_GONE.map((operationId) => [operationId, [410]])),
+  // A segment may have a filter that is not valid any more.
+  listUsers: [422],
   downloadExport: FILE_STATUSES,
   downloadBackup: FILE_STATUSES,
   downloadByLink: FILE_STATUSES,

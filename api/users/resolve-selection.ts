@@ -1,19 +1,13 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
-import { findSegment } from '../../db/users/segments.ts';
 import { findUserList, type ListRef } from '../../db/users/user-lists.ts';
 import type { Excluded } from '../../db/deletions/preview-report.ts';
-import { compileFilter, compileSelection } from '../../selection/compile.ts';
-import type { PropertyTypes } from '../../selection/fields.ts';
-import {
-  checkFilter,
-  type Filter,
-  freezeFilter,
-  type FrozenFilter,
-} from '../../selection/filter.ts';
-import type { ExportSelection, FrozenSelection } from '../../selection/selection.ts';
-import { invalidRequest, problem } from '../http/problems.ts';
+import { compileSelection } from '../../selection/compile-selection.ts';
+import type { FrozenSelection, MatchingSelection } from '../../selection/frozen-selection.ts';
+import type { ExportSelection } from '../../selection/selection.ts';
+import { problem } from '../http/problems.ts';
+import { type FreezeContext, freezeGiven, freezeQuery, freezeSegment } from './freeze-selection.ts';
 
 /** A resolved selection. Only the users that a list matches can still change. */
 export type ResolvedSelection =
@@ -76,57 +70,38 @@ export const resolveSelection = async (
         list: await resolveList(db, workspaceId, selection.listId, '/selection/listId'),
       };
     case 'segment':
-    case 'filter': {
+    case 'filter':
+    case 'query': {
       const types = await propertyTypesOf(db, workspaceId);
-      const frozen = await freeze(db, workspaceId, selection, types);
-      const { filter, excludeIds: ids } = frozen;
+      const pointer = '/selection/' as const;
+      const context = { db, workspaceId, types, now: new Date(), pointer };
+      const frozen = await freeze(selection, context);
+      const { excludeIds: ids } = frozen;
       return {
         frozen,
         where: compileSelection(frozen, types),
-        ...(ids !== undefined && { excluded: { ids, matches: compileFilter(filter, types) } }),
+        ...(ids.length > 0 && {
+          excluded: { ids, matches: compileSelection({ ...frozen, excludeIds: [] }, types) },
+        }),
       };
     }
   }
 };
 
-/**
- * A filter or segment as stored with the job, and its condition without the excluded ids.
- */
+/** A selection as stored with the job. */
 const freeze = async (
-  db: Db,
-  workspaceId: string,
-  selection: Extract<ExportSelection, { type: 'segment' | 'filter' }>,
-  types: PropertyTypes,
-) => {
-  const { excludeIds } = selection;
-  const excluded = excludeIds === undefined ? {} : { excludeIds };
-  return selection.type === 'filter'
-    ? { type: 'filter' as const, filter: freezeOwn(selection.filter, types), ...excluded }
-    : {
-        type: 'segment' as const,
-        segmentId: selection.segmentId,
-        filter: await freezeSegment(db, workspaceId, selection.segmentId, types),
-        ...excluded,
-      };
-};
-
-const freezeOwn = (filter: Filter, types: PropertyTypes): FrozenFilter => {
-  const errors = checkFilter(filter, types, '/selection/filter');
-  if (errors.length > 0) throw invalidRequest(errors);
-  return freezeFilter(filter, types, new Date());
-};
-
-const freezeSegment = async (
-  db: Db,
-  workspaceId: string,
-  segmentId: string,
-  types: PropertyTypes,
-): Promise<FrozenFilter> => {
-  const segment = await findSegment(db, workspaceId, segmentId);
-  if (segment === undefined) {
-    throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-      errors: [{ detail: 'is not a segment of this workspace', pointer: '/selection/segmentId' }],
-    });
+  selection: Extract<ExportSelection, { type: MatchingSelection['type'] }>,
+  context: FreezeContext,
+): Promise<MatchingSelection> => {
+  const { excludeIds = [] } = selection;
+  switch (selection.type) {
+    case 'filter':
+      return { type: 'filter', filter: freezeGiven(selection.filter, context), excludeIds };
+    case 'segment': {
+      const { id, name, filter } = await freezeSegment(selection.segmentId, context);
+      return { type: 'segment', segmentId: id, segmentName: name, filter, excludeIds };
+    }
+    case 'query':
+      return freezeQuery(selection, excludeIds, context);
   }
-  return freezeFilter(segment.filter as Filter, types, new Date());
 };

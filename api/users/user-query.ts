@@ -1,21 +1,15 @@
-import { type RawBuilder, sql, type SqlBool } from 'kysely';
+import type { RawBuilder, SqlBool } from 'kysely';
 import { z } from 'zod';
 import type { Db } from '../../db/client.ts';
 import { propertyTypesOf } from '../../db/users/properties.ts';
-import { findSegment } from '../../db/users/segments.ts';
-import { matchesPrefix } from '../../db/users/users.ts';
-import { compileFilter } from '../../selection/compile.ts';
-import { checkFilter, type Filter, filterSchema, freezeFilter } from '../../selection/filter.ts';
+import { compileSelection } from '../../selection/compile-selection.ts';
+import { type Filter, filterSchema } from '../../selection/filter.ts';
+import { searchSchema } from '../../selection/search.ts';
 import { parseJson } from '../http/json-body.ts';
 import { cursorSchema, limitSchema } from '../http/paging.ts';
-import {
-  type InputError,
-  invalidRequest,
-  isProblem,
-  problem,
-  type ProblemError,
-} from '../http/problems.ts';
+import { type InputError, invalidRequest, isProblem, type ProblemError } from '../http/problems.ts';
 import { readInput } from '../http/validation.ts';
+import { freezeQuery } from './freeze-selection.ts';
 
 /** Fits into the limit of the headers, even if most of it must be encoded as `%XX`. */
 const MAX_FILTER_LENGTH = 16_000;
@@ -23,12 +17,7 @@ const MAX_FILTER_LENGTH = 16_000;
 const SORTS = ['userId', '-userId', 'createdAt', '-createdAt'] as const;
 
 export const userQuerySchema = z.strictObject({
-  q: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .describe('Prefix of the id, email address, phone, first or last name'),
+  q: searchSchema.optional(),
   segmentId: z.uuid().optional(),
   filter: z
     .string()
@@ -45,34 +34,22 @@ export type UserQuery = z.infer<typeof userQuerySchema>;
 
 const POINTER = '?filter';
 
-/** The condition for the requested users. @throws ProblemError if the query is not valid */
+/**
+ * The condition for the requested users: that of a selection with the same `q`, `segmentId` and
+ * `filter`. @throws ProblemError if the query is not valid
+ */
 export const conditionOf = async (
   db: Db,
   workspaceId: string,
   { q, segmentId, filter }: UserQuery,
 ): Promise<RawBuilder<SqlBool>> => {
   const types = await propertyTypesOf(db, workspaceId);
-  const compile = (given: Filter) => compileFilter(freezeFilter(given, types, new Date()), types);
-  const conditions: RawBuilder<SqlBool>[] = [];
-  if (q !== undefined) conditions.push(matchesPrefix(q));
-  if (segmentId !== undefined) {
-    conditions.push(compile(await readSegment(db, workspaceId, segmentId)));
+  if (q === undefined && segmentId === undefined && filter === undefined) {
+    return compileSelection({ type: 'all' }, types);
   }
-  if (filter !== undefined) {
-    const parsed = parseFilter(filter);
-    const errors = checkFilter(parsed, types, POINTER);
-    if (errors.length > 0) throw invalidRequest(errors);
-    conditions.push(compile(parsed));
-  }
-  return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` AND `);
-};
-
-const readSegment = async (db: Db, workspaceId: string, segmentId: string): Promise<Filter> => {
-  const segment = await findSegment(db, workspaceId, segmentId);
-  if (segment !== undefined) return segment.filter as Filter;
-  throw problem('not-found', `There is no segment ${segmentId} in this workspace.`, {
-    errors: [{ detail: 'is not a segment of this workspace', pointer: '?segmentId' }],
-  });
+  const given = { q, segmentId, filter: filter === undefined ? undefined : parseFilter(filter) };
+  const context = { db, workspaceId, types, now: new Date(), pointer: '?' as const };
+  return compileSelection(await freezeQuery(given, [], context), types);
 };
 
 const parseFilter = (text: string): Filter => {

@@ -1,21 +1,16 @@
 import { z } from 'zod';
 import { propertyTypesOf } from '../../db/users/properties.ts';
 import { mergeUsers } from '../../db/users/user-merge.ts';
-import {
-  countUsersWhere,
-  findUser,
-  listUsers,
-  type UserPosition,
-  type UserSort,
-} from '../../db/users/users.ts';
+import { findUser, listUsers, type UserPosition, type UserSort } from '../../db/users/users.ts';
 import { dateTimeOf } from '../../selection/date-times.ts';
 import { userIdSchema } from '../../selection/selection.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { App } from '../http/app.ts';
-import { USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
+import { COUNT_DEADLINE_MS, USERS_BODY_LIMIT_BYTES } from '../http/limits.ts';
 import { decodeCursor, pageOf, toPage } from '../http/paging.ts';
 import { invalidRequest, notFound, problem } from '../http/problems.ts';
 import { sendJson } from '../http/send-json.ts';
+import { createExactCount } from './exact-count.ts';
 import { readUser, userPatchSchema } from './user-input.ts';
 import { userSchema } from './user-json.ts';
 import {
@@ -27,6 +22,10 @@ import {
 } from './user-merge.ts';
 import { conditionOf, userQuerySchema } from './user-query.ts';
 
+const COUNT =
+  `Number of all users that match. Null if counting took longer than ${COUNT_DEADLINE_MS / 1000} seconds, or if too ` +
+  'many other counts were in progress';
+
 const paramsSchema = z.strictObject({ userId: userIdSchema });
 
 /** Finding, adding and changing users. Deleting a user is a job, in delete-user-route.ts. */
@@ -37,7 +36,9 @@ export const registerUserRoutes = (app: App, deps: ApiDeps): void => {
   registerPatch(app, deps);
 };
 
-const registerList = (app: App, { database: { db } }: ApiDeps): void => {
+const registerList = (app: App, deps: ApiDeps): void => {
+  const { db } = deps.database;
+  const countExactly = createExactCount(deps);
   app.get(
     '/v1/users',
     {
@@ -48,7 +49,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
         querystring: userQuerySchema,
         response: {
           200: pageOf(userSchema)
-            .extend({ count: z.int().optional() })
+            .extend({ count: z.int().nullable().optional().describe(COUNT) })
             .describe('A page of users; `count` only with `count=exact`'),
         },
       },
@@ -64,7 +65,7 @@ const registerList = (app: App, { database: { db } }: ApiDeps): void => {
         `"nextCursor":${JSON.stringify(page.nextCursor)}`,
       ];
       if (query.count === 'exact') {
-        members.push(`"count":${await countUsersWhere(db, workspaceId, where)}`);
+        members.push(`"count":${await countExactly(workspaceId, where, reply.raw)}`);
       }
       return sendJson(reply, `{${members.join(',')}}`);
     },

@@ -14,6 +14,18 @@ export interface DeleteAllSettings extends DeleteAllTimes {
   lapseMs: number;
 }
 
+/** The settings for new requests, as PostgreSQL applies them. Durations are in seconds. */
+export interface DeleteAllRules {
+  percent: number;
+  /** In a workspace that never had so many users, no deletion needs an approval. */
+  leastUsers: number;
+  memorySeconds: number;
+  windowSeconds: number;
+  lapseSeconds: number;
+  remindAfterSeconds: number;
+  closingReminderSeconds: number[];
+}
+
 /** The times of the reminders about a request, from its row `r`. */
 export const reminderTimes = sql<DeleteAllTimes>`jsonb_build_object(
   'remindAfterMs', (extract(epoch FROM r.remind_after) * 1000)::bigint,
@@ -37,5 +49,20 @@ export const saveDeleteAllSettings = async (db: Db, settings: DeleteAllSettings)
     })
     .execute();
 };
+
+export const readDeleteAllRules = async (db: Db): Promise<DeleteAllRules> => {
+  const { rows } = await sql<DeleteAllRules>`
+    SELECT percent::float8 AS percent, least_users AS "leastUsers",
+           ${secondsOf('memory')} AS "memorySeconds", ${secondsOf('window_length')} AS "windowSeconds",
+           ${secondsOf('lapse')} AS "lapseSeconds", ${secondsOf('remind_after')} AS "remindAfterSeconds",
+           ARRAY(SELECT ${secondsOf('reminder')} FROM unnest(closing_reminders) AS reminder)
+             AS "closingReminderSeconds"
+      FROM delete_all_settings`.execute(db);
+  const [rules] = rows;
+  if (rules === undefined) throw new Error('the table delete_all_settings has no row');
+  return rules;
+};
+
+const secondsOf = (column: string) => sql<number>`extract(epoch FROM ${sql.ref(column)})::float8`;
 
 const intervalOf = (ms: number) => sql<string>`make_interval(secs => ${ms}::float8 / 1000)`;

@@ -12,7 +12,7 @@ import {
   reportIds,
   reportList,
 } from './preview-report.ts';
-import { OF_THE_DATABASE, PREVIEW_MINUTES } from '../../rules/retention.ts';
+import { BACKUP_DAYS, OF_THE_DATABASE, PREVIEW_MINUTES } from '../../rules/retention.ts';
 import { userJson } from '../users/user-json.ts';
 import { type ListRef, requireUserList, usersOfList } from '../users/user-lists.ts';
 
@@ -254,6 +254,7 @@ const insertPreview = (
       expires_at: sql<Date>`now() + make_interval(mins => ${PREVIEW_MINUTES})`,
     })
     .returning(['id', 'count', 'held', 'expires_at'])
+    .returning(sql<Date>`now() + make_interval(days => ${BACKUP_DAYS})`.as('restorable_until'))
     .executeTakeFirstOrThrow();
 
 const reportNamed = async (

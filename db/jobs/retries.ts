@@ -10,6 +10,7 @@ export const OLD_DELETE_ALL_REQUIRED = 'delete-all-required';
 /** Errors that a retry cannot change: they need a new preview, selection or file. */
 const FINAL_ERRORS = [
   'selectionChanged',
+  'selectionUnreadable',
   'deleteAllRequired',
   OLD_DELETE_ALL_REQUIRED,
   'everyLineFailed',

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql, type SqlBool } from 'kysely';
 import type { Db } from '../client.ts';
-import { phonePartOf } from '../../selection/phones.ts';
 import { timestampText, userJson } from './user-json.ts';
 
 export type UserSort = 'userId' | '-userId' | 'createdAt' | '-createdAt';
@@ -10,8 +9,6 @@ export interface UserPosition {
   userId: string;
   createdAt: string;
 }
-
-const LIKE_SPECIAL = /[\\%_]/g;
 
 const ORDERS: Record<UserSort, RawBuilder<unknown>> = {
   userId: sql`users.user_id`,
@@ -41,23 +38,6 @@ export const findUser = async (
     .where('user_id', '=', userId)
     .executeTakeFirst();
   return row?.json;
-};
-
-/**
- * Users whose id, email address, phone number, first or last name begins with `text`. Email
- * addresses and names are compared case-insensitively. Each of the five has its index on `users`.
- */
-export const matchesPrefix = (text: string): RawBuilder<SqlBool> => {
-  const ways = [
-    startsWith(sql.ref('users.user_id'), text),
-    lowerStartsWith(sql.ref('users.email'), text),
-    lowerStartsWith(sql.ref('users.first_name'), text),
-    lowerStartsWith(sql.ref('users.last_name'), text),
-    startsWith(sql.ref('users.phone'), text),
-  ];
-  const digits = phonePartOf(text);
-  if (digits !== undefined) ways.push(startsWith(sql.ref('users.phone'), digits));
-  return sql<SqlBool>`(${sql.join(ways, sql` OR `)})`;
 };
 
 /** Reads the primary key or `users_created_at` in order, so each page costs the same. */
@@ -103,13 +83,6 @@ export const findHold = async (
     .executeTakeFirst();
   return row?.legal_hold;
 };
-
-const startsWith = (value: RawBuilder<unknown>, prefix: string) =>
-  sql<SqlBool>`${value} COLLATE "C" LIKE ${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text`;
-
-const lowerStartsWith = (value: RawBuilder<unknown>, prefix: string) =>
-  sql<SqlBool>`lower(${value}) COLLATE "C"
-    LIKE lower(${`${prefix.replace(LIKE_SPECIAL, '\\$&')}%`}::text)`;
 
 const isAfter = ({ userId, createdAt }: UserPosition, sort: UserSort): RawBuilder<SqlBool> => {
   switch (sort) {

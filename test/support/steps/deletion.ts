@@ -107,7 +107,7 @@ export const startDeletion = async (
   const selection =
     'ids' in what
       ? { type: 'ids', count: what.ids.length }
-      : { type: 'filter', filter: what.filter };
+      : { type: 'filter', filter: what.filter, excludeIds: [] };
   if ('filter' in what) {
     await sql`
       INSERT INTO previews

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerResponse } from 'node:http';
+import type { RawBuilder, SqlBool } from 'kysely';
+import { CONNECTION_CHECK_MS, countUsersUntil } from '../../db/users/user-count.ts';
+import type { ApiDeps } from '../deps.ts';
+import {
+  COUNT_DEADLINE_MS,
+  MAX_COUNTS_AT_ONCE,
+  MAX_COUNTS_OF_WORKSPACE,
+  MAX_WAITING_COUNTS,
+} from '../http/limits.ts';
+import { createCountTurns } from './count-turns.ts';
+
+/** An aborted count may still run for this long in PostgreSQL, in milliseconds. */
+const END_OF_ABORTED_MS = 2 * CONNECTION_CHECK_MS;
+
+/**
+ * Counts users for a response. Null if the count takes longer than the deadline, including the wait
+ * for its turn, or if the reader closes its connection.
+ */
+export type CountExactly = (
+  workspaceId: string,
+  where: RawBuilder<SqlBool>,
+  response: ServerResponse,
+) => Promise<number | null>;
+
+/** Counts of all requests share a few turns, so that they never use up the connections. */
+export const createExactCount = ({ database, counts = database }: ApiDeps): CountExactly => {
+  const takeTurn = createCountTurns({
+    all: MAX_COUNTS_AT_ONCE,
+    each: MAX_COUNTS_OF_WORKSPACE,
+    maxWaiting: MAX_WAITING_COUNTS,
+  });
+  return async (workspaceId, where, response) => {
+    const { signal, dispose } = deadlineOf(response);
+    try {
+      const endTurn = await takeTurn(workspaceId, signal);
+      if (endTurn === undefined) return null;
+      try {
+        const count = { workspaceId, where, timeoutMs: COUNT_DEADLINE_MS };
+        return (await countUsersUntil(counts.pool, count, signal)) ?? null;
+      } finally {
+        if (signal.aborted) void sleep(END_OF_ABORTED_MS).then(endTurn);
+        else endTurn();
+      }
+    } finally {
+      dispose();
+    }
+  };
+};
+
+/** Aborts at the deadline, or as soon as the connection of the response is closed. */
+const deadlineOf = (response: ServerResponse): { signal: AbortSignal; dispose: () => void } => {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, COUNT_DEADLINE_MS);
+  response.once('close', abort);
+  if (response.destroyed) abort();
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      clearTimeout(timer);
+      response.off('close', abort);
+    },
+  };
+};

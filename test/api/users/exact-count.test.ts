@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, expect, test } from 'vitest';
+import { COUNT_DEADLINE_MS, MAX_COUNTS_AT_ONCE } from '../../../api/http/limits.ts';
+import { useApi } from '../support.ts';
+
+const api = useApi();
+
+const LARGE_USERS = 400;
+/** PostgreSQL decompresses and searches megabytes for each large user. A page needs two users. */
+const filter = JSON.stringify({
+  and: Array.from({ length: 3 }, (_, index) => ({
+    field: 'properties.text',
+    op: 'notContains',
+    value: `needle ${index}`,
+  })),
+});
+const SLOW = `/v1/users?limit=1&count=exact&filter=${encodeURIComponent(filter)}`;
+const FAST = '/v1/users?limit=1&count=exact';
+
+let origin: string;
+
+beforeAll(async () => {
+  const { owner } = api().database;
+  for (const key of [api().keys.one, api().keys.two]) {
+    await api().call('POST', '/v1/properties', { key, body: { name: 'text', type: 'string' } });
+  }
+  await owner.pool.query(
+    `INSERT INTO users (workspace_id, user_id, properties)
+     SELECT 'one', 'user-' || n, jsonb_build_object('text', repeat('hay ', 500000))
+       FROM generate_series(1, $1::int) n`,
+    [LARGE_USERS],
+  );
+  // With statistics, PostgreSQL reads the first page in the order of the ids.
+  await owner.pool.query('ANALYZE users_one');
+  await api().addUsers('two', 20);
+  await api().app.listen({ host: '127.0.0.1', port: 0 });
+  origin = `http://127.0.0.1:${(api().app.server.address() as AddressInfo).port}`;
+});
+
+/** Connections on which PostgreSQL counts now. */
+const runningCounts = async (): Promise<number> => {
+  const { rows } = await api().database.owner.pool.query<{ n: number }>(
+    `SELECT count(DISTINCT coalesce(leader_pid, pid))::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND state = 'active' AND query LIKE '%SELECT count(*)%'
+        AND pid <> pg_backend_pid()`,
+  );
+  return rows[0]?.n ?? -1;
+};
+
+const ask = (path: string, key: string) => {
+  const request = get(origin + path, { agent: false, headers: { authorization: `Bearer ${key}` } });
+  request.on('error', () => {});
+  return request;
+};
+
+const bodyOf = async (response: IncomingMessage) => {
+  let text = '';
+  for await (const chunk of response) text += String(chunk);
+  return JSON.parse(text) as { data: unknown[]; count: number | null };
+};
+
+test('a count that takes too long is null at the deadline, and its page is answered', async () => {
+  const started = Date.now();
+  const { status, body } = await api().call('GET', SLOW);
+  const milliseconds = Date.now() - started;
+  expect(status).toBe(200);
+  expect(body.count).toBeNull();
+  expect(body.data).toHaveLength(1);
+  expect(milliseconds).toBeGreaterThanOrEqual(COUNT_DEADLINE_MS - 100);
+  expect(milliseconds).toBeLessThan(COUNT_DEADLINE_MS + 3_000);
+  await expect.poll(runningCounts, { timeout: 2_000 }).toBe(0);
+});
+
+test('a count ends in PostgreSQL soon after its reader has left', async () => {
+  const request = ask(SLOW, api().keys.one);
+  await expect.poll(runningCounts, { timeout: 4_000, interval: 20 }).toBe(1);
+  request.destroy();
+  await expect.poll(runningCounts, { timeout: 1_500, interval: 20 }).toBe(0);
+  expect((await api().call('GET', FAST)).body.count).toBe(LARGE_USERS);
+});
+
+test('while a workspace waits for its counts, others count and list, and few counts run', async () => {
+  const slow = Array.from({ length: 8 }, () => ask(SLOW, api().keys.one));
+  await expect.poll(runningCounts, { timeout: 4_000, interval: 20 }).toBe(1);
+  let most = 0;
+  for (let round = 0; round < 10; round++) {
+    most = Math.max(most, await runningCounts());
+    const [other, list] = await Promise.all([
+      api().call('GET', FAST, { key: api().keys.two }),
+      api().call('GET', '/v1/users?limit=1'),
+    ]);
+    expect(other.body.count).toBe(20);
+    expect(list.status).toBe(200);
+    await sleep(50);
+  }
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(MAX_COUNTS_AT_ONCE);
+  for (const request of slow) request.destroy();
+  await expect.poll(runningCounts, { timeout: 2_000 }).toBe(0);
+});
+
+test('counts for readers that leave quickly, as at each key press, do not hold up the next one', async () => {
+  for (let round = 0; round < 30; round++) {
+    const request = ask(SLOW, api().keys.one);
+    await sleep(30);
+    request.destroy();
+  }
+  const last = ask(FAST, api().keys.one);
+  const [response] = (await once(last, 'response')) as [IncomingMessage];
+  expect(await bodyOf(response)).toMatchObject({ count: LARGE_USERS });
+  expect((await api().call('GET', '/v1/users?limit=1')).status).toBe(200);
+});
+
+test('without count=exact, no user is counted', async () => {
+  expect((await api().call('GET', '/v1/users?limit=1')).body).not.toHaveProperty('count');
+});
