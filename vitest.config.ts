@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 const ALL = 'test/**/*.test.ts';
+const BROWSER = 'test/browser/**/*.test.ts';
 const WHOLE_STACK = 'test/{e2e,faults}/**/*.test.ts';
 const UNIT = 'test/unit/**/!(*.slow|*.isolated).test.ts';
 const ISOLATED = 'test/**/*.isolated.test.ts';
@@ -15,6 +16,7 @@ export default defineConfig({
     isolate: false,
     // They run in the order of their names, so the longest files come first.
     projects: [
+      { extends: true, test: { name: 'browser', include: [BROWSER], globalSetup } },
       { extends: true, test: { name: 'e2e', include: [WHOLE_STACK], globalSetup } },
       // A file that replaces a module by `vi.mock` needs modules of its own.
       {
@@ -26,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: [ALL],
-          exclude: [WHOLE_STACK, UNIT, ISOLATED],
+          exclude: [BROWSER, WHOLE_STACK, UNIT, ISOLATED],
           globalSetup,
         },
       },

@@ -8,8 +8,8 @@ import { toRoutePath } from './console/route-path.ts';
  * workspace: the workspace of the admin, or `?workspace=` of other keys. `byId`: an id in the path
  * determines the workspace, and `?workspace=` is optional. `all`: the route covers all workspaces
  * that the key can access, or the named workspace. `none`: the route needs no workspace.
- * `isUnlimited`: no rate limit, for probes, monitoring, and the files of the console. `isOfSession`:
- * signs in or out, and refuses requests that a page of another site caused.
+ * `isUnlimited`: no rate limit, for probes, monitoring, and the files of the console.
+ * `isOfSession`: signs in or out, and refuses requests that a page of another site caused.
  */
 export type Access =
   | { public: true; isUnlimited?: true; isOfSession?: true }

@@ -22,7 +22,7 @@ interface Counted {
   ttlInSeconds: number;
 }
 
-const FROM_ADDRESS = 'from this address without a valid key';
+const FROM_ADDRESS = 'from this address without a valid key in their headers';
 
 export const createRates = async (
   app: App,

@@ -31,6 +31,9 @@ type Expiry = NonNullable<NewApiKey['expires']>;
  */
 const ADDRESS = /^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/;
 
+const REVOKE_LOCK_TIMEOUT = '10s';
+const LOCK_NOT_AVAILABLE = '55P03';
+
 /** The constraint that a key expires after its creation. */
 const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
 
@@ -40,6 +43,12 @@ const ENDS_AFTER_IT_BEGAN = 'ends_after_it_began';
  * hash is enough: keys and session ids have 256 random bits and cannot be guessed.
  */
 export const proofOf = (secret: string): Buffer => sha256(secret);
+
+/**
+ * What the database stores of a key, or of the secret id of a session. A search by it leaves no
+ * proof in PostgreSQL's log.
+ */
+export const hashOf = (secret: string): Buffer => sha256(proofOf(secret));
 
 /**
  * Makes a key. The text of the key is in this result only. Needs the owner's connection. A trigger
@@ -120,20 +129,31 @@ export const listApiKeys = (db: Db) =>
 /**
  * Revokes a key by its id or its public id (`shown_id`). False if no such key exists, or the key
  * was revoked before.
+ *
+ * @throws Error if another connection holds the row of the key for ten seconds
  */
-export const revokeApiKey = async (db: Db, id: string): Promise<boolean> => {
-  const { numUpdatedRows } = await db
-    .updateTable('api_keys')
-    .set({ revoked_at: sql<Date>`now()` })
-    .where((eb) => eb.or([eb('id', '=', id), eb('shown_id', '=', id)]))
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
-};
+export const revokeApiKey = async (db: Db, id: string): Promise<boolean> =>
+  db.transaction().execute(async (transaction) => {
+    await sql`SET LOCAL lock_timeout = ${sql.lit(REVOKE_LOCK_TIMEOUT)}`.execute(transaction);
+    const { numUpdatedRows } = await transaction
+      .updateTable('api_keys')
+      .set({ revoked_at: sql<Date>`now()` })
+      .where((eb) => eb.or([eb('id', '=', id), eb('shown_id', '=', id)]))
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst()
+      .catch((error: unknown) => {
+        if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE) throw error;
+        throw new Error(
+          `Key ${id} was not revoked: for ${REVOKE_LOCK_TIMEOUT} another connection has held its row. Find ` +
+            "it in pg_stat_activity (state 'idle in transaction'), end it with " +
+            'pg_terminate_backend(pid), then revoke the key again.',
+          { cause: error },
+        );
+      });
+    return numUpdatedRows > 0n;
+  });
 
 const sha256 = (bytes: string | Buffer): Buffer => createHash('sha256').update(bytes).digest();
-
-const hashOf = (key: string): Buffer => sha256(proofOf(key));
 
 const endOf = (expires: Expiry): RawBuilder<Date> =>
   'at' in expires

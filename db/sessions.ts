@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { proofOf } from './api-keys.ts';
+import { hashOf, proofOf } from './api-keys.ts';
 import type { Db } from './client.ts';
 
 /** Sessions, which are identified by their secret id. The database stores only a hash of it. */
@@ -32,7 +32,7 @@ export const findSession = (db: Db, sessionId: string) =>
     .select(['api_keys.expires_at', 'api_keys.last_used_at'])
     .select(['sessions.expires_at as session_expires_at'])
     .select(sql<string>`encode(sessions.hash, 'hex')`.as('session_hash'))
-    .where('sessions.hash', '=', sql<Buffer>`sha256(${proofOf(sessionId)}::bytea)`)
+    .where('sessions.hash', '=', hashOf(sessionId))
     .where(sql<boolean>`is_session_live(sessions)`)
     .executeTakeFirst();
 

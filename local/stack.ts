@@ -96,7 +96,6 @@ interface Stoppable {
  */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
   const { env, log, demo = false, headless = false, isThrowaway = false } = options;
-  const { withConsole = false } = options;
   const dataDir = resolve(options.dataDir ?? env.KEEPSAKE_DATA_DIR);
   options.signal?.throwIfAborted();
   const inherited = withoutEmpty(options.inherited ?? process.env);
@@ -132,7 +131,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
       dataDir,
       cliFolders: cliFoldersOf(options.cliFallbackFolder ?? cliFolderIn(dataDir)),
       headless,
-      withConsole,
+      withConsole: options.withConsole ?? false,
       isThrowaway,
       mainFiles: { ...MAIN_FILES, ...options.mainFiles },
       ports: await openPorts(env, headless, (held) => servers.push(held)),

@@ -4,9 +4,11 @@ import { RouterProvider } from '@tanstack/react-router';
 import { setNonce } from 'get-nonce';
 import { createRoot } from 'react-dom/client';
 import { createApi } from './api/client.ts';
+import { isProblem } from './api/problem.ts';
 import { createQueryClient } from './api/query-client.ts';
 import { ServicesProvider } from './api/services.tsx';
 import { createSession } from './api/session.ts';
+import { isPageMissing } from './page/lazy-page.ts';
 import { createConsoleRouter } from './routes.tsx';
 import { cssVariablesResolver, theme } from './theme.ts';
 import './kit.css';
@@ -21,7 +23,7 @@ const start = (container: HTMLElement): void => {
   // For the styles by which open dialogs lock the scrolling of the page.
   setNonce(nonce);
   const session = createSession();
-  createRoot(container).render(
+  createRoot(container, { onCaughtError: reportFault }).render(
     <MantineProvider
       theme={theme}
       defaultColorScheme="auto"
@@ -36,6 +38,14 @@ const start = (container: HTMLElement): void => {
       </QueryClientProvider>
     </MantineProvider>,
   );
+};
+
+/**
+ * A refused request, or a page whose files are missing, is shown in place of the page. Anything
+ * else is a fault, and the browser logs it.
+ */
+const reportFault = (error: unknown): void => {
+  if (!isProblem(error) && !isPageMissing(error)) reportError(error);
 };
 
 const container = document.querySelector<HTMLElement>('#root');

@@ -47,8 +47,15 @@ const settings = createRoute({
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  validateSearch: ({ to }: Record<string, unknown>): { to?: string } =>
-    isOwnPath(to) ? { to } : {},
+  // Set in any case: a value that is left out here would reach the page as it came.
+  validateSearch: ({ to }: Record<string, unknown>): { to?: string | undefined } => ({
+    to: isOwnPath(to) ? to : undefined,
+  }),
+  beforeLoad: async ({ context, search: { to = '/' } }) => {
+    // Without a server, the page is shown: its button then reports the failure.
+    const me = await context.session.find().catch(() => undefined);
+    if (me !== undefined) throw redirect({ href: to });
+  },
   component: lazyPage(() => import('./sign-in/sign-in-page.tsx'), 'SignInPage'),
 });
 

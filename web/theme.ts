@@ -8,14 +8,56 @@ import {
 
 /** The colours that parts of the kit may name, each with its tokens. */
 const COLORS = {
-  act: { text: 'var(--act)', fill: 'var(--act)', hover: 'var(--act-hover)', on: 'var(--on-act)' },
+  act: {
+    text: 'var(--act)',
+    fill: 'var(--act)',
+    hover: 'var(--act-hover)',
+    on: 'var(--on-act)',
+    light: 'var(--selected)',
+  },
   danger: {
     text: 'var(--danger-text)',
     fill: 'var(--danger)',
     hover: 'var(--danger-hover)',
     on: 'var(--on-danger)',
+    light: 'var(--hover)',
+  },
+  gray: {
+    text: 'var(--ink)',
+    fill: 'var(--soft)',
+    hover: 'var(--ink)',
+    on: 'var(--card)',
+    light: 'var(--hover)',
   },
 } as const;
+
+/** The grays that parts of the kit use in light, from the lightest on. */
+const GRAYS: MantineColorsTuple = [
+  'var(--hover)',
+  'var(--hover)',
+  'var(--line)',
+  'var(--line)',
+  'var(--edge)',
+  'var(--soft)',
+  'var(--soft)',
+  'var(--ink)',
+  'var(--ink)',
+  'var(--ink)',
+];
+
+/** The grays that parts of the kit use in dark, from the lightest on. */
+const DARKS: MantineColorsTuple = [
+  'var(--ink)',
+  'var(--soft)',
+  'var(--soft)',
+  'var(--edge)',
+  'var(--line)',
+  'var(--hover)',
+  'var(--card)',
+  'var(--card)',
+  'var(--back)',
+  'var(--back)',
+];
 
 /** The kit wants ten shades of a colour. A token has its own value in light and in dark. */
 const tupleOf = (color: string): MantineColorsTuple => [
@@ -42,7 +84,12 @@ const variantColorResolver: VariantColorsResolver = (input) => {
 
 export const theme = createTheme({
   primaryColor: 'act',
-  colors: { act: tupleOf(COLORS.act.fill), danger: tupleOf(COLORS.danger.fill) },
+  colors: {
+    act: tupleOf(COLORS.act.fill),
+    danger: tupleOf(COLORS.danger.fill),
+    gray: GRAYS,
+    dark: DARKS,
+  },
   autoContrast: true,
   variantColorResolver,
   fontFamily: 'var(--family)',
@@ -57,7 +104,15 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Drawer: { defaultProps: { transitionProps: { duration: 140 } } },
-    Menu: { defaultProps: { transitionProps: { duration: 120 }, shadow: 'md' } },
+    Menu: {
+      defaultProps: {
+        transitionProps: { duration: 120 },
+        shadow: 'md',
+        // A menu may hold only its items, and belongs to the landmark of its button.
+        withInitialFocusPlaceholder: false,
+        withinPortal: false,
+      },
+    },
     Modal: { defaultProps: { transitionProps: { duration: 140 }, radius: 'md' } },
   },
 });
@@ -85,14 +140,11 @@ export const cssVariablesResolver: CSSVariablesResolver = () => {
   return { variables: {}, light: both, dark: both };
 };
 
-const variablesOf = ([name, { text, fill, hover }]: [
-  string,
-  { text: string; fill: string; hover: string },
-]): Record<string, string> => ({
+const variablesOf = ([name, { text, fill, hover, light }]: [string, Record<string, string>]) => ({
   [`--mantine-color-${name}-text`]: text,
   [`--mantine-color-${name}-filled`]: fill,
   [`--mantine-color-${name}-filled-hover`]: hover,
-  [`--mantine-color-${name}-light`]: 'var(--selected)',
+  [`--mantine-color-${name}-light`]: light,
   [`--mantine-color-${name}-light-hover`]: 'var(--hover)',
   [`--mantine-color-${name}-light-color`]: text,
   [`--mantine-color-${name}-outline`]: text,

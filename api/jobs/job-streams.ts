@@ -3,7 +3,7 @@ import { listEnded } from '../../db/api-keys.ts';
 import { findJobRow } from '../../db/jobs/jobs.ts';
 import type { Role } from '../../db/schema.ts';
 import { listEndedSessions } from '../../db/sessions.ts';
-import type { Actor } from '../actor.ts';
+import type { Actor, Session } from '../actor.ts';
 import { type EventStream, openEventStream } from './event-stream.ts';
 import { toJobEvent, type JobEvent } from './job-event.ts';
 import { briefly, type JobFacts, type JobJsonDeps, readJobFacts, toJobJson } from './job-json.ts';
@@ -23,7 +23,10 @@ const RETRY_AFTER_SECONDS = '10';
 /** Longest time that an ended key or session can continue to read, in milliseconds. */
 export const KEY_CHECK_MS = 5_000;
 
-type Reader = Pick<Actor, 'id' | 'role' | 'session'>;
+/** Without the proof of the key, and without the token of the session. */
+interface Reader extends Pick<Actor, 'id' | 'role'> {
+  session: Pick<Session, 'hash'> | null;
+}
 
 export interface JobStreams {
   /**
@@ -74,7 +77,8 @@ export const createJobStreams = (deps: JobJsonDeps): JobStreams => {
         stopWatching();
       });
       const stopWatching = watch.add(facts.job.id, (view) => stream.show(view(reader.role)));
-      streams.set(stream, reader);
+      const { id, role, session } = reader;
+      streams.set(stream, { id, role, session: session && { hash: session.hash } });
       stream.show(first);
       return stream.readable;
     },

@@ -9,7 +9,7 @@ import { isHttps } from './session-cookie.ts';
  * @throws ProblemError `cross-site-request`
  */
 export const requireOwnSite = (request: FastifyRequest, publicUrl: string): void => {
-  // `none`: the user entered the address. No page can make a browser send this.
+  // `none`: the user entered the address, or opened a link of another program. No page sends this.
   if (!isFrom(request, isSafe(request) ? ['same-origin', 'none'] : ['same-origin'])) {
     throw foreign('Only pages of this API may use a session, sign in or sign out.');
   }
@@ -28,7 +28,9 @@ export const requireOwnSite = (request: FastifyRequest, publicUrl: string): void
  */
 export const requireOwnSiteOrLink = (request: FastifyRequest): void => {
   const { 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = request.headers;
-  const isLink = isSafe(request) && mode === 'navigate' && destination === 'document';
+  // A page can have a browser load a link ahead, without any click.
+  const isAhead = request.headers['sec-purpose'] !== undefined;
+  const isLink = isSafe(request) && !isAhead && mode === 'navigate' && destination === 'document';
   if (isLink || isFrom(request, ['same-origin', 'none'])) return;
   throw foreign('Pages of other sites may link to this path, and may not load it.');
 };

@@ -41,10 +41,14 @@ export const newSessionId = (): string => randomBytes(ID_BYTES).toString('base64
 /** Whether a text has the form of a session's id. */
 export const isSessionId = (text: string): boolean => ID_PATTERN.test(text);
 
-/** Parsers of cookies keep one of several cookies with the same name. This keeps all. */
+/**
+ * Parsers of cookies keep one of several cookies with the same name. This keeps all. Only blanks
+ * and tabs surround a name: `trim` also removes the byte 0xA0, with which another host of the site
+ * can set a cookie in spite of the prefix `__Host-`.
+ */
 const valuesOf = (header: string, name: string): string[] =>
   header
     .split(';')
-    .map((pair) => pair.trim())
+    .map((pair) => pair.replaceAll(/^[ \t]+|[ \t]+$/g, ''))
     .filter((pair) => pair.startsWith(`${name}=`))
     .map((pair) => pair.slice(name.length + 1));

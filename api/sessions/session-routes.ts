@@ -70,9 +70,10 @@ const registerSignIn = (app: App, db: Db, cookie: SessionCookie): void => {
       request.access.actor = actor;
       // The browser forgets the id of its previous session.
       await endSessions(db, cookie.read(request));
-      cookie.set(reply, id, expiresAt);
       const session = { csrfToken: csrfTokenOf(id), expiresAt };
-      return toJson(db, { session, actor, workspaceId: actor.workspaceId });
+      const answer = await toJson(db, { session, actor, workspaceId: actor.workspaceId });
+      cookie.set(reply, id, expiresAt);
+      return answer;
     },
   );
 };

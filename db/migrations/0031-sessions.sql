@@ -42,7 +42,8 @@ BEGIN
 END $$;
 
 -- Begins a session, by the proof of a key. The proof of a session is not accepted: no session can replace itself by a
--- longer one. `p_session` is the proof of the new session. Keeps the newest 100 sessions of the key.
+-- longer one. `p_session` is the proof of the new session. Keeps the newest 100 sessions of the key. Counts as a use of
+-- the key. Does not wait for rows that others have locked.
 --
 -- Returns the end of the session; null if the proof belongs to no valid key.
 CREATE FUNCTION begin_session(p_proof bytea, p_session bytea) RETURNS timestamptz LANGUAGE plpgsql SECURITY DEFINER
@@ -57,7 +58,9 @@ BEGIN
   VALUES (sha256(p_session), holder.id, least(clock_timestamp() + interval '12 hours', holder.expires_at))
   RETURNING expires_at INTO ends_at;
   DELETE FROM public.sessions WHERE hash IN (
-    SELECT s.hash FROM public.sessions s WHERE s.key_id = holder.id ORDER BY s.created_at DESC OFFSET 100);
+    SELECT s.hash FROM public.sessions s WHERE s.key_id = holder.id ORDER BY s.created_at DESC OFFSET 100
+       FOR UPDATE SKIP LOCKED);
+  PERFORM public.note_key_use(p_proof);
   RETURN ends_at;
 END $$;
 
@@ -67,13 +70,15 @@ SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM public.sessions WHERE hash IN (SELECT sha256(proof) FROM unnest(p_sessions) AS proof)
 $$;
 
--- Deletes the sessions that have ended. Returns their number. Reads the whole table, which has few rows.
+-- Deletes the sessions that have ended, except locked rows. Returns their number. Reads the whole table, which has few
+-- rows.
 CREATE FUNCTION erase_ended_sessions() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   erased bigint;
 BEGIN
-  DELETE FROM public.sessions s WHERE NOT public.is_session_live(s);
+  DELETE FROM public.sessions WHERE hash IN (
+    SELECT s.hash FROM public.sessions s WHERE NOT public.is_session_live(s) FOR UPDATE SKIP LOCKED);
   GET DIAGNOSTICS erased = ROW_COUNT;
   RETURN erased;
 END $$;

@@ -30,6 +30,8 @@ if (target === undefined) {
   console.error('Usage: npm run build:console -- <folder>\n\nThe folder is emptied first.');
   process.exit(2);
 }
+// Tests set another value, and React would be built with its checks for developers.
+process.env['NODE_ENV'] = 'production';
 const outDir = resolve(target);
 await build({
   configFile: join(PROJECT_FOLDER, 'web', 'vite.config.ts'),

@@ -17,9 +17,10 @@ try {
   const input = join(folder.path, 'openapi.json');
   const output = join(folder.path, 'schema.d.ts');
   writeFileSync(input, JSON.stringify(document));
-  const packages = PACKAGES.flatMap((name) => ['-p', name]);
-  // Outside of the project: npx would otherwise prefer its TypeScript.
-  execFileSync('npx', ['-y', ...packages, 'openapi-typescript', input, '-o', output], {
+  const packages = PACKAGES.map((name) => `--package=${name}`);
+  // Outside of the project: npm would otherwise prefer its TypeScript.
+  const generate = ['openapi-typescript', input, '-o', output];
+  execFileSync('npm', ['exec', '--yes', ...packages, '--', ...generate], {
     cwd: folder.path,
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -11,7 +11,7 @@ import { PROJECT_FOLDER } from './keepsake-process.ts';
 /** The folder of compiled programs, in a data folder. */
 export const PROGRAMS_FOLDER = 'programs';
 
-/** The content of `programs.json`, written after the programs. Paths are relative to the project. */
+/** The content of `programs.json`, written last. Paths are relative to the project's folder. */
 interface Compiled {
   /** The main files. */
   files: string[];

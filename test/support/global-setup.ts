@@ -12,7 +12,10 @@ import {
 } from '../../local/processes/temporary-folder.ts';
 import { prepareWorkflowBundle } from '../../local/temporal/workflow-bundle.ts';
 import { migrateForTests } from './database/migrate-for-tests.ts';
-import { serveSharedStack, type SharedStack } from './stack/shared-stack.ts';
+import { prepareConsole } from '../../local/console/prepare-console.ts';
+import { startChromium } from './browser/start-chromium.ts';
+import { serveOnce, type ServedPart } from './serve-once.ts';
+import { serveSharedStack } from './stack/shared-stack.ts';
 import { CACHE_FOLDER, MAIN_FILES } from './stack/builds.ts';
 
 declare module 'vitest' {
@@ -21,6 +24,8 @@ declare module 'vitest' {
     postgresUrl: string;
     /** Where {@link serveSharedStack} answers. */
     sharedStackUrl: string;
+    /** Answers with the `ChromiumMessage` of the Chromium that the files of a run share. */
+    chromiumUrl: string;
   }
 }
 
@@ -74,22 +79,25 @@ const setup = async (project: TestProject): Promise<(() => Promise<void>) | void
   if (given !== undefined) assertLoopback(given);
   const folder = await openRunFolder();
   let postgres: Postgres | undefined;
-  let sharedStack: SharedStack | undefined;
+  const shared: ServedPart[] = [];
   const tearDown = async (): Promise<void> => {
-    await sharedStack?.stop();
+    await Promise.all(shared.map((part) => part.stop()));
     await postgres?.stop();
     await folder.remove();
   };
   try {
     mkdirSync(CACHE_FOLDER, { recursive: true });
-    await prepareWorkflowBundle(CACHE_FOLDER);
+    await Promise.all([prepareWorkflowBundle(CACHE_FOLDER), prepareConsole(CACHE_FOLDER)]);
     await compilePrograms(CACHE_FOLDER, MAIN_FILES);
     if (given === undefined) postgres = await startServer(join(folder.path, 'postgres-of-run'));
     const url = postgres?.url ?? given ?? '';
     await makeTemplate(url);
-    sharedStack = await serveSharedStack();
+    const stack = await serveSharedStack();
+    const chromium = await serveOnce(startChromium, ({ message }) => message);
+    shared.push(stack, chromium);
     run.provide('postgresUrl', url);
-    run.provide('sharedStackUrl', sharedStack.url);
+    run.provide('sharedStackUrl', stack.url);
+    run.provide('chromiumUrl', chromium.url);
     return tearDown;
   } catch (error) {
     await tearDown();

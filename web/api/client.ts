@@ -1,9 +1,10 @@
 import createFetchClient from 'openapi-fetch';
 import createQueryHooks from 'openapi-react-query';
-import { readProblem, unreachable } from './problem.ts';
+import { type Problem, readProblem, unreachable } from './problem.ts';
 import type { paths } from './schema.d.ts';
 import type { Session } from './session.ts';
 
+const TOKEN = 'x-csrf-token';
 const SAFE = new Set(['GET', 'HEAD']);
 
 /** The API by paths: `api.useQuery('get', '/v1/jobs', …)`. Each failure is a `Problem`. */
@@ -24,15 +25,32 @@ const sendInSession = async (request: Request, session: Session): Promise<Respon
   const again = request.clone();
   const response = await sendOnce(request, session);
   if (response.ok) return response;
-  if (response.status !== 401) throw await readProblem(response);
-  await session.renew();
+  const problem = await readProblem(response);
+  const isRenewed = await renewAfter(problem, session, request.headers.get(TOKEN));
+  if (!isRenewed) throw problem;
   return sendInSession(again, session);
+};
+
+/** Whether the session is now such that the same request may succeed. */
+const renewAfter = async (
+  { status, slug }: Problem,
+  session: Session,
+  sentToken: string | null,
+): Promise<boolean> => {
+  if (status === 401) {
+    await session.renew();
+    return true;
+  }
+  if (slug !== 'csrf-token-invalid') return false;
+  await session.refresh();
+  const state = session.state();
+  return 'info' in state && state.info.csrfToken !== sentToken;
 };
 
 const sendOnce = async (request: Request, session: Session): Promise<Response> => {
   const state = session.state();
   if (!SAFE.has(request.method) && 'info' in state) {
-    request.headers.set('x-csrf-token', state.info.csrfToken);
+    request.headers.set(TOKEN, state.info.csrfToken);
   }
   try {
     return await fetch(request);

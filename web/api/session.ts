@@ -14,13 +14,15 @@ export interface Session {
   find: () => Promise<Me | undefined>;
   /** @throws Problem if the key is refused */
   signIn: (key: string) => Promise<void>;
-  /** @throws Problem; the session goes on then */
+  /** The caller then leaves the page. @throws Problem; the session goes on then */
   signOut: () => Promise<void>;
   /**
    * A request was refused because the session has ended. Resolves once the same person has signed
-   * in again.
+   * in again. If they leave, the page is left before that.
    */
   renew: () => Promise<void>;
+  /** Another tab has begun a session since: takes its token. @throws Problem */
+  refresh: () => Promise<void>;
 }
 
 const PATH = '/v1/session';
@@ -33,6 +35,16 @@ export const createSession = (): Session => {
     state = next;
     for (const listener of listeners) listener();
   };
+  /** For another person, what this page shows and is about to send is not theirs. */
+  const take = (info: SessionInfo): void => {
+    if ('info' in state && state.info.me.key.id !== info.me.key.id) {
+      location.replace('/');
+      return;
+    }
+    change({ status: 'signedIn', info });
+    for (const goOn of waiting) goOn();
+    waiting = [];
+  };
 
   return {
     state: () => state,
@@ -43,28 +55,22 @@ export const createSession = (): Session => {
     find: async () => {
       if (state.status === 'unknown') {
         const info = await findInfo();
-        change(info === undefined ? { status: 'signedOut' } : { status: 'signedIn', info });
+        if (info === undefined) change({ status: 'signedOut' });
+        else take(info);
       }
       return 'info' in state ? state.info.me : undefined;
     },
-    signIn: async (key) => {
-      const info = await openInfo(key);
-      if (state.status === 'ended' && state.info.me.key.id !== info.me.key.id) {
-        // Another person: what this page shows and is about to send is not theirs.
-        location.replace('/');
-        return;
-      }
-      change({ status: 'signedIn', info });
-      for (const resolve of waiting) resolve();
-      waiting = [];
-    },
+    signIn: async (key) => take(await openInfo(key)),
     signOut: async () => {
       if ('info' in state) await closeInfo(state.info.csrfToken);
-      change({ status: 'signedOut' });
     },
     renew: () => {
-      if ('info' in state && state.status === 'signedIn') change({ ...state, status: 'ended' });
+      if (state.status === 'signedIn') change({ ...state, status: 'ended' });
       return new Promise((resolve) => waiting.push(resolve));
+    },
+    refresh: async () => {
+      const info = await findInfo();
+      if (info !== undefined) take(info);
     },
   };
 };
@@ -77,25 +83,31 @@ const send = async (init: RequestInit): Promise<Response> => {
   }
 };
 
-const findInfo = async (): Promise<SessionInfo | undefined> => {
-  const response = await send({});
-  if (response.status === 401) return undefined;
+const readInfo = async (response: Response): Promise<SessionInfo> => {
   if (!response.ok) throw await readProblem(response);
   return (await response.json()) as SessionInfo;
 };
 
-const openInfo = async (key: string): Promise<SessionInfo> => {
-  const response = await send({
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ key }),
-  });
-  if (!response.ok) throw await readProblem(response);
-  return (await response.json()) as SessionInfo;
+const findInfo = async (): Promise<SessionInfo | undefined> => {
+  const response = await send({});
+  if (response.status !== 401) return readInfo(response);
+  // An answer that is not read keeps its connection.
+  await response.text();
+  return undefined;
 };
+
+const openInfo = async (key: string): Promise<SessionInfo> =>
+  readInfo(
+    await send({
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ key }),
+    }),
+  );
 
 const closeInfo = async (csrfToken: string): Promise<void> => {
   const response = await send({ method: 'DELETE', headers: { 'x-csrf-token': csrfToken } });
   // 401: the session has ended already.
-  if (!response.ok && response.status !== 401) throw await readProblem(response);
+  if (response.ok || response.status === 401) await response.text();
+  else throw await readProblem(response);
 };

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { type ErrorComponentProps, useRouter } from '@tanstack/react-router';
 import { isProblem } from '../api/problem.ts';
-import { PAGE_MISSING } from './lazy-page.ts';
+import { isPageMissing } from './lazy-page.ts';
 import { Page } from './page.tsx';
 import { ProblemNotice } from './problem-notice.tsx';
 import styles from './error-page.module.css';
@@ -9,7 +9,7 @@ import styles from './error-page.module.css';
 /** Stands in place of a page that failed. The frame around it stays. */
 export const ErrorPage = ({ error, reset }: ErrorComponentProps) => {
   const router = useRouter();
-  if (error instanceof Error && error.name === PAGE_MISSING) return <PageMissing />;
+  if (isPageMissing(error)) return <PageMissing />;
   const tryAgain = () => {
     reset();
     void router.invalidate();

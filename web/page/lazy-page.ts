@@ -1,13 +1,16 @@
 import { lazyRouteComponent } from '@tanstack/react-router';
 
-/** The name of the error of a page whose files could not be loaded. */
-export const PAGE_MISSING = 'PageMissing';
+const PAGE_MISSING = 'PageMissing';
+
+/** Whether the files of a page could not be loaded. */
+export const isPageMissing = (error: unknown): boolean =>
+  error instanceof Error && error.name === PAGE_MISSING;
 
 /**
  * A page whose files are loaded when it is first shown.
  *
  * After an update of Keepsake, the files of the earlier build no longer exist. A tab that is still
- * open gets an error with the name {@link PAGE_MISSING} then, and offers to load the page again.
+ * open then offers to load the page again: see {@link isPageMissing}.
  */
 export const lazyPage = <Module extends Record<Name, () => unknown>, Name extends string>(
   load: () => Promise<Module>,

@@ -7,7 +7,7 @@ import { Page } from '../page/page.tsx';
 import { SingleKeysSwitch } from '../shortcuts/shortcut-help.tsx';
 import { useShortcuts } from '../shortcuts/shortcuts.tsx';
 import { SCHEMES } from '../shell/theme-switch.tsx';
-import { useSignOut } from '../shell/use-sign-out.ts';
+import { useSignOut } from '../shell/sign-out.tsx';
 import styles from './settings.module.css';
 
 export const SettingsPage = () => (
@@ -51,7 +51,7 @@ const Person = () => {
         )}
       </dl>
       <div>
-        <Button variant="default" onClick={() => void signOut()}>
+        <Button variant="default" onClick={signOut}>
           Sign out
         </Button>
       </div>

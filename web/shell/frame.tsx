@@ -1,9 +1,8 @@
-import { ActionIcon, Drawer } from '@mantine/core';
+import { ActionIcon, CloseButton, Drawer } from '@mantine/core';
 import { Outlet } from '@tanstack/react-router';
 import { Menu as MenuIcon } from 'lucide-react';
 import { useState } from 'react';
 import { useMe } from '../api/services.tsx';
-import { Brand } from './brand.tsx';
 import { FrameShortcuts } from '../shortcuts/frame-shortcuts.tsx';
 import { JobsChip } from './jobs-chip.tsx';
 import { MeMenu } from './me-menu.tsx';
@@ -22,7 +21,6 @@ export const Frame = () => (
     </a>
     <div className={styles.frame}>
       <div className={styles.side}>
-        <Brand />
         <Navigation />
       </div>
       <Header />
@@ -70,15 +68,15 @@ const NavigationSheet = () => {
       >
         <MenuIcon aria-hidden size={20} />
       </ActionIcon>
-      <Drawer
-        opened={isOpen}
-        onClose={close}
-        size={280}
-        title={<Brand />}
-        closeButtonProps={{ 'aria-label': 'Close the navigation' }}
-      >
-        <Navigation onNavigate={close} />
-      </Drawer>
+      <Drawer.Root opened={isOpen} onClose={close} size={280}>
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Navigation">
+          <Drawer.Body className={styles.sheet}>
+            <CloseButton size={36} aria-label="Close the navigation" onClick={close} />
+            <Navigation onNavigate={close} />
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
     </div>
   );
 };

@@ -4,7 +4,7 @@ import { Keyboard, LogOut, User } from 'lucide-react';
 import { useMe } from '../api/services.tsx';
 import { ROLE_NAMES } from '../format/roles.ts';
 import { useShortcuts } from '../shortcuts/shortcuts.tsx';
-import { useSignOut } from './use-sign-out.ts';
+import { useSignOut } from './sign-out.tsx';
 import styles from './me-menu.module.css';
 
 export const MeMenu = () => {
@@ -44,7 +44,7 @@ export const MeMenu = () => {
           Keyboard shortcuts
         </Menu.Item>
         <Menu.Divider />
-        <Menu.Item leftSection={<LogOut aria-hidden size={16} />} onClick={() => void signOut()}>
+        <Menu.Item leftSection={<LogOut aria-hidden size={16} />} onClick={signOut}>
           Sign out
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,5 +1,6 @@
 import { Outlet } from '@tanstack/react-router';
 import { AnnouncerProvider } from '../page/announcer.tsx';
+import { SignOutProvider } from './sign-out.tsx';
 import { SessionDialog } from './session-dialog.tsx';
 import { ShortcutsProvider } from '../shortcuts/shortcuts.tsx';
 
@@ -7,8 +8,10 @@ import { ShortcutsProvider } from '../shortcuts/shortcuts.tsx';
 export const Root = () => (
   <AnnouncerProvider>
     <ShortcutsProvider>
-      <Outlet />
-      <SessionDialog />
+      <SignOutProvider>
+        <Outlet />
+        <SessionDialog />
+      </SignOutProvider>
     </ShortcutsProvider>
   </AnnouncerProvider>
 );

@@ -1,30 +1,23 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useSessionState } from '../api/services.tsx';
+import { Dialog } from '../page/dialog.tsx';
 import { SignInForm } from '../sign-in/sign-in-form.tsx';
-import { useSignOut } from './use-sign-out.ts';
+import { useSignOut } from './sign-out.tsx';
 
 /** Lies over the page when the session has ended. After it, the page goes on where it was. */
 export const SessionDialog = () => {
   const { status } = useSessionState();
   const signOut = useSignOut();
   return (
-    <Modal
-      opened={status === 'ended'}
-      onClose={() => {}}
-      withCloseButton={false}
-      closeOnEscape={false}
-      closeOnClickOutside={false}
-      title="Your session has ended"
-      zIndex={300}
-    >
+    <Dialog isOpen={status === 'ended'} title="Your session has ended" width={440}>
       <SignInForm
         lead="Sign in to go on. Nothing is lost."
         secondary={
-          <Button variant="default" onClick={() => void signOut()}>
+          <Button variant="default" onClick={signOut}>
             Leave
           </Button>
         }
       />
-    </Modal>
+    </Dialog>
   );
 };

@@ -1,4 +1,5 @@
-import { Kbd, Modal, Switch } from '@mantine/core';
+import { Kbd, Switch } from '@mantine/core';
+import { Dialog } from '../page/dialog.tsx';
 import { useShortcuts } from './shortcuts.tsx';
 import styles from './shortcut-help.module.css';
 
@@ -6,11 +7,11 @@ import styles from './shortcut-help.module.css';
 export const ShortcutHelp = () => {
   const { list, isHelpOpen, setHelpOpen } = useShortcuts();
   return (
-    <Modal
-      opened={isHelpOpen}
+    <Dialog
+      isOpen={isHelpOpen}
       onClose={() => setHelpOpen(false)}
       title="Keyboard shortcuts"
-      closeButtonProps={{ 'aria-label': 'Close' }}
+      width={480}
     >
       <div className={styles.help}>
         <dl className={styles.list}>
@@ -25,7 +26,7 @@ export const ShortcutHelp = () => {
         </dl>
         <SingleKeysSwitch />
       </div>
-    </Modal>
+    </Dialog>
   );
 };
 

@@ -7,7 +7,7 @@ export const wordsOf = (error: unknown): ProblemWords | undefined => {
   if (status === 400 || status === 401 || status === 422) {
     return {
       title: 'This key is not valid',
-      detail: 'It may be incomplete, expired or revoked. Paste the whole key, from ks_ on.',
+      detail: 'It may be incomplete, expired or revoked. Paste the whole key: it begins with ks_.',
     };
   }
   if (status === 429) {

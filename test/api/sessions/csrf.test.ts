@@ -45,8 +45,10 @@ test('signing out of a live session needs its token', async () => {
   expect((await out({ cookie })).body.type).toBe('/problems/csrf-token-invalid');
   const withKey = { cookie, authorization: `Bearer ${api().keys.one}` };
   expect((await out(withKey)).body.type).toBe('/problems/csrf-token-invalid');
-  const foreign = { ...session.headers, 'sec-fetch-site': 'cross-site' };
-  expect((await out(foreign)).body.type).toBe('/problems/cross-site-request');
+  for (const cookies of [cookie, `${cookie}; ${cookie}`]) {
+    const foreign = { ...session.headers, cookie: cookies, 'sec-fetch-site': 'same-site' };
+    expect((await out(foreign)).body.type).toBe('/problems/cross-site-request');
+  }
   expect((await out({ ...session.headers, ...OWN })).status).toBe(204);
 });
 
@@ -140,6 +142,13 @@ test('a page of another site cannot use up the limit of an address', async () =>
     const frame = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' };
     const framed = { ...read, headers: { ...read.headers, ...frame } };
     expect((await api().call('GET', '/d/forged', framed)).status).toBe(403);
+    const ahead = {
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      'sec-purpose': 'prefetch',
+    };
+    const prefetched = { ...read, headers: { ...read.headers, ...ahead } };
+    expect((await api().call('GET', '/d/forged', prefetched)).status).toBe(403);
   }
   const right = await api().call('POST', '/v1/session', {
     key: null,

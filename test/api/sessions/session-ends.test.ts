@@ -100,6 +100,24 @@ test('signing out ends the streams of this session, and not those of its key', a
   }
 });
 
+test('revoking a key that another connection holds fails after 10 seconds, and says what to do', async () => {
+  const { id } = await begin();
+  const { owner } = api().database;
+  const holder = await owner.pool.connect();
+  await holder.query('BEGIN');
+  await holder.query('SELECT FROM api_keys WHERE id = $1 FOR NO KEY UPDATE', [id]);
+  await expect(revokeApiKey(owner.db, id)).rejects.toThrow(/was not revoked.*pg_terminate_backend/);
+  await holder.query('ROLLBACK');
+  holder.release();
+  expect(await revokeApiKey(owner.db, id)).toBe(true);
+});
+
+test('signing in counts as a use of the key', async () => {
+  const { id } = await begin();
+  const [row] = await query('SELECT last_used_at FROM api_keys WHERE id = $1', [id]);
+  expect(row).toMatchObject({ last_used_at: expect.any(Date) });
+});
+
 test('the clock of the database decides when a session ends', async () => {
   const { session } = await begin();
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 13 * 3_600_000 });

@@ -1,3 +1,5 @@
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { createApiKey, proofOf } from '../../../db/api-keys.ts';
 import { useApi } from '../support.ts';
@@ -25,6 +27,8 @@ const rowOf = (sessionId: string) =>
   query('SELECT * FROM sessions WHERE hash = sha256($1)', [proofOf(sessionId)]);
 
 test('signing in returns a cookie, a token, the end, and the same as /v1/me', async () => {
+  // The first use of the key is recorded.
+  await post(api().keys.two);
   const { body } = await post(api().keys.two);
   const me = (await api().call('GET', '/v1/me', { key: api().keys.two })).body;
   expect(body).toEqual({
@@ -129,6 +133,25 @@ describe('with an https PUBLIC_URL', () => {
       /^__Host-keepsake-session=; Max-Age=0; Path=\/; Expires=Thu, 01 Jan 1970 .*HttpOnly; Secure; SameSite=Strict$/,
     );
   });
+
+  test.each(['\xa0', '\x85', '\x0b'])(
+    'a cookie whose name begins with the byte %j, as another host can set it, is ignored',
+    async (byte) => {
+      const { app, keys } = secure();
+      const { cookie } = await signIn(secure(), keys.one);
+      if (!app.server.listening) await app.listen({ host: '127.0.0.1', port: 0 });
+      const { port } = app.server.address() as AddressInfo;
+      const statusOf = async (cookies: string) => {
+        const socket = connect({ host: '127.0.0.1', port });
+        const head = `GET /v1/me HTTP/1.1\r\nHost: here\r\nConnection: close\r\nCookie: ${cookies}`;
+        socket.write(`${head}\r\n\r\n`, 'latin1');
+        return /^HTTP\/1\.1 (\d+)/.exec(await text(socket))?.[1];
+      };
+      expect(await statusOf(cookie)).toBe('200');
+      expect(['400', '401']).toContain(await statusOf(`${byte}${cookie}`));
+      expect(['200', '400']).toContain(await statusOf(`${cookie}; ${byte}${cookie}`));
+    },
+  );
 
   test('a page over http is another origin', async () => {
     const { call, keys } = secure();

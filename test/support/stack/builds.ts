@@ -7,6 +7,9 @@ import { BUNDLE_FILES } from '../../../local/temporal/workflow-bundle.ts';
 /** The cache between runs, with the workflow bundle of this run's start. */
 export const CACHE_FOLDER = resolve('node_modules/.cache/keepsake');
 
+/** The build of the console of this run's start. */
+export const CONSOLE_FOLDER = join(CACHE_FOLDER, 'console');
+
 /** The run's bundle of the workflows. */
 export const WORKFLOW_BUNDLE = join(CACHE_FOLDER, BUNDLE_FILES.code);
 

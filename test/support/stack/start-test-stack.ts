@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readLocalEnv } from '../../../config.ts';
 import { removeDataFolder } from '../../../local/postgres/postgres-place.ts';
 import { startStack, type Stack, type StackOptions } from '../../../local/stack.ts';
-import { CACHE_FOLDER, shareBuilds } from './builds.ts';
+import { CACHE_FOLDER, CONSOLE_FOLDER, shareBuilds } from './builds.ts';
 
 export type OwnStackOptions = Pick<StackOptions, 'mainFiles' | 'demo'> & {
   env?: NodeJS.ProcessEnv;
@@ -19,7 +19,12 @@ export const startTestStack = async (
   await shareBuilds(dataDir);
   const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0', OUTBOX_PORT: '0' };
   const stack = await startStack({
-    env: readLocalEnv({ ...ports, ...env, KEEPSAKE_DATA_DIR: dataDir }),
+    env: readLocalEnv({
+      ...ports,
+      CONSOLE_DIR: CONSOLE_FOLDER,
+      ...env,
+      KEEPSAKE_DATA_DIR: dataDir,
+    }),
     inherited: {
       PATH: process.env['PATH'],
       TMPDIR: process.env['TMPDIR'],

@@ -12,7 +12,7 @@ const rows = [...CONTENTS.matchAll(/^\| \[[^\]]+\]\(([^)]+)\) \| (.+?) \|$/gm)].
 const files = readdirSync(DOCS, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
   .map((entry) => join(entry.parentPath, entry.name).slice(DOCS.length + 1))
-  .filter((file) => file !== 'README.md');
+  .filter((file) => file.endsWith('.md') && file !== 'README.md');
 
 test('docs/README.md lists each document exactly once, and only existing documents', () => {
   expect(rows.map(({ file }) => file).toSorted()).toEqual(files.toSorted());

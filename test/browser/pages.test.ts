@@ -1,0 +1,62 @@
+import type { Page } from 'playwright-core';
+import { beforeAll, expect, test } from 'vitest';
+import type { ConsolePath } from '../../rules/console-paths.ts';
+import { expectAccessible } from '../support/browser/accessibility.ts';
+import { useConsole } from '../support/browser/console.ts';
+
+const { stack, open } = useConsole();
+let key = '';
+
+beforeAll(async () => {
+  await stack().workspace('pages');
+  key = await stack().adminKey('pages');
+});
+
+/** Each page that the API answers, with its heading. `/` leads on to the first page. */
+const PAGES: Record<ConsolePath, { heading: string; isPublic?: true }> = {
+  '/': { heading: 'Settings' },
+  '/settings': { heading: 'Settings' },
+  '/sign-in': { heading: 'Sign in', isPublic: true },
+};
+
+/** What opens over a page. */
+const OVERLAYS: Record<string, (page: Page) => Promise<void>> = {
+  'the help': async (page) => {
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor();
+  },
+  'the menu of the person': async (page) => {
+    await page.getByRole('button', { name: 'Ada, menu' }).click();
+    await page.getByRole('menu').waitFor();
+  },
+  'the themes': async (page) => {
+    await page.getByRole('button', { name: 'Theme' }).click();
+    await page.getByRole('menu').waitFor();
+  },
+};
+
+const LOOKS = (['light', 'dark'] as const).flatMap((scheme) =>
+  [1_280, 400].map((width) => ({ scheme, width })),
+);
+
+for (const look of LOOKS) {
+  const name = `${look.scheme}, ${look.width} px`;
+  for (const [path, { heading, isPublic }] of Object.entries(PAGES)) {
+    test(`${path} is accessible, and fits its window: ${name}`, async (context) => {
+      const page = await open(context, path, { ...look, ...(!isPublic && { key }) });
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+      expect(await page.title()).toMatch(new RegExp(`^${heading} – .*Keepsake$`));
+      await expectAccessible(page);
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      expect(width).toBeLessThanOrEqual(look.width);
+    });
+  }
+  for (const [overlay, show] of Object.entries(OVERLAYS)) {
+    test(`${overlay} is accessible: ${name}`, async (context) => {
+      const page = await open(context, '/settings', { ...look, key });
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await show(page);
+      await expectAccessible(page);
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { openConsole } from '../../api/console/console-build.ts';
+import { hashConsoleSources } from '../../local/console/console-sources.ts';
+import { prepareConsole } from '../../local/console/prepare-console.ts';
+import { writePrivateFile } from '../../local/data-folder.ts';
+import { NONCE_PLACEHOLDER } from '../../rules/console-paths.ts';
+import { CONSOLE_FOLDER } from '../support/stack/builds.ts';
+
+const stamp = (folder: string): number => statSync(join(folder, 'index.html')).mtimeMs;
+
+test('the console is built once, and again only if its sources have changed', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-build-'));
+  const folder = await prepareConsole(dataDir);
+  const built = stamp(folder);
+  expect(await prepareConsole(dataDir)).toBe(folder);
+  expect(stamp(folder)).toBe(built);
+
+  writePrivateFile(join(folder, 'sources.sha256'), 'of other sources');
+  await prepareConsole(dataDir);
+  expect(stamp(folder)).toBeGreaterThan(built);
+  expect(readFileSync(join(folder, 'sources.sha256'), 'utf8')).toBe(hashConsoleSources());
+}, 120_000);
+
+test('a stop of the start ends the build, and leaves nothing that counts as built', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'keepsake-build-'));
+  const stopping = new AbortController();
+  const building = prepareConsole(dataDir, stopping.signal);
+  stopping.abort(new Error('stopped'));
+  await expect(building).rejects.toThrow('stopped');
+  expect(existsSync(join(dataDir, 'console', 'sources.sha256'))).toBe(false);
+});
+
+test('each larger file of the build has both compressed forms, with the same content', () => {
+  const assets = join(CONSOLE_FOLDER, 'assets');
+  const names = readdirSync(assets).filter((name) => /\.(?:js|css)$/.test(name));
+  const large = names.filter((name) => statSync(join(assets, name)).size >= 1_024);
+  expect(large.length).toBeGreaterThan(2);
+  for (const name of large) {
+    const content = readFileSync(join(assets, name));
+    expect(brotliDecompressSync(readFileSync(join(assets, `${name}.br`)))).toEqual(content);
+    expect(gunzipSync(readFileSync(join(assets, `${name}.gz`)))).toEqual(content);
+  }
+});
+
+test('the built page has a place for the nonce, and loads only files of the build', async () => {
+  const { page } = await openConsole(CONSOLE_FOLDER);
+  expect(page).toContain(`<meta property="csp-nonce" nonce="${NONCE_PLACEHOLDER}">`);
+  const loaded = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!);
+  for (const path of loaded.filter((one) => one !== '/docs')) {
+    expect(path).toMatch(/^\/assets\/[\w-]+-[\w-]{8}\.\w+$/);
+    expect(existsSync(join(CONSOLE_FOLDER, path))).toBe(true);
+  }
+  expect(loaded.length).toBeGreaterThan(3);
+});
