@@ -1,6 +1,6 @@
 import { ActionIcon, NativeSelect, Select } from '@mantine/core';
 import { X } from 'lucide-react';
-import { useMemo } from 'react';
+import { useEffect, useMemo, useRef } from 'react';
 import { type Field, findField, type PropertyTypes } from '../../selection/fields.ts';
 import type { Condition } from '../../selection/filter.ts';
 import { comparisonOf, comparisonsOf, withComparison } from './comparisons.ts';
@@ -91,6 +91,10 @@ const FieldChoice = ({
   isNew: boolean;
   onChange: (field: string) => void;
 }) => {
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (isNew) input.current?.focus();
+  }, [isNew]);
   const data = useMemo(() => fieldChoices(properties, field), [properties, field]);
   return (
     <Select
@@ -101,7 +105,7 @@ const FieldChoice = ({
       value={field === '' ? null : field}
       error={error}
       searchable
-      autoFocus={isNew}
+      ref={input}
       nothingFoundMessage="No such property"
       comboboxProps={{ width: 240, position: 'bottom-start' }}
       onChange={(name) => {

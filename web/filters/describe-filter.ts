@@ -14,6 +14,7 @@ export const describeFilter = (filter: Filter, properties: PropertyTypes): strin
   if ('field' in filter) return describeCondition(filter, properties);
   if ('not' in filter) return `not (${describeFilter(filter.not, properties)})`;
   const [word, children] = 'and' in filter ? ['and', filter.and] : ['or', filter.or];
+  if (children.length === 0) return 'no condition';
   return children
     .map((child) => {
       const words = describeFilter(child, properties);

@@ -15,7 +15,8 @@ export const useProperties = (): { properties: PropertyTypes | undefined; error:
     { params: { query: { limit: PAGE } } },
     {
       pageParamName: 'cursor',
-      initialPageParam: undefined,
+      // Not undefined, for which the client sends a cursor of its own.
+      initialPageParam: null,
       getNextPageParam: ({ nextCursor }) => nextCursor,
       staleTime: FRESH_MS,
     },
