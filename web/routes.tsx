@@ -11,6 +11,7 @@ import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
+import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
 
 interface RouterContext {
@@ -59,14 +60,23 @@ const signIn = createRoute({
   component: lazyPage(() => import('./sign-in/sign-in-page.tsx'), 'SignInPage'),
 });
 
+const users = createRoute({
+  getParentRoute: () => frame,
+  path: '/users',
+  validateSearch: readUserSearch,
+  component: lazyPage(() => import('./users/users-page.tsx'), 'UsersPage'),
+});
+
 /** A link of the console to a page that does not exist. */
 const unknown = createRoute({ getParentRoute: () => frame, path: '$', component: NotFoundPage });
 
 /** Each path that the API answers with the page has a route here. */
-const PAGES = { '/': home, '/settings': settings, '/sign-in': signIn } satisfies Record<
-  ConsolePath,
-  AnyRoute
->;
+const PAGES = {
+  '/': home,
+  '/settings': settings,
+  '/sign-in': signIn,
+  '/users': users,
+} satisfies Record<ConsolePath, AnyRoute>;
 
 const { '/sign-in': outside, ...inFrame } = PAGES;
 const tree = root.addChildren([outside, frame.addChildren([...Object.values(inFrame), unknown])]);

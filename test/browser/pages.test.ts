@@ -17,6 +17,7 @@ const PAGES: Record<ConsolePath, { heading: string; isPublic?: true }> = {
   '/': { heading: 'Settings' },
   '/settings': { heading: 'Settings' },
   '/sign-in': { heading: 'Sign in', isPublic: true },
+  '/users': { heading: 'Users' },
 };
 
 /** What opens over a page. */

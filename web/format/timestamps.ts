@@ -16,6 +16,8 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
+const ZONE = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
+
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /**
@@ -28,6 +30,10 @@ export const formatTime = (time: Date, timeZone?: string): string =>
     ...LOCAL,
     ...(timeZone !== undefined && { timeZone }),
   }).format(time);
+
+/** The zone of the browser at a time, as in `CET`. */
+export const zoneOf = (time: Date): string =>
+  ZONE.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
 
 /** As in `in 3 days` or `2 hours ago`; less than a minute is `now`. */
 export const formatRelative = (time: Date, now: Date): string => {

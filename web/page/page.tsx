@@ -11,11 +11,14 @@ import styles from './page.module.css';
 export const Page = ({
   title,
   actions,
+  isWide = false,
   children,
 }: {
   /** Also the title of the tab: it holds no data of users. */
   title: string;
   actions?: ReactNode;
+  /** As wide as the window, for a table. */
+  isWide?: boolean;
   children: ReactNode;
 }) => {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -24,7 +27,7 @@ export const Page = ({
   useTabTitle(title);
   useEffect(() => arrive(heading.current, title), [arrive, path, title]);
   return (
-    <div className={styles.page}>
+    <div className={styles.page} data-wide={isWide || undefined}>
       <div className={styles.head}>
         <h1 ref={heading} tabIndex={-1}>
           {title}
