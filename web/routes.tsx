@@ -11,6 +11,7 @@ import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
+import { readSegmentSearch } from './segments/segment-search.ts';
 import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
 
@@ -37,6 +38,25 @@ const home = createRoute({
   beforeLoad: () => {
     throw redirect({ to: '/settings', replace: true });
   },
+});
+
+const segments = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments',
+  validateSearch: readSegmentSearch,
+  component: lazyPage(() => import('./segments/segments-page.tsx'), 'SegmentsPage'),
+});
+
+const newSegment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/new',
+  component: lazyPage(() => import('./segments/new-segment-page.tsx'), 'NewSegmentPage'),
+});
+
+const segment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/$id',
+  component: lazyPage(() => import('./segments/segment-page.tsx'), 'SegmentPage'),
 });
 
 const settings = createRoute({
@@ -73,6 +93,9 @@ const unknown = createRoute({ getParentRoute: () => frame, path: '$', component:
 /** Each path that the API answers with the page has a route here. */
 const PAGES = {
   '/': home,
+  '/segments': segments,
+  '/segments/$id': segment,
+  '/segments/new': newSegment,
   '/settings': settings,
   '/sign-in': signIn,
   '/users': users,
