@@ -10,6 +10,7 @@ export const CONSOLE_PATHS = [
   '/settings',
   '/sign-in',
   '/users',
+  '/users/$id',
 ] as const;
 
 /** Stands in the built page where each response has its own nonce. */

@@ -12,6 +12,7 @@ import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
 import { readSegmentSearch } from './segments/segment-search.ts';
+import { readProfileSearch } from './users/profile/profile-search.ts';
 import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
 
@@ -87,6 +88,13 @@ const users = createRoute({
   component: lazyPage(() => import('./users/users-page.tsx'), 'UsersPage'),
 });
 
+const user = createRoute({
+  getParentRoute: () => frame,
+  path: '/users/$id',
+  validateSearch: readProfileSearch,
+  component: lazyPage(() => import('./users/profile/user-page.tsx'), 'UserPage'),
+});
+
 /** A link of the console to a page that does not exist. */
 const unknown = createRoute({ getParentRoute: () => frame, path: '$', component: NotFoundPage });
 
@@ -99,6 +107,7 @@ const PAGES = {
   '/settings': settings,
   '/sign-in': signIn,
   '/users': users,
+  '/users/$id': user,
 } satisfies Record<ConsolePath, AnyRoute>;
 
 const { '/sign-in': outside, ...inFrame } = PAGES;

@@ -43,6 +43,7 @@ const PAGES: Record<ConsolePath, TestedPage> = {
   '/settings': { heading: 'Settings' },
   '/sign-in': { heading: 'Sign in', isPublic: true },
   '/users': { heading: 'Users' },
+  '/users/$id': { heading: 'User', at: () => '/users/ada-17', has: 'vip, beta' },
 };
 
 /** What opens over a page. */

@@ -1,7 +1,6 @@
 import type { PropertyTypes } from '../../selection/fields.ts';
 import type { Filter } from '../../selection/filter.ts';
 import { type FilterProblem, problemsOf, problemsWithin } from '../filters/filter-problems.ts';
-import { NEW_CONDITION } from '../filters/use-items.ts';
 
 /** A segment as it is written. It may be incomplete. */
 export interface SegmentDraft {
@@ -19,7 +18,8 @@ export interface DraftProblems {
 
 export const MAX_NAME_LENGTH = 255;
 
-export const NEW_DRAFT: SegmentDraft = { name: '', filter: NEW_CONDITION };
+/** With one condition to fill in. */
+export const NEW_DRAFT: SegmentDraft = { name: '', filter: { field: '', op: 'is' } };
 
 /** What must be completed before the draft can be saved. */
 export const draftProblems = (

@@ -85,18 +85,17 @@ const Found = ({
   onDelete: (id: string) => void;
 }) => {
   const { properties } = useProperties();
-  if (error !== null) {
-    return (
-      <div className={styles.notice}>
-        <ProblemNotice error={error} onRetry={retry} />
-      </div>
-    );
-  }
-  if (segments === undefined) return <Placeholders />;
-  if (segments.length === 0) return <NoSegments />;
+  const failure = error !== null && (
+    <div className={styles.notice}>
+      <ProblemNotice error={error} onRetry={retry} />
+    </div>
+  );
+  if (segments === undefined) return failure || <Placeholders />;
+  if (segments.length === 0) return failure || <NoSegments />;
   const found = withName(segments, text);
   return (
     <>
+      {failure}
       <p className={styles.count}>{countWords(found.length, segments.length)}</p>
       {found.length === 0 && <NothingFound onClear={onClear} />}
       <ul>
