@@ -2,10 +2,8 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { countOf } from '../../format/numbers.ts';
 import { UserValue } from '../user-value.tsx';
-import { type FieldGroup, isUnknown, valueOf, type User } from './user-fields.ts';
+import { CUSTOM_GROUP, type FieldGroup, isUnknown, type User, valueOf } from './user-fields.ts';
 import styles from './profile.module.css';
-
-const CUSTOM = 'Of this workspace';
 
 /** All properties of a user, by subject. */
 export const UserFacts = ({ user, groups }: { user: User; groups: readonly FieldGroup[] }) => (
@@ -18,7 +16,7 @@ export const UserFacts = ({ user, groups }: { user: User; groups: readonly Field
 
 /** A workspace may have hundreds of properties, of which a user has a few. */
 const Facts = ({ user, group: { title, fields } }: { user: User; group: FieldGroup }) => {
-  const [isAll, setAll] = useState(title !== CUSTOM);
+  const [isAll, setAll] = useState(title !== CUSTOM_GROUP);
   const known = fields.filter(({ field }) => !isUnknown(valueOf(user, field)));
   const hidden = isAll ? 0 : fields.length - known.length;
   return (

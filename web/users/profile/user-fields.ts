@@ -27,13 +27,17 @@ export interface FieldGroup {
 
 const CUSTOM = 'properties.';
 
-/** The system properties by subject. A test checks that each is in one group. */
+/** The system properties by subject. A test checks that each is in one group, or of the record. */
 export const SYSTEM_GROUPS = {
   Person: ['firstName', 'lastName', 'gender', 'dob', 'tags'],
   Contact: ['email', 'phone', 'lastChannel', 'emailOptin', 'smsOptin', 'whatsAppOptin'],
   'Place and language': ['country', 'city', 'language', 'timezone'],
-  Record: ['userId', 'legalHold', 'createdAt', 'updatedAt'],
 } as const;
+
+/** The properties that the form does not have. */
+export const RECORD = ['userId', 'legalHold', 'createdAt', 'updatedAt'] as const;
+
+export const CUSTOM_GROUP = 'Of this workspace';
 
 /** All properties of the users of a workspace, by subject. */
 export const groupsOf = (properties: PropertyTypes): readonly FieldGroup[] => {
@@ -46,7 +50,8 @@ export const groupsOf = (properties: PropertyTypes): readonly FieldGroup[] => {
     });
   return [
     ...Object.entries(SYSTEM_GROUPS).map(([title, names]) => ({ title, fields: fieldsOf(names) })),
-    { title: 'Of this workspace', fields: fieldsOf(custom) },
+    { title: CUSTOM_GROUP, fields: fieldsOf(custom) },
+    { title: 'Record', fields: fieldsOf(RECORD) },
   ].filter(({ fields }) => fields.length > 0);
 };
 

@@ -4,7 +4,7 @@ import { type FormEvent, useMemo, useRef, useState } from 'react';
 import { countOf } from '../../format/numbers.ts';
 import { LeaveGuard } from '../../page/leave-guard.tsx';
 import { ProblemNotice } from '../../page/problem-notice.tsx';
-import { type FieldGroup, isEditable, type UserField, type User } from './user-fields.ts';
+import { type FieldGroup, isEditable, type User, type UserField } from './user-fields.ts';
 import { type UsedUserForm, useUserForm } from './use-user-form.ts';
 import type { UserAccess } from './use-user.ts';
 import { ValueInput } from './value-input.tsx';

@@ -41,15 +41,18 @@ const drafted = (texts: Record<string, string>): UserDraft =>
   );
 
 test('each system property is in exactly one group, and all but four can be edited', () => {
-  const grouped = Object.values(SYSTEM_GROUPS).flat().toSorted();
-  expect(grouped).toEqual(SYSTEM_FIELDS.map(({ name }) => name).toSorted());
+  const grouped = [...Object.values(SYSTEM_GROUPS).flat(), ...RECORD];
+  expect(grouped.toSorted()).toEqual(SYSTEM_FIELDS.map(({ name }) => name).toSorted());
   const fixed = fields.filter((field) => !isEditable(field)).map(({ field }) => field);
   expect(fixed).toEqual(['userId', 'legalHold', 'createdAt', 'updatedAt']);
 });
 
 test('a custom property has the group of the workspace, which is absent without any', () => {
-  expect(groups.at(-1)?.fields.map(({ name }) => name)).toEqual(['plan', 'score', 'seen']);
-  expect(groupsOf(new Map()).map(({ title }) => title)).toEqual(Object.keys(SYSTEM_GROUPS));
+  expect(groups.at(-2)?.fields.map(({ name }) => name)).toEqual(['plan', 'score', 'seen']);
+  expect(groupsOf(new Map()).map(({ title }) => title)).toEqual([
+    ...Object.keys(SYSTEM_GROUPS),
+    'Record',
+  ]);
 });
 
 test('an unknown value has no text, and a list has one item on each line', () => {
