@@ -1,6 +1,7 @@
 import { exactNumber } from '../../../selection/numbers.ts';
 import { type Parsed, parseValue } from '../../../selection/values.ts';
-import { isUnknown, type User, type UserField, valueOf } from './user-fields.ts';
+import { isUnknown, valueOf } from '../values.ts';
+import type { User, UserField } from './user-fields.ts';
 
 /** The text of each property that a person has edited, by its field. */
 export type UserDraft = Readonly<Record<string, string>>;

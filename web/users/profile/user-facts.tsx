@@ -1,8 +1,9 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { countOf } from '../../format/numbers.ts';
-import { UserValue } from '../user-value.tsx';
-import { CUSTOM_GROUP, type FieldGroup, isUnknown, type User, valueOf } from './user-fields.ts';
+import { isUnknown, valueOf } from '../values.ts';
+import { UserValue } from '../table/user-value.tsx';
+import { CUSTOM_GROUP, type FieldGroup, type User } from './user-fields.ts';
 import styles from './profile.module.css';
 
 /** All properties of a user, by subject. */

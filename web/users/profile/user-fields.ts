@@ -58,11 +58,3 @@ export const groupsOf = (properties: PropertyTypes): readonly FieldGroup[] => {
 /** Whether the form has the property. A hold is set by its own dialog. */
 export const isEditable = ({ field }: UserField): boolean =>
   field !== 'legalHold' && !isReadOnly(field);
-
-export const valueOf = (user: User, field: string): unknown =>
-  field.startsWith(CUSTOM)
-    ? user.properties[field.slice(CUSTOM.length)]
-    : user[field as keyof User];
-
-export const isUnknown = (value: unknown): boolean =>
-  value === null || value === undefined || value === '' || (Array.isArray(value) && !value.length);

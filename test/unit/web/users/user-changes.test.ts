@@ -11,6 +11,7 @@ import {
 import {
   groupsOf,
   isEditable,
+  RECORD,
   SYSTEM_GROUPS,
   type User,
 } from '../../../../web/users/profile/user-fields.ts';
