@@ -11,6 +11,8 @@ import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
 import { NotFoundPage } from './page/not-found-page.tsx';
+import { readSegmentSearch } from './segments/segment-search.ts';
+import { readProfileSearch } from './users/profile/profile-search.ts';
 import { readUserSearch } from './users/user-search.ts';
 import { Root } from './shell/root.tsx';
 
@@ -37,6 +39,25 @@ const home = createRoute({
   beforeLoad: () => {
     throw redirect({ to: '/settings', replace: true });
   },
+});
+
+const segments = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments',
+  validateSearch: readSegmentSearch,
+  component: lazyPage(() => import('./segments/segments-page.tsx'), 'SegmentsPage'),
+});
+
+const newSegment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/new',
+  component: lazyPage(() => import('./segments/new-segment-page.tsx'), 'NewSegmentPage'),
+});
+
+const segment = createRoute({
+  getParentRoute: () => frame,
+  path: '/segments/$id',
+  component: lazyPage(() => import('./segments/segment-page.tsx'), 'SegmentPage'),
 });
 
 const settings = createRoute({
@@ -67,15 +88,26 @@ const users = createRoute({
   component: lazyPage(() => import('./users/users-page.tsx'), 'UsersPage'),
 });
 
+const user = createRoute({
+  getParentRoute: () => frame,
+  path: '/users/$id',
+  validateSearch: readProfileSearch,
+  component: lazyPage(() => import('./users/profile/user-page.tsx'), 'UserPage'),
+});
+
 /** A link of the console to a page that does not exist. */
 const unknown = createRoute({ getParentRoute: () => frame, path: '$', component: NotFoundPage });
 
 /** Each path that the API answers with the page has a route here. */
 const PAGES = {
   '/': home,
+  '/segments': segments,
+  '/segments/$id': segment,
+  '/segments/new': newSegment,
   '/settings': settings,
   '/sign-in': signIn,
   '/users': users,
+  '/users/$id': user,
 } satisfies Record<ConsolePath, AnyRoute>;
 
 const { '/sign-in': outside, ...inFrame } = PAGES;

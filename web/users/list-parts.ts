@@ -1,7 +1,7 @@
 import type { PropertyTypes } from '../../selection/fields.ts';
 import type { UsedSelection } from '../selection/use-selection.ts';
 import type { Scope } from './use-scope.ts';
-import type { Segment } from './use-segments.ts';
+import type { Segment } from '../segments/use-segment-list.ts';
 import type { UserAddress } from './use-user-address.ts';
 import type { UserList } from './use-user-list.ts';
 

@@ -1,5 +1,5 @@
 import { Select } from '@mantine/core';
-import type { Segment } from './use-segments.ts';
+import type { Segment } from '../segments/use-segment-list.ts';
 import styles from './users-page.module.css';
 
 /** The segment whose users are listed; all users without one. */

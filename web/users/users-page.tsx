@@ -13,7 +13,7 @@ import { SearchBox } from './search-box.tsx';
 import { SegmentChoice } from './segment-choice.tsx';
 import { useColumns } from './table/use-columns.ts';
 import { useScope } from './use-scope.ts';
-import { useSegments } from './use-segments.ts';
+import { useSegmentList } from '../segments/use-segment-list.ts';
 import { useUserAddress } from './use-user-address.ts';
 import { useUserList } from './use-user-list.ts';
 import { UserListCard } from './user-list-card.tsx';
@@ -26,7 +26,7 @@ export const UsersPage = () => {
   const address = useUserAddress();
   const { search, query, queryId, change, openDialog } = address;
   const { properties } = useProperties();
-  const segments = useSegments();
+  const { segments } = useSegmentList();
   const segmentName = segments?.find(({ id }) => id === search.segment)?.name;
   const columns = useColumns(useMe().workspace?.id ?? '', properties);
   const list = useUserList(query, search);

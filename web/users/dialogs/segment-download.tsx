@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { ExportDialog } from '../../exports/export-dialog.tsx';
 import { SegmentChoice } from '../segment-choice.tsx';
-import type { Segment } from '../use-segments.ts';
+import type { Segment } from '../../segments/use-segment-list.ts';
 
 /** Downloads all users of a segment, which is that of the list at first. */
 export const SegmentDownload = ({

@@ -1,6 +1,7 @@
 import { ActionIcon } from '@mantine/core';
 import { ChevronDown, Lock } from 'lucide-react';
 import { type ChangeEvent, type KeyboardEvent, memo, useState } from 'react';
+import { TextLink } from '../../page/links.tsx';
 import type { Column } from './columns.ts';
 import type { User } from '../use-user-list.ts';
 import { UserValue } from './user-value.tsx';
@@ -42,7 +43,11 @@ export const UserRow = memo(function UserRow(props: UserRowProps) {
           </label>
         </td>
         <th scope="row" className={styles.id}>
-          <span>{userId}</span>
+          <span>
+            <TextLink to="/users/$id" params={{ id: userId }}>
+              {userId}
+            </TextLink>
+          </span>
           {user.legalHold && <Held />}
         </th>
         {columns.map((column) => (

@@ -2,6 +2,7 @@ import type { ValueKind } from '../../../selection/fields.ts';
 import { formatDate } from '../../format/dates.ts';
 import { formatNumber } from '../../format/numbers.ts';
 import { Timestamp } from '../../format/timestamp.tsx';
+import { isUnknown, valueOf } from '../values.ts';
 import type { Column } from './columns.ts';
 import type { User } from '../use-user-list.ts';
 import styles from '../users-page.module.css';
@@ -15,16 +16,6 @@ export const UserValue = ({ user, column }: { user: User; column: Column }) => {
   }
   return textOf(value, column.kind);
 };
-
-const PREFIX = 'properties.';
-
-const valueOf = (user: User, field: string): unknown =>
-  field.startsWith(PREFIX)
-    ? user.properties[field.slice(PREFIX.length)]
-    : user[field as keyof User];
-
-const isUnknown = (value: unknown): boolean =>
-  value === null || value === undefined || value === '' || (Array.isArray(value) && !value.length);
 
 const isTime = (value: string): boolean => !Number.isNaN(Date.parse(value));
 
