@@ -7,6 +7,8 @@ import {
 } from '@tanstack/react-router';
 import type { ConsolePath } from '../rules/console-paths.ts';
 import type { Session } from './api/session.ts';
+import { readJobsSearch } from './jobs/list/jobs-search.ts';
+import { readJobSearch } from './jobs/parts/job-search.ts';
 import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
@@ -36,9 +38,24 @@ const frame = createRoute({
 const home = createRoute({
   getParentRoute: () => frame,
   path: '/',
-  beforeLoad: () => {
-    throw redirect({ to: '/settings', replace: true });
+  beforeLoad: async ({ context }) => {
+    const me = await context.session.find();
+    throw redirect({ to: me?.key.role === 'admin' ? '/users' : '/jobs', replace: true });
   },
+});
+
+const jobs = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs',
+  validateSearch: readJobsSearch,
+  component: lazyPage(() => import('./jobs/list/jobs-page.tsx'), 'JobsPage'),
+});
+
+const job = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs/$id',
+  validateSearch: readJobSearch,
+  component: lazyPage(() => import('./jobs/job-page.tsx'), 'JobPage'),
 });
 
 const segments = createRoute({
@@ -101,6 +118,8 @@ const unknown = createRoute({ getParentRoute: () => frame, path: '$', component:
 /** Each path that the API answers with the page has a route here. */
 const PAGES = {
   '/': home,
+  '/jobs': jobs,
+  '/jobs/$id': job,
   '/segments': segments,
   '/segments/$id': segment,
   '/segments/new': newSegment,

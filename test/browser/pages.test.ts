@@ -30,9 +30,13 @@ interface TestedPage {
   has?: string;
 }
 
+/** The page of a job is looked at by its own tests, in each of its states. */
+type TestedPath = Exclude<ConsolePath, '/jobs/$id'>;
+
 /** Each page that the API answers, with its heading. `/` leads on to the first page. */
-const PAGES: Record<ConsolePath, TestedPage> = {
-  '/': { heading: 'Settings' },
+const PAGES: Record<TestedPath, TestedPage> = {
+  '/': { heading: 'Users' },
+  '/jobs': { heading: 'Jobs' },
   '/segments': { heading: 'Segments', has: 'Country is “IN”' },
   '/segments/$id': {
     heading: 'Edit segment',

@@ -1,4 +1,6 @@
+import { Suspense } from 'react';
 import { problemOf } from '../../api/problem.ts';
+import { DeleteDialog } from '../../deletions/lazy-delete-dialog.ts';
 import { ExportDialog } from '../../exports/export-dialog.tsx';
 import { problemsWithin } from '../../filters/filter-problems.ts';
 import { isFilter } from '../../filters/read-filter.ts';
@@ -57,7 +59,27 @@ export const UsersDialogs = (parts: ListParts & { columns: readonly string[] }) 
     case 'delete-all':
       return <DeleteAllDialog onClose={onClose} />;
     case 'delete':
+      return <DeleteSelected {...parts} />;
     case undefined:
       return null;
   }
+};
+
+const DeleteSelected = ({ address, used, scope: { usable, words } }: ListParts) => {
+  if ('detail' in usable) return null;
+  const end = (): void => {
+    // The selected users are being deleted, so nothing of the selection comes back.
+    used.clear();
+    used.dismissUndo();
+    address.change({});
+  };
+  return (
+    <Suspense>
+      <DeleteDialog
+        scope={{ selection: usable.selection, words }}
+        onClose={address.closeDialog}
+        onStarted={end}
+      />
+    </Suspense>
+  );
 };

@@ -1,8 +1,9 @@
 import { Button, Group } from '@mantine/core';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { Lock } from 'lucide-react';
-import { useMemo } from 'react';
+import { Suspense, useMemo } from 'react';
 import { useMe } from '../../api/services.tsx';
+import { DeleteDialog } from '../../deletions/lazy-delete-dialog.ts';
 import { useProperties } from '../../filters/use-properties.ts';
 import { useAnnouncer } from '../../page/announcer.tsx';
 import { LinkButton } from '../../page/links.tsx';
@@ -75,17 +76,48 @@ const Profile = ({ id }: { id: string }) => {
       ) : (
         <UserFacts user={user} groups={groups} />
       )}
-      {search.do === 'hold' && !user.legalHold && (
-        <HoldDialog
+      {!user.legalHold && (
+        <OpenDialog
+          open={search.do}
           access={access}
-          onClose={() => {
-            access.reset();
-            go({}, { replace: true });
-          }}
-          onSet={() => end('The user is under legal hold.')}
+          onClose={() => go({}, { replace: true })}
+          onHeld={() => end('The user is under legal hold.')}
+          id={id}
         />
       )}
     </Page>
+  );
+};
+
+/** The dialog in the address, for a user without legal hold. */
+const OpenDialog = ({
+  open,
+  id,
+  access,
+  onClose,
+  onHeld,
+}: {
+  open: ProfileSearch['do'];
+  id: string;
+  access: ReturnType<typeof useUser>;
+  onClose: () => void;
+  onHeld: () => void;
+}) => {
+  if (open === 'hold') {
+    const close = () => {
+      access.reset();
+      onClose();
+    };
+    return <HoldDialog access={access} onClose={close} onSet={onHeld} />;
+  }
+  if (open !== 'delete') return null;
+  return (
+    <Suspense>
+      <DeleteDialog
+        scope={{ selection: { type: 'ids', ids: [id] }, words: 'this user' }}
+        onClose={onClose}
+      />
+    </Suspense>
   );
 };
 
@@ -93,9 +125,14 @@ const Actions = ({ user, onOpen }: { user: User; onOpen: (search: ProfileSearch)
   <Group gap="xs">
     <Button onClick={() => onOpen({ do: 'edit' })}>Edit</Button>
     {!user.legalHold && (
-      <Button variant="default" onClick={() => onOpen({ do: 'hold' })}>
-        Set legal hold…
-      </Button>
+      <>
+        <Button variant="default" onClick={() => onOpen({ do: 'hold' })}>
+          Set legal hold…
+        </Button>
+        <Button variant="default" onClick={() => onOpen({ do: 'delete' })}>
+          Delete…
+        </Button>
+      </>
     )}
   </Group>
 );
