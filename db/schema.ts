@@ -1,11 +1,10 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { PropertyType } from '../selection/property-types.ts';
 import type { EnteredPhase, ErrorData, JobType } from '../workflows/contracts/jobs.ts';
-import type { CreatedAt, Json, Nullable, WithDefault } from './column-types.ts';
+import type { CreatedAt, Json, Nullable, StoredColumn, WithDefault } from './column-types.ts';
 import type { DeleteAllSchema } from './delete-all/delete-all-schema.ts';
 import type { ImportSchema } from './imports/import-schema.ts';
 import type { MailSchema } from './mails/mail-schema.ts';
-import type { StoredColumn } from './column-types.ts';
 import type { SessionSchema } from './session-schema.ts';
 import type { UserListSchema } from './users/user-list-schema.ts';
 import type { WebhookSchema } from './webhooks/webhook-schema.ts';

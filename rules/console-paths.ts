@@ -4,6 +4,8 @@
  */
 export const CONSOLE_PATHS = [
   '/',
+  '/jobs',
+  '/jobs/$id',
   '/segments',
   '/segments/$id',
   '/segments/new',

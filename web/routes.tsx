@@ -7,6 +7,8 @@ import {
 } from '@tanstack/react-router';
 import type { ConsolePath } from '../rules/console-paths.ts';
 import type { Session } from './api/session.ts';
+import { readJobsSearch } from './jobs/list/jobs-search.ts';
+import { readJobSearch } from './jobs/parts/job-search.ts';
 import { ErrorPage } from './page/error-page.tsx';
 import { Frame } from './shell/frame.tsx';
 import { lazyPage } from './page/lazy-page.ts';
@@ -60,6 +62,20 @@ const segment = createRoute({
   component: lazyPage(() => import('./segments/segment-page.tsx'), 'SegmentPage'),
 });
 
+const jobs = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs',
+  validateSearch: readJobsSearch,
+  component: lazyPage(() => import('./jobs/list/jobs-page.tsx'), 'JobsPage'),
+});
+
+const job = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs/$id',
+  validateSearch: readJobSearch,
+  component: lazyPage(() => import('./jobs/job-page.tsx'), 'JobPage'),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: '/settings',
@@ -101,6 +117,8 @@ const unknown = createRoute({ getParentRoute: () => frame, path: '$', component:
 /** Each path that the API answers with the page has a route here. */
 const PAGES = {
   '/': home,
+  '/jobs': jobs,
+  '/jobs/$id': job,
   '/segments': segments,
   '/segments/$id': segment,
   '/segments/new': newSegment,

@@ -7,7 +7,7 @@ import type { Role } from '../../db/schema.ts';
 import { listRequestMails } from '../../db/mails/mail-rounds.ts';
 import { countWorkspaceUsers } from '../../db/deletions/previews.ts';
 import { REQUEST_STATES, requestWorkflowIdOf } from '../../workflows/contracts/delete-all.ts';
-import type { Actor } from '../auth.ts';
+import type { Actor } from '../actor.ts';
 import type { ApiDeps } from '../deps.ts';
 import { requestMailSchema, toRequestMailJson } from '../mails/mail-json.ts';
 

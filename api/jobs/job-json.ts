@@ -66,6 +66,7 @@ export const toJobJson = (
     ...importOptionsOf(job),
     actor: { id: job.actor_shown_id, role: job.actor_role, ownerName: job.actor_name },
     reason: job.reason,
+    notify: (job.options as { notify?: boolean }).notify ?? false,
     createdAt: job.created_at.toISOString(),
     startedAt: job.started_at?.toISOString() ?? null,
     finishedAt: job.finished_at?.toISOString() ?? null,

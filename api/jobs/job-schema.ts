@@ -177,6 +177,7 @@ export const jobSchema = z
       .describe('For imports with mapped columns'),
     actor: z.object({ id: z.uuid(), role: z.string(), ownerName: z.string() }),
     reason: z.string().nullable(),
+    notify: z.boolean().describe('A mail about the end is sent to the owner of the key'),
     createdAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),

@@ -30,9 +30,13 @@ interface TestedPage {
   has?: string;
 }
 
-/** Each page that the API answers, with its heading. `/` leads on to the first page. */
-const PAGES: Record<ConsolePath, TestedPage> = {
+/**
+ * Each page that the API answers, with its heading. `/` leads on to the first page. The
+ * tests of a job look at its page.
+ */
+const PAGES: Record<Exclude<ConsolePath, '/jobs/$id'>, TestedPage> = {
   '/': { heading: 'Settings' },
+  '/jobs': { heading: 'Jobs' },
   '/segments': { heading: 'Segments', has: 'Country is “IN”' },
   '/segments/$id': {
     heading: 'Edit segment',

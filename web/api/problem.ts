@@ -16,6 +16,8 @@ export interface Problem extends Error {
   /** The seconds after which the server wants the next try. */
   retryAfterSeconds: number | undefined;
   errors: NonNullable<ProblemBody['errors']>;
+  /** The numbers and ids of `detail`, by name. */
+  data: NonNullable<ProblemBody['data']>;
 }
 
 export const isProblem = (error: unknown): error is Problem =>
@@ -34,6 +36,7 @@ export const readProblem = async (response: Response): Promise<Problem> => {
     requestId: body?.requestId ?? headers.get('x-request-id') ?? undefined,
     retryAfterSeconds: Number.isFinite(wait) ? wait : undefined,
     errors: body?.errors ?? [],
+    data: body?.data ?? {},
   });
 };
 
@@ -47,6 +50,7 @@ export const unreachable = (cause: unknown): Problem =>
     requestId: undefined,
     retryAfterSeconds: undefined,
     errors: [],
+    data: {},
     cause,
   });
 
@@ -62,6 +66,7 @@ export const problemOf = (error: unknown): Problem =>
         requestId: undefined,
         retryAfterSeconds: undefined,
         errors: [],
+        data: {},
         cause: error,
       });
 

@@ -7,7 +7,8 @@ export const Timestamp = ({ at }: { at: string }) => {
   const more = `${formatTime(time, 'UTC')}, ${formatRelative(time, new Date())}`;
   return (
     <time dateTime={at} title={more}>
-      {formatTime(time)} <VisuallyHidden>({more})</VisuallyHidden>
+      {formatTime(time)}
+      <VisuallyHidden> ({more})</VisuallyHidden>
     </time>
   );
 };

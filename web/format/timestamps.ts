@@ -17,6 +17,7 @@ const UNITS = [
 ] as const;
 
 const ZONE = new Intl.DateTimeFormat('en-GB', { timeZoneName: 'short' });
+const DAY_TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
@@ -34,6 +35,9 @@ export const formatTime = (time: Date, timeZone?: string): string =>
 /** The zone of the browser at a time, as in `CET`. */
 export const zoneOf = (time: Date): string =>
   ZONE.formatToParts(time).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+
+/** The time of day, as in `14:05`. For a time that is surely today. */
+export const formatDayTime = (time: Date): string => DAY_TIME.format(time);
 
 /** As in `in 3 days` or `2 hours ago`; less than a minute is `now`. */
 export const formatRelative = (time: Date, now: Date): string => {

@@ -10,12 +10,18 @@ import styles from './page.module.css';
  */
 export const Page = ({
   title,
+  tabTitle = title,
+  tabWorkspace,
   actions,
   isWide = false,
   children,
 }: {
-  /** Also the title of the tab: it holds no data of users. */
+  /** Holds no data of users. */
   title: string;
+  /** The title of the tab, where it differs. */
+  tabTitle?: string;
+  /** The workspace of what the page shows, for people that see all of them. */
+  tabWorkspace?: string | undefined;
   actions?: ReactNode;
   /** As wide as the window, for a table. */
   isWide?: boolean;
@@ -24,8 +30,13 @@ export const Page = ({
   const heading = useRef<HTMLHeadingElement>(null);
   const path = useMatch({ strict: false, select: ({ pathname }) => pathname });
   const { arrive } = useAnnouncer();
-  useTabTitle(title);
-  useEffect(() => arrive(heading.current, title), [arrive, path, title]);
+  useTabTitle(tabTitle, tabWorkspace);
+  const latest = useRef(title);
+  useEffect(() => {
+    latest.current = title;
+  }, [title]);
+  // Once for each page: its title may change while it is read.
+  useEffect(() => arrive(heading.current, latest.current), [arrive, path]);
   return (
     <div className={styles.page} data-wide={isWide || undefined}>
       <div className={styles.head}>
@@ -40,9 +51,9 @@ export const Page = ({
 };
 
 /** `Settings – Acme – Keepsake` */
-const useTabTitle = (title: string): void => {
+const useTabTitle = (title: string, shown: string | undefined): void => {
   const state = useSessionState();
-  const workspace = 'info' in state ? state.info.me.workspace?.name : undefined;
+  const workspace = shown ?? ('info' in state ? state.info.me.workspace?.name : undefined);
   useEffect(() => {
     document.title = [title, workspace, 'Keepsake'].filter(Boolean).join(' – ');
   }, [title, workspace]);

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { useApi } from '../api/services.tsx';
 import { countOf, formatShare } from '../format/numbers.ts';
 import styles from './jobs-chip.module.css';
@@ -21,10 +22,10 @@ export const JobsChip = () => {
   if (jobs.length === 0) return null;
   const share = shareOf(jobs.map(({ progress }) => progress));
   return (
-    <span className={styles.chip}>
+    <Link to="/jobs" search={{ state: 'active' }} className={styles.chip}>
       {countOf(jobs.length, 'running', 'running')}
       {share !== undefined && ` · ${formatShare(share)}`}
-    </span>
+    </Link>
   );
 };
 

@@ -1,4 +1,4 @@
-import { Filter, type LucideIcon, Settings, Users } from 'lucide-react';
+import { Filter, ListChecks, type LucideIcon, Settings, Users } from 'lucide-react';
 import type { Role } from '../api/session-info.ts';
 import type { ConsolePath } from '../../rules/console-paths.ts';
 
@@ -16,6 +16,7 @@ export interface NavigationItem {
 const ITEMS: readonly NavigationItem[] = [
   { path: '/users', name: 'Users', icon: Users, letter: 'u', roles: ['admin'] },
   { path: '/segments', name: 'Segments', icon: Filter, letter: 's', roles: ['admin'] },
+  { path: '/jobs', name: 'Jobs', icon: ListChecks, letter: 'j' },
   { path: '/settings', name: 'Settings', icon: Settings, letter: ',' },
 ];
 

@@ -9,7 +9,7 @@ export const SessionDialog = () => {
   const { status } = useSessionState();
   const signOut = useSignOut();
   return (
-    <Dialog isOpen={status === 'ended'} title="Your session has ended" width={440}>
+    <Dialog isTopmost isOpen={status === 'ended'} title="Your session has ended" width={440}>
       <SignInForm
         lead="Sign in to go on. Nothing is lost."
         secondary={

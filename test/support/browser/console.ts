@@ -13,6 +13,8 @@ export interface OpenOptions {
   statuses?: readonly number[];
   /** The test cuts the network. */
   isOffline?: boolean;
+  /** The test cuts single connections. */
+  isCut?: boolean;
   /** The test moves the clock of the page by `page.clock`. */
   hasClock?: boolean;
 }
@@ -29,9 +31,13 @@ export interface TestConsole {
 const HEIGHT = 800;
 const DEADLINE_MS = 10_000;
 
-/** The console of the shared stack, in the Chromium that the files of a run share. */
-export const useConsole = (): TestConsole => {
-  const stack = useSharedStack();
+/**
+ * The console of a stack, in the Chromium that the files of a run share.
+ *
+ * @param useStack `useOwnStack` for tests that stop parts of it
+ */
+export const useConsole = (useStack: () => () => TestStack = useSharedStack): TestConsole => {
+  const stack = useStack();
   let message: ChromiumMessage | undefined;
   let browser: Browser | undefined;
 

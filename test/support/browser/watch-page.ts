@@ -5,6 +5,8 @@ export interface ExpectedFailures {
   /** Statuses of responses. */
   statuses?: readonly number[];
   isOffline?: boolean;
+  /** Single connections are cut. */
+  isCut?: boolean;
 }
 
 const VIOLATION = 'reportPolicyViolation';
@@ -43,7 +45,7 @@ export const watchPages = async (
 const watchPage = (
   page: Page,
   complaints: string[],
-  { statuses = [], isOffline = false }: ExpectedFailures,
+  { statuses = [], isOffline = false, isCut = false }: ExpectedFailures,
 ): void => {
   page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack ?? error.message}`));
   page.on('console', (message) => {
@@ -53,6 +55,7 @@ const watchPage = (
     const isFirstQuestion = status === 401 && message.location().url.endsWith('/v1/session');
     if (isFirstQuestion || statuses.includes(status)) return;
     if (isOffline && message.text().includes('net::ERR_INTERNET_DISCONNECTED')) return;
+    if (isCut && /net::ERR_(?:CONNECTION_RESET|FAILED)/.test(message.text())) return;
     complaints.push(`console: ${message.text()} (${message.location().url})`);
   });
 };

@@ -1,4 +1,11 @@
 import { expect, test } from 'vitest';
+import { formatBytes } from '../../../web/format/bytes.ts';
+import {
+  formatClock,
+  formatDuration,
+  formatRest,
+  secondsBetween,
+} from '../../../web/format/durations.ts';
 import { countOf, formatCount, formatShare } from '../../../web/format/numbers.ts';
 import { formatRelative, formatTime } from '../../../web/format/timestamps.ts';
 
@@ -25,4 +32,26 @@ test.each([
   ['2027-02-28T13:05:00Z', 'in 2 months'],
 ])('%s is %s', (at, text) => {
   expect(formatRelative(new Date(at), new Date('2026-12-28T13:05:00Z'))).toBe(text);
+});
+
+test('a length of time is written as on a clock, and a rest in one unit', () => {
+  expect([0, 9.9, 750, 3_723].map(formatClock)).toEqual(['0:00', '0:09', '12:30', '1:02:03']);
+  expect([0.4, 9].map(formatDuration)).toEqual(['< 0:01', '0:09']);
+  expect([0.2, 45, 61, 3_601].map((rest) => formatRest(rest, 'up'))).toEqual([
+    '1 s',
+    '45 s',
+    '2 min',
+    '2 h',
+  ]);
+  expect(formatRest(899, 'down')).toBe('14 min');
+  expect(secondsBetween('2026-11-30T12:00:00Z', '2026-11-30T12:00:09Z')).toBe(9);
+});
+
+test('sizes are written by powers of 1,000', () => {
+  expect([513, 1_890_000, 999_900, 4_610_000_000].map(formatBytes)).toEqual([
+    '513 B',
+    '1.89 MB',
+    '1 MB',
+    '4.61 GB',
+  ]);
 });

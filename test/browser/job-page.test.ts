@@ -1,0 +1,228 @@
+import type { Page } from 'playwright-core';
+import { expect, test, type TestContext } from 'vitest';
+import { expectAccessible } from '../support/browser/accessibility.ts';
+import { type OpenOptions, useConsole } from '../support/browser/console.ts';
+import {
+  addPlace,
+  beginDeletion,
+  IN_PARIS,
+  lockUsers,
+  type Place,
+} from '../support/browser/deletions.ts';
+
+const { stack, open } = useConsole();
+let count = 0;
+
+const arrange = (users: number, inParis: number): Promise<Place> => {
+  count += 1;
+  return addPlace(stack(), `job-${count}`, { users, inParis });
+};
+
+/** A deletion that waits for locked users, and a function that ends the wait. */
+const beginSlowDeletion = async (place: Place) => {
+  const free = await lockUsers(stack(), place, ['u-40', 'u-41']);
+  const id = await beginDeletion(place);
+  return { id, free };
+};
+
+const openJob = async (context: TestContext, id: string, options: OpenOptions): Promise<Page> => {
+  const page = await open(context, `/jobs/${id}`, options);
+  await page.getByRole('heading', { level: 1, name: /users|lines/ }).waitFor();
+  return page;
+};
+
+const steps = (page: Page) => page.getByRole('list', { name: 'Steps', exact: true });
+
+test('a deletion is shown live: its steps, its users, and its end with sums that close', async (context) => {
+  const place = await arrange(1_000, 150);
+  const { id, free } = await beginSlowDeletion(place);
+  const page = await openJob(context, id, { key: place.key });
+  await page
+    .getByRole('heading', { level: 1, name: 'Deletion of 150 users that match a filter' })
+    .waitFor();
+  await steps(page).getByText('Back up').waitFor();
+  await page.getByText('You can close this page, we will mail you.').waitFor();
+  await page.waitForFunction(
+    `/^(\\d+ % – )?Deleting – ${place.workspaceId} – Keepsake$/.test(document.title)`,
+  );
+  await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
+
+  await page
+    .getByRole('heading', { level: 2, name: '148 deleted, 2 not' })
+    .waitFor({ timeout: 40_000 });
+  await free();
+  expect(await page.title()).toBe(`Deleted – ${place.workspaceId} – Keepsake`);
+  expect(await page.getByRole('status').textContent()).toBe('Done in part. 148 deleted, 2 not.');
+  await page.getByRole('row', { name: 'failed Other work held the user in each try. 2' }).waitFor();
+  await page.getByRole('row', { name: 'Selected 150 users' }).waitFor();
+  await page.getByText('Again for 2 users that were left').first().waitFor();
+
+  await page.getByRole('button', { name: 'Retry 2' }).click();
+  await page.getByRole('heading', { level: 2, name: '2 deleted' }).waitFor();
+  await page.getByRole('tab', { name: 'Details' }).click();
+  await page.getByRole('link', { name: 'the first deletion' }).click();
+  await page.getByRole('heading', { level: 2, name: '148 deleted, 2 not' }).waitFor();
+  await page.getByRole('tab', { name: 'Details' }).click();
+  await page.getByRole('link', { name: 'another deletion' }).waitFor();
+  expect(await page.getByRole('button', { name: /^Retry/ }).count()).toBe(0);
+});
+
+test('a deletion that is stopped says what is done, and what stays', async (context) => {
+  const place = await arrange(1_000, 150);
+  const { id, free } = await beginSlowDeletion(place);
+  const page = await openJob(context, id, { key: place.key });
+  await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
+  await page.getByRole('button', { name: 'Stop deletion' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Stop this deletion?' });
+  await dialog.getByText(/Nobody is deleted yet|are deleted and can be restored/).waitFor();
+  expect(await page.evaluate('document.activeElement.textContent')).toBe('Go on');
+  await dialog.getByRole('button', { name: 'Go on' }).click();
+  await dialog.waitFor({ state: 'hidden' });
+
+  await page.getByRole('button', { name: 'Stop deletion' }).click();
+  await dialog.getByRole('button', { name: 'Stop deletion' }).click();
+  await page.getByRole('main').getByText('Stopped').waitFor({ timeout: 40_000 });
+  await free();
+  const { counts } = await place.api.finish(id);
+  expect(Object.values(counts!).reduce((sum, one) => sum + one, 0)).toBe(2 * 150);
+  await page.getByRole('row', { name: 'Selected 150 users' }).waitFor();
+  expect(await page.title()).toBe(`Deletion stopped – ${place.workspaceId} – Keepsake`);
+});
+
+test('records are read in pages, and by outcome', async (context) => {
+  const place = await arrange(1_000, 120);
+  const id = await beginDeletion(place);
+  await place.api.finish(id);
+  const page = await openJob(context, id, { key: place.key });
+  await page.getByRole('tab', { name: 'Records' }).click();
+  const rows = page.getByRole('tabpanel').getByRole('row');
+  await rows.nth(50).waitFor();
+  expect(await rows.count()).toBe(51);
+  const first = await rows.nth(1).textContent();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await rows.nth(20).waitFor();
+  await expect.poll(() => rows.count()).toBe(21);
+  expect(await page.getByRole('button', { name: 'Next' }).isDisabled()).toBe(true);
+  await page.getByLabel('Outcome').selectOption('deleted');
+  await expect.poll(() => rows.nth(1).textContent()).toBe(first);
+  expect(new URL(page.url()).search).toBe('?tab=records');
+});
+
+test('the log and the backup can be downloaded, and the backup has its checksum and its expiry', async (context) => {
+  const place = await arrange(1_000, 30);
+  const id = await beginDeletion(place);
+  const { result } = await place.api.finish(id);
+  const page = await openJob(context, id, { key: place.key });
+  await page.getByRole('tab', { name: 'Files' }).click();
+  await page.getByText(result!.backups![0]!.sha256).waitFor();
+  await page.getByText('Kept until').waitFor();
+  const file = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Download', exact: true }).click();
+  expect((await file).suggestedFilename()).toMatch(/\.csv/);
+  const log = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Download log' }).click();
+  expect((await log).suggestedFilename()).toBe(`deletion-${id}.csv`);
+});
+
+test('after a purge the page keeps the proof, and offers no records and no restore', async (context) => {
+  const place = await arrange(1_000, 30);
+  const id = await beginDeletion(place);
+  const { result } = await place.api.finish(id);
+  const platform = await stack().asRole('platform');
+  await platform.succeed('POST', `/v1/backups/${result!.backups![0]!.id}/purge`, {
+    confirm: 'purge backup of 30 users',
+    reason: 'a test',
+  });
+  const page = await openJob(context, id, { key: place.key });
+  await page.getByText(/The records of the users were erased on/).waitFor();
+  await page.getByRole('row', { name: 'Selected 30 users' }).waitFor();
+  await page.getByText(result!.backups![0]!.sha256).waitFor();
+  expect(await page.getByRole('tab', { name: 'Records' }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: 'Restore…' }).count()).toBe(0);
+  expect(await page.getByRole('link', { name: /Download/ }).count()).toBe(0);
+});
+
+test('ops see the counts, and no user, file or log; the tab has the workspace', async (context) => {
+  const place = await arrange(1_000, 30);
+  const id = await beginDeletion(place);
+  await place.api.finish(id);
+  const page = await openJob(context, id, { key: await stack().roleKey('ops') });
+  await page
+    .getByRole('row', { name: 'deleted Deleted. A verified backup holds them. 30' })
+    .waitFor();
+  expect(await page.title()).toBe(`Deleted – ${place.workspaceId} – Keepsake`);
+  expect(await page.getByRole('tab').allTextContents()).toEqual(['Files', 'Details']);
+  await page.getByText('Kept until').waitFor();
+  expect(await page.getByRole('link', { name: /Download/ }).count()).toBe(0);
+  expect(await page.getByRole('button', { name: 'Restore…' }).count()).toBe(0);
+  await page.getByRole('tab', { name: 'Details' }).click();
+  await page.getByText('Users of a filter').waitFor({ state: 'hidden' });
+  expect(await page.getByText('Paris').count()).toBe(0);
+});
+
+test('a job that does not exist is reported with its request id', async (context) => {
+  const place = await arrange(1, 1);
+  const page = await open(context, '/jobs/01a22a61-a326-7fc5-9e43-d95e0c0056d6', {
+    key: place.key,
+    statuses: [404],
+  });
+  await page.getByRole('alert').getByText('Not found').waitFor();
+  await page
+    .getByRole('alert')
+    .getByText(/^Request [0-9a-f-]{36}/)
+    .waitFor();
+});
+
+test('exports, imports and restores have the same page', async (context) => {
+  const place = await arrange(40, 30);
+  const { api, key } = place;
+  const { id: exported } = await api.succeed<{ id: string }>('POST', '/v1/exports', {
+    selection: IN_PARIS,
+  });
+  await api.finish(exported);
+  const page = await openJob(context, exported, { key });
+  await page.getByRole('heading', { level: 2, name: '30 exported' }).waitFor();
+  await page.getByRole('link', { name: 'Download file' }).waitFor();
+
+  const csv = new Blob(['userId,email\nn-1,n1@example.com\nn-2,wrong\n'], { type: 'text/csv' });
+  const { id: imported } = await api.importFile(csv, { mode: 'update' });
+  await api.finish(imported);
+  await page.goto(`/jobs/${imported}`);
+  await page.getByRole('heading', { level: 1, name: 'Import of 2 lines' }).waitFor();
+  await page.getByRole('heading', { level: 2, name: '1 imported, 1 not' }).waitFor();
+  await page.getByRole('row', { name: 'email Not a mail address 3 1' }).waitFor();
+  await page.getByRole('link', { name: 'Download failed lines' }).waitFor();
+  await page.getByRole('tab', { name: 'Records' }).click();
+  await page.getByRole('tabpanel').getByRole('row').nth(1).waitFor();
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  for (const width of [1_280, 400]) {
+    test(`the page of a job is accessible, and fits its window: ${scheme}, ${width} px`, async (context) => {
+      const place = await arrange(1_000, 60);
+      const { id, free } = await beginSlowDeletion(place);
+      const page = await openJob(context, id, { key: place.key, scheme, width });
+      const fits = async () => {
+        const own = await page.evaluate('document.documentElement.scrollWidth');
+        expect(own).toBeLessThanOrEqual(width);
+      };
+      await page.getByRole('progressbar', { name: 'Deleting' }).waitFor();
+      await expectAccessible(page);
+      await fits();
+      await page
+        .getByRole('heading', { level: 2, name: '58 deleted, 2 not' })
+        .waitFor({ timeout: 40_000 });
+      await free();
+      for (const tab of ['Files', 'Records', 'Details']) {
+        await page.getByRole('tab', { name: tab }).click();
+        await page.getByRole('tabpanel').waitFor();
+        await expectAccessible(page);
+        await fits();
+      }
+      await page.getByRole('button', { name: 'Restore…' }).click();
+      await page.getByRole('dialog', { name: 'Restore 58 users?' }).waitFor();
+      await expectAccessible(page);
+    });
+  }
+}

@@ -1,0 +1,95 @@
+import { Skeleton } from '@mantine/core';
+import { useState } from 'react';
+import { countOf } from '../format/numbers.ts';
+import { CallNotice } from '../page/call-notice.tsx';
+import { Delayed } from '../page/delayed.tsx';
+import { DialogButtons } from '../page/dialog-buttons.tsx';
+import { Dialog } from '../page/dialog.tsx';
+import { ConfirmDeletion } from './confirm-deletion.tsx';
+import { deletableOf } from './counts.ts';
+import { EarlierDeletion } from './earlier-deletion.tsx';
+import { NearlyEveryone, NobodyToDelete } from './refusals.tsx';
+import { useDeletion } from './use-deletion.ts';
+import { type PreviewRequest, type ShownPreview, usePreview } from './use-preview.ts';
+import styles from './delete-dialog.module.css';
+
+export type DeleteScope = PreviewRequest & {
+  /** `segment 'Churned 2024', 3 left out` */
+  words: string;
+  /** The users that the person took out of the selection. */
+  leftOut?: number;
+};
+
+const WIDTH = 640;
+
+/**
+ * Asks before users are deleted, with the facts: how many, of how many, which stay, and until when
+ * it can be undone. Then it starts the deletion once, and leads to its job.
+ *
+ * @param onStarted the deletion has started, so the selection is used up; closes by default
+ */
+export const DeleteDialog = ({
+  scope,
+  onClose,
+  onStarted = onClose,
+}: {
+  scope: DeleteScope;
+  onClose: () => void;
+  onStarted?: () => void;
+}) => {
+  const [request] = useState(() => requestOf(scope));
+  const shown = usePreview(request);
+  const start = useDeletion(onStarted, shown.renew);
+  const { preview } = shown;
+  const count = preview === undefined ? undefined : deletableOf(preview);
+  const isEarlier = start.earlier !== undefined;
+  const close = start.state.status === 'sending' ? undefined : onClose;
+  return (
+    <Dialog
+      isOpen
+      {...(close && { onClose: close })}
+      title={titleOf(isEarlier ? undefined : count)}
+      width={WIDTH}
+    >
+      {isEarlier ? (
+        <EarlierDeletion start={start} onClose={close} />
+      ) : preview === undefined || count === 0 ? (
+        <NoPreview shown={shown} onClose={onClose} />
+      ) : (
+        <ConfirmDeletion scope={scope} shown={{ ...shown, preview }} {...{ start, close }} />
+      )}
+    </Dialog>
+  );
+};
+
+/** Without the words about it. */
+const requestOf = (scope: DeleteScope): PreviewRequest =>
+  'ofJob' in scope ? { ofJob: scope.ofJob } : { selection: scope.selection };
+
+const titleOf = (count: number | undefined): string =>
+  count === undefined ? 'Delete users?' : `Delete ${countOf(count, 'user')}?`;
+
+/** While the users are counted, and where there is nobody to delete or too many. */
+const NoPreview = ({ shown, onClose }: { shown: ShownPreview; onClose: () => void }) => {
+  const { preview, state, tryNow } = shown;
+  const isCounting = state.status === 'sending' || state.status === 'idle';
+  return (
+    <div className={styles.dialog}>
+      {preview === undefined ? <Refused state={state} tryNow={tryNow} /> : null}
+      {preview !== undefined && <NobodyToDelete held={preview.held} />}
+      {isCounting && (
+        <Delayed>
+          <Skeleton height={360} role="status" aria-label="The users are being counted" />
+        </Delayed>
+      )}
+      <DialogButtons cancel={isCounting ? 'Cancel' : 'Close'} onCancel={onClose} />
+    </div>
+  );
+};
+
+const Refused = ({ state, tryNow }: Pick<ShownPreview, 'state' | 'tryNow'>) => {
+  const problem = state.status === 'failed' ? state.problem : undefined;
+  if (problem?.slug === 'empty-selection') return <NobodyToDelete held={0} />;
+  if (problem?.slug === 'delete-all-required') return <NearlyEveryone problem={problem} />;
+  return <CallNotice state={state} isKeyed={false} onTryNow={tryNow} />;
+};

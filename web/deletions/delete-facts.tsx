@@ -1,0 +1,55 @@
+import { countOf, formatCount } from '../format/numbers.ts';
+import { Timestamp } from '../format/timestamp.tsx';
+import { Fact, Facts } from '../page/facts.tsx';
+import { Sample } from './sample.tsx';
+import { ShareBar } from './share-bar.tsx';
+import { useWorkspaceSize } from './use-workspace-size.ts';
+import type { Preview } from './use-preview.ts';
+
+/** What a deletion does, to whom, and how it can be undone. */
+export const DeleteFacts = ({
+  preview,
+  scope: { words, leftOut = 0 },
+}: {
+  preview: Preview;
+  scope: { words: string; leftOut?: number };
+}) => {
+  const { all, limitPercent } = useWorkspaceSize();
+  const { count, held, restorableUntil, sample } = preview;
+  return (
+    <>
+      <Facts>
+        <Fact name="Scope">{words}</Fact>
+        {all !== undefined && (
+          <Fact name="Share">
+            <ShareBar count={count} all={all} limitPercent={limitPercent} />
+          </Fact>
+        )}
+        {held > 0 && <Fact name="Held">{heldWordsOf(held)}</Fact>}
+        <Missing preview={preview} leftOut={leftOut} />
+        <Fact name="How">A backup is made and verified first. Only users in it are deleted.</Fact>
+        <Fact name="Undo">
+          You can restore them until <Timestamp at={restorableUntil} />.
+        </Fact>
+      </Facts>
+      <Sample users={sample} />
+    </>
+  );
+};
+
+/** Entries of a selection that do not mean a user. */
+const Missing = ({ preview, leftOut }: { preview: Preview; leftOut: number }) => {
+  const { notFound = 0, ambiguous = 0, excludedNotFound = 0 } = preview;
+  const words = [
+    notFound > 0 && `${countOf(notFound, 'entry matches', 'entries match')} no user.`,
+    ambiguous > 0 && `${countOf(ambiguous, 'address matches', 'addresses match')} several users.`,
+    excludedNotFound > 0 &&
+      `${formatCount(excludedNotFound)} of the ${countOf(leftOut, 'user')} that you left out ${excludedNotFound === 1 ? 'does' : 'do'} not exist.`,
+  ].filter((word) => word !== false);
+  return words.length === 0 ? null : <Fact name="Not found">{words.join(' ')}</Fact>;
+};
+
+const heldWordsOf = (held: number): string =>
+  held === 1
+    ? '1 more matches but is under legal hold; it stays.'
+    : `${formatCount(held)} more match but are under legal hold; they stay.`;

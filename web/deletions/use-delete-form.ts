@@ -1,0 +1,64 @@
+import { type FormEvent, useState } from 'react';
+import { isTyped, TYPED_FROM } from './counts.ts';
+
+export interface DeleteInput {
+  reason: string;
+  notify: boolean;
+}
+
+export interface DeleteForm {
+  input: DeleteInput;
+  change: (input: Partial<DeleteInput>) => void;
+  typed: string;
+  setTyped: (typed: string) => void;
+  mustType: boolean;
+  /** What the person still has to do, once they tried to go on without it. */
+  errors: Partial<Record<'reason' | 'typed', string>>;
+  submit: (event: FormEvent<HTMLFormElement>) => void;
+}
+
+/**
+ * The fields of the dialog. The typed number is cleared when the users change: it confirmed others.
+ *
+ * @param count the users that are deleted
+ * @param drift the change of the count that the person has to look at; undefined if there is none
+ */
+export const useDeleteForm = (
+  count: number,
+  drift: string | undefined,
+  onSubmit: (input: DeleteInput) => void,
+): DeleteForm => {
+  const [input, setInput] = useState<DeleteInput>({ reason: '', notify: true });
+  const [typed, setTyped] = useState('');
+  const [isTried, setTried] = useState(false);
+  const [seen, setSeen] = useState({ count, drift });
+  if (seen.count !== count || seen.drift !== drift) {
+    setSeen({ count, drift });
+    setTyped('');
+    setTried(false);
+  }
+
+  const mustType = count >= TYPED_FROM;
+  const missing = {
+    ...(input.reason.trim() === '' && { reason: 'Write a reason.' }),
+    ...(mustType && !isTyped(typed, count) && { typed: `Type ${count}.` }),
+  };
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    setTried(true);
+    const [first] = Object.keys(missing);
+    // What is missing gets the focus: the field, or the message about the new count.
+    const name = drift === undefined ? first : 'drift';
+    if (name === undefined) onSubmit({ ...input, reason: input.reason.trim() });
+    else event.currentTarget.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
+  };
+  return {
+    input,
+    change: (part) => setInput((old) => ({ ...old, ...part })),
+    typed,
+    setTyped,
+    mustType,
+    errors: isTried ? missing : {},
+    submit,
+  };
+};

@@ -1,0 +1,41 @@
+import { type ComponentProps, type FunctionComponent, lazy, Suspense } from 'react';
+import { formatCount } from '../../format/numbers.ts';
+import type { Job } from '../job.ts';
+import type { RateChart as Chart } from './rate-chart.tsx';
+import { ratePointsOf, ratesOf, type Sample } from './rates.ts';
+import styles from './rate-panel.module.css';
+
+/** Fewer points are no picture. */
+const FEWEST_POINTS = 4;
+
+type ChartProps = ComponentProps<typeof Chart>;
+
+/** The charts are a large part of the console, so they come alone, and may be missing. */
+const RateChart = lazy(async (): Promise<{ default: FunctionComponent<ChartProps> }> => {
+  try {
+    return { default: (await import('./rate-chart.tsx')).RateChart };
+  } catch {
+    return { default: () => null };
+  }
+});
+
+/** Users a second over a job, as a picture and as numbers. */
+export const RatePanel = ({ job, samples }: { job: Job; samples: readonly Sample[] }) => {
+  const points = ratePointsOf(job.phases, samples);
+  const rates = ratesOf(job.phases, samples);
+  if (rates === undefined || points.length < FEWEST_POINTS) return null;
+  const unit = job.type === 'import' ? 'Lines' : 'Users';
+  return (
+    <figure className={styles.panel}>
+      <figcaption>
+        {unit} a second: {formatCount(Math.round(rates.average))} on average, at most{' '}
+        {formatCount(Math.round(rates.highest))}
+      </figcaption>
+      <div aria-hidden className={styles.chart}>
+        <Suspense>
+          <RateChart points={points} unit={unit} />
+        </Suspense>
+      </div>
+    </figure>
+  );
+};

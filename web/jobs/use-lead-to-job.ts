@@ -1,0 +1,17 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+
+/**
+ * Leads to the page of a job that has just started. Lists of jobs are read again, and so is the job
+ * that it retries.
+ */
+export const useLeadToJob = (): ((id: string) => void) => {
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  return (id) => {
+    for (const path of ['/v1/jobs', '/v1/jobs/{id}']) {
+      void queries.invalidateQueries({ queryKey: ['get', path] });
+    }
+    void navigate({ to: '/jobs/$id', params: { id } });
+  };
+};

@@ -1,0 +1,18 @@
+import { formatCount } from '../format/numbers.ts';
+
+/** What a restore would do. */
+export interface RestoreCounts {
+  restorable: number;
+  /** Users that exist again, and are left alone. */
+  present: number;
+}
+
+/** What a restore does, and which users it leaves alone. */
+export const restoreWordsOf = ({ restorable, present }: RestoreCounts): string => {
+  if (restorable === 0 && present === 0)
+    return 'No user was deleted, so there is nothing to restore.';
+  if (restorable === 0) return 'All of them are there again, so there is nothing to restore.';
+  const words = 'They come back as they were, byte for byte.';
+  if (present === 0) return words;
+  return `${words} ${formatCount(present)} ${present === 1 ? 'is there again and is' : 'are there again and are'} left alone.`;
+};
